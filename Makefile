@@ -1,0 +1,39 @@
+# Everything needs only python3 (3.11 or newer) and make; the first target that runs sets up .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint types docs bench ci clean
+
+demo: $(READY)  ## the whole cycle on the built-in simulator
+	@$(BIN)/hamr demo
+
+test: $(READY)  ## every test
+	@$(BIN)/python -m pytest
+
+lint: $(READY)  ## ruff: every rule considered, and the formatter
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(READY)  ## mypy --strict
+	@$(BIN)/mypy
+
+docs: $(READY)  ## documented commands, flags, codes and kinds are the real ones
+	@$(BIN)/python -m pytest -q -n 0 tests/docs
+
+bench: $(READY)  ## speeds and sizes, as ratios
+	@$(BIN)/python -m tests.bench
+
+ci: lint types docs test
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+
+# Locked: every package with its version and hashes, the build backend included; nothing is resolved here.
+$(READY): pyproject.toml .ci/constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "hamr needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Set PYTHON=..."; exit 1; }
+	@echo "Setting up $(VENV) (once, about a minute) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .ci/constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $(READY)

@@ -1,0 +1,173 @@
+"""Every error that a person can meet, in one drawn tree.
+
+    HamrError                       exit  when
+    ├── UsageError                   2    a flag, name or argument that cannot be right
+    │   ├── DocumentError            2    a YAML, plan or scenario file with problems, all of them at once
+    │   └── KeyUnavailable           2    a key's reference does not lead to a usable key
+    ├── PreparationError             1    something failed before anything was intended
+    │   └── JournalUnavailable       1    the journal cannot be opened, read or written
+    ├── Refused                      3    a guard, or a pair that must not be acted on
+    ├── Moved                        4    a stale plan, or somebody else wrote
+    ├── Locked                       5    another run holds the pair
+    ├── Incomplete                   6    a run stopped midway; it can be resumed
+    ├── OutcomeUnknown               7    a write whose outcome nobody knows
+    ├── JournalDamaged               9    the journal fails verification
+    └── Interrupted                130    Ctrl-C; 143 for SIGTERM, 129 for a closed terminal
+
+Each error says what happened, which org it concerns, what was and was not sent, and what to type next.
+Exit codes 0 (done), 8 (done, but owing), 10 (plan has changes) and 11 (a drill missed an expectation) are
+results, not errors; `ExitCode` lists them all.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class ExitCode(enum.IntEnum):
+    """What the process returns to its caller; stable, documented in docs/reference/exit-codes.md."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    REFUSED = 3
+    MOVED = 4
+    LOCKED = 5
+    INCOMPLETE = 6
+    UNKNOWN = 7
+    OWING = 8
+    JOURNAL_DAMAGED = 9
+    PLAN_HAS_CHANGES = 10
+    DRILL_MISSED = 11
+    CLOSED_TERMINAL = 129
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+PRECEDENCE: tuple[ExitCode, ...] = (
+    ExitCode.JOURNAL_DAMAGED,
+    ExitCode.UNKNOWN,
+    ExitCode.MOVED,
+    ExitCode.INCOMPLETE,
+    ExitCode.OWING,
+)
+"""Where several exit codes fit, the first of these that fits is the one returned."""
+
+
+class HamrError(Exception):
+    """Base of all errors that are shown to a person without a traceback.
+
+    Args:
+        message: what happened, one or two plain sentences.
+        org: the org that it concerns, as a person names it, or None.
+        sent: what was and was not sent, as a sentence; the default suits everything before the first intent.
+        next_steps: commands to type next, most useful first.
+    """
+
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+    default_sent: ClassVar[str] = "Nothing was sent."
+
+    def __init__(
+        self, message: str, *, org: str | None = None, sent: str | None = None, next_steps: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.org = org
+        self.sent = self.default_sent if sent is None else sent
+        self.next_steps = tuple(next_steps)
+
+
+class UsageError(HamrError):
+    """A flag, name or argument that cannot be right."""
+
+    exit_code = ExitCode.USAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a file, at a place in it (line and column count from 1; 0 where unknown)."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {self.message}"
+
+
+class DocumentError(UsageError):
+    """A file with problems: all of them at once, in the order in which they stand there."""
+
+    def __init__(self, problems: Sequence[Problem], *, next_steps: Sequence[str] = ()) -> None:
+        self.problems = tuple(
+            sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column))
+        )
+        super().__init__("\n".join(str(problem) for problem in self.problems), next_steps=next_steps)
+
+
+class KeyUnavailable(UsageError):
+    """A key's reference (environment variable, file or command) does not lead to a usable key."""
+
+
+class PreparationError(HamrError):
+    """Something failed before anything was intended, so nothing was sent."""
+
+
+class JournalUnavailable(PreparationError):
+    """The journal cannot be opened, read or written: without it nothing is sent."""
+
+
+class Refused(HamrError):
+    """A guard did not pass, or the pair stands in a way that must not be acted on."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class Moved(HamrError):
+    """A plan that no longer fits the world, or a write that was not ours."""
+
+    exit_code = ExitCode.MOVED
+
+
+class Locked(HamrError):
+    """Another run holds the pair's lock."""
+
+    exit_code = ExitCode.LOCKED
+
+
+class Incomplete(HamrError):
+    """A run stopped midway, in a state that can be resumed."""
+
+    exit_code = ExitCode.INCOMPLETE
+    default_sent = "What was sent stands in the journal."
+
+
+class OutcomeUnknown(HamrError):
+    """A write was sent, and neither its answer nor reading back says what became of it."""
+
+    exit_code = ExitCode.UNKNOWN
+    default_sent = "A write was sent, and its outcome is unknown."
+
+
+class JournalDamaged(HamrError):
+    """The journal's hash chain does not hold."""
+
+    exit_code = ExitCode.JOURNAL_DAMAGED
+
+
+class Interrupted(HamrError):
+    """A person or the system asked the process to stop."""
+
+    exit_code = ExitCode.INTERRUPTED
+    default_sent = "What was sent stands in the journal."
+
+    def __init__(
+        self, message: str, *, code: ExitCode = ExitCode.INTERRUPTED, next_steps: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message, next_steps=next_steps)
+        self.code = code

@@ -1,0 +1,116 @@
+"""Guards as the playbook declares them, and their verdicts."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+
+from .status import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Nobody but this run changed either record for so long, by the servers' clock."""
+
+    for_: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Reachable:
+    """The named orgs answer."""
+
+    orgs: tuple[Role, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Both orgs' records name the datacenters that the inventory names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """A span of whole days, both included, in which nothing may be changed."""
+
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """It is now, in that time zone, one of those week days and between those times, and in no freeze."""
+
+    zone: str
+    days: tuple[int, ...]
+    """0 is Monday, 6 is Sunday."""
+    opens: time
+    closes: time
+    """May be earlier than `opens`: then the window spans midnight, and belongs to the day on which it opened."""
+    freezes: tuple[Freeze, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Every one of the named guards passes."""
+
+    guards: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one of the named guards passes."""
+
+    guards: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The named guard fails."""
+
+    guard: str
+
+
+GuardKind = Quiet | Reachable | Located | Window | AllOf | AnyOf | Not
+
+ALWAYS_ON: tuple[str, ...] = ("linked", "fresh", "alone")
+"""Guards that every row has, named or not. Their names are taken."""
+
+NEVER_OVERRIDDEN: frozenset[str] = frozenset({"linked", "fresh"})
+"""Guards that no flag overrides (law 10)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A named question to a situation."""
+
+    name: str
+    kind: GuardKind
+    why: str = ""
+    """What a refusal means to on-call, in the playbook author's words."""
+
+
+class Outcome(enum.Enum):
+    """Three values: unknown is not pass (law 8)."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, no password
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A guard's answer, with the reason in words."""
+
+    guard: str
+    outcome: Outcome
+    reason: str
+    why: str = ""
+    blind: Role | None = None
+    """The org whose silence made the verdict unknown, or None."""
+    predicted: bool = False
+    """Judged on a predicted situation: the row is not the first one of its plan."""
+
+    @property
+    def overridable(self) -> bool:
+        """Whether `--override GUARD=REASON` is allowed for it."""
+        return self.guard not in NEVER_OVERRIDDEN

@@ -1,0 +1,65 @@
+"""Orgs and pairs, as the inventory declares them."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from .secret import KeyReference
+from .status import Both, Role
+
+
+class Wire(enum.Enum):
+    """The casing of a HAMR record's attribute keys on the wire; AUTO writes in the casing that was read."""
+
+    AUTO = "auto"
+    SNAKE = "snake"
+    PASCAL = "pascal"
+
+
+class Mirrors(enum.Enum):
+    """Whether a write to one org of a pair shows on both."""
+
+    YES = "true"
+    NO = "false"
+    AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Org:
+    """One Datadog organisation: who it is, where its API is, and where its keys are found."""
+
+    role: Role
+    name: str
+    uuid: str
+    base_url: str
+    """Scheme, host and port of its region's API, without a trailing slash: https://api.datadoghq.com"""
+    datacenter: str
+    """First label of its datacenter, lower case: us1, eu1."""
+    wire: Wire
+    api_key: KeyReference
+    app_key: KeyReference
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.role})"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A primary and a secondary org that are linked by HAMR."""
+
+    name: str
+    orgs: Both[Org]
+    mirrors: Mirrors = Mirrors.AUTO
+    drill: bool = False
+
+    def __getitem__(self, role: Role) -> Org:
+        return self.orgs[role]
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """All pairs of one `pairs.yaml`, by name, in file order."""
+
+    path: str
+    pairs: tuple[Pair, ...]

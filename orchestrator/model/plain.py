@@ -1,0 +1,148 @@
+"""Dataclasses to plain JSON values and back: how events reach the journal and come back from it.
+
+`plain` writes; `restore` rebuilds a value of a given type. A union of dataclasses is written with its class
+name under "is". Times are RFC 3339 in UTC with microseconds, durations are seconds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import types
+import typing
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from typing import Any, TypeVar, Union, cast, get_args, get_origin
+
+JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
+
+T = TypeVar("T")
+
+
+def timestamp(moment: datetime) -> str:
+    """RFC 3339, UTC, microseconds: 2026-01-13T17:26:48.830968Z."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def moment(text: str) -> datetime:
+    """The time that `timestamp` wrote.
+
+    Raises:
+        ValueError: the text is not such a time.
+    """
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def plain(value: object) -> JSON:
+    """The JSON form of a value made of dataclasses, enums, times and containers.
+
+    Raises:
+        TypeError: the value holds something that has no JSON form (a Secret, for one).
+    """
+    match value:
+        case enum.Enum():
+            return value.name
+        case None | bool() | int() | float() | str():
+            return value
+        case datetime():
+            return timestamp(value)
+        case date():
+            return value.isoformat()
+        case timedelta():
+            return value.total_seconds()
+        case Mapping():
+            return {str(plain(key)): plain(item) for key, item in value.items()}
+        case tuple() | list():
+            return [plain(item) for item in value]
+        case frozenset() | set():
+            return sorted((plain(item) for item in value), key=str)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {"is": type(value).__name__, **fields}
+    raise TypeError(f"{type(value).__name__} has no plain form")
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
+def restore(kind: type[T], data: object) -> T:
+    """A value of that type, rebuilt from what `plain` wrote.
+
+    Keys that the type does not have are passed over, and missing ones take their default, so that a newer
+    version reads an older journal.
+
+    Raises:
+        ValueError: the data does not fit the type.
+    """
+    try:
+        return cast("T", _restore(kind, data))
+    except (KeyError, TypeError, AttributeError, StopIteration) as error:
+        raise ValueError(f"not a {getattr(kind, '__name__', kind)}: {error}") from error
+
+
+def _restore(kind: Any, data: Any) -> object:  # noqa: C901, PLR0912 - one branch per kind of value
+    if kind in (Any, object) or kind == JSON:
+        return data
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return _restore_union(arguments, data)
+    if origin is tuple:
+        if len(arguments) == 2 and arguments[1] is Ellipsis:  # noqa: PLR2004
+            return tuple(_restore(arguments[0], item) for item in data)
+        return tuple(_restore(argument, item) for argument, item in zip(arguments, data, strict=True))
+    if origin is frozenset:
+        return frozenset(_restore(arguments[0], item) for item in data)
+    if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
+        return types.MappingProxyType(
+            {_restore(arguments[0], key): _restore(arguments[1], item) for key, item in data.items()}
+        )
+    target = origin or kind
+    if dataclasses.is_dataclass(target):
+        return _restore_dataclass(cast("type", target), arguments, data)
+    if isinstance(target, type) and issubclass(target, enum.Enum):
+        return target[data]
+    if target is datetime:
+        return moment(data)
+    if target is date:
+        return date.fromisoformat(data)
+    if target is timedelta:
+        return timedelta(seconds=data)
+    if target is float and isinstance(data, int) and not isinstance(data, bool):
+        return float(data)
+    if target is type(None) or isinstance(data, target):
+        return data
+    raise ValueError(f"{data!r} is not a {target.__name__}")
+
+
+def _restore_union(arguments: tuple[Any, ...], data: Any) -> object:
+    if data is None and type(None) in arguments:
+        return None
+    choices = [argument for argument in arguments if argument is not type(None)]
+    if isinstance(data, dict) and "is" in data:
+        named = [
+            choice
+            for choice in choices
+            if getattr(get_origin(choice) or choice, "__name__", "") == data["is"]
+        ]
+        if named:
+            return _restore(named[0], data)
+    for choice in choices:
+        try:
+            return _restore(choice, data)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue
+    raise ValueError(f"{data!r} fits none of {choices}")
+
+
+def _restore_dataclass(target: type, arguments: tuple[Any, ...], data: Any) -> object:
+    hints = _hints(target)
+    bound = dict(zip(getattr(target, "__parameters__", ()), arguments, strict=False))
+    fields = {
+        field.name: _restore(bound.get(hints[field.name], hints[field.name]), data[field.name])
+        for field in dataclasses.fields(target)
+        if field.init and field.name in data
+    }
+    return target(**fields)

@@ -1,0 +1,105 @@
+"""A playbook: the table of rows, and all that it sets."""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import MappingProxyType
+
+from .guard import Guard
+from .status import Role, Status
+
+
+class Advances(enum.Enum):
+    """Who makes a row's move: we do, or the server does it by itself and we wait."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One transition of the playbook."""
+
+    name: str
+    source: Status
+    target: Status
+    why: str = ""
+    guards: tuple[str, ...] = ()
+    writes: tuple[Role, ...] = (Role.SECONDARY, Role.PRIMARY)
+    """The orgs that are written, in this order."""
+    survivor: Role | None = None
+    """The org that alone is enough in an emergency; None where the row is not for emergencies."""
+    advances: Advances = Advances.CLIENT
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.source} → {self.target})"
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """How long until a write must be seen by a read, and how often to look."""
+
+    within: timedelta = timedelta(seconds=60)
+    every: timedelta = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Bounds of one HTTP exchange."""
+
+    connect: timedelta = timedelta(seconds=3)
+    read: timedelta = timedelta(seconds=10)
+    total: timedelta = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Playbook:
+    """The whole file, checked."""
+
+    name: str
+    rows: tuple[Row, ...]
+    stops: tuple[Status, ...]
+    summary: str = ""
+    guards: Mapping[str, Guard] = field(default_factory=lambda: MappingProxyType({}))
+    objectives: Mapping[Status, timedelta] = field(default_factory=lambda: MappingProxyType({}))
+    confirm: Confirm = field(default_factory=Confirm)
+    resend: int = 1
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    emergency_deadline: timedelta = timedelta(seconds=2)
+    mirror_wait: timedelta = timedelta(seconds=3)
+    cool_down: timedelta | None = None
+    remember: tuple[str, ...] = ()
+    text: str = ""
+    """The file's own text, kept whole in the journal so that a run can be resumed from there."""
+    path: str = ""
+
+    def row(self, name: str) -> Row | None:
+        """The row of that name, or None."""
+        return next((row for row in self.rows if row.name == name), None)
+
+    def between(self, source: Status, target: Status) -> Row | None:
+        """The row from one status to another, or None; there is at most one."""
+        return next((row for row in self.rows if (row.source, row.target) == (source, target)), None)
+
+    def route(self, start: Status, goal: Status) -> tuple[Row, ...] | None:
+        """The shortest way through the rows, ties by order; () where start is the goal, None where there is no way."""
+        if start == goal:
+            return ()
+        arrived: dict[Status, Row] = {}
+        queue = deque([start])
+        while queue:
+            here = queue.popleft()
+            for row in self.rows:
+                if row.source == here and row.target not in arrived and row.target != start:
+                    arrived[row.target] = row
+                    queue.append(row.target)
+        if goal not in arrived:
+            return None
+        steps: list[Row] = []
+        while not steps or steps[-1].source != start:
+            steps.append(arrived[goal if not steps else steps[-1].source])
+        return tuple(reversed(steps))

@@ -1,0 +1,113 @@
+"""The seams: what the engine needs from outside, and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from .events import Event
+from .journal import Entry, Head, Holder, Record, Verification
+from .reading import Answer, Draft, Identity, Reading, Request
+from .status import Role
+
+
+class Reader(Protocol):
+    """A way to look at a pair's orgs. A plan is given no more than this."""
+
+    async def read(self, role: Role, *, within: float | None = None) -> Reading:
+        """GET one org's record. Never raises for what the server or the network does: that is the reading.
+
+        Args:
+            role: which org.
+            within: a deadline in seconds for the whole exchange, fetching keys included; None for the usual time-outs.
+        """
+
+    async def identify(self, role: Role, *, within: float | None = None) -> Identity:
+        """Which org the keys belong to. Never raises for what the server or the network does."""
+
+
+class World(Reader, Protocol):
+    """Both orgs of one pair: the real ones, simulated ones, or predicted ones."""
+
+    def describe(self, draft: Draft) -> Request:
+        """The request that `write` would send, without keys."""
+
+    async def write(self, draft: Draft, *, within: float | None = None) -> Answer:
+        """POST one draft to its org, once, without retries. Never raises for what the server or the network does."""
+
+
+class Clock(Protocol):
+    """Time, as an argument."""
+
+    def now(self) -> datetime:
+        """The wall clock, in UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that only goes forward."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Observer(Protocol):
+    """Is told what happens, in order. An exception from it stops the run before anything more is sent."""
+
+    def tell(self, event: Event) -> None:
+        """Take note of one event."""
+
+
+class Store(Protocol):
+    """The journal's store: append-only records with a hash chain, and one lock per pair.
+
+    Every method raises JournalUnavailable where the store cannot be used.
+    """
+
+    @property
+    def place(self) -> str:
+        """Where it is, in a person's words: a path."""
+
+    def append(self, entry: Entry, *, holding: str | None = None) -> Record:
+        """Append durably, and return the record.
+
+        Args:
+            entry: what to append.
+            holding: a lock id; the record is appended only while that lock is held, in the same transaction.
+
+        Raises:
+            Locked: `holding` is no longer the pair's lock.
+        """
+
+    def records(
+        self,
+        *,
+        run: str | None = None,
+        pair: str | None = None,
+        kinds: Sequence[str] | None = None,
+        after: int = 0,
+    ) -> Iterator[Record]:
+        """Records in order, filtered, after a sequence number; streamed, so memory does not grow with them."""
+
+    def head(self) -> Head:
+        """The newest record's number and hash; 0 and GENESIS where there is none."""
+
+    def verify(self) -> Verification:
+        """Walk the whole chain."""
+
+    def take_lock(self, holder: Holder) -> Holder | None:
+        """Take the pair's lock: None where it is now the caller's, else its present holder."""
+
+    def replace_lock(self, old: str, holder: Holder) -> bool:
+        """Hand a dead holder's lock over: True where `old` still held the pair and `holder` has it now."""
+
+    def beat(self, lock: str, at: datetime) -> bool:
+        """Renew a heartbeat; False where the lock is no longer held."""
+
+    def release(self, lock: str) -> bool:
+        """Let go; False where it was not held any more."""
+
+    def holder(self, pair: str) -> Holder | None:
+        """Who holds a pair, or None."""
+
+    def close(self) -> None:
+        """Close the store."""

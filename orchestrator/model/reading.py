@@ -1,0 +1,209 @@
+"""What one GET of one org said, and what one POST to one org came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from .org import Wire
+from .plain import JSON
+from .status import Role, Status
+
+
+@dataclass(frozen=True, slots=True)
+class HamrRecord:
+    """An org's HAMR record, whichever casing it came in."""
+
+    org_uuid: str
+    status: int
+    """The wire's number; `Status.of` names it where it is known."""
+    is_primary: bool | None
+    modified_by: str
+    modified_at: datetime | None
+    """UTC, as precise as the server is; None where the server sent none that could be read."""
+    target_uuid: str
+    target_name: str
+    target_datacenter: str
+    """As sent: us1 or us5.prod.dog."""
+    datacenter: str | None = None
+    """Its own datacenter, undocumented and often missing."""
+    wire: Wire = Wire.SNAKE
+    extra: tuple[tuple[str, JSON], ...] = ()
+    """Attributes that no reference names, as (key as sent, value): carried over on write."""
+
+    def same_version(self, other: HamrRecord) -> bool:
+        """Whether both are one and the same write of the record: status, modified_at and modified_by agree."""
+        return (self.status, self.modified_at, self.modified_by) == (
+            other.status,
+            other.modified_at,
+            other.modified_by,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What one HTTP exchange left behind, without keys."""
+
+    seconds: float = 0.0
+    http_status: int | None = None
+    server_date: datetime | None = None
+    request_id: str | None = None
+    excerpt: str = ""
+    """The beginning of a body that could not be used, for the journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The org has a record with a status that is known."""
+
+    record: HamrRecord
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Unrecognised:
+    """The org has a record whose status number is not known: never acted on."""
+
+    record: HamrRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """404: the org has no HAMR connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """401 or 403: wrong key, wrong site, or a missing permission."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """No answer, or one that says that the server is not able to: connect error, time-out, 408, 429, 5xx."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An answer that is not a HAMR record."""
+
+    reason: str
+
+
+Sight = Present | Unrecognised | Absent | Denied | Unreachable | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one GET of one org said, and when."""
+
+    role: Role
+    sight: Sight
+    at: datetime
+    """Our wall clock, UTC, when the answer was there."""
+    monotonic: float
+    """Our monotonic clock, in seconds, when the request was sent: what age is counted from."""
+    exchange: Exchange = field(default_factory=Exchange)
+
+    @property
+    def record(self) -> HamrRecord | None:
+        """The record, where there is one."""
+        return self.sight.record if isinstance(self.sight, Present | Unrecognised) else None
+
+    @property
+    def status(self) -> Status | None:
+        """The known status, ABSENT for a 404, None for everything that is not known."""
+        match self.sight:
+            case Present(status=status):
+                return status
+            case Absent():
+                return Status.ABSENT
+            case _:
+                return None
+
+    @property
+    def answered(self) -> bool:
+        """Whether the org said something that can be acted on: a known status, or that it has no record."""
+        return self.status is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which org an org's keys belong to, as `GET /api/v2/validate` says; uuid is None where it could not be told."""
+
+    role: Role
+    uuid: str | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A HAMR record as it is about to be sent: one POST to one org."""
+
+    role: Role
+    org_uuid: str
+    status: Status
+    is_primary: bool
+    modified_by: str
+    target_uuid: str
+    target_name: str
+    target_datacenter: str
+    wire: Wire
+    """SNAKE or PASCAL, never AUTO."""
+    datacenter: str | None = None
+    extra: tuple[tuple[str, JSON], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as it goes over the wire, without its key headers."""
+
+    method: str
+    url: str
+    body: JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """2xx: the server took it. What it shows later is another matter; `record` is the body's, where it could be read."""
+
+    exchange: Exchange
+    record: HamrRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A 4xx other than 408 and 429, or a 3xx: the server did not take it."""
+
+    exchange: Exchange
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """429: not taken; try again after so many seconds (None where the server did not say)."""
+
+    exchange: Exchange
+    retry_after: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """The connection could not be made, or no key was to be had: the server never saw it."""
+
+    exchange: Exchange
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """It was sent, and what became of it is not known: time-out, reset, 408, 5xx, or a broken answer."""
+
+    exchange: Exchange
+    reason: str
+
+
+Answer = Accepted | Rejected | Throttled | NotSent | Lost

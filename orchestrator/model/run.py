@@ -1,0 +1,138 @@
+"""A run: what was asked for, how its writes are stamped, and how it ended."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+from .status import Role, Status
+
+
+class Mode(enum.Enum):
+    """PLANNED needs both orgs; EMERGENCY finishes with the survivor alone (law 9)."""
+
+    PLANNED = "planned"
+    EMERGENCY = "emergency"
+
+
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+_RUN = r"\d{8}-\d{6}-[a-z0-9]{4}"
+RUN_PATTERN = re.compile(_RUN)
+_STAMP = re.compile(rf"(?P<operator>.*)\+hamr-(?P<run>{_RUN})-(?P<attempt>\d+)@(?P<host>.*)", re.DOTALL)
+
+
+def new_run_id(now: datetime, pick: Callable[[str], str]) -> str:
+    """A run's id, which sorts by time: 20261122-031502-k3f9.
+
+    Args:
+        now: the wall clock.
+        pick: chooses one character of a text (random.Random().choice).
+    """
+    return now.astimezone(UTC).strftime("%Y%m%d-%H%M%S-") + "".join(pick(_ALPHABET) for _ in range(4))
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What we put in `modified_by`, so that a write can be told from anyone else's."""
+
+    operator: str
+    run: str
+    attempt: int
+    host: str
+
+    def __str__(self) -> str:
+        return f"{self.operator}+hamr-{self.run}-{self.attempt}@{self.host}"
+
+    @classmethod
+    def parse(cls, text: str) -> Stamp | None:
+        """The stamp that a `modified_by` carries, or None where it is anybody else's."""
+        found = _STAMP.fullmatch(text)
+        if found is None:
+            return None
+        return cls(found["operator"], found["run"], int(found["attempt"]), found["host"])
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who is at the keyboard, and on which machine."""
+
+    name: str
+    host: str
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.host}"
+
+    def stamp(self, run: str, attempt: int) -> Stamp:
+        """The stamp of one attempt of a run."""
+        return Stamp(self.name, run, attempt, self.host)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What a person asked for."""
+
+    pair: str
+    goal: Status
+    mode: Mode = Mode.PLANNED
+    reason: str = ""
+    overrides: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Guard name to reason, for this run alone."""
+    ref: str = ""
+    """A ticket or incident number."""
+    since: datetime | None = None
+    """When the incident began: what objectives are counted from; the run's own start where None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One POST to one org, as intended."""
+
+    number: int
+    """Counts from 1 within the run."""
+    role: Role
+    status: Status
+    stamp: str
+    row: str
+    """The row that it belongs to, or "" for a delivery of what is owed and for an adoption."""
+    purpose: str = "row"
+    """row, resend, repair (after a late write), deliver, adopt."""
+
+
+class End(enum.Enum):
+    """How a run ended; each has its exit code in `orchestrator.errors.ExitCode`."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    MOVED = "moved"
+    INCOMPLETE = "incomplete"
+    UNKNOWN = "unknown"
+    OWING = "owing"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of a run, in words a person can act on."""
+
+    end: End
+    message: str
+    org: Role | None = None
+    next_steps: tuple[str, ...] = ()
+    sent: str = ""
+    """What was and was not sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One row that was made, and how long it took."""
+
+    row: str
+    source: Status
+    target: Status
+    seconds: float
+    writes: int

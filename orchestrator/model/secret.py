@@ -1,0 +1,68 @@
+"""Keys, and the references by which an operator names them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class Secret:
+    """A key in memory. Its text comes out of `reveal` alone: repr, str, format and pickling never show it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The key itself, for a request header and nothing else."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__
+
+    def __format__(self, format_spec: str) -> str:
+        return repr(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._text))
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("a Secret cannot be pickled or copied out of the process")
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentKey:
+    """The key stands in an environment variable."""
+
+    variable: str
+
+    def __str__(self) -> str:
+        return f"environment variable {self.variable}"
+
+
+@dataclass(frozen=True, slots=True)
+class FileKey:
+    """The key stands in a file; a relative path is meant from the inventory's folder, and is stored absolute."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"file {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class CommandKey:
+    """The key is what a command prints; run without a shell."""
+
+    argv: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"command {self.argv[0]}"
+
+
+KeyReference = EnvironmentKey | FileKey | CommandKey

@@ -1,0 +1,141 @@
+"""All that a guard may look at, and the name of where a pair stands."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from .org import Pair
+from .reading import Identity, Reading
+from .run import Mode
+from .status import Both, Role, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Both orgs' readings, the times they were taken, and the run's own facts.
+
+    `probes` come with a later version: their readings will stand beside `readings`.
+    """
+
+    pair: Pair
+    readings: Both[Reading]
+    identities: Both[Identity]
+    at: datetime
+    """Our wall clock, UTC, when the situation was complete."""
+    monotonic: float
+    """Our monotonic clock, in seconds, at the same moment."""
+    mode: Mode = Mode.PLANNED
+    survivor: Role | None = None
+    """The org that alone is enough, in an emergency; None in a planned run."""
+    run: str = ""
+    """The run that is looking, or "" for a plan or a status."""
+    our_names: frozenset[str] = frozenset()
+    """Every `modified_by` that this run's writes may carry: its stamps and the names learned for them."""
+    known_runs: frozenset[str] = frozenset()
+    """Runs that this journal knows: what `alone` compares stamps with."""
+    predicted: bool = False
+    """Made by a plan for a later row; not read from the world."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What the unseen org of an emergency still has to be told: the survivor's present status."""
+
+    role: Role
+    """The org that is owed."""
+    status: Status
+    """What it is owed."""
+    run: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A run that has started and not finished, as far as the journal knows."""
+
+    run: str
+    goal: Status
+    start: Status | None
+    """Where the pair stood agreed when it began."""
+    row: str
+    """The row it was in, or "" between rows."""
+    mode: Mode = Mode.PLANNED
+
+
+class PhaseName(enum.Enum):
+    """The names of section "where a pair stands": every pair of readings has one."""
+
+    AGREED = "agreed"
+    MIDWAY = "midway"
+    BEHIND = "behind"
+    HALF_SEEN = "half-seen"
+    DIVERGED = "diverged"
+    MISLINKED = "mislinked"
+    ABSENT = "absent"
+    HALF_ABSENT = "half-absent"
+    DENIED = "denied"
+    UNRECOGNISED = "unrecognised"
+    UNREADABLE = "unreadable"
+    DARK = "dark"
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Where a pair stands: a name, a sentence, and a next command that leads somewhere."""
+
+    name: PhaseName
+    sentence: str
+    next_steps: tuple[str, ...]
+    status: Status | None = None
+    """AGREED, ABSENT: what both show. HALF_SEEN, BEHIND: what the living org shows."""
+    row: str | None = None
+    """MIDWAY: the row that is half done."""
+    role: Role | None = None
+    """BEHIND: the org that is owed. HALF_SEEN: the org that answers. Else the org that is the trouble."""
+
+    @property
+    def label(self) -> str:
+        """The name with what it is about: agreed(PASSIVE), midway(declare), behind(primary)."""
+        detail: object = {PhaseName.MIDWAY: self.row, PhaseName.BEHIND: self.role}.get(self.name, self.status)
+        return self.name.value if detail is None else f"{self.name.value}({detail})"
+
+
+class Change(enum.Enum):
+    """How a record that was read differs from what was last seen of it (law 3)."""
+
+    SAME = "same"
+    OURS = "ours"
+    UNPROVEN = "unproven"
+    """After a lost answer: our status under another name."""
+    ECHO = "echo"
+    STALE = "stale"
+    LATE = "late"
+    """A late write of an earlier attempt of this run."""
+    REVERTED = "reverted"
+    """A mirror healed an old record over a new one."""
+    FOREIGN = "foreign"
+    MISLINKED = "mislinked"
+    UNSEEN = "unseen"
+    """There is no record to compare: the org did not answer with one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One org's reading, compared with what was last seen of it."""
+
+    change: Change
+    reason: str = ""
+    attempt: int | None = None
+    """OURS, UNPROVEN, LATE: the attempt that it is."""
+
+
+FRESH_WITHIN = timedelta(seconds=10)
+"""How old a reading may be that a guard is judged on (the guard `fresh`)."""
+
+SEND_WITHIN = timedelta(seconds=5)
+"""How old a reading may be that a write is sent on; an older one is read again first (law 6)."""
+
+ALONE_FOR = timedelta(minutes=10)
+"""How young a stamp of a run that this journal does not know must be for `alone` to refuse (law 12)."""
