@@ -1,0 +1,149 @@
+"""Phases in which both orgs answered: absent, behind, agreed, midway, half-absent, diverged."""
+
+from __future__ import annotations
+
+from orchestrator.model.run import Mode
+from orchestrator.model.situation import Phase, PhaseName
+from orchestrator.model.status import Role, Status
+
+from . import commands
+from .midway import HalfMade, explained_but_older, half_made
+from .view import View
+from .wording import moment
+
+NOTHING_TO_TELL = frozenset({Status.ABSENT, Status.UNSPECIFIED})
+"""Statuses that are never copied to the other org: one cannot be sent, the other says nothing."""
+
+
+def phase_of_answers(view: View, doubts: tuple[str, ...]) -> Phase:
+    """The phase where each org shows a known status or has no record.
+
+    Args:
+        view: what both orgs said.
+        doubts: why a write would be refused all the same: what could not be told about whose keys these are.
+    """
+    primary, secondary = view.status(Role.PRIMARY), view.status(Role.SECONDARY)
+    if primary is None or secondary is None:  # pragma: no cover - silence.py has had its turn
+        raise ValueError("an org was not seen")
+    if primary is secondary is Status.ABSENT:
+        return _absent(view, doubts)
+    if primary is secondary:
+        return _agreed(view, primary)
+    if view.owed is not None and view.status(view.owed.role.other) not in NOTHING_TO_TELL:
+        return _behind(view, view.owed.role)
+    half = half_made(view)
+    if half is not None:
+        return _midway(view, half, doubts)
+    for role in Role:
+        if view.status(role) is Status.ABSENT:
+            return _half_absent(view, role)
+    return _diverged(view)
+
+
+def _absent(view: View, doubts: tuple[str, ...]) -> Phase:
+    goals = commands.goals_from(view, Status.ABSENT)
+    if goals:
+        advice = f"The playbook {view.playbook.name} can create them"
+        steps = [commands.plan(view.pair, goal) for goal in goals]
+    else:
+        advice = (
+            f"The playbook {view.playbook.name} has no row from ABSENT; the one that is called onboarding has"
+        )
+        steps = [commands.onboard(view.pair)]
+    if doubts:
+        advice = f"Before anything can be created: {'; '.join(doubts)}"
+        steps = [commands.status(view.pair), *steps]
+    if view.open_run is not None:
+        steps = [commands.resume(view.pair), *steps]
+    sentence = f"{view.both_say()}: the two orgs are not connected yet. {advice}."
+    return Phase(PhaseName.ABSENT, sentence, tuple(steps), status=Status.ABSENT)
+
+
+def _agreed(view: View, status: Status) -> Phase:
+    sentence = f"Both orgs stand at {status}. {view.both_say()}."
+    steps = [commands.plan(view.pair, goal) for goal in commands.goals_from(view, status)]
+    if not steps:
+        sentence += (
+            f" No row of the playbook {view.playbook.name} leads on from {status}: there is nothing to run."
+        )
+        steps = [commands.watch(view.pair), commands.graph(view.playbook)]
+    if view.open_run is not None:
+        sentence += f" Run {view.open_run.run} to {view.open_run.goal} is open: resume finishes it."
+        steps = [commands.resume(view.pair), *steps]
+    return Phase(PhaseName.AGREED, sentence, tuple(steps), status=status)
+
+
+def _behind(view: View, role: Role) -> Phase:
+    survivor, status = view.org(role.other), view.status(role.other)
+    since = (
+        ""
+        if view.owed is None
+        else f" since {moment(view.owed.since)}, when run {view.owed.run} did without it"
+    )
+    sentence = (
+        f"{view.both_say()}. {view.org(role)} is owed {status}{since}: resume tells it, in one write, "
+        f"and leaves {survivor} as it is."
+    )
+    return Phase(PhaseName.BEHIND, sentence, (commands.resume(view.pair),), status=status, role=role)
+
+
+def _midway(view: View, half: HalfMade, doubts: tuple[str, ...]) -> Phase:
+    row, done = half.row, half.done
+    onward = [commands.run(view.pair, goal) for goal in commands.goals_through(view, row)][:1]
+    back = [commands.plan(view.pair, goal) for goal in commands.goals_back(view, row)][:1]
+    sentence = f"{view.both_say()}. Row {row} is half made: {view.org(done)} was told, {view.org(done.other)} was not."
+    if not half.settled:
+        sentence += " The times do not tell in which direction the pair was going: the goal you name decides."
+    if doubts:
+        sentence += f" Before anything can be written: {'; '.join(doubts)}."
+        onward = [commands.status(view.pair), *onward]
+    if view.open_run is not None:
+        sentence += f" Run {view.open_run.run} to {view.open_run.goal} is open: resume finishes it."
+        onward = [commands.resume(view.pair)]
+    steps = (*onward, *back) or (commands.watch(view.pair), commands.graph(view.playbook))
+    return Phase(PhaseName.MIDWAY, sentence, steps, row=row.name, role=done.other)
+
+
+def _half_absent(view: View, role: Role) -> Phase:
+    sentence = (
+        f"{view.both_say()}, and no row of the playbook {view.playbook.name} explains that. {_adoption(view)}"
+    )
+    return Phase(PhaseName.HALF_ABSENT, sentence, _adoptions(view), role=role)
+
+
+def _diverged(view: View) -> Phase:
+    near = explained_but_older(view)
+    because = (
+        f"no row of the playbook {view.playbook.name} explains that"
+        if near is None
+        else f"row {near} does not explain that, since the org at {near.source} changed last"
+    )
+    sentence = f"{view.both_say()}, and {because}. {_adoption(view)}"
+    return Phase(PhaseName.DIVERGED, sentence, _adoptions(view))
+
+
+def _truths(view: View) -> tuple[Role, ...]:
+    return tuple(role for role in Role if view.status(role) not in NOTHING_TO_TELL)
+
+
+def _adoption(view: View) -> str:
+    truths = _truths(view)
+    if not truths:
+        return "Neither is a status that could be copied to the other org: ask Datadog's support, and look again."
+    if len(truths) == 1:
+        truth = truths[0]
+        return f"Find out why; then adopt writes {view.status(truth)} to {view.org(truth.other)}, once."
+    return "Find out who changed what and why; then say which org is right: adopt writes the other one, once."
+
+
+def _adoptions(view: View) -> tuple[str, ...]:
+    steps = [commands.adopt(view.pair, truth) for truth in _truths(view)]
+    if not steps:
+        steps = [commands.watch(view.pair)]
+    run = view.open_run
+    if run is None:
+        return tuple(steps)
+    if run.mode is Mode.EMERGENCY:
+        # It may have died before it noted what it left untold: resume knows its writes, and derives the debt.
+        return (commands.resume(view.pair), *steps, commands.show(run.run))
+    return (*steps, commands.show(run.run))

@@ -1,0 +1,116 @@
+"""The next commands of a phase: literal command lines, with the pair's name filled in, that lead somewhere."""
+
+from __future__ import annotations
+
+import shlex
+
+from orchestrator.model.org import Pair
+from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.status import Role, Status
+
+from .view import View
+
+CHECK = "hamr check"
+"""Everything that is wrong with the inventory and the playbooks."""
+
+
+def status(pair: Pair) -> str:
+    """Look again, once."""
+    return f"hamr status {shlex.quote(pair.name)}"
+
+
+def watch(pair: Pair) -> str:
+    """Look again and again, until something changes."""
+    return f"{status(pair)} --watch"
+
+
+def plan(pair: Pair, goal: Status) -> str:
+    """See what would be sent."""
+    return f"hamr plan {shlex.quote(pair.name)} --to {goal}"
+
+
+def run(pair: Pair, goal: Status) -> str:
+    """Go there."""
+    return f"hamr run {shlex.quote(pair.name)} --to {goal}"
+
+
+def run_emergency(pair: Pair, goal: Status) -> str:
+    """Go there with the survivor alone."""
+    return f"{run(pair, goal)} --emergency --reason TEXT"
+
+
+def resume(pair: Pair) -> str:
+    """Take the open run up again, or deliver what is owed."""
+    return f"hamr resume {shlex.quote(pair.name)}"
+
+
+def resume_emergency(pair: Pair) -> str:
+    """Take the open run up again, with the survivor alone."""
+    return f"{resume(pair)} --emergency"
+
+
+def adopt(pair: Pair, truth: Role) -> str:
+    """Declare one org right: the other is written once."""
+    return f"hamr adopt {shlex.quote(pair.name)} --truth {truth} --reason TEXT"
+
+
+def show(run_id: str) -> str:
+    """What a run did, step by step."""
+    return f"hamr show {shlex.quote(run_id)}"
+
+
+def graph(playbook: Playbook) -> str:
+    """The rows that there are."""
+    return f"hamr graph {shlex.quote(playbook.path or playbook.name)}"
+
+
+def onboard(pair: Pair) -> str:
+    """The shipped playbook that has a row from ABSENT."""
+    return f"{plan(pair, Status.ONBOARDING)} --playbook onboarding"
+
+
+def goals_from(view: View, start: Status) -> tuple[Status, ...]:
+    """The stops that can be reached from a status: what is asked for first, then the nearest."""
+    routes = {goal: view.playbook.route(start, goal) for goal in view.aims()}
+    reached = [(goal, route) for goal, route in routes.items() if route]
+    nearest = sorted(reached, key=lambda found: len(found[1]))
+    asked = [goal for goal, _ in reached if goal is view.goal]
+    return tuple(dict.fromkeys([*asked, *(goal for goal, _ in nearest)]))
+
+
+def emergency_goals(view: View, survivor: Role) -> tuple[Status, ...]:
+    """The stops that an org can reach alone: every row on the way names it as its survivor."""
+    start = view.status(survivor)
+    if start is None:
+        return ()
+    return tuple(
+        goal
+        for goal in goals_from(view, start)
+        if all(row.survivor is survivor for row in view.playbook.route(start, goal) or ())
+    )
+
+
+def can_finish_alone(view: View, survivor: Role) -> bool:
+    """Whether the open run can be finished with that org alone."""
+    if view.open_run is None:
+        return False
+    goal = view.open_run.goal
+    if goal in emergency_goals(view, survivor):
+        return True
+    begun = view.playbook.row(view.open_run.row)
+    return view.status(survivor) is goal and begun is not None and begun.survivor is survivor
+
+
+def goals_through(view: View, row: Row) -> tuple[Status, ...]:
+    """The stops towards which a row leads: it is the first step to them."""
+    return tuple(
+        goal
+        for goal in goals_from(view, row.source)
+        if (view.playbook.route(row.source, goal) or ())[:1] == (row,)
+    )
+
+
+def goals_back(view: View, row: Row) -> tuple[Status, ...]:
+    """The stops to which the row that undoes this one leads; () where no row leads back (law 14)."""
+    back = view.playbook.between(row.target, row.source)
+    return () if back is None else goals_through(view, back)

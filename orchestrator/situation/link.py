@@ -1,0 +1,130 @@
+"""Whether the two orgs of a pair are each other's peers, as the inventory says (law 10: never overridden)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from orchestrator.model.org import Org, Pair
+from orchestrator.model.reading import (
+    Absent,
+    Denied,
+    HamrRecord,
+    Identity,
+    Present,
+    Reading,
+    Unreachable,
+    Unreadable,
+    Unrecognised,
+)
+from orchestrator.model.status import Both, Role
+
+from .wording import printable, says
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """Every judged org is who the inventory says, points at its peer, and has its role."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotLinked:
+    """One org is not what the inventory says: nothing may be sent."""
+
+    reason: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUnknown:
+    """It could not be told for one org; unknown is not pass."""
+
+    reason: str
+    role: Role
+
+
+Link = Linked | NotLinked | LinkUnknown
+
+BOTH_ROLES: frozenset[Role] = frozenset(Role)
+
+
+def link_trouble(
+    pair: Pair,
+    readings: Both[Reading],
+    identities: Both[Identity],
+    *,
+    judge: frozenset[Role] = BOTH_ROLES,
+) -> Link:
+    """What is wrong with the link between a pair's orgs, if anything.
+
+    A wrong org is named before one that could not be judged, the primary before the secondary.
+
+    Args:
+        pair: what the inventory says.
+        readings: both orgs' readings; only those of `judge` are looked at.
+        identities: whose keys we hold.
+        judge: the orgs whose half is judged; in an emergency the survivor alone.
+    """
+    halves = [link_of(pair, readings[role], identities[role]) for role in Role if role in judge]
+    for half in halves:
+        if isinstance(half, NotLinked):
+            return half
+    for half in halves:
+        if isinstance(half, LinkUnknown):
+            return half
+    return Linked()
+
+
+def link_of(pair: Pair, reading: Reading, identity: Identity) -> Link:
+    """One org's half of the link: its keys, and its record where it has one."""
+    role = reading.role
+    org, peer = pair[role], pair[role.other]
+    if identity.uuid is not None and not same_uuid(identity.uuid, org.uuid):
+        return NotLinked(
+            f"the keys for {org} belong to org {_shown(identity.uuid)}, and the inventory says {org.uuid}",
+            role,
+        )
+    match reading.sight:
+        case Present(record=record) | Unrecognised(record=record):
+            return _link_of_record(org, peer, record)
+        case Absent():
+            if identity.uuid is None:
+                reason = printable(identity.reason) or "validate did not say"
+                return LinkUnknown(
+                    f"{org} has no HAMR record, and whose keys these are could not be told ({reason})", role
+                )
+            return Linked()
+        case Denied() | Unreachable() | Unreadable():
+            return LinkUnknown(f"{says(org, reading)}, so its half of the link was not seen", role)
+        case _ as never:
+            assert_never(never)
+
+
+def same_uuid(one: str, other: str) -> bool:
+    """Whether two texts are one uuid, however they are cased."""
+    return one.strip().lower() == other.strip().lower()
+
+
+def _link_of_record(org: Org, peer: Org, record: HamrRecord) -> Link:
+    role = org.role
+    if not same_uuid(record.org_uuid, org.uuid):
+        return NotLinked(
+            f"the record of {org} is that of org {_shown(record.org_uuid)}, and the inventory says {org.uuid}",
+            role,
+        )
+    if not same_uuid(record.target_uuid, peer.uuid):
+        return NotLinked(
+            f"{org} points at org {_shown(record.target_uuid)} as its peer, "
+            f"and {peer} is {peer.uuid} in the inventory",
+            role,
+        )
+    if record.is_primary is None:
+        return LinkUnknown(f"the record of {org} does not say whether it is the primary", role)
+    if record.is_primary is not (role is Role.PRIMARY):
+        claimed = "primary" if record.is_primary else "secondary"
+        return NotLinked(f"{org} says that it is the {claimed}, and the inventory says {role}", role)
+    return Linked()
+
+
+def _shown(uuid: str) -> str:
+    return printable(uuid) or "(none)"

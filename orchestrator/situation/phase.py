@@ -1,0 +1,84 @@
+"""Where a pair stands: a total table from what both orgs said to a name, a sentence and the next commands.
+
+The order of precedence, where the first that fits is the one (law 15: one always does):
+
+    mislinked                               a key or a record is not this pair's: nothing it says counts
+    unrecognised                            a status that this version does not know: never acted on
+    denied, unreadable, half-seen, dark     an org was not seen (silence.py)
+    absent, behind, agreed, midway, half-absent, diverged     both orgs answered (answered.py)
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from orchestrator.model.org import Pair
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.reading import Identity, Present, Reading, Unreadable, Unrecognised
+from orchestrator.model.situation import OpenRun, Owed, Phase, PhaseName
+from orchestrator.model.status import Both, Role, Status
+
+from . import commands
+from .answered import phase_of_answers
+from .link import LinkUnknown, NotLinked, link_of
+from .silence import phase_of_silence
+from .view import View
+
+
+def phase_of(
+    pair: Pair,
+    readings: Both[Reading],
+    identities: Both[Identity],
+    playbook: Playbook,
+    *,
+    owed: Owed | None = None,
+    open_run: OpenRun | None = None,
+    goal: Status | None = None,
+) -> Phase:
+    """Where a pair stands. Total: every pair of readings has a name, a sentence and a next command.
+
+    Args:
+        pair: what the inventory says.
+        readings: what both orgs said.
+        identities: whose keys we hold.
+        playbook: its rows say what is half made, and where the pair can go.
+        owed: what an emergency left untold, if anything.
+        open_run: the run that has not finished, if any; its row breaks a tie between two rows.
+        goal: where somebody wants to go, if that is known; breaks a tie that the journal does not.
+    """
+    halves = {role: link_of(pair, readings[role], identities[role]) for role in Role}
+    for role in Role:
+        reading, half = readings[role], halves[role]
+        if isinstance(half, LinkUnknown) and isinstance(reading.sight, Present):
+            incomplete = Unreadable(f"status {reading.sight.status}, but {half.reason}")
+            readings = readings.with_(role, replace(reading, sight=incomplete))
+    view = View(pair, readings, playbook, owed, open_run, goal)
+    for half in halves.values():
+        if isinstance(half, NotLinked):
+            return _mislinked(view, half)
+    for role in Role:
+        if isinstance(readings[role].sight, Unrecognised):
+            return _unrecognised(view, role)
+    silent = phase_of_silence(view)
+    if silent is not None:
+        return silent
+    doubts = tuple(half.reason for half in halves.values() if isinstance(half, LinkUnknown))
+    return phase_of_answers(view, doubts)
+
+
+def _mislinked(view: View, half: NotLinked) -> Phase:
+    sentence = (
+        f"This is not the pair that the inventory describes: {half.reason}. Nothing is sent to it. "
+        f"Correct the inventory or the keys, then look again. {view.both_say()}."
+    )
+    return Phase(PhaseName.MISLINKED, sentence, (commands.CHECK, commands.status(view.pair)), role=half.role)
+
+
+def _unrecognised(view: View, role: Role) -> Phase:
+    sentence = (
+        f"{view.both_say()}. A status that is not known is never acted on: "
+        f"wait until {view.org(role)} shows another, or use a version that knows it."
+    )
+    return Phase(
+        PhaseName.UNRECOGNISED, sentence, (commands.watch(view.pair), commands.status(view.pair)), role=role
+    )

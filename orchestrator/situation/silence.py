@@ -1,0 +1,119 @@
+"""Phases in which an org was not seen: denied, unreadable, half-seen, dark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.model.reading import Denied, Unreadable
+from orchestrator.model.situation import Phase, PhaseName
+from orchestrator.model.status import Role
+
+from . import commands
+from .view import View
+from .wording import moment
+
+
+@dataclass(frozen=True, slots=True)
+class WayOn:
+    """What can be done while an org is not seen."""
+
+    sentence: str
+    urgent: tuple[str, ...]
+    """Commands that go on without the org that was not seen."""
+    patient: tuple[str, ...]
+    """Commands that wait for it."""
+
+
+def phase_of_silence(view: View) -> Phase | None:
+    """The phase where an org was not seen, or None where both answered."""
+    silent = tuple(role for role in Role if view.status(role) is None)
+    if not silent:
+        return None
+    living = silent[0].other if len(silent) == 1 else None
+    denied = tuple(role for role in silent if isinstance(view.readings[role].sight, Denied))
+    unreadable = tuple(role for role in silent if isinstance(view.readings[role].sight, Unreadable))
+    if denied:
+        return _denied(view, denied, living)
+    if unreadable:
+        return _unreadable(view, unreadable, living)
+    if living is None:
+        return _dark(view)
+    way = _way_on(view, living)
+    return Phase(
+        PhaseName.HALF_SEEN,
+        f"{view.both_say()}. {way.sentence}",
+        (*way.urgent, *way.patient),
+        status=view.status(living),
+        role=living,
+    )
+
+
+def _denied(view: View, denied: tuple[Role, ...], living: Role | None) -> Phase:
+    way = _way_on(view, living)
+    names = " and ".join(str(view.org(role)) for role in denied)
+    sentence = (
+        f"{view.both_say()}. A key of {names} is wrong, belongs to another site, or its owner lacks the permission "
+        f"disaster_recovery_status_read: correct that, then look again. {way.sentence}"
+    )
+    return Phase(
+        PhaseName.DENIED,
+        sentence.rstrip(),
+        (commands.CHECK, commands.status(view.pair), *way.urgent),
+        role=denied[0] if len(denied) == 1 else None,
+    )
+
+
+def _unreadable(view: View, unreadable: tuple[Role, ...], living: Role | None) -> Phase:
+    way = _way_on(view, living)
+    names = " and ".join(str(view.org(role)) for role in unreadable)
+    sentence = f"{view.both_say()}. Where {names} stands is not known: look again, and check its site or url. {way.sentence}"
+    return Phase(
+        PhaseName.UNREADABLE,
+        sentence.rstrip(),
+        (commands.watch(view.pair), commands.CHECK, *way.urgent),
+        role=unreadable[0] if len(unreadable) == 1 else None,
+    )
+
+
+def _dark(view: View) -> Phase:
+    way = _way_on(view, None)
+    sentence = (
+        f"Neither org answers: {view.both_say()}. "
+        "Nothing can be done from this machine until one of them does; try another network."
+    )
+    return Phase(PhaseName.DARK, sentence, way.patient)
+
+
+def _way_on(view: View, living: Role | None) -> WayOn:
+    waiting: tuple[str, ...] = (commands.watch(view.pair),)
+    if view.open_run is not None or view.owed is not None:
+        waiting += (commands.resume(view.pair),)
+    if living is None:
+        return WayOn("", (), waiting)
+    here, gone, status = view.org(living), view.org(living.other), view.status(living)
+    if view.owed is not None and view.owed.role is living:
+        return WayOn(
+            f"{here} is owed what {gone} shows, and can be told when {gone} is seen again: wait for it.",
+            (),
+            waiting,
+        )
+    debt = ""
+    if view.owed is not None:
+        debt = f"{gone} is owed {status} since {moment(view.owed.since)}: once it answers, resume tells it. "
+    if view.open_run is not None and commands.can_finish_alone(view, living):
+        return WayOn(
+            f"{debt}Run {view.open_run.run} to {view.open_run.goal} is open, "
+            f"and can be finished as an emergency with {here} alone.",
+            (commands.resume_emergency(view.pair),),
+            waiting,
+        )
+    goals = commands.emergency_goals(view, living)
+    if view.goal in goals:
+        goals = tuple(goal for goal in goals if goal is view.goal)
+    if not goals:
+        return WayOn(f"{debt}No row leads on from {status} with {here} alone: wait for {gone}.", (), waiting)
+    urgent = tuple(commands.run_emergency(view.pair, goal) for goal in goals)
+    names = " or ".join(str(goal) for goal in goals)
+    said = f"{debt}If it stays so, {here} alone can go on to {names} as an emergency."
+    # Where something is owed already, the emergency has been: waiting comes first, more of it second.
+    return WayOn(said, (), (*waiting, *urgent)) if debt else WayOn(said, urgent, waiting)

@@ -1,0 +1,47 @@
+"""All that a phase is decided on, in one place, and what it says about each org."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.model.org import Org, Pair
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.reading import Reading
+from orchestrator.model.situation import OpenRun, Owed
+from orchestrator.model.status import Both, Role, Status
+
+from .wording import says
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Both readings, and what else may explain them."""
+
+    pair: Pair
+    readings: Both[Reading]
+    playbook: Playbook
+    owed: Owed | None
+    open_run: OpenRun | None
+    goal: Status | None
+
+    def org(self, role: Role) -> Org:
+        """An org, as the inventory declares it."""
+        return self.pair[role]
+
+    def status(self, role: Role) -> Status | None:
+        """What an org shows: a status, ABSENT for a 404, None where it is not known."""
+        return self.readings[role].status
+
+    def says(self, role: Role) -> str:
+        """What an org said, as the first half of a sentence."""
+        return says(self.pair[role], self.readings[role])
+
+    def both_say(self) -> str:
+        """What both orgs said."""
+        return f"{self.says(Role.PRIMARY)}; {self.says(Role.SECONDARY)}"
+
+    def aims(self) -> tuple[Status, ...]:
+        """The stops of the playbook, what is asked for or under way first."""
+        wished = (self.goal, self.open_run.goal if self.open_run else None)
+        first = [goal for goal in self.playbook.stops if goal in wished]
+        return tuple(dict.fromkeys([*first, *self.playbook.stops]))

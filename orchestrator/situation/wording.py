@@ -1,0 +1,92 @@
+"""How orgs, readings, times and spans are said to a person: one way for every sentence of this package."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import assert_never
+
+from orchestrator.model.org import Org
+from orchestrator.model.reading import (
+    Absent,
+    Denied,
+    HamrRecord,
+    Present,
+    Reading,
+    Unreachable,
+    Unreadable,
+    Unrecognised,
+)
+from orchestrator.model.run import Stamp
+
+LONGEST = 120
+"""Characters of a text from outside that are shown; more than that is no name and no reason."""
+
+MINUTE = 60.0
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+
+def moment(at: datetime) -> str:
+    """A time as people compare it across regions: 2026-05-28 16:34:21 UTC."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def span(length: timedelta | float) -> str:
+    """A span in its two largest units, a float being seconds: 42 s, 5 min, 1 h 20 min, 3 d. A part of a second counts down."""
+    seconds = length.total_seconds() if isinstance(length, timedelta) else length
+    if not math.isfinite(seconds):
+        return f"{seconds} s"
+    if 0 < seconds < 1:
+        return f"{seconds:.1f} s"
+    whole = float(math.floor(seconds))
+    if whole < MINUTE:
+        return f"{whole:.0f} s"
+    large, name, small, rest = MINUTE, "min", 1.0, "s"
+    if whole >= DAY:
+        large, name, small, rest = DAY, "d", HOUR, "h"
+    elif whole >= HOUR:
+        large, name, small, rest = HOUR, "h", MINUTE, "min"
+    minor = (whole % large) // small
+    return f"{whole // large:.0f} {name}" + (f" {minor:.0f} {rest}" if minor else "")
+
+
+def printable(text: str) -> str:
+    """A text from a server without control characters (they could rewrite a terminal's lines), cut at a sane length."""
+    clean = "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+    )
+    return clean if len(clean) <= LONGEST else clean[: LONGEST - 1] + "…"
+
+
+def author(modified_by: str) -> str:
+    """Who a `modified_by` names: a run of ours by its operator and id, anyone else as the server says it."""
+    stamp = Stamp.parse(modified_by)
+    if stamp is not None:
+        return f"{printable(stamp.operator)}@{printable(stamp.host)} in run {stamp.run}"
+    return printable(modified_by) or "somebody whom the record does not name"
+
+
+def changed(record: HamrRecord) -> str:
+    """When and by whom a record was changed last: changed 2026-05-28 16:34:21 UTC by alice@example.com."""
+    when = "at a time the record does not tell" if record.modified_at is None else moment(record.modified_at)
+    return f"changed {when} by {author(record.modified_by)}"
+
+
+def says(org: Org, reading: Reading) -> str:
+    """What one org said, as the first half of a sentence."""
+    match reading.sight:
+        case Present(record=record, status=status):
+            return f"{org} shows {status} ({changed(record)})"
+        case Unrecognised(record=record):
+            return f"{org} shows status {record.status}, which this version does not know ({changed(record)})"
+        case Absent():
+            return f"{org} has no HAMR record (404)"
+        case Denied(reason=reason):
+            return f"{org} denied our keys ({printable(reason)})"
+        case Unreachable(reason=reason):
+            return f"{org} did not answer ({printable(reason)})"
+        case Unreadable(reason=reason):
+            return f"{org} answered with something that is not a HAMR record ({printable(reason)})"
+        case _ as never:
+            assert_never(never)
