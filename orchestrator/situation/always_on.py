@@ -8,7 +8,7 @@ from orchestrator.model.situation import ALONE_FOR, FRESH_WITHIN, Situation
 from orchestrator.model.status import Role
 
 from .finding import Finding, every, fails, passes, unknown
-from .link import BOTH_ROLES, Linked, LinkUnknown, NotLinked, link_trouble
+from .link import BOTH_ROLES, Linked, LinkUnknown, NotLinked, judge_link
 from .seen import is_seen, unseen
 from .wording import author, span
 
@@ -36,7 +36,7 @@ def judged_roles(situation: Situation) -> frozenset[Role]:
 def linked(situation: Situation) -> Finding:
     """Are both orgs who the inventory says, each the other's peer, one of them the primary?"""
     judged = judged_roles(situation)
-    link = link_trouble(situation.pair, situation.readings, situation.identities, judge=judged)
+    link = judge_link(situation.pair, situation.readings, situation.identities, judge=judged)
     match link:
         case Linked():
             if judged == BOTH_ROLES:

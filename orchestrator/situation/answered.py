@@ -89,7 +89,7 @@ def _behind(view: View, role: Role) -> Phase:
 
 def _midway(view: View, half: HalfMade, doubts: tuple[str, ...]) -> Phase:
     row, done = half.row, half.done
-    onward = [commands.run(view.pair, goal) for goal in commands.goals_through(view, row)][:1]
+    onward = [commands.run(view.pair, goal) for goal in commands.goals_onward(view, row)][:1]
     back = [commands.plan(view.pair, goal) for goal in commands.goals_back(view, row)][:1]
     sentence = f"{view.both_say()}. Row {row} is half made: {view.org(done)} was told, {view.org(done.other)} was not."
     if not half.settled:

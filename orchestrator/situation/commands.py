@@ -101,16 +101,28 @@ def can_finish_alone(view: View, survivor: Role) -> bool:
     return view.status(survivor) is goal and begun is not None and begun.survivor is survivor
 
 
-def goals_through(view: View, row: Row) -> tuple[Status, ...]:
-    """The stops towards which a row leads: it is the first step to them."""
-    return tuple(
+def goals_onward(view: View, row: Row) -> tuple[Status, ...]:
+    """The stops to go to by finishing a row: those to which it is the first step, else whatever lies beyond it."""
+    through = tuple(
         goal
         for goal in goals_from(view, row.source)
         if (view.playbook.route(row.source, goal) or ())[:1] == (row,)
     )
+    return through or goals_from(view, row.target)
 
 
 def goals_back(view: View, row: Row) -> tuple[Status, ...]:
-    """The stops to which the row that undoes this one leads; () where no row leads back (law 14)."""
-    back = view.playbook.between(row.target, row.source)
-    return () if back is None else goals_through(view, back)
+    """The stops to go back to from the middle of a row.
+
+    Law 14: only by a row that leads back, and never into a status that was not yet reached.
+    """
+    if view.playbook.between(row.target, row.source) is None:
+        return ()
+    start = view.open_run.start if view.open_run else None
+    reached = {row.source, row.target, start}
+    goals: list[Status] = []
+    for goal in (row.source, start):
+        route = None if goal is None else view.playbook.route(row.source, goal)
+        if goal in view.playbook.stops and route is not None and {step.target for step in route} <= reached:
+            goals.append(goal)
+    return tuple(dict.fromkeys(goals))

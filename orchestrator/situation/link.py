@@ -48,14 +48,14 @@ Link = Linked | NotLinked | LinkUnknown
 BOTH_ROLES: frozenset[Role] = frozenset(Role)
 
 
-def link_trouble(
+def judge_link(
     pair: Pair,
     readings: Both[Reading],
     identities: Both[Identity],
     *,
     judge: frozenset[Role] = BOTH_ROLES,
 ) -> Link:
-    """What is wrong with the link between a pair's orgs, if anything.
+    """Whether a pair's orgs are linked, or what is wrong with the link.
 
     A wrong org is named before one that could not be judged, the primary before the secondary.
 
@@ -73,6 +73,17 @@ def link_trouble(
         if isinstance(half, LinkUnknown):
             return half
     return Linked()
+
+
+def link_reason(link: Link) -> str | None:
+    """Why nothing may be sent, in words, or None where both orgs are linked."""
+    match link:
+        case Linked():
+            return None
+        case NotLinked(reason=reason) | LinkUnknown(reason=reason):
+            return reason
+        case _ as never:
+            assert_never(never)
 
 
 def link_of(pair: Pair, reading: Reading, identity: Identity) -> Link:
