@@ -1,0 +1,25 @@
+"""The journal: an append-only audit log with a hash chain, and the locks beside it, in one SQLite file.
+
+`SqliteStore` keeps it, `export` and `verify_export` carry it out and check it, `processes` tells who is alive.
+"""
+
+from .canonical import canonical
+from .chain import check_anchor, parse_anchor, record_hash
+from .export import export, verify_export
+from .place import default_place
+from .processes import host_name, provably_dead, this_process
+from .sqlite_store import SqliteStore
+
+__all__ = [
+    "SqliteStore",
+    "canonical",
+    "check_anchor",
+    "default_place",
+    "export",
+    "host_name",
+    "parse_anchor",
+    "provably_dead",
+    "record_hash",
+    "this_process",
+    "verify_export",
+]

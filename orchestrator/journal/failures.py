@@ -1,0 +1,76 @@
+"""What SQLite and the file system report, in words for a person: unavailable, or damaged."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from pathlib import Path
+
+from orchestrator.errors import HamrError, JournalDamaged, JournalUnavailable
+
+ELSEWHERE = "--journal FILE  (another journal; the run then sees neither this one's lock nor its history)"
+VERIFY = "hamr audit verify"
+
+_DAMAGE = "Nothing is sent on a journal that cannot be trusted."
+_UNAVAILABLE = {
+    sqlite3.SQLITE_FULL: "is full: its disk has no room left, so nothing could be added",
+    sqlite3.SQLITE_BUSY: "is busy: another process has been writing to it for several seconds",
+    sqlite3.SQLITE_LOCKED: "is busy: another process has been writing to it for several seconds",
+    sqlite3.SQLITE_READONLY: "can only be read here, so nothing could be added",
+    sqlite3.SQLITE_CANTOPEN: "could not be opened",
+    sqlite3.SQLITE_PERM: "could not be opened: permission denied",
+    sqlite3.SQLITE_IOERR: "could not be read or written: the disk reported an error",
+    sqlite3.SQLITE_NOMEM: "could not be read or written: no memory left",
+}
+_DAMAGED = {
+    sqlite3.SQLITE_CORRUPT: "is damaged: a part of the file is missing or overwritten",
+    sqlite3.SQLITE_NOTADB: "is no journal: the file is not a SQLite database, or its beginning was overwritten",
+    sqlite3.SQLITE_ERROR: "is not laid out as a hamr journal",
+    sqlite3.SQLITE_MISMATCH: "holds values of the wrong kind",
+}
+_UNSENT = "Nothing was sent."
+UNWRITTEN = "The record was not written, and nothing more is sent without it."
+
+
+def from_sqlite(error: sqlite3.Error, place: Path, *, sent: str = _UNSENT) -> HamrError:
+    """The error to raise for what SQLite reported about the journal at that place.
+
+    Args:
+        error: what sqlite3 raised.
+        place: the journal's file.
+        sent: what was not sent, as a sentence.
+    """
+    code: int = getattr(error, "sqlite_errorcode", -1)
+    primary = code & 0xFF
+    if code == sqlite3.SQLITE_IOERR_SHORT_READ:
+        primary = sqlite3.SQLITE_CORRUPT
+    if code == -1 and str(error).startswith("Could not decode"):
+        return damaged(place, "is damaged: it holds text that is not valid UTF-8")
+    if primary in _DAMAGED:
+        return damaged(place, f"{_DAMAGED[primary]} ({error})")
+    return unavailable(place, f"{_UNAVAILABLE.get(primary, 'could not be used')} ({error})", sent=sent)
+
+
+def from_system(error: OSError, place: Path) -> JournalUnavailable:
+    """The error to raise where the file system would not let the journal be created or opened."""
+    words = {
+        errno.EACCES: "cannot be opened for writing: permission denied",
+        errno.EROFS: "cannot be written: its disk is read-only",
+        errno.ENOSPC: "cannot be created: its disk is full",
+        errno.EISDIR: "is a folder: the path of a file is wanted",
+        errno.ENOTDIR: "cannot be created: a part of its path is a file, not a folder",
+    }
+    reason = words.get(error.errno or 0, f"cannot be opened: {os.strerror(error.errno or 0)}")
+    where = f" ({error.filename})" if error.filename and str(error.filename) != str(place) else ""
+    return unavailable(place, reason + where)
+
+
+def unavailable(place: Path, reason: str, *, sent: str = _UNSENT) -> JournalUnavailable:
+    """The journal at that place cannot be used, for that reason ("is busy: …")."""
+    return JournalUnavailable(f"The journal {place} {reason}.", sent=sent, next_steps=[ELSEWHERE])
+
+
+def damaged(place: Path, reason: str) -> JournalDamaged:
+    """The journal at that place cannot be trusted, for that reason ("is damaged: …")."""
+    return JournalDamaged(f"The journal {place} {reason}.", sent=_DAMAGE, next_steps=[VERIFY, ELSEWHERE])

@@ -1,0 +1,215 @@
+"""Opening the journal's file: for writing, for reading only, or in place of one that does not exist."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import schema
+from .failures import damaged, from_sqlite, from_system, unavailable
+
+BUSY_SECONDS = 5.0
+"""How long to wait for another process that is writing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A connection to a journal, and what is known about its file."""
+
+    connection: sqlite3.Connection
+    writable: bool
+    exists: bool
+    """False where there is no file: the connection then shows an empty journal in memory."""
+    file: tuple[int, int] | None = None
+    """Device and inode of a file that is written: how a file that was swapped underneath is noticed."""
+
+
+def open_for_writing(place: Path, *, durable: bool) -> Opened:
+    """Open the journal, and create it where there is none (the file for its owner alone, so too its folder).
+
+    Args:
+        place: the file.
+        durable: wait at each commit until the disk has it; a simulation can do without.
+
+    Raises:
+        JournalUnavailable: it cannot be created, opened or written, or belongs to something else.
+        JournalDamaged: the file is not a whole journal.
+    """
+    _refuse_odd_files(place)
+    try:
+        file = _touch(place)
+    except OSError as error:
+        raise from_system(error, place) from error
+    connection = _connect(place, "mode=rw")
+    try:
+        _lay_out_where_new(connection, place)
+        _use_write_ahead_log(connection)
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
+        connection.execute("PRAGMA fullfsync = ON")
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise from_sqlite(error, place) from error
+        raise
+    return Opened(connection, writable=True, exists=True, file=file)
+
+
+def open_for_reading(place: Path) -> Opened:
+    """Open the journal so that nothing can be added; where there is none, an empty one that leaves no file.
+
+    Works on a file, and in a folder, that may only be read.
+
+    Raises:
+        JournalUnavailable: it cannot be opened, or belongs to something else.
+        JournalDamaged: the file is not a whole journal.
+    """
+    _refuse_odd_files(place)
+    try:
+        empty = place.stat().st_size == 0
+    except FileNotFoundError:
+        return _nothing()
+    except OSError as error:
+        raise from_system(error, place) from error
+    if empty:
+        return _nothing()
+    failure: sqlite3.Error | None = None
+    for access in _ways_to_read(place):
+        connection = _connect(place, access)
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            _refuse_others(connection, place)
+        except BaseException as error:
+            connection.close()
+            if not isinstance(error, sqlite3.Error):
+                raise
+            failure = error
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+                break
+        else:
+            return Opened(connection, writable=False, exists=True)
+    assert failure is not None  # noqa: S101 - there is at least one way to try
+    if _pending(place) and failure.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CANTOPEN:
+        raise unavailable(
+            place,
+            f"has records in {place.name}-wal that cannot be read in a folder without write permission:"
+            " copy both files to a folder of your own, and name the copy",
+        ) from failure
+    raise from_sqlite(failure, place) from failure
+
+
+def _ways_to_read(place: Path) -> list[str]:
+    """SQLite keeps a shared index beside the file; where it may not, there are two narrower ways."""
+    ways = ["mode=ro"]
+    if os.access(place, os.W_OK) and os.access(place.parent, os.W_OK):
+        ways.insert(0, "mode=rw")  # so that the last one to leave tidies up
+    if not _pending(place):
+        ways.append("mode=ro&immutable=1")
+    return ways
+
+
+def _nothing() -> Opened:
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    schema.lay_out(connection)
+    connection.execute("PRAGMA query_only = ON")
+    return Opened(connection, writable=False, exists=False)
+
+
+def _pending(place: Path) -> bool:
+    """Whether there is a write-ahead log with something in it."""
+    log = place.with_name(place.name + "-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+def _refuse_odd_files(place: Path) -> None:
+    try:
+        found = place.stat()
+        if stat.S_ISDIR(found.st_mode):
+            raise unavailable(place, "is a folder: the path of a file is wanted")
+        if not stat.S_ISREG(found.st_mode):
+            raise unavailable(place, "is not a regular file")
+        if found.st_size == 0 and _pending(place):
+            raise damaged(place, f"is damaged: the file is empty, but {place.name}-wal beside it is not")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise from_system(error, place) from error
+
+
+def _touch(place: Path) -> tuple[int, int]:
+    """Make sure that the file is there, and tell which one it is (device, inode)."""
+    missing = [folder for folder in (place.parent, *place.parent.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        found = os.fstat(descriptor)
+        if found.st_size == 0:
+            _sync_folder(place.parent)
+    finally:
+        os.close(descriptor)
+    return found.st_dev, found.st_ino
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new file's name is durable only when its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _connect(place: Path, access: str) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(
+            f"{place.absolute().as_uri()}?{access}",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+    except sqlite3.Error as error:
+        raise from_sqlite(error, place) from error
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection
+
+
+def _lay_out_where_new(connection: sqlite3.Connection, place: Path) -> None:
+    if schema.identity(connection) == (0, 0, frozenset()):
+        connection.execute("BEGIN IMMEDIATE")
+        if schema.identity(connection) == (0, 0, frozenset()):  # still, now that nobody else can do it
+            schema.lay_out(connection)
+        connection.execute("COMMIT")
+    _refuse_others(connection, place)
+
+
+def _refuse_others(connection: sqlite3.Connection, place: Path) -> None:
+    application, version, tables = schema.identity(connection)
+    if application != schema.APPLICATION_ID:
+        raise unavailable(place, "is a database of another program, and was left alone")
+    if version > schema.VERSION:
+        raise unavailable(
+            place,
+            f"was written by a newer hamr (its layout is version {version}, this one knows {schema.VERSION}):"
+            " use that version",
+        )
+    if version != schema.VERSION or not {"records", "locks"} <= tables:
+        raise damaged(place, "is not laid out as a hamr journal")
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch a new file over, which wants it alone for a moment, and for which SQLite does not wait by itself."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            return

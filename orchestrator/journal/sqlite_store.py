@@ -1,0 +1,285 @@
+"""The journal in one SQLite file: `orchestrator.model.protocols.Store` for one machine."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, fields, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from orchestrator.errors import HamrError, JournalDamaged, Locked
+from orchestrator.model.journal import GENESIS, Entry, Head, Holder, Record, Verification
+from orchestrator.model.plain import timestamp
+
+from . import locks
+from .canonical import canonical, read_json, storable, storable_text
+from .chain import Link, Walk
+from .failures import UNWRITTEN, damaged, from_sqlite, unavailable
+from .opening import Opened, open_for_reading, open_for_writing
+
+_COLUMNS = ", ".join(field.name for field in fields(Link))
+_INSERT = f"INSERT INTO records ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constant columns
+_SELECT = f"SELECT {_COLUMNS} FROM records WHERE {{}} ORDER BY seq LIMIT ?"  # noqa: S608 - values are bound
+_PAGE = 500
+"""How many records are in memory at a time while many are read."""
+
+
+class SqliteStore:
+    """An append-only journal with a hash chain, and one lock per pair, in one file.
+
+    Safe to use from several processes, and from several threads of one.
+    """
+
+    def __init__(self, opened: Opened, place: Path, now: Callable[[], datetime]) -> None:
+        self._connection = opened.connection
+        self._opened = opened
+        self._place = place
+        self._now = now
+        self._mutex = threading.RLock()
+
+    @classmethod
+    def open(
+        cls, path: Path, *, create: bool = True, durable: bool = True, now: Callable[[], datetime]
+    ) -> SqliteStore:
+        """Open the journal.
+
+        Args:
+            path: its file.
+            create: open it for writing, and create file and folder where they are missing. False is for
+                commands that only look: nothing can be appended, a file that may only be read is enough, and
+                where there is none the journal is empty and no file appears.
+            durable: a record is on the disk before `append` returns; only simulations do without.
+            now: the wall clock, which dates the records.
+
+        Raises:
+            JournalUnavailable: it cannot be opened, or is not for this version or this program.
+            JournalDamaged: the file is not a whole journal.
+        """
+        opened = open_for_writing(path, durable=durable) if create else open_for_reading(path)
+        return cls(opened, path, now)
+
+    @property
+    def place(self) -> str:
+        """The path of its file."""
+        return str(self._place)
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a file; False only where it was opened with `create=False`."""
+        return self._opened.exists
+
+    def append(self, entry: Entry, *, holding: str | None = None) -> Record:
+        """Append durably; see `Store.append`. The record is dated with the wall clock, whatever came before it."""
+        with self._writing() as connection:
+            if holding is not None:
+                self._want_lock(connection, entry.pair, holding)
+            link = _link_for(entry, after=self._last(connection), at=timestamp(self._now()))
+            connection.execute(_INSERT, astuple(link))
+        return self._record(link)
+
+    def records(
+        self,
+        *,
+        run: str | None = None,
+        pair: str | None = None,
+        kinds: Sequence[str] | None = None,
+        after: int = 0,
+    ) -> Iterator[Record]:
+        """Records in order, up to the newest one when the reading begins; see `Store.records`.
+
+        Raises:
+            JournalDamaged: a record cannot be read.
+        """
+        conditions = ["seq > ?", "seq <= ?"]
+        wanted: list[str] = []
+        for column, value in (("run", run), ("pair", pair)):
+            if value is not None:
+                conditions.append(f"{column} = ?")
+                wanted.append(value)
+        if kinds is not None:
+            conditions.append(f"kind IN ({', '.join('?' * len(kinds))})")
+            wanted.extend(kinds)
+        query = _SELECT.format(" AND ".join(conditions))
+        newest = self.head().seq
+        while page := self._page(query, (after, newest, *wanted, _PAGE)):
+            for link in page:
+                yield self._record(link)
+            after = page[-1].seq
+
+    def head(self) -> Head:
+        """The newest record's number and hash; 0 and GENESIS where there is none."""
+        with self._reading() as connection:
+            return self._last(connection)
+
+    def verify(self) -> Verification:
+        """Walk the whole chain, from the stored bytes, in one pass and with constant memory.
+
+        Raises:
+            JournalDamaged: all records hold, but the file that they lie in does not, its indexes for one.
+        """
+        query = _SELECT.format("seq >= ?")
+        walk = Walk()
+        start, size = -(2**63), _PAGE
+        while True:
+            try:
+                page = self._page(query, (start, size))
+            except JournalDamaged as error:
+                if size == 1:
+                    return walk.broken(error.message)
+                size = 1  # somewhere in this page: go on one by one, to name the record
+                continue
+            if not page:
+                self._want_whole_file()
+                return walk.verified()
+            for link in page:
+                broken = walk.take(link)
+                if broken is not None:
+                    return broken
+            start = walk.good + 1
+
+    def take_lock(self, holder: Holder) -> Holder | None:
+        """Take the pair's lock: None where it is now the caller's, else its present holder."""
+        with self._writing() as connection:
+            return locks.take(connection, holder)
+
+    def replace_lock(self, old: str, holder: Holder) -> bool:
+        """Hand a dead holder's lock over: True where `old` still held the pair and `holder` has it now."""
+        with self._writing() as connection:
+            return locks.replace(connection, old, holder)
+
+    def beat(self, lock: str, at: datetime) -> bool:
+        """Renew a heartbeat; False where the lock is no longer held."""
+        with self._writing() as connection:
+            return locks.beat(connection, lock, at)
+
+    def release(self, lock: str) -> bool:
+        """Let go; False where it was not held any more."""
+        with self._writing() as connection:
+            return locks.release(connection, lock)
+
+    def holder(self, pair: str) -> Holder | None:
+        """Who holds a pair, or None."""
+        with self._reading() as connection:
+            return locks.holder_of(connection, pair)
+
+    def close(self) -> None:
+        """Close the store."""
+        with self._mutex:
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._mutex:
+            try:
+                yield self._connection
+            except sqlite3.Error as error:
+                raise from_sqlite(error, self._place) from error
+            except locks.UnreadableLock as error:
+                raise damaged(self._place, f"is damaged: {error}") from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction that holds the file from its first statement on, and leaves nothing behind if it fails."""
+        with self._mutex:
+            self._want_writable()
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._connection
+                    self._connection.execute("COMMIT")
+                except BaseException:
+                    self._undo()
+                    raise
+            except sqlite3.Error as error:
+                raise from_sqlite(error, self._place, sent=UNWRITTEN) from error
+            except locks.UnreadableLock as error:
+                raise damaged(self._place, f"is damaged: {error}") from error
+
+    def _undo(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def _want_writable(self) -> None:
+        if not self._opened.writable:
+            raise unavailable(self._place, "was opened for reading only", sent=UNWRITTEN)
+        try:
+            found = self._place.stat()
+            same = (found.st_dev, found.st_ino) == self._opened.file
+        except OSError:
+            same = False
+        if not same:
+            raise unavailable(
+                self._place, "was moved, deleted or replaced while it was in use", sent=UNWRITTEN
+            )
+
+    def _want_lock(self, connection: sqlite3.Connection, pair: str, lock: str) -> None:
+        present = locks.holder_of(connection, pair)
+        if present is not None and present.lock == lock:
+            return
+        now_held = (
+            "nobody holds it now"
+            if present is None
+            else f"{present.operator} on {present.host} (process {present.pid}) holds it since"
+            f" {timestamp(present.taken_at)} for run {present.run} with the lock {present.lock}"
+        )
+        raise Locked(
+            f"The lock {lock} on {pair} is no longer ours: {now_held}.",
+            sent=UNWRITTEN,
+            next_steps=[f"hamr status {pair}"],
+        )
+
+    def _last(self, connection: sqlite3.Connection) -> Head:
+        row = connection.execute("SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1").fetchone()
+        return Head(0, GENESIS) if row is None else Head(*row)
+
+    def _page(self, query: str, values: tuple[object, ...]) -> list[Link]:
+        """All rows at once, so that no statement stays open: one would keep other processes' records out of sight."""
+        with self._reading() as connection:
+            return [Link(*row) for row in connection.execute(query, values).fetchall()]
+
+    def _want_whole_file(self) -> None:
+        with self._reading() as connection:
+            ((finding,),) = connection.execute("PRAGMA integrity_check(1)").fetchall()
+        if finding != "ok":
+            raise damaged(self._place, f"is damaged, though its records hold: {finding}")
+
+    def _record(self, link: Link) -> Record:
+        try:
+            data = read_json(link.data)
+        except (ValueError, TypeError) as error:
+            raise self._unreadable(link) from error
+        if not isinstance(data, dict):
+            raise self._unreadable(link)
+        return Record(
+            link.seq, link.at, link.run, link.pair, link.kind, link.by, link.host, data, link.prev, link.hash
+        )
+
+    def _unreadable(self, link: Link) -> HamrError:
+        return damaged(self._place, f"is damaged: the data of record {link.seq} is not a JSON object")
+
+
+def _link_for(entry: Entry, *, after: Head, at: str) -> Link:
+    """The next record, as it will be stored."""
+    link = Link(
+        seq=after.seq + 1,
+        at=at,
+        run=storable_text(entry.run),
+        pair=storable_text(entry.pair),
+        kind=storable_text(entry.kind),
+        by=storable_text(entry.by),
+        host=storable_text(entry.host),
+        prev=after.hash,
+        hash="",
+        data=canonical(storable(entry.data)).decode("utf-8"),
+    )
+    return replace(link, hash=link.digest())
