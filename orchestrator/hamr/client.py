@@ -1,0 +1,297 @@
+"""A pair's two orgs over HTTP: `HttpReader` can only look, `HttpWorld` can write as well.
+
+Each org has its own connections and its own keys, so that no key ever goes to the other org's host.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from orchestrator import __version__
+from orchestrator.errors import KeyUnavailable
+from orchestrator.log import Redactor
+from orchestrator.model.org import Org, Pair
+from orchestrator.model.playbook import Timeouts
+from orchestrator.model.protocols import Clock
+from orchestrator.model.reading import (
+    Answer,
+    Denied,
+    Draft,
+    Exchange,
+    Identity,
+    NotSent,
+    Reading,
+    Request,
+)
+from orchestrator.model.status import Both, Role
+from orchestrator.secrets import KeyRing
+
+from .answers import answer_of, identity_of, sight_of, trace_of
+from .excerpt import one_line
+from .transport import Exchanged, ReadOnly, Transport, exchange, open_transport, seconds
+from .wire import PATH, encode_draft
+
+VALIDATE_PATH = "/api/v2/validate"
+
+_HEADERS: Mapping[str, str] = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "User-Agent": f"hamr-orchestrator/{__version__}",
+}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _OrgClient:
+    """One org's connections, and its keys when they are needed."""
+
+    org: Org
+    transport: Transport
+    timeouts: Timeouts
+    keys: KeyRing
+    redactor: Redactor
+    clock: Clock
+
+    async def fetch_keys(self, *, app_key: bool) -> dict[str, str]:
+        """The key headers, both keys fetched at the same time."""
+        name = str(self.org)
+        wanted = [("DD-API-KEY", self.org.api_key, "api")]
+        if app_key:
+            wanted.append(("DD-APPLICATION-KEY", self.org.app_key, "app"))
+        found = await asyncio.gather(
+            *(self.keys.resolve(reference, org=name, which=which) for _, reference, which in wanted),
+            return_exceptions=True,
+        )
+        headers: dict[str, str] = {}
+        for (header, _, _), key in zip(wanted, found, strict=True):
+            if isinstance(key, BaseException):
+                raise key
+            headers[header] = key.reveal()
+        return headers
+
+    async def ask(
+        self, method: str, path: str, *, content: bytes | None, app_key: bool, within: float | None
+    ) -> Exchanged:
+        """One exchange, bounded as a whole.
+
+        Raises:
+            KeyUnavailable: there is no key to ask with; nothing was sent.
+        """
+        exchanged = Exchanged()
+        if within is not None and within <= 0:
+            exchanged.failure = "no time was left for it"
+            return exchanged
+        fetching = True
+        bound = asyncio.timeout(within)
+        try:
+            async with bound:
+                headers = {**_HEADERS, **await self.fetch_keys(app_key=app_key)}
+                fetching = False
+                exchanged.began = self.clock.monotonic()
+                if content is not None:
+                    headers["Content-Type"] = "application/json"
+                deadline = asyncio.get_running_loop().time() + seconds(self.timeouts.total)
+                bound.reschedule(deadline if within is None else min(deadline, bound.when() or deadline))
+                await exchange(
+                    self.transport,
+                    method,
+                    self.org.base_url + path,
+                    headers,
+                    content=content,
+                    timeouts=self.timeouts,
+                    into=exchanged,
+                )
+        except TimeoutError:
+            exchanged.failure = self._out_of_time(exchanged, fetching, within)
+        return exchanged
+
+    def _out_of_time(self, exchanged: Exchanged, fetching: bool, within: float | None) -> str:
+        total = seconds(self.timeouts.total)
+        allowed = total if within is None else within if fetching else min(within, total)
+        if fetching:
+            return f"its keys were not there within {allowed:g} s"
+        if exchanged.status is not None:
+            return f"the answer did not end within {allowed:g} s"
+        return f"no {'answer' if exchanged.sent else 'connection'} within {allowed:g} s"
+
+    async def read(self, role: Role, within: float | None) -> Reading:
+        """GET the record."""
+        asked = self.clock.monotonic()
+        try:
+            exchanged = await self.ask("GET", PATH, content=None, app_key=True, within=within)
+        except KeyUnavailable as error:
+            return Reading(role, Denied(self._clean(error)), self.clock.now(), asked)
+        began = asked if exchanged.began is None else exchanged.began
+        left = trace_of(exchanged, self.clock.monotonic() - began, self.redactor)
+        return Reading(role, sight_of(exchanged, self.redactor), self.clock.now(), began, left)
+
+    async def identify(self, role: Role, within: float | None) -> Identity:
+        """GET whose API key it is."""
+        try:
+            exchanged = await self.ask("GET", VALIDATE_PATH, content=None, app_key=False, within=within)
+        except KeyUnavailable as error:
+            return Identity(role, None, self._clean(error))
+        return identity_of(role, exchanged, self.redactor)
+
+    async def write(self, request: Request, within: float | None) -> Answer:
+        """POST a record."""
+        asked = self.clock.monotonic()
+        content = json.dumps(request.body, separators=(",", ":"), allow_nan=False).encode("ascii")
+        try:
+            exchanged = await self.ask("POST", PATH, content=content, app_key=True, within=within)
+        except KeyUnavailable as error:
+            return NotSent(Exchange(), self._clean(error))
+        taken = self.clock.monotonic() - (asked if exchanged.began is None else exchanged.began)
+        return answer_of(exchanged, taken, self.clock.now(), self.redactor)
+
+    def _clean(self, error: KeyUnavailable) -> str:
+        return one_line(error.message, self.redactor)
+
+
+class HttpReader:
+    """Looks at a pair's orgs. Its transports have no way to send anything but a GET (law 2).
+
+    Args:
+        pair: whose orgs.
+        timeouts: for connecting, for each wait for data, and for one whole exchange.
+        keys: where keys come from.
+        redactor: cleans every text that leaves here.
+        clock: what readings are dated with.
+        transports: in the place of the network, for tests; closed with this reader.
+
+    Raises:
+        PreparationError: the certificates or the proxy of this machine cannot be used.
+    """
+
+    def __init__(
+        self,
+        pair: Pair,
+        *,
+        timeouts: Timeouts,
+        keys: KeyRing,
+        redactor: Redactor,
+        clock: Clock,
+        transports: Both[Transport] | None = None,
+    ) -> None:
+        opened = _opened(pair, transports)
+        read_only = Both[Transport](ReadOnly(opened.primary), ReadOnly(opened.secondary))
+        self._orgs = _clients(pair, read_only, timeouts=timeouts, keys=keys, redactor=redactor, clock=clock)
+
+    async def read(self, role: Role, *, within: float | None = None) -> Reading:
+        """GET one org's record. A key that cannot be had reads as Denied, with the reason; nothing was sent then."""
+        return await self._orgs[role].read(role, within)
+
+    async def identify(self, role: Role, *, within: float | None = None) -> Identity:
+        """Which org the API key belongs to, as `GET /api/v2/validate` says [doc]."""
+        return await self._orgs[role].identify(role, within)
+
+    async def require_keys(self) -> None:
+        """Fetch all four keys now, at the same time.
+
+        Raises:
+            KeyUnavailable: one or more cannot be used; names all of them.
+        """
+        await _require_keys(self._orgs)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await _close(self._orgs)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+class HttpWorld:
+    """Looks at a pair's orgs and writes to them. Arguments and errors are those of `HttpReader`."""
+
+    def __init__(
+        self,
+        pair: Pair,
+        *,
+        timeouts: Timeouts,
+        keys: KeyRing,
+        redactor: Redactor,
+        clock: Clock,
+        transports: Both[Transport] | None = None,
+    ) -> None:
+        opened = _opened(pair, transports)
+        self._orgs = _clients(pair, opened, timeouts=timeouts, keys=keys, redactor=redactor, clock=clock)
+
+    async def read(self, role: Role, *, within: float | None = None) -> Reading:
+        """GET one org's record; as `HttpReader.read`."""
+        return await self._orgs[role].read(role, within)
+
+    async def identify(self, role: Role, *, within: float | None = None) -> Identity:
+        """Which org the API key belongs to; as `HttpReader.identify`."""
+        return await self._orgs[role].identify(role, within)
+
+    def describe(self, draft: Draft) -> Request:
+        """The request that `write` would send, without keys."""
+        return Request("POST", self._orgs[draft.role].org.base_url + PATH, encode_draft(draft))
+
+    async def write(self, draft: Draft, *, within: float | None = None) -> Answer:
+        """POST one draft to its org, once. A key that cannot be had is NotSent."""
+        return await self._orgs[draft.role].write(self.describe(draft), within)
+
+    async def require_keys(self) -> None:
+        """Fetch all four keys now; as `HttpReader.require_keys`."""
+        await _require_keys(self._orgs)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await _close(self._orgs)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+def _opened(pair: Pair, transports: Both[Transport] | None) -> Both[Transport]:
+    if transports is not None:
+        return transports
+    return Both(open_transport(pair.orgs.primary.base_url), open_transport(pair.orgs.secondary.base_url))
+
+
+def _clients(
+    pair: Pair,
+    transports: Both[Transport],
+    *,
+    timeouts: Timeouts,
+    keys: KeyRing,
+    redactor: Redactor,
+    clock: Clock,
+) -> Both[_OrgClient]:
+    return Both(
+        _OrgClient(pair.orgs.primary, transports.primary, timeouts, keys, redactor, clock),
+        _OrgClient(pair.orgs.secondary, transports.secondary, timeouts, keys, redactor, clock),
+    )
+
+
+async def _require_keys(orgs: Both[_OrgClient]) -> None:
+    found = await asyncio.gather(
+        *(client.fetch_keys(app_key=True) for client in orgs), return_exceptions=True
+    )
+    problems = [problem for problem in found if isinstance(problem, BaseException)]
+    missing = [problem for problem in problems if isinstance(problem, KeyUnavailable)]
+    for problem in problems:
+        if not isinstance(problem, KeyUnavailable):
+            raise problem
+    if missing:
+        raise KeyUnavailable(
+            "\n".join(problem.message for problem in missing),
+            org=missing[0].org if len(missing) == 1 else None,
+            next_steps=tuple(step for problem in missing for step in problem.next_steps),
+        )
+
+
+async def _close(orgs: Both[_OrgClient]) -> None:
+    for client in orgs:
+        await client.transport.aclose()

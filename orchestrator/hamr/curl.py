@@ -1,0 +1,52 @@
+"""The same request as a command that a person can paste, when everything else is broken."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from typing import assert_never
+
+from orchestrator.model.org import Org
+from orchestrator.model.reading import Request
+from orchestrator.model.secret import CommandKey, EnvironmentKey, FileKey, KeyReference
+
+MAX_TIME = 20
+"""Seconds that curl may take."""
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+def curl(request: Request, org: Org, *, max_time: int = MAX_TIME) -> str:
+    """A command for a POSIX shell that sends a request to an org, with its keys where the inventory has them.
+
+    Keys from the environment stand there as `$VARIABLE`, others as the command that prints them. The shell puts them
+    on curl's command line, where other users of the same machine may see them while it runs.
+    """
+    words = [
+        "curl --fail-with-body --silent --show-error",
+        f"--max-time {max_time}",
+        f"--request {shlex.quote(request.method)}",
+        f'--header "DD-API-KEY: {_shell(org.api_key)}"',
+        f'--header "DD-APPLICATION-KEY: {_shell(org.app_key)}"',
+        "--header 'Accept: application/json'",
+    ]
+    if request.body is not None:
+        words += [
+            "--header 'Content-Type: application/json'",
+            f"--data {shlex.quote(json.dumps(request.body))}",
+        ]
+    return " \\\n  ".join([*words, shlex.quote(request.url)])
+
+
+def _shell(reference: KeyReference) -> str:
+    """What a shell puts a key in the place of, inside double quotes."""
+    match reference:
+        case EnvironmentKey(variable):
+            # A variable of another name cannot be written with a dollar.
+            return f"${variable}" if _VARIABLE.fullmatch(variable) else f"$(printenv {shlex.quote(variable)})"
+        case FileKey(path):
+            return f"$(cat {shlex.quote(path)})"
+        case CommandKey(argv):
+            return f"$({shlex.join(argv)})"
+    assert_never(reference)
