@@ -85,6 +85,13 @@ class Playbook:
         """The row from one status to another, or None; there is at most one."""
         return next((row for row in self.rows if (row.source, row.target) == (source, target)), None)
 
+    def server_moves(self, status: Status) -> frozenset[Status]:
+        """A status, and all those to which the server goes on from it by itself."""
+        reached = {status}
+        for _ in self.rows:
+            reached |= {row.target for row in self.rows if row.advances is Advances.SERVER and row.source in reached}
+        return frozenset(reached)
+
     def route(self, start: Status, goal: Status) -> tuple[Row, ...] | None:
         """The shortest way through the rows, ties by order; () where start is the goal, None where there is no way."""
         if start == goal:

@@ -107,6 +107,8 @@ class Reading:
     monotonic: float
     """Our monotonic clock, in seconds, when the request was sent: what age is counted from."""
     exchange: Exchange = field(default_factory=Exchange)
+    predicted: bool = False
+    """Made up by a plan for what would follow its writes; not read from the world."""
 
     @property
     def record(self) -> HamrRecord | None:

@@ -111,6 +111,8 @@ class Change(enum.Enum):
     """After a lost answer: our status under another name."""
     ECHO = "echo"
     STALE = "stale"
+    SERVER = "server"
+    """The server made the move of a row that says `advances: server`."""
     LATE = "late"
     """A late write of an earlier attempt of this run."""
     REVERTED = "reverted"

@@ -1,0 +1,148 @@
+"""Where a run enters the table: from the pair's phase, or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.model.org import Pair
+from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.reading import Reading
+from orchestrator.model.run import End, Mode
+from orchestrator.model.situation import OpenRun, Phase, PhaseName
+from orchestrator.model.status import Both, Role, Status
+
+from .stop import Stopped, stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The state that the machine starts in."""
+
+    status: Status
+    half_done: Row | None = None
+    """The row of which a write is already in effect."""
+    taken_as_is: frozenset[Role] = frozenset()
+    """The orgs that stand at that row's target already."""
+
+
+def enter(
+    pair: Pair,
+    playbook: Playbook,
+    phase: Phase,
+    readings: Both[Reading],
+    goal: Status,
+    *,
+    mode: Mode,
+    open_run: OpenRun | None,
+) -> Entry:
+    """Where to start towards a goal.
+
+    Raises:
+        Stopped: the pair stands where no row of this run leads on; nothing was written.
+    """
+    if mode is Mode.EMERGENCY:
+        return _enter_emergency(pair, playbook, phase, readings, goal)
+    match phase.name:
+        case PhaseName.AGREED | PhaseName.ABSENT if phase.status is not None:
+            _require_route(pair, playbook, phase.status, goal)
+            return Entry(phase.status)
+        case PhaseName.MIDWAY if phase.row is not None:
+            row = playbook.row(phase.row)
+            if row is not None:
+                return _enter_midway(pair, playbook, row, readings, goal, open_run)
+    raise _refused(phase)
+
+
+def survivor_of(pair: Pair, playbook: Playbook, start: Status, goal: Status) -> Role:
+    """The one org that every row of an emergency's route names as its survivor.
+
+    Raises:
+        Stopped: a row of the route names none, or another one.
+    """
+    route = _require_route(pair, playbook, start, goal)
+    survivors = {row.survivor for row in route}
+    for row in route:
+        if row.survivor is None:
+            raise stopped(
+                End.REFUSED,
+                f"row {row} names no survivor in playbook {playbook.name}, so it is not for emergencies; it needs both orgs",
+                next_steps=(f"hamr run {pair.name} --to {goal}",),
+            )
+    if len(survivors) > 1:
+        raise stopped(End.REFUSED, f"the rows from {start} to {goal} name different survivors")
+    survivor = survivors.pop() if survivors else None
+    return survivor or Role.SECONDARY
+
+
+def _require_route(pair: Pair, playbook: Playbook, start: Status, goal: Status) -> tuple[Row, ...]:
+    route = playbook.route(start, goal)
+    if route is None:
+        raise stopped(
+            End.REFUSED,
+            f"playbook {playbook.name} has no way from {start}, where pair {pair.name} stands, to {goal}",
+            next_steps=(f"hamr status {pair.name}", f"hamr graph {playbook.name}"),
+        )
+    return route
+
+
+def _refused(phase: Phase) -> Stopped:
+    return stopped(End.REFUSED, phase.sentence, org=phase.role, next_steps=phase.next_steps)
+
+
+def _enter_emergency(
+    pair: Pair, playbook: Playbook, phase: Phase, readings: Both[Reading], goal: Status
+) -> Entry:
+    statuses = [reading.status for reading in readings]
+    for role in (Role.SECONDARY, Role.PRIMARY):
+        status = readings[role].status
+        if status is None or playbook.route(status, goal) is None:
+            continue
+        if survivor_of(pair, playbook, status, goal) is role:
+            if phase.name is PhaseName.DIVERGED and None not in statuses:
+                raise _refused(phase)
+            return Entry(status, *_half_done(playbook, readings, role, status, goal))
+    raise _refused(phase)
+
+
+def _half_done(
+    playbook: Playbook, readings: Both[Reading], survivor: Role, status: Status, goal: Status
+) -> tuple[Row | None, frozenset[Role]]:
+    """The other org of an emergency may be ahead: it got the first write of a planned run."""
+    route = playbook.route(status, goal)
+    if route and readings[survivor.other].status is route[0].target:
+        return route[0], frozenset({survivor.other})
+    return None, frozenset()
+
+
+def _enter_midway(  # noqa: PLR0917 - the facts that decide it
+    pair: Pair, playbook: Playbook, row: Row, readings: Both[Reading], goal: Status, open_run: OpenRun | None
+) -> Entry:
+    """Forward through the half-done row, or back by a row that leads back; never into a status not yet reached."""
+    going_back = goal is row.source or (
+        open_run is not None and goal is not open_run.goal and goal is open_run.start
+    )
+    if not going_back:
+        if goal is not row.target and playbook.route(row.target, goal) is None:
+            raise _no_way_on(pair, playbook, row, goal)
+        there = frozenset(role for role in Role if readings[role].status is row.target)
+        return Entry(row.source, row, there)
+    back = playbook.between(row.target, row.source)
+    beyond = playbook.route(row.source, goal)
+    reached = {reading.status for reading in readings} | ({open_run.start} if open_run else set())
+    if back is None or beyond is None or any(step.target not in reached for step in beyond):
+        raise stopped(
+            End.REFUSED,
+            f"pair {pair.name} is midway in row {row}, and playbook {playbook.name} has no row that leads back to "
+            f"{goal} without entering a status that was not reached yet",
+            next_steps=(f"hamr resume {pair.name}", f"hamr run {pair.name} --to {row.target}"),
+        )
+    there = frozenset(role for role in Role if readings[role].status is row.source)
+    return Entry(row.target, back, there)
+
+
+def _no_way_on(pair: Pair, playbook: Playbook, row: Row, goal: Status) -> Stopped:
+    return stopped(
+        End.REFUSED,
+        f"pair {pair.name} is midway in row {row}, and playbook {playbook.name} has no way on to {goal}",
+        next_steps=(f"hamr run {pair.name} --to {row.target}", f"hamr run {pair.name} --to {row.source}"),
+    )

@@ -1,0 +1,89 @@
+"""Whether verdicts let a row go: laws 8 to 10, kept apart from judging."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
+
+from orchestrator.model.guard import Outcome, Verdict
+from orchestrator.model.run import Mode
+from orchestrator.model.status import Role
+
+BINDING_ALWAYS: frozenset[str] = frozenset({"linked", "fresh"})
+"""What still binds a row of which a write is already in effect (law 7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a row after its guards were judged."""
+
+    refused_by: tuple[Verdict, ...] = ()
+    overridden: tuple[tuple[Verdict, str], ...] = ()
+    """With the operator's reason."""
+    waived: tuple[Verdict, ...] = ()
+
+    @property
+    def go(self) -> bool:
+        """Whether the row may fire; a real bool, since `transitions` takes a truthy object for a refusal."""
+        return not self.refused_by
+
+
+class Gate(Protocol):
+    """Turns verdicts into a decision."""
+
+    def decide(
+        self, verdicts: tuple[Verdict, ...], *, half_done: bool, mode: Mode, survivor: Role | None
+    ) -> Decision:
+        """Whether the row may fire, and which of its guards that is due to."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnforcingGate:
+    """Of a run: every guard that does not pass stops the row, unless it is overridden by name or blind in an emergency."""
+
+    overrides: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def decide(
+        self, verdicts: tuple[Verdict, ...], *, half_done: bool, mode: Mode, survivor: Role | None
+    ) -> Decision:
+        """Sort the verdicts that did not pass into refused, overridden and waived."""
+        refused: list[Verdict] = []
+        overridden: list[tuple[Verdict, str]] = []
+        waived: list[Verdict] = []
+        for verdict in verdicts:
+            if verdict.outcome is Outcome.PASS:
+                continue
+            if half_done and verdict.guard not in BINDING_ALWAYS:
+                continue
+            if _blind_in_emergency(verdict, mode, survivor):
+                waived.append(verdict)
+            elif verdict.overridable and verdict.guard in self.overrides:
+                overridden.append((verdict, self.overrides[verdict.guard]))
+            else:
+                refused.append(verdict)
+        return Decision(tuple(refused), tuple(overridden), tuple(waived))
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastGate:
+    """Of a plan: decides as the run would, and lets the row go all the same, so that the rest can be shown."""
+
+    enforcing: EnforcingGate
+
+    def decide(
+        self, verdicts: tuple[Verdict, ...], *, half_done: bool, mode: Mode, survivor: Role | None
+    ) -> Decision:
+        """The run's decision, without its refusals."""
+        decision = self.enforcing.decide(verdicts, half_done=half_done, mode=mode, survivor=survivor)
+        return Decision((), decision.overridden, decision.waived)
+
+
+def _blind_in_emergency(verdict: Verdict, mode: Mode, survivor: Role | None) -> bool:
+    return (
+        mode is Mode.EMERGENCY
+        and survivor is not None
+        and verdict.outcome is Outcome.UNKNOWN
+        and verdict.blind is survivor.other
+    )

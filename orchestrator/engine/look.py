@@ -1,0 +1,161 @@
+"""Looking at both orgs at once, and knowing how old a look is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from orchestrator.model.events import ClockDistrusted, Event, OrgGivenUp, ReadingsTaken, SituationRead
+from orchestrator.model.org import Pair
+from orchestrator.model.protocols import Clock, World
+from orchestrator.model.reading import Identity, Reading, Unreachable
+from orchestrator.model.run import Mode
+from orchestrator.model.situation import SEND_WITHIN, Situation
+from orchestrator.model.status import Both, Role
+from orchestrator.situation.compare import same_link
+
+from .memory import Memory
+
+CLOCKS_AGREE_WITHIN = 2.0
+"""Seconds by which wall and monotonic clock may differ over one step before the readings are distrusted (law 18)."""
+
+
+@dataclass(slots=True)
+class Eyes:
+    """Takes readings for a run; remembers the last look."""
+
+    pair: Pair
+    world: World
+    clock: Clock
+    memory: Memory
+    tell: Callable[[Event], None]
+    emergency_deadline: timedelta
+    known_runs: frozenset[str] = frozenset()
+    survivor: Role | None = None
+    identities: Both[Identity] | None = None
+    last: Both[Reading] | None = None
+    looked_at: tuple[datetime, float] | None = None
+    """When the last look began, by both clocks."""
+
+    async def look(self, purpose: str, *, journal: bool = True) -> Both[Reading]:
+        """Read both orgs in parallel; an emergency's dead org is left out, and its other org has a short deadline.
+
+        Args:
+            purpose: what the look is for, as `SituationRead` lists it.
+            journal: False while polling: then the look is journalled only where it shows something new.
+        """
+        began = (self.clock.now(), self.clock.monotonic())
+        first = self.identities is None
+        reading = asyncio.gather(self._read(Role.PRIMARY), self._read(Role.SECONDARY))
+        if self.identities is None:
+            readings_taken, identities = await asyncio.gather(reading, self._identify_both())
+            self.identities = identities
+        else:
+            readings_taken = await reading
+        readings = Both(*readings_taken)
+        news = first or self.last is None or any(_differs(self.last[role], readings[role]) for role in Role)
+        taken: Both[Reading | None] = Both(
+            None if Role.PRIMARY in self.memory.dead else readings.primary,
+            None if Role.SECONDARY in self.memory.dead else readings.secondary,
+        )
+        self.last, self.looked_at = readings, began
+        if journal or news:
+            self.tell(SituationRead(purpose, taken, self.identities if first else None))
+        else:
+            self.tell(ReadingsTaken(taken))
+        self._give_up_on_the_unseen(readings)
+        return readings
+
+    async def _read(self, role: Role) -> Reading:
+        if role in self.memory.dead:
+            if self.last is not None:
+                return self.last[role]
+            return Reading(
+                role, Unreachable("found dead earlier in this run"), self.clock.now(), self.clock.monotonic()
+            )
+        return await self.world.read(role, within=self.deadline(role))
+
+    async def _identify_both(self) -> Both[Identity]:
+        return Both(*await asyncio.gather(self._identify(Role.PRIMARY), self._identify(Role.SECONDARY)))
+
+    async def _identify(self, role: Role) -> Identity:
+        if role in self.memory.dead:
+            return Identity(role, None, "found dead earlier in this run")
+        return await self.world.identify(role, within=self.deadline(role))
+
+    def deadline(self, role: Role) -> float | None:
+        """Seconds that an exchange with this org may take; None for the usual time-outs."""
+        if self.memory.mode is Mode.EMERGENCY and role is not self.survivor:
+            return self.emergency_deadline.total_seconds()
+        return None
+
+    def _give_up_on_the_unseen(self, readings: Both[Reading]) -> None:
+        """In an emergency, whatever is not a good record counts as not seen, and stays out of the run (law 9)."""
+        if self.memory.mode is not Mode.EMERGENCY or self.survivor is None:
+            return
+        other = self.survivor.other
+        if other in self.memory.dead:
+            return
+        reading = readings[other]
+        record = reading.record
+        if reading.answered and (record is None or same_link(self.pair, other, record)):
+            return
+        reason = getattr(reading.sight, "reason", "") or "its answer is not a record of this pair"
+        self.tell(OrgGivenUp(other, reason))
+
+    def give_up(self, reason: str) -> None:
+        """Leave the other org of an emergency out of the rest of the run."""
+        if self.survivor is not None and self.survivor.other not in self.memory.dead:
+            self.tell(OrgGivenUp(self.survivor.other, reason))
+
+    def age(self) -> float:
+        """Seconds since the last look began: the larger of what both clocks say (law 18)."""
+        if self.looked_at is None:
+            return float("inf")
+        wall = (self.clock.now() - self.looked_at[0]).total_seconds()
+        monotonic = self.clock.monotonic() - self.looked_at[1]
+        if abs(wall - monotonic) > CLOCKS_AGREE_WITHIN:
+            self.tell(
+                ClockDistrusted(wall, monotonic, "the clocks disagree: a suspension, or the time was set")
+            )
+            return float("inf")
+        return monotonic
+
+    def fresh_enough(self) -> bool:
+        """Whether a write may be sent on the last look (law 6)."""
+        return self.age() <= SEND_WITHIN.total_seconds()
+
+    def distrust(self) -> None:
+        """Forget when the last look was: the next write reads everything again."""
+        self.looked_at = None
+
+    def situation(self) -> Situation:
+        """What guards may look at: the last look, with the run's own facts.
+
+        Raises:
+            RuntimeError: nothing was read yet.
+        """
+        if self.last is None or self.identities is None:
+            raise RuntimeError("a situation needs a look first")
+        return Situation(
+            pair=self.pair,
+            readings=self.last,
+            identities=self.identities,
+            at=self.clock.now(),
+            monotonic=self.clock.monotonic(),
+            mode=self.memory.mode,
+            survivor=self.survivor if self.memory.mode is Mode.EMERGENCY else None,
+            run=self.memory.run,
+            our_names=self.memory.our_names(),
+            known_runs=self.known_runs,
+            predicted=any(reading.predicted for reading in self.last),
+        )
+
+
+def _differs(before: Reading, now: Reading) -> bool:
+    """Whether a reading says something else than the one before it, apart from when."""
+    if before.record is not None and now.record is not None:
+        return not now.record.same_version(before.record)
+    return type(before.sight) is not type(now.sight)

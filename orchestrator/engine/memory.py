@@ -1,0 +1,178 @@
+"""What a run knows: the fold of its events, whether they just happened or were read back from the journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from orchestrator.model.events import (
+    ChangeSeen,
+    Event,
+    MirrorFound,
+    NameLearned,
+    OrgGivenUp,
+    OwedSettled,
+    RowIntended,
+    RowMade,
+    RowRefused,
+    RunResumed,
+    RunStarted,
+    SituationRead,
+    WriteAnswered,
+    WriteConfirmed,
+    WriteIntended,
+    WriteOwed,
+    WriteUnknown,
+)
+from orchestrator.model.reading import Accepted, HamrRecord, NotSent, Reading, Rejected, Throttled
+from orchestrator.model.run import Attempt, Mode, Step
+from orchestrator.model.situation import Change
+from orchestrator.model.status import Role, Status
+from orchestrator.situation.compare import Known, Sent
+
+_ACCEPTED_CHANGES = frozenset({Change.OURS, Change.ECHO, Change.UNPROVEN, Change.LATE, Change.SERVER})
+
+
+@dataclass(slots=True)
+class Memory:
+    """A run's knowledge. Only `note` changes it."""
+
+    run: str
+    mirrors: bool | None = None
+    mode: Mode = Mode.PLANNED
+    started: RunStarted | None = None
+    expected: dict[Role, HamrRecord | None] = field(default_factory=dict)
+    earlier: dict[Role, list[HamrRecord | None]] = field(default_factory=lambda: {role: [] for role in Role})
+    confirmed: dict[Role, list[HamrRecord]] = field(default_factory=lambda: {role: [] for role in Role})
+    sent: list[Sent] = field(default_factory=list)
+    attempts: int = 0
+    names: set[str] = field(default_factory=set)
+    dead: set[Role] = field(default_factory=set)
+    owed: dict[Role, Status] = field(default_factory=dict)
+    unknown: list[Attempt] = field(default_factory=list)
+    """Attempts that ended unknown and were not seen since."""
+    row: RowIntended | None = None
+    """The row that is under way."""
+    steps: list[Step] = field(default_factory=list)
+    late_repairs: int = 0
+    intended: bool = False
+    """Whether any write was ever intended: from here on a bug is no longer "nothing was sent"."""
+
+    def known(self) -> Known:
+        """The frozen facts that a comparison needs."""
+        return Known(
+            run=self.run,
+            expected=dict(self.expected),
+            sent=tuple(self.sent),
+            names=frozenset(self.names),
+            confirmed={role: tuple(records) for role, records in self.confirmed.items()},
+            earlier={role: tuple(records) for role, records in self.earlier.items()},
+            mirrors=self.mirrors,
+        )
+
+    def our_names(self) -> frozenset[str]:
+        """Every modified_by that this run's writes may carry."""
+        return frozenset({sent.attempt.stamp for sent in self.sent} | self.names)
+
+    def wrote(self, role: Role, record: HamrRecord | None) -> bool:
+        """Whether that record is on that org by a write of ours, or as an echo of one."""
+        return record is not None and any(record.same_version(ours) for ours in self.confirmed[role])
+
+    def note(self, event: Event) -> None:  # noqa: C901, PLR0912 - one case per event that teaches something
+        """Learn from one event."""
+        match event:
+            case RunStarted():
+                self.started, self.mode = event, event.mode
+            case RunResumed():
+                self.mode = event.mode
+                self.dead.clear()
+            case SituationRead(readings=readings):
+                for reading in readings:
+                    if reading is not None:
+                        self._note_reading(reading)
+            case ChangeSeen(role=role, change=change, record=record):
+                if change in _ACCEPTED_CHANGES:
+                    self._expect(role, record)
+                    if change is Change.ECHO and record is not None:
+                        self.confirmed[role].append(record)
+                if change is Change.LATE:
+                    self.late_repairs += 1
+            case RowIntended():
+                self.row = event
+            case RowRefused():
+                self.row = None
+            case RowMade():
+                self.steps.append(Step(event.row, event.source, event.target, event.seconds, event.writes))
+                self.row = None
+            case WriteIntended(attempt=attempt):
+                self.intended = True
+                self.attempts = max(self.attempts, attempt.number)
+                self.sent.append(Sent(attempt))
+            case WriteAnswered(attempt=attempt, answer=answer):
+                self._note_answer(attempt, answer)
+            case WriteConfirmed():
+                self._note_confirmed(event)
+            case WriteUnknown(attempt=attempt):
+                self.unknown.append(attempt)
+            case WriteOwed(role=role, status=status):
+                self.owed[role] = status
+            case OwedSettled(role=role):
+                self.owed.pop(role, None)
+            case MirrorFound(mirrors=mirrors):
+                self.mirrors = mirrors
+            case NameLearned(name=name):
+                self.names.add(name)
+            case OrgGivenUp(role=role):
+                self.dead.add(role)
+            case _:
+                pass
+
+    def _note_reading(self, reading: Reading) -> None:
+        if reading.status is None:
+            return
+        role, record = reading.role, reading.record
+        if role not in self.expected:
+            self._expect(role, record)
+
+    def _expect(self, role: Role, record: HamrRecord | None) -> None:
+        """Accept a record as what is there now; what was there before becomes an earlier reading."""
+        if role in self.expected:
+            before = self.expected[role]
+            if before is None or record is None or not before.same_version(record):
+                self.earlier[role].append(before)
+        self.expected[role] = record
+
+    def _note_answer(self, attempt: Attempt, answer: object) -> None:
+        match answer:
+            case Accepted(record=record) if record is not None:
+                self._update(attempt, answered_with=record.modified_by)
+            case NotSent() | Rejected() | Throttled():
+                # The server did not take it: it cannot turn up later.
+                self.sent = [sent for sent in self.sent if sent.attempt.number != attempt.number]
+            case _:
+                pass
+
+    def _note_confirmed(self, event: WriteConfirmed) -> None:
+        self._expect(event.role, event.record)
+        if not any(event.record.same_version(old) for old in self.confirmed[event.role]):
+            self.confirmed[event.role].append(event.record)
+        if event.attempt is not None:
+            number = event.attempt
+            self.sent = [
+                replace(sent, confirmed=True) if sent.attempt.number == number else sent for sent in self.sent
+            ]
+        self.unknown = [attempt for attempt in self.unknown if attempt.role is not event.role]
+
+    def _update(self, attempt: Attempt, *, answered_with: str) -> None:
+        self.sent = [
+            replace(sent, answered_with=answered_with) if sent.attempt.number == attempt.number else sent
+            for sent in self.sent
+        ]
+
+
+def recall(run: str, events: list[tuple[Event, datetime]]) -> Memory:
+    """A run's memory, rebuilt from its journalled events in order."""
+    memory = Memory(run)
+    for event, _ in events:
+        memory.note(event)
+    return memory

@@ -1,0 +1,143 @@
+"""The predicted world: a plan's world, in which writes take effect at once and nothing is sent.
+
+It has no transport at all. The same engine runs in it, so a plan cannot differ from the run that it foretells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from orchestrator.model.org import Pair
+from orchestrator.model.playbook import Advances, Playbook
+from orchestrator.model.reading import (
+    Accepted,
+    Answer,
+    Draft,
+    Exchange,
+    HamrRecord,
+    Identity,
+    NotSent,
+    Present,
+    Reading,
+    Request,
+)
+from orchestrator.model.status import Both, Role, Status
+
+
+@dataclass(slots=True)
+class PredictedClock:
+    """Stands still, except where somebody sleeps: then that time has passed at once."""
+
+    wall: datetime
+    seconds: float
+
+    def now(self) -> datetime:
+        """The predicted wall clock, UTC."""
+        return self.wall
+
+    def monotonic(self) -> float:
+        """The predicted monotonic clock, in seconds."""
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass, without waiting."""
+        self.wall += timedelta(seconds=seconds)
+        self.seconds += seconds
+
+
+@dataclass(slots=True)
+class PredictedWorld:
+    """Both orgs as they were read, and as a plan's own writes would leave them."""
+
+    pair: Pair
+    playbook: Playbook
+    readings: Both[Reading]
+    identities: Both[Identity]
+    request_of: Callable[[Draft], Request]
+    clock: PredictedClock
+    mirrors: bool
+    changed_at: float | None = None
+    """When, by the predicted clock, anything was last written: from then on, what is read is predicted."""
+
+    async def read(self, role: Role, *, within: float | None = None) -> Reading:
+        """What that org would show now."""
+        del within
+        self._let_the_server_advance()
+        reading = self.readings[role]
+        if self.changed_at is None:
+            return reading
+        return replace(reading, at=self.clock.now(), monotonic=self.clock.monotonic(), predicted=True)
+
+    async def identify(self, role: Role, *, within: float | None = None) -> Identity:
+        """Whose keys they were."""
+        del within
+        return self.identities[role]
+
+    def describe(self, draft: Draft) -> Request:
+        """The request that a run would send."""
+        return self.request_of(draft)
+
+    async def write(self, draft: Draft, *, within: float | None = None) -> Answer:
+        """Predict one write. Sends nothing."""
+        del within
+        if not self.readings[draft.role].answered:
+            return NotSent(Exchange(), "this org did not answer when the plan was made")
+        self.changed_at = self.clock.monotonic()
+        record = _record(draft, self.clock.now())
+        self._show(draft.role, record)
+        if self.mirrors and self.readings[draft.role.other].answered:
+            self._show(draft.role.other, _copy(self.pair, record, draft.role.other))
+        return Accepted(Exchange(), record)
+
+    def _let_the_server_advance(self) -> None:
+        """Make the moves that the playbook leaves to the server, once somebody has waited for them."""
+        for row in self.playbook.rows:
+            at_source = all(reading.status is row.source for reading in self.readings)
+            if (
+                row.advances is Advances.SERVER
+                and at_source
+                and self.clock.monotonic() > (self.changed_at or 0.0)
+            ):
+                for role, reading in self.readings.items():
+                    if reading.record is not None:
+                        self.changed_at = self.clock.monotonic()
+                        self._show(
+                            role,
+                            replace(reading.record, status=int(row.target), modified_at=self.clock.now()),
+                        )
+
+    def _show(self, role: Role, record: HamrRecord) -> None:
+        sight = Present(record, Status(record.status))
+        self.readings = self.readings.with_(role, replace(self.readings[role], sight=sight, predicted=True))
+
+
+def _record(draft: Draft, now: datetime) -> HamrRecord:
+    return HamrRecord(
+        org_uuid=draft.org_uuid,
+        status=int(draft.status),
+        is_primary=draft.is_primary,
+        modified_by=draft.modified_by,
+        modified_at=now,
+        target_uuid=draft.target_uuid,
+        target_name=draft.target_name,
+        target_datacenter=draft.target_datacenter,
+        datacenter=draft.datacenter,
+        wire=draft.wire,
+        extra=draft.extra,
+    )
+
+
+def _copy(pair: Pair, record: HamrRecord, role: Role) -> HamrRecord:
+    """A mirrored record, seen from the other side."""
+    org, peer = pair[role], pair[role.other]
+    return replace(
+        record,
+        org_uuid=org.uuid,
+        is_primary=role is Role.PRIMARY,
+        target_uuid=peer.uuid,
+        target_name=peer.name,
+        target_datacenter=peer.datacenter,
+        datacenter=org.datacenter,
+    )

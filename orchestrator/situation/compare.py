@@ -1,0 +1,226 @@
+"""Law 3: how a record that was read differs from what was last seen of it.
+
+The server has no version number and cannot refuse a stale writer, so telling our own writes from anyone
+else's rests on three things alone: the stamp in `modified_by`, the time in `modified_at`, and what was
+seen before. Pure: facts in, one `Comparison` out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from orchestrator.model.org import Pair
+from orchestrator.model.plain import timestamp
+from orchestrator.model.reading import HamrRecord, Reading
+from orchestrator.model.run import Attempt, Stamp
+from orchestrator.model.situation import Change, Comparison
+from orchestrator.model.status import Role, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One attempt that may have reached the server, and what is known of it."""
+
+    attempt: Attempt
+    confirmed: bool = False
+    """A reading has shown it."""
+    answered_with: str | None = None
+    """The `modified_by` that a 2xx body showed for it, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a run knows when it compares: the fold of its events."""
+
+    run: str
+    expected: Mapping[Role, HamrRecord | None]
+    """What was last seen and accepted of each org; None where it had no record, no key where it was never seen."""
+    sent: tuple[Sent, ...] = ()
+    """Attempts that may have reached the server, oldest first."""
+    names: frozenset[str] = frozenset()
+    """Names learned for our writes on this pair, in this run."""
+    confirmed: Mapping[Role, tuple[HamrRecord, ...]] = field(default_factory=dict)
+    """Records that confirmed a write, for each org, oldest first."""
+    earlier: Mapping[Role, tuple[HamrRecord | None, ...]] = field(default_factory=dict)
+    """Every record seen of each org, the journal's included; None for a reading that found none."""
+    mirrors: bool | None = None
+
+    @property
+    def keeps_stamps(self) -> bool:
+        """Whether this pair's server was seen to keep what we put in modified_by."""
+        stamps = {sent.attempt.stamp for sent in self.sent}
+        shown = {record.modified_by for records in self.confirmed.values() for record in records}
+        answered = {sent.answered_with for sent in self.sent}
+        return bool(stamps & (shown | answered))
+
+
+def same_link(pair: Pair, role: Role, record: HamrRecord) -> bool:
+    """Whether a record still belongs to this org, names its peer, and plays its role."""
+    return (
+        record.org_uuid.lower() == pair[role].uuid.lower()
+        and record.target_uuid.lower() == pair[role.other].uuid.lower()
+        and record.is_primary is (role is Role.PRIMARY)
+    )
+
+
+def compare(pair: Pair, reading: Reading, known: Known) -> Comparison:
+    """Name the difference between a reading and what was last seen of that org.
+
+    The checks go from what needs no explanation to what has none; the order matters.
+    """
+    role = reading.role
+    if reading.status is None and reading.record is None:
+        return Comparison(Change.UNSEEN, _unseen_reason(pair, reading))
+    record = reading.record
+    expected = known.expected.get(role)
+    if record is None:
+        return _compare_absent(pair, role, expected, known)
+    if not same_link(pair, role, record):
+        return Comparison(
+            Change.MISLINKED,
+            f"{pair[role]}: its record is now of org {record.org_uuid}, target {record.target_uuid}, "
+            f"is_primary {record.is_primary}; that is not the link of pair {pair.name}",
+        )
+    if role not in known.expected:
+        return Comparison(Change.SAME, "first seen")
+    if expected is not None and record.same_version(expected):
+        return Comparison(Change.SAME)
+    return _compare_changed(pair, role, record, known)
+
+
+def _compare_absent(pair: Pair, role: Role, expected: HamrRecord | None, known: Known) -> Comparison:
+    if expected is None:
+        return Comparison(Change.SAME)
+    if None in known.earlier.get(role, ()):
+        return Comparison(Change.STALE, f"{pair[role]} answers 404, as it did before its record was written")
+    return Comparison(Change.FOREIGN, f"{pair[role]}: its record is gone (404), and nobody here removed it")
+
+
+def _compare_changed(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison:
+    if any(old is not None and record.same_version(old) for old in known.earlier.get(role, ())):
+        return Comparison(Change.STALE, f"{pair[role]} shows an earlier reading again: {describe(record)}")
+    for recognise in (_by_stamp, _by_copy, _by_name, _unproven, _reverted):
+        found = recognise(pair, role, record, known)
+        if found is not None:
+            return found
+    return Comparison(Change.FOREIGN, f"{pair[role]} was changed by somebody else: {describe(record)}")
+
+
+def _latest(role: Role, known: Known) -> Sent | None:
+    """The attempt whose status this org should show: the newest one to it, or to either org unless they are known not to mirror."""
+    fitting = [sent for sent in known.sent if known.mirrors is not False or sent.attempt.role is role]
+    return fitting[-1] if fitting else None
+
+
+def _by_stamp(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison | None:
+    sent = next((sent for sent in known.sent if sent.attempt.stamp == record.modified_by), None)
+    if sent is None:
+        return None
+    attempt = sent.attempt
+    if record.status != attempt.status:
+        return Comparison(
+            Change.FOREIGN,
+            f"{pair[role]} carries the stamp of our attempt {attempt.number}, which sent {attempt.status}, "
+            f"but shows status {record.status}: somebody else wrote it",
+        )
+    latest = _latest(role, known)
+    due = latest.attempt if latest is not None else attempt
+    own = attempt.role is role
+    if attempt.number >= due.number or attempt.status == due.status:
+        return Comparison(Change.OURS if own else Change.ECHO, describe(record), attempt.number)
+    return Comparison(
+        Change.LATE,
+        f"{pair[role]}: our attempt {attempt.number} ({attempt.status}) took effect late, over {due.status}",
+        attempt.number,
+    )
+
+
+def _by_copy(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison | None:
+    others = known.confirmed.get(role.other, ())
+    if others and record.same_version(others[-1]):
+        return Comparison(Change.ECHO, f"{pair[role]} shows a copy of what {pair[role.other]} was told")
+    return None
+
+
+def _by_name(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison | None:
+    """A server that replaces modified_by: our writes carry the name that it gives us."""
+    latest = _latest(role, known)
+    if record.modified_by not in known.names or latest is None:
+        return None
+    if record.status == latest.attempt.status:
+        return Comparison(
+            Change.OURS if latest.attempt.role is role else Change.ECHO,
+            describe(record),
+            latest.attempt.number,
+        )
+    open_before = [
+        sent.attempt
+        for sent in known.sent
+        if sent.attempt.role is role and not sent.confirmed and sent.attempt.status == record.status
+    ]
+    if open_before:
+        attempt = open_before[-1]
+        return Comparison(
+            Change.LATE,
+            f"{pair[role]}: our attempt {attempt.number} ({attempt.status}) took effect late, "
+            f"over {latest.attempt.status}",
+            attempt.number,
+        )
+    return None
+
+
+def _unproven(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison | None:
+    """Our status under a name that is nobody's stamp, while an answer of ours is outstanding."""
+    latest = _latest(role, known)
+    if (
+        latest is None
+        or latest.confirmed
+        or known.keeps_stamps
+        or record.status != latest.attempt.status
+        or Stamp.parse(record.modified_by) is not None
+        or not not_older(record, known.expected.get(role))
+    ):
+        return None
+    return Comparison(
+        Change.UNPROVEN,
+        f"{pair[role]} shows {latest.attempt.status} as we sent it, under the name {record.modified_by!r}: "
+        "in effect, author unproven",
+        latest.attempt.number,
+    )
+
+
+def _reverted(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison | None:
+    """A mirror that healed an old record over a new one."""
+    if not known.mirrors:
+        return None
+    stamp = Stamp.parse(record.modified_by)
+    from_before = stamp is not None and stamp.run < known.run
+    copied = any(old is not None and record.same_version(old) for old in known.earlier.get(role.other, ()))
+    if not (from_before or copied):
+        return None
+    return Comparison(
+        Change.REVERTED,
+        f"{pair[role]} went back to a record from before this run: {describe(record)}; "
+        "the mirror healed old over new",
+    )
+
+
+def not_older(record: HamrRecord, before: HamrRecord | None) -> bool:
+    """Whether a record's modified_at is not older than another's (true where either has none)."""
+    if before is None or before.modified_at is None or record.modified_at is None:
+        return True
+    return record.modified_at >= before.modified_at
+
+
+def describe(record: HamrRecord) -> str:
+    """Status, author and time of a record, for a sentence."""
+    status = Status.of(record.status)
+    name = f"unrecognised status {record.status}" if status is None else str(status)
+    when = "at an unknown time" if record.modified_at is None else f"at {timestamp(record.modified_at)}"
+    return f"{name} by {record.modified_by or 'nobody'} {when}"
+
+
+def _unseen_reason(pair: Pair, reading: Reading) -> str:
+    reason = getattr(reading.sight, "reason", "")
+    return f"{pair[reading.role]} did not answer with a record" + (f": {reason}" if reason else "")
