@@ -1,0 +1,88 @@
+"""Two simulated regions that speak the HAMR API, with faults at any request.
+
+`Regions` is the simulator without sockets, on any Clock; `Simulation` serves the same two regions on loopback ports.
+Data goes config, faults → state → endpoints → region → core → app → sockets → simulation → serve.
+"""
+
+from .clock import RealTime
+from .config import (
+    KNOWN_MOVES,
+    RateLimit,
+    Returning,
+    SimulatedOrg,
+    SimulatorConfig,
+    simulated_orgs,
+)
+from .core import Regions, describe
+from .effects import Closed, Effect, LoggedRequest, Refused, Reset, Response, Silent, Truncated
+from .faults import (
+    HAMR_PATH,
+    AnswerLost,
+    AppliedLate,
+    ClientError,
+    ConnectionRefused,
+    ConnectionReset,
+    Drip,
+    Fault,
+    FaultKind,
+    Faults,
+    ForeignWriter,
+    RegionDark,
+    ServerError,
+    Silence,
+    Slow,
+    StaleRead,
+    Throttle,
+    TruncatedBody,
+    WrongBody,
+)
+from .inventory import inventory_text, write_inventory
+from .random_faults import random_faults
+from .serve import print_ready, serve
+from .simulation import ServedOrg, Simulation
+
+__all__ = [
+    "HAMR_PATH",
+    "KNOWN_MOVES",
+    "AnswerLost",
+    "AppliedLate",
+    "ClientError",
+    "Closed",
+    "ConnectionRefused",
+    "ConnectionReset",
+    "Drip",
+    "Effect",
+    "Fault",
+    "FaultKind",
+    "Faults",
+    "ForeignWriter",
+    "LoggedRequest",
+    "RateLimit",
+    "RealTime",
+    "Refused",
+    "RegionDark",
+    "Regions",
+    "Reset",
+    "Response",
+    "Returning",
+    "ServedOrg",
+    "ServerError",
+    "Silence",
+    "Silent",
+    "SimulatedOrg",
+    "Simulation",
+    "SimulatorConfig",
+    "Slow",
+    "StaleRead",
+    "Throttle",
+    "Truncated",
+    "TruncatedBody",
+    "WrongBody",
+    "describe",
+    "inventory_text",
+    "print_ready",
+    "random_faults",
+    "serve",
+    "simulated_orgs",
+    "write_inventory",
+]

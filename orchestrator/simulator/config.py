@@ -1,0 +1,136 @@
+"""What the two simulated regions are like: every point that the API's reference leaves open is a setting here."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from orchestrator.model.org import Wire
+from orchestrator.model.plain import JSON
+from orchestrator.model.status import Both, Role, Status
+
+
+class Returning(enum.Enum):
+    """What a mirroring pair does about the copies that fell due while one of its regions was dark."""
+
+    KEEP = "keep"
+    """Nothing: the region returns with what it had."""
+    CATCH_UP = "catch up"
+    """The copies arrive, in order, when the region is back."""
+    REVERT = "revert"
+    """The returning region's own, older record is copied over the other one."""
+
+
+KNOWN_MOVES: frozenset[tuple[Status, Status]] = frozenset(
+    {
+        (Status.ABSENT, Status.ONBOARDING),
+        (Status.ONBOARDING, Status.PASSIVE),
+        (Status.PASSIVE, Status.FAILOVER),
+        (Status.FAILOVER, Status.ACTIVE),
+        (Status.FAILOVER, Status.PASSIVE),
+        (Status.ACTIVE, Status.RECOVERY),
+        (Status.RECOVERY, Status.PASSIVE),
+    }
+)
+"""The moves that the guide describes, and the way back from FAILOVER. Which the real server accepts is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedOrg:
+    """One made-up org; its keys open nothing but the simulator."""
+
+    role: Role
+    name: str
+    uuid: str
+    datacenter: str
+    api_key: str
+    app_key: str
+    caller: str
+    """How a server that renames authors calls whoever uses these keys."""
+
+
+def simulated_orgs(seed: int = 0) -> Both[SimulatedOrg]:
+    """Both orgs of a simulated pair: readable, and the same for the same seed.
+
+    Args:
+        seed: 0 to 9999; pairs with different seeds share no uuid and no key.
+    """
+    return Both(_org(Role.PRIMARY, "us1", 1, seed), _org(Role.SECONDARY, "eu1", 2, seed))
+
+
+def _org(role: Role, datacenter: str, digit: int, seed: int) -> SimulatedOrg:
+    block = str(digit) * 4
+    return SimulatedOrg(
+        role=role,
+        name=f"Simulated {role.value.capitalize()}",
+        uuid=f"{block * 2}-{block}-4{block[1:]}-8{block[1:]}-{seed:012d}",
+        datacenter=datacenter,
+        api_key=f"simulated-{role}-api-key-{seed:04d}",
+        app_key=f"simulated-{role}-app-key-{seed:04d}",
+        caller=f"service-account@{role}.example",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """So many requests per org in each window; the window opens with the first of them."""
+
+    limit: int
+    period: float
+    """Seconds."""
+    name: str = "hamr"
+
+    def __post_init__(self) -> None:
+        if self.limit < 1 or self.period <= 0:
+            raise ValueError("a rate limit needs at least one request and a period longer than zero seconds")
+
+
+_BOTH_PASSIVE = Both(Status.PASSIVE, Status.PASSIVE)
+_NO_SECONDS = Both(0.0, 0.0)
+_FREE_PORTS = Both(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorConfig:
+    """One simulated pair. The defaults are two separate, linked, PASSIVE orgs that answer in snake casing."""
+
+    wire: Wire = Wire.SNAKE
+    """The casing of answers: SNAKE or PASCAL."""
+    accepts: frozenset[Wire] = frozenset({Wire.SNAKE, Wire.PASCAL})
+    """The casings that a POST may have."""
+    mirror: float | None = None
+    """None: separate orgs. Seconds until a write to either org shows on the other (0: at once)."""
+    returning: Returning = Returning.KEEP
+    status: Both[Status] = _BOTH_PASSIVE
+    """Where each org starts; ABSENT for one that has no record yet."""
+    renames_author: bool = False
+    """The server puts the caller's name in the place of the `modified_by` that was sent."""
+    strict: bool = False
+    """Only `moves` are accepted, and only a target that is the peer; everything else gets a 400."""
+    moves: frozenset[tuple[Status, Status]] = KNOWN_MOVES
+    advances: bool = False
+    """The server moves FAILOVER to ACTIVE and RECOVERY to PASSIVE by itself, after `advances_after`."""
+    advances_after: float = 0.5
+    """Seconds."""
+    whole_seconds: bool = False
+    """`modified_at` without a fraction."""
+    read_lag: float = 0.0
+    """Seconds by which every GET lags behind the writes."""
+    latency: Both[float] = _NO_SECONDS
+    """Round-trip time of each region in seconds: half passes before a request is handled, half after."""
+    skew: Both[float] = _NO_SECONDS
+    """Seconds by which each region's clock is ahead: in `Date` and in `modified_at`."""
+    rate_limit: RateLimit | None = None
+    extra: tuple[tuple[str, JSON], ...] = ()
+    """Attributes that no reference names, in each org's first record."""
+    ports: Both[int] = _FREE_PORTS
+    """TCP ports on the loopback interface; 0 for a free one."""
+    pair: str = "sim"
+    """The pair's name in the inventory that is written for it."""
+    orgs: Both[SimulatedOrg] = field(default_factory=simulated_orgs)
+
+    def __post_init__(self) -> None:
+        if self.wire is Wire.AUTO or Wire.AUTO in self.accepts:
+            raise ValueError("a server's casing is snake or pascal; auto is for clients")
+        if self.mirror is not None and self.mirror < 0:
+            raise ValueError("a mirror's delay cannot be negative")

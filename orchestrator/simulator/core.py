@@ -1,0 +1,160 @@
+"""Both regions without sockets: requests go in, effects come out, and every delay passes on the Clock.
+
+This is the door for deterministic tests; `simulation.py` puts real sockets before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import assert_never
+
+from orchestrator.model.protocols import Clock
+from orchestrator.model.reading import HamrRecord
+from orchestrator.model.status import Role, Status
+
+from .config import SimulatorConfig
+from .effects import (
+    Closed,
+    Effect,
+    Incoming,
+    LoggedRequest,
+    Moment,
+    Refused,
+    RequestLog,
+    Reset,
+    Response,
+    Silent,
+    Truncated,
+)
+from .faults import ConnectionRefused, Fault, Faults
+from .region import Case, decide
+from .state import Darkness, PairState
+from .wire import decode
+
+
+class Regions:
+    """Two regions and one pair of orgs.
+
+    Args:
+        config: what they are like.
+        clock: the time they live in; nothing here waits on any other.
+        faults: what goes wrong, to begin with.
+    """
+
+    def __init__(self, config: SimulatorConfig, clock: Clock, faults: Iterable[Fault] = ()) -> None:
+        self.config = config
+        self.clock = clock
+        self.faults = Faults(faults)
+        self._state = PairState(config, self._now())
+        self._log = RequestLog()
+
+    @property
+    def requests(self) -> tuple[LoggedRequest, ...]:
+        """Every request to either region, in the order of arrival."""
+        self._settle()
+        return self._log.requests
+
+    def record(self, role: Role) -> HamrRecord | None:
+        """The org's record as it really is now; None where it has none."""
+        self._settle()
+        return self._state.record(role)
+
+    def foreign_write(
+        self, role: Role, status: Status, modified_by: str = "someone.else@example.com"
+    ) -> HamrRecord | None:
+        """Somebody else changes the org's status (ABSENT: takes the connection away); gives the new record."""
+        self._settle()
+        return self._state.foreign_write(role, status, modified_by, self._now())
+
+    def set_dark(self, role: Role, dark: bool, *, silent: bool = False) -> None:
+        """Take a region off the network, or bring it back.
+
+        Args:
+            role: whose region.
+            dark: off, or on again.
+            silent: connections are made and never answered, in place of being refused.
+        """
+        self._settle()
+        if dark:
+            self._state.go_dark(role, self._now(), silent=silent)
+            return
+        for seq in self._state.come_back(role, self._now()):
+            self._log.applied(seq)
+
+    def darkness(self, role: Role) -> Darkness | None:
+        """How the region is dark now; None where it answers."""
+        self._settle()
+        return self._state.darkness(role)
+
+    async def handle(  # noqa: PLR0917 - the parts of a request, in their usual order
+        self,
+        role: Role,
+        method: str,
+        path: str,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Effect:
+        """One request to one region, from the moment it leaves the client to the moment its effect is felt there.
+
+        Args:
+            role: whose region.
+            method: GET, POST, …
+            path: without the query.
+            query: without the question mark.
+            headers: in any case.
+            body: as sent.
+        """
+        lower = {name.lower(): value for name, value in (headers or {}).items()}
+        incoming = Incoming(method.upper(), path, query, lower, body)
+        self._settle()
+        seq = self._log.arrive(self.clock.now(), role, incoming, decode(body))
+        effect = await self._exchange(role, incoming, seq)
+        self._log.ended(seq, describe(effect))
+        return effect
+
+    async def _exchange(self, role: Role, incoming: Incoming, seq: int) -> Effect:
+        faults = self.faults.match(role, incoming.method, incoming.path)
+        darkness = self._state.darkness(role)
+        if darkness is not None:
+            return Silent() if darkness.silent else Refused()
+        if any(isinstance(fault.kind, ConnectionRefused) for fault in faults):
+            return Refused()
+        half = self.config.latency[role] / 2
+        await self._pass(half)
+        if (darkness := self._state.darkness(role)) is not None:
+            return Silent() if darkness.silent else Reset()
+        decision = decide(Case(self._state, role, incoming, faults, seq, self._now()))
+        if decision.applied:
+            self._log.applied(seq)
+        if isinstance(decision.effect, Silent):
+            return decision.effect
+        await self._pass(decision.wait + half)
+        if (darkness := self._state.darkness(role)) is not None and not isinstance(decision.effect, Reset):
+            return Silent() if darkness.silent else Reset()
+        return decision.effect
+
+    async def _pass(self, seconds: float) -> None:
+        if seconds > 0:
+            await self.clock.sleep(seconds)
+        self._settle()
+
+    def _now(self) -> Moment:
+        return Moment(self.clock.now(), self.clock.monotonic())
+
+    def _settle(self) -> None:
+        for seq in self._state.settle(self._now()):
+            self._log.applied(seq)
+
+
+def describe(effect: Effect) -> str:
+    """An effect in a word or two, for the log."""
+    match effect:
+        case Response(status=status):
+            return str(status)
+        case Truncated(response=response):
+            return f"truncated {response.status}"
+        case Closed() | Reset() | Refused() | Silent():
+            return type(effect).__name__.lower()
+        case _:
+            assert_never(effect)

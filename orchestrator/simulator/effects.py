@@ -1,0 +1,116 @@
+"""What comes in to a region and what goes out of it: nouns without sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from orchestrator.model.plain import JSON
+from orchestrator.model.status import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One request as a region gets it."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Now, on both clocks: the wall's, UTC, and the one that only goes forward, in seconds."""
+
+    wall: datetime
+    monotonic: float
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP answer."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    pace: float = 0.0
+    """Seconds between the bytes of the body; 0: all at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truncated:
+    """An HTTP answer whose Content-Length promises the whole body, and which ends after `sent` bytes of it."""
+
+    response: Response
+    sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The connection is closed without an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """The connection is reset without an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """There is no connection: nobody listens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """The connection stays open, and nothing is ever sent."""
+
+
+Effect = Response | Truncated | Closed | Reset | Refused | Silent
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRequest:
+    """One request, as the simulator saw it: the other witness of what a run says that it did."""
+
+    seq: int
+    """Counts from 1 over both regions, in the order of arrival."""
+    at: datetime
+    role: Role
+    method: str
+    path: str
+    body: JSON
+    """Parsed; the text of one that is not JSON; None where there was none."""
+    outcome: str = "pending"
+    """200, 403, closed, reset, refused, silent, truncated 200, …"""
+    applied: bool = False
+    """Whether it changed the org's record; becomes true later for a write that is applied late."""
+
+
+class RequestLog:
+    """Every request to either region."""
+
+    def __init__(self) -> None:
+        self._requests: list[LoggedRequest] = []
+
+    @property
+    def requests(self) -> tuple[LoggedRequest, ...]:
+        """All of them, in the order of arrival."""
+        return tuple(self._requests)
+
+    def arrive(self, at: datetime, role: Role, incoming: Incoming, body: JSON) -> int:
+        """Note a request; its number is what the other methods want."""
+        seq = len(self._requests) + 1
+        self._requests.append(LoggedRequest(seq, at, role, incoming.method, incoming.path, body))
+        return seq
+
+    def applied(self, seq: int) -> None:
+        """It changed the record."""
+        self._requests[seq - 1] = replace(self._requests[seq - 1], applied=True)
+
+    def ended(self, seq: int, outcome: str) -> None:
+        """It came to this."""
+        self._requests[seq - 1] = replace(self._requests[seq - 1], outcome=outcome)

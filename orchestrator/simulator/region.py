@@ -1,0 +1,191 @@
+"""One region's decision about one request: the request and the faults that strike it go in, an effect comes out.
+
+Nothing here waits: how long the answer takes is part of the decision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import assert_never
+
+from orchestrator.model.status import Role
+
+from .effects import Closed, Effect, Incoming, Moment, Refused, Reset, Response, Silent, Truncated
+from .endpoints import Call, answer, respond, server_headers
+from .faults import (
+    HAMR_PATH,
+    AnswerLost,
+    AppliedLate,
+    ClientError,
+    ConnectionRefused,
+    ConnectionReset,
+    Drip,
+    Fault,
+    ForeignWriter,
+    RegionDark,
+    ServerError,
+    Silence,
+    Slow,
+    StaleRead,
+    Throttle,
+    TruncatedBody,
+    WrongBody,
+)
+from .rate import limit_headers
+from .state import PairState
+from .wire import (
+    ERROR_TYPE,
+    WireError,
+    encode,
+    error_objects,
+    error_strings,
+    read_post,
+)
+
+_HTML = "text/html; charset=utf-8"
+_STRING_FORM = (401, 429)
+
+_Outcome = (
+    Silence
+    | AnswerLost
+    | AppliedLate
+    | ConnectionReset
+    | ClientError
+    | Throttle
+    | ServerError
+    | TruncatedBody
+    | WrongBody
+)
+"""The kinds that decide what the request comes to; of several that strike it, the first one does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a request comes to."""
+
+    effect: Effect
+    applied: bool = False
+    """The request changed the record."""
+    wait: float = 0.0
+    """Seconds until the effect is felt, besides the way back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One request that has reached its region, and the faults that strike it, in order."""
+
+    state: PairState
+    role: Role
+    incoming: Incoming
+    faults: tuple[Fault, ...]
+    seq: int
+    """Its number in the log."""
+    now: Moment
+
+
+def decide(case: Case) -> Decision:
+    """What the request comes to; the pair's state is changed accordingly. The state must be settled."""
+    state, kinds = case.state, [fault.kind for fault in case.faults]
+    _write_as_somebody_else(case, after=False)
+    if any(isinstance(kind, ConnectionRefused) for kind in kinds):
+        return Decision(Refused())
+    for kind in kinds:
+        if isinstance(kind, RegionDark):
+            state.go_dark(case.role, case.now, seconds=kind.seconds, silent=kind.silent)
+            return Decision(Silent() if kind.silent else Reset())
+    outcome = next((kind for kind in kinds if isinstance(kind, _Outcome)), None)
+    decision = _come_to(case, outcome)
+    _write_as_somebody_else(case, after=True)
+    effect = decision.effect
+    for kind in kinds:
+        if isinstance(kind, Drip) and isinstance(effect, Response):
+            effect = Response(effect.status, effect.headers, effect.body, pace=kind.seconds)
+    wait = sum(kind.seconds for kind in kinds if isinstance(kind, Slow))
+    return Decision(effect, decision.applied, wait)
+
+
+def _come_to(case: Case, outcome: _Outcome | None) -> Decision:  # noqa: C901 - one case per kind
+    match outcome:
+        case None:
+            return _served(case)
+        case ConnectionReset():
+            return Decision(Reset())
+        case Silence(applied=applied):
+            return Decision(Silent(), applied and _served(case).applied)
+        case AnswerLost():
+            return Decision(Closed(), _served(case).applied)
+        case AppliedLate(seconds=seconds):
+            return _apply_later(case, seconds)
+        case ClientError(status=status, detail=detail):
+            return Decision(_client_error(case, status, detail))
+        case Throttle():
+            return Decision(_throttled(case, outcome))
+        case ServerError(status=status, applied=applied):
+            phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
+            page = f"<html><head><title>{status} {phrase}</title></head><body><h1>{phrase}</h1></body></html>"
+            response = respond(status, page.encode(), _HTML, _headers(case))
+            return Decision(response, applied and _served(case).applied)
+        case TruncatedBody():
+            return _truncated(_served(case))
+        case WrongBody(body=body, content_type=content_type):
+            applied = _served(case).applied
+            raw = body.encode() if isinstance(body, str) else encode(body)
+            return Decision(respond(200, raw, content_type, _headers(case)), applied)
+        case _:
+            assert_never(outcome)
+
+
+def _served(case: Case) -> Decision:
+    state, role = case.state, case.role
+    stale = next((fault.kind for fault in case.faults if isinstance(fault.kind, StaleRead)), None)
+    if stale is not None and stale.seconds is None:
+        shown = state.record_before(role)
+    else:
+        lag = state.config.read_lag if stale is None else stale.seconds or 0.0
+        shown = state.record_at(role, case.now.monotonic - lag)
+    response, applied = answer(Call(state, role, case.incoming, case.now, lambda: shown), _headers(case))
+    return Decision(response, applied)
+
+
+def _apply_later(case: Case, seconds: float) -> Decision:
+    if case.incoming.method == "POST" and case.incoming.path == HAMR_PATH:
+        org = case.state.org(case.role)
+        posted = read_post(case.incoming.body, org.uuid, case.state.config.accepts)
+        if not isinstance(posted, WireError):
+            case.state.write_later(case.role, posted, case.seq, case.now.monotonic + seconds)
+    return Decision(Closed())
+
+
+def _client_error(case: Case, status: int, detail: str) -> Response:
+    phrase = HTTPStatus(status).phrase
+    error = WireError(status, detail or phrase)
+    body = error_strings(phrase) if status in _STRING_FORM else error_objects(error)
+    return respond(status, encode(body), ERROR_TYPE, _headers(case))
+
+
+def _throttled(case: Case, fault: Throttle) -> Response:
+    headers = _headers(case)
+    if fault.reset is not None:
+        headers |= limit_headers(limit=1, period=60, remaining=0, reset=fault.reset, name="hamr")
+    if fault.retry_after is not None:
+        headers["Retry-After"] = fault.retry_after
+    return respond(429, encode(error_strings("Too Many Requests")), ERROR_TYPE, headers)
+
+
+def _truncated(served: Decision) -> Decision:
+    effect = served.effect
+    if isinstance(effect, Response):
+        effect = Truncated(effect, len(effect.body) // 2)
+    return Decision(effect, served.applied)
+
+
+def _headers(case: Case) -> dict[str, str]:
+    return server_headers(case.state, case.role, case.now, f"sim-{case.role}-{case.seq:06d}")
+
+
+def _write_as_somebody_else(case: Case, *, after: bool) -> None:
+    for fault in case.faults:
+        kind = fault.kind
+        if isinstance(kind, ForeignWriter) and kind.after is after:
+            case.state.foreign_write(kind.role or case.role, kind.status, kind.modified_by, case.now)

@@ -1,0 +1,178 @@
+"""Both regions on real sockets, for as long as an `async with` block lasts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from orchestrator.model.protocols import Clock
+from orchestrator.model.reading import HamrRecord
+from orchestrator.model.status import Both, Role, Status
+
+from .app import region_app
+from .clock import RealTime
+from .config import SimulatorConfig
+from .core import Regions
+from .effects import LoggedRequest
+from .faults import ConnectionRefused, Fault, Faults
+from .sockets import Listener
+
+
+@dataclass(frozen=True, slots=True)
+class ServedOrg:
+    """What a client needs to know to talk to one simulated org."""
+
+    url: str
+    org_uuid: str
+    api_key: str = field(repr=False)
+    app_key: str = field(repr=False)
+
+
+class Simulation:
+    """Two regions on loopback ports.
+
+    Args:
+        config: what they are like.
+        clock: the time they live in; the machine's own by default.
+        faults: what goes wrong, to begin with; `faults.add` while it runs.
+    """
+
+    def __init__(
+        self,
+        config: SimulatorConfig | None = None,
+        *,
+        clock: Clock | None = None,
+        faults: Iterable[Fault] = (),
+    ) -> None:
+        self.config = SimulatorConfig() if config is None else config
+        self.regions = Regions(self.config, RealTime() if clock is None else clock, faults)
+        self._listeners: dict[Role, Listener] = {}
+        self._timers: dict[int, tuple[object, asyncio.Task[None]]] = {}
+        # By the occasion's id; the occasion is kept, so that its id stays its own.
+
+    async def __aenter__(self) -> Self:
+        """Start both regions; on return both accept connections.
+
+        Raises:
+            UsageError: a port cannot be had.
+        """
+        try:
+            for role in Role:
+                app = region_app(self.regions, role, self._align)
+                self._listeners[role] = Listener(app, self.config.ports[role], role.value)
+        except BaseException:
+            await self._stop()
+            raise
+        self.faults.on_change(self._align)
+        self._align()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop both at once; requests that are under way are broken off."""
+        await self._stop()
+
+    @property
+    def faults(self) -> Faults:
+        """The script in force."""
+        return self.regions.faults
+
+    @property
+    def requests(self) -> tuple[LoggedRequest, ...]:
+        """Every request to either region, in the order of arrival; connections that were refused leave no trace."""
+        return self.regions.requests
+
+    @property
+    def primary(self) -> ServedOrg:
+        """How to reach the primary org."""
+        return self.org(Role.PRIMARY)
+
+    @property
+    def secondary(self) -> ServedOrg:
+        """How to reach the secondary org."""
+        return self.org(Role.SECONDARY)
+
+    @property
+    def orgs(self) -> Both[ServedOrg]:
+        """How to reach both."""
+        return Both(self.primary, self.secondary)
+
+    def org(self, role: Role) -> ServedOrg:
+        """How to reach one org; only while the simulation runs."""
+        org = self.config.orgs[role]
+        return ServedOrg(self._listeners[role].url, org.uuid, org.api_key, org.app_key)
+
+    def record(self, role: Role) -> HamrRecord | None:
+        """The org's record as it really is now; None where it has none."""
+        return self.regions.record(role)
+
+    def foreign_write(
+        self, role: Role, status: Status, modified_by: str = "someone.else@example.com"
+    ) -> HamrRecord | None:
+        """Somebody else changes the org's status (ABSENT: takes the connection away); gives the new record."""
+        return self.regions.foreign_write(role, status, modified_by)
+
+    def set_dark(self, role: Role, dark: bool, *, silent: bool = False) -> None:
+        """Take a region off the network, or bring it back: connections are reset, and new ones refused.
+
+        Args:
+            role: whose region.
+            dark: off, or on again.
+            silent: connections are made and never answered, in place of being refused.
+        """
+        self.regions.set_dark(role, dark, silent=silent)
+        self._align()
+
+    def _align(self) -> None:
+        """Open and close the listeners as the regions' darkness and the faults want them."""
+        for role, listener in self._listeners.items():
+            darkness = self.regions.darkness(role)
+            if darkness is not None and darkness.until is not None:
+                self._once(darkness, darkness.until - self.regions.clock.monotonic(), self._align)
+            if darkness is not None and not darkness.silent:
+                listener.close()
+                listener.break_all()
+            elif self._refuses_next(role):
+                listener.close()
+                listener.break_idle()
+            else:
+                listener.open()
+
+    def _refuses_next(self, role: Role) -> bool:
+        """Whether the org's next connection is to be refused: that must be seen to before it is made."""
+        fault = self.faults.refusing(role)
+        if fault is None or not isinstance(fault.kind, ConnectionRefused):
+            return False
+        if fault.times is not None:
+            # Nobody can count connections that were refused, so each of them lasts for a time.
+            self._once(fault, fault.kind.seconds, lambda: self.faults.spend(fault))
+        return True
+
+    def _once(self, occasion: object, seconds: float, act: Callable[[], None]) -> None:
+        """Act after so many seconds, once for each occasion however often it is asked for."""
+        if id(occasion) in self._timers:
+            return
+
+        async def later() -> None:
+            await self.regions.clock.sleep(max(0.0, seconds))
+            del self._timers[id(occasion)]
+            act()
+
+        self._timers[id(occasion)] = (occasion, asyncio.get_running_loop().create_task(later()))
+
+    async def _stop(self) -> None:
+        timers = [timer for _, timer in self._timers.values()]
+        for timer in timers:
+            timer.cancel()
+        await asyncio.gather(*timers, return_exceptions=True)
+        self._timers.clear()
+        listeners = list(self._listeners.values())
+        self._listeners.clear()
+        await asyncio.gather(*(listener.stop() for listener in listeners))

@@ -1,0 +1,239 @@
+"""Real listeners on the loopback interface, and connections that can be broken on purpose. The one place of uvicorn.
+
+uvicorn's HTTP/1.1 protocol is used without its Server: that one installs signal handlers, opens its listeners once,
+and takes its time to stop, while a region's listener comes and goes, and stops at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+import struct
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from orchestrator.errors import UsageError
+
+from .app import CONNECTION
+
+HOST = "127.0.0.1"
+
+_LINGER_ZERO = struct.pack("ii", 1, 0)
+
+_log = logging.getLogger("orchestrator.simulator.http")
+_log.setLevel(logging.ERROR)  # a malformed request is the client's business; a bug in the simulator is not
+
+
+class RegionProtocol(H11Protocol):
+    """uvicorn's HTTP/1.1 connection, handed to the app in the scope so that faults can reach the transport."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.logger = _log
+        self.access_log = False
+        application = self.app
+
+        async def connected(scope: Scope, receive: Receive, send: Send) -> None:
+            extensions = {**scope.get("extensions", {}), CONNECTION: self}
+            try:
+                await application({**scope, "extensions": extensions}, receive, send)
+            except asyncio.CancelledError:
+                # Only `Listener.stop` cancels a request, after it has broken off the connection.
+                self.cycle.disconnected = True
+
+        self.app = connected
+
+    @property
+    def gone(self) -> bool:
+        """Whether the client has left."""
+        return self.transport.is_closing()
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is under way on it."""
+        return self._cycle is None or self._cycle.response_complete
+
+    @property
+    def _cycle(self) -> RequestResponseCycle | None:
+        return self.cycle  # uvicorn's annotation leaves out that there is none before the first request
+
+    def close(self) -> None:
+        """Close it once everything that was sent is out."""
+        self._leave()
+        self.transport.close()
+
+    def dismiss(self) -> None:
+        """Close it, idle as it is, at once: its client sees that before it sends anything more."""
+        connection = self.transport.get_extra_info("socket")
+        if not self.transport.is_closing() and not self.transport.get_write_buffer_size():
+            with contextlib.suppress(OSError):  # the client was quicker
+                connection.shutdown(socket.SHUT_WR)
+        self.close()
+
+    def reset(self) -> None:
+        """Break it off with an RST."""
+        self._leave()
+        connection = self.transport.get_extra_info("socket")
+        if connection is not None and not self.transport.is_closing():
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+        self.transport.abort()
+
+    def _leave(self) -> None:
+        if self._cycle is not None:
+            self._cycle.disconnected = True
+
+
+class Listener:
+    """One region's port: ours from the beginning to the end, open only while the region is there.
+
+    Args:
+        app: the region's app.
+        port: the port to take, 0 for a free one.
+        label: the region in a person's words, for errors.
+
+    Raises:
+        UsageError: the port cannot be had.
+    """
+
+    def __init__(self, app: ASGIApp, port: int, label: str) -> None:
+        self._config = Config(
+            app=app,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            ws="none",
+            timeout_keep_alive=60,
+            date_header=False,
+            server_header=False,
+        )
+        self._config.load()
+        self._state = ServerState()
+        self._listening: socket.socket | None = None
+        self._admissions: set[asyncio.Task[None]] = set()
+        # Bound and never listening: keeps the port ours while the region is dark, and connections refused.
+        self._placeholder = self._bind(port, label)
+        self.port: int = self._placeholder.getsockname()[1]
+        try:
+            self.open()
+        except OSError as error:
+            self._placeholder.close()
+            raise _unusable(port, label, error) from error
+
+    @property
+    def url(self) -> str:
+        """Where clients find the region."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it accepts connections."""
+        return self._listening is not None
+
+    def open(self) -> None:
+        """Accept connections, from the moment this returns."""
+        if self._listening is not None:
+            return
+        listening = _socket()
+        try:
+            listening.bind((HOST, self.port))
+            listening.listen(128)
+        except OSError:
+            listening.close()
+            raise
+        self._listening = listening
+        asyncio.get_running_loop().add_reader(listening, self._accept, listening)
+
+    def close(self) -> None:
+        """Refuse connections, from the moment this returns. Those that stand are left alone."""
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            asyncio.get_running_loop().remove_reader(listening)
+            listening.close()
+
+    def break_idle(self) -> None:
+        """Close the connections on which no request is under way."""
+        for connection in self._connections():
+            if connection.idle:
+                connection.dismiss()
+
+    def break_all(self) -> None:
+        """Reset every connection."""
+        for connection in self._connections():
+            connection.reset()
+
+    async def stop(self) -> None:
+        """Give up the port and everything that is under way, at once."""
+        self.close()
+        self._placeholder.close()
+        await asyncio.gather(*self._admissions)
+        self.break_all()
+        tasks = list(self._state.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for _ in range(10):  # the loop calls back each connection that was broken off, and closes its socket
+            await asyncio.sleep(0)
+
+    def _accept(self, listening: socket.socket) -> None:
+        try:
+            accepted, _ = listening.accept()
+        except OSError:
+            return  # the client left before it was let in
+        admission = asyncio.get_running_loop().create_task(self._admit(accepted, listening))
+        self._admissions.add(admission)
+        admission.add_done_callback(self._admissions.discard)
+
+    async def _admit(self, accepted: socket.socket, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.connect_accepted_socket(self._connection, accepted)
+        if self._listening is not listening:  # closed in the meantime
+            connection.reset()
+
+    def _connection(self) -> RegionProtocol:
+        return RegionProtocol(self._config, self._state, {})
+
+    def _connections(self) -> tuple[RegionProtocol, ...]:
+        return tuple(each for each in self._state.connections if isinstance(each, RegionProtocol))
+
+    @staticmethod
+    def _bind(port: int, label: str) -> socket.socket:
+        placeholder = _socket()
+        try:
+            placeholder.bind((HOST, port))
+        except (OSError, OverflowError) as error:
+            placeholder.close()
+            raise _unusable(port, label, error) from error
+        return placeholder
+
+
+def _socket() -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.setblocking(False)
+    return made
+
+
+def _unusable(port: int, label: str, error: Exception) -> UsageError:
+    flag = f"--{label}-port"
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        reason = f"Port {port} on {HOST} is already taken by another program"
+    else:
+        reason = f"Port {port} on {HOST} cannot be used ({error})"
+    return UsageError(
+        f"{reason}, so the simulated {label} region cannot listen there.",
+        sent="No region was started.",
+        next_steps=(f"hamr simulate {flag} 0    # takes any free port", f"ss -ltnp 'sport = :{port}'"),
+    )

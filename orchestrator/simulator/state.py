@@ -1,0 +1,289 @@
+"""One simulated pair: both orgs' records, what is on its way to them, and which region is dark. No I/O, no clock.
+
+Whatever takes time (a mirror's copy, a late write, a server that advances by itself, the end of darkness) waits in
+one queue, and `settle` lets happen what has fallen due. So the state is a function of the calls and their times.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from orchestrator.model.reading import HamrRecord
+from orchestrator.model.status import Both, Role, Status
+
+from .config import Returning, SimulatedOrg, SimulatorConfig
+from .effects import Moment
+from .rate import RateWindow
+from .wire import Posted, datacenter_text
+
+SERVER_NAME = "hamr-server@datadog.example"
+"""Who the server says it was, when it moves a record by itself."""
+
+_ADVANCES = {Status.FAILOVER: Status.ACTIVE, Status.RECOVERY: Status.PASSIVE}
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """A mirror's copy of one org's record, on its way to the other."""
+
+    to: Role
+    record: HamrRecord
+
+
+@dataclass(frozen=True, slots=True)
+class _Advance:
+    """The server is about to move a record by itself, if nobody wrote it since."""
+
+    role: Role
+    record: HamrRecord
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class _LateWrite:
+    """A POST that was taken and not yet applied."""
+
+    role: Role
+    posted: Posted
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Return:
+    """A region's darkness ends, if it is still the same darkness."""
+
+    role: Role
+    darkness: Darkness
+
+
+_Due = _Copy | _Advance | _LateWrite | _Return
+
+
+@dataclass(frozen=True, slots=True)
+class Darkness:
+    """A region does not answer."""
+
+    number: int
+    silent: bool
+    """Connections are made and never answered; else they are refused."""
+    until: float | None
+    """When it ends, on the monotonic clock; None: when it is switched on again."""
+
+
+class PairState:
+    """Both orgs of one pair."""
+
+    def __init__(self, config: SimulatorConfig, start: Moment) -> None:
+        self.config = config
+        self._numbers = itertools.count(1)
+        self._queue: list[tuple[float, int, _Due]] = []
+        self._held: list[_Due] = []
+        self._dark: Both[Darkness | None] = Both(None, None)
+        self.windows = Both(RateWindow(config.rate_limit), RateWindow(config.rate_limit))
+        self._stamped = start.wall - timedelta(days=1)
+        self._history: Both[list[tuple[float, HamrRecord | None]]] = Both([], [])
+        for role, status in config.status.items():
+            self._history[role].append((float("-inf"), self._first(role, status, start)))
+
+    # -- looking ---------------------------------------------------------------------------------------------
+
+    def org(self, role: Role) -> SimulatedOrg:
+        """Who the org is."""
+        return self.config.orgs[role]
+
+    def record(self, role: Role) -> HamrRecord | None:
+        """The org's record, or None where it has none."""
+        return self._history[role][-1][1]
+
+    def record_at(self, role: Role, monotonic: float) -> HamrRecord | None:
+        """The org's record as it was at that time."""
+        return next(record for since, record in reversed(self._history[role]) if since <= monotonic)
+
+    def record_before(self, role: Role) -> HamrRecord | None:
+        """The org's record as it was before its latest change; the present one where it never changed."""
+        history = self._history[role]
+        return history[-2][1] if len(history) > 1 else history[-1][1]
+
+    def darkness(self, role: Role) -> Darkness | None:
+        """How the region is dark; None where it answers."""
+        return self._dark[role]
+
+    # -- writing ---------------------------------------------------------------------------------------------
+
+    def refusal(self, role: Role, posted: Posted) -> tuple[str, str] | None:
+        """Why a strict server refuses the POST, as (pointer, detail); None where it takes it."""
+        if not self.config.strict:
+            return None
+        if posted.target_uuid != self.org(role.other).uuid:
+            return "target_org_uuid", "the target org is not the peer of this connection"
+        present = self.record(role)
+        source = Status.ABSENT if present is None else Status.of(present.status)
+        if source in (None, posted.status) or (source, posted.status) in self.config.moves:
+            return None
+        return "hamr_status", f"an org in {source} cannot move to {posted.status}"
+
+    def write(self, role: Role, posted: Posted, now: Moment) -> HamrRecord:
+        """Apply a POST: the whole record is replaced."""
+        peer = self.org(role.other)
+        return self._put(
+            role,
+            HamrRecord(
+                org_uuid=self.org(role).uuid,
+                status=int(posted.status),
+                is_primary=posted.is_primary,
+                modified_by=self.org(role).caller if self.config.renames_author else posted.modified_by,
+                modified_at=self._stamp(role, now.wall),
+                target_uuid=posted.target_uuid,
+                target_name=peer.name if posted.target_name is None else posted.target_name,
+                target_datacenter=datacenter_text(self.config.wire, peer.datacenter)
+                if posted.target_datacenter is None
+                else posted.target_datacenter,
+                datacenter=datacenter_text(self.config.wire, self.org(role).datacenter),
+                wire=self.config.wire,
+                extra=posted.extra,
+            ),
+            now,
+        )
+
+    def write_later(self, role: Role, posted: Posted, seq: int, due: float) -> None:
+        """Apply a POST at that time; `settle` then gives back its number in the log."""
+        self._enqueue(due, _LateWrite(role, posted, seq))
+
+    def foreign_write(self, role: Role, status: Status, modified_by: str, now: Moment) -> HamrRecord | None:
+        """Somebody else changes the status (ABSENT: removes the connection) and nothing but the status."""
+        if status is Status.ABSENT:
+            self._history[role].append((now.monotonic, None))
+            return None
+        old = self.record(role) or self._first(role, status, now)
+        assert old is not None  # noqa: S101 - only ABSENT makes no record
+        changed = replace(
+            old, status=int(status), modified_by=modified_by, modified_at=self._stamp(role, now.wall)
+        )
+        return self._put(role, changed, now)
+
+    # -- darkness --------------------------------------------------------------------------------------------
+
+    def go_dark(self, role: Role, now: Moment, *, seconds: float | None = None, silent: bool = False) -> None:
+        """The region stops answering, for so many seconds or until `come_back`."""
+        until = None if seconds is None else now.monotonic + seconds
+        darkness = Darkness(next(self._numbers), silent, until)
+        self._dark = self._dark.with_(role, darkness)
+        if until is not None:
+            self._enqueue(until, _Return(role, darkness))
+
+    def come_back(self, role: Role, now: Moment) -> tuple[int, ...]:
+        """The region answers again; gives the log's numbers of the late writes that are applied now."""
+        if self._dark[role] is None:
+            return ()
+        self._dark = self._dark.with_(role, None)
+        returned = self.record(role)
+        held, self._held = self._held, []
+        late: list[int] = []
+        for due in held:
+            if not (isinstance(due, _Copy) and self.config.returning is not Returning.CATCH_UP):
+                late += self._happen(due, now)
+        if self.config.mirror is not None and self.config.returning is Returning.REVERT and returned:
+            self._mirror(role, returned, now)
+        return tuple(late)
+
+    # -- time ------------------------------------------------------------------------------------------------
+
+    def settle(self, now: Moment) -> tuple[int, ...]:
+        """Let happen what has fallen due, in order; gives the log's numbers of late writes that were applied."""
+        late: list[int] = []
+        while self._queue and self._queue[0][0] <= now.monotonic:
+            due_at, _, due = heapq.heappop(self._queue)
+            then = Moment(now.wall - timedelta(seconds=now.monotonic - due_at), due_at)
+            late += self._happen(due, then)
+        return tuple(late)
+
+    # -- inside ----------------------------------------------------------------------------------------------
+
+    def _first(self, role: Role, status: Status, now: Moment) -> HamrRecord | None:
+        if status is Status.ABSENT:
+            return None
+        peer, wire = self.org(role.other), self.config.wire
+        return HamrRecord(
+            org_uuid=self.org(role).uuid,
+            status=int(status),
+            is_primary=role is Role.PRIMARY,
+            modified_by="onboarding@datadog.example",
+            modified_at=self._exactness(now.wall - timedelta(days=1) + self._skew(role)),
+            target_uuid=peer.uuid,
+            target_name=peer.name,
+            target_datacenter=datacenter_text(wire, peer.datacenter),
+            datacenter=datacenter_text(wire, self.org(role).datacenter),
+            wire=wire,
+            extra=self.config.extra,
+        )
+
+    def _skew(self, role: Role) -> timedelta:
+        return timedelta(seconds=self.config.skew[role])
+
+    def _stamp(self, role: Role, wall: datetime) -> datetime:
+        """The server's time of a write: later than every one before it, however still the clock stands."""
+        self._stamped = max(wall, self._stamped + timedelta(microseconds=1))
+        return self._exactness(self._stamped + self._skew(role))
+
+    def _exactness(self, moment: datetime) -> datetime:
+        return moment.replace(microsecond=0) if self.config.whole_seconds else moment
+
+    def _put(self, role: Role, record: HamrRecord, now: Moment) -> HamrRecord:
+        self._history[role].append((now.monotonic, record))
+        status = Status.of(record.status)
+        if self.config.advances and status in _ADVANCES:
+            due = now.monotonic + self.config.advances_after
+            self._enqueue(due, _Advance(role, record, _ADVANCES[status]))
+        self._mirror(role, record, now)
+        return record
+
+    def _mirror(self, role: Role, record: HamrRecord, now: Moment) -> None:
+        match self.config.mirror:
+            case None:
+                pass
+            case 0:
+                self._happen(_Copy(role.other, record), now)
+            case delay:
+                self._enqueue(now.monotonic + delay, _Copy(role.other, record))
+
+    def _enqueue(self, due_at: float, due: _Due) -> None:
+        heapq.heappush(self._queue, (due_at, next(self._numbers), due))
+
+    def _happen(self, due: _Due, now: Moment) -> tuple[int, ...]:
+        match due:
+            case _Return(role=role, darkness=darkness):
+                return self.come_back(role, now) if self._dark[role] == darkness else ()
+            case _Copy(to=role):
+                concerned: tuple[Role, ...] = (role, role.other)
+            case _Advance(role=role) | _LateWrite(role=role):
+                concerned = (role,)
+        if any(self._dark[each] for each in concerned):
+            self._held.append(due)
+            return ()
+        match due:
+            case _Copy(record=record):
+                copied = replace(
+                    self.record(role) or self._blank(role),
+                    status=record.status,
+                    modified_at=record.modified_at,
+                    modified_by=record.modified_by,
+                )
+                self._history[role].append((now.monotonic, copied))
+            case _Advance(record=record, status=status):
+                if self.record(role) == record:
+                    self.foreign_write(role, status, SERVER_NAME, now)
+            case _LateWrite(posted=posted, seq=seq):
+                if self.refusal(role, posted) is None:
+                    self.write(role, posted, now)
+                    return (seq,)
+        return ()
+
+    def _blank(self, role: Role) -> HamrRecord:
+        """The record that a mirror makes for an org that has none."""
+        start = Moment(self._stamped, 0.0)
+        blank = self._first(role, Status.UNSPECIFIED, start)
+        assert blank is not None  # noqa: S101 - only ABSENT makes no record
+        return replace(blank, extra=())
