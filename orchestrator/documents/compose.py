@@ -1,0 +1,233 @@
+"""YAML text → document: one pass over the parser's events, so that depth, size and aliases are bounded as they come."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+import yaml
+
+from orchestrator.errors import DocumentError, Problem
+
+from .nodes import Document, Entry, ListNode, MappingNode, Node, ScalarNode, plain
+from .scalars import resolve
+from .wording import shown
+
+DEEPEST = 32
+"""Levels of nesting, aliases followed. What an operator writes has seven."""
+
+MOST_VALUES = 100_000
+"""Values of a document, aliases followed: a few aliases of aliases can stand for billions."""
+
+KEY_FIELDS = frozenset({"api_key", "app_key"})
+"""What stands below these is never repeated in a message (law 17)."""
+
+_UNPRINTABLE = re.compile(
+    "[^\\x09\\x0A\\x0D\\x20-\\x7E\\x85\\xA0-\\uD7FF\\uE000-\\uFFFD\\U00010000-\\U0010FFFF]"
+)
+_LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def compose(text: str, file: str) -> Document:
+    """Read a YAML 1.2 text that holds one mapping.
+
+    Args:
+        text: the whole text.
+        file: its name, for messages.
+
+    Raises:
+        DocumentError: it is no such text, with every problem that was seen up to where reading had to stop.
+    """
+    return _Composer(file).document(text.removeprefix("\ufeff"))
+
+
+@dataclass(slots=True)
+class _Open:
+    """A list or mapping whose end was not seen yet."""
+
+    node: ListNode | MappingNode
+    anchor: str | None
+    values: int = 1
+    height: int = 1
+    key: tuple[str, int, int] | None = None
+    """The key that waits for its value, with its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Anchored:
+    node: Node
+    values: int
+    height: int
+
+
+@dataclass(slots=True)
+class _Composer:
+    file: str
+    problems: list[Problem] = field(default_factory=list)
+    anchors: dict[str, _Anchored | None] = field(default_factory=dict)
+    """None for a list or mapping that is still open: an alias to it would be a circle."""
+    open: list[_Open] = field(default_factory=list)
+    root: Node | None = None
+    values: int = 0
+    documents: int = 0
+
+    def document(self, text: str) -> Document:
+        self._refuse_unprintable(text)
+        try:
+            for event in yaml.parse(text, Loader=_LOADER):
+                self._take(event)
+        except yaml.MarkedYAMLError as error:
+            self._stop_at_syntax(error)
+        if self.root is None:
+            self._stop(0, 0, "the file holds nothing (or only comments)")
+        if not isinstance(self.root, MappingNode):
+            self._stop(
+                self.root.line, self.root.column, "expected a mapping (name: value) at the top of the file"
+            )
+        data = plain(self.root)
+        assert isinstance(data, dict)  # noqa: S101 - a mapping's plain form
+        return Document(self.file, self.root, data, tuple(self.problems))
+
+    def _take(self, event: yaml.Event) -> None:
+        mark = event.start_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
+        match event:
+            case yaml.DocumentStartEvent():
+                self.documents += 1
+                if self.documents > 1:
+                    self._stop(
+                        line, column, "a second YAML document (after ---) begins here: one file, one document"
+                    )
+            case yaml.ScalarEvent():
+                self._scalar(event, line, column)
+            case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
+                self._begin(event, line, column)
+            case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
+                self._end()
+            case yaml.AliasEvent():
+                self._alias(event, line, column)
+
+    def _scalar(self, event: yaml.ScalarEvent, line: int, column: int) -> None:
+        self._count(1, line, column)
+        self._refuse_tag(event.tag, line, column)
+        holder = self.open[-1] if self.open else None
+        if holder is not None and isinstance(holder.node, MappingNode) and holder.key is None:
+            holder.key = (event.value, line, column)
+            if event.value == "<<" and event.implicit[0]:
+                self._problem(
+                    line,
+                    column,
+                    "merge keys (<<) are not supported: write the keys out, or use an alias for a whole value",
+                )
+            if event.anchor is not None:
+                self.anchors[event.anchor] = _Anchored(ScalarNode(line, column, event.value), 1, 1)
+            return
+        try:
+            value = resolve(event.value) if event.implicit[0] else event.value
+        except ValueError as error:
+            self._problem(line, column, str(error))
+            value = event.value
+        self._add(_Anchored(ScalarNode(line, column, value), 1, 1), event.anchor)
+
+    def _begin(self, event: yaml.SequenceStartEvent | yaml.MappingStartEvent, line: int, column: int) -> None:
+        self._count(1, line, column)
+        self._refuse_tag(event.tag, line, column)
+        self._refuse_as_key(line, column)
+        if len(self.open) >= DEEPEST:
+            self._stop(line, column, f"nested more than {DEEPEST} levels deep")
+        is_list = isinstance(event, yaml.SequenceStartEvent)
+        self.open.append(
+            _Open(ListNode(line, column) if is_list else MappingNode(line, column), event.anchor)
+        )
+        if event.anchor is not None:
+            self.anchors[event.anchor] = None
+
+    def _end(self) -> None:
+        closed = self.open.pop()
+        self._add(_Anchored(closed.node, closed.values, closed.height), closed.anchor)
+
+    def _alias(self, event: yaml.AliasEvent, line: int, column: int) -> None:
+        self._refuse_as_key(line, column)
+        if event.anchor not in self.anchors:
+            self._stop(line, column, "this alias (*) names an anchor (&) that does not stand above it")
+        target = self.anchors[event.anchor]
+        if target is None:
+            self._stop(
+                line, column, "this alias (*) stands inside the value that it names: it would never end"
+            )
+        if len(self.open) + target.height > DEEPEST:
+            self._stop(line, column, f"nested more than {DEEPEST} levels deep, aliases followed")
+        self._count(target.values, line, column)
+        self._add(target, None)
+
+    def _add(self, thing: _Anchored, anchor: str | None) -> None:
+        """Put a finished value into the list or mapping that is open, or make it the document."""
+        if anchor is not None:
+            self.anchors[anchor] = thing
+        if not self.open:
+            self.root = thing.node
+            return
+        holder = self.open[-1]
+        holder.values += thing.values
+        holder.height = max(holder.height, thing.height + 1)
+        if isinstance(holder.node, ListNode):
+            holder.node.items.append(thing.node)
+            return
+        assert holder.key is not None  # noqa: S101 - the parser sends a key before each value
+        (key, key_line, key_column), holder.key = holder.key, None
+        first = holder.node.entries.get(key)
+        if first is not None:
+            name = "this key" if self._private() else f"the key {shown(key)}"
+            self._problem(
+                key_line, key_column, f"{name} stands twice here; the first is on line {first.line}"
+            )
+        elif key != "<<":
+            holder.node.entries[key] = Entry(key_line, key_column, thing.node)
+
+    def _private(self) -> bool:
+        """Whether we are inside a key's reference, where somebody may have put the key itself."""
+        return any(holder.key is not None and holder.key[0] in KEY_FIELDS for holder in self.open)
+
+    def _count(self, values: int, line: int, column: int) -> None:
+        self.values += values
+        if self.values > MOST_VALUES:
+            self._stop(
+                line, column, f"more than {MOST_VALUES:,} values, aliases followed: too many to be meant"
+            )
+
+    def _refuse_tag(self, tag: str | None, line: int, column: int) -> None:
+        if tag is not None:
+            self._problem(
+                line, column, "tags (!…) are not supported: leave it out; texts may be put in quotes"
+            )
+
+    def _refuse_as_key(self, line: int, column: int) -> None:
+        holder = self.open[-1] if self.open else None
+        if holder is not None and isinstance(holder.node, MappingNode) and holder.key is None:
+            self._stop(line, column, "expected a name here; a list, a mapping or an alias cannot be a key")
+
+    def _refuse_unprintable(self, text: str) -> None:
+        bad = _UNPRINTABLE.search(text)
+        if bad is not None:
+            before = text[: bad.start()]
+            self._stop(
+                before.count("\n") + 1,
+                bad.start() - before.rfind("\n"),
+                f"the character U+{ord(bad.group()):04X} is not allowed in YAML: is this a text file?",
+            )
+
+    def _stop_at_syntax(self, error: yaml.MarkedYAMLError) -> NoReturn:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
+        # The parser's own words are fixed sentences: they never repeat the text, which may hold a key.
+        said = " ".join(part for part in (error.context, error.problem) if part)
+        hint = " (indent with spaces, not tabs)" if "cannot start any token" in said else ""
+        self._stop(line, column, f"not valid YAML: {said or 'it cannot be read'}{hint}")
+
+    def _problem(self, line: int, column: int, message: str) -> None:
+        self.problems.append(Problem(self.file, line, column, message))
+
+    def _stop(self, line: int, column: int, message: str) -> NoReturn:
+        self._problem(line, column, message)
+        raise DocumentError(self.problems)

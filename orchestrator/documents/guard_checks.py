@@ -1,0 +1,107 @@
+"""What must fit together among a playbook's guards: one kind each, names that exist, no circles, none left over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+
+from orchestrator.model.guard import ALWAYS_ON
+
+from .nodes import MOST_FINDINGS, Finding, Steps
+from .sketch import KINDS, GuardSketch, TableSketch
+from .wording import did_you_mean, listed, meant, one_of, shown
+
+
+def guard_findings(table: TableSketch) -> Iterator[Finding]:
+    """Everything about the guards that does not fit together."""
+    for guard in table.guards:
+        yield from _one_kind(guard)
+        if guard.name in ALWAYS_ON:
+            yield Finding(
+                guard.steps,
+                f'"{guard.name}" is taken: {listed(ALWAYS_ON)} are always on, and cannot be defined anew',
+                at_key=True,
+            )
+    yield from _unknown_names(table)
+    yield from _circles(table.guards)
+    yield from _unused(table)
+
+
+def _one_kind(guard: GuardSketch) -> Iterator[Finding]:
+    if not guard.kinds:
+        yield Finding(
+            guard.steps,
+            f'the guard "{guard.name}" asks nothing: give it one kind ({one_of(KINDS)})',
+            at_key=True,
+        )
+    elif len(guard.kinds) > 1:
+        yield Finding(
+            guard.steps,
+            f'the guard "{guard.name}" has {len(guard.kinds)} kinds ({listed(guard.kinds)}), and one is allowed: '
+            "make a guard of each, and join them with all or any",
+            at_key=True,
+        )
+
+
+def _unknown_uses(table: TableSketch) -> Iterator[tuple[Steps, str]]:
+    names = frozenset((*(guard.name for guard in table.guards), *ALWAYS_ON))
+    rows = (use for row in table.rows for use in row.guards)
+    guards = (use for guard in table.guards for use in guard.refers)
+    return (use for use in chain(rows, guards) if use[1] not in names)
+
+
+def _misspelled(table: TableSketch) -> list[str]:
+    """Guards that an unknown name probably means: told once, as unknown, and not again as used by no row."""
+    names = [guard.name for guard in table.guards]
+    return [name for _, wrong in islice(_unknown_uses(table), MOST_FINDINGS) for name in meant(wrong, names)]
+
+
+def _unknown_names(table: TableSketch) -> Iterator[Finding]:
+    known = [*(guard.name for guard in table.guards), *ALWAYS_ON]
+    for steps, name in _unknown_uses(table):
+        yield Finding(steps, f"{shown(name)} is no guard of this playbook{did_you_mean(name, known)}")
+
+
+def _circles(guards: tuple[GuardSketch, ...]) -> Iterator[Finding]:
+    """A guard that asks itself, directly or through others: told once for each circle, where it closes."""
+    by_name = {guard.name: guard for guard in guards}
+    done: set[str] = set()
+    for start, first in by_name.items():
+        if start in done:
+            continue
+        path, on_path = [start], {start}
+        asking = [iter(first.refers)]
+        while path:
+            use = next(asking[-1], None)
+            if use is None:
+                on_path.discard(path[-1])
+                done.add(path.pop())
+                asking.pop()
+                continue
+            steps, name = use
+            if name in on_path:
+                circle = " → ".join([*path[path.index(name) :], name])
+                yield Finding(steps, f"these guards ask each other in a circle: {circle}")
+            elif name in by_name and name not in done:
+                path.append(name)
+                on_path.add(name)
+                asking.append(iter(by_name[name].refers))
+
+
+def _unused(table: TableSketch) -> Iterator[Finding]:
+    by_name = {guard.name: guard for guard in table.guards}
+    left = [name for row in table.rows for _, name in row.guards]
+    left += _misspelled(table)
+    used: set[str] = set()
+    while left:
+        name = left.pop()
+        if name in by_name and name not in used:
+            used.add(name)
+            left.extend(other for _, other in by_name[name].refers)
+    for guard in table.guards:
+        if guard.name not in used and guard.name not in ALWAYS_ON:
+            yield Finding(
+                guard.steps,
+                f'the guard "{guard.name}" is used by no row: name it in the guards of a row, or take it out',
+                at_key=True,
+            )

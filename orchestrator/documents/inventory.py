@@ -1,0 +1,143 @@
+"""The inventory: `pairs.yaml` → Inventory, where it is looked for, and a pair by its name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+
+from orchestrator.errors import DocumentError, UsageError
+from orchestrator.model.org import Inventory, Mirrors, Org, Pair, Wire
+from orchestrator.model.secret import CommandKey, EnvironmentKey, FileKey, KeyReference
+from orchestrator.model.sites import api_url
+from orchestrator.model.status import Both, Role
+
+from .compose import compose
+from .fit import fit
+from .inventory_checks import inventory_findings
+from .inventory_shape import InventoryShape, KeyShape, OrgShape, PairShape
+from .nodes import MOST_FINDINGS, Document
+from .source import read_text
+from .wording import did_you_mean, shown
+
+INVENTORY_NAME = "pairs.yaml"
+INVENTORY_VARIABLE = "HAMR_PAIRS"
+
+
+def load_inventory(path: Path) -> Inventory:
+    """Read an inventory from a file.
+
+    Raises:
+        DocumentError: the file cannot be read, or is no inventory; with all its problems at once.
+    """
+    return parse_inventory(read_text(path), str(path))
+
+
+def parse_inventory(text: str, file: str) -> Inventory:
+    """Read an inventory from its text.
+
+    Args:
+        text: the YAML text.
+        file: its path, for messages; relative paths of keys are meant from its folder.
+
+    Raises:
+        DocumentError: it is no inventory; with all its problems at once.
+    """
+    return read_inventory(compose(text, file))
+
+
+def read_inventory(document: Document) -> Inventory:
+    """Read an inventory from a composed document; see `parse_inventory`."""
+    fitted = fit(InventoryShape, document, {})
+    problems = document.problems_with(
+        [*fitted.findings, *islice(inventory_findings(document.data), MOST_FINDINGS)]
+    )
+    if problems or fitted.shape is None:
+        raise DocumentError(problems)
+    folder = Path(document.file).parent
+    pairs = tuple(_pair(name, pair, folder) for name, pair in fitted.shape.pairs.items())
+    return Inventory(document.file, pairs)
+
+
+def _pair(name: str, shape: PairShape, folder: Path) -> Pair:
+    orgs = Both(_org(Role.PRIMARY, shape.primary, folder), _org(Role.SECONDARY, shape.secondary, folder))
+    return Pair(name, orgs, shape.mirrors or Mirrors.AUTO, shape.drill)
+
+
+def _org(role: Role, shape: OrgShape, folder: Path) -> Org:
+    datacenter = shape.site or shape.datacenter or ""
+    return Org(
+        role=role,
+        name=shape.name,
+        uuid=shape.uuid,
+        base_url=shape.url or api_url(datacenter),
+        datacenter=datacenter,
+        wire=shape.wire or Wire.AUTO,
+        api_key=_key(shape.api_key, folder),
+        app_key=_key(shape.app_key, folder),
+    )
+
+
+def _key(shape: KeyShape, folder: Path) -> KeyReference:
+    if shape.env is not None:
+        return EnvironmentKey(shape.env)
+    if shape.file is not None:
+        # expanduser leaves a ~ that leads nowhere as it is; Path.expanduser would raise.
+        return FileKey(os.path.abspath(folder / os.path.expanduser(shape.file)))  # noqa: PTH100, PTH111
+    return CommandKey(tuple(shape.command or ()))
+
+
+def find_inventory(option: str | None, environ: Mapping[str, str], cwd: Path) -> Path:
+    """Where the inventory is: `--pairs`, then `HAMR_PAIRS`, then `./pairs.yaml`.
+
+    Args:
+        option: what `--pairs` says, or None.
+        environ: the process's environment.
+        cwd: the folder that relative paths are meant from.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    named = [("--pairs", option), (INVENTORY_VARIABLE, environ.get(INVENTORY_VARIABLE))]
+    for source, text in named:
+        if text:
+            path = cwd / text
+            if not _exists(path):
+                raise UsageError(
+                    f"There is no inventory at {path} (named by {source}).",
+                    next_steps=("hamr init", "hamr status PAIR --pairs FILE"),
+                )
+            return path
+    path = cwd / INVENTORY_NAME
+    if not _exists(path):
+        raise UsageError(
+            f"There is no inventory: no --pairs FILE was given, {INVENTORY_VARIABLE} is not set, "
+            f"and there is no {INVENTORY_NAME} in this folder. `hamr init` writes one to start from.",
+            next_steps=("hamr init", "hamr status PAIR --pairs FILE"),
+        )
+    return path
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is anything at all; what is wrong with it, reading tells."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return True
+
+
+def pair_named(inventory: Inventory, name: str) -> Pair:
+    """The pair of that name.
+
+    Raises:
+        UsageError: there is none; says which there are.
+    """
+    for pair in inventory.pairs:
+        if pair.name == name:
+            return pair
+    names = [pair.name for pair in inventory.pairs]
+    raise UsageError(
+        f"There is no pair {shown(name)} in {inventory.path}{did_you_mean(name, names) or '.'} "
+        f"Its pairs: {', '.join(names)}."
+    )

@@ -1,0 +1,65 @@
+"""The shape of an inventory: which keys there are, and of what type. What fits together is checked elsewhere."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from .fields import Name, SchemaVersion, Text
+from .org_fields import Argument, Datacenter, KeyPath, MirrorsChoice, Site, Url, Uuid, Variable, WireName
+from .shapes import Shape
+
+
+class KeyShape(Shape):
+    """Where a key is found: exactly one of env, file and command. The key itself never stands in the inventory."""
+
+    env: Variable | None = None
+    """Name of the environment variable that holds the key."""
+    file: KeyPath | None = None
+    """Path of a file that holds the key; a relative one is meant from the inventory's folder."""
+    command: Annotated[list[Argument], Field(min_length=1)] | None = None
+    """Program and arguments of a command that prints the key; run without a shell."""
+
+
+class OrgShape(Shape):
+    """One Datadog organisation; exactly one of site and url."""
+
+    name: Text
+    """The org's name, as people know it; it is sent to its peer as target_org_name."""
+    uuid: Uuid
+    """The org's own uuid: what GET /api/v2/validate answers for its API key as data.id."""
+    site: Site | None = None
+    """Datadog site: us1, eu1, datadoghq.eu, and so on."""
+    url: Url | None = None
+    """Base URL of the API instead of a site: a simulator, a proxy, a site that hamr does not know."""
+    datacenter: Datacenter | None = None
+    """Datacenter, such as us1; needed with url, told by site otherwise."""
+    wire: WireName | None = None
+    """Casing of the record's keys when writing: auto (the default: as they were read), snake or pascal."""
+    api_key: KeyShape
+    """Where the org's API key is found: {env: NAME}, {file: PATH} or {command: [PROGRAM, ARGUMENT]}."""
+    app_key: KeyShape
+    """Where its application key is found, in the same three ways; its owner needs disaster_recovery_status_write."""
+
+
+class PairShape(Shape):
+    """A primary and a secondary org that are linked by HAMR."""
+
+    mirrors: MirrorsChoice | None = None
+    """Whether a write to one org shows on both: true, false, or auto (the default: find out in the run)."""
+    drill: bool = False
+    """Whether live drills may use this pair."""
+    primary: OrgShape
+    """The org that normally serves."""
+    secondary: OrgShape
+    """The org that takes over."""
+
+
+class InventoryShape(Shape):
+    """All pairs that hamr may work on."""
+
+    schema_version: SchemaVersion = Field(alias="schema")
+    """Version of this format: 1."""
+    pairs: Annotated[dict[Name, PairShape], Field(min_length=1)]
+    """Pairs by name; the name is what is typed on the command line."""

@@ -1,0 +1,123 @@
+"""What a YAML text holds, with the place of every key and value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.errors import Problem
+from orchestrator.model.plain import JSON
+
+Steps = tuple[str | int, ...]
+"""A way from the top of a document to one of its values: ("pairs", "payments", "primary", "uuid")."""
+
+
+MOST_FINDINGS = 200
+"""Findings of one kind of check that are told; a file with more is not the file that was meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarNode:
+    """One value: a text, a number, true or false, or nothing."""
+
+    line: int
+    column: int
+    value: JSON
+
+
+@dataclass(frozen=True, slots=True)
+class ListNode:
+    """A list."""
+
+    line: int
+    column: int
+    items: list[Node] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A key of a mapping, at its place, with its value."""
+
+    line: int
+    column: int
+    value: Node
+
+
+@dataclass(frozen=True, slots=True)
+class MappingNode:
+    """Names with values."""
+
+    line: int
+    column: int
+    entries: dict[str, Entry] = field(default_factory=dict)
+
+
+Node = ScalarNode | ListNode | MappingNode
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong with the value (or, with `at_key`, with the key) at the end of a way through the document."""
+
+    steps: Steps
+    message: str
+    at_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A YAML text that could be read as one mapping."""
+
+    file: str
+    root: MappingNode
+    data: dict[str, JSON]
+    """The same without places."""
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with the YAML itself, though it could be read: repeated keys, tags, merge keys."""
+
+    def place(self, steps: Steps, *, at_key: bool = False) -> tuple[int, int]:
+        """Line and column, from 1, of a value or its key; of the nearest one above it that exists, where it does not."""
+        node: Node = self.root
+        here = (node.line, node.column)
+        for step in steps:
+            if isinstance(node, MappingNode) and isinstance(step, str) and step in node.entries:
+                entry = node.entries[step]
+                node, here = entry.value, (entry.line, entry.column)
+            elif isinstance(node, ListNode) and isinstance(step, int) and step < len(node.items):
+                node = node.items[step]
+                here = (node.line, node.column)
+            else:
+                return here
+        return here if at_key else (node.line, node.column)
+
+    def value(self, steps: Steps) -> JSON:
+        """The plain value at the end of a way, or None where the way leads nowhere."""
+        here: JSON = self.data
+        for step in steps:
+            if isinstance(here, dict) and isinstance(step, str):
+                here = here.get(step)
+            elif isinstance(here, list) and isinstance(step, int) and step < len(here):
+                here = here[step]
+            else:
+                return None
+        return here
+
+    def problems_with(self, findings: Iterable[Finding]) -> tuple[Problem, ...]:
+        """All that is wrong with the text, findings included, each once, in the order of the file."""
+        placed = [
+            Problem(self.file, *self.place(finding.steps, at_key=finding.at_key), finding.message)
+            for finding in findings
+        ]
+        every: Sequence[Problem] = list(dict.fromkeys([*self.problems, *placed]))
+        return tuple(sorted(every, key=lambda problem: (problem.line, problem.column)))
+
+
+def plain(node: Node) -> JSON:
+    """A node without its places. The depth of nodes is bounded by whoever composed them."""
+    match node:
+        case ScalarNode():
+            return node.value
+        case ListNode():
+            return [plain(item) for item in node.items]
+        case MappingNode():
+            return {key: plain(entry.value) for key, entry in node.entries.items()}

@@ -1,0 +1,206 @@
+"""The playbook: YAML → Playbook, checked as a whole, and the playbooks that ship with hamr."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import time
+from itertools import chain, islice
+from pathlib import Path
+from types import MappingProxyType
+
+from orchestrator.errors import DocumentError, UsageError
+from orchestrator.model.guard import (
+    AllOf,
+    AnyOf,
+    Freeze,
+    Guard,
+    GuardKind,
+    Located,
+    Not,
+    Quiet,
+    Reachable,
+    Window,
+)
+from orchestrator.model.playbook import Advances, Confirm, Playbook, Row, Timeouts
+from orchestrator.model.status import Role
+
+from .compose import compose
+from .fit import fit
+from .guard_checks import guard_findings
+from .nodes import MOST_FINDINGS, Document, Finding
+from .playbook_shape import GuardShape, PlaybookShape, RowShape, WindowShape
+from .setting_checks import setting_findings
+from .shapes import Shape
+from .sketch import sketch
+from .source import read_text
+from .table_checks import table_findings
+from .wording import did_you_mean, shown
+
+DEFAULT_PLAYBOOK = "regional-failover"
+
+LATER: Mapping[type[Shape], Mapping[str, str]] = MappingProxyType(
+    {
+        PlaybookShape: {"probes": "probes"},
+        GuardShape: {
+            "probe": "probes",
+            "within": "guards that are waited for",
+            "unknown": "guards that may be unknown",
+        },
+        RowShape: {"before": "hooks", "after": "hooks"},
+    }
+)
+"""Keys of the format that this version does not keep yet: refused, never ignored."""
+
+
+def load_playbook(name_or_path: str, *, folder: Path = Path()) -> Playbook:
+    """Read a playbook from a file, or by name.
+
+    Args:
+        name_or_path: a path; or a bare name, which is NAME.yaml in `folder`, else the playbook of that name
+            that ships with hamr. A copy that was edited so goes before the original.
+        folder: where bare names and relative paths are looked for: the working directory.
+
+    Raises:
+        UsageError: there is no playbook of that name.
+        DocumentError: it cannot be read, or is no playbook; with all its problems at once.
+    """
+    path = find_playbook(name_or_path, folder)
+    return parse_playbook(read_text(path), str(path))
+
+
+def find_playbook(name_or_path: str, folder: Path = Path()) -> Path:
+    """The file that a name or path means; see `load_playbook`.
+
+    Raises:
+        UsageError: there is no playbook of that name.
+    """
+    bare = not ("/" in name_or_path or "\\" in name_or_path or name_or_path.endswith((".yaml", ".yml")))
+    if not bare:
+        return folder / name_or_path
+    shipped = shipped_playbooks()
+    for path in (folder / f"{name_or_path}.yaml", folder / name_or_path):
+        if name_or_path and _is_file(path):
+            return path
+    if name_or_path in shipped:
+        return shipped[name_or_path]
+    raise UsageError(
+        f"There is no playbook {shown(name_or_path)}: no {shown(name_or_path + '.yaml')} in this folder, and none of that name "
+        f"ships with hamr{did_you_mean(name_or_path, shipped) or '.'} Shipped: {', '.join(shipped)}.",
+        next_steps=("hamr init",),
+    )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def shipped_playbooks() -> Mapping[str, Path]:
+    """The playbooks that come with hamr, by name: from the installed package, else from the checkout."""
+    package = Path(__file__).resolve().parent.parent
+    folder = package / "shipped"
+    if not folder.is_dir():
+        folder = package.parent / "playbooks"
+    return MappingProxyType({path.stem: path for path in sorted(folder.glob("*.yaml"))})
+
+
+def parse_playbook(text: str, file: str) -> Playbook:
+    """Read a playbook from its text.
+
+    Args:
+        text: the YAML text; kept whole in the playbook.
+        file: its path, for messages.
+
+    Raises:
+        DocumentError: it is no playbook; with all its problems at once.
+    """
+    return read_playbook(compose(text, file), text)
+
+
+def read_playbook(document: Document, text: str) -> Playbook:
+    """Read a playbook from a composed document and the text that it was composed from; see `parse_playbook`."""
+    fitted = fit(PlaybookShape, document, LATER)
+    problems = document.problems_with([*fitted.findings, *_findings(document)])
+    if problems or fitted.shape is None:
+        raise DocumentError(problems)
+    return _playbook(fitted.shape, text, document.file)
+
+
+def _findings(document: Document) -> Iterator[Finding]:
+    table = sketch(document.data)
+    checks = (table_findings(table), guard_findings(table), setting_findings(document.data, table))
+    return chain.from_iterable(islice(check, MOST_FINDINGS) for check in checks)
+
+
+def _playbook(shape: PlaybookShape, text: str, path: str) -> Playbook:
+    rows = tuple(_row(row) for row in shape.transitions)
+    arrivals = tuple(dict.fromkeys(row.target for row in rows))
+    usual, limits = Playbook(shape.name, rows, arrivals), Timeouts()
+    return Playbook(
+        name=shape.name,
+        rows=rows,
+        stops=arrivals if shape.stops is None else tuple(shape.stops),
+        summary=shape.summary or "",
+        guards=MappingProxyType({name: _guard(name, guard) for name, guard in shape.guards.items()}),
+        objectives=MappingProxyType(dict(shape.objectives)),
+        confirm=Confirm(shape.confirm.within or Confirm().within, shape.confirm.every or Confirm().every),
+        resend=usual.resend if shape.resend is None else shape.resend,
+        timeouts=Timeouts(
+            shape.timeouts.connect or limits.connect,
+            shape.timeouts.read or limits.read,
+            shape.timeouts.total or limits.total,
+        ),
+        emergency_deadline=shape.emergency.deadline or usual.emergency_deadline,
+        mirror_wait=usual.mirror_wait if shape.mirror_wait is None else shape.mirror_wait,
+        cool_down=shape.cool_down,
+        remember=tuple(shape.remember),
+        text=text,
+        path=path,
+    )
+
+
+def _row(shape: RowShape) -> Row:
+    return Row(
+        name=shape.name,
+        source=shape.source,
+        target=shape.target,
+        why=shape.why or "",
+        guards=tuple(shape.guards),
+        writes=tuple(shape.writes) if shape.writes is not None else (Role.SECONDARY, Role.PRIMARY),
+        survivor=shape.survivor,
+        advances=shape.advances or Advances.CLIENT,
+    )
+
+
+def _guard(name: str, shape: GuardShape) -> Guard:
+    return Guard(name, _kind(shape), shape.why or "")
+
+
+def _kind(shape: GuardShape) -> GuardKind:
+    """The one kind that the checks have made sure of."""
+    if shape.quiet is not None:
+        return Quiet(shape.quiet.for_)
+    if shape.reachable is not None:
+        org = shape.reachable.org or "both"
+        return Reachable((Role.PRIMARY, Role.SECONDARY) if org == "both" else (Role(org),))
+    if shape.located is not None:
+        return Located()
+    if shape.window is not None:
+        return _window(shape.window)
+    if shape.all is not None:
+        return AllOf(tuple(shape.all))
+    if shape.any is not None:
+        return AnyOf(tuple(shape.any))
+    return Not(shape.not_ or "")
+
+
+def _window(shape: WindowShape) -> Window:
+    return Window(
+        zone=shape.zone,
+        days=tuple(sorted(shape.days)) if shape.days is not None else tuple(range(7)),
+        opens=shape.opens or time.min,
+        closes=shape.closes or time.max,
+        freezes=tuple(Freeze(freeze.first, freeze.last) for freeze in shape.freezes),
+    )

@@ -1,0 +1,74 @@
+"""JSON Schema of both files, for editors: `python -m orchestrator.documents.schemas playbook` prints one.
+
+A schema says which keys there are and of what type; what has to fit together, `hamr check` knows.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from .inventory_shape import InventoryShape
+from .playbook_shape import PlaybookShape
+from .shapes import Shape
+from .sketch import KINDS
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+Schema = dict[str, Any]
+
+
+def inventory_schema() -> Schema:
+    """The JSON Schema (draft 2020-12) of an inventory."""
+    schema = _polished(InventoryShape, "hamr inventory (pairs.yaml)")
+    _exactly_one(schema["$defs"]["Key"], ("env", "file", "command"))
+    _exactly_one(schema["$defs"]["Org"], ("site", "url"))
+    schema["$defs"]["Org"]["dependentRequired"] = {"url": ["datacenter"]}
+    return schema
+
+
+def playbook_schema() -> Schema:
+    """The JSON Schema (draft 2020-12) of a playbook."""
+    schema = _polished(PlaybookShape, "hamr playbook")
+    _exactly_one(schema["$defs"]["Guard"], KINDS)
+    return schema
+
+
+def _exactly_one(definition: Schema, keys: tuple[str, ...]) -> None:
+    definition["oneOf"] = [{"required": [key]} for key in keys]
+
+
+def _polished(shape: type[Shape], title: str) -> Schema:
+    """What pydantic makes of a shape, in the words of our files: no null, no class names, no made-up titles."""
+    schema = _polish(shape.model_json_schema(by_alias=True, ref_template="#/$defs/{model}"))
+    schema["$defs"] = {name.removesuffix("Shape"): part for name, part in schema["$defs"].items()}
+    return {"$schema": _DIALECT, **schema, "title": title}
+
+
+def _polish(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_polish(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    choices = part.get("anyOf")
+    if isinstance(choices, list) and {"type": "null"} in choices:
+        left = [choice for choice in choices if choice != {"type": "null"}]
+        rest = {key: item for key, item in part.items() if key not in {"anyOf", "default"}}
+        return _polish({**left[0], **rest} if len(left) == 1 else {**rest, "anyOf": left})
+    polished = {}
+    for key, item in part.items():
+        if key == "$ref":
+            polished[key] = item.removesuffix("Shape")
+        elif key == "properties":
+            polished[key] = {name: _polish(field) for name, field in item.items()}
+        elif not (key == "title" and isinstance(item, str)) and not (
+            key == "default" and item in ({}, [], None)
+        ):
+            polished[key] = _polish(item)
+    return polished
+
+
+if __name__ == "__main__":
+    wanted = playbook_schema() if sys.argv[1:] == ["playbook"] else inventory_schema()
+    sys.stdout.write(json.dumps(wanted, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,75 @@
+"""Plain words for what was found in a file, and for what was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from orchestrator.model.plain import JSON
+
+LONGEST_SHOWN = 60
+"""Characters of a value that a message repeats."""
+
+_COMPARED = 200
+"""Names that a misspelled one is compared with at most, so that a hostile file cannot keep us busy."""
+
+_KEY_LIKE = re.compile(r"[0-9a-fA-F]{32,}|dd[a-z]{2,6}_\S{8,}")
+"""API keys are 32 hexadecimal digits, application keys 40, the newer ones have a prefix such as ddapp_."""
+
+
+def looks_like_key(text: str) -> bool:
+    """Whether a text has the form of a Datadog key, which must never be repeated in a message (law 17)."""
+    return _KEY_LIKE.search(text) is not None
+
+
+def shown(text: str) -> str:
+    """A value in quotes for a message: on one line, cut when long, and not at all where it looks like a key."""
+    if looks_like_key(text):
+        return "a value that looks like a key (not shown)"
+    cut = text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+    return (
+        '"' + "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in cut) + '"'
+    )
+
+
+def found(value: JSON) -> str:
+    """What stands in the file, named for a person: the text "yes", the number 5, a list."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return f"the number {value}"
+        case str():
+            return f"the text {shown(value)}"
+        case list():
+            return "a list"
+        case dict():
+            return "a mapping (name: value)"
+
+
+def meant(word: str, choices: Iterable[str]) -> list[str]:
+    """The one of the names that a word is near to, as a list of it alone; empty where none is near."""
+    by_lower = {choice.lower(): choice for choice in islice(choices, _COMPARED)}
+    near = difflib.get_close_matches(word[:LONGEST_SHOWN].lower(), by_lower, n=1, cutoff=0.6)
+    return [by_lower[name] for name in near]
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """The end of a sentence about an unknown name: '; did you mean "quiet"?', or nothing where no name is near."""
+    return "".join(f'; did you mean "{name}"?' for name in meant(word, choices))
+
+
+def one_of(choices: Sequence[str]) -> str:
+    """A choice in words: a, b or c."""
+    return listed(choices, "or")
+
+
+def listed(names: Sequence[str], conjunction: str = "and") -> str:
+    """Names in words: a, b and c."""
+    if len(names) <= 1:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {conjunction} {names[-1]}"
