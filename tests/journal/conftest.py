@@ -1,0 +1,41 @@
+"""A journal in a temporary folder, dated by a clock that ticks one second a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from orchestrator.journal import SqliteStore
+from orchestrator.model.journal import Entry, Holder
+from orchestrator.model.plain import JSON
+
+RUN = "20261122-031502-k3f9"
+STARTED = datetime(2026, 11, 22, 3, 15, 2, tzinfo=UTC)
+
+
+def ticking() -> Callable[[], datetime]:
+    seconds = count()
+    return lambda: STARTED + timedelta(seconds=next(seconds))
+
+
+def entry(kind: str = "row.refused", *, pair: str = "payments", run: str = RUN, **data: JSON) -> Entry:
+    return Entry(run, pair, kind, "alice", "laptop", data)
+
+
+def holder(lock: str = "lock-a", *, pair: str = "payments", host: str = "laptop", pid: int = 4711) -> Holder:
+    return Holder(lock, pair, RUN, "alice", host, pid, "boot pid:[1] 99", STARTED, STARTED)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+@pytest.fixture
+def store(place: Path) -> Iterator[SqliteStore]:
+    with SqliteStore.open(place, durable=False, now=ticking()) as opened:
+        yield opened

@@ -1,0 +1,258 @@
+"""The chain as it is stored: hashes, and every way to tamper with it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import JournalDamaged, UsageError
+from orchestrator.journal import SqliteStore, check_anchor, parse_anchor, record_hash
+from orchestrator.journal.chain import Link
+from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Verified
+
+from .conftest import STARTED, entry, ticking
+
+
+def tamper(place: Path, *statements: str) -> None:
+    """What somebody with the rights to the file, and the sqlite3 tool, would do."""
+    connection = sqlite3.connect(place, isolation_level=None)
+    connection.execute("DROP TRIGGER records_are_not_changed")
+    connection.execute("DROP TRIGGER records_are_not_deleted")
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+
+
+def ten_records(store: SqliteStore) -> None:
+    for number in range(1, 11):
+        store.append(entry("row.refused", row=f"row {number}", guards=["settled"]))
+
+
+def test_a_records_hash_is_sha_256_over_its_other_fields_as_canonical_json(store: SqliteStore) -> None:
+    """Expected: `sha256sum` over the canonical JSON, typed by hand."""
+    record = store.append(
+        Entry("r1", "payments", "row.refused", "alice", "laptop", {"row": "declare", "n": 5.0})
+    )
+    assert record.at == "2026-11-22T03:15:02.000000Z"
+    assert record.prev == GENESIS
+    assert record.hash == "d24fceebca0a73bd7296c5a61cf106650dd325e760c6afcad269b163ea446aa2"
+    fields = {name: getattr(record, name) for name in ("seq at run pair kind by host data prev").split()}
+    assert record_hash(fields) == record.hash
+    with pytest.raises(KeyError):
+        record_hash({})
+
+
+def test_records_are_numbered_without_gaps_and_carry_the_hash_before(store: SqliteStore) -> None:
+    first = store.append(entry(row="a"))
+    second = store.append(entry(row="b", pair="other", run=""))
+    assert (first.seq, second.seq, second.prev) == (1, 2, first.hash)
+    assert store.head() == Head(2, second.hash)
+    assert list(store.records()) == [first, second]
+
+
+def test_an_empty_journal_holds() -> None:
+    with SqliteStore.open(Path("/nowhere/at/all.db"), create=False, now=ticking()) as store:
+        assert store.verify() == Verified(0, Head(0, "0" * 64))
+
+
+def test_a_clock_that_was_set_back_is_recorded_as_it_was(place: Path) -> None:
+    times = iter([STARTED, STARTED - timedelta(hours=1)])
+    with SqliteStore.open(place, durable=False, now=lambda: next(times)) as store:
+        store.append(entry())
+        later = store.append(entry())
+        assert later.at == "2026-11-22T02:15:02.000000Z"
+        assert isinstance(store.verify(), Verified)
+
+
+def test_records_are_filtered_by_run_pair_and_kind(store: SqliteStore) -> None:
+    store.append(entry("run.started", run="one"))
+    store.append(entry("row.made", run="one", pair="other"))
+    store.append(entry("run.finished", run="two"))
+    assert [record.seq for record in store.records(run="one")] == [1, 2]
+    assert [record.seq for record in store.records(pair="payments")] == [1, 3]
+    assert [record.seq for record in store.records(kinds=["run.started", "run.finished"], after=1)] == [3]
+    assert list(store.records(kinds=[])) == []
+
+
+def test_reading_on_while_records_are_added_ends_where_it_began_to_read(store: SqliteStore) -> None:
+    ten_records(store)
+    seen = 0
+    for _ in store.records():
+        store.append(entry())
+        seen += 1
+    assert seen == 10
+    assert store.head().seq == 20
+
+
+@pytest.mark.parametrize("statement", ["UPDATE records SET by = 'x'", "DELETE FROM records"])
+def test_law_16_the_file_itself_refuses_to_change_a_record(store: SqliteStore, statement: str) -> None:
+    ten_records(store)
+    with pytest.raises(sqlite3.IntegrityError, match="never"):
+        store._connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("statements", "seq", "reason"),
+    [
+        (
+            ["UPDATE records SET data = replace(data, 'settled', 'alone') WHERE seq = 7"],
+            7,
+            "was changed after",
+        ),
+        (["UPDATE records SET by = 'mallory' WHERE seq = 7"], 7, "was changed after"),
+        (["UPDATE records SET at = '2026-11-22T03:15:09.000000Z' WHERE seq = 7"], 7, "was changed after"),
+        (["UPDATE records SET hash = prev WHERE seq = 7"], 7, "was changed after"),
+        (["UPDATE records SET prev = hash WHERE seq = 7"], 7, "was changed after"),
+        (["UPDATE records SET data = data || ' ' WHERE seq = 7"], 7, "was changed after"),
+        (["UPDATE records SET data = 'not json' WHERE seq = 7"], 7, "was changed after"),
+        (["UPDATE records SET data = x'7b7d' WHERE seq = 7"], 7, "not text"),
+        (["UPDATE records SET by = cast(x'ff' AS TEXT) WHERE seq = 7"], 7, "not valid UTF-8"),
+        (["DELETE FROM records WHERE seq = 7"], 7, "is missing: the next record that is there is 8"),
+        (["DELETE FROM records WHERE seq = 1"], 1, "is missing"),
+        (["UPDATE records SET seq = 0 WHERE seq = 1"], 1, "a record numbered 0 stands where 1"),
+        (["UPDATE records SET seq = -9223372036854775808 WHERE seq = 1"], 1, "stands where 1"),
+        (["UPDATE records SET seq = 9223372036854775807 WHERE seq = 7"], 7, "is missing"),
+        (
+            [
+                "UPDATE records SET seq = 99 WHERE seq = 7",
+                "UPDATE records SET seq = 7 WHERE seq = 8",
+                "UPDATE records SET seq = 8 WHERE seq = 99",
+            ],
+            7,
+            "was changed after",
+        ),
+        (
+            [
+                *(f"UPDATE records SET seq = {seq + 1} WHERE seq = {seq}" for seq in (10, 9, 8, 7)),
+                "INSERT INTO records SELECT 7, at, run, pair, kind, by, host, prev, hash, data FROM records WHERE seq = 6",
+            ],
+            7,
+            "was changed after",
+        ),
+    ],
+)
+def test_law_16_verification_names_the_first_record_that_was_tampered_with(
+    store: SqliteStore, place: Path, statements: list[str], seq: int, reason: str
+) -> None:
+    ten_records(store)
+    tamper(place, *statements)
+    found = store.verify()
+    assert isinstance(found, Broken)
+    assert (found.seq, found.good) == (seq, seq - 1)
+    assert reason in found.reason
+
+
+def rehash(place: Path, seq: int, change: Callable[[Link], Link]) -> None:
+    """Change a record as somebody would who knows how the hash is made."""
+    connection = sqlite3.connect(place, isolation_level=None)
+    link = Link(*connection.execute("SELECT * FROM records WHERE seq = ?", (seq,)).fetchone())
+    link = change(link)
+    link = replace(link, hash=link.digest())
+    connection.execute("DROP TRIGGER records_are_not_changed")
+    connection.execute("UPDATE records SET data = ?, hash = ? WHERE seq = ?", (link.data, link.hash, seq))
+    connection.close()
+
+
+def test_law_16_a_record_that_was_hashed_anew_shows_in_the_next_one(store: SqliteStore, place: Path) -> None:
+    ten_records(store)
+    rehash(place, 7, lambda link: replace(link, data='{"row":"another"}'))
+    found = store.verify()
+    assert isinstance(found, Broken)
+    assert found.seq == 8
+    assert "does not follow" in found.reason
+
+
+@pytest.mark.parametrize("data", ['{"row": "another"}', '{"a":1,"a":1}', "[]", "{", '{"a":NaN}'])
+def test_data_that_is_not_canonical_is_named_even_where_its_hash_fits(
+    store: SqliteStore, place: Path, data: str
+) -> None:
+    ten_records(store)
+    rehash(place, 10, lambda link: replace(link, data=data))
+    found = store.verify()
+    assert found == Broken(10, "its data is not an object in canonical JSON", 9)
+
+
+def test_a_record_whose_data_cannot_be_read_stops_the_reader_and_is_named(
+    store: SqliteStore, place: Path
+) -> None:
+    ten_records(store)
+    tamper(place, "UPDATE records SET data = '[]' WHERE seq = 7")
+    with pytest.raises(JournalDamaged, match="record 7") as caught:
+        list(store.records())
+    assert str(place) in caught.value.message
+
+
+def test_records_hold_but_an_index_was_edited(store: SqliteStore, place: Path) -> None:
+    """An index that lacks a record would hide it from `hamr show`, though the chain is whole."""
+    ten_records(store)
+    tamper(
+        place,
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_master SET sql = 'CREATE INDEX records_of_a_run ON records (pair)'"
+        " WHERE name = 'records_of_a_run'",
+    )
+    with (
+        SqliteStore.open(place, durable=False, now=ticking()) as again,
+        pytest.raises(JournalDamaged, match="though its records hold"),
+    ):
+        again.verify()
+
+
+def test_law_16_a_tail_that_was_cut_off_shows_only_against_an_anchor(store: SqliteStore, place: Path) -> None:
+    ten_records(store)
+    anchor = store.head()
+    tamper(place, "DELETE FROM records WHERE seq > 7")
+    assert isinstance(store.verify(), Verified)
+    found = check_anchor(store, anchor)
+    assert isinstance(found, Broken)
+    assert (found.seq, found.good) == (8, 7)
+    assert "it once had 10" in found.reason
+
+
+def test_law_16_a_chain_that_was_written_anew_shows_only_against_an_anchor(tmp_path: Path) -> None:
+    def journal(name: str, now: Callable[[], datetime]) -> SqliteStore:
+        return SqliteStore.open(tmp_path / name, durable=False, now=now)
+
+    later = ticking()
+    later()
+    with journal("true.db", ticking()) as true, journal("forged.db", later) as forged:
+        ten_records(true)
+        ten_records(forged)
+        assert check_anchor(true, true.head()) == true.verify()
+        middle = list(true.records())[4]
+        assert check_anchor(true, Head(5, middle.hash)) == true.verify()
+        found = check_anchor(forged, Head(5, middle.hash))
+    assert isinstance(found, Broken)
+    assert (found.seq, found.good) == (5, 4)
+    assert "written anew" in found.reason
+
+
+def test_an_anchor_cannot_vouch_for_a_chain_that_does_not_hold(store: SqliteStore, place: Path) -> None:
+    ten_records(store)
+    anchor = store.head()
+    tamper(place, "UPDATE records SET by = 'mallory' WHERE seq = 3")
+    found = check_anchor(store, anchor)
+    assert isinstance(found, Broken)
+    assert found.seq == 3
+
+
+def test_the_anchor_of_an_empty_journal_fits_every_journal(store: SqliteStore) -> None:
+    ten_records(store)
+    assert check_anchor(store, Head(0, GENESIS)) == store.verify()
+    assert isinstance(check_anchor(store, Head(0, "1" * 64)), Broken)
+
+
+def test_an_anchor_is_read_as_it_was_printed() -> None:
+    assert parse_anchor(f" 12:{'ab' * 32}\n") == Head(12, "ab" * 32)
+    assert str(parse_anchor(f"12:{'ab' * 32}")) == f"12:{'ab' * 32}"
+
+
+@pytest.mark.parametrize("text", ["", "12", f"x:{'ab' * 32}", f"12:{'AB' * 32}", f"12:{'a' * 63}"])
+def test_what_is_no_anchor_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="SEQ:HASH"):
+        parse_anchor(text)

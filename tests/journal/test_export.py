@@ -1,0 +1,192 @@
+"""The export, and the checker that docs/reference/journal.md prints: Python's standard library over the bytes alone."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orchestrator.journal import SqliteStore, export, verify_export
+from orchestrator.journal.canonical import storable
+from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Verified
+from orchestrator.model.plain import JSON
+
+from .conftest import RUN, entry, ticking
+from .test_canonical import ANYTHING
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "journal.md"
+NASTY: dict[str, JSON] = {
+    "hash": "ab" * 32,
+    "text": '"hash":"' + "cd" * 32 + '","host":"x"',
+    "inner": {"hash": "ef" * 32, "host": "evil", "seq": 1},
+    "\ue000": 1.0,
+    "\U0001f600": 1e-05,
+    "big": 2**70,
+}
+
+
+def lines_of(store: SqliteStore) -> list[bytes]:
+    out = io.BytesIO()
+    count = export(store, out)
+    lines = out.getvalue().splitlines(keepends=True)
+    assert len(lines) == count
+    return lines
+
+
+@pytest.fixture(scope="module")
+def checker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The only Python in the page, as a reader would save it."""
+    (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert len(code.splitlines()) <= 14, "it is promised to be about a dozen lines"
+    path = tmp_path_factory.mktemp("checker") / "check_journal.py"
+    path.write_text(code, "utf-8")
+    return path
+
+
+def run_checker(checker: Path, lines: list[bytes]) -> subprocess.CompletedProcess[str]:
+    """With -I: nothing but the standard library can be imported, hamr least of all."""
+    return subprocess.run(
+        [sys.executable, "-I", checker],
+        input=b"".join(lines).decode("utf-8"),
+        encoding="utf-8",
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def a_few_records(store: SqliteStore) -> None:
+    store.append(entry("row.refused", row="declare", guards=["settled"]))
+    store.append(Entry(RUN, 'pay"ments', "situation.read", 'o\\"hash":"', 'host","hash":"é', NASTY))
+    store.append(Entry("", "", "", "", "", {}))
+    store.append(entry("row.made", row="declare", seconds=5.0))
+
+
+def test_a_line_is_the_whole_record_as_canonical_json(store: SqliteStore) -> None:
+    """Typed by hand; the hash is what `sha256sum` says of the line without it."""
+    store.append(Entry("r1", "payments", "row.refused", "alice", "laptop", {"row": "declare", "n": 5.0}))
+    assert lines_of(store) == [
+        b'{"at":"2026-11-22T03:15:02.000000Z","by":"alice","data":{"n":5,"row":"declare"},'
+        b'"hash":"d24fceebca0a73bd7296c5a61cf106650dd325e760c6afcad269b163ea446aa2","host":"laptop",'
+        b'"kind":"row.refused","pair":"payments","prev":"' + b"0" * 64 + b'","run":"r1","seq":1}\n'
+    ]
+
+
+def test_law_16_the_documented_checker_accepts_what_we_write(store: SqliteStore, checker: Path) -> None:
+    a_few_records(store)
+    answer = run_checker(checker, lines_of(store))
+    assert answer.stderr == ""
+    assert answer.stdout == f"4 records hold, head {store.head()}\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "seq"),
+    [
+        (lambda lines: [*lines[:1], lines[1].replace(b'"evil"', b'"good"'), *lines[2:]], 2),
+        (lambda lines: [*lines[:1], lines[1].replace(b'"hash":"ab', b'"hash":"aa', 1), *lines[2:]], 2),
+        (lambda lines: [lines[0].replace(b'"alice"', b'"mallory"'), *lines[1:]], 1),
+        (lambda lines: [*lines[:2], *lines[3:]], 3),
+        (lambda lines: lines[1:], 1),
+        (lambda lines: [lines[1], lines[0], *lines[2:]], 1),
+        (lambda lines: [lines[0], lines[0], *lines[1:]], 2),
+    ],
+)
+def test_law_16_the_documented_checker_and_ours_name_the_same_first_bad_record(
+    store: SqliteStore, checker: Path, change: object, seq: int
+) -> None:
+    assert callable(change)
+    a_few_records(store)
+    lines = change(lines_of(store))
+    answer = run_checker(checker, lines)
+    assert (answer.returncode, answer.stderr) == (1, f"record {seq} does not hold\n")
+    found = verify_export(lines)
+    assert isinstance(found, Broken)
+    assert (found.seq, found.good) == (seq, seq - 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"", "not JSON"),
+        (b"\xff\n", "not JSON"),
+        (b"[]\n", "ten fields"),
+        (b'{"seq":1}\n', "ten fields"),
+    ],
+)
+def test_a_line_that_is_no_record_is_named(line: bytes, reason: str) -> None:
+    found = verify_export([line])
+    assert isinstance(found, Broken)
+    assert found.seq == 1
+    assert reason in found.reason
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (b'"seq":1', b'"seq":1.5', "wrong kind"),
+        (b'"run":"20261122-031502-k3f9"', b'"run":null', "wrong kind"),
+        (b'"by":', b' "by":', "not canonical"),
+        (b'"seq":1}', b'"seq":1,"seq":1}', "not canonical"),
+        (b'{"guards":["settled"],"row":"declare"}', b"[]", "changed after"),
+    ],
+)
+def test_a_line_that_is_written_otherwise_is_named(
+    store: SqliteStore, old: bytes, new: bytes, reason: str
+) -> None:
+    a_few_records(store)
+    line = lines_of(store)[0]
+    assert old in line
+    found = verify_export([line.replace(old, new)])
+    assert isinstance(found, Broken)
+    assert reason in found.reason
+
+
+def test_the_last_line_needs_no_line_feed_and_no_lines_are_an_empty_journal(store: SqliteStore) -> None:
+    a_few_records(store)
+    lines = lines_of(store)
+    lines[-1] = lines[-1].rstrip(b"\n")
+    assert verify_export(lines) == store.verify()
+    assert verify_export([]) == Verified(0, Head(0, GENESIS))
+
+
+def test_the_command_for_a_shell_finds_the_hash_of_one_record(store: SqliteStore) -> None:
+    a_few_records(store)
+    assert r"""sed -E 's/(.*)"hash":"[0-9a-f]{64}",/\1/' | tr -d '\n' | sha256sum""" in PAGE.read_text(
+        "utf-8"
+    )
+    line = lines_of(store)[1]
+    shortened = re.sub(rb'(.*)"hash":"[0-9a-f]{64}",', rb"\1", line).replace(b"\n", b"")
+    assert hashlib.sha256(shortened).hexdigest() == list(store.records())[1].hash
+
+
+TEXT = st.text(st.characters(codec=None, exclude_categories=()))
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(TEXT, TEXT, st.dictionaries(TEXT, ANYTHING, max_size=3)), max_size=4))
+def test_whatever_is_recorded_verifies_reads_back_and_exports(
+    tmp_path: Path, checker: Path, contents: list[tuple[str, str, dict[str, JSON]]]
+) -> None:
+    place = tmp_path / "journal.db"
+    place.unlink(missing_ok=True)
+    with SqliteStore.open(place, durable=False, now=ticking()) as store:
+        written = [store.append(Entry(RUN, pair, "row.made", by, "h", data)) for pair, by, data in contents]
+        verified = store.verify()
+        assert verified == Verified(len(contents), store.head())
+        assert list(store.records()) == written
+        assert [record.data for record in written] == [storable(data) for _, _, data in contents]
+        lines = lines_of(store)
+        assert verify_export(lines) == verified
+        previous = GENESIS
+        for line in lines:  # the documented way, in-process; its own text runs in the tests above
+            before, _, after = line.rstrip(b"\n").rpartition(b'"hash":"')
+            previous, stated = json.loads(line)["hash"], json.loads(line)["prev"]
+            assert (stated, hashlib.sha256(before + after[66:]).hexdigest()) == (stated, previous)

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import JournalDamaged, Locked
+from orchestrator.journal import SqliteStore
+from orchestrator.model.journal import Head
+
+from .conftest import STARTED, entry, holder, ticking
+
+
+def test_law_12_one_run_per_pair_and_the_second_is_told_who(store: SqliteStore) -> None:
+    first, second = holder("lock-a"), replace(holder("lock-b"), operator="bob", pid=12)
+    assert store.take_lock(first) is None
+    assert store.take_lock(second) == first
+    assert store.holder("payments") == first
+    assert store.take_lock(holder("lock-c", pair="orders")) is None
+
+
+def test_taking_a_lock_that_is_already_ours_is_no_refusal(store: SqliteStore) -> None:
+    assert store.take_lock(holder()) is None
+    assert store.take_lock(holder()) is None
+
+
+def test_law_12_a_lock_does_not_expire(store: SqliteStore) -> None:
+    old = replace(holder(), taken_at=STARTED - timedelta(days=900), beat_at=STARTED - timedelta(days=900))
+    assert store.take_lock(old) is None
+    assert store.take_lock(holder("lock-b")) == old
+
+
+def test_the_lock_outlives_the_store(place: Path) -> None:
+    with SqliteStore.open(place, durable=False, now=ticking()) as first:
+        first.take_lock(holder())
+    with SqliteStore.open(place, create=False, now=ticking()) as second:
+        assert second.holder("payments") == holder()
+
+
+def test_a_heartbeat_is_noted_while_the_lock_is_held(store: SqliteStore) -> None:
+    store.take_lock(holder())
+    later = STARTED + timedelta(minutes=3)
+    assert store.beat("lock-a", later)
+    assert store.holder("payments") == replace(holder(), beat_at=later)
+    assert not store.beat("lock-x", later)
+
+
+def test_a_lock_is_released_once(store: SqliteStore) -> None:
+    store.take_lock(holder())
+    assert store.release("lock-a")
+    assert not store.release("lock-a")
+    assert store.holder("payments") is None
+
+
+def test_law_12_a_lock_changes_hands_only_from_the_one_that_was_seen(store: SqliteStore) -> None:
+    store.take_lock(holder("lock-a"))
+    assert not store.replace_lock("lock-x", holder("lock-b"))
+    assert store.holder("payments") == holder("lock-a")
+    assert store.replace_lock("lock-a", holder("lock-b"))
+    assert store.holder("payments") == holder("lock-b")
+    assert not store.replace_lock("lock-a", holder("lock-c"))
+
+
+def test_a_lock_is_not_handed_to_another_pair(store: SqliteStore) -> None:
+    store.take_lock(holder("lock-a"))
+    assert not store.replace_lock("lock-a", holder("lock-b", pair="orders"))
+    assert store.holder("orders") is None
+
+
+def test_law_06_an_intent_is_recorded_while_the_lock_is_ours(store: SqliteStore) -> None:
+    store.take_lock(holder())
+    assert store.append(entry("write.intended"), holding="lock-a").seq == 1
+
+
+def test_law_06_an_intent_without_the_lock_is_not_recorded_and_names_the_present_holder(
+    store: SqliteStore,
+) -> None:
+    store.take_lock(replace(holder("lock-b"), operator="bob", host="bastion", pid=12))
+    with pytest.raises(Locked) as caught:
+        store.append(entry("write.intended"), holding="lock-a")
+    assert "bob on bastion (process 12)" in caught.value.message
+    assert "lock-b" in caught.value.message
+    assert caught.value.sent == "The record was not written, and nothing more is sent without it."
+    assert store.head() == Head(0, "0" * 64)
+
+
+def test_law_06_a_broken_lock_is_not_ours_either(store: SqliteStore) -> None:
+    store.take_lock(holder())
+    store.release("lock-a")
+    with pytest.raises(Locked, match="nobody holds it now"):
+        store.append(entry("write.intended"), holding="lock-a")
+
+
+def test_law_06_the_lock_of_another_pair_does_not_count(store: SqliteStore) -> None:
+    store.take_lock(holder("lock-a", pair="orders"))
+    with pytest.raises(Locked):
+        store.append(entry("write.intended"), holding="lock-a")
+
+
+def test_law_06_nobody_can_break_the_lock_between_the_look_and_the_record(
+    store: SqliteStore, place: Path
+) -> None:
+    """While the transaction is open, another process cannot touch the lock table."""
+    store.take_lock(holder())
+    other = sqlite3.connect(place, timeout=0, isolation_level=None)
+    with store._writing() as connection:
+        store._want_lock(connection, "payments", "lock-a")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("DELETE FROM locks")
+    other.close()
+
+
+@pytest.mark.parametrize("column", ["taken_at", "beat_at"])
+def test_a_lock_that_nobody_can_read_is_damage(store: SqliteStore, place: Path, column: str) -> None:
+    store.take_lock(holder())
+    with sqlite3.connect(place) as connection:
+        connection.execute(f"UPDATE locks SET {column} = 'yesterday'")
+    connection.close()
+    with pytest.raises(JournalDamaged, match="the lock on payments has no readable time"):
+        store.holder("payments")
+    with pytest.raises(JournalDamaged, match="the lock on payments has no readable time"):
+        store.append(entry(), holding="lock-a")
