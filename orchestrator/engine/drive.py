@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from orchestrator.model.events import Event, OwedSettled, PairAdopted
+from orchestrator.model.events import Event, OwedSettled, PairAdopted, Waiting
 from orchestrator.model.guard import Verdict
 from orchestrator.model.org import Mirrors, Pair
 from orchestrator.model.playbook import Playbook
@@ -111,12 +111,13 @@ class Engine:
             readings,
             identities,
             self.task.playbook,
-            owed=self._owed(),
+            owed=self.owed(),
             open_run=self.task.open_run,
             goal=goal,
         )
 
-    def _owed(self) -> Owed | None:
+    def owed(self) -> Owed | None:
+        """What one org is owed now, by this run or by an earlier one."""
         for role, status in self.task.memory.owed.items():
             return Owed(role, status, self.task.memory.run, self.clock.now())
         return self.task.owed
@@ -163,9 +164,29 @@ class Engine:
         return await self._step_through(entry, goal)
 
     async def _settle_with_memory(self) -> None:
-        """Law 3 from the first look on: what the journal last saw is what is expected."""
-        found = self.writer.compare_both(self._readings())
-        self.writer.accept(self._readings(), found)
+        """Law 3 from the first look on: what the journal last saw is what is expected.
+
+        A write that was in flight when the run stopped may still take effect, so it is looked for until the
+        confirm time since its intent is up.
+        """
+        memory, within = self.task.memory, self.task.playbook.confirm.within
+        while True:
+            self.writer.accept(self._readings(), self.writer.compare_both(self._readings()))
+            outstanding, intended_at = memory.outstanding(), memory.last_intent_at
+            if outstanding is None or intended_at is None or outstanding.role in memory.dead:
+                return
+            left = (intended_at + within - self.clock.now()).total_seconds()
+            if left <= 0:
+                return
+            who = self.task.pair[outstanding.role]
+            self.tell(
+                Waiting(
+                    f"{who} to show {outstanding.status}, sent before the run stopped", left, outstanding.role
+                )
+            )
+            self._may_go_on()
+            await self.writer.pause()
+            await self.eyes.look("confirm", journal=False)
 
     async def _step_through(self, entry: Entry, goal: Status) -> Ending:
         if entry.half_done is not None:
@@ -220,8 +241,7 @@ class Engine:
         survivor, pair = owed.role.other, self.task.pair
         await self.eyes.look("start")
         self._require_linked()
-        found = self.writer.compare_both(self._readings())
-        self.writer.accept(self._readings(), found)
+        await self._settle_with_memory()
         readings = self._readings()
         status = readings[survivor].status
         if status is None or status is Status.ABSENT:

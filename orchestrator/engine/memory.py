@@ -55,6 +55,8 @@ class Memory:
     """The row that is under way."""
     steps: list[Step] = field(default_factory=list)
     late_repairs: int = 0
+    last_intent_at: datetime | None = None
+    """When the newest write was intended, by the journal; None in the process that intended it."""
     intended: bool = False
     """Whether any write was ever intended: from here on a bug is no longer "nothing was sent"."""
 
@@ -73,6 +75,10 @@ class Memory:
     def our_names(self) -> frozenset[str]:
         """Every modified_by that this run's writes may carry."""
         return frozenset({sent.attempt.stamp for sent in self.sent} | self.names)
+
+    def outstanding(self) -> Attempt | None:
+        """The newest attempt, where it may have reached the server and no reading has shown it."""
+        return self.sent[-1].attempt if self.sent and not self.sent[-1].confirmed else None
 
     def wrote(self, role: Role, record: HamrRecord | None) -> bool:
         """Whether that record is on that org by a write of ours, or as an echo of one."""
@@ -173,6 +179,8 @@ class Memory:
 def recall(run: str, events: list[tuple[Event, datetime]]) -> Memory:
     """A run's memory, rebuilt from its journalled events in order."""
     memory = Memory(run)
-    for event, _ in events:
+    for event, at in events:
         memory.note(event)
+        if isinstance(event, WriteIntended):
+            memory.last_intent_at = at
     return memory

@@ -199,6 +199,7 @@ class Rows:
             left = limit - (clock.monotonic() - began)
             if left <= 0:
                 raise self._never_arrived(row, missing[0])
+            self.writer.may_go_on()
             who = " and ".join(str(self.writer.pair[role]) for role in missing)
             self.tell(Waiting(f"{who} to show {row.target}", left, missing[0]))
             await self.writer.pause()

@@ -137,6 +137,7 @@ class Writer:
             org, reason = waiting_for
             if patience.over:
                 raise self._not_as_expected(org, found[org].change, reason)
+            self.may_go_on()
             self.tell(Waiting(reason, patience.left, org))
             await self.pause()
             self.eyes.distrust()

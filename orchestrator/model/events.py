@@ -16,7 +16,7 @@ from typing import ClassVar
 from .guard import Verdict
 from .plain import JSON, plain, restore
 from .reading import Answer, HamrRecord, Identity, Reading, Request
-from .run import Attempt, Ending, Mode, Step
+from .run import Attempt, Ending, Mode, Objective, Step
 from .situation import Change
 from .status import Both, Role, Status
 
@@ -75,7 +75,9 @@ class RunFinished:
     phase: str
     steps: tuple[Step, ...]
     seconds: float
-    objectives: Mapping[str, JSON] = field(default_factory=lambda: MappingProxyType({}))
+    objectives: tuple[Objective, ...] = ()
+    resumable: bool = False
+    """Whether the run stays open: it intended something and did not get to its goal."""
 
 
 @dataclass(frozen=True, slots=True)

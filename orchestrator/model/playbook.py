@@ -89,7 +89,9 @@ class Playbook:
         """A status, and all those to which the server goes on from it by itself."""
         reached = {status}
         for _ in self.rows:
-            reached |= {row.target for row in self.rows if row.advances is Advances.SERVER and row.source in reached}
+            reached |= {
+                row.target for row in self.rows if row.advances is Advances.SERVER and row.source in reached
+            }
         return frozenset(reached)
 
     def route(self, start: Status, goal: Status) -> tuple[Row, ...] | None:

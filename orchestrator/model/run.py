@@ -6,7 +6,7 @@ import enum
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from .status import Role, Status
@@ -136,3 +136,18 @@ class Step:
     target: Status
     seconds: float
     writes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A recovery time objective of the playbook, and how this run did."""
+
+    status: Status
+    wanted: timedelta
+    took: timedelta
+    """From the start of the incident (--since) or of the run, until the pair stood there."""
+
+    @property
+    def met(self) -> bool:
+        """Whether it was reached in time."""
+        return self.took <= self.wanted

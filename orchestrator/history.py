@@ -1,0 +1,201 @@
+"""What the journal says of a pair: its open run, what is owed or unknown, and whether it is cooling down. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from orchestrator.model.events import (
+    Event,
+    OwedSettled,
+    PairAdopted,
+    RowIntended,
+    RowMade,
+    RowRefused,
+    RunAcknowledged,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    RunSuperseded,
+    WriteAnswered,
+    WriteConfirmed,
+    WriteIntended,
+    WriteOwed,
+    WriteUnknown,
+    decode,
+)
+from orchestrator.model.journal import Record
+from orchestrator.model.plain import moment
+from orchestrator.model.reading import NotSent, Rejected, Throttled
+from orchestrator.model.run import Attempt, End
+from orchestrator.model.situation import OpenRun, Owed
+
+KINDS: tuple[str, ...] = tuple(
+    event.kind
+    for event in (
+        RunStarted,
+        RunResumed,
+        RunFinished,
+        RunSuperseded,
+        RunAcknowledged,
+        RowIntended,
+        RowMade,
+        RowRefused,
+        WriteIntended,
+        WriteAnswered,
+        WriteConfirmed,
+        WriteUnknown,
+        WriteOwed,
+        OwedSettled,
+        PairAdopted,
+    )
+)
+"""The record kinds that a pair's history is made of."""
+
+
+@dataclass(slots=True)
+class RunHistory:
+    """One run, as far as the journal goes."""
+
+    run: str
+    pair: str
+    by: str
+    host: str
+    started_at: datetime
+    started: RunStarted | None = None
+    row: str = ""
+    intended: bool = False
+    finished: RunFinished | None = None
+    finished_at: datetime | None = None
+    superseded_by: str = ""
+    acknowledged: bool = False
+    unknown: dict[int, Attempt] = field(default_factory=dict)
+    last: str = ""
+    """What it last did, as a record kind."""
+    last_at: datetime | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it can be resumed: it began, and neither got to an end nor was superseded."""
+        if self.superseded_by or self.started is None:
+            return False
+        return self.finished is None or self.finished.resumable
+
+    def as_open_run(self) -> OpenRun | None:
+        """The facts that a phase needs of it."""
+        if not self.open or self.started is None:
+            return None
+        return OpenRun(self.run, self.started.goal, self.started.start, self.row, self.started.mode)
+
+
+@dataclass(slots=True)
+class History:
+    """All runs of one pair, and what they left behind."""
+
+    pair: str
+    runs: dict[str, RunHistory] = field(default_factory=dict)
+    owed: Owed | None = None
+
+    @property
+    def known_runs(self) -> frozenset[str]:
+        """The ids of all runs that this journal knows."""
+        return frozenset(self.runs)
+
+    @property
+    def open_run(self) -> RunHistory | None:
+        """The newest run that can be resumed."""
+        return next((run for run in reversed(self.runs.values()) if run.open), None)
+
+    @property
+    def unknown(self) -> tuple[tuple[str, Attempt], ...]:
+        """(run, attempt) of every write whose outcome nobody knows, and nobody has accepted by name.
+
+        A run that is under way right now has such a write between its intent and its confirmation."""
+        return tuple(
+            (run.run, attempt)
+            for run in self.runs.values()
+            if not run.superseded_by and run.started is not None
+            for attempt in run.unknown.values()
+        )
+
+    def cooling_down(self, cool_down: timedelta | None, now: datetime) -> tuple[RunHistory, timedelta] | None:
+        """The run after which the pair still cools down, and for how long, or None."""
+        if cool_down is None:
+            return None
+        for run in reversed(self.runs.values()):
+            if run.finished is None or run.finished_at is None or not run.intended:
+                continue
+            left = run.finished_at + cool_down - now
+            if run.acknowledged or left <= timedelta(0):
+                return None
+            return run, left
+        return None
+
+
+def history_of(pair: str, records: Iterable[Record]) -> History:
+    """A pair's history, from its records in order.
+
+    Args:
+        pair: the pair's name.
+        records: its records, of KINDS at least.
+    """
+    history = History(pair)
+    for record in records:
+        event = decode(record.kind, record.data)
+        if event is None or record.pair != pair:
+            continue
+        at = moment(record.at)
+        run = history.runs.get(record.run)
+        if run is None:
+            run = RunHistory(record.run, pair, record.by, record.host, at)
+            history.runs[record.run] = run
+        run.last, run.last_at = record.kind, at
+        _note(history, run, event, at)
+    return history
+
+
+def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None:  # noqa: C901, PLR0912 - one case per event
+    match event:
+        case RunStarted():
+            run.started = event
+        case RunResumed():
+            run.finished, run.finished_at = None, None
+        case RunFinished():
+            run.finished, run.finished_at = event, at
+            if event.ending.end in (End.DONE, End.OWING):
+                run.unknown.clear()
+        case RunSuperseded(by_run=by_run):
+            run.superseded_by = by_run
+        case RunAcknowledged():
+            run.acknowledged = True
+        case RowIntended(row=row):
+            run.row = row
+        case RowMade() | RowRefused():
+            run.row = ""
+        case WriteIntended(attempt=attempt):
+            # Until its outcome is journalled, nobody knows it: the process may have died right here.
+            run.intended = True
+            run.unknown[attempt.number] = attempt
+        case WriteAnswered(attempt=attempt, answer=NotSent() | Rejected() | Throttled()):
+            run.unknown.pop(attempt.number, None)
+        case WriteConfirmed(attempt=number) if number is not None:
+            run.unknown.pop(number, None)
+        case WriteUnknown(attempt=attempt):
+            run.unknown[attempt.number] = attempt
+        case WriteOwed(role=role, status=status):
+            history.owed = Owed(role, status, run.run, at)
+        case OwedSettled():
+            history.owed = None
+        case _:
+            pass
+
+
+def events_of(records: Iterable[Record]) -> list[tuple[Event, datetime]]:
+    """A run's events with their times, in order; kinds of a newer version are passed over."""
+    found: list[tuple[Event, datetime]] = []
+    for record in records:
+        event = decode(record.kind, record.data)
+        if event is not None:
+            found.append((event, moment(record.at)))
+    return found

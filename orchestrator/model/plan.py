@@ -1,0 +1,109 @@
+"""A plan: what a run would do, row by row and request by request. It sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from .guard import Verdict
+from .playbook import Timeouts
+from .reading import HamrRecord, Reading, Request
+from .run import Mode, Operator, RunRequest
+from .status import Both, Role, Status
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWrite:
+    """One POST that the run would send, and what would happen if it went wrong."""
+
+    role: Role
+    org: str
+    status: Status
+    request: Request
+    stands: str
+    """Where the pair would stand if the run died right after it: agreed(…), midway(…), behind(…)."""
+    expected: HamrRecord | None = None
+    """What that org has to show right before it; None where it has no record."""
+    condition: str = ""
+    """When it would be sent, where that is not certain."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRow:
+    """One row of the route."""
+
+    name: str
+    source: Status
+    target: Status
+    why: str
+    verdicts: tuple[Verdict, ...]
+    refused_by: tuple[str, ...]
+    """Guards that would stop a run here, by name."""
+    overridden: tuple[str, ...]
+    waived: tuple[str, ...]
+    writes: tuple[PlannedWrite, ...]
+    waits_for_server: bool = False
+    half_done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The rows from the phase to a goal, with verdicts and exact requests."""
+
+    run: str
+    """The id that the run would have: its stamps are in the requests, so a plan is spent once."""
+    made_at: datetime
+    expires_at: datetime
+    version: str
+    request: RunRequest
+    operator: Operator
+    playbook: str
+    playbook_text: str
+    playbook_sha256: str
+    orgs: Both[str]
+    """Names."""
+    uuids: Both[str]
+    urls: Both[str]
+    readings: Both[Reading]
+    phase: str
+    sentence: str
+    rows: tuple[PlannedRow, ...]
+    ending: str
+    """How the run would end if nothing goes wrong, or why it would not begin."""
+    reachable: bool
+    """Whether the route leads to the goal at all."""
+    before: tuple[Verdict, ...] = ()
+    """What a run asks before its first row: `unknown`, `cool_down`."""
+    next_steps: tuple[str, ...] = ()
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    confirm_within: float = 60.0
+    """Seconds until a write must be seen by a read."""
+    confirm_every: float = 1.0
+    resend: int = 1
+    assumed: Status | None = None
+    """The status that was assumed with --assume: nothing was read then."""
+    remember: tuple[str, ...] = ()
+    objectives: Mapping[Status, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Seconds."""
+    mode: Mode = Mode.PLANNED
+
+    @property
+    def writes(self) -> tuple[PlannedWrite, ...]:
+        """All writes, in order."""
+        return tuple(write for row in self.rows for write in row.writes)
+
+    @property
+    def refused(self) -> bool:
+        """Whether a run would be refused somewhere on the way, as things are now."""
+        return not self.reachable or any(row.refused_by for row in self.rows) or bool(self.refused_before)
+
+    @property
+    def refused_before(self) -> tuple[str, ...]:
+        """The questions before the first row that a run would be refused for."""
+        return tuple(
+            verdict.guard
+            for verdict in self.before
+            if verdict.outcome.value != "pass" and verdict.guard not in self.request.overrides
+        )

@@ -1,0 +1,38 @@
+"""Where a pair stands, with all that a person wants to know before acting: what `hamr status` shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from .journal import Head, Holder
+from .org import Pair
+from .reading import Identity, Reading
+from .run import Attempt
+from .situation import OpenRun, Owed, Phase
+from .status import Both
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One look at a pair, and what the journal says of it."""
+
+    pair: Pair
+    at: datetime
+    readings: Both[Reading]
+    identities: Both[Identity]
+    phase: Phase
+    owed: Owed | None
+    open_run: OpenRun | None
+    unknown: tuple[tuple[str, Attempt], ...]
+    """(run, attempt) of every write whose outcome nobody knows."""
+    holder: Holder | None
+    """Who holds the pair's lock."""
+    holder_dead: bool
+    """Whether that process is provably gone."""
+    cooling_down_after: str
+    """The run after which the pair cools down, or ""."""
+    cooling_down_for: float
+    """Seconds."""
+    journal: str
+    head: Head

@@ -1,0 +1,282 @@
+"""Planning: the engine in the predicted world. Reads both orgs once, and cannot send anything but GETs (law 2)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from orchestrator.engine.drive import Engine, Task
+from orchestrator.engine.gate import EnforcingGate, ForecastGate
+from orchestrator.engine.memory import Memory
+from orchestrator.engine.predicted import PredictedClock, PredictedWorld
+from orchestrator.hamr.request import request_of
+from orchestrator.history import History
+from orchestrator.model.events import (
+    Event,
+    GuardsJudged,
+    WriteConfirmed,
+    WriteIntended,
+)
+from orchestrator.model.org import Mirrors, Pair
+from orchestrator.model.plan import Plan, PlannedRow, PlannedWrite
+from orchestrator.model.playbook import Advances, Row
+from orchestrator.model.protocols import Reader
+from orchestrator.model.reading import Absent, Exchange, HamrRecord, Identity, Present, Reading
+from orchestrator.model.run import End, Mode, RunRequest
+from orchestrator.model.situation import OpenRun
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.preflight import judge_before
+from orchestrator.session import Session, playbook_digest, program_version
+from orchestrator.situation import phase_of
+
+PLAN_LASTS = timedelta(minutes=15)
+"""How long a saved plan can be applied."""
+
+
+@dataclass(slots=True)
+class _Collector:
+    """The planner's observer: keeps what the engine tells."""
+
+    events: list[Event] = field(default_factory=list)
+    after_write: Callable[[Event], None] | None = None
+
+    def tell(self, event: Event) -> None:
+        self.events.append(event)
+        if self.after_write is not None and isinstance(event, WriteConfirmed):
+            self.after_write(event)
+
+
+async def make_plan(session: Session, request: RunRequest, *, assumed: Status | None = None) -> Plan:
+    """The plan for a request.
+
+    Args:
+        session: the pair, playbook and journal.
+        request: where to, and how.
+        assumed: plan as if both orgs stood there, without any network; None reads both orgs.
+
+    Raises:
+        KeyUnavailable: in a planned mode, a key cannot be had.
+    """
+    if assumed is None:
+        async with session.reader() as reader:
+            if request.mode is Mode.PLANNED:
+                await reader.require_keys()
+            readings, identities = await look_once(session, reader, request)
+    else:
+        readings, identities = assume(session.pair, assumed, session.clock.now(), session.clock.monotonic())
+    return await plan_from(session, request, readings, identities, assumed=assumed)
+
+
+async def look_once(
+    session: Session, reader: Reader, request: RunRequest
+) -> tuple[Both[Reading], Both[Identity]]:
+    """Both orgs' readings and key identities, all four requests at once."""
+
+    def within(role: Role) -> float | None:
+        survivors = {row.survivor for row in session.playbook.rows if row.survivor is not None}
+        if request.mode is Mode.EMERGENCY and role not in survivors:
+            return session.playbook.emergency_deadline.total_seconds()
+        return None
+
+    primary, secondary, primary_keys, secondary_keys = await asyncio.gather(
+        reader.read(Role.PRIMARY, within=within(Role.PRIMARY)),
+        reader.read(Role.SECONDARY, within=within(Role.SECONDARY)),
+        reader.identify(Role.PRIMARY, within=within(Role.PRIMARY)),
+        reader.identify(Role.SECONDARY, within=within(Role.SECONDARY)),
+    )
+    return Both(primary, secondary), Both(primary_keys, secondary_keys)
+
+
+def assume(
+    pair: Pair, status: Status, now: datetime, monotonic: float
+) -> tuple[Both[Reading], Both[Identity]]:
+    """Readings as if both orgs stood at a status, made from the inventory alone."""
+
+    def reading(role: Role) -> Reading:
+        org, peer = pair[role], pair[role.other]
+        record = HamrRecord(
+            org_uuid=org.uuid,
+            status=int(status),
+            is_primary=role is Role.PRIMARY,
+            modified_by="assumed",
+            modified_at=now - timedelta(days=1),
+            target_uuid=peer.uuid,
+            target_name=peer.name,
+            target_datacenter=peer.datacenter,
+        )
+        sight = Absent() if status is Status.ABSENT else Present(record, status)
+        return Reading(role, sight, now, monotonic, Exchange(server_date=now), predicted=True)
+
+    def identity(role: Role) -> Identity:
+        return Identity(role, pair[role].uuid)
+
+    return (
+        Both(reading(Role.PRIMARY), reading(Role.SECONDARY)),
+        Both(identity(Role.PRIMARY), identity(Role.SECONDARY)),
+    )
+
+
+async def plan_from(
+    session: Session,
+    request: RunRequest,
+    readings: Both[Reading],
+    identities: Both[Identity],
+    *,
+    assumed: Status | None = None,
+) -> Plan:
+    """The plan that follows from readings: the same engine as a run's, in a world without a transport."""
+    history = session.history()
+    run, now = session.new_run(), session.clock.now()
+    clock = PredictedClock(now, session.clock.monotonic())
+    world = PredictedWorld(
+        session.pair,
+        session.playbook,
+        readings,
+        identities,
+        lambda draft: request_of(session.pair, draft),
+        clock,
+        mirrors=session.pair.mirrors is Mirrors.YES,
+    )
+    gate = EnforcingGate(request.overrides)
+    stands: list[str] = []
+    collector = _Collector()
+    engine = Engine(
+        planned_task(session, request, run, history), world, clock, collector, ForecastGate(gate), lambda: 0.5
+    )
+    collector.after_write = lambda _event: stands.append(_label(session, world, identities, engine))
+    ending = await engine.drive(request.goal)
+    open_run = history.open_run
+    phase = phase_of(
+        session.pair,
+        readings,
+        identities,
+        session.playbook,
+        owed=history.owed,
+        open_run=open_run.as_open_run() if open_run else None,
+        goal=request.goal,
+    )
+    rows = _rows(session, collector.events, stands, engine, gate)
+    return Plan(
+        run=run,
+        made_at=now,
+        expires_at=now + PLAN_LASTS,
+        version=program_version(),
+        request=request,
+        operator=session.operator,
+        playbook=session.playbook.name,
+        playbook_text=session.playbook.text,
+        playbook_sha256=playbook_digest(session.playbook),
+        orgs=Both(session.pair.orgs.primary.name, session.pair.orgs.secondary.name),
+        uuids=Both(session.pair.orgs.primary.uuid, session.pair.orgs.secondary.uuid),
+        urls=Both(session.pair.orgs.primary.base_url, session.pair.orgs.secondary.base_url),
+        readings=readings,
+        phase=phase.label,
+        sentence=phase.sentence,
+        rows=rows,
+        ending=ending.message,
+        reachable=ending.end in (End.DONE, End.OWING),
+        before=judge_before(history, session.playbook, session.clock),
+        next_steps=ending.next_steps,
+        timeouts=session.playbook.timeouts,
+        confirm_within=session.playbook.confirm.within.total_seconds(),
+        confirm_every=session.playbook.confirm.every.total_seconds(),
+        resend=session.playbook.resend,
+        assumed=assumed,
+        remember=session.playbook.remember if request.goal is Status.ACTIVE else (),
+        objectives={status: span.total_seconds() for status, span in session.playbook.objectives.items()},
+        mode=request.mode,
+    )
+
+
+def planned_task(session: Session, request: RunRequest, run: str, history: History) -> Task:
+    """What an engine needs to know for a new run towards a request's goal."""
+    memory = Memory(run)
+    memory.mode = request.mode
+    open_run = history.open_run
+    as_open: OpenRun | None = open_run.as_open_run() if open_run else None
+    return Task(
+        session.pair,
+        session.playbook,
+        session.operator,
+        memory,
+        owed=history.owed,
+        open_run=as_open,
+        known_runs=history.known_runs,
+    )
+
+
+def _label(session: Session, world: PredictedWorld, identities: Both[Identity], engine: Engine) -> str:
+    """Where the pair would stand right after a write, by name."""
+    memory = engine.task.memory
+    if memory.dead:
+        return f"behind({next(iter(memory.dead))})"
+    row = memory.row.row if memory.row else ""
+    here = OpenRun(memory.run, Status.UNSPECIFIED, None, row, memory.mode)
+    return phase_of(
+        session.pair, world.readings, identities, session.playbook, owed=engine.task.owed, open_run=here
+    ).label
+
+
+def _rows(
+    session: Session, events: list[Event], stands: list[str], engine: Engine, gate: EnforcingGate
+) -> tuple[PlannedRow, ...]:
+    """The planned rows, from what the engine told in the predicted world."""
+    rows: list[PlannedRow] = []
+    writes: dict[str, list[PlannedWrite]] = {}
+    judged: dict[str, GuardsJudged] = {}
+    labels = iter(stands)
+    confirmed = {event.attempt: next(labels, "") for event in events if isinstance(event, WriteConfirmed)}
+    maybe_mirrors = session.pair.mirrors is Mirrors.AUTO
+    for event in events:
+        match event:
+            case GuardsJudged(row=name):
+                judged[name] = event
+                writes.setdefault(name, [])
+            case WriteIntended(attempt=attempt):
+                first = not writes.get(attempt.row)
+                writes.setdefault(attempt.row, []).append(
+                    PlannedWrite(
+                        role=attempt.role,
+                        org=session.pair[attempt.role].name,
+                        status=attempt.status,
+                        request=event.request,
+                        stands=confirmed.get(attempt.number, ""),
+                        expected=event.expected,
+                        condition=""
+                        if first or not maybe_mirrors
+                        else "only if this pair turns out not to mirror",
+                    )
+                )
+            case _:
+                pass
+    for name, event in judged.items():
+        row = session.playbook.row(name)
+        if row is not None:
+            rows.append(_row(row, event, tuple(writes[name]), engine, gate))
+    return tuple(rows)
+
+
+def _row(
+    row: Row, judged: GuardsJudged, writes: tuple[PlannedWrite, ...], engine: Engine, gate: EnforcingGate
+) -> PlannedRow:
+    decision = gate.decide(
+        judged.verdicts,
+        half_done=not judged.binding,
+        mode=engine.task.memory.mode,
+        survivor=engine.eyes.survivor,
+    )
+    return PlannedRow(
+        name=row.name,
+        source=row.source,
+        target=row.target,
+        why=row.why,
+        verdicts=judged.verdicts,
+        refused_by=tuple(verdict.guard for verdict in decision.refused_by),
+        overridden=tuple(verdict.guard for verdict, _ in decision.overridden),
+        waived=tuple(verdict.guard for verdict in decision.waived),
+        writes=writes,
+        waits_for_server=row.advances is Advances.SERVER,
+        half_done=not judged.binding,
+    )

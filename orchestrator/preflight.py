@@ -1,0 +1,145 @@
+"""What a run asks before its first row: overrides by name, an open unknown, cooling down, what is owed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+
+from orchestrator.errors import Refused, UsageError
+from orchestrator.history import History
+from orchestrator.model.guard import ALWAYS_ON, BEFORE_A_RUN, NEVER_OVERRIDDEN, Outcome, Verdict
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.protocols import Clock
+from orchestrator.model.run import Mode, RunRequest
+from orchestrator.model.status import Status
+
+
+def check_request(request: RunRequest, playbook: Playbook) -> None:
+    """Refuse what can be told to be wrong from the flags and the playbook alone.
+
+    Raises:
+        UsageError: the goal is no stop, a guard does not exist or can't be overridden, or a reason is missing.
+    """
+    if request.goal not in playbook.stops:
+        raise _no_stop(request, playbook)
+    check_overrides(request.overrides, playbook)
+    if request.mode is Mode.EMERGENCY and not request.reason.strip():
+        raise UsageError(
+            "--emergency wants a reason: it is what the audit journal will say",
+            next_steps=(
+                f"hamr run {request.pair} --to {request.goal} --emergency --reason 'us1 is down, INC-1234'",
+            ),
+        )
+
+
+def check_overrides(overrides: Mapping[str, str], playbook: Playbook) -> None:
+    """Refuse overrides that name no guard, one that can't be overridden, or give no reason.
+
+    Raises:
+        UsageError: as above.
+    """
+    known = {*playbook.guards, *ALWAYS_ON, *BEFORE_A_RUN}
+    for guard, reason in overrides.items():
+        if guard in NEVER_OVERRIDDEN:
+            raise UsageError(
+                f"--override {guard}: {guard} can't be overridden: it tells which orgs are written"
+            )
+        if guard not in known:
+            close = difflib.get_close_matches(guard, sorted(known), 1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            names = ", ".join(sorted(known - NEVER_OVERRIDDEN))
+            raise UsageError(
+                f"--override {guard}: playbook {playbook.name} has no guard of that name{hint} There are: {names}"
+            )
+        if not reason.strip():
+            raise UsageError(f"--override {guard}=REASON: the reason is missing")
+
+
+def _no_stop(request: RunRequest, playbook: Playbook) -> UsageError:
+    ahead = [stop for stop in playbook.stops if playbook.route(request.goal, stop)]
+    nearest = min(ahead, key=lambda stop: len(playbook.route(request.goal, stop) or ()), default=None)
+    hint = f"; did you mean {nearest}?" if nearest is not None else ""
+    stops = ", ".join(str(stop) for stop in playbook.stops)
+    return UsageError(
+        f"--to {request.goal}: a run of playbook {playbook.name} can't stop there{hint} Its stops are: {stops}",
+        next_steps=(f"hamr plan {request.pair} --to {nearest}",) if nearest is not None else (),
+    )
+
+
+def judge_before(history: History, playbook: Playbook, clock: Clock) -> tuple[Verdict, ...]:
+    """The verdicts on what earlier runs left behind."""
+    return (_judge_unknown(history), _judge_cool_down(history, playbook, clock))
+
+
+def _judge_unknown(history: History) -> Verdict:
+    if not history.unknown:
+        return Verdict("unknown", Outcome.PASS, "no earlier write's outcome is unknown")
+    run, attempt = history.unknown[0]
+    return Verdict(
+        "unknown",
+        Outcome.FAIL,
+        f"nobody knows whether attempt {attempt.number} of run {run} ({attempt.status} to the {attempt.role}) took "
+        "effect, or still will",
+        why=f"hamr resume {run} reads it again; overriding accepts that it may turn up late.",
+    )
+
+
+def _judge_cool_down(history: History, playbook: Playbook, clock: Clock) -> Verdict:
+    cooling = history.cooling_down(playbook.cool_down, clock.now())
+    if cooling is None:
+        return Verdict(
+            "cool_down", Outcome.PASS, "no run has just finished" if playbook.cool_down else "not set"
+        )
+    run, left = cooling
+    return Verdict(
+        "cool_down",
+        Outcome.FAIL,
+        f"run {run.run} finished at {run.finished_at:%H:%M:%S} UTC; the pair cools down for another "
+        f"{left.total_seconds():.0f} s",
+        why=f"hamr ack {run.run} ends it.",
+    )
+
+
+def refuse_before(verdicts: tuple[Verdict, ...], request: RunRequest) -> None:
+    """Stop a run for what earlier runs left behind, unless it is overridden by name.
+
+    Raises:
+        Refused: lists every verdict that did not pass, with the flag that overrides it.
+    """
+    refused = [v for v in verdicts if v.outcome is not Outcome.PASS and v.guard not in request.overrides]
+    if refused:
+        raise Refused(
+            "\n".join(f"{verdict.guard}: {verdict.reason}. {verdict.why}" for verdict in refused),
+            next_steps=tuple(
+                f"hamr run {request.pair} --to {request.goal} --override {verdict.guard}=REASON"
+                for verdict in refused
+            ),
+        )
+
+
+def refuse_owing(history: History, request: RunRequest) -> None:
+    """A planned run on a pair that owes is refused: `resume` pays first (law 9).
+
+    Raises:
+        Refused: names what is owed.
+    """
+    if history.owed is not None and request.mode is Mode.PLANNED:
+        owed = history.owed
+        raise Refused(
+            f"the {owed.role} of pair {request.pair} is still owed {owed.status} from emergency run {owed.run}",
+            next_steps=(f"hamr resume {request.pair}", f"hamr status {request.pair}"),
+        )
+
+
+def status_named(text: str) -> Status:
+    """A status as a person writes it.
+
+    Raises:
+        UsageError: there is no such status, with the nearest one.
+    """
+    name = text.strip().upper()
+    if name in Status.__members__:
+        return Status[name]
+    close = difflib.get_close_matches(name, list(Status.__members__), 1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    raise UsageError(f"{text!r} is no HAMR status{hint} There are: {', '.join(Status.__members__)}")

@@ -1,0 +1,207 @@
+"""Everything that is wired together for one pair: what the commands, the Python API and the test fixtures use."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from orchestrator import __version__
+from orchestrator.clock import SystemClock
+from orchestrator.errors import Locked
+from orchestrator.hamr import HttpReader, HttpWorld
+from orchestrator.hamr.transport import Transport
+from orchestrator.history import KINDS, History, history_of
+from orchestrator.journal.processes import host_name, provably_dead, this_process
+from orchestrator.log import Redactor, logger
+from orchestrator.model.events import INTENTS, Event, LockReleased, LockTaken, LockTakenOver, encode
+from orchestrator.model.journal import Entry, Holder
+from orchestrator.model.org import Pair
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.protocols import Clock, Observer, Store
+from orchestrator.model.run import Operator, new_run_id
+from orchestrator.model.status import Both
+from orchestrator.secrets import KeyRing
+
+
+@dataclass(slots=True)
+class Session:
+    """One pair, one playbook, one journal, one operator."""
+
+    pair: Pair
+    playbook: Playbook
+    operator: Operator
+    store: Store
+    environ: Mapping[str, str]
+    redactor: Redactor = field(default_factory=Redactor)
+    clock: Clock = field(default_factory=SystemClock)
+    dice: random.Random = field(default_factory=random.SystemRandom)
+    transports: Both[Transport] | None = None
+    """In the place of the network, for tests."""
+    keys: KeyRing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.keys = KeyRing(self.environ, self.redactor)
+
+    def reader(self) -> HttpReader:
+        """A way to look at both orgs, which cannot send anything but a GET. Use it as a context manager."""
+        return HttpReader(
+            self.pair,
+            timeouts=self.playbook.timeouts,
+            keys=self.keys,
+            redactor=self.redactor,
+            clock=self.clock,
+            transports=self.transports,
+        )
+
+    def world(self) -> HttpWorld:
+        """Both orgs, to be read and written. Use it as a context manager."""
+        return HttpWorld(
+            self.pair,
+            timeouts=self.playbook.timeouts,
+            keys=self.keys,
+            redactor=self.redactor,
+            clock=self.clock,
+            transports=self.transports,
+        )
+
+    def history(self) -> History:
+        """What the journal says of this pair."""
+        return history_of(self.pair.name, self.store.records(pair=self.pair.name, kinds=KINDS))
+
+    def new_run(self) -> str:
+        """An id for a new run."""
+        return new_run_id(self.clock.now(), self.dice.choice)
+
+    def entry(self, run: str, event: Event) -> Entry:
+        """An event as it goes into the journal, without keys."""
+        data = self.redactor.clean_value(encode(event))
+        return Entry(run, self.pair.name, event.kind, self.operator.name, self.operator.host, data)
+
+    def append(self, run: str, event: Event) -> None:
+        """Journal one event that needs no lock."""
+        self.store.append(self.entry(run, event))
+
+
+def playbook_digest(playbook: Playbook) -> str:
+    """SHA-256 of the playbook's text, in hexadecimal."""
+    return hashlib.sha256(playbook.text.encode()).hexdigest()
+
+
+def program_version() -> str:
+    """This program's version, as the journal and plans carry it."""
+    return __version__
+
+
+@dataclass(slots=True)
+class Lock:
+    """A pair's lock, held by this process for one run."""
+
+    session: Session
+    run: str
+    lock: str
+
+    def beat(self) -> bool:
+        """Renew the heartbeat; False where the lock was broken meanwhile."""
+        return self.session.store.beat(self.lock, self.session.clock.now())
+
+    def release(self) -> None:
+        """Let go, and journal it."""
+        if self.session.store.release(self.lock):
+            self.session.append(self.run, LockReleased(self.lock))
+
+
+def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
+    """Take the pair's lock for a run.
+
+    Args:
+        session: the pair.
+        run: who wants it.
+        take_over: whether the lock of a provably dead process (same host, that very process gone) changes hands.
+
+    Raises:
+        Locked: somebody else holds it; says who, since when, and what the holder last did.
+    """
+    pid, started = this_process()
+    now = session.clock.now()
+    lock = uuid.uuid4().hex[:12]
+    holder = Holder(
+        lock,
+        session.pair.name,
+        run,
+        session.operator.name,
+        host_name(),
+        pid,
+        started,
+        taken_at=now,
+        beat_at=now,
+    )
+    present = session.store.take_lock(holder)
+    if present is None:
+        session.append(run, LockTaken(lock))
+        return Lock(session, run, lock)
+    dead = provably_dead(present, host=host_name())
+    if (
+        dead
+        and (take_over or not _left_a_run(session, present))
+        and session.store.replace_lock(present.lock, holder)
+    ):
+        session.append(run, LockTakenOver(lock, present.lock, _who(present)))
+        return Lock(session, run, lock)
+    raise locked_by(session, present, dead=dead)
+
+
+def _left_a_run(session: Session, holder: Holder) -> bool:
+    """Whether a dead holder's run is still open: then it has to be resumed or superseded by name."""
+    run = session.history().runs.get(holder.run)
+    return run is not None and run.open
+
+
+def locked_by(session: Session, holder: Holder, *, dead: bool) -> Locked:
+    """The refusal that names the holder of a lock."""
+    age = session.clock.now() - holder.taken_at
+    silent = session.clock.now() - holder.beat_at
+    run = session.history().runs.get(holder.run)
+    did = f"; it last did {run.last} at {run.last_at:%H:%M:%S} UTC" if run is not None and run.last_at else ""
+    what = "that process is gone" if dead else f"its last heartbeat was {silent.total_seconds():.0f} s ago"
+    steps: tuple[str, ...] = (
+        (f"hamr resume {holder.run}",)
+        if dead
+        else (
+            f"hamr show {holder.run}",
+            f"hamr unlock {session.pair.name} --lock-id {holder.lock} --reason TEXT",
+        )
+    )
+    return Locked(
+        f"pair {session.pair.name} is locked by {_who(holder)}, run {holder.run}, for {age.total_seconds():.0f} s; "
+        f"{what}{did}",
+        next_steps=steps,
+    )
+
+
+def _who(holder: Holder) -> str:
+    return f"{holder.operator} on {holder.host} (process {holder.pid})"
+
+
+@dataclass(slots=True)
+class Journalling:
+    """The observer of a run: the journal first, then whoever watches.
+
+    An intent and "the lock is still ours" are one transaction (law 6); what happened is journalled in any case.
+    """
+
+    session: Session
+    run: str
+    lock: Lock
+    watchers: Sequence[Observer] = ()
+
+    def tell(self, event: Event) -> None:
+        """Journal an event, durably, and pass it on."""
+        if event.kind:
+            holding = self.lock.lock if event.kind in INTENTS else None
+            record = self.session.store.append(self.session.entry(self.run, event), holding=holding)
+            logger().debug(event.kind, seq=record.seq)
+        for watcher in self.watchers:
+            watcher.tell(event)
