@@ -9,7 +9,7 @@ from orchestrator.model.status import Role, Status
 from . import commands
 from .midway import HalfMade, explained_but_older, half_made
 from .view import View
-from .wording import moment
+from .wording import changed, moment
 
 NOTHING_TO_TELL = frozenset({Status.ABSENT, Status.UNSPECIFIED})
 """Statuses that are never copied to the other org: one cannot be sent, the other says nothing."""
@@ -60,7 +60,7 @@ def _absent(view: View, doubts: tuple[str, ...]) -> Phase:
 
 
 def _agreed(view: View, status: Status) -> Phase:
-    sentence = f"Both orgs stand at {status}. {view.both_say()}."
+    sentence = f"Both orgs show {status}: {_last_changed(view)}."
     steps = [commands.plan(view.pair, goal) for goal in commands.goals_from(view, status)]
     if not steps:
         sentence += (
@@ -71,6 +71,11 @@ def _agreed(view: View, status: Status) -> Phase:
         sentence += f" Run {view.open_run.run} to {view.open_run.goal} is open: resume finishes it."
         steps = [commands.resume(view.pair), *steps]
     return Phase(PhaseName.AGREED, sentence, tuple(steps), status=status)
+
+
+def _last_changed(view: View) -> str:
+    records = ((view.org(role), view.readings[role].record) for role in Role)
+    return "; ".join(f"{org} was {changed(record)}" for org, record in records if record is not None)
 
 
 def _behind(view: View, role: Role) -> Phase:

@@ -50,7 +50,7 @@ def phase_of(
     for role in Role:
         reading, half = readings[role], halves[role]
         if isinstance(half, LinkUnknown) and isinstance(reading.sight, Present):
-            incomplete = Unreadable(f"status {reading.sight.status}, but {half.reason}")
+            incomplete = Unreadable(f"it shows {reading.sight.status}, but not whether it is the primary")
             readings = readings.with_(role, replace(reading, sight=incomplete))
     view = View(pair, readings, playbook, owed, open_run, goal)
     for half in halves.values():
@@ -79,6 +79,4 @@ def _unrecognised(view: View, role: Role) -> Phase:
         f"{view.both_say()}. A status that is not known is never acted on: "
         f"wait until {view.org(role)} shows another, or use a version that knows it."
     )
-    return Phase(
-        PhaseName.UNRECOGNISED, sentence, (commands.watch(view.pair), commands.status(view.pair)), role=role
-    )
+    return Phase(PhaseName.UNRECOGNISED, sentence, (commands.watch(view.pair),), role=role)

@@ -46,18 +46,24 @@ def test_uuids_are_compared_whatever_their_case() -> None:
     [
         (
             record(SECONDARY, org_uuid=STRANGER),
-            f"the record of Payments EU (secondary) is that of org {STRANGER}, "
-            "and the inventory says 7c9e6679-7425-40de-944b-e07fc1f90ae7",
+            (
+                f"the record of Payments EU (secondary) is that of org {STRANGER}, "
+                "and the inventory says 7c9e6679-7425-40de-944b-e07fc1f90ae7"
+            ),
         ),
         (
             record(SECONDARY, target_uuid=STRANGER),
-            f"Payments EU (secondary) points at org {STRANGER} as its peer, "
-            "and Payments (primary) is 550e8400-e29b-41d4-a716-446655440000 in the inventory",
+            (
+                f"Payments EU (secondary) points at org {STRANGER} as its peer, "
+                "and Payments (primary) is 550e8400-e29b-41d4-a716-446655440000 in the inventory"
+            ),
         ),
         (
             record(SECONDARY, target_uuid=""),
-            "Payments EU (secondary) points at org (none) as its peer, "
-            "and Payments (primary) is 550e8400-e29b-41d4-a716-446655440000 in the inventory",
+            (
+                "Payments EU (secondary) points at org (none) as its peer, "
+                "and Payments (primary) is 550e8400-e29b-41d4-a716-446655440000 in the inventory"
+            ),
         ),
         (
             record(SECONDARY, is_primary=False),
@@ -65,8 +71,10 @@ def test_uuids_are_compared_whatever_their_case() -> None:
         ),
         (
             record(SECONDARY, 9, target_uuid=UUIDS[SECONDARY]),
-            "Payments EU (secondary) points at org 7c9e6679-7425-40de-944b-e07fc1f90ae7 as its peer, "
-            "and Payments (primary) is 550e8400-e29b-41d4-a716-446655440000 in the inventory",
+            (
+                "Payments EU (secondary) points at org 7c9e6679-7425-40de-944b-e07fc1f90ae7 as its peer, "
+                "and Payments (primary) is 550e8400-e29b-41d4-a716-446655440000 in the inventory"
+            ),
         ),
     ],
     ids=["another org's record", "another peer", "no peer", "wrong role", "itself, in an unknown status"],

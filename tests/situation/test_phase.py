@@ -1,0 +1,395 @@
+"""Where a pair stands: each phase by name, sentence and next command, and the whole table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.reading import Identity, Reading
+from orchestrator.model.run import Mode
+from orchestrator.model.situation import OpenRun, Owed, Phase, PhaseName
+from orchestrator.model.status import Both, Status
+from orchestrator.situation import phase_of
+
+from .scenes import (
+    FAILOVER,
+    KEYS,
+    NO_KEYS,
+    NOW,
+    ONBOARDING,
+    PAIR,
+    PRIMARY,
+    RUN,
+    SECONDARY,
+    STRANGER,
+    YESTERDAY,
+    absent,
+    dead,
+    denied,
+    garbled,
+    holds,
+    open_run,
+    owed,
+    record,
+    shows,
+)
+
+
+def phase(
+    primary: Reading,
+    secondary: Reading,
+    *,
+    playbook: Playbook = FAILOVER,
+    identities: Both[Identity] = KEYS,
+    debt: Owed | None = None,
+    run: OpenRun | None = None,
+    goal: Status | None = None,
+) -> Phase:
+    readings = Both(primary, secondary)
+    return phase_of(PAIR, readings, identities, playbook, owed=debt, open_run=run, goal=goal)
+
+
+PASSIVE_PRIMARY = shows(PRIMARY, Status.PASSIVE)
+PASSIVE_SECONDARY = shows(SECONDARY, Status.PASSIVE)
+
+
+def test_agreed_says_who_changed_what_and_offers_the_stops() -> None:
+    found = phase(PASSIVE_PRIMARY, shows(SECONDARY, Status.PASSIVE, at=NOW, by="bob"))
+    assert found == Phase(
+        PhaseName.AGREED,
+        "Both orgs show PASSIVE: Payments (primary) was changed 2026-05-27 09:30:00 UTC by alice@example.com; "
+        "Payments EU (secondary) was changed 2026-05-28 16:40:00 UTC by bob.",
+        ("hamr plan payments --to ACTIVE",),
+        status=Status.PASSIVE,
+    )
+    assert found.label == "agreed(PASSIVE)"
+
+
+def test_agreed_puts_the_goal_that_was_asked_for_first() -> None:
+    both = (shows(PRIMARY, Status.FAILOVER), shows(SECONDARY, Status.FAILOVER))
+    onward, back = "hamr plan payments --to ACTIVE", "hamr plan payments --to PASSIVE"
+    assert phase(*both).next_steps == (back, onward)
+    assert phase(*both, goal=Status.ACTIVE).next_steps == (onward, back)
+
+
+def test_agreed_with_an_open_run_is_resumed_first() -> None:
+    found = phase(PASSIVE_PRIMARY, PASSIVE_SECONDARY, run=open_run("declare"))
+    assert found.next_steps == ("hamr resume payments", "hamr plan payments --to ACTIVE")
+    assert found.sentence.endswith(f"Run {RUN} to ACTIVE is open: resume finishes it.")
+
+
+def test_agreed_in_a_status_without_a_row_says_that_there_is_nothing_to_run() -> None:
+    found = phase(shows(PRIMARY, Status.UNSPECIFIED), shows(SECONDARY, Status.UNSPECIFIED))
+    assert (found.name, found.status) == (PhaseName.AGREED, Status.UNSPECIFIED)
+    assert "No row of the playbook regional-failover leads on from UNSPECIFIED" in found.sentence
+    assert found.next_steps == ("hamr status payments --watch", "hamr graph regional-failover")
+
+
+TOLD = shows(SECONDARY, Status.FAILOVER, at=NOW, by=f"bob+hamr-{RUN}-1@laptop")
+
+
+def test_midway_is_a_row_whose_target_was_entered_later() -> None:
+    found = phase(PASSIVE_PRIMARY, TOLD)
+    assert found == Phase(
+        PhaseName.MIDWAY,
+        "Payments (primary) shows PASSIVE (changed 2026-05-27 09:30:00 UTC by alice@example.com); "
+        "Payments EU (secondary) shows FAILOVER (changed 2026-05-28 16:40:00 UTC by bob@laptop in run "
+        "20260528-163000-k3f9). Row declare (PASSIVE → FAILOVER) is half made: "
+        "Payments EU (secondary) was told, Payments (primary) was not.",
+        ("hamr run payments --to ACTIVE", "hamr plan payments --to PASSIVE"),
+        row="declare",
+        role=PRIMARY,
+    )
+    assert found.label == "midway(declare)"
+
+
+def test_midway_is_the_way_back_where_the_other_org_changed_later() -> None:
+    found = phase(shows(PRIMARY, Status.PASSIVE, at=NOW), shows(SECONDARY, Status.FAILOVER))
+    assert (found.row, found.role) == ("abort", SECONDARY)
+    assert found.next_steps == ("hamr run payments --to PASSIVE",)
+
+
+def test_midway_is_resumed_where_the_journal_has_the_run() -> None:
+    found = phase(PASSIVE_PRIMARY, TOLD, run=open_run("declare"))
+    assert found.next_steps == ("hamr resume payments", "hamr plan payments --to PASSIVE")
+
+
+def test_law_14_midway_offers_no_way_back_where_no_row_leads_back() -> None:
+    found = phase(shows(PRIMARY, Status.FAILOVER), shows(SECONDARY, Status.ACTIVE, at=NOW))
+    assert (found.row, found.next_steps) == ("activate", ("hamr run payments --to ACTIVE",))
+
+
+TIE = (PASSIVE_PRIMARY, shows(SECONDARY, Status.FAILOVER))
+
+
+@pytest.mark.parametrize(
+    ("run", "goal", "row"),
+    [
+        (open_run("declare"), Status.PASSIVE, "declare"),
+        (open_run("abort"), Status.ACTIVE, "abort"),
+        (None, Status.ACTIVE, "declare"),
+        (None, Status.PASSIVE, "abort"),
+        (open_run("", goal=Status.PASSIVE), None, "abort"),
+        (open_run("settle"), None, "declare"),
+    ],
+)
+def test_a_tie_is_decided_by_the_journal_and_then_by_the_goal(
+    run: OpenRun | None, goal: Status | None, row: str
+) -> None:
+    found = phase(*TIE, run=run, goal=goal)
+    assert (found.name, found.row) == (PhaseName.MIDWAY, row)
+    assert "The times do not tell" not in found.sentence
+
+
+def test_a_tie_that_nothing_decides_is_said_and_both_ways_are_offered() -> None:
+    found = phase(*TIE)
+    assert (found.name, found.row) == (PhaseName.MIDWAY, "declare")
+    assert found.sentence.endswith(
+        "The times do not tell in which direction the pair was going: the goal you name decides."
+    )
+    assert found.next_steps == ("hamr run payments --to ACTIVE", "hamr plan payments --to PASSIVE")
+
+
+def test_missing_times_and_whole_seconds_are_ties() -> None:
+    without = (shows(PRIMARY, Status.PASSIVE, at=None), shows(SECONDARY, Status.FAILOVER, at=NOW))
+    assert phase(*without, goal=Status.PASSIVE).row == "abort"
+    whole = YESTERDAY.replace(microsecond=0)
+    coarse = (shows(PRIMARY, Status.PASSIVE, at=whole), shows(SECONDARY, Status.FAILOVER, at=YESTERDAY))
+    assert phase(*coarse, goal=Status.PASSIVE).row == "abort"
+    fine = (
+        shows(PRIMARY, Status.PASSIVE, at=YESTERDAY.replace(microsecond=1)),
+        shows(SECONDARY, Status.FAILOVER, at=YESTERDAY),
+    )
+    assert phase(*fine, goal=Status.PASSIVE).row == "declare"
+
+
+def test_the_times_decide_before_the_journal() -> None:
+    assert phase(PASSIVE_PRIMARY, TOLD, run=open_run("abort"), goal=Status.PASSIVE).row == "declare"
+
+
+def test_a_row_does_not_explain_a_pair_whose_other_org_changed_last() -> None:
+    found = phase(shows(PRIMARY, Status.ACTIVE, at=NOW), shows(SECONDARY, Status.RECOVERY))
+    assert found.name is PhaseName.DIVERGED
+    assert "row recover (ACTIVE → RECOVERY) does not explain that, since the org at ACTIVE changed last" in (
+        found.sentence
+    )
+
+
+def test_diverged_offers_to_adopt_either_org() -> None:
+    found = phase(PASSIVE_PRIMARY, shows(SECONDARY, Status.ACTIVE, at=NOW))
+    assert (found.name, found.status, found.role) == (PhaseName.DIVERGED, None, None)
+    assert "and no row of the playbook regional-failover explains that" in found.sentence
+    assert found.next_steps == (
+        "hamr adopt payments --truth primary --reason TEXT",
+        "hamr adopt payments --truth secondary --reason TEXT",
+    )
+
+
+def test_diverged_never_offers_to_copy_a_status_that_says_nothing() -> None:
+    found = phase(shows(PRIMARY, Status.UNSPECIFIED), shows(SECONDARY, Status.ACTIVE))
+    assert found.next_steps == ("hamr adopt payments --truth secondary --reason TEXT",)
+
+
+def test_diverged_after_an_open_emergency_is_resumed_first() -> None:
+    both = (PASSIVE_PRIMARY, shows(SECONDARY, Status.ACTIVE, at=NOW))
+    assert phase(*both, run=open_run("activate", mode=Mode.EMERGENCY)).next_steps == (
+        "hamr resume payments",
+        "hamr adopt payments --truth primary --reason TEXT",
+        "hamr adopt payments --truth secondary --reason TEXT",
+        f"hamr show {RUN}",
+    )
+    assert phase(*both, run=open_run("activate")).next_steps[-1] == f"hamr show {RUN}"
+
+
+def test_law_09_behind_is_owed_the_survivors_present_status() -> None:
+    found = phase(
+        PASSIVE_PRIMARY, shows(SECONDARY, Status.RECOVERY, at=NOW), debt=owed(PRIMARY, Status.ACTIVE)
+    )
+    assert (found.name, found.role, found.status) == (PhaseName.BEHIND, PRIMARY, Status.RECOVERY)
+    assert found.label == "behind(primary)"
+    assert found.next_steps == ("hamr resume payments",)
+    assert found.sentence.endswith(
+        "Payments (primary) is owed RECOVERY since 2026-05-27 09:30:00 UTC, when run 20260528-163000-k3f9 "
+        "did without it: resume tells it, in one write, and leaves Payments EU (secondary) as it is."
+    )
+
+
+def test_law_09_what_is_owed_is_void_where_the_org_shows_it() -> None:
+    found = phase(shows(PRIMARY, Status.ACTIVE), shows(SECONDARY, Status.ACTIVE), debt=owed())
+    assert found.label == "agreed(ACTIVE)"
+
+
+def test_law_09_behind_comes_before_midway_and_a_lost_record_is_behind_too() -> None:
+    assert phase(PASSIVE_PRIMARY, TOLD, debt=owed()).name is PhaseName.BEHIND
+    assert phase(absent(PRIMARY), TOLD, debt=owed()).name is PhaseName.BEHIND
+
+
+def test_law_09_nothing_is_owed_to_anyone_by_a_survivor_without_a_status() -> None:
+    assert phase(PASSIVE_PRIMARY, absent(SECONDARY), debt=owed()).name is PhaseName.HALF_ABSENT
+    assert (
+        phase(PASSIVE_PRIMARY, shows(SECONDARY, Status.UNSPECIFIED), debt=owed()).name is PhaseName.DIVERGED
+    )
+
+
+def test_half_seen_offers_the_emergency_where_the_org_that_answers_is_the_survivor() -> None:
+    found = phase(dead(PRIMARY), PASSIVE_SECONDARY)
+    assert found == Phase(
+        PhaseName.HALF_SEEN,
+        "Payments (primary) did not answer (timed out after 10 s); Payments EU (secondary) shows PASSIVE "
+        "(changed 2026-05-27 09:30:00 UTC by alice@example.com). If it stays so, Payments EU (secondary) alone "
+        "can go on to ACTIVE as an emergency.",
+        ("hamr run payments --to ACTIVE --emergency --reason TEXT", "hamr status payments --watch"),
+        status=Status.PASSIVE,
+        role=SECONDARY,
+    )
+    assert found.label == "half-seen(PASSIVE)"
+
+
+def test_half_seen_waits_where_the_org_that_answers_is_not_the_survivor() -> None:
+    found = phase(PASSIVE_PRIMARY, dead(SECONDARY))
+    assert found.next_steps == ("hamr status payments --watch",)
+    assert found.sentence.endswith(
+        "No row leads on from PASSIVE with Payments (primary) alone: wait for Payments EU (secondary)."
+    )
+
+
+def test_half_seen_waits_where_a_row_on_the_way_is_not_for_emergencies() -> None:
+    found = phase(dead(PRIMARY), shows(SECONDARY, Status.ACTIVE))
+    assert found.next_steps == ("hamr status payments --watch",)
+
+
+def test_half_seen_in_the_middle_of_a_run_offers_to_finish_that_run_alone() -> None:
+    found = phase(dead(PRIMARY), TOLD, run=open_run("declare"))
+    assert found.next_steps == (
+        "hamr resume payments --emergency",
+        "hamr status payments --watch",
+        "hamr resume payments",
+    )
+    last_write_made = phase(dead(PRIMARY), shows(SECONDARY, Status.ACTIVE), run=open_run("activate"))
+    assert last_write_made.next_steps[0] == "hamr resume payments --emergency"
+    not_for_emergencies = phase(
+        dead(PRIMARY), shows(SECONDARY, Status.RECOVERY), run=open_run("recover", goal=Status.PASSIVE)
+    )
+    assert not_for_emergencies.next_steps == ("hamr status payments --watch", "hamr resume payments")
+
+
+def test_half_seen_after_an_emergency_says_what_is_owed_and_waits() -> None:
+    found = phase(dead(PRIMARY), shows(SECONDARY, Status.ACTIVE), debt=owed())
+    assert found.next_steps == ("hamr status payments --watch", "hamr resume payments")
+    assert "Payments (primary) is owed ACTIVE since 2026-05-27 09:30:00 UTC" in found.sentence
+    further = phase(dead(PRIMARY), PASSIVE_SECONDARY, debt=owed(status=Status.PASSIVE))
+    assert further.next_steps == (
+        "hamr status payments --watch",
+        "hamr resume payments",
+        "hamr run payments --to ACTIVE --emergency --reason TEXT",
+    )
+
+
+def test_law_09_a_returning_org_is_never_sent_ahead_of_the_living_one() -> None:
+    found = phase(PASSIVE_PRIMARY, dead(SECONDARY), debt=owed())
+    assert found.next_steps == ("hamr status payments --watch", "hamr resume payments")
+    assert "Payments (primary) is owed what Payments EU (secondary) shows" in found.sentence
+
+
+def test_dark_says_that_nothing_can_be_done() -> None:
+    found = phase(dead(PRIMARY), dead(SECONDARY))
+    assert (found.name, found.next_steps) == (PhaseName.DARK, ("hamr status payments --watch",))
+    assert found.sentence.startswith("Neither org answers: Payments (primary) did not answer")
+
+
+def test_denied_names_the_keys_and_still_offers_the_emergency() -> None:
+    found = phase(denied(PRIMARY), PASSIVE_SECONDARY)
+    assert (found.name, found.role) == (PhaseName.DENIED, PRIMARY)
+    assert "Payments (primary) denied our keys (403 Forbidden)" in found.sentence
+    assert found.next_steps == (
+        "hamr check",
+        "hamr status payments",
+        "hamr run payments --to ACTIVE --emergency --reason TEXT",
+    )
+    assert phase(denied(PRIMARY), dead(SECONDARY)).name is PhaseName.DENIED
+    assert phase(denied(PRIMARY), denied(SECONDARY)).role is None
+
+
+def test_unreadable_is_an_answer_that_is_no_record() -> None:
+    found = phase(PASSIVE_PRIMARY, garbled(SECONDARY))
+    assert (found.name, found.role) == (PhaseName.UNREADABLE, SECONDARY)
+    assert found.next_steps == ("hamr status payments --watch", "hamr check")
+
+
+def test_unreadable_is_a_record_that_does_not_say_whether_it_is_the_primary() -> None:
+    found = phase(holds(PRIMARY, record(PRIMARY, is_primary=None)), PASSIVE_SECONDARY)
+    assert (found.name, found.role) == (PhaseName.UNREADABLE, PRIMARY)
+    assert "(it shows PASSIVE, but not whether it is the primary)" in found.sentence
+
+
+def test_unrecognised_is_never_acted_on() -> None:
+    for other in (
+        PASSIVE_SECONDARY,
+        dead(SECONDARY),
+        denied(SECONDARY),
+        garbled(SECONDARY),
+        absent(SECONDARY),
+    ):
+        found = phase(holds(PRIMARY, record(PRIMARY, 6)), other)
+        assert (found.name, found.role) == (PhaseName.UNRECOGNISED, PRIMARY)
+        assert found.next_steps == ("hamr status payments --watch",)
+    assert "Payments (primary) shows status 6, which this version does not know" in found.sentence
+
+
+def test_mislinked_comes_before_everything_that_was_seen() -> None:
+    wrong = holds(SECONDARY, record(SECONDARY, target_uuid=STRANGER))
+    others = (
+        PASSIVE_PRIMARY,
+        dead(PRIMARY),
+        denied(PRIMARY),
+        absent(PRIMARY),
+        holds(PRIMARY, record(PRIMARY, 6)),
+    )
+    for other in others:
+        found = phase(other, wrong, debt=owed(), run=open_run("declare"))
+        assert (found.name, found.role) == (PhaseName.MISLINKED, SECONDARY)
+        assert found.next_steps == ("hamr check", "hamr status payments")
+        assert f"points at org {STRANGER} as its peer" in found.sentence
+
+
+def test_two_primaries_are_mislinked() -> None:
+    found = phase(PASSIVE_PRIMARY, holds(SECONDARY, record(SECONDARY, is_primary=False)))
+    assert found.name is PhaseName.MISLINKED
+
+
+def test_absent_leads_to_the_onboarding_playbook_or_through_its_rows() -> None:
+    found = phase(absent(PRIMARY), absent(SECONDARY))
+    assert (found.name, found.status) == (PhaseName.ABSENT, Status.ABSENT)
+    assert found.next_steps == ("hamr plan payments --to ONBOARDING --playbook onboarding",)
+    found = phase(absent(PRIMARY), absent(SECONDARY), playbook=ONBOARDING)
+    assert found.next_steps == ("hamr plan payments --to ONBOARDING", "hamr plan payments --to PASSIVE")
+
+
+def test_absent_with_keys_of_unknown_orgs_says_what_is_missing() -> None:
+    found = phase(absent(PRIMARY), absent(SECONDARY), playbook=ONBOARDING, identities=NO_KEYS)
+    assert found.next_steps[0] == "hamr status payments"
+    assert "whose keys these are could not be told (timed out)" in found.sentence
+
+
+def test_half_absent_is_midway_where_a_row_from_absent_explains_it() -> None:
+    created = shows(PRIMARY, Status.ONBOARDING, at=None)
+    found = phase(created, absent(SECONDARY), playbook=ONBOARDING)
+    assert (found.label, found.role) == ("midway(connect)", SECONDARY)
+    assert found.next_steps == ("hamr run payments --to ONBOARDING",)
+    found = phase(created, absent(SECONDARY))
+    assert (found.name, found.role) == (PhaseName.HALF_ABSENT, SECONDARY)
+    assert found.next_steps == ("hamr adopt payments --truth primary --reason TEXT",)
+
+
+def test_a_pairs_name_is_quoted_where_a_shell_would_stumble_over_it() -> None:
+    odd = replace(PAIR, name="pay ments; rm")
+    found = phase_of(odd, Both(PASSIVE_PRIMARY, PASSIVE_SECONDARY), KEYS, FAILOVER)
+    assert found.next_steps == ("hamr plan 'pay ments; rm' --to ACTIVE",)
+
+
+def test_a_name_from_a_server_cannot_rewrite_the_terminal() -> None:
+    found = phase(shows(PRIMARY, Status.PASSIVE, by="eve\x1b[2J\n" + "x" * 500), PASSIVE_SECONDARY)
+    assert found.sentence.isprintable()
+    assert len(found.sentence) < 400
