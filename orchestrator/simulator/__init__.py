@@ -4,7 +4,6 @@
 Data goes config, faults → state → endpoints → region → core → app → sockets → simulation → serve.
 """
 
-from .clock import RealTime
 from .config import (
     KNOWN_MOVES,
     RateLimit,
@@ -58,7 +57,6 @@ __all__ = [
     "ForeignWriter",
     "LoggedRequest",
     "RateLimit",
-    "RealTime",
     "Refused",
     "RegionDark",
     "Regions",

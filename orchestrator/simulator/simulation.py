@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from orchestrator.clock import SystemClock
 from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Both, Role, Status
 
 from .app import region_app
-from .clock import RealTime
 from .config import SimulatorConfig
 from .core import Regions
 from .effects import LoggedRequest
@@ -48,7 +48,7 @@ class Simulation:
         faults: Iterable[Fault] = (),
     ) -> None:
         self.config = SimulatorConfig() if config is None else config
-        self.regions = Regions(self.config, RealTime() if clock is None else clock, faults)
+        self.regions = Regions(self.config, SystemClock() if clock is None else clock, faults)
         self._listeners: dict[Role, Listener] = {}
         self._timers: dict[int, tuple[object, asyncio.Task[None]]] = {}
         # By the occasion's id; the occasion is kept, so that its id stays its own.
