@@ -6,7 +6,7 @@ is in force: an hour that the clocks skip is not missed, and one that they repea
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from orchestrator.model.guard import Freeze, Window
@@ -14,6 +14,9 @@ from orchestrator.model.guard import Freeze, Window
 from .finding import Finding, fails, passes, unknown
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+END_OF_DAY = time.max
+"""What 24:00 is read as: the day's last microsecond, which still belongs to the window."""
 
 LOOK_AHEAD = 370
 """Days for which the next opening is looked for: past that, somebody has to change the playbook anyway."""
@@ -23,11 +26,7 @@ def window(kind: Window, at: datetime) -> Finding:
     """Is it, at that moment, inside the change window and in no freeze?"""
     try:
         zone = ZoneInfo(kind.zone)
-    except (
-        ValueError,
-        OSError,
-        KeyError,
-    ):  # KeyError: the zone is not found; the others: it is no name of a zone
+    except (KeyError, ValueError, OSError):  # not found; no name of a zone; a folder of zones
         return unknown(f"the time zone {kind.zone} is not known on this machine")
     local = at.astimezone(zone).replace(tzinfo=None)
     now = f"it is {_said(local)} in {kind.zone}"
@@ -42,13 +41,13 @@ def window(kind: Window, at: datetime) -> Finding:
 
 
 def _is_open(kind: Window, local: datetime) -> bool:
-    time, day = local.time(), local.weekday()
+    hour, day = local.time(), local.weekday()
     if kind.opens < kind.closes:
-        return day in kind.days and kind.opens <= time < kind.closes
+        return day in kind.days and kind.opens <= hour and (hour < kind.closes or kind.closes == END_OF_DAY)
     # It spans midnight (or lasts a whole day, where both times are the same) and belongs to the day it opened on.
-    if time >= kind.opens:
+    if hour >= kind.opens:
         return day in kind.days
-    return time < kind.closes and (day - 1) % 7 in kind.days
+    return hour < kind.closes and (day - 1) % 7 in kind.days
 
 
 def _freeze(kind: Window, day: date) -> Freeze | None:
@@ -76,7 +75,8 @@ def _hours(kind: Window) -> str:
     days = ", ".join(DAYS[day] for day in sorted(kind.days) if day in range(len(DAYS)))
     if kind.opens == kind.closes:
         return f"{days}, 24 hours from {kind.opens:%H:%M}"
-    return f"{days} {kind.opens:%H:%M} to {kind.closes:%H:%M}"
+    closes = "24:00" if kind.closes == END_OF_DAY else f"{kind.closes:%H:%M}"
+    return f"{days} {kind.opens:%H:%M} to {closes}"
 
 
 def _said(local: datetime) -> str:

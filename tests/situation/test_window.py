@@ -84,6 +84,14 @@ def test_equal_times_are_a_whole_day() -> None:
     assert at(saturday, "2026-05-31 00:00:00").outcome is Outcome.FAIL
 
 
+def test_24_00_is_the_end_of_the_day_and_none_of_it_is_missing() -> None:
+    evening = Window("UTC", (3,), time(22), time.max)
+    last = datetime(2026, 5, 28, 23, 59, 59, 999_999, tzinfo=UTC)
+    assert window(evening, last).outcome is Outcome.PASS
+    assert window(evening, last).reason.endswith("inside the window (Thu 22:00 to 24:00)")
+    assert at(evening, "2026-05-29 00:00").outcome is Outcome.FAIL
+
+
 def test_a_freeze_holds_for_whole_days_of_the_zone_both_included() -> None:
     frozen = Window(
         "Europe/Berlin", WORKDAYS, time(9), time(17), (Freeze(date(2026, 5, 28), date(2026, 5, 29)),)
