@@ -15,6 +15,11 @@ from .failures import damaged, from_sqlite, from_system, unavailable
 BUSY_SECONDS = 5.0
 """How long to wait for another process that is writing."""
 
+_LEAST_PAGE = 512
+"""A SQLite file is made of whole pages, of at least so many bytes."""
+
+_NEW: tuple[int, int, frozenset[str]] = (0, 0, frozenset())
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -77,7 +82,8 @@ def open_for_reading(place: Path) -> Opened:
     if empty:
         return _nothing()
     failure: sqlite3.Error | None = None
-    for access in _ways_to_read(place):
+    # SQLite keeps a shared index beside the file. Where it may not, and nothing waits beside the file, do without.
+    for access in ("mode=rw",) if _pending(place) else ("mode=rw", "mode=ro&immutable=1"):
         connection = _connect(place, access)
         try:
             connection.execute("PRAGMA query_only = ON")
@@ -99,16 +105,6 @@ def open_for_reading(place: Path) -> Opened:
             " copy both files to a folder of your own, and name the copy",
         ) from failure
     raise from_sqlite(failure, place) from failure
-
-
-def _ways_to_read(place: Path) -> list[str]:
-    """SQLite keeps a shared index beside the file; where it may not, there are two narrower ways."""
-    ways = ["mode=ro"]
-    if os.access(place, os.W_OK) and os.access(place.parent, os.W_OK):
-        ways.insert(0, "mode=rw")  # so that the last one to leave tidies up
-    if not _pending(place):
-        ways.append("mode=ro&immutable=1")
-    return ways
 
 
 def _nothing() -> Opened:
@@ -133,6 +129,9 @@ def _refuse_odd_files(place: Path) -> None:
             raise unavailable(place, "is not a regular file")
         if found.st_size == 0 and _pending(place):
             raise damaged(place, f"is damaged: the file is empty, but {place.name}-wal beside it is not")
+        if 0 < found.st_size < _LEAST_PAGE:
+            # SQLite would take a file of one byte for an empty one, and write over it.
+            raise damaged(place, f"is no journal: {found.st_size} bytes are too few for a SQLite database")
     except FileNotFoundError:
         return
     except OSError as error:
@@ -140,17 +139,20 @@ def _refuse_odd_files(place: Path) -> None:
 
 
 def _touch(place: Path) -> tuple[int, int]:
-    """Make sure that the file is there, and tell which one it is (device, inode)."""
+    """Make sure that the file is there, and tell which one it is (device, inode).
+
+    A file that exists is not opened: closing it again would drop the locks that SQLite holds on it for
+    another store in this process (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+    """
     missing = [folder for folder in (place.parent, *place.parent.parents) if not folder.exists()]
     for folder in reversed(missing):
         folder.mkdir(mode=0o700, exist_ok=True)
-    descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        found = os.fstat(descriptor)
-        if found.st_size == 0:
-            _sync_folder(place.parent)
-    finally:
-        os.close(descriptor)
+        os.close(os.open(place, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        _sync_folder(place.parent)
+    except FileExistsError:
+        pass
+    found = place.stat()
     return found.st_dev, found.st_ino
 
 
@@ -179,11 +181,13 @@ def _connect(place: Path, access: str) -> sqlite3.Connection:
 
 
 def _lay_out_where_new(connection: sqlite3.Connection, place: Path) -> None:
-    if schema.identity(connection) == (0, 0, frozenset()):
-        connection.execute("BEGIN IMMEDIATE")
-        if schema.identity(connection) == (0, 0, frozenset()):  # still, now that nobody else can do it
-            schema.lay_out(connection)
-        connection.execute("COMMIT")
+    """Create the tables in a new file; on any other, make sure that it can be written."""
+    if schema.identity(connection) != _NEW:
+        _refuse_others(connection, place)
+    connection.execute("BEGIN IMMEDIATE")
+    if schema.identity(connection) == _NEW:  # now that nobody else can make it one of ours
+        schema.lay_out(connection)
+    connection.execute("COMMIT")
     _refuse_others(connection, place)
 
 
@@ -199,6 +203,8 @@ def _refuse_others(connection: sqlite3.Connection, place: Path) -> None:
         )
     if version != schema.VERSION or not {"records", "locks"} <= tables:
         raise damaged(place, "is not laid out as a hamr journal")
+    if place.stat().st_size % _LEAST_PAGE and not _pending(place):
+        raise damaged(place, "is damaged: the file was cut short, in the middle of a page")
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:

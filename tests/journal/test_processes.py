@@ -1,9 +1,13 @@
+"""Who is alive: pids, start times, containers."""
+
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +19,7 @@ HERE = "laptop"
 
 
 @pytest.fixture
-def child() -> object:
+def child() -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen([sys.executable, "-I", "-c", "input()"], stdin=subprocess.PIPE)
     yield process
     process.kill()
@@ -87,13 +91,13 @@ def test_law_12_a_pid_that_is_none_proves_nothing(pid: int) -> None:
 
 
 def test_where_the_system_has_no_proc_the_start_time_is_what_ps_says(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: object
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def answer(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         assert command == ["ps", "-o", "lstart=", "-p", str(os.getpid())]
         return subprocess.CompletedProcess(command, 0, "Sun Nov 22 03:15:02 2026\n", "")
 
-    monkeypatch.setattr(processes, "_PROC", processes.Path(str(tmp_path)))
+    monkeypatch.setattr(processes, "_PROC", tmp_path)
     monkeypatch.setattr(subprocess, "run", answer)
     assert this_process() == (os.getpid(), "Sun Nov 22 03:15:02 2026")
     ours = replace(holder(pid=os.getpid()), process_started="Sun Nov 22 03:15:02 2026")
@@ -102,12 +106,12 @@ def test_where_the_system_has_no_proc_the_start_time_is_what_ps_says(
 
 
 def test_where_not_even_ps_is_there_nothing_is_known_and_nothing_is_proven(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: object
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def missing(*_: object, **__: object) -> None:
         raise FileNotFoundError("ps")
 
-    monkeypatch.setattr(processes, "_PROC", processes.Path(str(tmp_path)))
+    monkeypatch.setattr(processes, "_PROC", tmp_path)
     monkeypatch.setattr(subprocess, "run", missing)
     assert this_process() == (os.getpid(), "")
     assert not provably_dead(holder(pid=os.getpid()), host=HERE)

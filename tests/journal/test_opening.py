@@ -1,0 +1,381 @@
+"""Files that are no journal, disks that are full, folders that may only be read: one clear error each."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import HamrError, JournalDamaged, JournalUnavailable
+from orchestrator.journal import SqliteStore, opening
+from orchestrator.model.journal import GENESIS, Head, Verified
+
+from .conftest import entry, holder, ticking
+
+
+def opened(place: Path, *, create: bool = True) -> SqliteStore:
+    return SqliteStore.open(place, create=create, durable=False, now=ticking())
+
+
+def journal_of(place: Path, records: int) -> None:
+    with opened(place) as store:
+        for number in range(records):
+            store.append(entry(row=f"row {number}", padding="x" * 200))
+
+
+def refusal(place: Path, *, create: bool = True) -> HamrError:
+    """The error, which names the file, what was not sent, and another journal as the way on."""
+    with pytest.raises((JournalUnavailable, JournalDamaged)) as caught:
+        opened(place, create=create).close()
+    error = caught.value
+    assert str(place) in error.message
+    assert error.sent in ("Nothing was sent.", "Nothing is sent on a journal that cannot be trusted.")
+    assert any(step.startswith("--journal FILE") for step in error.next_steps)
+    return error
+
+
+@contextmanager
+def without_privileges() -> Iterator[None]:
+    """Root may write everything: step down to nobody for a moment."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users can reach, which tmp_path is not."""
+    folder = Path(tempfile.mkdtemp(prefix="hamr-journal-"))
+    folder.chmod(0o755)
+    yield folder
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+def test_file_and_folders_are_created_for_their_owner_alone(tmp_path: Path) -> None:
+    place = tmp_path / "state" / "hamr" / "journal.db"
+    with opened(place) as store:
+        store.append(entry())
+        assert store.place == str(place)
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in place.parent.iterdir()}
+    assert modes == {"journal.db": 0o600, "journal.db-wal": 0o600, "journal.db-shm": 0o600}
+    assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(place.parent.parent.stat().st_mode) == 0o700
+    assert [path.name for path in place.parent.iterdir()] == ["journal.db"]
+
+
+def test_law_06_a_record_is_on_the_disk_before_append_returns(place: Path) -> None:
+    with SqliteStore.open(place, now=ticking()) as store:
+        assert store._connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+        assert store._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    with SqliteStore.open(place, durable=False, now=ticking()) as store:
+        assert store._connection.execute("PRAGMA synchronous").fetchone() == (0,)  # OFF
+
+
+def test_a_look_at_a_journal_that_does_not_exist_leaves_no_trace(tmp_path: Path) -> None:
+    with opened(tmp_path / "none" / "journal.db", create=False) as store:
+        assert not store.exists
+        assert list(store.records()) == []
+        assert store.head() == Head(0, GENESIS)
+        assert store.verify() == Verified(0, Head(0, GENESIS))
+        assert store.holder("payments") is None
+        with pytest.raises(JournalUnavailable, match="reading only"):
+            store.append(entry())
+        with pytest.raises(JournalUnavailable, match="reading only"):
+            store.take_lock(holder())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_file_is_a_journal_that_begins(place: Path) -> None:
+    place.touch()
+    with opened(place, create=False) as store:
+        assert not store.exists
+    assert place.stat().st_size == 0
+    with opened(place) as store:
+        assert store.append(entry()).seq == 1
+
+
+def test_a_look_sees_what_another_process_is_writing_and_adds_nothing(place: Path) -> None:
+    with opened(place) as writer:
+        writer.append(entry())
+        with opened(place, create=False) as reader:
+            assert reader.exists
+            assert reader.head().seq == 1
+            writer.append(entry())
+            assert reader.head().seq == 2
+            with pytest.raises(JournalUnavailable, match="reading only"):
+                reader.append(entry())
+            with pytest.raises(sqlite3.OperationalError, match="readonly"):
+                reader._connection.execute("DELETE FROM locks")
+
+
+def test_a_file_that_may_only_be_read_is_read(open_folder: Path) -> None:
+    place = open_folder / "journal.db"
+    journal_of(place, 3)
+    place.chmod(0o444)
+    open_folder.chmod(0o555)
+    with without_privileges():
+        with opened(place, create=False) as store:
+            assert store.verify() == Verified(3, store.head())
+        error = refusal(place)
+    assert isinstance(error, JournalUnavailable)
+    assert "can only be read here" in error.message
+
+
+def test_records_that_wait_in_a_log_beside_a_read_only_file_are_not_passed_over(open_folder: Path) -> None:
+    place, copy = open_folder / "journal.db", open_folder / "copy" / "journal.db"
+    copy.parent.mkdir()
+    with opened(place) as store:
+        store.append(entry())
+        for suffix in ("", "-wal"):
+            shutil.copy(f"{place}{suffix}", f"{copy}{suffix}")
+            Path(f"{copy}{suffix}").chmod(0o444)
+    copy.parent.chmod(0o555)
+    with without_privileges():
+        error = refusal(copy, create=False)
+    assert "journal.db-wal" in error.message
+    copy.parent.chmod(0o755)
+
+
+def test_a_folder_that_may_not_be_written_is_named(open_folder: Path) -> None:
+    open_folder.chmod(0o555)
+    with without_privileges():
+        error = refusal(open_folder / "hamr" / "journal.db")
+    assert "permission denied" in error.message
+
+
+def test_a_journal_that_may_not_be_read_is_named(open_folder: Path) -> None:
+    place = open_folder / "journal.db"
+    journal_of(place, 1)
+    place.chmod(0o000)
+    with without_privileges():
+        assert isinstance(refusal(place, create=False), JournalUnavailable)
+        assert isinstance(refusal(place), JournalUnavailable)
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_a_folder_is_no_journal(tmp_path: Path, create: bool) -> None:
+    assert "is a folder" in refusal(tmp_path, create=create).message
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_a_device_is_no_journal(create: bool) -> None:
+    assert "not a regular file" in refusal(Path("/dev/null"), create=create).message
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_a_file_where_a_folder_should_be_is_named(tmp_path: Path, create: bool) -> None:
+    (tmp_path / "file").touch()
+    assert isinstance(refusal(tmp_path / "file" / "journal.db", create=create), JournalUnavailable)
+
+
+@pytest.mark.parametrize("create", [True, False])
+@pytest.mark.parametrize("content", [b"dear diary\n" * 200, b"\0" * 5000, b"SQLite format 3\0", b"x"])
+def test_a_file_that_is_no_database_is_damaged_and_left_alone(
+    place: Path, content: bytes, create: bool
+) -> None:
+    place.write_bytes(content)
+    error = refusal(place, create=create)
+    assert isinstance(error, JournalDamaged)
+    assert "is no journal" in error.message
+    assert place.read_bytes() == content
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_a_database_of_another_program_is_left_alone(place: Path, create: bool) -> None:
+    with sqlite3.connect(place) as connection:
+        connection.execute("CREATE TABLE recipes (name)")
+    connection.close()
+    before = place.read_bytes()
+    error = refusal(place, create=create)
+    assert isinstance(error, JournalUnavailable)
+    assert "another program" in error.message
+    assert place.read_bytes() == before
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_a_journal_from_a_newer_version_is_left_alone(place: Path, create: bool) -> None:
+    journal_of(place, 1)
+    with sqlite3.connect(place) as connection:
+        connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    error = refusal(place, create=create)
+    assert isinstance(error, JournalUnavailable)
+    assert "newer hamr (its layout is version 2, this one knows 1)" in error.message
+
+
+@pytest.mark.parametrize("create", [True, False])
+@pytest.mark.parametrize("statement", ["DROP TABLE locks", "DROP TABLE records", "PRAGMA user_version = 0"])
+def test_a_journal_without_its_tables_is_damaged(place: Path, statement: str, create: bool) -> None:
+    journal_of(place, 1)
+    with sqlite3.connect(place) as connection:
+        connection.execute(statement)
+    connection.close()
+    assert isinstance(refusal(place, create=create), JournalDamaged)
+
+
+@pytest.mark.parametrize("create", [True, False])
+@pytest.mark.parametrize("kept", [50, 5000, 0.5, -1000])
+def test_a_journal_that_was_cut_short_is_damaged(place: Path, kept: float, create: bool) -> None:
+    journal_of(place, 100)
+    size = place.stat().st_size
+    os.truncate(place, int(size + kept if kept < 0 else size * kept if kept < 1 else kept))
+    error = refusal(place, create=create)
+    assert isinstance(error, JournalDamaged)
+    assert "hamr audit verify" in error.next_steps
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_a_journal_that_was_emptied_under_its_log_is_damaged(
+    place: Path, tmp_path: Path, create: bool
+) -> None:
+    with opened(tmp_path / "other.db") as store:
+        store.append(entry())
+        shutil.copy(tmp_path / "other.db-wal", tmp_path / "journal.db-wal")
+    place.touch()
+    error = refusal(place, create=create)
+    assert isinstance(error, JournalDamaged)
+    assert "journal.db-wal beside it is not" in error.message
+
+
+def test_law_16_overwritten_bytes_are_found(place: Path) -> None:
+    """Every page in turn, in the middle: none goes unnoticed, and none ends in anything but a clear answer."""
+    journal_of(place, 100)
+    whole = place.read_bytes()
+    pages = len(whole) // 4096
+    assert pages > 10
+    for page in range(1, pages):
+        place.write_bytes(whole[: page * 4096 + 2000] + b"\xff" * 48 + whole[page * 4096 + 2048 :])
+        try:
+            with opened(place, create=False) as store:
+                found = store.verify()
+        except JournalDamaged:
+            continue
+        if isinstance(found, Verified):
+            # Free space within the page: no record was touched.
+            assert found.records == 100
+
+
+def test_law_06_a_full_disk_leaves_the_record_unwritten_and_says_so(place: Path) -> None:
+    with opened(place) as store:
+        head = store.append(entry())
+        (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
+        store._connection.execute(f"PRAGMA max_page_count = {pages}")
+
+        def fill() -> None:
+            nonlocal head
+            for _ in range(100):
+                head = store.append(entry(padding="x" * 1000))
+
+        with pytest.raises(JournalUnavailable) as caught:
+            fill()
+        assert "is full" in caught.value.message
+        assert caught.value.sent == "The record was not written, and nothing more is sent without it."
+        assert caught.value.next_steps[0].startswith("--journal FILE")
+        assert store.verify() == Verified(head.seq, Head(head.seq, head.hash))
+        store._connection.execute("PRAGMA max_page_count = 100000")
+        assert store.append(entry()).seq == head.seq + 1
+
+
+def test_a_second_store_in_the_same_process_leaves_the_firsts_locks_alone(place: Path) -> None:
+    """Else another process would take itself for the last one, and remove the write-ahead log under us."""
+    script = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM locks'); c.close()"
+    )
+    with opened(place) as first:
+        first.append(entry())
+        opened(place).close()
+        opened(place, create=False).close()
+        subprocess.run([sys.executable, "-I", "-c", script, str(place)], check=True, timeout=30)
+        assert place.with_name("journal.db-wal").exists()
+
+
+def test_a_disk_that_is_full_from_the_start_is_named(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise OSError(28, "No space left on device", str(place))
+
+    monkeypatch.setattr(os, "open", full)
+    assert "its disk is full" in refusal(place).message
+
+
+def test_a_read_only_disk_is_named(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_only(*_: object, **__: object) -> int:
+        raise OSError(30, "Read-only file system", str(place))
+
+    monkeypatch.setattr(os, "open", read_only)
+    assert "its disk is read-only" in refusal(place).message
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_a_journal_that_another_process_keeps_locked_is_busy(
+    place: Path, monkeypatch: pytest.MonkeyPatch, create: bool
+) -> None:
+    journal_of(place, 1)
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.02)
+    other = sqlite3.connect(place, isolation_level=None)
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    assert "is busy" in refusal(place, create=create).message
+    other.close()
+
+
+def test_an_append_waits_for_another_writer_and_then_gives_up(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.02)
+    with opened(place) as store:
+        other = sqlite3.connect(place, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JournalUnavailable, match="is busy"):
+            store.append(entry())
+        other.execute("ROLLBACK")
+        other.close()
+        assert store.append(entry()).seq == 1
+
+
+@pytest.mark.parametrize("fate", ["deleted", "moved", "replaced"])
+def test_law_06_a_file_that_vanished_under_a_run_is_not_written_to(place: Path, fate: str) -> None:
+    """SQLite would go on writing into a file that has no name any more."""
+    with opened(place) as store:
+        store.append(entry())
+        if fate == "deleted":
+            place.unlink()
+        else:
+            place.rename(place.with_name("elsewhere.db"))
+        if fate == "replaced":
+            place.touch()
+        with pytest.raises(JournalUnavailable, match="moved, deleted or replaced") as caught:
+            store.append(entry())
+        assert str(place) in caught.value.message
+
+
+def test_a_store_that_was_closed_says_that_it_cannot_be_used(place: Path) -> None:
+    store = opened(place)
+    store.close()
+    store.close()
+    with pytest.raises(JournalUnavailable, match="closed"):
+        store.append(entry())
+    with pytest.raises(JournalUnavailable, match="closed"):
+        store.head()
+
+
+def test_a_path_with_odd_characters_is_taken_as_it_is(tmp_path: Path) -> None:
+    place = tmp_path / "a b%20?mode=memory#é" / "j&x.db"
+    journal_of(place, 2)
+    assert place.exists()
+    with opened(place, create=False) as store:
+        assert store.head().seq == 2
