@@ -56,4 +56,4 @@ def _decided(findings: Sequence[Finding], *, by: tuple[Outcome, ...], empty: Out
     reason = "; ".join(finding.reason for finding in deciding) or "there is nothing to judge"
     # Waiving the unseen org of an emergency must not waive an unknown that has another cause.
     blind = {finding.blind for finding in deciding}
-    return Finding(outcome, reason, blind.pop() if outcome is Outcome.UNKNOWN and len(blind) == 1 else None)
+    return Finding(outcome, reason, blind.pop() if len(blind) == 1 else None)
