@@ -177,7 +177,7 @@ class HttpReader:
         transports: Both[Transport] | None = None,
     ) -> None:
         opened = _opened(pair, transports)
-        read_only = Both[Transport](ReadOnly(opened.primary), ReadOnly(opened.secondary))
+        read_only: Both[Transport] = Both(ReadOnly(opened.primary), ReadOnly(opened.secondary))
         self._orgs = _clients(pair, read_only, timeouts=timeouts, keys=keys, redactor=redactor, clock=clock)
 
     async def read(self, role: Role, *, within: float | None = None) -> Reading:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import AsyncIterable, Callable, Mapping
+from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from orchestrator.errors import PreparationError
@@ -44,8 +44,6 @@ KEEP_ALIVE = 120.0
 """Seconds an idle connection is kept: longer than any pause between the steps of a row."""
 
 _CONNECTIONS = 8
-_CONNECT_STARTED = "connection.connect_tcp.started"
-_HEADERS_STARTED = "send_request_headers.started"
 
 
 @dataclass(slots=True)
@@ -163,13 +161,14 @@ async def exchange(
     connect, read = seconds(timeouts.connect), seconds(timeouts.read)
     limits = {"connect": connect, "pool": connect, "read": read, "write": read}
     into.sent = True
+    trail = _Trail(into)
     try:
         request = httpx.Request(
             method,
             url,
             headers=dict(headers),
             content=content,
-            extensions={"timeout": limits, "trace": _tracer(into)},
+            extensions={"timeout": limits, "trace": trail.follow},
         )
     except (httpx.InvalidURL, ValueError, TypeError):
         into.sent, into.failure = False, f"the request to {url} cannot be put together"
@@ -186,23 +185,34 @@ async def exchange(
         into.sent, into.failure = False, _words(error, timeouts)
     except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError) as error:
         into.failure = _words(error, timeouts)
+    finally:
+        await trail.close()
 
 
-def _tracer(into: Exchanged) -> Callable[[str, Mapping[str, object]], object]:
-    # httpx's real transport tells of each step. The first one, connecting, proves that the request is still here;
-    # its headers starting to leave end that. A transport that tells nothing leaves `sent` at True.
-    left = False
+class _Trail:
+    """Follows what httpx's real transport tells of each step of a request. One that tells nothing is fine too."""
 
-    async def trace(event: str, details: Mapping[str, object]) -> None:
-        nonlocal left
-        if event.endswith(_HEADERS_STARTED):
+    def __init__(self, into: Exchanged) -> None:
+        self._into = into
+        self._left = False
+        self._connection: Any = None
+
+    async def follow(self, event: str, details: Mapping[str, object]) -> None:
+        """Take note of a step: connecting proves that the request is still here, its headers leaving end that."""
+        if event.endswith("send_request_headers.started"):
             # Asking a proxy for a tunnel is not yet the request.
-            left = left or getattr(details.get("request"), "method", b"") != b"CONNECT"
-            into.sent = left
-        elif event == _CONNECT_STARTED:
-            into.sent = left
+            self._left = self._left or getattr(details.get("request"), "method", b"") != b"CONNECT"
+            self._into.sent = self._left
+            self._connection = None if self._left else self._connection
+        elif event == "connection.connect_tcp.started":
+            self._into.sent = self._left
+        elif event == "connection.connect_tcp.complete":
+            self._connection = details.get("return_value")
 
-    return trace
+    async def close(self) -> None:
+        """Close a connection that was given up during its TLS handshake, which httpcore forgets to."""
+        if self._connection is not None:
+            await self._connection.aclose()
 
 
 async def _read(response: httpx.Response, into: Exchanged) -> None:
@@ -244,10 +254,13 @@ def _innermost(error: BaseException) -> str:
     """The words of the first cause: those of the operating system, mostly."""
     while (cause := _cause(error)) is not None:
         error = cause
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and (error.errno or 0) > 0:
+        return os.strerror(error.errno or 0)  # asyncio puts words of its own into strerror
     return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
 def _cause(error: BaseException) -> BaseException | None:
     if isinstance(error, BaseExceptionGroup):  # one for each address of a host
         return cast("BaseException", error.exceptions[0])
-    return error.__cause__
+    told = error.args[0] if error.args else None  # where httpcore keeps it
+    return error.__cause__ or (told if isinstance(told, BaseException) else None)
