@@ -187,11 +187,15 @@ class _Output:
 
 def _from_file(path: str) -> bytes:
     try:
-        # Not waiting for a writer, should it be a pipe.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise _Unusable(f"file {path} is not a regular file")
-            return file.read(MOST_BYTES + 1)
+        descriptor = os.open(
+            path, os.O_RDONLY | os.O_NONBLOCK
+        )  # not waiting for a writer, should it be a pipe
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise _Unusable(f"{path} is not a regular file")
+            return os.read(descriptor, MOST_BYTES + 1)
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
         raise _Unusable(f"file {path} cannot be read ({reason})") from None

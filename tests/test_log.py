@@ -1,0 +1,270 @@
+"""Logs: where they go, in which form, what they are bound to, and that no key is in them."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.log import Redactor, bind, configure, logger
+from orchestrator.model.secret import Secret
+
+CANARY = "canary0api0key0000000000000000001"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    yield
+    import structlog
+
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if handler.get_name() == "hamr"]:
+        root.removeHandler(handler)
+
+
+def knowing(*keys: str) -> Redactor:
+    redactor = Redactor()
+    for key in keys:
+        redactor.add(Secret(key))
+    return redactor
+
+
+def test_a_pipe_gets_one_json_object_a_line() -> None:
+    stream = io.StringIO()
+    configure("auto", "info", stream, Redactor())
+    logger().info("row made", row="declare", seconds=1.5)
+    (line,) = stream.getvalue().splitlines()
+    record = json.loads(line)
+    assert record.pop("timestamp").endswith("Z")
+    assert record == {"event": "row made", "level": "info", "row": "declare", "seconds": 1.5}
+
+
+def test_a_terminal_gets_text_in_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    stream = Terminal()
+    configure("auto", "info", stream, Redactor())
+    logger().info("row made", row="declare")
+    assert "row made" in stream.getvalue()
+    assert "declare" in stream.getvalue()
+    assert "\x1b[" in stream.getvalue()
+
+
+def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    stream = Terminal()
+    configure("auto", "info", stream, Redactor())
+    logger().warning("row made", row="declare")
+    assert "\x1b[" not in stream.getvalue()
+    assert "row=declare" in stream.getvalue()
+
+
+def test_the_console_in_a_pipe_has_no_colour() -> None:
+    stream = io.StringIO()
+    configure("console", "info", stream, Redactor())
+    logger().info("row made", row="declare")
+    assert "\x1b[" not in stream.getvalue()
+    assert not stream.getvalue().startswith("{")
+
+
+def test_events_below_the_level_are_left_out() -> None:
+    stream = io.StringIO()
+    configure("json", "warning", stream, Redactor())
+    logger().info("not this")
+    logger().warning("but this")
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["but this"]
+
+
+def test_an_unknown_level_is_refused() -> None:
+    with pytest.raises(ValueError, match="no log level is called 'loud'"):
+        configure("json", "loud", io.StringIO(), Redactor())
+
+
+def test_run_and_pair_are_bound_to_every_event() -> None:
+    stream = io.StringIO()
+    configure("json", "info", stream, Redactor())
+    with bind(run="20261122-031502-k3f9", pair="payments"):
+        logger().info("one")
+        with bind(pair="ledger"):
+            logger().info("two")
+        logger().info("three")
+    logger().info("four")
+    bind(run="later")
+    logger().info("five")
+    seen = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(event.get("run"), event.get("pair")) for event in seen] == [
+        ("20261122-031502-k3f9", "payments"),
+        ("20261122-031502-k3f9", "ledger"),
+        ("20261122-031502-k3f9", "payments"),
+        (None, None),
+        ("later", None),
+    ]
+
+
+def test_the_default_is_stderr_and_nothing_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    configure()
+    logger().warning("seen")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert json.loads(captured.err)["event"] == "seen"
+
+
+class Leaky:
+    def __repr__(self) -> str:
+        return f"Leaky({CANARY})"
+
+
+def fail(key: str) -> None:
+    raise ValueError(f"bad key {key}")
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_law_17_no_key_is_logged_in_any_place(form: str) -> None:
+    stream = io.StringIO()
+    configure(form, "debug", stream, knowing(CANARY))  # type: ignore[arg-type]
+    with bind(run=CANARY):
+        logger().info(
+            f"event {CANARY}", fact=CANARY, nested={"a": [CANARY, {CANARY: (CANARY,)}]}, thing=Leaky()
+        )
+        logger().info("bytes", data=CANARY.encode(), secret=Secret(CANARY), **{CANARY: 1})
+        try:
+            fail(CANARY)
+        except ValueError:
+            logger().exception("failed", stack_info=True)
+        logging.getLogger("asyncio").error("task died: %s", CANARY)
+        try:
+            fail(CANARY)
+        except ValueError:
+            logging.getLogger("elsewhere").exception("worse: %s", {"key": CANARY})
+    text = stream.getvalue()
+    assert CANARY not in text
+    assert "bad key [redacted]" in text
+    assert "task died: [redacted]" in text
+    assert "worse" in text
+
+
+def test_a_traceback_shows_no_local_variables() -> None:
+    stream = io.StringIO()
+    configure("console", "info", stream, Redactor())
+    try:
+        hidden = "local-variable-value"
+        fail(hidden[:5])
+    except ValueError:
+        logger().exception("failed")
+    assert "bad key local" in stream.getvalue()
+    assert "local-variable-value" not in stream.getvalue().replace('hidden = "local-variable-value"', "")
+
+
+def test_other_libraries_are_heard_from_warning_on_and_once() -> None:
+    stream = io.StringIO()
+    configure("json", "debug", stream, Redactor())
+    configure("json", "debug", stream, Redactor())
+    logging.getLogger("httpcore.http11").debug("send_request_headers.started")
+    logging.getLogger("httpx").info("HTTP Request: GET")
+    logging.getLogger("asyncio").info("using selector")
+    logging.getLogger("asyncio").warning("slow callback")
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["slow callback"]
+
+
+def test_a_stream_that_cannot_be_written_stops_nothing() -> None:
+    stream = io.StringIO()
+    configure("json", "info", stream, Redactor())
+    stream.close()
+    logger().info("into the void")
+
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    configure("console", "info", Full(), Redactor())
+    logger().info("into the void")
+
+
+def loaded(code: str) -> str:
+    check = "print([name for name in ('structlog', 'rich', 'httpx', 'asyncio') if name in sys.modules])"
+    return subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}\n{check}"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def test_importing_the_log_is_cheap() -> None:
+    assert loaded("import orchestrator.log") == "[]"
+
+
+def test_logging_loads_no_rich() -> None:
+    assert "rich" not in loaded(
+        "import orchestrator.log as log; log.configure('console'); log.logger().info('x')"
+    )
+
+
+# The redactor
+
+
+def test_every_form_of_a_key_is_replaced() -> None:
+    key = 'aB3/+="\\é end of key'
+    redactor = knowing(key)
+    for form in (
+        key,
+        quote(key, safe=""),
+        quote(key),
+        json.dumps(key)[1:-1],
+        json.dumps({"k": key}),
+        repr([key]),
+        base64.b64encode(key.encode()).decode(),
+        base64.urlsafe_b64encode(key.encode()).decode(),
+    ):
+        cleaned = redactor.clean(f"<{form}>")
+        assert "[redacted]" in cleaned
+        assert "end" not in cleaned
+        assert base64.b64encode(key.encode()).decode()[4:12] not in cleaned
+
+
+@pytest.mark.parametrize("lead", ["", "a", "ab", "abc", "user:"])
+def test_a_key_within_base64_is_replaced(lead: str) -> None:
+    encoded = base64.b64encode(f"{lead}{CANARY}:tail".encode()).decode()
+    cleaned = knowing(CANARY).clean(encoded)
+    assert "[redacted]" in cleaned
+    assert len(cleaned.replace("[redacted]", "")) < 20
+
+
+def test_the_longest_key_goes_first() -> None:
+    assert knowing("abcdef", "abcdef-longer").clean("x abcdef-longer y abcdef") == "x [redacted] y [redacted]"
+
+
+def test_very_short_texts_are_left_alone() -> None:
+    assert knowing("abc", "").clean("abc") == "abc"
+
+
+def test_a_redactor_that_knows_nothing_changes_nothing() -> None:
+    assert Redactor().clean("anything") == "anything"
+
+
+def test_values_keep_their_shape() -> None:
+    value = {"a": [1, True, None, 2.5, CANARY], CANARY: ("x", CANARY), "deep": {"er": f"-{CANARY}-"}}
+    assert knowing(CANARY).clean_value(value) == {
+        "a": [1, True, None, 2.5, "[redacted]"],
+        "[redacted]": ("x", "[redacted]"),
+        "deep": {"er": "-[redacted]-"},
+    }
+
+
+@given(st.text(min_size=4), st.text(), st.text())
+def test_law_17_no_text_keeps_a_key(key: str, before: str, after: str) -> None:
+    cleaned = knowing(key).clean(f"{before}{key}{after}")
+    assert "[redacted]" in cleaned
+    assert key not in cleaned.replace("[redacted]", "\0") or key in before + after
