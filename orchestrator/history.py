@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from orchestrator.errors import JournalDamaged
 from orchestrator.model.events import (
     Event,
     OwedSettled,
@@ -111,7 +112,8 @@ class History:
     def unknown(self) -> tuple[tuple[str, Attempt], ...]:
         """(run, attempt) of every write whose outcome nobody knows, and nobody has accepted by name.
 
-        A run that is under way right now has such a write between its intent and its confirmation."""
+        A run that is under way right now has such a write between its intent and its confirmation.
+        """
         return tuple(
             (run.run, attempt)
             for run in self.runs.values()
@@ -142,7 +144,7 @@ def history_of(pair: str, records: Iterable[Record]) -> History:
     """
     history = History(pair)
     for record in records:
-        event = decode(record.kind, record.data)
+        event = event_of(record)
         if event is None or record.pair != pair:
             continue
         at = moment(record.at)
@@ -191,11 +193,25 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             pass
 
 
+def event_of(record: Record) -> Event | None:
+    """The event that a record holds, or None for a kind of a newer version.
+
+    Raises:
+        JournalDamaged: its data does not fit its kind.
+    """
+    try:
+        return decode(record.kind, record.data)
+    except ValueError as error:
+        raise JournalDamaged(
+            f"journal record {record.seq} ({record.kind}) can't be understood: {error}",
+            next_steps=("hamr audit verify", f"hamr show {record.run}"),
+        ) from error
+
+
 def events_of(records: Iterable[Record]) -> list[tuple[Event, datetime]]:
-    """A run's events with their times, in order; kinds of a newer version are passed over."""
-    found: list[tuple[Event, datetime]] = []
-    for record in records:
-        event = decode(record.kind, record.data)
-        if event is not None:
-            found.append((event, moment(record.at)))
-    return found
+    """A run's events with their times, in order; kinds of a newer version are passed over.
+
+    Raises:
+        JournalDamaged: a record's data does not fit its kind.
+    """
+    return [(event, moment(record.at)) for record in records if (event := event_of(record)) is not None]

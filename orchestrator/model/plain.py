@@ -63,6 +63,9 @@ def plain(value: object) -> JSON:
     raise TypeError(f"{type(value).__name__} has no plain form")
 
 
+_SCALARS: frozenset[Any] = frozenset({type(None), bool, int, float, str})
+
+
 @cache
 def _hints(cls: type) -> dict[str, Any]:
     return typing.get_type_hints(cls)
@@ -79,15 +82,17 @@ def restore(kind: type[T], data: object) -> T:
     """
     try:
         return cast("T", _restore(kind, data))
-    except (KeyError, TypeError, AttributeError, StopIteration) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a {getattr(kind, '__name__', kind)}: {error}") from error
 
 
 def _restore(kind: Any, data: Any) -> object:  # noqa: C901, PLR0912 - one branch per kind of value
-    if kind in (Any, object) or kind == JSON:
+    if kind in (Any, object):
         return data
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
+        if set(arguments) >= _SCALARS:  # JSON itself, however far its forward references were resolved
+            return data
         return _restore_union(arguments, data)
     if origin is tuple:
         if len(arguments) == 2 and arguments[1] is Ellipsis:  # noqa: PLR2004
