@@ -71,11 +71,9 @@ def onboard(pair: Pair) -> str:
 
 def goals_from(view: View, start: Status) -> tuple[Status, ...]:
     """The stops that can be reached from a status: what is asked for first, then the nearest."""
-    routes = {goal: view.playbook.route(start, goal) for goal in view.aims()}
-    reached = [(goal, route) for goal, route in routes.items() if route]
-    nearest = sorted(reached, key=lambda found: len(found[1]))
-    asked = [goal for goal, _ in reached if goal is view.goal]
-    return tuple(dict.fromkeys([*asked, *(goal for goal, _ in nearest)]))
+    routes = {goal: view.playbook.route(start, goal) for goal in view.playbook.stops}
+    reached = [(goal, len(route)) for goal, route in routes.items() if route]
+    return tuple(goal for goal, _ in sorted(reached, key=lambda found: (found[0] is not view.goal, found[1])))
 
 
 def emergency_goals(view: View, survivor: Role) -> tuple[Status, ...]:
@@ -123,6 +121,8 @@ def goals_back(view: View, row: Row) -> tuple[Status, ...]:
     goals: list[Status] = []
     for goal in (row.source, start):
         route = None if goal is None else view.playbook.route(row.source, goal)
-        if goal in view.playbook.stops and route is not None and {step.target for step in route} <= reached:
+        if goal not in view.playbook.stops or route is None or row in route:
+            continue
+        if {step.target for step in route} <= reached:
             goals.append(goal)
     return tuple(dict.fromkeys(goals))

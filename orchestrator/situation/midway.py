@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.model.playbook import Row
-from orchestrator.model.status import Role, Status
+from orchestrator.model.status import Role
 
 from .view import View
 
@@ -67,10 +67,7 @@ def _settle_tie(view: View, candidates: list[HalfMade]) -> HalfMade:
 
 
 def _changed_later(view: View) -> Role | None:
-    """The org whose record changed later, or None for a tie."""
-    for role in Role:
-        if view.status(role.other) is Status.ABSENT and view.status(role) is not Status.ABSENT:
-            return role  # a record came into being after there was none
+    """The org whose record changed later, or None where the times do not tell; an org without a record has none."""
     primary, secondary = (_modified_at(view, role) for role in Role)
     if primary is None or secondary is None:
         return None

@@ -39,9 +39,3 @@ class View:
     def both_say(self) -> str:
         """What both orgs said."""
         return f"{self.says(Role.PRIMARY)}; {self.says(Role.SECONDARY)}"
-
-    def aims(self) -> tuple[Status, ...]:
-        """The stops of the playbook, what is asked for or under way first."""
-        wished = (self.goal, self.open_run.goal if self.open_run else None)
-        first = [goal for goal in self.playbook.stops if goal in wished]
-        return tuple(dict.fromkeys([*first, *self.playbook.stops]))

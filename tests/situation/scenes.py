@@ -23,8 +23,9 @@ from orchestrator.model.reading import (
 )
 from orchestrator.model.run import Mode
 from orchestrator.model.secret import EnvironmentKey
-from orchestrator.model.situation import OpenRun, Owed, Situation
+from orchestrator.model.situation import OpenRun, Owed, Phase, Situation
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.situation import phase_of
 
 PRIMARY, SECONDARY = Role.PRIMARY, Role.SECONDARY
 
@@ -195,3 +196,18 @@ def open_run(row: str = "", *, goal: Status = Status.ACTIVE, mode: Mode = Mode.P
 def owed(role: Role = PRIMARY, status: Status = Status.ACTIVE) -> Owed:
     """An emergency's debt."""
     return Owed(role, status, RUN, YESTERDAY)
+
+
+def phase(
+    primary: Reading,
+    secondary: Reading,
+    *,
+    playbook: Playbook = FAILOVER,
+    identities: Both[Identity] = KEYS,
+    debt: Owed | None = None,
+    run: OpenRun | None = None,
+    goal: Status | None = None,
+) -> Phase:
+    """Where the pair stands."""
+    readings = Both(primary, secondary)
+    return phase_of(PAIR, readings, identities, playbook, owed=debt, open_run=run, goal=goal)

@@ -1,0 +1,173 @@
+"""Where a pair stands of which an org was not seen, or is not the one that was meant."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from orchestrator.model.situation import Phase, PhaseName
+from orchestrator.model.status import Status
+
+from .scenes import (
+    ABORT,
+    ACTIVATE,
+    DECLARE,
+    FAILOVER,
+    NOW,
+    PRIMARY,
+    RUN,
+    SECONDARY,
+    STRANGER,
+    absent,
+    dead,
+    denied,
+    garbled,
+    holds,
+    open_run,
+    owed,
+    phase,
+    record,
+    shows,
+)
+
+PASSIVE_PRIMARY = shows(PRIMARY, Status.PASSIVE)
+PASSIVE_SECONDARY = shows(SECONDARY, Status.PASSIVE)
+
+
+TOLD = shows(SECONDARY, Status.FAILOVER, at=NOW, by=f"bob+hamr-{RUN}-1@laptop")
+
+
+def test_half_seen_offers_the_emergency_where_the_org_that_answers_is_the_survivor() -> None:
+    found = phase(dead(PRIMARY), PASSIVE_SECONDARY)
+    assert found == Phase(
+        PhaseName.HALF_SEEN,
+        "Payments (primary) did not answer (timed out after 10 s); Payments EU (secondary) shows PASSIVE "
+        "(changed 2026-05-27 09:30:00 UTC by alice@example.com). If it stays so, Payments EU (secondary) alone "
+        "can go on to ACTIVE as an emergency.",
+        ("hamr run payments --to ACTIVE --emergency --reason TEXT", "hamr status payments --watch"),
+        status=Status.PASSIVE,
+        role=SECONDARY,
+    )
+    assert found.label == "half-seen(PASSIVE)"
+
+
+def test_half_seen_offers_the_goal_that_was_asked_for_alone() -> None:
+    rows = (DECLARE, ACTIVATE, replace(ABORT, survivor=SECONDARY))
+    both = (dead(PRIMARY), shows(SECONDARY, Status.FAILOVER))
+    onward = "hamr run payments --to ACTIVE --emergency --reason TEXT"
+    back = "hamr run payments --to PASSIVE --emergency --reason TEXT"
+    watch = "hamr status payments --watch"
+    assert phase(*both, playbook=replace(FAILOVER, rows=rows)).next_steps == (back, onward, watch)
+    asked = phase(*both, playbook=replace(FAILOVER, rows=rows), goal=Status.ACTIVE)
+    assert asked.next_steps == (onward, watch)
+
+
+def test_half_seen_waits_where_the_org_that_answers_is_not_the_survivor() -> None:
+    found = phase(PASSIVE_PRIMARY, dead(SECONDARY))
+    assert found.next_steps == ("hamr status payments --watch",)
+    assert found.sentence.endswith(
+        "No row leads on from PASSIVE with Payments (primary) alone: wait for Payments EU (secondary)."
+    )
+
+
+def test_half_seen_waits_where_a_row_on_the_way_is_not_for_emergencies() -> None:
+    found = phase(dead(PRIMARY), shows(SECONDARY, Status.ACTIVE))
+    assert found.next_steps == ("hamr status payments --watch",)
+
+
+def test_half_seen_in_the_middle_of_a_run_offers_to_finish_that_run_alone() -> None:
+    found = phase(dead(PRIMARY), TOLD, run=open_run("declare"))
+    assert found.next_steps == (
+        "hamr resume payments --emergency",
+        "hamr status payments --watch",
+        "hamr resume payments",
+    )
+    last_write_made = phase(dead(PRIMARY), shows(SECONDARY, Status.ACTIVE), run=open_run("activate"))
+    assert last_write_made.next_steps[0] == "hamr resume payments --emergency"
+    not_for_emergencies = phase(
+        dead(PRIMARY), shows(SECONDARY, Status.RECOVERY), run=open_run("recover", goal=Status.PASSIVE)
+    )
+    assert not_for_emergencies.next_steps == ("hamr status payments --watch", "hamr resume payments")
+
+
+def test_half_seen_after_an_emergency_says_what_is_owed_and_waits() -> None:
+    found = phase(dead(PRIMARY), shows(SECONDARY, Status.ACTIVE), debt=owed())
+    assert found.next_steps == ("hamr status payments --watch", "hamr resume payments")
+    assert "Payments (primary) is owed ACTIVE since 2026-05-27 09:30:00 UTC" in found.sentence
+    further = phase(dead(PRIMARY), PASSIVE_SECONDARY, debt=owed(status=Status.PASSIVE))
+    assert further.next_steps == (
+        "hamr status payments --watch",
+        "hamr resume payments",
+        "hamr run payments --to ACTIVE --emergency --reason TEXT",
+    )
+
+
+def test_law_09_a_returning_org_is_never_sent_ahead_of_the_living_one() -> None:
+    found = phase(PASSIVE_PRIMARY, dead(SECONDARY), debt=owed())
+    assert found.next_steps == ("hamr status payments --watch", "hamr resume payments")
+    assert "Payments (primary) is owed what Payments EU (secondary) shows" in found.sentence
+
+
+def test_dark_says_that_nothing_can_be_done() -> None:
+    found = phase(dead(PRIMARY), dead(SECONDARY))
+    assert (found.name, found.next_steps) == (PhaseName.DARK, ("hamr status payments --watch",))
+    assert found.sentence.startswith("Neither org answers: Payments (primary) did not answer")
+
+
+def test_denied_names_the_keys_and_still_offers_the_emergency() -> None:
+    found = phase(denied(PRIMARY), PASSIVE_SECONDARY)
+    assert (found.name, found.role) == (PhaseName.DENIED, PRIMARY)
+    assert "Payments (primary) denied our keys (403 Forbidden)" in found.sentence
+    assert found.next_steps == (
+        "hamr check",
+        "hamr status payments",
+        "hamr run payments --to ACTIVE --emergency --reason TEXT",
+    )
+    assert phase(denied(PRIMARY), dead(SECONDARY)).name is PhaseName.DENIED
+    assert phase(denied(PRIMARY), denied(SECONDARY)).role is None
+
+
+def test_unreadable_is_an_answer_that_is_no_record() -> None:
+    found = phase(PASSIVE_PRIMARY, garbled(SECONDARY))
+    assert (found.name, found.role) == (PhaseName.UNREADABLE, SECONDARY)
+    assert found.next_steps == ("hamr status payments --watch", "hamr check")
+
+
+def test_unreadable_is_a_record_that_does_not_say_whether_it_is_the_primary() -> None:
+    found = phase(holds(PRIMARY, record(PRIMARY, is_primary=None)), PASSIVE_SECONDARY)
+    assert (found.name, found.role) == (PhaseName.UNREADABLE, PRIMARY)
+    assert "(it shows PASSIVE, but not whether it is the primary)" in found.sentence
+
+
+def test_unrecognised_is_never_acted_on() -> None:
+    for other in (
+        PASSIVE_SECONDARY,
+        dead(SECONDARY),
+        denied(SECONDARY),
+        garbled(SECONDARY),
+        absent(SECONDARY),
+    ):
+        found = phase(holds(PRIMARY, record(PRIMARY, 6)), other)
+        assert (found.name, found.role) == (PhaseName.UNRECOGNISED, PRIMARY)
+        assert found.next_steps == ("hamr status payments --watch",)
+    assert "Payments (primary) shows status 6, which this version does not know" in found.sentence
+
+
+def test_mislinked_comes_before_everything_that_was_seen() -> None:
+    wrong = holds(SECONDARY, record(SECONDARY, target_uuid=STRANGER))
+    others = (
+        PASSIVE_PRIMARY,
+        dead(PRIMARY),
+        denied(PRIMARY),
+        absent(PRIMARY),
+        holds(PRIMARY, record(PRIMARY, 6)),
+    )
+    for other in others:
+        found = phase(other, wrong, debt=owed(), run=open_run("declare"))
+        assert (found.name, found.role) == (PhaseName.MISLINKED, SECONDARY)
+        assert found.next_steps == ("hamr check", "hamr status payments")
+        assert f"points at org {STRANGER} as its peer" in found.sentence
+
+
+def test_two_primaries_are_mislinked() -> None:
+    found = phase(PASSIVE_PRIMARY, holds(SECONDARY, record(SECONDARY, is_primary=False)))
+    assert found.name is PhaseName.MISLINKED
