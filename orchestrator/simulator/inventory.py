@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -36,8 +37,8 @@ def inventory_text(sim: Simulation, *, keys: str = "sim-keys") -> str:
             f"      url: {served.url}",
             f"      datacenter: {org.datacenter}",
             "      wire: auto",
-            f"      api_key: {{file: {keys}/{role}-api-key}}",
-            f"      app_key: {{file: {keys}/{role}-app-key}}",
+            f"      api_key: {{file: {_quoted(f'{keys}/{role}-api-key')}}}",
+            f"      app_key: {{file: {_quoted(f'{keys}/{role}-app-key')}}}",
         ]
     return "\n".join(lines) + "\n"
 
@@ -69,6 +70,11 @@ def write_inventory(sim: Simulation, path: Path) -> None:
             f"The simulated pair's inventory cannot be written to {path} ({error.strerror}: {error.filename}).",
             next_steps=("hamr simulate --inventory-out FILE    # a place that can be written to",),
         ) from error
+
+
+def _quoted(text: str) -> str:
+    """A YAML scalar, whatever a folder may be called."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _write(path: Path, key: str) -> None:

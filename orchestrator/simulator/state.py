@@ -17,7 +17,7 @@ from orchestrator.model.status import Both, Role, Status
 from .config import Returning, SimulatedOrg, SimulatorConfig
 from .effects import Moment
 from .rate import RateWindow
-from .wire import Posted, datacenter_text
+from .wire import Posted, datacenter_text, own_datacenter
 
 SERVER_NAME = "hamr-server@datadog.example"
 """Who the server says it was, when it moves a record by itself."""
@@ -141,7 +141,7 @@ class PairState:
                 target_datacenter=datacenter_text(self.config.wire, peer.datacenter)
                 if posted.target_datacenter is None
                 else posted.target_datacenter,
-                datacenter=datacenter_text(self.config.wire, self.org(role).datacenter),
+                datacenter=own_datacenter(self.config.wire, self.org(role).datacenter),
                 wire=self.config.wire,
                 extra=posted.extra,
             ),
@@ -215,7 +215,7 @@ class PairState:
             target_uuid=peer.uuid,
             target_name=peer.name,
             target_datacenter=datacenter_text(wire, peer.datacenter),
-            datacenter=datacenter_text(wire, self.org(role).datacenter),
+            datacenter=own_datacenter(wire, self.org(role).datacenter),
             wire=wire,
             extra=self.config.extra,
         )

@@ -83,6 +83,11 @@ def datacenter_text(wire: Wire, datacenter: str) -> str:
     return datacenter if wire is Wire.SNAKE else f"{datacenter}.prod.dog"
 
 
+def own_datacenter(wire: Wire, datacenter: str) -> str | None:
+    """What a record says of its own org's datacenter: only pascal ones say it [rec]."""
+    return None if wire is Wire.SNAKE else datacenter_text(wire, datacenter)
+
+
 def timestamp_text(wire: Wire, moment: datetime, *, whole_seconds: bool) -> str:
     """`modified_at` as answers have it: RFC 3339 in snake [doc], a space and no zone in pascal [rec]."""
     pattern = "%Y-%m-%dT%H:%M:%S" if wire is Wire.SNAKE else "%Y-%m-%d %H:%M:%S"

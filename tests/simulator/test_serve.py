@@ -61,8 +61,8 @@ async def test_the_inventory_names_keys_by_reference_alone_and_only_the_owner_re
         f"      url: {url}\n"
         "      datacenter: eu1\n"
         "      wire: auto\n"
-        "      api_key: {file: sim-pairs-keys/secondary-api-key}\n"
-        "      app_key: {file: sim-pairs-keys/secondary-app-key}\n"
+        '      api_key: {file: "sim-pairs-keys/secondary-api-key"}\n'
+        '      app_key: {file: "sim-pairs-keys/secondary-app-key"}\n'
     )
     assert text.splitlines()[1:5] == ["schema: 1", "pairs:", "  sim:", "    mirrors: auto"]
     key = path.parent / "sim-pairs-keys" / "secondary-api-key"
