@@ -111,6 +111,7 @@ class Listener:
     def __init__(self, app: ASGIApp, port: int, label: str) -> None:
         self._config = Config(
             app=app,
+            http="h11",
             lifespan="off",
             log_config=None,
             access_log=False,

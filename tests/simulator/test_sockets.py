@@ -114,16 +114,16 @@ async def test_latency_is_injected_into_every_request() -> None:
         await asyncio.gather(primary.get(HAMR), secondary.get(HAMR))
         begun = time.perf_counter()
         await secondary.get(HAMR)
-        assert 0.06 <= time.perf_counter() - begun < 0.2
+        assert 0.06 <= time.perf_counter() - begun < 0.5
 
 
 async def test_a_refused_connection_is_refused_and_then_not() -> None:
-    async with served(Fault(ConnectionRefused(seconds=0.05), at=2, role=P)) as (sim, primary, secondary):
+    async with served(Fault(ConnectionRefused(seconds=0.25), at=2, role=P)) as (sim, primary, secondary):
         assert (await primary.get(HAMR)).status_code == 200
         with pytest.raises(httpx.ConnectError):
             await primary.get(HAMR)
         assert (await secondary.get(HAMR)).status_code == 200
-        await asyncio.sleep(0.08)
+        await asyncio.sleep(0.3)
         assert (await primary.get(HAMR)).status_code == 200
         assert len(sim.requests) == 3
 
@@ -168,11 +168,11 @@ async def test_a_lost_answer_is_a_closed_connection_after_the_write() -> None:
 
 
 async def test_a_late_write_shows_itself_later() -> None:
-    async with served(Fault(AppliedLate(0.05), method="POST")) as (_, primary, __):
+    async with served(Fault(AppliedLate(0.25), method="POST")) as (_, primary, __):
         with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
             await primary.post(HAMR, json=snake(P, 3))
         assert (await primary.get(HAMR)).json()["data"]["attributes"]["hamr_status"] == 2
-        await asyncio.sleep(0.06)
+        await asyncio.sleep(0.26)
         assert (await primary.get(HAMR)).json()["data"]["attributes"]["hamr_status"] == 3
 
 
@@ -250,12 +250,12 @@ async def test_a_dark_region_breaks_its_connections_and_refuses_new_ones_until_i
 
 
 async def test_a_region_that_goes_dark_at_a_request_returns_by_itself() -> None:
-    async with served(Fault(RegionDark(seconds=0.05), role=P, method="POST")) as (_, primary, __):
+    async with served(Fault(RegionDark(seconds=0.25), role=P, method="POST")) as (_, primary, __):
         with pytest.raises(httpx.ReadError):
             await primary.post(HAMR, json=snake(P, 3))
         with pytest.raises(httpx.ConnectError):
             await primary.get(HAMR)
-        await asyncio.sleep(0.08)
+        await asyncio.sleep(0.3)
         assert (await primary.get(HAMR)).json()["data"]["attributes"]["hamr_status"] == 2
 
 
