@@ -41,21 +41,29 @@ def from_sqlite(error: sqlite3.Error, place: Path, *, sent: str = _UNSENT) -> Ha
         place: the journal's file.
         sent: what was not sent, as a sentence.
     """
-    code: int = getattr(error, "sqlite_errorcode", -1)
-    primary = code & 0xFF
-    if code == sqlite3.SQLITE_IOERR_SHORT_READ:
-        primary = sqlite3.SQLITE_CORRUPT
-    if code == -1 and str(error).startswith("Could not decode"):
+    primary = primary_code(error)
+    if primary is None and str(error).startswith("Could not decode"):
         return damaged(place, "is damaged: it holds text that is not valid UTF-8")
     if primary in _DAMAGED:
         return damaged(place, f"{_DAMAGED[primary]} ({error})")
-    return unavailable(place, f"{_UNAVAILABLE.get(primary, 'could not be used')} ({error})", sent=sent)
+    return unavailable(place, f"{_UNAVAILABLE.get(primary or 0, 'could not be used')} ({error})", sent=sent)
+
+
+def primary_code(error: sqlite3.Error) -> int | None:
+    """SQLite's primary result code, or None where it was sqlite3 itself that refused.
+
+    A read that ends too soon is told as damage, though SQLite counts it among the disk's errors.
+    """
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    if code == sqlite3.SQLITE_IOERR_SHORT_READ:
+        return sqlite3.SQLITE_CORRUPT
+    return None if code is None else code & 0xFF
 
 
 def from_system(error: OSError, place: Path) -> JournalUnavailable:
     """The error to raise where the file system would not let the journal be created or opened."""
     words = {
-        errno.EACCES: "cannot be opened for writing: permission denied",
+        errno.EACCES: "cannot be opened: permission denied",
         errno.EROFS: "cannot be written: its disk is read-only",
         errno.ENOSPC: "cannot be created: its disk is full",
         errno.EISDIR: "is a folder: the path of a file is wanted",

@@ -6,11 +6,13 @@ import os
 import sqlite3
 import stat
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import schema
-from .failures import damaged, from_sqlite, from_system, unavailable
+from .failures import damaged, from_sqlite, from_system, primary_code, unavailable
 
 BUSY_SECONDS = 5.0
 """How long to wait for another process that is writing."""
@@ -44,22 +46,15 @@ def open_for_writing(place: Path, *, durable: bool) -> Opened:
         JournalUnavailable: it cannot be created, opened or written, or belongs to something else.
         JournalDamaged: the file is not a whole journal.
     """
-    _refuse_odd_files(place)
-    try:
+    with _in_words(place):
+        _refuse_odd_files(place)
         file = _touch(place)
-    except OSError as error:
-        raise from_system(error, place) from error
-    connection = _connect(place, "mode=rw")
-    try:
-        _lay_out_where_new(connection, place)
-        _use_write_ahead_log(connection)
-        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
-        connection.execute("PRAGMA fullfsync = ON")
-    except BaseException as error:
-        connection.close()
-        if isinstance(error, sqlite3.Error):
-            raise from_sqlite(error, place) from error
-        raise
+        connection = _connect(place, "mode=rw")
+        with _closed_on_failure(connection):
+            _lay_out_where_new(connection, place)
+            _use_write_ahead_log(connection)
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
+            connection.execute("PRAGMA fullfsync = ON")
     return Opened(connection, writable=True, exists=True, file=file)
 
 
@@ -72,39 +67,53 @@ def open_for_reading(place: Path) -> Opened:
         JournalUnavailable: it cannot be opened, or belongs to something else.
         JournalDamaged: the file is not a whole journal.
     """
-    _refuse_odd_files(place)
+    with _in_words(place):
+        _refuse_odd_files(place)
+        found = _stat(place)
+        if found is None or found.st_size == 0:
+            return _nothing()
+        try:
+            connection = _look(place, "mode=rw")
+        except sqlite3.Error as error:
+            # SQLite keeps a shared index beside the file, and may not write it here.
+            if primary_code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+                raise
+            if _pending(place):
+                raise unavailable(
+                    place,
+                    f"has records in {place.name}-wal that cannot be read in a folder without write permission:"
+                    " copy both files to a folder of your own, and name the copy",
+                ) from error
+            connection = _look(place, "mode=ro&immutable=1")
+    return Opened(connection, writable=False, exists=True)
+
+
+def _look(place: Path, access: str) -> sqlite3.Connection:
+    connection = _connect(place, access)
+    with _closed_on_failure(connection):
+        connection.execute("PRAGMA query_only = ON")
+        _refuse_others(connection, place)
+    return connection
+
+
+@contextmanager
+def _in_words(place: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system raise into errors for a person."""
     try:
-        empty = place.stat().st_size == 0
-    except FileNotFoundError:
-        return _nothing()
+        yield
+    except sqlite3.Error as error:
+        raise from_sqlite(error, place) from error
     except OSError as error:
         raise from_system(error, place) from error
-    if empty:
-        return _nothing()
-    failure: sqlite3.Error | None = None
-    # SQLite keeps a shared index beside the file. Where it may not, and nothing waits beside the file, do without.
-    for access in ("mode=rw",) if _pending(place) else ("mode=rw", "mode=ro&immutable=1"):
-        connection = _connect(place, access)
-        try:
-            connection.execute("PRAGMA query_only = ON")
-            _refuse_others(connection, place)
-        except BaseException as error:
-            connection.close()
-            if not isinstance(error, sqlite3.Error):
-                raise
-            failure = error
-            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
-                break
-        else:
-            return Opened(connection, writable=False, exists=True)
-    assert failure is not None  # noqa: S101 - there is at least one way to try
-    if _pending(place) and failure.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CANTOPEN:
-        raise unavailable(
-            place,
-            f"has records in {place.name}-wal that cannot be read in a folder without write permission:"
-            " copy both files to a folder of your own, and name the copy",
-        ) from failure
-    raise from_sqlite(failure, place) from failure
+
+
+@contextmanager
+def _closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _nothing() -> Opened:
@@ -120,22 +129,27 @@ def _pending(place: Path) -> bool:
     return log.exists() and log.stat().st_size > 0
 
 
-def _refuse_odd_files(place: Path) -> None:
+def _stat(place: Path) -> os.stat_result | None:
+    """What is there, or None; unlike `Path.exists`, a path that leads through a file is not "nothing"."""
     try:
-        found = place.stat()
-        if stat.S_ISDIR(found.st_mode):
-            raise unavailable(place, "is a folder: the path of a file is wanted")
-        if not stat.S_ISREG(found.st_mode):
-            raise unavailable(place, "is not a regular file")
-        if found.st_size == 0 and _pending(place):
-            raise damaged(place, f"is damaged: the file is empty, but {place.name}-wal beside it is not")
-        if 0 < found.st_size < _LEAST_PAGE:
-            # SQLite would take a file of one byte for an empty one, and write over it.
-            raise damaged(place, f"is no journal: {found.st_size} bytes are too few for a SQLite database")
+        return place.stat()
     except FileNotFoundError:
+        return None
+
+
+def _refuse_odd_files(place: Path) -> None:
+    found = _stat(place)
+    if found is None:
         return
-    except OSError as error:
-        raise from_system(error, place) from error
+    if stat.S_ISDIR(found.st_mode):
+        raise unavailable(place, "is a folder: the path of a file is wanted")
+    if not stat.S_ISREG(found.st_mode):
+        raise unavailable(place, "is not a regular file")
+    if found.st_size == 0 and _pending(place):
+        raise damaged(place, f"is damaged: the file is empty, but {place.name}-wal beside it is not")
+    if 0 < found.st_size < _LEAST_PAGE:
+        # SQLite would take a file of one byte for an empty one, and write over it.
+        raise damaged(place, f"is no journal: {found.st_size} bytes are too few for a SQLite database")
 
 
 def _touch(place: Path) -> tuple[int, int]:
@@ -166,16 +180,13 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _connect(place: Path, access: str) -> sqlite3.Connection:
-    try:
-        connection = sqlite3.connect(
-            f"{place.absolute().as_uri()}?{access}",
-            uri=True,
-            timeout=BUSY_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-    except sqlite3.Error as error:
-        raise from_sqlite(error, place) from error
+    connection = sqlite3.connect(
+        f"{place.absolute().as_uri()}?{access}",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
     connection.execute("PRAGMA trusted_schema = OFF")
     return connection
 
@@ -214,7 +225,7 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
         try:
             connection.execute("PRAGMA journal_mode = WAL").fetchone()
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.005)
         else:

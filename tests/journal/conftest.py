@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.errors import HamrError, JournalDamaged, JournalUnavailable
 from orchestrator.journal import SqliteStore
 from orchestrator.model.journal import Entry, Holder
 from orchestrator.model.plain import JSON
@@ -39,3 +40,24 @@ def place(tmp_path: Path) -> Path:
 def store(place: Path) -> Iterator[SqliteStore]:
     with SqliteStore.open(place, durable=False, now=ticking()) as opened:
         yield opened
+
+
+def opened(place: Path, *, create: bool = True) -> SqliteStore:
+    return SqliteStore.open(place, create=create, durable=False, now=ticking())
+
+
+def journal_of(place: Path, records: int) -> None:
+    with opened(place) as store:
+        for number in range(records):
+            store.append(entry(row=f"row {number}", padding="x" * 200))
+
+
+def refusal(place: Path, *, create: bool = True) -> HamrError:
+    """The error, which names the file, what was not sent, and another journal as the way on."""
+    with pytest.raises((JournalUnavailable, JournalDamaged)) as caught:
+        opened(place, create=create).close()
+    error = caught.value
+    assert str(place) in error.message
+    assert error.sent in ("Nothing was sent.", "Nothing is sent on a journal that cannot be trusted.")
+    assert any(step.startswith("--journal FILE") for step in error.next_steps)
+    return error
