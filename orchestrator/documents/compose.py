@@ -74,11 +74,14 @@ class _Composer:
 
     def document(self, text: str) -> Document:
         self._refuse_unprintable(text)
+        broken: yaml.MarkedYAMLError | None = None
         try:
             for event in yaml.parse(text, Loader=_LOADER):
                 self._take(event)
         except yaml.MarkedYAMLError as error:
-            self._stop_at_syntax(error)
+            broken = error
+        if broken is not None:
+            self._stop_at_syntax(broken)
         if self.root is None:
             self._stop(0, 0, "the file holds nothing (or only comments)")
         if not isinstance(self.root, MappingNode):
@@ -223,6 +226,8 @@ class _Composer:
         # The parser's own words are fixed sentences: they never repeat the text, which may hold a key.
         said = " ".join(part for part in (error.context, error.problem) if part)
         hint = " (indent with spaces, not tabs)" if "cannot start any token" in said else ""
+        if error.context_mark is not None and error.context_mark.line + 1 != line:
+            hint += f" (it began on line {error.context_mark.line + 1})"
         self._stop(line, column, f"not valid YAML: {said or 'it cannot be read'}{hint}")
 
     def _problem(self, line: int, column: int, message: str) -> None:

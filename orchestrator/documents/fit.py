@@ -5,7 +5,6 @@ from __future__ import annotations
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError
@@ -14,7 +13,7 @@ from pydantic_core import ErrorDetails
 from orchestrator.model.plain import JSON
 
 from .compose import KEY_FIELDS
-from .nodes import MOST_FINDINGS, Document, Finding, Steps
+from .nodes import Document, Finding, Steps, bounded
 from .shapes import Shape
 from .wording import did_you_mean, found, shown
 
@@ -44,7 +43,7 @@ def fit(shape: type[S], document: Document, later: Mapping[type[Shape], Mapping[
         document: what was read.
         later: for each shape, keys of later versions and what they are about: refused as not supported yet.
     """
-    empty = tuple(islice(_empty_values((), document.data), MOST_FINDINGS))
+    empty = tuple(bounded(_empty_values((), document.data)))
     errors: list[ErrorDetails] = []
     fitted: S | None = None
     try:
@@ -53,11 +52,11 @@ def fit(shape: type[S], document: Document, later: Mapping[type[Shape], Mapping[
         # The library's own text repeats what was found, a key included: only its codes and places are used.
         errors = error.errors(include_url=False, include_input=False)
     told = {finding.steps for finding in empty}
-    findings = [
+    findings = bounded(
         _finding(shape, document, error, later)
-        for error in errors[:MOST_FINDINGS]
+        for error in errors
         if tuple(step for step in error["loc"] if step != "[key]") not in told
-    ]
+    )
     return Fitted(fitted, (*empty, *findings))
 
 

@@ -9,7 +9,7 @@ from orchestrator.model.guard import ALWAYS_ON
 
 from .nodes import MOST_FINDINGS, Finding, Steps
 from .sketch import KINDS, GuardSketch, TableSketch
-from .wording import did_you_mean, listed, meant, one_of, shown
+from .wording import listed, meant, one_of, shown
 
 
 def guard_findings(table: TableSketch) -> Iterator[Finding]:
@@ -22,9 +22,10 @@ def guard_findings(table: TableSketch) -> Iterator[Finding]:
                 f'"{guard.name}" is taken: {listed(ALWAYS_ON)} are always on, and cannot be defined anew',
                 at_key=True,
             )
-    yield from _unknown_names(table)
+    unknown, probable = _unknown_names(table)
+    yield from unknown
     yield from _circles(table.guards)
-    yield from _unused(table)
+    yield from _unused(table, probable)
 
 
 def _one_kind(guard: GuardSketch) -> Iterator[Finding]:
@@ -50,16 +51,16 @@ def _unknown_uses(table: TableSketch) -> Iterator[tuple[Steps, str]]:
     return (use for use in chain(rows, guards) if use[1] not in names)
 
 
-def _misspelled(table: TableSketch) -> list[str]:
-    """Guards that an unknown name probably means: told once, as unknown, and not again as used by no row."""
-    names = [guard.name for guard in table.guards]
-    return [name for _, wrong in islice(_unknown_uses(table), MOST_FINDINGS) for name in meant(wrong, names)]
-
-
-def _unknown_names(table: TableSketch) -> Iterator[Finding]:
+def _unknown_names(table: TableSketch) -> tuple[list[Finding], set[str]]:
+    """Names that no guard has; and the guards that they probably mean, which are not told again as unused."""
     known = [*(guard.name for guard in table.guards), *ALWAYS_ON]
-    for steps, name in _unknown_uses(table):
-        yield Finding(steps, f"{shown(name)} is no guard of this playbook{did_you_mean(name, known)}")
+    findings, probable = [], set()
+    for steps, name in islice(_unknown_uses(table), MOST_FINDINGS + 1):
+        near = meant(name, known)
+        probable.update(near)
+        guess = "".join(f'; did you mean "{other}"?' for other in near)
+        findings.append(Finding(steps, f"{shown(name)} is no guard of this playbook{guess}"))
+    return findings, probable
 
 
 def _circles(guards: tuple[GuardSketch, ...]) -> Iterator[Finding]:
@@ -88,10 +89,10 @@ def _circles(guards: tuple[GuardSketch, ...]) -> Iterator[Finding]:
                 asking.append(iter(by_name[name].refers))
 
 
-def _unused(table: TableSketch) -> Iterator[Finding]:
+def _unused(table: TableSketch, probable: set[str]) -> Iterator[Finding]:
     by_name = {guard.name: guard for guard in table.guards}
     left = [name for row in table.rows for _, name in row.guards]
-    left += _misspelled(table)
+    left += probable
     used: set[str] = set()
     while left:
         name = left.pop()

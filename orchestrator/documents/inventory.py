@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from itertools import islice
 from pathlib import Path
 
 from orchestrator.errors import DocumentError, UsageError
@@ -17,7 +16,7 @@ from .compose import compose
 from .fit import fit
 from .inventory_checks import inventory_findings
 from .inventory_shape import InventoryShape, KeyShape, OrgShape, PairShape
-from .nodes import MOST_FINDINGS, Document
+from .nodes import Document, bounded
 from .source import read_text
 from .wording import did_you_mean, shown
 
@@ -50,9 +49,7 @@ def parse_inventory(text: str, file: str) -> Inventory:
 def read_inventory(document: Document) -> Inventory:
     """Read an inventory from a composed document; see `parse_inventory`."""
     fitted = fit(InventoryShape, document, {})
-    problems = document.problems_with(
-        [*fitted.findings, *islice(inventory_findings(document.data), MOST_FINDINGS)]
-    )
+    problems = document.problems_with([*fitted.findings, *bounded(inventory_findings(document.data))])
     if problems or fitted.shape is None:
         raise DocumentError(problems)
     folder = Path(document.file).parent

@@ -102,7 +102,7 @@ def _one_region(steps: Steps, primary: dict[str, JSON], secondary: dict[str, JSO
     where = _datacenter_of(primary), _datacenter_of(secondary)
     if where[0] is None or where[0] != where[1] or _is_local(primary) or _is_local(secondary):
         return
-    field = next(key for key in ("datacenter", "site") if key in secondary)
+    field = "site" if "site" in secondary else "datacenter"
     yield Finding(
         (*steps, "secondary", field),
         f"both orgs are in {where[0]}: a pair fails over between two regions, so one of them is wrong",
@@ -111,9 +111,9 @@ def _one_region(steps: Steps, primary: dict[str, JSON], secondary: dict[str, JSO
 
 def _datacenter_of(org: dict[str, JSON]) -> str | None:
     site, datacenter = org.get("site"), org.get("datacenter")
-    if isinstance(datacenter, str) and datacenter.strip():
-        return datacenter_label(datacenter)
-    return datacenter_of_site(site) if isinstance(site, str) else None
+    if isinstance(site, str):
+        return datacenter_of_site(site)
+    return datacenter_label(datacenter) if isinstance(datacenter, str) and datacenter.strip() else None
 
 
 def _is_local(org: dict[str, JSON]) -> bool:

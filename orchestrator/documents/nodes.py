@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.errors import Problem
@@ -62,6 +62,15 @@ class Finding:
     steps: Steps
     message: str
     at_key: bool = False
+
+
+def bounded(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The first MOST_FINDINGS, and a word about the rest."""
+    for number, finding in enumerate(findings):
+        if number == MOST_FINDINGS:
+            yield Finding((), f"there is more of the same: the first {MOST_FINDINGS} are listed")
+            return
+        yield finding
 
 
 @dataclass(frozen=True, slots=True)

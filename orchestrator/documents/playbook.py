@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import time
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 
@@ -27,7 +27,7 @@ from orchestrator.model.status import Role
 from .compose import compose
 from .fit import fit
 from .guard_checks import guard_findings
-from .nodes import MOST_FINDINGS, Document, Finding
+from .nodes import Document, Finding, bounded
 from .playbook_shape import GuardShape, PlaybookShape, RowShape, WindowShape
 from .setting_checks import setting_findings
 from .shapes import Shape
@@ -131,7 +131,7 @@ def read_playbook(document: Document, text: str) -> Playbook:
 def _findings(document: Document) -> Iterator[Finding]:
     table = sketch(document.data)
     checks = (table_findings(table), guard_findings(table), setting_findings(document.data, table))
-    return chain.from_iterable(islice(check, MOST_FINDINGS) for check in checks)
+    return chain.from_iterable(bounded(check) for check in checks)
 
 
 def _playbook(shape: PlaybookShape, text: str, path: str) -> Playbook:

@@ -159,14 +159,14 @@ class PlaybookShape(Shape):
     """Statuses that a run may have as its goal; left out, every status that a row leads to."""
     objectives: dict[TargetStatus, Span] = Field(default_factory=dict)
     """Recovery time objective per stop, counted from the start of the run, or from --since."""
-    confirm: ConfirmShape = ConfirmShape()
-    """How a write is confirmed."""
+    confirm: ConfirmShape = Field(default_factory=ConfirmShape)
+    """How long, and how often, a write is looked for before it is called unknown."""
     resend: Resend | None = None
     """How often a write that provably did not arrive is sent again (1)."""
-    timeouts: TimeoutsShape = TimeoutsShape()
-    """Bounds of one HTTP exchange."""
-    emergency: EmergencyShape = EmergencyShape()
-    """How a run with --emergency treats the org that it does without."""
+    timeouts: TimeoutsShape = Field(default_factory=TimeoutsShape)
+    """How long an exchange with Datadog may take."""
+    emergency: EmergencyShape = Field(default_factory=EmergencyShape)
+    """What the org that an emergency does without is given."""
     mirror_wait: MirrorWait | None = None
     """On a pair with mirrors: auto, how long to wait for an echo of the first write (3s)."""
     cool_down: CoolDown | None = None

@@ -1,12 +1,10 @@
-"""JSON Schema of both files, for editors: `python -m orchestrator.documents.schemas playbook` prints one.
+"""JSON Schema of both files, for editors: `python -m orchestrator.documents playbook` prints one.
 
 A schema says which keys there are and of what type; what has to fit together, `hamr check` knows.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import Any
 
 from .inventory_shape import InventoryShape
@@ -56,7 +54,8 @@ def _polish(part: Any) -> Any:
         left = [choice for choice in choices if choice != {"type": "null"}]
         rest = {key: item for key, item in part.items() if key not in {"anyOf", "default"}}
         return _polish({**left[0], **rest} if len(left) == 1 else {**rest, "anyOf": left})
-    polished = {}
+    # Names as keys: a name of another form is no key, as hamr has it too.
+    polished: Schema = {"additionalProperties": False} if "patternProperties" in part else {}
     for key, item in part.items():
         if key == "$ref":
             polished[key] = item.removesuffix("Shape")
@@ -67,8 +66,3 @@ def _polish(part: Any) -> Any:
         ):
             polished[key] = _polish(item)
     return polished
-
-
-if __name__ == "__main__":
-    wanted = playbook_schema() if sys.argv[1:] == ["playbook"] else inventory_schema()
-    sys.stdout.write(json.dumps(wanted, indent=2, ensure_ascii=False) + "\n")

@@ -88,14 +88,15 @@ def _window(steps: Steps, window: dict[str, JSON]) -> Iterator[Finding]:
 
 
 def _span(settings: dict[str, JSON], field: str, usual: timedelta) -> timedelta | None:
-    """A duration, its default where it is left out, or None where it cannot be read."""
+    """A duration, its default where it is left out, or None where it cannot be read or is nothing."""
     value = settings.get(field)
     if field not in settings:
         return usual
     try:
-        return duration(value) if isinstance(value, str) else None
+        span = duration(value) if isinstance(value, str) else None
     except ValueError:
         return None
+    return span or None
 
 
 def _list(value: JSON) -> list[JSON]:

@@ -78,7 +78,7 @@ def sketch(data: dict[str, JSON]) -> TableSketch:
     read_stops = tuple(
         (("stops", index), status)
         for index, item in enumerate(_list(stops))
-        if (status := _status(item)) is not None
+        if (status := _target(item)) is not None
     )
     named = _mapping(data.get("guards"))
     return TableSketch(
@@ -100,7 +100,7 @@ def _row(index: int, row: JSON) -> RowSketch:
         index,
         _text(data.get("name")),
         _status(data.get("from")),
-        _status(data.get("to")),
+        _target(data.get("to")),
         _names(("transitions", index, guards), data.get(guards)),
         tuple(item for item in writes if isinstance(item, str)) if isinstance(writes, list) else None,
         _text(data.get("survivor")),
@@ -125,6 +125,11 @@ def _names(steps: Steps, value: JSON) -> tuple[tuple[Steps, str], ...]:
 
 def _status(value: JSON) -> Status | None:
     return Status.__members__.get(value) if isinstance(value, str) else None
+
+
+def _target(value: JSON) -> Status | None:
+    status = _status(value)
+    return status if status is not None and status > 0 else None
 
 
 def _text(value: JSON) -> str | None:

@@ -12,8 +12,11 @@ from orchestrator.model.plain import JSON
 LONGEST_SHOWN = 60
 """Characters of a value that a message repeats."""
 
-_COMPARED = 200
+_COMPARED = 100
 """Names that a misspelled one is compared with at most, so that a hostile file cannot keep us busy."""
+
+_APART = 8
+"""Letters by which two names may differ in length and still be near."""
 
 _KEY_LIKE = re.compile(r"[0-9a-fA-F]{32,}|dd[a-z]{2,6}_\S{8,}")
 """API keys are 32 hexadecimal digits, application keys 40, the newer ones have a prefix such as ddapp_."""
@@ -53,7 +56,8 @@ def found(value: JSON) -> str:
 
 def meant(word: str, choices: Iterable[str]) -> list[str]:
     """The one of the names that a word is near to, as a list of it alone; empty where none is near."""
-    by_lower = {choice.lower(): choice for choice in islice(choices, _COMPARED)}
+    alike = (choice for choice in choices if abs(len(choice) - len(word)) <= _APART)
+    by_lower = {choice.lower(): choice for choice in islice(alike, _COMPARED)}
     near = difflib.get_close_matches(word[:LONGEST_SHOWN].lower(), by_lower, n=1, cutoff=0.6)
     return [by_lower[name] for name in near]
 
