@@ -133,6 +133,8 @@ def test_the_way_onward_is_not_offered_as_the_way_back() -> None:
     undoing = replace(FAILOVER, rows=(*FAILOVER.rows, Row("undo", Status.RECOVERY, Status.ACTIVE)))
     found = phase(*both, playbook=undoing, run=open_run("recover"))
     assert found.next_steps == ("hamr resume payments", "hamr plan payments --to ACTIVE")
+    found = phase(*both, playbook=replace(undoing, stops=(Status.PASSIVE,)), run=open_run("recover"))
+    assert found.next_steps == ("hamr resume payments",)
 
 
 TIE = (PASSIVE_PRIMARY, shows(SECONDARY, Status.FAILOVER))
