@@ -26,7 +26,8 @@ from orchestrator.model.guard import Verdict
 from orchestrator.model.journal import Head
 from orchestrator.model.plan import Plan
 from orchestrator.model.protocols import Observer, World
-from orchestrator.model.run import RUN_PATTERN, End, Ending, Mode, Objective, RunRequest, Step
+from orchestrator.model.result import RunResult
+from orchestrator.model.run import RUN_PATTERN, End, Ending, Mode, Objective, RunRequest
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.preflight import check_overrides, check_request, judge_before, refuse_before, refuse_owing
@@ -44,28 +45,6 @@ EXIT_CODES: dict[End, ExitCode] = {
     End.FAILED: ExitCode.FAILED,
     End.INTERRUPTED: ExitCode.INTERRUPTED,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """What came of a run, for a person and for a script."""
-
-    run: str
-    pair: str
-    goal: Status | None
-    ending: Ending
-    exit_code: ExitCode
-    phase: str
-    steps: tuple[Step, ...]
-    seconds: float
-    head: Head
-    objectives: tuple[Objective, ...] = ()
-    remember: tuple[str, ...] = ()
-    refused_by: tuple[Verdict, ...] = ()
-    """The guards that stopped it, all of them (law 10)."""
-    owed: Owed | None = None
-    mode: Mode = Mode.PLANNED
-    resumable: bool = False
 
 
 @dataclass(slots=True)

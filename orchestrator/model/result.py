@@ -1,0 +1,38 @@
+"""What came of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.errors import ExitCode
+
+from .guard import Verdict
+from .journal import Head
+from .run import Ending, Mode, Objective, Step
+from .situation import Owed
+from .status import Status
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What came of a run, for a person and for a script."""
+
+    run: str
+    pair: str
+    goal: Status | None
+    """None for an adoption, which has no goal of its own."""
+    ending: Ending
+    exit_code: ExitCode
+    phase: str
+    """Where the pair stands now, as a label: agreed(ACTIVE). Empty where nothing was read."""
+    steps: tuple[Step, ...]
+    seconds: float
+    head: Head
+    """The journal's newest record after the run; 0 where its end could not be journalled."""
+    objectives: tuple[Objective, ...] = ()
+    remember: tuple[str, ...] = ()
+    refused_by: tuple[Verdict, ...] = ()
+    """The guards that stopped it, all of them (law 10)."""
+    owed: Owed | None = None
+    mode: Mode = Mode.PLANNED
+    resumable: bool = False
