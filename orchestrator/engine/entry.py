@@ -129,7 +129,7 @@ def _enter_midway(  # noqa: PLR0917 - the facts that decide it
     back = playbook.between(row.target, row.source)
     beyond = playbook.route(row.source, goal)
     reached = {reading.status for reading in readings} | ({open_run.start} if open_run else set())
-    if back is None or beyond is None or any(step.target not in reached for step in beyond):
+    if back is None or beyond is None or row in beyond or any(step.target not in reached for step in beyond):
         raise stopped(
             End.REFUSED,
             f"pair {pair.name} is midway in row {row}, and playbook {playbook.name} has no row that leads back to "

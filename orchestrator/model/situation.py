@@ -98,7 +98,11 @@ class Phase:
     @property
     def label(self) -> str:
         """The name with what it is about: agreed(PASSIVE), midway(declare), behind(primary)."""
-        detail: object = {PhaseName.MIDWAY: self.row, PhaseName.BEHIND: self.role}.get(self.name, self.status)
+        detail: object = {
+            PhaseName.MIDWAY: self.row,
+            PhaseName.BEHIND: self.role,
+            PhaseName.ABSENT: None,
+        }.get(self.name, self.status)
         return self.name.value if detail is None else f"{self.name.value}({detail})"
 
 
