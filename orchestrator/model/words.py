@@ -1,0 +1,63 @@
+"""How times, spans, counts and authors are said to a person."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+
+from .run import Stamp
+
+MINUTE = 60.0
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+CLOCKS_DIFFER = 1.0
+"""Seconds by which another machine's clock may be ahead before it is worth a word."""
+
+
+def utc(at: datetime) -> str:
+    """A time as people compare it across regions: 2026-05-28 16:34:21 UTC."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def span(length: timedelta | float) -> str:
+    """A span in its two largest units, a float being seconds: 42 s, 5 min, 1 h 20 min, 3 d; under 10 s with a tenth."""
+    seconds = length.total_seconds() if isinstance(length, timedelta) else length
+    if not math.isfinite(seconds):
+        return f"{seconds} s"
+    whole = float(math.floor(seconds))
+    if whole < 10:  # noqa: PLR2004 - one digit before the point, one after
+        return f"{math.floor(seconds * 10) / 10:g} s"
+    if whole < MINUTE:
+        return f"{whole:.0f} s"
+    large, name, small, rest = MINUTE, "min", 1.0, "s"
+    if whole >= DAY:
+        large, name, small, rest = DAY, "d", HOUR, "h"
+    elif whole >= HOUR:
+        large, name, small, rest = HOUR, "h", MINUTE, "min"
+    minor = (whole % large) // small
+    return f"{whole // large:.0f} {name}" + (f" {minor:.0f} {rest}" if minor else "")
+
+
+def age(at: datetime, now: datetime) -> str:
+    """How long ago: 5 min ago, just now; or that its clock is ahead of ours."""
+    seconds = (now - at).total_seconds()
+    if seconds < -CLOCKS_DIFFER:
+        return f"{span(-seconds)} ahead of our clock"
+    return "just now" if seconds < 1 else f"{span(float(math.floor(seconds)))} ago"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: 1 write, 2 writes."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def author(modified_by: str) -> str:
+    """Who a `modified_by` names: a run by its operator and id, anyone else as the server says it.
+
+    Control characters are left as they are: whoever shows it makes it safe.
+    """
+    stamp = Stamp.parse(modified_by)
+    if stamp is not None:
+        return f"{stamp.operator}@{stamp.host} in run {stamp.run}"
+    return modified_by or "not named"

@@ -1,0 +1,268 @@
+"""Where a pair stands, as `hamr status` shows it: both orgs side by side, and what the journal says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import assert_never
+from urllib.parse import urlsplit
+
+from orchestrator.model.journal import Holder
+from orchestrator.model.org import Org
+from orchestrator.model.plain import JSON
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.reading import (
+    Absent,
+    Denied,
+    HamrRecord,
+    Identity,
+    Present,
+    Reading,
+    Sight,
+    Unreachable,
+    Unreadable,
+    Unrecognised,
+)
+from orchestrator.model.run import Attempt, Mode
+from orchestrator.model.situation import OpenRun, PhaseName
+from orchestrator.model.standing import Standing
+from orchestrator.model.status import Role
+from orchestrator.model.words import age, author, span, utc
+
+from .facts import attempt_fact, listed, owed_fact, reading_fact, seconds, status_name, when
+from .json_text import document
+from .layout import beside, labelled, next_commands, paragraph, shortened
+from .styled import Line, Page, Span, line
+
+COLUMN = 41
+"""Cells of one org's column: a label of 14, and two of these with their gaps, make 100."""
+
+_GOOD_PHASES = frozenset({PhaseName.AGREED})
+_BAD_PHASES = frozenset({PhaseName.DIVERGED, PhaseName.MISLINKED, PhaseName.DARK, PhaseName.DENIED})
+
+
+def status_page(standing: Standing, playbook: Playbook) -> Page:
+    """One look at a pair, in at most 100 columns.
+
+    Args:
+        standing: what was seen, and what the journal says.
+        playbook: its rows say what the open run is in the middle of.
+    """
+    phase = standing.phase
+    style = "good" if phase.name in _GOOD_PHASES else "bad" if phase.name in _BAD_PHASES else "warn"
+    return (
+        *_title(standing, playbook),
+        line(),
+        *_orgs(standing),
+        line(),
+        *labelled("phase", phase.label, style),
+        *paragraph(shortened(phase.sentence, 1200), indent=2),
+        line(),
+        *_journal(standing, playbook),
+        *next_commands(phase.next_steps),
+    )
+
+
+def _title(standing: Standing, playbook: Playbook) -> Page:
+    pair = standing.pair
+    title = (Span("Pair ", "heading"), Span(shortened(pair.name, 60), "bold"), Span(f", {utc(standing.at)}"))
+    about = f"playbook {shortened(playbook.name, 50)}, mirrors {pair.mirrors.value}"
+    return (title, (Span(about, "dim"),))
+
+
+def _orgs(standing: Standing) -> Page:
+    pair, readings = standing.pair, standing.readings
+
+    def both(label: str, say: Callable[[Role], Span]) -> Page:
+        return beside(label, [say(Role.PRIMARY), say(Role.SECONDARY)], width=COLUMN)
+
+    page: list[Line] = [
+        *both("", lambda role: Span(role.value, "heading")),
+        *both("name", lambda role: Span(pair[role].name, "org")),
+        *both("site", lambda role: Span(_site(pair[role]))),
+        *both("status", lambda role: _status(readings[role].sight)),
+    ]
+    if any(_why_not(reading.sight) for reading in readings):
+        page += both("because", lambda role: Span(shortened(_why_not(readings[role].sight), 120), "warn"))
+    page += [
+        *both("changed at", lambda role: Span(_changed_at(readings[role].record, standing.at))),
+        *both("changed by", lambda role: Span(_changed_by(readings[role].record))),
+        *both("keys", lambda role: _keys(pair[role], standing.identities[role])),
+        *both("answered in", lambda role: Span(_round_trip(readings[role]))),
+    ]
+    return tuple(page)
+
+
+def _site(org: Org) -> str:
+    return f"{urlsplit(org.base_url).netloc or org.base_url} ({org.datacenter})"
+
+
+def _status(sight: Sight) -> Span:
+    match sight:
+        case Present(status=status):
+            return Span(str(status), "status")
+        case Unrecognised(record=record):
+            return Span(f"{record.status}, not known to this version", "bad")
+        case Absent():
+            return Span("no HAMR record (404)", "warn")
+        case Denied():
+            return Span("not seen: our keys are denied", "bad")
+        case Unreachable():
+            return Span("not seen: no answer", "bad")
+        case Unreadable():
+            return Span("not seen: no HAMR record in its answer", "bad")
+        case _ as never:
+            assert_never(never)
+
+
+def _why_not(sight: Sight) -> str:
+    match sight:
+        case Denied(reason=reason) | Unreachable(reason=reason) | Unreadable(reason=reason):
+            return reason
+        case _:
+            return ""
+
+
+def _changed_at(record: HamrRecord | None, now: datetime) -> str:
+    if record is None:
+        return "-"
+    if record.modified_at is None:
+        return "not told"
+    return f"{utc(record.modified_at)}, {age(record.modified_at, now)}"
+
+
+def _changed_by(record: HamrRecord | None) -> str:
+    return "-" if record is None else shortened(author(record.modified_by), 120)
+
+
+def _keys(org: Org, identity: Identity) -> Span:
+    if identity.uuid is None:
+        reason = f": {identity.reason}" if identity.reason else ""
+        return Span(shortened(f"not told{reason}", 120), "warn")
+    if identity.uuid.casefold() == org.uuid.casefold():
+        return Span("this org's", "good")
+    return Span(f"ANOTHER ORG'S: {identity.uuid}", "bad")
+
+
+def _round_trip(reading: Reading) -> str:
+    return f"{reading.exchange.seconds * 1000:.0f} ms" if reading.exchange.seconds else "-"
+
+
+def _journal(standing: Standing, playbook: Playbook) -> Page:
+    page: list[Line] = []
+    if standing.owed is not None:
+        owed = standing.owed
+        page += labelled(
+            "owed",
+            f"{_org(standing, owed.role)} is owed {owed.status} since {utc(owed.since)} (emergency run {owed.run})",
+            "warn",
+        )
+    for run, attempt in standing.unknown:
+        page += labelled("unknown", _unknown(standing, run, attempt), "bad")
+    if standing.open_run is not None:
+        page += labelled("open run", _open_run(standing.open_run, playbook), "warn")
+    if standing.holder is not None:
+        page += labelled("lock", _lock(standing.holder, standing.at, dead=standing.holder_dead), "warn")
+    if standing.cooling_down_after:
+        left = span(standing.cooling_down_for)
+        words = f"for another {left} after run {standing.cooling_down_after}; hamr ack {standing.cooling_down_after} ends it"
+        page += labelled("cooling down", words, "warn")
+    if not page:
+        page += labelled("journal says", "nothing is owed or unknown, no run is open, nobody holds the lock")
+    return (
+        *page,
+        *labelled("journal", standing.journal),
+        *labelled("head", str(standing.head)),
+    )
+
+
+def _org(standing: Standing, role: Role) -> str:
+    return f"{shortened(standing.pair[role].name, 60)} ({role})"
+
+
+def _unknown(standing: Standing, run: str, attempt: Attempt) -> str:
+    return (
+        f"nobody knows whether {attempt.status} to {_org(standing, attempt.role)} took effect, or still will "
+        f"(attempt {attempt.number} of run {run})"
+    )
+
+
+def _open_run(run: OpenRun, playbook: Playbook) -> str:
+    row = playbook.row(run.row)
+    where = f", in row {row or run.row}" if run.row else ", between two rows"
+    emergency = ", in emergency mode" if run.mode is Mode.EMERGENCY else ""
+    return f"{run.run}, to {run.goal}{where}{emergency}; hamr show {run.run} tells it"
+
+
+def _lock(holder: Holder, now: datetime, *, dead: bool) -> str:
+    state = "that process is gone" if dead else "that process is not known to be gone"
+    return (
+        f"held by {shortened(holder.operator, 60)} on {shortened(holder.host, 60)} (process {holder.pid}) "
+        f"for run {holder.run}, since {utc(holder.taken_at)}; last heartbeat {age(holder.beat_at, now)}; {state} "
+        f"(lock id {holder.lock})"
+    )
+
+
+def status_json(standing: Standing) -> dict[str, JSON]:
+    """The same as a document: hamr/status/1."""
+    pair = standing.pair
+    orgs: dict[str, JSON] = {}
+    for role, org in pair.orgs.items():
+        identity = standing.identities[role]
+        orgs[role.value] = {
+            "name": org.name,
+            "uuid": org.uuid,
+            "url": org.base_url,
+            "datacenter": org.datacenter,
+            "keys_of": identity.uuid,
+            "keys_are_this_orgs": None
+            if identity.uuid is None
+            else identity.uuid.casefold() == org.uuid.casefold(),
+            "keys_reason": identity.reason,
+            "reading": reading_fact(standing.readings[role]),
+        }
+    phase, run, holder = standing.phase, standing.open_run, standing.holder
+    return document(
+        "hamr/status/1",
+        {
+            "pair": pair.name,
+            "at": when(standing.at),
+            "phase": phase.label,
+            "phase_name": phase.name.value,
+            "phase_status": status_name(phase.status),
+            "sentence": phase.sentence,
+            "next": listed(phase.next_steps),
+            "orgs": orgs,
+            "mirrors": pair.mirrors.value,
+            "owed": owed_fact(standing.owed),
+            "unknown": [{"run": name, **attempt_fact(attempt)} for name, attempt in standing.unknown],
+            "open_run": None
+            if run is None
+            else {
+                "run": run.run,
+                "goal": run.goal.name,
+                "start": status_name(run.start),
+                "row": run.row,
+                "mode": run.mode.value,
+            },
+            "lock": None if holder is None else _lock_fact(holder, dead=standing.holder_dead),
+            "cooling_down": None
+            if not standing.cooling_down_after
+            else {"after_run": standing.cooling_down_after, "seconds": seconds(standing.cooling_down_for)},
+            "journal": standing.journal,
+            "head": {"seq": standing.head.seq, "hash": standing.head.hash},
+        },
+    )
+
+
+def _lock_fact(holder: Holder, *, dead: bool) -> dict[str, JSON]:
+    return {
+        "id": holder.lock,
+        "run": holder.run,
+        "operator": holder.operator,
+        "host": holder.host,
+        "process": holder.pid,
+        "taken_at": when(holder.taken_at),
+        "beat_at": when(holder.beat_at),
+        "holder_is_gone": dead,
+    }
