@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from orchestrator.documents import parse_playbook
@@ -526,17 +526,7 @@ def playbook_of(session: Session, run: str) -> Session:
         event = events_of([record])[0][0]
         if isinstance(event, RunStarted):
             playbook = parse_playbook(event.playbook_text, f"the playbook of run {run}")
-            return Session(
-                session.pair,
-                playbook,
-                session.operator,
-                session.store,
-                session.environ,
-                session.redactor,
-                session.clock,
-                session.dice,
-                session.transports,
-            )
+            return replace(session, playbook=playbook)
     raise UsageError(f"run {run} wrote no beginning into this journal", next_steps=("hamr runs",))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,13 +13,13 @@ from orchestrator.errors import Locked
 from orchestrator.hamr import HttpReader, HttpWorld
 from orchestrator.hamr.transport import Transport
 from orchestrator.history import KINDS, History, history_of
-from orchestrator.journal.processes import host_name, provably_dead, this_process
+from orchestrator.journal import ThisHost
 from orchestrator.log import Redactor, logger
 from orchestrator.model.events import INTENTS, Event, LockReleased, LockTaken, LockTakenOver, encode
 from orchestrator.model.journal import Entry, Holder
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.protocols import Clock, Observer, Store
+from orchestrator.model.protocols import Clock, Host, Observer, Store
 from orchestrator.model.run import Operator, new_run_id
 from orchestrator.model.status import Both
 from orchestrator.secrets import KeyRing
@@ -40,6 +39,7 @@ class Session:
     dice: random.Random = field(default_factory=random.SystemRandom)
     transports: Both[Transport] | None = None
     """In the place of the network, for tests."""
+    host: Host = field(default_factory=ThisHost)
     keys: KeyRing = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,6 +74,10 @@ class Session:
     def new_run(self) -> str:
         """An id for a new run."""
         return new_run_id(self.clock.now(), self.dice.choice)
+
+    def new_lock(self) -> str:
+        """An id for a new lock."""
+        return f"{self.dice.getrandbits(48):012x}"
 
     def entry(self, run: str, event: Event) -> Entry:
         """An event as it goes into the journal, without keys."""
@@ -124,15 +128,15 @@ def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
     Raises:
         Locked: somebody else holds it; says who, since when, and what the holder last did.
     """
-    pid, started = this_process()
+    pid, started = session.host.this_process()
     now = session.clock.now()
-    lock = uuid.uuid4().hex[:12]
+    lock = session.new_lock()
     holder = Holder(
         lock,
         session.pair.name,
         run,
         session.operator.name,
-        host_name(),
+        session.host.name,
         pid,
         started,
         taken_at=now,
@@ -142,7 +146,7 @@ def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
     if present is None:
         session.append(run, LockTaken(lock))
         return Lock(session, run, lock)
-    dead = provably_dead(present, host=host_name())
+    dead = session.host.provably_dead(present)
     if (
         dead
         and (take_over or not _left_a_run(session, present))

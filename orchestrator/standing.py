@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from orchestrator.journal.processes import host_name, provably_dead
 from orchestrator.model.run import RunRequest
 from orchestrator.model.standing import Standing
 from orchestrator.model.status import Status
@@ -38,7 +37,7 @@ async def stand(session: Session) -> Standing:
         open_run=as_open,
         unknown=history.unknown,
         holder=holder,
-        holder_dead=holder is not None and provably_dead(holder, host=host_name()),
+        holder_dead=holder is not None and session.host.provably_dead(holder),
         cooling_down_after=cooling[0].run if cooling is not None else "",
         cooling_down_for=cooling[1].total_seconds() if cooling is not None else 0.0,
         journal=session.store.place,

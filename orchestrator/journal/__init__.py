@@ -7,11 +7,12 @@ from .canonical import canonical
 from .chain import check_anchor, parse_anchor, record_hash
 from .export import export, verify_export
 from .place import default_place
-from .processes import host_name, provably_dead, this_process
+from .processes import ThisHost, host_name, provably_dead, this_process
 from .sqlite_store import SqliteStore
 
 __all__ = [
     "SqliteStore",
+    "ThisHost",
     "canonical",
     "check_anchor",
     "default_place",

@@ -62,6 +62,25 @@ def provably_dead(holder: Holder, *, host: str) -> bool:
     return token != holder.process_started or _has_exited(holder.pid)
 
 
+class ThisHost:
+    """The machine that this process runs on: `orchestrator.model.protocols.Host`."""
+
+    __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        """As `host_name`."""
+        return host_name()
+
+    def this_process(self) -> tuple[int, str]:
+        """As the function of that name."""
+        return this_process()
+
+    def provably_dead(self, holder: Holder) -> bool:
+        """As the function of that name, seen from here."""
+        return provably_dead(holder, host=host_name())
+
+
 def _token(pid: int) -> str | None:
     stat = _stat(pid)
     if stat is None:

@@ -50,6 +50,20 @@ class Clock(Protocol):
         """Wait."""
 
 
+class Host(Protocol):
+    """The machine that this process runs on, as locks know it."""
+
+    @property
+    def name(self) -> str:
+        """Its name, as locks, stamps and records carry it."""
+
+    def this_process(self) -> tuple[int, str]:
+        """The pid of this process, and what tells it from a later one with the same pid."""
+
+    def provably_dead(self, holder: Holder) -> bool:
+        """Whether a lock's holder is gone for certain; False where nobody can tell from here."""
+
+
 class Observer(Protocol):
     """Is told what happens, in order. An exception from it stops the run before anything more is sent."""
 
