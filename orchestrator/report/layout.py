@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -18,6 +19,9 @@ GAP = 2
 
 LONGEST = 400
 """Characters that are shown of a text that came from outside."""
+
+
+_WORDS = re.compile(r" +|[^ ]+")
 
 
 def cells(text: str) -> int:
@@ -87,6 +91,39 @@ def _pieces(words: Iterable[str], width: int) -> Iterable[str]:
             piece, used = piece + character, used + _cells(character)
         if piece:
             yield piece
+
+
+def folded_line(spans: Line, margin: str) -> Page:
+    """A line of several pieces, folded behind a margin; every piece keeps its style.
+
+    Args:
+        spans: what to say.
+        margin: stands before the first line; the others get as many spaces.
+    """
+    room = COLUMNS - cells(margin)
+    lines: list[list[Span]] = [[Span(margin, "dim")]]
+    used = 0
+    for piece in spans:
+        for word in _WORDS.findall(piece.text):
+            for part in _pieces([word], room):
+                if used + cells(part) > room:
+                    lines.append([Span(" " * cells(margin))])
+                    used = 0
+                if used or not part.isspace():
+                    lines[-1].append(Span(part, piece.style))
+                    used += cells(part)
+    return tuple(_joined(line_) for line_ in lines)
+
+
+def _joined(spans: Sequence[Span]) -> Line:
+    """Neighbours of one style as one span."""
+    joined: list[Span] = []
+    for span in spans:
+        if joined and joined[-1].style == span.style:
+            joined[-1] = Span(joined[-1].text + span.text, span.style)
+        else:
+            joined.append(span)
+    return tuple(joined)
 
 
 def paragraph(text: str, style: str = "", *, indent: int = 0, hanging: int = 0) -> Page:

@@ -1,0 +1,179 @@
+"""The journal as people read it: a list of runs, and one run as a timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.model.events import Event, RunStarted, decode
+from orchestrator.model.journal import Record
+from orchestrator.model.plain import JSON, moment
+from orchestrator.model.run import Mode
+from orchestrator.model.status import Role, Status
+from orchestrator.model.words import span
+
+from .details import details
+from .facts import listed, seconds, status_name, when
+from .json_text import compact, document
+from .layout import folded_line, heading, labelled, shortened, table
+from .styled import Line, Page, Span, line
+from .told import headline
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One run, as the list of runs shows it."""
+
+    run: str
+    pair: str
+    goal: Status | None
+    """None for an adoption, which has no goal of its own."""
+    mode: Mode
+    by: str
+    host: str
+    started_at: datetime
+    finished_at: datetime | None
+    end: str
+    """How it ended, in a word: done, refused, superseded, …; "" while nothing is known."""
+    exit_code: int | None
+    open: bool
+    """Whether it can be resumed."""
+
+
+def runs_page(rows: Sequence[RunSummary]) -> Page:
+    """A line per run, in the order given."""
+    if not rows:
+        return (
+            line("This journal holds no runs."),
+            line(),
+            (Span("  "), Span("hamr status PAIR", "command")),
+        )
+    lines = [_run(row) for row in rows]
+    open_runs = [row for row in rows if row.open]
+    page = table(("run", "pair", "goal", "mode", "by", "took", "end"), lines, (20, 16, 10, 9, 16, 9, 16))
+    if not open_runs:
+        return page
+    commands = tuple((Span("  "), Span(f"hamr resume {row.run}", "command")) for row in open_runs)
+    return (*page, *heading("Open, and can be resumed"), *commands)
+
+
+def _run(row: RunSummary) -> tuple[Span, ...]:
+    took = "-" if row.finished_at is None else span((row.finished_at - row.started_at).total_seconds())
+    end = row.end or "not ended"
+    style = "warn" if row.open else "good" if row.exit_code == 0 else "bad"
+    return (
+        Span(row.run, "bold"),
+        Span(row.pair),
+        Span("-" if row.goal is None else str(row.goal), "status"),
+        Span(row.mode.value, "warn" if row.mode is Mode.EMERGENCY else ""),
+        Span(f"{row.by}@{row.host}"),
+        Span(took),
+        Span(end if row.exit_code is None else f"{end} ({row.exit_code})", style),
+    )
+
+
+def runs_json(rows: Sequence[RunSummary]) -> dict[str, JSON]:
+    """The same as a document: hamr/runs/1."""
+    return document("hamr/runs/1", {"runs": listed(_run_fact(row) for row in rows)})
+
+
+def _run_fact(row: RunSummary) -> dict[str, JSON]:
+    took = None if row.finished_at is None else seconds((row.finished_at - row.started_at).total_seconds())
+    return {
+        "run": row.run,
+        "pair": row.pair,
+        "goal": status_name(row.goal),
+        "mode": row.mode.value,
+        "by": row.by,
+        "host": row.host,
+        "started_at": when(row.started_at),
+        "finished_at": when(row.finished_at),
+        "seconds": took,
+        "end": row.end,
+        "exit_code": row.exit_code,
+        "open": row.open,
+    }
+
+
+def show_page(records: Sequence[Record]) -> Page:
+    """One run told from its journal records, in order: time, what, org, status, verdicts, requests and answers."""
+    if not records:
+        return (line("This journal has no records of that run."),)
+    page: list[Line] = [*_title(records)]
+    day = ""
+    for record in records:
+        today, time = record.at[:10], record.at[11:21]
+        if today != day:
+            page += heading(f"{today}, times in UTC")
+            day = today
+        page += _entry(record, time)
+    return tuple(page)
+
+
+def _title(records: Sequence[Record]) -> Page:
+    first, last = records[0], records[-1]
+    took = span((moment(last.at) - moment(first.at)).total_seconds())
+    people = dict.fromkeys(f"{record.by} on {record.host}" for record in records)
+    return (
+        (Span("Run ", "heading"), Span(first.run, "bold"), Span(f" of pair {shortened(first.pair, 60)}")),
+        *labelled("by", shortened(", ".join(people))),
+        *labelled("records", f"{first.seq} to {last.seq}, over {took}"),
+    )
+
+
+_MARGIN = 14
+"""Cells before what a record says: two spaces, the time to a tenth of a second, two more."""
+
+
+def _entry(record: Record, time: str) -> Page:
+    event = _event(record)
+    if event is None:
+        said: Line = (Span(f"{record.kind}: ", "dim"), Span(shortened(compact(dict(record.data)))))
+    else:
+        said = headline(event, _who)
+    page = folded_line(said, f"  {time}  ")
+    if event is None:
+        return page
+    return (*page, *details(event, indent=_MARGIN))
+
+
+def _who(role: Role) -> str:
+    return f"the {role}"
+
+
+def _event(record: Record) -> Event | None:
+    """The record's event; None where a newer version wrote it, or it does not fit its kind."""
+    try:
+        return decode(record.kind, record.data)
+    except ValueError:
+        return None
+
+
+def show_json(records: Sequence[Record]) -> dict[str, JSON]:
+    """The records themselves as a document: hamr/show/1. The playbook's text is left out: `audit export` has it."""
+    facts: list[JSON] = []
+    for record in records:
+        data = dict(record.data)
+        if record.kind == RunStarted.kind:
+            data.pop("playbook_text", None)
+        facts.append(
+            {
+                "seq": record.seq,
+                "at": record.at,
+                "kind": record.kind,
+                "by": record.by,
+                "host": record.host,
+                "data": data,
+                "hash": record.hash,
+            }
+        )
+    first = records[0] if records else None
+    return document(
+        "hamr/show/1",
+        {
+            "run": None if first is None else first.run,
+            "pair": None if first is None else first.pair,
+            "records": facts,
+        },
+    )

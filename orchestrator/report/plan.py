@@ -1,0 +1,254 @@
+"""A plan as a person reads it before deciding: what would be sent, to whom, and what if it goes wrong."""
+
+from __future__ import annotations
+
+from orchestrator.model.guard import Outcome, Verdict
+from orchestrator.model.plan import Plan, PlannedRow, PlannedWrite
+from orchestrator.model.run import Mode
+from orchestrator.model.status import Role
+from orchestrator.model.words import age, counted, span, utc
+
+from .flags import override_flags, request_command, what_overrides
+from .json_text import compact
+from .layout import heading, labelled, next_commands, paragraph, shortened
+from .plan_document import plan_json
+from .styled import Line, Page, Span, line
+from .verdicts import refusal_lines, verdict_lines
+
+__all__ = ["plan_json", "plan_page"]
+
+
+def plan_page(plan: Plan) -> Page:
+    """The whole plan: header, each row with its guards and writes, the ending, and what to type next."""
+    rows: list[Line] = []
+    number = 0
+    stands = plan.phase
+    for place, row in enumerate(plan.rows, start=1):
+        rows += _row(plan, row, place, number, stands)
+        number += len(row.writes)
+        stands = row.writes[-1].stands if row.writes else stands
+    return (
+        (
+            Span("Plan ", "heading"),
+            Span(f"for pair {shortened(plan.request.pair, 60)} to {plan.request.goal}", "bold"),
+        ),
+        line("Nothing was sent.", "bold"),
+        *_refusal(plan),
+        line(),
+        *_header(plan),
+        *_before(plan),
+        *rows,
+        *_ending(plan),
+        *_remember(plan),
+        *next_commands(_next(plan)),
+    )
+
+
+def _refusing(row: PlannedRow) -> tuple[Verdict, ...]:
+    return tuple(verdict for verdict in row.verdicts if verdict.guard in row.refused_by)
+
+
+def _refusing_before(plan: Plan) -> tuple[Verdict, ...]:
+    return tuple(verdict for verdict in plan.before if verdict.guard in plan.refused_before)
+
+
+def _refusal(plan: Plan) -> Page:
+    """What would stop the run, at the top: nobody has to read to the end to learn that it would be refused."""
+    page: list[Line] = []
+    before = _refusing_before(plan)
+    if before:
+        page += [
+            line(),
+            line("REFUSED: a run would not start, because of what an earlier one left behind.", "bad"),
+        ]
+        page += refusal_lines(before)
+    for place, row in enumerate(plan.rows):
+        refusing = _refusing(row)
+        if refusing:
+            words = (
+                f"REFUSED: a run would stop before its first row, {row.name}, and send nothing."
+                if place == 0
+                else f"REFUSED ON THE WAY: as things are predicted, a run would stop before row {row.name} and stay there."
+            )
+            page += [line(), line(words, "bad"), *refusal_lines(refusing)]
+    if not plan.reachable:
+        page += [line(), line(f"NO WAY: a run would not get to {plan.request.goal}.", "bad")]
+        page += paragraph(shortened(plan.ending, 1200), indent=2)
+    return tuple(page)
+
+
+def _header(plan: Plan) -> Page:
+    request = plan.request
+    mode = plan.mode.value if plan.mode is Mode.PLANNED else "emergency: the survivor alone is enough"
+    page: list[Line] = [
+        *labelled("goal", str(request.goal), "status"),
+        *labelled("mode", mode, "warn" if plan.mode is Mode.EMERGENCY else ""),
+        *labelled("phase", plan.phase),
+        *labelled("", shortened(plan.sentence, 1200)),
+    ]
+    for role in Role:
+        page += labelled(role.value, f"{shortened(plan.orgs[role], 60)}, {plan.urls[role]}", "org")
+    page += labelled("read", _read(plan))
+    page += labelled("playbook", f"{shortened(plan.playbook, 60)} (SHA-256 {plan.playbook_sha256[:12]}…)")
+    page += labelled("operator", shortened(str(plan.operator), 120))
+    if request.reason:
+        page += labelled("reason", shortened(request.reason))
+    if request.ref:
+        page += labelled("ref", shortened(request.ref, 120))
+    page += labelled("time-outs", _timeouts(plan))
+    page += labelled("run", plan.run)
+    return tuple(page)
+
+
+def _read(plan: Plan) -> str:
+    if plan.assumed is not None:
+        return f"nothing: both orgs were assumed to stand at {plan.assumed}, so this plan can't be applied"
+    said = [f"{role} {age(reading.at, plan.made_at)}" for role, reading in plan.readings.items()]
+    return f"{', '.join(said)}, when the plan was made at {utc(plan.made_at)}"
+
+
+def _timeouts(plan: Plan) -> str:
+    limits = plan.timeouts
+    return (
+        f"connect {span(limits.connect)}, read {span(limits.read)}, {span(limits.total)} in all; a write must be seen "
+        f"within {span(plan.confirm_within)}"
+    )
+
+
+def _before(plan: Plan) -> Page:
+    if not plan.before:
+        return ()
+    page: list[Line] = [*heading("Before the first row")]
+    for verdict in plan.before:
+        overridden = verdict.outcome is not Outcome.PASS and verdict.guard not in plan.refused_before
+        page += verdict_lines(verdict, "overridden" if overridden else "")
+    return tuple(page)
+
+
+def _row(plan: Plan, row: PlannedRow, place: int, number: int, stands: str) -> Page:
+    page: list[Line] = [*heading(f"Row {place} of {len(plan.rows)}: {row.name}, {row.source} → {row.target}")]
+    if row.why:
+        page += paragraph(shortened(row.why), indent=2)
+    if row.half_done:
+        page += paragraph(
+            "A write of this row is in effect already: only linked and fresh bind it.", "warn", indent=2
+        )
+    page.append(line("  Guards", "dim"))
+    for verdict in row.verdicts:
+        page += _verdict(row, verdict)
+    if row.waits_for_server:
+        page += paragraph(
+            "Nothing is sent: the server makes this move by itself, and the run waits for it.", indent=2
+        )
+    elif not row.writes:
+        page += paragraph("Nothing is sent: both orgs show it already.", indent=2)
+    else:
+        page.append(line("  Writes", "dim"))
+    for place_in_row, write in enumerate(row.writes):
+        spare = plan.mode is Mode.EMERGENCY and place_in_row > 0
+        page += _write(plan, write, number + place_in_row + 1, stands, spare=spare)
+        stands = write.stands
+    return tuple(page)
+
+
+def _verdict(row: PlannedRow, verdict: Verdict) -> Page:
+    note = ""
+    if verdict.guard in row.refused_by:
+        note = "refuses"
+    elif verdict.guard in row.overridden:
+        note = "overridden"
+    elif verdict.guard in row.waived:
+        note = "waived: blind in this emergency"
+    elif verdict.outcome is not Outcome.PASS and row.half_done:
+        note = "does not bind"
+    page = verdict_lines(verdict, note)
+    if note != "refuses":
+        return page
+    return (
+        *page,
+        (Span(" " * 13), Span(what_overrides(verdict), "command" if verdict.overridable else "bad")),
+    )
+
+
+def _write(plan: Plan, write: PlannedWrite, number: int, stands: str, *, spare: bool) -> Page:
+    request = write.request
+    page: list[Line] = [
+        (
+            Span(f"    {number}. "),
+            Span(f"{shortened(write.org, 60)} ({write.role})", "org"),
+            Span(" is told "),
+            Span(str(write.status), "status"),
+            Span(f", {write.condition}" if write.condition else "", "warn"),
+        ),
+        (Span("       "), Span(f"{request.method} {request.url}", "command")),
+        (Span("       "), Span(compact(request.body), "command")),
+    ]
+    for label, words in _if_it_goes_wrong(plan, write, stands, spare=spare):
+        page += labelled(label, words, indent=7, width=15)
+    return tuple(page)
+
+
+def _if_it_goes_wrong(
+    plan: Plan, write: PlannedWrite, stands: str, *, spare: bool
+) -> tuple[tuple[str, str], ...]:
+    """What happens if the server refuses it, if its answer is lost, and if the run dies right after it."""
+    resume = f"hamr resume {plan.run}"
+    died = f"the pair stands {write.stands}" if write.stands else "the pair stands between two statuses"
+    if spare:
+        left = "the run goes on without this org, which is then owed the survivor's status"
+        return (("if refused", left), ("if lost", left), ("if cut short", f"{died}; {resume} takes it up"))
+    within, every = span(plan.confirm_within), span(plan.confirm_every)
+    again = f"it is sent again, at most {counted(plan.resend, 'time')}; else " if plan.resend else ""
+    lost = (
+        f"read back for up to {within}, every {every}; if it is not there and nothing else moved, "
+        f"{again}the run ends as unknown (exit 7)"
+    )
+    return (
+        (
+            "if refused",
+            f"the run stops as incomplete (exit 6), and the pair stands {stands}; {resume} takes it up",
+        ),
+        ("if lost", lost),
+        ("if cut short", f"{died}; {resume} takes it up"),
+    )
+
+
+def _ending(plan: Plan) -> Page:
+    page: list[Line] = [*heading("If nothing goes wrong" if plan.reachable else "How it would end")]
+    page += paragraph(f"{shortened(plan.ending, 1200)}", indent=2)
+    for status, seconds in plan.objectives.items():
+        if status is plan.request.goal:
+            page += paragraph(f"The objective for {status} is {span(seconds)}.", indent=2)
+    if plan.assumed is None:
+        page += paragraph(f"This plan can be applied until {utc(plan.expires_at)}.", indent=2)
+    page += paragraph(f"{counted(len(plan.writes), 'request')} would be sent; none was.", indent=2)
+    return tuple(page)
+
+
+def _remember(plan: Plan) -> Page:
+    if not plan.remember:
+        return ()
+    page: list[Line] = [*heading("Remember afterwards")]
+    for text in plan.remember:
+        page += paragraph(f"- {text}", indent=2, hanging=2)
+    return tuple(page)
+
+
+def _next(plan: Plan) -> tuple[str, ...]:
+    request = plan.request
+    refusing = (*_refusing_before(plan), *(verdict for row in plan.rows for verdict in _refusing(row)))
+    status = f"hamr status {request.pair}"
+    if not plan.reachable:
+        return tuple(dict.fromkeys((*plan.next_steps, status)))
+    if plan.assumed is not None:
+        return (status, request_command("plan", request, plan.playbook))
+    if refusing:
+        flags = override_flags(refusing)
+        with_flags = () if flags is None else (request_command("run", request, plan.playbook, [flags]),)
+        return (status, *with_flags)
+    if not plan.rows:
+        return tuple(dict.fromkeys((*plan.next_steps, status)))
+    return (
+        request_command("run", request, plan.playbook),
+        request_command("plan", request, plan.playbook, ["--out FILE"]) + "   and then   hamr apply FILE",
+    )

@@ -1,0 +1,206 @@
+"""A run while it goes, and what came of it."""
+
+from __future__ import annotations
+
+import shlex
+
+from orchestrator.model.events import (
+    Event,
+    LockReleased,
+    LockTaken,
+    ReadingsTaken,
+    RowRefused,
+    RunFinished,
+    SituationRead,
+)
+from orchestrator.model.org import Pair
+from orchestrator.model.plain import JSON
+from orchestrator.model.result import RunResult
+from orchestrator.model.run import End, Mode
+from orchestrator.model.words import counted, span, utc
+
+from .exit_codes import meaning
+from .facts import listed, objective_fact, owed_fact, seconds, status_name, step_fact, verdict_fact
+from .flags import override_flags
+from .json_text import document
+from .layout import heading, labelled, next_commands, paragraph, shortened, table
+from .styled import Line, Page, Span, line
+from .told import end_style, headline
+from .verdicts import refusal_lines
+
+_TITLES = {
+    End.DONE: "DONE",
+    End.REFUSED: "REFUSED",
+    End.MOVED: "STOPPED: somebody or something else has changed this pair",
+    End.INCOMPLETE: "INCOMPLETE: stopped midway",
+    End.UNKNOWN: "UNKNOWN: the outcome of a write is not known",
+    End.OWING: "DONE, BUT OWING",
+    End.FAILED: "FAILED",
+    End.INTERRUPTED: "INTERRUPTED",
+}
+
+_SILENT = (ReadingsTaken, LockTaken, LockReleased, RowRefused, RunFinished)
+"""Not worth a line while a run goes: nothing new, or the summary says it a moment later."""
+
+_LOOKS_TOLD = frozenset({"start", "plan"})
+"""The looks that are told; those between two writes are told by what they confirm."""
+
+
+def progress_line(event: Event, pair: Pair, elapsed: float) -> Line | None:
+    """One line of progress: when, which row, which org, what is being waited for; None for what is not worth a line.
+
+    Args:
+        event: what just happened.
+        pair: for the orgs' names.
+        elapsed: seconds since the run began.
+    """
+    if isinstance(event, _SILENT):
+        return None
+    if isinstance(event, SituationRead) and event.purpose not in _LOOKS_TOLD:
+        return None
+    return (Span(f"{elapsed:7.1f} s  ", "dim"), *headline(event, lambda role: str(pair[role])))
+
+
+def result_page(result: RunResult) -> Page:
+    """What came of a run: the end, the steps with their times, what is owed, and what to type next."""
+    ending = result.ending
+    return (
+        line(f"{_TITLES[ending.end]}.", end_style(ending.end)),
+        *paragraph(shortened(_without_refusals(result), 1200), indent=2),
+        *_refusals(result),
+        line(),
+        *_facts(result),
+        *_steps(result),
+        *_objectives(result),
+        *_remember(result),
+        *_head(result),
+        *next_commands(_next(result)),
+    )
+
+
+def _without_refusals(result: RunResult) -> str:
+    """The ending's message; the guards that it repeats are listed below, each with its flag."""
+    if not result.refused_by:
+        return result.ending.message
+    return result.ending.message.split(": ", 1)[0]
+
+
+def _refusals(result: RunResult) -> Page:
+    if not result.refused_by:
+        return ()
+    return (line(), *refusal_lines(result.refused_by))
+
+
+def _facts(result: RunResult) -> Page:
+    code, ending = int(result.exit_code), result.ending
+    goal = "" if result.goal is None else f" to {result.goal}"
+    emergency = ", in emergency mode" if result.mode is Mode.EMERGENCY else ""
+    page: list[Line] = [
+        *labelled("run", f"{result.run}, pair {shortened(result.pair, 60)}{goal}{emergency}"),
+        *labelled("sent", shortened(ending.sent, 600), "bold"),
+    ]
+    if ending.org is not None:
+        page += labelled("org", str(ending.org), "org")
+    page += labelled("stands", result.phase or "not seen")
+    if result.owed is not None:
+        owed = result.owed
+        words = f"the {owed.role} is owed {owed.status} since {utc(owed.since)} (run {owed.run}); hamr resume delivers it"
+        page += labelled("owed", words, "warn")
+    page += labelled("took", span(result.seconds))
+    page += labelled("exit code", f"{code}: {meaning(code)}")
+    if result.resumable:
+        page += labelled("stays open", "yes: it can be resumed by anyone, from this journal", "warn")
+    return tuple(page)
+
+
+def _steps(result: RunResult) -> Page:
+    if not result.steps:
+        return ()
+    rows = [
+        (
+            Span(f"  {step.row}", "bold"),
+            Span(f"{step.source} → {step.target}", "status"),
+            Span(span(step.seconds)),
+            Span(counted(step.writes, "write")),
+        )
+        for step in result.steps
+    ]
+    return (line(), *table(("  row", "from → to", "time", "writes"), rows, (34, 28, 14, 14)))
+
+
+def _objectives(result: RunResult) -> Page:
+    if not result.objectives:
+        return ()
+    page: list[Line] = [*heading("Objectives")]
+    for objective in result.objectives:
+        word, style = ("met", "good") if objective.met else ("MISSED", "bad")
+        figures = f": {span(objective.took)}, of {span(objective.wanted)} allowed"
+        page.append(
+            (Span("  "), Span(str(objective.status), "status"), Span(" "), Span(word, style), Span(figures))
+        )
+    return tuple(page)
+
+
+def _remember(result: RunResult) -> Page:
+    if not result.remember:
+        return ()
+    page: list[Line] = [*heading("Remember")]
+    for text in result.remember:
+        page += paragraph(f"- {text}", indent=2, hanging=2)
+    return tuple(page)
+
+
+def _head(result: RunResult) -> Page:
+    if not result.head.seq:
+        words = "The end of this run could not be written into the journal."
+        return (*heading("Journal"), *paragraph(words, "bad", indent=2))
+    return (
+        *heading("Journal"),
+        *labelled("head", str(result.head)),
+        *labelled(
+            "verify",
+            "hamr audit verify reads it all again. Copy the head somewhere else: it proves all before it.",
+        ),
+    )
+
+
+def _next(result: RunResult) -> tuple[str, ...]:
+    """The ending's commands, before them the one that overrides the refusals, and the run's own story."""
+    steps = [*result.ending.next_steps]
+    flags = override_flags(result.refused_by) if result.refused_by else None
+    if flags and result.resumable:
+        steps.append(f"hamr resume {result.run} {flags}")
+    elif flags and result.goal is not None:
+        emergency = " --emergency --reason REASON" if result.mode is Mode.EMERGENCY else ""
+        steps.append(f"hamr run {shlex.quote(result.pair)} --to {result.goal}{emergency} {flags}")
+    return tuple(dict.fromkeys([*steps, f"hamr show {result.run}"]))
+
+
+def result_json(result: RunResult) -> dict[str, JSON]:
+    """The same as a document: hamr/result/1."""
+    ending, code = result.ending, int(result.exit_code)
+    return document(
+        "hamr/result/1",
+        {
+            "run": result.run,
+            "pair": result.pair,
+            "goal": status_name(result.goal),
+            "mode": result.mode.value,
+            "end": ending.end.value,
+            "exit_code": code,
+            "exit_meaning": meaning(code),
+            "message": ending.message,
+            "org": None if ending.org is None else ending.org.value,
+            "sent": ending.sent,
+            "phase": result.phase,
+            "resumable": result.resumable,
+            "seconds": seconds(result.seconds),
+            "steps": listed(step_fact(step) for step in result.steps),
+            "objectives": listed(objective_fact(objective) for objective in result.objectives),
+            "refused_by": listed(verdict_fact(verdict) for verdict in result.refused_by),
+            "owed": owed_fact(result.owed),
+            "remember": listed(result.remember),
+            "next": listed(_next(result)),
+            "head": {"seq": result.head.seq, "hash": result.head.hash},
+        },
+    )

@@ -1,0 +1,55 @@
+"""Guards' verdicts as lines: the outcome, the guard, its reason; and, for one that refuses, what overrides it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from orchestrator.model.guard import Outcome, Verdict
+
+from .flags import what_overrides
+from .layout import COLUMNS, fold, padded, paragraph, shortened
+from .styled import Line, Page, Span
+
+OUTCOME_STYLES = {Outcome.PASS: "good", Outcome.FAIL: "bad", Outcome.UNKNOWN: "warn"}
+
+_OUTCOME = 9
+_NAME = 20
+
+
+def verdict_lines(verdict: Verdict, note: str = "", *, indent: int = 4) -> Page:
+    """One verdict, its reason folded beside it.
+
+    Args:
+        verdict: what the guard said.
+        note: what becomes of it, after the name of the outcome's own words: overridden, waived, …
+        indent: cells before each line.
+    """
+    words = shortened(verdict.reason)
+    marks = [*(["predicted"] if verdict.predicted else []), *([note] if note else [])]
+    if marks:
+        words = f"({', '.join(marks)}) {words}"
+    style = OUTCOME_STYLES[verdict.outcome]
+    name = shortened(verdict.guard, 60)
+    left = indent + _OUTCOME + _NAME
+    lines: list[Line] = []
+    for number, folded in enumerate(fold(words, COLUMNS - left)):
+        if number:
+            lines.append((Span(" " * left), Span(folded)))
+        else:
+            outcome = Span(" " * indent + padded(verdict.outcome.value, _OUTCOME), style)
+            lines.append((outcome, Span(padded(name, _NAME - 1) + " ", "bold"), Span(folded)))
+    return tuple(lines)
+
+
+def refusal_lines(verdicts: Iterable[Verdict], *, indent: int = 2) -> Page:
+    """All guards that refuse, at once: each with its reason, why it matters, and its flag (law 10)."""
+    lines: list[Line] = []
+    for verdict in verdicts:
+        lines += verdict_lines(verdict, indent=indent)
+        deeper = indent + _OUTCOME
+        if verdict.why:
+            lines += paragraph(shortened(verdict.why), "dim", indent=deeper)
+        lines.append(
+            (Span(" " * deeper), Span(what_overrides(verdict), "command" if verdict.overridable else "bad"))
+        )
+    return tuple(lines)
