@@ -5,7 +5,8 @@ What the library does that shapes this file, each found by running 0.9.3 and eac
 - callbacks in one slot run at the same time, so there is exactly one coroutine in `before`;
 - a condition must return a real bool: a truthy object counts as refusal;
 - an exception up to and including `before` leaves the state; one in `after_state_change` is raised with the
-  state already moved; errors in `on_enter`, `finalize_event` and `on_exception` are swallowed, so nothing is there;
+  state already moved, and so is one in `on_enter`; an error in `finalize_event` is swallowed, and where `on_exception`
+  is set every error is: so nothing is in those slots;
 - a cancelled trigger returns False instead of raising, so the task is asked after each one;
 - a second trigger on the same model cancels the first: only the drive loop fires triggers;
 - a row that is refused falls through to the next one with the same trigger and source, so there is one per (from, to);

@@ -120,7 +120,9 @@ class FakeWorld:
         self.clock.advance(0.01)
         held = self.records.get(role)
         sight = self.sights.get(role) or (Absent() if held is None else Present(held, Status(held.status)))
-        return Reading(role, sight, self.clock.now(), self.clock.monotonic(), Exchange(server_date=self.clock.now()))
+        return Reading(
+            role, sight, self.clock.now(), self.clock.monotonic(), Exchange(server_date=self.clock.now())
+        )
 
     async def identify(self, role: Role, *, within: float | None = None) -> Identity:
         return Identity(role, UUIDS[role])
@@ -185,7 +187,9 @@ class FakeWorld:
         self.records[role] = record(role, status, by, self.clock.now())
 
     def statuses(self) -> tuple[Status | None, Status | None]:
-        return tuple(None if r is None else Status(r.status) for r in (self.records.get(P), self.records.get(S)))  # type: ignore[return-value]
+        return tuple(
+            None if r is None else Status(r.status) for r in (self.records.get(P), self.records.get(S))
+        )  # type: ignore[return-value]
 
     def posts(self) -> list[str]:
         return [line for line in self.log if line.startswith("POST")]
@@ -234,9 +238,7 @@ def bench(
     clock = world.clock if world else FakeClock()
     if world is None:
         world = FakeWorld(clock)
-        world.records = (
-            {} if start is Status.ABSENT else {P: record(P, start), S: record(S, start)}
-        )
+        world.records = {} if start is Status.ABSENT else {P: record(P, start), S: record(S, start)}
     notes = Notes()
     memory = memory or Memory(RUN)
     memory.mode = mode
