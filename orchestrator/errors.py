@@ -167,7 +167,12 @@ class Interrupted(HamrError):
     default_sent = "What was sent stands in the journal."
 
     def __init__(
-        self, message: str, *, code: ExitCode = ExitCode.INTERRUPTED, next_steps: Sequence[str] = ()
+        self,
+        message: str,
+        *,
+        code: ExitCode = ExitCode.INTERRUPTED,
+        sent: str | None = None,
+        next_steps: Sequence[str] = (),
     ) -> None:
-        super().__init__(message, next_steps=next_steps)
+        super().__init__(message, sent=sent, next_steps=next_steps)
         self.code = code
