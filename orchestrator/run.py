@@ -351,12 +351,7 @@ def _objectives(running: _Running, ending: Ending, now: datetime) -> tuple[Objec
 def _with_words(running: _Running, ending: Ending) -> Ending:
     """The ending with what was sent, and with the commands for resuming, going back and switching to emergency."""
     memory, pair = running.memory, running.session.pair
-    sent = sum(1 for sent in memory.sent) if memory.intended else 0
-    words = (
-        "Nothing was sent."
-        if not memory.intended
-        else f"{sent} write(s) reached or may have reached the orgs."
-    )
+    words = _sent_words(memory)
     steps = ending.next_steps
     if memory.intended and ending.end in (
         End.INCOMPLETE,
@@ -369,6 +364,18 @@ def _with_words(running: _Running, ending: Ending) -> Ending:
     elif ending.end in (End.MOVED, End.REFUSED, End.INTERRUPTED) and not steps:
         steps = (f"hamr status {pair.name}",)
     return Ending(ending.end, ending.message, ending.org, tuple(dict.fromkeys(steps)), ending.sent or words)
+
+
+def _sent_words(memory: Memory) -> str:
+    """What was and was not sent, as a sentence."""
+    seen = sum(1 for sent in memory.sent if sent.confirmed)
+    unseen = len(memory.sent) - seen
+    if not memory.intended:
+        return "Nothing was sent."
+    if not memory.sent:
+        return "No write was taken by an org."
+    words = f"{seen} {'write was' if seen == 1 else 'writes were'} sent and seen by reading back."
+    return words + (f" {unseen} more may have reached an org." if unseen else "")
 
 
 def _ways_out(running: _Running) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         {"simulator"},
         {"plan", "run", "standing"},
         {"report"},
+        {"demo"},
         {"cli", "__main__"},
     )
 )
