@@ -9,6 +9,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from urllib.parse import quote
 
 import pytest
@@ -156,6 +157,33 @@ def test_law_17_no_key_is_logged_in_any_place(form: str) -> None:
     assert "bad key [redacted]" in text
     assert "task died: [redacted]" in text
     assert "worse" in text
+
+
+@dataclass
+class Holder:
+    key: str
+
+
+class Sly:
+    def __repr__(self) -> str:
+        return "Sly()"
+
+    def __structlog__(self) -> str:
+        return CANARY
+
+
+def test_law_17_a_key_is_found_before_it_is_escaped_twice() -> None:
+    stream = io.StringIO()
+    configure("json", "debug", stream, knowing("back\\slash\\key"))
+    logger().info("seen", holder=Holder("back\\slash\\key"))
+    assert json.loads(stream.getvalue())["holder"] == "Holder(key='[redacted]')"
+
+
+def test_law_17_a_key_that_shows_up_only_when_it_is_rendered_is_found() -> None:
+    stream = io.StringIO()
+    configure("json", "debug", stream, knowing(CANARY))
+    logger().info("seen", sly=Sly())
+    assert json.loads(stream.getvalue())["sly"] == "[redacted]"
 
 
 def test_a_traceback_shows_no_local_variables() -> None:

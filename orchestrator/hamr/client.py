@@ -32,8 +32,8 @@ from orchestrator.secrets import KeyRing
 
 from .answers import answer_of, identity_of, sight_of, trace_of
 from .excerpt import one_line
+from .request import PATH, request_of
 from .transport import Exchanged, ReadOnly, Transport, exchange, open_transport, seconds
-from .wire import PATH, encode_draft
 
 VALIDATE_PATH = "/api/v2/validate"
 
@@ -220,7 +220,9 @@ class HttpWorld:
         clock: Clock,
         transports: Both[Transport] | None = None,
     ) -> None:
+        self._pair = pair
         opened = _opened(pair, transports)
+        self._pair = pair
         self._orgs = _clients(pair, opened, timeouts=timeouts, keys=keys, redactor=redactor, clock=clock)
 
     async def read(self, role: Role, *, within: float | None = None) -> Reading:
@@ -233,7 +235,7 @@ class HttpWorld:
 
     def describe(self, draft: Draft) -> Request:
         """The request that `write` would send, without keys."""
-        return Request("POST", self._orgs[draft.role].org.base_url + PATH, encode_draft(draft))
+        return request_of(self._pair, draft)
 
     async def write(self, draft: Draft, *, within: float | None = None) -> Answer:
         """POST one draft to its org, once. A key that cannot be had is NotSent."""

@@ -11,7 +11,6 @@ from orchestrator.model.org import Wire
 from orchestrator.model.plain import JSON
 from orchestrator.model.reading import Draft, HamrRecord
 
-PATH = "/api/v2/hamr"
 TYPE = "hamr_org_connections"
 
 _PASCAL: Mapping[str, str] = {

@@ -347,7 +347,7 @@ async def test_cancelling_is_not_an_outcome(keys: KeyRing, redactor: Redactor) -
         PAIR, timeouts=Timeouts(), keys=keys, redactor=redactor, clock=SystemClock(), transports=transports
     ) as orgs:
         task = asyncio.create_task(orgs.write(draft()))
-        await begun.wait()
+        await asyncio.wait_for(begun.wait(), 5)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

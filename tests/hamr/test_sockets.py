@@ -367,7 +367,7 @@ async def test_cancelling_closes_the_connection_and_is_raised(keys: KeyRing, red
 
     async with raw_server(talk) as server, world(server, keys, redactor, Timeouts()) as orgs:
         task = asyncio.create_task(orgs.write(draft()))
-        await there.wait()
+        await asyncio.wait_for(there.wait(), 5)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
