@@ -21,11 +21,16 @@ def utc(at: datetime) -> str:
 
 
 def span(length: timedelta | float) -> str:
-    """A span in its two largest units, a float being seconds: 42 s, 5 min, 1 h 20 min, 3 d; under 10 s with a tenth."""
+    """A span in its two largest units, a float being seconds: 250 ms, 2.5 s, 42 s, 5 min, 1 h 20 min, 3 d.
+
+    What is left over counts down: a span is never said longer than it was.
+    """
     seconds = length.total_seconds() if isinstance(length, timedelta) else length
     if not math.isfinite(seconds):
         return f"{seconds} s"
     whole = float(math.floor(seconds))
+    if 0 < seconds < 1:
+        return f"{math.floor(seconds * 1000)} ms"
     if whole < 10:  # noqa: PLR2004 - one digit before the point, one after
         return f"{math.floor(seconds * 10) / 10:g} s"
     if whole < MINUTE:

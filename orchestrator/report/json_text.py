@@ -36,8 +36,8 @@ def to_json(document: Mapping[str, JSON]) -> str:
 
 
 def compact(value: JSON) -> str:
-    """A value on one line without spaces, as it goes over the wire."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """A value on one line without spaces, safe to show on a terminal: the same value as goes over the wire."""
+    return _CANDIDATE.sub(_written_out, json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 
 def _written_out(found: re.Match[str]) -> str:

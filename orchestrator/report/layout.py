@@ -12,7 +12,7 @@ COLUMNS = 100
 """How wide a page is. Commands, URLs and request bodies are never broken: they are there to be copied."""
 
 LABEL = 14
-"""Cells of the left column, where a page says things by label."""
+"""Cells of the left column, where a page says things by label; two more stand before it."""
 
 GAP = 2
 """Cells between two columns."""
@@ -157,7 +157,7 @@ def beside(label: str, columns: Sequence[Span], *, width: int, most: int = 3) ->
     folded = [fold(span.text, width, most=most) for span in columns]
     lines: list[Line] = []
     for number in range(max(len(part) for part in folded)):
-        spans = [Span("  " + padded("" if number else label, LABEL - 2), "dim")]
+        spans = [Span("  " + padded("" if number else label, LABEL), "dim")]
         for span, part in zip(columns, folded, strict=True):
             text = part[number] if number < len(part) else ""
             spans.append(Span(padded(text, width + GAP), span.style))
@@ -165,15 +165,22 @@ def beside(label: str, columns: Sequence[Span], *, width: int, most: int = 3) ->
     return tuple(lines)
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[Span]], limits: Sequence[int]) -> Page:
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[Span]], limits: Sequence[int], *, indent: int = 0
+) -> Page:
     """Rows under a header, columns as wide as they need and at most their limit; longer texts are folded."""
+    margin = (Span(" " * indent),) if indent else ()
     widths = [
         min(limit, max([cells(title), *(cells(row[number].text) for row in rows)]))
         for number, (title, limit) in enumerate(zip(header, limits, strict=True))
     ]
     lines: list[Line] = [
-        tuple(
-            Span(padded(title, width + GAP), "heading") for title, width in zip(header, widths, strict=True)
+        (
+            *margin,
+            *(
+                Span(padded(title, width + GAP), "heading")
+                for title, width in zip(header, widths, strict=True)
+            ),
         )
     ]
     for row in rows:
@@ -181,9 +188,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Span]], limits: Sequenc
         for number in range(max(len(part) for part in folded)):
             texts = [part[number] if number < len(part) else "" for part in folded]
             lines.append(
-                tuple(
-                    Span(padded(text, width + GAP), span.style)
-                    for span, text, width in zip(row, texts, widths, strict=True)
+                (
+                    *margin,
+                    *(
+                        Span(padded(text, width + GAP), span.style)
+                        for span, text, width in zip(row, texts, widths, strict=True)
+                    ),
                 )
             )
     return tuple(lines)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.plan import Plan, PlannedRow, PlannedWrite
 from orchestrator.model.run import Mode
@@ -11,6 +13,7 @@ from orchestrator.model.words import age, counted, span, utc
 from .flags import override_flags, request_command, what_overrides
 from .json_text import compact
 from .layout import heading, labelled, next_commands, paragraph, shortened
+from .orgs import called
 from .plan_document import plan_json
 from .styled import Line, Page, Span, line
 from .verdicts import refusal_lines, verdict_lines
@@ -104,7 +107,7 @@ def _read(plan: Plan) -> str:
     if plan.assumed is not None:
         return f"nothing: both orgs were assumed to stand at {plan.assumed}, so this plan can't be applied"
     said = [f"{role} {age(reading.at, plan.made_at)}" for role, reading in plan.readings.items()]
-    return f"{', '.join(said)}, when the plan was made at {utc(plan.made_at)}"
+    return f"{', '.join(said)}; made {utc(plan.made_at)}"
 
 
 def _timeouts(plan: Plan) -> str:
@@ -175,7 +178,7 @@ def _write(plan: Plan, write: PlannedWrite, number: int, stands: str, *, spare: 
     page: list[Line] = [
         (
             Span(f"    {number}. "),
-            Span(f"{shortened(write.org, 60)} ({write.role})", "org"),
+            Span(called(write.org, write.role), "org"),
             Span(" is told "),
             Span(str(write.status), "status"),
             Span(f", {write.condition}" if write.condition else "", "warn"),
@@ -198,7 +201,11 @@ def _if_it_goes_wrong(
         left = "the run goes on without this org, which is then owed the survivor's status"
         return (("if refused", left), ("if lost", left), ("if cut short", f"{died}; {resume} takes it up"))
     within, every = span(plan.confirm_within), span(plan.confirm_every)
-    again = f"it is sent again, at most {counted(plan.resend, 'time')}; else " if plan.resend else ""
+    again = (
+        f"it is sent again, at most {'once' if plan.resend == 1 else counted(plan.resend, 'time')}; else "
+        if plan.resend
+        else ""
+    )
     lost = (
         f"read back for up to {within}, every {every}; if it is not there and nothing else moved, "
         f"{again}the run ends as unknown (exit 7)"
@@ -237,7 +244,7 @@ def _remember(plan: Plan) -> Page:
 def _next(plan: Plan) -> tuple[str, ...]:
     request = plan.request
     refusing = (*_refusing_before(plan), *(verdict for row in plan.rows for verdict in _refusing(row)))
-    status = f"hamr status {request.pair}"
+    status = f"hamr status {shlex.quote(request.pair)}"
     if not plan.reachable:
         return tuple(dict.fromkeys((*plan.next_steps, status)))
     if plan.assumed is not None:
@@ -250,5 +257,5 @@ def _next(plan: Plan) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*plan.next_steps, status)))
     return (
         request_command("run", request, plan.playbook),
-        request_command("plan", request, plan.playbook, ["--out FILE"]) + "   and then   hamr apply FILE",
+        request_command("plan", request, plan.playbook, ["--out FILE && hamr apply FILE"]),
     )

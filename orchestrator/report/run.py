@@ -24,6 +24,7 @@ from .facts import listed, objective_fact, owed_fact, seconds, status_name, step
 from .flags import override_flags
 from .json_text import document
 from .layout import heading, labelled, next_commands, paragraph, shortened, table
+from .orgs import called
 from .styled import Line, Page, Span, line
 from .told import end_style, headline
 from .verdicts import refusal_lines
@@ -58,7 +59,7 @@ def progress_line(event: Event, pair: Pair, elapsed: float) -> Line | None:
         return None
     if isinstance(event, SituationRead) and event.purpose not in _LOOKS_TOLD:
         return None
-    return (Span(f"{elapsed:7.1f} s  ", "dim"), *headline(event, lambda role: str(pair[role])))
+    return (Span(f"{elapsed:7.1f} s  ", "dim"), *headline(event, lambda role: called(pair[role].name, role)))
 
 
 def result_page(result: RunResult) -> Page:
@@ -80,9 +81,10 @@ def result_page(result: RunResult) -> Page:
 
 def _without_refusals(result: RunResult) -> str:
     """The ending's message; the guards that it repeats are listed below, each with its flag."""
-    if not result.refused_by:
-        return result.ending.message
-    return result.ending.message.split(": ", 1)[0]
+    message = result.ending.message
+    if result.refused_by and all(verdict.reason in message for verdict in result.refused_by):
+        return message.split(": ", 1)[0]
+    return message
 
 
 def _refusals(result: RunResult) -> Page:
@@ -118,14 +120,14 @@ def _steps(result: RunResult) -> Page:
         return ()
     rows = [
         (
-            Span(f"  {step.row}", "bold"),
+            Span(step.row, "bold"),
             Span(f"{step.source} → {step.target}", "status"),
             Span(span(step.seconds)),
             Span(counted(step.writes, "write")),
         )
         for step in result.steps
     ]
-    return (line(), *table(("  row", "from → to", "time", "writes"), rows, (34, 28, 14, 14)))
+    return (line(), *table(("row", "from → to", "time", "writes"), rows, (34, 28, 14, 14), indent=2))
 
 
 def _objectives(result: RunResult) -> Page:

@@ -32,10 +32,11 @@ from orchestrator.model.words import age, author, span, utc
 from .facts import attempt_fact, listed, owed_fact, reading_fact, seconds, status_name, when
 from .json_text import document
 from .layout import beside, labelled, next_commands, paragraph, shortened
+from .orgs import called
 from .styled import Line, Page, Span, line
 
-COLUMN = 41
-"""Cells of one org's column: a label of 14, and two of these with their gaps, make 100."""
+COLUMN = 40
+"""Cells of one org's column: a label of 14 behind a margin of 2, and two of these with their gaps, make 100."""
 
 _GOOD_PHASES = frozenset({PhaseName.AGREED})
 _BAD_PHASES = frozenset({PhaseName.DIVERGED, PhaseName.MISLINKED, PhaseName.DARK, PhaseName.DENIED})
@@ -177,7 +178,7 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
 
 
 def _org(standing: Standing, role: Role) -> str:
-    return f"{shortened(standing.pair[role].name, 60)} ({role})"
+    return called(standing.pair[role].name, role)
 
 
 def _unknown(standing: Standing, run: str, attempt: Attempt) -> str:
