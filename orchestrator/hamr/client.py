@@ -33,7 +33,7 @@ from orchestrator.secrets import KeyRing
 from .answers import answer_of, identity_of, sight_of, trace_of
 from .excerpt import one_line
 from .request import PATH, request_of
-from .transport import Exchanged, ReadOnly, Transport, exchange, open_transport, seconds
+from .transport import Exchanged, ReadOnly, Transport, exchange, open_transports, seconds
 
 VALIDATE_PATH = "/api/v2/validate"
 
@@ -259,7 +259,7 @@ class HttpWorld:
 def _opened(pair: Pair, transports: Both[Transport] | None) -> Both[Transport]:
     if transports is not None:
         return transports
-    return Both(open_transport(pair.orgs.primary.base_url), open_transport(pair.orgs.secondary.base_url))
+    return open_transports(Both(pair.orgs.primary.base_url, pair.orgs.secondary.base_url))
 
 
 def _clients(

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from orchestrator.errors import PreparationError
 from orchestrator.lean_import import left_out
 from orchestrator.model.playbook import Timeouts
+from orchestrator.model.status import Both
 
 from .proxy import proxy_for
 
@@ -92,7 +93,16 @@ class ReadOnly(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-def open_transport(base_url: str, environ: Mapping[str, str] | None = None) -> Transport:
+def open_transports(base_urls: Both[str], environ: Mapping[str, str] | None = None) -> Both[Transport]:
+    """Connections to both orgs' APIs, apart from each other; the certificates are loaded once. As `open_transport`."""
+    context = _verifying() if any(_is_secure(url) for url in base_urls) else None
+    primary, secondary = (open_transport(url, environ, context) for url in base_urls)
+    return Both(primary, secondary)
+
+
+def open_transport(
+    base_url: str, environ: Mapping[str, str] | None = None, verifying: ssl.SSLContext | None = None
+) -> Transport:
     """Connections to one org's API, opened when first needed and kept alive.
 
     TLS is always verified, against the system administrator's SSL_CERT_FILE or SSL_CERT_DIR where set, else against
@@ -104,12 +114,12 @@ def open_transport(base_url: str, environ: Mapping[str, str] | None = None) -> T
         PreparationError: the certificates or the proxy cannot be used.
     """
     environ = os.environ if environ is None else environ
-    secure = urlsplit(base_url).scheme == "https"
+    secure = _is_secure(base_url)
     limits = httpx.Limits(
         max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS, keepalive_expiry=KEEP_ALIVE
     )
     # Loading certificates takes a while, and http needs none: a context that trusts nobody is safe there.
-    context = _verifying() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = (verifying or _verifying()) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     proxy = proxy_for(base_url, environ) if secure else None
     try:
         return httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=limits, proxy=proxy)
@@ -118,6 +128,10 @@ def open_transport(base_url: str, environ: Mapping[str, str] | None = None) -> T
             f"The proxy for {base_url} (HTTPS_PROXY or ALL_PROXY) cannot be used: only http:// and https:// proxies can.",
             next_steps=("unset HTTPS_PROXY ALL_PROXY",),
         ) from None
+
+
+def _is_secure(url: str) -> bool:
+    return urlsplit(url).scheme == "https"
 
 
 def _verifying() -> ssl.SSLContext:

@@ -12,8 +12,9 @@ import pytest
 
 from orchestrator.errors import PreparationError
 from orchestrator.hamr.proxy import proxy_for
-from orchestrator.hamr.transport import Exchanged, Transport, exchange, open_transport
+from orchestrator.hamr.transport import Exchanged, Transport, exchange, open_transport, open_transports
 from orchestrator.model.playbook import Timeouts
+from orchestrator.model.status import Both
 
 from .orgs import SHORT
 from .servers import http, raw_server
@@ -65,6 +66,19 @@ async def test_tls_is_always_verified(url: str, monkeypatch: pytest.MonkeyPatch,
     assert context.check_hostname is True
     assert not context.keylog_filename
     await transport.aclose()
+
+
+@pytest.mark.anyio
+async def test_both_orgs_are_verified_with_certificates_that_are_loaded_once() -> None:
+    both = open_transports(Both("https://api.datadoghq.com", "https://api.datadoghq.eu"), {})
+    mixed = open_transports(Both("https://api.datadoghq.com", "http://127.0.0.1:9101"), {})
+    assert context_of(both.primary) is context_of(both.secondary)
+    assert both.primary is not both.secondary
+    assert [context_of(transport).verify_mode for transport in (*both, *mixed)] == [ssl.CERT_REQUIRED] * 4
+    assert len(context_of(mixed.primary).get_ca_certs()) > 0
+    assert context_of(mixed.secondary).get_ca_certs() == []
+    for transport in (*both, *mixed):
+        await transport.aclose()
 
 
 def test_certificates_that_cannot_be_loaded_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
