@@ -1,0 +1,81 @@
+"""A session on a simulated pair: real sockets, a real journal file, the real client and engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from orchestrator.documents import load_inventory, load_playbook
+from orchestrator.journal import SqliteStore
+from orchestrator.model.org import Mirrors
+from orchestrator.model.playbook import Confirm, Playbook
+from orchestrator.model.run import Operator
+from orchestrator.session import Session
+from orchestrator.simulator import Fault, Simulation, SimulatorConfig, write_inventory
+
+QUICK = Confirm(timedelta(seconds=2), timedelta(milliseconds=20))
+"""Reads back often, so that a test does not wait."""
+
+
+def quick_playbook() -> Playbook:
+    """The shipped playbook, with waits short enough for tests."""
+    shipped = load_playbook("regional-failover")
+    return replace(
+        shipped,
+        confirm=QUICK,
+        mirror_wait=timedelta(milliseconds=200),
+        emergency_deadline=timedelta(milliseconds=300),
+    )
+
+
+@dataclass
+class Bench:
+    """Two regions and a session on them."""
+
+    sim: Simulation
+    session: Session
+    folder: Path
+
+    def posts(self) -> list[str]:
+        """Every POST that a region saw, as "secondary 3 applied"."""
+        return [
+            f"{request.role} {_status(request.body)} {'applied' if request.applied else 'not applied'}"
+            for request in self.sim.requests
+            if request.method == "POST"
+        ]
+
+    def other_session(self, name: str = "bob", journal: str = "journal.db") -> Session:
+        """The same pair for another operator."""
+        held = self.session
+        store = SqliteStore.open(self.folder / journal, now=lambda: datetime.now(UTC))
+        return Session(held.pair, held.playbook, Operator(name, "desk"), store, os.environ)
+
+
+def _status(body: object) -> object:
+    assert isinstance(body, dict)
+    attributes = body["data"]["attributes"]
+    return attributes.get("hamr_status", attributes.get("HamrStatus"))
+
+
+@asynccontextmanager
+async def simulated(
+    folder: Path,
+    config: SimulatorConfig | None = None,
+    *,
+    faults: Sequence[Fault] = (),
+    mirrors: Mirrors = Mirrors.NO,
+    playbook: Playbook | None = None,
+) -> AsyncIterator[Bench]:
+    """Start both regions, write their inventory, and open a session on them."""
+    async with Simulation(config or SimulatorConfig(), faults=faults) as sim:
+        write_inventory(sim, folder / "pairs.yaml")
+        pair = replace(load_inventory(folder / "pairs.yaml").pairs[0], mirrors=mirrors)
+        with SqliteStore.open(folder / "journal.db", now=lambda: datetime.now(UTC)) as store:
+            session = Session(
+                pair, playbook or quick_playbook(), Operator("alice", "laptop"), store, os.environ
+            )
+            yield Bench(sim, session, folder)

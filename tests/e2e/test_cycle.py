@@ -1,0 +1,198 @@
+"""The whole cycle over real sockets, against every way in which a server may behave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import ExitCode, Locked, Moved, Refused
+from orchestrator.model.journal import Verified
+from orchestrator.model.org import Mirrors, Wire
+from orchestrator.model.plain import plain, restore
+from orchestrator.model.plan import Plan
+from orchestrator.model.run import End, Mode, RunRequest
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.plan import make_plan
+from orchestrator.run import acknowledge, apply, resume, start
+from orchestrator.session import take_lock
+from orchestrator.simulator import (
+    AnswerLost,
+    Fault,
+    ServerError,
+    SimulatorConfig,
+    Throttle,
+)
+from orchestrator.standing import stand
+
+from .pairs import simulated
+
+pytestmark = pytest.mark.anyio
+
+TO_ACTIVE = RunRequest("sim", Status.ACTIVE)
+HOME = RunRequest("sim", Status.PASSIVE)
+EMERGENCY = RunRequest("sim", Status.ACTIVE, Mode.EMERGENCY, "us1 is down")
+
+SERVERS = {
+    "snake": SimulatorConfig(),
+    "pascal": SimulatorConfig(wire=Wire.PASCAL),
+    "renaming": SimulatorConfig(renames_author=True),
+    "strict": SimulatorConfig(strict=True),
+    "mirroring": SimulatorConfig(mirror=0.0),
+    "mirroring late": SimulatorConfig(mirror=0.05),
+    "mirroring and renaming": SimulatorConfig(mirror=0.0, renames_author=True),
+    "lagging reads": SimulatorConfig(read_lag=0.1),
+    "skewed clocks": SimulatorConfig(skew=Both(30.0, -30.0)),
+}
+
+
+@pytest.mark.parametrize("server", SERVERS)
+async def test_out_and_home_again(server: str, tmp_path: Path) -> None:
+    async with simulated(tmp_path, SERVERS[server], mirrors=Mirrors.AUTO) as bench:
+        out = await start(bench.session, TO_ACTIVE)
+        assert out.exit_code is ExitCode.DONE, out.ending
+        assert [bench.sim.record(role).status for role in Role] == [4, 4]  # type: ignore[union-attr]
+        home = await start(bench.session, HOME)
+        assert home.exit_code is ExitCode.DONE, home.ending
+        assert [bench.sim.record(role).status for role in Role] == [2, 2]  # type: ignore[union-attr]
+        assert isinstance(bench.session.store.verify(), Verified)
+        expected = 4 if "mirroring" in server else 8
+        assert len(bench.posts()) == expected, bench.posts()
+
+
+async def test_whole_second_times_still_tell_versions_apart_by_their_stamps(tmp_path: Path) -> None:
+    async with simulated(tmp_path, SimulatorConfig(whole_seconds=True)) as bench:
+        assert (await start(bench.session, TO_ACTIVE)).exit_code is ExitCode.DONE
+
+
+@pytest.mark.parametrize("at", [1, 2])
+@pytest.mark.parametrize(
+    "kind", [AnswerLost(), ServerError(applied=True)], ids=["no answer", "5xx after applying"]
+)
+async def test_law_05_a_lost_answer_is_found_by_reading_and_not_sent_again(
+    at: int, kind: AnswerLost | ServerError, tmp_path: Path
+) -> None:
+    faults = [Fault(kind, at=at, method="POST", role=Role.SECONDARY)]
+    async with simulated(tmp_path, faults=faults) as bench:
+        result = await start(bench.session, TO_ACTIVE)
+        assert result.exit_code is ExitCode.DONE, result.ending
+        assert len(bench.posts()) == 4
+
+
+async def test_a_throttled_write_waits_as_told_and_goes_on(tmp_path: Path) -> None:
+    faults = [Fault(Throttle(reset=0), method="POST", role=Role.PRIMARY)]
+    async with simulated(tmp_path, faults=faults) as bench:
+        result = await start(bench.session, TO_ACTIVE)
+        assert result.exit_code is ExitCode.DONE, result.ending
+
+
+async def test_absent_orgs_are_enrolled_from_the_inventory(tmp_path: Path) -> None:
+    from orchestrator.documents import load_playbook
+
+    config = SimulatorConfig(status=Both(Status.ABSENT, Status.ABSENT))
+    async with simulated(tmp_path, config, playbook=load_playbook("onboarding")) as bench:
+        goal = bench.session.playbook.stops[-1]
+        result = await start(bench.session, RunRequest("sim", goal))
+        assert result.steps, result.ending
+        assert result.steps[0].source is Status.ABSENT
+        assert bench.sim.record(Role.PRIMARY) is not None
+
+
+async def test_law_09_an_emergency_owes_the_dead_region_and_resume_pays_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    async with simulated(tmp_path) as bench:
+        bench.sim.set_dark(Role.PRIMARY, True)
+        result = await start(bench.session, EMERGENCY)
+        assert result.exit_code is ExitCode.OWING, result.ending
+        assert result.owed is not None
+        assert result.owed.role is Role.PRIMARY
+        standing = await stand(bench.session)
+        assert standing.owed is not None
+        with pytest.raises(Refused, match="still owed ACTIVE"):
+            await start(bench.session, HOME)
+        bench.sim.set_dark(Role.PRIMARY, False)
+        paid = await resume(bench.session, None)
+        assert paid.exit_code is ExitCode.DONE, paid.ending
+        assert [bench.sim.record(role).status for role in Role] == [4, 4]  # type: ignore[union-attr]
+        assert bench.posts() == ["secondary 3 applied", "secondary 4 applied", "primary 4 applied"]
+        assert bench.session.history().owed is None
+        assert (await start(bench.session, HOME)).exit_code is ExitCode.DONE
+
+
+async def test_law_03_a_foreign_write_between_plan_and_run_stops_it(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        plan = await make_plan(bench.session, TO_ACTIVE)
+        bench.sim.foreign_write(Role.PRIMARY, Status.PASSIVE, "bob@example.com")
+        result = await apply(bench.session, plan)
+        assert result.exit_code is ExitCode.MOVED
+        assert "bob@example.com" in result.ending.message
+        assert bench.posts() == []
+
+
+async def test_law_02_a_plan_sends_nothing_but_gets(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        plan = await make_plan(bench.session, TO_ACTIVE)
+        await stand(bench.session)
+        assert {request.method for request in bench.sim.requests} == {"GET"}
+        assert [write.status for write in plan.writes] == [
+            Status.FAILOVER,
+            Status.FAILOVER,
+            Status.ACTIVE,
+            Status.ACTIVE,
+        ]
+
+
+async def test_law_01_a_saved_plan_is_what_its_run_sends_to_the_byte(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        plan = restore(Plan, plain(await make_plan(bench.session, TO_ACTIVE)))
+        result = await apply(bench.session, plan)
+        assert result.exit_code is ExitCode.DONE, result.ending
+        sent = [request.body for request in bench.sim.requests if request.method == "POST"]
+        assert sent == [write.request.body for write in plan.writes]
+
+
+async def test_a_plan_is_spent_by_its_run(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        plan = await make_plan(bench.session, TO_ACTIVE)
+        await apply(bench.session, plan)
+        with pytest.raises(Moved, match="spent"):
+            await apply(bench.session, plan)
+
+
+async def test_law_12_a_second_run_is_told_who_holds_the_pair(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        lock = take_lock(bench.session, bench.session.new_run(), take_over=False)
+        other = bench.other_session()
+        with pytest.raises(Locked, match="alice on"):
+            await start(other, TO_ACTIVE)
+        other.store.close()
+        assert bench.posts() == []
+        lock.release()
+
+
+async def test_law_12_alone_refuses_beside_a_run_of_another_journal(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        await start(bench.session, TO_ACTIVE)
+        other = bench.other_session(journal="elsewhere.db")
+        result = await start(other, HOME)
+        other.store.close()
+        assert result.exit_code is ExitCode.REFUSED
+        assert [verdict.guard for verdict in result.refused_by] == ["alone"]
+
+
+async def test_law_13_cooling_down_asks_by_name_and_ends_when_acknowledged(tmp_path: Path) -> None:
+    from dataclasses import replace
+    from datetime import timedelta
+
+    from .pairs import quick_playbook
+
+    playbook = replace(quick_playbook(), cool_down=timedelta(minutes=10))
+    async with simulated(tmp_path, playbook=playbook) as bench:
+        await start(bench.session, TO_ACTIVE)
+        with pytest.raises(Refused, match="cool_down"):
+            await start(bench.session, HOME)
+        run = bench.session.history().runs[max(bench.session.history().runs)]
+        acknowledge(bench.session, run, "drill is over")
+        result = await start(bench.session, HOME)
+        assert result.ending.end is End.DONE, result.ending
