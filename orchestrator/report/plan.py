@@ -98,9 +98,18 @@ def _header(plan: Plan) -> Page:
         page += labelled("reason", shortened(request.reason))
     if request.ref:
         page += labelled("ref", shortened(request.ref, 120))
+    for guard, why in request.overrides.items():
+        needless = "" if _is_needed(plan, guard) else " (not needed: it passes)"
+        page += labelled("override", f"{shortened(guard, 60)}: {shortened(why)}{needless}", "warn")
     page += labelled("time-outs", _timeouts(plan))
     page += labelled("run", plan.run)
     return tuple(page)
+
+
+def _is_needed(plan: Plan, guard: str) -> bool:
+    """Whether a guard that is overridden would stop the run anywhere."""
+    verdicts = (*plan.before, *(verdict for row in plan.rows for verdict in row.verdicts))
+    return any(verdict.guard == guard and verdict.outcome is not Outcome.PASS for verdict in verdicts)
 
 
 def _read(plan: Plan) -> str:
@@ -221,15 +230,26 @@ def _if_it_goes_wrong(
 
 
 def _ending(plan: Plan) -> Page:
-    page: list[Line] = [*heading("If nothing goes wrong" if plan.reachable else "How it would end")]
-    page += paragraph(f"{shortened(plan.ending, 1200)}", indent=2)
+    page: list[Line] = [*heading(_ending_title(plan))]
+    page += paragraph(shortened(plan.ending, 1200), indent=2)
     for status, seconds in plan.objectives.items():
         if status is plan.request.goal:
             page += paragraph(f"The objective for {status} is {span(seconds)}.", indent=2)
-    if plan.assumed is None:
+    if plan.assumed is None and plan.rows and not plan.refused:
         page += paragraph(f"This plan can be applied until {utc(plan.expires_at)}.", indent=2)
-    page += paragraph(f"{counted(len(plan.writes), 'request')} would be sent; none was.", indent=2)
-    return tuple(page)
+    number = len(plan.writes)
+    requests = (
+        f"{counted(number, 'request')} would be sent; none was." if number else "Nothing would be sent."
+    )
+    return (*page, *paragraph(requests, indent=2))
+
+
+def _ending_title(plan: Plan) -> str:
+    if not plan.reachable:
+        return "How it would end"
+    if plan.refused:
+        return "If what refuses is overridden, and nothing goes wrong"
+    return "If nothing goes wrong"
 
 
 def _remember(plan: Plan) -> Page:

@@ -1,0 +1,94 @@
+"""Text is fitted by terminal cells."""
+
+from __future__ import annotations
+
+from orchestrator.report.layout import (
+    cells,
+    cut,
+    fold,
+    folded_line,
+    labelled,
+    next_commands,
+    padded,
+    paragraph,
+    shortened,
+    table,
+)
+from orchestrator.report.styled import Span
+
+from .scenes import lines
+
+
+def test_wide_characters_take_two_cells_and_combining_ones_none() -> None:
+    assert cells("abc") == 3
+    assert cells("東京") == 4
+    assert cells("e\u0301") == 1
+
+
+def test_a_text_is_cut_to_its_cells_with_an_ellipsis() -> None:
+    assert cut("payments", 8) == "payments"
+    assert cut("payments", 5) == "paym…"
+    assert cut("東京都", 5) == "東京…"
+
+
+def test_padding_counts_cells() -> None:
+    assert padded("東京", 6) == "東京  "
+
+
+def test_folding_breaks_at_spaces_and_inside_words_that_are_too_long() -> None:
+    assert fold("a name that is long", 8) == ("a name", "that is", "long")
+    assert fold("x" * 10, 4) == ("xxxx", "xxxx", "xx")
+    assert fold("see xxxxxxxxxx now", 4) == ("see", "xxxx", "xxxx", "xx", "now")
+    assert fold("", 4) == ("",)
+
+
+def test_folding_to_a_number_of_lines_says_that_something_is_missing() -> None:
+    assert fold("a name that is long", 8, most=2) == ("a name", "that is…")
+
+
+def test_folding_escapes_first_so_that_a_newline_opens_no_line() -> None:
+    assert fold("a\nb", 8) == ("a\\nb",)
+
+
+def test_a_long_text_from_outside_is_cut() -> None:
+    assert shortened("x" * 500, 10) == "xxxxxxxxx…"
+    assert len(shortened("x" * 100_000)) == 400
+
+
+def test_a_paragraph_keeps_its_own_newlines_and_its_indent() -> None:
+    page = paragraph("first\nsecond " + "word " * 22, indent=2, hanging=2)
+    assert lines(page) == [
+        "  first",
+        "  second word word word word word word word word word word word word word word word word word word",
+        "    word word word word",
+    ]
+
+
+def test_a_label_stands_beside_its_folded_text() -> None:
+    assert lines(labelled("owed", "ab " * 30)) == [
+        "  owed          ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab",
+        "                ab ab",
+    ]
+
+
+def test_a_line_of_pieces_is_folded_behind_its_margin_and_keeps_its_styles() -> None:
+    page = folded_line((Span("one ", "org"), Span("word " * 18, "bad"), Span("last", "status")), "  12:00  ")
+    assert lines(page) == [
+        "  12:00  one word word word word word word word word word word word word word word word word word",
+        "         word last",
+    ]
+    assert page[0][1] == Span("one ", "org")
+    assert page[1][-1] == Span("last", "status")
+
+
+def test_a_table_is_as_wide_as_it_needs_and_folds_what_is_longer() -> None:
+    page = table(
+        ("run", "by"), [(Span("a"), Span("alice and bob")), (Span("long"), Span("x"))], (10, 9), indent=2
+    )
+    assert lines(page) == ["  run   by", "  a     alice and", "        bob", "  long  x"]
+
+
+def test_commands_are_never_broken() -> None:
+    command = "hamr run payments --to ACTIVE --override " + "x" * 100
+    assert lines(next_commands([command])) == ["", "Next", f"  {command}"]
+    assert next_commands([]) == ()
