@@ -120,8 +120,8 @@ class Regions:
             return Silent() if darkness.silent else Refused()
         if any(isinstance(fault.kind, ConnectionRefused) for fault in faults):
             return Refused()
-        half = self.config.latency[role] / 2
-        await self._pass(half)
+        latency, arrived = self.config.latency[role], self.clock.monotonic()
+        await self._pass(latency / 2)
         if (darkness := self._state.darkness(role)) is not None:
             return Silent() if darkness.silent else Reset()
         decision = decide(Case(self._state, role, incoming, faults, seq, self._now()))
@@ -129,7 +129,8 @@ class Regions:
             self._log.applied(seq)
         if isinstance(decision.effect, Silent):
             return decision.effect
-        await self._pass(decision.wait + half)
+        # Until the moment when the answer is due: what handling it took is part of the round trip, not on top of it.
+        await self._pass(arrived + latency + decision.wait - self.clock.monotonic())
         if (darkness := self._state.darkness(role)) is not None and not isinstance(decision.effect, Reset):
             return Silent() if darkness.silent else Reset()
         return decision.effect
