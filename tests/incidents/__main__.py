@@ -1,0 +1,68 @@
+"""Play incidents: `python -m tests.incidents --seeds N [--from SEED] [--only SEED]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+
+from .draw import draw
+from .incident import play
+from .invariants import check
+from .trace import trace
+
+
+def main() -> int:
+    """Exit 0 where every invariant held in every incident."""
+    parser = argparse.ArgumentParser(prog="python -m tests.incidents", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1000, help="how many incidents")
+    parser.add_argument("--from", type=int, default=0, dest="first", help="the first seed")
+    parser.add_argument("--only", type=int, help="play this one alone, and show all of it")
+    parser.add_argument("--most", type=int, default=10, help="stop after so many that fail")
+    options = parser.parse_args()
+    if options.only is not None:
+        return _only(options.only)
+    return _many(options.first, options.seeds, options.most)
+
+
+def _only(seed: int) -> int:
+    played = play(draw(seed))
+    for line in trace(played):
+        print(line)
+    broken = check(played)
+    for each in broken:
+        print(f"BROKEN {each}")
+    return 1 if broken else 0
+
+
+def _many(first: int, count: int, most: int) -> int:
+    began = time.monotonic()
+    failed: dict[int, list[str]] = {}
+    endings: Counter[str] = Counter()
+    commands: Counter[int] = Counter()
+    number = 0
+    for number in range(1, count + 1):
+        seed = first + number - 1
+        played = play(draw(seed))
+        for _, outcome in played.lives:
+            result = getattr(outcome, "result", None)
+            endings[type(outcome).__name__ if result is None else result.ending.end.value] += 1
+        commands[len(played.commands)] += 1
+        broken = check(played)
+        if broken:
+            failed[seed] = [str(each) for each in broken]
+            print(f"seed {seed}: {'; '.join(failed[seed])}"[:600])
+            if len(failed) >= most:
+                break
+    taken = time.monotonic() - began
+    print(f"{number} incidents in {taken:.1f} s ({number / taken * 60:.0f} a minute), {len(failed)} failed")
+    print("lives ended as " + ", ".join(f"{name} {many}" for name, many in endings.most_common()))
+    print("commands to close: " + ", ".join(f"{many} with {number}" for number, many in sorted(commands.items())))
+    if failed:
+        print(f"replay one: python -m tests.incidents --only {next(iter(failed))}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,233 @@
+"""What an incident is made of, drawn from a seed."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from random import Random
+
+from orchestrator.model.org import Mirrors, Wire
+from orchestrator.model.run import Mode
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.simulator import Fault, Returning, SimulatorConfig, random_faults
+
+
+class Story(enum.Enum):
+    """What happens beside the faults."""
+
+    ALONE = "one operator"
+    SAME_JOURNAL = "a second operator on the same machine"
+    OTHER_JOURNAL = "a second operator on another machine, with a journal of its own"
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """Somebody else writes, so many seconds after the beginning."""
+
+    at: float
+    role: Role
+    status: Status
+    name: str
+    relinks: bool = False
+    """It makes the record point at another org, and leaves its status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dark:
+    """A region goes dark, and comes back so many seconds later."""
+
+    at: float
+    role: Role
+    seconds: float
+    silent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What befalls one life of the program; each number counts from 1, and 0 is never."""
+
+    crash_at_step: int = 0
+    journal_before: int = 0
+    journal_after: int = 0
+    request_before: int = 0
+    request_after: int = 0
+    request_answered: int = 0
+    disk_full_at: int = 0
+    freeze_at_step: int = 0
+    freeze_for: float = 0.0
+    wall_jump_at: float = 0.0
+    wall_jump: float = 0.0
+    interrupt_at: float = 0.0
+    interrupts: int = 0
+
+    @property
+    def doomed(self) -> bool:
+        """Whether it may be killed."""
+        return bool(
+            self.crash_at_step
+            or self.journal_before
+            or self.journal_after
+            or self.request_before
+            or self.request_after
+            or self.request_answered
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Everything about an incident, before it is played."""
+
+    seed: int
+    config: SimulatorConfig
+    mirrors: Mirrors
+    playbook: str
+    goal: Status
+    mode: Mode
+    faults: tuple[Fault, ...]
+    foreign: tuple[Foreign, ...]
+    dark: tuple[Dark, ...]
+    lives: tuple[Life, ...]
+    story: Story
+    second_at: float
+    switches: bool
+    """The first resume switches a planned run to emergency."""
+    wrong_uuid: Role | None
+    """The inventory names another org than the keys belong to."""
+    settles: bool
+    """What is late arrives before people close the incident."""
+
+    @property
+    def calm(self) -> bool:
+        """Whether nothing but the pair's own program writes to it."""
+        return not self.foreign and self.story is not Story.OTHER_JOURNAL
+
+
+NOBODY = ("ops.lead@example.com", "terraform", "someone.else@example.com")
+"""Names of foreign writers; no stamp looks like them."""
+
+PLACES: tuple[tuple[int, str, Status, Status], ...] = (
+    (50, "failover", Status.PASSIVE, Status.ACTIVE),
+    (25, "failover", Status.ACTIVE, Status.PASSIVE),
+    (10, "onboarding", Status.ABSENT, Status.PASSIVE),
+    (8, "onboarding", Status.ABSENT, Status.ONBOARDING),
+    (7, "onboarding", Status.ONBOARDING, Status.PASSIVE),
+)
+
+
+def draw(seed: int) -> Incident:
+    """The incident of a seed; the same for ever, as long as this function is not changed."""
+    dice = Random(seed)
+    weights = [weight for weight, *_ in PLACES]
+    _, playbook, start, goal = dice.choices(PLACES, weights)[0]
+    emergency = (start, goal) == (Status.PASSIVE, Status.ACTIVE) and dice.random() < 0.35
+    config = _config(dice, start)
+    if config.advances and playbook == "failover":
+        playbook = "failover-server"
+    mirrors = Mirrors.AUTO
+    if dice.random() < 0.5:
+        mirrors = Mirrors.NO if config.mirror is None else Mirrors.YES
+    story = dice.choices(list(Story), [82, 11, 7])[0]
+    if story is Story.OTHER_JOURNAL and config.renames_author:
+        story = Story.ALONE  # two machines with the same keys: the server names both alike, and nobody can tell
+    foreign = _foreign(dice) if dice.random() < 0.2 else ()
+    dark = _dark(dice, emergency)
+    return Incident(
+        seed=seed,
+        config=config,
+        mirrors=mirrors,
+        playbook=playbook,
+        goal=goal,
+        mode=Mode.EMERGENCY if emergency else Mode.PLANNED,
+        faults=_faults(dice, seed),
+        foreign=foreign,
+        dark=dark,
+        lives=tuple(_life(dice, number) for number in range(4)),
+        story=story,
+        second_at=round(dice.uniform(0.0, 12.0), 3),
+        switches=(start, goal) == (Status.PASSIVE, Status.ACTIVE) and dice.random() < 0.15,
+        wrong_uuid=dice.choice(list(Role)) if dice.random() < 0.02 else None,
+        settles=dice.random() < 0.6,
+    )
+
+
+def _config(dice: Random, start: Status) -> SimulatorConfig:
+    lag = dice.choice((0.3, 1.0, 1.5)) if dice.random() < 0.15 else 0.0
+    delay = None if dice.random() < 0.5 else dice.choice((0.0, 0.0, 0.2, 0.7, 1.2))
+    return SimulatorConfig(
+        wire=dice.choice((Wire.SNAKE, Wire.PASCAL)),
+        mirror=delay,
+        returning=dice.choice(list(Returning)),
+        status=Both(start, start),
+        renames_author=dice.random() < 0.25,
+        strict=dice.random() < 0.2,
+        advances=dice.random() < 0.12,
+        advances_after=dice.choice((0.1, 0.8, 2.0)),
+        whole_seconds=dice.random() < 0.2,
+        read_lag=lag,
+        latency=Both(round(dice.uniform(0.01, 0.15), 3), round(dice.uniform(0.01, 0.15), 3)),
+        skew=Both(0.0, 0.0) if dice.random() < 0.7 else Both(*(round(dice.uniform(-2, 2), 1) for _ in "12")),
+        extra=(("region_notes", "kept"),) if dice.random() < 0.3 else (),
+    )
+
+
+def _faults(dice: Random, seed: int) -> tuple[Fault, ...]:
+    count = dice.choice((0, 0, 1, 1, 2, 3, 4))
+    return random_faults(seed, count=count, within=10) if count else ()
+
+
+def _foreign(dice: Random) -> tuple[Foreign, ...]:
+    statuses = (Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY)
+    return tuple(
+        Foreign(
+            round(dice.uniform(0.0, 12.0), 3),
+            dice.choice(list(Role)),
+            dice.choice(statuses),
+            dice.choice(NOBODY),
+            relinks=dice.random() < 0.15,
+        )
+        for _ in range(dice.choice((1, 1, 2)))
+    )
+
+
+def _dark(dice: Random, emergency: bool) -> tuple[Dark, ...]:
+    if emergency:
+        if dice.random() < 0.2:
+            return ()
+        begins = 0.0 if dice.random() < 0.6 else round(dice.uniform(0.0, 4.0), 3)
+        seconds = dice.choice((4.0, 30.0, 300.0))
+        return (Dark(begins, Role.PRIMARY, seconds, dice.random() < 0.5),)
+    if dice.random() < 0.12:
+        begins = round(dice.uniform(0.0, 8.0), 3)
+        return (Dark(begins, dice.choice(list(Role)), dice.choice((1.0, 8.0, 40.0)), dice.random() < 0.5),)
+    return ()
+
+
+def _life(dice: Random, number: int) -> Life:
+    life: dict[str, float] = {}
+    if dice.random() < (0.5, 0.35, 0.15, 0.0)[number]:
+        which = dice.choice(
+            (
+                "crash_at_step",
+                "crash_at_step",
+                "crash_at_step",
+                "journal_before",
+                "journal_after",
+                "request_before",
+                "request_after",
+                "request_answered",
+            )
+        )
+        most = {"crash_at_step": 700, "journal_before": 60, "journal_after": 60}.get(which, 40)
+        life[which] = dice.randint(1, most)
+    if dice.random() < 0.05:
+        life["disk_full_at"] = dice.randint(2, 40)
+    if dice.random() < 0.08:
+        life["freeze_at_step"] = dice.randint(1, 500)
+        life["freeze_for"] = dice.choice((3.0, 20.0, 900.0))
+    if dice.random() < 0.05:
+        life["wall_jump_at"] = round(dice.uniform(0.0, 6.0), 3)
+        life["wall_jump"] = dice.choice((-3600.0, -4.0, 4.0, 90.0, 7200.0))
+    if dice.random() < 0.07:
+        life["interrupt_at"] = round(dice.uniform(0.0, 5.0), 3)
+        life["interrupts"] = dice.choice((1, 1, 2))
+    return Life(**life)  # type: ignore[arg-type]

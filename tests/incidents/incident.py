@@ -1,0 +1,242 @@
+"""Plays one incident from its beginning to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+
+from orchestrator.journal import SqliteStore
+from orchestrator.model.journal import Record, Verification
+from orchestrator.model.reading import HamrRecord
+from orchestrator.model.run import Mode
+from orchestrator.model.standing import Standing
+from orchestrator.model.status import Both, Role
+from orchestrator.simulator import Regions
+
+from .draw import Dark, Foreign, Incident, Life, Story
+from .loop import Deadlock, Endless, Process, VirtualClock, VirtualLoop, run_to_the_end, world_context
+from .operators import begin, close, take_up
+from .scene import Died, Machine, Outcome, Raised, Returned, Scene, pair_of, playbook
+from .tape import Tape
+
+TRIES = 8
+"""How many commands people need at most to close an incident after the faults are over."""
+
+
+@dataclass
+class Played:
+    """An incident that is over, and all that the witnesses say."""
+
+    incident: Incident
+    tape: Tape
+    regions: Regions
+    scene: Scene
+    machines: list[Machine]
+    closed: bool = False
+    commands: list[str] = field(default_factory=list)
+    standing: Standing | None = None
+    records: dict[str, list[Record]] = field(default_factory=dict)
+    verified: dict[str, Verification] = field(default_factory=dict)
+    bytes: bytes = b""
+    stuck: str = ""
+    faults_over: int = 0
+    """The tape's number from which on nothing goes wrong any more."""
+
+    @property
+    def lives(self) -> list[tuple[Process, Outcome]]:
+        """All lives of the program, in the order of their ends."""
+        return self.scene.lives
+
+    @property
+    def final(self) -> Both[HamrRecord | None]:
+        """What the orgs show in the end."""
+        return Both(self.regions.record(Role.PRIMARY), self.regions.record(Role.SECONDARY))
+
+
+@cache
+def _shelf() -> Path:
+    """A folder in memory where there is one: the journals are thrown away."""
+    memory = Path("/dev/shm")
+    root = memory if memory.is_dir() else None
+    return Path(tempfile.mkdtemp(prefix="hamr-incidents-", dir=root))
+
+
+@cache
+def _blank() -> Path:
+    """An empty journal, laid out once, and copied for each machine."""
+    place = _shelf() / "blank.db"
+    clock = VirtualClock(VirtualLoop())
+    SqliteStore.open(place, durable=False, now=clock.now).close()
+    return place
+
+
+@contextmanager
+def _journals(loop: VirtualLoop, names: list[str]) -> Iterator[list[Machine]]:
+    folder = Path(tempfile.mkdtemp(dir=_shelf()))
+    clock = VirtualClock(loop)
+    machines = []
+    try:
+        for name in names:
+            place = folder / f"{name}.db"
+            shutil.copy(_blank(), place)
+            machines.append(Machine(name, SqliteStore.open(place, durable=False, now=clock.now)))
+        yield machines
+    finally:
+        for machine in machines:
+            machine.store.close()
+        shutil.rmtree(folder)
+
+
+def play(incident: Incident) -> Played:
+    """Play it. Never raises for what the program does: that is what the invariants look at."""
+    loop = VirtualLoop()
+    names = ["laptop", "bastion"] if incident.story is Story.OTHER_JOURNAL else ["laptop"]
+    with _journals(loop, names) as machines:
+        regions = Regions(incident.config, VirtualClock(loop), incident.faults)
+        tape = Tape(loop)
+        pair = pair_of(incident.config, incident.mirrors, incident.wrong_uuid)
+        scene = Scene(loop, regions, tape, pair, incident.seed, playbook(incident.playbook))
+        played = Played(incident, tape, regions, scene, machines)
+        try:
+            run_to_the_end(loop, _play(played))
+        except (Deadlock, Endless, TimeoutError) as error:
+            played.stuck = f"{type(error).__name__} {error}"
+        for machine in machines:
+            played.records[machine.name] = list(machine.store.records())
+            played.verified[machine.name] = machine.store.verify()
+            played.bytes += Path(machine.store.place).read_bytes()
+            log = Path(f"{machine.store.place}-wal")
+            played.bytes += log.read_bytes() if log.exists() else b""
+    return played
+
+
+async def _play(played: Played) -> None:
+    incident, scene, machine = played.incident, played.scene, played.machines[0]
+    disturbances = _disturb(played)
+    tasks = [asyncio.create_task(_first(played, machine))]
+    if incident.story is not Story.ALONE:
+        tasks.append(asyncio.create_task(_second(played, played.machines[-1])))
+    for task in tasks:
+        await task
+    for handle in disturbances:
+        handle.cancel()
+    await _over(played)
+    played.closed, played.commands, played.standing = await close(
+        scene, machine, incident.goal, tries=TRIES
+    )
+    await asyncio.sleep(120.0)  # whatever was late arrives now at the latest
+
+
+async def _first(played: Played, machine: Machine) -> None:
+    incident, scene = played.incident, played.scene
+    lives = incident.lives
+    outcome = await scene.live(
+        machine,
+        "alice",
+        lives[0],
+        lambda present: begin(present, incident.goal, incident.mode),
+        what=f"run --to {incident.goal} ({incident.mode.value})",
+    )
+    for number, life in enumerate(lives[1:3], 1):
+        if not _worth_resuming(outcome):
+            return
+        await asyncio.sleep((2.0, 20.0, 0.1)[(incident.seed + number) % 3])
+        mode = Mode.EMERGENCY if incident.switches and number == 1 else None
+        outcome = await scene.live(
+            machine,
+            f"bob{number}",
+            life,
+            lambda present, mode=mode: take_up(present, mode),  # type: ignore[misc]
+            what="resume" if mode is None else "resume --emergency",
+        )
+
+
+def _worth_resuming(outcome: Outcome) -> bool:
+    match outcome:
+        case Died():
+            return True
+        case Returned(result=result):
+            return result.resumable
+        case Raised():
+            return False
+        case _:
+            return False
+
+
+async def _second(played: Played, machine: Machine) -> None:
+    incident = played.incident
+    await asyncio.sleep(incident.second_at)
+    await played.scene.live(
+        machine,
+        "carol",
+        replace(incident.lives[3], interrupts=0),
+        lambda present: begin(present, incident.goal, incident.mode),
+        what=f"run --to {incident.goal} ({incident.mode.value})",
+    )
+
+
+def _disturb(played: Played) -> list[asyncio.TimerHandle]:
+    """The world's own timers: foreign writers and darkness."""
+    world, loop = world_context(), played.scene.loop
+    handles = [
+        loop.call_later(foreign.at, _write, played, foreign, context=world) for foreign in played.incident.foreign
+    ]
+    for dark in played.incident.dark:
+        handles.append(loop.call_later(dark.at, _darken, played, dark, True, context=world))
+        handles.append(loop.call_later(dark.at + dark.seconds, _darken, played, dark, False, context=world))
+    return handles
+
+
+def _write(played: Played, foreign: Foreign) -> None:
+    regions, role = played.regions, foreign.role
+    if not foreign.relinks:
+        regions.foreign_write(role, foreign.status, foreign.name)
+        played.tape.happened("foreign", f"{foreign.name} writes {foreign.status} to the {role}")
+        return
+    record = regions.record(role)
+    if record is not None:
+        regions._state._put(role, replace(record, target_uuid="0" * 8, modified_by=foreign.name), regions._now())
+        played.tape.happened("relinked", f"{foreign.name} links the {role} to another org")
+
+
+def _darken(played: Played, dark: Dark, on: bool) -> None:
+    played.regions.set_dark(dark.role, on, silent=dark.silent)
+    played.tape.happened("dark" if on else "light", str(dark.role))
+
+
+async def _over(played: Played) -> None:
+    """The faults end; what is under way may still arrive."""
+    regions = played.regions
+    regions.faults.clear()
+    for role in Role:
+        if regions.darkness(role) is not None:
+            regions.set_dark(role, False)
+    _relink(played)
+    if played.incident.settles:
+        await asyncio.sleep(70.0)
+    played.faults_over = played.tape.next
+    played.tape.happened("over", "nothing goes wrong any more")
+
+
+def _relink(played: Played) -> None:
+    """Whoever linked a record to another org puts that right."""
+    regions = played.regions
+    for role in Role:
+        record = regions.record(role)
+        peer = regions.config.orgs[role.other].uuid
+        if record is not None and record.target_uuid != peer:
+            regions._state._put(
+                role, replace(record, target_uuid=peer, modified_by="ops.lead@example.com"), regions._now()
+            )
+            played.tape.happened("foreign", f"the {role} is linked to its peer again")
+
+
+def quiet_life() -> Life:
+    """A life that nothing befalls."""
+    return Life()

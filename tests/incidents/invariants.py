@@ -1,0 +1,495 @@
+"""What must hold, whatever happened: each with a name, and asked of the requests, the readings and the journal.
+
+    ends                no deadlock, no endless loop, no exception that a person should never see
+    reaches-goal        after the faults are over, people bring it to the goal with a handful of commands
+    keeps-goal          and there it stays, unless somebody else moves it
+    intent-first        no write without its intent in the journal before it                                   (laws 3, 6)
+    same-request        a write's request is the one that its intent says                                      (law 6)
+    read-between        no two writes to an org without a good read of it between them                         (law 5)
+    read-before         no write on a reading of that org older than a few seconds                             (laws 3, 6, 18)
+    never-over-foreign  no write of a run after a read had shown it a foreign change                           (law 3)
+    never-mislinked     no write to an org that was read as belonging to another pair                          (law 10)
+    prefix-safe         after each write the pair stands in a phase with a name that leads on                  (law 11)
+    locked              no write of a run whose process does not hold the lock                                 (law 12)
+    chain-holds         the journal verifies                                                                   (law 16)
+    same-story          the journal tells of every write that the regions saw, and of what became of it        (laws 5, 6)
+    done-is-seen        a run that says done has read the goal on both orgs                                    (law 4)
+    owing-is-seen       a run that says owing has read the goal on the survivor, and the debt is noted         (law 9)
+    clean-hands         a run that says refused or failed has sent nothing                                     (law 5)
+    few-sends           at most 1 + resend sends of one write in one life                                      (law 5)
+    prompt-emergency    an emergency does not wait for the dead region                                         (law 9)
+    no-false-alarm      nobody is told of a foreign write where there was none                                 (law 3)
+    no-keys             no key in any byte of the journal, nor in any message                                  (law 17)
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from orchestrator.errors import ExitCode
+from orchestrator.model.journal import Record, Verified
+from orchestrator.model.reading import HamrRecord
+from orchestrator.model.run import Mode, Stamp
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.simulator import AppliedLate, ForeignWriter, Returning, StaleRead
+
+from .draw import NOBODY, Story
+from .incident import Played
+from .loop import Process
+from .scene import Crashed, Returned
+from .tape import Answered, Appended, Asked, Happened
+
+FOREIGN = frozenset({*NOBODY, "someone.else@example.com"})
+SEND_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """An invariant that does not hold."""
+
+    invariant: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.invariant}: {self.why}"
+
+
+def check(played: Played) -> list[Broken]:
+    """Every invariant that this incident breaks."""
+    return [Broken(name, why) for name, ask in INVARIANTS.items() for why in ask(played)]
+
+
+# -- the end ----------------------------------------------------------------------------------------------------
+
+
+def ends(played: Played) -> Iterator[str]:
+    if played.stuck:
+        yield played.stuck
+    yield from played.scene.loop.complaints
+    for process, outcome in played.lives:
+        if isinstance(outcome, Crashed):
+            yield f"{process.name}: {outcome.error!r}"
+        if isinstance(outcome, Returned) and "has a bug" in outcome.result.ending.message:
+            yield f"{process.name}: {outcome.result.ending.message}"
+
+
+def reaches_goal(played: Played) -> Iterator[str]:
+    if played.incident.wrong_uuid is not None or played.stuck:
+        return
+    if not played.closed:
+        where = "nowhere" if played.standing is None else played.standing.phase.label
+        yield f"the pair stands at {where} after {played.commands}"
+
+
+def keeps_goal(played: Played) -> Iterator[str]:
+    if not played.closed or not played.incident.settles:
+        return
+    for role, record in played.final.items():
+        if record is None or record.status != played.incident.goal:
+            if record is not None and record.modified_by in FOREIGN:
+                continue
+            yield f"the {role} shows {record and Status.of(record.status)} in the end"
+
+
+# -- each write -------------------------------------------------------------------------------------------------
+
+
+def writes(played: Played) -> Iterator[Asked]:
+    """Every POST of a record, in order."""
+    return (note for note in played.tape.notes if isinstance(note, Asked) and note.posts)
+
+
+def intent_first(played: Played) -> Iterator[str]:
+    intended: set[str] = set()
+    for note in played.tape.notes:
+        if isinstance(note, Appended) and note.record.kind == "write.intended":
+            intended.add(_attempt(note.record)["stamp"])
+        elif isinstance(note, Asked) and note.posts and note.stamp not in intended:
+            yield f"{note.number}: POST {note.status} to the {note.role} as {note.stamp!r} was never intended"
+
+
+def same_request(played: Played) -> Iterator[str]:
+    bodies: dict[str, object] = {}
+    for record in _records(played, "write.intended"):
+        request = record.data["request"]
+        bodies[_attempt(record)["stamp"]] = request["body"] if isinstance(request, dict) else None
+    for write in writes(played):
+        if write.stamp in bodies and bodies[write.stamp] != write.body:
+            yield f"{write.number}: the body that was sent is not the one that was intended"
+
+
+def read_between(played: Played) -> Iterator[str]:
+    unread: dict[tuple[str, Role], int] = {}
+    for note in played.tape.notes:
+        if isinstance(note, Answered) and note.asked.reads and (note.record is not None or note.absent):
+            place = (note.asked.machine, note.asked.role)
+            if note.asked.number > unread.get(place, -1):
+                unread.pop(place, None)
+        elif isinstance(note, Asked) and note.posts:
+            place = (note.machine, note.role)
+            if place in unread:
+                yield f"{note.number}: POST to the {note.role} again, not read since {unread[place]}"
+            unread[place] = note.number
+
+
+def read_before(played: Played) -> Iterator[str]:
+    read_at: dict[tuple[Process, Role], float] = {}
+    wall: dict[tuple[Process, Role], float] = {}
+    intended: dict[Process, tuple[float, float]] = {}
+    for note in played.tape.notes:
+        if isinstance(note, Appended) and note.record.kind == "write.intended":
+            intended[note.process] = (note.at - note.process.lost, note.at)
+        elif isinstance(note, Answered) and note.asked.reads and (note.record is not None or note.absent):
+            place = (note.asked.process, note.asked.role)
+            read_at[place], wall[place] = note.asked.seconds, note.asked.at
+        elif isinstance(note, Asked) and note.posts:
+            place = (note.process, note.role)
+            if place not in read_at:
+                yield f"{note.number}: POST to the {note.role}, which {note.process.name} never read"
+                continue
+            # The window between intent and sending is ours alone: a machine that is suspended there cannot know.
+            at = intended.get(note.process, (0.0, note.at))[1]
+            if at - wall[place] > SEND_SECONDS + 0.5:
+                yield f"{note.number}: POST to the {note.role} on a reading {at - wall[place]:.1f} s old"
+
+
+def never_over_foreign(played: Played) -> Iterator[str]:
+    warned: dict[tuple[str, str], str] = {}
+    first: dict[tuple[str, str], dict[Role, HamrRecord | None]] = defaultdict(dict)
+    sent: dict[str, list[Status | None]] = defaultdict(list)
+    for note in played.tape.notes:
+        if isinstance(note, Asked) and note.posts:
+            run = note.run
+            if (note.machine, run) in warned:
+                yield f"{note.number}: POST of {run} after {warned[note.machine, run]}"
+            sent[run].append(note.status)
+        elif isinstance(note, Answered) and note.asked.reads and (note.record is not None or note.absent):
+            asked, record = note.asked, note.record
+            run = _run_of(played, asked.process, note.number)
+            if not run:
+                continue
+            seen = first[asked.machine, run]
+            if asked.role not in seen:
+                seen[asked.role] = record
+                continue
+            before = seen[asked.role]
+            same = record is not None and before is not None and record.same_version(before)
+            if same or not _is_foreign(played, asked.machine, record):
+                continue
+            others = [old for role, old in seen.items() if role is not asked.role and old is not None]
+            if record is not None and any(record.same_version(old) for old in others):
+                continue
+            if record is not None and Status.of(record.status) in sent[run]:
+                continue  # our own status under another name: in effect, author unproven
+            warned.setdefault((asked.machine, run), f"{note.number} had shown {note.words} on the {asked.role}")
+
+
+def never_mislinked(played: Played) -> Iterator[str]:
+    wrong: dict[tuple[Process, Role], int] = {}
+    for note in played.tape.notes:
+        if isinstance(note, Answered) and note.asked.reads and note.record is not None:
+            role = note.asked.role
+            linked = note.record.target_uuid == played.regions.config.orgs[role.other].uuid
+            if linked and played.incident.wrong_uuid is None:
+                wrong.pop((note.asked.process, role), None)
+            else:
+                wrong[note.asked.process, role] = note.number
+        elif isinstance(note, Asked) and note.posts:
+            if played.incident.wrong_uuid is not None and played.incident.mode is Mode.PLANNED:
+                yield f"{note.number}: POST to the {note.role}, and the inventory names another org"
+            elif (note.process, note.role) in wrong:
+                yield f"{note.number}: POST to the {note.role}, mislinked as read in {wrong[note.process, note.role]}"
+
+
+def prefix_safe(played: Played) -> Iterator[str]:
+    """Only where nobody else and nothing late wrote: then every write's prefix is the program's own doing."""
+    incident = played.incident
+    if _disturbed(played) or incident.wrong_uuid is not None:
+        return
+    rows = played.scene.playbook.rows
+    explained = {(row.source, row.target) for row in rows} | {(row.target, row.source) for row in rows}
+    explained |= {(a, c) for a, b in explained for c in played.scene.playbook.server_moves(b)}
+    behind = bool(incident.dark) or incident.mode is Mode.EMERGENCY or incident.switches
+    for note in played.tape.notes:
+        if not isinstance(note, Asked):
+            continue
+        primary, secondary = (_status(record) for record in note.truth)
+        if primary is secondary or (primary, secondary) in explained or behind:
+            continue
+        if (secondary, primary) not in explained:
+            yield f"{note.number}: the primary shows {primary}, the secondary {secondary}"
+            return
+
+
+def locked(played: Played) -> Iterator[str]:
+    holding: dict[str, str] = {}
+    for note in played.tape.notes:
+        if isinstance(note, Appended):
+            record = note.record
+            if record.kind in ("lock.taken", "lock.taken_over"):
+                holding[note.machine] = note.process.name
+            elif record.kind in ("lock.released", "lock.broken"):
+                holding.pop(note.machine, None)
+        elif isinstance(note, Asked) and note.posts and holding.get(note.machine) != note.process.name:
+            yield f"{note.number}: POST by {note.process.name}, while {holding.get(note.machine)} holds the lock"
+
+
+def few_sends(played: Played) -> Iterator[str]:
+    limit = 1 + played.scene.playbook.resend
+    sends: dict[tuple[object, ...], int] = defaultdict(int)
+    purposes = {_attempt(record)["stamp"]: _attempt(record) for record in _records(played, "write.intended")}
+    ended = {note.asked.number: note for note in played.tape.notes if isinstance(note, Answered)}
+    for write in writes(played):
+        attempt = purposes.get(write.stamp)
+        if attempt is None or attempt["purpose"] == "repair":
+            continue
+        note = ended.get(write.number)
+        words = note.words if note is not None else ""
+        if words == "refused" or words.startswith("4"):
+            continue
+        key = (write.process, write.run, attempt["row"], write.role, write.status)
+        sends[key] += 1
+        if sends[key] == limit + 1:
+            yield f"{write.number}: sent {limit + 1} times: {write.status} to the {write.role} in one life"
+
+
+# -- the two witnesses ------------------------------------------------------------------------------------------
+
+
+def chain_holds(played: Played) -> Iterator[str]:
+    for machine, verification in played.verified.items():
+        if not isinstance(verification, Verified):
+            yield f"the journal of {machine}: {verification}"
+
+
+def same_story(played: Played) -> Iterator[str]:
+    told: dict[str, dict[str, str]] = {}
+    outcomes: set[tuple[str, int]] = set()
+    superseded: set[str] = set()
+    for record in _records(played):
+        if record.kind == "write.intended":
+            told[_attempt(record)["stamp"]] = {"role": _attempt(record)["role"], "run": record.run}
+        elif record.kind in ("write.answered", "write.unknown"):
+            outcomes.add((record.run, _attempt(record)["number"]))
+        elif record.kind == "write.confirmed" and isinstance(record.data["attempt"], int):
+            outcomes.add((record.run, record.data["attempt"]))
+        elif record.kind == "run.superseded":
+            superseded.add(record.run)
+    for request in played.regions.requests:
+        if request.method != "POST":
+            continue
+        stamp = _stamp_of(request.body)
+        if stamp not in told:
+            yield f"request {request.seq} to the {request.role} carries {stamp!r}, which no intent names"
+            continue
+        if told[stamp]["role"] != request.role.name:
+            yield f"request {request.seq} went to the {request.role}, the intent says {told[stamp]['role']}"
+        parsed = Stamp.parse(stamp)
+        if not request.applied or parsed is None or parsed.run in superseded:
+            continue
+        if played.closed and not _disturbed(played) and (parsed.run, parsed.attempt) not in outcomes:
+            yield f"nothing in the journal says what became of attempt {parsed.attempt} of {parsed.run}"
+
+
+# -- what runs say ----------------------------------------------------------------------------------------------
+
+
+def done_is_seen(played: Played) -> Iterator[str]:
+    for process, outcome in played.lives:
+        if not isinstance(outcome, Returned) or outcome.result.exit_code is not ExitCode.DONE:
+            continue
+        goal = outcome.result.goal
+        last = _last_seen(played, process)
+        if goal is None:
+            continue
+        for role in Role:
+            if last.get(role) is not goal:
+                yield f"{process.name} said done at {goal}, and had read {last.get(role)} on the {role}"
+        if not _disturbed(played) and not _lags(played):
+            truth = _truth_at_end(played, process)
+            if truth is not None and any(_status(record) is not goal for record in truth):
+                yield f"{process.name} said done at {goal}, and the orgs show {[str(_status(r)) for r in truth]}"
+
+
+def owing_is_seen(played: Played) -> Iterator[str]:
+    for process, outcome in played.lives:
+        if not isinstance(outcome, Returned) or outcome.result.exit_code is not ExitCode.OWING:
+            continue
+        result = outcome.result
+        if result.owed is None:
+            yield f"{process.name} said owing, and not what"
+            continue
+        last = _last_seen(played, process)
+        if last.get(result.owed.role.other) is not result.owed.status:
+            yield f"{process.name} owes {result.owed.status}, and the survivor was read as {last.get(result.owed.role.other)}"
+
+
+def clean_hands(played: Played) -> Iterator[str]:
+    sent = {write.process for write in writes(played)}
+    for process, outcome in played.lives:
+        if process not in sent:
+            continue
+        match outcome:
+            case Returned(result=result) if result.exit_code in (ExitCode.FAILED, ExitCode.REFUSED):
+                yield f"{process.name} exits {result.exit_code} and has sent something: {result.ending.message}"
+            case Returned() | Crashed():
+                pass
+            case raised if hasattr(raised, "error"):
+                yield f"{process.name} raised {raised.error!r} and has sent something"
+
+
+def prompt_emergency(played: Played) -> Iterator[str]:
+    incident = played.incident
+    if incident.mode is not Mode.EMERGENCY or incident.story is not Story.ALONE or not incident.calm:
+        return
+    if not (incident.dark and incident.dark[0].at == 0 and incident.dark[0].seconds >= 300):
+        return
+    if any(fault.role is not Role.PRIMARY for fault in incident.faults) or incident.config.advances:
+        return
+    life = incident.lives[0]
+    if life.freeze_at_step or life.interrupts or life.wall_jump or life.disk_full_at:
+        return
+    process, outcome = played.lives[0]
+    if not isinstance(outcome, Returned):
+        return
+    # One deadline for the first look; the rest is the survivor's own round trips, and its read lag.
+    limit = 2.0 + 3.0 + 2 * (incident.config.read_lag + 1.2)
+    if outcome.result.seconds > limit:
+        yield f"{process.name} took {outcome.result.seconds:.1f} s with the primary dead all along"
+    if outcome.result.exit_code is not ExitCode.OWING:
+        yield f"{process.name} did not finish: {outcome.result.ending.message}"
+
+
+def no_false_alarm(played: Played) -> Iterator[str]:
+    if _disturbed(played) or played.incident.wrong_uuid is not None:
+        return
+    for process, outcome in played.lives:
+        if isinstance(outcome, Returned) and outcome.result.exit_code is ExitCode.MOVED:
+            yield f"{process.name}: {outcome.result.ending.message}"
+
+
+def no_keys(played: Played) -> Iterator[str]:
+    keys = [key for org in played.regions.config.orgs for key in (org.api_key, org.app_key)]
+    said = " ".join(note.words for note in played.tape.notes if isinstance(note, Happened))
+    for key in keys:
+        if key.encode() in played.bytes:
+            yield f"{key} stands in a journal"
+        if key in said:
+            yield f"{key} stands in a message"
+
+
+INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
+    "ends": ends,
+    "reaches-goal": reaches_goal,
+    "keeps-goal": keeps_goal,
+    "intent-first": intent_first,
+    "same-request": same_request,
+    "read-between": read_between,
+    "read-before": read_before,
+    "never-over-foreign": never_over_foreign,
+    "never-mislinked": never_mislinked,
+    "prefix-safe": prefix_safe,
+    "locked": locked,
+    "few-sends": few_sends,
+    "chain-holds": chain_holds,
+    "same-story": same_story,
+    "done-is-seen": done_is_seen,
+    "owing-is-seen": owing_is_seen,
+    "clean-hands": clean_hands,
+    "prompt-emergency": prompt_emergency,
+    "no-false-alarm": no_false_alarm,
+    "no-keys": no_keys,
+}
+
+
+# -- reading the witnesses --------------------------------------------------------------------------------------
+
+
+def _disturbed(played: Played) -> bool:
+    """Whether somebody else, or something late or going back in time, had a hand in it."""
+    incident = played.incident
+    if not incident.calm or incident.config.returning is Returning.REVERT and _was_dark(played):
+        return True
+    return any(isinstance(fault.kind, ForeignWriter | AppliedLate) for fault in incident.faults)
+
+
+def _was_dark(played: Played) -> bool:
+    return any("Dark" in type(fault.kind).__name__ for fault in played.incident.faults) or bool(played.incident.dark)
+
+
+def _lags(played: Played) -> bool:
+    """Whether a read may show what is past."""
+    incident = played.incident
+    return incident.config.read_lag > 0 or any(isinstance(fault.kind, StaleRead) for fault in incident.faults)
+
+
+def _is_foreign(played: Played, machine: str, record: HamrRecord | None) -> bool:
+    if record is None:
+        return False
+    if record.modified_by in FOREIGN:
+        return True
+    stamp = Stamp.parse(record.modified_by)
+    return stamp is not None and stamp.run not in {each.run for each in played.records.get(machine, [])}
+
+
+def _run_of(played: Played, process: Process, number: int) -> str:
+    """The run that a process is on at a note."""
+    for note in reversed(played.tape.notes[:number]):
+        if isinstance(note, Appended) and note.process is process:
+            return note.record.run
+    return ""
+
+
+def _last_seen(played: Played, process: Process) -> dict[Role, Status | None]:
+    seen: dict[Role, Status | None] = {}
+    for note in played.tape.notes:
+        if isinstance(note, Answered) and note.asked.process is process and note.asked.reads:
+            if note.record is not None:
+                seen[note.asked.role] = Status.of(note.record.status)
+            elif note.absent:
+                seen[note.asked.role] = Status.ABSENT
+    return seen
+
+
+def _truth_at_end(played: Played, process: Process) -> Both[HamrRecord | None] | None:
+    """Both records as they were at the first request after a process ended."""
+    ended = next(
+        (note.number for note in played.tape.notes if isinstance(note, Happened) and note.what == "end" and note.process is process),
+        None,
+    )
+    if ended is None:
+        return None
+    later = (note for note in played.tape.notes[ended:] if isinstance(note, Asked))
+    found = next(later, None)
+    return None if found is None else found.truth
+
+
+def _status(record: HamrRecord | None) -> Status | None:
+    return Status.ABSENT if record is None else Status.of(record.status)
+
+
+def _records(played: Played, kind: str = "") -> Iterator[Record]:
+    for records in played.records.values():
+        for record in records:
+            if kind in ("", record.kind):
+                yield record
+
+
+def _attempt(record: Record) -> dict[str, str]:
+    found = record.data["attempt"]
+    assert isinstance(found, dict)
+    return found  # type: ignore[return-value]
+
+
+def _stamp_of(body: object) -> str:
+    data = body.get("data") if isinstance(body, dict) else None
+    attributes = data.get("attributes") if isinstance(data, dict) else None
+    if not isinstance(attributes, dict):
+        return ""
+    return str(attributes.get("modified_by", attributes.get("ModifiedBy", "")))
+
+
+_ = timedelta

@@ -1,0 +1,103 @@
+"""The journal of a machine as one process has it: everything stops with the process, and the disk may be full."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from orchestrator.errors import JournalUnavailable
+from orchestrator.model.journal import Entry, Head, Holder, Record, Verification
+from orchestrator.model.protocols import Store
+
+from .loop import Process
+from .tape import Tape
+from .wire import Doom
+
+
+class Ledger:
+    """A store that lives as long as its process."""
+
+    def __init__(
+        self, inner: Store, process: Process, tape: Tape, doom: Doom, machine: str, full_at: int = 0
+    ) -> None:
+        self._inner = inner
+        self._process = process
+        self._tape = tape
+        self._doom = doom
+        self._machine = machine
+        self._full_at = full_at
+
+    @property
+    def place(self) -> str:
+        return self._inner.place
+
+    def _begin(self) -> int:
+        self._process.alive()
+        number = self._doom.next()
+        if number == self._doom.before:
+            self._process.kill(f"before its journal operation {number}")
+            self._process.alive()
+        if 0 < self._full_at <= number:
+            raise JournalUnavailable("the journal cannot be written: no space left on device", sent="")
+        return number
+
+    def _end(self, number: int) -> None:
+        if number == self._doom.after:
+            self._process.kill(f"after its journal operation {number}")
+            self._process.alive()
+
+    def append(self, entry: Entry, *, holding: str | None = None) -> Record:
+        number = self._begin()
+        record = self._inner.append(entry, holding=holding)
+        self._tape.appended(self._process, self._machine, record)
+        self._end(number)
+        return record
+
+    def records(
+        self,
+        *,
+        run: str | None = None,
+        pair: str | None = None,
+        kinds: Sequence[str] | None = None,
+        after: int = 0,
+    ) -> Iterator[Record]:
+        self._process.alive()
+        return self._inner.records(run=run, pair=pair, kinds=kinds, after=after)
+
+    def head(self) -> Head:
+        self._process.alive()
+        return self._inner.head()
+
+    def verify(self) -> Verification:
+        return self._inner.verify()
+
+    def take_lock(self, holder: Holder) -> Holder | None:
+        number = self._begin()
+        present = self._inner.take_lock(holder)
+        self._end(number)
+        return present
+
+    def replace_lock(self, old: str, holder: Holder) -> bool:
+        number = self._begin()
+        replaced = self._inner.replace_lock(old, holder)
+        self._end(number)
+        return replaced
+
+    def beat(self, lock: str, at: datetime) -> bool:
+        self._process.alive()
+        if 0 < self._full_at <= self._doom.count:
+            raise JournalUnavailable("the journal cannot be written: no space left on device", sent="")
+        return self._inner.beat(lock, at)
+
+    def release(self, lock: str) -> bool:
+        number = self._begin()
+        released = self._inner.release(lock)
+        self._end(number)
+        return released
+
+    def holder(self, pair: str) -> Holder | None:
+        self._process.alive()
+        return self._inner.holder(pair)
+
+    def close(self) -> None:
+        self._inner.close()

@@ -1,0 +1,127 @@
+"""What people do, with nothing but the commands that there are: start, resume, run again, adopt."""
+
+from __future__ import annotations
+
+from orchestrator.errors import HamrError
+from orchestrator.model.result import RunResult
+from orchestrator.model.run import Mode, RunRequest
+from orchestrator.model.situation import Phase, PhaseName
+from orchestrator.model.standing import Standing
+from orchestrator.model.status import Role, Status
+from orchestrator.run import adopt, resume, start
+from orchestrator.standing import stand
+
+from .draw import Life
+from .scene import PAIR, Machine, Outcome, Present, Returned, Scene
+
+ACCEPTED = {"unknown": "the faults are over", "alone": "we have talked to each other", "cool_down": "in a hurry"}
+"""What a person accepts by name when closing an incident."""
+
+
+async def begin(present: Present, goal: Status, mode: Mode, *, overriding: bool = False) -> RunResult:
+    """hamr run."""
+    request = RunRequest(
+        PAIR,
+        goal,
+        mode,
+        reason="us1 is down" if mode is Mode.EMERGENCY else "",
+        overrides=ACCEPTED if overriding else {},
+    )
+    return await start(present.session, request, controls=present.controls)
+
+
+async def take_up(present: Present, mode: Mode | None = None) -> RunResult:
+    """hamr resume."""
+    session = present.session
+    return await resume(
+        session,
+        session.history().open_run,
+        mode=mode,
+        reason="us1 is down" if mode is Mode.EMERGENCY else "",
+        controls=present.controls,
+    )
+
+
+def closed(standing: Standing, goal: Status) -> bool:
+    """Whether there is nothing left to do."""
+    return (
+        standing.phase.name is PhaseName.AGREED
+        and standing.phase.status is goal
+        and standing.owed is None
+        and standing.open_run is None
+        and standing.holder is None
+    )
+
+
+async def close(scene: Scene, machine: Machine, goal: Status, *, tries: int) -> tuple[bool, list[str], Standing | None]:
+    """Bring an incident to its end after the faults are over.
+
+    Returns:
+        Whether it is closed, what was done, and how the pair stands.
+    """
+    done: list[str] = []
+    standing: Standing | None = None
+    before = ""
+    for number in range(tries):
+        standing = await look(scene, machine)
+        if closed(standing, goal):
+            return True, done, standing
+        command = next_command(standing, goal, last=done[-1] if done else "", stuck=before)
+        done.append(command)
+        outcome = await scene.live(machine, f"closer{number}", Life(), _acts(command, goal), what=command)
+        before = _said(outcome)
+    standing = await look(scene, machine)
+    return closed(standing, goal), done, standing
+
+
+async def look(scene: Scene, machine: Machine) -> Standing:
+    """hamr status, by somebody who only looks."""
+    found: list[Standing] = []
+
+    async def looking(present: Present) -> RunResult:
+        found.append(await stand(present.session))
+        raise HamrError("looked")
+
+    outcome = await scene.live(machine, "onlooker", Life(), looking, what="status")
+    if not found:
+        raise AssertionError(f"hamr status failed: {outcome}")
+    return found[0]
+
+
+def next_command(standing: Standing, goal: Status, *, last: str, stuck: str) -> str:
+    """What a person types next."""
+    if standing.phase.name in (PhaseName.DIVERGED, PhaseName.HALF_ABSENT) and stuck != "fresh":
+        truth = _truth(standing.phase)
+        if last.startswith("resume") or standing.open_run is None:
+            return f"adopt {truth}"
+    if (standing.open_run is not None or standing.owed is not None) and stuck in ("", "fresh"):
+        return "resume"
+    if standing.owed is not None:
+        return "resume" if last != "resume" else "run emergency"
+    return "run"
+
+
+def _truth(phase: Phase) -> Role:
+    words = " ".join(phase.next_steps)
+    return Role.SECONDARY if "--truth secondary" in words or "--truth" not in words else Role.PRIMARY
+
+
+def _acts(command: str, goal: Status):  # type: ignore[no-untyped-def]
+    async def act(present: Present) -> RunResult:
+        if command == "resume":
+            return await take_up(present)
+        if command.startswith("adopt"):
+            return await adopt(
+                present.session, Role(command.split()[1]), "both teams agree", controls=present.controls
+            )
+        mode = Mode.EMERGENCY if command.endswith("emergency") else Mode.PLANNED
+        return await begin(present, goal, mode, overriding=True)
+
+    return act
+
+
+def _said(outcome: Outcome) -> str:
+    """What a person makes of it: "" where going on helps, else why another command is wanted."""
+    if isinstance(outcome, Returned):
+        return "" if outcome.result.exit_code in (0, 8) else outcome.result.ending.end.value
+    return "error"

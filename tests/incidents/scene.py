@@ -1,0 +1,276 @@
+"""Machines, a pair and two regions, and lives of the program on them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from random import Random
+
+from orchestrator.documents import find_playbook, parse_playbook
+from orchestrator.errors import HamrError
+from orchestrator.journal import SqliteStore
+from orchestrator.model.journal import Holder
+from orchestrator.model.org import Mirrors, Org, Pair, Wire
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.result import RunResult
+from orchestrator.model.run import Operator
+from orchestrator.model.secret import EnvironmentKey
+from orchestrator.model.status import Both, Role
+from orchestrator.run import Controls
+from orchestrator.session import Session
+from orchestrator.simulator import Regions, SimulatorConfig
+
+from .draw import Life
+from .ledger import Ledger
+from .loop import Process, ProcessDied, VirtualClock, VirtualLoop, own_context, world_context
+from .tape import Tape
+from .wire import Doom, RegionTransport
+
+PAIR = "sim"
+
+_PATIENCE = "confirm: {within: 6s, every: 1s}"
+_TIMEOUTS = "timeouts: {connect: 1s, read: 3s, total: 5s}"
+
+
+@cache
+def playbook(name: str) -> Playbook:
+    """A shipped playbook with less patience, or the one that leaves moves to the server."""
+    stem = "onboarding" if name == "onboarding" else "regional-failover"
+    text = Path(find_playbook(stem)).read_text(encoding="utf-8")
+    if name == "onboarding":
+        text = text.replace("schema: 1\n", f"schema: 1\n{_PATIENCE}\n{_TIMEOUTS}\n")
+    else:
+        text = text.replace("confirm: {within: 60s, every: 1s}", _PATIENCE)
+        text = text.replace("timeouts: {connect: 3s, read: 10s, total: 20s}", _TIMEOUTS)
+    if name == "failover-server":
+        for row in ("to: ACTIVE\n", "from: RECOVERY\n    to: PASSIVE\n"):
+            text = text.replace(row, f"{row}    advances: server\n")
+    return parse_playbook(text, f"{name}.yaml")
+
+
+def pair_of(config: SimulatorConfig, mirrors: Mirrors, wrong_uuid: Role | None = None) -> Pair:
+    """The simulated pair as the inventory has it."""
+
+    def org(role: Role) -> Org:
+        found = config.orgs[role]
+        return Org(
+            role=role,
+            name=found.name,
+            uuid="99999999-9999-4999-8999-999999999999" if role is wrong_uuid else found.uuid,
+            base_url=f"http://{role}.example",
+            datacenter=found.datacenter,
+            wire=Wire.AUTO,
+            api_key=EnvironmentKey(f"{role}_API"),
+            app_key=EnvironmentKey(f"{role}_APP"),
+        )
+
+    return Pair(PAIR, Both(org(Role.PRIMARY), org(Role.SECONDARY)), mirrors)
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The life ended with a result."""
+
+    result: RunResult
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The life ended with an error that says why nothing was done."""
+
+    error: HamrError
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """The life was cut off."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """Something escaped that no person should ever see."""
+
+    error: BaseException
+
+
+Outcome = Returned | Raised | Died | Crashed
+
+
+@dataclass(eq=False)
+class Machine:
+    """A computer with a journal; several processes of it may live at once."""
+
+    name: str
+    store: SqliteStore
+    living: dict[int, Process] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedHost:
+    """The machine as one process of it sees it: `orchestrator.model.protocols.Host`."""
+
+    machine: Machine
+    pid: int
+
+    @property
+    def name(self) -> str:
+        return self.machine.name
+
+    def this_process(self) -> tuple[int, str]:
+        return self.pid, f"{self.machine.name}-{self.pid}"
+
+    def provably_dead(self, holder: Holder) -> bool:
+        return holder.host == self.machine.name and holder.pid not in self.machine.living
+
+
+@dataclass(eq=False)
+class Present:
+    """What a person has at hand in one life of the program."""
+
+    session: Session
+    controls: Controls
+    process: Process
+    clock: VirtualClock
+
+
+@dataclass(eq=False)
+class Scene:
+    """Everything that an incident plays on."""
+
+    loop: VirtualLoop
+    regions: Regions
+    tape: Tape
+    pair: Pair
+    seed: int
+    playbook: Playbook
+    pids: int = 100
+    lives: list[tuple[Process, Outcome]] = field(default_factory=list)
+    patience: float = 3600.0
+    """Virtual seconds that a life may last."""
+
+    async def live(
+        self,
+        machine: Machine,
+        operator: str,
+        life: Life,
+        act: Callable[[Present], Awaitable[RunResult]],
+        *,
+        what: str,
+    ) -> Outcome:
+        """One life of the program on a machine: from its start until it ends or is killed."""
+        self.pids += 1
+        pid = self.pids
+        process = Process(f"{operator}#{pid}", self.loop, life.crash_at_step, life.freeze_at_step, life.freeze_for)
+        process.on_freeze = lambda: self.tape.happened("freeze", f"{process.name} for {life.freeze_for} s", process)
+        present = self._present(machine, operator, life, process, pid)
+        machine.living[pid] = process
+        self.tape.happened("life", f"{process.name} on {machine.name}: {what}", process)
+        troubles = self._troubles(life, present)
+        task = self.loop.create_task(_acting(act, present), context=own_context(process))
+        task.add_done_callback(lambda _: process.ended.set(), context=world_context())
+        try:
+            await asyncio.wait_for(process.ended.wait(), self.patience)
+        finally:
+            for trouble in troubles:
+                trouble.cancel()
+        outcome = await self._end_of(process, task)
+        del machine.living[pid]
+        self.lives.append((process, outcome))
+        self.tape.happened("end", f"{process.name}: {_in_words(outcome)}", process)
+        return outcome
+
+    async def _end_of(self, process: Process, task: asyncio.Task[RunResult]) -> Outcome:
+        if not process.dead:
+            process.finished = True
+        left = [each for each in process.tasks if not each.done()]
+        for each in left:
+            each.cancel()
+        if left:
+            _, pending = await asyncio.wait(left, timeout=60.0)
+            if pending:
+                return Crashed(RuntimeError(f"{pending} would not end"))
+        if process.dead:
+            if not task.cancelled():
+                task.exception()
+            return Died(process.why)
+        error = task.exception()
+        match error:
+            case None:
+                return Returned(task.result())
+            case HamrError():
+                return Raised(error)
+            case _:
+                return Crashed(error)
+
+    def _present(self, machine: Machine, operator: str, life: Life, process: Process, pid: int) -> Present:
+        clock = VirtualClock(self.loop, process)
+        requests = Doom(life.request_before, life.request_after, life.request_answered)
+        operations = Doom(life.journal_before, life.journal_after)
+        orgs = self.regions.config.orgs
+        environ = {
+            f"{role}_{which}": key
+            for role in Role
+            for which, key in (("API", orgs[role].api_key), ("APP", orgs[role].app_key))
+        }
+
+        def way(role: Role) -> RegionTransport:
+            return RegionTransport(self.regions, role, process, self.tape, requests, clock, machine.name)
+
+        session = Session(
+            pair=self.pair,
+            playbook=self.playbook,
+            operator=Operator(operator, machine.name),
+            store=Ledger(machine.store, process, self.tape, operations, machine.name, life.disk_full_at),
+            environ=environ,
+            clock=clock,
+            dice=Random(f"{self.seed}/{pid}"),
+            transports=Both(way(Role.PRIMARY), way(Role.SECONDARY)),
+            host=PlayedHost(machine, pid),
+        )
+        return Present(session, Controls(), process, clock)
+
+    def _troubles(self, life: Life, present: Present) -> list[asyncio.TimerHandle]:
+        """What a clock or a person does to the process, in time."""
+        from orchestrator.errors import ExitCode
+
+        world = world_context()
+        handles: list[asyncio.TimerHandle] = []
+        if life.wall_jump:
+
+            def jump() -> None:
+                present.clock.wall_offset += life.wall_jump
+                self.tape.happened("wall", f"set by {life.wall_jump:+} s", present.process)
+
+            handles.append(self.loop.call_later(life.wall_jump_at, jump, context=world))
+        for number in range(life.interrupts):
+
+            def interrupt() -> None:
+                self.tape.happened("interrupt", present.process.name, present.process)
+                own_context(present.process).run(present.controls.interrupt, ExitCode.INTERRUPTED)
+
+            handles.append(self.loop.call_later(life.interrupt_at + number * 0.7, interrupt, context=world))
+        return handles
+
+
+async def _acting(act: Callable[[Present], Awaitable[RunResult]], present: Present) -> RunResult:
+    return await act(present)
+
+
+def _in_words(outcome: Outcome) -> str:
+    match outcome:
+        case Returned(result=result):
+            return f"exit {int(result.exit_code)} {result.ending.end.value}: {result.ending.message} [{result.phase}]"
+        case Raised(error=error):
+            return f"exit {int(error.exit_code)} {type(error).__name__}: {error.message}"
+        case Died(why=why):
+            return f"killed {why}"
+        case Crashed(error=error):
+            return f"CRASHED: {error!r}"
+
+
+__all__ = ["Crashed", "Died", "Machine", "Outcome", "Present", "ProcessDied", "Raised", "Returned", "Scene"]

@@ -1,0 +1,164 @@
+"""What everybody did and saw, in the one order in which it happened: the witness that the invariants question."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from orchestrator.hamr.wire import decode_record
+from orchestrator.model.journal import Record
+from orchestrator.model.plain import JSON
+from orchestrator.model.reading import HamrRecord
+from orchestrator.model.run import Stamp
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.simulator import HAMR_PATH, Effect, Response, Truncated
+
+from .loop import BEGINNING, Process, VirtualLoop
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that happened, and when."""
+
+    number: int
+    at: float
+    """Virtual seconds since the incident began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appended(Note):
+    """A process journalled something."""
+
+    process: Process
+    machine: str
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Note):
+    """A request left a process."""
+
+    process: Process
+    machine: str
+    role: Role
+    method: str
+    path: str
+    body: JSON
+    seconds: float
+    """The process's own monotonic clock."""
+    truth: Both[HamrRecord | None]
+    """Both records as they were just then."""
+
+    @property
+    def posts(self) -> bool:
+        """Whether it is a write."""
+        return self.method == "POST" and self.path == HAMR_PATH
+
+    @property
+    def reads(self) -> bool:
+        """Whether it reads the record."""
+        return self.method == "GET" and self.path == HAMR_PATH
+
+    @property
+    def attributes(self) -> dict[str, JSON]:
+        """A write's attributes, in snake casing or pascal, as sent."""
+        data = self.body.get("data") if isinstance(self.body, dict) else None
+        found = data.get("attributes") if isinstance(data, dict) else None
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def stamp(self) -> str:
+        """A write's `modified_by`."""
+        return str(self.attributes.get("modified_by", self.attributes.get("ModifiedBy", "")))
+
+    @property
+    def run(self) -> str:
+        """The run that a write belongs to."""
+        stamp = Stamp.parse(self.stamp)
+        return "" if stamp is None else stamp.run
+
+    @property
+    def status(self) -> Status | None:
+        """A write's status."""
+        number = self.attributes.get("hamr_status", self.attributes.get("HamrStatus"))
+        return Status.of(number) if isinstance(number, int) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Note):
+    """What a request came to reached its process."""
+
+    asked: Asked
+    effect: Effect | None
+    """None: the process stopped waiting."""
+
+    @property
+    def record(self) -> HamrRecord | None:
+        """The record that a whole answer of 200 shows."""
+        if not isinstance(self.effect, Response) or self.effect.status != 200:
+            return None
+        try:
+            import json
+
+            found = decode_record(json.loads(self.effect.body))
+        except ValueError:
+            return None
+        return found if isinstance(found, HamrRecord) else None
+
+    @property
+    def absent(self) -> bool:
+        """Whether it says that there is no record."""
+        return isinstance(self.effect, Response) and self.effect.status == 404
+
+    @property
+    def words(self) -> str:
+        """For the trace."""
+        match self.effect:
+            case None:
+                return "nothing (gave up waiting)"
+            case Response(status=status):
+                record = self.record
+                shown = f" {Status.of(record.status)} by {record.modified_by}" if record is not None else ""
+                return f"{status}{shown}"
+            case Truncated():
+                return "half an answer"
+            case effect:
+                return type(effect).__name__.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Happened(Note):
+    """Something in the world: a foreign write, darkness, a crash, a life's beginning and end."""
+
+    what: str
+    words: str
+    process: Process | None = None
+
+
+@dataclass(slots=True)
+class Tape:
+    """All notes of one incident."""
+
+    loop: VirtualLoop
+    notes: list[Note] = field(default_factory=list)
+
+    @property
+    def now(self) -> float:
+        """Seconds since the incident began."""
+        return self.loop.time() - BEGINNING
+
+    @property
+    def next(self) -> int:
+        """The next note's number."""
+        return len(self.notes)
+
+    def happened(self, what: str, words: str = "", process: Process | None = None) -> None:
+        """Note something in the world."""
+        self.notes.append(Happened(self.next, self.now, what, words, process))
+
+    def appended(self, process: Process, machine: str, record: Record) -> None:
+        """Note a journal record."""
+        self.notes.append(Appended(self.next, self.now, process, machine, record))
+
+    def answered(self, asked: Asked, effect: Effect | None) -> None:
+        """Note an answer."""
+        self.notes.append(Answered(self.next, self.now, asked, effect))

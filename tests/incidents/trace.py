@@ -1,0 +1,81 @@
+"""An incident as a person reads it: one line for each thing that happened, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orchestrator.model.reading import HamrRecord
+from orchestrator.model.status import Role, Status
+
+from .incident import Played
+from .tape import Answered, Appended, Asked, Happened, Note
+
+QUIET = frozenset({"lock.taken", "lock.released", "situation.read"})
+"""Record kinds that a trace passes over: the requests around them say it."""
+
+
+def trace(played: Played) -> Iterator[str]:
+    """The whole incident."""
+    incident = played.incident
+    yield f"incident {incident.seed}: {incident.story.value}; goal {incident.goal}, {incident.mode.value}"
+    yield f"  {incident.config}"
+    yield f"  inventory: mirrors {incident.mirrors.value}, wrong uuid: {incident.wrong_uuid}; playbook {incident.playbook}"
+    for fault in incident.faults:
+        yield f"  {fault}"
+    for planned in (*incident.foreign, *incident.dark, *(life for life in incident.lives)):
+        yield f"  {planned}"
+    for note in played.tape.notes:
+        words = _words(note)
+        if words:
+            yield f"{note.number:5d} {note.at:9.3f} {words}"
+    yield f"closed: {played.closed} by {played.commands}"
+    if played.stuck:
+        yield f"STUCK: {played.stuck}"
+    if played.standing is not None:
+        yield f"{played.standing.phase.label}: {played.standing.phase.sentence}"
+    for role in Role:
+        yield f"the {role} shows {shown(played.final[role])}"
+
+
+def shown(record: HamrRecord | None) -> str:
+    """A record in few words."""
+    if record is None:
+        return "nothing"
+    return f"{Status.of(record.status)} by {record.modified_by} at {record.modified_at:%H:%M:%S.%f}"
+
+
+def _words(note: Note) -> str:
+    match note:
+        case Happened(what=what, words=words):
+            return f"*** {what}: {words}"
+        case Asked() if note.posts:
+            return f"{note.process.name} --> {note.role} POST {note.status} as {note.stamp}"
+        case Asked() if note.reads:
+            return f"{note.process.name} --> {note.role} GET"
+        case Asked():
+            return ""
+        case Answered(asked=asked) if asked.posts or asked.reads:
+            return f"{asked.process.name} <-- {asked.role} {asked.method} {note.words} (asked at {asked.at:.3f})"
+        case Appended(record=record) if record.kind not in QUIET:
+            return f"{note.process.name} journals {record.seq} {record.kind} {_facts(record.data)}"
+        case _:
+            return ""
+
+
+def _facts(data: object) -> str:
+    if not isinstance(data, dict):
+        return ""
+    left_out = {"playbook_text", "playbook_sha256", "request", "orgs", "urls", "version", "verdicts", "record", "expected"}
+    parts = []
+    for key, value in data.items():
+        if key in left_out:
+            continue
+        if key == "attempt" and isinstance(value, dict):
+            parts.append(f"attempt {value['number']} {value['status']} to {value['role']} ({value['purpose']})")
+        elif key == "answer" and isinstance(value, dict):
+            parts.append(f"{value['is']} {value.get('reason', '')}")
+        elif key == "ending" and isinstance(value, dict):
+            parts.append(f"{value['end']}: {value['message']}")
+        else:
+            parts.append(f"{key}={value}")
+    return " ".join(parts)[:300]

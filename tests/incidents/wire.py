@@ -1,0 +1,175 @@
+"""The client's transport without a network: each request is a task of the region's own, which goes on when the client dies."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import httpx
+
+from orchestrator.model.plain import JSON
+from orchestrator.model.status import Both, Role
+from orchestrator.simulator import Closed, Effect, Refused, Regions, Reset, Response, Silent, Truncated
+
+from .loop import Process, VirtualClock, VirtualLoop, world_context
+from .tape import Asked, Tape
+
+Trace = Callable[[str, dict[str, object]], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Doom:
+    """At which of its requests, or journal operations, a process dies; counted from 1, 0: never."""
+
+    before: int = 0
+    """Before that one has any effect."""
+    after: int = 0
+    """When it has reached the other side, and nothing is known here."""
+    answered: int = 0
+    """With the answer at the door. Requests only."""
+    count: int = 0
+
+    def next(self) -> int:
+        """Count one."""
+        self.count += 1
+        return self.count
+
+
+class RegionTransport(httpx.AsyncBaseTransport):
+    """One process's way to one region."""
+
+    def __init__(
+        self,
+        regions: Regions,
+        role: Role,
+        process: Process,
+        tape: Tape,
+        doom: Doom,
+        clock: VirtualClock,
+        machine: str,
+    ) -> None:
+        self._regions = regions
+        self._role = role
+        self._process = process
+        self._tape = tape
+        self._doom = doom
+        self._clock = clock
+        self._machine = machine
+        self._connected = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        process = self._process
+        process.alive()
+        number = self._doom.next()
+        if number == self._doom.before:
+            process.kill(f"before its request {number}")
+            process.alive()
+        trace = cast("Trace", request.extensions["trace"])
+        if not self._connected:
+            await trace("connection.connect_tcp.started", {})
+        asked, serving = self._depart(request)
+        await asyncio.sleep(0)  # now it has arrived
+        if number == self._doom.after:
+            process.kill(f"when its request {number} had arrived")
+        process.alive()
+        if not (serving.done() and isinstance(serving.result(), Refused)):
+            # What is refused was never sent.
+            self._connected = True
+            await trace("http11.send_request_headers.started", {"request": request})
+        limit = cast("dict[str, float]", request.extensions["timeout"])["read"]
+        try:
+            done, _ = await asyncio.wait({serving}, timeout=limit)
+        except asyncio.CancelledError:
+            self._tape.answered(asked, None)
+            raise
+        effect = serving.result() if done else None
+        if not (isinstance(effect, Response) and effect.pace):
+            self._tape.answered(asked, effect)
+        if number == self._doom.answered:
+            process.kill(f"with the answer to its request {number} at the door")
+        process.alive()
+        return await self._bring(request, asked, effect, limit)
+
+    def _depart(self, request: httpx.Request) -> tuple[Asked, asyncio.Task[Effect]]:
+        loop = cast("VirtualLoop", asyncio.get_running_loop())
+        content = request.read() if request.method == "POST" else b""
+        path = request.url.path
+        tape = self._tape
+        asked = Asked(
+            tape.next,
+            tape.now,
+            self._process,
+            self._machine,
+            self._role,
+            request.method,
+            path,
+            cast("JSON", json.loads(content)) if content else None,
+            self._clock.monotonic(),
+            Both(self._regions.record(Role.PRIMARY), self._regions.record(Role.SECONDARY)),
+        )
+        tape.notes.append(asked)
+        serving = loop.create_task(
+            self._regions.handle(self._role, request.method, path, "", dict(request.headers), content),
+            context=world_context(),
+        )
+        return asked, serving
+
+    async def _bring(
+        self, request: httpx.Request, asked: Asked, effect: Effect | None, limit: float
+    ) -> httpx.Response:
+        match effect:
+            case None:
+                raise httpx.ReadTimeout("silence", request=request)
+            case Refused():
+                raise httpx.ConnectError("refused", request=request)
+            case Reset():
+                self._connected = False
+                raise httpx.ReadError("reset", request=request)
+            case Closed():
+                self._connected = False
+                raise httpx.RemoteProtocolError("closed without an answer", request=request)
+            case Silent():
+                await asyncio.sleep(limit)
+                raise httpx.ReadTimeout("silence", request=request)
+            case Truncated(response=response, sent=sent):
+                self._connected = False
+                return _respond(response, _Body(response.body[:sent], 0.0, broken=True))
+            case Response():
+                ended = (lambda: self._tape.answered(asked, effect)) if effect.pace else _nothing
+                return _respond(effect, _Body(effect.body, effect.pace, ended=ended))
+
+    async def aclose(self) -> None:
+        self._connected = False
+
+
+def _nothing() -> None:
+    pass
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(
+        self, body: bytes, pace: float, *, broken: bool = False, ended: Callable[[], None] = _nothing
+    ) -> None:
+        self._body = body
+        self._pace = pace
+        self._broken = broken
+        self._ended = ended
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._pace:
+            for position in range(len(self._body)):
+                await asyncio.sleep(self._pace)
+                yield self._body[position : position + 1]
+            self._ended()
+        else:
+            yield self._body
+        if self._broken:
+            raise httpx.RemoteProtocolError("the connection was closed in the middle of the body")
+
+
+def _respond(response: Response, stream: httpx.AsyncByteStream) -> httpx.Response:
+    headers: Any = list(response.headers)
+    return httpx.Response(response.status, headers=headers, stream=stream)
