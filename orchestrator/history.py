@@ -142,19 +142,25 @@ def history_of(pair: str, records: Iterable[Record]) -> History:
         pair: the pair's name.
         records: its records, of KINDS at least.
     """
-    history = History(pair)
+    return histories_of(record for record in records if record.pair == pair).get(pair, History(pair))
+
+
+def histories_of(records: Iterable[Record]) -> dict[str, History]:
+    """Every pair's history, by its name, from the records of all pairs in order, of KINDS at least."""
+    histories: dict[str, History] = {}
     for record in records:
         event = event_of(record)
-        if event is None or record.pair != pair:
+        if event is None:
             continue
+        history = histories.setdefault(record.pair, History(record.pair))
         at = moment(record.at)
         run = history.runs.get(record.run)
         if run is None:
-            run = RunHistory(record.run, pair, record.by, record.host, at)
+            run = RunHistory(record.run, record.pair, record.by, record.host, at)
             history.runs[record.run] = run
         run.last, run.last_at = record.kind, at
         _note(history, run, event, at)
-    return history
+    return histories
 
 
 def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None:  # noqa: C901, PLR0912 - one case per event

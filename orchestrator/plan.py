@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,7 +21,6 @@ from orchestrator.model.events import (
 from orchestrator.model.org import Mirrors, Pair
 from orchestrator.model.plan import Plan, PlannedRow, PlannedWrite
 from orchestrator.model.playbook import Advances, Row
-from orchestrator.model.protocols import Reader
 from orchestrator.model.reading import Absent, Exchange, HamrRecord, Identity, Present, Reading
 from orchestrator.model.run import End, Mode, RunRequest
 from orchestrator.model.situation import OpenRun
@@ -30,6 +28,7 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.preflight import judge_before
 from orchestrator.session import Session, playbook_digest, program_version
 from orchestrator.situation import phase_of
+from orchestrator.standing import look_once
 
 PLAN_LASTS = timedelta(minutes=15)
 """How long a saved plan can be applied."""
@@ -63,30 +62,10 @@ async def make_plan(session: Session, request: RunRequest, *, assumed: Status | 
         async with session.reader() as reader:
             if request.mode is Mode.PLANNED:
                 await reader.require_keys()
-            readings, identities = await look_once(session, reader, request)
+            readings, identities = await look_once(session, reader, request.mode)
     else:
         readings, identities = assume(session.pair, assumed, session.clock.now(), session.clock.monotonic())
     return await plan_from(session, request, readings, identities, assumed=assumed)
-
-
-async def look_once(
-    session: Session, reader: Reader, request: RunRequest
-) -> tuple[Both[Reading], Both[Identity]]:
-    """Both orgs' readings and key identities, all four requests at once."""
-
-    def within(role: Role) -> float | None:
-        survivors = {row.survivor for row in session.playbook.rows if row.survivor is not None}
-        if request.mode is Mode.EMERGENCY and role not in survivors:
-            return session.playbook.emergency_deadline.total_seconds()
-        return None
-
-    primary, secondary, primary_keys, secondary_keys = await asyncio.gather(
-        reader.read(Role.PRIMARY, within=within(Role.PRIMARY)),
-        reader.read(Role.SECONDARY, within=within(Role.SECONDARY)),
-        reader.identify(Role.PRIMARY, within=within(Role.PRIMARY)),
-        reader.identify(Role.SECONDARY, within=within(Role.SECONDARY)),
-    )
-    return Both(primary, secondary), Both(primary_keys, secondary_keys)
 
 
 def assume(

@@ -27,7 +27,7 @@ from orchestrator.model.journal import Head
 from orchestrator.model.plan import Plan
 from orchestrator.model.protocols import Observer, World
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import RUN_PATTERN, End, Ending, Mode, Objective, RunRequest
+from orchestrator.model.run import End, Ending, Mode, Objective, RunRequest
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.preflight import check_overrides, check_request, judge_before, refuse_before, refuse_owing
@@ -391,13 +391,13 @@ def _ways_out(running: _Running) -> tuple[str, ...]:
     return tuple(steps)
 
 
-async def apply(
-    session: Session, plan: Plan, *, watchers: Sequence[Observer] = (), controls: Controls | None = None
-) -> RunResult:
-    """Run a saved plan, exactly: refused where it is spent, expired, or made by another playbook.
+def check_plan(session: Session, plan: Plan) -> None:
+    """Refuse a saved plan that no longer fits, as far as that can be told without reading the orgs.
 
     Raises:
-        Moved: the plan no longer fits.
+        UsageError: it assumed a status, so it cannot be applied at all.
+        Moved: it is spent, expired, or was made by another playbook or for other orgs.
+        Refused: it leads nowhere.
     """
     again = (f"hamr plan {plan.request.pair} --to {plan.request.goal} --out FILE",)
     if plan.assumed is not None:
@@ -419,31 +419,20 @@ async def apply(
             f"this plan was made for other orgs than the inventory's pair {session.pair.name}",
             next_steps=again,
         )
-    if not plan.rows:
+    if not plan.rows and not plan.reachable:
         raise Refused(f"this plan has no rows: {plan.ending}", next_steps=plan.next_steps or again)
-    return await start(session, plan.request, watchers=watchers, controls=controls, plan=plan)
 
 
-def find_run(session_histories: Sequence[History], name: str) -> RunHistory:
-    """The run or the pair's open run that a person means.
+async def apply(
+    session: Session, plan: Plan, *, watchers: Sequence[Observer] = (), controls: Controls | None = None
+) -> RunResult:
+    """Run a saved plan, exactly: refused where it is spent, expired, or made by another playbook.
 
     Raises:
-        UsageError: there is none, or several.
+        HamrError: the plan no longer fits (see `check_plan`), or as `start` says.
     """
-    for history in session_histories:
-        if name in history.runs:
-            return history.runs[name]
-    if RUN_PATTERN.fullmatch(name):
-        raise UsageError(f"this journal knows no run {name}", next_steps=("hamr runs",))
-    open_runs = [run for history in session_histories for run in history.runs.values() if run.open]
-    if len(open_runs) == 1:
-        return open_runs[0]
-    if not open_runs:
-        raise UsageError("there is no open run to resume", next_steps=("hamr runs",))
-    listed = ", ".join(f"{run.run} ({run.pair})" for run in open_runs)
-    raise UsageError(
-        f"several runs are open: {listed}", next_steps=tuple(f"hamr resume {run.run}" for run in open_runs)
-    )
+    check_plan(session, plan)
+    return await start(session, plan.request, watchers=watchers, controls=controls, plan=plan)
 
 
 async def resume(
@@ -480,6 +469,11 @@ async def resume(
     memory = recall(identifier, events_of(session.store.records(run=identifier)))
     if memory.started is None:
         raise UsageError(f"run {identifier} wrote no beginning into this journal", next_steps=("hamr runs",))
+    if memory.started.orgs != Both(*(org.uuid for org in session.pair.orgs)):
+        raise Moved(
+            f"run {identifier} began on other orgs than the inventory now names for pair {session.pair.name}",
+            next_steps=(f"hamr show {identifier}", "hamr check"),
+        )
     mode = mode or (memory.mode if run is not None else Mode.PLANNED)
     merged = {**memory.started.overrides, **(overrides or {})}
     check_overrides(merged, session.playbook)

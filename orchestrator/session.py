@@ -9,13 +9,21 @@ from dataclasses import dataclass, field
 
 from orchestrator import __version__
 from orchestrator.clock import SystemClock
-from orchestrator.errors import Locked
+from orchestrator.errors import Locked, UsageError
 from orchestrator.hamr import HttpReader, HttpWorld
 from orchestrator.hamr.transport import Transport
 from orchestrator.history import KINDS, History, history_of
-from orchestrator.journal import ThisHost
+from orchestrator.journal import ThisHost, provably_alive
 from orchestrator.log import Redactor, logger
-from orchestrator.model.events import INTENTS, Event, LockReleased, LockTaken, LockTakenOver, encode
+from orchestrator.model.events import (
+    INTENTS,
+    Event,
+    LockBroken,
+    LockReleased,
+    LockTaken,
+    LockTakenOver,
+    encode,
+)
 from orchestrator.model.journal import Entry, Holder
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
@@ -183,6 +191,46 @@ def locked_by(session: Session, holder: Holder, *, dead: bool) -> Locked:
         f"{what}{did}",
         next_steps=steps,
     )
+
+
+def check_unlock(session: Session, lock: str) -> Holder:
+    """The holder of the pair's lock, where that lock may be broken.
+
+    Raises:
+        UsageError: nobody holds the pair, or the lock has another id.
+        Locked: the holder is at work on this very machine.
+    """
+    name = session.pair.name
+    look = (f"hamr status {name}",)
+    holder = session.store.holder(name)
+    if holder is None:
+        raise UsageError(f"nobody holds pair {name}: there is no lock to break", next_steps=look)
+    if holder.lock != lock:
+        raise UsageError(
+            f"pair {name} is not held by lock {lock[:40]!r}: its lock is {holder.lock} of {_who(holder)}, run {holder.run}",
+            next_steps=look,
+        )
+    if provably_alive(holder, host=session.host.name):
+        raise Locked(
+            f"process {holder.pid} holds pair {name} for run {holder.run}, and it runs on this machine: "
+            "its lock is not broken while it lives. Ctrl-C in its terminal stops it before its next write",
+            next_steps=(f"kill -INT {holder.pid}", *look),
+        )
+    return holder
+
+
+def break_lock(session: Session, lock: str, reason: str) -> Holder:
+    """Break the pair's lock, by its id and with a reason, and journal it; gives the holder that was.
+
+    Raises:
+        HamrError: see `check_unlock`; or the lock changed hands in this very moment.
+    """
+    holder = check_unlock(session, lock)
+    broken = session.entry(holder.run, LockBroken(lock, _who(holder), reason))
+    # The record first: a lock that is gone without a word would be worse than a word about one that is not.
+    session.store.append(broken, holding=lock)
+    session.store.release(lock)
+    return holder
 
 
 def _who(holder: Holder) -> str:

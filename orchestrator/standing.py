@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
-from orchestrator.model.run import RunRequest
+import asyncio
+
+from orchestrator.model.protocols import Reader
+from orchestrator.model.reading import Identity, Reading
+from orchestrator.model.run import Mode
 from orchestrator.model.standing import Standing
-from orchestrator.model.status import Status
-from orchestrator.plan import look_once
+from orchestrator.model.status import Both, Role
 from orchestrator.session import Session
 from orchestrator.situation import phase_of
 
 
-async def stand(session: Session) -> Standing:
-    """One look at a pair.
+async def look_once(session: Session, reader: Reader, mode: Mode) -> tuple[Both[Reading], Both[Identity]]:
+    """Both orgs' readings and key identities, all four requests at once.
+
+    In an emergency an org that no row names as survivor gets its short deadline, and no more (law 9).
+    """
+
+    def within(role: Role) -> float | None:
+        survivors = {row.survivor for row in session.playbook.rows if row.survivor is not None}
+        if mode is Mode.EMERGENCY and role not in survivors:
+            return session.playbook.emergency_deadline.total_seconds()
+        return None
+
+    primary, secondary, primary_keys, secondary_keys = await asyncio.gather(
+        reader.read(Role.PRIMARY, within=within(Role.PRIMARY)),
+        reader.read(Role.SECONDARY, within=within(Role.SECONDARY)),
+        reader.identify(Role.PRIMARY, within=within(Role.PRIMARY)),
+        reader.identify(Role.SECONDARY, within=within(Role.SECONDARY)),
+    )
+    return Both(primary, secondary), Both(primary_keys, secondary_keys)
+
+
+async def stand(session: Session, *, mode: Mode = Mode.PLANNED) -> Standing:
+    """One look at a pair; EMERGENCY does not wait for a dead region.
 
     Raises:
         HamrError: the journal cannot be read.
     """
     history = session.history()
     async with session.reader() as reader:
-        readings, identities = await look_once(
-            session, reader, RunRequest(session.pair.name, Status.UNSPECIFIED)
-        )
+        readings, identities = await look_once(session, reader, mode)
     open_run = history.open_run
     as_open = open_run.as_open_run() if open_run is not None else None
     holder = session.store.holder(session.pair.name)

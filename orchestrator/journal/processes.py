@@ -62,6 +62,16 @@ def provably_dead(holder: Holder, *, host: str) -> bool:
     return token != holder.process_started or _has_exited(holder.pid)
 
 
+def provably_alive(holder: Holder, *, host: str) -> bool:
+    """Whether a lock's holder runs for certain: on this very host, and that very process.
+
+    False means "gone, or nobody can tell from here". Arguments are those of `provably_dead`.
+    """
+    if holder.host != host or holder.pid <= 0 or not holder.process_started:
+        return False
+    return _token(holder.pid) == holder.process_started and not _has_exited(holder.pid)
+
+
 class ThisHost:
     """The machine that this process runs on: `orchestrator.model.protocols.Host`."""
 
