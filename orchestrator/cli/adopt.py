@@ -1,0 +1,64 @@
+"""`hamr adopt`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from . import options
+from .opening import Opening
+
+if TYPE_CHECKING:
+    from orchestrator.errors import ExitCode
+
+
+@click.command()
+@click.argument("pair")
+@click.option(
+    "--truth",
+    type=click.Choice(["primary", "secondary"]),
+    required=True,
+    help="The org that is right: the other one is told what it shows.",
+)
+@options.required_reason
+@options.yes
+@options.takes(*options.LOOKING)
+def adopt(opening: Opening, pair: str, truth: str, reason: str, yes: bool) -> ExitCode:
+    """Make a diverged pair agree, by the org that is right.
+
+    Shows where the pair stands, wants its name typed, and writes the other org once: checked, journalled and read
+    back like any other write.
+    """
+    from orchestrator.model.status import Role
+    from orchestrator.report.status import status_page
+    from orchestrator.report.styled import line
+    from orchestrator.run import adopt as adopt_truth
+    from orchestrator.standing import stand
+
+    from .conduct import conduct, refuse_locked
+    from .prompt import confirm, require_somebody, require_text
+    from .signals import supervised
+
+    front, right = opening.front, Role(truth)
+    require_text("--reason", reason)
+    if not yes:
+        require_somebody(f"hamr adopt {pair} --truth {truth} --reason TEXT")
+    with opening.session(pair, writes=True) as session:
+        if not yes:
+            refuse_locked(session)
+            standing = supervised(stand(session), front.console)
+            shows = standing.readings[right].status
+            said = f"what {session.pair[right]} shows" + ("" if shows is None else f", {shows}")
+            front.console.aside.page((*status_page(standing, session.playbook), line()))
+            front.console.aside.page(
+                (line(f"This tells {session.pair[right.other]} {said}, in one write.", "bold"),)
+            )
+            confirm(front.console, session.pair.name)
+        return conduct(
+            front,
+            session,
+            lambda watchers, controls: adopt_truth(
+                session, right, reason, watchers=watchers, controls=controls
+            ),
+        )

@@ -1,0 +1,51 @@
+"""`hamr apply`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from . import options
+from .opening import Opening
+
+if TYPE_CHECKING:
+    from orchestrator.errors import ExitCode
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@options.yes
+@options.takes(*options.LOOKING)
+def apply(opening: Opening, file: Path, yes: bool) -> ExitCode:
+    """Run a saved plan, exactly.
+
+    FILE is what hamr plan --out wrote. It is refused where it was applied before, is older than 15 minutes, was
+    edited, or where the playbook, the inventory's orgs or the orgs' records have changed since.
+    """
+    from orchestrator.documents import load_playbook
+    from orchestrator.report.plan import plan_page
+    from orchestrator.run import apply as apply_plan
+    from orchestrator.run import check_plan
+
+    from .conduct import conduct, refuse_locked
+    from .plan_file import read_plan
+    from .prompt import confirm, require_somebody
+
+    front = opening.front
+    if not yes:
+        require_somebody(f"hamr apply {file}")
+    saved = read_plan(file)
+    playbook = load_playbook(opening.playbook or saved.playbook)
+    with opening.session(saved.plan.request.pair, writes=True, playbook=playbook) as session:
+        check_plan(session, saved.plan)
+        if not yes:
+            refuse_locked(session)
+            front.console.aside.page(plan_page(saved.plan))
+            confirm(front.console, session.pair.name)
+        return conduct(
+            front,
+            session,
+            lambda watchers, controls: apply_plan(session, saved.plan, watchers=watchers, controls=controls),
+        )

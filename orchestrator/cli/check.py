@@ -1,0 +1,88 @@
+"""`hamr check`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from . import options
+from .opening import Opening
+
+if TYPE_CHECKING:
+    from orchestrator.errors import ExitCode, Problem
+
+
+@click.command()
+@click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
+@options.takes("pairs", "playbook", "json")
+def check(opening: Opening, files: tuple[Path, ...]) -> ExitCode:
+    """Show everything that is wrong with inventory and playbooks, at once.
+
+    Without files, the inventory and the playbook that the other commands would use. No key is fetched, and nothing
+    is sent. Exits with 2 where something is wrong.
+    """
+    from orchestrator.documents import document_kind, problems_in
+    from orchestrator.errors import DocumentError, ExitCode
+    from orchestrator.report.json_text import document
+    from orchestrator.report.layout import paragraph
+    from orchestrator.report.styled import Line, Span
+
+    found: list[tuple[str, str, tuple[Problem, ...]]] = []
+    missing: tuple[Problem, ...] = ()
+    if files:
+        paths = list(dict.fromkeys(files))
+    else:
+        paths, missing = _usual(opening)
+    for path in paths:
+        try:
+            kind: str = document_kind(path)
+        except DocumentError:
+            kind = ""
+        found.append((str(path), kind, problems_in(path)))
+    page: list[Line] = []
+    for file, kind, problems in found:
+        if not problems:
+            page.append((Span("fine  ", "good"), Span(f"{file}"), Span(f"  ({kind})", "dim")))
+    problems_of_all = [*missing, *(problem for _, _, problems in found for problem in problems)]
+    for problem in problems_of_all:
+        page += paragraph(str(problem), "bad", hanging=2)
+    opening.front.console.facts(
+        tuple(page),
+        document(
+            "hamr/check/1",
+            {
+                "fine": not problems_of_all,
+                "files": [
+                    {"file": file, "kind": kind, "fine": not problems} for file, kind, problems in found
+                ],
+                "problems": [
+                    {"file": one.file, "line": one.line, "column": one.column, "message": one.message}
+                    for one in problems_of_all
+                ],
+            },
+        ),
+    )
+    return ExitCode.USAGE if problems_of_all else ExitCode.DONE
+
+
+def _usual(opening: Opening) -> tuple[list[Path], tuple[Problem, ...]]:
+    """The files that the other commands would use, and a problem for each that is not there."""
+    from orchestrator.documents import find_inventory, find_playbook
+    from orchestrator.errors import Problem, UsageError
+
+    paths: list[Path] = []
+    missing: list[Problem] = []
+    try:
+        paths.append(find_inventory(opening.pairs, os.environ, Path()))
+    except UsageError as error:
+        missing.append(
+            Problem(opening.pairs or os.environ.get("HAMR_PAIRS") or "pairs.yaml", 0, 0, error.message)
+        )
+    try:
+        paths.append(find_playbook(opening.playbook_name()))
+    except UsageError as error:
+        missing.append(Problem(opening.playbook_name(), 0, 0, error.message))
+    return paths, tuple(missing)

@@ -1,0 +1,47 @@
+"""From the answer at the prompt to the result on the screen: what run, apply, resume and adopt have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from orchestrator.errors import ExitCode
+from orchestrator.model.protocols import Observer
+from orchestrator.model.result import RunResult
+from orchestrator.report.run import result_json, result_page
+from orchestrator.run import Controls
+from orchestrator.session import Session, locked_by
+
+from .front import Front
+from .progress import Progress
+from .signals import supervised
+
+Work = Callable[[Sequence[Observer], Controls], Coroutine[Any, Any, RunResult]]
+
+
+def conduct(front: Front, session: Session, work: Work) -> ExitCode:
+    """Do it, show how it goes and what came of it.
+
+    Raises:
+        HamrError: nothing was intended; the error says why.
+    """
+    controls = Controls()
+    progress = Progress(front.console.aside, session.pair, session.clock.monotonic)
+    try:
+        result = supervised(work((progress,), controls), front.console, controls)
+    finally:
+        front.console.aside.end()
+    front.outcome = result.exit_code
+    front.console.facts(result_page(result), result_json(result))
+    return result.exit_code
+
+
+def refuse_locked(session: Session) -> None:
+    """Say who holds the pair before anybody is asked anything; the lock itself is taken later, and tells for certain.
+
+    Raises:
+        Locked: somebody holds it who is not provably gone.
+    """
+    holder = session.store.holder(session.pair.name)
+    if holder is not None and not session.host.provably_dead(holder):
+        raise locked_by(session, holder, dead=False)

@@ -1,0 +1,52 @@
+"""A plan as commands that a person can paste when everything else is broken."""
+
+from __future__ import annotations
+
+from orchestrator.hamr import curl
+from orchestrator.model.org import Pair
+from orchestrator.model.plan import Plan, PlannedWrite
+from orchestrator.model.reading import Request
+from orchestrator.model.status import Role
+from orchestrator.report.styled import escaped
+
+
+def curl_script(plan: Plan, pair: Pair) -> str:
+    """Comments and commands for a POSIX shell: look at both orgs, then each write, then read both orgs again.
+
+    Nothing here waits, compares or journals: that is what the comments ask of the person.
+    """
+    lines = [
+        f"# Pair {pair.name} to {plan.request.goal}, by hand. hamr sends none of this, and its journal will not know of it.",
+        *_comment(plan.sentence),
+    ]
+    if not plan.writes:
+        return "\n".join([*lines, *_comment(plan.ending), ""])
+    if plan.refused:
+        lines += ["#", "# A run would be REFUSED here, as things are:", *_comment(plan.ending)]
+    lines += ["", "# Look first: both orgs have to show what is said above.", *_looks(plan, pair)]
+    for number, write in enumerate(plan.writes, start=1):
+        lines += ["", *_write(number, write, pair)]
+    lines += ["", "# Look again: both orgs have to show it.", *_looks(plan, pair), ""]
+    return "\n".join(lines)
+
+
+def _comment(text: str) -> list[str]:
+    return [f"# {escaped(part)}" for part in text.split("\n")]
+
+
+def _looks(plan: Plan, pair: Pair) -> list[str]:
+    url = {write.role: write.request.url for write in plan.writes}
+    path = next(iter(url.values())).removeprefix(pair[next(iter(url))].base_url)
+    lines: list[str] = []
+    for role in Role:
+        org = pair[role]
+        lines += [f"# {escaped(str(org))}", curl(Request("GET", org.base_url + path, None), org)]
+    return lines
+
+
+def _write(number: int, write: PlannedWrite, pair: Pair) -> list[str]:
+    condition = f" ({write.condition})" if write.condition else ""
+    return [
+        f"# Write {number}: {escaped(str(pair[write.role]))} to {write.status}{condition}. Read it back before the next one.",
+        curl(write.request, pair[write.role]),
+    ]

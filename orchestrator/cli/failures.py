@@ -1,0 +1,101 @@
+"""Whatever went wrong, in words on stderr, as JSON on stdout where that is wanted, and as an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from datetime import UTC, datetime
+
+import click
+
+from orchestrator.errors import ExitCode, HamrError, Interrupted, PreparationError, UsageError
+from orchestrator.report.errors import error_json, error_page
+
+from .front import Front
+
+
+def told(front: Front, error: BaseException) -> int:
+    """Tell what went wrong, and return the exit code for it.
+
+    With --json stdout carries the error as a document, unless the work had ended and its own document is there.
+    """
+    match error:
+        case BrokenPipeError():  # the reader of help or of an export went away: it has what it wanted
+            return _code(front, ExitCode.DONE)
+        case click.ClickException():
+            return _told_usage(front, error)
+        case click.Abort() | KeyboardInterrupt():
+            return _told(front, Interrupted("Interrupted.", code=ExitCode.INTERRUPTED))
+        case HamrError():
+            return _told(front, error)
+        case OSError():
+            return _told(front, PreparationError(_system_words(error)))
+        case _:
+            return _told_bug(front, error)
+
+
+def _code(front: Front, code: ExitCode) -> ExitCode:
+    """The code of the work itself, once that has ended: what happens while it is printed does not change it."""
+    return code if front.outcome is None else front.outcome
+
+
+def _told(front: Front, error: HamrError) -> int:
+    code = _code(front, error.code if isinstance(error, Interrupted) else error.exit_code)
+    front.console.aside.end()
+    front.console.err.page(error_page(error))
+    if front.json and front.outcome is None:
+        front.console.out.text(_as_json(front, error))
+    return code
+
+
+def _as_json(front: Front, error: HamrError) -> str:
+    from orchestrator.report.json_text import to_json
+
+    return to_json(front.redactor.clean_value(error_json(error)))
+
+
+def _told_usage(front: Front, error: click.ClickException) -> int:
+    """Click's own: an option or argument that is missing, unknown or of the wrong kind."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    steps = (f"{context.command_path} --help",) if context is not None else ()
+    return _told(front, UsageError(_sentence(error.format_message()), next_steps=steps))
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def _system_words(error: OSError) -> str:
+    words = (error.strerror or str(error)).lower()
+    return f"{error.filename}: {words}." if error.filename else f"The system refused something: {words}."
+
+
+def _told_bug(front: Front, error: BaseException) -> int:
+    trace = front.redactor.clean("".join(traceback.format_exception(error)))
+    words = front.redactor.clean(f"{type(error).__name__}: {error}")
+    if front.debug:
+        sys.stderr.write(trace)
+        where = ""
+    else:
+        where = _kept(trace)
+    done = (
+        "The work itself had ended by then; its exit code stands."
+        if front.outcome is not None
+        else "What was sent, if anything, stands in the journal: hamr runs"
+    )
+    bug = HamrError(f"hamr has a bug, and stopped: {words}{where}", sent=done)
+    return _told(front, bug)
+
+
+def _kept(trace: str) -> str:
+    """Keep a traceback where a person can send it from; says where."""
+    name = f"hamr-bug-{datetime.now(UTC):%Y%m%d-%H%M%S}-"
+    try:
+        descriptor, path = tempfile.mkstemp(prefix=name, suffix=".txt")  # for its owner alone
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(trace)
+    except OSError:
+        return ". HAMR_DEBUG=1 shows where"
+    return f". Where, says {path}"

@@ -1,0 +1,114 @@
+"""Which run or pair a person means."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from orchestrator.errors import UsageError
+from orchestrator.history import KINDS, History, RunHistory, histories_of
+from orchestrator.model.protocols import Store
+from orchestrator.model.run import RUN_PATTERN
+
+
+@dataclass(frozen=True, slots=True)
+class Resumable:
+    """Something that `resume` can take up."""
+
+    pair: str
+    run: RunHistory | None
+    """The open run; None where an org is owed its status and no run is open."""
+    command: str
+    words: str
+
+
+def all_histories(store: Store) -> Mapping[str, History]:
+    """Every pair's history, by name."""
+    return histories_of(store.records(kinds=KINDS))
+
+
+def run_named(histories: Mapping[str, History], name: str, store: Store) -> RunHistory:
+    """The run of that id.
+
+    Raises:
+        UsageError: the journal knows none.
+    """
+    runs = {run.run: run for history in histories.values() for run in history.runs.values()}
+    if name in runs:
+        return runs[name]
+    close = difflib.get_close_matches(name, sorted(runs), 1)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    raise UsageError(
+        f"The journal {store.place} knows no run {name[:60]!r}.{hint}", next_steps=("hamr runs",)
+    )
+
+
+def to_resume(
+    histories: Mapping[str, History], name: str | None, pairs: Collection[str], store: Store
+) -> Resumable:
+    """What `hamr resume [RUN|PAIR]` means.
+
+    Args:
+        histories: of all pairs.
+        name: a run, a pair, or None for the only one there is.
+        pairs: the pairs of the inventory.
+        store: for messages.
+
+    Raises:
+        UsageError: there is nothing to resume, or there are several and none was named.
+    """
+    if name is not None and (RUN_PATTERN.fullmatch(name) or name not in {*pairs, *histories}):
+        return _by_run(histories, run_named(histories, name, store))
+    found = [
+        resumable
+        for history in histories.values()
+        if name in (None, history.pair) and (resumable := _open_in(history)) is not None
+    ]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        whose = "No pair of this journal" if name is None else f"Pair {name}"
+        raise UsageError(
+            f"{whose} has an open run, or owes anything: there is nothing to resume in {store.place}."
+            if name is None
+            else f"{whose} has no open run, and owes nothing: there is nothing to resume in {store.place}.",
+            next_steps=("hamr runs",) if name is None else (f"hamr status {name}", "hamr runs"),
+        )
+    raise UsageError(
+        "There is more than one thing to resume: " + "; ".join(resumable.words for resumable in found) + ".",
+        next_steps=tuple(resumable.command for resumable in found),
+    )
+
+
+def _open_in(history: History) -> Resumable | None:
+    run = history.open_run
+    if run is not None:
+        return Resumable(history.pair, run, f"hamr resume {run.run}", f"run {run.run} of {history.pair}")
+    if history.owed is not None:
+        owed = history.owed
+        words = f"{history.pair}, whose {owed.role} is owed {owed.status}"
+        return Resumable(history.pair, None, f"hamr resume {history.pair}", words)
+    return None
+
+
+def _by_run(histories: Mapping[str, History], run: RunHistory) -> Resumable:
+    if run.open:
+        return Resumable(run.pair, run, f"hamr resume {run.run}", f"run {run.run}")
+    owed = histories[run.pair].owed
+    if owed is not None and owed.run == run.run:
+        return Resumable(run.pair, None, f"hamr resume {run.pair}", f"what run {run.run} left owed")
+    if run.superseded_by:
+        raise UsageError(
+            f"Run {run.run} is closed: run {run.superseded_by} took its place.",
+            next_steps=(f"hamr resume {run.superseded_by}", f"hamr show {run.run}"),
+        )
+    if run.finished is None:
+        raise UsageError(
+            f"Run {run.run} wrote no beginning into this journal: there is nothing to resume.",
+            next_steps=(f"hamr show {run.run}", f"hamr status {run.pair}"),
+        )
+    raise UsageError(
+        f"Run {run.run} has ended ({run.finished.ending.end.value}): there is nothing to resume.",
+        next_steps=(f"hamr show {run.run}", f"hamr status {run.pair}"),
+    )

@@ -1,0 +1,39 @@
+"""What one command line shares from its beginning to its end: how it prints, what it must not print, how it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # `hamr --help` loads neither
+    from orchestrator.errors import ExitCode
+    from orchestrator.log import Redactor
+
+    from .console import Console
+
+
+@dataclass
+class Front:
+    """One invocation of `hamr`."""
+
+    json: bool = False
+    """Whether stdout carries one JSON document and nothing else."""
+    debug: bool = False
+    """Whether bugs are shown with their traceback."""
+    outcome: ExitCode | None = None
+    """How the work ended, once that is certain: trouble with printing it does not change it any more."""
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """Knows every key that this command fetched; the session, the log and the console share it."""
+        from orchestrator.log import Redactor
+
+        return Redactor()
+
+    @cached_property
+    def console(self) -> Console:
+        """Where everything is printed."""
+        from .console import Console
+
+        return Console(self.redactor, json=self.json)

@@ -1,0 +1,117 @@
+"""The command group: verbs loaded when they are used, one place where every command begins and ends."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import MutableMapping, Sequence
+from typing import Any, NoReturn
+
+import click
+
+from orchestrator import __version__
+
+from .front import Front
+from .verbs import NAMES, SECTIONS, module_of
+
+_EPILOG = "hamr COMMAND --help says more. Exit codes, and every command with its options: docs/reference/."
+
+
+class VerbGroup(click.Group):
+    """Knows its verbs by name, and loads the one that is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """All verbs, in the order of the sections."""
+        return list(NAMES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        """The verb of that name, loaded now."""
+        if cmd_name not in NAMES:
+            return None
+        command = getattr(importlib.import_module(module_of(cmd_name)), cmd_name)
+        assert isinstance(command, click.Command)  # noqa: S101 - what a verb's module promises
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The verb that is meant, or what it is likely to be.
+
+        Raises:
+            click.UsageError: there is no such verb.
+        """
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            close = difflib.get_close_matches(args[0], NAMES, 1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise click.UsageError(f"There is no command {args[0]!r}.{hint}", ctx) from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+        """The verbs in their sections."""
+        for title, verbs in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(verbs.items()), col_max=12)
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: ARG002 - as above
+        windows_expand_args: bool = True,  # noqa: ARG002 - as above
+        **extra: Any,
+    ) -> NoReturn:
+        """Run one command line and exit: whatever goes wrong on the way ends as a message and an exit code."""
+        arguments = sys.argv[1:] if args is None else list(args)
+        front = Front(json="--json" in arguments, debug=bool(os.environ.get("HAMR_DEBUG")))
+        try:
+            code = super().main(arguments, prog_name, complete_var, standalone_mode=False, obj=front, **extra)
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - each ends as words and an exit code
+            from .failures import told
+
+            code = told(front, error)
+        finally:
+            _flush()
+        sys.exit(int(code or 0))
+
+
+def _flush() -> None:
+    """Write out what is left; where nobody reads it any more, drop it, so that Python does not complain at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            _drop(stream)
+
+
+def _drop(stream: Any) -> None:
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError):
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+CONTEXT: MutableMapping[str, Any] = {
+    "help_option_names": ["-h", "--help"],
+    "max_content_width": 100,
+}
+
+
+@click.command(cls=VerbGroup, context_settings=CONTEXT, epilog=_EPILOG)
+@click.version_option(__version__, prog_name="hamr", message="%(prog)s %(version)s")
+@click.option("--debug", is_flag=True, help="Show tracebacks of bugs. [env: HAMR_DEBUG]")
+@click.pass_obj
+def hamr(front: Front, debug: bool) -> None:
+    """Fail a pair of Datadog orgs over to the other region, and bring it home again.
+
+    In an incident:  hamr status PAIR,  then  hamr run PAIR --to ACTIVE  (and --emergency --reason TEXT where a
+    region is dead). Nothing is written before you type the pair's name.
+    """
+    front.debug = front.debug or debug

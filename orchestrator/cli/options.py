@@ -1,0 +1,129 @@
+"""The options that several verbs share, each described once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import click
+
+from .front import Front
+from .opening import Opening
+
+Command = Callable[..., Any]
+Decorator = Callable[[Command], Command]
+
+_SHARED: Mapping[str, Decorator] = MappingProxyType(
+    {
+        "pairs": click.option(
+            "--pairs",
+            metavar="FILE",
+            help="The inventory. [env: HAMR_PAIRS; default: ./pairs.yaml]",
+        ),
+        "playbook": click.option(
+            "--playbook",
+            metavar="PLAYBOOK",
+            help="A playbook's file, or the name of one that ships with hamr. "
+            "[env: HAMR_PLAYBOOK; default: regional-failover]",
+        ),
+        "journal": click.option(
+            "--journal",
+            metavar="FILE",
+            help="The audit journal. [env: HAMR_JOURNAL; default: ~/.local/state/hamr/journal.db]",
+        ),
+        "operator": click.option(
+            "--operator",
+            metavar="NAME@HOST",
+            envvar="HAMR_OPERATOR",
+            help="Who is at the keyboard, as the records and the journal will say. "
+            "[env: HAMR_OPERATOR; default: the login name at this machine]",
+        ),
+        "json": click.option(
+            "--json", is_flag=True, help="Print JSON on stdout, and everything else on stderr."
+        ),
+        "log_format": click.option(
+            "--log-format",
+            type=click.Choice(["auto", "console", "json"]),
+            envvar="HAMR_LOG_FORMAT",
+            default="auto",
+            help="The form of the log on stderr; auto is console on a terminal. [env: HAMR_LOG_FORMAT]",
+        ),
+        "log_level": click.option(
+            "--log-level",
+            type=click.Choice(["debug", "info", "warning", "error"]),
+            envvar="HAMR_LOG_LEVEL",
+            default="warning",
+            help="The least that is logged. [env: HAMR_LOG_LEVEL; default: warning]",
+        ),
+    }
+)
+
+LOOKING = ("pairs", "playbook", "journal", "operator", "json", "log_format", "log_level")
+"""What a verb takes that looks at a pair, or acts on it."""
+
+READING = ("journal", "json", "log_format", "log_level")
+"""What a verb takes that reads the journal alone."""
+
+
+def takes(*names: str) -> Decorator:
+    """Give a verb these shared options; their values come as an Opening, the verb's first argument."""
+
+    def decorate(command: Command) -> Command:
+        @click.pass_obj
+        @functools.wraps(command)
+        def wrapper(front: Front, /, *args: Any, **values: Any) -> Any:
+            shared = {name: values.pop(name) for name in names}
+            front.json = bool(shared.pop("json", False))
+            return command(Opening(front, **shared), *args, **values)
+
+        taking: Command = wrapper
+        for name in reversed(names):
+            taking = _SHARED[name](taking)
+        return taking
+
+    return decorate
+
+
+yes = click.option("--yes", is_flag=True, help="Do not ask; for automation.")
+
+to = click.option(
+    "--to", required=True, metavar="STATUS", help="Where to: a stop of the playbook, such as ACTIVE."
+)
+
+emergency = click.option(
+    "--emergency",
+    is_flag=True,
+    help="Finish with the surviving org alone, without waiting for the dead region. Wants --reason.",
+)
+
+reason = click.option("--reason", metavar="TEXT", default="", help="Why; the journal keeps it.")
+
+required_reason = click.option("--reason", metavar="TEXT", required=True, help="Why; the journal keeps it.")
+
+override = click.option(
+    "--override",
+    "overrides",
+    metavar="GUARD=REASON",
+    multiple=True,
+    help="Let this guard go, for this run alone. May be given several times.",
+)
+
+ref = click.option(
+    "--ref", metavar="TICKET", default="", help="A ticket or incident number, for the journal."
+)
+
+since = click.option(
+    "--since",
+    metavar="TIME",
+    help="When the incident began, which objectives are counted from: HH:MM in UTC, a duration ago such as 12m, "
+    "or 2026-11-22T03:15:00Z. [default: the start of the run]",
+)
+
+
+def run_flags(command: Command) -> Command:
+    """The flags that say what a run, or a plan of one, is to do."""
+    for option in (since, ref, override, reason, emergency, to):
+        command = option(command)
+    return command

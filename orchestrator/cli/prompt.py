@@ -1,0 +1,67 @@
+"""Asking a person: type the pair's name to go on. Nothing is locked while the question stands."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+
+from orchestrator.errors import ExitCode, Interrupted, Refused, UsageError
+
+from .console import Console
+
+
+def require_somebody(command: str) -> None:
+    """Make sure that there is somebody to ask, before anything is done.
+
+    Args:
+        command: what was typed, for the advice: `hamr run payments`.
+
+    Raises:
+        UsageError: stdin or stderr is no terminal.
+    """
+    if _is_terminal(sys.stdin) and _is_terminal(sys.stderr):
+        return
+    raise UsageError(
+        f"{command} asks before it writes, and there is no terminal to ask on. With --yes it does not ask.",
+        next_steps=(f"{command} … --yes",),
+    )
+
+
+def confirm(console: Console, pair: str) -> None:
+    """Ask for the pair's name.
+
+    Raises:
+        Refused: something else was typed.
+        Interrupted: Ctrl-C.
+    """
+    console.err.text(f"\nType the pair's name ({pair}) to go on: ")
+    try:
+        typed = sys.stdin.readline()
+    except KeyboardInterrupt:
+        console.err.text("\n")
+        raise Interrupted(
+            "Interrupted at the question.", code=ExitCode.INTERRUPTED, sent="Nothing was sent."
+        ) from None
+    if typed.strip() == pair:
+        return
+    if not typed.endswith("\n"):
+        console.err.text("\n")
+    said = f"{typed.strip()[:60]!r} was typed" if typed.strip() else "Nothing was typed"
+    raise Refused(f"{said}, and the pair is called {pair}.", next_steps=(f"hamr status {shlex.quote(pair)}",))
+
+
+def _is_terminal(stream: object) -> bool:
+    try:
+        return bool(getattr(stream, "isatty", lambda: False)())
+    except ValueError:  # closed
+        return False
+
+
+def require_text(flag: str, text: str) -> None:
+    """Make sure that a reason is one.
+
+    Raises:
+        UsageError: it is empty.
+    """
+    if not text.strip():
+        raise UsageError(f"{flag} is empty: it is what the audit journal will say.")

@@ -1,0 +1,118 @@
+"""`hamr resume`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from . import options
+from .opening import Opening
+
+if TYPE_CHECKING:
+    from orchestrator.errors import ExitCode
+    from orchestrator.model.playbook import Playbook
+
+    from .finding import Resumable
+
+_TAKEN = tuple(name for name in options.LOOKING if name != "playbook")
+
+
+@click.command()
+@click.argument("what", metavar="[RUN|PAIR]", required=False)
+@options.emergency
+@options.reason
+@options.override
+@options.yes
+@options.takes(*_TAKEN)
+def resume(  # noqa: PLR0917 - click passes each flag by its name
+    opening: Opening, what: str | None, emergency: bool, reason: str, overrides: tuple[str, ...], yes: bool
+) -> ExitCode:
+    """Take up an open run again, or deliver what is owed.
+
+    Without an argument it is the only open run of the journal; where there are several, they are listed. Anybody
+    can resume any run. It goes on with the playbook that the run began with, after reading both orgs: what they
+    show counts, and the journal says what was sent. Shows where the pair stands, and wants its name typed.
+    """
+    from orchestrator.model.run import Mode
+    from orchestrator.preflight import check_overrides
+    from orchestrator.run import resume as resume_run
+
+    from .conduct import conduct, refuse_locked
+    from .finding import all_histories, to_resume
+    from .prompt import confirm, require_somebody
+    from .requests import overrides_from
+
+    front = opening.front
+    if not yes:
+        require_somebody(f"hamr resume {what}" if what else "hamr resume")
+    mode = Mode.EMERGENCY if emergency else None
+    _check_reason(what, emergency=emergency, reason=reason)
+    named = overrides_from(overrides)
+    inventory = opening.inventory()
+    with opening.store(writes=False) as store:
+        histories = all_histories(store)
+        found = to_resume(histories, what, [pair.name for pair in inventory.pairs], store)
+        owed = histories[found.pair].owed
+        run = found.run or (histories[found.pair].runs.get(owed.run) if owed is not None else None)
+    playbook = _playbook_of(
+        opening, found, None if run is None or run.started is None else run.started.playbook_text
+    )
+    check_overrides(named, playbook)
+    with opening.session(found.pair, writes=True, playbook=playbook) as session:
+        if not yes:
+            from orchestrator.report.status import status_page
+            from orchestrator.report.styled import line
+            from orchestrator.standing import stand
+
+            from .signals import supervised
+
+            refuse_locked(session)
+            standing = supervised(stand(session, mode=mode or Mode.PLANNED), front.console)
+            front.console.aside.page((*status_page(standing, session.playbook), line()))
+            front.console.aside.page((line(_promise(found, emergency=emergency), "bold"),))
+            confirm(front.console, session.pair.name)
+        return conduct(
+            front,
+            session,
+            lambda watchers, controls: resume_run(
+                session,
+                found.run,
+                mode=mode,
+                reason=reason,
+                overrides=named,
+                watchers=watchers,
+                controls=controls,
+            ),
+        )
+
+
+def _check_reason(what: str | None, *, emergency: bool, reason: str) -> None:
+    from orchestrator.errors import UsageError
+
+    if emergency and not reason.strip():
+        raise UsageError(
+            "--emergency wants a reason: it is what the audit journal will say.",
+            next_steps=(f"hamr resume {what or 'RUN'} --emergency --reason 'us1 is down, INC-1234'",),
+        )
+
+
+def _playbook_of(opening: Opening, found: Resumable, text: str | None) -> Playbook:
+    """The playbook that the run began with; where the journal has none, the one that is named."""
+    from orchestrator.documents import parse_playbook
+
+    if text is None:
+        return opening.load_playbook()
+    return parse_playbook(text, f"the playbook of {found.words}")
+
+
+def _promise(found: Resumable, *, emergency: bool) -> str:
+    """What will happen, in a sentence."""
+    run = found.run
+    if run is None or run.started is None:
+        return f"This delivers what is owed: {found.words}. One write, after both orgs were read again."
+    alone = " with the survivor alone" if emergency else ""
+    return (
+        f"This takes up run {run.run} of {run.by}@{run.host} again, to {run.started.goal}{alone}: "
+        "both orgs are read, and the rows that are left are made."
+    )

@@ -1,0 +1,80 @@
+"""`hamr run`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import options
+from .opening import Opening
+
+if TYPE_CHECKING:
+    from orchestrator.errors import ExitCode
+    from orchestrator.model.plan import Plan
+
+
+@click.command()
+@click.argument("pair")
+@options.run_flags
+@options.yes
+@options.takes(*options.LOOKING)
+def run(opening: Opening, pair: str, yes: bool, **flags: Any) -> ExitCode:
+    """Move a pair to a status.
+
+    Shows the plan and wants the pair's name typed; then takes the pair's lock, reads everything again, and goes row
+    by row: guards, then a write to each org, each seen by a read before the next. Every step is in the journal
+    before it is taken. Ctrl-C stops before the next write; hamr resume takes it up again.
+    """
+    from orchestrator.clock import SystemClock
+    from orchestrator.plan import make_plan
+    from orchestrator.preflight import check_request
+    from orchestrator.run import start
+
+    from .conduct import conduct, refuse_locked
+    from .prompt import confirm, require_somebody
+    from .requests import request_from
+    from .signals import supervised
+
+    front = opening.front
+    if not yes:
+        require_somebody(f"hamr run {pair} --to {flags['to']}")
+    request = request_from(pair, now=SystemClock().now(), **flags)
+    playbook = opening.load_playbook()
+    check_request(request, playbook)
+    with opening.session(pair, writes=True, playbook=playbook) as session:
+        if not yes:
+            refuse_locked(session)
+            preview = supervised(make_plan(session, request), front.console)
+            ended = _shown(opening, preview)
+            if ended is not None:
+                return ended
+            confirm(front.console, session.pair.name)
+        return conduct(
+            front,
+            session,
+            lambda watchers, controls: start(session, request, watchers=watchers, controls=controls),
+        )
+
+
+def _shown(opening: Opening, preview: Plan) -> ExitCode | None:
+    """Show what would happen; how the command ends where that is settled by it already.
+
+    Raises:
+        Refused: guards, or where the pair stands.
+    """
+    from orchestrator.errors import ExitCode, Refused
+    from orchestrator.report.plan import plan_json, plan_page
+
+    console = opening.front.console
+    if not preview.rows and preview.reachable and not preview.refused:
+        console.facts(plan_page(preview), plan_json(preview))
+        return ExitCode.DONE
+    console.aside.page(plan_page(preview))
+    if preview.refused:
+        guards = dict.fromkeys(
+            [*preview.refused_before, *(guard for row in preview.rows for guard in row.refused_by)]
+        )
+        why = f"{', '.join(guards)} would stop it" if guards else preview.ending
+        raise Refused(f"This run would be refused, so nobody is asked: {why}. The plan above says more.")
+    return None

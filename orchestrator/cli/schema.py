@@ -1,0 +1,28 @@
+"""`hamr schema`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from .front import Front
+
+if TYPE_CHECKING:
+    from orchestrator.errors import ExitCode
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(["inventory", "playbook"]))
+@click.pass_obj
+def schema(front: Front, kind: str) -> ExitCode:
+    """Print the JSON Schema of an inventory or a playbook, for editors.
+
+    With it an editor completes keys and marks mistakes; hamr check finds the rest.
+    """
+    from orchestrator.documents import inventory_schema, playbook_schema
+    from orchestrator.errors import ExitCode
+    from orchestrator.report.json_text import to_json
+
+    front.console.out.text(to_json(inventory_schema() if kind == "inventory" else playbook_schema()))
+    return ExitCode.DONE

@@ -1,0 +1,67 @@
+"""`hamr unlock`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from . import options
+from .opening import Opening
+
+if TYPE_CHECKING:
+    from orchestrator.errors import ExitCode
+    from orchestrator.model.journal import Holder
+
+
+@click.command()
+@click.argument("pair")
+@click.option("--lock-id", metavar="ID", required=True, help="The lock's id, as hamr status shows it.")
+@options.required_reason
+@options.yes
+@options.takes(*options.LOOKING)
+def unlock(opening: Opening, pair: str, lock_id: str, reason: str, yes: bool) -> ExitCode:
+    """Break a pair's lock, by its id.
+
+    For a lock whose holder is gone, and that hamr resume does not take over by itself: from another machine, for
+    one. Make sure that nobody works behind it. It is refused while the holder runs on this machine. The orgs are not touched.
+    """
+    from orchestrator.errors import ExitCode
+    from orchestrator.report.json_text import document
+    from orchestrator.report.styled import line
+    from orchestrator.session import break_lock, check_unlock
+
+    from .prompt import confirm, require_somebody, require_text
+
+    console = opening.front.console
+    require_text("--reason", reason)
+    if not yes:
+        require_somebody(f"hamr unlock {pair} --lock-id {lock_id} --reason TEXT")
+    with opening.session(pair, writes=False) as session:
+        holder = check_unlock(session, lock_id)
+        if not yes:
+            words = f"This breaks the lock {holder.lock} of {_who(holder)}, whose run may then be resumed."
+            console.aside.page((line(words, "bold"),))
+            confirm(console, session.pair.name)
+    with opening.session(pair, writes=True) as session:
+        holder = break_lock(session, lock_id, reason)
+    said = f"The lock {holder.lock} of {_who(holder)} is broken. The journal has it."
+    console.facts(
+        (line(said), line(), line(f"  hamr status {pair}", "command")),
+        document(
+            "hamr/unlock/1",
+            {
+                "pair": pair,
+                "lock": holder.lock,
+                "run": holder.run,
+                "operator": holder.operator,
+                "host": holder.host,
+                "process": holder.pid,
+            },
+        ),
+    )
+    return ExitCode.DONE
+
+
+def _who(holder: Holder) -> str:
+    return f"{holder.operator} on {holder.host} (process {holder.pid}, run {holder.run})"
