@@ -29,8 +29,9 @@ from orchestrator.model.events import (
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import moment
 from orchestrator.model.reading import NotSent, Rejected, Throttled
-from orchestrator.model.run import Attempt, End
+from orchestrator.model.run import Attempt, End, Mode
 from orchestrator.model.situation import OpenRun, Owed
+from orchestrator.model.status import Status
 
 KINDS: tuple[str, ...] = tuple(
     event.kind
@@ -66,7 +67,11 @@ class RunHistory:
     started_at: datetime
     started: RunStarted | None = None
     row: str = ""
+    start: Status | None = None
+    """Where the pair stood when it began: the `from` of its first row; None until a row was intended."""
     intended: bool = False
+    mode: Mode = Mode.PLANNED
+    """As it was last taken up."""
     finished: RunFinished | None = None
     finished_at: datetime | None = None
     superseded_by: str = ""
@@ -87,7 +92,8 @@ class RunHistory:
         """The facts that a phase needs of it."""
         if not self.open or self.started is None:
             return None
-        return OpenRun(self.run, self.started.goal, self.started.start, self.row, self.started.mode)
+        start = self.start if self.started.start is None else self.started.start
+        return OpenRun(self.run, self.started.goal, start, self.row, self.mode)
 
 
 @dataclass(slots=True)
@@ -166,8 +172,9 @@ def histories_of(records: Iterable[Record]) -> dict[str, History]:
 def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None:  # noqa: C901, PLR0912 - one case per event
     match event:
         case RunStarted():
-            run.started = event
-        case RunResumed():
+            run.started, run.mode = event, event.mode
+        case RunResumed(mode=mode):
+            run.mode = mode
             run.finished, run.finished_at = None, None
         case RunFinished():
             run.finished, run.finished_at = event, at
@@ -177,8 +184,9 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             run.superseded_by = by_run
         case RunAcknowledged():
             run.acknowledged = True
-        case RowIntended(row=row):
+        case RowIntended(row=row, source=source):
             run.row = row
+            run.start = source if run.start is None else run.start
         case RowMade() | RowRefused():
             run.row = ""
         case WriteIntended(attempt=attempt):

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from orchestrator.model.events import Event, OwedSettled, PairAdopted, Waiting
+from orchestrator.model.events import Event, OwedSettled
 from orchestrator.model.guard import Verdict
 from orchestrator.model.org import Mirrors, Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock, Observer, World
-from orchestrator.model.reading import Reading
 from orchestrator.model.run import End, Ending, Mode, Operator
 from orchestrator.model.situation import OpenRun, Owed, Phase, PhaseName
-from orchestrator.model.status import Both, Role, Status
-from orchestrator.situation.link import Linked, judge_link
+from orchestrator.model.status import Role, Status
 from orchestrator.situation.phase import phase_of
 
-from .entry import Entry, enter, survivor_of
+from .adopt import Adoption
+from .arrival import Arrival
+from .check import Checker
+from .deliver import Delivery
+from .entry import Entry, enter
 from .gate import Gate
 from .look import Eyes
 from .machine import Machine, Position
 from .memory import Memory
+from .readback import ReadBack
 from .rows import Rows
+from .settle import Settling
 from .stop import Stopped, stopped
+from .waits import Waits
 from .writer import Writer
 
 
@@ -55,33 +60,40 @@ class Engine:
     eyes: Eyes = field(init=False)
     writer: Writer = field(init=False)
     rows: Rows = field(init=False)
+    settling: Settling = field(init=False)
+    delivery: Delivery = field(init=False)
+    adoption: Adoption = field(init=False)
 
     def __post_init__(self) -> None:
-        task = self.task
-        if task.memory.mirrors is None and task.pair.mirrors is not Mirrors.AUTO:
-            task.memory.mirrors = task.pair.mirrors is Mirrors.YES
-        self.eyes = Eyes(
-            task.pair,
-            self.world,
-            self.clock,
-            task.memory,
-            self.tell,
-            task.playbook.emergency_deadline,
-            task.known_runs,
-        )
+        task, playbook = self.task, self.task.playbook
+        pair, memory = task.pair, task.memory
+        if memory.mirrors is None and pair.mirrors is not Mirrors.AUTO:
+            memory.mirrors = pair.mirrors is Mirrors.YES
+        if task.owed is not None:
+            memory.owed.setdefault(task.owed.role, task.owed.status)
+        tell, clock = self.tell, self.clock
+        self.eyes = Eyes(pair, self.world, clock, memory, tell, playbook.emergency_deadline, task.known_runs)
+        checker = Checker(pair, playbook, self.eyes, memory, tell)
+        waits = Waits(pair, playbook, clock, self.eyes, tell, self.jitter)
         self.writer = Writer(
-            task.pair,
-            task.playbook,
+            pair,
+            playbook,
             self.world,
-            self.clock,
+            clock,
             self.eyes,
-            task.memory,
+            checker,
+            memory,
             task.operator,
-            self.tell,
-            self.jitter,
+            waits,
+            ReadBack(pair, playbook, self.eyes, checker, waits, memory, tell),
+            tell,
             self._may_go_on,
         )
-        self.rows = Rows(self.writer, self.eyes, task.memory, self.gate, self.tell)
+        arrival = Arrival(self.writer)
+        self.settling = Settling(self.writer)
+        self.delivery = Delivery(self.writer, arrival, self.settling)
+        self.adoption = Adoption(self.writer, arrival)
+        self.rows = Rows(self.writer, arrival, self.eyes, memory, self.gate, tell)
 
     def tell(self, event: Event) -> None:
         """Journal and show an event, and only then learn from it: what is not durable did not happen."""
@@ -103,7 +115,7 @@ class Engine:
 
     def phase(self, goal: Status | None = None) -> Phase:
         """Where the pair stands by the last look."""
-        readings, identities = self._readings(), self.eyes.identities
+        readings, identities = self.eyes.last_look(), self.eyes.identities
         if identities is None:
             raise RuntimeError("a phase needs a look first")
         return phase_of(
@@ -118,14 +130,12 @@ class Engine:
 
     def owed(self) -> Owed | None:
         """What one org is owed now, by this run or by an earlier one."""
+        known = self.task.owed
         for role, status in self.task.memory.owed.items():
+            if known is not None and (known.role, known.status) == (role, status):
+                return known
             return Owed(role, status, self.task.memory.run, self.clock.now())
-        return self.task.owed
-
-    def _readings(self) -> Both[Reading]:
-        if self.eyes.last is None:
-            raise RuntimeError("nothing was read yet")
-        return self.eyes.last
+        return None
 
     async def drive(self, goal: Status) -> Ending:
         """Go to a goal.
@@ -143,50 +153,32 @@ class Engine:
             return stop.ending
 
     async def _drive(self, goal: Status) -> Ending:
-        if self.task.memory.mode is Mode.EMERGENCY:
+        memory, playbook = self.task.memory, self.task.playbook
+        emergency = memory.mode is Mode.EMERGENCY
+        if emergency:
             # Known before the first look, so that the other org gets its short deadline from the start.
-            self.eyes.survivor = _survivor(self.task.playbook, goal)
+            self.eyes.survivor = _survivor(playbook, goal)
         phase = await self.look(goal)
-        if self.task.memory.expected:
-            await self._settle_with_memory()
-            phase = self.phase(goal)
+        half_made = None
+        if memory.expected:
+            await self.settling.settle(take_reverted=memory.mirrors is True)
+            phase, half_made = self.phase(goal), self.settling.half_made()
+        if half_made is not None and not emergency:
+            phase = replace(phase, name=PhaseName.MIDWAY, row=half_made.name)
+        readings = self.eyes.last_look()
         entry = enter(
             self.task.pair,
-            self.task.playbook,
+            playbook,
             phase,
-            self._readings(),
+            readings,
             goal,
-            mode=self.task.memory.mode,
+            mode=memory.mode,
             open_run=self.task.open_run,
+            ours=frozenset(role for role in Role if memory.wrote(role, readings[role].record)),
         )
-        if self.task.memory.mode is Mode.EMERGENCY and entry.status is not goal:
-            self.eyes.survivor = survivor_of(self.task.pair, self.task.playbook, entry.status, goal)
+        if entry.survivor is not None:
+            self.eyes.survivor = entry.survivor
         return await self._step_through(entry, goal)
-
-    async def _settle_with_memory(self) -> None:
-        """Law 3 from the first look on: what the journal last saw is what is expected.
-
-        A write that was in flight when the run stopped may still take effect, so it is looked for until the
-        confirm time since its intent is up.
-        """
-        memory, within = self.task.memory, self.task.playbook.confirm.within
-        while True:
-            self.writer.accept(self._readings(), self.writer.compare_both(self._readings()))
-            outstanding, intended_at = memory.outstanding(), memory.last_intent_at
-            if outstanding is None or intended_at is None or outstanding.role in memory.dead:
-                return
-            left = (intended_at + within - self.clock.now()).total_seconds()
-            if left <= 0:
-                return
-            who = self.task.pair[outstanding.role]
-            self.tell(
-                Waiting(
-                    f"{who} to show {outstanding.status}, sent before the run stopped", left, outstanding.role
-                )
-            )
-            self._may_go_on()
-            await self.writer.pause()
-            await self.eyes.look("confirm", journal=False)
 
     async def _step_through(self, entry: Entry, goal: Status) -> Ending:
         if entry.half_done is not None:
@@ -205,6 +197,8 @@ class Engine:
             self._may_go_on()
             if not await machine.step(position):
                 return self._refusal()
+        if entry.survivor is not None:
+            await self.rows.tell_other(entry.survivor, goal)
         return self._arrived(goal)
 
     def _leads_on(self, entry: Entry, goal: Status) -> bool:
@@ -213,12 +207,13 @@ class Engine:
         return bool(route) and route is not None and route[0] is entry.half_done
 
     def _arrived(self, goal: Status) -> Ending:
-        owed = self.task.memory.owed
-        if owed:
-            role = next(iter(owed))
+        for role, status in tuple(self.task.memory.owed.items()):
+            if self.eyes.last_look()[role].status is goal and role not in self.task.memory.dead:
+                self.tell(OwedSettled(role, goal, "void"))
+                continue
             return Ending(
                 End.OWING,
-                f"{self.task.pair[role.other]} stands at {goal}; {self.task.pair[role]} was not reached and is owed {owed[role]}",
+                f"{self.task.pair[role.other]} stands at {goal}; {self.task.pair[role]} was not reached and is owed {status}",
                 role,
                 (f"hamr resume {self.task.pair.name}",),
             )
@@ -233,64 +228,16 @@ class Engine:
     async def deliver(self, owed: Owed) -> Ending:
         """Tell the org of a past emergency what it is owed: the survivor's present status, in one write."""
         try:
-            return await self._deliver(owed)
+            return await self.delivery.deliver(owed)
         except Stopped as stop:
             return stop.ending
-
-    async def _deliver(self, owed: Owed) -> Ending:
-        survivor, pair = owed.role.other, self.task.pair
-        await self.eyes.look("start")
-        self._require_linked()
-        await self._settle_with_memory()
-        readings = self._readings()
-        status = readings[survivor].status
-        if status is None or status is Status.ABSENT:
-            raise stopped(
-                End.REFUSED, f"{pair[survivor]} shows no status that could be passed on", org=survivor
-            )
-        if readings[owed.role].status is status:
-            self.tell(OwedSettled(owed.role, status, "void"))
-            return Ending(End.DONE, f"{pair[owed.role]} shows {status} already; nothing is owed any more")
-        if not readings[owed.role].answered:
-            raise stopped(
-                End.OWING,
-                f"{pair[owed.role]} still does not answer; it stays owed {status}",
-                org=owed.role,
-                next_steps=(f"hamr resume {pair.name}",),
-            )
-        await self.writer.write(owed.role, status, row="", purpose="deliver")
-        self.tell(OwedSettled(owed.role, status, "delivered"))
-        return Ending(End.DONE, f"{pair[owed.role]} was told {status}; nothing is owed any more")
 
     async def adopt(self, truth: Role, reason: str) -> Ending:
         """Write a diverged pair's other org once, so that both show what the true one shows."""
         try:
-            return await self._adopt(truth, reason)
+            return await self.adoption.adopt(await self.look(), truth, reason)
         except Stopped as stop:
             return stop.ending
-
-    async def _adopt(self, truth: Role, reason: str) -> Ending:
-        pair, other = self.task.pair, truth.other
-        phase = await self.look()
-        self._require_linked()
-        status = self._readings()[truth].status
-        if phase.name is PhaseName.AGREED:
-            return Ending(End.DONE, f"both orgs of {pair.name} show {status} already; nothing to adopt")
-        if status is None or status is Status.ABSENT or not self._readings()[other].answered:
-            raise stopped(End.REFUSED, phase.sentence, org=phase.role, next_steps=phase.next_steps)
-        self.tell(PairAdopted(truth, status, reason))
-        await self.writer.write(other, status, row="", purpose="adopt")
-        return Ending(End.DONE, f"{pair[other]} was told {status}, as {pair[truth]} shows")
-
-    def _require_linked(self) -> None:
-        identities = self.eyes.identities
-        if identities is None:
-            raise RuntimeError("nothing was read yet")
-        link = judge_link(self.task.pair, self._readings(), identities)
-        if not isinstance(link, Linked):
-            raise stopped(
-                End.REFUSED, link.reason, org=link.role, next_steps=(f"hamr status {self.task.pair.name}",)
-            )
 
 
 def _survivor(playbook: Playbook, goal: Status) -> Role | None:

@@ -23,6 +23,8 @@ class Entry:
     """The row of which a write is already in effect."""
     taken_as_is: frozenset[Role] = frozenset()
     """The orgs that stand at that row's target already."""
+    survivor: Role | None = None
+    """The one org that an emergency's rows need; None in a planned run."""
 
 
 def enter(
@@ -34,14 +36,26 @@ def enter(
     *,
     mode: Mode,
     open_run: OpenRun | None,
+    ours: frozenset[Role] = frozenset(),
 ) -> Entry:
     """Where to start towards a goal.
+
+    Args:
+        pair: for names.
+        playbook: the table.
+        phase: where the pair stands.
+        readings: what both orgs show.
+        goal: where to.
+        mode: whether one org is enough.
+        open_run: the run that has not finished, if any.
+        ours: the orgs whose record is a confirmed write of this very run: where an emergency is resumed, what it
+            wrote explains that the other org is behind.
 
     Raises:
         Stopped: the pair stands where no row of this run leads on; nothing was written.
     """
     if mode is Mode.EMERGENCY:
-        return _enter_emergency(pair, playbook, phase, readings, goal)
+        return _enter_emergency(pair, playbook, phase, readings, goal, ours)
     match phase.name:
         case PhaseName.AGREED | PhaseName.ABSENT if phase.status is not None:
             _require_route(pair, playbook, phase.status, goal)
@@ -68,10 +82,16 @@ def survivor_of(pair: Pair, playbook: Playbook, start: Status, goal: Status) -> 
                 f"row {row} names no survivor in playbook {playbook.name}, so it is not for emergencies; it needs both orgs",
                 next_steps=(f"hamr run {pair.name} --to {goal}",),
             )
-    if len(survivors) > 1:
+    survivor = survivors.pop() if len(survivors) == 1 else None
+    if survivor is None:
         raise stopped(End.REFUSED, f"the rows from {start} to {goal} name different survivors")
-    survivor = survivors.pop() if survivors else None
-    return survivor or Role.SECONDARY
+    return survivor
+
+
+def survivor_at(playbook: Playbook, goal: Status) -> Role | None:
+    """The one org that the rows which end at a goal name as their survivor, or None."""
+    survivors = {row.survivor for row in playbook.rows if row.target is goal}
+    return survivors.pop() if len(survivors) == 1 else None
 
 
 def _require_route(pair: Pair, playbook: Playbook, start: Status, goal: Status) -> tuple[Row, ...]:
@@ -89,19 +109,35 @@ def _refused(phase: Phase) -> Stopped:
     return stopped(End.REFUSED, phase.sentence, org=phase.role, next_steps=phase.next_steps)
 
 
-def _enter_emergency(
-    pair: Pair, playbook: Playbook, phase: Phase, readings: Both[Reading], goal: Status
+def _enter_emergency(  # noqa: PLR0917 - the facts that decide it
+    pair: Pair,
+    playbook: Playbook,
+    phase: Phase,
+    readings: Both[Reading],
+    goal: Status,
+    ours: frozenset[Role],
 ) -> Entry:
-    statuses = [reading.status for reading in readings]
+    if phase.name is PhaseName.AGREED and phase.status is goal:
+        return Entry(goal)
+    refusal = _refused(phase)
     for role in (Role.SECONDARY, Role.PRIMARY):
         status = readings[role].status
         if status is None or playbook.route(status, goal) is None:
             continue
-        if survivor_of(pair, playbook, status, goal) is role:
-            if phase.name is PhaseName.DIVERGED and None not in statuses:
-                raise _refused(phase)
-            return Entry(status, *_half_done(playbook, readings, role, status, goal))
-    raise _refused(phase)
+        try:
+            survivor = (
+                survivor_at(playbook, goal) if status is goal else survivor_of(pair, playbook, status, goal)
+            )
+        except Stopped as stop:
+            refusal = stop
+            continue
+        if survivor is not role:
+            continue
+        if phase.name is PhaseName.DIVERGED and readings[role.other].status is not None and role not in ours:
+            raise _refused(phase)
+        half_done, there = _half_done(playbook, readings, role, status, goal)
+        return Entry(status, half_done, there, role)
+    raise refusal
 
 
 def _half_done(

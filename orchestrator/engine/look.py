@@ -13,8 +13,8 @@ from orchestrator.model.protocols import Clock, World
 from orchestrator.model.reading import Identity, Reading, Unreachable
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import SEND_WITHIN, Situation
-from orchestrator.model.status import Both, Role
-from orchestrator.situation.compare import same_link
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.situation.link import Linked, link_of
 
 from .memory import Memory
 
@@ -91,8 +91,25 @@ class Eyes:
             return self.emergency_deadline.total_seconds()
         return None
 
+    def may_be_given_up(self, role: Role) -> bool:
+        """Whether this is the org that an emergency does without, if need be."""
+        return self.deadline(role) is not None
+
+    def last_look(self) -> Both[Reading]:
+        """The readings of the last look.
+
+        Raises:
+            RuntimeError: nothing was read yet.
+        """
+        if self.last is None:
+            raise RuntimeError("nothing was read yet")
+        return self.last
+
     def _give_up_on_the_unseen(self, readings: Both[Reading]) -> None:
-        """In an emergency, whatever is not a good record counts as not seen, and stays out of the run (law 9)."""
+        """In an emergency, whatever is not a good record counts as not seen, and stays out of the run (law 9).
+
+        A 404 beside a survivor that has a record is none either.
+        """
         if self.memory.mode is not Mode.EMERGENCY or self.survivor is None:
             return
         other = self.survivor.other
@@ -100,10 +117,12 @@ class Eyes:
             return
         reading = readings[other]
         record = reading.record
-        if reading.answered and (record is None or same_link(self.pair, other, record)):
+        link = link_of(self.pair, reading, self.identities[other]) if self.identities is not None else None
+        absent_too = record is not None or readings[self.survivor].status is Status.ABSENT
+        if reading.answered and absent_too and isinstance(link, Linked):
             return
-        reason = getattr(reading.sight, "reason", "") or "its answer is not a record of this pair"
-        self.tell(OrgGivenUp(other, reason))
+        reason = getattr(reading.sight, "reason", "") or getattr(link, "reason", "")
+        self.tell(OrgGivenUp(other, reason or "it has no record (404)"))
 
     def give_up(self, reason: str) -> None:
         """Leave the other org of an emergency out of the rest of the run."""

@@ -49,12 +49,20 @@ class Memory:
     names: set[str] = field(default_factory=set)
     dead: set[Role] = field(default_factory=set)
     owed: dict[Role, Status] = field(default_factory=dict)
+    """What an org was not told: derived from what was confirmed while it was dead, so no crash can lose it."""
+    told_owed: dict[Role, Status] = field(default_factory=dict)
+    """What of it was journalled in so many words."""
+    set_back: set[Role] = field(default_factory=set)
+    """Orgs whose confirmed status a late write of ours took back, and that were not put right yet."""
+    unproven: dict[Role, HamrRecord] = field(default_factory=dict)
+    """Records that show our status under another name, since an answer was lost: settled by the next answer."""
     unknown: list[Attempt] = field(default_factory=list)
     """Attempts that ended unknown and were not seen since."""
     row: RowIntended | None = None
     """The row that is under way."""
     steps: list[Step] = field(default_factory=list)
-    late_repairs: int = 0
+    late_writes: int = 0
+    """Writes of ours that took effect late, over a newer one."""
     last_intent_at: datetime | None = None
     """When the newest write was intended, by the journal; None in the process that intended it."""
     intended: bool = False
@@ -96,13 +104,8 @@ class Memory:
                 for reading in readings:
                     if reading is not None:
                         self._note_reading(reading)
-            case ChangeSeen(role=role, change=change, record=record):
-                if change in _ACCEPTED_CHANGES:
-                    self._expect(role, record)
-                    if change is Change.ECHO and record is not None:
-                        self.confirmed[role].append(record)
-                if change is Change.LATE:
-                    self.late_repairs += 1
+            case ChangeSeen():
+                self._note_change(event)
             case RowIntended():
                 self.row = event
             case RowRefused():
@@ -121,17 +124,41 @@ class Memory:
             case WriteUnknown(attempt=attempt):
                 self.unknown.append(attempt)
             case WriteOwed(role=role, status=status):
-                self.owed[role] = status
+                self.owed[role] = self.told_owed[role] = status
             case OwedSettled(role=role):
                 self.owed.pop(role, None)
+                self.told_owed.pop(role, None)
             case MirrorFound(mirrors=mirrors):
                 self.mirrors = mirrors
             case NameLearned(name=name):
                 self.names.add(name)
             case OrgGivenUp(role=role):
                 self.dead.add(role)
+                self._derive_owed(role)
             case _:
                 pass
+
+    def _note_change(self, event: ChangeSeen) -> None:
+        role, record = event.role, event.record
+        if event.change in _ACCEPTED_CHANGES or event.accepted:
+            self._expect(role, record)
+        match event.change:
+            case Change.ECHO if record is not None:
+                self.confirmed[role].append(record)
+            case Change.LATE:
+                self.late_writes += 1
+                told = self.confirmed[role][-1:]
+                if record is not None and told and told[0].status != record.status:
+                    self.set_back.add(role)
+            case _:
+                pass
+
+    def _derive_owed(self, role: Role) -> None:
+        """A dead org is owed what the other one was told, unless it was last seen there itself."""
+        told, shown = self.confirmed[role.other][-1:], self.expected.get(role)
+        status = Status.of(told[0].status) if told else None
+        if status is not None and (shown is None or shown.status != status):
+            self.owed[role] = status
 
     def _note_reading(self, reading: Reading) -> None:
         if reading.status is None:
@@ -150,7 +177,7 @@ class Memory:
 
     def _note_answer(self, attempt: Attempt, answer: object) -> None:
         match answer:
-            case Accepted(record=record) if record is not None:
+            case Accepted(record=record) if record is not None and record.status == attempt.status:
                 self._update(attempt, answered_with=record.modified_by)
             case NotSent() | Rejected() | Throttled():
                 # The server did not take it: it cannot turn up later.
@@ -168,6 +195,12 @@ class Memory:
                 replace(sent, confirmed=True) if sent.attempt.number == number else sent for sent in self.sent
             ]
         self.unknown = [attempt for attempt in self.unknown if attempt.role is not event.role]
+        self.set_back.discard(event.role)
+        self.unproven.pop(event.role, None)
+        if event.change is Change.UNPROVEN:
+            self.unproven[event.role] = event.record
+        if event.role.other in self.dead:
+            self._derive_owed(event.role.other)
 
     def _update(self, attempt: Attempt, *, answered_with: str) -> None:
         self.sent = [

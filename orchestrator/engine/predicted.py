@@ -6,7 +6,7 @@ It has no transport at all. The same engine runs in it, so a plan cannot differ 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from orchestrator.model.org import Pair
@@ -60,6 +60,10 @@ class PredictedWorld:
     mirrors: bool
     changed_at: float | None = None
     """When, by the predicted clock, anything was last written: from then on, what is read is predicted."""
+    began_at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.began_at = self.clock.monotonic()
 
     async def read(self, role: Role, *, within: float | None = None) -> Reading:
         """What that org would show now."""
@@ -93,20 +97,18 @@ class PredictedWorld:
 
     def _let_the_server_advance(self) -> None:
         """Make the moves that the playbook leaves to the server, once somebody has waited for them."""
+        since = self.began_at if self.changed_at is None else self.changed_at
+        if self.clock.monotonic() <= since:
+            return
+        held = {role: reading.record for role, reading in self.readings.items()}
+        moved = {role: record for role, record in held.items() if record is not None}
+        statuses = {record.status for record in moved.values()}
         for row in self.playbook.rows:
-            at_source = all(reading.status is row.source for reading in self.readings)
-            if (
-                row.advances is Advances.SERVER
-                and at_source
-                and self.clock.monotonic() > (self.changed_at or 0.0)
-            ):
-                for role, reading in self.readings.items():
-                    if reading.record is not None:
-                        self.changed_at = self.clock.monotonic()
-                        self._show(
-                            role,
-                            replace(reading.record, status=int(row.target), modified_at=self.clock.now()),
-                        )
+            if row.advances is Advances.SERVER and statuses == {int(row.source)}:
+                self.changed_at = self.clock.monotonic()
+                for role, record in moved.items():
+                    self._show(role, replace(record, status=int(row.target), modified_at=self.clock.now()))
+                return
 
     def _show(self, role: Role, record: HamrRecord) -> None:
         sight = Present(record, Status(record.status))

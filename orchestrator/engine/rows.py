@@ -4,38 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from orchestrator.model.events import (
     Event,
     GuardOverridden,
     GuardsJudged,
     GuardWaived,
-    MirrorFound,
     OwedSettled,
     RowIntended,
     RowMade,
     RowRefused,
-    Waiting,
     WriteOwed,
 )
 from orchestrator.model.guard import Verdict
-from orchestrator.model.org import Mirrors
 from orchestrator.model.playbook import Advances, Row
-from orchestrator.model.reading import Reading
 from orchestrator.model.run import End, Mode
-from orchestrator.model.situation import Change
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.guards import judge_row
 from orchestrator.situation.invariants import prefix_trouble
+from orchestrator.situation.link import Linked, judge_link
 
+from .arrival import Arrival
 from .gate import Decision, Gate
 from .look import Eyes
 from .memory import Memory
 from .stop import Stopped, stopped
 from .writer import Writer
-
-MIRROR_POLL = 0.25
-"""Seconds between two looks while finding out whether a pair mirrors."""
 
 
 @dataclass(slots=True)
@@ -43,6 +38,7 @@ class Rows:
     """Makes rows; the machine says which."""
 
     writer: Writer
+    arrival: Arrival
     eyes: Eyes
     memory: Memory
     gate: Gate
@@ -60,7 +56,7 @@ class Rows:
         """The machine's one condition: every guard is judged, and every verdict is kept."""
         if not self.eyes.fresh_enough():
             await self.eyes.look("row")
-        self.writer.compare_both(self._last())
+        self.writer.checker.compare_both(self.eyes.last_look())
         situation = self.eyes.situation()
         verdicts = judge_row(row, self.writer.playbook, situation)
         half_done = row.name == self.half_done
@@ -89,10 +85,10 @@ class Rows:
 
     async def make(self, row: Row) -> None:
         """The coordinated writes, and waiting until the row is done."""
-        if row.advances is Advances.SERVER:
-            await self._until_both(row)
-        elif self.memory.mode is Mode.EMERGENCY and row.survivor is not None:
+        if self.memory.mode is Mode.EMERGENCY and row.survivor is not None:
             await self._with_survivor(row, row.survivor)
+        elif row.advances is Advances.SERVER:
+            await self.arrival.until(row.target, hint=self._hint(row))
         else:
             await self._with_both(row)
 
@@ -106,36 +102,62 @@ class Rows:
         for role in row.writes:
             if self._is_there(role, row.target) or (self.memory.mirrors and self._one_is_there(row)):
                 continue
-            self._check_prefix(row, role)
-            await self.writer.write(role, row.target, row=row.name)
-            await self._find_mirror(role)
-        await self._until_both(row)
+            await self.writer.write(
+                role, row.target, row=row.name, safe=partial(self._check_prefix, row, role)
+            )
+            await self.arrival.find_mirror(role)
+        await self.arrival.until(row.target, hint=self._hint(row))
 
     def _one_is_there(self, row: Row) -> bool:
         """On a pair that mirrors one write is enough: writing the other side too can set the first one back."""
         return any(self._is_there(role, row.target) for role in Role)
 
     async def _with_survivor(self, row: Row, survivor: Role) -> None:
-        other = survivor.other
-        if not self._is_there(survivor, row.target):
-            self._check_prefix(row, survivor)
-            await self.writer.write(survivor, row.target, row=row.name)
-        if other not in self.memory.dead:
-            await self._try_other(row, other)
-        if other in self.memory.dead:
-            self.tell(WriteOwed(other, row.target, f"not seen in this emergency; it is owed {row.target}"))
-        elif other in self.memory.owed:
-            self.tell(OwedSettled(other, row.target, "void"))
+        if row.advances is Advances.SERVER:
+            await self.arrival.until(row.target, roles=(survivor,), hint=self._hint(row))
+        elif not self._is_there(survivor, row.target):
+            safe = partial(self._check_prefix, row, survivor)
+            await self.writer.write(survivor, row.target, row=row.name, safe=safe)
+        await self.tell_other(survivor, row.target, row=row)
 
-    async def _try_other(self, row: Row, other: Role) -> None:
-        """The other org of an emergency, while it lives: one try under its short deadline, never stopping the run."""
+    async def tell_other(self, survivor: Role, target: Status, *, row: Row | None = None) -> None:
+        """What the other org of an emergency gets: the survivor's status while it lives, else a debt.
+
+        Args:
+            survivor: the org that stands at the target.
+            target: its status.
+            row: the row that it belongs to; None where the emergency was there already.
+        """
+        other = survivor.other
+        self._require_link(survivor)
+        if other not in self.memory.dead:
+            await self._try_other(other, target, row)
+            await self.arrival.until(target, roles=(survivor,))
+        if other in self.memory.dead:
+            if self.memory.told_owed.get(other) is not target:
+                reason = f"not seen in this emergency; it is owed {target}"
+                self.tell(WriteOwed(other, target, reason))
+        elif other in self.memory.owed:
+            self.tell(OwedSettled(other, target, "void"))
+
+    def _require_link(self, survivor: Role) -> None:
+        """An emergency that was at its goal already made no row, so no guard has judged the survivor's half of the link."""
+        situation = self.eyes.situation()
+        link = judge_link(
+            situation.pair, situation.readings, situation.identities, judge=frozenset({survivor})
+        )
+        if not isinstance(link, Linked):
+            raise stopped(End.REFUSED, link.reason, org=link.role)
+
+    async def _try_other(self, other: Role, target: Status, row: Row | None) -> None:
+        """The other org, while it lives: one try under its short deadline, never stopping the run."""
+        deadline = self.eyes.emergency_deadline.total_seconds()
+        ours = row is None or row.advances is Advances.CLIENT
         try:
-            if not self._is_there(other, row.target):
-                if self.memory.mirrors:
-                    await self._until_both(row)
-                else:
-                    await self.writer.write(other, row.target, row=row.name)
-                    await self._until_both(row)
+            if ours and not self.memory.mirrors and not self._is_there(other, target):
+                name, purpose = (row.name, "row") if row is not None else ("", "deliver")
+                await self.writer.write(other, target, row=name, purpose=purpose)
+            await self.arrival.until(target, roles=(other,), within=deadline)
         except Stopped as stop:
             if stop.ending.end not in (End.INCOMPLETE, End.REFUSED, End.UNKNOWN):
                 raise
@@ -143,89 +165,23 @@ class Rows:
 
     def _check_prefix(self, row: Row, role: Role) -> None:
         """Law 11, at every write."""
-        readings = self._last()
+        readings = self.eyes.last_look()
         unseen = role.other if self.memory.mode is Mode.EMERGENCY else None
-        trouble = prefix_trouble(
-            self.writer.pair,
-            self.writer.playbook,
-            row,
-            Both(readings.primary.status, readings.secondary.status),
-            role,
-            unseen=unseen,
-        )
+        statuses = Both(readings.primary.status, readings.secondary.status)
+        trouble = prefix_trouble(self.writer.pair, self.writer.playbook, row, statuses, role, unseen=unseen)
         if trouble is not None:
             raise stopped(End.INCOMPLETE if self.memory.intended else End.REFUSED, trouble, org=role)
 
     def _is_there(self, role: Role, status: Status) -> bool:
         """Whether an org shows a status, by a write of ours, an echo, or from before a half-done row was entered."""
-        reading = self._last()[role]
+        reading = self.eyes.last_look()[role]
         if reading.status is not status:
             return False
         return role in self.taken_as_is or self.memory.wrote(role, reading.record)
 
-    async def _find_mirror(self, role: Role) -> None:
-        """After the first confirmed write of a pair that says `mirrors: auto`: wait once for an echo."""
-        if self.memory.mirrors is not None or self.writer.pair.mirrors is not Mirrors.AUTO:
-            return
-        clock, other = self.writer.clock, role.other
-        began = clock.monotonic()
-        wait = self.writer.playbook.mirror_wait.total_seconds()
-        while True:
-            reading = self._last()[other]
-            if reading.record is not None and self.memory.wrote(other, reading.record):
-                self.tell(MirrorFound(True, clock.monotonic() - began))
-                return
-            left = wait - (clock.monotonic() - began)
-            if left <= 0:
-                self.tell(MirrorFound(False, clock.monotonic() - began))
-                return
-            self.tell(Waiting(f"an echo in {self.writer.pair[other]} (does this pair mirror?)", left, other))
-            await clock.sleep(min(MIRROR_POLL, left))
-            found = self.writer.compare_both(await self.eyes.look("mirror", journal=False))
-            self.writer.accept(self._last(), found)
-
-    async def _until_both(self, row: Row) -> None:
-        """A row is done when both orgs show its target."""
-        clock = self.writer.clock
-        limit = self.writer.playbook.confirm.within.total_seconds()
-        if self.memory.mode is Mode.EMERGENCY:
-            limit = min(limit, self.writer.playbook.emergency_deadline.total_seconds())
-        began = clock.monotonic()
-        arrived = self.writer.playbook.server_moves(row.target)
-        while True:
-            missing = [role for role in Role if self._last()[role].status not in arrived]
-            if not missing:
-                return
-            left = limit - (clock.monotonic() - began)
-            if left <= 0:
-                raise self._never_arrived(row, missing[0])
-            self.writer.may_go_on()
-            who = " and ".join(str(self.writer.pair[role]) for role in missing)
-            self.tell(Waiting(f"{who} to show {row.target}", left, missing[0]))
-            await self.writer.pause()
-            found = self.writer.compare_both(await self.eyes.look("confirm", journal=False))
-            self.writer.accept(self._last(), found)
-            if any(comparison.change is Change.LATE for comparison in found):
-                raise stopped(End.INCOMPLETE, "a late write of ours set an org back; resume puts it right")
-
-    def _never_arrived(self, row: Row, role: Role) -> Stopped:
-        shows = self._last()[role].status
-        org = self.writer.pair[role]
-        within = self.writer.playbook.confirm.within.total_seconds()
+    def _hint(self, row: Row) -> str:
         if row.advances is Advances.SERVER:
-            hint = f"row {row.name} waits for the server to make this move"
-        elif self.memory.mirrors:
-            hint = "the inventory or this run found that this pair mirrors, so it was not written itself"
-        else:
-            hint = f"row {row.name} writes {', '.join(str(role) for role in row.writes)} alone"
-        return stopped(
-            End.INCOMPLETE,
-            f"{org} did not come to {row.target} within {within:g} s; it shows {shows or 'nothing'} ({hint})",
-            org=role,
-        )
-
-    def _last(self) -> Both[Reading]:
-        readings = self.eyes.last
-        if readings is None:
-            raise RuntimeError("a row needs a look first")
-        return readings
+            return f"row {row.name} waits for the server to make this move"
+        if self.memory.mirrors:
+            return "the inventory or this run found that this pair mirrors, so it was not written itself"
+        return f"row {row.name} writes {', '.join(str(role) for role in row.writes)} alone"

@@ -263,6 +263,8 @@ class ChangeSeen:
     reason: str
     record: HamrRecord | None
     expected: HamrRecord | None
+    accepted: bool = False
+    """REVERTED: a person resumed the run, and it goes on from this record."""
 
 
 @dataclass(frozen=True, slots=True)

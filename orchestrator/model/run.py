@@ -22,7 +22,7 @@ class Mode(enum.Enum):
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _RUN = r"\d{8}-\d{6}-[a-z0-9]{4}"
 RUN_PATTERN = re.compile(_RUN)
-_STAMP = re.compile(rf"(?P<operator>.*)\+hamr-(?P<run>{_RUN})-(?P<attempt>\d+)@(?P<host>.*)", re.DOTALL)
+_STAMP = re.compile(rf"(?P<operator>.*)\+hamr-(?P<run>{_RUN})-(?P<attempt>\d{{1,9}})@(?P<host>.*)", re.DOTALL)
 
 
 def new_run_id(now: datetime, pick: Callable[[str], str]) -> str:

@@ -26,7 +26,7 @@ class Sent:
     confirmed: bool = False
     """A reading has shown it."""
     answered_with: str | None = None
-    """The `modified_by` that a 2xx body showed for it, or None."""
+    """The `modified_by` that a 2xx body showed beside the status that was sent, or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +171,16 @@ def _by_name(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compar
 
 
 def _unproven(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison | None:
-    """Our status under a name that is nobody's stamp, while an answer of ours is outstanding."""
+    """Our status under a name that is nobody's stamp, while an answer of ours is outstanding.
+
+    Not where this org has told by which name it calls us: then another name is somebody else's.
+    """
     latest = _latest(role, known)
     if (
         latest is None
         or latest.confirmed
         or known.keeps_stamps
+        or any(sent.attempt.role is role and sent.answered_with is not None for sent in known.sent)
         or record.status != latest.attempt.status
         or Stamp.parse(record.modified_by) is not None
         or not not_older(record, known.expected.get(role))
@@ -196,7 +200,8 @@ def _reverted(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
         return None
     stamp = Stamp.parse(record.modified_by)
     from_before = stamp is not None and stamp.run < known.run
-    copied = any(old is not None and record.same_version(old) for old in known.earlier.get(role.other, ()))
+    peers = (*known.earlier.get(role.other, ()), known.expected.get(role.other))
+    copied = any(old is not None and record.same_version(old) for old in peers)
     if not (from_before or copied):
         return None
     return Comparison(

@@ -26,8 +26,14 @@ def prefix_trouble(
         role: the org that the write brings to the row's target.
         unseen: the dead org of an emergency, which is behind by what is owed whatever it shows.
     """
+    explained = {row.source, *playbook.server_moves(row.target)}
+    if before[role] not in explained:
+        return (
+            f"writing {row.target} to {pair[role]} now would write over "
+            f"{before[role] or 'a status that was not seen'}, which row {row} does not lead on from"
+        )
     other = role.other
-    if other is unseen or before[other] in {row.source, *playbook.server_moves(row.target)}:
+    if other is unseen or before[other] in explained:
         return None
     return (
         f"writing {row.target} to {pair[role]} now would leave {pair[other]} at "

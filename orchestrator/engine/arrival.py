@@ -1,0 +1,93 @@
+"""Waiting until orgs show a status, and finding out whether a pair mirrors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.model.events import MirrorFound, Waiting
+from orchestrator.model.org import Mirrors
+from orchestrator.model.run import End
+from orchestrator.model.status import Role, Status
+
+from .patience import Patience
+from .stop import Stopped, stopped
+from .writer import Writer
+
+MIRROR_POLL = 0.25
+"""Seconds between two looks while finding out whether a pair mirrors."""
+
+BOTH = (Role.PRIMARY, Role.SECONDARY)
+
+
+@dataclass(slots=True)
+class Arrival:
+    """Looks until what was written is there."""
+
+    writer: Writer
+
+    async def until(
+        self, target: Status, *, roles: tuple[Role, ...] = BOTH, hint: str = "", within: float | None = None
+    ) -> None:
+        """Return when the orgs show a status, or one to which the server goes on from it.
+
+        Args:
+            target: the status.
+            roles: the orgs that have to show it; one that an emergency gives up meanwhile does not.
+            hint: why it may not come, for the message.
+            within: seconds; None for the playbook's confirm time.
+
+        Raises:
+            Stopped: not in time, or somebody else wrote.
+        """
+        writer, memory = self.writer, self.writer.memory
+        within = writer.playbook.confirm.within.total_seconds() if within is None else within
+        patience = Patience(within, writer.clock)
+        arrived = writer.playbook.server_moves(target)
+        while True:
+            readings = writer.eyes.last_look()
+            missing = [
+                role for role in roles if role not in memory.dead and readings[role].status not in arrived
+            ]
+            if not missing:
+                return
+            if patience.over:
+                raise self._never(missing[0], target, within, hint)
+            writer.may_go_on()
+            who = " and ".join(str(writer.pair[role]) for role in missing)
+            writer.tell(Waiting(f"{who} to show {target}", patience.left, missing[0]))
+            await writer.waits.pause()
+            writer.checker.take_in(await writer.eyes.look("confirm", journal=False))
+            await writer.repair()
+
+    def _never(self, role: Role, target: Status, within: float, hint: str) -> Stopped:
+        shows = self.writer.eyes.last_look()[role].status
+        org = self.writer.pair[role]
+        because = f" ({hint})" if hint else ""
+        return stopped(
+            End.INCOMPLETE,
+            f"{org} did not come to {target} within {within:g} s; it shows {shows or 'nothing'}{because}",
+            org=role,
+        )
+
+    async def find_mirror(self, role: Role) -> None:
+        """After the first confirmed write of a pair that says `mirrors: auto`: wait once for an echo of it.
+
+        Args:
+            role: the org that was written.
+        """
+        writer, memory, clock, other = self.writer, self.writer.memory, self.writer.clock, role.other
+        if memory.mirrors is not None or writer.pair.mirrors is not Mirrors.AUTO:
+            return
+        began = clock.monotonic()
+        patience = Patience(writer.playbook.mirror_wait.total_seconds(), clock)
+        while True:
+            reading = writer.eyes.last_look()[other]
+            echoed = reading.record is not None and memory.wrote(other, reading.record)
+            if echoed or patience.over:
+                writer.tell(MirrorFound(echoed, clock.monotonic() - began))
+                return
+            writer.tell(
+                Waiting(f"an echo in {writer.pair[other]} (does this pair mirror?)", patience.left, other)
+            )
+            await clock.sleep(min(MIRROR_POLL, patience.left))
+            writer.checker.take_in(await writer.eyes.look("mirror", journal=False))

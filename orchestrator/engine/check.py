@@ -1,0 +1,179 @@
+"""Law 3 at work: what a look says, compared with what was last seen, and what is taken note of or stopped for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from orchestrator.model.events import ChangeSeen, Event, WriteConfirmed
+from orchestrator.model.org import Pair
+from orchestrator.model.playbook import Advances, Playbook
+from orchestrator.model.reading import Reading
+from orchestrator.model.run import End, Stamp
+from orchestrator.model.situation import Change, Comparison
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.situation.compare import compare, describe, not_older
+
+from .look import Eyes
+from .memory import Memory
+from .stop import Stopped, stopped
+
+IN_EFFECT = frozenset({Change.OURS, Change.ECHO, Change.UNPROVEN})
+"""Changes by which a write is seen to have worked."""
+
+NOT_OURS = frozenset({Change.FOREIGN, Change.REVERTED, Change.MISLINKED})
+"""Changes that stop a run: never write over them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """An org that has to be read again before anything can be said."""
+
+    role: Role
+    change: Change
+    reason: str
+
+
+@dataclass(slots=True)
+class Checker:
+    """Compares each look with the run's memory."""
+
+    pair: Pair
+    playbook: Playbook
+    eyes: Eyes
+    memory: Memory
+    tell: Callable[[Event], None]
+
+    def compare(self, reading: Reading) -> Comparison:
+        """One org's reading, compared with what was last seen of it, the moves of a server included."""
+        found = compare(self.pair, reading, self.memory.known())
+        if found.change is Change.FOREIGN and self._server_moved(reading):
+            return Comparison(
+                Change.SERVER, f"the server moved {self.pair[reading.role]} to {reading.status}"
+            )
+        return found
+
+    def _server_moved(self, reading: Reading) -> bool:
+        """Whether the server made the move of a row that says `advances: server`; a server has no run's stamp."""
+        if reading.record is None or Stamp.parse(reading.record.modified_by) is not None:
+            return False
+        before = self.memory.expected.get(reading.role)
+        sent = [sent.attempt.status for sent in self.memory.sent if sent.attempt.role is reading.role][-1:]
+        froms = {Status.of(before.status)} if before is not None else set()
+        return any(
+            row.advances is Advances.SERVER and reading.status is row.target and row.source in {*froms, *sent}
+            for row in self.playbook.rows
+        )
+
+    def compare_both(
+        self, readings: Both[Reading], *, stop_for: frozenset[Change] = NOT_OURS
+    ) -> Both[Comparison]:
+        """Both orgs' readings, compared.
+
+        Raises:
+            Stopped: a foreign, reverted or mislinked record, after it was journalled.
+        """
+        found = Both(self.compare(readings.primary), self.compare(readings.secondary))
+        for role, comparison in found.items():
+            if comparison.change in stop_for and role not in self.memory.dead:
+                raise self.stop_for(role, comparison, readings[role])
+        return found
+
+    def stop_for(self, role: Role, comparison: Comparison, reading: Reading) -> Stopped:
+        """Journal a change that is not ours, and stop for it."""
+        self.tell(self.seen(role, comparison, reading))
+        return stopped(End.MOVED, comparison.reason, org=role)
+
+    def take_in(self, readings: Both[Reading], *, stop_for: frozenset[Change] = NOT_OURS) -> Unsettled | None:
+        """Compare a look, take note of what is in order, and name the first org that must be read again.
+
+        Raises:
+            Stopped: somebody else wrote.
+        """
+        return self.accept(readings, self.compare_both(readings, stop_for=stop_for))
+
+    def accept(self, readings: Both[Reading], found: Both[Comparison]) -> Unsettled | None:
+        """Take note of changes that are in order; name the first org that must be read again, and why."""
+        again: Unsettled | None = None
+        for role, comparison in found.items():
+            if role in self.memory.dead or comparison.change is Change.SAME:
+                continue
+            if comparison.change is Change.UNSEEN and self.eyes.may_be_given_up(role):
+                self.eyes.give_up(comparison.reason)
+            elif self._in_order(role, comparison, readings[role]):
+                self.take_note(role, comparison, readings[role])
+            else:
+                again = again or Unsettled(role, comparison.change, self._why_again(role, comparison))
+        return again
+
+    def _in_order(self, role: Role, comparison: Comparison, reading: Reading) -> bool:
+        match comparison.change:
+            case Change.ECHO | Change.LATE | Change.SERVER:
+                return True
+            case Change.OURS | Change.UNPROVEN:
+                return self.is_newer(role, reading)
+            case _:
+                return False
+
+    def is_newer(self, role: Role, reading: Reading) -> bool:
+        """Law 4: a write is in effect only where its modified_at is not older than what was there before."""
+        record = reading.record
+        return record is not None and not_older(record, self.memory.expected.get(role))
+
+    def _why_again(self, role: Role, comparison: Comparison) -> str:
+        if comparison.change in IN_EFFECT:
+            return f"{self.pair[role]} shows our status with a time older than before: {comparison.reason}"
+        return comparison.reason
+
+    def take_note(self, role: Role, comparison: Comparison, reading: Reading) -> None:
+        """Tell of a change that is in order: a write of ours that turned up is confirmed by it."""
+        record, status = reading.record, reading.status
+        if comparison.change in (Change.OURS, Change.UNPROVEN) and record is not None and status is not None:
+            self.tell(WriteConfirmed(role, status, record, comparison.change, comparison.attempt))
+        else:
+            self.tell(self.seen(role, comparison, reading))
+
+    def seen(self, role: Role, comparison: Comparison, reading: Reading) -> ChangeSeen:
+        """The event that says how a record was not as last seen."""
+        return ChangeSeen(
+            role, comparison.change, comparison.reason, reading.record, self.memory.expected.get(role)
+        )
+
+    def settle_unproven(self) -> None:
+        """A record under another name was taken for ours after a lost answer; by now the server has shown how it names us.
+
+        Raises:
+            Stopped: it keeps our stamps, so that record was somebody else's.
+        """
+        if not self.memory.known().keeps_stamps:
+            return
+        for role, record in self.memory.unproven.items():
+            reason = (
+                f"{self.pair[role]} was taken for written by us ({describe(record)}), since an answer was lost; "
+                "this server keeps our stamps, so somebody else wrote that"
+            )
+            self.tell(ChangeSeen(role, Change.FOREIGN, reason, record, record))
+            raise stopped(End.MOVED, reason, org=role)
+
+    def limit_late(self, reason: str) -> None:
+        """Law 3: a late write of our own is put right once.
+
+        Raises:
+            Stopped: this is the second one.
+        """
+        if self.memory.late_writes > 1:
+            raise stopped(
+                End.MOVED, f"{reason}; it is the second late write of this run, so it is left as it is"
+            )
+
+    def not_as_expected(self, unsettled: Unsettled) -> Stopped:
+        """The stop for an org that could not be read as it has to be, in time."""
+        role, reason = unsettled.role, unsettled.reason
+        if unsettled.change is Change.STALE:
+            expected = self.memory.expected.get(role)
+            was = describe(expected) if expected is not None else "no record"
+            return stopped(End.MOVED, f"{reason}, though it was last seen as {was}", org=role)
+        end = End.INCOMPLETE if self.memory.intended else End.REFUSED
+        if unsettled.change is Change.UNSEEN:
+            reason = f"{reason}; a planned run needs both orgs"
+        return stopped(end, reason, org=role)

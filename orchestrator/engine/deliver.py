@@ -1,0 +1,77 @@
+"""Delivering what an emergency left untold (law 9): directly, and never by walking old statuses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.model.events import OwedSettled
+from orchestrator.model.run import End, Ending
+from orchestrator.model.situation import Owed
+from orchestrator.model.status import Role, Status
+from orchestrator.situation.link import Linked, NotLinked, judge_link
+
+from .arrival import Arrival
+from .settle import Settling
+from .stop import stopped
+from .writer import Writer
+
+
+@dataclass(slots=True)
+class Delivery:
+    """Tells an org what the survivor shows."""
+
+    writer: Writer
+    arrival: Arrival
+    settling: Settling
+
+    async def deliver(self, owed: Owed) -> Ending:
+        """Bring the org that is owed to the survivor's present status.
+
+        Where a mirror carried the returning org's old record over the survivor's, the survivor's confirmed status is
+        the truth: the survivor is written, once, and on a pair that mirrors both show it then.
+
+        Raises:
+            Stopped: somebody else wrote, or an org does not answer or take it.
+        """
+        writer, memory = self.writer, self.writer.memory
+        role, survivor = owed.role, owed.role.other
+        await writer.eyes.look("start")
+        self._require_link(owed)
+        reverted = await self.settling.settle(take_reverted=memory.mirrors is not False)
+        told = self.settling.told(survivor)
+        status = told if survivor in reverted and told is not None else self._shown(survivor)
+        if status is None or status in (Status.ABSENT, Status.UNSPECIFIED):
+            raise stopped(
+                End.REFUSED, f"{writer.pair[survivor]} shows no status that could be passed on", org=survivor
+            )
+        written = memory.attempts
+        if self._shown(survivor) is not status:
+            await writer.write(survivor, status, purpose="deliver")
+            await self.arrival.find_mirror(survivor)
+        carried = memory.mirrors and survivor in reverted
+        if self._shown(role) is not status and not carried:
+            await writer.write(role, status, purpose="deliver")
+        await self.arrival.until(status)
+        how = "delivered" if memory.attempts > written else "void"
+        writer.tell(OwedSettled(role, status, how))
+        what = "shows it already" if how == "void" else "was told"
+        return Ending(End.DONE, f"{writer.pair[role]} {what}: {status}; nothing is owed any more")
+
+    def _shown(self, role: Role) -> Status | None:
+        return self.writer.eyes.last_look()[role].status
+
+    def _require_link(self, owed: Owed) -> None:
+        eyes, pair = self.writer.eyes, self.writer.pair
+        if eyes.identities is None:
+            raise RuntimeError("nothing was read yet")
+        link = judge_link(pair, eyes.last_look(), eyes.identities)
+        if isinstance(link, Linked):
+            return
+        if isinstance(link, NotLinked) or link.role is not owed.role:
+            raise stopped(End.REFUSED, link.reason, org=link.role, next_steps=(f"hamr status {pair.name}",))
+        raise stopped(
+            End.OWING,
+            f"{pair[owed.role]} can't be told yet: {link.reason}; it stays owed {self._shown(owed.role.other)}",
+            org=owed.role,
+            next_steps=(f"hamr resume {pair.name}",),
+        )

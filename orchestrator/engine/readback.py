@@ -1,0 +1,101 @@
+"""Success is an observation (law 4): a write is read back until the org shows it, or the time is up."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from orchestrator.model.events import Event, Waiting, WriteConfirmed
+from orchestrator.model.org import Pair
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.reading import Accepted, Lost, Reading
+from orchestrator.model.run import Attempt
+from orchestrator.model.situation import Change
+from orchestrator.model.status import Both
+
+from .check import IN_EFFECT, NOT_OURS, Checker
+from .look import Eyes
+from .memory import Memory
+from .patience import Patience
+from .waits import Waits
+
+
+class Seen(enum.Enum):
+    """What reading back says of a write."""
+
+    YES = "yes"
+    NO = "no"
+    SET_BACK = "set back by a late write of ours"
+
+
+@dataclass(slots=True)
+class ReadBack:
+    """Looks for one write."""
+
+    pair: Pair
+    playbook: Playbook
+    eyes: Eyes
+    checker: Checker
+    waits: Waits
+    memory: Memory
+    tell: Callable[[Event], None]
+
+    async def wait_for(self, attempt: Attempt, answer: Accepted | Lost, began: float) -> Seen:
+        """Read both orgs until the written one shows the attempt, or the confirm time is up.
+
+        Args:
+            attempt: what was sent.
+            answer: what the request came to.
+            began: when, by the monotonic clock.
+
+        Raises:
+            Stopped: somebody else wrote.
+        """
+        role = attempt.role
+        within = self.eyes.deadline(role) or self.playbook.confirm.within.total_seconds()
+        patience = Patience(within, self.waits.clock)
+        while True:
+            readings = await self.eyes.look("after write", journal=False)
+            seen = self._settled(attempt, readings, began)
+            if seen is not Seen.NO:
+                return seen
+            hopeless = isinstance(answer, Lost) and self.eyes.may_be_given_up(role)
+            if patience.over or hopeless or role in self.memory.dead:
+                return Seen.NO
+            self.tell(Waiting(f"{self.pair[role]} to show {attempt.status}", patience.left, role))
+            await self.waits.pause()
+
+    def _settled(self, attempt: Attempt, readings: Both[Reading], began: float) -> Seen:
+        """Whether the written org shows this attempt; tells so where it does."""
+        role = attempt.role
+        reading = readings[role]
+        found = self.checker.compare(reading)
+        if found.change in NOT_OURS and role not in self.memory.dead:
+            raise self.checker.stop_for(role, found, reading)
+        if found.change is Change.LATE:
+            self.checker.take_note(role, found, reading)
+            self.checker.limit_late(found.reason)
+            return Seen.SET_BACK
+        record, status = reading.record, reading.status
+        if record is None or status is None or status not in self.playbook.server_moves(attempt.status):
+            return Seen.NO
+        if found.change not in IN_EFFECT and found.change is not Change.SERVER:
+            return Seen.NO
+        if not self.checker.is_newer(role, reading):
+            return Seen.NO
+        seconds = self.waits.clock.monotonic() - began
+        number = found.attempt if found.attempt is not None else attempt.number
+        self.tell(WriteConfirmed(role, status, record, found.change, number, seconds))
+        return Seen.YES
+
+    def note_peer(self, attempt: Attempt) -> None:
+        """What the look that showed a write says of the other org: an echo is noted, a foreign write stops.
+
+        Raises:
+            Stopped: somebody else wrote.
+        """
+        readings, other = self.eyes.last_look(), attempt.role.other
+        found = self.checker.compare_both(readings)
+        if other not in self.memory.dead and found[other].change in IN_EFFECT:
+            self.checker.take_note(other, found[other], readings[other])
