@@ -46,7 +46,7 @@ def check_overrides(overrides: Mapping[str, str], playbook: Playbook) -> None:
             )
         if guard not in known:
             close = difflib.get_close_matches(guard, sorted(known), 1)
-            hint = f"; did you mean {close[0]}?" if close else ""
+            hint = f"; did you mean {close[0]}?" if close else "."
             names = ", ".join(sorted(known - NEVER_OVERRIDDEN))
             raise UsageError(
                 f"--override {guard}: playbook {playbook.name} has no guard of that name{hint} There are: {names}"
@@ -56,9 +56,10 @@ def check_overrides(overrides: Mapping[str, str], playbook: Playbook) -> None:
 
 
 def _no_stop(request: RunRequest, playbook: Playbook) -> UsageError:
-    ahead = [stop for stop in playbook.stops if playbook.route(request.goal, stop)]
-    nearest = min(ahead, key=lambda stop: len(playbook.route(request.goal, stop) or ()), default=None)
-    hint = f"; did you mean {nearest}?" if nearest is not None else ""
+    routes = {stop: playbook.route(request.goal, stop) for stop in playbook.stops}
+    ahead = {stop: (len(route), playbook.rows.index(route[0])) for stop, route in routes.items() if route}
+    nearest = min(ahead, key=ahead.__getitem__, default=None)
+    hint = f"; did you mean {nearest}?" if nearest is not None else "."
     stops = ", ".join(str(stop) for stop in playbook.stops)
     return UsageError(
         f"--to {request.goal}: a run of playbook {playbook.name} can't stop there{hint} Its stops are: {stops}",
@@ -141,5 +142,5 @@ def status_named(text: str) -> Status:
     if name in Status.__members__:
         return Status[name]
     close = difflib.get_close_matches(name, list(Status.__members__), 1)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    raise UsageError(f"{text!r} is no HAMR status{hint} There are: {', '.join(Status.__members__)}")
+    hint = f"; did you mean {close[0]}?" if close else "."
+    raise UsageError(f"{text[:60]!r} is no HAMR status{hint} There are: {', '.join(Status.__members__)}")
