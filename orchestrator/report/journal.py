@@ -41,6 +41,10 @@ class RunSummary:
     """Whether it can be resumed."""
 
 
+WIDTHS = (20, 12, 10, 9, 12, 11, 14)
+"""Cells that a column of the list may take; with the gaps between them they make 100."""
+
+
 def runs_page(rows: Sequence[RunSummary]) -> Page:
     """A line per run, in the order given."""
     if not rows:
@@ -51,7 +55,7 @@ def runs_page(rows: Sequence[RunSummary]) -> Page:
         )
     lines = [_run(row) for row in rows]
     open_runs = [row for row in rows if row.open]
-    page = table(("run", "pair", "goal", "mode", "by", "took", "end"), lines, (20, 16, 10, 9, 16, 9, 16))
+    page = table(("run", "pair", "goal", "mode", "by", "took", "end"), lines, WIDTHS)
     if not open_runs:
         return page
     commands = tuple((Span("  "), Span(f"hamr resume {row.run}", "command")) for row in open_runs)
@@ -129,7 +133,10 @@ _MARGIN = 14
 def _entry(record: Record, time: str) -> Page:
     event = _event(record)
     if event is None:
-        said: Line = (Span(f"{record.kind}: ", "dim"), Span(shortened(compact(dict(record.data)))))
+        said: Line = (
+            Span(f"{shortened(record.kind, 60)}: ", "dim"),
+            Span(shortened(compact(dict(record.data)))),
+        )
     else:
         said = headline(event, _who)
     page = folded_line(said, f"  {time}  ")

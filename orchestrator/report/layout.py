@@ -184,7 +184,7 @@ def table(
         )
     ]
     for row in rows:
-        folded = [fold(span.text, width, most=2) for span, width in zip(row, widths, strict=True)]
+        folded = [fold(span.text, width, most=3) for span, width in zip(row, widths, strict=True)]
         for number in range(max(len(part) for part in folded)):
             texts = [part[number] if number < len(part) else "" for part in folded]
             lines.append(

@@ -132,17 +132,14 @@ def headline(event: Event, who: Who) -> Line:  # noqa: C901, PLR0912 - one case 
         case WriteConfirmed():
             return _confirmed(event, who)
         case WriteUnknown(attempt=attempt, reason=reason):
-            return (*_told(attempt, who), Span(": outcome UNKNOWN. ", "bad"), _text(reason))
+            unknown = (Span(str(attempt.status), "status"), Span(" to "), Span(who(attempt.role), "org"))
+            return (*unknown, Span(": outcome UNKNOWN. ", "bad"), _text(reason))
         case WriteOwed(role=role, status=status):
             return (Span(who(role), "org"), Span(" is owed ", "warn"), Span(str(status), "status"))
         case OwedSettled(role=role, status=status, how=how):
-            words = " was told " if how == "delivered" else " shows already "
-            return (
-                Span(who(role), "org"),
-                Span(words),
-                Span(str(status), "status"),
-                Span("; nothing is owed", "good"),
-            )
+            told, already = (" was told ", "") if how == "delivered" else (" shows ", " already")
+            settled = (Span(who(role), "org"), Span(told), Span(str(status), "status"), Span(already))
+            return (*settled, Span("; nothing is owed any more", "good"))
         case MirrorFound(mirrors=mirrors, seconds=seconds):
             found = (
                 "mirrors: one write shows on both orgs" if mirrors else "does not mirror: each org is written"
@@ -224,7 +221,8 @@ def _judged(event: GuardsJudged) -> Line:
     missing = [verdict.guard for verdict in event.verdicts if verdict.outcome is not Outcome.PASS]
     head = Span(f"Row {event.row}: ")
     if not missing:
-        return (head, Span(f"all {counted(len(event.verdicts), 'guard')} pass", "good"))
+        number = len(event.verdicts)
+        return (head, Span("1 guard passes" if number == 1 else f"all {number} guards pass", "good"))
     binding = "" if event.binding else " (a write of the row is in effect: only linked and fresh bind it)"
     words = f"{len(missing)} of {counted(len(event.verdicts), 'guard')} did not pass: {', '.join(missing)}{binding}"
     return (head, _text(words, "warn"))

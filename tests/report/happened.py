@@ -1,0 +1,220 @@
+"""One event of each kind, as a run tells them."""
+
+from __future__ import annotations
+
+from orchestrator.model.events import (
+    ChangeSeen,
+    ClockDistrusted,
+    Event,
+    GuardOverridden,
+    GuardsJudged,
+    GuardWaived,
+    LockBroken,
+    LockReleased,
+    LockTaken,
+    LockTakenOver,
+    MirrorFound,
+    NameLearned,
+    OrgGivenUp,
+    OwedSettled,
+    PairAdopted,
+    ReadingsTaken,
+    RowIntended,
+    RowMade,
+    RowRefused,
+    RunAcknowledged,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    RunSuperseded,
+    SituationRead,
+    Waiting,
+    WriteAnswered,
+    WriteConfirmed,
+    WriteIntended,
+    WriteOwed,
+    WriteThrottled,
+    WriteUnknown,
+)
+from orchestrator.model.reading import (
+    Accepted,
+    Exchange,
+    Lost,
+    NotSent,
+    Rejected,
+    Request,
+    Throttled,
+    Unreachable,
+)
+from orchestrator.model.run import Attempt, End, Ending, Mode, Step
+from orchestrator.model.situation import Change
+from orchestrator.model.status import Both, Status
+
+from .scenes import LINKED, RUN, SETTLED, UNSEEN, UNSETTLED, UUIDS, P, S, reading, record
+
+STAMP = f"alice+hamr-{RUN}-1@laptop"
+ATTEMPT = Attempt(1, S, Status.FAILOVER, STAMP, "declare")
+AGAIN = Attempt(2, S, Status.FAILOVER, STAMP, "declare", "resend")
+POST = Request("POST", "https://api.datadoghq.eu/api/v2/hamr", {"data": {"type": "hamr_org_connections"}})
+QUICK = Exchange(0.05, 200, None, "req-7")
+
+STARTED = RunStarted(
+    pair="payments",
+    goal=Status.ACTIVE,
+    mode=Mode.PLANNED,
+    reason="a drill",
+    ref="INC-1",
+    since=None,
+    overrides={"settled": "Bob is with us"},
+    playbook="regional-failover",
+    playbook_text="schema: 1\n",
+    playbook_sha256="abcdef0123456789" * 4,
+    orgs=UUIDS,
+    urls=Both("https://api.datadoghq.com", "https://api.datadoghq.eu"),
+    version="1.0.0",
+)
+FINISHED = RunFinished(
+    Ending(End.DONE, "pair payments stands at ACTIVE, on both orgs"),
+    0,
+    "agreed(ACTIVE)",
+    (Step("declare", Status.PASSIVE, Status.FAILOVER, 2.0, 2),),
+    6.2,
+)
+
+SAID: tuple[tuple[Event, str], ...] = (
+    (STARTED, "Run of pair payments to ACTIVE"),
+    (RunResumed(Mode.PLANNED), "The run is taken up again"),
+    (RunResumed(Mode.EMERGENCY, "us1 is down"), "The run is taken up again, now in emergency mode"),
+    (RunSuperseded("20260528-170000-abcd"), "Closed: run 20260528-170000-abcd took its place"),
+    (FINISHED, "Ended: done (exit 0). pair payments stands at ACTIVE, on both orgs"),
+    (RunAcknowledged("seen"), "Acknowledged: its cooling down is over. seen"),
+    (
+        SituationRead("start", Both(reading(P), reading(S, Unreachable("timed out")))),
+        "Read (start): Payments (primary) PASSIVE; Payments EU (secondary) not seen, unreachable (timed out)",
+    ),
+    (
+        ReadingsTaken(Both(reading(P), None)),
+        "Read again: Payments (primary) PASSIVE; Payments EU (secondary) left out",
+    ),
+    (GuardsJudged("declare", (LINKED,)), "Row declare: 1 guard passes"),
+    (
+        GuardsJudged("declare", (LINKED, UNSETTLED, UNSEEN)),
+        "Row declare: 2 of 3 guards did not pass: settled, both_answer",
+    ),
+    (
+        GuardsJudged("declare", (LINKED, SETTLED)),
+        "Row declare: all 2 guards pass",
+    ),
+    (
+        GuardsJudged("declare", (LINKED, UNSETTLED), binding=False),
+        (
+            "Row declare: 1 of 2 guards did not pass: settled (a write of the row is in effect: only linked and fresh "
+            "bind it)"
+        ),
+    ),
+    (
+        GuardOverridden("declare", UNSETTLED, "Bob is with us"),
+        (
+            "Row declare: guard settled is overridden (Payments EU (secondary) was changed 2 min ago by "
+            "bob@example.com), because: Bob is with us"
+        ),
+    ),
+    (
+        GuardWaived("declare", UNSEEN),
+        "Row declare: guard both_answer is waived, blind in this emergency: Payments (primary) did not answer",
+    ),
+    (RowIntended("declare", Status.PASSIVE, Status.FAILOVER), "Row declare: PASSIVE → FAILOVER"),
+    (
+        RowRefused("declare", ("settled", "both_answer")),
+        "Row declare is refused by settled, both_answer; nothing of it was written",
+    ),
+    (
+        RowMade("declare", Status.PASSIVE, Status.FAILOVER, 2.15, 2),
+        "Row declare is made in 2.1 s, with 2 writes: PASSIVE → FAILOVER",
+    ),
+    (WriteIntended(ATTEMPT, POST, record(S)), "Payments EU (secondary) is told FAILOVER (attempt 1)"),
+    (
+        WriteIntended(AGAIN, POST, record(S)),
+        "Payments EU (secondary) is told FAILOVER (attempt 2, sent again)",
+    ),
+    (
+        WriteAnswered(ATTEMPT, Accepted(QUICK)),
+        "Payments EU (secondary) accepted it (200) in 50 ms; now it is read back",
+    ),
+    (
+        WriteAnswered(ATTEMPT, Rejected(QUICK, "400 Bad Request: Invalid target org")),
+        "Payments EU (secondary) refused it: 400 Bad Request: Invalid target org",
+    ),
+    (
+        WriteAnswered(ATTEMPT, Throttled(QUICK, 12.0)),
+        "Payments EU (secondary) has not taken it: too many requests (429); wait 12 s",
+    ),
+    (
+        WriteAnswered(ATTEMPT, NotSent(QUICK, "connection refused")),
+        "Payments EU (secondary) could not be reached, nothing was sent to it: connection refused",
+    ),
+    (
+        WriteAnswered(ATTEMPT, Lost(QUICK, "timed out")),
+        "Payments EU (secondary) gave no answer, so reading has to tell what became of it: timed out",
+    ),
+    (
+        WriteConfirmed(S, Status.FAILOVER, record(S, 3, STAMP), Change.OURS, 1, 0.35),
+        "Payments EU (secondary) shows FAILOVER, 350 ms after it was sent",
+    ),
+    (
+        WriteConfirmed(P, Status.FAILOVER, record(P, 3, STAMP), Change.ECHO),
+        "Payments (primary) shows FAILOVER (an echo of the other org's write)",
+    ),
+    (
+        WriteConfirmed(P, Status.FAILOVER, record(P, 3, "api@example.com"), Change.UNPROVEN, 1, 2.0),
+        "Payments (primary) shows FAILOVER, 2 s after it was sent (in effect, author unproven: api@example.com)",
+    ),
+    (
+        WriteUnknown(ATTEMPT, "60 s of reading did not show it"),
+        "FAILOVER to Payments EU (secondary): outcome UNKNOWN. 60 s of reading did not show it",
+    ),
+    (WriteOwed(P, Status.ACTIVE, "not seen"), "Payments (primary) is owed ACTIVE"),
+    (
+        OwedSettled(P, Status.ACTIVE, "delivered"),
+        "Payments (primary) was told ACTIVE; nothing is owed any more",
+    ),
+    (
+        OwedSettled(P, Status.ACTIVE, "void"),
+        "Payments (primary) shows ACTIVE already; nothing is owed any more",
+    ),
+    (MirrorFound(True, 0.4), "This pair mirrors: one write shows on both orgs (found out in 400 ms)"),
+    (MirrorFound(False, 3.0), "This pair does not mirror: each org is written (found out in 3 s)"),
+    (NameLearned("api@example.com", S), "Payments EU (secondary) names our writes api@example.com"),
+    (
+        ChangeSeen(P, Change.FOREIGN, "bob@example.com changed it", record(P, 4), record(P)),
+        "Payments (primary) has changed (foreign): bob@example.com changed it",
+    ),
+    (
+        OrgGivenUp(P, "timed out after 2 s"),
+        "Payments (primary) is left out of this emergency: timed out after 2 s",
+    ),
+    (
+        ClockDistrusted(60.0, 1.0, "the clocks disagree"),
+        "The clock is not trusted, everything is read again: the clocks disagree",
+    ),
+    (LockTaken("ab12"), "The pair is locked for this run (lock id ab12)"),
+    (
+        LockTakenOver("cd34", "ab12", "bob on laptop (process 42)"),
+        "The lock is taken over from bob on laptop (process 42), whose process is gone",
+    ),
+    (LockReleased("ab12"), "The lock is let go"),
+    (
+        LockBroken("ab12", "bob on laptop", "he is on leave"),
+        "The lock of bob on laptop was broken by hand, because: he is on leave",
+    ),
+    (
+        PairAdopted(S, Status.ACTIVE, "it serves"),
+        "Payments EU (secondary) shows ACTIVE; it was declared right, because: it serves",
+    ),
+    (
+        Waiting("Payments (primary) to show FAILOVER", 57.4, P),
+        "Waiting for Payments (primary) to show FAILOVER, for up to 57 s",
+    ),
+    (WriteThrottled(P, 12.0), "Payments (primary) asks us to wait 12 s (429); waiting"),
+)
+"""Every event, and how it is told."""

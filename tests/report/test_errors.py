@@ -1,0 +1,118 @@
+"""Every error on one page: what happened, which org, what was and was not sent, what to type next."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator import errors
+from orchestrator.errors import (
+    DocumentError,
+    ExitCode,
+    HamrError,
+    Interrupted,
+    KeyUnavailable,
+    Locked,
+    OutcomeUnknown,
+    Problem,
+)
+from orchestrator.report.errors import TITLES, error_json, error_page
+from orchestrator.report.exit_codes import MEANINGS, meaning
+from orchestrator.report.styled import STYLES, plain_text
+
+from .scenes import lines
+
+
+def test_an_error_says_what_happened_what_was_sent_and_what_to_type() -> None:
+    error = Locked(
+        "pair payments is locked by bob on laptop2 (process 42)",
+        next_steps=("hamr show 20260528-163000-k3f9",),
+    )
+    assert lines(error_page(error)) == [
+        "The pair is locked.",
+        "  pair payments is locked by bob on laptop2 (process 42)",
+        "",
+        "  sent          Nothing was sent.",
+        "  exit code     5: locked by another run",
+        "",
+        "Next",
+        "  hamr show 20260528-163000-k3f9",
+    ]
+
+
+def test_the_org_is_named() -> None:
+    error = KeyUnavailable("environment variable API is not set", org="Payments (primary)")
+    assert lines(error_page(error)) == [
+        "A key cannot be had.",
+        "  environment variable API is not set",
+        "",
+        "  org           Payments (primary)",
+        "  sent          Nothing was sent.",
+        "  exit code     2: bad usage, or a bad file",
+    ]
+
+
+def test_an_outcome_that_is_unknown_never_says_that_nothing_was_sent() -> None:
+    assert "  sent          A write was sent, and its outcome is unknown." in lines(
+        error_page(OutcomeUnknown("the journal is gone"))
+    )
+
+
+def test_all_problems_of_a_file_are_shown_one_a_line() -> None:
+    error = DocumentError(
+        [
+            Problem("pairs.yaml", 9, 3, "unknown key sight; did you mean site?"),
+            Problem("pairs.yaml", 2, 1, "schema"),
+        ]
+    )
+    assert lines(error_page(error))[:3] == [
+        "A file has problems.",
+        "  pairs.yaml:2:1: schema",
+        "  pairs.yaml:9:3: unknown key sight; did you mean site?",
+    ]
+    assert error_json(error)["problems"] == [
+        {"file": "pairs.yaml", "line": 2, "column": 1, "message": "schema"},
+        {"file": "pairs.yaml", "line": 9, "column": 3, "message": "unknown key sight; did you mean site?"},
+    ]
+
+
+def test_the_document_says_the_same() -> None:
+    error = Interrupted("terminated", code=ExitCode.TERMINATED, next_steps=("hamr resume X",))
+    assert error_json(error) == {
+        "schema": "hamr/error/1",
+        "error": "Interrupted",
+        "message": "terminated",
+        "org": None,
+        "sent": "What was sent stands in the journal.",
+        "next": ["hamr resume X"],
+        "exit_code": 143,
+        "exit_meaning": "terminated",
+        "problems": [],
+    }
+
+
+def test_a_signal_says_its_own_exit_code() -> None:
+    assert "  exit code     143: terminated" in lines(error_page(Interrupted("x", code=ExitCode.TERMINATED)))
+
+
+def test_every_error_has_its_title() -> None:
+    kinds = {
+        name
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and issubclass(kind, HamrError) and kind is not HamrError
+    }
+    assert kinds == set(TITLES)
+    assert lines(error_page(HamrError("odd")))[0] == "It failed."
+
+
+def test_every_exit_code_has_its_meaning() -> None:
+    assert set(MEANINGS) == set(ExitCode)
+    assert meaning(99) == "not known to this version"
+
+
+@pytest.mark.parametrize("hostile", ["\x1b[2J\x1b[31m", "\x9b31m", "\x07\x08\r", "\u202egnp.exe"])
+def test_hostile_messages_are_escaped(hostile: str) -> None:
+    error = HamrError(f"it said {hostile}", org=hostile, sent=hostile, next_steps=(hostile,))
+    page = error_page(error)
+    text = plain_text(page)
+    assert all(character == "\n" or character.isprintable() for character in text)
+    assert {span.style for spans in page for span in spans} <= STYLES

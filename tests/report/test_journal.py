@@ -1,0 +1,291 @@
+"""The journal as people read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from orchestrator.model.events import (
+    ChangeSeen,
+    Event,
+    GuardsJudged,
+    RowIntended,
+    RunResumed,
+    SituationRead,
+    WriteAnswered,
+    WriteConfirmed,
+    WriteIntended,
+    encode,
+)
+from orchestrator.model.journal import Record
+from orchestrator.model.plain import JSON, timestamp
+from orchestrator.model.reading import Accepted, Exchange, Lost, Unreachable
+from orchestrator.model.run import Mode
+from orchestrator.model.situation import Change
+from orchestrator.model.status import Both, Status
+from orchestrator.report.journal import RunSummary, runs_json, runs_page, show_json, show_page
+from orchestrator.report.layout import cells
+from orchestrator.report.styled import STYLES, plain_text
+
+from .happened import ATTEMPT, FINISHED, POST, SAID, STAMP, STARTED
+from .scenes import HASH, LINKED, NOW, RUN, UNSETTLED, P, S, lines, reading, record
+
+
+def raw(seq: int, kind: str, data: dict[str, JSON], seconds: float = 0.0, by: str = "alice") -> Record:
+    at = timestamp(NOW + timedelta(seconds=seconds))
+    return Record(seq, at, RUN, "payments", kind, by, "laptop", data, HASH, HASH)
+
+
+def records(*events: Event) -> list[Record]:
+    """A second and a quarter between each of them."""
+    return [raw(7 + place, event.kind, encode(event), 1.25 * place) for place, event in enumerate(events)]
+
+
+def told(of: Sequence[Record]) -> list[str]:
+    """The timeline, without the three lines above it."""
+    shown = lines(show_page(of))
+    return shown[3:]
+
+
+def test_a_run_is_told_from_its_records() -> None:
+    shown = lines(
+        show_page(
+            records(
+                STARTED,
+                SituationRead("start", Both(reading(P), reading(S, Unreachable("timed out")))),
+                GuardsJudged("declare", (LINKED, UNSETTLED)),
+                RowIntended("declare", Status.PASSIVE, Status.FAILOVER),
+                WriteIntended(ATTEMPT, POST, record(S)),
+                WriteAnswered(ATTEMPT, Accepted(Exchange(0.05, 200, NOW, "req-7"))),
+                WriteConfirmed(S, Status.FAILOVER, record(S, 3, STAMP), Change.OURS, 1, 0.35),
+                FINISHED,
+            )
+        )
+    )
+    assert shown == [
+        "Run 20260528-163000-k3f9 of pair payments",
+        "  by            alice on laptop",
+        "  records       7 to 14, over 8.7 s",
+        "",
+        "2026-05-28, times in UTC",
+        "  16:40:00.0  Run of pair payments to ACTIVE",
+        "              playbook regional-failover (SHA-256 abcdef012345…), version 1.0.0",
+        "              reason: a drill",
+        "              ref: INC-1",
+        "              override settled: Bob is with us",
+        "  16:40:01.2  Read (start): the primary PASSIVE; the secondary not seen, unreachable (timed out)",
+        "              primary: PASSIVE, changed 2026-05-27 09:30:00 UTC by alice@example.com; HTTP 200,",
+        "                answered in 52 ms, server's clock 2026-05-28 16:40:00 UTC, request id req-1",
+        "              secondary: HTTP 200, answered in 52 ms, server's clock 2026-05-28 16:40:00 UTC,",
+        "                request id req-1",
+        "  16:40:02.5  Row declare: 1 of 2 guards did not pass: settled",
+        "              pass     linked              both orgs are who the inventory says",
+        "              fail     settled             Payments EU (secondary) was changed 2 min ago by",
+        "                                           bob@example.com",
+        "  16:40:03.7  Row declare: PASSIVE → FAILOVER",
+        "  16:40:05.0  the secondary is told FAILOVER (attempt 1)",
+        "              POST https://api.datadoghq.eu/api/v2/hamr",
+        '              {"data":{"type":"hamr_org_connections"}}',
+        "              stamp alice+hamr-20260528-163000-k3f9-1@laptop",
+        "  16:40:06.2  the secondary accepted it (200) in 50 ms; now it is read back",
+        "              HTTP 200, answered in 50 ms, server's clock 2026-05-28 16:40:00 UTC, request id",
+        "                req-7",
+        "  16:40:07.5  the secondary shows FAILOVER, 350 ms after it was sent",
+        "              FAILOVER, changed 2026-05-27 09:30:00 UTC by alice@laptop in run",
+        "                20260528-163000-k3f9",
+        "  16:40:08.7  Ended: done (exit 0). pair payments stands at ACTIVE, on both orgs",
+        "              the pair stands agreed(ACTIVE)",
+        "              took 6.2 s",
+    ]
+
+
+def test_a_foreign_change_shows_what_was_seen_and_what_was_expected() -> None:
+    event = ChangeSeen(
+        P, Change.FOREIGN, "bob@example.com changed it", record(P, 4, "bob@example.com"), record(P)
+    )
+    assert told(records(event))[2:] == [
+        "  16:40:00.0  the primary has changed (foreign): bob@example.com changed it",
+        "              seen: ACTIVE, changed 2026-05-27 09:30:00 UTC by bob@example.com",
+        "              last seen before: PASSIVE, changed 2026-05-27 09:30:00 UTC by alice@example.com",
+    ]
+
+
+def test_what_a_broken_answer_said_is_shown() -> None:
+    answer = Lost(Exchange(1.5, 502, excerpt="<html>Bad Gateway"), "502 Bad Gateway")
+    assert told(records(WriteAnswered(ATTEMPT, answer)))[2:] == [
+        "  16:40:00.0  the secondary gave no answer, so reading has to tell what became of it: 502 Bad",
+        "              Gateway",
+        "              HTTP 502, answered in 1.5 s",
+        "              said: <html>Bad Gateway",
+    ]
+
+
+def test_a_resumed_run_names_everyone_who_was_at_it_and_each_new_day() -> None:
+    resumed = encode(RunResumed(Mode.EMERGENCY, "us1 is down", {"settled": "ok"}))
+    shown = lines(
+        show_page([raw(1, "run.started", encode(STARTED)), raw(9, "run.resumed", resumed, 40000.0, by="bob")])
+    )
+    assert shown[1] == "  by            alice on laptop, bob on laptop"
+    assert shown[-4:] == [
+        "2026-05-29, times in UTC",
+        "  03:46:40.0  The run is taken up again, now in emergency mode",
+        "              reason: us1 is down",
+        "              override settled: ok",
+    ]
+
+
+def test_a_record_of_a_newer_version_or_a_spoilt_one_is_shown_as_it_is() -> None:
+    shown = told([raw(1, "probe.read", {"name": "traffic"}), raw(2, "row.made", {"row": "declare"})])
+    assert shown[2:] == [
+        '  16:40:00.0  probe.read: {"name":"traffic"}',
+        '  16:40:00.0  row.made: {"row":"declare"}',
+    ]
+
+
+def test_a_run_without_records_says_so() -> None:
+    assert lines(show_page([])) == ["This journal has no records of that run."]
+
+
+def test_every_event_can_be_told_in_100_columns_but_for_what_is_copied() -> None:
+    journalled = [event for event, _ in SAID if event.kind]
+    page = show_page(records(*journalled))
+    assert max(cells(text) for text in lines(page)) <= 100
+    assert {span.style for spans in page for span in spans} <= STYLES
+
+
+def test_hostile_records_are_neutralised() -> None:
+    hostile = "\x1b[2J\nforged line" + "x" * 9000
+    page = show_page(
+        [
+            raw(1, hostile, {"x": hostile}, by=hostile),
+            raw(2, "name.learned", {"name": hostile, "role": "PRIMARY"}),
+            raw(
+                3, "change.seen", encode(ChangeSeen(P, Change.FOREIGN, hostile, record(P, 4, hostile), None))
+            ),
+        ]
+    )
+    text = plain_text(page)
+    assert all(character == "\n" or character.isprintable() for character in text)
+    assert not any(shown.startswith("forged") for shown in text.splitlines())
+    assert len(text) < 6000
+
+
+def test_the_document_has_the_records_without_the_playbooks_text() -> None:
+    written = show_json(records(STARTED))
+    assert list(written) == ["schema", "run", "pair", "records"]
+    assert (written["schema"], written["run"], written["pair"]) == ("hamr/show/1", RUN, "payments")
+    facts = written["records"]
+    assert isinstance(facts, list)
+    first = facts[0]
+    assert isinstance(first, dict)
+    assert list(first) == ["seq", "at", "kind", "by", "host", "data", "hash"]
+    assert (first["seq"], first["kind"], first["hash"]) == (7, "run.started", HASH)
+    data = first["data"]
+    assert isinstance(data, dict)
+    assert "playbook_text" not in data
+    assert data["goal"] == "ACTIVE"
+    assert show_json([]) == {"schema": "hamr/show/1", "run": None, "pair": None, "records": []}
+
+
+DONE = RunSummary(
+    RUN,
+    "payments",
+    Status.ACTIVE,
+    Mode.PLANNED,
+    "alice",
+    "laptop",
+    NOW,
+    NOW + timedelta(seconds=78),
+    "done",
+    0,
+    False,
+)
+OPEN = RunSummary(
+    "20260528-170000-abcd",
+    "payments",
+    Status.PASSIVE,
+    Mode.EMERGENCY,
+    "bob",
+    "laptop2",
+    NOW,
+    None,
+    "",
+    None,
+    True,
+)
+ADOPTED = RunSummary(
+    "20260528-180000-zzzz",
+    "a-pair-with-a-very-long-name",
+    None,
+    Mode.PLANNED,
+    "carol@example.com",
+    "workstation-17",
+    NOW,
+    NOW + timedelta(hours=2),
+    "incomplete",
+    6,
+    True,
+)
+
+
+def test_runs_are_listed_and_open_ones_come_with_their_command() -> None:
+    assert lines(runs_page([DONE, OPEN, ADOPTED])) == [
+        "run                   pair          goal     mode       by            took        end",
+        "20260528-163000-k3f9  payments      ACTIVE   planned    alice@laptop  1 min 18 s  done (0)",
+        "20260528-170000-abcd  payments      PASSIVE  emergency  bob@laptop2   -           not ended",
+        "20260528-180000-zzzz  a-pair-with-  -        planned    carol@exampl  2 h         incomplete (6)",
+        "                      a-very-long-                      e.com@workst",
+        "                      name                              ation-17",
+        "",
+        "Open, and can be resumed",
+        "  hamr resume 20260528-170000-abcd",
+        "  hamr resume 20260528-180000-zzzz",
+    ]
+
+
+def test_the_list_fits_whatever_the_names_are() -> None:
+    endless = replace(ADOPTED, pair="\x1b[31m" + "p" * 900, by="東" * 300, end="x" * 90)
+    text = plain_text(runs_page([endless]))
+    assert max(cells(shown) for shown in text.splitlines()) <= 100
+    assert all(character == "\n" or character.isprintable() for character in text)
+
+
+def test_an_empty_journal_says_so() -> None:
+    assert lines(runs_page([])) == ["This journal holds no runs.", "", "  hamr status PAIR"]
+
+
+def test_the_documents_of_runs() -> None:
+    assert runs_json([DONE, OPEN]) == {
+        "schema": "hamr/runs/1",
+        "runs": [
+            {
+                "run": RUN,
+                "pair": "payments",
+                "goal": "ACTIVE",
+                "mode": "planned",
+                "by": "alice",
+                "host": "laptop",
+                "started_at": "2026-05-28T16:40:00.000000Z",
+                "finished_at": "2026-05-28T16:41:18.000000Z",
+                "seconds": 78.0,
+                "end": "done",
+                "exit_code": 0,
+                "open": False,
+            },
+            {
+                "run": "20260528-170000-abcd",
+                "pair": "payments",
+                "goal": "PASSIVE",
+                "mode": "emergency",
+                "by": "bob",
+                "host": "laptop2",
+                "started_at": "2026-05-28T16:40:00.000000Z",
+                "finished_at": None,
+                "seconds": None,
+                "end": "",
+                "exit_code": None,
+                "open": True,
+            },
+        ],
+    }

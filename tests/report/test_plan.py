@@ -1,0 +1,373 @@
+"""A plan: what would be sent, to whom, and what if it goes wrong; refusals at the top."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from orchestrator.model.guard import Outcome, Verdict
+from orchestrator.model.plan import PlannedRow
+from orchestrator.model.reading import Request
+from orchestrator.model.run import Mode, RunRequest
+from orchestrator.model.status import Both, Status
+from orchestrator.report.json_text import to_json
+from orchestrator.report.plan import plan_json, plan_page
+from orchestrator.report.styled import STYLES, plain_text
+
+from .scenes import (
+    ACTIVATE,
+    CANARY,
+    DECLARE,
+    LINKED,
+    MISLINKED,
+    NOW,
+    RUN,
+    SETTLED,
+    UNSEEN,
+    UNSETTLED,
+    YESTERDAY,
+    P,
+    S,
+    lines,
+    plan,
+    planned_row,
+    reading,
+    write,
+)
+
+
+def one_row(*verdicts: Verdict, refused_by: tuple[str, ...] = ()) -> PlannedRow:
+    """Declare, with one write."""
+    return replace(
+        planned_row(DECLARE, *verdicts, refused_by=refused_by),
+        writes=(write(S, Status.FAILOVER, "midway(declare)"),),
+    )
+
+
+def after(shown: Sequence[str], title: str) -> list[str]:
+    """The lines of the page that follow one."""
+    return list(shown[list(shown).index(title) + 1 :])
+
+
+def test_a_plan_is_told_from_its_header_to_what_to_type_next() -> None:
+    assert lines(plan_page(plan(one_row(LINKED, SETTLED)))) == [
+        "Plan for pair payments to ACTIVE",
+        "Nothing was sent.",
+        "",
+        "  goal          ACTIVE",
+        "  mode          planned",
+        "  phase         agreed(PASSIVE)",
+        "                Both orgs show PASSIVE.",
+        "  primary       Payments, https://api.datadoghq.com",
+        "  secondary     Payments EU, https://api.datadoghq.eu",
+        "  read          primary 3 s ago, secondary 3 s ago; made 2026-05-28 16:40:00 UTC",
+        "  playbook      regional-failover (SHA-256 abcdef012345…)",
+        "  operator      alice@laptop",
+        "  time-outs     connect 3 s, read 10 s, 20 s in all; a write must be seen within 1 min",
+        "  run           20260528-163000-k3f9",
+        "",
+        "Before the first row",
+        "    pass     unknown             no earlier write's outcome is unknown",
+        "",
+        "Row 1 of 1: declare, PASSIVE → FAILOVER",
+        "  The secondary is told that it is about to take over.",
+        "  Guards",
+        "    pass     linked              both orgs are who the inventory says",
+        "    pass     settled             nobody changed a record for 5 min",
+        "  Writes",
+        "    1. Payments EU (secondary) is told FAILOVER",
+        "       POST https://api.datadoghq.eu/api/v2/hamr",
+        '       {"data":{"id":"7c9e6679-7425-40de-944b-e07fc1f90ae7","attributes":{"hamr_status":3}}}',
+        "       if refused     the run stops as incomplete (exit 6), and the pair stands agreed(PASSIVE);",
+        "                      hamr resume 20260528-163000-k3f9 takes it up",
+        "       if lost        read back for up to 1 min, every 1 s; if it is not there and nothing else",
+        "                      moved, it is sent again, at most once; else the run ends as unknown (exit 7)",
+        "       if cut short   the pair stands midway(declare); hamr resume 20260528-163000-k3f9 takes it up",
+        "",
+        "If nothing goes wrong",
+        "  pair payments stands at ACTIVE, on both orgs",
+        "  The objective for ACTIVE is 15 min.",
+        "  This plan can be applied until 2026-05-28 16:55:00 UTC.",
+        "  1 request would be sent; none was.",
+        "",
+        "Remember afterwards",
+        "  - Traffic has not moved by itself.",
+        "",
+        "Next",
+        "  hamr run payments --to ACTIVE",
+        "  hamr plan payments --to ACTIVE --out FILE && hamr apply FILE",
+    ]
+
+
+def test_a_refused_first_row_is_said_at_the_top_with_every_flag() -> None:
+    refused = planned_row(DECLARE, LINKED, UNSETTLED, UNSEEN, refused_by=("settled", "both_answer"))
+    shown = lines(plan_page(plan(refused)))
+    assert shown[:11] == [
+        "Plan for pair payments to ACTIVE",
+        "Nothing was sent.",
+        "",
+        "REFUSED: a run would stop before its first row, declare, and send nothing.",
+        "  fail     settled             Payments EU (secondary) was changed 2 min ago by bob@example.com",
+        "           Somebody changed this pair in the last minutes. Ask them.",
+        "           To go on all the same: --override settled=REASON",
+        "  unknown  both_answer         Payments (primary) did not answer",
+        "           Going home needs both regions.",
+        "           To go on all the same: --override both_answer=REASON",
+        "",
+    ]
+    assert after(shown, "Next") == [
+        "  hamr status payments",
+        "  hamr run payments --to ACTIVE --override settled=REASON --override both_answer=REASON",
+    ]
+    assert "If what refuses is overridden, and nothing goes wrong" in shown
+    assert not any("can be applied" in text for text in shown)
+
+
+def test_what_can_not_be_overridden_says_so_and_offers_no_command_that_would() -> None:
+    shown = lines(
+        plan_page(plan(planned_row(DECLARE, MISLINKED, UNSETTLED, refused_by=("linked", "settled"))))
+    )
+    assert shown[4:6] == [
+        "  fail     linked              the primary's keys are another org's",
+        "           It can't be overridden.",
+    ]
+    assert after(shown, "Next") == ["  hamr status payments"]
+
+
+def test_a_later_refusal_is_predicted_and_said_at_the_top_too() -> None:
+    second = planned_row(ACTIVATE, replace(UNSETTLED, predicted=True), refused_by=("settled",))
+    shown = lines(plan_page(plan(planned_row(DECLARE, LINKED), second)))
+    assert shown[3] == (
+        "REFUSED ON THE WAY: as things are predicted, a run would stop before row activate and stay there."
+    )
+    assert shown[4:6] == [
+        "  fail     settled             (predicted) Payments EU (secondary) was changed 2 min ago by",
+        "                               bob@example.com",
+    ]
+
+
+def test_what_an_earlier_run_left_behind_refuses_before_the_first_row() -> None:
+    unknown = Verdict(
+        "unknown", Outcome.FAIL, "nobody knows about attempt 3", why="hamr resume X reads it again."
+    )
+    shown = lines(plan_page(replace(plan(), before=(unknown,))))
+    assert shown[3:7] == [
+        "REFUSED: a run would not start, because of what an earlier one left behind.",
+        "  fail     unknown             nobody knows about attempt 3",
+        "           hamr resume X reads it again.",
+        "           To go on all the same: --override unknown=REASON",
+    ]
+    assert after(shown, "Next")[1] == "  hamr run payments --to ACTIVE --override unknown=REASON"
+
+
+def test_overridden_waived_and_not_binding_guards_are_marked() -> None:
+    row = replace(
+        one_row(LINKED, UNSETTLED, UNSEEN), overridden=("settled",), waived=("both_answer",), half_done=False
+    )
+    request = RunRequest(
+        "payments", Status.ACTIVE, overrides={"settled": "Bob is with us", "linked": "just in case"}
+    )
+    shown = lines(plan_page(replace(plan(row), request=request)))
+    assert "  override      settled: Bob is with us" in shown
+    assert "  override      linked: just in case (not needed: it passes)" in shown
+    guards = shown.index("  Guards")
+    assert shown[guards + 2 : guards + 6] == [
+        "    fail     settled             (overridden) Payments EU (secondary) was changed 2 min ago by",
+        "                                 bob@example.com",
+        "    unknown  both_answer         (waived: blind in this emergency) Payments (primary) did not answer",
+        "  Writes",
+    ]
+    assert after(shown, "Next")[0] == (
+        "  hamr run payments --to ACTIVE --override 'settled=Bob is with us' --override 'linked=just in case'"
+    )
+    half_done = lines(plan_page(plan(replace(one_row(LINKED, UNSETTLED), half_done=True))))
+    assert "  A write of this row is in effect already: only linked and fresh bind it." in half_done
+    assert any("(does not bind) Payments EU" in text for text in half_done)
+
+
+def test_the_second_write_of_an_emergency_never_stops_it() -> None:
+    request = RunRequest(
+        "payments", Status.ACTIVE, Mode.EMERGENCY, "us1 is down", ref="INC-1", since=YESTERDAY
+    )
+    shown = lines(
+        plan_page(replace(plan(planned_row(DECLARE, LINKED)), request=request, mode=Mode.EMERGENCY))
+    )
+    assert "  mode          emergency: the survivor alone is enough" in shown
+    assert "  reason        us1 is down" in shown
+    second = shown.index(
+        "    2. Payments (primary) is told FAILOVER, only if this pair turns out not to mirror"
+    )
+    assert shown[second + 3 : second + 5] == [
+        "       if refused     the run goes on without this org, which is then owed the survivor's status",
+        "       if lost        the run goes on without this org, which is then owed the survivor's status",
+    ]
+    assert after(shown, "Next")[0] == (
+        "  hamr run payments --to ACTIVE --emergency --reason 'us1 is down' --ref INC-1 "
+        "--since 2026-05-27T09:30:00.000000Z"
+    )
+
+
+def test_a_second_write_that_is_refused_leaves_the_pair_where_the_first_put_it() -> None:
+    shown = lines(plan_page(plan(planned_row(DECLARE, LINKED))))
+    assert (
+        "       if refused     the run stops as incomplete (exit 6), and the pair stands midway(declare);"
+        in shown
+    )
+
+
+def test_without_a_resend_a_lost_write_ends_as_unknown() -> None:
+    shown = lines(plan_page(replace(plan(one_row(LINKED)), resend=0)))
+    at = next(number for number, text in enumerate(shown) if "if lost" in text)
+    assert shown[at : at + 2] == [
+        "       if lost        read back for up to 1 min, every 1 s; if it is not there and nothing else",
+        "                      moved, the run ends as unknown (exit 7)",
+    ]
+
+
+def test_a_pair_that_is_there_already_sends_nothing() -> None:
+    there = replace(plan(), rows=(), ending="pair payments stands at ACTIVE, on both orgs")
+    shown = lines(plan_page(there))
+    assert after(shown, "If nothing goes wrong")[:3] == [
+        "  pair payments stands at ACTIVE, on both orgs",
+        "  The objective for ACTIVE is 15 min.",
+        "  Nothing would be sent.",
+    ]
+    assert after(shown, "Next") == ["  hamr status payments"]
+
+
+def test_a_goal_without_a_way_is_said_at_the_top() -> None:
+    nowhere = replace(
+        plan(), rows=(), reachable=False, ending="The pair is diverged.", next_steps=("hamr adopt payments",)
+    )
+    shown = lines(plan_page(nowhere))
+    assert shown[3:5] == ["NO WAY: a run would not get to ACTIVE.", "  The pair is diverged."]
+    assert after(shown, "Next") == ["  hamr adopt payments", "  hamr status payments"]
+
+
+def test_an_assumed_plan_says_that_nothing_was_read() -> None:
+    shown = lines(plan_page(replace(plan(one_row(LINKED)), assumed=Status.PASSIVE)))
+    assert (
+        "  read          nothing: both orgs were assumed to stand at PASSIVE, so this plan can't be applied"
+        in shown
+    )
+    assert after(shown, "Next") == ["  hamr status payments", "  hamr plan payments --to ACTIVE"]
+
+
+def test_a_row_of_the_servers_own_is_waited_for() -> None:
+    row = replace(one_row(LINKED), writes=(), waits_for_server=True)
+    assert "  Nothing is sent: the server makes this move by itself, and the run waits for it." in lines(
+        plan_page(plan(row))
+    )
+
+
+def test_the_age_of_readings_is_counted_to_when_the_plan_was_made() -> None:
+    old = replace(reading(P), at=NOW - timedelta(minutes=5))
+    shown = lines(plan_page(replace(plan(one_row(LINKED)), readings=Both(old, reading(S)))))
+    assert "  read          primary 5 min ago, secondary 3 s ago; made 2026-05-28 16:40:00 UTC" in shown
+
+
+def test_another_playbook_is_named_in_the_next_command() -> None:
+    shown = lines(plan_page(replace(plan(one_row(LINKED)), playbook="onboarding")))
+    assert after(shown, "Next")[0] == "  hamr run payments --to ACTIVE --playbook onboarding"
+
+
+def test_bodies_and_urls_are_never_broken_and_never_raw() -> None:
+    hostile = "\x1b[2J\n" + "x" * 300
+    request = Request("POST", "https://api.datadoghq.eu/api/v2/hamr", {"name": hostile})
+    row = one_row(replace(LINKED, reason=hostile))
+    row = replace(row, writes=(replace(row.writes[0], request=request, org=hostile),))
+    text = plain_text(plan_page(replace(plan(row), sentence=hostile, ending=hostile)))
+    assert '       {"name":"\\u001b[2J\\n' + "x" * 300 + '"}\n' in text
+    assert all(character == "\n" or character.isprintable() for character in text)
+
+
+def test_every_style_is_a_known_meaning() -> None:
+    row = planned_row(DECLARE, LINKED, UNSETTLED, refused_by=("settled",))
+    assert {span.style for spans in plan_page(plan(row)) for span in spans} <= STYLES
+
+
+def test_the_document_carries_every_request_and_verdict() -> None:
+    written = plan_json(plan(one_row(LINKED, UNSETTLED, refused_by=("settled",))))
+    assert list(written)[:4] == ["schema", "sent", "refused", "reachable"]
+    assert (written["schema"], written["sent"], written["refused"]) == ("hamr/plan/1", "nothing", True)
+    assert written["request"] == {
+        "pair": "payments",
+        "goal": "ACTIVE",
+        "mode": "planned",
+        "reason": "",
+        "overrides": {},
+        "ref": "",
+        "since": None,
+    }
+    assert written["rows"] == [
+        {
+            "name": "declare",
+            "from": "PASSIVE",
+            "to": "FAILOVER",
+            "why": "The secondary is told that it is about to take over.",
+            "verdicts": [
+                {
+                    "guard": "linked",
+                    "outcome": "pass",
+                    "reason": "both orgs are who the inventory says",
+                    "why": "",
+                    "predicted": False,
+                    "blind": None,
+                    "overridable": False,
+                },
+                {
+                    "guard": "settled",
+                    "outcome": "fail",
+                    "reason": "Payments EU (secondary) was changed 2 min ago by bob@example.com",
+                    "why": "Somebody changed this pair in the last minutes. Ask them.",
+                    "predicted": False,
+                    "blind": None,
+                    "overridable": True,
+                },
+            ],
+            "refused_by": ["settled"],
+            "overridden": [],
+            "waived": [],
+            "waits_for_server": False,
+            "half_done": False,
+            "writes": [
+                {
+                    "org": "secondary",
+                    "name": "Payments EU",
+                    "status": "FAILOVER",
+                    "request": {
+                        "method": "POST",
+                        "url": "https://api.datadoghq.eu/api/v2/hamr",
+                        "body": {
+                            "data": {
+                                "id": "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+                                "attributes": {"hamr_status": 3},
+                            }
+                        },
+                    },
+                    "expected": {
+                        "org_uuid": "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+                        "status": "PASSIVE",
+                        "is_primary": False,
+                        "modified_by": "alice@example.com",
+                        "modified_at": "2026-05-27T09:30:00.000000Z",
+                        "target_uuid": "550e8400-e29b-41d4-a716-446655440000",
+                        "target_name": "Payments",
+                        "target_datacenter": "us1",
+                        "datacenter": None,
+                    },
+                    "stands_after": "midway(declare)",
+                    "condition": "",
+                }
+            ],
+        }
+    ]
+    assert written["timeouts_seconds"] == {"connect": 3.0, "read": 10.0, "total": 20.0}
+    assert written["objectives_seconds"] == {"ACTIVE": 900.0, "PASSIVE": 14400.0}
+    assert written["run"] == RUN
+
+
+def test_law_17_a_plan_shows_nothing_of_where_keys_are_found() -> None:
+    text = plain_text(plan_page(plan())) + to_json(plan_json(plan()))
+    assert CANARY not in text

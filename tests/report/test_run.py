@@ -1,0 +1,274 @@
+"""A run while it goes, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from orchestrator.errors import ExitCode
+from orchestrator.model.events import Event, SituationRead
+from orchestrator.model.journal import Head
+from orchestrator.model.result import RunResult
+from orchestrator.model.run import End, Ending, Mode, Objective
+from orchestrator.model.situation import Owed
+from orchestrator.model.status import Both, Status
+from orchestrator.report.json_text import to_json
+from orchestrator.report.run import progress_line, result_json, result_page
+from orchestrator.report.styled import STYLES, plain_text
+
+from .happened import SAID
+from .scenes import (
+    CANARY,
+    HASH,
+    MISLINKED,
+    NOW,
+    PAIR,
+    RUN,
+    UNSEEN,
+    UNSETTLED,
+    P,
+    S,
+    lines,
+    reading,
+    refused,
+    result,
+)
+
+QUIET = {"ReadingsTaken", "LockTaken", "LockReleased", "RowRefused", "RunFinished"}
+
+
+@pytest.mark.parametrize(("event", "said"), SAID, ids=[type(event).__name__ for event, _ in SAID])
+def test_progress_says_when_what_and_which_org(event: Event, said: str) -> None:
+    shown = progress_line(event, PAIR, 12.34)
+    if type(event).__name__ in QUIET:
+        assert shown is None
+    else:
+        assert shown is not None
+        assert plain_text((shown,)) == f"   12.3 s  {said}\n"
+
+
+@pytest.mark.parametrize("purpose", ["row", "before write", "after write", "confirm", "recheck", "mirror"])
+def test_a_look_between_two_writes_is_not_worth_a_line(purpose: str) -> None:
+    assert progress_line(SituationRead(purpose, Both(reading(P), reading(S))), PAIR, 1.0) is None
+
+
+def test_a_run_that_is_done_is_summed_up() -> None:
+    assert lines(result_page(result())) == [
+        "DONE.",
+        "  pair payments stands at ACTIVE, on both orgs",
+        "",
+        "  run           20260528-163000-k3f9, pair payments to ACTIVE",
+        "  sent          4 writes reached the orgs.",
+        "  stands        agreed(ACTIVE)",
+        "  took          1 min 18 s",
+        "  exit code     0: done, or nothing to do",
+        "",
+        "  row       from → to           time        writes",
+        "  declare   PASSIVE → FAILOVER  2.1 s       2 writes",
+        "  activate  FAILOVER → ACTIVE   1 min 15 s  1 write",
+        "",
+        "Objectives",
+        "  ACTIVE met: 6 min 12 s, of 15 min allowed",
+        "",
+        "Remember",
+        "  - Traffic has not moved by itself.",
+        "",
+        "Journal",
+        f"  head          41:{HASH}",
+        "  verify        hamr audit verify reads it all again. Copy the head somewhere else: it proves all",
+        "                before it.",
+        "",
+        "Next",
+        "  hamr show 20260528-163000-k3f9",
+    ]
+
+
+def test_law_10_refusal_lists_every_guard_with_its_flag() -> None:
+    shown = lines(result_page(refused(UNSETTLED, UNSEEN)))
+    assert shown[:10] == [
+        "REFUSED.",
+        "  row declare (PASSIVE → FAILOVER) was refused",
+        "",
+        "  fail     settled             Payments EU (secondary) was changed 2 min ago by bob@example.com",
+        "           Somebody changed this pair in the last minutes. Ask them.",
+        "           To go on all the same: --override settled=REASON",
+        "  unknown  both_answer         Payments (primary) did not answer",
+        "           Going home needs both regions.",
+        "           To go on all the same: --override both_answer=REASON",
+        "",
+    ]
+    assert shown[shown.index("Next") + 1 :] == [
+        "  hamr status payments",
+        "  hamr run payments --to ACTIVE --override settled=REASON --override both_answer=REASON",
+        "  hamr show 20260528-163000-k3f9",
+    ]
+    assert "  sent          Nothing was sent." in shown
+    assert "  exit code     3: refused" in shown
+
+
+def test_law_10_what_can_not_be_overridden_gets_no_flag() -> None:
+    text = plain_text(result_page(refused(MISLINKED)))
+    assert (
+        "linked              the primary's keys are another org's\n           It can't be overridden.\n"
+        in text
+    )
+    assert "--override" not in text
+
+
+def test_a_refusal_in_the_middle_is_overridden_by_resuming() -> None:
+    midway = replace(
+        refused(UNSETTLED),
+        ending=replace(refused(UNSETTLED).ending, end=End.INCOMPLETE),
+        exit_code=ExitCode.INCOMPLETE,
+        resumable=True,
+    )
+    shown = lines(result_page(midway))
+    assert shown[0] == "INCOMPLETE: stopped midway."
+    assert "  hamr resume 20260528-163000-k3f9 --override settled=REASON" in shown
+    assert "  stays open    yes: it can be resumed by anyone, from this journal" in shown
+
+
+def test_a_refused_emergency_keeps_its_mode_in_the_command() -> None:
+    shown = lines(result_page(replace(refused(UNSETTLED), mode=Mode.EMERGENCY)))
+    assert "  hamr run payments --to ACTIVE --emergency --reason REASON --override settled=REASON" in shown
+
+
+def test_a_message_that_says_more_than_the_guards_stays_whole() -> None:
+    other = replace(refused(UNSETTLED), ending=Ending(End.INCOMPLETE, "Payments EU refused ACTIVE: 400"))
+    assert lines(result_page(other))[1] == "  Payments EU refused ACTIVE: 400"
+
+
+def test_an_unknown_outcome_names_the_org_and_what_was_sent() -> None:
+    ending = Ending(
+        End.UNKNOWN,
+        "the POST of ACTIVE to Payments EU (secondary) got no answer",
+        S,
+        (f"hamr resume {RUN}", "hamr status payments"),
+        "1 write reached or may have reached the orgs.",
+    )
+    shown = lines(
+        result_page(
+            replace(result(), ending=ending, exit_code=ExitCode.UNKNOWN, resumable=True, objectives=())
+        )
+    )
+    assert shown[:10] == [
+        "UNKNOWN: the outcome of a write is not known.",
+        "  the POST of ACTIVE to Payments EU (secondary) got no answer",
+        "",
+        "  run           20260528-163000-k3f9, pair payments to ACTIVE",
+        "  sent          1 write reached or may have reached the orgs.",
+        "  org           secondary",
+        "  stands        agreed(ACTIVE)",
+        "  took          1 min 18 s",
+        "  exit code     7: the outcome of a write is unknown",
+        "  stays open    yes: it can be resumed by anyone, from this journal",
+    ]
+    assert shown[shown.index("Next") + 1 :] == [
+        "  hamr resume 20260528-163000-k3f9",
+        "  hamr status payments",
+        "  hamr show 20260528-163000-k3f9",
+    ]
+
+
+def test_what_is_owed_and_a_missed_objective_are_said() -> None:
+    owing = replace(
+        result(End.OWING),
+        exit_code=ExitCode.OWING,
+        mode=Mode.EMERGENCY,
+        owed=Owed(P, Status.ACTIVE, RUN, NOW),
+        objectives=(Objective(Status.ACTIVE, timedelta(minutes=15), timedelta(minutes=20)),),
+    )
+    shown = lines(result_page(owing))
+    assert shown[0] == "DONE, BUT OWING."
+    assert "  run           20260528-163000-k3f9, pair payments to ACTIVE, in emergency mode" in shown
+    at = next(number for number, text in enumerate(shown) if text.startswith("  owed"))
+    assert shown[at : at + 2] == [
+        "  owed          the primary is owed ACTIVE since 2026-05-28 16:40:00 UTC (run 20260528-163000-k3f9);",
+        "                hamr resume delivers it",
+    ]
+    assert "  ACTIVE MISSED: 20 min, of 15 min allowed" in shown
+
+
+def test_an_end_that_could_not_be_journalled_is_said() -> None:
+    shown = lines(result_page(replace(result(), head=Head(0, ""))))
+    assert "  The end of this run could not be written into the journal." in shown
+    assert not any("head" in text for text in shown)
+
+
+@pytest.mark.parametrize("end", list(End))
+def test_every_end_has_a_title_and_known_styles(end: End) -> None:
+    page = result_page(result(end))
+    assert lines(page)[0].split(":")[0].rstrip(".").isupper() or end is End.MOVED
+    assert {span.style for spans in page for span in spans} <= STYLES
+
+
+def test_hostile_texts_are_neutralised() -> None:
+    hostile = "\x1b[2J\nDONE. " + "x" * 9000
+    bad = replace(
+        result(End.MOVED, hostile),
+        pair=hostile,
+        phase=hostile,
+        remember=(hostile,),
+        refused_by=(replace(UNSETTLED, reason=hostile, why=hostile, guard=hostile),),
+    )
+    text = plain_text(result_page(bad))
+    assert all(character == "\n" or character.isprintable() for character in text)
+    assert "\nDONE. x" not in text
+
+
+def as_document(of: RunResult) -> dict[str, object]:
+    return dict(result_json(of))
+
+
+def test_the_document_says_all_of_it() -> None:
+    assert as_document(
+        replace(refused(UNSETTLED), owed=Owed(P, Status.ACTIVE, RUN, NOW), steps=result().steps[:1])
+    ) == {
+        "schema": "hamr/result/1",
+        "run": RUN,
+        "pair": "payments",
+        "goal": "ACTIVE",
+        "mode": "planned",
+        "end": "refused",
+        "exit_code": 3,
+        "exit_meaning": "refused",
+        "message": "row declare (PASSIVE → FAILOVER) was refused: settled fail: Payments EU (secondary) was changed "
+        "2 min ago by bob@example.com",
+        "org": None,
+        "sent": "Nothing was sent.",
+        "phase": "agreed(PASSIVE)",
+        "resumable": False,
+        "seconds": 78.4,
+        "steps": [{"row": "declare", "from": "PASSIVE", "to": "FAILOVER", "seconds": 2.15, "writes": 2}],
+        "objectives": [],
+        "refused_by": [
+            {
+                "guard": "settled",
+                "outcome": "fail",
+                "reason": "Payments EU (secondary) was changed 2 min ago by bob@example.com",
+                "why": "Somebody changed this pair in the last minutes. Ask them.",
+                "predicted": False,
+                "blind": None,
+                "overridable": True,
+            }
+        ],
+        "owed": {"org": "primary", "status": "ACTIVE", "run": RUN, "since": "2026-05-28T16:40:00.000000Z"},
+        "remember": [],
+        "next": [
+            "hamr status payments",
+            "hamr run payments --to ACTIVE --override settled=REASON",
+            f"hamr show {RUN}",
+        ],
+        "head": {"seq": 41, "hash": HASH},
+    }
+    assert as_document(result())["objectives"] == [
+        {"status": "ACTIVE", "wanted_seconds": 900.0, "took_seconds": 372.0, "met": True}
+    ]
+
+
+def test_law_17_nothing_of_a_key_is_in_a_result_or_in_progress() -> None:
+    told = [progress_line(event, PAIR, 0.0) for event, _ in SAID]
+    text = plain_text(tuple(spans for spans in told if spans is not None))
+    assert CANARY not in text + plain_text(result_page(result())) + to_json(result_json(result()))

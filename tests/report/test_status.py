@@ -1,0 +1,297 @@
+"""Where a pair stands, side by side, in at most 100 columns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from orchestrator.model.journal import Holder
+from orchestrator.model.reading import (
+    Absent,
+    Denied,
+    Identity,
+    Present,
+    Sight,
+    Unreachable,
+    Unreadable,
+    Unrecognised,
+)
+from orchestrator.model.run import Attempt, Mode
+from orchestrator.model.situation import OpenRun, Owed
+from orchestrator.model.standing import Standing
+from orchestrator.model.status import Both, Status
+from orchestrator.report.json_text import to_json
+from orchestrator.report.layout import cells
+from orchestrator.report.status import status_json, status_page
+from orchestrator.report.styled import STYLES, Span, plain_text
+
+from .scenes import (
+    CANARY,
+    HASH,
+    NOW,
+    PAIR,
+    PLAYBOOK,
+    RUN,
+    UUIDS,
+    YESTERDAY,
+    P,
+    S,
+    lines,
+    reading,
+    record,
+    standing,
+)
+
+
+def page(of: Standing) -> list[str]:
+    return lines(status_page(of, PLAYBOOK))
+
+
+def test_a_quiet_pair_is_shown_side_by_side() -> None:
+    assert page(standing()) == [
+        "Pair payments, 2026-05-28 16:40:00 UTC",
+        "playbook regional-failover, mirrors auto",
+        "",
+        "                primary                                   secondary",
+        "  name          Payments                                  Payments EU",
+        "  site          api.datadoghq.com (us1)                   api.datadoghq.eu (eu1)",
+        "  status        PASSIVE                                   PASSIVE",
+        "  changed at    2026-05-27 09:30:00 UTC, 1 d 7 h ago      2026-05-27 09:30:00 UTC, 1 d 7 h ago",
+        "  changed by    alice@example.com                         alice@example.com",
+        "  keys          this org's                                this org's",
+        "  answered in   52 ms                                     81 ms",
+        "",
+        "  phase         agreed(PASSIVE)",
+        "  Both orgs show PASSIVE.",
+        "",
+        "  journal says  nothing is owed or unknown, no run is open, nobody holds the lock",
+        "  journal       /home/alice/.local/state/hamr/journal.db",
+        f"  head          41:{HASH}",
+        "",
+        "Next",
+        "  hamr plan payments --to ACTIVE",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sight", "status", "because"),
+    [
+        (Unrecognised(record(P, 6)), "6, not known to this version", None),
+        (Absent(), "no HAMR record (404)", None),
+        (Denied("403 Forbidden"), "not seen: our keys are denied", "403 Forbidden"),
+        (Unreachable("timed out after 10 s"), "not seen: no answer", "timed out after 10 s"),
+        (Unreadable("the body is HTML"), "not seen: no HAMR record in its answer", "the body is HTML"),
+    ],
+)
+def test_an_org_that_shows_no_status_says_why(sight: Sight, status: str, because: str | None) -> None:
+    shown = page(replace(standing(), readings=Both(reading(P, sight), reading(S))))
+    assert shown[6].startswith(f"  status        {status}  ")
+    reasons = [text for text in shown if text.startswith("  because")]
+    assert reasons == ([] if because is None else [f"  because       {because}"])
+
+
+def test_keys_of_another_org_are_shouted_and_keys_that_could_not_be_checked_say_why() -> None:
+    identities = Both(Identity(P, UUIDS.secondary), Identity(S, None, "timed out"))
+    shown = page(replace(standing(), identities=identities))
+    at = next(number for number, text in enumerate(shown) if text.startswith("  keys"))
+    assert shown[at : at + 2] == [
+        "  keys          ANOTHER ORG'S:                            not told: timed out",
+        "                7c9e6679-7425-40de-944b-e07fc1f90ae7",
+    ]
+
+
+def test_the_case_of_a_uuid_does_not_matter() -> None:
+    identities = Both(Identity(P, UUIDS.primary.upper()), Identity(S, UUIDS.secondary))
+    assert "  keys          this org's                                this org's" in page(
+        replace(standing(), identities=identities)
+    )
+
+
+def test_everything_that_the_journal_knows_is_told() -> None:
+    holder = Holder(
+        "ab12cd34ef56", "payments", RUN, "bob", "laptop2", 4242, "", NOW - timedelta(minutes=5), NOW
+    )
+    attempt = Attempt(3, P, Status.ACTIVE, "stamp", "activate")
+    shown = page(
+        replace(
+            standing(),
+            owed=Owed(P, Status.ACTIVE, RUN, YESTERDAY),
+            unknown=((RUN, attempt),),
+            open_run=OpenRun(RUN, Status.ACTIVE, Status.PASSIVE, "declare", Mode.EMERGENCY),
+            holder=holder,
+            cooling_down_after=RUN,
+            cooling_down_for=290.0,
+        )
+    )
+    begin = shown.index("  Both orgs show PASSIVE.") + 2
+    assert shown[begin : shown.index("Next") - 3] == [
+        "  owed          Payments (primary) is owed ACTIVE since 2026-05-27 09:30:00 UTC (emergency run",
+        "                20260528-163000-k3f9)",
+        "  unknown       nobody knows whether ACTIVE to Payments (primary) took effect, or still will",
+        "                (attempt 3 of run 20260528-163000-k3f9)",
+        "  open run      20260528-163000-k3f9, to ACTIVE, in row declare (PASSIVE → FAILOVER), in emergency",
+        "                mode; hamr show 20260528-163000-k3f9 tells it",
+        "  lock          held by bob on laptop2 (process 4242) for run 20260528-163000-k3f9, since 2026-05-28",
+        "                16:35:00 UTC; last heartbeat just now; that process is not known to be gone (lock id",
+        "                ab12cd34ef56)",
+        "  cooling down  for another 4 min 50 s after run 20260528-163000-k3f9; hamr ack 20260528-163000-k3f9",
+        "                ends it",
+    ]
+
+
+def test_a_dead_holder_is_called_gone() -> None:
+    holder = Holder("ab12", "payments", RUN, "bob", "laptop2", 42, "", NOW, NOW)
+    shown = " ".join(page(replace(standing(), holder=holder, holder_dead=True)))
+    assert "that process is gone" in shown
+
+
+HOSTILE = "\x1b[2J\x1b[31m" + "x" * 5000 + "\n\x9bowned\u202e" + "東" * 300
+
+
+def test_hostile_and_endless_texts_stay_in_their_columns() -> None:
+    bad = replace(record(P, 2, by=HOSTILE), target_name=HOSTILE, target_datacenter=HOSTILE, modified_at=None)
+    orgs = Both(replace(PAIR[P], name=HOSTILE, datacenter="x" * 90), PAIR[S])
+    of = replace(
+        standing(),
+        pair=replace(PAIR, orgs=orgs),
+        readings=Both(reading(P, Present(bad, Status.PASSIVE)), reading(S, Unreachable(HOSTILE))),
+        identities=Both(Identity(P, HOSTILE), Identity(S, None, HOSTILE)),
+        owed=Owed(P, Status.ACTIVE, RUN, YESTERDAY),
+        phase=replace(standing().phase, sentence=HOSTILE),
+        holder=Holder("ab12", "payments", RUN, HOSTILE, HOSTILE, 42, "", NOW, NOW),
+    )
+    text = plain_text(status_page(of, PLAYBOOK))
+    assert all(character == "\n" or character.isprintable() for character in text)
+    assert max(cells(shown) for shown in text.splitlines()) <= 100
+    assert len(text.splitlines()) < 80
+    assert "  changed at    not told " in text
+    assert "\\x1b[2J\\x1b[31mxxx" in text
+
+
+def test_the_document_has_its_schema_and_every_fact() -> None:
+    attempt = Attempt(3, P, Status.ACTIVE, "stamp", "activate")
+    of = replace(
+        standing(),
+        readings=Both(reading(P), reading(S, Unreachable("timed out"))),
+        unknown=((RUN, attempt),),
+        owed=Owed(P, Status.ACTIVE, RUN, YESTERDAY),
+        open_run=OpenRun(RUN, Status.ACTIVE, None, ""),
+        holder=Holder("ab12", "payments", RUN, "bob", "laptop2", 42, "", NOW, NOW),
+        cooling_down_after=RUN,
+        cooling_down_for=290.0,
+    )
+    assert status_json(of) == {
+        "schema": "hamr/status/1",
+        "pair": "payments",
+        "at": "2026-05-28T16:40:00.000000Z",
+        "phase": "agreed(PASSIVE)",
+        "phase_name": "agreed",
+        "phase_status": "PASSIVE",
+        "sentence": "Both orgs show PASSIVE.",
+        "next": ["hamr plan payments --to ACTIVE"],
+        "orgs": {
+            "primary": {
+                "name": "Payments",
+                "uuid": "550e8400-e29b-41d4-a716-446655440000",
+                "url": "https://api.datadoghq.com",
+                "datacenter": "us1",
+                "keys_of": "550e8400-e29b-41d4-a716-446655440000",
+                "keys_are_this_orgs": True,
+                "keys_reason": "",
+                "reading": {
+                    "said": "record",
+                    "status": "PASSIVE",
+                    "reason": None,
+                    "record": {
+                        "org_uuid": "550e8400-e29b-41d4-a716-446655440000",
+                        "status": "PASSIVE",
+                        "is_primary": True,
+                        "modified_by": "alice@example.com",
+                        "modified_at": "2026-05-27T09:30:00.000000Z",
+                        "target_uuid": "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+                        "target_name": "Payments EU",
+                        "target_datacenter": "eu1",
+                        "datacenter": None,
+                    },
+                    "at": "2026-05-28T16:39:57.000000Z",
+                    "round_trip_seconds": 0.052,
+                    "http_status": 200,
+                    "server_date": "2026-05-28T16:40:00.000000Z",
+                    "request_id": "req-1",
+                },
+            },
+            "secondary": {
+                "name": "Payments EU",
+                "uuid": "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+                "url": "https://api.datadoghq.eu",
+                "datacenter": "eu1",
+                "keys_of": "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+                "keys_are_this_orgs": True,
+                "keys_reason": "",
+                "reading": {
+                    "said": "unreachable",
+                    "status": None,
+                    "reason": "timed out",
+                    "record": None,
+                    "at": "2026-05-28T16:39:57.000000Z",
+                    "round_trip_seconds": 0.052,
+                    "http_status": 200,
+                    "server_date": "2026-05-28T16:40:00.000000Z",
+                    "request_id": "req-1",
+                },
+            },
+        },
+        "mirrors": "auto",
+        "owed": {"org": "primary", "status": "ACTIVE", "run": RUN, "since": "2026-05-27T09:30:00.000000Z"},
+        "unknown": [
+            {
+                "run": RUN,
+                "attempt": 3,
+                "org": "primary",
+                "status": "ACTIVE",
+                "stamp": "stamp",
+                "row": "activate",
+                "purpose": "row",
+            }
+        ],
+        "open_run": {"run": RUN, "goal": "ACTIVE", "start": None, "row": "", "mode": "planned"},
+        "lock": {
+            "id": "ab12",
+            "run": RUN,
+            "operator": "bob",
+            "host": "laptop2",
+            "process": 42,
+            "taken_at": "2026-05-28T16:40:00.000000Z",
+            "beat_at": "2026-05-28T16:40:00.000000Z",
+            "holder_is_gone": False,
+        },
+        "cooling_down": {"after_run": RUN, "seconds": 290.0},
+        "journal": "/home/alice/.local/state/hamr/journal.db",
+        "head": {"seq": 41, "hash": HASH},
+    }
+
+
+def test_the_document_of_a_quiet_pair_says_null_for_what_is_not() -> None:
+    quiet = status_json(standing())
+    assert {key: quiet[key] for key in ("owed", "unknown", "open_run", "lock", "cooling_down")} == {
+        "owed": None,
+        "unknown": [],
+        "open_run": None,
+        "lock": None,
+        "cooling_down": None,
+    }
+
+
+def test_law_17_where_keys_are_found_is_no_part_of_a_status() -> None:
+    text = plain_text(status_page(standing(), PLAYBOOK)) + to_json(status_json(standing()))
+    assert CANARY not in text
+    assert "api_key" not in text
+
+
+def test_every_style_is_a_known_meaning() -> None:
+    assert {span.style for spans in status_page(standing(), PLAYBOOK) for span in spans} <= STYLES
+    assert Span("this org's                                ", "good") in [
+        span for spans in status_page(standing(), PLAYBOOK) for span in spans
+    ]
