@@ -90,6 +90,7 @@ async def start(
     watchers: Sequence[Observer] = (),
     controls: Controls | None = None,
     plan: Plan | None = None,
+    run: str = "",
 ) -> RunResult:
     """Run towards a goal: preflight, lock, read everything again, drive.
 
@@ -99,6 +100,7 @@ async def start(
         watchers: are told each event after it was journalled.
         controls: how a person stops it.
         plan: the saved plan that this run applies; its orgs must stand as they did.
+        run: the id that a person was shown for it; a new one where it is empty.
 
     Raises:
         HamrError: nothing was intended; the error says why.
@@ -107,7 +109,7 @@ async def start(
     history = session.history()
     refuse_owing(history, request)
     refuse_before(judge_before(history, session.playbook, session.clock), request)
-    run = plan.run if plan is not None else session.new_run()
+    run = plan.run if plan is not None else run or session.new_run()
     async with session.world() as world:
         if request.mode is Mode.PLANNED:
             await world.require_keys()

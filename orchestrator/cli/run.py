@@ -42,6 +42,7 @@ def run(opening: Opening, pair: str, yes: bool, **flags: Any) -> ExitCode:
     request = request_from(pair, now=SystemClock().now(), **flags)
     playbook = opening.load_playbook()
     check_request(request, playbook)
+    shown = ""
     with opening.session(pair, writes=True, playbook=playbook) as session:
         if not yes:
             refuse_locked(session)
@@ -50,10 +51,13 @@ def run(opening: Opening, pair: str, yes: bool, **flags: Any) -> ExitCode:
             if ended is not None:
                 return ended
             confirm(front.console, session.pair.name)
+            shown = preview.run
         return conduct(
             front,
             session,
-            lambda watchers, controls: start(session, request, watchers=watchers, controls=controls),
+            lambda watchers, controls: start(
+                session, request, watchers=watchers, controls=controls, run=shown
+            ),
         )
 
 
