@@ -23,7 +23,7 @@ from .exit_codes import meaning
 from .facts import listed, objective_fact, owed_fact, seconds, status_name, step_fact, verdict_fact
 from .flags import override_flags
 from .json_text import document
-from .layout import heading, labelled, next_commands, paragraph, shortened, table
+from .layout import LABEL, heading, labelled, next_commands, padded, paragraph, shortened, table
 from .orgs import called
 from .styled import Line, Page, Span, line
 from .told import end_style, headline
@@ -156,13 +156,12 @@ def _head(result: RunResult) -> Page:
     if not result.head.seq:
         words = "The end of this run could not be written into the journal."
         return (*heading("Journal"), *paragraph(words, "bad", indent=2))
+    verify = f"hamr audit verify --anchor {result.head}"
     return (
         *heading("Journal"),
         *labelled("head", str(result.head)),
-        *labelled(
-            "verify",
-            "hamr audit verify reads it all again. Copy the head somewhere else: it proves all before it.",
-        ),
+        (Span("  " + padded("verify", LABEL), "dim"), Span(verify, "command")),
+        *labelled("", "Copy that line somewhere else: it proves the journal up to here."),
     )
 
 
