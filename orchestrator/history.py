@@ -203,6 +203,11 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             history.owed = Owed(role, status, run.run, at)
         case OwedSettled():
             history.owed = None
+        case PairAdopted():
+            # A person has said where the pair stands: nothing is left to resume of what was under way.
+            for other in history.runs.values():
+                if other.open:
+                    other.superseded_by = run.run
         case _:
             pass
 

@@ -39,19 +39,29 @@ class Arrival:
         Raises:
             Stopped: not in time, or somebody else wrote.
         """
+        within = self.writer.playbook.confirm.within.total_seconds() if within is None else within
+        missing = await self.missing(target, roles=roles, within=within)
+        if missing:
+            raise self._never(missing[0], target, within, hint)
+
+    async def missing(
+        self, target: Status, *, roles: tuple[Role, ...] = BOTH, within: float
+    ) -> tuple[Role, ...]:
+        """The orgs that did not come to show a status in that many seconds; () as soon as all do.
+
+        Raises:
+            Stopped: somebody else wrote, or the run was asked to stop.
+        """
         writer, memory = self.writer, self.writer.memory
-        within = writer.playbook.confirm.within.total_seconds() if within is None else within
         patience = Patience(within, writer.clock)
         arrived = writer.playbook.server_moves(target)
         while True:
             readings = writer.eyes.last_look()
-            missing = [
+            missing = tuple(
                 role for role in roles if role not in memory.dead and readings[role].status not in arrived
-            ]
-            if not missing:
-                return
-            if patience.over:
-                raise self._never(missing[0], target, within, hint)
+            )
+            if not missing or patience.over:
+                return missing
             writer.may_go_on()
             who = " and ".join(str(writer.pair[role]) for role in missing)
             writer.tell(Waiting(f"{who} to show {target}", patience.left, missing[0]))
@@ -81,8 +91,9 @@ class Arrival:
         began = clock.monotonic()
         patience = Patience(writer.playbook.mirror_wait.total_seconds(), clock)
         while True:
-            reading = writer.eyes.last_look()[other]
-            echoed = reading.record is not None and memory.wrote(other, reading.record)
+            written, shown = (writer.eyes.last_look()[each].record for each in (role, other))
+            # The other org's own write of an earlier life is no echo: an echo is an exact copy.
+            echoed = written is not None and shown is not None and shown.same_version(written)
             if echoed or patience.over:
                 writer.tell(MirrorFound(echoed, clock.monotonic() - began))
                 return

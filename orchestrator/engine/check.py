@@ -12,7 +12,7 @@ from orchestrator.model.reading import Reading
 from orchestrator.model.run import End, Stamp
 from orchestrator.model.situation import Change, Comparison
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.situation.compare import compare, describe, not_older
+from orchestrator.situation.compare import compare, describe, latest_sent, not_older
 
 from .look import Eyes
 from .memory import Memory
@@ -58,10 +58,10 @@ class Checker:
         if reading.record is None or Stamp.parse(reading.record.modified_by) is not None:
             return False
         before = self.memory.expected.get(reading.role)
-        sent = [sent.attempt.status for sent in self.memory.sent if sent.attempt.role is reading.role][-1:]
-        froms = {Status.of(before.status)} if before is not None else set()
+        latest = latest_sent(reading.role, self.memory.known())
+        froms = {Status.of(before.status) if before is not None else None, latest and latest.attempt.status}
         return any(
-            row.advances is Advances.SERVER and reading.status is row.target and row.source in {*froms, *sent}
+            row.advances is Advances.SERVER and reading.status is row.target and row.source in froms
             for row in self.playbook.rows
         )
 

@@ -12,7 +12,7 @@ from orchestrator.situation.link import Linked, NotLinked, judge_link
 
 from .arrival import Arrival
 from .settle import Settling
-from .stop import stopped
+from .stop import Stopped, stopped
 from .writer import Writer
 
 
@@ -37,7 +37,7 @@ class Delivery:
         role, survivor = owed.role, owed.role.other
         await writer.eyes.look("start")
         self._require_link(owed)
-        reverted = await self.settling.settle(take_reverted=memory.mirrors is not False)
+        reverted = await self._settle(owed)
         told = self.settling.told(survivor)
         status = told if survivor in reverted and told is not None else self._shown(survivor)
         if status is None or status in (Status.ABSENT, Status.UNSPECIFIED):
@@ -56,6 +56,17 @@ class Delivery:
         writer.tell(OwedSettled(role, status, how))
         what = "shows it already" if how == "void" else "was told"
         return Ending(End.DONE, f"{writer.pair[role]} {what}: {status}; nothing is owed any more")
+
+    async def _settle(self, owed: Owed) -> frozenset[Role]:
+        """Against the last confirmed records. What somebody else wrote meanwhile is not passed on unasked: adopt does that."""
+        survivor, pair = owed.role.other, self.writer.pair
+        try:
+            return await self.settling.settle(take_reverted=self.writer.memory.mirrors is not False)
+        except Stopped as stop:
+            if stop.ending.end is not End.MOVED or stop.ending.org is not survivor:
+                raise
+            steps = (f"hamr status {pair.name}", f"hamr adopt {pair.name} --truth {survivor} --reason TEXT")
+            raise stopped(End.MOVED, stop.ending.message, org=survivor, next_steps=steps) from stop
 
     def _shown(self, role: Role) -> Status | None:
         return self.writer.eyes.last_look()[role].status

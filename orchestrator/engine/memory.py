@@ -143,7 +143,7 @@ class Memory:
         if event.change in _ACCEPTED_CHANGES or event.accepted:
             self._expect(role, record)
         match event.change:
-            case Change.ECHO if record is not None:
+            case Change.ECHO | Change.SERVER if record is not None:
                 self.confirmed[role].append(record)
             case Change.LATE:
                 self.late_writes += 1

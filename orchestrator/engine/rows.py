@@ -100,17 +100,34 @@ class Rows:
 
     async def _with_both(self, row: Row) -> None:
         for role in row.writes:
-            if self._is_there(role, row.target) or (self.memory.mirrors and self._one_is_there(row)):
+            if self._is_there(role, row.target) or await self._comes_by_mirror(row):
                 continue
             await self.writer.write(
                 role, row.target, row=row.name, safe=partial(self._check_prefix, row, role)
             )
             await self.arrival.find_mirror(role)
+            if self.memory.mirrors:
+                break
         await self.arrival.until(row.target, hint=self._hint(row))
 
-    def _one_is_there(self, row: Row) -> bool:
-        """On a pair that mirrors one write is enough: writing the other side too can set the first one back."""
-        return any(self._is_there(role, row.target) for role in Role)
+    async def _comes_by_mirror(self, row: Row) -> bool:
+        """Whether the other org gets it by itself: on a pair that mirrors one write is enough.
+
+        Writing the other side too can set the first one back, so that is left to the mirror. But a run that finds
+        the row half made gives the mirror its time once, and then writes: a copy that got lost while a region was
+        dark never comes.
+        """
+        if not self.memory.mirrors or not any(self._is_there(role, row.target) for role in Role):
+            return False
+        if row.name != self.half_done:
+            return True
+        try:
+            await self.arrival.until(row.target)
+        except Stopped as stop:
+            if stop.ending.end is not End.INCOMPLETE:
+                raise
+            return False
+        return True
 
     async def _with_survivor(self, row: Row, survivor: Role) -> None:
         if row.advances is Advances.SERVER:
@@ -173,9 +190,12 @@ class Rows:
             raise stopped(End.INCOMPLETE if self.memory.intended else End.REFUSED, trouble, org=role)
 
     def _is_there(self, role: Role, status: Status) -> bool:
-        """Whether an org shows a status, by a write of ours, an echo, or from before a half-done row was entered."""
+        """Whether an org shows a status, by a write of ours, an echo, or from before a half-done row was entered.
+
+        A server that moves on by itself has been there, too.
+        """
         reading = self.eyes.last_look()[role]
-        if reading.status is not status:
+        if reading.status not in self.writer.playbook.server_moves(status):
             return False
         return role in self.taken_as_is or self.memory.wrote(role, reading.record)
 

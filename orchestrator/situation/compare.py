@@ -41,7 +41,7 @@ class Known:
     names: frozenset[str] = frozenset()
     """Names learned for our writes on this pair, in this run."""
     confirmed: Mapping[Role, tuple[HamrRecord, ...]] = field(default_factory=dict)
-    """Records that confirmed a write, for each org, oldest first."""
+    """Records that confirmed a write, or a move of the server's, for each org, oldest first."""
     earlier: Mapping[Role, tuple[HamrRecord | None, ...]] = field(default_factory=dict)
     """Every record seen of each org, the journal's included; None for a reading that found none."""
     mirrors: bool | None = None
@@ -107,7 +107,7 @@ def _compare_changed(pair: Pair, role: Role, record: HamrRecord, known: Known) -
     return Comparison(Change.FOREIGN, f"{pair[role]} was changed by somebody else: {describe(record)}")
 
 
-def _latest(role: Role, known: Known) -> Sent | None:
+def latest_sent(role: Role, known: Known) -> Sent | None:
     """The attempt whose status this org should show: the newest one to it, or to either org unless they are known not to mirror."""
     fitting = [sent for sent in known.sent if known.mirrors is not False or sent.attempt.role is role]
     return fitting[-1] if fitting else None
@@ -124,7 +124,7 @@ def _by_stamp(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
             f"{pair[role]} carries the stamp of our attempt {attempt.number}, which sent {attempt.status}, "
             f"but shows status {record.status}: somebody else wrote it",
         )
-    latest = _latest(role, known)
+    latest = latest_sent(role, known)
     due = latest.attempt if latest is not None else attempt
     own = attempt.role is role
     if attempt.number >= due.number or attempt.status == due.status:
@@ -145,7 +145,7 @@ def _by_copy(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compar
 
 def _by_name(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison | None:
     """A server that replaces modified_by: our writes carry the name that it gives us."""
-    latest = _latest(role, known)
+    latest = latest_sent(role, known)
     if record.modified_by not in known.names or latest is None:
         return None
     if record.status == latest.attempt.status:
@@ -175,7 +175,7 @@ def _unproven(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
 
     Not where this org has told by which name it calls us: then another name is somebody else's.
     """
-    latest = _latest(role, known)
+    latest = latest_sent(role, known)
     if (
         latest is None
         or latest.confirmed
