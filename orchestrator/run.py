@@ -245,7 +245,13 @@ async def _acting(act: Callable[[], Awaitable[Ending]]) -> Ending:
 async def _beat(running: _Running, engine: Engine) -> None:
     while True:
         await asyncio.sleep(HEARTBEAT_SECONDS)  # real time: another process reads the heartbeat
-        if not running.lock.beat():
+        try:
+            held = running.lock.beat()
+        except HamrError as error:
+            # The next intent meets the same trouble, and stops the run before anything is sent.
+            logger().warning("a heartbeat could not be journalled", error=error.message)
+            continue
+        if not held:
             engine.ask_to_stop(
                 "the lock was broken by somebody else (hamr unlock); stopped before the next write"
             )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from orchestrator import __version__
 from orchestrator.clock import SystemClock
-from orchestrator.errors import Locked, UsageError
+from orchestrator.errors import HamrError, Locked, UsageError
 from orchestrator.hamr import HttpReader, HttpWorld
 from orchestrator.hamr.transport import Transport
 from orchestrator.history import KINDS, History, history_of
@@ -120,9 +120,16 @@ class Lock:
         return self.session.store.beat(self.lock, self.session.clock.now())
 
     def release(self) -> None:
-        """Let go, and journal it."""
-        if self.session.store.release(self.lock):
-            self.session.append(self.run, LockReleased(self.lock))
+        """Let go, and journal it.
+
+        A journal that can't be written must not hide how the run ended: the lock then stays, and whoever resumes
+        takes it over from a process that is gone.
+        """
+        try:
+            if self.session.store.release(self.lock):
+                self.session.append(self.run, LockReleased(self.lock))
+        except HamrError as error:
+            logger().error("the pair's lock could not be released", lock=self.lock, error=error.message)
 
 
 def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
