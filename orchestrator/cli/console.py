@@ -160,7 +160,10 @@ class Stream:
         except OSError as error:
             if error.errno not in _GONE:
                 words = (error.strerror or str(error)).lower()
-                raise PreparationError(f"The output cannot be written: {words}.", sent="") from error
+                raise PreparationError(
+                    f"The output cannot be written: {words}.",
+                    sent="What was sent, if anything, stands in the journal: hamr runs",
+                ) from error
             self._closed = True
 
 

@@ -44,8 +44,14 @@ def _code(front: Front, code: ExitCode) -> ExitCode:
 def _told(front: Front, error: HamrError) -> int:
     code = _code(front, error.code if isinstance(error, Interrupted) else error.exit_code)
     front.console.aside.end()
+    if front.outcome is not None:
+        front.console.note(error.message, "bad")
+        front.console.note(
+            f"The run itself had ended by then, and its exit code stands: {int(code)}. See hamr runs"
+        )
+        return code
     front.console.err.page(error_page(error))
-    if front.json and front.outcome is None:
+    if front.json:
         front.console.out.text(_as_json(front, error))
     return code
 
@@ -80,13 +86,8 @@ def _told_bug(front: Front, error: BaseException) -> int:
         where = ""
     else:
         where = _kept(trace)
-    done = (
-        "The work itself had ended by then; its exit code stands."
-        if front.outcome is not None
-        else "What was sent, if anything, stands in the journal: hamr runs"
-    )
-    bug = HamrError(f"hamr has a bug, and stopped: {words}{where}", sent=done)
-    return _told(front, bug)
+    sent = "What was sent, if anything, stands in the journal: hamr runs"
+    return _told(front, HamrError(f"hamr has a bug, and stopped: {words}{where}", sent=sent))
 
 
 def _kept(trace: str) -> str:

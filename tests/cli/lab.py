@@ -1,0 +1,137 @@
+"""Two simulated regions in a thread of their own, and a command line that is pointed at them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from click.testing import CliRunner, Result
+
+from orchestrator.cli import hamr
+from orchestrator.model.status import Role, Status
+from orchestrator.simulator import Fault, Simulation, SimulatorConfig, write_inventory
+
+T = TypeVar("T")
+
+PLAYBOOK = """\
+schema: 1
+name: quick
+stops: [PASSIVE, ACTIVE]
+objectives: {ACTIVE: 15m}
+confirm: {within: 1s, every: 10ms}
+timeouts: {connect: 1s, read: 2s, total: 3s}
+emergency: {deadline: 200ms}
+mirror_wait: 20ms
+guards:
+  settled:
+    quiet: {for: 5m}
+    why: Ask whoever changed it.
+transitions:
+  - {name: declare, from: PASSIVE, to: FAILOVER, guards: [settled], survivor: secondary}
+  - {name: activate, from: FAILOVER, to: ACTIVE, survivor: secondary}
+  - {name: abort, from: FAILOVER, to: PASSIVE}
+  - {name: recover, from: ACTIVE, to: RECOVERY, writes: [primary, secondary]}
+  - {name: settle, from: RECOVERY, to: PASSIVE, writes: [primary, secondary]}
+remember:
+  - A status moves no traffic.
+"""
+
+
+@dataclass
+class Lab:
+    """A folder with an inventory, a playbook and a journal, and two regions behind it."""
+
+    folder: Path
+    sim: Simulation
+    loop: asyncio.AbstractEventLoop
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal.db"
+
+    def run(self, *args: str, code: int | None = None, env: Mapping[str, str] | None = None) -> Result:
+        """One command line, in this process; `code` is the exit code that is wanted."""
+        result = CliRunner().invoke(hamr, list(args), env={**self.env, **(env or {})}, prog_name="hamr")
+        if code is not None:
+            assert result.exit_code == code, f"exit {result.exit_code}\n{result.stdout}\n{result.stderr}"
+        return result
+
+    def json(self, *args: str, code: int = 0) -> Any:
+        """What --json prints, which is all that stands on stdout."""
+        return json.loads(self.run(*args, "--json", code=code).stdout)
+
+    def start(self, *args: str, **options: Any) -> subprocess.Popen[str]:
+        """One command line, in a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "orchestrator", *args],
+            env={**os.environ, **self.env},
+            cwd=self.folder,
+            text=True,
+            **options,
+        )
+
+    def do(self, act: Callable[[], T]) -> T:
+        """Do something to the regions, in their own thread."""
+
+        async def acting() -> T:
+            return act()
+
+        return asyncio.run_coroutine_threadsafe(acting(), self.loop).result(5)
+
+    def fault(self, *faults: Fault) -> None:
+        """Let something go wrong from now on."""
+        for fault in faults:
+            self.do(lambda fault=fault: self.sim.faults.add(fault))  # type: ignore[misc]
+
+    def posts(self) -> int:
+        """How many POSTs have reached either region."""
+        return sum(1 for request in self.sim.requests if request.method == "POST")
+
+    def statuses(self) -> tuple[Status | None, Status | None]:
+        """What both orgs really show, the primary first."""
+        records = [self.sim.record(role) for role in Role]
+        primary, secondary = (None if record is None else Status.of(record.status) for record in records)
+        return primary, secondary
+
+
+@contextmanager
+def laboratory(folder: Path, config: SimulatorConfig | None = None) -> Iterator[Lab]:
+    """Two regions that serve until the block ends."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    sim = Simulation(config)
+
+    def call(work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, loop).result(10)
+
+    call(sim.__aenter__())
+    try:
+        pairs = folder / "pairs.yaml"
+        write_inventory(sim, pairs)
+        pairs.write_text(pairs.read_text().replace("mirrors: auto", "mirrors: false"))
+        (folder / "quick.yaml").write_text(PLAYBOOK)
+        env = {
+            "HAMR_PAIRS": str(pairs),
+            "HAMR_PLAYBOOK": str(folder / "quick.yaml"),
+            "HAMR_JOURNAL": str(folder / "journal.db"),
+            "HAMR_OPERATOR": "alice@laptop",
+            "NO_COLOR": "",
+            "TMPDIR": str(folder),
+        }
+        yield Lab(folder, sim, loop, env)
+    finally:
+        call(sim.__aexit__(None, None, None))
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(5)
+        loop.close()

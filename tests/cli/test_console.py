@@ -1,0 +1,162 @@
+"""What is printed, where, and what never is."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+import pytest
+
+from orchestrator.cli.console import STYLES, Console, Stream
+from orchestrator.errors import PreparationError
+from orchestrator.log import Redactor
+from orchestrator.model.secret import Secret
+from orchestrator.report.styled import STYLES as MEANINGS
+from orchestrator.report.styled import Span, line
+
+PAGE = (line("Pair payments", "heading"), (Span("DONE", "good"), Span(" → ACTIVE")))
+
+
+def redactor() -> Redactor:
+    knows = Redactor()
+    knows.add(Secret("canary-key-0001"))
+    return knows
+
+
+@contextmanager
+def terminal(monkeypatch: pytest.MonkeyPatch, columns: int = 60) -> Iterator[tuple[TextIO, int]]:
+    """A pseudo-terminal: the file to write to, and the descriptor on which it arrives."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w", encoding="utf-8") as file:
+        try:
+            yield file, ours
+        finally:
+            os.close(ours)
+
+
+def test_every_meaning_has_a_look() -> None:
+    assert set(STYLES) == MEANINGS - {""}
+
+
+def test_a_pipe_gets_plain_lines() -> None:
+    out = io.StringIO()
+    Stream(out, Redactor()).page(PAGE)
+    assert out.getvalue() == "Pair payments\nDONE → ACTIVE\n"
+
+
+def test_a_terminal_gets_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    with terminal(monkeypatch) as (file, ours):
+        Stream(file, Redactor()).page(PAGE)
+        assert (
+            os.read(ours, 1000).decode() == "\x1b[1mPair payments\x1b[0m\r\n\x1b[32mDONE\x1b[0m → ACTIVE\r\n"
+        )
+
+
+def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+    with terminal(monkeypatch) as (file, ours):
+        monkeypatch.setenv("NO_COLOR", "1")
+        Stream(file, Redactor()).page((line("DONE", "good"),))
+        assert os.read(ours, 1000).decode() == "DONE\r\n"
+
+
+def test_a_dumb_terminal_is_treated_as_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    with terminal(monkeypatch) as (file, ours):
+        monkeypatch.setenv("TERM", "dumb")
+        Stream(file, Redactor()).page(PAGE)
+        assert "\x1b" not in os.read(ours, 1000).decode()
+
+
+def test_a_long_command_is_not_broken_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    with terminal(monkeypatch, columns=20) as (file, ours):
+        Stream(file, Redactor()).page((line("hamr run payments --to ACTIVE --override settled=REASON"),))
+        assert os.read(ours, 1000).decode() == "hamr run payments --to ACTIVE --override settled=REASON\r\n"
+
+
+def test_a_passing_line_fits_the_terminal_and_the_next_line_replaces_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with terminal(monkeypatch, columns=20) as (file, ours):
+        stream = Stream(file, Redactor())
+        stream.passing(line("Waiting for Payments (primary) to show ACTIVE"))
+        stream.page((line("done"),))
+        assert os.read(ours, 1000).decode() == "Waiting for Paymen…\r\x1b[2Kdone\r\n"
+
+
+def test_nothing_passes_in_a_pipe() -> None:
+    out = io.StringIO()
+    stream = Stream(out, Redactor())
+    stream.passing(line("Waiting"))
+    stream.end()
+    assert out.getvalue() == ""
+
+
+def test_markup_and_numbers_are_left_alone_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    with terminal(monkeypatch) as (file, ours):
+        Stream(file, Redactor()).page((line("[bold]x[/bold] :smile: 42 http://a"),))
+        assert os.read(ours, 1000).decode() == "[bold]x[/bold] :smile: 42 http://a\r\n"
+
+
+@pytest.mark.parametrize(
+    "spans",
+    [
+        line("key canary-key-0001 here"),
+        (Span("key canary-"), Span("key-0001", "bad"), Span(" here")),
+    ],
+)
+def test_law_17_no_key_leaves_by_a_page(spans: tuple[Span, ...]) -> None:
+    out = io.StringIO()
+    Stream(out, redactor()).page((spans,))
+    assert out.getvalue() == "key [redacted] here\n"
+
+
+def test_law_17_no_key_leaves_by_a_document(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console(redactor(), json=True)
+    console.facts((), {"schema": "x/1", "canary-key-0001": ["canary-key-0001"]})
+    console.fact_line({"by": "canary-key-0001"})
+    console.note("canary-key-0001")
+    written = capsys.readouterr()
+    assert "canary" not in written.out + written.err
+    assert written.out.count("[redacted]") == 3
+
+
+def test_a_reader_that_went_away_is_written_to_no_more() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", encoding="utf-8") as file:
+        stream = Stream(file, Redactor())
+        stream.page(PAGE)
+        assert stream.closed
+        stream.page(PAGE)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+def test_a_full_disk_is_told() -> None:
+    file = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115 - closing it fails, too
+    with pytest.raises(PreparationError, match="no space left on device"):
+        Stream(file, Redactor()).page(PAGE)
+    with pytest.raises(OSError, match="No space left"):
+        file.close()
+
+
+def test_a_terminal_of_another_encoding_gets_escapes() -> None:
+    raw = io.BytesIO()
+    with io.TextIOWrapper(raw, encoding="ascii") as file:
+        Stream(file, Redactor()).page(PAGE)
+        assert raw.getvalue() == b"Pair payments\nDONE \\u2192 ACTIVE\n"
+
+
+def test_with_json_a_person_follows_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    Console(Redactor(), json=True).aside.page(PAGE)
+    Console(Redactor(), json=False).aside.page(PAGE[:1])
+    written = capsys.readouterr()
+    assert written.err == "Pair payments\nDONE → ACTIVE\n"
+    assert written.out == "Pair payments\n"

@@ -1,0 +1,102 @@
+"""Whatever goes wrong ends as words and an exit code."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from orchestrator.cli.failures import told
+from orchestrator.cli.front import Front
+from orchestrator.errors import ExitCode, HamrError, Interrupted, Locked, PreparationError, UsageError
+from orchestrator.model.secret import Secret
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UsageError("x"), 2),
+        (PreparationError("x"), 1),
+        (Locked("x"), 5),
+        (Interrupted("x", code=ExitCode.TERMINATED), 143),
+        (Interrupted("x", code=ExitCode.CLOSED_TERMINAL), 129),
+        (click.Abort(), 130),
+        (KeyboardInterrupt(), 130),
+        (click.UsageError("no such option"), 2),
+        (BrokenPipeError(), 0),
+        (PermissionError(13, "Permission denied", "/etc/x"), 1),
+        (RuntimeError("boom"), 1),
+    ],
+)
+def test_every_error_has_its_exit_code(
+    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert told(Front(), error) == code
+
+
+def test_with_json_the_error_is_a_document_on_stdout_and_words_on_stderr(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told(Front(json=True), Locked("pair payments is locked", next_steps=("hamr show RUN",)))
+    written = capsys.readouterr()
+    document = json.loads(written.out)
+    assert (document["schema"], document["error"], document["exit_code"]) == ("hamr/error/1", "Locked", 5)
+    assert document["next"] == ["hamr show RUN"]
+    assert "pair payments is locked" in written.err
+
+
+def bug() -> None:
+    raise ValueError("bad canary-key-0001")
+
+
+def test_a_bug_is_told_without_a_traceback_which_is_kept_for_its_owner(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    front = Front()
+    front.redactor.add(Secret("canary-key-0001"))
+    try:
+        bug()
+    except ValueError as error:
+        assert told(front, error) == 1
+    shown = capsys.readouterr().err
+    assert "hamr has a bug, and stopped: ValueError: bad [redacted]" in shown
+    assert "Traceback" not in shown
+    (kept,) = tmp_path.glob("hamr-bug-*.txt")
+    assert kept.name in re.sub(r"\n\s*", "", shown)
+    assert kept.stat().st_mode & 0o777 == 0o600
+    text = kept.read_text()
+    assert "in bug" in text
+    assert "canary" not in text.replace('raise ValueError("bad canary-key-0001")', "")
+
+
+def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        bug()
+    except ValueError as error:
+        told(Front(debug=True), error)
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("a page that does not render"), PreparationError("disk full"), BrokenPipeError()]
+)
+def test_once_the_work_has_ended_trouble_with_printing_does_not_change_its_code(
+    error: Exception, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    front = Front(json=True, outcome=ExitCode.OWING)
+    assert told(front, error) == 8
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert "exit code     1" not in written.err
+
+
+def test_an_error_of_no_kind_is_still_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert told(Front(), HamrError("it failed")) == 1
+    assert "it failed" in capsys.readouterr().err

@@ -1,0 +1,76 @@
+"""`hamr --help`: quick, complete, and honest."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from orchestrator.cli import hamr
+from orchestrator.cli.verbs import NAMES, SECTIONS, summary_of
+
+HEAVY = ("httpx", "transitions", "pydantic", "rich", "structlog", "yaml", "sqlite3", "starlette", "asyncio")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["run", "--help"], ["audit", "verify", "--help"]]
+)
+def test_help_loads_none_of_the_heavy_libraries(arguments: list[str]) -> None:
+    code = (
+        "import sys; from orchestrator.cli import hamr\n"
+        f"try: hamr.main({arguments!r}, prog_name='hamr')\n"
+        f"except SystemExit: print('loaded:', [m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "loaded: []"
+
+
+def test_help_lists_every_verb_in_its_section() -> None:
+    text = CliRunner().invoke(hamr, ["--help"]).stdout
+    for title, verbs in SECTIONS.items():
+        section = text.split(f"\n{title}:\n")[1].split("\n\n")[0]
+        assert [line.split()[0] for line in section.splitlines() if line[:3].strip()] == list(verbs)
+
+
+@pytest.mark.parametrize("verb", NAMES)
+def test_a_verbs_help_begins_with_its_summary(verb: str) -> None:
+    command = hamr.get_command(click.Context(hamr), verb)
+    assert command is not None
+    assert (command.help or "").split("\n\n")[0].replace("\n", " ") == summary_of(verb)
+
+
+def test_verbs_of_later_versions_are_not_listed() -> None:
+    assert {"drill", "doctor", "report"}.isdisjoint(NAMES)
+
+
+def test_a_mistyped_verb_is_answered_with_the_one_that_was_meant() -> None:
+    result = CliRunner().invoke(hamr, ["staus", "payments"], prog_name="hamr")
+    assert result.exit_code == 2
+    assert "There is no command 'staus'. Did you mean status?" in result.stderr
+    assert result.stdout == ""
+
+
+def test_h_is_help_and_the_version_is_one_line() -> None:
+    assert (
+        CliRunner()
+        .invoke(hamr, ["run", "-h"], prog_name="hamr")
+        .stdout.startswith("Usage: hamr run [OPTIONS] PAIR")
+    )
+    assert CliRunner().invoke(hamr, ["--version"]).stdout == "hamr 0.1.0\n"
+
+
+def test_python_m_orchestrator_is_hamr() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "orchestrator", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "hamr 0.1.0\n"
+
+
+def test_an_unknown_option_names_the_help_of_its_verb() -> None:
+    result = CliRunner().invoke(hamr, ["run", "payments", "--force"], prog_name="hamr")
+    assert result.exit_code == 2
+    assert "No such option" in result.stderr
+    assert "hamr run --help" in result.stderr

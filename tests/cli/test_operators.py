@@ -1,0 +1,77 @@
+"""Who is at the keyboard."""
+
+from __future__ import annotations
+
+import getpass
+
+import pytest
+
+from orchestrator.cli import operators
+from orchestrator.cli.operators import operator_named
+from orchestrator.errors import UsageError
+from orchestrator.model.run import Operator
+
+
+@pytest.mark.parametrize(
+    ("text", "operator"),
+    [
+        ("alice@laptop", Operator("alice", "laptop")),
+        ("a.b_c-d@host-1.example.com", Operator("a.b_c-d", "host-1.example.com")),
+    ],
+)
+def test_a_name_and_a_host(text: str, operator: Operator) -> None:
+    assert operator_named(text) == operator
+
+
+def test_a_name_alone_is_somebody_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operators, "host_name", lambda: "ops-7")
+    assert operator_named("bob") == Operator("bob", "ops-7")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "@",
+        "a@",
+        "@b",
+        "a b@c",
+        "a+b@c",
+        "a@b@c",
+        "a\n@b",
+        "é@b",
+        "a@b c",
+        "-a@b",
+        "x" * 64,
+        "a/b@c",
+        '"@b',
+    ],
+)
+def test_what_is_not_safe_in_a_stamp_is_refused_by_name(text: str) -> None:
+    with pytest.raises(UsageError, match="letters, digits, dots and hyphens"):
+        operator_named(text)
+
+
+@pytest.mark.parametrize(
+    ("login", "host", "operator"),
+    [
+        ("root", "vm", Operator("root", "vm")),
+        ("CORP\\jane doe", "host name!", Operator("CORP-jane-doe", "host-name")),
+        ("é", "…", Operator("unknown", "localhost")),
+    ],
+)
+def test_what_the_system_says_is_made_fit(
+    monkeypatch: pytest.MonkeyPatch, login: str, host: str, operator: Operator
+) -> None:
+    monkeypatch.setattr(getpass, "getuser", lambda: login)
+    monkeypatch.setattr(operators, "host_name", lambda: host)
+    assert operator_named(None) == operator
+
+
+def test_a_user_without_a_name_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise OSError("no username set in the environment")
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    monkeypatch.setattr(operators, "host_name", lambda: "pod")
+    assert operator_named(None) == Operator("unknown", "pod")

@@ -1,0 +1,163 @@
+"""Saved plans: whole, private, and noticed when they were edited."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .lab import Lab
+
+
+@pytest.fixture
+def saved(lab: Lab) -> Path:
+    path = lab.folder / "plan.json"
+    lab.run("plan", "sim", "--to", "ACTIVE", "--out", str(path), code=0)
+    return path
+
+
+def edited(path: Path, change: Callable[[Any], None]) -> None:
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))
+
+
+def refused(lab: Lab, path: Path, words: str, code: int = 2) -> None:
+    result = lab.run("apply", str(path), "--yes", code=code)
+    assert words in " ".join(result.stderr.split()), result.stderr
+    assert "Nothing was sent." in result.stderr
+    assert lab.posts() == 0
+    assert not lab.journal.exists()
+
+
+def test_a_plan_is_for_its_owner_alone(saved: Path) -> None:
+    assert saved.stat().st_mode & 0o777 == 0o600
+    document = json.loads(saved.read_text())
+    assert document["schema"] == "hamr/plan-file/1"
+    assert len(document["sha256"]) == 64
+    assert list(saved.parent.glob(".plan.json.*")) == []
+
+
+def test_an_edited_plan_is_refused(lab: Lab, saved: Path) -> None:
+    edited(saved, lambda document: document["plan"]["request"]["overrides"].update(settled="because"))
+    refused(lab, saved, "this plan was edited after it was saved")
+
+
+def test_a_plan_whose_hash_was_edited_is_refused(lab: Lab, saved: Path) -> None:
+    edited(saved, lambda document: document.update(sha256="0" * 64))
+    refused(lab, saved, "this plan was edited after it was saved")
+
+
+def test_a_plan_with_a_key_twice_is_refused(lab: Lab, saved: Path) -> None:
+    saved.write_text(saved.read_text().replace('"schema": ', '"schema": "x",\n "schema": ', 1))
+    refused(lab, saved, "a key stands twice")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "the file is empty"),
+        (b"hello", "this is not JSON"),
+        (b'{"schema": "hamr/plan-file/1", "plan": {', "it was cut short"),
+        (b"\x7fELF\xff\xfe", "this is a binary file"),
+        (b"[1]", "a JSON object is wanted"),
+        (b"{}", "it has no schema of ours"),
+        (b'{"schema": "hamr/plan/1"}', "its schema is hamr/plan/1"),
+        (b'{"schema": "hamr/plan-file/2"}', "its schema is hamr/plan-file/2"),
+        (b'{"schema": "hamr/plan-file/1"}', "a part of it is missing"),
+        (b"[" * 100_000, "this is no saved plan"),
+        (b" " * 5_000_001, "larger than 5,000,000 bytes"),
+        (
+            b'{"schema": "hamr/plan-file/1", "playbook": "", "plan": {"a": 99999999999999999999}}',
+            "was edited",
+        ),
+    ],
+    ids=lambda value: value[:20] if isinstance(value, str) else "",
+)
+def test_what_is_no_plan_is_refused_in_words(lab: Lab, content: bytes, words: str) -> None:
+    path = lab.folder / "odd.json"
+    path.write_bytes(content)
+    refused(lab, path, words)
+
+
+def test_a_plan_that_is_not_there_is_refused(lab: Lab) -> None:
+    refused(lab, lab.folder / "missing.json", "no such file")
+
+
+def test_a_folder_is_no_plan(lab: Lab) -> None:
+    refused(lab, lab.folder, "is a directory")
+
+
+def test_a_cut_plan_says_so(lab: Lab, saved: Path) -> None:
+    text = saved.read_text()
+    saved.write_text(text[: len(text) // 2])
+    refused(lab, saved, "it was cut short")
+
+
+def test_a_plan_is_applied_once(lab: Lab, saved: Path) -> None:
+    result = lab.json("apply", str(saved), "--yes")
+    assert result["end"] == "done"
+    assert lab.posts() == 4
+    again = lab.run("apply", str(saved), "--yes", code=4)
+    assert "this plan is spent" in again.stderr
+    assert f"hamr show {result['run']}" in again.stderr
+    assert lab.posts() == 4
+
+
+def test_what_is_sent_is_what_the_plan_showed(lab: Lab, saved: Path) -> None:
+    plan = json.loads(saved.read_text())["plan"]
+    wanted = [write["request"]["body"] for row in plan["rows"] for write in row["writes"]]
+    lab.run("apply", str(saved), "--yes", code=0)
+    shown = lab.json("show", plan["run"])
+    sent = [one["data"]["request"]["body"] for one in shown["records"] if one["kind"] == "write.intended"]
+    assert sent == wanted
+
+
+def test_a_plan_of_another_version_of_the_playbook_is_refused(lab: Lab, saved: Path) -> None:
+    playbook = lab.folder / "quick.yaml"
+    playbook.write_text(playbook.read_text() + "# edited\n")
+    result = lab.run("apply", str(saved), "--yes", code=4)
+    assert "another version of playbook quick" in " ".join(result.stderr.split())
+    assert lab.posts() == 0
+
+
+def test_the_playbook_of_the_plan_is_found_again_from_another_folder(
+    lab: Lab, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (lab.folder / "elsewhere").mkdir()
+    monkeypatch.chdir(lab.folder / "elsewhere")
+    lab.run("apply", str(saved), "--yes", env={"HAMR_PLAYBOOK": "onboarding"}, code=0)
+
+
+def test_a_plan_whose_orgs_moved_is_refused(lab: Lab, saved: Path) -> None:
+    from orchestrator.model.status import Role, Status
+
+    lab.do(lambda: lab.sim.foreign_write(Role.PRIMARY, Status.PASSIVE, "bob@example.com"))
+    result = lab.run("apply", str(saved), "--yes", code=4)
+    assert "was changed since the plan was made, by bob@example.com" in " ".join(result.stdout.split())
+    assert lab.posts() == 0
+
+
+def test_a_plan_for_other_orgs_is_refused(lab: Lab, saved: Path) -> None:
+    pairs = lab.folder / "pairs.yaml"
+    pairs.write_text(
+        pairs.read_text().replace(
+            "22222222-2222-4222-8222-000000000000", "22222222-2222-4222-8222-000000000001"
+        )
+    )
+    lab.run("apply", str(saved), "--yes", code=4)
+    assert lab.posts() == 0
+
+
+def test_a_plan_is_not_written_over_a_folder_or_into_nowhere(lab: Lab) -> None:
+    lab.run("plan", "sim", "--to", "ACTIVE", "--out", str(lab.folder), code=2)
+    lab.run("plan", "sim", "--to", "ACTIVE", "--out", str(lab.folder / "no" / "plan"), code=1)
+
+
+def test_an_assumed_plan_is_not_saved(lab: Lab) -> None:
+    result = lab.run("plan", "sim", "--to", "ACTIVE", "--assume", "PASSIVE", "--out", "p.json", code=2)
+    assert "--assume" in result.stderr
+    assert not (lab.folder / "p.json").exists()
