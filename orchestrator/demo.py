@@ -26,7 +26,8 @@ from orchestrator.report.plan import plan_page
 from orchestrator.report.run import result_page
 from orchestrator.report.status import status_page
 from orchestrator.report.styled import Page, Span
-from orchestrator.run import Controls, start
+from orchestrator.run import start
+from orchestrator.running import Controls
 from orchestrator.session import Session
 from orchestrator.simulator import AnswerLost, Fault, Simulation, SimulatorConfig, write_inventory
 from orchestrator.standing import stand

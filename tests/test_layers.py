@@ -22,7 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         {"history"},
         {"session", "preflight"},
         {"simulator"},
-        {"plan", "run", "standing"},
+        {"running", "finish", "conduct", "plan", "run", "resume", "adopt", "standing"},
         {"report"},
         {"demo"},
         {"cli", "__main__"},

@@ -25,7 +25,7 @@ def ack(opening: Opening, run: str, reason: str) -> ExitCode:
     from orchestrator.errors import ExitCode
     from orchestrator.report.json_text import document
     from orchestrator.report.styled import line
-    from orchestrator.run import acknowledge
+    from orchestrator.resume import acknowledge
 
     from .finding import all_histories, run_named
 

@@ -30,10 +30,10 @@ def adopt(opening: Opening, pair: str, truth: str, reason: str, yes: bool) -> Ex
     Shows where the pair stands, wants its name typed, and writes the other org once: checked, journalled and read
     back like any other write.
     """
+    from orchestrator.adopt import adopt as adopt_truth
     from orchestrator.model.status import Role
     from orchestrator.report.status import status_page
     from orchestrator.report.styled import line
-    from orchestrator.run import adopt as adopt_truth
     from orchestrator.standing import stand
 
     from .conduct import conduct, refuse_locked

@@ -9,7 +9,7 @@ from orchestrator.errors import ExitCode
 from orchestrator.model.protocols import Observer
 from orchestrator.model.result import RunResult
 from orchestrator.report.run import result_json, result_page
-from orchestrator.run import Controls
+from orchestrator.running import Controls
 from orchestrator.session import Session, locked_by
 
 from .front import Front

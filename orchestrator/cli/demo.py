@@ -31,7 +31,7 @@ def demo(front: Front, folder: Path | None) -> ExitCode:
 
     from orchestrator.clock import SystemClock
     from orchestrator.demo import demonstrate
-    from orchestrator.run import Controls
+    from orchestrator.running import Controls
 
     from .progress import Progress
     from .signals import supervised

@@ -36,7 +36,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     """
     from orchestrator.model.run import Mode
     from orchestrator.preflight import check_overrides
-    from orchestrator.run import resume as resume_run
+    from orchestrator.resume import resume as resume_run
 
     from .conduct import conduct, refuse_locked
     from .finding import all_histories, to_resume

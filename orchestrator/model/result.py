@@ -33,6 +33,10 @@ class RunResult:
     remember: tuple[str, ...] = ()
     refused_by: tuple[Verdict, ...] = ()
     """The guards that stopped it, all of them (law 10)."""
+    overridden: tuple[tuple[Verdict, str], ...] = ()
+    """Guards that did not pass and were overridden by name, each with the operator's reason."""
+    waived: tuple[Verdict, ...] = ()
+    """Guards that were blind because of the dead org of an emergency (law 9)."""
     owed: Owed | None = None
     mode: Mode = Mode.PLANNED
     resumable: bool = False

@@ -27,7 +27,7 @@ from .layout import LABEL, heading, labelled, next_commands, padded, paragraph, 
 from .orgs import called
 from .styled import Line, Page, Span, line
 from .told import end_style, headline
-from .verdicts import refusal_lines
+from .verdicts import refusal_lines, verdict_lines
 
 _TITLES = {
     End.DONE: "DONE",
@@ -69,6 +69,7 @@ def result_page(result: RunResult) -> Page:
         line(f"{_TITLES[ending.end]}.", end_style(ending.end)),
         *paragraph(shortened(_without_refusals(result), 1200), indent=2),
         *_refusals(result),
+        *_let_pass(result),
         line(),
         *_facts(result),
         *_steps(result),
@@ -91,6 +92,21 @@ def _refusals(result: RunResult) -> Page:
     if not result.refused_by:
         return ()
     return (line(), *refusal_lines(result.refused_by))
+
+
+def _let_pass(result: RunResult) -> Page:
+    """The guards that did not pass and did not stop it: what a person has to answer for later."""
+    named = {verdict.guard: f"overridden: {reason}" for verdict, reason in result.overridden}
+    blind = {verdict.guard: "waived: its org was not seen" for verdict in result.waived}
+    verdicts = {
+        verdict.guard: verdict for verdict in (*result.waived, *(each for each, _ in result.overridden))
+    }
+    lines = [
+        each
+        for guard, verdict in verdicts.items()
+        for each in verdict_lines(verdict, named.get(guard) or blind[guard], indent=2)
+    ]
+    return (line(), *heading("Did not pass, and did not stop it"), *lines) if lines else ()
 
 
 def _facts(result: RunResult) -> Page:
@@ -199,6 +215,10 @@ def result_json(result: RunResult) -> dict[str, JSON]:
             "steps": listed(step_fact(step) for step in result.steps),
             "objectives": listed(objective_fact(objective) for objective in result.objectives),
             "refused_by": listed(verdict_fact(verdict) for verdict in result.refused_by),
+            "overridden": [
+                {**verdict_fact(verdict), "override_reason": reason} for verdict, reason in result.overridden
+            ],
+            "waived": listed(verdict_fact(verdict) for verdict in result.waived),
             "owed": owed_fact(result.owed),
             "remember": listed(result.remember),
             "next": listed(_next(result)),

@@ -14,7 +14,8 @@ from orchestrator.model.plan import Plan
 from orchestrator.model.run import End, Mode, RunRequest
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.plan import make_plan
-from orchestrator.run import acknowledge, apply, resume, start
+from orchestrator.resume import acknowledge, resume
+from orchestrator.run import apply, start
 from orchestrator.session import take_lock
 from orchestrator.simulator import (
     AnswerLost,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from orchestrator.adopt import adopt
+import asyncio
+
 from orchestrator.errors import HamrError
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.situation import Phase, PhaseName
 from orchestrator.model.standing import Standing
 from orchestrator.model.status import Role, Status
-from orchestrator.run import adopt, resume, start
+from orchestrator.resume import resume
+from orchestrator.run import start
 from orchestrator.standing import stand
 
 from .draw import Life
@@ -19,7 +23,7 @@ ACCEPTED = {"unknown": "the faults are over", "alone": "we have talked to each o
 
 
 async def begin(present: Present, goal: Status, mode: Mode, *, overriding: bool = False) -> RunResult:
-    """hamr run."""
+    """Hamr run."""
     request = RunRequest(
         PAIR,
         goal,
@@ -31,7 +35,7 @@ async def begin(present: Present, goal: Status, mode: Mode, *, overriding: bool 
 
 
 async def take_up(present: Present, mode: Mode | None = None) -> RunResult:
-    """hamr resume."""
+    """Hamr resume."""
     session = present.session
     return await resume(
         session,
@@ -70,12 +74,13 @@ async def close(scene: Scene, machine: Machine, goal: Status, *, tries: int) -> 
         done.append(command)
         outcome = await scene.live(machine, f"closer{number}", Life(), _acts(command, goal), what=command)
         before = _said(outcome)
+        await asyncio.sleep(5.0)  # people read what it says
     standing = await look(scene, machine)
     return closed(standing, goal), done, standing
 
 
 async def look(scene: Scene, machine: Machine) -> Standing:
-    """hamr status, by somebody who only looks."""
+    """Hamr status, by somebody who only looks."""
     found: list[Standing] = []
 
     async def looking(present: Present) -> RunResult:
@@ -90,14 +95,16 @@ async def look(scene: Scene, machine: Machine) -> Standing:
 
 def next_command(standing: Standing, goal: Status, *, last: str, stuck: str) -> str:
     """What a person types next."""
-    if standing.phase.name in (PhaseName.DIVERGED, PhaseName.HALF_ABSENT) and stuck != "fresh":
-        truth = _truth(standing.phase)
-        if last.startswith("resume") or standing.open_run is None:
-            return f"adopt {truth}"
-    if (standing.open_run is not None or standing.owed is not None) and stuck in ("", "fresh"):
+    phase = standing.phase
+    first = not last or last.startswith("adopt") or stuck == ""
+    if (standing.open_run is not None or standing.owed is not None) and first:
         return "resume"
+    if phase.name is PhaseName.BEHIND and phase.role is not None:
+        return f"adopt {phase.role.other}"  # somebody moved the survivor: a person says that this is right
+    if phase.name in (PhaseName.DIVERGED, PhaseName.HALF_ABSENT):
+        return f"adopt {_truth(phase)}"
     if standing.owed is not None:
-        return "resume" if last != "resume" else "run emergency"
+        return f"adopt {standing.owed.role.other}"  # somebody changed an org since: a person looks, and settles it
     return "run"
 
 

@@ -19,7 +19,7 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import Operator
 from orchestrator.model.secret import EnvironmentKey
 from orchestrator.model.status import Both, Role
-from orchestrator.run import Controls
+from orchestrator.running import Controls
 from orchestrator.session import Session
 from orchestrator.simulator import Regions, SimulatorConfig
 

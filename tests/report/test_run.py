@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.errors import ExitCode
 from orchestrator.model.events import Event, SituationRead
+from orchestrator.model.guard import Outcome
 from orchestrator.model.journal import Head
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, Objective
@@ -218,6 +219,15 @@ def test_hostile_texts_are_neutralised() -> None:
     assert "\nDONE. x" not in text
 
 
+def test_what_was_overridden_and_waived_is_listed_for_later() -> None:
+    blind = replace(UNSETTLED, guard="reachable", outcome=Outcome.UNKNOWN, reason="the primary was not seen")
+    passed = replace(result(), overridden=((UNSETTLED, "agreed with Bob"),), waived=(blind,))
+    shown = lines(result_page(passed))
+    assert "Did not pass, and did not stop it" in shown
+    assert any("(overridden: agreed with Bob)" in text for text in shown)
+    assert "(waived: its org was not seen) the primary was not seen" in " ".join(shown)
+
+
 def as_document(of: RunResult) -> dict[str, object]:
     return dict(result_json(of))
 
@@ -254,6 +264,8 @@ def test_the_document_says_all_of_it() -> None:
                 "overridable": True,
             }
         ],
+        "overridden": [],
+        "waived": [],
         "owed": {"org": "primary", "status": "ACTIVE", "run": RUN, "since": "2026-05-28T16:40:00.000000Z"},
         "remember": [],
         "next": [

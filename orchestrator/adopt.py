@@ -1,0 +1,48 @@
+"""Adopting: a person says which org of a diverged pair is right, and the other one is written once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.conduct import conduct
+from orchestrator.engine.memory import Memory
+from orchestrator.model.protocols import Observer
+from orchestrator.model.result import RunResult
+from orchestrator.model.run import RunRequest
+from orchestrator.model.status import Role, Status
+from orchestrator.running import Controls, Running, engine_for
+from orchestrator.session import Journalling, Session, take_lock
+
+
+async def adopt(
+    session: Session,
+    truth: Role,
+    reason: str,
+    *,
+    watchers: Sequence[Observer] = (),
+    controls: Controls | None = None,
+) -> RunResult:
+    """Write a diverged pair's other org once, so that both show what the true one shows.
+
+    Raises:
+        HamrError: nothing was intended; the error says why.
+    """
+    run = session.new_run()
+    async with session.world() as world:
+        await world.require_keys()
+        lock = take_lock(session, run, take_over=False)
+        running = Running(
+            session,
+            lock,
+            Journalling(session, run, lock, watchers),
+            Memory(run),
+            controls or Controls(),
+            session.clock.monotonic(),
+        )
+        try:
+            history = session.history()
+            request = RunRequest(session.pair.name, Status.UNSPECIFIED, reason=reason)
+            engine = engine_for(running, world, request, history)
+            return await conduct(running, engine, lambda: engine.adopt(truth, reason))
+        finally:
+            lock.release()

@@ -1,0 +1,178 @@
+"""How a run ended, in words and as an exit code: what is journalled last, and what a person is told."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from orchestrator.engine.memory import Memory
+from orchestrator.errors import ExitCode, HamrError
+from orchestrator.log import logger
+from orchestrator.model.events import RunFinished
+from orchestrator.model.journal import Head
+from orchestrator.model.result import RunResult
+from orchestrator.model.run import End, Ending, Mode, Objective
+from orchestrator.model.status import Status
+from orchestrator.running import Running
+
+EXIT_CODES: dict[End, ExitCode] = {
+    End.DONE: ExitCode.DONE,
+    End.REFUSED: ExitCode.REFUSED,
+    End.MOVED: ExitCode.MOVED,
+    End.INCOMPLETE: ExitCode.INCOMPLETE,
+    End.UNKNOWN: ExitCode.UNKNOWN,
+    End.OWING: ExitCode.OWING,
+    End.FAILED: ExitCode.FAILED,
+    End.INTERRUPTED: ExitCode.INTERRUPTED,
+}
+
+
+def given_up(running: Running) -> Ending:
+    """The ending after a second interrupt: nobody waits for a write in flight any more."""
+    if running.memory.unknown:
+        attempt = running.memory.unknown[-1]
+        return Ending(
+            End.UNKNOWN,
+            f"interrupted twice while {attempt.status} to {running.session.pair[attempt.role]} was in flight: "
+            "nobody knows yet whether it took effect",
+            attempt.role,
+        )
+    return Ending(End.INTERRUPTED, "interrupted twice; no write was in flight")
+
+
+def stopped_by(running: Running, error: HamrError) -> Ending:
+    """The ending after an error from the journal or the lock in the middle of a run.
+
+    Raises:
+        HamrError: the same error, where nothing was intended yet.
+    """
+    if not running.memory.intended:
+        raise error
+    attempt = running.memory.outstanding()
+    if attempt is not None:
+        return Ending(
+            End.UNKNOWN,
+            f"{error.message} The outcome of {attempt.status} to {running.session.pair[attempt.role]} could not be "
+            "journalled, so it counts as unknown",
+            attempt.role,
+        )
+    return Ending(End.INCOMPLETE, error.message)
+
+
+def stopped_by_bug(running: Running, error: Exception) -> Ending:
+    """The ending after an exception that nobody foresaw: after the first intent it is never "nothing was sent"."""
+    words = f"hamr has a bug, and stopped: {type(error).__name__}: {error}"
+    if not running.memory.intended:
+        return Ending(End.FAILED, words)
+    attempt = running.memory.outstanding()
+    end = End.INCOMPLETE if attempt is None else End.UNKNOWN
+    return Ending(end, words, attempt.role if attempt is not None else None)
+
+
+def finish(running: Running, ending: Ending) -> RunResult:
+    """Journal the end of a run, and gather what came of it."""
+    session, memory = running.session, running.memory
+    ending = _with_words(running, ending)
+    code = EXIT_CODES[ending.end]
+    if ending.end is End.INTERRUPTED:
+        code = running.controls.code
+    steps = tuple(memory.steps)
+    now = session.clock.now()
+    objectives = _objectives(running, ending, now)
+    phase = _phase(running)
+    seconds = session.clock.monotonic() - running.began
+    resumable = memory.intended and ending.end not in (End.DONE, End.OWING)
+    engine = running.engine
+    decisions = engine.rows.decisions if engine is not None else []
+    refused = engine.rows.refused_by() if engine is not None and ending.end in _REFUSALS else ()
+    try:
+        running.observer.tell(
+            RunFinished(ending, int(code), phase, steps, seconds, objectives, resumable=resumable)
+        )
+        head = session.store.head()
+    except HamrError as error:
+        logger().error("the end of the run could not be journalled", error=error.message)
+        head = Head(0, "")
+    return RunResult(
+        run=memory.run,
+        pair=session.pair.name,
+        goal=running.goal,
+        ending=ending,
+        exit_code=code,
+        phase=phase,
+        steps=steps,
+        seconds=seconds,
+        head=head,
+        objectives=objectives,
+        remember=session.playbook.remember if _reached(running, ending, Status.ACTIVE) else (),
+        refused_by=refused,
+        overridden=tuple(each for _, decision in decisions for each in decision.overridden),
+        waived=tuple(each for _, decision in decisions for each in decision.waived),
+        owed=engine.owed() if engine is not None else None,
+        mode=memory.mode,
+        resumable=resumable,
+    )
+
+
+_REFUSALS = frozenset({End.REFUSED, End.INCOMPLETE})
+
+
+def _reached(running: Running, ending: Ending, status: Status) -> bool:
+    return ending.end in (End.DONE, End.OWING) and running.goal is status
+
+
+def _phase(running: Running) -> str:
+    engine = running.engine
+    if engine is None or engine.eyes.last is None or engine.eyes.identities is None:
+        return ""
+    return engine.phase(running.goal).label
+
+
+def _objectives(running: Running, ending: Ending, now: datetime) -> tuple[Objective, ...]:
+    start = running.since or running.started_at
+    if start is None or running.goal is None or ending.end not in (End.DONE, End.OWING):
+        return ()
+    wanted = running.session.playbook.objectives.get(running.goal)
+    return (Objective(running.goal, wanted, max(now - start, timedelta(0))),) if wanted is not None else ()
+
+
+def _with_words(running: Running, ending: Ending) -> Ending:
+    """The ending with what was sent, and with the commands for resuming, going back and switching to emergency."""
+    memory, pair = running.memory, running.session.pair
+    words = _sent_words(memory)
+    steps = ending.next_steps
+    if memory.intended and ending.end in (
+        End.INCOMPLETE,
+        End.UNKNOWN,
+        End.MOVED,
+        End.INTERRUPTED,
+        End.REFUSED,
+    ):
+        steps = (f"hamr resume {memory.run}", *_ways_out(running), f"hamr status {pair.name}", *steps)
+    elif ending.end in (End.MOVED, End.REFUSED, End.INTERRUPTED) and not steps:
+        steps = (f"hamr status {pair.name}",)
+    return Ending(ending.end, ending.message, ending.org, tuple(dict.fromkeys(steps)), ending.sent or words)
+
+
+def _sent_words(memory: Memory) -> str:
+    """What was and was not sent, as a sentence."""
+    seen = sum(1 for sent in memory.sent if sent.confirmed)
+    unseen = len(memory.sent) - seen
+    if not memory.intended:
+        return "Nothing was sent."
+    if not memory.sent:
+        return "No write was taken by an org."
+    words = f"{seen} {'write was' if seen == 1 else 'writes were'} sent and seen by reading back."
+    return words + (f" {unseen} more may have reached an org." if unseen else "")
+
+
+def _ways_out(running: Running) -> tuple[str, ...]:
+    """Going back, and switching to emergency, where the playbook has rows for it (law 14)."""
+    memory, playbook, pair = running.memory, running.session.playbook, running.session.pair
+    steps: list[str] = []
+    if memory.row is not None and playbook.between(memory.row.target, memory.row.source) is not None:
+        steps.append(f"hamr run {pair.name} --to {memory.row.source}")
+    if memory.mode is Mode.PLANNED and memory.row is not None:
+        row = playbook.row(memory.row.row)
+        if row is not None and row.survivor is not None:
+            steps.append(f"hamr resume {memory.run} --emergency --reason TEXT")
+    return tuple(steps)

@@ -1,0 +1,113 @@
+"""Taking a run up again, from wherever its journal stops; delivering what is owed; ending a cooling down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.conduct import conduct
+from orchestrator.engine.drive import Engine
+from orchestrator.engine.memory import recall
+from orchestrator.errors import Moved, UsageError
+from orchestrator.history import RunHistory, events_of
+from orchestrator.model.events import RunAcknowledged, RunResumed
+from orchestrator.model.protocols import Observer
+from orchestrator.model.result import RunResult
+from orchestrator.model.run import End, Ending, Mode, RunRequest
+from orchestrator.model.situation import Owed
+from orchestrator.model.status import Both, Status
+from orchestrator.preflight import check_overrides
+from orchestrator.running import Controls, Running, engine_for
+from orchestrator.session import Journalling, Session, take_lock
+
+
+async def resume(
+    session: Session,
+    run: RunHistory | None,
+    *,
+    mode: Mode | None = None,
+    reason: str = "",
+    overrides: dict[str, str] | None = None,
+    watchers: Sequence[Observer] = (),
+    controls: Controls | None = None,
+) -> RunResult:
+    """Take up an open run, or deliver what is owed.
+
+    Args:
+        session: with the playbook of the run's own `run.started`.
+        run: the open run; None only delivers what is owed.
+        mode: switch to this mode; None keeps the run's.
+        reason: why, where the mode becomes EMERGENCY.
+        overrides: for the rest of the run, beside those that it began with.
+        watchers: are told each event after it was journalled.
+        controls: how a person stops it.
+
+    Raises:
+        HamrError: nothing more was intended; the error says why.
+    """
+    history = session.history()
+    if run is None and history.owed is None:
+        raise UsageError(
+            f"pair {session.pair.name} has no open run, and owes nothing",
+            next_steps=(f"hamr status {session.pair.name}",),
+        )
+    identifier = run.run if run is not None else history.owed.run if history.owed is not None else ""
+    memory = recall(identifier, events_of(session.store.records(run=identifier)))
+    if memory.started is None:
+        raise UsageError(f"run {identifier} wrote no beginning into this journal", next_steps=("hamr runs",))
+    if memory.started.orgs != Both(*(org.uuid for org in session.pair.orgs)):
+        raise Moved(
+            f"run {identifier} began on other orgs than the inventory now names for pair {session.pair.name}",
+            next_steps=(f"hamr show {identifier}", "hamr check"),
+        )
+    mode = mode or (memory.mode if run is not None else Mode.PLANNED)
+    merged = {**memory.started.overrides, **(overrides or {})}
+    check_overrides(merged, session.playbook)
+    async with session.world() as world:
+        lock = take_lock(session, identifier, take_over=True)
+        running = Running(
+            session,
+            lock,
+            Journalling(session, identifier, lock, watchers),
+            memory,
+            controls or Controls(),
+            session.clock.monotonic(),
+            since=memory.started.since,
+            started_at=run.started_at if run is not None else None,
+            goal=memory.started.goal,
+        )
+        try:
+            history = session.history()
+            resumed = RunResumed(mode, reason, overrides or {})
+            running.observer.tell(resumed)
+            memory.note(resumed)
+            request = RunRequest(session.pair.name, memory.started.goal, mode, reason, merged)
+            engine = engine_for(running, world, request, history)
+            finishing = run is not None and run.open
+            return await conduct(
+                running,
+                engine,
+                lambda: _resume_drive(engine, request.goal, history.owed, finishing=finishing),
+            )
+        finally:
+            lock.release()
+
+
+async def _resume_drive(engine: Engine, goal: Status, owed: Owed | None, *, finishing: bool) -> Ending:
+    """What is owed first, directly; then the rest of the route."""
+    if owed is not None and engine.task.memory.mode is Mode.PLANNED:
+        ending = await engine.deliver(owed)
+        if ending.end is not End.DONE or not finishing:
+            return ending
+        engine.task.owed = None
+    return await engine.drive(goal)
+
+
+def acknowledge(session: Session, run: RunHistory, reason: str) -> None:
+    """End the cooling down after a run.
+
+    Raises:
+        UsageError: the run has not finished.
+    """
+    if run.finished is None:
+        raise UsageError(f"run {run.run} has not finished", next_steps=(f"hamr resume {run.run}",))
+    session.append(run.run, RunAcknowledged(reason))

@@ -1,0 +1,70 @@
+"""A run that holds its pair's lock, and how a person reaches it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.engine.drive import Engine, Task
+from orchestrator.engine.gate import EnforcingGate
+from orchestrator.engine.memory import Memory
+from orchestrator.errors import ExitCode
+from orchestrator.history import History
+from orchestrator.model.protocols import World
+from orchestrator.model.run import Ending, RunRequest
+from orchestrator.model.status import Status
+from orchestrator.session import Journalling, Lock, Session
+
+
+@dataclass(slots=True)
+class Controls:
+    """How a person reaches a run: signals set it, and tests do."""
+
+    engine: Engine | None = None
+    task: asyncio.Task[Ending] | None = None
+    asked: int = 0
+    code: ExitCode = ExitCode.INTERRUPTED
+
+    def interrupt(self, code: ExitCode) -> None:
+        """Once: stop before the next write. Twice: give up waiting; the write in flight is journalled as unknown."""
+        self.asked += 1
+        self.code = code
+        if self.engine is not None:
+            self.engine.ask_to_stop("stopped before the next write, as asked; it can be resumed")
+        if self.asked > 1 and self.task is not None:
+            self.task.cancel()
+
+
+@dataclass(slots=True)
+class Running:
+    """A run that holds its lock."""
+
+    session: Session
+    lock: Lock
+    observer: Journalling
+    memory: Memory
+    controls: Controls
+    began: float
+    engine: Engine | None = None
+    since: datetime | None = None
+    started_at: datetime | None = None
+    goal: Status | None = None
+
+
+def engine_for(running: Running, world: World, request: RunRequest, history: History) -> Engine:
+    """The engine of a run, with what the journal says of its pair."""
+    session = running.session
+    open_run = history.open_run
+    task = Task(
+        session.pair,
+        session.playbook,
+        session.operator,
+        running.memory,
+        owed=history.owed,
+        open_run=open_run.as_open_run() if open_run is not None else None,
+        known_runs=history.known_runs | {running.memory.run},
+    )
+    return Engine(
+        task, world, session.clock, running.observer, EnforcingGate(request.overrides), session.dice.random
+    )
