@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from orchestrator.engine.drive import Engine, Task
 from orchestrator.engine.gate import EnforcingGate, Gate
-from orchestrator.engine.memory import Memory
-from orchestrator.model.events import Event, WriteIntended
+from orchestrator.engine.memory import Memory, recall
+from orchestrator.errors import JournalUnavailable
+from orchestrator.history import events_of, history_of
+from orchestrator.model.events import ChangeSeen, Event, RunResumed, RunStarted, WriteIntended, encode
+from orchestrator.model.journal import Record
 from orchestrator.model.org import Mirrors, Org, Pair, Wire
+from orchestrator.model.plain import JSON, timestamp
 from orchestrator.model.playbook import Advances, Confirm, Playbook, Row
 from orchestrator.model.reading import (
     Absent,
@@ -29,11 +35,14 @@ from orchestrator.model.reading import (
     Sight,
     Throttled,
     Unreachable,
+    Unrecognised,
 )
 from orchestrator.model.run import Mode, Operator
 from orchestrator.model.secret import EnvironmentKey
+from orchestrator.model.situation import Change, OpenRun, Owed
 from orchestrator.model.status import Both, Role, Status
 
+E = TypeVar("E")
 P, S = Role.PRIMARY, Role.SECONDARY
 START = datetime(2026, 11, 22, 3, 0, 0, tzinfo=UTC)
 UUIDS = Both("550e8400-e29b-41d4-a716-446655440000", "660e8400-e29b-41d4-a716-446655440000")
@@ -101,57 +110,118 @@ def record(role: Role, status: int, by: str = "admin@example.com", at: datetime 
 
 @dataclass
 class FakeWorld:
-    """Two orgs; `script[role]` says what becomes of the next writes: ok, lost, lost-applied, not-sent, 429, 400."""
+    """Two orgs.
+
+    `script[role]` says what becomes of the next writes, one word each: ok, lost, lost-applied, lost-late,
+    accepted-never, accepted-late, bodiless, wrong-body, not-sent, 429, 429-long, 429-mute, black-hole, 400.
+    """
 
     clock: FakeClock
     records: dict[Role, HamrRecord | None] = field(default_factory=dict)
     sights: dict[Role, Sight] = field(default_factory=dict)
     """What an org answers instead of its record."""
+    glitches: dict[Role, list[Sight | None]] = field(default_factory=lambda: {P: [], S: []})
+    """What an org answers to the next reads, one each; None for the truth."""
+    silence: dict[Role, float] = field(default_factory=dict)
+    """Orgs that take so many seconds, or their deadline, and then do not answer a read."""
+    identities: dict[Role, str | None] = field(default_factory=dict)
     script: dict[Role, list[str]] = field(default_factory=lambda: {P: [], S: []})
     mirrored: bool = False
     renames: str | None = None
+    whole_seconds: bool = False
+    skew: dict[Role, float] = field(default_factory=dict)
+    """Seconds by which an org's own clock is off."""
     late: list[Draft] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
+    deadlines: list[tuple[str, Role, float | None]] = field(default_factory=list)
+    drafts: list[Draft] = field(default_factory=list)
+    served: dict[Role, HamrRecord | None] = field(default_factory=dict)
+    """What the last read of each org said."""
+    before_read: Callable[[Role], None] | None = None
     before_write: Callable[[Draft], None] | None = None
-    advances: bool = False
+    after_write: Callable[[Draft], None] | None = None
 
     async def read(self, role: Role, *, within: float | None = None) -> Reading:
         self.log.append(f"GET {role}" + (f" within {within:g}" if within else ""))
+        self.deadlines.append(("GET", role, within))
+        if self.before_read:
+            self.before_read(role)
+        began = self.clock.monotonic()
+        sight = self._sight(role, within)
+        self.served[role] = sight.record if isinstance(sight, Present | Unrecognised) else None
+        return Reading(role, sight, self.clock.now(), began, Exchange(server_date=self.clock.now()))
+
+    def _sight(self, role: Role, within: float | None) -> Sight:
+        if role in self.silence:
+            self.clock.advance(min(self.silence[role], within if within is not None else 10.0))
+            return Unreachable("no answer in time")
         self.clock.advance(0.01)
+        glitch = self.glitches[role].pop(0) if self.glitches[role] else None
         held = self.records.get(role)
-        sight = self.sights.get(role) or (Absent() if held is None else Present(held, Status(held.status)))
-        return Reading(
-            role, sight, self.clock.now(), self.clock.monotonic(), Exchange(server_date=self.clock.now())
-        )
+        truth = Absent() if held is None else Present(held, Status(held.status))
+        return glitch or self.sights.get(role) or truth
 
     async def identify(self, role: Role, *, within: float | None = None) -> Identity:
-        return Identity(role, UUIDS[role])
+        self.deadlines.append(("identify", role, within))
+        return Identity(role, self.identities.get(role, UUIDS[role]))
 
     def describe(self, draft: Draft) -> Request:
-        return Request("POST", f"{ORGS[draft.role].base_url}/api/v2/hamr", {"hamr_status": int(draft.status)})
+        body: dict[str, JSON] = {
+            "id": draft.org_uuid,
+            "hamr_status": int(draft.status),
+            "is_primary": draft.is_primary,
+            "modified_by": draft.modified_by,
+            "target_org_uuid": draft.target_uuid,
+            "target_org_name": draft.target_name,
+            "target_org_datacenter": draft.target_datacenter,
+            "wire": draft.wire.value,
+        }
+        return Request("POST", f"{ORGS[draft.role].base_url}/api/v2/hamr", body)
 
     async def write(self, draft: Draft, *, within: float | None = None) -> Answer:
         self.log.append(f"POST {draft.role} {draft.status}")
+        self.deadlines.append(("POST", draft.role, within))
+        self.drafts.append(draft)
         if self.before_write:
             self.before_write(draft)
+        answer = self._answer(draft, within)
+        if self.after_write:
+            self.after_write(draft)
+        return answer
+
+    def _answer(self, draft: Draft, within: float | None) -> Answer:  # noqa: C901, PLR0912 - one case per word
         what = self.script[draft.role].pop(0) if self.script[draft.role] else "ok"
         match what:
             case "ok":
                 return Accepted(Exchange(), self.apply(draft))
+            case "bodiless":
+                self.apply(draft)
+                return Accepted(Exchange(), None)
+            case "wrong-body":
+                self.apply(draft)
+                return Accepted(Exchange(), record(draft.role, Status.PASSIVE, "bob@example.com"))
             case "lost":
                 return Lost(Exchange(), "no answer within 10 s")
+            case "black-hole":
+                self.clock.advance(within if within is not None else 10.0)
+                return Lost(Exchange(), "no answer in time")
             case "lost-applied":
                 self.apply(draft)
                 return Lost(Exchange(), "connection reset")
             case "lost-late":
                 self.late.append(draft)
                 return Lost(Exchange(), "no answer within 10 s")
+            case "accepted-late":
+                self.late.append(draft)
+                return Accepted(Exchange(), None)
             case "accepted-never":
                 return Accepted(Exchange(), None)
             case "not-sent":
                 return NotSent(Exchange(), "connection refused")
             case "429":
                 return Throttled(Exchange(), 2.0)
+            case "429-mute":
+                return Throttled(Exchange(), None)
             case "429-long":
                 return Throttled(Exchange(), 3600.0)
             case _:
@@ -159,12 +229,13 @@ class FakeWorld:
 
     def apply(self, draft: Draft) -> HamrRecord:
         self.clock.advance(0.001)
+        at = self.clock.now() + timedelta(seconds=self.skew.get(draft.role, 0.0))
         made = HamrRecord(
             draft.org_uuid,
             int(draft.status),
             draft.is_primary,
             self.renames or draft.modified_by,
-            self.clock.now(),
+            at.replace(microsecond=0) if self.whole_seconds else at,
             draft.target_uuid,
             draft.target_name,
             draft.target_datacenter,
@@ -174,6 +245,11 @@ class FakeWorld:
         if self.mirrored:
             self.mirror(draft.role)
         return made
+
+    def arrive_late(self) -> None:
+        """Every write that was held back takes effect now."""
+        while self.late:
+            self.apply(self.late.pop(0))
 
     def mirror(self, role: Role) -> None:
         made = self.records[role]
@@ -187,32 +263,73 @@ class FakeWorld:
         self.records[role] = record(role, status, by, self.clock.now())
 
     def statuses(self) -> tuple[Status | None, Status | None]:
-        return tuple(
-            None if r is None else Status(r.status) for r in (self.records.get(P), self.records.get(S))
-        )  # type: ignore[return-value]
+        primary, secondary = self.records.get(P), self.records.get(S)
+        return (
+            None if primary is None else Status(primary.status),
+            None if secondary is None else Status(secondary.status),
+        )
 
     def posts(self) -> list[str]:
         return [line for line in self.log if line.startswith("POST")]
 
 
+class Died(BaseException):
+    """The process is gone: nothing in it may catch this and go on."""
+
+
 @dataclass
 class Notes:
+    """The observer, and the journal: what was told before the process died is what a later one can read."""
+
     events: list[Event] = field(default_factory=list)
     crash_at: Callable[[Event], bool] | None = None
+    crash_before: bool = False
+    """Whether the process dies before the event is durable, instead of right after."""
+    fail_at: Callable[[Event], bool] | None = None
+    """Where the journal can't be written."""
+    on_tell: Callable[[Event], None] | None = None
 
     def tell(self, event: Event) -> None:
+        if self.fail_at and self.fail_at(event):
+            raise JournalUnavailable("the disk is full")
+        dies = self.crash_at is not None and self.crash_at(event)
+        if dies and self.crash_before:
+            raise Died
         self.events.append(event)
-        if self.crash_at and self.crash_at(event):
-            raise RuntimeError("the process died here")
+        if dies:
+            raise Died
+        if self.on_tell:
+            self.on_tell(event)
+
+    def records(self, at: datetime, run: str = RUN) -> list[Record]:
+        """What the journal holds, through JSON and back."""
+        return [
+            Record(
+                number,
+                timestamp(at),
+                run,
+                "payments",
+                event.kind,
+                "alice",
+                "laptop",
+                json.loads(json.dumps(encode(event))),
+                "",
+                "",
+            )
+            for number, event in enumerate((event for event in self.events if event.kind), start=1)
+        ]
 
     def kinds(self) -> list[str]:
         return [event.kind for event in self.events if event.kind]
 
-    def of(self, kind: type) -> list[Event]:
+    def of(self, kind: type[E]) -> list[E]:
         return [event for event in self.events if isinstance(event, kind)]
 
+    def changes(self) -> list[Change]:
+        return [event.change for event in self.of(ChangeSeen)]
+
     def intents(self) -> list[WriteIntended]:
-        return [event for event in self.events if isinstance(event, WriteIntended)]
+        return self.of(WriteIntended)
 
 
 @dataclass
@@ -234,17 +351,65 @@ def bench(
     playbook: Playbook = PLAYBOOK,
     world: FakeWorld | None = None,
     memory: Memory | None = None,
+    notes: Notes | None = None,
+    owed: Owed | None = None,
+    open_run: OpenRun | None = None,
+    operator: Operator = Operator("alice", "laptop"),  # noqa: B008 - frozen
 ) -> Bench:
     clock = world.clock if world else FakeClock()
     if world is None:
         world = FakeWorld(clock)
         world.records = {} if start is Status.ABSENT else {P: record(P, start), S: record(S, start)}
-    notes = Notes()
+    notes = notes or Notes()
     memory = memory or Memory(RUN)
     memory.mode = mode
-    task = Task(pair(mirrors), playbook, Operator("alice", "laptop"), memory)
+    task = Task(pair(mirrors), playbook, operator, memory, owed=owed, open_run=open_run)
     engine = Engine(task, world, clock, notes, gate or EnforcingGate(), lambda: 0.5)
     return Bench(world, clock, notes, engine)
+
+
+def started(goal: Status, mode: Mode = Mode.PLANNED) -> RunStarted:
+    return RunStarted(
+        pair="payments",
+        goal=goal,
+        mode=mode,
+        reason="us1 is down" if mode is Mode.EMERGENCY else "",
+        ref="",
+        since=None,
+        overrides={},
+        playbook=PLAYBOOK.name,
+        playbook_text="",
+        playbook_sha256="",
+        orgs=UUIDS,
+        urls=Both(ORGS.primary.base_url, ORGS.secondary.base_url),
+        version="0",
+    )
+
+
+def resumed(
+    dead: Bench, *, mode: Mode | None = None, playbook: Playbook = PLAYBOOK, mirrors: Mirrors | None = None
+) -> Bench:
+    """A new process on the same world, with what the journal of the dead one holds, and nothing else."""
+    records = dead.notes.records(dead.clock.now())
+    memory = recall(RUN, events_of(records))
+    history = history_of("payments", records)
+    mode = mode or memory.mode
+    open_run = history.open_run.as_open_run() if history.open_run is not None else None
+    again = bench(
+        world=dead.world,
+        mirrors=mirrors or dead.engine.task.pair.mirrors,
+        mode=mode,
+        playbook=playbook,
+        memory=memory,
+        notes=Notes(events=[*dead.notes.events]),
+        owed=history.owed,
+        open_run=open_run,
+        operator=Operator("bea", "desk"),
+    )
+    event = RunResumed(mode)
+    again.notes.tell(event)
+    memory.note(event)
+    return again
 
 
 SERVER_ADVANCES = replace(

@@ -88,7 +88,7 @@ async def test_the_whole_cycle_comes_home() -> None:
     b = bench()
     assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
     assert (await b.engine.drive(Status.PASSIVE)).end is End.DONE
-    assert [event.row for event in b.notes.of(RowMade) if isinstance(event, RowMade)] == [
+    assert [event.row for event in b.notes.of(RowMade)] == [
         "declare",
         "activate",
         "recover",
@@ -101,7 +101,7 @@ async def test_a_server_that_renames_the_author_is_learned_from_its_answer() -> 
     b.world.renames = "svc@example.com"
     ending = await b.engine.drive(Status.ACTIVE)
     assert ending.end is End.DONE, ending
-    assert [e.name for e in b.notes.of(NameLearned) if isinstance(e, NameLearned)] == ["svc@example.com"]
+    assert [e.name for e in b.notes.of(NameLearned)] == ["svc@example.com"]
 
 
 async def test_a_lost_answer_under_another_name_is_in_effect_but_unproven() -> None:

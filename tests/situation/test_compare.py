@@ -1,0 +1,392 @@
+"""Law 3: every kind of change, by records that are written out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from orchestrator.model.org import Org, Pair, Wire
+from orchestrator.model.reading import (
+    Absent,
+    Denied,
+    HamrRecord,
+    Present,
+    Reading,
+    Sight,
+    Unreachable,
+    Unreadable,
+    Unrecognised,
+)
+from orchestrator.model.run import Attempt
+from orchestrator.model.secret import EnvironmentKey
+from orchestrator.model.situation import Change, Comparison
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.situation.compare import Known, Sent, compare, describe, not_older, same_link
+
+P, S = Role.PRIMARY, Role.SECONDARY
+KEY = EnvironmentKey("KEY")
+US = "550e8400-e29b-41d4-a716-446655440000"
+EU = "660e8400-e29b-41d4-a716-446655440000"
+ELSE = "770e8400-e29b-41d4-a716-446655440000"
+PAIR = Pair(
+    "payments",
+    Both(
+        Org(P, "Payments", US, "http://127.0.0.1:1", "us1", Wire.AUTO, KEY, KEY),
+        Org(S, "Payments EU", EU, "http://127.0.0.1:2", "eu1", Wire.AUTO, KEY, KEY),
+    ),
+)
+RUN = "20261122-031502-k3f9"
+BEFORE_RUN = "20261121-110000-aaaa"
+NOON = datetime(2026, 11, 22, 12, 0, 0, 250_000, tzinfo=UTC)
+ONE, TWO, THREE = (f"alice+hamr-{RUN}-{number}@laptop" for number in (1, 2, 3))
+
+
+def shows(role: Role, status: Status, by: str, seconds: float = 0.0) -> HamrRecord:
+    """A record that says so, written that many seconds after noon."""
+    own, peer = (US, EU) if role is P else (EU, US)
+    return HamrRecord(
+        own, int(status), role is P, by, NOON + timedelta(seconds=seconds), peer, "the other", "eu1"
+    )
+
+
+def reading(role: Role, sight: HamrRecord | Sight) -> Reading:
+    if isinstance(sight, HamrRecord):
+        status = Status.of(sight.status)
+        sight = Unrecognised(sight) if status is None else Present(sight, status)
+    return Reading(role, sight, NOON, 1000.0)
+
+
+def sent(
+    number: int, role: Role, status: Status, *, confirmed: bool = False, answered_with: str | None = None
+) -> Sent:
+    stamp = {1: ONE, 2: TWO, 3: THREE}[number]
+    return Sent(Attempt(number, role, status, stamp, "declare"), confirmed, answered_with)
+
+
+WAS_S = shows(S, Status.PASSIVE, "admin@example.com", -3600)
+WAS_P = shows(P, Status.PASSIVE, "admin@example.com", -3600)
+SEEN: Mapping[Role, HamrRecord | None] = {P: WAS_P, S: WAS_S}
+
+
+def change(sight: HamrRecord | Sight, known: Known, role: Role = S) -> Comparison:
+    return compare(PAIR, reading(role, sight), known)
+
+
+# Nothing to explain
+
+
+def test_law_03_the_first_reading_is_what_is_there() -> None:
+    assert change(WAS_S, Known(RUN, {})).change is Change.SAME
+
+
+def test_law_03_an_equal_record_is_the_same() -> None:
+    assert change(WAS_S, Known(RUN, SEEN)).change is Change.SAME
+
+
+def test_law_03_a_404_after_a_404_is_the_same() -> None:
+    assert change(Absent(), Known(RUN, {S: None})).change is Change.SAME
+
+
+@pytest.mark.parametrize(
+    "sight", [Denied("403"), Unreachable("time-out"), Unreadable("HTML")], ids=["403", "time-out", "html"]
+)
+def test_law_03_an_org_that_gave_no_record_is_unseen(sight: Sight) -> None:
+    assert change(sight, Known(RUN, SEEN)).change is Change.UNSEEN
+
+
+# Ours
+
+
+def test_law_03_our_status_under_our_stamp_is_ours() -> None:
+    known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
+    found = change(shows(S, Status.FAILOVER, ONE), known)
+    assert (found.change, found.attempt) == (Change.OURS, 1)
+
+
+def test_law_03_an_earlier_attempt_at_the_same_status_is_ours_too() -> None:
+    known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER), sent(2, S, Status.FAILOVER)))
+    found = change(shows(S, Status.FAILOVER, ONE), known)
+    assert (found.change, found.attempt) == (Change.OURS, 1)
+
+
+def test_law_03_our_stamp_beside_a_status_that_we_did_not_send_is_foreign() -> None:
+    known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
+    assert change(shows(S, Status.ACTIVE, ONE), known).change is Change.FOREIGN
+
+
+def test_law_03_our_status_under_a_learned_name_is_ours() -> None:
+    known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),), names=frozenset({"svc@example.com"}))
+    assert change(shows(S, Status.FAILOVER, "svc@example.com"), known).change is Change.OURS
+
+
+def test_law_03_another_status_under_a_learned_name_is_foreign() -> None:
+    """Somebody else with the same service account."""
+    known = Known(
+        RUN, SEEN, sent=(sent(1, S, Status.FAILOVER, confirmed=True),), names=frozenset({"svc@example.com"})
+    )
+    assert change(shows(S, Status.RECOVERY, "svc@example.com"), known).change is Change.FOREIGN
+
+
+def test_law_03_a_name_that_nobody_learned_is_foreign_where_stamps_are_kept() -> None:
+    confirmed = shows(P, Status.FAILOVER, ONE)
+    known = Known(
+        RUN,
+        SEEN,
+        sent=(sent(1, P, Status.FAILOVER, confirmed=True), sent(2, S, Status.FAILOVER)),
+        confirmed={P: (confirmed,)},
+        mirrors=False,
+    )
+    assert change(shows(S, Status.FAILOVER, "svc@example.com", 5), known).change is Change.FOREIGN
+
+
+# Unproven
+
+
+def test_law_03_our_status_under_another_name_is_unproven_after_a_lost_answer() -> None:
+    known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
+    found = change(shows(S, Status.FAILOVER, "svc@example.com"), known)
+    assert (found.change, found.attempt) == (Change.UNPROVEN, 1)
+
+
+def test_law_03_it_is_foreign_where_this_org_has_told_how_it_names_us() -> None:
+    known = Known(
+        RUN,
+        SEEN,
+        sent=(sent(1, S, Status.FAILOVER, answered_with="svc@example.com"),),
+        names=frozenset({"svc@example.com"}),
+    )
+    assert change(shows(S, Status.FAILOVER, "bob@example.com"), known).change is Change.FOREIGN
+
+
+def test_law_03_it_is_unproven_where_only_the_other_org_has_told_how_it_names_us() -> None:
+    """Each org has its own keys, and so perhaps its own name for us."""
+    known = Known(
+        RUN,
+        SEEN,
+        sent=(
+            sent(1, P, Status.FAILOVER, confirmed=True, answered_with="svc-us@example.com"),
+            sent(2, S, Status.FAILOVER),
+        ),
+        names=frozenset({"svc-us@example.com"}),
+        mirrors=False,
+    )
+    assert change(shows(S, Status.FAILOVER, "svc-eu@example.com"), known).change is Change.UNPROVEN
+
+
+def test_law_03_it_is_foreign_under_another_runs_stamp() -> None:
+    known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
+    other = "carol+hamr-20261122-031600-zzzz-1@bastion"
+    assert change(shows(S, Status.FAILOVER, other), known).change is Change.FOREIGN
+
+
+def test_law_03_it_is_foreign_where_nothing_of_ours_is_outstanding() -> None:
+    known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER, confirmed=True),))
+    assert change(shows(S, Status.FAILOVER, "svc@example.com"), known).change is Change.FOREIGN
+
+
+def test_law_03_it_is_foreign_with_a_time_before_what_was_there() -> None:
+    known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
+    assert change(shows(S, Status.FAILOVER, "svc@example.com", -7200), known).change is Change.FOREIGN
+
+
+def test_law_03_it_is_foreign_with_another_status() -> None:
+    known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
+    assert change(shows(S, Status.ACTIVE, "svc@example.com"), known).change is Change.FOREIGN
+
+
+# Echo
+
+
+def test_law_03_an_exact_copy_of_a_confirmed_write_on_the_other_org_is_an_echo() -> None:
+    told = shows(S, Status.FAILOVER, "svc@example.com", 1)
+    known = Known(
+        RUN, {**SEEN, S: told}, sent=(sent(1, S, Status.FAILOVER, confirmed=True),), confirmed={S: (told,)}
+    )
+    assert change(shows(P, Status.FAILOVER, "svc@example.com", 1), known, P).change is Change.ECHO
+
+
+def test_law_03_our_stamp_of_a_write_to_the_other_org_is_an_echo() -> None:
+    known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),), mirrors=True)
+    assert change(shows(P, Status.FAILOVER, ONE, 1), known, P).change is Change.ECHO
+
+
+@pytest.mark.parametrize(
+    ("status", "by", "seconds"),
+    [
+        (Status.ACTIVE, "svc@example.com", 1),
+        (Status.FAILOVER, "bob@example.com", 1),
+        (Status.FAILOVER, "svc@example.com", 2),
+    ],
+    ids=["another status", "another name", "another time"],
+)
+def test_law_03_what_is_no_exact_copy_is_no_echo(status: Status, by: str, seconds: float) -> None:
+    told = shows(S, Status.FAILOVER, "svc@example.com", 1)
+    known = Known(
+        RUN,
+        {**SEEN, S: told},
+        sent=(sent(1, S, Status.FAILOVER, confirmed=True),),
+        confirmed={S: (told,)},
+        mirrors=False,
+    )
+    assert change(shows(P, status, by, seconds), known, P).change is Change.FOREIGN
+
+
+# Stale
+
+
+def test_law_03_an_earlier_reading_again_is_stale() -> None:
+    told = shows(S, Status.FAILOVER, ONE)
+    known = Known(RUN, {S: told}, sent=(sent(1, S, Status.FAILOVER, confirmed=True),), earlier={S: (WAS_S,)})
+    assert change(WAS_S, known).change is Change.STALE
+
+
+def test_law_03_a_404_again_after_the_first_write_is_stale() -> None:
+    told = shows(S, Status.ONBOARDING, ONE)
+    known = Known(RUN, {S: told}, earlier={S: (None,)})
+    assert change(Absent(), known).change is Change.STALE
+
+
+def test_law_03_a_record_that_is_gone_is_foreign() -> None:
+    assert change(Absent(), Known(RUN, SEEN)).change is Change.FOREIGN
+
+
+def test_law_03_the_status_of_an_earlier_reading_with_a_new_time_is_not_stale() -> None:
+    told = shows(S, Status.FAILOVER, ONE)
+    known = Known(RUN, {S: told}, sent=(sent(1, S, Status.FAILOVER, confirmed=True),), earlier={S: (WAS_S,)})
+    assert change(replace(WAS_S, modified_at=NOON), known).change is Change.FOREIGN
+
+
+# Late
+
+
+def test_law_03_an_earlier_attempt_over_a_later_one_is_late() -> None:
+    told = shows(S, Status.ACTIVE, TWO, 5)
+    known = Known(
+        RUN,
+        {S: told},
+        sent=(sent(1, S, Status.FAILOVER), sent(2, S, Status.ACTIVE, confirmed=True)),
+        confirmed={S: (told,)},
+    )
+    found = change(shows(S, Status.FAILOVER, ONE, 6), known)
+    assert (found.change, found.attempt) == (Change.LATE, 1)
+
+
+def test_law_03_it_is_late_under_a_learned_name_as_well() -> None:
+    told = shows(S, Status.ACTIVE, "svc@example.com", 5)
+    known = Known(
+        RUN,
+        {S: told},
+        sent=(sent(1, S, Status.FAILOVER), sent(2, S, Status.ACTIVE, confirmed=True)),
+        names=frozenset({"svc@example.com"}),
+        confirmed={S: (told,)},
+    )
+    found = change(shows(S, Status.FAILOVER, "svc@example.com", 6), known)
+    assert (found.change, found.attempt) == (Change.LATE, 1)
+
+
+# Reverted
+
+
+def test_law_03_a_record_with_an_older_runs_stamp_on_a_mirroring_pair_is_reverted() -> None:
+    told = shows(S, Status.FAILOVER, ONE)
+    known = Known(RUN, {S: told}, sent=(sent(1, S, Status.FAILOVER, confirmed=True),), mirrors=True)
+    old = shows(S, Status.PASSIVE, f"bob+hamr-{BEFORE_RUN}-4@desk", -86400)
+    assert change(old, known).change is Change.REVERTED
+
+
+def test_law_03_a_copy_of_what_the_other_org_still_shows_is_reverted_where_it_mirrors() -> None:
+    told = shows(S, Status.FAILOVER, ONE)
+    stays = shows(P, Status.PASSIVE, "carol@example.com", -60)
+    known = Known(RUN, {P: stays, S: told}, sent=(sent(1, S, Status.FAILOVER, confirmed=True),), mirrors=True)
+    assert change(shows(S, Status.PASSIVE, "carol@example.com", -60), known).change is Change.REVERTED
+
+
+@pytest.mark.parametrize("mirrors", [False, None])
+def test_law_03_nothing_is_reverted_where_the_pair_is_not_known_to_mirror(mirrors: bool | None) -> None:
+    told = shows(S, Status.FAILOVER, ONE)
+    known = Known(RUN, {S: told}, sent=(sent(1, S, Status.FAILOVER, confirmed=True),), mirrors=mirrors)
+    old = shows(S, Status.PASSIVE, f"bob+hamr-{BEFORE_RUN}-4@desk", -86400)
+    assert change(old, known).change is Change.FOREIGN
+
+
+def test_law_03_a_newer_runs_stamp_is_foreign_even_where_it_mirrors() -> None:
+    told = shows(S, Status.FAILOVER, ONE)
+    known = Known(RUN, {S: told}, sent=(sent(1, S, Status.FAILOVER, confirmed=True),), mirrors=True)
+    new = shows(S, Status.PASSIVE, "bob+hamr-20261122-040000-zzzz-1@desk", 60)
+    assert change(new, known).change is Change.FOREIGN
+
+
+# Mislinked
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"org_uuid": ELSE}, {"target_uuid": ELSE}, {"is_primary": True}, {"is_primary": None}],
+    ids=["org", "target", "role", "no role"],
+)
+def test_law_03_our_stamp_does_not_excuse_another_link(wrong: dict[str, object]) -> None:
+    known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
+    record = replace(shows(S, Status.FAILOVER, ONE), **wrong)  # type: ignore[arg-type]
+    assert change(record, known).change is Change.MISLINKED
+
+
+def test_a_uuid_in_capitals_is_the_same_org() -> None:
+    record = replace(WAS_S, org_uuid=EU.upper(), target_uuid=US.upper())
+    assert same_link(PAIR, S, record)
+
+
+# Foreign
+
+
+@pytest.mark.parametrize("status", [Status.ACTIVE, Status.PASSIVE], ids=["another", "same"])
+def test_law_03_a_stranger_is_named_with_time_and_status(status: Status) -> None:
+    found = change(shows(S, status, "bob@example.com"), Known(RUN, SEEN))
+    assert found.change is Change.FOREIGN
+    assert f"{status} by bob@example.com at 2026-11-22T12:00:00.250000Z" in found.reason
+    assert "Payments EU" in found.reason
+
+
+def test_law_03_the_same_status_by_the_same_person_at_another_time_is_a_change() -> None:
+    found = change(replace(WAS_S, modified_at=NOON), Known(RUN, SEEN))
+    assert found.change is Change.FOREIGN
+
+
+def test_law_03_an_unrecognised_status_is_foreign_and_said_in_words() -> None:
+    found = change(replace(WAS_S, status=9, modified_at=NOON), Known(RUN, SEEN))
+    assert found.change is Change.FOREIGN
+    assert "unrecognised status 9" in found.reason
+
+
+# Whole seconds
+
+
+def test_law_03_times_in_whole_seconds_still_tell_a_stranger_by_name_or_status() -> None:
+    whole = NOON.replace(microsecond=0)
+    was = replace(WAS_S, modified_at=whole)
+    known = Known(RUN, {S: was})
+    assert change(replace(was, modified_by="bob@example.com"), known).change is Change.FOREIGN
+    assert change(replace(was, status=4), known).change is Change.FOREIGN
+    assert change(was, known).change is Change.SAME
+
+
+def test_law_04_a_time_in_the_same_whole_second_is_not_older() -> None:
+    whole = NOON.replace(microsecond=0)
+    assert not_older(replace(WAS_S, modified_at=whole), replace(WAS_S, modified_at=whole))
+
+
+def test_law_04_a_record_without_a_time_is_not_older() -> None:
+    assert not_older(replace(WAS_S, modified_at=None), WAS_S)
+    assert not_older(WAS_S, None)
+
+
+def test_law_04_an_earlier_time_is_older() -> None:
+    assert not not_older(WAS_S, replace(WAS_S, modified_at=NOON))
+
+
+def test_a_record_without_a_name_or_time_is_described_in_words() -> None:
+    assert (
+        describe(replace(WAS_S, modified_by="", modified_at=None)) == "PASSIVE by nobody at an unknown time"
+    )
