@@ -1,0 +1,344 @@
+"""Law 3 in a run: check, then act, at every write; never over somebody else's, and never a false alarm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from orchestrator.model.events import ChangeSeen, NameLearned, WriteConfirmed
+from orchestrator.model.org import Mirrors
+from orchestrator.model.reading import Draft, Present, Unreachable
+from orchestrator.model.run import End
+from orchestrator.model.situation import Change
+from orchestrator.model.status import Role, Status
+
+from .fake import START, UUIDS, Bench, P, S, bench, record
+
+pytestmark = pytest.mark.anyio
+
+ACTIVE, FAILOVER, PASSIVE, RECOVERY = Status.ACTIVE, Status.FAILOVER, Status.PASSIVE, Status.RECOVERY
+
+
+def once(b: Bench, when: Callable[[], bool], act: Callable[[], None]) -> None:
+    """Do something right before the first read for which a condition holds."""
+    done: list[int] = []
+
+    def before_read(role: Role) -> None:
+        if not done and when():
+            done.append(1)
+            act()
+
+    b.world.before_read = before_read
+
+
+# Somebody else writes
+
+
+@pytest.mark.parametrize("role", [P, S])
+async def test_law_03_a_stranger_between_two_writes_stops_the_run(role: Role) -> None:
+    b = bench()
+    once(b, lambda: len(b.world.posts()) == 1, lambda: b.world.foreign(role, RECOVERY))
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.MOVED
+    assert ending.org is role
+    assert "RECOVERY by bob@example.com" in ending.message
+    assert b.world.posts() == ["POST secondary FAILOVER"]
+    assert b.world.records[role] == record(
+        role, RECOVERY, "bob@example.com", b.world.records[role].modified_at
+    )  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("role", [P, S])
+async def test_law_03_a_stranger_before_the_first_write_stops_the_run_with_nothing_sent(role: Role) -> None:
+    """The guards took longer than a reading may be old, so the check reads again, and sees it."""
+    b = bench()
+
+    def slow(event: object) -> None:
+        if type(event).__name__ == "RowIntended":
+            b.clock.advance(30)
+            b.world.foreign(role, FAILOVER)
+
+    b.notes.on_tell = slow
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.MOVED
+    assert b.world.posts() == []
+    assert [seen.role for seen in b.notes.of(ChangeSeen)] == [role]
+
+
+@pytest.mark.parametrize("status", [RECOVERY, FAILOVER], ids=["another status", "our status"])
+async def test_law_03_a_stranger_over_our_write_before_it_was_read_back_stops_the_run(status: Status) -> None:
+    b = bench()
+
+    def over(draft: Draft) -> None:
+        if len(b.world.posts()) == 1:
+            b.world.foreign(draft.role, status)
+
+    b.world.after_write = over
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.MOVED
+    assert "bob@example.com" in ending.message
+    assert b.world.posts() == ["POST secondary FAILOVER"]
+
+
+async def test_law_03_a_stranger_on_the_other_org_while_ours_is_read_back_stops_the_run() -> None:
+    b = bench()
+    b.world.after_write = lambda draft: b.world.foreign(draft.role.other, RECOVERY)
+    ending = await b.engine.drive(ACTIVE)
+    assert (ending.end, ending.org) == (End.MOVED, P)
+    assert b.world.posts() == ["POST secondary FAILOVER"]
+
+
+async def test_law_03_a_stranger_after_the_last_row_but_one_stops_the_run() -> None:
+    b = bench()
+    once(b, lambda: len(b.world.posts()) == 3, lambda: b.world.foreign(P, PASSIVE))
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.MOVED
+    assert b.world.posts()[-1] == "POST secondary ACTIVE"
+
+
+async def test_law_03_a_record_that_vanished_stops_the_run() -> None:
+    b = bench()
+    once(b, lambda: len(b.world.posts()) == 1, lambda: b.world.records.pop(P))  # type: ignore[arg-type,return-value]
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.MOVED
+    assert "404" in ending.message
+
+
+async def test_law_03_another_target_stops_the_run_and_is_never_written() -> None:
+    b = bench()
+    once(
+        b,
+        lambda: len(b.world.posts()) == 1,
+        lambda: b.world.records.update({P: replace(record(P, PASSIVE), target_uuid=UUIDS.primary)}),
+    )
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.MOVED
+    assert b.notes.changes()[-1] is Change.MISLINKED
+    assert b.world.posts() == ["POST secondary FAILOVER"]
+
+
+async def test_law_03_another_run_with_a_stamp_is_a_stranger() -> None:
+    b = bench()
+    theirs = "carol+hamr-20261122-025900-zzzz-1@bastion"
+    once(b, lambda: len(b.world.posts()) == 1, lambda: b.world.foreign(P, FAILOVER, theirs))
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.MOVED
+    assert theirs in ending.message
+
+
+# Names
+
+
+async def test_law_03_a_name_is_not_learned_from_a_2xx_that_shows_another_status() -> None:
+    b = bench()
+    b.world.script[S] = ["wrong-body"]
+    await b.engine.drive(ACTIVE)
+    assert b.notes.of(NameLearned) == []
+
+
+async def test_law_03_another_runs_stamp_is_never_learned_as_a_name() -> None:
+    b = bench()
+    b.world.renames = "carol+hamr-20261122-025900-zzzz-1@bastion"
+    ending = await b.engine.drive(ACTIVE)
+    assert b.notes.of(NameLearned) == []
+    assert ending.end is End.MOVED
+
+
+async def test_law_03_a_renamed_author_raises_no_alarm_in_the_whole_cycle() -> None:
+    b = bench()
+    b.world.renames = "svc@example.com"
+    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+    assert (await b.engine.drive(PASSIVE)).end is End.DONE
+    assert b.notes.changes() == []
+
+
+async def test_law_03_a_renamed_author_with_whole_seconds_raises_no_alarm() -> None:
+    b = bench()
+    b.world.renames, b.world.whole_seconds = "svc@example.com", True
+    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+    assert b.world.statuses() == (ACTIVE, ACTIVE)
+
+
+async def test_law_03_a_stranger_with_another_name_is_seen_although_we_are_renamed() -> None:
+    b = bench()
+    b.world.renames = "svc@example.com"
+
+    def over(draft: Draft) -> None:
+        if len(b.world.posts()) == 1:
+            b.world.foreign(draft.role, FAILOVER)
+
+    b.world.after_write = over
+    assert (await b.engine.drive(ACTIVE)).end is End.MOVED
+
+
+# In effect, author unproven
+
+
+async def test_law_03_an_unproven_author_is_settled_by_the_next_answer_that_shows_the_same_name() -> None:
+    b = bench()
+    b.world.renames = "svc@example.com"
+    b.world.script[S] = ["lost-applied"]
+    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+    assert [event.change for event in b.notes.of(WriteConfirmed)][:2] == [Change.UNPROVEN, Change.OURS]
+    assert b.engine.task.memory.unproven == {}
+
+
+async def test_law_03_an_unproven_author_was_a_stranger_where_the_next_answer_keeps_our_stamp() -> None:
+    b = bench()
+    b.world.script[S] = ["lost"]
+
+    def instead(draft: Draft) -> None:
+        if len(b.world.posts()) == 1:
+            b.world.foreign(S, FAILOVER)
+
+    b.world.after_write = instead
+    ending = await b.engine.drive(ACTIVE)
+    assert (ending.end, ending.org) == (End.MOVED, S)
+    assert "bob@example.com" in ending.message
+    assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER"]
+
+
+# Echoes and mirrors
+
+
+@pytest.mark.parametrize("mirrors", [Mirrors.YES, Mirrors.AUTO])
+@pytest.mark.parametrize("renames", [None, "svc@example.com"])
+async def test_law_03_echoes_raise_no_alarm(mirrors: Mirrors, renames: str | None) -> None:
+    b = bench(mirrors=mirrors)
+    b.world.mirrored, b.world.renames = True, renames
+    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+    assert (await b.engine.drive(PASSIVE)).end is End.DONE
+    assert set(b.notes.changes()) == {Change.ECHO}
+    assert len(b.world.posts()) == 4
+
+
+async def test_law_03_a_mirror_that_healed_old_over_new_is_named_and_stops_the_run() -> None:
+    b = bench(mirrors=Mirrors.YES)
+    older = "bob+hamr-20261101-110000-aaaa-4@desk"
+    b.world.records = {role: record(role, PASSIVE, older) for role in (P, S)}
+    healed = {role: record(role, PASSIVE, older, START - timedelta(days=31)) for role in (P, S)}
+    once(b, lambda: bool(b.world.posts()), lambda: b.world.records.update(healed))
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.MOVED
+    assert b.notes.changes()[-1] is Change.REVERTED
+    assert b.world.posts() == ["POST secondary FAILOVER"]
+
+
+# Stale
+
+
+@pytest.mark.parametrize("role", [P, S])
+async def test_law_03_a_stale_read_is_read_again_and_never_written_on(role: Role) -> None:
+    b = bench()
+    old = record(role, PASSIVE)
+
+    def lag(event: object) -> None:
+        if type(event).__name__ == "RowMade":
+            b.clock.advance(30)
+            b.world.glitches[role] = [Present(old, PASSIVE)] * 3
+
+    b.notes.on_tell = lag
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.DONE, ending
+    assert b.world.posts() == [
+        "POST secondary FAILOVER",
+        "POST primary FAILOVER",
+        "POST secondary ACTIVE",
+        "POST primary ACTIVE",
+    ]
+
+
+async def test_law_03_a_stale_read_that_stays_stops_the_run_when_the_confirm_time_is_up() -> None:
+    b = bench()
+
+    def lag(event: object) -> None:
+        if type(event).__name__ == "RowMade":
+            b.clock.advance(30)
+            b.world.sights[P] = Present(record(P, PASSIVE), PASSIVE)
+
+    b.notes.on_tell = lag
+    ending = await b.engine.drive(ACTIVE)
+    assert (ending.end, ending.org) == (End.MOVED, P)
+    assert "shows an earlier reading again" in ending.message
+    assert len(b.world.posts()) == 2
+
+
+# Late
+
+
+async def test_law_03_a_late_write_of_our_own_is_put_right_once() -> None:
+    """Attempt 1 is lost and turns up after FAILOVER was sent again and ACTIVE was confirmed."""
+    b = bench()
+    b.world.script[S] = ["lost-late"]
+    once(b, lambda: len(b.world.posts()) == 5, b.world.arrive_late)
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.DONE, ending
+    assert b.world.statuses() == (ACTIVE, ACTIVE)
+    assert b.notes.changes() == [Change.LATE]
+    assert [intent.attempt.purpose for intent in b.notes.intents()] == [
+        "row",
+        "resend",
+        "row",
+        "row",
+        "row",
+        "repair",
+    ]
+
+
+async def test_law_03_a_second_late_write_stops_the_run() -> None:
+    b = bench()
+    b.world.script[S] = ["lost-late"]
+    held: list[Draft] = []
+
+    def late_again(draft: Draft) -> None:
+        if b.world.late:
+            held[:] = [*b.world.late]
+
+    b.world.after_write = late_again
+
+    def before_read(role: Role) -> None:
+        if held and len(b.world.posts()) in (5, 6) and b.world.statuses()[1] is ACTIVE:
+            b.world.late = [*held]
+            b.world.arrive_late()
+
+    b.world.before_read = before_read
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end in (End.MOVED, End.UNKNOWN)
+    assert "second late write" in ending.message
+    assert len(b.world.posts()) == 6
+
+
+async def test_law_03_a_late_write_on_the_other_org_is_put_right_before_the_next_write() -> None:
+    b = bench()
+    b.world.script[S] = ["lost-late"]
+    once(b, lambda: len(b.world.posts()) == 4, b.world.arrive_late)
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.DONE, ending
+    assert b.world.statuses() == (ACTIVE, ACTIVE)
+
+
+# The world may be slow or shaky, and that is no reason to stop midway
+
+
+@pytest.mark.parametrize("role", [P, S])
+async def test_one_503_while_a_write_is_read_back_does_not_stop_the_run(role: Role) -> None:
+    b = bench()
+    once(
+        b,
+        lambda: len(b.world.posts()) == 1,
+        lambda: b.world.glitches[role].append(Unreachable("503 Service Unavailable")),
+    )
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.DONE, ending
+
+
+async def test_what_was_read_back_is_what_the_next_write_expects() -> None:
+    b = bench()
+    await b.engine.drive(ACTIVE)
+    second_to_s = b.notes.intents()[2]
+    assert second_to_s.expected is not None
+    assert second_to_s.expected.status == FAILOVER
+    assert second_to_s.expected.modified_by == b.notes.intents()[0].attempt.stamp
