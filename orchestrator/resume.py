@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from orchestrator.conduct import conduct
 from orchestrator.engine.drive import Engine
-from orchestrator.engine.memory import recall
+from orchestrator.engine.memory import Memory, recall
 from orchestrator.errors import Moved, UsageError
 from orchestrator.history import RunHistory, events_of
 from orchestrator.model.events import RunAcknowledged, RunResumed
@@ -51,7 +51,7 @@ async def resume(
             next_steps=(f"hamr status {session.pair.name}",),
         )
     identifier = run.run if run is not None else history.owed.run if history.owed is not None else ""
-    memory = recall(identifier, events_of(session.store.records(run=identifier)))
+    memory = _recall(session, identifier)
     if memory.started is None:
         raise UsageError(f"run {identifier} wrote no beginning into this journal", next_steps=("hamr runs",))
     if memory.started.orgs != Both(*(org.uuid for org in session.pair.orgs)):
@@ -60,29 +60,32 @@ async def resume(
             next_steps=(f"hamr show {identifier}", "hamr check"),
         )
     mode = mode or (memory.mode if run is not None else Mode.PLANNED)
+    goal, since = memory.started.goal, memory.started.since
     merged = {**memory.started.overrides, **(overrides or {})}
     check_overrides(merged, session.playbook)
     async with session.world() as world:
         lock = take_lock(session, identifier, take_over=True)
-        running = Running(
-            session,
-            lock,
-            Journalling(session, identifier, lock, watchers),
-            memory,
-            controls or Controls(),
-            session.clock.monotonic(),
-            since=memory.started.since,
-            started_at=run.started_at if run is not None else None,
-            goal=memory.started.goal,
-        )
         try:
+            # Whoever held the lock until now may have gone on with it: what was recalled before is old.
             history = session.history()
+            memory, run = _recall(session, identifier), history.runs[identifier]
+            finishing = run.open
+            running = Running(
+                session,
+                lock,
+                Journalling(session, identifier, lock, watchers),
+                memory,
+                controls or Controls(),
+                session.clock.monotonic(),
+                since=since,
+                started_at=run.started_at,
+                goal=goal if finishing else None,
+            )
             resumed = RunResumed(mode, reason, overrides or {})
             running.observer.tell(resumed)
             memory.note(resumed)
-            request = RunRequest(session.pair.name, memory.started.goal, mode, reason, merged)
+            request = RunRequest(session.pair.name, goal, mode, reason, merged)
             engine = engine_for(running, world, request, history)
-            finishing = run is not None and run.open
             return await conduct(
                 running,
                 engine,
@@ -90,6 +93,11 @@ async def resume(
             )
         finally:
             lock.release()
+
+
+def _recall(session: Session, run: str) -> Memory:
+    """What the journal says that a run knows."""
+    return recall(run, events_of(session.store.records(run=run)))
 
 
 async def _resume_drive(engine: Engine, goal: Status, owed: Owed | None, *, finishing: bool) -> Ending:

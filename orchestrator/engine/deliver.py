@@ -82,7 +82,7 @@ class Delivery:
             raise stopped(End.REFUSED, link.reason, org=link.role, next_steps=(f"hamr status {pair.name}",))
         raise stopped(
             End.OWING,
-            f"{pair[owed.role]} can't be told yet: {link.reason}; it stays owed {self._shown(owed.role.other)}",
+            f"{pair[owed.role]} can't be told yet: {link.reason}; it stays owed {self._shown(owed.role.other) or owed.status}",
             org=owed.role,
             next_steps=(f"hamr resume {pair.name}",),
         )

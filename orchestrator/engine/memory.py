@@ -25,7 +25,7 @@ from orchestrator.model.events import (
     WriteUnknown,
 )
 from orchestrator.model.reading import Accepted, HamrRecord, NotSent, Reading, Rejected, Throttled
-from orchestrator.model.run import Attempt, Mode, Step
+from orchestrator.model.run import Attempt, Mode, Stamp, Step
 from orchestrator.model.situation import Change
 from orchestrator.model.status import Role, Status
 from orchestrator.situation.compare import Known, Sent
@@ -74,7 +74,7 @@ class Memory:
             run=self.run,
             expected=dict(self.expected),
             sent=tuple(self.sent),
-            names=frozenset(self.names),
+            names=frozenset(self.names | self._names_answered()),
             confirmed={role: tuple(records) for role, records in self.confirmed.items()},
             earlier={role: tuple(records) for role, records in self.earlier.items()},
             mirrors=self.mirrors,
@@ -83,6 +83,11 @@ class Memory:
     def our_names(self) -> frozenset[str]:
         """Every modified_by that this run's writes may carry."""
         return frozenset({sent.attempt.stamp for sent in self.sent} | self.names)
+
+    def _names_answered(self) -> set[str]:
+        """Names that 2xx bodies showed for our writes: the journal may have filled up before they were learned."""
+        answered = {sent.answered_with for sent in self.sent if sent.answered_with}
+        return {name for name in answered if Stamp.parse(name) is None}
 
     def outstanding(self) -> Attempt | None:
         """The newest attempt, where it may have reached the server and no reading has shown it."""

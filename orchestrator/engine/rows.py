@@ -99,6 +99,10 @@ class Rows:
         self.half_done, self.taken_as_is = "", set()
 
     async def _with_both(self, row: Row) -> None:
+        there = [role for role in Role if self._is_there(role, row.target)]
+        if len(there) == 1:
+            # Half made by a process that died before it knew whether the pair mirrors.
+            await self.arrival.find_mirror(there[0])
         for role in row.writes:
             if self._is_there(role, row.target) or await self._comes_by_mirror(row):
                 continue
