@@ -58,8 +58,13 @@ def to_resume(
     Raises:
         UsageError: there is nothing to resume, or there are several and none was named.
     """
-    if name is not None and (RUN_PATTERN.fullmatch(name) or name not in {*pairs, *histories}):
+    if name is not None and RUN_PATTERN.fullmatch(name):
         return _by_run(histories, run_named(histories, name, store))
+    if name is not None and name not in {*pairs, *histories}:
+        raise UsageError(
+            f"{name[:60]!r} is neither a run nor a pair. The inventory's pairs: {', '.join(pairs)}.",
+            next_steps=("hamr runs",),
+        )
     found = [
         resumable
         for history in histories.values()
@@ -68,11 +73,13 @@ def to_resume(
     if len(found) == 1:
         return found[0]
     if not found:
-        whose = "No pair of this journal" if name is None else f"Pair {name}"
-        raise UsageError(
-            f"{whose} has an open run, or owes anything: there is nothing to resume in {store.place}."
+        what = (
+            "No run is open, and nothing is owed"
             if name is None
-            else f"{whose} has no open run, and owes nothing: there is nothing to resume in {store.place}.",
+            else f"Pair {name} has no open run, and owes nothing"
+        )
+        raise UsageError(
+            f"{what}: there is nothing to resume in {store.place}.",
             next_steps=("hamr runs",) if name is None else (f"hamr status {name}", "hamr runs"),
         )
     raise UsageError(

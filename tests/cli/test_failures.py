@@ -60,10 +60,9 @@ def test_a_bug_is_told_without_a_traceback_which_is_kept_for_its_owner(
     monkeypatch.setattr("tempfile.tempdir", None)
     front = Front()
     front.redactor.add(Secret("canary-key-0001"))
-    try:
+    with pytest.raises(ValueError) as raised:
         bug()
-    except ValueError as error:
-        assert told(front, error) == 1
+    assert told(front, raised.value) == 1
     shown = capsys.readouterr().err
     assert "hamr has a bug, and stopped: ValueError: bad [redacted]" in shown
     assert "Traceback" not in shown
@@ -76,10 +75,9 @@ def test_a_bug_is_told_without_a_traceback_which_is_kept_for_its_owner(
 
 
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    try:
+    with pytest.raises(ValueError) as raised:
         bug()
-    except ValueError as error:
-        told(Front(debug=True), error)
+    told(Front(debug=True), raised.value)
     assert "Traceback (most recent call last)" in capsys.readouterr().err
 
 

@@ -1,0 +1,113 @@
+"""Verbs to start with: init, check, graph, schema, demo."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from orchestrator.cli import hamr
+from orchestrator.documents import shipped_playbooks
+
+
+def run(*args: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(hamr, list(args), prog_name="hamr")
+    assert result.exit_code == code, result.output
+    return result
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_init_writes_files_that_check_finds_fine(here: Path) -> None:
+    result = run("init", "ops")
+    assert "cd ops" in result.stdout
+    written = sorted(path.name for path in (here / "ops").iterdir())
+    assert written == sorted(["pairs.yaml", *(path.name for path in shipped_playbooks().values())])
+    files = [str(path) for path in (here / "ops").iterdir()]
+    assert json.loads(run("check", *files, "--json").stdout)["fine"]
+
+
+def test_init_keeps_what_is_there(here: Path) -> None:
+    (here / "pairs.yaml").write_text("mine\n")
+    document = json.loads(run("init", "--json").stdout)
+    assert document["kept"] == ["pairs.yaml"]
+    assert (here / "pairs.yaml").read_text() == "mine\n"
+    assert "was there already" in run("init").stdout
+
+
+def test_init_into_a_file_is_refused(here: Path) -> None:
+    (here / "ops").write_text("")
+    assert "writes into a folder" in run("init", "ops", code=2).stderr
+
+
+def test_an_edited_copy_goes_before_the_shipped_playbook(here: Path) -> None:
+    run("init")
+    path = here / "regional-failover.yaml"
+    path.write_text(path.read_text().replace("name: activate", "name: take_over"))
+    assert "take_over" in run("graph").stdout
+
+
+def test_check_shows_all_problems_of_all_files_at_once(here: Path) -> None:
+    (here / "pairs.yaml").write_text("schema: 1\npairs: {payments: {mirors: true}}\n")
+    (here / "book.yaml").write_text("schema: 1\nname: x\ntransitons: []\ntransitions: []\n")
+    result = run("check", "pairs.yaml", "book.yaml", code=2)
+    assert "pairs.yaml:2:" in result.stdout
+    assert "book.yaml:3:1" in result.stdout
+    document = json.loads(run("check", "pairs.yaml", "book.yaml", "--json", code=2).stdout)
+    assert not document["fine"]
+    assert {problem["file"] for problem in document["problems"]} == {"pairs.yaml", "book.yaml"}
+
+
+def test_check_without_files_looks_where_the_other_verbs_look(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = run("check", code=2)
+    assert "There is no inventory" in missing.stdout
+    assert "fine" in missing.stdout
+    run("init")
+    monkeypatch.setenv("HAMR_PLAYBOOK", "onboarding")
+    document = json.loads(run("check", "--json").stdout)
+    assert [one["kind"] for one in document["files"]] == ["inventory", "playbook"]
+    assert document["files"][1]["file"].endswith("onboarding.yaml")
+
+
+def test_law_17_an_inline_key_is_refused_and_not_echoed(here: Path) -> None:
+    run("init")
+    path = here / "pairs.yaml"
+    path.write_text(path.read_text().replace("{env: PAYMENTS_PRIMARY_API_KEY}", "canary-key-0001"))
+    for arguments in (("check",), ("status", "payments"), ("run", "payments", "--to", "ACTIVE", "--yes")):
+        result = run(*arguments, code=2)
+        assert "canary" not in result.output
+        assert "pairs.yaml:" in result.output
+
+
+def test_graph_draws_the_playbook_that_was_named() -> None:
+    text = run("graph", "onboarding").stdout
+    assert text.startswith("stateDiagram-v2\n")
+    assert "ABSENT --> ONBOARDING" in text
+    assert json.loads(run("graph", "onboarding", "--json").stdout) == {
+        "schema": "hamr/graph/1",
+        "playbook": "onboarding",
+        "mermaid": text,
+    }
+    assert (
+        "Did you mean" in run("graph", "onbording", code=2).stderr
+        or "did you mean" in run("graph", "onbording", code=2).stderr
+    )
+
+
+def test_the_schemas_accept_what_init_writes(here: Path) -> None:
+    run("init")
+    inventory = json.loads(run("schema", "inventory").stdout)
+    jsonschema.validate(yaml.safe_load((here / "pairs.yaml").read_text()), inventory)
+    playbook = json.loads(run("schema", "playbook").stdout)
+    jsonschema.Draft202012Validator.check_schema(playbook)
+    run("schema", "plan", code=2)
