@@ -1,0 +1,133 @@
+"""Real processes: the plug is pulled with kill -9, and somebody else takes the run up."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.documents import shipped_playbooks
+from tests.bench.regions import Served, regions
+
+HAMR = str(Path(sys.executable).with_name("hamr"))
+
+
+class Operator:
+    """Somebody at a terminal, with `hamr` on the same machine and journal."""
+
+    def __init__(self, served: Served, folder: Path) -> None:
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("HAMR_")},
+            "HAMR_PAIRS": str(served.inventory),
+            "HAMR_JOURNAL": str(folder / "journal.db"),
+            "HAMR_PLAYBOOK": str(folder / "quick.yaml"),
+        }
+        shipped = shipped_playbooks()["regional-failover"].read_text()
+        quick = shipped.replace("confirm: {within: 60s, every: 1s}", "confirm: {within: 2s, every: 50ms}")
+        assert quick != shipped
+        (folder / "quick.yaml").write_text(quick)
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [HAMR, *words],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def type(self, *words: str) -> tuple[int, str]:
+        with self.start(*words) as process:
+            text, _ = process.communicate(timeout=60)
+        return process.returncode, text
+
+    def statuses(self) -> tuple[str, str]:
+        code, text = self.type("status", "sim", "--json")
+        assert code in (0, 7, 8), text
+        document = json.loads(text)
+        orgs = document["orgs"]
+        return orgs["primary"]["reading"]["status"], orgs["secondary"]["reading"]["status"]
+
+
+@pytest.fixture
+def alice(tmp_path: Path) -> Iterator[Operator]:
+    with regions(tmp_path) as served:
+        yield Operator(served, tmp_path)
+
+
+def read_until(process: subprocess.Popen[str], words: str) -> str:
+    """The output up to the first line with these words."""
+    seen = ""
+    assert process.stdout is not None
+    for line in process.stdout:
+        seen += line
+        if words in line:
+            return seen
+    raise AssertionError(f"never said {words!r}:\n{seen}")
+
+
+@pytest.mark.parametrize(
+    "last_words",
+    [
+        "Row declare: PASSIVE → FAILOVER",
+        "is told FAILOVER (attempt 1)",
+        "accepted it",
+        "is told ACTIVE (attempt 4)",
+    ],
+)
+def test_law_07_a_run_that_was_killed_is_finished_by_somebody_else(alice: Operator, last_words: str) -> None:
+    with alice.start("run", "sim", "--to", "ACTIVE", "--yes") as process:
+        read_until(process, last_words)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    code, text = alice.type("resume", "--yes", "--operator", "bob@desk")
+    assert code == 0, text
+    assert alice.statuses() == ("ACTIVE", "ACTIVE")
+    assert alice.type("audit", "verify")[0] == 0
+    code, text = alice.type("runs", "--json")
+    assert [run["end"] for run in json.loads(text)["runs"]] == ["done"]
+
+
+def test_law_12_of_two_runs_at_once_one_goes_and_the_other_is_told_by_whom(alice: Operator) -> None:
+    with alice.start("run", "sim", "--to", "ACTIVE", "--yes") as first:
+        read_until(first, "Row declare")
+        first.send_signal(signal.SIGSTOP)
+        code, text = alice.type("run", "sim", "--to", "ACTIVE", "--yes", "--operator", "bob@desk")
+        assert code == 5, text
+        assert "is locked by" in text
+        assert "hamr unlock sim --lock-id" in text
+        first.send_signal(signal.SIGCONT)
+        rest, _ = first.communicate(timeout=30)
+    assert first.returncode == 0, rest
+    assert alice.statuses() == ("ACTIVE", "ACTIVE")
+
+
+def test_an_interrupt_stops_before_the_next_write_and_leaves_a_run_to_resume(alice: Operator) -> None:
+    with alice.start("run", "sim", "--to", "ACTIVE", "--yes") as process:
+        read_until(process, "is told FAILOVER (attempt 1)")
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=30)
+    assert process.returncode == 130, rest
+    assert alice.statuses() == ("PASSIVE", "FAILOVER")
+    assert alice.type("resume", "--yes")[0] == 0
+    assert alice.statuses() == ("ACTIVE", "ACTIVE")
+
+
+def test_going_back_from_midway_takes_the_row_that_leads_back(alice: Operator) -> None:
+    with alice.start("run", "sim", "--to", "ACTIVE", "--yes") as process:
+        read_until(process, "is told FAILOVER (attempt 1)")
+        process.send_signal(signal.SIGTERM)
+        rest, _ = process.communicate(timeout=30)
+    assert process.returncode == 143, rest
+    code, text = alice.type("run", "sim", "--to", "PASSIVE", "--yes")
+    assert code == 0, text
+    assert alice.statuses() == ("PASSIVE", "PASSIVE")
+    code, text = alice.type("runs", "--json")
+    assert sorted(run["end"] for run in json.loads(text)["runs"]) == ["done", "superseded"], text
