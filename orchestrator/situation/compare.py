@@ -138,9 +138,16 @@ def _by_stamp(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
 
 def _by_copy(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison | None:
     others = known.confirmed.get(role.other, ())
-    if others and record.same_version(others[-1]):
+    copied = next((index for index, old in enumerate(others) if record.same_version(old)), None)
+    if copied is None:
+        return None
+    latest = latest_sent(role, known)
+    if copied == len(others) - 1 or (latest is not None and record.status == latest.attempt.status):
         return Comparison(Change.ECHO, f"{pair[role]} shows a copy of what {pair[role.other]} was told")
-    return None
+    return Comparison(
+        Change.LATE,
+        f"{pair[role]} shows a copy of what {pair[role.other]} was told earlier ({describe(record)}); it arrived late",
+    )
 
 
 def _by_name(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison | None:

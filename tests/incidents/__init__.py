@@ -1,12 +1,12 @@
 """Incidents drawn from a seed: the real engine, client and journal against the simulator, on a virtual clock.
 
-    loop       virtual time, processes that can be killed or frozen at any step, clocks over it
-    tape       what everybody saw, in one order
-    wire       the client's transport: calls the regions, and dies with its process
-    ledger     the journal of one machine, as one process sees it: it dies, and fills up, with it
-    draw       what an incident is made of, from a seed
-    scene      one machine, one pair, two regions; lives of the program on them
-    operators  what people do: start, resume, run again, adopt
-    incident   plays one incident from its beginning to its end
-    invariants what must hold, whatever happened
+loop       virtual time, processes that can be killed or frozen at any step, clocks over it
+tape       what everybody saw, in one order
+wire       the client's transport: calls the regions, and dies with its process
+ledger     the journal of one machine, as one process sees it: it dies, and fills up, with it
+draw       what an incident is made of, from a seed
+scene      one machine, one pair, two regions; lives of the program on them
+operators  what people do: start, resume, run again, adopt
+incident   plays one incident from its beginning to its end
+invariants what must hold, whatever happened
 """

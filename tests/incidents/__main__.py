@@ -58,7 +58,10 @@ def _many(first: int, count: int, most: int) -> int:
     taken = time.monotonic() - began
     print(f"{number} incidents in {taken:.1f} s ({number / taken * 60:.0f} a minute), {len(failed)} failed")
     print("lives ended as " + ", ".join(f"{name} {many}" for name, many in endings.most_common()))
-    print("commands to close: " + ", ".join(f"{many} with {number}" for number, many in sorted(commands.items())))
+    print(
+        "commands to close: "
+        + ", ".join(f"{many} with {number}" for number, many in sorted(commands.items()))
+    )
     if failed:
         print(f"replay one: python -m tests.incidents --only {next(iter(failed))}")
     return 1 if failed else 0

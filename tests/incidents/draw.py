@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from random import Random
 
 from orchestrator.model.org import Mirrors, Wire
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.simulator import Fault, Returning, SimulatorConfig, random_faults
+from orchestrator.simulator import Fault, ForeignWriter, Returning, SimulatorConfig, random_faults
 
 
 class Story(enum.Enum):
@@ -105,6 +106,13 @@ class Incident:
 NOBODY = ("ops.lead@example.com", "terraform", "someone.else@example.com")
 """Names of foreign writers; no stamp looks like them."""
 
+STRANGE: Mapping[str, tuple[Status, ...]] = {
+    "failover": (Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY),
+    "failover-server": (Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY),
+    "onboarding": (Status.ONBOARDING,),
+}
+"""What foreign writers set: statuses from which the playbook has a way on."""
+
 PLACES: tuple[tuple[int, str, Status, Status], ...] = (
     (50, "failover", Status.PASSIVE, Status.ACTIVE),
     (25, "failover", Status.ACTIVE, Status.PASSIVE),
@@ -121,16 +129,30 @@ def draw(seed: int) -> Incident:
     _, playbook, start, goal = dice.choices(PLACES, weights)[0]
     emergency = (start, goal) == (Status.PASSIVE, Status.ACTIVE) and dice.random() < 0.35
     config = _config(dice, start)
-    if config.advances and playbook == "failover":
+    if config.advances and playbook == "failover" and config.mirror is None:
+        # The simulator's mirror copies a record, and no server moves on from a copy: only separate orgs come along.
         playbook = "failover-server"
+    else:
+        config = replace(config, advances=False)
     mirrors = Mirrors.AUTO
     if dice.random() < 0.5:
         mirrors = Mirrors.NO if config.mirror is None else Mirrors.YES
     story = dice.choices(list(Story), [82, 11, 7])[0]
     if story is Story.OTHER_JOURNAL and config.renames_author:
-        story = Story.ALONE  # two machines with the same keys: the server names both alike, and nobody can tell
-    foreign = _foreign(dice) if dice.random() < 0.2 else ()
+        story = (
+            Story.ALONE
+        )  # two machines with the same keys: the server names both alike, and nobody can tell
+    statuses = STRANGE[playbook]
+    foreign = _foreign(dice, statuses) if dice.random() < 0.2 else ()
     dark = _dark(dice, emergency)
+    faults = tuple(_fitting(fault, dice, statuses) for fault in _faults(dice, seed))
+    switches = (start, goal) == (Status.PASSIVE, Status.ACTIVE) and dice.random() < 0.15
+    strange = (
+        foreign or story is Story.OTHER_JOURNAL or any(isinstance(f.kind, ForeignWriter) for f in faults)
+    )
+    if config.strict and (emergency or switches or strange or config.advances):
+        # What is owed, and what is adopted, is written directly: a server that wants every step refuses that for ever.
+        config = replace(config, strict=False)
     return Incident(
         seed=seed,
         config=config,
@@ -138,13 +160,13 @@ def draw(seed: int) -> Incident:
         playbook=playbook,
         goal=goal,
         mode=Mode.EMERGENCY if emergency else Mode.PLANNED,
-        faults=_faults(dice, seed),
+        faults=faults,
         foreign=foreign,
         dark=dark,
         lives=tuple(_life(dice, number) for number in range(4)),
         story=story,
         second_at=round(dice.uniform(0.0, 12.0), 3),
-        switches=(start, goal) == (Status.PASSIVE, Status.ACTIVE) and dice.random() < 0.15,
+        switches=switches,
         wrong_uuid=dice.choice(list(Role)) if dice.random() < 0.02 else None,
         settles=dice.random() < 0.6,
     )
@@ -175,8 +197,14 @@ def _faults(dice: Random, seed: int) -> tuple[Fault, ...]:
     return random_faults(seed, count=count, within=10) if count else ()
 
 
-def _foreign(dice: Random) -> tuple[Foreign, ...]:
-    statuses = (Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY)
+def _fitting(fault: Fault, dice: Random, statuses: tuple[Status, ...]) -> Fault:
+    """A fault whose foreign writer leaves the pair where the playbook has a way on."""
+    if not isinstance(fault.kind, ForeignWriter):
+        return fault
+    return replace(fault, kind=replace(fault.kind, status=dice.choice(statuses)))
+
+
+def _foreign(dice: Random, statuses: tuple[Status, ...]) -> tuple[Foreign, ...]:
     return tuple(
         Foreign(
             round(dice.uniform(0.0, 12.0), 3),

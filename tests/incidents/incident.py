@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from orchestrator.journal import SqliteStore
+from orchestrator.log import configure
 from orchestrator.model.journal import Record, Verification
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Mode
@@ -96,6 +98,8 @@ def _journals(loop: VirtualLoop, names: list[str]) -> Iterator[list[Machine]]:
 def play(incident: Incident) -> Played:
     """Play it. Never raises for what the program does: that is what the invariants look at."""
     loop = VirtualLoop()
+    log = io.StringIO()
+    configure("json", "error", log)
     names = ["laptop", "bastion"] if incident.story is Story.OTHER_JOURNAL else ["laptop"]
     with _journals(loop, names) as machines:
         regions = Regions(incident.config, VirtualClock(loop), incident.faults)
@@ -111,8 +115,9 @@ def play(incident: Incident) -> Played:
             played.records[machine.name] = list(machine.store.records())
             played.verified[machine.name] = machine.store.verify()
             played.bytes += Path(machine.store.place).read_bytes()
-            log = Path(f"{machine.store.place}-wal")
-            played.bytes += log.read_bytes() if log.exists() else b""
+            ahead = Path(f"{machine.store.place}-wal")
+            played.bytes += ahead.read_bytes() if ahead.exists() else b""
+        played.bytes += log.getvalue().encode()
     return played
 
 
@@ -127,9 +132,7 @@ async def _play(played: Played) -> None:
     for handle in disturbances:
         handle.cancel()
     await _over(played)
-    played.closed, played.commands, played.standing = await close(
-        scene, machine, incident.goal, tries=TRIES
-    )
+    played.closed, played.commands, played.standing = await close(scene, machine, incident.goal, tries=TRIES)
     await asyncio.sleep(120.0)  # whatever was late arrives now at the latest
 
 
@@ -185,7 +188,8 @@ def _disturb(played: Played) -> list[asyncio.TimerHandle]:
     """The world's own timers: foreign writers and darkness."""
     world, loop = world_context(), played.scene.loop
     handles = [
-        loop.call_later(foreign.at, _write, played, foreign, context=world) for foreign in played.incident.foreign
+        loop.call_later(foreign.at, _write, played, foreign, context=world)
+        for foreign in played.incident.foreign
     ]
     for dark in played.incident.dark:
         handles.append(loop.call_later(dark.at, _darken, played, dark, True, context=world))
@@ -201,7 +205,9 @@ def _write(played: Played, foreign: Foreign) -> None:
         return
     record = regions.record(role)
     if record is not None:
-        regions._state._put(role, replace(record, target_uuid="0" * 8, modified_by=foreign.name), regions._now())
+        regions._state._put(
+            role, replace(record, target_uuid="0" * 8, modified_by=foreign.name), regions._now()
+        )
         played.tape.happened("relinked", f"{foreign.name} links the {role} to another org")
 
 

@@ -1,25 +1,25 @@
 """What must hold, whatever happened: each with a name, and asked of the requests, the readings and the journal.
 
-    ends                no deadlock, no endless loop, no exception that a person should never see
-    reaches-goal        after the faults are over, people bring it to the goal with a handful of commands
-    keeps-goal          and there it stays, unless somebody else moves it
-    intent-first        no write without its intent in the journal before it                                   (laws 3, 6)
-    same-request        a write's request is the one that its intent says                                      (law 6)
-    read-between        no two writes to an org without a good read of it between them                         (law 5)
-    read-before         no write on a reading of that org older than a few seconds                             (laws 3, 6, 18)
-    never-over-foreign  no write of a run after a read had shown it a foreign change                           (law 3)
-    never-mislinked     no write to an org that was read as belonging to another pair                          (law 10)
-    prefix-safe         after each write the pair stands in a phase with a name that leads on                  (law 11)
-    locked              no write of a run whose process does not hold the lock                                 (law 12)
-    chain-holds         the journal verifies                                                                   (law 16)
-    same-story          the journal tells of every write that the regions saw, and of what became of it        (laws 5, 6)
-    done-is-seen        a run that says done has read the goal on both orgs                                    (law 4)
-    owing-is-seen       a run that says owing has read the goal on the survivor, and the debt is noted         (law 9)
-    clean-hands         a run that says refused or failed has sent nothing                                     (law 5)
-    few-sends           at most 1 + resend sends of one write in one life                                      (law 5)
-    prompt-emergency    an emergency does not wait for the dead region                                         (law 9)
-    no-false-alarm      nobody is told of a foreign write where there was none                                 (law 3)
-    no-keys             no key in any byte of the journal, nor in any message                                  (law 17)
+ends                no deadlock, no endless loop, no exception that a person should never see
+reaches-goal        after the faults are over, people bring it to the goal with a handful of commands
+keeps-goal          and there it stays, unless somebody else moves it
+intent-first        no write without its intent in the journal before it                                   (laws 3, 6)
+same-request        a write's request is the one that its intent says                                      (law 6)
+read-between        no two writes to an org without a good read of it between them                         (law 5)
+read-before         no write on a reading of that org older than a few seconds                             (laws 3, 6, 18)
+never-over-foreign  no write of a run after a read had shown it a foreign change                           (law 3)
+never-mislinked     no write to an org that was read as belonging to another pair                          (law 10)
+prefix-safe         after each write the pair stands in a phase with a name that leads on                  (law 11)
+locked              no write of a run whose process does not hold the lock                                 (law 12)
+chain-holds         the journal verifies                                                                   (law 16)
+same-story          the journal tells of every write that the regions saw, and of what became of it        (laws 5, 6)
+done-is-seen        a run that says done has read the goal on both orgs                                    (law 4)
+owing-is-seen       a run that says owing has read the goal on the survivor, and the debt is noted         (law 9)
+clean-hands         a run that says refused or failed has sent nothing                                     (law 5)
+few-sends           at most 1 + resend sends of one write in one life                                      (law 5)
+prompt-emergency    an emergency does not wait for the dead region                                         (law 9)
+no-false-alarm      nobody is told of a foreign write where there was none                                 (law 3)
+no-keys             no key in any byte of the journal, nor in any message                                  (law 17)
 """
 
 from __future__ import annotations
@@ -27,14 +27,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 
 from orchestrator.errors import ExitCode
 from orchestrator.model.journal import Record, Verified
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Mode, Stamp
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.simulator import AppliedLate, ForeignWriter, Returning, StaleRead
+from orchestrator.simulator import AppliedLate, ClientError, ForeignWriter, Returning, StaleRead
 
 from .draw import NOBODY, Story
 from .incident import Played
@@ -157,34 +156,44 @@ def read_before(played: Played) -> Iterator[str]:
 
 
 def never_over_foreign(played: Played) -> Iterator[str]:
+    """A run's first reading of an org is what it begins with; a life that journalled no reading has seen nothing."""
     warned: dict[tuple[str, str], str] = {}
-    first: dict[tuple[str, str], dict[Role, HamrRecord | None]] = defaultdict(dict)
+    kept: dict[tuple[str, str], dict[Role, HamrRecord | None]] = defaultdict(dict)
+    seen: dict[Process, dict[Role, HamrRecord | None]] = defaultdict(dict)
     sent: dict[str, list[Status | None]] = defaultdict(list)
     for note in played.tape.notes:
         if isinstance(note, Asked) and note.posts:
-            run = note.run
-            if (note.machine, run) in warned:
-                yield f"{note.number}: POST of {run} after {warned[note.machine, run]}"
-            sent[run].append(note.status)
+            if (note.machine, note.run) in warned:
+                yield f"{note.number}: POST of {note.run} after {warned[note.machine, note.run]}"
+            sent[note.run].append(note.status)
+        elif isinstance(note, Appended) and note.record.kind == "situation.read":
+            for role, record in seen[note.process].items():
+                kept[note.machine, note.record.run].setdefault(role, record)
         elif isinstance(note, Answered) and note.asked.reads and (note.record is not None or note.absent):
             asked, record = note.asked, note.record
             run = _run_of(played, asked.process, note.number)
-            if not run:
+            first = {**seen[asked.process], **kept[asked.machine, run]}
+            seen[asked.process].setdefault(asked.role, record)
+            if not run or asked.role not in first or not _is_foreign(played, asked.machine, record):
                 continue
-            seen = first[asked.machine, run]
-            if asked.role not in seen:
-                seen[asked.role] = record
+            if any(_same(record, old) for old in first.values()):
                 continue
-            before = seen[asked.role]
-            same = record is not None and before is not None and record.same_version(before)
-            if same or not _is_foreign(played, asked.machine, record):
+            if record is not None and _passes_for_ours(played, Status.of(record.status), sent[run]):
                 continue
-            others = [old for role, old in seen.items() if role is not asked.role and old is not None]
-            if record is not None and any(record.same_version(old) for old in others):
-                continue
-            if record is not None and Status.of(record.status) in sent[run]:
-                continue  # our own status under another name: in effect, author unproven
             warned.setdefault((asked.machine, run), f"{note.number} had shown {note.words} on the {asked.role}")
+
+
+def _same(one: HamrRecord | None, other: HamrRecord | None) -> bool:
+    return one is not None and other is not None and one.same_version(other)
+
+
+def _passes_for_ours(played: Played, status: Status | None, sent: list[Status | None]) -> bool:
+    """Whether somebody else's record looks like what is expected, so that nobody could tell.
+
+    It shows a status that this run sent (in effect, author unproven), or one to which the server moves by itself.
+    """
+    moved = {target for each in sent if each is not None for target in played.scene.playbook.server_moves(each)}
+    return status in sent or status in moved
 
 
 def never_mislinked(played: Played) -> Iterator[str]:
@@ -323,6 +332,8 @@ def owing_is_seen(played: Played) -> Iterator[str]:
             yield f"{process.name} said owing, and not what"
             continue
         last = _last_seen(played, process)
+        if not result.steps or result.goal is None:
+            continue  # it only tried to deliver what is owed
         if last.get(result.owed.role.other) is not result.owed.status:
             yield f"{process.name} owes {result.owed.status}, and the survivor was read as {last.get(result.owed.role.other)}"
 
@@ -366,6 +377,10 @@ def prompt_emergency(played: Played) -> Iterator[str]:
 def no_false_alarm(played: Played) -> Iterator[str]:
     if _disturbed(played) or played.incident.wrong_uuid is not None:
         return
+    if any(
+        isinstance(fault.kind, ClientError) and fault.kind.status == 404 for fault in played.incident.faults
+    ):
+        return  # a region that says that there is no record cannot be told from one whose record was taken away
     for process, outcome in played.lives:
         if isinstance(outcome, Returned) and outcome.result.exit_code is ExitCode.MOVED:
             yield f"{process.name}: {outcome.result.ending.message}"
@@ -411,13 +426,15 @@ INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
 def _disturbed(played: Played) -> bool:
     """Whether somebody else, or something late or going back in time, had a hand in it."""
     incident = played.incident
-    if not incident.calm or incident.config.returning is Returning.REVERT and _was_dark(played):
+    if not incident.calm or (incident.config.returning is Returning.REVERT and _was_dark(played)):
         return True
     return any(isinstance(fault.kind, ForeignWriter | AppliedLate) for fault in incident.faults)
 
 
 def _was_dark(played: Played) -> bool:
-    return any("Dark" in type(fault.kind).__name__ for fault in played.incident.faults) or bool(played.incident.dark)
+    return any("Dark" in type(fault.kind).__name__ for fault in played.incident.faults) or bool(
+        played.incident.dark
+    )
 
 
 def _lags(played: Played) -> bool:
@@ -457,7 +474,11 @@ def _last_seen(played: Played, process: Process) -> dict[Role, Status | None]:
 def _truth_at_end(played: Played, process: Process) -> Both[HamrRecord | None] | None:
     """Both records as they were at the first request after a process ended."""
     ended = next(
-        (note.number for note in played.tape.notes if isinstance(note, Happened) and note.what == "end" and note.process is process),
+        (
+            note.number
+            for note in played.tape.notes
+            if isinstance(note, Happened) and note.what == "end" and note.process is process
+        ),
         None,
     )
     if ended is None:
@@ -491,5 +512,3 @@ def _stamp_of(body: object) -> str:
         return ""
     return str(attributes.get("modified_by", attributes.get("ModifiedBy", "")))
 
-
-_ = timedelta

@@ -18,7 +18,11 @@ from orchestrator.standing import stand
 from .draw import Life
 from .scene import PAIR, Machine, Outcome, Present, Returned, Scene
 
-ACCEPTED = {"unknown": "the faults are over", "alone": "we have talked to each other", "cool_down": "in a hurry"}
+ACCEPTED = {
+    "unknown": "the faults are over",
+    "alone": "we have talked to each other",
+    "cool_down": "in a hurry",
+}
 """What a person accepts by name when closing an incident."""
 
 
@@ -57,7 +61,9 @@ def closed(standing: Standing, goal: Status) -> bool:
     )
 
 
-async def close(scene: Scene, machine: Machine, goal: Status, *, tries: int) -> tuple[bool, list[str], Standing | None]:
+async def close(
+    scene: Scene, machine: Machine, goal: Status, *, tries: int
+) -> tuple[bool, list[str], Standing | None]:
     """Bring an incident to its end after the faults are over.
 
     Returns:
@@ -105,7 +111,16 @@ def next_command(standing: Standing, goal: Status, *, last: str, stuck: str) -> 
         return f"adopt {_truth(phase)}"
     if standing.owed is not None:
         return f"adopt {standing.owed.role.other}"  # somebody changed an org since: a person looks, and settles it
+    offered = _offered(phase)
+    if phase.name is PhaseName.MIDWAY and stuck and last.startswith("run") and offered:
+        return f"run to {offered[(last == f'run to {offered[0]}') % len(offered)]}"  # as status says
     return "run"
+
+
+def _offered(phase: Phase) -> list[str]:
+    """The goals that `hamr status` names."""
+    words = [step.split() for step in phase.next_steps]
+    return [word[4] for word in words if word[:2] == ["hamr", "run"] or word[:2] == ["hamr", "plan"]]
 
 
 def _truth(phase: Phase) -> Role:
@@ -121,8 +136,8 @@ def _acts(command: str, goal: Status):  # type: ignore[no-untyped-def]
             return await adopt(
                 present.session, Role(command.split()[1]), "both teams agree", controls=present.controls
             )
-        mode = Mode.EMERGENCY if command.endswith("emergency") else Mode.PLANNED
-        return await begin(present, goal, mode, overriding=True)
+        meant = Status[command.split()[2]] if command.startswith("run to") else goal
+        return await begin(present, meant, Mode.PLANNED, overriding=True)
 
     return act
 

@@ -165,8 +165,12 @@ class Scene:
         """One life of the program on a machine: from its start until it ends or is killed."""
         self.pids += 1
         pid = self.pids
-        process = Process(f"{operator}#{pid}", self.loop, life.crash_at_step, life.freeze_at_step, life.freeze_for)
-        process.on_freeze = lambda: self.tape.happened("freeze", f"{process.name} for {life.freeze_for} s", process)
+        process = Process(
+            f"{operator}#{pid}", self.loop, life.crash_at_step, life.freeze_at_step, life.freeze_for
+        )
+        process.on_freeze = lambda: self.tape.happened(
+            "freeze", f"{process.name} for {life.freeze_for} s", process
+        )
         present = self._present(machine, operator, life, process, pid)
         machine.living[pid] = process
         self.tape.happened("life", f"{process.name} on {machine.name}: {what}", process)

@@ -55,7 +55,9 @@ def _words(note: Note) -> str:
         case Asked():
             return ""
         case Answered(asked=asked) if asked.posts or asked.reads:
-            return f"{asked.process.name} <-- {asked.role} {asked.method} {note.words} (asked at {asked.at:.3f})"
+            return (
+                f"{asked.process.name} <-- {asked.role} {asked.method} {note.words} (asked at {asked.at:.3f})"
+            )
         case Appended(record=record) if record.kind not in QUIET:
             return f"{note.process.name} journals {record.seq} {record.kind} {_facts(record.data)}"
         case _:
@@ -65,13 +67,25 @@ def _words(note: Note) -> str:
 def _facts(data: object) -> str:
     if not isinstance(data, dict):
         return ""
-    left_out = {"playbook_text", "playbook_sha256", "request", "orgs", "urls", "version", "verdicts", "record", "expected"}
+    left_out = {
+        "playbook_text",
+        "playbook_sha256",
+        "request",
+        "orgs",
+        "urls",
+        "version",
+        "verdicts",
+        "record",
+        "expected",
+    }
     parts = []
     for key, value in data.items():
         if key in left_out:
             continue
         if key == "attempt" and isinstance(value, dict):
-            parts.append(f"attempt {value['number']} {value['status']} to {value['role']} ({value['purpose']})")
+            parts.append(
+                f"attempt {value['number']} {value['status']} to {value['role']} ({value['purpose']})"
+            )
         elif key == "answer" and isinstance(value, dict):
             parts.append(f"{value['is']} {value.get('reason', '')}")
         elif key == "ending" and isinstance(value, dict):
