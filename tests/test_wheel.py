@@ -1,0 +1,75 @@
+"""The wheel stands by itself: installed without the checkout, `hamr init` and `hamr demo` find the playbooks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel's content, and nothing of the checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = folder.glob("hamr_orchestrator-*.whl")
+    site = folder / "site"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    return site
+
+
+def hamr(installed: Path, cwd: Path, *words: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HAMR_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "orchestrator", *words],
+        cwd=cwd,
+        env={**environment, "PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_wheel_carries_playbooks_types_and_licence(installed: Path) -> None:
+    assert (installed / "orchestrator/shipped/regional-failover.yaml").is_file()
+    assert (installed / "orchestrator/shipped/onboarding.yaml").is_file()
+    assert (installed / "orchestrator/py.typed").is_file()
+    assert list(installed.glob("hamr_orchestrator-*.dist-info/licenses/LICENSE"))
+    assert not (installed / "tests").exists()
+
+
+def test_init_writes_a_start_that_checks_clean(installed: Path, tmp_path: Path) -> None:
+    place = subprocess.run(
+        [sys.executable, "-c", "import orchestrator; print(orchestrator.__file__)"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert place.stdout.startswith(str(installed)), "this test would look at the checkout"
+    hamr(installed, tmp_path, "init", "drill")
+    hamr(installed, tmp_path / "drill", "check")
+
+
+def test_the_demo_runs(installed: Path, tmp_path: Path) -> None:
+    shown = hamr(installed, tmp_path, "demo", "--folder", str(tmp_path / "demo"))
+    assert "pair sim stands at ACTIVE, on both orgs" in shown
+    assert "pair sim stands at PASSIVE, on both orgs" in shown
+    assert "gave no answer" in shown
+    assert "The chain holds" in shown
+    assert {"pairs.yaml", "journal.db"} <= {path.name for path in (tmp_path / "demo").iterdir()}
