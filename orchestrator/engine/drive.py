@@ -163,7 +163,7 @@ class Engine:
         if memory.expected:
             await self.settling.settle(take_reverted=memory.mirrors is True)
             phase, half_made = self.phase(goal), self.settling.half_made()
-        if half_made is not None and not emergency:
+        if half_made is not None and not emergency and phase.name in (PhaseName.MIDWAY, PhaseName.DIVERGED):
             phase = replace(phase, name=PhaseName.MIDWAY, row=half_made.name)
         readings = self.eyes.last_look()
         entry = enter(

@@ -1,0 +1,305 @@
+"""Laws 4 and 5: success is an observation; and a write is not sent, confirmed or unknown, never just "failed"."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from orchestrator.model.events import (
+    Waiting,
+    WriteAnswered,
+    WriteConfirmed,
+    WriteThrottled,
+    WriteUnknown,
+)
+from orchestrator.model.reading import Unreachable
+from orchestrator.model.run import End
+from orchestrator.model.status import Status
+
+from .fake import PLAYBOOK, START, P, S, bench, record
+
+pytestmark = pytest.mark.anyio
+
+ACTIVE, PASSIVE = Status.ACTIVE, Status.PASSIVE
+WITHIN = 10.0
+"""The test playbook's confirm time, in seconds."""
+
+
+# Law 4
+
+
+@pytest.mark.parametrize("answer", ["accepted-never", "lost"])
+async def test_law_04_a_write_that_is_never_shown_is_not_done(answer: str) -> None:
+    b = bench()
+    b.world.script[S] = [answer] * 2
+    ending = await b.engine.drive(ACTIVE)
+    assert (ending.end, ending.org) == (End.UNKNOWN, S)
+    assert "Nobody knows" in ending.message
+    assert b.notes.of(WriteConfirmed) == []
+    assert b.world.posts() == ["POST secondary FAILOVER"] * 2
+
+
+async def test_law_04_a_record_older_than_before_does_not_confirm_a_write() -> None:
+    b = bench()
+    b.world.skew[S] = -40 * 86400.0
+    ending = await b.engine.drive(ACTIVE)
+    assert (ending.end, ending.org) == (End.UNKNOWN, S)
+    assert b.notes.of(WriteConfirmed) == []
+    assert len(b.world.posts()) == 1, "it may be in effect, so it is not sent again over itself"
+
+
+async def test_law_04_a_record_as_old_as_before_to_the_second_confirms_a_write() -> None:
+    b = bench()
+    b.world.whole_seconds = True
+    b.world.records = {role: record(role, PASSIVE, at=START) for role in (P, S)}
+    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+
+
+async def test_law_04_a_2xx_that_takes_effect_later_is_waited_for() -> None:
+    b = bench()
+    b.world.script[S] = ["accepted-late"]
+    b.clock.on_sleep.append(lambda: b.world.arrive_late() if b.clock.monotonic() > 1004 else None)
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.DONE, ending
+    assert len(b.world.posts()) == 4
+
+
+async def test_law_04_done_is_said_only_where_both_orgs_show_the_goal() -> None:
+    b = bench()
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.DONE
+    assert [held and held.status for held in b.world.served.values()] == [4, 4]
+
+
+# Law 5
+
+
+async def test_law_05_a_lost_answer_is_read_until_it_is_seen() -> None:
+    b = bench()
+    b.world.script[S] = ["lost-late"]
+    b.clock.on_sleep.append(lambda: b.world.arrive_late() if b.clock.monotonic() > 1005 else None)
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.DONE, ending
+    assert b.world.posts().count("POST secondary FAILOVER") == 1
+    assert any("to show FAILOVER" in wait.what for wait in b.notes.of(Waiting))
+
+
+async def test_law_05_a_lost_answer_of_an_applied_write_is_confirmed_by_one_look() -> None:
+    b = bench()
+    b.world.script[S] = ["lost-applied"]
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.DONE, ending
+    assert len(b.world.posts()) == 4
+
+
+async def test_law_05_it_is_sent_again_only_after_the_confirm_time_of_reading() -> None:
+    b = bench()
+    b.world.script[S] = ["lost"]
+    sent_at: list[float] = []
+    b.world.before_write = lambda _draft: sent_at.append(b.clock.monotonic())
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.DONE, ending
+    assert sent_at[1] - sent_at[0] >= WITHIN
+    between = b.world.log[b.world.log.index("POST secondary FAILOVER") + 1 :]
+    reads = between[: between.index("POST secondary FAILOVER")]
+    assert reads.count("GET secondary") >= 9
+
+
+async def test_law_05_it_is_sent_again_once_and_then_it_is_unknown() -> None:
+    b = bench()
+    b.world.script[S] = ["lost"] * 5
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.UNKNOWN
+    assert b.world.posts() == ["POST secondary FAILOVER"] * 2
+    assert [event.attempt.number for event in b.notes.of(WriteUnknown)] == [2]
+
+
+@pytest.mark.parametrize(("resend", "posts"), [(0, 1), (1, 2), (3, 4)])
+async def test_law_05_resend_bounds_how_often(resend: int, posts: int) -> None:
+    b = bench(playbook=replace(PLAYBOOK, resend=resend))
+    b.world.script[S] = ["lost"] * 9
+    assert (await b.engine.drive(ACTIVE)).end is End.UNKNOWN
+    assert len(b.world.posts()) == posts
+
+
+async def test_law_05_each_attempt_has_a_stamp_of_its_own() -> None:
+    b = bench()
+    b.world.script[S] = ["lost", "429", "not-sent"]
+    await b.engine.drive(ACTIVE)
+    stamps = [draft.modified_by for draft in b.world.drafts]
+    assert len(stamps) == len(set(stamps))
+    assert stamps[0] == "alice+hamr-20261122-030000-test-1@laptop"
+    assert stamps[1] == "alice+hamr-20261122-030000-test-2@laptop"
+
+
+async def test_law_05_it_is_not_sent_again_where_reading_can_not_tell() -> None:
+    """The org went silent after the answer was lost."""
+    b = bench()
+    b.world.script[S] = ["lost"]
+    b.world.after_write = lambda _draft: b.world.sights.update({S: Unreachable("time-out")})
+    ending = await b.engine.drive(ACTIVE)
+    assert (ending.end, ending.org) == (End.UNKNOWN, S)
+    assert b.world.posts() == ["POST secondary FAILOVER"]
+
+
+async def test_law_05_it_is_not_sent_again_where_something_else_moved() -> None:
+    b = bench()
+    b.world.script[S] = ["lost"]
+    b.clock.on_sleep.append(lambda: b.world.foreign(P, Status.RECOVERY))
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.UNKNOWN
+    assert "bob@example.com" in ending.message
+    assert b.world.posts() == ["POST secondary FAILOVER"]
+
+
+async def test_law_05_a_connection_that_was_not_made_is_tried_again_after_reading() -> None:
+    b = bench()
+    b.world.script[S] = ["not-sent", "not-sent"]
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.DONE, ending
+    posts = [n for n, line in enumerate(b.world.log) if line == "POST secondary FAILOVER"]
+    assert len(posts) == 3
+    assert all("GET secondary" in b.world.log[a:c] for a, c in pairwise(posts))
+
+
+async def test_law_05_a_connection_that_is_never_made_ends_as_incomplete_and_not_unknown() -> None:
+    b = bench()
+    b.world.script[S] = ["not-sent"] * 99
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.INCOMPLETE
+    assert b.notes.of(WriteUnknown) == []
+    assert b.clock.monotonic() - 1000 < 2 * WITHIN
+
+
+async def test_law_05_a_refusal_ends_the_run_at_once() -> None:
+    b = bench()
+    b.world.script[S] = ["400"]
+    ending = await b.engine.drive(ACTIVE)
+    assert (ending.end, ending.org) == (End.INCOMPLETE, S)
+    assert "refused FAILOVER: 400 Bad Request" in ending.message
+    assert len(b.world.posts()) == 1
+
+
+@pytest.mark.parametrize("then", ["400", "429-long", "not-sent"])
+async def test_law_05_a_lost_write_stays_unknown_whatever_becomes_of_the_next_attempt(then: str) -> None:
+    b = bench()
+    b.world.script[S] = ["lost", *[then] * 99]
+    ending = await b.engine.drive(ACTIVE)
+    assert (ending.end, ending.org) == (End.UNKNOWN, S)
+    assert [event.attempt.number for event in b.notes.of(WriteUnknown)] == [1]
+
+
+async def test_law_05_a_person_who_stops_a_run_with_a_lost_write_is_told_that_it_is_unknown() -> None:
+    b = bench()
+    b.world.script[S] = ["lost"]
+    b.clock.on_sleep.append(lambda: b.engine.ask_to_stop("stopped, as asked"))
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.UNKNOWN
+    assert "stopped, as asked" in ending.message
+
+
+async def test_law_05_a_429_is_waited_out_as_told() -> None:
+    b = bench()
+    b.world.script[S] = ["429"]
+    slept: list[float] = []
+    before = [b.clock.monotonic()]
+    b.clock.on_sleep.append(lambda: slept.append(b.clock.monotonic() - before[0]))
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.DONE, ending
+    assert [event.seconds for event in b.notes.of(WriteThrottled)] == [2.0]
+    posts = [n for n, line in enumerate(b.world.log) if line.startswith("POST")]
+    assert b.world.log[posts[0] + 1 : posts[1]] == ["GET primary", "GET secondary"], (
+        "read again after the wait"
+    )
+
+
+async def test_law_05_a_429_without_a_time_is_waited_for_as_long_as_between_two_reads() -> None:
+    b = bench()
+    b.world.script[S] = ["429-mute"]
+    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+    assert [event.seconds for event in b.notes.of(WriteThrottled)] == [1.0]
+
+
+async def test_law_05_a_429_that_asks_for_too_long_is_refused_at_once() -> None:
+    b = bench()
+    b.world.script[S] = ["429-long"]
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.INCOMPLETE
+    assert "3600 s" in ending.message
+    assert b.clock.monotonic() - 1000 < 1.0
+
+
+async def test_law_05_429s_for_ever_end_within_the_confirm_time() -> None:
+    b = bench()
+    b.world.script[S] = ["429"] * 99
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.INCOMPLETE
+    assert b.clock.monotonic() - 1000 <= WITHIN + 1
+
+
+async def test_law_05_an_outcome_is_journalled_for_every_attempt() -> None:
+    b = bench()
+    b.world.script[S] = ["lost", "429", "not-sent"]
+    await b.engine.drive(ACTIVE)
+    assert [event.attempt.number for event in b.notes.of(WriteAnswered)] == [
+        intent.attempt.number for intent in b.notes.intents()
+    ]
+
+
+# Interrupted twice
+
+
+@pytest.mark.parametrize("where", ["in flight", "reading back", "before the resend"])
+async def test_law_05_giving_up_waiting_journals_the_write_in_flight_as_unknown(where: str) -> None:
+    b = bench()
+    b.world.script[S] = ["lost"]
+    hang = asyncio.Event()
+
+    async def stop_here() -> None:
+        hang.set()
+        await asyncio.Event().wait()
+
+    write, read = b.world.write, b.world.read
+
+    async def writing(draft, *, within=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        if where == "in flight":
+            await stop_here()
+        return await write(draft, within=within)
+
+    async def reading(role, *, within=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        posts, seconds = len(b.world.posts()), b.clock.monotonic() - 1000
+        if posts and (where == "reading back" or (where == "before the resend" and seconds > WITHIN + 30)):
+            await stop_here()
+        if where == "before the resend" and posts and seconds > WITHIN - 1.5:
+            b.clock.advance(40)
+        return await read(role, within=within)
+
+    b.world.write, b.world.read = writing, reading  # type: ignore[method-assign]
+    task = asyncio.create_task(b.engine.drive(ACTIVE))
+    await hang.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [event.attempt.number for event in b.notes.of(WriteUnknown)] == [1]
+
+
+async def test_law_05_a_cancelled_run_with_nothing_in_flight_journals_no_unknown() -> None:
+    b = bench()
+    hang = asyncio.Event()
+    read = b.world.read
+
+    async def reading(role, *, within=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        hang.set()
+        await asyncio.Event().wait()
+        return await read(role, within=within)
+
+    b.world.read = reading  # type: ignore[method-assign]
+    task = asyncio.create_task(b.engine.drive(ACTIVE))
+    await hang.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert b.notes.of(WriteUnknown) == []

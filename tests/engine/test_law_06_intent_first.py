@@ -1,0 +1,173 @@
+"""Law 6: the journal holds the intent before the request leaves, and nothing is sent on an old reading."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.engine.draft import draft
+from orchestrator.errors import JournalUnavailable
+from orchestrator.model.events import (
+    ClockDistrusted,
+    Event,
+    RowIntended,
+    SituationRead,
+    WriteAnswered,
+    WriteIntended,
+)
+from orchestrator.model.org import Wire
+from orchestrator.model.reading import Draft, NotSent, Reading
+from orchestrator.model.run import End
+from orchestrator.model.status import Role, Status
+
+from .fake import P, S, bench, pair, record
+
+pytestmark = pytest.mark.anyio
+
+ACTIVE, FAILOVER, PASSIVE = Status.ACTIVE, Status.FAILOVER, Status.PASSIVE
+
+
+async def test_law_06_each_intent_is_told_before_its_request_leaves() -> None:
+    b = bench()
+    seen: list[int] = []
+
+    def before(made: Draft) -> None:
+        assert b.notes.intents()[-1].attempt.stamp == made.modified_by
+        assert b.notes.intents()[-1].request == b.world.describe(made)
+        seen.append(len(b.notes.intents()))
+
+    b.world.before_write = before
+    await b.engine.drive(ACTIVE)
+    assert seen == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("which", [1, 2, 3, 4])
+async def test_law_06_where_an_intent_cannot_be_written_nothing_is_sent(which: int) -> None:
+    b = bench()
+    b.notes.fail_at = lambda event: isinstance(event, WriteIntended) and event.attempt.number == which
+    with pytest.raises(JournalUnavailable):
+        await b.engine.drive(ACTIVE)
+    assert len(b.world.posts()) == which - 1
+
+
+async def test_law_06_where_a_rows_intent_cannot_be_written_nothing_is_sent() -> None:
+    b = bench()
+    b.notes.fail_at = lambda event: isinstance(event, RowIntended)
+    with pytest.raises(JournalUnavailable):
+        await b.engine.drive(ACTIVE)
+    assert b.world.posts() == []
+
+
+async def test_law_06_where_the_outcome_cannot_be_written_nothing_more_is_sent() -> None:
+    b = bench()
+    b.notes.fail_at = lambda event: isinstance(event, WriteAnswered)
+    with pytest.raises(JournalUnavailable):
+        await b.engine.drive(ACTIVE)
+    assert b.world.posts() == ["POST secondary FAILOVER"]
+    outstanding = b.engine.task.memory.outstanding()
+    assert outstanding is not None
+    assert outstanding.number == 1
+
+
+async def test_law_06_a_reading_older_than_a_few_seconds_is_read_again_before_a_write() -> None:
+    b = bench()
+    b.notes.on_tell = lambda event: b.clock.advance(5.5) if isinstance(event, RowIntended) else None
+    assert (await b.engine.drive(FAILOVER)).end is End.DONE
+    assert [event.purpose for event in b.notes.of(SituationRead)][:2] == ["start", "before write"]
+    assert b.world.log[:5] == [
+        "GET primary",
+        "GET secondary",
+        "GET primary",
+        "GET secondary",
+        "POST secondary FAILOVER",
+    ]
+    assert b.notes.of(ClockDistrusted) == []
+
+
+async def test_law_06_a_reading_of_a_moment_ago_is_good_enough() -> None:
+    b = bench()
+    b.notes.on_tell = lambda event: b.clock.advance(4.5) if isinstance(event, RowIntended) else None
+    assert (await b.engine.drive(FAILOVER)).end is End.DONE
+    assert b.world.log[2] == "POST secondary FAILOVER"
+
+
+# A check that grew old before the request
+
+
+async def test_law_06_nothing_is_sent_on_a_check_that_grew_old_while_the_intent_was_written() -> None:
+    b = bench()
+
+    def slow_disk(event: Event) -> None:
+        if isinstance(event, WriteIntended) and len(b.notes.intents()) == 1:
+            b.clock.advance(60)
+            b.world.foreign(S, Status.RECOVERY)
+
+    b.notes.on_tell = slow_disk
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.MOVED
+    assert b.world.posts() == []
+    (answered,) = b.notes.of(WriteAnswered)
+    assert isinstance(answered.answer, NotSent)
+
+
+async def test_law_06_a_disk_that_is_always_slow_ends_the_run_with_nothing_sent() -> None:
+    b = bench()
+    b.notes.on_tell = lambda event: b.clock.advance(6) if isinstance(event, WriteIntended) else None
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.INCOMPLETE
+    assert "slow" in ending.message
+    assert b.world.posts() == []
+
+
+async def test_law_06_a_slow_region_is_written_all_the_same() -> None:
+    """Each read takes longer than a reading may be old: it is read right before the write, and that is enough."""
+    b = bench()
+    read = b.world.read
+
+    async def slowly(role: Role, *, within: float | None = None) -> Reading:
+        reading = await read(role, within=within)
+        b.clock.advance(4)
+        return reading
+
+    b.world.read = slowly  # type: ignore[method-assign]
+    ending = await b.engine.drive(FAILOVER)
+    assert ending.end is End.DONE, ending
+
+
+# What is sent
+
+
+def test_the_whole_record_is_carried_over_with_our_status_and_stamp() -> None:
+    held = replace(
+        record(S, PASSIVE), wire=Wire.PASCAL, datacenter="eu1.prod.dog", extra=(("Plan", {"tier": 2}),)
+    )
+    made = draft(pair(), S, held, FAILOVER, "alice+hamr-20261122-030000-test-1@laptop")
+    assert made == Draft(
+        role=S,
+        org_uuid="660e8400-e29b-41d4-a716-446655440000",
+        status=FAILOVER,
+        is_primary=False,
+        modified_by="alice+hamr-20261122-030000-test-1@laptop",
+        target_uuid="550e8400-e29b-41d4-a716-446655440000",
+        target_name="Payments",
+        target_datacenter="us1",
+        wire=Wire.PASCAL,
+        datacenter="eu1.prod.dog",
+        extra=(("Plan", {"tier": 2}),),
+    )
+
+
+def test_a_first_record_is_made_from_the_inventory() -> None:
+    made = draft(pair(), P, None, Status.ONBOARDING, "stamp")
+    assert made == Draft(
+        role=P,
+        org_uuid="550e8400-e29b-41d4-a716-446655440000",
+        status=Status.ONBOARDING,
+        is_primary=True,
+        modified_by="stamp",
+        target_uuid="660e8400-e29b-41d4-a716-446655440000",
+        target_name="Payments EU",
+        target_datacenter="eu1",
+        wire=Wire.SNAKE,
+    )

@@ -1,0 +1,403 @@
+"""Law 7: killed at every event and at every request, then resumed by somebody else: the same end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+
+from orchestrator.model.events import ChangeSeen, Event, GuardsJudged, RowMade, WriteConfirmed
+from orchestrator.model.guard import Guard, Quiet
+from orchestrator.model.org import Mirrors
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.reading import Draft, Present
+from orchestrator.model.run import End, Mode
+from orchestrator.model.situation import Change
+from orchestrator.model.status import Status
+
+from .fake import DARK, PLAYBOOK, SERVER_ADVANCES, START, Bench, Died, P, S, bench, record, resumed, started
+
+pytestmark = pytest.mark.anyio
+
+ACTIVE, FAILOVER, PASSIVE = Status.ACTIVE, Status.FAILOVER, Status.PASSIVE
+ENDS = (End.DONE, End.OWING)
+
+
+CREATING = replace(
+    PLAYBOOK,
+    rows=(
+        replace(PLAYBOOK.rows[0], name="create", source=Status.ABSENT, target=Status.ONBOARDING),
+        *PLAYBOOK.rows,
+    ),
+    stops=(Status.ONBOARDING, *PLAYBOOK.stops),
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind of world to die in."""
+
+    name: str
+    mirrors: Mirrors = Mirrors.NO
+    mirrored: bool = False
+    renames: str | None = None
+    mode: Mode = Mode.PLANNED
+    dark: bool = False
+    script: tuple[str, ...] = ()
+    start: Status = PASSIVE
+    goal: Status = ACTIVE
+    playbook: Playbook = PLAYBOOK
+    whole_seconds: bool = False
+    skew: float = 0.0
+
+    def __str__(self) -> str:
+        return self.name
+
+    def bench(self) -> Bench:
+        b = bench(self.start, mirrors=self.mirrors, mode=self.mode, playbook=self.playbook)
+        b.world.mirrored, b.world.renames = self.mirrored, self.renames
+        b.world.whole_seconds = self.whole_seconds
+        b.world.skew[S] = self.skew
+        b.world.script[S] = [*self.script]
+        if self.dark:
+            b.world.sights[P] = DARK
+        if self.playbook is SERVER_ADVANCES:
+            b.clock.on_sleep.append(lambda: _advance(b))
+        b.notes.tell(started(self.goal, self.mode))
+        return b
+
+    async def drive(self, b: Bench) -> End:
+        return (await b.engine.drive(self.goal)).end
+
+
+def _advance(b: Bench) -> None:
+    moves = {FAILOVER: ACTIVE, Status.RECOVERY: PASSIVE}
+    statuses = {Status(held.status) for held in b.world.records.values() if held is not None}
+    if len(statuses) == 1 and (new := moves.get(statuses.pop())) is not None:
+        for role in (P, S):
+            b.world.foreign(role, new, "datadog")
+
+
+CASES = (
+    Case("separate"),
+    Case("renamed", renames="svc@example.com"),
+    Case("mirrored", mirrors=Mirrors.YES, mirrored=True),
+    Case("mirrored, auto", mirrors=Mirrors.AUTO, mirrored=True),
+    Case("mirrored, auto, renamed", mirrors=Mirrors.AUTO, mirrored=True, renames="svc@example.com"),
+    Case("separate, auto", mirrors=Mirrors.AUTO),
+    Case("one answer lost", script=("lost-applied",)),
+    Case("one write lost", script=("lost",)),
+    Case("one answer lost, renamed", script=("lost-applied",), renames="svc@example.com"),
+    Case("whole seconds", whole_seconds=True),
+    Case("home", start=ACTIVE, goal=PASSIVE),
+    Case("created", start=Status.ABSENT, goal=Status.ONBOARDING, playbook=CREATING),
+    Case("server advances", playbook=SERVER_ADVANCES),
+    Case("emergency", mode=Mode.EMERGENCY, dark=True),
+    Case("emergency, auto", mode=Mode.EMERGENCY, dark=True, mirrors=Mirrors.AUTO),
+    Case("emergency, the other lives", mode=Mode.EMERGENCY),
+    Case("the secondary's clock is a day slow", skew=-86400.0),
+)
+by_name = pytest.mark.parametrize("case", CASES, ids=str)
+
+
+async def _lives(case: Case, arm: Callable[[Bench], None]) -> tuple[Bench, Bench] | None:
+    """One life that ends as armed, and the one after it; None where it was not killed."""
+    dead = case.bench()
+    arm(dead)
+    try:
+        await case.drive(dead)
+    except Died:
+        pass
+    else:
+        return None
+    dead.notes.crash_at = dead.world.before_write = dead.world.after_write = None
+    # Later, and by somebody else: the mirror and what was under way have had their time.
+    dead.clock.advance(120)
+    return dead, resumed(dead, playbook=case.playbook)
+
+
+def _same_end(case: Case, again: Bench, end: End, where: str) -> None:
+    assert end in ENDS, (case.name, where, end, again.notes.events[-3:])
+    expected = case.goal
+    shows = again.world.statuses()
+    assert shows[1] is expected, (case.name, where)
+    if case.dark:
+        assert again.engine.task.memory.owed == {P: expected}, (case.name, where)
+        assert end is End.OWING, (case.name, where)
+    else:
+        assert shows[0] is expected, (case.name, where)
+        assert end is End.DONE, (case.name, where)
+
+
+@by_name
+@pytest.mark.parametrize("durable", [True, False], ids=["after", "before"])
+async def test_law_07_killed_at_every_event_and_resumed(case: Case, durable: bool) -> None:
+    whole = case.bench()
+    assert await case.drive(whole) in ENDS
+    events, posts = len(whole.notes.events), len(whole.world.posts())
+    for k in range(1, events):
+        seen = [0]
+
+        def at(event: Event, seen: list[int] = seen, k: int = k) -> bool:
+            seen[0] += 1
+            return seen[0] == k
+
+        def arm(b: Bench, at: Callable[[Event], bool] = at) -> None:
+            b.notes.crash_at, b.notes.crash_before = at, not durable
+
+        lives = await _lives(case, arm)
+        assert lives is not None, k
+        dead, again = lives
+        where = f"event {k}: {type(whole.notes.events[k]).__name__}"
+        end = await case.drive(again)
+        _same_end(case, again, end, where)
+        # One write may have to be told again to a server that never got it; no more than that.
+        assert len(again.world.posts()) <= posts + 1, (where, dead.world.log)
+
+
+@by_name
+@pytest.mark.parametrize("when", ["before_write", "after_write"])
+async def test_law_07_killed_at_every_request_and_resumed(case: Case, when: str) -> None:
+    whole = case.bench()
+    await case.drive(whole)
+    for k in range(len(whole.world.posts())):
+        sent = [0]
+
+        def die(draft: Draft, sent: list[int] = sent, k: int = k) -> None:
+            sent[0] += 1
+            if sent[0] == k + 1:
+                raise Died
+
+        lives = await _lives(case, lambda b, die=die: setattr(b.world, when, die))  # type: ignore[misc]
+        assert lives is not None
+        _, again = lives
+        _same_end(case, again, await case.drive(again), f"{when} {k}")
+
+
+@pytest.mark.parametrize("case", [CASES[0], CASES[2], CASES[13]], ids=str)
+async def test_law_07_killed_again_and_again_at_every_fifth_event(case: Case) -> None:
+    b = case.bench()
+    for life in range(40):
+        count = [0]
+
+        def at(event: Event, count: list[int] = count) -> bool:
+            count[0] += 1
+            return count[0] == 5 and bool(event.kind)
+
+        b.notes.crash_at = at if life < 30 else None
+        try:
+            end = await case.drive(b)
+        except Died:
+            b.notes.crash_at = None
+            b.clock.advance(60)
+            b = resumed(b, playbook=case.playbook)
+        else:
+            break
+    _same_end(case, b, end, "again and again")
+
+
+# Where an old look would mislead
+
+
+async def test_law_07_a_resumed_run_does_not_begin_from_a_stale_reading() -> None:
+    """Both orgs stood at ACTIVE when the process died; the first reads of the next one are old, and say PASSIVE."""
+    dead = bench()
+    dead.notes.tell(started(ACTIVE))
+    dead.notes.crash_at = lambda event: isinstance(event, RowMade) and event.row == "activate"
+    with pytest.raises(Died):
+        await dead.engine.drive(ACTIVE)
+    again = resumed(dead)
+    for role in (P, S):
+        again.world.glitches[role] = [Present(record(role, PASSIVE), PASSIVE)] * 3
+    posts = len(again.world.posts())
+    ending = await again.engine.drive(ACTIVE)
+    assert ending.end is End.DONE, ending
+    assert len(again.world.posts()) == posts
+
+
+async def test_law_07_a_stale_reading_that_stays_stops_a_resumed_run() -> None:
+    dead = bench()
+    dead.notes.tell(started(ACTIVE))
+    dead.notes.crash_at = lambda event: isinstance(event, RowMade) and event.row == "activate"
+    with pytest.raises(Died):
+        await dead.engine.drive(ACTIVE)
+    again = resumed(dead)
+    for role in (P, S):
+        again.world.sights[role] = Present(record(role, PASSIVE), PASSIVE)
+    posts = len(again.world.posts())
+    ending = await again.engine.drive(ACTIVE)
+    assert ending.end is End.MOVED
+    assert len(again.world.posts()) == posts
+
+
+async def test_law_07_a_late_write_that_set_an_org_back_is_put_right_by_the_next_process() -> None:
+    dead = bench()
+    dead.notes.tell(started(ACTIVE))
+    dead.world.script[S] = ["lost-late"]
+
+    def late(role: object) -> None:
+        if len(dead.world.posts()) == 5:
+            dead.world.arrive_late()
+
+    dead.world.before_read = late
+    dead.notes.crash_at = lambda event: isinstance(event, ChangeSeen) and event.change is Change.LATE
+    with pytest.raises(Died):
+        await dead.engine.drive(ACTIVE)
+    dead.world.before_read = None
+    again = resumed(dead)
+    ending = await again.engine.drive(ACTIVE)
+    assert ending.end is End.DONE, ending
+    assert again.world.statuses() == (ACTIVE, ACTIVE)
+
+
+async def test_law_07_a_stranger_while_the_run_was_dead_stops_it_and_is_named() -> None:
+    dead = bench()
+    dead.notes.tell(started(ACTIVE))
+    dead.notes.crash_at = lambda event: isinstance(event, WriteConfirmed)
+    with pytest.raises(Died):
+        await dead.engine.drive(ACTIVE)
+    again = resumed(dead)
+    again.world.foreign(S, Status.RECOVERY)
+    posts = len(again.world.posts())
+    ending = await again.engine.drive(ACTIVE)
+    assert ending.end is End.MOVED
+    assert "bob@example.com" in ending.message
+    assert len(again.world.posts()) == posts
+
+
+async def test_law_07_a_write_that_lands_after_the_restart_is_waited_for() -> None:
+    dead = bench()
+    dead.notes.tell(started(ACTIVE))
+
+    def die(draft: Draft) -> None:
+        dead.world.records[S], applied = record(S, PASSIVE), dead.world.records[S]
+        dead.world.late.append(draft)
+        assert applied is not None
+        raise Died
+
+    dead.world.after_write = die
+    with pytest.raises(Died):
+        await dead.engine.drive(FAILOVER)
+    dead.world.after_write = None
+    again = resumed(dead)
+    now = again.clock.monotonic()
+    again.clock.on_sleep.append(
+        lambda: again.world.arrive_late() if again.clock.monotonic() > now + 4 else None
+    )
+    ending = await again.engine.drive(FAILOVER)
+    assert ending.end is End.DONE, ending
+    assert again.world.posts().count("POST secondary FAILOVER") == 1
+
+
+async def test_law_07_a_journal_from_a_machine_with_a_fast_clock_does_not_make_it_wait_for_an_hour() -> None:
+    dead = bench()
+    dead.notes.tell(started(ACTIVE))
+    dead.world.script[S] = ["lost"]
+    dead.notes.crash_at = lambda event: type(event).__name__ == "WriteAnswered"
+    with pytest.raises(Died):
+        await dead.engine.drive(ACTIVE)
+    again = resumed(dead)
+    again.engine.task.memory.last_intent_at = again.clock.now() + timedelta(hours=1)
+    began = again.clock.monotonic()
+    assert (await again.engine.drive(ACTIVE)).end is End.DONE
+    assert again.clock.monotonic() - began < 60
+
+
+# A mirror that went back
+
+
+async def test_law_07_resume_goes_on_from_where_a_mirror_carried_the_pair_back_to() -> None:
+    dead = bench(mirrors=Mirrors.YES)
+    dead.notes.tell(started(ACTIVE))
+    dead.world.mirrored = True
+    old = dict(dead.world.records)
+    dead.notes.crash_at = lambda event: isinstance(event, RowMade) and event.row == "declare"
+    with pytest.raises(Died):
+        await dead.engine.drive(ACTIVE)
+    dead.world.records.update(old)
+    again = resumed(dead)
+    ending = await again.engine.drive(ACTIVE)
+    assert ending.end is End.DONE, ending
+    assert again.world.statuses() == (ACTIVE, ACTIVE)
+    reverted = [event for event in again.notes.of(ChangeSeen) if event.change is Change.REVERTED]
+    assert [event.accepted for event in reverted] == [True, True]
+
+
+async def test_law_07_a_half_made_row_is_finished_although_the_orgs_clocks_say_otherwise() -> None:
+    """The primary's record is from a clock that is ahead, so by the times alone the pair would be diverged."""
+    dead = bench()
+    dead.notes.tell(started(ACTIVE))
+    dead.world.records[P] = record(P, PASSIVE, at=START + timedelta(hours=1))
+    dead.notes.crash_at = lambda event: isinstance(event, WriteConfirmed)
+    with pytest.raises(Died):
+        await dead.engine.drive(ACTIVE)
+    again = resumed(dead)
+    again.world.skew[P] = 7200.0
+    ending = await again.engine.drive(ACTIVE)
+    assert ending.end is End.DONE, ending
+
+
+async def test_law_07_a_mirror_that_lost_a_copy_does_not_leave_a_resumed_run_stuck() -> None:
+    dead = bench(mirrors=Mirrors.YES)
+    dead.notes.tell(started(ACTIVE))
+    ending = await dead.engine.drive(ACTIVE)  # the inventory says that it mirrors, and it does not
+    assert ending.end is End.INCOMPLETE
+    again = resumed(dead)
+    again.world.mirrored = True
+    ending = await again.engine.drive(ACTIVE)
+    assert ending.end is End.DONE, ending
+    assert again.world.statuses() == (ACTIVE, ACTIVE)
+
+
+# Guards gate entry
+
+
+SETTLED = replace(
+    PLAYBOOK,
+    guards={"settled": Guard("settled", Quiet(timedelta(days=1)))},
+    rows=tuple(
+        replace(row, guards=("settled",)) if row.name in {"declare", "activate"} else row
+        for row in PLAYBOOK.rows
+    ),
+)
+
+
+async def test_law_07_a_half_done_row_is_finished_although_a_guard_fails_by_now() -> None:
+    dead = bench(playbook=SETTLED)
+    dead.notes.tell(started(FAILOVER))
+    dead.notes.crash_at = lambda event: isinstance(event, WriteConfirmed)
+    with pytest.raises(Died):
+        await dead.engine.drive(FAILOVER)
+    # The names that guards know as ours are forgotten with a new run: to it, the pair has just been touched.
+    again = bench(world=dead.world, playbook=SETTLED)
+    again.notes.tell(started(FAILOVER))
+    ending = await again.engine.drive(FAILOVER)
+    assert ending.end is End.DONE, ending
+    (judged,) = again.notes.of(GuardsJudged)
+    assert judged.binding is False
+    assert [(verdict.guard, verdict.outcome.value) for verdict in judged.verdicts][-1] == ("settled", "fail")
+
+
+async def test_law_07_a_row_that_was_not_begun_is_refused_by_the_same_guard() -> None:
+    b = bench(playbook=SETTLED)
+    b.world.foreign(P, PASSIVE)
+    b.world.foreign(S, PASSIVE)
+    ending = await b.engine.drive(FAILOVER)
+    assert ending.end is End.REFUSED
+    assert b.world.posts() == []
+
+
+async def test_law_07_linked_still_binds_a_half_done_row() -> None:
+    dead = bench()
+    dead.notes.tell(started(FAILOVER))
+    dead.notes.crash_at = lambda event: isinstance(event, WriteConfirmed)
+    with pytest.raises(Died):
+        await dead.engine.drive(FAILOVER)
+    again = resumed(dead)
+    again.world.identities[P] = "770e8400-e29b-41d4-a716-446655440000"
+    posts = len(again.world.posts())
+    ending = await again.engine.drive(FAILOVER)
+    assert ending.end is End.REFUSED
+    assert len(again.world.posts()) == posts
