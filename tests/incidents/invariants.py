@@ -161,20 +161,28 @@ def never_over_foreign(played: Played) -> Iterator[str]:
     kept: dict[tuple[str, str], dict[Role, HamrRecord | None]] = defaultdict(dict)
     seen: dict[Process, dict[Role, HamrRecord | None]] = defaultdict(dict)
     sent: dict[str, list[Status | None]] = defaultdict(list)
+    on: dict[Process, str] = defaultdict(str)
     for note in played.tape.notes:
         if isinstance(note, Asked) and note.posts:
             if (note.machine, note.run) in warned:
                 yield f"{note.number}: POST of {note.run} after {warned[note.machine, note.run]}"
             sent[note.run].append(note.status)
-        elif isinstance(note, Appended) and note.record.kind == "situation.read":
+        elif isinstance(note, Appended):
+            on[note.process] = note.record.run
+            if note.record.kind != "situation.read":
+                continue
             for role, record in seen[note.process].items():
                 kept[note.machine, note.record.run].setdefault(role, record)
         elif isinstance(note, Answered) and note.asked.reads and (note.record is not None or note.absent):
             asked, record = note.asked, note.record
-            run = _run_of(played, asked.process, note.number)
+            run = on[asked.process]
             first = {**seen[asked.process], **kept[asked.machine, run]}
             seen[asked.process].setdefault(asked.role, record)
-            if not run or asked.role not in first or not _is_foreign(played, asked.machine, record):
+            if not run or asked.role not in first:
+                continue
+            if not _is_foreign(played, asked.machine, record):
+                if record is not None and Stamp.parse(record.modified_by) is not None:
+                    warned.pop((asked.machine, run), None)  # the read lagged behind: a write of ours lies over it
                 continue
             if any(_same(record, old) for old in first.values()):
                 continue
@@ -354,7 +362,7 @@ def clean_hands(played: Played) -> Iterator[str]:
 
 def prompt_emergency(played: Played) -> Iterator[str]:
     incident = played.incident
-    if incident.mode is not Mode.EMERGENCY or incident.story is not Story.ALONE or not incident.calm:
+    if incident.mode is not Mode.EMERGENCY or incident.story is not Story.ALONE or not incident.calm or incident.wrong_uuid:
         return
     if not (incident.dark and incident.dark[0].at == 0 and incident.dark[0].seconds >= 300):
         return
@@ -448,16 +456,10 @@ def _is_foreign(played: Played, machine: str, record: HamrRecord | None) -> bool
         return False
     if record.modified_by in FOREIGN:
         return True
+    if played.incident.story is not Story.OTHER_JOURNAL:
+        return False
     stamp = Stamp.parse(record.modified_by)
     return stamp is not None and stamp.run not in {each.run for each in played.records.get(machine, [])}
-
-
-def _run_of(played: Played, process: Process, number: int) -> str:
-    """The run that a process is on at a note."""
-    for note in reversed(played.tape.notes[:number]):
-        if isinstance(note, Appended) and note.process is process:
-            return note.record.run
-    return ""
 
 
 def _last_seen(played: Played, process: Process) -> dict[Role, Status | None]:

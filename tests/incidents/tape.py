@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 
 from orchestrator.hamr.wire import decode_record
@@ -91,18 +92,8 @@ class Answered(Note):
     effect: Effect | None
     """None: the process stopped waiting."""
 
-    @property
-    def record(self) -> HamrRecord | None:
-        """The record that a whole answer of 200 shows."""
-        if not isinstance(self.effect, Response) or self.effect.status != 200:
-            return None
-        try:
-            import json
-
-            found = decode_record(json.loads(self.effect.body))
-        except ValueError:
-            return None
-        return found if isinstance(found, HamrRecord) else None
+    record: HamrRecord | None
+    """The record that a whole answer of 200 shows."""
 
     @property
     def absent(self) -> bool:
@@ -161,4 +152,14 @@ class Tape:
 
     def answered(self, asked: Asked, effect: Effect | None) -> None:
         """Note an answer."""
-        self.notes.append(Answered(self.next, self.now, asked, effect))
+        self.notes.append(Answered(self.next, self.now, asked, effect, _record(effect)))
+
+
+def _record(effect: Effect | None) -> HamrRecord | None:
+    if not isinstance(effect, Response) or effect.status != 200:
+        return None
+    try:
+        found = decode_record(json.loads(effect.body))
+    except ValueError:
+        return None
+    return found if isinstance(found, HamrRecord) else None
