@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     "--truth",
     type=click.Choice(["primary", "secondary"]),
     required=True,
-    help="The org that is right: the other one is told what it shows.",
+    metavar="ORG",
+    help="primary or secondary: the org that is right: the other one is told what it shows.",
 )
 @options.required_reason
 @options.yes

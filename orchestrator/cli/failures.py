@@ -15,6 +15,8 @@ from orchestrator.report.errors import error_json, error_page
 
 from .front import Front
 
+_SENT = "What was sent, if anything, stands in the journal: hamr runs"
+
 
 def told(front: Front, error: BaseException) -> int:
     """Tell what went wrong, and return the exit code for it.
@@ -27,7 +29,7 @@ def told(front: Front, error: BaseException) -> int:
         case click.ClickException():
             return _told_usage(front, error)
         case click.Abort() | KeyboardInterrupt():
-            return _told(front, Interrupted("Interrupted.", code=ExitCode.INTERRUPTED))
+            return _told(front, Interrupted("Interrupted.", sent=_SENT))
         case HamrError():
             return _told(front, error)
         case OSError():
@@ -86,8 +88,7 @@ def _told_bug(front: Front, error: BaseException) -> int:
         where = ""
     else:
         where = _kept(trace)
-    sent = "What was sent, if anything, stands in the journal: hamr runs"
-    return _told(front, HamrError(f"hamr has a bug, and stopped: {words}{where}", sent=sent))
+    return _told(front, HamrError(f"hamr has a bug, and stopped: {words}{where}", sent=_SENT))
 
 
 def _kept(trace: str) -> str:

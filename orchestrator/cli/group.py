@@ -15,7 +15,12 @@ from orchestrator import __version__
 from .front import Front
 from .verbs import NAMES, SECTIONS, module_of
 
-_EPILOG = "hamr COMMAND --help says more. Exit codes, and every command with its options: docs/reference/."
+COMPLETION = "_HAMR_COMPLETE"
+"""What a shell sets to ask for completions: eval "$(_HAMR_COMPLETE=bash_source hamr)"."""
+
+_EPILOG = (
+    "Each command says more with --help. Exit codes, and every command with its options: docs/reference/."
+)
 
 
 class VerbGroup(click.Group):
@@ -60,16 +65,24 @@ class VerbGroup(click.Group):
         self,
         args: Sequence[str] | None = None,
         prog_name: str | None = None,
-        complete_var: str | None = None,
+        complete_var: str | None = None,  # noqa: ARG002 - as above
         standalone_mode: bool = True,  # noqa: ARG002 - as above
         windows_expand_args: bool = True,  # noqa: ARG002 - as above
         **extra: Any,
     ) -> NoReturn:
-        """Run one command line and exit: whatever goes wrong on the way ends as a message and an exit code."""
+        """Run one command line and exit: whatever goes wrong on the way ends as a message and an exit code.
+
+        click's own `main` is not used: it ends a broken pipe, an interrupt and its own errors in its own ways.
+        """
         arguments = sys.argv[1:] if args is None else list(args)
+        name = prog_name or "hamr"
+        _complete(self, name)
         front = Front(json="--json" in arguments, debug=bool(os.environ.get("HAMR_DEBUG")))
         try:
-            code = super().main(arguments, prog_name, complete_var, standalone_mode=False, obj=front, **extra)
+            with self.make_context(name, arguments, obj=front, **extra) as context:
+                code = self.invoke(context)
+        except click.exceptions.Exit as end:  # --help and --version
+            code = end.exit_code
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - each ends as words and an exit code
             from .failures import told
 
@@ -77,6 +90,15 @@ class VerbGroup(click.Group):
         finally:
             _flush()
         sys.exit(int(code or 0))
+
+
+def _complete(group: click.Group, name: str) -> None:
+    """Answer the shell, where it asks how a command line could go on."""
+    instruction = os.environ.get(COMPLETION)
+    if instruction:
+        from click.shell_completion import shell_complete
+
+        sys.exit(shell_complete(group, {}, name, COMPLETION, instruction))
 
 
 def _flush() -> None:

@@ -48,14 +48,17 @@ _SHARED: Mapping[str, Decorator] = MappingProxyType(
             type=click.Choice(["auto", "console", "json"]),
             envvar="HAMR_LOG_FORMAT",
             default="auto",
-            help="The form of the log on stderr; auto is console on a terminal. [env: HAMR_LOG_FORMAT]",
+            metavar="FORM",
+            help="The log on stderr: console, json, or auto, which is console on a terminal. "
+            "[env: HAMR_LOG_FORMAT; default: auto]",
         ),
         "log_level": click.option(
             "--log-level",
             type=click.Choice(["debug", "info", "warning", "error"]),
             envvar="HAMR_LOG_LEVEL",
             default="warning",
-            help="The least that is logged. [env: HAMR_LOG_LEVEL; default: warning]",
+            metavar="LEVEL",
+            help="The least that is logged: debug, info, warning or error. [env: HAMR_LOG_LEVEL; default: warning]",
         ),
     }
 )

@@ -34,8 +34,8 @@ def confirm(console: Console, pair: str) -> None:
         Refused: something else was typed.
         Interrupted: Ctrl-C.
     """
-    console.err.text(f"\nType the pair's name ({pair}) to go on: ")
     try:
+        console.err.text(f"\nType the pair's name ({pair}) to go on: ")
         typed = sys.stdin.readline()
     except KeyboardInterrupt:
         console.err.text("\n")

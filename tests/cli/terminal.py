@@ -1,0 +1,95 @@
+"""A person at a pseudo-terminal: waits for words, types, presses Ctrl-C."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from .lab import Lab
+
+PATIENCE = 20.0
+"""Seconds until a test gives up waiting for words."""
+
+
+@dataclass
+class Person:
+    """One command at a terminal of 40 rows and 100 columns."""
+
+    lab: Lab
+    arguments: tuple[str, ...]
+    seen: str = ""
+    _keyboard: int = -1
+    _process: subprocess.Popen[bytes] = field(init=False)
+
+    def __enter__(self) -> Self:
+        ours, theirs = os.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+        self._keyboard = ours
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "orchestrator", *self.arguments],
+            env={**os.environ, **self.lab.env, "TERM": "xterm", "COLUMNS": "100"},
+            cwd=self.lab.folder,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0) and None,  # noqa: PLW1509 - the child execs at once
+        )
+        os.close(theirs)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        if self._keyboard >= 0:
+            os.close(self._keyboard)
+
+    def wait_for(self, words: str) -> None:
+        """Read until the words are on the screen."""
+        while words not in self.seen:
+            assert self._read(), f"{words!r} never came:\n{self.seen}"
+
+    def type(self, text: str) -> None:
+        """Press keys; Ctrl-C is the character 3."""
+        os.write(self._keyboard, text.encode())
+
+    def signal(self, number: int) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
+
+    def hang_up(self) -> None:
+        """Close the terminal."""
+        os.close(self._keyboard)
+        self._keyboard = -1
+
+    def end(self) -> int:
+        """Read the rest, and give the exit code."""
+        while self._keyboard >= 0 and self._read():
+            pass
+        return self._process.wait(PATIENCE)
+
+    def _read(self) -> bool:
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            ready, _, _ = select.select([self._keyboard], [], [], 0.05)
+            if not ready:
+                continue
+            try:
+                data = os.read(self._keyboard, 65536)
+            except OSError:  # Linux says EIO where everybody has left
+                return False
+            self.seen += data.decode("utf-8", "replace")
+            return bool(data)
+        return False

@@ -1,0 +1,74 @@
+"""`hamr simulate`: one line of JSON, then two regions until it is told to stop."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from orchestrator.cli import hamr
+
+
+def simulate(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "orchestrator", "simulate", *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_where_it_is_and_serves_until_a_signal(tmp_path: Path, number: signal.Signals) -> None:
+    serving = simulate(tmp_path, "--wire", "pascal", "--mirror", "0.2", "--status", "ACTIVE")
+    assert serving.stdout is not None
+    ready = json.loads(serving.stdout.readline())
+    assert set(ready) == {"primary", "secondary", "inventory"}
+    assert set(ready["primary"]) == {"url", "org_uuid", "api_key", "app_key"}
+    assert ready["inventory"] == str(tmp_path / "sim-pairs.yaml")
+    org = ready["secondary"]
+    request = urllib.request.Request(  # noqa: S310 - loopback
+        f"{org['url']}/api/v2/hamr",
+        headers={"DD-API-KEY": org["api_key"], "DD-APPLICATION-KEY": org["app_key"]},
+    )
+    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - loopback
+        attributes = json.load(answer)["data"]["attributes"]
+    assert attributes["HamrStatus"] == 4
+    result = CliRunner().invoke(
+        hamr,
+        ["status", "sim", "--pairs", ready["inventory"], "--journal", str(tmp_path / "j.db"), "--json"],
+    )
+    assert json.loads(result.stdout)["phase"] == "agreed(ACTIVE)"
+    serving.send_signal(number)
+    out, err = serving.communicate(timeout=20)
+    assert (serving.returncode, out, err) == (0, "", "")
+
+
+def test_a_port_that_is_taken_is_exit_2(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        serving = simulate(tmp_path, "--primary-port", str(port))
+        out, err = serving.communicate(timeout=20)
+    assert serving.returncode == 2
+    assert out == ""
+    assert str(port) in err
+    assert "Traceback" not in err
+
+
+def test_an_inventory_that_somebody_else_wrote_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "pairs.yaml").write_text("mine\n")
+    serving = simulate(tmp_path, "--inventory-out", "pairs.yaml")
+    _, err = serving.communicate(timeout=20)
+    assert serving.returncode == 2
+    assert "it is left as it is" in " ".join(err.split())
+    assert (tmp_path / "pairs.yaml").read_text() == "mine\n"

@@ -1,0 +1,192 @@
+"""A person at a terminal, in processes of their own: questions, Ctrl-C once and twice, a closed terminal, a closed pipe."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from orchestrator.model.status import Role, Status
+from orchestrator.simulator import Fault, Silence, Slow
+
+from .lab import Lab
+from .terminal import Person
+
+P, S = Role.PRIMARY, Role.SECONDARY
+PASSIVE, FAILOVER, ACTIVE = Status.PASSIVE, Status.FAILOVER, Status.ACTIVE
+
+QUESTION = "Type the pair's name (sim) to go on: "
+RUN = ("run", "sim", "--to", "ACTIVE")
+
+
+def test_the_pairs_name_lets_the_run_go_under_the_id_that_was_shown(lab: Lab) -> None:
+    with Person(lab, RUN) as person:
+        person.wait_for(QUESTION)
+        assert lab.posts() == 0
+        with_lock = lab.json("status", "sim")["lock"]
+        person.type("sim\n")
+        assert person.end() == 0
+    assert with_lock is None  # law 12: not held while waiting at a prompt
+    assert "\x1b[32m" in person.seen
+    run = lab.json("runs")["runs"][0]["run"]
+    assert run in person.seen.split(QUESTION)[0]
+    assert lab.statuses() == (ACTIVE, ACTIVE)
+
+
+@pytest.mark.parametrize(
+    ("typed", "words", "code"),
+    [
+        ("simm\n", "'simm' was typed, and the pair is called sim.", 3),
+        ("\x04", "Nothing was typed", 3),
+        ("\x03", "Interrupted at the question.", 130),
+    ],
+    ids=["wrong", "ctrl-d", "ctrl-c"],
+)
+def test_anything_else_sends_nothing(lab: Lab, typed: str, words: str, code: int) -> None:
+    with Person(lab, RUN) as person:
+        person.wait_for(QUESTION)
+        person.type(typed)
+        assert person.end() == code
+    assert words in person.seen
+    assert "Nothing was sent." in person.seen
+    assert lab.posts() == 0
+    assert lab.json("runs")["runs"] == []
+
+
+def test_a_preview_that_is_refused_asks_nothing(lab: Lab) -> None:
+    lab.do(lambda: lab.sim.foreign_write(P, PASSIVE, "bob@example.com"))
+    with Person(lab, RUN) as person:
+        assert person.end() == 3
+    assert QUESTION not in person.seen
+    assert "settled would stop it" in person.seen
+
+
+def test_a_preview_with_nothing_to_do_asks_nothing(lab: Lab) -> None:
+    with Person(lab, ("run", "sim", "--to", "PASSIVE")) as person:
+        assert person.end() == 0
+    assert QUESTION not in person.seen
+    assert lab.json("runs")["runs"] == []
+
+
+def test_ctrl_c_once_stops_before_the_next_write_and_the_run_can_be_resumed(lab: Lab) -> None:
+    lab.fault(Fault(Slow(0.6), role=S, method="POST"))
+    with Person(lab, (*RUN, "--yes")) as person:
+        person.wait_for("is told")
+        person.type("\x03")
+        person.wait_for("Stopping before the next write")
+        assert person.end() == 130
+    assert "INTERRUPTED" in person.seen
+    assert lab.statuses() == (PASSIVE, FAILOVER)
+    with Person(lab, ("resume",)) as person:
+        person.wait_for(QUESTION)
+        assert "midway(declare)" in person.seen
+        person.type("sim\n")
+        assert person.end() == 0
+    assert lab.statuses() == (ACTIVE, ACTIVE)
+
+
+def test_ctrl_c_twice_gives_up_waiting_and_calls_the_write_unknown(lab: Lab) -> None:
+    lab.fault(Fault(Silence(), role=S, method="POST"))
+    with Person(lab, (*RUN, "--yes")) as person:
+        person.wait_for("is told")
+        person.type("\x03")
+        person.wait_for("Stopping before the next write")
+        person.type("\x03")
+        person.wait_for("Giving up waiting")
+        assert person.end() == 7
+    assert lab.json("status", "sim", code=7)["unknown"][0]["status"] == "FAILOVER"
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=["term", "hup"]
+)
+def test_sigterm_and_sighup_stop_like_ctrl_c_once(lab: Lab, number: signal.Signals, code: int) -> None:
+    lab.fault(Fault(Slow(0.6), role=S, method="POST"))
+    with Person(lab, (*RUN, "--yes")) as person:
+        person.wait_for("is told")
+        person.signal(number)
+        assert person.end() == code
+    assert lab.json("runs")["runs"][0]["open"]
+
+
+def test_a_closed_terminal_leaves_a_run_that_can_be_resumed(lab: Lab) -> None:
+    lab.fault(Fault(Slow(0.6), role=S, method="POST"))
+    with Person(lab, (*RUN, "--yes")) as person:
+        person.wait_for("is told")
+        person.hang_up()
+        assert person.end() == 129
+    lab.run("resume", "--yes", code=0)
+    assert lab.statuses() == (ACTIVE, ACTIVE)
+
+
+def test_before_a_run_has_its_lock_ctrl_c_drops_it(lab: Lab) -> None:
+    pairs = lab.folder / "pairs.yaml"
+    slow = "api_key: {command: [sleep, '30']}"
+    pairs.write_text(re.sub(r"api_key: .*primary-api-key.*", slow, pairs.read_text()))
+    assert slow in pairs.read_text()
+    running = lab.start(*RUN, "--yes", "--json", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_until(lab.journal)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=20)
+    assert running.returncode == 130
+    document = json.loads(out)
+    assert (document["error"], document["exit_code"], document["sent"]) == (
+        "Interrupted",
+        130,
+        "Nothing was sent.",
+    )
+    assert "Traceback" not in err
+    assert lab.posts() == 0
+
+
+def wait_until(path: Path) -> None:
+    """Until that file is there, and a moment more."""
+    import time
+
+    until = time.monotonic() + 10
+    while not path.exists():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    time.sleep(0.3)
+
+
+def test_a_reader_that_goes_away_does_not_stop_a_run(lab: Lab) -> None:
+    lab.fault(Fault(Slow(0.4), role=S, method="POST", times=None))
+    running = lab.start(*RUN, "--yes", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert running.stdout is not None
+    assert running.stderr is not None
+    running.stdout.readline()
+    running.stdout.close()
+    assert running.stderr.read() == ""
+    running.stderr.close()
+    assert running.wait(20) == 0
+    assert lab.statuses() == (ACTIVE, ACTIVE)
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("audit", "export"), ("show", "RUN")])
+def test_a_closed_pipe_is_quiet(lab: Lab, arguments: tuple[str, ...]) -> None:
+    run = lab.json("run", "sim", "--to", "PASSIVE", "--yes")["run"]
+    running = lab.start(
+        *(run if argument == "RUN" else argument for argument in arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert running.stdout is not None
+    assert running.stderr is not None
+    running.stdout.close()
+    assert running.stderr.read() == ""
+    running.stderr.close()
+    assert running.wait(20) == 0
+
+
+def test_a_watch_ends_with_ctrl_c_and_without_a_word(lab: Lab) -> None:
+    with Person(lab, ("status", "sim", "--watch", "0.5")) as person:
+        person.wait_for("Ctrl-C ends it.")
+        person.type("\x03")
+        assert person.end() == 130
+    assert "Interrupted" not in person.seen
+    assert "\x1b[H\x1b[2J" in person.seen
