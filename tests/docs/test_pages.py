@@ -1,0 +1,150 @@
+"""README and docs/: links lead somewhere, command lines are real ones, the laws have the tests that are named."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from orchestrator.documents import load_playbook
+from orchestrator.model.status import Status
+from orchestrator.report.graph import mermaid
+
+from .command_lines import CommandLine, command_lines, complaint
+from .laws import files_that_hold, filled, laws
+
+ROOT = Path(__file__).parents[2]
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text("utf-8")
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+}
+COMMANDS = [line for page, text in PAGES.items() for line in command_lines(page, text)]
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    titles = re.findall(r"^#+ (.+)$", without_code(text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def links() -> list[tuple[str, str]]:
+    return [
+        (page, target)
+        for page, text in PAGES.items()
+        for target in re.findall(r"\]\(([^)\s]+)\)", without_code(text))
+        if not target.startswith("https://")
+    ]
+
+
+@pytest.mark.parametrize(("page", "target"), links())
+def test_every_link_leads_to_a_file_and_a_heading_that_exist(page: str, target: str) -> None:
+    name, _, anchor = target.partition("#")
+    file = (ROOT / page).parent / name if name else ROOT / page
+    assert file.exists(), f"{page} links to {target}, and there is no such file"
+    if anchor:
+        assert anchor in anchors(file.read_text("utf-8")), (
+            f"{page} links to {target}, and there is no such heading"
+        )
+
+
+def test_the_index_leads_to_every_page() -> None:
+    linked = {
+        str(((ROOT / page).parent / target.partition("#")[0]).resolve().relative_to(ROOT))
+        for page, target in links()
+        if page == "docs/README.md"
+    }
+    assert {page for page in PAGES if page.startswith("docs/")} - linked == {"docs/README.md"}
+
+
+@pytest.mark.parametrize("line", COMMANDS, ids=str)
+def test_every_command_line_is_one_that_hamr_takes(line: CommandLine) -> None:
+    assert complaint(line) is None, str(line)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("hamr runn payments --to ACTIVE", "no command runn"),
+        ("hamr run payments --too ACTIVE", "--too"),
+        ("hamr run payments", "to is missing"),
+        ("hamr status payments passive", "more arguments"),
+        ("hamr adopt payments --truth third --reason x", "third"),
+        ("hamr audit verfy", "no command verfy"),
+    ],
+)
+def test_a_command_line_that_hamr_does_not_take_is_found(text: str, why: str) -> None:
+    assert why in (complaint(CommandLine("page", 1, text, whole=True)) or "")
+
+
+def test_command_lines_are_found_in_blocks_and_in_sentences() -> None:
+    text = "Type `hamr runs`, or:\n\n    hamr show RUN\n\n```text\n$ hamr status sim\nPair sim\n```\nNot `hamrs`.\n"
+    found = [(line.line, line.text, line.whole) for line in command_lines("page", text)]
+    assert found == [(1, "hamr runs", False), (3, "hamr show RUN", True), (6, "hamr status sim", True)]
+
+
+def test_every_goal_that_is_named_is_a_status() -> None:
+    named = [word for line in COMMANDS for word in re.findall(r"--(?:to|assume|status)[ =](\w+)", line.text)]
+    assert len(named) > 50
+    assert set(named) - {"STATUS"} <= set(Status.__members__)
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    named = {
+        target
+        for text in PAGES.values()
+        for targets_named in re.findall(r"(?:`|^    )make ([a-z -]+?)(?:`|\s*#|$)", text, re.MULTILINE)
+        for target in targets_named.split()
+    }
+    assert {"demo", "test", "bench"} <= named
+    assert named <= targets
+
+
+def test_the_picture_in_the_readme_is_the_shipped_playbooks() -> None:
+    drawn = re.findall(r"^```mermaid\n(.*?)^```", PAGES["README.md"], re.DOTALL | re.MULTILINE)
+    assert drawn == [mermaid(load_playbook(str(ROOT / "playbooks" / "regional-failover.yaml")))]
+
+
+def test_what_the_how_tos_promise_to_be_seen_is_what_the_program_says() -> None:
+    program = "\n".join(path.read_text("utf-8") for path in sorted((ROOT / "orchestrator").rglob("*.py")))
+    promised = {
+        (page, phrase.partition("(")[0])
+        for page, text in PAGES.items()
+        for sentence in re.findall(r"should see ([^.]*?`[^.]*)", text)
+        for phrase in re.findall(r"`([^`]+)`", sentence)
+    }
+    assert len(promised) >= 8
+    assert {(page, phrase) for page, phrase in promised if phrase.strip(".") not in program} == set()
+
+
+def test_the_design_names_files_that_exist() -> None:
+    code = re.findall(r"`([\w/]+(?:\.py|/))`", PAGES["docs/explanation/design.md"])
+    assert len(code) > 40
+    assert [
+        name for name in code if not (ROOT / name).exists() and not (ROOT / "orchestrator" / name).exists()
+    ] == []
+
+
+DESIGN = PAGES["docs/explanation/design.md"]
+
+
+def test_the_design_page_lists_every_law_once_and_in_order() -> None:
+    assert list(laws(DESIGN)) == list(range(1, 19))
+
+
+@pytest.mark.parametrize("law", range(1, 19))
+def test_the_files_that_the_design_page_names_for_a_law_hold_it(law: int) -> None:
+    """Where this fails, `python -m tests.docs.laws` writes what is true into the page."""
+    named, real = set(laws(DESIGN)[law]), set(files_that_hold(law))
+    assert named <= real, f"law {law}: no test_law_{law:02}_… in {sorted(named - real)}"
+    assert bool(named) is bool(real), f"law {law} is held by {sorted(real)}, and the page says by none"
+
+
+def test_the_laws_of_the_page_can_be_written_anew() -> None:
+    assert laws(filled(DESIGN)) == {law: files_that_hold(law) for law in range(1, 19)}
+    assert filled(filled(DESIGN)) == filled(DESIGN)
