@@ -54,6 +54,8 @@ class Memory:
     """What of it was journalled in so many words."""
     set_back: set[Role] = field(default_factory=set)
     """Orgs whose confirmed status a late write of ours took back, and that were not put right yet."""
+    reverted: set[Role] = field(default_factory=set)
+    """Orgs that a mirror took back to an old record, from which the run went on, and that were not written since."""
     unproven: dict[Role, HamrRecord] = field(default_factory=dict)
     """Records that show our status under another name, since an answer was lost: settled by the next answer."""
     unknown: list[Attempt] = field(default_factory=list)
@@ -147,9 +149,12 @@ class Memory:
         role, record = event.role, event.record
         if event.change in _ACCEPTED_CHANGES or event.accepted:
             self._expect(role, record)
+        if event.accepted:
+            self.reverted.add(role)
         match event.change:
             case Change.ECHO | Change.SERVER if record is not None:
                 self.confirmed[role].append(record)
+                self.reverted.discard(role)
             case Change.LATE:
                 self.late_writes += 1
                 told = self.confirmed[role][-1:]
@@ -201,6 +206,7 @@ class Memory:
             ]
         self.unknown = [attempt for attempt in self.unknown if attempt.role is not event.role]
         self.set_back.discard(event.role)
+        self.reverted.discard(event.role)
         self.unproven.pop(event.role, None)
         if event.change is Change.UNPROVEN:
             self.unproven[event.role] = event.record

@@ -35,7 +35,7 @@ class Settling:
                 resumed this run knowing that. Otherwise it stops the run.
 
         Returns:
-            The orgs that were taken as reverted.
+            The orgs that stand reverted, by this process or by an earlier one that died right then.
 
         Raises:
             Stopped: somebody else wrote, or an org keeps showing an old record.
@@ -58,7 +58,7 @@ class Settling:
         for role in old:
             self._take(role, found[role], readings[role], take_reverted=take_reverted)
         await writer.repair()
-        return frozenset(old)
+        return frozenset(writer.memory.reverted)
 
     def _old(self, found: Both[Comparison]) -> list[Role]:
         dead = self.writer.memory.dead

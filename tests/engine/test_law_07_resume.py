@@ -337,6 +337,12 @@ async def test_law_07_a_half_made_row_is_finished_although_the_orgs_clocks_say_o
     again.world.skew[P] = 7200.0
     ending = await again.engine.drive(ACTIVE)
     assert ending.end is End.DONE, ending
+    assert again.world.posts() == [
+        "POST secondary FAILOVER",
+        "POST primary FAILOVER",
+        "POST secondary ACTIVE",
+        "POST primary ACTIVE",
+    ]
 
 
 async def test_law_07_a_mirror_that_lost_a_copy_does_not_leave_a_resumed_run_stuck() -> None:

@@ -1,0 +1,276 @@
+"""What an emergency left untold is delivered by resume: directly, in one write, and never by dragging the living org."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.model.events import ChangeSeen, Event, OwedSettled
+from orchestrator.model.org import Mirrors
+from orchestrator.model.reading import Draft, HamrRecord, Present
+from orchestrator.model.run import End, Ending, Mode
+from orchestrator.model.situation import Change
+from orchestrator.model.status import Role, Status
+
+from .fake import DARK, Bench, Died, P, S, bench, record, resumed, started
+
+pytestmark = pytest.mark.anyio
+
+ACTIVE, FAILOVER, PASSIVE = Status.ACTIVE, Status.FAILOVER, Status.PASSIVE
+
+
+async def owing(mirrors: Mirrors = Mirrors.NO, renames: str | None = None) -> Bench:
+    """After an emergency with the primary dark: the secondary at ACTIVE, the primary back with its old record."""
+    b = bench(mode=Mode.EMERGENCY, mirrors=mirrors)
+    b.world.renames = renames
+    b.notes.tell(started(ACTIVE, Mode.EMERGENCY))
+    b.world.sights[P] = DARK
+    assert (await b.engine.drive(ACTIVE)).end is End.OWING
+    b.world.sights.clear()
+    b.world.log.clear()
+    b.clock.advance(3600)
+    return b
+
+
+def back(b: Bench) -> Bench:
+    return resumed(b, mode=Mode.PLANNED)
+
+
+async def deliver(b: Bench) -> Ending:
+    owed = b.engine.owed()
+    assert owed is not None
+    return await b.engine.deliver(owed)
+
+
+@pytest.mark.parametrize("renames", [None, "svc@example.com"])
+async def test_law_09_the_returned_org_is_told_in_one_write(renames: str | None) -> None:
+    b = back(await owing(renames=renames))
+    ending = await deliver(b)
+    assert ending.end is End.DONE, ending
+    assert b.world.posts() == ["POST primary ACTIVE"]
+    assert b.world.statuses() == (ACTIVE, ACTIVE)
+    assert [(event.role, event.how) for event in b.notes.of(OwedSettled)] == [(P, "delivered")]
+    assert b.notes.intents()[-1].attempt.purpose == "deliver"
+    assert b.engine.owed() is None
+
+
+async def test_law_09_what_is_shown_already_is_void() -> None:
+    dead = await owing()
+    dead.world.mirror(S)
+    b = back(dead)
+    ending = await deliver(b)
+    assert ending.end is End.DONE, ending
+    assert b.world.posts() == []
+    assert [event.how for event in b.notes.of(OwedSettled)] == ["void"]
+
+
+async def test_law_09_an_org_that_is_still_dark_stays_owed() -> None:
+    dead = await owing()
+    dead.world.sights[P] = DARK
+    b = back(dead)
+    ending = await deliver(b)
+    assert (ending.end, ending.org) == (End.OWING, P)
+    assert ending.next_steps == ("hamr resume payments",)
+    assert b.engine.owed() is not None
+    assert b.world.posts() == []
+
+
+async def test_law_09_a_survivor_that_is_dark_now_can_not_be_passed_on() -> None:
+    dead = await owing()
+    dead.world.sights[S] = DARK
+    b = back(dead)
+    ending = await deliver(b)
+    assert (ending.end, ending.org) == (End.REFUSED, S)
+    assert b.world.posts() == []
+
+
+async def test_law_09_a_survivor_that_somebody_else_moved_stops_and_names_adopt() -> None:
+    dead = await owing()
+    dead.world.foreign(S, Status.RECOVERY)
+    b = back(dead)
+    ending = await deliver(b)
+    assert (ending.end, ending.org) == (End.MOVED, S)
+    assert "bob@example.com" in ending.message
+    assert "hamr adopt payments --truth secondary --reason TEXT" in ending.next_steps
+    assert b.world.posts() == []
+
+
+async def test_law_09_a_returned_org_that_somebody_else_moved_stops() -> None:
+    """It was seen by the emergency's own first look, so a change since is a change."""
+    b = bench(mode=Mode.EMERGENCY)
+    b.notes.tell(started(ACTIVE, Mode.EMERGENCY))
+    b.world.script[P] = ["black-hole"] * 9
+    assert (await b.engine.drive(ACTIVE)).end is End.OWING
+    b.world.foreign(P, Status.RECOVERY)
+    again = back(b)
+    posts = len(again.world.posts())
+    ending = await deliver(again)
+    assert (ending.end, ending.org) == (End.MOVED, P)
+    assert len(again.world.posts()) == posts
+
+
+async def test_law_09_a_returned_org_of_another_pair_is_never_written() -> None:
+    dead = await owing()
+    held = dead.world.records[P]
+    assert held is not None
+    dead.world.records[P] = replace(held, target_uuid="770e8400-e29b-41d4-a716-446655440000")
+    b = back(dead)
+    ending = await deliver(b)
+    assert ending.end is End.REFUSED
+    assert b.world.posts() == []
+
+
+async def test_law_09_an_old_write_of_the_emergency_that_lands_after_the_return_does_not_count_as_told() -> (
+    None
+):
+    b = bench(mode=Mode.EMERGENCY)
+    b.notes.tell(started(ACTIVE, Mode.EMERGENCY))
+    b.world.script[P] = ["lost-late"]
+    assert (await b.engine.drive(ACTIVE)).end is End.OWING
+    b.world.arrive_late()
+    b.clock.advance(3600)
+    again = back(b)
+    ending = await deliver(again)
+    assert ending.end is End.DONE, ending
+    assert again.world.statuses() == (ACTIVE, ACTIVE)
+    assert again.world.posts()[-1] == "POST primary ACTIVE"
+
+
+async def test_law_09_a_lost_answer_while_delivering_is_read_back_like_any_other() -> None:
+    b = back(await owing())
+    b.world.script[P] = ["lost-applied"]
+    assert (await deliver(b)).end is End.DONE
+    assert b.world.posts() == ["POST primary ACTIVE"]
+
+
+async def test_law_09_a_delivery_that_is_never_shown_is_unknown_and_stays_owed() -> None:
+    b = back(await owing())
+    b.world.script[P] = ["lost"] * 5
+    assert (await deliver(b)).end is End.UNKNOWN
+    assert b.engine.owed() is not None
+
+
+# A mirror that carried the old status back
+
+
+async def carried_back(mirrors: Mirrors, *, mirrored: bool = True) -> Bench:
+    dead = await owing(mirrors)
+    dead.world.mirrored = mirrored
+    old = {role: record(role, PASSIVE) for role in (P, S)}
+    dead.world.records.update(old)
+    return dead
+
+
+@pytest.mark.parametrize("mirrors", [Mirrors.YES, Mirrors.AUTO])
+async def test_law_09_a_mirror_that_carried_the_old_status_back_is_put_right_in_one_write(
+    mirrors: Mirrors,
+) -> None:
+    b = back(await carried_back(mirrors))
+    ending = await deliver(b)
+    assert ending.end is End.DONE, ending
+    assert b.world.posts() == ["POST secondary ACTIVE"]
+    assert b.world.statuses() == (ACTIVE, ACTIVE)
+    reverted = [event for event in b.notes.of(ChangeSeen) if event.change is Change.REVERTED]
+    assert [(event.role, event.accepted) for event in reverted] == [(S, True)]
+    assert [event.how for event in b.notes.of(OwedSettled)] == ["delivered"]
+
+
+async def test_law_03_a_survivor_that_shows_the_old_record_is_read_until_the_confirm_time_is_up() -> None:
+    """It may be a stale read, or the mirror may yet carry the new record forward."""
+    b = back(await carried_back(Mirrors.YES))
+    b.world.records[S], b.world.records[P] = None, None
+    old, new = record(S, PASSIVE), b.engine.task.memory.confirmed[S][-1]
+    b.world.records[S], b.world.records[P] = new, record(P, PASSIVE)
+    b.world.glitches[S] = [Present(old, PASSIVE)] * 4
+    began = b.clock.monotonic()
+    ending = await deliver(b)
+    assert ending.end is End.DONE, ending
+    assert b.world.posts() == ["POST primary ACTIVE"]
+    assert 3 < b.clock.monotonic() - began < 8
+
+
+async def test_law_09_a_separate_pair_whose_survivor_shows_an_old_record_stops() -> None:
+    b = back(await carried_back(Mirrors.NO, mirrored=False))
+    ending = await deliver(b)
+    assert (ending.end, ending.org) == (End.MOVED, S)
+    assert b.world.posts() == []
+
+
+async def test_law_09_a_pair_that_did_not_mirror_after_all_has_both_orgs_told() -> None:
+    b = back(await carried_back(Mirrors.AUTO, mirrored=False))
+    ending = await deliver(b)
+    assert ending.end is End.DONE, ending
+    assert b.world.posts() == ["POST secondary ACTIVE", "POST primary ACTIVE"]
+    assert b.world.statuses() == (ACTIVE, ACTIVE)
+
+
+async def test_law_09_a_mirror_that_carries_it_back_while_it_is_delivered_is_put_right() -> None:
+    """The returned org is about to be told when its old record is copied over the survivor's."""
+    b = back(await owing(Mirrors.YES))
+    b.world.mirrored = True
+    done: list[int] = []
+
+    def heal(draft: Draft) -> None:
+        if not done:
+            done.append(1)
+            b.world.records[S] = record(S, PASSIVE)
+
+    b.world.before_write = heal
+    ending = await deliver(b)
+    assert ending.end is End.DONE, ending
+    assert b.world.statuses() == (ACTIVE, ACTIVE)
+
+
+# Killed while delivering
+
+
+@pytest.mark.parametrize("reverted", [False, True], ids=["plain", "carried back"])
+@pytest.mark.parametrize("durable", [True, False], ids=["after", "before"])
+async def test_law_07_killed_at_every_event_of_a_delivery_and_resumed(durable: bool, reverted: bool) -> None:
+    async def begin() -> Bench:
+        return back(await (carried_back(Mirrors.YES) if reverted else owing()))
+
+    whole = await begin()
+    before = len(whole.notes.events)
+    await deliver(whole)
+    events = len(whole.notes.events) - before
+    for k in range(1, events + 1):
+        b = await begin()
+        seen = [0]
+
+        def at(event: Event, seen: list[int] = seen, k: int = k) -> bool:
+            seen[0] += 1
+            return seen[0] == k
+
+        b.notes.crash_at, b.notes.crash_before = at, not durable
+        with pytest.raises(Died):
+            await deliver(b)
+        b.notes.crash_at = None
+        b.clock.advance(60)
+        again = resumed(b, mode=Mode.PLANNED)
+        where = f"event {k}: {type(whole.notes.events[before + k - 1]).__name__}"
+        if again.engine.owed() is None:
+            assert k == events, where
+        else:
+            ending = await deliver(again)
+            assert ending.end is End.DONE, (where, ending)
+        assert again.world.statuses() == (ACTIVE, ACTIVE), where
+        assert len(again.world.posts()) == 1 or (len(again.world.posts()) == 0 and not reverted), where
+
+
+def _same(first: HamrRecord | None, second: HamrRecord | None) -> bool:
+    return first is not None and second is not None and first.same_version(second)
+
+
+async def test_law_09_the_living_org_is_never_dragged_anywhere() -> None:
+    dead = await owing()
+    survivor = dead.world.records[S]
+    writes: list[Role] = []
+    note: Callable[[Draft], None] = lambda draft: writes.append(draft.role)  # noqa: E731 - one line says it
+    b = back(dead)
+    b.world.before_write = note
+    await deliver(b)
+    assert writes == [P]
+    assert _same(survivor, b.world.records[S])

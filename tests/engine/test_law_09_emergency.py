@@ -1,0 +1,394 @@
+"""Law 9: an emergency never waits for the dead region, and what is owed is told later, directly."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from orchestrator.engine.memory import Memory
+from orchestrator.model.events import (
+    GuardsJudged,
+    GuardWaived,
+    OrgGivenUp,
+    OwedSettled,
+    RowRefused,
+    WriteConfirmed,
+    WriteOwed,
+    decode,
+    encode,
+)
+from orchestrator.model.guard import Guard, Quiet, Reachable
+from orchestrator.model.org import Mirrors
+from orchestrator.model.reading import (
+    Absent,
+    Denied,
+    Draft,
+    Present,
+    Sight,
+    Unreachable,
+    Unreadable,
+    Unrecognised,
+)
+from orchestrator.model.run import End, Mode
+from orchestrator.model.situation import Change
+from orchestrator.model.status import Role, Status
+
+from .fake import DARK, PLAYBOOK, SERVER_ADVANCES, Bench, P, S, bench, record, resumed, started
+
+pytestmark = pytest.mark.anyio
+
+ACTIVE, FAILOVER, PASSIVE = Status.ACTIVE, Status.FAILOVER, Status.PASSIVE
+ALONE = ["POST secondary FAILOVER", "POST secondary ACTIVE"]
+
+
+def emergency(**settings: object) -> Bench:
+    return bench(mode=Mode.EMERGENCY, **settings)  # type: ignore[arg-type]
+
+
+# Every kind of dead
+
+
+@pytest.mark.parametrize(
+    "sight",
+    [
+        Unreachable("connection refused"),
+        Unreachable("503 Service Unavailable"),
+        Unreachable("429 for another hour"),
+        Unreachable("TLS: certificate has expired"),
+        Unreadable("HTML"),
+        Denied("403"),
+        Denied("PAYMENTS_PRIMARY_API_KEY is not set"),
+        Absent(),
+        Unrecognised(replace(record(P, PASSIVE), status=9)),
+        Present(replace(record(P, PASSIVE), org_uuid="770e8400-e29b-41d4-a716-446655440000"), PASSIVE),
+        Present(replace(record(P, PASSIVE), target_uuid="770e8400-e29b-41d4-a716-446655440000"), PASSIVE),
+        Present(replace(record(P, PASSIVE), is_primary=False), PASSIVE),
+        Present(replace(record(P, PASSIVE), is_primary=None), PASSIVE),
+    ],
+    ids=[
+        "refused",
+        "503",
+        "429",
+        "tls",
+        "html",
+        "403",
+        "no key",
+        "404",
+        "status 9",
+        "another org",
+        "another target",
+        "another role",
+        "no role",
+    ],
+)
+async def test_law_09_whatever_is_no_good_record_counts_as_not_seen(sight: Sight) -> None:
+    b = emergency()
+    b.world.sights[P] = sight
+    ending = await b.engine.drive(ACTIVE)
+    assert (ending.end, ending.org) == (End.OWING, P), ending
+    assert b.world.posts() == ALONE
+    assert len(b.notes.of(OrgGivenUp)) == 1
+    assert b.world.log.count("GET primary within 2") == 1
+    assert b.engine.task.memory.owed == {P: ACTIVE}
+
+
+async def test_law_09_a_black_hole_is_waited_for_once_for_its_deadline() -> None:
+    b = emergency()
+    b.world.silence[P] = 3600.0
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.OWING
+    assert b.clock.monotonic() - 1000 < 2.0 + 0.5
+    assert [within for verb, role, within in b.world.deadlines if role is P] == [2.0, 2.0]
+
+
+async def test_law_09_keys_of_another_org_make_the_dead_org_unseen_and_unwritten() -> None:
+    b = emergency()
+    b.world.identities[P] = "770e8400-e29b-41d4-a716-446655440000"
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.OWING
+    assert b.world.posts() == ALONE
+
+
+async def test_law_09_an_org_whose_gets_answer_and_whose_posts_never_do_is_given_up_after_one_try() -> None:
+    b = emergency()
+    b.world.script[P] = ["black-hole"] * 9
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.OWING
+    assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER", "POST secondary ACTIVE"]
+    assert b.clock.monotonic() - 1000 < 2.0 + 0.5
+    assert ("POST", P, 2.0) in b.world.deadlines
+
+
+@pytest.mark.parametrize("answer", ["not-sent", "429", "429-long", "429-mute", "400", "accepted-never"])
+async def test_law_09_a_write_that_the_other_org_does_not_take_never_stops_the_run(answer: str) -> None:
+    b = emergency()
+    b.world.script[P] = [answer] * 9
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.OWING
+    assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER", "POST secondary ACTIVE"]
+    assert b.clock.monotonic() - 1000 < 4.0
+
+
+async def test_law_09_an_org_that_dies_in_the_middle_is_left_out_from_then_on() -> None:
+    b = emergency()
+
+    def die(role: Role) -> None:
+        if len(b.world.posts()) == 3:
+            b.world.silence[P] = 3600.0
+
+    b.world.before_read = die
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.OWING
+    assert b.world.statuses() == (FAILOVER, ACTIVE)
+    assert b.engine.task.memory.owed == {P: ACTIVE}
+
+
+async def test_law_09_both_dark_is_refused() -> None:
+    b = emergency()
+    b.world.sights = {P: DARK, S: DARK}
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.REFUSED
+    assert b.world.posts() == []
+
+
+async def test_law_09_a_dead_survivor_is_refused_and_never_replaced_by_the_other() -> None:
+    b = emergency()
+    b.world.sights[S] = DARK
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.REFUSED
+    assert b.world.posts() == []
+
+
+async def test_law_09_a_mislinked_survivor_is_refused() -> None:
+    b = emergency()
+    b.world.sights[P] = DARK
+    b.world.identities[S] = "770e8400-e29b-41d4-a716-446655440000"
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.REFUSED
+    assert b.world.posts() == []
+
+
+async def test_law_09_a_mislinked_survivor_that_is_there_already_is_refused_too() -> None:
+    b = emergency(start=ACTIVE)
+    b.world.records[P] = record(P, FAILOVER)
+    b.world.identities[S] = "770e8400-e29b-41d4-a716-446655440000"
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.REFUSED
+    assert b.world.posts() == []
+
+
+# The survivor, its order and its own deadline
+
+
+async def test_law_09_the_survivor_is_written_first_whatever_the_order_of_writes() -> None:
+    playbook = replace(PLAYBOOK, rows=tuple(replace(row, writes=(P, S)) for row in PLAYBOOK.rows))
+    b = emergency(playbook=playbook)
+    await b.engine.drive(ACTIVE)
+    assert b.world.posts() == [
+        "POST secondary FAILOVER",
+        "POST primary FAILOVER",
+        "POST secondary ACTIVE",
+        "POST primary ACTIVE",
+    ]
+
+
+async def test_law_09_the_survivor_keeps_the_usual_timeouts() -> None:
+    b = emergency()
+    b.world.sights[P] = DARK
+    await b.engine.drive(ACTIVE)
+    assert {within for _, role, within in b.world.deadlines if role is S} == {None}
+
+
+async def test_law_09_a_primary_that_survives_is_as_good() -> None:
+    rows = tuple(replace(row, survivor=P) if row.survivor else row for row in PLAYBOOK.rows)
+    b = emergency(playbook=replace(PLAYBOOK, rows=rows))
+    b.world.sights[S] = DARK
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.OWING, ending
+    assert b.world.posts() == ["POST primary FAILOVER", "POST primary ACTIVE"]
+    again = emergency(playbook=replace(PLAYBOOK, rows=rows), world=b.world)
+    ending = await again.engine.drive(ACTIVE)
+    assert (ending.end, ending.org) == (End.OWING, S), "it stands at the goal, and says that it owes"
+
+
+async def test_law_09_a_lost_write_to_the_survivor_is_read_back_and_sent_again() -> None:
+    b = emergency()
+    b.world.sights[P] = DARK
+    b.world.script[S] = ["lost"]
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.OWING
+    assert b.world.posts() == ["POST secondary FAILOVER", *ALONE]
+
+
+async def test_law_09_rows_without_a_survivor_are_not_for_emergencies() -> None:
+    b = emergency(start=ACTIVE)
+    b.world.sights[P] = DARK
+    ending = await b.engine.drive(PASSIVE)
+    assert ending.end is End.REFUSED
+    assert "names no survivor" in ending.message
+    assert b.world.posts() == []
+
+
+async def test_law_09_a_move_of_the_servers_is_waited_for_on_the_survivor_alone() -> None:
+    b = emergency(playbook=SERVER_ADVANCES)
+    b.world.sights[P] = DARK
+
+    def advance() -> None:
+        if b.clock.monotonic() > 1004 and b.world.statuses()[1] is FAILOVER:
+            b.world.foreign(S, ACTIVE, "datadog")
+
+    b.clock.on_sleep.append(advance)
+    ending = await b.engine.drive(ACTIVE)
+    assert (ending.end, ending.org) == (End.OWING, P), ending
+    assert b.world.posts() == ["POST secondary FAILOVER"]
+    assert b.engine.task.memory.owed == {P: ACTIVE}
+
+
+# Guards
+
+
+GUARDED = replace(
+    PLAYBOOK,
+    guards={
+        "settled": Guard("settled", Quiet(timedelta(minutes=5))),
+        "both": Guard("both", Reachable((P, S))),
+        "survivor_answers": Guard("survivor_answers", Reachable((S,))),
+    },
+    rows=tuple(
+        replace(row, guards=("settled", "both", "survivor_answers")) if row.name == "declare" else row
+        for row in PLAYBOOK.rows
+    ),
+)
+
+
+async def test_law_09_guards_that_are_blind_because_of_the_dead_org_are_waived_and_listed() -> None:
+    b = emergency(playbook=GUARDED)
+    b.world.sights[P] = DARK
+    assert (await b.engine.drive(FAILOVER)).end is End.OWING
+    waived = [event.verdict.guard for event in b.notes.of(GuardWaived)]
+    assert waived[0] == "alone"
+    assert "settled" in waived
+    assert "survivor_answers" not in waived
+    (judged,) = b.notes.of(GuardsJudged)
+    assert {verdict.guard for verdict in judged.verdicts} == {
+        "linked",
+        "fresh",
+        "alone",
+        "settled",
+        "both",
+        "survivor_answers",
+    }
+
+
+async def test_law_09_guards_of_the_survivor_are_not_waived() -> None:
+    b = emergency(playbook=GUARDED)
+    b.world.sights[P] = DARK
+    b.world.foreign(S, PASSIVE)
+    ending = await b.engine.drive(FAILOVER)
+    assert ending.end is End.REFUSED
+    (refused,) = b.notes.of(RowRefused)
+    assert refused.guards == ("settled",)
+    assert b.world.posts() == []
+
+
+async def test_law_09_a_fresh_stamp_of_an_unknown_run_on_the_survivor_still_refuses() -> None:
+    b = emergency()
+    b.world.sights[P] = DARK
+    b.world.foreign(S, PASSIVE, "carol+hamr-20261122-025900-zzzz-1@bastion")
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.REFUSED
+    assert "alone" in ending.message
+
+
+# What is owed
+
+
+async def test_law_09_each_row_says_what_is_owed_by_then() -> None:
+    b = emergency()
+    b.world.sights[P] = DARK
+    await b.engine.drive(ACTIVE)
+    assert [(event.role, event.status) for event in b.notes.of(WriteOwed)] == [(P, FAILOVER), (P, ACTIVE)]
+
+
+async def test_law_09_an_emergency_that_is_there_already_says_what_is_owed() -> None:
+    b = emergency(start=ACTIVE)
+    b.world.records[P] = record(P, PASSIVE)
+    b.world.sights[P] = DARK
+    ending = await b.engine.drive(ACTIVE)
+    assert (ending.end, ending.org) == (End.OWING, P)
+    assert b.notes.of(WriteOwed)[0].status is ACTIVE
+    assert b.world.posts() == []
+
+
+async def test_law_09_an_emergency_tells_an_org_that_is_back_what_an_earlier_one_owed_it() -> None:
+    b = emergency()
+    b.notes.tell(started(FAILOVER, Mode.EMERGENCY))
+    b.world.sights[P] = DARK
+    assert (await b.engine.drive(FAILOVER)).end is End.OWING
+    b.world.sights.clear()
+    again = resumed(b)
+    ending = await again.engine.drive(ACTIVE)
+    assert ending.end is End.DONE, ending
+    assert again.world.statuses() == (ACTIVE, ACTIVE)
+    assert again.engine.owed() is None
+    assert again.notes.of(OwedSettled)[-1].role is P
+
+
+async def test_law_09_a_planned_run_is_switched_to_emergency_between_its_writes() -> None:
+    b = bench()
+    b.notes.tell(started(ACTIVE))
+
+    def dies(draft: Draft) -> None:
+        if len(b.world.posts()) == 2:
+            b.world.sights[P] = DARK
+
+    b.world.before_write = dies
+    b.world.script[P] = ["lost"] * 3
+    assert (await b.engine.drive(ACTIVE)).end is End.UNKNOWN
+    began = b.clock.monotonic()
+    again = resumed(b, mode=Mode.EMERGENCY)
+    ending = await again.engine.drive(ACTIVE)
+    assert (ending.end, ending.org) == (End.OWING, P), ending
+    assert again.world.posts()[-1] == "POST secondary ACTIVE"
+    assert again.clock.monotonic() - began < 2.5
+
+
+# Mirrors
+
+
+@pytest.mark.parametrize("mirrors", [Mirrors.YES, Mirrors.AUTO])
+async def test_law_09_an_emergency_on_a_mirroring_pair_tells_each_status_once(mirrors: Mirrors) -> None:
+    b = emergency(mirrors=mirrors)
+    b.world.mirrored = True
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.DONE, ending
+    assert b.world.posts() == ALONE
+    assert b.world.statuses() == (ACTIVE, ACTIVE)
+
+
+async def test_law_09_a_mirror_that_is_too_slow_for_an_emergency_is_owed_and_void_later() -> None:
+    b = emergency(mirrors=Mirrors.YES)
+    b.notes.tell(started(ACTIVE, Mode.EMERGENCY))
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.OWING
+    assert b.clock.monotonic() - 1000 < 4.0
+    b.world.mirror(S)
+    again = resumed(b, mode=Mode.PLANNED)
+    owed = again.engine.owed()
+    assert owed is not None
+    assert (await again.engine.deliver(owed)).end is End.DONE
+    assert again.world.posts() == ALONE
+
+
+def test_the_memory_of_a_run_tells_what_is_owed_without_its_last_record() -> None:
+    """The process may die between the confirmation and the record of the debt."""
+    memory = Memory("20261122-030000-test")
+    confirmed = WriteConfirmed(S, ACTIVE, record(S, ACTIVE), Change.OURS, 1)
+    for event in (OrgGivenUp(P, "time-out"), confirmed):
+        told = decode(event.kind, json.loads(json.dumps(encode(event))))
+        assert told is not None
+        memory.note(told)
+    assert memory.owed == {P: ACTIVE}
