@@ -10,7 +10,7 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, TextIO
@@ -76,7 +76,7 @@ class Stream:
             return False
 
     def page(self, page: Page) -> None:
-        """Write a page: styled on a terminal, plain otherwise. What is wider than the terminal, it wraps itself."""
+        """Write a page: styled and folded to the width on a terminal, plain and as it is otherwise."""
         cleaned = tuple(self._clean(spans) for spans in page)
         if not self.is_terminal:
             self.text(plain_text(cleaned))
@@ -84,7 +84,8 @@ class Stream:
         with self._watched():
             self._end_passing()
             for spans in cleaned:
-                self._rich().print(_styled(spans), soft_wrap=True)
+                for folded in self._folded(spans):
+                    self._rich().print(folded, soft_wrap=True)
 
     def text(self, text: str) -> None:
         """Write a text as it is, without keys."""
@@ -129,6 +130,24 @@ class Stream:
             self._passing = False
             self._file.write(_CLEAR_LINE)
             self._file.flush()
+
+    def _folded(self, spans: Line) -> Iterable[Text]:
+        """The line, folded at spaces where the terminal is narrow; a command is left whole, to be copied."""
+        text = _styled(spans)
+        text.rstrip()
+        width = self._rich().width
+        if text.cell_len <= width or any(span.style == "command" for span in spans):
+            return [text]
+        margin = min(len(text.plain) - len(text.plain.lstrip()) + 2, width // 2)
+        first = text.wrap(self._rich(), width)[0]
+        rest = text[len(first.plain) :]
+        rest = rest[len(rest.plain) - len(rest.plain.lstrip()) :]
+        folded = [first, *rest.wrap(self._rich(), width - margin)] if rest.plain else [first]
+        for part in folded:
+            part.rstrip()
+        for part in folded[1:]:
+            part.pad_left(margin)
+        return folded
 
     def _rich(self) -> Terminal:
         if self._terminal is None:

@@ -76,8 +76,22 @@ def test_a_dumb_terminal_is_treated_as_a_pipe(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_long_command_is_not_broken_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     with terminal(monkeypatch, columns=20) as (file, ours):
-        Stream(file, Redactor()).page((line("hamr run payments --to ACTIVE --override settled=REASON"),))
-        assert os.read(ours, 1000).decode() == "hamr run payments --to ACTIVE --override settled=REASON\r\n"
+        Stream(file, Redactor()).page((line("hamr run payments --to ACTIVE", "command"),))
+        shown = os.read(ours, 1000).decode()
+    assert shown == "\x1b[1;36mhamr run payments --to ACTIVE\x1b[0m\r\n"
+
+
+def test_prose_is_folded_at_spaces_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    with terminal(monkeypatch, columns=30) as (file, ours):
+        page = (
+            line("  Both orgs show PASSIVE, and both were changed by alice."),
+            (Span("status   "), Span("ACTIVE   ")),
+        )
+        Stream(file, Redactor()).page(page)
+        shown = os.read(ours, 1000).decode()
+    assert shown == (
+        "  Both orgs show PASSIVE, and\r\n    both were changed by\r\n    alice.\r\nstatus   ACTIVE\r\n"
+    )
 
 
 def test_a_passing_line_fits_the_terminal_and_the_next_line_replaces_it(
