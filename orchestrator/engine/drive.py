@@ -158,9 +158,10 @@ class Engine:
         if emergency:
             # Known before the first look, so that the other org gets its short deadline from the start.
             self.eyes.survivor = _survivor(playbook, goal)
+        taken_up = bool(memory.expected)
         phase = await self.look(goal)
         half_made = None
-        if memory.expected:
+        if taken_up:
             await self.settling.settle(take_reverted=memory.mirrors is True)
             phase, half_made = self.phase(goal), self.settling.half_made()
         if half_made is not None and not emergency and phase.name in (PhaseName.MIDWAY, PhaseName.DIVERGED):

@@ -154,9 +154,8 @@ def _enter_midway(  # noqa: PLR0917 - the facts that decide it
     pair: Pair, playbook: Playbook, row: Row, readings: Both[Reading], goal: Status, open_run: OpenRun | None
 ) -> Entry:
     """Forward through the half-done row, or back by a row that leads back; never into a status not yet reached."""
-    going_back = goal is row.source or (
-        open_run is not None and goal is not open_run.goal and goal is open_run.start
-    )
+    back_to_start = open_run is not None and goal is not open_run.goal and goal is open_run.start
+    going_back = goal is row.source or (back_to_start and goal is not row.target)
     if not going_back:
         if goal is not row.target and playbook.route(row.target, goal) is None:
             raise _no_way_on(pair, playbook, row, goal)
@@ -170,7 +169,7 @@ def _enter_midway(  # noqa: PLR0917 - the facts that decide it
             End.REFUSED,
             f"pair {pair.name} is midway in row {row}, and playbook {playbook.name} has no row that leads back to "
             f"{goal} without entering a status that was not reached yet",
-            next_steps=(f"hamr resume {pair.name}", f"hamr run {pair.name} --to {row.target}"),
+            next_steps=(f"hamr resume {pair.name}", *_runs_to(pair, playbook, row.target)),
         )
     there = frozenset(role for role in Role if readings[role].status is row.source)
     return Entry(row.target, back, there)
@@ -180,5 +179,11 @@ def _no_way_on(pair: Pair, playbook: Playbook, row: Row, goal: Status) -> Stoppe
     return stopped(
         End.REFUSED,
         f"pair {pair.name} is midway in row {row}, and playbook {playbook.name} has no way on to {goal}",
-        next_steps=(f"hamr run {pair.name} --to {row.target}", f"hamr run {pair.name} --to {row.source}"),
+        next_steps=_runs_to(pair, playbook, row.target, row.source),
     )
+
+
+def _runs_to(pair: Pair, playbook: Playbook, *goals: Status) -> tuple[str, ...]:
+    """The commands for running to those of these statuses that are stops, or to any stop where none of them is."""
+    stops = [goal for goal in goals if goal in playbook.stops] or list(playbook.stops)
+    return tuple(f"hamr run {pair.name} --to {stop}" for stop in stops)

@@ -1,0 +1,54 @@
+"""Law 11: the pair as it would stand after each write has a name that leads on."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.model.playbook import Advances, Playbook, Row
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.situation.invariants import prefix_trouble
+
+from .test_compare import PAIR
+
+P, S = Role.PRIMARY, Role.SECONDARY
+PASSIVE, FAILOVER, ACTIVE, RECOVERY = Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY
+DECLARE = Row("declare", PASSIVE, FAILOVER)
+ACTIVATE = Row("activate", FAILOVER, ACTIVE, advances=Advances.SERVER)
+PLAYBOOK = Playbook("p", (DECLARE, ACTIVATE), (PASSIVE, ACTIVE))
+
+
+def trouble(
+    primary: Status | None, secondary: Status | None, role: Role, unseen: Role | None = None
+) -> str | None:
+    return prefix_trouble(PAIR, PLAYBOOK, DECLARE, Both(primary, secondary), role, unseen=unseen)
+
+
+@pytest.mark.parametrize(
+    ("primary", "secondary"),
+    [(PASSIVE, PASSIVE), (PASSIVE, FAILOVER), (FAILOVER, PASSIVE), (PASSIVE, ACTIVE), (ACTIVE, PASSIVE)],
+)
+@pytest.mark.parametrize("role", [P, S])
+def test_law_11_agreed_or_midway_after_the_write_is_safe(
+    primary: Status, secondary: Status, role: Role
+) -> None:
+    assert trouble(primary, secondary, role) is None
+
+
+@pytest.mark.parametrize("other", [RECOVERY, Status.ABSENT, Status.UNSPECIFIED, None])
+def test_law_11_an_org_that_the_row_does_not_explain_forbids_the_write(other: Status | None) -> None:
+    found = trouble(other, PASSIVE, S)
+    assert found is not None
+    assert "diverged" in found
+    assert "Payments" in found
+
+
+@pytest.mark.parametrize("own", [RECOVERY, Status.ABSENT, None])
+def test_law_11_a_status_that_the_row_does_not_lead_on_from_is_never_written_over(own: Status | None) -> None:
+    found = trouble(PASSIVE, own, S)
+    assert found is not None
+    assert "write over" in found
+
+
+@pytest.mark.parametrize("other", [RECOVERY, None, PASSIVE])
+def test_law_11_the_dead_org_of_an_emergency_is_behind_whatever_it_shows(other: Status | None) -> None:
+    assert trouble(other, PASSIVE, S, unseen=P) is None
