@@ -109,16 +109,16 @@ NOBODY = ("ops.lead@example.com", "terraform", "someone.else@example.com")
 STRANGE: Mapping[str, tuple[Status, ...]] = {
     "failover": (Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY),
     "failover-server": (Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY),
-    "onboarding": (Status.ONBOARDING,),
+    "onboarding-quick": (Status.ONBOARDING,),
 }
 """What foreign writers set: statuses from which the playbook has a way on."""
 
 PLACES: tuple[tuple[int, str, Status, Status], ...] = (
     (50, "failover", Status.PASSIVE, Status.ACTIVE),
     (25, "failover", Status.ACTIVE, Status.PASSIVE),
-    (10, "onboarding", Status.ABSENT, Status.PASSIVE),
-    (8, "onboarding", Status.ABSENT, Status.ONBOARDING),
-    (7, "onboarding", Status.ONBOARDING, Status.PASSIVE),
+    (10, "onboarding-quick", Status.ABSENT, Status.PASSIVE),
+    (8, "onboarding-quick", Status.ABSENT, Status.ONBOARDING),
+    (7, "onboarding-quick", Status.ONBOARDING, Status.PASSIVE),
 )
 
 
@@ -173,8 +173,8 @@ def draw(seed: int) -> Incident:
 
 
 def _config(dice: Random, start: Status) -> SimulatorConfig:
-    lag = dice.choice((0.3, 1.0, 1.5)) if dice.random() < 0.15 else 0.0
-    delay = None if dice.random() < 0.5 else dice.choice((0.0, 0.0, 0.2, 0.7, 1.2))
+    lag = dice.choice((0.3, 0.5, 0.8)) if dice.random() < 0.15 else 0.0
+    delay = None if dice.random() < 0.5 else dice.choice((0.0, 0.0, 0.2, 0.4, 0.5))
     return SimulatorConfig(
         wire=dice.choice((Wire.SNAKE, Wire.PASCAL)),
         mirror=delay,

@@ -21,8 +21,8 @@ from orchestrator.model.standing import Standing
 from orchestrator.model.status import Both, Role
 from orchestrator.simulator import Regions
 
-from .draw import Dark, Foreign, Incident, Life, Story
-from .loop import Deadlock, Endless, Process, VirtualClock, VirtualLoop, run_to_the_end, world_context
+from .draw import Dark, Foreign, Incident, Story
+from .loop import EPOCH, Deadlock, Endless, Process, VirtualClock, VirtualLoop, run_to_the_end, world_context
 from .operators import begin, close, take_up
 from .scene import Died, Machine, Outcome, Raised, Returned, Scene, pair_of, playbook
 from .tape import Tape
@@ -73,8 +73,7 @@ def _shelf() -> Path:
 def _blank() -> Path:
     """An empty journal, laid out once, and copied for each machine."""
     place = _shelf() / "blank.db"
-    clock = VirtualClock(VirtualLoop())
-    SqliteStore.open(place, durable=False, now=clock.now).close()
+    SqliteStore.open(place, durable=False, now=lambda: EPOCH).close()
     return place
 
 
@@ -241,8 +240,3 @@ def _relink(played: Played) -> None:
                 role, replace(record, target_uuid=peer, modified_by="ops.lead@example.com"), regions._now()
             )
             played.tape.happened("foreign", f"the {role} is linked to its peer again")
-
-
-def quiet_life() -> Life:
-    """A life that nothing befalls."""
-    return Life()

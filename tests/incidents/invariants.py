@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from orchestrator.errors import ExitCode
 from orchestrator.model.journal import Record, Verified
@@ -182,13 +183,17 @@ def never_over_foreign(played: Played) -> Iterator[str]:
                 continue
             if not _is_foreign(played, asked.machine, record):
                 if record is not None and Stamp.parse(record.modified_by) is not None:
-                    warned.pop((asked.machine, run), None)  # the read lagged behind: a write of ours lies over it
+                    warned.pop(
+                        (asked.machine, run), None
+                    )  # the read lagged behind: a write of ours lies over it
                 continue
             if any(_same(record, old) for old in first.values()):
                 continue
             if record is not None and _passes_for_ours(played, Status.of(record.status), sent[run]):
                 continue
-            warned.setdefault((asked.machine, run), f"{note.number} had shown {note.words} on the {asked.role}")
+            warned.setdefault(
+                (asked.machine, run), f"{note.number} had shown {note.words} on the {asked.role}"
+            )
 
 
 def _same(one: HamrRecord | None, other: HamrRecord | None) -> bool:
@@ -200,7 +205,9 @@ def _passes_for_ours(played: Played, status: Status | None, sent: list[Status | 
 
     It shows a status that this run sent (in effect, author unproven), or one to which the server moves by itself.
     """
-    moved = {target for each in sent if each is not None for target in played.scene.playbook.server_moves(each)}
+    moved = {
+        target for each in sent if each is not None for target in played.scene.playbook.server_moves(each)
+    }
     return status in sent or status in moved
 
 
@@ -252,6 +259,25 @@ def locked(played: Played) -> Iterator[str]:
                 holding.pop(note.machine, None)
         elif isinstance(note, Asked) and note.posts and holding.get(note.machine) != note.process.name:
             yield f"{note.number}: POST by {note.process.name}, while {holding.get(note.machine)} holds the lock"
+
+
+def own_stamps(played: Played) -> Iterator[str]:
+    seen: dict[str, int] = {}
+    for write in writes(played):
+        if write.stamp in seen:
+            yield f"{write.number}: POST as {write.stamp}, as {seen[write.stamp]} was"
+        seen[write.stamp] = write.number
+
+
+def one_repair(played: Played) -> Iterator[str]:
+    repairs: dict[str, set[object]] = defaultdict(set)
+    attempts = {_attempt(record)["stamp"]: _attempt(record) for record in _records(played, "write.intended")}
+    for write in writes(played):
+        attempt = attempts.get(write.stamp)
+        if attempt is not None and attempt["purpose"] == "repair":
+            repairs[write.run].add((attempt["role"], attempt["status"], attempt["row"]))
+            if len(repairs[write.run]) == 2:
+                yield f"{write.number}: a second late write of {write.run} is put right"
 
 
 def few_sends(played: Played) -> Iterator[str]:
@@ -362,7 +388,12 @@ def clean_hands(played: Played) -> Iterator[str]:
 
 def prompt_emergency(played: Played) -> Iterator[str]:
     incident = played.incident
-    if incident.mode is not Mode.EMERGENCY or incident.story is not Story.ALONE or not incident.calm or incident.wrong_uuid:
+    if (
+        incident.mode is not Mode.EMERGENCY
+        or incident.story is not Story.ALONE
+        or not incident.calm
+        or incident.wrong_uuid
+    ):
         return
     if not (incident.dark and incident.dark[0].at == 0 and incident.dark[0].seconds >= 300):
         return
@@ -391,7 +422,17 @@ def no_false_alarm(played: Played) -> Iterator[str]:
         return  # a region that says that there is no record cannot be told from one whose record was taken away
     for process, outcome in played.lives:
         if isinstance(outcome, Returned) and outcome.result.exit_code is ExitCode.MOVED:
-            yield f"{process.name}: {outcome.result.ending.message}"
+            if not _began_stale(played, process):
+                yield f"{process.name}: {outcome.result.ending.message}"
+
+
+def _began_stale(played: Played, process: Process) -> bool:
+    """Whether the first that a life saw of an org was old: nothing tells that from a change that came after."""
+    first: dict[Role, Answered] = {}
+    for note in played.tape.notes:
+        if isinstance(note, Answered) and note.asked.process is process and note.asked.reads and note.record:
+            first.setdefault(note.asked.role, note)
+    return any(not _same(note.record, note.asked.truth[role]) for role, note in first.items())
 
 
 def no_keys(played: Played) -> Iterator[str]:
@@ -416,6 +457,8 @@ INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
     "never-mislinked": never_mislinked,
     "prefix-safe": prefix_safe,
     "locked": locked,
+    "own-stamps": own_stamps,
+    "one-repair": one_repair,
     "few-sends": few_sends,
     "chain-holds": chain_holds,
     "same-story": same_story,
@@ -501,10 +544,10 @@ def _records(played: Played, kind: str = "") -> Iterator[Record]:
                 yield record
 
 
-def _attempt(record: Record) -> dict[str, str]:
+def _attempt(record: Record) -> dict[str, Any]:
     found = record.data["attempt"]
     assert isinstance(found, dict)
-    return found  # type: ignore[return-value]
+    return found
 
 
 def _stamp_of(body: object) -> str:
@@ -513,4 +556,3 @@ def _stamp_of(body: object) -> str:
     if not isinstance(attributes, dict):
         return ""
     return str(attributes.get("modified_by", attributes.get("ModifiedBy", "")))
-

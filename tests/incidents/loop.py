@@ -172,13 +172,13 @@ def _owner(handle: asyncio.Handle) -> Process | None:
 
 
 def _enlist(
-    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T], *, context: Context | None = None
-) -> asyncio.Task[T]:
+    loop: asyncio.AbstractEventLoop, coroutine: Any, *, context: Context | None = None
+) -> asyncio.Task[Any]:
     process = PROCESS.get() if context is None else context.get(PROCESS)
     if process is not None and process.dead:
         coroutine.close()
         raise ProcessDied
-    task = asyncio.Task(coroutine, loop=loop, context=context)
+    task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, context=context)
     if process is not None:
         if len(process.tasks) > 64:
             process.tasks = {old: None for old in process.tasks if not old.done()}

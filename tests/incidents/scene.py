@@ -33,18 +33,33 @@ PAIR = "sim"
 
 _PATIENCE = "confirm: {within: 6s, every: 1s}"
 _TIMEOUTS = "timeouts: {connect: 1s, read: 3s, total: 5s}"
+_MIRROR = "mirror_wait: 1500ms"
 
 
 @cache
 def playbook(name: str) -> Playbook:
-    """A shipped playbook with less patience, or the one that leaves moves to the server."""
-    stem = "onboarding" if name == "onboarding" else "regional-failover"
-    text = Path(find_playbook(stem)).read_text(encoding="utf-8")
-    if name == "onboarding":
-        text = text.replace("schema: 1\n", f"schema: 1\n{_PATIENCE}\n{_TIMEOUTS}\n")
-    else:
-        text = text.replace("confirm: {within: 60s, every: 1s}", _PATIENCE)
-        text = text.replace("timeouts: {connect: 3s, read: 10s, total: 20s}", _TIMEOUTS)
+    """A playbook by name.
+
+    Args:
+        name: a shipped one, as it is; "failover" and "onboarding-quick" with less patience; "failover-server", which
+            also leaves two moves to the server.
+    """
+    shipped = {
+        "failover": "regional-failover",
+        "failover-server": "regional-failover",
+        "onboarding-quick": "onboarding",
+    }
+    text = Path(find_playbook(shipped.get(name, name))).read_text(encoding="utf-8")
+    if name == "onboarding-quick":
+        text = text.replace("schema: 1\n", f"schema: 1\n{_PATIENCE}\n{_TIMEOUTS}\n{_MIRROR}\n")
+    elif name in shipped:
+        for old, new in (
+            ("confirm: {within: 60s, every: 1s}", _PATIENCE),
+            ("timeouts: {connect: 3s, read: 10s, total: 20s}", _TIMEOUTS),
+            ("mirror_wait: 3s", _MIRROR),
+        ):
+            assert old in text, f"{old} stands no longer in the shipped playbook"
+            text = text.replace(old, new)
     if name == "failover-server":
         for row in ("to: ACTIVE\n", "from: RECOVERY\n    to: PASSIVE\n"):
             text = text.replace(row, f"{row}    advances: server\n")

@@ -18,7 +18,8 @@ def trace(played: Played) -> Iterator[str]:
     """The whole incident."""
     incident = played.incident
     yield f"incident {incident.seed}: {incident.story.value}; goal {incident.goal}, {incident.mode.value}"
-    yield f"  {incident.config}"
+    told = "wire mirror returning status renames_author strict advances advances_after whole_seconds read_lag latency skew"
+    yield "  " + ", ".join(f"{name} {getattr(incident.config, name)}" for name in told.split())
     yield f"  inventory: mirrors {incident.mirrors.value}, wrong uuid: {incident.wrong_uuid}; playbook {incident.playbook}"
     for fault in incident.faults:
         yield f"  {fault}"
