@@ -115,18 +115,30 @@ async def test_a_lost_answer_under_another_name_is_in_effect_but_unproven() -> N
     assert first.change is Change.UNPROVEN
 
 
-async def test_moves_that_the_server_makes_are_waited_for_and_not_written() -> None:
+@pytest.mark.parametrize("author", ["datadog", "", None], ids=["its own name", "no name", "ours is kept"])
+async def test_moves_that_the_server_makes_are_waited_for_and_not_written(author: str | None) -> None:
     b = bench(playbook=SERVER_ADVANCES)
 
     def advance() -> None:
         if all(held and held.status == Status.FAILOVER for held in b.world.records.values()):
             for each in (P, S):
-                b.world.foreign(each, Status.ACTIVE, "datadog")
+                held = b.world.records[each]
+                assert held is not None
+                b.world.foreign(each, Status.ACTIVE, held.modified_by if author is None else author)
 
     b.clock.on_sleep.append(advance)
     ending = await b.engine.drive(Status.ACTIVE)
     assert ending.end is End.DONE, ending
     assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER"]
+
+
+async def test_law_03_another_run_that_makes_the_servers_move_is_not_taken_for_the_server() -> None:
+    b = bench(playbook=SERVER_ADVANCES)
+    theirs = "carol+hamr-20261122-025900-zzzz-1@bastion"
+    b.clock.on_sleep.append(lambda: b.world.foreign(P, Status.ACTIVE, theirs))
+    ending = await b.engine.drive(Status.ACTIVE)
+    assert ending.end is End.MOVED
+    assert theirs in ending.message
 
 
 async def test_an_emergency_finishes_with_the_survivor_alone_and_owes_the_other() -> None:
