@@ -169,7 +169,8 @@ def _ways_out(running: Running) -> tuple[str, ...]:
     """Going back, and switching to emergency, where the playbook has rows for it (law 14)."""
     memory, playbook, pair = running.memory, running.session.playbook, running.session.pair
     steps: list[str] = []
-    if memory.row is not None and playbook.between(memory.row.target, memory.row.source) is not None:
+    back = memory.row is not None and playbook.between(memory.row.target, memory.row.source) is not None
+    if memory.row is not None and back and memory.row.source in playbook.stops:
         steps.append(f"hamr run {pair.name} --to {memory.row.source}")
     if memory.mode is Mode.PLANNED and memory.row is not None:
         row = playbook.row(memory.row.row)

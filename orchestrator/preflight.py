@@ -101,21 +101,27 @@ def _judge_cool_down(history: History, playbook: Playbook, clock: Clock) -> Verd
     )
 
 
-def refuse_before(verdicts: tuple[Verdict, ...], request: RunRequest) -> None:
+def refuse_before(history: History, playbook: Playbook, clock: Clock, request: RunRequest) -> None:
     """Stop a run for what earlier runs left behind, unless it is overridden by name.
 
     Raises:
-        Refused: lists every verdict that did not pass, with the flag that overrides it.
+        Refused: lists every verdict that did not pass, with what clears it and the flag that overrides it.
     """
+    verdicts = judge_before(history, playbook, clock)
     refused = [v for v in verdicts if v.outcome is not Outcome.PASS and v.guard not in request.overrides]
-    if refused:
-        raise Refused(
-            "\n".join(f"{verdict.guard}: {verdict.reason}. {verdict.why}" for verdict in refused),
-            next_steps=tuple(
-                f"hamr run {request.pair} --to {request.goal} --override {verdict.guard}=REASON"
-                for verdict in refused
-            ),
-        )
+    if not refused:
+        return
+    names = {verdict.guard for verdict in refused}
+    cooling = history.cooling_down(playbook.cool_down, clock.now())
+    clearing = [
+        *([f"hamr resume {history.unknown[0][0]}"] if "unknown" in names else []),
+        *([f"hamr ack {cooling[0].run}"] if "cool_down" in names and cooling is not None else []),
+    ]
+    flags = " ".join(f"--override {verdict.guard}=REASON" for verdict in refused)
+    raise Refused(
+        "\n".join(f"{verdict.guard}: {verdict.reason}. {verdict.why}" for verdict in refused),
+        next_steps=(*clearing, f"hamr run {request.pair} --to {request.goal} {flags}"),
+    )
 
 
 def refuse_owing(history: History, request: RunRequest) -> None:

@@ -15,9 +15,16 @@ from orchestrator.model.protocols import Observer
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, RunRequest
 from orchestrator.model.status import Both
-from orchestrator.preflight import check_request, judge_before, refuse_before, refuse_owing
+from orchestrator.preflight import check_request, refuse_before, refuse_owing
 from orchestrator.running import Controls, Running, engine_for
-from orchestrator.session import Journalling, Session, playbook_digest, program_version, take_lock
+from orchestrator.session import (
+    Journalling,
+    Session,
+    playbook_digest,
+    program_version,
+    refuse_held,
+    take_lock,
+)
 
 
 async def start(
@@ -43,9 +50,10 @@ async def start(
         HamrError: nothing was intended; the error says why.
     """
     check_request(request, session.playbook)
+    refuse_held(session)
     history = session.history()
     refuse_owing(history, request)
-    refuse_before(judge_before(history, session.playbook, session.clock), request)
+    refuse_before(history, session.playbook, session.clock, request)
     run = plan.run if plan is not None else run or session.new_run()
     async with session.world() as world:
         if request.mode is Mode.PLANNED:
@@ -67,7 +75,7 @@ async def start(
             # What was true before the lock may not be true any more.
             history = session.history()
             refuse_owing(history, request)
-            refuse_before(judge_before(history, session.playbook, session.clock), request)
+            refuse_before(history, session.playbook, session.clock, request)
             _supersede(session, history, run)
             running.observer.tell(_started(session, request, plan))
             running.memory.mode = request.mode

@@ -172,6 +172,20 @@ def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
     raise locked_by(session, present, dead=dead)
 
 
+def refuse_held(session: Session) -> None:
+    """Say who holds the pair, before anything else is asked; the lock itself is taken later, and tells for certain.
+
+    Raises:
+        Locked: somebody holds it, or somebody died who left a run to resume.
+    """
+    holder = session.store.holder(session.pair.name)
+    if holder is None:
+        return
+    dead = session.host.provably_dead(holder)
+    if not dead or _left_a_run(session, holder):
+        raise locked_by(session, holder, dead=dead)
+
+
 def _left_a_run(session: Session, holder: Holder) -> bool:
     """Whether a dead holder's run is still open: then it has to be resumed or superseded by name."""
     run = session.history().runs.get(holder.run)
@@ -185,14 +199,13 @@ def locked_by(session: Session, holder: Holder, *, dead: bool) -> Locked:
     run = session.history().runs.get(holder.run)
     did = f"; it last did {run.last} at {run.last_at:%H:%M:%S} UTC" if run is not None and run.last_at else ""
     what = "that process is gone" if dead else f"its last heartbeat was {silent.total_seconds():.0f} s ago"
-    steps: tuple[str, ...] = (
-        (f"hamr resume {holder.run}",)
-        if dead
-        else (
-            f"hamr show {holder.run}",
-            f"hamr unlock {session.pair.name} --lock-id {holder.lock} --reason TEXT",
-        )
-    )
+    name = session.pair.name
+    steps: tuple[str, ...] = (f"hamr show {holder.run}", f"hamr status {name} --watch")
+    if dead:
+        steps = (f"hamr resume {holder.run}",)
+    elif not provably_alive(holder, host=session.host.name):
+        # The other machine can't be asked whether that process lives; a person can.
+        steps = (*steps, f"hamr unlock {name} --lock-id {holder.lock} --reason TEXT")
     return Locked(
         f"pair {session.pair.name} is locked by {_who(holder)}, run {holder.run}, for {age.total_seconds():.0f} s; "
         f"{what}{did}",

@@ -36,7 +36,7 @@ def ack(opening: Opening, run: str, reason: str) -> ExitCode:
     opening.front.console.facts(
         (
             line(
-                f"Run {found.run} of pair {found.pair} is acknowledged: the pair no longer cools down after it."
+                f"Run {found.run} of pair {found.pair} is acknowledged: it makes the pair cool down no longer."
             ),
         ),
         document("hamr/ack/1", {"run": found.run, "pair": found.pair, "reason": reason}),

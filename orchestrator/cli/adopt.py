@@ -35,9 +35,10 @@ def adopt(opening: Opening, pair: str, truth: str, reason: str, yes: bool) -> Ex
     from orchestrator.model.status import Role
     from orchestrator.report.status import status_page
     from orchestrator.report.styled import line
+    from orchestrator.session import refuse_held
     from orchestrator.standing import stand
 
-    from .conduct import conduct, refuse_locked
+    from .conduct import conduct
     from .prompt import confirm, require_somebody, require_text
     from .signals import supervised
 
@@ -47,7 +48,7 @@ def adopt(opening: Opening, pair: str, truth: str, reason: str, yes: bool) -> Ex
         require_somebody(f"hamr adopt {pair} --truth {truth} --reason TEXT")
     with opening.session(pair, writes=True) as session:
         if not yes:
-            refuse_locked(session)
+            refuse_held(session)
             standing = supervised(stand(session), front.console)
             shows = standing.readings[right].status
             said = f"what {session.pair[right]} shows" + ("" if shows is None else f", {shows}")

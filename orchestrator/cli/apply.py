@@ -28,8 +28,9 @@ def apply(opening: Opening, file: Path, yes: bool) -> ExitCode:
     from orchestrator.report.plan import plan_page
     from orchestrator.run import apply as apply_plan
     from orchestrator.run import check_plan
+    from orchestrator.session import refuse_held
 
-    from .conduct import conduct, refuse_locked
+    from .conduct import conduct
     from .plan_file import read_plan
     from .prompt import confirm, require_somebody
 
@@ -41,7 +42,7 @@ def apply(opening: Opening, file: Path, yes: bool) -> ExitCode:
     with opening.session(saved.plan.request.pair, writes=True, playbook=playbook) as session:
         check_plan(session, saved.plan)
         if not yes:
-            refuse_locked(session)
+            refuse_held(session)
             front.console.aside.page(plan_page(saved.plan))
             confirm(front.console, session.pair.name)
         return conduct(

@@ -30,8 +30,9 @@ def run(opening: Opening, pair: str, yes: bool, **flags: Any) -> ExitCode:
     from orchestrator.plan import make_plan
     from orchestrator.preflight import check_request
     from orchestrator.run import start
+    from orchestrator.session import refuse_held
 
-    from .conduct import conduct, refuse_locked
+    from .conduct import conduct
     from .prompt import confirm, require_somebody
     from .requests import request_from
     from .signals import supervised
@@ -45,7 +46,7 @@ def run(opening: Opening, pair: str, yes: bool, **flags: Any) -> ExitCode:
     shown = ""
     with opening.session(pair, writes=True, playbook=playbook) as session:
         if not yes:
-            refuse_locked(session)
+            refuse_held(session)
             preview = supervised(make_plan(session, request), front.console)
             ended = _shown(opening, preview)
             if ended is not None:
@@ -80,5 +81,7 @@ def _shown(opening: Opening, preview: Plan) -> ExitCode | None:
             [*preview.refused_before, *(guard for row in preview.rows for guard in row.refused_by)]
         )
         why = f"{', '.join(guards)} would stop it" if guards else preview.ending
-        raise Refused(f"This run would be refused, so nobody is asked: {why}. The plan above says more.")
+        raise Refused(
+            f"This run would be refused, so nobody is asked: {why.rstrip('.')}. The plan above says more."
+        )
     return None

@@ -169,7 +169,7 @@ def _enter_midway(  # noqa: PLR0917 - the facts that decide it
             End.REFUSED,
             f"pair {pair.name} is midway in row {row}, and playbook {playbook.name} has no row that leads back to "
             f"{goal} without entering a status that was not reached yet",
-            next_steps=(f"hamr resume {pair.name}", *_runs_to(pair, playbook, row.target)),
+            next_steps=(f"hamr resume {pair.name}", *_runs_on(pair, playbook, row, goal)),
         )
     there = frozenset(role for role in Role if readings[role].status is row.source)
     return Entry(row.target, back, there)
@@ -179,11 +179,13 @@ def _no_way_on(pair: Pair, playbook: Playbook, row: Row, goal: Status) -> Stoppe
     return stopped(
         End.REFUSED,
         f"pair {pair.name} is midway in row {row}, and playbook {playbook.name} has no way on to {goal}",
-        next_steps=_runs_to(pair, playbook, row.target, row.source),
+        next_steps=_runs_on(pair, playbook, row, goal),
     )
 
 
-def _runs_to(pair: Pair, playbook: Playbook, *goals: Status) -> tuple[str, ...]:
-    """The commands for running to those of these statuses that are stops, or to any stop where none of them is."""
-    stops = [goal for goal in goals if goal in playbook.stops] or list(playbook.stops)
-    return tuple(f"hamr run {pair.name} --to {stop}" for stop in stops)
+def _runs_on(pair: Pair, playbook: Playbook, row: Row, refused: Status) -> tuple[str, ...]:
+    """The commands that lead on from a half-made row: to every stop beyond it but the one that was refused."""
+    stops = (stop for stop in playbook.stops if stop is not refused)
+    return tuple(
+        f"hamr run {pair.name} --to {stop}" for stop in stops if playbook.route(row.target, stop) is not None
+    )

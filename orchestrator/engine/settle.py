@@ -76,7 +76,7 @@ class Settling:
     def _say(self, found: Both[Comparison], old: list[Role], left: float) -> None:
         outstanding = self.writer.memory.outstanding()
         if old:
-            waiting = Waiting(found[old[0]].reason, left, old[0])
+            waiting = Waiting(f"another answer ({found[old[0]].reason})", left, old[0])
         elif outstanding is not None:
             who = self.writer.pair[outstanding.role]
             waiting = Waiting(

@@ -170,7 +170,7 @@ class Writer:
             if patience.over:
                 raise self.checker.not_as_expected(unsettled)
             self.may_go_on()
-            self.tell(Waiting(unsettled.reason, patience.left, unsettled.role))
+            self.tell(Waiting(f"another answer ({unsettled.reason})", patience.left, unsettled.role))
             await self.waits.pause()
             self.eyes.distrust()
 

@@ -46,7 +46,7 @@ def resume(pair: Pair) -> str:
 
 def resume_emergency(pair: Pair) -> str:
     """Take the open run up again, with the survivor alone."""
-    return f"{resume(pair)} --emergency"
+    return f"{resume(pair)} --emergency --reason TEXT"
 
 
 def adopt(pair: Pair, truth: Role) -> str:

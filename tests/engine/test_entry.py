@@ -103,7 +103,7 @@ async def test_law_14_going_back_without_such_a_row_is_refused() -> None:
     with pytest.raises(Stopped) as stop:
         await entry_of(b, PASSIVE)
     assert "no row that leads back" in stop.value.ending.message
-    assert "hamr run payments --to FAILOVER" in stop.value.ending.next_steps
+    assert "hamr run payments --to ACTIVE" in stop.value.ending.next_steps
 
 
 async def test_law_14_going_back_to_the_start_never_enters_a_status_that_was_not_reached() -> None:

@@ -77,12 +77,12 @@ def test_half_seen_waits_where_a_row_on_the_way_is_not_for_emergencies() -> None
 def test_half_seen_in_the_middle_of_a_run_offers_to_finish_that_run_alone() -> None:
     found = phase(dead(PRIMARY), TOLD, run=open_run("declare"))
     assert found.next_steps == (
-        "hamr resume payments --emergency",
+        "hamr resume payments --emergency --reason TEXT",
         "hamr status payments --watch",
         "hamr resume payments",
     )
     last_write_made = phase(dead(PRIMARY), shows(SECONDARY, Status.ACTIVE), run=open_run("activate"))
-    assert last_write_made.next_steps[0] == "hamr resume payments --emergency"
+    assert last_write_made.next_steps[0] == "hamr resume payments --emergency --reason TEXT"
     not_for_emergencies = phase(
         dead(PRIMARY), shows(SECONDARY, Status.RECOVERY), run=open_run("recover", goal=Status.PASSIVE)
     )
