@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from orchestrator.documents import load_playbook
 from orchestrator.errors import ExitCode, Locked, Moved, Refused
 from orchestrator.model.journal import Verified
 from orchestrator.model.org import Mirrors, Wire
 from orchestrator.model.plain import plain, restore
 from orchestrator.model.plan import Plan
+from orchestrator.model.playbook import Confirm, Timeouts
 from orchestrator.model.run import End, Mode, RunRequest
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.plan import make_plan
@@ -21,12 +25,13 @@ from orchestrator.simulator import (
     AnswerLost,
     Fault,
     ServerError,
+    Silence,
     SimulatorConfig,
     Throttle,
 )
 from orchestrator.standing import stand
 
-from .pairs import simulated
+from .pairs import quick_playbook, simulated
 
 pytestmark = pytest.mark.anyio
 
@@ -88,8 +93,6 @@ async def test_a_throttled_write_waits_as_told_and_goes_on(tmp_path: Path) -> No
 
 
 async def test_absent_orgs_are_enrolled_from_the_inventory(tmp_path: Path) -> None:
-    from orchestrator.documents import load_playbook
-
     config = SimulatorConfig(status=Both(Status.ABSENT, Status.ABSENT))
     async with simulated(tmp_path, config, playbook=load_playbook("onboarding")) as bench:
         goal = bench.session.playbook.stops[-1]
@@ -183,17 +186,56 @@ async def test_law_12_alone_refuses_beside_a_run_of_another_journal(tmp_path: Pa
 
 
 async def test_law_13_cooling_down_asks_by_name_and_ends_when_acknowledged(tmp_path: Path) -> None:
-    from dataclasses import replace
-    from datetime import timedelta
-
-    from .pairs import quick_playbook
-
     playbook = replace(quick_playbook(), cool_down=timedelta(minutes=10))
     async with simulated(tmp_path, playbook=playbook) as bench:
         await start(bench.session, TO_ACTIVE)
-        with pytest.raises(Refused, match="cool_down"):
+        with pytest.raises(Refused, match="cool_down") as refused:
             await start(bench.session, HOME)
+        assert refused.value.next_steps[0].startswith("hamr ack ")
         run = bench.session.history().runs[max(bench.session.history().runs)]
         acknowledge(bench.session, run, "drill is over")
         result = await start(bench.session, HOME)
         assert result.ending.end is End.DONE, result.ending
+
+
+async def test_a_held_pair_is_told_before_an_unknown_write_of_its_run(tmp_path: Path) -> None:
+    from orchestrator.model.events import WriteIntended
+    from orchestrator.model.reading import Request
+    from orchestrator.model.run import Attempt
+
+    async with simulated(tmp_path) as bench:
+        run = bench.session.new_run()
+        lock = take_lock(bench.session, run, take_over=False)
+        attempt = Attempt(1, Role.SECONDARY, Status.FAILOVER, "stamp", "declare")
+        bench.session.append(run, WriteIntended(attempt, Request("POST", "http://127.0.0.1:1", None), None))
+        other = bench.other_session()
+        with pytest.raises(Locked):
+            await start(other, TO_ACTIVE)
+        other.store.close()
+        lock.release()
+
+
+async def test_an_unknown_write_has_to_be_accepted_by_name_and_resume_is_offered_first(
+    tmp_path: Path,
+) -> None:
+    faults = [Fault(Silence(applied=False), method="POST", times=None)]
+    playbook = replace(
+        quick_playbook(),
+        confirm=Confirm(timedelta(milliseconds=300), timedelta(milliseconds=20)),
+        timeouts=Timeouts(timedelta(seconds=1), timedelta(milliseconds=100), timedelta(milliseconds=200)),
+    )
+    async with simulated(tmp_path, faults=faults, playbook=playbook) as bench:
+        lost = await start(bench.session, TO_ACTIVE)
+        assert lost.exit_code is ExitCode.UNKNOWN, lost.ending
+        assert len(bench.posts()) == 2, "once, and once again after reading"
+        with pytest.raises(Refused, match="unknown") as refused:
+            await start(bench.session, TO_ACTIVE)
+        assert refused.value.next_steps == (
+            f"hamr resume {lost.run}",
+            "hamr run sim --to ACTIVE --override unknown=REASON",
+        )
+        bench.sim.faults.clear()
+        accepted = RunRequest("sim", Status.ACTIVE, overrides={"unknown": "the region was rebooted"})
+        result = await start(bench.session, accepted)
+        assert result.exit_code is ExitCode.DONE, result.ending
+        assert bench.session.history().unknown == ()
