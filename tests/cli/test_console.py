@@ -138,6 +138,17 @@ def test_law_17_no_key_leaves_by_a_page(spans: tuple[Span, ...]) -> None:
     assert out.getvalue() == "key [redacted] here\n"
 
 
+@pytest.mark.parametrize(
+    "spans", [line("key canary-key-0001"), (Span("key canary-"), Span("key-0001", "bad"))]
+)
+def test_law_17_no_key_leaves_by_a_terminal(monkeypatch: pytest.MonkeyPatch, spans: tuple[Span, ...]) -> None:
+    with terminal(monkeypatch) as (file, ours):
+        stream = Stream(file, redactor())
+        stream.page((spans,))
+        stream.passing(spans)
+        assert screen(ours) == "key [redacted]\r\nkey [redacted]"
+
+
 def test_law_17_no_key_leaves_by_a_document(capsys: pytest.CaptureFixture[str]) -> None:
     console = Console(redactor(), json=True)
     console.facts((), {"schema": "x/1", "canary-key-0001": ["canary-key-0001"]})

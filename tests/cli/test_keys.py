@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.cli.front import Front
+from orchestrator.cli.opening import Opening
+from orchestrator.log import logger
+from orchestrator.model.secret import Secret
 from orchestrator.model.status import Both, Role
 from orchestrator.simulator import ClientError, Fault, SimulatorConfig, WrongBody, simulated_orgs
 
@@ -130,3 +134,13 @@ def test_law_17_a_key_that_cannot_be_used_is_not_shown(guarded: Lab, content: st
     (guarded.folder / "pairs-keys" / "primary-api-key").write_text(content)
     codes, _ = use_everything(guarded, (*FORMS, WRONG))
     assert 2 in codes
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_law_17_the_log_knows_the_keys_of_the_command(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    front = Front()
+    Opening(front, log_format=form).listen()
+    front.redactor.add(Secret(WRONG))
+    logger().warning("odd", body=f"key {WRONG}")
+    assert WRONG not in (shown := capsys.readouterr().err)
+    assert "[redacted]" in shown
