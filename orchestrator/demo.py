@@ -14,13 +14,13 @@ from orchestrator.clock import SystemClock
 from orchestrator.documents import load_inventory, load_playbook
 from orchestrator.errors import ExitCode, HamrError
 from orchestrator.journal import SqliteStore, host_name
-from orchestrator.log import Redactor
 from orchestrator.model.journal import Verified
 from orchestrator.model.org import Pair
 from orchestrator.model.protocols import Observer
 from orchestrator.model.run import Operator, RunRequest
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.plan import make_plan
+from orchestrator.redaction import Redactor
 from orchestrator.report.layout import heading, paragraph
 from orchestrator.report.plan import plan_page
 from orchestrator.report.run import result_page

@@ -6,101 +6,19 @@ a log that cannot be written never stops one.
 
 from __future__ import annotations
 
-import base64
-import json
 import logging
 import os
-import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from types import TracebackType
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType, TracebackType
 from typing import Any, Literal, Protocol, Self, TextIO, cast
-from urllib.parse import quote, quote_plus
 
 from .lean_import import left_out
-from .model.secret import Secret
-
-REDACTED = "[redacted]"
-
-SHORTEST_SECRET = 4
-"""Shorter texts are not replaced: they would turn every message to mush. The key ring refuses such keys."""
-
-_SHORTEST_FRAGMENT = 8
-"""A piece of base64 shorter than this could stand for anything."""
-
-
-class Redactor:
-    """Knows every key that was fetched, and takes them out of texts and values.
-
-    Besides the key itself it knows the forms in which one travels: URL-encoded, as inside a JSON or Python
-    string, and base64, alone or within a longer text.
-    """
-
-    def __init__(self) -> None:
-        self._forms: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
-
-    def add(self, secret: Secret) -> None:
-        """Learn a key. Texts shorter than SHORTEST_SECRET are passed over."""
-        text = secret.reveal()
-        if len(text) < SHORTEST_SECRET:
-            return
-        known = len(self._forms)
-        self._forms |= _forms(text)
-        if len(self._forms) != known:
-            longest_first = sorted(self._forms, key=lambda form: (-len(form), form))
-            self._pattern = re.compile("|".join(re.escape(form) for form in longest_first))
-
-    def clean(self, text: str) -> str:
-        """The text with each known key replaced by "[redacted]"."""
-        return text if self._pattern is None else self._pattern.sub(REDACTED, text)
-
-    def clean_value(self, value: Any) -> Any:
-        """The same shape, with every text in it cleaned, the names of mappings included.
-
-        What is neither a container nor a plain JSON value is kept where its `repr` is clean, else replaced by
-        that `repr`, cleaned.
-        """
-        match value:
-            case str():
-                return self.clean(value)
-            case None | bool() | int() | float():
-                return value
-            case Mapping():
-                return {self.clean_value(key): self.clean_value(item) for key, item in value.items()}
-            case list():
-                return [self.clean_value(item) for item in value]
-            case tuple():
-                return tuple(self.clean_value(item) for item in value)
-        shown = repr(value)
-        cleaned = self.clean(shown)
-        return value if cleaned == shown else cleaned
-
-    def __repr__(self) -> str:
-        return "Redactor(…)"
-
-
-def _forms(text: str) -> set[str]:
-    data = text.encode("utf-8", "surrogatepass")
-    forms = {
-        text,
-        quote(data, safe=""),
-        quote(data),
-        quote_plus(data),
-        json.dumps(text)[1:-1],
-        json.dumps(text, ensure_ascii=False)[1:-1],
-        repr(text)[1:-1],
-    }
-    for lead in range(
-        3
-    ):  # base64 has three alignments; the letters at the seams belong to the neighbours too
-        encoded = base64.b64encode(b"\0" * lead + data).decode("ascii").rstrip("=")
-        whole_letters = (lead + len(data)) * 8 // 6
-        piece = encoded[-(-lead * 8 // 6) : whole_letters]
-        if len(piece) >= _SHORTEST_FRAGMENT:
-            forms |= {piece, piece.translate(str.maketrans("+/", "-_"))}
-    return forms
+from .redaction import Redactor
 
 
 class Logger(Protocol):
@@ -150,7 +68,34 @@ class _Redacting:
 
 Form = Literal["auto", "console", "json"]
 
-_configured = False
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """Where logs go, as `configure` was told."""
+
+    number: int
+    """The least level that is shown, as the standard library counts."""
+    console: bool
+    colors: bool
+    sink: _Sink
+    redactor: Redactor
+
+    def redacting(self) -> _Redacting:
+        """What renders an event, at the end of the chain."""
+        structlog = _structlog()
+        if not self.console:
+            return _Redacting(self.redactor, structlog.processors.JSONRenderer(ensure_ascii=False))
+        return _Redacting(
+            self.redactor,
+            structlog.dev.ConsoleRenderer(
+                colors=self.colors, exception_formatter=structlog.dev.plain_traceback, sort_keys=False
+            ),
+        )
+
+
+_settings: _Settings | None = None
+_applied: _Settings | None = None
+"""What structlog was set up with: it is loaded when the first event is shown, and most commands show none."""
 
 
 def configure(
@@ -173,36 +118,17 @@ def configure(
     number = logging.getLevelNamesMapping().get(level.upper())
     if number is None:
         raise ValueError(f"no log level is called {level!r}: debug, info, warning or error")
-    structlog = _structlog()
     stream = sys.stderr if stream is None else stream
     terminal = _is_terminal(stream)
-    console = form == "console" or (form == "auto" and terminal)
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.StackInfoRenderer(),
-        structlog.processors.format_exc_info,
-    ]
-    render: Any
-    if console:
-        colors = terminal and not os.environ.get("NO_COLOR")
-        render = structlog.dev.ConsoleRenderer(
-            colors=colors, exception_formatter=structlog.dev.plain_traceback, sort_keys=False
-        )
-    else:
-        render = structlog.processors.JSONRenderer(ensure_ascii=False)
-    redacting = _Redacting(Redactor() if redactor is None else redactor, render)
-    sink = cast("TextIO", _Sink(stream))
-    structlog.configure(
-        processors=[*shared, redacting],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(file=sink),
-        cache_logger_on_first_use=False,
+    global _settings  # noqa: PLW0603 - logs are the process's own, as structlog's and logging's settings are
+    _settings = _Settings(
+        number,
+        console=form == "console" or (form == "auto" and terminal),
+        colors=terminal and not os.environ.get("NO_COLOR"),
+        sink=_Sink(stream),
+        redactor=Redactor() if redactor is None else redactor,
     )
-    _configure_other_libraries(structlog, shared, redacting, sink, number)
-    global _configured  # noqa: PLW0603 - structlog's configuration is the process's own; this says that it is ours
-    _configured = True
+    _hear_other_libraries(_settings)
 
 
 def _structlog() -> Any:
@@ -219,20 +145,49 @@ def _is_terminal(stream: TextIO) -> bool:
         return False
 
 
+def _processors() -> list[Any]:
+    """What every event goes through before it is rendered."""
+    structlog = _structlog()
+    return [
+        _merge_bound,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+    ]
+
+
 _HANDLER_NAME = "hamr"
 
 
-def _configure_other_libraries(
-    structlog: Any, shared: Sequence[Any], redacting: _Redacting, sink: TextIO, level: int
-) -> None:
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redacting],
-    )
-    handler = logging.StreamHandler(sink)
+class _Formatter(logging.Formatter):
+    """Renders other libraries' events as ours are; made when there is one."""
+
+    def __init__(self, settings: _Settings) -> None:
+        super().__init__()
+        self._settings = settings
+
+    @cached_property
+    def _rendering(self) -> logging.Formatter:
+        structlog = _structlog()
+        rendering: logging.Formatter = structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_processors(),
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                self._settings.redacting(),
+            ],
+        )
+        return rendering
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._rendering.format(record)
+
+
+def _hear_other_libraries(settings: _Settings) -> None:
+    handler = logging.StreamHandler(cast("TextIO", settings.sink))
     handler.set_name(_HANDLER_NAME)
-    handler.setFormatter(formatter)
-    handler.setLevel(max(level, logging.WARNING))
+    handler.setFormatter(_Formatter(settings))
+    handler.setLevel(max(settings.number, logging.WARNING))
     root = logging.getLogger()
     for old in [old for old in root.handlers if old.get_name() == _HANDLER_NAME]:
         root.removeHandler(old)
@@ -241,18 +196,67 @@ def _configure_other_libraries(
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+class _Log:
+    """The logger of this process: structlog's, once an event is to be shown."""
+
+    __slots__ = ("_settings",)
+
+    def __init__(self, settings: _Settings) -> None:
+        self._settings = settings
+
+    def debug(self, event: str, **facts: object) -> None:
+        if self._settings.number <= logging.DEBUG:
+            self._shown().debug(event, **facts)
+
+    def info(self, event: str, **facts: object) -> None:
+        if self._settings.number <= logging.INFO:
+            self._shown().info(event, **facts)
+
+    def warning(self, event: str, **facts: object) -> None:
+        if self._settings.number <= logging.WARNING:
+            self._shown().warning(event, **facts)
+
+    def error(self, event: str, **facts: object) -> None:
+        if self._settings.number <= logging.ERROR:
+            self._shown().error(event, **facts)
+
+    def exception(self, event: str, **facts: object) -> None:
+        if self._settings.number <= logging.ERROR:
+            self._shown().exception(event, **facts)
+
+    def _shown(self) -> Any:
+        structlog, settings = _structlog(), self._settings
+        global _applied  # noqa: PLW0603 - structlog's configuration is the process's own; this says that it is ours
+        if _applied is not settings:
+            structlog.configure(
+                processors=[*_processors(), settings.redacting()],
+                wrapper_class=structlog.make_filtering_bound_logger(settings.number),
+                logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", settings.sink)),
+                cache_logger_on_first_use=False,
+            )
+            _applied = settings
+        return structlog.get_logger()
+
+
 def logger() -> Logger:
     """The logger; configures itself with the defaults where nobody has."""
-    if not _configured:
+    if _settings is None:
         configure()
-    return cast("Logger", _structlog().get_logger())
+    return _Log(cast("_Settings", _settings))
+
+
+_bound: ContextVar[Mapping[str, object]] = ContextVar("bound", default=MappingProxyType({}))
+
+
+def _merge_bound(_logger: Any, _name: str, event: Any) -> Any:
+    return {**event, **{name: fact for name, fact in _bound.get().items() if name not in event}}
 
 
 class Bound:
     """Facts that every event carries from now on; as a context manager, until its end."""
 
     def __init__(self, facts: Mapping[str, object]) -> None:
-        self._tokens: Mapping[str, Any] = _structlog().contextvars.bind_contextvars(**facts)
+        self._before = _bound.set({**_bound.get(), **facts})
 
     def __enter__(self) -> Self:
         return self
@@ -260,7 +264,7 @@ class Bound:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        _structlog().contextvars.reset_contextvars(**self._tokens)
+        _bound.reset(self._before)
 
 
 def bind(**facts: object) -> Bound:

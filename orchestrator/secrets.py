@@ -16,8 +16,8 @@ from contextlib import suppress
 from typing import assert_never
 
 from .errors import KeyUnavailable
-from .log import SHORTEST_SECRET, Redactor
 from .model.secret import CommandKey, EnvironmentKey, FileKey, KeyReference, Secret
+from .redaction import SHORTEST_SECRET, Redactor
 
 COMMAND_SECONDS = 10.0
 """How long a command may take to print a key."""

@@ -14,7 +14,7 @@ from orchestrator.hamr import HttpReader, HttpWorld
 from orchestrator.hamr.transport import Transport
 from orchestrator.history import KINDS, History, history_of
 from orchestrator.journal import ThisHost, provably_alive
-from orchestrator.log import Redactor, logger
+from orchestrator.log import logger
 from orchestrator.model.events import (
     INTENTS,
     Event,
@@ -30,6 +30,7 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock, Host, Observer, Store
 from orchestrator.model.run import Operator, new_run_id
 from orchestrator.model.status import Both
+from orchestrator.redaction import Redactor
 from orchestrator.secrets import KeyRing
 
 

@@ -18,7 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         {"documents"},
         {"situation"},
         {"engine"},
-        {"clock", "log", "secrets", "hamr", "journal"},
+        {"clock", "log", "redaction", "secrets", "hamr", "journal"},
         {"history"},
         {"session", "preflight"},
         {"simulator"},

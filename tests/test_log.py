@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.log import Redactor, bind, configure, logger
+from orchestrator.log import bind, configure, logger
 from orchestrator.model.secret import Secret
+from orchestrator.redaction import Redactor
 
 CANARY = "canary0api0key0000000000000000001"
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import ExitCode, KeyUnavailable
-from orchestrator.log import Redactor
 from orchestrator.model.secret import CommandKey, EnvironmentKey, FileKey, KeyReference
+from orchestrator.redaction import Redactor
 from orchestrator.secrets import KeyRing
 
 pytestmark = pytest.mark.anyio

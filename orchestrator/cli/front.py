@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # `hamr --help` loads neither
     from orchestrator.errors import ExitCode
-    from orchestrator.log import Redactor
+    from orchestrator.redaction import Redactor
 
     from .console import Console
 
@@ -27,7 +27,7 @@ class Front:
     @cached_property
     def redactor(self) -> Redactor:
         """Knows every key that this command fetched; the session, the log and the console share it."""
-        from orchestrator.log import Redactor
+        from orchestrator.redaction import Redactor
 
         return Redactor()
 

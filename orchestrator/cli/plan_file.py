@@ -14,9 +14,9 @@ from pathlib import Path
 from orchestrator.errors import DocumentError, Problem
 from orchestrator.journal import canonical
 from orchestrator.journal.canonical import storable
-from orchestrator.log import Redactor
 from orchestrator.model.plain import JSON, plain, restore
 from orchestrator.model.plan import Plan
+from orchestrator.redaction import Redactor
 
 from .output_file import written_whole
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from http import HTTPStatus
 
-from orchestrator.log import Redactor
 from orchestrator.model.plain import JSON
 from orchestrator.model.reading import (
     Absent,
@@ -26,6 +25,7 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.status import Role, Status
+from orchestrator.redaction import Redactor
 
 from .excerpt import excerpt, is_api_error, one_line, parse_json
 from .rate_limit import http_date, retry_after

@@ -13,7 +13,6 @@ from typing import Self
 
 from orchestrator import __version__
 from orchestrator.errors import KeyUnavailable
-from orchestrator.log import Redactor
 from orchestrator.model.org import Org, Pair
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.protocols import Clock
@@ -28,6 +27,7 @@ from orchestrator.model.reading import (
     Request,
 )
 from orchestrator.model.status import Both, Role
+from orchestrator.redaction import Redactor
 from orchestrator.secrets import KeyRing
 
 from .answers import answer_of, identity_of, sight_of, trace_of

@@ -6,8 +6,8 @@ import json
 import re
 from typing import cast
 
-from orchestrator.log import Redactor
 from orchestrator.model.plain import JSON
+from orchestrator.redaction import Redactor
 
 LONGEST = 300
 """Characters."""

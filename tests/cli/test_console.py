@@ -15,8 +15,8 @@ import pytest
 
 from orchestrator.cli.console import STYLES, Console, Stream
 from orchestrator.errors import PreparationError
-from orchestrator.log import Redactor
 from orchestrator.model.secret import Secret
+from orchestrator.redaction import Redactor
 from orchestrator.report.styled import STYLES as MEANINGS
 from orchestrator.report.styled import Span, line
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.log import Redactor
+from orchestrator.redaction import Redactor
 from orchestrator.secrets import KeyRing
 
 from .orgs import KEYS

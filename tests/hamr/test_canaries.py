@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from orchestrator.clock import SystemClock
 from orchestrator.hamr import HttpWorld
-from orchestrator.log import Redactor
 from orchestrator.model.plain import plain
 from orchestrator.model.reading import Accepted, Answer, Identity, Reading, Unreadable
 from orchestrator.model.status import Both, Role
+from orchestrator.redaction import Redactor
 from orchestrator.secrets import KeyRing
 
 from .orgs import KEYS, SHORT, draft, pair_at

@@ -13,7 +13,6 @@ import pytest
 from orchestrator.clock import SystemClock
 from orchestrator.errors import KeyUnavailable
 from orchestrator.hamr import HttpReader, HttpWorld
-from orchestrator.log import Redactor
 from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.protocols import Reader, World
@@ -35,6 +34,7 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.redaction import Redactor
 from orchestrator.secrets import KeyRing
 
 from .orgs import KEYS, PRIMARY_UUID, SHORT, draft, pair_at

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.hamr.excerpt import excerpt, is_api_error, one_line
-from orchestrator.log import Redactor
 from orchestrator.model.secret import Secret
+from orchestrator.redaction import Redactor
 
 CANARY = "canary0primary0api0key0000000001"
 

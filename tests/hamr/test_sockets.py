@@ -12,7 +12,6 @@ import pytest
 
 from orchestrator.clock import SystemClock
 from orchestrator.hamr import HttpWorld
-from orchestrator.log import Redactor
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.reading import (
     Accepted,
@@ -25,6 +24,7 @@ from orchestrator.model.reading import (
     Unreadable,
 )
 from orchestrator.model.status import Role, Status
+from orchestrator.redaction import Redactor
 from orchestrator.secrets import KeyRing
 
 from .orgs import KEYS, SHORT, draft, pair_at

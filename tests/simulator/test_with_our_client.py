@@ -9,11 +9,11 @@ import pytest
 from orchestrator.clock import SystemClock
 from orchestrator.documents import load_inventory, pair_named
 from orchestrator.hamr import HttpWorld
-from orchestrator.log import Redactor
 from orchestrator.model.org import Mirrors, Wire
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.reading import Accepted, Draft, Lost, Present
 from orchestrator.model.status import Status
+from orchestrator.redaction import Redactor
 from orchestrator.secrets import KeyRing
 from orchestrator.simulator import AnswerLost, Fault, Simulation, SimulatorConfig, write_inventory
 
