@@ -96,6 +96,8 @@ class Incident:
     """The inventory names another org than the keys belong to."""
     settles: bool
     """What is late arrives before people close the incident."""
+    resumes: bool = True
+    """Somebody resumes while the faults go on."""
 
     @property
     def calm(self) -> bool:

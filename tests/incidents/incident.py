@@ -146,7 +146,7 @@ async def _first(played: Played, machine: Machine) -> None:
         what=f"run --to {incident.goal} ({incident.mode.value})",
     )
     for number, life in enumerate(lives[1:3], 1):
-        if not _worth_resuming(outcome):
+        if not (incident.resumes and _worth_resuming(outcome)):
             return
         await asyncio.sleep((2.0, 20.0, 0.1)[(incident.seed + number) % 3])
         mode = Mode.EMERGENCY if incident.switches and number == 1 else None

@@ -162,12 +162,16 @@ def never_over_foreign(played: Played) -> Iterator[str]:
     kept: dict[tuple[str, str], dict[Role, HamrRecord | None]] = defaultdict(dict)
     seen: dict[Process, dict[Role, HamrRecord | None]] = defaultdict(dict)
     sent: dict[str, list[Status | None]] = defaultdict(list)
+    unanswered: dict[str, set[int]] = defaultdict(set)
     on: dict[Process, str] = defaultdict(str)
     for note in played.tape.notes:
         if isinstance(note, Asked) and note.posts:
             if (note.machine, note.run) in warned:
                 yield f"{note.number}: POST of {note.run} after {warned[note.machine, note.run]}"
             sent[note.run].append(note.status)
+            unanswered[note.run].add(note.number)
+        elif isinstance(note, Answered) and note.asked.posts and note.record is not None:
+            unanswered[note.asked.run].discard(note.asked.number)
         elif isinstance(note, Appended):
             on[note.process] = note.record.run
             if note.record.kind != "situation.read":
@@ -189,7 +193,8 @@ def never_over_foreign(played: Played) -> Iterator[str]:
                 continue
             if any(_same(record, old) for old in first.values()):
                 continue
-            if record is not None and _passes_for_ours(played, Status.of(record.status), sent[run]):
+            nameless = bool(unanswered[run]) or played.incident.config.renames_author
+            if record is not None and _passes_for_ours(played, Status.of(record.status), sent[run], nameless):
                 continue
             warned.setdefault(
                 (asked.machine, run), f"{note.number} had shown {note.words} on the {asked.role}"
@@ -200,15 +205,18 @@ def _same(one: HamrRecord | None, other: HamrRecord | None) -> bool:
     return one is not None and other is not None and one.same_version(other)
 
 
-def _passes_for_ours(played: Played, status: Status | None, sent: list[Status | None]) -> bool:
+def _passes_for_ours(
+    played: Played, status: Status | None, sent: list[Status | None], nameless: bool
+) -> bool:
     """Whether somebody else's record looks like what is expected, so that nobody could tell.
 
-    It shows a status that this run sent (in effect, author unproven), or one to which the server moves by itself.
+    It shows a status that this run sent, while no answer tells by which name (in effect, author unproven), or one to
+    which the server moves by itself.
     """
     moved = {
         target for each in sent if each is not None for target in played.scene.playbook.server_moves(each)
     }
-    return status in sent or status in moved
+    return (nameless and status in sent) or status in (moved - set(sent))
 
 
 def never_mislinked(played: Played) -> Iterator[str]:
@@ -264,9 +272,11 @@ def locked(played: Played) -> Iterator[str]:
 def own_stamps(played: Played) -> Iterator[str]:
     seen: dict[str, int] = {}
     for write in writes(played):
-        if write.stamp in seen:
-            yield f"{write.number}: POST as {write.stamp}, as {seen[write.stamp]} was"
-        seen[write.stamp] = write.number
+        stamp = Stamp.parse(write.stamp)
+        attempt = write.stamp if stamp is None else f"attempt {stamp.attempt} of {stamp.run}"
+        if attempt in seen:
+            yield f"{write.number}: POST as {attempt}, as {seen[attempt]} was"
+        seen[attempt] = write.number
 
 
 def one_repair(played: Played) -> Iterator[str]:
@@ -406,7 +416,7 @@ def prompt_emergency(played: Played) -> Iterator[str]:
     if not isinstance(outcome, Returned):
         return
     # One deadline for the first look; the rest is the survivor's own round trips, and its read lag.
-    limit = 2.0 + 3.0 + 2 * (incident.config.read_lag + 1.2)
+    limit = 2.0 + 0.9 + (2 * 1.2 if incident.config.read_lag else 0.0)
     if outcome.result.seconds > limit:
         yield f"{process.name} took {outcome.result.seconds:.1f} s with the primary dead all along"
     if outcome.result.exit_code is not ExitCode.OWING:

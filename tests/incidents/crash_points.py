@@ -1,0 +1,207 @@
+"""Every crash point: a run is killed before and after each journal operation and each request, and then resumed.
+
+`python -m tests.incidents.crash_points` writes docs/reference/crash-points.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from orchestrator.model.org import Mirrors
+from orchestrator.model.run import Mode
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.simulator import SimulatorConfig
+
+from .draw import Dark, Incident, Life, Story
+from .incident import Played, play
+from .tape import Appended, Asked, Note
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "crash-points.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A way through a shipped playbook, and on what kind of pair."""
+
+    title: str
+    playbook: str
+    start: Status
+    goal: Status
+    mirror: float | None = None
+    mirrors: Mirrors = Mirrors.NO
+    emergency: bool = False
+
+
+ROUTES = (
+    Route("Out: regional-failover, PASSIVE to ACTIVE", "regional-failover", Status.PASSIVE, Status.ACTIVE),
+    Route("Home: regional-failover, ACTIVE to PASSIVE", "regional-failover", Status.ACTIVE, Status.PASSIVE),
+    Route(
+        "Out, on a pair that mirrors", "regional-failover", Status.PASSIVE, Status.ACTIVE, 0.2, Mirrors.YES
+    ),
+    Route(
+        "Out, as an emergency: the primary's region is dark, and comes back before somebody resumes",
+        "regional-failover",
+        Status.PASSIVE,
+        Status.ACTIVE,
+        emergency=True,
+    ),
+    Route(
+        "Called off: regional-failover, FAILOVER to PASSIVE",
+        "regional-failover",
+        Status.FAILOVER,
+        Status.PASSIVE,
+    ),
+    Route("Joining: onboarding, ABSENT to PASSIVE", "onboarding", Status.ABSENT, Status.PASSIVE),
+)
+
+
+def incident(route: Route, life: Life) -> Incident:
+    """The route's incident, in which one thing befalls the first life of the program."""
+    return Incident(
+        seed=1,
+        config=SimulatorConfig(
+            status=Both(route.start, route.start), mirror=route.mirror, latency=Both(0.05, 0.07)
+        ),
+        mirrors=route.mirrors,
+        playbook=route.playbook,
+        goal=route.goal,
+        mode=Mode.EMERGENCY if route.emergency else Mode.PLANNED,
+        faults=(),
+        foreign=(),
+        dark=(Dark(0.0, Role.PRIMARY, 300.0, silent=False),) if route.emergency else (),
+        lives=(life, Life(), Life(), Life()),
+        story=Story.ALONE,
+        second_at=0.0,
+        switches=False,
+        wrong_uuid=None,
+        settles=False,
+        resumes=False,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place where a run can be killed."""
+
+    number: int
+    """Among the journal's operations, or among the requests; counts from 1."""
+    request: bool
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What came of being killed there."""
+
+    played: Played
+    killed: bool
+    sent: int
+    """Writes that people's commands sent afterwards."""
+
+    @property
+    def words(self) -> str:
+        """For the table."""
+        commands = ", ".join(self.played.commands) or "nothing"
+        writes = {0: "no write", 1: "1 write"}.get(self.sent, f"{self.sent} writes")
+        return f"{commands}: {writes}"
+
+
+@cache
+def points(route: Route) -> tuple[Point, ...]:
+    """Everything that an uninterrupted run of a route journals and asks, in order."""
+    played = play(incident(route, Life()))
+    first = played.lives[0][0]
+    return tuple(_points(note for note in played.tape.notes if getattr(note, "process", None) is first))
+
+
+def _points(notes: Iterator[Note]) -> Iterator[Point]:
+    operations = requests = 0
+    for note in notes:
+        if isinstance(note, Appended):
+            if note.record.kind in ("lock.taken", "lock.released"):
+                operations += 1  # the lock's own row, in front of its record
+                yield Point(operations, False, f"the lock itself ({note.record.kind})")
+            operations += 1
+            yield Point(operations, False, f"`{note.record.kind}`{_about(note)}")
+        elif isinstance(note, Asked):
+            requests += 1
+            what = f"POST {note.status}" if note.posts else "GET" if note.reads else "GET validate"
+            yield Point(requests, True, f"**{what}** to the {note.role}")
+
+
+def _about(note: Appended) -> str:
+    data = note.record.data
+    attempt = data.get("attempt")
+    if isinstance(attempt, dict):
+        return f" {attempt['status']} to the {str(attempt['role']).lower()}"
+    for key in ("row", "purpose"):
+        if isinstance(data.get(key), str):
+            return f" {data[key]}"
+    return ""
+
+
+def lives(point: Point) -> dict[str, Life]:
+    """The ways of being killed at a point, by what the table calls them."""
+    if point.request:
+        return {
+            "before": Life(request_before=point.number),
+            "after": Life(request_after=point.number),
+            "answered": Life(request_answered=point.number),
+        }
+    return {"before": Life(journal_before=point.number), "after": Life(journal_after=point.number)}
+
+
+@cache
+def case(route: Route, life: Life) -> Case:
+    """Kill a run there, and let people bring it to its end."""
+    played = play(incident(route, life))
+    first = played.lives[0][0]
+    sent = sum(
+        1
+        for note in played.tape.notes
+        if isinstance(note, Asked) and note.posts and note.process is not first
+    )
+    return Case(played, first.dead, sent)
+
+
+def page() -> str:
+    """The page: one table for each route."""
+    lines = [
+        "# Crash points",
+        "",
+        "Generated by `python -m tests.incidents.crash_points`; a test holds that it is current and that every case ends at",
+        "the goal, with every invariant of [what was proven](../explanation/what-was-proven.md).",
+        "",
+        "A run is killed (as with `kill -9`) before and after each thing that it journals and each request that it sends. Then",
+        "another operator looks with `hamr status` and types what it says. Each cell names the commands that were needed and",
+        "how many writes they sent; *nothing* means that the run was already done and had let go of its lock. For a request,",
+        "*after* is killed when the region has it and no answer is there, and *answered* with the answer unread.",
+    ]
+    for route in ROUTES:
+        lines += ["", *section(route)]
+    return "\n".join(lines) + "\n"
+
+
+def section(route: Route) -> list[str]:
+    """A route's heading and table."""
+    lines = [
+        f"## {route.title}",
+        "",
+        "| what it was about to do | killed before | killed after |",
+        "| --- | --- | --- |",
+    ]
+    for point in points(route):
+        words = {name: case(route, life).words for name, life in lives(point).items()}
+        after = words["after"]
+        if words.get("answered", after) != after:
+            after += f"; answered: {words['answered']}"
+        lines.append(f"| {point.words} | {words['before']} | {after} |")
+    return lines
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"{PAGE} is current")

@@ -1,0 +1,383 @@
+"""Tests of the test: for each law a small deliberate breakage, which the incidents notice within a bounded number of seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from orchestrator import history, resume, run
+from orchestrator.engine import check as engine_check
+from orchestrator.engine import drive, rows, writer
+from orchestrator.engine.arrival import Arrival
+from orchestrator.engine.look import Eyes
+from orchestrator.engine.memory import Memory
+from orchestrator.engine.readback import ReadBack, Seen
+from orchestrator.engine.rows import Rows
+from orchestrator.engine.stop import Stopped
+from orchestrator.engine.writer import Writer
+from orchestrator.journal import sqlite_store
+from orchestrator.model.events import WriteAnswered, WriteConfirmed, WriteIntended, WriteOwed
+from orchestrator.model.org import Mirrors
+from orchestrator.model.reading import Accepted, Lost
+from orchestrator.model.run import Attempt, End, Mode
+from orchestrator.model.situation import Change, Comparison, PhaseName
+from orchestrator.model.status import Role, Status
+from orchestrator.session import Journalling, Lock
+from orchestrator.simulator import AnswerLost, ConnectionReset, Fault, Silence
+from orchestrator.situation import always_on, link
+from orchestrator.situation.link import Linked
+
+from .draw import Dark, Foreign, Incident, Life, Story, draw
+from .incident import play
+from .invariants import check
+
+Patch = pytest.MonkeyPatch
+
+
+@dataclass(frozen=True, slots=True)
+class Breakage:
+    """One law, broken."""
+
+    law: int
+    name: str
+    break_it: Callable[[Patch], None]
+    noticed_by: frozenset[str]
+    """Each of these invariants notices it; nobody minds if others do, too."""
+    aim: Callable[[Incident], Incident] = lambda incident: incident
+    """Where to look: turns any incident into one that the law is about."""
+    within: int = 60
+    """Seeds."""
+
+
+# -- where to look ----------------------------------------------------------------------------------------------
+
+
+def _plain(incident: Incident, **changes: Any) -> Incident:
+    """Out and planned, on separate orgs, with nothing that goes wrong but what is asked for."""
+    config = draw(0).config
+    config = replace(
+        config,
+        status=replace(config.status, primary=Status.PASSIVE, secondary=Status.PASSIVE),
+        mirror=None,
+        renames_author=False,
+        strict=False,
+        advances=False,
+        read_lag=0.0,
+    )
+    plain: dict[str, Any] = {
+        "config": config,
+        "mirrors": Mirrors.NO,
+        "playbook": "failover",
+        "goal": Status.ACTIVE,
+        "mode": Mode.PLANNED,
+        "faults": (),
+        "foreign": (),
+        "dark": (),
+        "lives": (Life(),) * 4,
+        "story": Story.ALONE,
+        "switches": False,
+        "wrong_uuid": None,
+    }
+    return replace(incident, **{**plain, **changes})
+
+
+def _foreign_soon(incident: Incident) -> Incident:
+    """Somebody writes the org that comes second, and leaves the status as it was."""
+    moment = 0.05 + (incident.seed % 16) * 0.03
+    return _plain(incident, foreign=(Foreign(moment, Role.PRIMARY, Status.PASSIVE, "terraform"),))
+
+
+def _foreign_ahead(incident: Incident) -> Incident:
+    """Somebody writes the org that comes second, to the very status that it is about to get."""
+    moment = 0.05 + (incident.seed % 16) * 0.03
+    return _plain(incident, foreign=(Foreign(moment, Role.PRIMARY, Status.FAILOVER, "terraform"),))
+
+
+def _dead_primary(incident: Incident) -> Incident:
+    return _plain(incident, mode=Mode.EMERGENCY, dark=(Dark(0.0, Role.PRIMARY, 300.0, silent=True),))
+
+
+def _lost_answers(incident: Incident) -> Incident:
+    lost = (AnswerLost(), ConnectionReset(), Silence())[incident.seed % 3]
+    return _plain(incident, faults=(Fault(lost, method="POST", times=None),))
+
+
+def _lagging(incident: Incident) -> Incident:
+    plain = _plain(incident)
+    return replace(plain, config=replace(plain.config, read_lag=0.8))
+
+
+def _killed(incident: Incident) -> Incident:
+    return _plain(incident, lives=(Life(crash_at_step=60 + incident.seed * 7), Life(), Life(), Life()))
+
+
+def _killed_and_changed(incident: Incident) -> Incident:
+    return replace(_killed(incident), foreign=(Foreign(0.7, Role.PRIMARY, Status.PASSIVE, "terraform"),))
+
+
+def _suspended(incident: Incident) -> Incident:
+    return _plain(
+        incident, lives=(Life(freeze_at_step=40 + incident.seed * 5, freeze_for=900.0), *(Life(),) * 3)
+    )
+
+
+def _two_at_once(incident: Incident) -> Incident:
+    return _plain(incident, story=Story.SAME_JOURNAL, second_at=0.02 + (incident.seed % 10) * 0.04)
+
+
+def _wrong_keys(incident: Incident) -> Incident:
+    return _plain(incident, wrong_uuid=list(Role)[incident.seed % 2])
+
+
+def _relinked(incident: Incident) -> Incident:
+    moment = 0.05 + (incident.seed % 12) * 0.05
+    return _plain(
+        incident, foreign=(Foreign(moment, Role.PRIMARY, Status.PASSIVE, "terraform", relinks=True),)
+    )
+
+
+# -- what is broken ---------------------------------------------------------------------------------------------
+
+
+def _foreign_is_an_echo(patch: Patch) -> None:
+    compare = engine_check.compare
+
+    def blind(*arguments: Any) -> Comparison:
+        found = compare(*arguments)
+        return Comparison(Change.ECHO, found.reason) if found.change is Change.FOREIGN else found
+
+    patch.setattr(engine_check, "compare", blind)
+
+
+def _any_name_is_ours(patch: Patch) -> None:
+    def known(memory: Memory, original: Any = Memory.known) -> Any:
+        found = original(memory)
+        names = {record.modified_by for records in found.earlier.values() for record in records if record}
+        return replace(found, names=found.names | names | {"terraform"})
+
+    patch.setattr(Memory, "known", known)
+
+
+def _accepted_is_done(patch: Patch) -> None:
+    async def wait_for(self: ReadBack, attempt: Attempt, answer: Any, began: float) -> Seen:
+        if isinstance(answer, Accepted) and answer.record is not None:
+            self.tell(
+                WriteConfirmed(attempt.role, attempt.status, answer.record, Change.OURS, attempt.number)
+            )
+            return Seen.YES
+        return Seen.NO
+
+    async def until(*_: Any, **__: Any) -> None:
+        return None
+
+    patch.setattr(ReadBack, "wait_for", wait_for)
+    patch.setattr(ReadBack, "note_peer", lambda *_: None)
+    patch.setattr(Arrival, "until", until)
+
+
+def _sent_again_unread(patch: Patch) -> None:
+    async def wait_for(
+        self: ReadBack, attempt: Attempt, answer: Any, began: float, original: Any = ReadBack.wait_for
+    ) -> Seen:
+        return Seen.NO if isinstance(answer, Lost) else await original(self, attempt, answer, began)
+
+    async def unchecked(*_: Any, **__: Any) -> bool:
+        return False
+
+    patch.setattr(ReadBack, "wait_for", wait_for)
+    patch.setattr(Writer, "check", unchecked)
+
+
+def _sent_again_and_again(patch: Patch) -> None:
+    patch.setattr(Writer, "_may_resend", lambda *_: None)
+
+
+def _intent_last(patch: Patch) -> None:
+    async def send(self: Writer, flight: Any) -> Any:
+        number = self.memory.attempts + 1
+        stamp = str(self.operator.stamp(self.memory.run, number))
+        attempt = Attempt(number, flight.role, flight.status, stamp, flight.row, flight.purpose)
+        base = self.memory.expected.get(flight.role)
+        record = writer.draft(self.pair, flight.role, base, flight.status, stamp)
+        began = self.clock.monotonic()
+        answer = await self.world.write(record, within=self.eyes.deadline(flight.role))
+        self.tell(WriteIntended(attempt, self.world.describe(record), base))
+        flight.attempts.append((attempt, answer))
+        self.tell(WriteAnswered(attempt, answer))
+        return attempt, answer, began
+
+    patch.setattr(Writer, "_send", send)
+
+
+def _always_fresh(patch: Patch) -> None:
+    patch.setattr(Eyes, "fresh_enough", lambda self: self.last is not None)
+
+
+def _suspension_unnoticed(patch: Patch) -> None:
+    patch.setattr(
+        Eyes,
+        "age",
+        lambda self: self.clock.monotonic() - self.looked_at[1] if self.looked_at else float("inf"),
+    )
+
+
+def _resumed_without_the_journal(patch: Patch) -> None:
+    def forgetful(session: Any, name: str, original: Any = resume._recall) -> Memory:
+        found = original(session, name)
+        return Memory(name, mode=found.mode, started=found.started)
+
+    patch.setattr(resume, "_recall", forgetful)
+
+
+def _emergency_waits(patch: Patch) -> None:
+    patch.setattr(Eyes, "deadline", lambda *_: None)
+
+
+def _owed_is_forgotten(patch: Patch) -> None:
+    note, remember = history._note, Memory.note
+
+    def forget(found: Any, about: Any, event: Any, at: Any) -> None:
+        if not isinstance(event, WriteOwed):
+            note(found, about, event, at)
+
+    def unmindful(self: Memory, event: Any) -> None:
+        remember(self, event)
+        self.owed.clear()
+
+    patch.setattr(history, "_note", forget)
+    patch.setattr(Memory, "note", unmindful)
+
+
+def _anything_is_linked(patch: Patch) -> None:
+    from orchestrator.situation import compare as situation_compare
+    from orchestrator.situation import phase
+
+    for module in (link, always_on, rows):
+        patch.setattr(module, "judge_link", lambda *_, **__: Linked())
+    patch.setattr(phase, "link_of", lambda *_: Linked())
+    patch.setattr(situation_compare, "same_link", lambda *_: True)
+
+
+def _only_one_side_is_written(patch: Patch) -> None:
+    async def with_one(self: Rows, row: Any) -> None:
+        await self.writer.write(row.writes[0], row.target, row=row.name)
+
+    patch.setattr(Rows, "_with_both", with_one)
+
+
+def _no_lock(patch: Patch) -> None:
+    def take(session: Any, name: str, *, take_over: bool) -> Lock:
+        return Lock(session, name, "nobody-asks")
+
+    def tell(self: Journalling, event: Any) -> None:
+        if event.kind:
+            self.session.store.append(self.session.entry(self.run, event))
+
+    for module in (run, resume):
+        patch.setattr(module, "take_lock", take)
+    patch.setattr(Journalling, "tell", tell)
+    patch.setattr(Lock, "beat", lambda _: True)
+
+
+def _on_after_a_failure(patch: Patch) -> None:
+    async def make(self: Rows, row: Any, original: Any = Rows.make) -> None:
+        try:
+            await original(self, row)
+        except Stopped as stop:
+            if stop.ending.end is End.INTERRUPTED:
+                raise
+
+    patch.setattr(Rows, "make", make)
+
+
+def _midway_leads_nowhere(patch: Patch) -> None:
+    def enter(
+        pair: Any, playbook: Any, phase: Any, *arguments: Any, original: Any = drive.enter, **more: Any
+    ) -> Any:
+        if phase.name is PhaseName.MIDWAY:
+            phase = replace(phase, name=PhaseName.DIVERGED)
+        return original(pair, playbook, phase, *arguments, **more)
+
+    patch.setattr(drive, "enter", enter)
+
+
+def _chain_is_loose(patch: Patch) -> None:
+    def link_for(entry: Any, *, after: Any, at: str, original: Any = sqlite_store._link_for) -> Any:
+        return replace(original(entry, after=after, at=at), prev="0" * 64)
+
+    patch.setattr(sqlite_store, "_link_for", link_for)
+
+
+BREAKAGES = (
+    Breakage(
+        3,
+        "a foreign record passes for an echo",
+        _foreign_is_an_echo,
+        frozenset({"never-over-foreign"}),
+        _foreign_soon,
+    ),
+    Breakage(
+        3, "any name is learned as ours", _any_name_is_ours, frozenset({"never-over-foreign"}), _foreign_ahead
+    ),
+    Breakage(4, "accepted counts as done", _accepted_is_done, frozenset({"done-is-seen"}), _lagging),
+    Breakage(5, "sent again without reading", _sent_again_unread, frozenset({"read-between"}), _lost_answers),
+    Breakage(5, "sent again without end", _sent_again_and_again, frozenset({"few-sends"}), _lost_answers),
+    Breakage(6, "the intent is journalled after the request", _intent_last, frozenset({"intent-first"})),
+    Breakage(6, "any reading is fresh", _always_fresh, frozenset({"read-before"}), _suspended),
+    Breakage(
+        7,
+        "resume does not read the journal",
+        _resumed_without_the_journal,
+        frozenset({"own-stamps"}),
+        _killed,
+    ),
+    Breakage(
+        7,
+        "resume does not compare",
+        _resumed_without_the_journal,
+        frozenset({"never-over-foreign"}),
+        _killed_and_changed,
+    ),
+    Breakage(
+        9,
+        "an emergency waits for the dead region",
+        _emergency_waits,
+        frozenset({"prompt-emergency"}),
+        _dead_primary,
+    ),
+    Breakage(9, "what is owed is forgotten", _owed_is_forgotten, frozenset({"done-is-seen"}), _dead_primary),
+    Breakage(
+        10, "wrong keys are good enough", _anything_is_linked, frozenset({"never-mislinked"}), _wrong_keys
+    ),
+    Breakage(10, "any record is linked", _anything_is_linked, frozenset({"never-mislinked"}), _relinked),
+    Breakage(11, "one side is left behind", _only_one_side_is_written, frozenset({"prefix-safe"}), _plain),
+    Breakage(12, "nobody asks for the lock", _no_lock, frozenset({"locked"}), _two_at_once),
+    Breakage(
+        14, "a failed step is stepped over", _on_after_a_failure, frozenset({"done-is-seen"}), _lost_answers
+    ),
+    Breakage(
+        15, "a half-made row leads nowhere", _midway_leads_nowhere, frozenset({"reaches-goal"}), _killed
+    ),
+    Breakage(16, "records are not chained", _chain_is_loose, frozenset({"chain-holds"}), _plain),
+    Breakage(
+        18, "a suspension goes unnoticed", _suspension_unnoticed, frozenset({"read-before"}), _suspended
+    ),
+)
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES, ids=lambda each: f"law {each.law:02}: {each.name}")
+def test_the_incidents_notice(breakage: Breakage, monkeypatch: Patch) -> None:
+    for seed in range(breakage.within):
+        aimed = breakage.aim(draw(seed))
+        assert check(play(aimed)) == [], (
+            "it is not about what it should be: this is broken without the breakage"
+        )
+        with monkeypatch.context() as patch:
+            breakage.break_it(patch)
+            noticed = {broken.invariant for broken in check(play(aimed))}
+        if breakage.noticed_by <= noticed:
+            return
+    pytest.fail(f"not noticed by {', '.join(breakage.noticed_by)} in {breakage.within} incidents")
