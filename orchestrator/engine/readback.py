@@ -12,12 +12,13 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Accepted, Lost, Reading
 from orchestrator.model.run import Attempt
 from orchestrator.model.situation import Change
-from orchestrator.model.status import Both
+from orchestrator.model.status import Both, Role
 
 from .check import IN_EFFECT, NOT_OURS, Checker
 from .look import Eyes
 from .memory import Memory
 from .patience import Patience
+from .stop import Stopped
 from .waits import Waits
 
 
@@ -40,9 +41,14 @@ class ReadBack:
     waits: Waits
     memory: Memory
     tell: Callable[[Event], None]
+    stranger: Stopped | None = None
+    """The stop for somebody else's write on the other org, seen while the last write was looked for."""
 
     async def wait_for(self, attempt: Attempt, answer: Accepted | Lost, began: float) -> Seen:
         """Read both orgs until the written one shows the attempt, or the confirm time is up.
+
+        What somebody else did to the other org meanwhile does not cut that short: first it has to be known what became
+        of this write. `note_peer` stops for it.
 
         Args:
             attempt: what was sent.
@@ -50,13 +56,14 @@ class ReadBack:
             began: when, by the monotonic clock.
 
         Raises:
-            Stopped: somebody else wrote.
+            Stopped: somebody else wrote to the same org.
         """
-        role = attempt.role
+        role, self.stranger = attempt.role, None
         within = self.eyes.deadline(role) or self.playbook.confirm.within.total_seconds()
         patience = Patience(within, self.waits.clock)
         while True:
             readings = await self.eyes.look("after write", journal=False)
+            self._watch_peer(role.other, readings)
             seen = self._settled(attempt, readings, began)
             if seen is not Seen.NO:
                 return seen
@@ -89,13 +96,20 @@ class ReadBack:
         self.tell(WriteConfirmed(role, status, record, found.change, number, seconds))
         return Seen.YES
 
+    def _watch_peer(self, other: Role, readings: Both[Reading]) -> None:
+        found = self.checker.compare(readings[other])
+        if self.stranger is None and found.change in NOT_OURS and other not in self.memory.dead:
+            self.stranger = self.checker.stop_for(other, found, readings[other])
+
     def note_peer(self, attempt: Attempt) -> None:
-        """What the look that showed a write says of the other org: an echo is noted, a foreign write stops.
+        """What the looks for a write said of the other org: an echo is noted, somebody else's write stops.
 
         Raises:
             Stopped: somebody else wrote.
         """
+        if self.stranger is not None:
+            raise self.stranger
         readings, other = self.eyes.last_look(), attempt.role.other
-        found = self.checker.compare_both(readings)
-        if other not in self.memory.dead and found[other].change in IN_EFFECT:
-            self.checker.take_note(other, found[other], readings[other])
+        found = self.checker.compare(readings[other])
+        if other not in self.memory.dead and found.change in IN_EFFECT:
+            self.checker.take_note(other, found, readings[other])

@@ -119,7 +119,8 @@ class Writer:
                     seen = await self.readback.wait_for(attempt, answer, began)
                     if seen is Seen.YES:
                         flight.attempts.clear()
-                        self.readback.note_peer(attempt)
+                    self.readback.note_peer(attempt)
+                    if seen is Seen.YES:
                         return
                     if seen is Seen.NO:
                         self._may_resend(attempt, flight, resends)

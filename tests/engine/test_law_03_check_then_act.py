@@ -91,6 +91,21 @@ async def test_law_03_a_stranger_on_the_other_org_while_ours_is_read_back_stops_
     assert b.world.posts() == ["POST secondary FAILOVER"]
 
 
+@pytest.mark.parametrize(("answer", "end"), [("lost-late", End.MOVED), ("lost", End.UNKNOWN)])
+async def test_law_03_a_stranger_who_was_seen_for_a_moment_is_not_forgotten(answer: str, end: End) -> None:
+    """Seen on the other org while ours was looked for, and written over by our own late write's mirror."""
+    b = bench(mirrors=Mirrors.YES)
+    b.world.mirrored = True
+    b.world.script[S] = [answer]
+    b.world.after_write = lambda _draft: b.world.foreign(P, RECOVERY)
+    b.clock.on_sleep.append(b.world.arrive_late)
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is end
+    assert "bob@example.com" in ending.message
+    assert b.world.posts() == ["POST secondary FAILOVER"]
+    assert b.notes.of(ChangeSeen)[0].change is Change.FOREIGN
+
+
 async def test_law_03_a_stranger_after_the_last_row_but_one_stops_the_run() -> None:
     b = bench()
     once(b, lambda: len(b.world.posts()) == 3, lambda: b.world.foreign(P, PASSIVE))
