@@ -10,9 +10,9 @@ import dataclasses
 import enum
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
 JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
@@ -86,35 +86,59 @@ def restore(kind: type[T], data: object) -> T:
         raise ValueError(f"not a {getattr(kind, '__name__', kind)}: {error}") from error
 
 
-def _restore(kind: Any, data: Any) -> object:  # noqa: C901, PLR0912 - one branch per kind of value
+Restorer = Callable[[Any], object]
+
+
+def _restore(kind: Any, data: Any) -> object:
+    return _restorer(kind)(data)
+
+
+@cache
+def _restorer(kind: Any) -> Restorer:
+    """What rebuilds values of a type. Worked out once for each: a journal holds thousands of the same few."""
     if kind in (Any, object):
-        return data
+        return _as_it_is
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         if set(arguments) >= _SCALARS:  # JSON itself, however far its forward references were resolved
-            return data
-        return _restore_union(arguments, data)
+            return _as_it_is
+        return partial(_restore_union, arguments)
     if origin is tuple:
-        if len(arguments) == 2 and arguments[1] is Ellipsis:  # noqa: PLR2004
-            return tuple(_restore(arguments[0], item) for item in data)
-        return tuple(_restore(argument, item) for argument, item in zip(arguments, data, strict=True))
+        return _tuple_restorer(arguments)
     if origin is frozenset:
-        return frozenset(_restore(arguments[0], item) for item in data)
+        return lambda data: frozenset(_restore(arguments[0], item) for item in data)
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
-        return types.MappingProxyType(
+        return lambda data: types.MappingProxyType(
             {_restore(arguments[0], key): _restore(arguments[1], item) for key, item in data.items()}
         )
     target = origin or kind
     if dataclasses.is_dataclass(target):
-        return _restore_dataclass(cast("type", target), arguments, data)
+        return partial(_restore_dataclass, cast("type", target), arguments)
     if isinstance(target, type) and issubclass(target, enum.Enum):
-        return target[data]
-    if target is datetime:
-        return moment(data)
-    if target is date:
-        return date.fromisoformat(data)
-    if target is timedelta:
-        return timedelta(seconds=data)
+        return target.__getitem__
+    return _SPECIAL.get(target) or partial(_restore_scalar, target)
+
+
+def _as_it_is(data: Any) -> object:
+    return data
+
+
+def _tuple_restorer(arguments: tuple[Any, ...]) -> Restorer:
+    if len(arguments) == 2 and arguments[1] is Ellipsis:  # noqa: PLR2004
+        return lambda data: tuple(_restore(arguments[0], item) for item in data)
+    return lambda data: tuple(
+        _restore(argument, item) for argument, item in zip(arguments, data, strict=True)
+    )
+
+
+_SPECIAL: Mapping[Any, Restorer] = {
+    datetime: moment,
+    date: date.fromisoformat,
+    timedelta: lambda data: timedelta(seconds=data),
+}
+
+
+def _restore_scalar(target: type, data: Any) -> object:
     if target is float and isinstance(data, int) and not isinstance(data, bool):
         return float(data)
     if target is type(None) or isinstance(data, target):
@@ -142,12 +166,18 @@ def _restore_union(arguments: tuple[Any, ...], data: Any) -> object:
     raise ValueError(f"{data!r} fits none of {choices}")
 
 
-def _restore_dataclass(target: type, arguments: tuple[Any, ...], data: Any) -> object:
+@cache
+def _fields(target: type, arguments: tuple[Any, ...]) -> tuple[tuple[str, Any], ...]:
+    """A dataclass's fields that can be set, each with its type; a type variable is what it is bound to here."""
     hints = _hints(target)
     bound = dict(zip(getattr(target, "__parameters__", ()), arguments, strict=False))
-    fields = {
-        field.name: _restore(bound.get(hints[field.name], hints[field.name]), data[field.name])
+    return tuple(
+        (field.name, bound.get(hints[field.name], hints[field.name]))
         for field in dataclasses.fields(target)
-        if field.init and field.name in data
-    }
-    return target(**fields)
+        if field.init
+    )
+
+
+def _restore_dataclass(target: type, arguments: tuple[Any, ...], data: Any) -> object:
+    fields = _fields(target, arguments)
+    return target(**{name: _restore(kind, data[name]) for name, kind in fields if name in data})
