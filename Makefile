@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types docs bench ci clean
+SEEDS ?= 3000
+
+.PHONY: simulate-incidents demo test lint types docs bench ci clean
 
 demo: $(READY)  ## the whole cycle on the built-in simulator
 	@$(BIN)/hamr demo
@@ -23,6 +25,9 @@ docs: $(READY)  ## documented commands, flags, codes and kinds are the real ones
 
 bench: $(READY)  ## speeds and sizes, as ratios
 	@$(BIN)/python -m tests.bench
+
+simulate-incidents: $(READY)  ## incidents drawn from seeds, every invariant checked: SEEDS=N
+	@$(BIN)/python -m tests.incidents --seeds $(SEEDS)
 
 ci: lint types docs test
 

@@ -146,11 +146,8 @@ def _about(note: Appended) -> str:
 def lives(point: Point) -> dict[str, Life]:
     """The ways of being killed at a point, by what the table calls them."""
     if point.request:
-        return {
-            "before": Life(request_before=point.number),
-            "after": Life(request_after=point.number),
-            "answered": Life(request_answered=point.number),
-        }
+        ways = {"before": Life(request_before=point.number), "after": Life(request_after=point.number)}
+        return {**ways, "answered": Life(request_answered=point.number)} if "POST" in point.words else ways
     return {"before": Life(journal_before=point.number), "after": Life(journal_after=point.number)}
 
 
@@ -178,7 +175,7 @@ def page() -> str:
         "A run is killed (as with `kill -9`) before and after each thing that it journals and each request that it sends. Then",
         "another operator looks with `hamr status` and types what it says. Each cell names the commands that were needed and",
         "how many writes they sent; *nothing* means that the run was already done and had let go of its lock. For a request,",
-        "*after* is killed when the region has it and no answer is there, and *answered* with the answer unread.",
+        "*after* is killed when the region has it and no answer is there; for a write, *answered* with the answer unread.",
     ]
     for route in ROUTES:
         lines += ["", *section(route)]

@@ -17,7 +17,7 @@ from .wire import Doom
 class Ledger:
     """A store that lives as long as its process."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - what it stands between
         self, inner: Store, process: Process, tape: Tape, doom: Doom, machine: str, full_at: int = 0
     ) -> None:
         self._inner = inner

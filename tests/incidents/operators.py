@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from orchestrator.adopt import adopt
 import asyncio
+from collections.abc import Awaitable, Callable
 
+from orchestrator.adopt import adopt
 from orchestrator.errors import HamrError
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, RunRequest
@@ -128,7 +129,7 @@ def _truth(phase: Phase) -> Role:
     return Role.SECONDARY if "--truth secondary" in words or "--truth" not in words else Role.PRIMARY
 
 
-def _acts(command: str, goal: Status):  # type: ignore[no-untyped-def]
+def _acts(command: str, goal: Status) -> Callable[[Present], Awaitable[RunResult]]:
     async def act(present: Present) -> RunResult:
         if command == "resume":
             return await take_up(present)

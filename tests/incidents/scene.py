@@ -247,7 +247,7 @@ class Scene:
             store=Ledger(machine.store, process, self.tape, operations, machine.name, life.disk_full_at),
             environ=environ,
             clock=clock,
-            dice=Random(f"{self.seed}/{pid}"),
+            dice=Random(f"{self.seed}/{pid}"),  # noqa: S311 - replayable
             transports=Both(way(Role.PRIMARY), way(Role.SECONDARY)),
             host=PlayedHost(machine, pid),
         )

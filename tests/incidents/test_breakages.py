@@ -10,7 +10,8 @@ import pytest
 
 from orchestrator import history, resume, run
 from orchestrator.engine import check as engine_check
-from orchestrator.engine import drive, rows, writer
+from orchestrator.engine import draft as drafting
+from orchestrator.engine import drive, entry, rows
 from orchestrator.engine.arrival import Arrival
 from orchestrator.engine.look import Eyes
 from orchestrator.engine.memory import Memory
@@ -143,7 +144,7 @@ def _relinked(incident: Incident) -> Incident:
 
 
 def _foreign_is_an_echo(patch: Patch) -> None:
-    compare = engine_check.compare
+    compare = engine_check.compare  # type: ignore[attr-defined]
 
     def blind(*arguments: Any) -> Comparison:
         found = compare(*arguments)
@@ -201,7 +202,7 @@ def _intent_last(patch: Patch) -> None:
         stamp = str(self.operator.stamp(self.memory.run, number))
         attempt = Attempt(number, flight.role, flight.status, stamp, flight.row, flight.purpose)
         base = self.memory.expected.get(flight.role)
-        record = writer.draft(self.pair, flight.role, base, flight.status, stamp)
+        record = drafting.draft(self.pair, flight.role, base, flight.status, stamp)
         began = self.clock.monotonic()
         answer = await self.world.write(record, within=self.eyes.deadline(flight.role))
         self.tell(WriteIntended(attempt, self.world.describe(record), base))
@@ -295,7 +296,7 @@ def _on_after_a_failure(patch: Patch) -> None:
 
 def _midway_leads_nowhere(patch: Patch) -> None:
     def enter(
-        pair: Any, playbook: Any, phase: Any, *arguments: Any, original: Any = drive.enter, **more: Any
+        pair: Any, playbook: Any, phase: Any, *arguments: Any, original: Any = entry.enter, **more: Any
     ) -> Any:
         if phase.name is PhaseName.MIDWAY:
             phase = replace(phase, name=PhaseName.DIVERGED)

@@ -41,7 +41,7 @@ class Doom:
 class RegionTransport(httpx.AsyncBaseTransport):
     """One process's way to one region."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - what it stands between
         self,
         regions: Regions,
         role: Role,
