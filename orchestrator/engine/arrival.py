@@ -79,17 +79,19 @@ class Arrival:
             org=role,
         )
 
-    async def find_mirror(self, role: Role) -> None:
+    async def find_mirror(self, role: Role, *, within: float | None = None) -> None:
         """After the first confirmed write of a pair that says `mirrors: auto`: wait once for an echo of it.
 
         Args:
             role: the org that was written.
+            within: seconds, where that is less than the playbook's `mirror_wait`.
         """
         writer, memory, clock, other = self.writer, self.writer.memory, self.writer.clock, role.other
         if memory.mirrors is not None or writer.pair.mirrors is not Mirrors.AUTO:
             return
         began = clock.monotonic()
-        patience = Patience(writer.playbook.mirror_wait.total_seconds(), clock)
+        wait = writer.playbook.mirror_wait.total_seconds()
+        patience = Patience(wait if within is None else min(wait, within), clock)
         while True:
             written, shown = (writer.eyes.last_look()[each].record for each in (role, other))
             # The other org's own write of an earlier life is no echo: an echo is an exact copy.

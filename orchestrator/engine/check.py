@@ -73,6 +73,14 @@ class Checker:
             for row in self.playbook.rows
         )
 
+    def _moved_on_from(self, role: Role, status: Status | None) -> int | None:
+        """The attempt that nobody saw in effect, and must have been, since the server went on from its status."""
+        for sent in reversed(self.memory.sent):
+            if sent.attempt.role is role and not sent.confirmed:
+                moved = self.playbook.server_moves(sent.attempt.status) - {sent.attempt.status}
+                return sent.attempt.number if status in moved else None
+        return None
+
     def compare_both(
         self, readings: Both[Reading], *, stop_for: frozenset[Change] = NOT_OURS
     ) -> Both[Comparison]:
@@ -134,10 +142,17 @@ class Checker:
         return comparison.reason
 
     def take_note(self, role: Role, comparison: Comparison, reading: Reading) -> None:
-        """Tell of a change that is in order: a write of ours that turned up is confirmed by it."""
-        record, status = reading.record, reading.status
-        if comparison.change in (Change.OURS, Change.UNPROVEN) and record is not None and status is not None:
-            self.tell(WriteConfirmed(role, status, record, comparison.change, comparison.attempt))
+        """Tell of a change that is in order: a write of ours that turned up is confirmed by it.
+
+        So is one from which the server has moved on already.
+        """
+        record, status, attempt = reading.record, reading.status, comparison.attempt
+        confirms = comparison.change in (Change.OURS, Change.UNPROVEN)
+        if comparison.change is Change.SERVER:
+            attempt = self._moved_on_from(role, status)
+            confirms = attempt is not None
+        if confirms and record is not None and status is not None:
+            self.tell(WriteConfirmed(role, status, record, comparison.change, attempt))
         else:
             self.tell(self.seen(role, comparison, reading))
 

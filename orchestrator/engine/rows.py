@@ -139,6 +139,9 @@ class Rows:
         elif not self._is_there(survivor, row.target):
             safe = partial(self._check_prefix, row, survivor)
             await self.writer.write(survivor, row.target, row=row.name, safe=safe)
+            if survivor.other not in self.memory.dead:
+                # It lives, and telling it too may set the survivor back where the pair mirrors.
+                await self.arrival.find_mirror(survivor, within=self.eyes.emergency_deadline.total_seconds())
         await self.tell_other(survivor, row.target, row=row)
 
     async def tell_other(self, survivor: Role, target: Status, *, row: Row | None = None) -> None:

@@ -103,7 +103,8 @@ class Settling:
         row = self.writer.playbook.row(memory.row.row) if memory.row is not None else None
         if row is None:
             return None
-        done = [role for role in Role if readings[role].status is row.target]
+        arrived = self.writer.playbook.server_moves(row.target)
+        done = [role for role in Role if readings[role].status in arrived]
         if len(done) != 1 or readings[done[0].other].status is not row.source:
             return None
         return row if memory.wrote(done[0], readings[done[0]].record) else None

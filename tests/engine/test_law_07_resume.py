@@ -357,6 +357,33 @@ async def test_law_07_a_mirror_that_lost_a_copy_does_not_leave_a_resumed_run_stu
     assert again.world.statuses() == (ACTIVE, ACTIVE)
 
 
+async def test_law_07_a_server_that_went_on_from_an_unseen_write_has_confirmed_it() -> None:
+    """The separate orgs of a pair whose servers move RECOVERY to PASSIVE, each by itself: one was told, and went on."""
+    dead = bench(ACTIVE, playbook=SERVER_ADVANCES)
+    dead.notes.tell(started(PASSIVE))
+
+    def die(draft: Draft) -> None:
+        raise Died
+
+    dead.world.after_write = die
+    with pytest.raises(Died):
+        await dead.engine.drive(PASSIVE)
+    dead.world.after_write = None
+    dead.world.foreign(S, PASSIVE, "datadog")
+    again = resumed(dead, playbook=SERVER_ADVANCES)
+    again.clock.on_sleep.append(
+        lambda: (
+            again.world.foreign(P, PASSIVE, "datadog")
+            if again.world.statuses()[0] is Status.RECOVERY
+            else None
+        )
+    )
+    ending = await again.engine.drive(PASSIVE)
+    assert ending.end is End.DONE, ending
+    assert again.world.posts() == ["POST secondary RECOVERY", "POST primary RECOVERY"]
+    assert again.notes.of(WriteConfirmed)[0].attempt == 1
+
+
 # Guards gate entry
 
 

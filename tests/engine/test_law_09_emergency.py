@@ -12,6 +12,7 @@ from orchestrator.engine.memory import Memory
 from orchestrator.model.events import (
     GuardsJudged,
     GuardWaived,
+    MirrorFound,
     OrgGivenUp,
     OwedSettled,
     RowRefused,
@@ -367,6 +368,19 @@ async def test_law_09_an_emergency_on_a_mirroring_pair_tells_each_status_once(mi
     assert ending.end is End.DONE, ending
     assert b.world.posts() == ALONE
     assert b.world.statuses() == (ACTIVE, ACTIVE)
+
+
+async def test_law_09_an_emergency_gives_an_echo_no_more_than_the_deadline_before_it_tells_the_other_org() -> (
+    None
+):
+    """Writing both sides of a pair that mirrors could set the survivor back."""
+    b = emergency(mirrors=Mirrors.AUTO)
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.DONE, ending
+    assert len(b.world.posts()) == 4
+    assert 2.0 <= b.clock.monotonic() - 1000 < 2.5
+    (found,) = b.notes.of(MirrorFound)
+    assert found.mirrors is False
 
 
 async def test_law_09_a_mirror_that_is_too_slow_for_an_emergency_is_owed_and_void_later() -> None:
