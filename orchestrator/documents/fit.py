@@ -14,7 +14,7 @@ from orchestrator.model.plain import JSON
 
 from .compose import KEY_FIELDS
 from .nodes import Document, Finding, Steps, bounded
-from .shapes import Shape
+from .shapes import Shape, descriptions
 from .wording import did_you_mean, found, shown
 
 INLINE_KEY = (
@@ -121,9 +121,7 @@ def _kind_of(value: JSON) -> str:
 def _missing(shape: type[Shape], steps: Steps) -> str:
     *parents, name = steps
     holder = shape_at(shape, tuple(parents))
-    about = next(
-        (field.description for key, field in _fields(holder).items() if key == name and field.description), ""
-    )
+    about = _about(holder, str(name))
     return f'"{name}" is missing{where(tuple(parents))}' + (
         f": {about[0].lower()}{about[1:].rstrip('.')}" if about else ""
     )
@@ -150,6 +148,20 @@ def where(steps: Steps) -> str:
         return f" in item {steps[-1] + 1} of {'.'.join(str(step) for step in steps[:-1])}"
     words = [shown(str(step)).strip('"') if isinstance(step, str) else str(step + 1) for step in steps]
     return f" in {'.'.join(words)}"
+
+
+def _about(shape: type[Shape] | None, key: str) -> str:
+    """What a key of a shape is for; "" where that is not known."""
+    if shape is None:
+        return ""
+    return next(
+        (
+            descriptions(shape).get(name, "")
+            for name, field in shape.model_fields.items()
+            if (field.alias or name) == key
+        ),
+        "",
+    )
 
 
 def _fields(shape: type[Shape] | None) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from .inventory_shape import InventoryShape
 from .playbook_shape import PlaybookShape
-from .shapes import Shape
+from .shapes import Shape, descriptions
 from .sketch import KINDS
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -39,9 +39,22 @@ def _exactly_one(definition: Schema, keys: tuple[str, ...]) -> None:
 
 def _polished(shape: type[Shape], title: str) -> Schema:
     """What pydantic makes of a shape, in the words of our files: no null, no class names, no made-up titles."""
-    schema = _polish(shape.model_json_schema(by_alias=True, ref_template="#/$defs/{model}"))
+    schema = shape.model_json_schema(by_alias=True, ref_template="#/$defs/{model}")
+    _describe(schema, shape)
+    for part in Shape.__subclasses__():
+        if part.__name__ in schema["$defs"]:
+            _describe(schema["$defs"][part.__name__], part)
+    schema = _polish(schema)
     schema["$defs"] = {name.removesuffix("Shape"): part for name, part in schema["$defs"].items()}
     return {"$schema": _DIALECT, **schema, "title": title}
+
+
+def _describe(definition: Schema, shape: type[Shape]) -> None:
+    """Add what the text below each field of the shape says."""
+    fields = definition.get("properties", {})
+    for name, text in descriptions(shape).items():
+        key = shape.model_fields[name].alias or name
+        fields[key] = dict(sorted({**fields[key], "description": text}.items()))
 
 
 def _polish(part: Any) -> Any:
