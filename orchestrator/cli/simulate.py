@@ -13,7 +13,7 @@ from .front import Front
 
 if TYPE_CHECKING:
     from orchestrator.errors import ExitCode
-    from orchestrator.simulator import SimulatorConfig
+    from orchestrator.simulator import Fault, SimulatorConfig
 
 _PORT = click.IntRange(0, 65535)
 
@@ -50,6 +50,19 @@ _PORT = click.IntRange(0, 65535)
     metavar="FILE",
     help="The inventory that is written, with its keys in a folder beside it. [default: sim-pairs.yaml]",
 )
+@click.option(
+    "--faults",
+    "script",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What goes wrong, and at which requests: a fault script.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Faults drawn from a number: the same for the same one. Beside those of --faults.",
+)
 @click.pass_obj
 def simulate(  # noqa: PLR0917 - click passes each flag by its name
     front: Front,
@@ -59,6 +72,8 @@ def simulate(  # noqa: PLR0917 - click passes each flag by its name
     mirror: str,
     status: str,
     inventory_out: Path,
+    script: Path | None,
+    seed: int | None,
 ) -> ExitCode:
     """Serve two simulated regions on loopback ports.
 
@@ -78,7 +93,7 @@ def simulate(  # noqa: PLR0917 - click passes each flag by its name
         status=Both(start, start),
         ports=Both(primary_port, secondary_port),
     )
-    asyncio.run(_serve(front, config, inventory_out.absolute()))
+    asyncio.run(_serve(front, config, inventory_out.absolute(), _faults(script, seed)))
     return ExitCode.DONE
 
 
@@ -101,7 +116,20 @@ def _mirror(text: str) -> float | None:
     return seconds
 
 
-async def _serve(front: Front, config: SimulatorConfig, inventory: Path) -> None:
+def _faults(script: Path | None, seed: int | None) -> tuple[Fault, ...]:
+    """What goes wrong: as the script has it, and as the seed draws it.
+
+    Raises:
+        DocumentError: the file is no fault script.
+    """
+    from orchestrator.documents.fault_scripts import load_fault_script
+    from orchestrator.simulator import faults_of, random_faults
+
+    scripted = () if script is None else faults_of(load_fault_script(script))
+    return (*scripted, *(() if seed is None else random_faults(seed)))
+
+
+async def _serve(front: Front, config: SimulatorConfig, inventory: Path, faults: tuple[Fault, ...]) -> None:
     from orchestrator.simulator import serve
 
     from .signals import listening
@@ -113,4 +141,5 @@ async def _serve(front: Front, config: SimulatorConfig, inventory: Path) -> None
             inventory_out=inventory,
             announce=lambda ready: front.console.out.text(f"{ready}\n"),
             stop=stop,
+            faults=faults,
         )

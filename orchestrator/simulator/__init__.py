@@ -37,6 +37,7 @@ from .faults import (
 )
 from .inventory import inventory_text, write_inventory
 from .random_faults import random_faults
+from .script import faults_of
 from .serve import print_ready, serve
 from .simulation import ServedOrg, Simulation
 
@@ -77,6 +78,7 @@ __all__ = [
     "TruncatedBody",
     "WrongBody",
     "describe",
+    "faults_of",
     "inventory_text",
     "print_ready",
     "random_faults",

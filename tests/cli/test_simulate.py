@@ -72,3 +72,18 @@ def test_an_inventory_that_somebody_else_wrote_is_left_alone(tmp_path: Path) -> 
     assert serving.returncode == 2
     assert "it is left as it is" in " ".join(err.split())
     assert (tmp_path / "pairs.yaml").read_text() == "mine\n"
+
+
+def test_a_fault_script_that_is_wrong_is_refused_before_anything_listens(tmp_path: Path) -> None:
+    script = tmp_path / "faults.yaml"
+    script.write_text("schema: 1\nfaults:\n  - answerlost: {}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "orchestrator", "simulate", "--faults", str(script)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert 'did you mean\n    "answer_lost"?' in done.stderr or 'did you mean "answer_lost"?' in done.stderr

@@ -1,0 +1,193 @@
+"""The shape of a fault script: what goes wrong in the simulator, and at which requests."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import Field, PlainValidator, WithJsonSchema
+
+from .fields import (
+    SPAN_SCHEMA,
+    RoleName,
+    SchemaVersion,
+    SourceStatus,
+    Text,
+    choice_of,
+    enumerated,
+    span_of,
+)
+from .shapes import Shape
+from .wording import found
+
+MOST = 100_000
+"""The highest number of a request, and of requests, that makes sense."""
+
+
+def _between(least: int, most: int) -> PlainValidator:
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise ValueError(f"expected a whole number from {least} to {most}, found {found(value)}")
+        return value
+
+    return PlainValidator(read)
+
+
+def _times(value: Any) -> int | None:
+    if value == "forever":
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST:
+        raise ValueError(f"expected a whole number from 1, or forever, found {found(value)}")
+    return value
+
+
+def _number(least: int, most: int) -> WithJsonSchema:
+    return WithJsonSchema({"type": "integer", "minimum": least, "maximum": most})
+
+
+Span = Annotated[timedelta, span_of(timedelta(0), timedelta(hours=1)), SPAN_SCHEMA]
+Count = Annotated[int, _between(1, MOST), _number(1, MOST)]
+Refusal = Annotated[int, _between(400, 499), _number(400, 499)]
+Failure = Annotated[int, _between(500, 599), _number(500, 599)]
+Seconds = Annotated[int, _between(0, 3600), _number(0, 3600)]
+Times = Annotated[
+    int | None,
+    PlainValidator(_times),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "forever"}]}),
+]
+Method = Annotated[
+    str,
+    PlainValidator(lambda value: choice_of(value, ("GET", "POST"), "a method")),
+    enumerated(("GET", "POST")),
+]
+
+
+class NothingShape(Shape):
+    """A kind that has nothing to set: {}."""
+
+
+class ForShape(Shape):
+    """How long it lasts."""
+
+    for_: Span | None = Field(default=None, alias="for")
+
+
+class SlowShape(Shape):
+    """How much later the answer comes."""
+
+    by: Span
+
+
+class DripShape(Shape):
+    """The pace of the answer."""
+
+    every: Span
+    """Between two bytes."""
+
+
+class AppliedShape(Shape):
+    """Whether the write takes effect all the same."""
+
+    applied: bool = False
+
+
+class LateShape(Shape):
+    """When the write takes effect."""
+
+    after: Span
+
+
+class ClientErrorShape(Shape):
+    """A refusal."""
+
+    status: Refusal = 403
+    detail: Text | None = None
+
+
+class ThrottleShape(Shape):
+    """What a 429 says about waiting; neither: nothing."""
+
+    reset: Seconds | None = None
+    """Seconds, in the X-RateLimit headers."""
+    retry_after: Text | None = None
+    """As some edges send it: seconds or an HTTP date, as a text."""
+
+
+class ServerErrorShape(AppliedShape):
+    """A 5xx with a page of HTML."""
+
+    status: Failure = 503
+
+
+class WrongBodyShape(Shape):
+    """What stands in the body of the 200."""
+
+    body: Text = "null"
+    content_type: Text = "application/json"
+
+
+class StaleReadShape(Shape):
+    """How old the record is that is shown; left out: as before its latest change."""
+
+    by: Span | None = None
+
+
+class ForeignShape(Shape):
+    """What somebody else writes."""
+
+    status: SourceStatus
+    modified_by: Text = "someone.else@example.com"
+    org: RoleName | None = None
+    """Whose record; left out: that of the org that was asked."""
+    after: bool = False
+    """Just after the request was handled, in place of just before."""
+
+
+class DarkShape(ForShape):
+    """A region that does not answer; without `for`, it stays dark."""
+
+    silent: bool = False
+    """Connections are made and never answered, in place of being refused."""
+
+
+class FaultShape(Shape):
+    """One fault: one key for its kind, and which requests it strikes."""
+
+    connection_refused: ForShape | None = None
+    connection_reset: NothingShape | None = None
+    slow: SlowShape | None = None
+    drip: DripShape | None = None
+    silence: AppliedShape | None = None
+    answer_lost: NothingShape | None = None
+    applied_late: LateShape | None = None
+    client_error: ClientErrorShape | None = None
+    throttle: ThrottleShape | None = None
+    server_error: ServerErrorShape | None = None
+    truncated_body: NothingShape | None = None
+    wrong_body: WrongBodyShape | None = None
+    stale_read: StaleReadShape | None = None
+    foreign_writer: ForeignShape | None = None
+    region_dark: DarkShape | None = None
+
+    at: Count = 1
+    """The first request that it strikes, counted from 1 among those that match."""
+    times: Times = 1
+    """How many of them, one after the other; or forever."""
+    org: RoleName | None = None
+    """Left out: either."""
+    method: Method | None = None
+    """Left out: either."""
+    path: Text = "/api/v2/hamr"
+    """any: every path."""
+
+
+REQUEST_KEYS = ("at", "times", "org", "method", "path")
+KINDS: tuple[str, ...] = tuple(name for name in FaultShape.model_fields if name not in REQUEST_KEYS)
+"""The kinds, as a script names them."""
+
+
+class FaultScriptShape(Shape):
+    """A fault script."""
+
+    schema_: SchemaVersion = Field(alias="schema")
+    faults: list[FaultShape]

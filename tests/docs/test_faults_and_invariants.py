@@ -1,0 +1,29 @@
+"""The pages about faults and about what was proven name what is there, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from orchestrator.documents.fault_scripts import parse_fault_script
+from orchestrator.documents.fault_shape import KINDS, REQUEST_KEYS
+from tests.incidents.invariants import INVARIANTS
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_every_fault_and_key_is_documented_and_the_example_is_read() -> None:
+    text = (DOCS / "reference" / "fault-scripts.md").read_text()
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", text, re.MULTILINE)) == {*KINDS, *REQUEST_KEYS}
+    example = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert example is not None
+    assert [each.kind for each in parse_fault_script(example[1], "example.yaml")] == [
+        "answer_lost",
+        "region_dark",
+        "throttle",
+    ]
+
+
+def test_every_invariant_is_documented() -> None:
+    text = (DOCS / "explanation" / "what-was-proven.md").read_text()
+    assert re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE) == list(INVARIANTS)
