@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from orchestrator.model.events import MirrorFound, Waiting
 from orchestrator.model.org import Mirrors
+from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import End
 from orchestrator.model.status import Role, Status
 
@@ -93,9 +94,11 @@ class Arrival:
         wait = writer.playbook.mirror_wait.total_seconds()
         patience = Patience(wait if within is None else min(wait, within), clock)
         while True:
-            written, shown = (writer.eyes.last_look()[each].record for each in (role, other))
+            shown = writer.eyes.last_look()[other]
             # The other org's own write of an earlier life is no echo: an echo is an exact copy.
-            echoed = written is not None and shown is not None and shown.same_version(written)
+            echoed = shown.record is not None and self._wrote(role, shown.record)
+            if patience.over and not (echoed or shown.answered):
+                return  # whether it has an echo could not be seen
             if echoed or patience.over:
                 writer.tell(MirrorFound(echoed, clock.monotonic() - began))
                 return
@@ -104,3 +107,9 @@ class Arrival:
             )
             await clock.sleep(min(MIRROR_POLL, patience.left))
             writer.checker.take_in(await writer.eyes.look("mirror", journal=False))
+
+    def _wrote(self, role: Role, record: HamrRecord) -> bool:
+        """Whether a record is the very one that an org was brought to, whether or not that org can be seen just now."""
+        seen = self.writer.eyes.last_look()[role].record
+        written = (*self.writer.memory.confirmed[role][-1:], *(() if seen is None else (seen,)))
+        return any(record.same_version(each) for each in written)

@@ -171,7 +171,8 @@ class Rows:
             situation.pair, situation.readings, situation.identities, judge=frozenset({survivor})
         )
         if not isinstance(link, Linked):
-            raise stopped(End.REFUSED, link.reason, org=link.role)
+            end = End.INCOMPLETE if self.memory.intended else End.REFUSED
+            raise stopped(end, link.reason, org=link.role)
 
     async def _try_other(self, other: Role, target: Status, row: Row | None) -> None:
         """The other org, while it lives: one try under its short deadline, never stopping the run."""

@@ -158,7 +158,7 @@ def read_before(played: Played) -> Iterator[str]:
 
 def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - one branch per kind of note
     """A run's first reading of an org is what it begins with; a life that journalled no reading has seen nothing."""
-    warned: dict[tuple[str, str], str] = {}
+    warned: dict[tuple[str, str, Role], str] = {}
     kept: dict[tuple[str, str], dict[Role, HamrRecord | None]] = defaultdict(dict)
     seen: dict[Process, dict[Role, HamrRecord | None]] = defaultdict(dict)
     sent: dict[str, list[Status | None]] = defaultdict(list)
@@ -166,8 +166,9 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 
     on: dict[Process, str] = defaultdict(str)
     for note in played.tape.notes:
         if isinstance(note, Asked) and note.posts:
-            if (note.machine, note.run) in warned:
-                yield f"{note.number}: POST of {note.run} after {warned[note.machine, note.run]}"
+            for role in Role:
+                if (note.machine, note.run, role) in warned:
+                    yield f"{note.number}: POST of {note.run} after {warned[note.machine, note.run, role]}"
             sent[note.run].append(note.status)
             unanswered[note.run].add(note.number)
         elif isinstance(note, Answered) and note.asked.posts and note.record is not None:
@@ -183,13 +184,11 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 
             run = on[asked.process]
             first = {**seen[asked.process], **kept[asked.machine, run]}
             seen[asked.process].setdefault(asked.role, record)
-            if not run or asked.role not in first:
-                continue
-            if not _is_foreign(played, asked.machine, record):
-                if record is not None and Stamp.parse(record.modified_by) is not None:
-                    warned.pop(
-                        (asked.machine, run), None
-                    )  # the read lagged behind: a write of ours lies over it
+            if not _is_foreign(played, asked.machine, asked.truth[asked.role]):
+                warned.pop(
+                    (asked.machine, run, asked.role), None
+                )  # it is not there any more: nothing is written over
+            if not run or asked.role not in first or not _is_foreign(played, asked.machine, record):
                 continue
             if any(_same(record, old) for old in first.values()):
                 continue
@@ -197,7 +196,7 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 
             if record is not None and _passes_for_ours(played, Status.of(record.status), sent[run], nameless):
                 continue
             warned.setdefault(
-                (asked.machine, run), f"{note.number} had shown {note.words} on the {asked.role}"
+                (asked.machine, run, asked.role), f"{note.number} had shown {note.words} on the {asked.role}"
             )
 
 
