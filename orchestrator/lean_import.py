@@ -1,4 +1,4 @@
-"""Keeping a library's optional extras from being loaded along with it.
+"""Keeping a library's optional extras from being loaded along with it, or from being looked for again and again.
 
 httpx loads its own command line, and structlog loads rich, wherever those happen to be installed: 80 to 100 ms
 at the start of every command, for code that is never called.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import cast
 
 
@@ -30,3 +31,13 @@ def left_out(library: str, extra: str) -> Iterator[bool]:
         yield True
     finally:
         del modules[extra]
+
+
+def looked_for_once(extra: str) -> None:
+    """Where `extra` is not installed, let every later attempt to import it fail at once.
+
+    Python keeps no note of what it did not find. httpcore looks for sniffio at each lock and event, four times a
+    request, and 60 us each time.
+    """
+    if extra not in sys.modules and find_spec(extra) is None:
+        cast("dict[str, object]", sys.modules)[extra] = None

@@ -36,15 +36,17 @@ class Redactor:
         text = secret.reveal()
         if len(text) < SHORTEST_SECRET:
             return
-        known = len(self._forms)
         self._forms |= _forms(text)
-        if len(self._forms) != known:
-            longest_first = sorted(self._forms, key=lambda form: (-len(form), form))
-            self._pattern = re.compile("|".join(re.escape(form) for form in longest_first))
+        self._pattern = None
 
     def clean(self, text: str) -> str:
         """The text with each known key replaced by "[redacted]"."""
-        return text if self._pattern is None else self._pattern.sub(REDACTED, text)
+        if not self._forms:
+            return text
+        if self._pattern is None:  # made once for all keys that were learned together
+            longest_first = sorted(self._forms, key=lambda form: (-len(form), form))
+            self._pattern = re.compile("|".join(re.escape(form) for form in longest_first))
+        return self._pattern.sub(REDACTED, text)
 
     def clean_value(self, value: Any) -> Any:
         """The same shape, with every text in it cleaned, the names of mappings included.

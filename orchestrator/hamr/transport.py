@@ -16,7 +16,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from orchestrator.errors import PreparationError
-from orchestrator.lean_import import left_out
+from orchestrator.lean_import import left_out, looked_for_once
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.status import Both
 
@@ -24,6 +24,8 @@ from .proxy import proxy_for
 
 with left_out("httpx", "httpx._main") as _without_command_line:
     import httpx
+
+looked_for_once("sniffio")
 
 if _without_command_line:
 
