@@ -12,6 +12,8 @@ from .opening import Opening
 if TYPE_CHECKING:
     from orchestrator.errors import ExitCode
     from orchestrator.model.plan import Plan
+    from orchestrator.model.run import RunRequest
+    from orchestrator.session import Session
 
 
 @click.command()
@@ -27,15 +29,12 @@ def run(opening: Opening, pair: str, yes: bool, **flags: Any) -> ExitCode:
     before it is taken. Ctrl-C stops before the next write; hamr resume takes it up again.
     """
     from orchestrator.clock import SystemClock
-    from orchestrator.plan import make_plan
     from orchestrator.preflight import check_request
     from orchestrator.run import start
-    from orchestrator.session import refuse_held
 
     from .conduct import conduct
     from .prompt import confirm, require_somebody
     from .requests import request_from
-    from .signals import supervised
 
     front = opening.front
     if not yes:
@@ -46,8 +45,7 @@ def run(opening: Opening, pair: str, yes: bool, **flags: Any) -> ExitCode:
     shown = ""
     with opening.session(pair, writes=True, playbook=playbook) as session:
         if not yes:
-            refuse_held(session)
-            preview = supervised(make_plan(session, request), front.console)
+            preview = _preview(opening, session, request)
             ended = _shown(opening, preview)
             if ended is not None:
                 return ended
@@ -60,6 +58,21 @@ def run(opening: Opening, pair: str, yes: bool, **flags: Any) -> ExitCode:
                 session, request, watchers=watchers, controls=controls, run=shown
             ),
         )
+
+
+def _preview(opening: Opening, session: Session, request: RunRequest) -> Plan:
+    """What the run would do, before anybody is asked; with --yes nobody is, and none of this is loaded.
+
+    Raises:
+        Locked: somebody holds the pair.
+    """
+    from orchestrator.plan import make_plan
+    from orchestrator.session import refuse_held
+
+    from .signals import supervised
+
+    refuse_held(session)
+    return supervised(make_plan(session, request), opening.front.console)
 
 
 def _shown(opening: Opening, preview: Plan) -> ExitCode | None:
