@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.model.events import OwedSettled
+from orchestrator.model.events import ChangeSeen, OwedSettled
 from orchestrator.model.run import End, Ending
-from orchestrator.model.situation import Owed
+from orchestrator.model.situation import Change, Owed
 from orchestrator.model.status import Role, Status
+from orchestrator.situation.compare import describe, older_than_ours
 from orchestrator.situation.link import Linked, NotLinked, judge_link
 
 from .arrival import Arrival
@@ -44,6 +45,7 @@ class Delivery:
             raise stopped(
                 End.REFUSED, f"{writer.pair[survivor]} shows no status that could be passed on", org=survivor
             )
+        self._require_untouched(role, status)
         written = memory.attempts
         if self._shown(survivor) is not status:
             await writer.write(survivor, status, purpose="deliver")
@@ -56,6 +58,23 @@ class Delivery:
         writer.tell(OwedSettled(role, status, how))
         what = "shows it already" if how == "void" else "was told"
         return Ending(End.DONE, f"{writer.pair[role]} {what}: {status}; nothing is owed any more")
+
+    def _require_untouched(self, role: Role, status: Status) -> None:
+        """An org that was dark all the time was never seen, so nothing tells its changes but their time.
+
+        What somebody did there after the emergency had begun to write is not written over unasked.
+        """
+        writer, memory = self.writer, self.writer.memory
+        record = writer.eyes.last_look()[role].record
+        if record is None or record.status == status or older_than_ours(record, memory.known()):
+            return
+        if memory.wrote(role, record) or record.modified_by in memory.our_names():
+            return
+        pair, survivor = writer.pair, role.other
+        reason = f"{pair[role]} was changed by somebody else while it was not seen: {describe(record)}"
+        writer.tell(ChangeSeen(role, Change.FOREIGN, reason, record, None))
+        steps = (f"hamr status {pair.name}", f"hamr adopt {pair.name} --truth {survivor} --reason TEXT")
+        raise stopped(End.MOVED, reason, org=role, next_steps=steps)
 
     async def _settle(self, owed: Owed) -> frozenset[Role]:
         """Against the last confirmed records. What somebody else wrote meanwhile is not passed on unasked: adopt does that."""

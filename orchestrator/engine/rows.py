@@ -153,6 +153,7 @@ class Rows:
             row: the row that it belongs to; None where the emergency was there already.
         """
         other = survivor.other
+        await self.arrival.until(target, roles=(survivor,))
         self._require_link(survivor)
         if other not in self.memory.dead:
             await self._try_other(other, target, row)

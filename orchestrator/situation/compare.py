@@ -208,7 +208,9 @@ def _reverted(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
     stamp = Stamp.parse(record.modified_by)
     from_before = stamp is not None and stamp.run < known.run
     peers = (*known.earlier.get(role.other, ()), known.expected.get(role.other))
-    copied = any(old is not None and record.same_version(old) for old in peers)
+    copied = older_than_ours(record, known) and any(
+        old is not None and record.same_version(old) for old in peers
+    )
     if not (from_before or copied):
         return None
     return Comparison(
@@ -216,6 +218,13 @@ def _reverted(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
         f"{pair[role]} went back to a record from before this run: {describe(record)}; "
         "the mirror healed old over new",
     )
+
+
+def older_than_ours(record: HamrRecord, known: Known) -> bool:
+    """Whether a record is from before the first write of this run that was seen, by the servers' own times."""
+    ours = [seen.modified_at for records in known.confirmed.values() for seen in records]
+    times = [at for at in ours if at is not None]
+    return not times or record.modified_at is None or record.modified_at <= min(times)
 
 
 def not_older(record: HamrRecord, before: HamrRecord | None) -> bool:

@@ -111,6 +111,21 @@ async def test_law_09_a_returned_org_that_somebody_else_moved_stops() -> None:
     assert len(again.world.posts()) == posts
 
 
+@pytest.mark.parametrize(("status", "end"), [(Status.RECOVERY, End.MOVED), (ACTIVE, End.DONE)])
+async def test_law_03_what_somebody_did_to_the_dark_org_meanwhile_is_not_written_over(
+    status: Status, end: End
+) -> None:
+    """It was never seen in the emergency, but its own time tells."""
+    dead = await owing()
+    dead.world.foreign(P, status)
+    b = back(dead)
+    ending = await deliver(b)
+    assert ending.end is end
+    assert b.world.posts() == []
+    if end is End.MOVED:
+        assert "hamr adopt payments --truth secondary --reason TEXT" in ending.next_steps
+
+
 async def test_law_09_a_returned_org_of_another_pair_is_never_written() -> None:
     dead = await owing()
     held = dead.world.records[P]

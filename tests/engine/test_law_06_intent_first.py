@@ -11,9 +11,11 @@ from orchestrator.errors import JournalUnavailable
 from orchestrator.model.events import (
     ClockDistrusted,
     Event,
+    GuardsJudged,
     RowIntended,
     SituationRead,
     WriteAnswered,
+    WriteConfirmed,
     WriteIntended,
 )
 from orchestrator.model.org import Wire
@@ -68,6 +70,23 @@ async def test_law_06_where_the_outcome_cannot_be_written_nothing_more_is_sent()
     outstanding = b.engine.task.memory.outstanding()
     assert outstanding is not None
     assert outstanding.number == 1
+
+
+async def test_law_06_what_could_not_be_journalled_was_not_learned() -> None:
+    b = bench()
+    b.notes.fail_at = lambda event: isinstance(event, WriteConfirmed)
+    with pytest.raises(JournalUnavailable):
+        await b.engine.drive(ACTIVE)
+    assert b.engine.task.memory.confirmed[S] == []
+
+
+async def test_law_06_a_run_that_is_asked_to_stop_while_its_guards_are_judged_intends_nothing() -> None:
+    b = bench()
+    b.notes.on_tell = lambda event: (
+        b.engine.ask_to_stop("stopped") if isinstance(event, GuardsJudged) else None
+    )
+    assert (await b.engine.drive(ACTIVE)).end is End.INTERRUPTED
+    assert b.notes.of(RowIntended) == []
 
 
 async def test_law_06_a_reading_older_than_a_few_seconds_is_read_again_before_a_write() -> None:

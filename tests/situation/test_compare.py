@@ -304,6 +304,20 @@ def test_law_03_a_copy_of_what_the_other_org_still_shows_is_reverted_where_it_mi
     assert change(shows(S, Status.PASSIVE, "carol@example.com", -60), known).change is Change.REVERTED
 
 
+def test_law_03_a_copy_of_what_was_written_to_the_other_org_during_the_run_is_foreign() -> None:
+    """Somebody wrote to the org that was dark, and the mirror carried that over ours when it came back."""
+    first, told = shows(S, Status.FAILOVER, ONE), shows(S, Status.ACTIVE, TWO, 10)
+    meanwhile = shows(P, Status.RECOVERY, "terraform", 3)
+    known = Known(
+        RUN,
+        {P: meanwhile, S: told},
+        sent=(sent(1, S, Status.FAILOVER, confirmed=True), sent(2, S, Status.ACTIVE, confirmed=True)),
+        confirmed={S: (first, told)},
+        mirrors=True,
+    )
+    assert change(shows(S, Status.RECOVERY, "terraform", 3), known).change is Change.FOREIGN
+
+
 @pytest.mark.parametrize("mirrors", [False, None])
 def test_law_03_nothing_is_reverted_where_the_pair_is_not_known_to_mirror(mirrors: bool | None) -> None:
     told = shows(S, Status.FAILOVER, ONE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.model.reading import (
@@ -100,6 +100,7 @@ READINGS = st.builds(
 )
 
 
+@settings(derandomize=True)
 @given(READINGS, KNOWN)
 def test_law_03_comparing_never_raises(reading: Reading, known: Known) -> None:
     found = compare(PAIR, reading, known)
@@ -107,6 +108,7 @@ def test_law_03_comparing_never_raises(reading: Reading, known: Known) -> None:
     assert found.change is Change.SAME or found.reason
 
 
+@settings(derandomize=True)
 @given(RECORDS, KNOWN, ROLES)
 def test_law_03_a_status_that_was_never_sent_is_never_ours(
     record: HamrRecord, known: Known, role: Role
@@ -117,6 +119,7 @@ def test_law_03_a_status_that_was_never_sent_is_never_ours(
         assert record.status in statuses
 
 
+@settings(derandomize=True)
 @given(RECORDS, KNOWN, ROLES)
 def test_law_03_another_runs_stamp_is_never_taken_for_ours_or_for_the_latest(
     record: HamrRecord, known: Known, role: Role
