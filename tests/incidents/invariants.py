@@ -164,9 +164,11 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 
     sent: dict[str, list[Status | None]] = defaultdict(list)
     unanswered: dict[str, set[int]] = defaultdict(set)
     on: dict[Process, str] = defaultdict(str)
+    alone = played.incident.mode is Mode.EMERGENCY or played.incident.switches
     for note in played.tape.notes:
         if isinstance(note, Asked) and note.posts:
-            for role in Role:
+            # An emergency goes on without the org that it does not see; what it must not write over is that very org.
+            for role in (note.role,) if alone else Role:
                 if (note.machine, note.run, role) in warned:
                     yield f"{note.number}: POST of {note.run} after {warned[note.machine, note.run, role]}"
             sent[note.run].append(note.status)

@@ -26,6 +26,8 @@ PINNED = {
     264: "the disk is full when the lock is released: that must not hide how the run ended",
     1114: "resumed between a write and its slow echo: whether the pair mirrors is found out before the second write",
     1220: "the disk filled up between an answer and the name that it taught",
+    10148: "the survivor was silent for a moment after the first write: incomplete, and not refused",
+    12048: "the org that was written went dark before its echo was seen: the echo proves the mirror all the same",
     1390: "an emergency writes both orgs of a slow mirror: an older copy of our own write is late, not foreign",
 }
 """Seeds that once broke an invariant, and what they are about. They change their meaning when `draw` changes."""
