@@ -19,6 +19,7 @@ from pathlib import Path
 from orchestrator.documents import load_inventory, load_playbook
 from orchestrator.journal import SqliteStore
 from orchestrator.model.journal import Entry, Verified
+from orchestrator.model.plain import JSON
 from orchestrator.model.run import End, Operator, RunRequest
 from orchestrator.model.status import Role, Status
 from orchestrator.plan import make_plan
@@ -187,7 +188,7 @@ def hamr() -> str:
 
 def journal(folder: Path) -> None:
     """Durable appends, verification, and memory."""
-    data = {
+    data: dict[str, JSON] = {
         "row": "declare",
         "verdicts": [{"guard": "linked", "outcome": "PASS", "reason": "both name each other"}] * 3,
     }

@@ -17,7 +17,7 @@ from orchestrator.model.events import (
     encode,
 )
 from orchestrator.model.org import Wire
-from orchestrator.model.plain import plain, restore
+from orchestrator.model.plain import JSON, plain, restore
 from orchestrator.model.reading import (
     Accepted,
     Exchange,
@@ -70,7 +70,7 @@ def test_an_answer_comes_back_as_the_kind_that_it_was(answer: Accepted | Lost) -
 
 
 def test_a_request_body_comes_back_whole() -> None:
-    body = {"data": {"attributes": {"hamr_status": 3, "is_primary": False}, "list": [1, "x", None]}}
+    body: JSON = {"data": {"attributes": {"hamr_status": 3, "is_primary": False}, "list": [1, "x", None]}}
     event = WriteIntended(ATTEMPT, Request("POST", "http://127.0.0.1:1/api/v2/hamr", body), RECORD)
     assert decode("write.intended", encode(event)) == event
 
