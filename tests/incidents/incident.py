@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import io
 import shutil
 import tempfile
@@ -66,7 +67,9 @@ def _shelf() -> Path:
     """A folder in memory where there is one: the journals are thrown away."""
     memory = Path("/dev/shm")
     root = memory if memory.is_dir() else None
-    return Path(tempfile.mkdtemp(prefix="hamr-incidents-", dir=root))
+    shelf = Path(tempfile.mkdtemp(prefix="hamr-incidents-", dir=root))
+    atexit.register(shutil.rmtree, shelf, ignore_errors=True)
+    return shelf
 
 
 @cache
