@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 
 from .draw import draw
 from .incident import play
@@ -20,10 +23,11 @@ def main() -> int:
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first seed")
     parser.add_argument("--only", type=int, help="play this one alone, and show all of it")
     parser.add_argument("--most", type=int, default=10, help="stop after so many that fail")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time")
     options = parser.parse_args()
     if options.only is not None:
         return _only(options.only)
-    return _many(options.first, options.seeds, options.most)
+    return _many(options.first, options.seeds, options.most, options.jobs)
 
 
 def _only(seed: int) -> int:
@@ -36,25 +40,42 @@ def _only(seed: int) -> int:
     return 1 if broken else 0
 
 
-def _many(first: int, count: int, most: int) -> int:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one incident came to."""
+
+    seed: int
+    broken: tuple[str, ...]
+    ends: tuple[str, ...]
+    commands: int
+
+
+def _tell(seed: int) -> Told:
+    played = play(draw(seed))
+    ends: list[str] = []
+    for _, outcome in played.lives:
+        result = getattr(outcome, "result", None)
+        ends.append(type(outcome).__name__ if result is None else result.ending.end.value)
+    return Told(seed, tuple(str(each) for each in check(played)), tuple(ends), len(played.commands))
+
+
+def _many(first: int, count: int, most: int, jobs: int) -> int:
     began = time.monotonic()
-    failed: dict[int, list[str]] = {}
+    failed: list[int] = []
     endings: Counter[str] = Counter()
     commands: Counter[int] = Counter()
     number = 0
-    for number in range(1, count + 1):
-        seed = first + number - 1
-        played = play(draw(seed))
-        for _, outcome in played.lives:
-            result = getattr(outcome, "result", None)
-            endings[type(outcome).__name__ if result is None else result.ending.end.value] += 1
-        commands[len(played.commands)] += 1
-        broken = check(played)
-        if broken:
-            failed[seed] = [str(each) for each in broken]
-            print(f"seed {seed}: {'; '.join(failed[seed])}"[:600])
-            if len(failed) >= most:
-                break
+    with ProcessPoolExecutor(jobs) as pool:
+        for told in pool.map(_tell, range(first, first + count), chunksize=10):
+            number += 1
+            endings.update(told.ends)
+            commands[told.commands] += 1
+            if told.broken:
+                failed.append(told.seed)
+                print(f"seed {told.seed}: {'; '.join(told.broken)}"[:600])
+                if len(failed) >= most:
+                    pool.shutdown(cancel_futures=True)
+                    break
     taken = time.monotonic() - began
     print(f"{number} incidents in {taken:.1f} s ({number / taken * 60:.0f} a minute), {len(failed)} failed")
     print("lives ended as " + ", ".join(f"{name} {many}" for name, many in endings.most_common()))
@@ -63,7 +84,7 @@ def _many(first: int, count: int, most: int) -> int:
         + ", ".join(f"{many} with {number}" for number, many in sorted(commands.items()))
     )
     if failed:
-        print(f"replay one: python -m tests.incidents --only {next(iter(failed))}")
+        print(f"replay one: python -m tests.incidents --only {failed[0]}")
     return 1 if failed else 0
 
 
