@@ -5,6 +5,7 @@ from __future__ import annotations
 from orchestrator.model.org import Pair, Wire
 from orchestrator.model.reading import Draft, HamrRecord
 from orchestrator.model.status import Role, Status
+from orchestrator.situation.compare import same_link
 
 
 def draft(pair: Pair, role: Role, base: HamrRecord | None, status: Status, stamp: str) -> Draft:
@@ -15,7 +16,7 @@ def draft(pair: Pair, role: Role, base: HamrRecord | None, status: Status, stamp
     Args:
         pair: who the orgs are.
         role: the org that is written.
-        base: its record as last read; None where it has none.
+        base: its record as last read; None where it has none. One with another link is not carried over.
         status: what to set.
         stamp: what to put in modified_by.
     """
@@ -23,7 +24,8 @@ def draft(pair: Pair, role: Role, base: HamrRecord | None, status: Status, stamp
     wire = org.wire
     if wire is Wire.AUTO:
         wire = base.wire if base is not None else Wire.SNAKE
-    if base is None:
+    if base is None or not same_link(pair, role, base):
+        # Whatever was read before: a write never links an org to another peer than the inventory's.
         return Draft(
             role, org.uuid, status, role is Role.PRIMARY, stamp, peer.uuid, peer.name, peer.datacenter, wire
         )

@@ -199,7 +199,8 @@ class Writer:
         number = self.memory.attempts + 1
         stamp = str(self.operator.stamp(self.memory.run, number))
         attempt = Attempt(number, role, status, stamp, flight.row, flight.purpose)
-        base = self.memory.expected.get(role)
+        # The very record that the check has just found in order: what was read before may have had another link.
+        base = self.eyes.last_look()[role].record
         record = draft(self.pair, role, base, status, stamp)
         checked = (self.clock.now(), self.clock.monotonic())
         self.tell(WriteIntended(attempt, self.world.describe(record), base))

@@ -208,9 +208,8 @@ def _reverted(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
     stamp = Stamp.parse(record.modified_by)
     from_before = stamp is not None and stamp.run < known.run
     peers = (*known.earlier.get(role.other, ()), known.expected.get(role.other))
-    copied = older_than_ours(record, known) and any(
-        old is not None and record.same_version(old) for old in peers
-    )
+    older = older_than_ours(record, known) and _not_newer(record, known.expected.get(role))
+    copied = older and any(old is not None and record.same_version(old) for old in peers)
     if not (from_before or copied):
         return None
     return Comparison(
@@ -225,6 +224,13 @@ def older_than_ours(record: HamrRecord, known: Known) -> bool:
     ours = [seen.modified_at for records in known.confirmed.values() for seen in records]
     times = [at for at in ours if at is not None]
     return not times or record.modified_at is None or record.modified_at <= min(times)
+
+
+def _not_newer(record: HamrRecord, before: HamrRecord | None) -> bool:
+    """Whether a record's modified_at is not newer than another's: only an old record can be healed over a new one."""
+    if before is None or before.modified_at is None or record.modified_at is None:
+        return True
+    return record.modified_at <= before.modified_at
 
 
 def not_older(record: HamrRecord, before: HamrRecord | None) -> bool:

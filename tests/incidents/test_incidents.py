@@ -28,6 +28,8 @@ PINNED = {
     1220: "the disk filled up between an answer and the name that it taught",
     10148: "the survivor was silent for a moment after the first write: incomplete, and not refused",
     12048: "the org that was written went dark before its echo was seen: the echo proves the mirror all the same",
+    555398: "the primary was linked elsewhere for a moment: what was read then is not written back to it",
+    556084: "somebody's change of the dark primary was mirrored to the secondary: newer than ours, so no revert",
     1390: "an emergency writes both orgs of a slow mirror: an older copy of our own write is late, not foreign",
 }
 """Seeds that once broke an invariant, and what they are about. They change their meaning when `draw` changes."""
