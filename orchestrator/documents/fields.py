@@ -59,7 +59,7 @@ def _name(value: Any) -> str:
 
 def _schema(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"expected the number {SCHEMA}, found {found(value)}")  # noqa: TRY004
+        raise ValueError(f"expected the number {SCHEMA}, found {found(value)}")  # noqa: TRY004 - pydantic collects ValueErrors
     if value != SCHEMA:
         raise ValueError(
             f"this file says schema {value}, and this version of hamr reads schema {SCHEMA} alone"
@@ -90,7 +90,7 @@ SPAN_SCHEMA = WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "ex
 def choice_of(value: Any, choices: tuple[str, ...], what: str) -> str:
     """One of a few words, or a sentence about what was probably meant."""
     if not isinstance(value, str):
-        raise ValueError(f"expected {what} ({one_of(choices)}), found {found(value)}")  # noqa: TRY004
+        raise ValueError(f"expected {what} ({one_of(choices)}), found {found(value)}")  # noqa: TRY004 - pydantic collects ValueErrors
     if value not in choices:
         raise ValueError(f"{shown(value)} is not {what} ({one_of(choices)}){did_you_mean(value, choices)}")
     return value
@@ -111,7 +111,7 @@ def _target_status(value: Any) -> Status:
 
 
 def _resend(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 10:  # noqa: PLR2004
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 10:  # noqa: PLR2004 - the bounds stand in the message
         raise ValueError(f"expected a whole number from 0 to 10, found {found(value)}")
     return value
 

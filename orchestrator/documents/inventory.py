@@ -80,8 +80,9 @@ def _key(shape: KeyShape, folder: Path) -> KeyReference:
     if shape.env is not None:
         return EnvironmentKey(shape.env)
     if shape.file is not None:
-        # expanduser leaves a ~ that leads nowhere as it is; Path.expanduser would raise.
-        return FileKey(os.path.abspath(folder / os.path.expanduser(shape.file)))  # noqa: PTH100, PTH111
+        # expanduser leaves a ~ that leads nowhere as it is; Path.expanduser would raise. abspath takes .. out of the
+        # path that messages show, without following links, as resolve would.
+        return FileKey(os.path.abspath(folder / os.path.expanduser(shape.file)))  # noqa: PTH100, PTH111 - as said above
     return CommandKey(tuple(shape.command or ()))
 
 

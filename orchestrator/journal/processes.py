@@ -105,7 +105,7 @@ def _token(pid: int) -> str | None:
 
 def _boot_and_namespace(token: str) -> tuple[str, str] | None:
     parts = token.split(" ")
-    return (parts[0], parts[1]) if len(parts) == 3 and parts[1].startswith("pid:") else None  # noqa: PLR2004
+    return (parts[0], parts[1]) if len(parts) == 3 and parts[1].startswith("pid:") else None  # noqa: PLR2004 - boot id, pid namespace, start time
 
 
 def _has_exited(pid: int) -> bool:

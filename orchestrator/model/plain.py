@@ -124,7 +124,7 @@ def _as_it_is(data: Any) -> object:
 
 
 def _tuple_restorer(arguments: tuple[Any, ...]) -> Restorer:
-    if len(arguments) == 2 and arguments[1] is Ellipsis:  # noqa: PLR2004
+    if len(arguments) == 2 and arguments[1] is Ellipsis:  # noqa: PLR2004 - tuple[X, ...]
         return lambda data: tuple(_restore(arguments[0], item) for item in data)
     return lambda data: tuple(
         _restore(argument, item) for argument, item in zip(arguments, data, strict=True)

@@ -40,15 +40,15 @@ _DRAWN: tuple[Callable[[Random], FaultKind], ...] = (
     lambda _: ConnectionReset(),
     lambda random: ClientError(random.choice((400, 401, 403, 404))),
     lambda random: Throttle(reset=random.randint(1, 10)),
-    lambda random: ServerError(random.choice((500, 502, 503, 504)), applied=random.random() < 0.5),  # noqa: PLR2004
+    lambda random: ServerError(random.choice((500, 502, 503, 504)), applied=random.random() < 0.5),  # noqa: PLR2004 - as above
     lambda _: TruncatedBody(),
     lambda random: WrongBody(random.choice(_WRONG)),
     lambda random: StaleRead(random.choice((None, 1.0, 5.0))),
     lambda random: ForeignWriter(
         random.choice((Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY)),
-        after=random.random() < 0.5,  # noqa: PLR2004
+        after=random.random() < 0.5,  # noqa: PLR2004 - as above
     ),
-    lambda random: RegionDark(round(random.uniform(1.0, 60.0), 1), silent=random.random() < 0.5),  # noqa: PLR2004
+    lambda random: RegionDark(round(random.uniform(1.0, 60.0), 1), silent=random.random() < 0.5),  # noqa: PLR2004 - as above
 )
 
 

@@ -15,6 +15,12 @@ from orchestrator.errors import ExitCode, HamrError, Interrupted, Locked, Prepar
 from orchestrator.model.secret import Secret
 
 
+@pytest.fixture(autouse=True)
+def _kept_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Tracebacks of bugs go into the test's own folder, which Python would have remembered otherwise."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [
@@ -31,10 +37,7 @@ from orchestrator.model.secret import Secret
         (RuntimeError("boom"), 1),
     ],
 )
-def test_every_error_has_its_exit_code(
-    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+def test_every_error_has_its_exit_code(error: BaseException, code: int) -> None:
     assert told(Front(), error) == code
 
 
@@ -54,13 +57,11 @@ def bug() -> None:
 
 
 def test_a_bug_is_told_without_a_traceback_which_is_kept_for_its_owner(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", None)
     front = Front()
     front.redactor.add(Secret("canary-key-0001"))
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises(ValueError, match="canary-key") as raised:
         bug()
     assert told(front, raised.value) == 1
     shown = capsys.readouterr().err
@@ -75,7 +76,7 @@ def test_a_bug_is_told_without_a_traceback_which_is_kept_for_its_owner(
 
 
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises(ValueError, match="canary-key") as raised:
         bug()
     told(Front(debug=True), raised.value)
     assert "Traceback (most recent call last)" in capsys.readouterr().err
@@ -85,9 +86,8 @@ def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     "error", [RuntimeError("a page that does not render"), PreparationError("disk full"), BrokenPipeError()]
 )
 def test_once_the_work_has_ended_trouble_with_printing_does_not_change_its_code(
-    error: Exception, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    error: Exception, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
     front = Front(json=True, outcome=ExitCode.OWING)
     assert told(front, error) == 8
     written = capsys.readouterr()

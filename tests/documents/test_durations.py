@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -43,9 +44,8 @@ def test_a_number_and_a_unit_is_a_duration(text: str, seconds: float) -> None:
     ],
 )
 def test_anything_else_is_refused_in_words(text: str, part: str) -> None:
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=re.escape(part)):
         duration(text)
-    assert part in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["60ms", "1m30s", "4h", "1d", "0s", "1m"])

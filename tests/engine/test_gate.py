@@ -32,7 +32,7 @@ def verdict(guard: str, outcome: Outcome, blind: object = None) -> Verdict:
 PASS, FAIL, UNKNOWN = Outcome.PASS, Outcome.FAIL, Outcome.UNKNOWN
 
 
-def decide(*verdicts: Verdict, overrides: dict[str, str] | None = None, half_done: bool = False):  # type: ignore[no-untyped-def]  # noqa: ANN201
+def decide(*verdicts: Verdict, overrides: dict[str, str] | None = None, half_done: bool = False):  # type: ignore[no-untyped-def]  # noqa: ANN201 - what the gate decides, as it types it
     return EnforcingGate(overrides or {}).decide(
         verdicts, half_done=half_done, mode=Mode.PLANNED, survivor=None
     )

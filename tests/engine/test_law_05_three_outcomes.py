@@ -264,12 +264,12 @@ async def test_law_05_giving_up_waiting_journals_the_write_in_flight_as_unknown(
 
     write, read = b.world.write, b.world.read
 
-    async def writing(draft, *, within=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    async def writing(draft, *, within=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - the method that it stands for has the types
         if where == "in flight":
             await stop_here()
         return await write(draft, within=within)
 
-    async def reading(role, *, within=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    async def reading(role, *, within=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - the method that it stands for has the types
         posts, seconds = len(b.world.posts()), b.clock.monotonic() - 1000
         if posts and (where == "reading back" or (where == "before the resend" and seconds > WITHIN + 30)):
             await stop_here()
@@ -291,7 +291,7 @@ async def test_law_05_a_cancelled_run_with_nothing_in_flight_journals_no_unknown
     hang = asyncio.Event()
     read = b.world.read
 
-    async def reading(role, *, within=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    async def reading(role, *, within=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - the method that it stands for has the types
         hang.set()
         await asyncio.Event().wait()
         return await read(role, within=within)
