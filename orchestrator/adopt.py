@@ -38,6 +38,7 @@ async def adopt(
             Memory(run),
             controls or Controls(),
             session.clock.monotonic(),
+            take_up=f"hamr adopt {session.pair.name} --truth {truth} --reason TEXT",
         )
         try:
             history = session.history()

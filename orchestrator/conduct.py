@@ -77,6 +77,7 @@ async def _beat(running: Running, engine: Engine) -> None:
             logger().warning("a heartbeat could not be journalled", error=error.message)
             continue
         if not held:
+            running.lock_lost = True
             engine.ask_to_stop(
                 "the lock was broken by somebody else (hamr unlock); stopped before the next write"
             )

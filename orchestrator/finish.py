@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from orchestrator.engine.memory import Memory
@@ -71,20 +72,24 @@ def stopped_by_bug(running: Running, error: Exception) -> Ending:
 def finish(running: Running, ending: Ending) -> RunResult:
     """Journal the end of a run, and gather what came of it."""
     session, memory = running.session, running.memory
+    if running.lock_lost and ending.end is End.INTERRUPTED and memory.intended:
+        ending = replace(ending, end=End.INCOMPLETE)
     ending = _with_words(running, ending)
     code = EXIT_CODES[ending.end]
     if ending.end is End.INTERRUPTED:
-        code = running.controls.code
+        code = ExitCode.LOCKED if running.lock_lost else running.controls.code
     steps = tuple(memory.steps)
     now = session.clock.now()
     objectives = _objectives(running, ending, now)
     phase = _phase(running)
     seconds = session.clock.monotonic() - running.began
-    resumable = memory.intended and ending.end not in (End.DONE, End.OWING)
+    resumable = memory.intended and ending.end not in (End.DONE, End.OWING) and not running.take_up
     engine = running.engine
     decisions = engine.rows.decisions if engine is not None else []
     refused = engine.rows.refused_by() if engine is not None and ending.end in _REFUSALS else ()
     try:
+        if ending.end in (End.DONE, End.OWING):
+            running.observer.supersede()
         running.observer.tell(
             RunFinished(ending, int(code), phase, steps, seconds, objectives, resumable=resumable)
         )
@@ -92,6 +97,13 @@ def finish(running: Running, ending: Ending) -> RunResult:
     except HamrError as error:
         logger().error("the end of the run could not be journalled", error=error.message)
         head = Head(0, "")
+        if memory.intended and ending.end in (End.DONE, End.OWING):
+            # The journal still shows an open run: to say "done" would leave that to be found out later.
+            end = f"{ending.message}; but the end of this run could not be journalled: {error.message}"
+            ending = replace(
+                ending, end=End.INCOMPLETE, message=end, next_steps=(f"hamr resume {memory.run}",)
+            )
+            code, resumable = EXIT_CODES[ending.end], True
     return RunResult(
         run=memory.run,
         pair=session.pair.name,
@@ -147,7 +159,13 @@ def _with_words(running: Running, ending: Ending) -> Ending:
         End.INTERRUPTED,
         End.REFUSED,
     ):
-        steps = (f"hamr resume {memory.run}", *_ways_out(running), f"hamr status {pair.name}", *steps)
+        again = running.take_up or f"hamr resume {memory.run}"
+        steps = (
+            again,
+            *_ways_out(running, moved=ending.end is End.MOVED),
+            f"hamr status {pair.name}",
+            *steps,
+        )
     elif ending.end in (End.MOVED, End.REFUSED, End.INTERRUPTED) and not steps:
         steps = (f"hamr status {pair.name}",)
     return Ending(ending.end, ending.message, ending.org, tuple(dict.fromkeys(steps)), ending.sent or words)
@@ -165,10 +183,13 @@ def _sent_words(memory: Memory) -> str:
     return words + (f" {unseen} more may have reached an org." if unseen else "")
 
 
-def _ways_out(running: Running) -> tuple[str, ...]:
+def _ways_out(running: Running, *, moved: bool) -> tuple[str, ...]:
     """Going back, and switching to emergency, where the playbook has rows for it (law 14)."""
     memory, playbook, pair = running.memory, running.session.playbook, running.session.pair
     steps: list[str] = []
+    if moved and running.goal is not None:
+        # Somebody else wrote: resuming would stop for the same change; a new run starts from what is there now.
+        steps.append(f"hamr run {pair.name} --to {running.goal}")
     back = memory.row is not None and playbook.between(memory.row.target, memory.row.source) is not None
     if memory.row is not None and back and memory.row.source in playbook.stops:
         steps.append(f"hamr run {pair.name} --to {memory.row.source}")

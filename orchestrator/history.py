@@ -123,7 +123,7 @@ class History:
         return tuple(
             (run.run, attempt)
             for run in self.runs.values()
-            if not run.superseded_by and run.started is not None
+            if not run.superseded_by
             for attempt in run.unknown.values()
         )
 
@@ -179,7 +179,9 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
         case RunFinished():
             run.finished, run.finished_at = event, at
             if event.ending.end in (End.DONE, End.OWING):
-                run.unknown.clear()
+                # Earlier unknowns were settled by it, or accepted by name before it began.
+                for other in history.runs.values():
+                    other.unknown.clear()
         case RunSuperseded(by_run=by_run):
             run.superseded_by = by_run
         case RunAcknowledged():

@@ -81,8 +81,15 @@ def _judge_unknown(history: History) -> Verdict:
         Outcome.FAIL,
         f"nobody knows whether attempt {attempt.number} of run {run} ({attempt.status} to the {attempt.role}) took "
         "effect, or still will",
-        why=f"hamr resume {run} reads it again; overriding accepts that it may turn up late.",
+        why=f"{_take_up(history, run)} reads it again; overriding accepts that it may turn up late.",
     )
+
+
+def _take_up(history: History, run: str) -> str:
+    """What takes up a run that left an unknown: an adoption has no goal to resume, and is made anew."""
+    if history.runs[run].started is None:
+        return f"hamr adopt {history.pair} --truth primary|secondary --reason TEXT"
+    return f"hamr resume {run}"
 
 
 def _judge_cool_down(history: History, playbook: Playbook, clock: Clock) -> Verdict:
@@ -114,7 +121,7 @@ def refuse_before(history: History, playbook: Playbook, clock: Clock, request: R
     names = {verdict.guard for verdict in refused}
     cooling = history.cooling_down(playbook.cool_down, clock.now())
     clearing = [
-        *([f"hamr resume {history.unknown[0][0]}"] if "unknown" in names else []),
+        *([_take_up(history, history.unknown[0][0])] if "unknown" in names else []),
         *([f"hamr ack {cooling[0].run}"] if "cool_down" in names and cooling is not None else []),
     ]
     flags = " ".join(f"--override {verdict.guard}=REASON" for verdict in refused)

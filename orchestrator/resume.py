@@ -70,6 +70,11 @@ async def resume(
             history = session.history()
             memory, run = _recall(session, identifier), history.runs[identifier]
             finishing = run.open
+            if not finishing and history.owed is None:
+                raise Moved(
+                    f"run {identifier} is not open any more: {_closed_by(run)}, while this was being asked",
+                    next_steps=(f"hamr show {identifier}", f"hamr status {session.pair.name}"),
+                )
             running = Running(
                 session,
                 lock,
@@ -95,6 +100,10 @@ async def resume(
             lock.release()
 
 
+def _closed_by(run: RunHistory) -> str:
+    return f"run {run.superseded_by} took its place" if run.superseded_by else "it came to its end"
+
+
 def _recall(session: Session, run: str) -> Memory:
     """What the journal says that a run knows."""
     return recall(run, events_of(session.store.records(run=run)))
@@ -102,7 +111,7 @@ def _recall(session: Session, run: str) -> Memory:
 
 async def _resume_drive(engine: Engine, goal: Status, owed: Owed | None, *, finishing: bool) -> Ending:
     """What is owed first, directly; then the rest of the route."""
-    if owed is not None and engine.task.memory.mode is Mode.PLANNED:
+    if owed is not None and (engine.task.memory.mode is Mode.PLANNED or not finishing):
         ending = await engine.deliver(owed)
         if ending.end is not End.DONE or not finishing:
             return ending

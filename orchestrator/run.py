@@ -8,8 +8,7 @@ from orchestrator.conduct import conduct
 from orchestrator.engine.drive import Engine
 from orchestrator.engine.memory import Memory
 from orchestrator.errors import Moved, Refused, UsageError
-from orchestrator.history import History
-from orchestrator.model.events import RunStarted, RunSuperseded
+from orchestrator.model.events import RunStarted
 from orchestrator.model.plan import Plan
 from orchestrator.model.protocols import Observer
 from orchestrator.model.result import RunResult
@@ -76,7 +75,11 @@ async def start(
             history = session.history()
             refuse_owing(history, request)
             refuse_before(history, session.playbook, session.clock, request)
-            _supersede(session, history, run)
+            if plan is not None:
+                check_plan(session, plan)
+            running.observer.supersedes = [
+                other.run for other in history.runs.values() if other.open and other.run != run
+            ]
             running.observer.tell(_started(session, request, plan))
             running.memory.mode = request.mode
             engine = engine_for(running, world, request, history)
@@ -103,13 +106,6 @@ def _started(session: Session, request: RunRequest, plan: Plan | None) -> RunSta
         version=program_version(),
         plan=plan.run if plan is not None else "",
     )
-
-
-def _supersede(session: Session, history: History, run: str) -> None:
-    """A new run closes the open ones of its pair, by name."""
-    for other in history.runs.values():
-        if other.open and other.run != run:
-            session.append(other.run, RunSuperseded(run))
 
 
 async def _start_drive(engine: Engine, request: RunRequest, plan: Plan | None) -> Ending:

@@ -50,6 +50,10 @@ class Running:
     since: datetime | None = None
     started_at: datetime | None = None
     goal: Status | None = None
+    take_up: str = ""
+    """What takes it up again where `hamr resume` can't: an adoption is made anew."""
+    lock_lost: bool = False
+    """Somebody broke the lock under this run."""
 
 
 def engine_for(running: Running, world: World, request: RunRequest, history: History) -> Engine:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from orchestrator import __version__
 from orchestrator.clock import SystemClock
-from orchestrator.errors import HamrError, Locked, UsageError
+from orchestrator.errors import HamrError, JournalDamaged, Locked, UsageError
 from orchestrator.hamr import HttpReader, HttpWorld
 from orchestrator.hamr.transport import Transport
 from orchestrator.history import KINDS, History, history_of
@@ -22,9 +22,10 @@ from orchestrator.model.events import (
     LockReleased,
     LockTaken,
     LockTakenOver,
+    RunSuperseded,
     encode,
 )
-from orchestrator.model.journal import Entry, Holder
+from orchestrator.model.journal import Broken, Entry, Holder
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock, Host, Observer, Store
@@ -32,6 +33,9 @@ from orchestrator.model.run import Operator, new_run_id
 from orchestrator.model.status import Both
 from orchestrator.redaction import Redactor
 from orchestrator.secrets import KeyRing
+
+VERIFY_NEWEST = 5_000
+"""How many of the journal's newest records are verified before it is believed; `hamr audit verify` reads them all."""
 
 
 @dataclass(slots=True)
@@ -49,6 +53,8 @@ class Session:
     transports: Both[Transport] | None = None
     """In the place of the network, for tests."""
     host: Host = field(default_factory=ThisHost)
+    verified: bool = False
+    """Whether the journal's newest records were found to hold."""
     keys: KeyRing = field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,8 +83,24 @@ class Session:
         )
 
     def history(self) -> History:
-        """What the journal says of this pair."""
+        """What the journal says of this pair; a journal that was changed is not believed.
+
+        Raises:
+            JournalDamaged: one of its newest records does not hold.
+        """
+        if not self.verified:
+            self._verify()
+            self.verified = True
         return history_of(self.pair.name, self.store.records(pair=self.pair.name, kinds=KINDS))
+
+    def _verify(self) -> None:
+        found = self.store.verify_newest(VERIFY_NEWEST)
+        if isinstance(found, Broken):
+            raise JournalDamaged(
+                f"the journal {self.store.place} was changed: record {found.seq}: {found.reason}. "
+                "What it says of this pair can't be trusted",
+                next_steps=("hamr audit verify", "hamr status PAIR --journal ANOTHER_FILE"),
+            )
 
     def new_run(self) -> str:
         """An id for a new run."""
@@ -168,7 +190,7 @@ def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
         and (take_over or not _left_a_run(session, present))
         and session.store.replace_lock(present.lock, holder)
     ):
-        session.append(run, LockTakenOver(lock, present.lock, _who(present)))
+        session.append(run, LockTakenOver(lock, present.lock, str(present)))
         return Lock(session, run, lock)
     raise locked_by(session, present, dead=dead)
 
@@ -208,7 +230,7 @@ def locked_by(session: Session, holder: Holder, *, dead: bool) -> Locked:
         # The other machine can't be asked whether that process lives; a person can.
         steps = (*steps, f"hamr unlock {name} --lock-id {holder.lock} --reason TEXT")
     return Locked(
-        f"pair {session.pair.name} is locked by {_who(holder)}, run {holder.run}, for {age.total_seconds():.0f} s; "
+        f"pair {session.pair.name} is locked by {holder}, run {holder.run}, for {age.total_seconds():.0f} s; "
         f"{what}{did}",
         next_steps=steps,
     )
@@ -228,7 +250,7 @@ def check_unlock(session: Session, lock: str) -> Holder:
         raise UsageError(f"nobody holds pair {name}: there is no lock to break", next_steps=look)
     if holder.lock != lock:
         raise UsageError(
-            f"pair {name} is not held by lock {lock[:40]!r}: its lock is {holder.lock} of {_who(holder)}, run {holder.run}",
+            f"pair {name} is not held by lock {lock[:40]!r}: its lock is {holder.lock} of {holder}, run {holder.run}",
             next_steps=look,
         )
     if provably_alive(holder, host=session.host.name):
@@ -247,15 +269,11 @@ def break_lock(session: Session, lock: str, reason: str) -> Holder:
         HamrError: see `check_unlock`; or the lock changed hands in this very moment.
     """
     holder = check_unlock(session, lock)
-    broken = session.entry(holder.run, LockBroken(lock, _who(holder), reason))
+    broken = session.entry(holder.run, LockBroken(lock, str(holder), reason))
     # The record first: a lock that is gone without a word would be worse than a word about one that is not.
     session.store.append(broken, holding=lock)
     session.store.release(lock)
     return holder
-
-
-def _who(holder: Holder) -> str:
-    return f"{holder.operator} on {holder.host} (process {holder.pid})"
 
 
 @dataclass(slots=True)
@@ -269,12 +287,23 @@ class Journalling:
     run: str
     lock: Lock
     watchers: Sequence[Observer] = ()
+    supersedes: list[str] = field(default_factory=list)
+    """Open runs of the pair that this run closes, by name, once it intends something or is done."""
 
     def tell(self, event: Event) -> None:
         """Journal an event, durably, and pass it on."""
+        if event.kind in INTENTS:
+            self.supersede()
         if event.kind:
             holding = self.lock.lock if event.kind in INTENTS else None
             record = self.session.store.append(self.session.entry(self.run, event), holding=holding)
             logger().debug(event.kind, seq=record.seq)
         for watcher in self.watchers:
             watcher.tell(event)
+
+    def supersede(self) -> None:
+        """Close the open runs whose place this one takes: not before, so that a refused run leaves them open."""
+        while self.supersedes:
+            closed = self.session.entry(self.supersedes[0], RunSuperseded(self.run))
+            self.session.store.append(closed, holding=self.lock.lock)
+            del self.supersedes[0]

@@ -108,6 +108,9 @@ class Store(Protocol):
     def verify(self) -> Verification:
         """Walk the whole chain."""
 
+    def verify_newest(self, count: int) -> Verification:
+        """Walk the newest so many records alone, from the hash of the one before them."""
+
     def take_lock(self, holder: Holder) -> Holder | None:
         """Take the pair's lock: None where it is now the caller's, else its present holder."""
 

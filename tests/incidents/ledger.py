@@ -71,6 +71,9 @@ class Ledger:
     def verify(self) -> Verification:
         return self._inner.verify()
 
+    def verify_newest(self, count: int) -> Verification:
+        return self._inner.verify_newest(count)
+
     def take_lock(self, holder: Holder) -> Holder | None:
         number = self._begin()
         present = self._inner.take_lock(holder)

@@ -1,0 +1,178 @@
+"""What a run owes its journal, and other runs of its pair."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from orchestrator.adopt import adopt
+from orchestrator.errors import ExitCode, JournalDamaged, JournalUnavailable, Locked, Moved
+from orchestrator.model.events import Event, RowIntended, RunFinished, WriteIntended
+from orchestrator.model.journal import Entry, Record
+from orchestrator.model.playbook import Confirm
+from orchestrator.model.run import RunRequest
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.plan import make_plan
+from orchestrator.resume import resume
+from orchestrator.run import start
+from orchestrator.running import Controls
+from orchestrator.simulator import ClientError, Fault, ServerError, SimulatorConfig
+from orchestrator.standing import stand
+
+from .pairs import Bench, quick_playbook, simulated
+
+pytestmark = pytest.mark.anyio
+
+TO_ACTIVE = RunRequest("sim", Status.ACTIVE)
+HOME = RunRequest("sim", Status.PASSIVE)
+SHORT = replace(quick_playbook(), confirm=Confirm(timedelta(milliseconds=300), timedelta(milliseconds=20)))
+
+
+class Watcher:
+    """Does something when an event comes by."""
+
+    def __init__(self, wanted: type, act: Callable[[], None]) -> None:
+        self._wanted, self._act = wanted, act
+
+    def tell(self, event: Event) -> None:
+        if isinstance(event, self._wanted):
+            self._act()
+
+
+async def midway(bench: Bench) -> str:
+    """A run that stopped between its two writes, and can be resumed."""
+    bench.sim.faults.add(Fault(ClientError(400, "not now"), method="POST", role=Role.PRIMARY))
+    stopped = await start(bench.session, TO_ACTIVE)
+    assert stopped.exit_code is ExitCode.INCOMPLETE, stopped.ending
+    return stopped.run
+
+
+async def test_law_14_a_refused_run_leaves_the_open_one_to_be_resumed(tmp_path: Path) -> None:
+    async with simulated(tmp_path, playbook=SHORT) as bench:
+        run = await midway(bench)
+        bench.sim.set_dark(Role.PRIMARY, True)
+        refused = await start(bench.session, HOME)
+        assert refused.exit_code is ExitCode.REFUSED, refused.ending
+        bench.sim.set_dark(Role.PRIMARY, False)
+        open_run = bench.session.history().open_run
+        assert open_run is not None
+        assert open_run.run == run
+        assert (await resume(bench.session, open_run)).exit_code is ExitCode.DONE
+
+
+async def test_a_run_that_goes_takes_the_place_of_the_open_one(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        run = await midway(bench)
+        stale = bench.session.history().runs[run]
+        back = await start(bench.session, HOME)
+        assert back.exit_code is ExitCode.DONE, back.ending
+        assert bench.session.history().runs[run].superseded_by == back.run
+        with pytest.raises(Moved, match=f"run {back.run} took its place"):
+            await resume(bench.session, stale)
+
+
+async def test_a_journal_that_was_edited_is_not_believed_and_nothing_is_sent(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        run = await midway(bench)
+        posts = len(bench.posts())
+        with sqlite3.connect(tmp_path / "journal.db") as connection:
+            for (trigger,) in connection.execute(
+                "select name from sqlite_master where type = 'trigger'"
+            ).fetchall():
+                connection.execute(f"drop trigger {trigger}")
+            connection.execute("update records set data = replace(data, 'ACTIVE', 'PASSIVE') where seq = 2")
+        connection.close()
+        for session in (bench.other_session(), bench.other_session()):
+            with pytest.raises(JournalDamaged, match="record 2"):
+                await start(session, HOME)
+            with pytest.raises(JournalDamaged):
+                await resume(session, None)
+            with pytest.raises(JournalDamaged):
+                await stand(session)
+            session.store.close()
+        assert len(bench.posts()) == posts
+        assert run
+
+
+async def test_a_saved_plan_is_spent_once_even_for_two_who_apply_it_at_the_same_moment(
+    tmp_path: Path,
+) -> None:
+    async with simulated(tmp_path) as bench:
+        plan = await make_plan(bench.session, TO_ACTIVE)
+        assert (await start(bench.session, TO_ACTIVE, plan=plan)).exit_code is ExitCode.DONE
+        with pytest.raises(Moved, match="spent"):
+            await start(bench.session, TO_ACTIVE, plan=plan)
+
+
+async def test_law_06_a_lock_that_was_broken_stops_the_run_before_its_next_intent(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        store = bench.session.store
+
+        def break_it() -> None:
+            holder = store.holder("sim")
+            assert holder is not None
+            store.release(holder.lock)
+
+        result = await start(bench.session, TO_ACTIVE, watchers=[Watcher(WriteIntended, break_it)])
+        assert result.exit_code is ExitCode.INCOMPLETE, result.ending
+        assert len(bench.posts()) == 1
+        with pytest.raises(Locked):
+            await resume_with(bench, RowIntended, break_it)
+
+
+async def resume_with(bench: Bench, wanted: type, act: Callable[[], None]) -> None:
+    """A new run whose lock goes before it intended any write."""
+    await start(bench.session, HOME, watchers=[Watcher(wanted, act)])
+
+
+async def test_law_12_a_heartbeat_that_finds_the_lock_gone_does_not_look_like_ctrl_c(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.conduct.HEARTBEAT_SECONDS", 0.001)
+    config = SimulatorConfig(latency=Both(0.02, 0.02))
+    async with simulated(tmp_path, config) as bench:
+        monkeypatch.setattr(type(bench.session.store), "beat", lambda *_: False)
+        result = await start(bench.session, TO_ACTIVE, controls=Controls())
+        assert result.exit_code in (ExitCode.LOCKED, ExitCode.INCOMPLETE)
+        assert "the lock was broken" in result.ending.message
+
+
+async def test_done_is_not_said_where_the_end_could_not_be_journalled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with simulated(tmp_path) as bench:
+        store = bench.session.store
+        append = type(store).append
+
+        def refuse_the_end(self: object, entry: Entry, *, holding: str | None = None) -> Record:
+            if entry.kind == RunFinished.kind:
+                raise JournalUnavailable("the disk is full")
+            return append(store, entry, holding=holding)
+
+        monkeypatch.setattr(type(store), "append", refuse_the_end)
+        result = await start(bench.session, TO_ACTIVE)
+        monkeypatch.undo()
+        assert result.exit_code is ExitCode.INCOMPLETE
+        assert "could not be journalled: the disk is full" in result.ending.message
+        assert result.ending.next_steps == (f"hamr resume {result.run}",)
+        open_run = bench.session.history().open_run
+        assert open_run is not None
+        assert (await resume(bench.session, open_run)).exit_code is ExitCode.DONE
+
+
+async def test_law_05_an_adoption_that_ended_unknown_is_remembered_and_made_anew(tmp_path: Path) -> None:
+    config = SimulatorConfig(status=Both(Status.PASSIVE, Status.ACTIVE))
+    faults = [Fault(ServerError(503), method="POST", times=2)]
+    async with simulated(tmp_path, config, faults=faults, playbook=SHORT) as bench:
+        lost = await adopt(bench.session, Role.SECONDARY, "the secondary serves")
+        assert lost.exit_code is ExitCode.UNKNOWN, lost.ending
+        assert lost.ending.next_steps[0] == "hamr adopt sim --truth secondary --reason TEXT"
+        assert {run for run, _ in bench.session.history().unknown} == {lost.run}
+        again = await adopt(bench.session, Role.SECONDARY, "the secondary serves")
+        assert again.exit_code is ExitCode.DONE, again.ending
+        assert bench.session.history().unknown == ()
