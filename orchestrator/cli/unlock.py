@@ -11,7 +11,6 @@ from .opening import Opening
 
 if TYPE_CHECKING:
     from orchestrator.errors import ExitCode
-    from orchestrator.model.journal import Holder
 
 
 @click.command()
@@ -40,12 +39,14 @@ def unlock(opening: Opening, pair: str, lock_id: str, reason: str, yes: bool) ->
     with opening.session(pair, writes=False) as session:
         holder = check_unlock(session, lock_id)
         if not yes:
-            words = f"This breaks the lock {holder.lock} of {_who(holder)}, whose run may then be resumed."
+            words = (
+                f"This breaks the lock {holder.lock} of {holder}, whose run {holder.run} may then be resumed."
+            )
             console.aside.page((line(words, "bold"),))
             confirm(console, session.pair.name)
     with opening.session(pair, writes=True) as session:
         holder = break_lock(session, lock_id, reason)
-    said = f"The lock {holder.lock} of {_who(holder)} is broken. The journal has it."
+    said = f"The lock {holder.lock} of {holder}, run {holder.run}, is broken. The journal has it."
     console.facts(
         (line(said), line(), line(f"  hamr status {pair}", "command")),
         document(
@@ -61,7 +62,3 @@ def unlock(opening: Opening, pair: str, lock_id: str, reason: str, yes: bool) ->
         ),
     )
     return ExitCode.DONE
-
-
-def _who(holder: Holder) -> str:
-    return f"{holder.operator} on {holder.host} (process {holder.pid}, run {holder.run})"

@@ -72,6 +72,9 @@ class Holder:
     beat_at: datetime
     """The last heartbeat."""
 
+    def __str__(self) -> str:
+        return f"{self.operator} on {self.host} (process {self.pid})"
+
 
 @dataclass(frozen=True, slots=True)
 class Verified:
