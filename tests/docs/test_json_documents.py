@@ -1,0 +1,81 @@
+"""docs/reference/json.md: the keys that it names are those that the documents have."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from orchestrator.cli.plan_file import save_plan
+from orchestrator.errors import DocumentError, Problem
+from orchestrator.model.plain import JSON
+from orchestrator.model.run import Attempt
+from orchestrator.model.status import Role, Status
+from orchestrator.redaction import Redactor
+from orchestrator.report.errors import error_json
+from orchestrator.report.facts import attempt_fact, reading_fact, record_fact, verdict_fact
+from orchestrator.report.journal import runs_json, show_json
+from orchestrator.report.plan import plan_json
+from orchestrator.report.run import result_json
+from orchestrator.report.status import status_json
+from tests.report.scenes import LINKED, plan, reading, record, result, standing
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "reference" / "json.md").read_text("utf-8")
+
+
+def keys_of(schema: str) -> set[str]:
+    """The keys in the first column of a document's table."""
+    section = PAGE.split(f"## `{schema}`\n", 1)[1].split("\n## ", 1)[0]
+    cells = re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)
+    return {key for cell in cells for key in re.findall(r"`([a-z0-9_]+)`", cell)}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        status_json(standing()),
+        plan_json(plan()),
+        result_json(result()),
+        runs_json([]),
+        show_json([]),
+        error_json(DocumentError([Problem("f.yaml", 1, 1, "wrong")])),
+    ],
+    ids=lambda document: str(document["schema"]),
+)
+def test_every_key_of_a_document_is_on_the_page_and_no_other(document: dict[str, JSON]) -> None:
+    assert keys_of(str(document["schema"])) == set(document) - {"schema"}
+
+
+def test_every_key_of_a_saved_plan_is_on_the_page_and_no_other(tmp_path: Path) -> None:
+    saved = tmp_path / "plan.json"
+    save_plan(plan(), saved, playbook="", redactor=Redactor())
+    document = json.loads(saved.read_text("utf-8"))
+    assert keys_of(document["schema"]) == set(document) - {"schema"}
+
+
+ATTEMPT = Attempt(1, Role.PRIMARY, Status.ACTIVE, "stamp", "declare", "row")
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("reading", reading_fact(reading(Role.PRIMARY))),
+        ("record", record_fact(record(Role.PRIMARY))),
+        ("verdict", verdict_fact(LINKED)),
+        ("attempt", attempt_fact(ATTEMPT)),
+    ],
+)
+def test_every_key_of_a_shared_part_is_on_the_page(name: str, part: JSON) -> None:
+    assert isinstance(part, dict)
+    found = re.search(rf"\*\*{name}\*\*: (.+)", PAGE)
+    assert found is not None
+    assert re.findall(r"`([a-z_]+)`", re.sub(r"\([^)]*\)", "", found[1])) == list(part)
+
+
+def test_every_document_is_on_the_page() -> None:
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "orchestrator").rglob("*.py"))
+    known = set(re.findall(r"\"(hamr/[a-z-]+/\d+)\"", code))
+    assert set(re.findall(r"^(?:## |\| )`(hamr/[a-z-]+/\d+)`", PAGE, re.MULTILINE)) == known
