@@ -58,6 +58,8 @@ class Memory:
     """Orgs that a mirror took back to an old record, from which the run went on, and that were not written since."""
     unproven: dict[Role, HamrRecord] = field(default_factory=dict)
     """Records that show our status under another name, since an answer was lost: settled by the next answer."""
+    strangers: set[str] = field(default_factory=set)
+    """Who made the foreign changes of this run."""
     unknown: list[Attempt] = field(default_factory=list)
     """Attempts that ended unknown and were not seen since."""
     row: RowIntended | None = None
@@ -80,6 +82,7 @@ class Memory:
             confirmed={role: tuple(records) for role, records in self.confirmed.items()},
             earlier={role: tuple(records) for role, records in self.earlier.items()},
             mirrors=self.mirrors,
+            strangers=frozenset(self.strangers),
         )
 
     def our_names(self) -> frozenset[str]:
@@ -160,6 +163,8 @@ class Memory:
                 told = self.confirmed[role][-1:]
                 if record is not None and told and told[0].status != record.status:
                     self.set_back.add(role)
+            case Change.FOREIGN if record is not None and record.modified_by not in self.our_names():
+                self.strangers.add(record.modified_by)
             case _:
                 pass
 

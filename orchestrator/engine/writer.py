@@ -232,7 +232,8 @@ class Writer:
             return
         name = answer.record.modified_by
         shows_it = answer.record.status == attempt.status
-        if shows_it and name and name not in self.memory.our_names() and Stamp.parse(name) is None:
+        known = self.memory.our_names() | self.memory.strangers
+        if shows_it and name and name not in known and Stamp.parse(name) is None:
             self.tell(NameLearned(name, attempt.role))
 
     def _unknown(self, flight: _Flight, *, also: str = "") -> Stopped:

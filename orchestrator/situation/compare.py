@@ -45,6 +45,8 @@ class Known:
     earlier: Mapping[Role, tuple[HamrRecord | None, ...]] = field(default_factory=dict)
     """Every record seen of each org, the journal's included; None for a reading that found none."""
     mirrors: bool | None = None
+    strangers: frozenset[str] = frozenset()
+    """Who made a change that this run has called foreign: never taken for ours again."""
 
     @property
     def keeps_stamps(self) -> bool:
@@ -153,7 +155,7 @@ def _by_copy(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compar
 def _by_name(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison | None:
     """A server that replaces modified_by: our writes carry the name that it gives us."""
     latest = latest_sent(role, known)
-    if record.modified_by not in known.names or latest is None:
+    if record.modified_by not in known.names - known.strangers or latest is None:
         return None
     if record.status == latest.attempt.status:
         return Comparison(
@@ -180,7 +182,8 @@ def _by_name(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compar
 def _unproven(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison | None:
     """Our status under a name that is nobody's stamp, while an answer of ours is outstanding.
 
-    Not where this org has told by which name it calls us: then another name is somebody else's.
+    Not where this org has told by which name it calls us: then another name is somebody else's. Nor for whoever made
+    a foreign change earlier in this run.
     """
     latest = latest_sent(role, known)
     if (
@@ -189,6 +192,7 @@ def _unproven(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
         or known.keeps_stamps
         or any(sent.attempt.role is role and sent.answered_with is not None for sent in known.sent)
         or record.status != latest.attempt.status
+        or record.modified_by in known.strangers
         or Stamp.parse(record.modified_by) is not None
         or not not_older(record, known.expected.get(role))
     ):

@@ -8,7 +8,15 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.model.events import ChangeSeen, Event, GuardsJudged, RowMade, WriteConfirmed
+from orchestrator.model.events import (
+    ChangeSeen,
+    Event,
+    GuardsJudged,
+    RowMade,
+    WriteAnswered,
+    WriteConfirmed,
+    WriteIntended,
+)
 from orchestrator.model.guard import Guard, Quiet
 from orchestrator.model.org import Mirrors
 from orchestrator.model.playbook import Playbook
@@ -265,6 +273,23 @@ async def test_law_07_a_stranger_while_the_run_was_dead_stops_it_and_is_named() 
     assert ending.end is End.MOVED
     assert "bob@example.com" in ending.message
     assert len(again.world.posts()) == posts
+
+
+async def test_law_03_whoever_was_called_foreign_is_never_taken_for_ours_by_a_later_process() -> None:
+    """The first process died between an intent and its request, so an author unproven would pass otherwise."""
+    dead = bench()
+    dead.notes.tell(started(ACTIVE))
+    dead.notes.crash_at = lambda event: isinstance(event, WriteIntended)
+    with pytest.raises(Died):
+        await dead.engine.drive(ACTIVE)
+    warned = resumed(dead)
+    warned.world.foreign(S, Status.RECOVERY)
+    assert (await warned.engine.drive(ACTIVE)).end is End.MOVED
+    again = resumed(warned)
+    again.world.foreign(S, FAILOVER)
+    ending = await again.engine.drive(ACTIVE)
+    assert (ending.end, ending.org) == (End.MOVED, S)
+    assert again.world.posts() == []
 
 
 async def test_law_07_a_write_that_lands_after_the_restart_is_waited_for() -> None:
