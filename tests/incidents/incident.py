@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import io
 import shutil
 import tempfile
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 from orchestrator.journal import SqliteStore
@@ -68,7 +68,8 @@ def _shelf() -> Path:
     memory = Path("/dev/shm")
     root = memory if memory.is_dir() else None
     shelf = Path(tempfile.mkdtemp(prefix="hamr-incidents-", dir=root))
-    atexit.register(shutil.rmtree, shelf, ignore_errors=True)
+    # At the end of this process: a pool's workers end without what atexit was told.
+    Finalize(None, shutil.rmtree, args=(shelf,), kwargs={"ignore_errors": True}, exitpriority=0)
     return shelf
 
 
