@@ -57,6 +57,7 @@ class Adoption:
         return Ending(End.DONE, f"{pair[other]} was told {status}, as {pair[truth]} shows")
 
     def _settle_debt(self, status: Status, how: str) -> None:
+        self.writer.checker.settle_unproven()
         for role in tuple(self.writer.memory.owed):
             self.writer.tell(OwedSettled(role, status, how))
 

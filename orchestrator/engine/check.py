@@ -165,12 +165,18 @@ class Checker:
     def settle_unproven(self) -> None:
         """A record under another name was taken for ours after a lost answer; by now the server has shown how it names us.
 
+        Once that was said, and the record is written over, a resumed run goes on.
+
         Raises:
             Stopped: it keeps our stamps, so that record was somebody else's.
         """
         if not self.memory.known().keeps_stamps:
             return
         for role, record in self.memory.unproven.items():
+            shown = self.eyes.last_look()[role].record
+            told = record.modified_by in self.memory.strangers
+            if role in self.memory.dead or (told and (shown is None or not shown.same_version(record))):
+                continue
             reason = (
                 f"{self.pair[role]} was taken for written by us ({describe(record)}), since an answer was lost; "
                 "this server keeps our stamps, so somebody else wrote that"

@@ -54,6 +54,7 @@ class Delivery:
         if self._shown(role) is not status and not carried:
             await writer.write(role, status, purpose="deliver")
         await self.arrival.until(status)
+        writer.checker.settle_unproven()
         how = "delivered" if memory.attempts > written else "void"
         writer.tell(OwedSettled(role, status, how))
         what = "shows it already" if how == "void" else "was told"

@@ -208,6 +208,7 @@ class Engine:
         return bool(route) and route is not None and route[0] is entry.half_done
 
     def _arrived(self, goal: Status) -> Ending:
+        self.writer.checker.settle_unproven()
         for role, status in tuple(self.task.memory.owed.items()):
             if self.eyes.last_look()[role].status is goal and role not in self.task.memory.dead:
                 self.tell(OwedSettled(role, goal, "void"))

@@ -57,7 +57,10 @@ class Memory:
     reverted: set[Role] = field(default_factory=set)
     """Orgs that a mirror took back to an old record, from which the run went on, and that were not written since."""
     unproven: dict[Role, HamrRecord] = field(default_factory=dict)
-    """Records that show our status under another name, since an answer was lost: settled by the next answer."""
+    """Records that showed our status under another name, since an answer was lost: settled by the next answer.
+
+    Kept when they are written over: who wrote them is told all the same.
+    """
     strangers: set[str] = field(default_factory=set)
     """Who made the foreign changes of this run."""
     unknown: list[Attempt] = field(default_factory=list)
@@ -142,6 +145,9 @@ class Memory:
                 self.mirrors = mirrors
             case NameLearned(name=name):
                 self.names.add(name)
+                self.unproven = {
+                    role: record for role, record in self.unproven.items() if record.modified_by != name
+                }
             case OrgGivenUp(role=role):
                 self.dead.add(role)
                 self._derive_owed(role)
@@ -212,7 +218,6 @@ class Memory:
         self.unknown = [attempt for attempt in self.unknown if attempt.role is not event.role]
         self.set_back.discard(event.role)
         self.reverted.discard(event.role)
-        self.unproven.pop(event.role, None)
         if event.change is Change.UNPROVEN:
             self.unproven[event.role] = event.record
         if event.role.other in self.dead:

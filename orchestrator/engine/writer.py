@@ -121,6 +121,7 @@ class Writer:
                         flight.attempts.clear()
                     self.readback.note_peer(attempt)
                     if seen is Seen.YES:
+                        self.checker.settle_unproven()
                         return
                     if seen is Seen.NO:
                         self._may_resend(attempt, flight, resends)

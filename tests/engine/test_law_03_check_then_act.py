@@ -15,7 +15,7 @@ from orchestrator.model.run import End
 from orchestrator.model.situation import Change
 from orchestrator.model.status import Role, Status
 
-from .fake import START, UUIDS, Bench, P, S, bench, record
+from .fake import START, UUIDS, Bench, Died, P, S, bench, record, resumed, started
 
 pytestmark = pytest.mark.anyio
 
@@ -214,6 +214,47 @@ async def test_law_03_an_unproven_author_was_a_stranger_where_the_next_answer_ke
     assert (ending.end, ending.org) == (End.MOVED, S)
     assert "bob@example.com" in ending.message
     assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER"]
+
+
+async def test_law_03_an_unproven_author_is_settled_after_the_very_last_write() -> None:
+    """The answer that tells of the stranger is that of the write over it: it is said, and not "done"."""
+    b = bench(mirrors=Mirrors.YES)
+    b.world.mirrored = True
+    b.world.script[S] = ["lost"]
+
+    def instead(draft: Draft) -> None:
+        if len(b.world.posts()) == 1:
+            b.world.foreign(S, FAILOVER)
+            b.world.mirror(S)
+
+    b.world.after_write = instead
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.MOVED, ending
+    assert "bob@example.com" in ending.message
+    assert b.world.posts() == ["POST secondary FAILOVER", "POST secondary ACTIVE"]
+    again = resumed(b)
+    assert (await again.engine.drive(ACTIVE)).end is End.DONE, "it was said once, and is written over"
+
+
+async def test_law_03_an_unproven_author_is_settled_where_nothing_is_left_to_write() -> None:
+    b = bench(mirrors=Mirrors.YES)
+    b.notes.tell(started(ACTIVE))
+    b.world.mirrored = True
+    b.world.script[S] = ["lost"]
+    b.notes.crash_at = lambda event: isinstance(event, WriteConfirmed) and event.change is Change.OURS
+
+    def instead(draft: Draft) -> None:
+        if len(b.world.posts()) == 1:
+            b.world.foreign(S, FAILOVER)
+            b.world.mirror(S)
+
+    b.world.after_write = instead
+    with pytest.raises(Died):
+        await b.engine.drive(ACTIVE)
+    b.world.after_write = None
+    ending = await resumed(b).engine.drive(ACTIVE)
+    assert ending.end is End.MOVED, ending
+    assert "bob@example.com" in ending.message
 
 
 # Echoes and mirrors

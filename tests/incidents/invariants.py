@@ -163,6 +163,7 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 
     seen: dict[Process, dict[Role, HamrRecord | None]] = defaultdict(dict)
     sent: dict[str, list[Status | None]] = defaultdict(list)
     unanswered: dict[str, set[int]] = defaultdict(set)
+    unsent: dict[str, set[Process]] = defaultdict(set)
     on: dict[Process, str] = defaultdict(str)
     alone = played.incident.mode is Mode.EMERGENCY or played.incident.switches
     for note in played.tape.notes:
@@ -171,12 +172,18 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 
             for role in (note.role,) if alone else Role:
                 if (note.machine, note.run, role) in warned:
                     yield f"{note.number}: POST of {note.run} after {warned[note.machine, note.run, role]}"
-            sent[note.run].append(note.status)
+            unsent[note.run].discard(note.process)
             unanswered[note.run].add(note.number)
         elif isinstance(note, Answered) and note.asked.posts and note.record is not None:
             unanswered[note.asked.run].discard(note.asked.number)
         elif isinstance(note, Appended):
-            on[note.process] = note.record.run
+            run = on[note.process] = note.record.run
+            if note.record.kind == "write.intended":
+                # Whether the request left is not known to a later process, where this one dies here.
+                sent[run].append(Status[_attempt(note.record)["status"]])
+                unsent[run].add(note.process)
+            elif note.record.kind == "write.answered":
+                unsent[run].discard(note.process)
             if note.record.kind != "situation.read":
                 continue
             for role, record in seen[note.process].items():
@@ -194,7 +201,7 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 
                 continue
             if any(_same(record, old) for old in first.values()):
                 continue
-            nameless = bool(unanswered[run]) or played.incident.config.renames_author
+            nameless = bool(unanswered[run] or unsent[run]) or played.incident.config.renames_author
             if record is not None and _passes_for_ours(played, Status.of(record.status), sent[run], nameless):
                 continue
             warned.setdefault(

@@ -30,6 +30,8 @@ PINNED = {
     12048: "the org that was written went dark before its echo was seen: the echo proves the mirror all the same",
     555398: "the primary was linked elsewhere for a moment: what was read then is not written back to it",
     556084: "somebody's change of the dark primary was mirrored to the secondary: newer than ours, so no revert",
+    711375: "killed between an intent and its request: a stranger passes for it until the next answer tells",
+    723007: "a stranger who was told of already writes again, the very status that an unsent attempt had intended",
     1390: "an emergency writes both orgs of a slow mirror: an older copy of our own write is late, not foreign",
 }
 """Seeds that once broke an invariant, and what they are about. They change their meaning when `draw` changes."""
