@@ -45,7 +45,7 @@ def adopt(opening: Opening, pair: str, truth: str, reason: str, yes: bool) -> Ex
     front, right = opening.front, Role(truth)
     require_text("--reason", reason)
     if not yes:
-        require_somebody(f"hamr adopt {pair} --truth {truth} --reason TEXT")
+        require_somebody(opening.front.typed)
     with opening.session(pair, writes=True) as session:
         if not yes:
             refuse_held(session)

@@ -36,9 +36,10 @@ def apply(opening: Opening, file: Path, yes: bool) -> ExitCode:
 
     front = opening.front
     if not yes:
-        require_somebody(f"hamr apply {file}")
+        require_somebody(opening.front.typed)
     saved = read_plan(file)
-    playbook = load_playbook(opening.playbook or saved.playbook)
+    source = opening.playbook or saved.playbook
+    playbook = opening.known(load_playbook(source), source)
     with opening.session(saved.plan.request.pair, writes=True, playbook=playbook) as session:
         check_plan(session, saved.plan)
         if not yes:

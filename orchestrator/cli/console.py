@@ -10,7 +10,7 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, TextIO
@@ -47,16 +47,21 @@ _CLEAR_LINE = "\r\x1b[2K"
 _CLEAR_SCREEN = "\x1b[H\x1b[2J"
 
 
+def _as_it_is(command: str) -> str:
+    return command
+
+
 class Stream:
     """One way out, stdout or stderr."""
 
-    def __init__(self, file: TextIO, redactor: Redactor) -> None:
+    def __init__(self, file: TextIO, redactor: Redactor, complete: Callable[[str], str] = _as_it_is) -> None:
         if isinstance(file, io.TextIOWrapper):
             file.reconfigure(
                 errors="backslashreplace"
             )  # a terminal that cannot show → gets \u2192, not a crash
         self._file = file
         self._redactor = redactor
+        self._complete = complete
         self._closed = False
         self._terminal: Terminal | None = None
         self._passing = False
@@ -77,7 +82,7 @@ class Stream:
 
     def page(self, page: Page) -> None:
         """Write a page: styled and folded to the width on a terminal, plain and as it is otherwise."""
-        cleaned = tuple(self._clean(spans) for spans in page)
+        cleaned = tuple(self._clean(self._completed(spans)) for spans in page)
         if not self.is_terminal:
             self.text(plain_text(cleaned))
             return
@@ -156,6 +161,12 @@ class Stream:
             self._terminal = RichConsole(file=self._file, highlight=False, markup=False, emoji=False)
         return self._terminal
 
+    def _completed(self, spans: Line) -> Line:
+        """The line with its commands completed."""
+        return tuple(
+            Span(self._complete(span.text), span.style) if span.style == "command" else span for span in spans
+        )
+
     def _clean(self, spans: Line) -> Line:
         """The line without keys, also without one that is spread over several spans."""
         whole = "".join(span.text for span in spans)
@@ -196,13 +207,15 @@ class Console:
     Args:
         redactor: takes the keys out.
         json: stdout carries one JSON document; pages and progress go to stderr then.
+        complete: what every command that is printed passes through.
     """
 
-    def __init__(self, redactor: Redactor, *, json: bool) -> None:
+    def __init__(self, redactor: Redactor, *, json: bool, complete: Callable[[str], str] = _as_it_is) -> None:
         self._redactor = redactor
+        self._complete = complete
         self.json = json
-        self.out = Stream(sys.stdout, redactor)
-        self.err = Stream(sys.stderr, redactor)
+        self.out = Stream(sys.stdout, redactor, complete)
+        self.err = Stream(sys.stderr, redactor, complete)
 
     @property
     def aside(self) -> Stream:
@@ -212,13 +225,27 @@ class Console:
     def facts(self, page: Page, document: Mapping[str, JSON]) -> None:
         """What was asked for: as a page, or as JSON where that is wanted."""
         if self.json:
-            self.out.text(to_json(self._redactor.clean_value(document)))
+            self.document(document)
         else:
             self.out.page(page)
 
+    def document(self, document: Mapping[str, JSON]) -> None:
+        """A JSON document, on stdout."""
+        self.out.text(to_json(self._redactor.clean_value(self._completed(document))))
+
+    def _completed(self, document: Mapping[str, JSON]) -> dict[str, JSON]:
+        """The document with the commands under `next` completed."""
+        steps = document.get("next")
+        if not isinstance(steps, list):
+            return dict(document)
+        return {
+            **document,
+            "next": [self._complete(step) if isinstance(step, str) else step for step in steps],
+        }
+
     def fact_line(self, document: Mapping[str, JSON]) -> None:
         """One JSON document on one line, for a stream of them."""
-        self.out.text(compact(self._redactor.clean_value(document)) + "\n")
+        self.out.text(compact(self._redactor.clean_value(self._completed(document))) + "\n")
 
     def note(self, text: str, style: str = "dim") -> None:
         """A remark, on stderr."""

@@ -54,14 +54,8 @@ def _told(front: Front, error: HamrError) -> int:
         return code
     front.console.err.page(error_page(error))
     if front.json:
-        front.console.out.text(_as_json(front, error))
+        front.console.document(error_json(error))
     return code
-
-
-def _as_json(front: Front, error: HamrError) -> str:
-    from orchestrator.report.json_text import to_json
-
-    return to_json(front.redactor.clean_value(error_json(error)))
 
 
 def _told_usage(front: Front, error: click.ClickException) -> int:

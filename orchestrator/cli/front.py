@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from .typed import Typed
 
 if TYPE_CHECKING:  # `hamr --help` loads neither
     from orchestrator.errors import ExitCode
@@ -23,6 +25,8 @@ class Front:
     """Whether bugs are shown with their traceback."""
     outcome: ExitCode | None = None
     """How the work ended, once that is certain: trouble with printing it does not change it any more."""
+    typed: Typed = field(default_factory=Typed)
+    """The command line, of which the commands that are printed repeat a part."""
 
     @cached_property
     def redactor(self) -> Redactor:
@@ -36,4 +40,4 @@ class Front:
         """Where everything is printed."""
         from .console import Console
 
-        return Console(self.redactor, json=self.json)
+        return Console(self.redactor, json=self.json, complete=self.typed.complete)

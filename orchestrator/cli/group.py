@@ -78,6 +78,7 @@ class VerbGroup(click.Group):
         name = prog_name or "hamr"
         _complete(self, name)
         front = Front(json="--json" in arguments, debug=bool(os.environ.get("HAMR_DEBUG")))
+        front.typed.arguments = tuple(arguments)
         try:
             with self.make_context(name, arguments, obj=front, **extra) as context:
                 code = self.invoke(context)

@@ -57,7 +57,12 @@ class Opening:
         """
         from orchestrator.documents import load_playbook
 
-        return load_playbook(self.playbook_name())
+        return self.known(load_playbook(self.playbook_name()), self.playbook_name())
+
+    def known(self, playbook: Playbook, source: str) -> Playbook:
+        """The playbook; the commands that are printed name it by what it was loaded from."""
+        self.front.typed.playbook, self.front.typed.playbook_source = playbook.name, source
+        return playbook
 
     @contextmanager
     def store(self, *, writes: bool) -> Iterator[SqliteStore]:

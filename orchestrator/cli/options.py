@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from .front import Front
 from .opening import Opening
@@ -78,6 +79,7 @@ def takes(*names: str) -> Decorator:
         @functools.wraps(command)
         def wrapper(front: Front, /, *args: Any, **values: Any) -> Any:
             shared = {name: values.pop(name) for name in names}
+            front.typed.options = _typed(shared)
             front.json = bool(shared.pop("json", False))
             return command(Opening(front, **shared), *args, **values)
 
@@ -87,6 +89,16 @@ def takes(*names: str) -> Decorator:
         return taking
 
     return decorate
+
+
+def _typed(shared: Mapping[str, Any]) -> dict[str, str]:
+    """The options that the command line gave, and no variable."""
+    context = click.get_current_context()
+    return {
+        name: str(value)
+        for name, value in shared.items()
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
 
 
 yes = click.option("--yes", is_flag=True, help="Do not ask; for automation.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +77,8 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
         else:
             console.facts(plan_page(made), plan_json(made))
     if out is not None:
-        console.note(f"Saved to {out}. Until {made.expires_at:%H:%M:%S} UTC: hamr apply {out}")
+        command = opening.front.typed.complete(f"hamr apply {shlex.quote(str(out))}")
+        console.note(f"Saved to {out}. Until {made.expires_at:%H:%M:%S} UTC: {command}")
     return _detailed(made) if detailed_exitcode else ExitCode.DONE
 
 

@@ -8,13 +8,14 @@ import sys
 from orchestrator.errors import ExitCode, Interrupted, Refused, UsageError
 
 from .console import Console
+from .typed import Typed
 
 
-def require_somebody(command: str) -> None:
+def require_somebody(typed: Typed) -> None:
     """Make sure that there is somebody to ask, before anything is done.
 
     Args:
-        command: what was typed, for the advice: `hamr run payments`.
+        typed: the command line, for the advice.
 
     Raises:
         UsageError: stdin or stderr is no terminal.
@@ -22,8 +23,8 @@ def require_somebody(command: str) -> None:
     if _is_terminal(sys.stdin) and _is_terminal(sys.stderr):
         return
     raise UsageError(
-        f"{command} asks before it writes, and there is no terminal to ask on. With --yes it does not ask.",
-        next_steps=(f"{command} … --yes",),
+        "This command asks before it writes, and there is no terminal to ask on. With --yes it does not ask.",
+        next_steps=(typed.with_yes(),),
     )
 
 

@@ -45,7 +45,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
 
     front = opening.front
     if not yes:
-        require_somebody(f"hamr resume {what}" if what else "hamr resume")
+        require_somebody(opening.front.typed)
     mode = Mode.EMERGENCY if emergency else None
     _check_reason(what, emergency=emergency, reason=reason)
     named = overrides_from(overrides)

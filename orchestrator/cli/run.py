@@ -38,7 +38,7 @@ def run(opening: Opening, pair: str, yes: bool, **flags: Any) -> ExitCode:
 
     front = opening.front
     if not yes:
-        require_somebody(f"hamr run {pair} --to {flags['to']}")
+        require_somebody(opening.front.typed)
     request = request_from(pair, now=SystemClock().now(), **flags)
     playbook = opening.load_playbook()
     check_request(request, playbook)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -27,7 +28,7 @@ def unlock(opening: Opening, pair: str, lock_id: str, reason: str, yes: bool) ->
     """
     from orchestrator.errors import ExitCode
     from orchestrator.report.json_text import document
-    from orchestrator.report.styled import line
+    from orchestrator.report.styled import Span, line
     from orchestrator.session import break_lock, check_unlock
 
     from .prompt import confirm, require_somebody, require_text
@@ -35,7 +36,7 @@ def unlock(opening: Opening, pair: str, lock_id: str, reason: str, yes: bool) ->
     console = opening.front.console
     require_text("--reason", reason)
     if not yes:
-        require_somebody(f"hamr unlock {pair} --lock-id {lock_id} --reason TEXT")
+        require_somebody(opening.front.typed)
     with opening.session(pair, writes=False) as session:
         holder = check_unlock(session, lock_id)
         if not yes:
@@ -48,7 +49,7 @@ def unlock(opening: Opening, pair: str, lock_id: str, reason: str, yes: bool) ->
         holder = break_lock(session, lock_id, reason)
     said = f"The lock {holder.lock} of {holder}, run {holder.run}, is broken. The journal has it."
     console.facts(
-        (line(said), line(), line(f"  hamr status {pair}", "command")),
+        (line(said), line(), (Span("  "), Span(f"hamr status {shlex.quote(pair)}", "command"))),
         document(
             "hamr/unlock/1",
             {
