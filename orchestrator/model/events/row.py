@@ -1,0 +1,70 @@
+"""The rows of a run, and what their guards said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from orchestrator.model.guard import Verdict
+from orchestrator.model.status import Status
+
+
+@dataclass(frozen=True, slots=True)
+class GuardsJudged:
+    """All guards of a row were judged on one situation."""
+
+    kind: ClassVar[str] = "guard.judged"
+    row: str
+    verdicts: tuple[Verdict, ...]
+    binding: bool = True
+    """False where a write of the row was already in effect: then only `linked` and `fresh` bind (law 7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuardOverridden:
+    """A guard did not pass, and the operator had named it with a reason."""
+
+    kind: ClassVar[str] = "guard.overridden"
+    row: str
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GuardWaived:
+    """A guard was blind because of the dead org of an emergency."""
+
+    kind: ClassVar[str] = "guard.waived"
+    row: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class RowIntended:
+    """A row's guards let it go; its writes come next."""
+
+    kind: ClassVar[str] = "row.intended"
+    row: str
+    source: Status
+    target: Status
+
+
+@dataclass(frozen=True, slots=True)
+class RowRefused:
+    """A row's guards did not let it go; nothing of it was written."""
+
+    kind: ClassVar[str] = "row.refused"
+    row: str
+    guards: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RowMade:
+    """Both orgs (in an emergency, the survivor) show the row's target."""
+
+    kind: ClassVar[str] = "row.made"
+    row: str
+    source: Status
+    target: Status
+    seconds: float
+    writes: int
