@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from orchestrator.model.events import ClockDistrusted, Event, OrgGivenUp, ReadingsTaken, SituationRead
@@ -38,6 +38,8 @@ class Eyes:
     last: Both[Reading] | None = None
     looked_at: tuple[datetime, float] | None = None
     """When the last look began, by both clocks."""
+    answered_at: dict[Role, float] = field(default_factory=dict)
+    """When each org's last reading was there, by the monotonic clock."""
 
     async def look(self, purpose: str, *, journal: bool = True) -> Both[Reading]:
         """Read both orgs in parallel; an emergency's dead org is left out, and its other org has a short deadline.
@@ -75,7 +77,9 @@ class Eyes:
             return Reading(
                 role, Unreachable("found dead earlier in this run"), self.clock.now(), self.clock.monotonic()
             )
-        return await self.world.read(role, within=self.deadline(role))
+        reading = await self.world.read(role, within=self.deadline(role))
+        self.answered_at[role] = self.clock.monotonic()
+        return reading
 
     async def _identify_both(self) -> Both[Identity]:
         return Both(*await asyncio.gather(self._identify(Role.PRIMARY), self._identify(Role.SECONDARY)))
@@ -145,6 +149,21 @@ class Eyes:
     def fresh_enough(self) -> bool:
         """Whether a write may be sent on the last look (law 6)."""
         return self.age() <= SEND_WITHIN.total_seconds()
+
+    def grown_old(self, role: Role) -> bool:
+        """Whether one org answered so long before the other one did that it has to be read again (law 6)."""
+        if role in self.memory.dead:
+            return False
+        answered = self.answered_at.get(role, self.clock.monotonic())
+        return self.clock.monotonic() - answered > SEND_WITHIN.total_seconds()
+
+    async def look_again(self, role: Role) -> Both[Reading]:
+        """Read one org alone, right after a look that took too long for what it said of this one."""
+        readings = self.last_look().with_(role, await self._read(role))
+        self.last = readings
+        seen: Both[Reading | None] = Both(None, None)
+        self.tell(SituationRead("before write", seen.with_(role, readings[role])))
+        return readings
 
     def distrust(self) -> None:
         """Forget when the last look was: the next write reads everything again."""

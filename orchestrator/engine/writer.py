@@ -127,6 +127,7 @@ class Writer:
                         self._may_resend(attempt, flight, resends)
                         resends += 1
                     flight.purpose = "resend" if seen is Seen.NO else "repair"
+                    patience = self.waits.patience()  # reading back has used up the old one
                 case _:
                     await self.waits.not_taken(role, status, answer, patience)
 
@@ -152,7 +153,8 @@ class Writer:
         """Law 3, before a write: everything is as last seen, on a fresh look.
 
         Returns:
-            True where the org turns out to show the status already, by a write of ours or an echo of one.
+            True where the org turns out to show the status already, by a write of ours or an echo of one, or one to
+            which the server went on from it.
 
         Raises:
             Stopped: somebody else wrote, or an org could not be read in time.
@@ -163,12 +165,16 @@ class Writer:
             if readings is None or not self.eyes.fresh_enough():
                 readings = await self.eyes.look("before write")
             unsettled = self.checker.take_in(readings)
+            if unsettled is None and self.eyes.grown_old(role):
+                readings = await self.eyes.look_again(role)
+                unsettled = self.checker.take_in(readings)
             self.checker.settle_unproven()
             if not repairing and await self.repair():
                 continue
             if unsettled is None:
                 seen = readings[role]
-                return seen.status is status and self.memory.wrote(role, seen.record)
+                there = seen.status in self.playbook.server_moves(status)
+                return there and self.memory.wrote(role, seen.record)
             if patience.over:
                 raise self.checker.not_as_expected(unsettled)
             self.may_go_on()

@@ -27,7 +27,8 @@ def prefix_trouble(
         unseen: the dead org of an emergency, which is behind by what is owed whatever it shows.
     """
     explained = {row.source, *playbook.server_moves(row.target)}
-    if before[role] not in explained:
+    # What the server has moved on from the target already must not be set back.
+    if before[role] not in {row.source, row.target}:
         return (
             f"writing {row.target} to {pair[role]} now would write over "
             f"{before[role] or 'a status that was not seen'}, which row {row} does not lead on from"

@@ -17,13 +17,13 @@ from orchestrator.model.events import (
 )
 from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import End
-from orchestrator.model.status import Status
+from orchestrator.model.status import Role, Status
 
-from .fake import PLAYBOOK, START, P, S, bench, record
+from .fake import PLAYBOOK, SERVER_ADVANCES, START, P, S, bench, record
 
 pytestmark = pytest.mark.anyio
 
-ACTIVE, PASSIVE = Status.ACTIVE, Status.PASSIVE
+ACTIVE, FAILOVER, PASSIVE = Status.ACTIVE, Status.FAILOVER, Status.PASSIVE
 WITHIN = 10.0
 """The test playbook's confirm time, in seconds."""
 
@@ -238,6 +238,38 @@ async def test_law_05_429s_for_ever_end_within_the_confirm_time() -> None:
     ending = await b.engine.drive(ACTIVE)
     assert ending.end is End.INCOMPLETE
     assert b.clock.monotonic() - 1000 <= WITHIN + 1
+
+
+@pytest.mark.parametrize("word", ["429", "not-sent"])
+async def test_law_05_a_second_attempt_that_is_not_taken_is_waited_for_as_the_first_would_be(
+    word: str,
+) -> None:
+    b = bench()
+    b.world.script[S] = ["lost", word]
+    ending = await b.engine.drive(FAILOVER)
+    assert ending.end is End.DONE, ending
+    assert b.world.posts() == ["POST secondary FAILOVER"] * 3 + ["POST primary FAILOVER"]
+
+
+async def test_law_05_a_resend_does_not_set_back_what_the_server_moved_on() -> None:
+    """The first request took effect after the confirm time, and the server went on from it: it is there."""
+    b = bench(playbook=SERVER_ADVANCES)
+    b.world.script[S] = ["lost-late"]
+
+    def before_read(role: Role) -> None:
+        held = b.world.records[S]
+        if role is P and b.world.posts():
+            b.clock.advance(6)  # so that the check has to look again
+        if role is S and b.world.late and b.world.log.count("GET secondary") == 4:
+            b.world.arrive_late()
+            held = b.world.records[S]
+            assert held is not None
+            b.world.records[S] = replace(held, status=int(ACTIVE), modified_at=b.clock.now())
+
+    b.world.before_read = before_read
+    await b.engine.drive(ACTIVE)
+    assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER"]
+    assert b.world.statuses()[1] is ACTIVE
 
 
 async def test_law_05_an_outcome_is_journalled_for_every_attempt() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -152,6 +153,28 @@ async def test_law_06_a_slow_region_is_written_all_the_same() -> None:
     b.world.read = slowly  # type: ignore[method-assign]
     ending = await b.engine.drive(FAILOVER)
     assert ending.end is End.DONE, ending
+
+
+@pytest.mark.parametrize("stranger", [False, True])
+async def test_law_06_an_org_that_answered_long_before_the_other_is_read_again_alone(stranger: bool) -> None:
+    """The primary's region takes 7 s to answer, each time; the secondary is written on a reading of a moment ago."""
+    b = bench()
+    read = b.world.read
+
+    async def both_at_once(role: Role, *, within: float | None = None) -> Reading:
+        reading = await read(role, within=within)
+        if role is P:
+            await asyncio.sleep(0)  # the other org's answer is there by now
+            b.clock.advance(7)
+            if stranger and b.world.log.count("GET primary") == 3:
+                b.world.foreign(S, Status.RECOVERY)
+        return reading
+
+    b.world.read = both_at_once  # type: ignore[method-assign]
+    ending = await b.engine.drive(FAILOVER)
+    assert b.world.log[:7] == ["GET primary", "GET secondary"] * 3 + ["GET secondary"]
+    assert ending.end is (End.MOVED if stranger else End.DONE), ending
+    assert b.world.log[7:8] == ([] if stranger else ["POST secondary FAILOVER"])
 
 
 # What is sent

@@ -13,7 +13,6 @@ from orchestrator.model.events import (
     Event,
     GuardsJudged,
     RowMade,
-    WriteAnswered,
     WriteConfirmed,
     WriteIntended,
 )
