@@ -74,7 +74,7 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """401 or 403: wrong key, wrong site, or a missing permission."""
+    """401 or 403: wrong key, wrong site, or a missing permission. Also: a key of ours could not be had, so nothing was asked."""
 
     reason: str
 
@@ -125,6 +125,11 @@ class Reading:
                 return Status.ABSENT
             case _:
                 return None
+
+    @property
+    def keyless(self) -> bool:
+        """Whether nothing was asked, since a key could not be had here: no answer stands behind the denial."""
+        return isinstance(self.sight, Denied) and self.exchange.http_status is None
 
     @property
     def answered(self) -> bool:

@@ -38,6 +38,9 @@ from .styled import Line, Page, Span, line
 COLUMN = 40
 """Cells of one org's column: a label of 14 behind a margin of 2, and two of these with their gaps, make 100."""
 
+REASON = 400
+"""Characters of why an org was not seen: the variable or file to mend stands at the end of it."""
+
 _GOOD_PHASES = frozenset({PhaseName.AGREED})
 _BAD_PHASES = frozenset({PhaseName.DIVERGED, PhaseName.MISLINKED, PhaseName.DARK, PhaseName.DENIED})
 
@@ -81,14 +84,17 @@ def _orgs(standing: Standing) -> Page:
         *both("", lambda role: Span(role.value, "heading")),
         *both("name", lambda role: Span(pair[role].name, "org")),
         *both("site", lambda role: Span(_site(pair[role]))),
-        *both("status", lambda role: _status(readings[role].sight)),
+        *both("status", lambda role: _status(readings[role])),
     ]
     if any(_why_not(reading.sight) for reading in readings):
-        page += both("because", lambda role: Span(shortened(_why_not(readings[role].sight), 120), "warn"))
+        reasons = [Span(shortened(_why_not(readings[role].sight), REASON), "warn") for role in Role]
+        page += beside("because", reasons, width=COLUMN, most=REASON // COLUMN + 2)
     page += [
         *both("changed at", lambda role: Span(_changed_at(readings[role].record, standing.at))),
         *both("changed by", lambda role: Span(_changed_by(readings[role].record))),
-        *both("keys", lambda role: _keys(pair[role], standing.identities[role])),
+        *both(
+            "keys", lambda role: _keys(pair[role], standing.identities[role], _why_not(readings[role].sight))
+        ),
         *both("answered in", lambda role: Span(_round_trip(readings[role]))),
     ]
     return tuple(page)
@@ -98,14 +104,16 @@ def _site(org: Org) -> str:
     return f"{urlsplit(org.base_url).netloc or org.base_url} ({org.datacenter})"
 
 
-def _status(sight: Sight) -> Span:
-    match sight:
+def _status(reading: Reading) -> Span:
+    match reading.sight:
         case Present(status=status):
             return Span(str(status), "status")
         case Unrecognised(record=record):
             return Span(f"{record.status}, not known to this version", "bad")
         case Absent():
             return Span("no HAMR record (404)", "warn")
+        case Denied() if reading.keyless:
+            return Span("not asked: a key cannot be had", "bad")
         case Denied():
             return Span("not seen: our keys are denied", "bad")
         case Unreachable():
@@ -136,8 +144,11 @@ def _changed_by(record: HamrRecord | None) -> str:
     return "-" if record is None else shortened(author(record.modified_by), 120)
 
 
-def _keys(org: Org, identity: Identity) -> Span:
+def _keys(org: Org, identity: Identity, said: str) -> Span:
+    """Whose keys they are; a reason that was said already is not said again."""
     if identity.uuid is None:
+        if identity.reason and identity.reason == said:
+            return Span("not told, for the same reason", "warn")
         reason = f": {identity.reason}" if identity.reason else ""
         return Span(shortened(f"not told{reason}", 120), "warn")
     if identity.uuid.casefold() == org.uuid.casefold():

@@ -49,6 +49,9 @@ def phase_of_silence(view: View) -> Phase | None:
 
 
 def _denied(view: View, denied: tuple[Role, ...], living: Role | None) -> Phase:
+    keyless = tuple(role for role in denied if view.readings[role].keyless)
+    if keyless:
+        return _keyless(view, keyless)
     way = _way_on(view, living)
     names = " and ".join(str(view.org(role)) for role in denied)
     sentence = (
@@ -60,6 +63,25 @@ def _denied(view: View, denied: tuple[Role, ...], living: Role | None) -> Phase:
         sentence.rstrip(),
         (commands.CHECK, commands.status(view.pair), *way.urgent),
         role=denied[0] if len(denied) == 1 else None,
+    )
+
+
+def _keyless(view: View, keyless: tuple[Role, ...]) -> Phase:
+    """Our own keys are missing: that says nothing about the org, so no emergency is offered on the strength of it."""
+    names = " and ".join(str(view.org(role)) for role in keyless)
+    references = dict.fromkeys(
+        reference for role in keyless for reference in (view.org(role).api_key, view.org(role).app_key)
+    )
+    sentence = (
+        f"{view.both_say()}. Nothing was asked of {names}, which may be well: a key could not be had on this machine. "
+        f"Its keys come from {', '.join(str(reference) for reference in references)}: "
+        "set what is missing (export VARIABLE=…, or put the file there), then look again."
+    )
+    return Phase(
+        PhaseName.DENIED,
+        sentence,
+        (commands.status(view.pair),),
+        role=keyless[0] if len(keyless) == 1 else None,
     )
 
 

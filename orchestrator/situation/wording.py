@@ -22,6 +22,9 @@ from orchestrator.model.run import Stamp
 LONGEST = 120
 """Characters of a text from outside that are shown; more than that is no name and no reason."""
 
+LONGEST_REASON = 400
+"""Characters of why a key of ours could not be had: the variable or the file to mend stands at the end of it."""
+
 MINUTE = 60.0
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
@@ -51,12 +54,12 @@ def span(length: timedelta | float) -> str:
     return f"{whole // large:.0f} {name}" + (f" {minor:.0f} {rest}" if minor else "")
 
 
-def printable(text: str) -> str:
+def printable(text: str, longest: int = LONGEST) -> str:
     """A text from a server without control characters (they could rewrite a terminal's lines), cut at a sane length."""
     clean = "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
     )
-    return clean if len(clean) <= LONGEST else clean[: LONGEST - 1] + "…"
+    return clean if len(clean) <= longest else clean[: longest - 1] + "…"
 
 
 def author(modified_by: str) -> str:
@@ -82,6 +85,8 @@ def says(org: Org, reading: Reading) -> str:
             return f"{org} shows status {record.status}, which this version does not know ({changed(record)})"
         case Absent():
             return f"{org} has no HAMR record (404)"
+        case Denied(reason=reason) if reading.keyless:
+            return f"{org} was not asked ({printable(reason, LONGEST_REASON)})"
         case Denied(reason=reason):
             return f"{org} denied our keys ({printable(reason)})"
         case Unreachable(reason=reason):

@@ -187,3 +187,20 @@ def test_watching_ends_when_nobody_reads_and_each_look_is_a_line_of_json(lab: La
 @pytest.mark.parametrize("seconds", ["0", "0.1", "nan", "inf", "soon", "sim"])
 def test_watch_wants_a_number_of_seconds(lab: Lab, seconds: str) -> None:
     assert "a number of seconds is wanted" in lab.run("status", "sim", f"--watch={seconds}", code=2).stderr
+
+
+def test_a_key_file_that_is_gone_is_named_and_no_emergency_is_offered(lab: Lab) -> None:
+    inventory = lab.folder / "pairs.yaml"
+    key = next(
+        line.split("file:")[1].strip(" }'\"")
+        for line in inventory.read_text().splitlines()
+        if "file:" in line
+    )
+    (lab.folder / key).unlink()
+    found = lab.json("status", "sim")
+    assert found["phase"] == "denied"
+    assert found["next"] == ["hamr status sim"]
+    assert (
+        "was not asked (The API key of Simulated Primary (primary) cannot be used: file" in found["sentence"]
+    )
+    assert "--emergency" not in lab.run("status", "sim", code=0).stdout

@@ -11,6 +11,7 @@ from orchestrator.model.journal import Holder
 from orchestrator.model.reading import (
     Absent,
     Denied,
+    Exchange,
     Identity,
     Present,
     Sight,
@@ -90,6 +91,25 @@ def test_an_org_that_shows_no_status_says_why(sight: Sight, status: str, because
     assert shown[6].startswith(f"  status        {status}  ")
     reasons = [text for text in shown if text.startswith("  because")]
     assert reasons == ([] if because is None else [f"  because       {because}"])
+
+
+def test_a_key_that_cannot_be_had_is_no_denial_and_its_file_is_shown_to_the_end() -> None:
+    why = (
+        "The application key of Payments (primary) cannot be used: "
+        "file /etc/hamr/keys/of/this/very/long/path/payments/app.key cannot be read (No such file or directory)."
+    )
+    keyless = replace(reading(P, Denied(why)), exchange=Exchange())
+    identities = Both(Identity(P, None, why), Identity(S, UUIDS.secondary))
+    shown = page(replace(standing(), readings=Both(keyless, reading(S)), identities=identities))
+    assert shown[6].startswith("  status        not asked: a key cannot be had  ")
+    assert shown[7:12] == [
+        "  because       The application key of Payments",
+        "                (primary) cannot be used: file",
+        "                /etc/hamr/keys/of/this/very/long/path/pa",
+        "                yments/app.key cannot be read (No such",
+        "                file or directory).",
+    ]
+    assert "  keys          not told, for the same reason             this org's" in shown
 
 
 def test_keys_of_another_org_are_shouted_and_keys_that_could_not_be_checked_say_why() -> None:

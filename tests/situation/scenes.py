@@ -127,7 +127,12 @@ def absent(role: Role) -> Reading:
 
 
 def denied(role: Role) -> Reading:
-    return reading(role, Denied("403 Forbidden"))
+    return Reading(role, Denied("403 Forbidden"), NOW, MONOTONIC - 1, Exchange(http_status=403))
+
+
+def keyless(role: Role, reason: str = "The API key of it cannot be used") -> Reading:
+    """An org that was asked nothing, since a key of ours could not be had."""
+    return reading(role, Denied(reason))
 
 
 def dead(role: Role) -> Reading:

@@ -22,6 +22,7 @@ from .scenes import (
     denied,
     garbled,
     holds,
+    keyless,
     open_run,
     owed,
     phase,
@@ -124,6 +125,26 @@ def test_denied_names_the_keys_and_still_offers_the_emergency() -> None:
     )
     assert phase(denied(PRIMARY), dead(SECONDARY)).name is PhaseName.DENIED
     assert phase(denied(PRIMARY), denied(SECONDARY)).role is None
+
+
+def test_a_key_that_cannot_be_had_says_nothing_of_the_org_and_offers_no_emergency() -> None:
+    why = (
+        "The application key of Payments (primary) cannot be used: "
+        "file /etc/hamr/keys/of/this/very/long/path/payments/primary/app.key cannot be read (No such file or directory)."
+    )
+    found = phase(keyless(PRIMARY, why), PASSIVE_SECONDARY)
+    assert found == Phase(
+        PhaseName.DENIED,
+        f"Payments (primary) was not asked ({why}); Payments EU (secondary) shows PASSIVE (changed 2026-05-27 "
+        "09:30:00 UTC by alice@example.com). Nothing was asked of Payments (primary), which may be well: a key could "
+        "not be had on this machine. Its keys come from environment variable API, environment variable APP: set what "
+        "is missing (export VARIABLE=…, or put the file there), then look again.",
+        ("hamr status payments",),
+        role=PRIMARY,
+    )
+    both = phase(keyless(PRIMARY), keyless(SECONDARY))
+    assert (both.role, both.next_steps) == (None, ("hamr status payments",))
+    assert phase(denied(PRIMARY), keyless(SECONDARY)).next_steps == ("hamr status payments",)
 
 
 def test_unreadable_is_an_answer_that_is_no_record() -> None:
