@@ -19,7 +19,7 @@ from .adopt import Adoption
 from .arrival import Arrival
 from .check import Checker
 from .deliver import Delivery
-from .entry import Entry, enter
+from .entry import Entry, enter, survivors_towards
 from .gate import Gate
 from .look import Eyes
 from .machine import Machine, Position
@@ -157,7 +157,10 @@ class Engine:
         emergency = memory.mode is Mode.EMERGENCY
         if emergency:
             # Known before the first look, so that the other org gets its short deadline from the start.
-            self.eyes.survivor = _survivor(playbook, goal)
+            self.eyes.may_survive = survivors_towards(playbook, goal)
+            self.eyes.survivor = (
+                next(iter(self.eyes.may_survive)) if len(self.eyes.may_survive) == 1 else None
+            )
         taken_up = bool(memory.expected)
         phase = await self.look(goal)
         half_made = None
@@ -240,14 +243,6 @@ class Engine:
             return await self.adoption.adopt(await self.look(), truth, reason)
         except Stopped as stop:
             return stop.ending
-
-
-def _survivor(playbook: Playbook, goal: Status) -> Role | None:
-    """The survivor that the rows leading to a goal name, where they agree."""
-    survivors = {
-        row.survivor for row in playbook.rows if row.survivor is not None and playbook.route(row.source, goal)
-    }
-    return survivors.pop() if len(survivors) == 1 else None
 
 
 def _say(verdict: Verdict) -> str:

@@ -94,6 +94,18 @@ def survivor_at(playbook: Playbook, goal: Status) -> Role | None:
     return survivors.pop() if len(survivors) == 1 else None
 
 
+def survivors_towards(playbook: Playbook, goal: Status) -> frozenset[Role]:
+    """The orgs that some emergency to this goal needs: those that a row of a way there names as its survivor.
+
+    Before the first look nobody knows which way it is, so none of these is read under the short deadline.
+    """
+    ways = [playbook.route(row.source, goal) or () for row in playbook.rows]
+    agreed = [{row.survivor for row in way} for way in ways]
+    there = survivor_at(playbook, goal)
+    named = {role for roles in agreed if len(roles) == 1 for role in roles if role is not None}
+    return frozenset(named | ({there} if there is not None else set()))
+
+
 def _require_route(pair: Pair, playbook: Playbook, start: Status, goal: Status) -> tuple[Row, ...]:
     route = playbook.route(start, goal)
     if route is None:

@@ -34,6 +34,8 @@ class Eyes:
     emergency_deadline: timedelta
     known_runs: frozenset[str] = frozenset()
     survivor: Role | None = None
+    may_survive: frozenset[Role] = frozenset()
+    """Before the way of an emergency is known: the orgs that it may need."""
     identities: Both[Identity] | None = None
     last: Both[Reading] | None = None
     looked_at: tuple[datetime, float] | None = None
@@ -91,7 +93,8 @@ class Eyes:
 
     def deadline(self, role: Role) -> float | None:
         """Seconds that an exchange with this org may take; None for the usual time-outs."""
-        if self.memory.mode is Mode.EMERGENCY and role is not self.survivor:
+        needed = self.may_survive if self.survivor is None else {self.survivor}
+        if self.memory.mode is Mode.EMERGENCY and role not in needed:
             return self.emergency_deadline.total_seconds()
         return None
 

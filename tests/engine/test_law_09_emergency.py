@@ -203,6 +203,30 @@ async def test_law_09_the_survivor_keeps_the_usual_timeouts() -> None:
     assert {within for _, role, within in b.world.deadlines if role is S} == {None}
 
 
+async def test_law_09_rows_back_home_that_name_another_survivor_do_not_shorten_the_first_look() -> None:
+    """On a cycle every row leads to every goal; only those of one way with one survivor count."""
+    rows = tuple(
+        replace(row, survivor=P) if row.name in {"recover", "settle"} else row for row in PLAYBOOK.rows
+    )
+    b = emergency(playbook=replace(PLAYBOOK, rows=rows))
+    b.world.sights[P] = DARK
+    assert (await b.engine.drive(ACTIVE)).end is End.OWING
+    assert {within for _, role, within in b.world.deadlines if role is S} == {None}
+    assert {within for _, role, within in b.world.deadlines if role is P} == {2.0}
+
+
+async def test_law_09_an_org_that_some_way_needs_has_the_usual_timeouts_until_the_way_is_known() -> None:
+    rows = tuple(
+        replace(row, survivor={"abort": S, "settle": P}.get(row.name, row.survivor)) for row in PLAYBOOK.rows
+    )
+    b = emergency(playbook=replace(PLAYBOOK, rows=rows))
+    b.world.records = {P: record(P, Status.FAILOVER), S: record(S, Status.FAILOVER)}
+    b.world.sights[P] = DARK
+    assert (await b.engine.drive(PASSIVE)).end is End.OWING
+    assert {within for _, role, within in b.world.deadlines if role is S} == {None}
+    assert next(within for what, role, within in b.world.deadlines if (what, role) == ("GET", P)) is None
+
+
 async def test_law_09_a_primary_that_survives_is_as_good() -> None:
     rows = tuple(replace(row, survivor=P) if row.survivor else row for row in PLAYBOOK.rows)
     b = emergency(playbook=replace(PLAYBOOK, rows=rows))
