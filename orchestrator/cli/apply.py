@@ -25,7 +25,7 @@ def apply(opening: Opening, file: Path, yes: bool) -> ExitCode:
     edited, or where the playbook, the inventory's orgs or the orgs' records have changed since.
     """
     from orchestrator.documents import load_playbook
-    from orchestrator.report.plan import plan_page
+    from orchestrator.report.plan import preview_page
     from orchestrator.run import apply as apply_plan
     from orchestrator.run import check_plan
     from orchestrator.session import refuse_held
@@ -44,7 +44,7 @@ def apply(opening: Opening, file: Path, yes: bool) -> ExitCode:
         check_plan(session, saved.plan)
         if not yes:
             refuse_held(session)
-            front.console.aside.page(plan_page(saved.plan))
+            front.console.aside.page(preview_page(saved.plan))
             confirm(front.console, session.pair.name)
         return conduct(
             front,

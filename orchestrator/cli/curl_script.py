@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+
+from orchestrator.errors import Refused
 from orchestrator.hamr import curl
 from orchestrator.model.org import Pair
 from orchestrator.model.plan import Plan, PlannedWrite
@@ -14,13 +17,16 @@ def curl_script(plan: Plan, pair: Pair) -> str:
     """Comments and commands for a POSIX shell: look at both orgs, then each write, then read both orgs again.
 
     Nothing here waits, compares or journals: that is what the comments ask of the person.
+
+    Raises:
+        Refused: the plan has no writes, so there is nothing to paste.
     """
+    if not plan.writes:
+        raise _nothing_to_paste(plan)
     lines = [
         f"# Pair {pair.name} to {plan.request.goal}, by hand. hamr sends none of this, and its journal will not know of it.",
         *_comment(plan.sentence),
     ]
-    if not plan.writes:
-        return "\n".join([*lines, *_comment(plan.ending), ""])
     if plan.refused:
         lines += ["#", "# A run would be REFUSED here, as things are:", *_comment(plan.ending)]
     lines += ["", "# Look first: both orgs have to show what is said above.", *_looks(plan, pair)]
@@ -28,6 +34,28 @@ def curl_script(plan: Plan, pair: Pair) -> str:
         lines += ["", *_write(number, write, pair)]
     lines += ["", "# Look again: both orgs have to show it.", *_looks(plan, pair), ""]
     return "\n".join(lines)
+
+
+def _nothing_to_paste(plan: Plan) -> Refused:
+    """A sheet without a command would be found out too late: when somebody wants to paste from it."""
+    request = plan.request
+    if plan.reachable:
+        return Refused(
+            f"There is nothing to paste: {plan.sentence} A run to {request.goal} would send nothing from there. "
+            "To see the requests from another status, give --assume STATUS.",
+            next_steps=(f"hamr status {shlex.quote(request.pair)}",),
+        )
+    again = f"hamr plan {shlex.quote(request.pair)} --to {request.goal}"
+    alone = f"{again} --emergency --reason TEXT --curl"
+    assumed = f"{again} --assume PASSIVE --curl"
+    offered = any("--emergency" in step for step in plan.next_steps)
+    ways = "--assume STATUS (as if both stood there; reads nothing)"
+    if offered:
+        ways = f"--emergency (the org that answers, alone) or {ways}"
+    return Refused(
+        f"There is nothing to paste: no run leads to {request.goal} as things are. Give {ways}. {plan.sentence}",
+        next_steps=(alone, assumed) if offered else (assumed,),
+    )
 
 
 def _comment(text: str) -> list[str]:

@@ -49,7 +49,7 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
     """Show what a run would send, to whom, and what if it goes wrong.
 
     Reads both orgs once, judges every guard, and cannot send anything but GETs. Takes the flags of hamr run. Exits
-    with 0 whether or not guards refuse, unless --detailed-exitcode is given.
+    with 0 whether or not guards refuse, unless --detailed-exitcode is given; with 3 where --curl has nothing to print.
     """
     from orchestrator.clock import SystemClock
     from orchestrator.errors import ExitCode
@@ -70,10 +70,11 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
     check_request(request, playbook)
     with opening.session(pair, writes=False, playbook=playbook) as session:
         made = supervised(make_plan(session, request, assumed=assumed), console)
+        sheet = curl_script(made, session.pair) if curl else ""
         if out is not None:
             save_plan(made, out, playbook=playbook.path, redactor=opening.front.redactor)
         if curl:
-            console.out.text(curl_script(made, session.pair))
+            console.out.text(sheet)
         else:
             console.facts(plan_page(made), plan_json(made))
     if out is not None:

@@ -82,13 +82,13 @@ def _shown(opening: Opening, preview: Plan) -> ExitCode | None:
         Refused: guards, or where the pair stands.
     """
     from orchestrator.errors import ExitCode, Refused
-    from orchestrator.report.plan import plan_json, plan_page
+    from orchestrator.report.plan import plan_json, plan_page, preview_page
 
     console = opening.front.console
     if not preview.rows and preview.reachable and not preview.refused:
         console.facts(plan_page(preview), plan_json(preview))
         return ExitCode.DONE
-    console.aside.page(plan_page(preview))
+    console.aside.page(plan_page(preview) if preview.refused else preview_page(preview))
     if preview.refused:
         guards = dict.fromkeys(
             [*preview.refused_before, *(guard for row in preview.rows for guard in row.refused_by)]

@@ -15,14 +15,24 @@ from .json_text import compact
 from .layout import heading, labelled, next_commands, paragraph, shortened
 from .orgs import called
 from .plan_document import plan_json
+from .question import question_lines
 from .styled import Line, Page, Span, line
 from .verdicts import refusal_lines, verdict_lines
 
-__all__ = ["plan_json", "plan_page"]
+__all__ = ["plan_json", "plan_page", "preview_page"]
 
 
 def plan_page(plan: Plan) -> Page:
     """The whole plan: header, each row with its guards and writes, the ending, and what to type next."""
+    return (*_told(plan), *next_commands(_next(plan)))
+
+
+def preview_page(plan: Plan) -> Page:
+    """The plan above the question whether to go on: its last two lines sum up what a yes sends."""
+    return (*_told(plan), line(), *question_lines(plan))
+
+
+def _told(plan: Plan) -> Page:
     rows: list[Line] = []
     number = 0
     stands = plan.phase
@@ -43,7 +53,6 @@ def plan_page(plan: Plan) -> Page:
         *rows,
         *_ending(plan),
         *_remember(plan),
-        *next_commands(_next(plan)),
     )
 
 

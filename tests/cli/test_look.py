@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.simulator import SimulatorConfig
+from orchestrator.simulator import Fault, ServerError, SimulatorConfig
 
 from .lab import Lab, laboratory
 
@@ -143,8 +143,24 @@ def test_the_curl_script_is_a_shell_script_without_keys(lab: Lab, tmp_path: Path
 
 
 def test_a_plan_with_nothing_to_do_has_nothing_to_paste(lab: Lab) -> None:
-    text = lab.run("plan", "sim", "--to", "PASSIVE", "--curl", "--assume", "PASSIVE", code=0).stdout
-    assert all(line.startswith("#") for line in text.splitlines())
+    result = lab.run("plan", "sim", "--to", "PASSIVE", "--curl", "--assume", "PASSIVE", code=3)
+    assert result.stdout == ""
+    assert "There is nothing to paste: " in result.stderr
+
+
+def test_commands_to_paste_where_the_primary_is_dead_want_emergency_or_assume(lab: Lab) -> None:
+    lab.fault(Fault(ServerError(), role=Role.PRIMARY, times=None))
+    result = lab.run("plan", "sim", "--to", "ACTIVE", "--curl", "--out", "p.json", code=3)
+    assert (result.stdout, (lab.folder / "p.json").exists()) == ("", False)
+    said = " ".join(result.stderr.split())
+    assert (
+        "There is nothing to paste: no run leads to ACTIVE as things are. Give --emergency (the org that answers, "
+        "alone) or --assume STATUS (as if both stood there; reads nothing)."
+    ) in said
+    given = shlex.split(said.split("Next hamr ")[1].split(" hamr ")[0])
+    assert given == ["plan", "sim", "--to", "ACTIVE", "--emergency", "--reason", "TEXT", "--curl"]
+    sheet = lab.run(*given, code=0).stdout
+    assert "# Write 2: Simulated Secondary (secondary) to ACTIVE" in sheet
 
 
 def test_the_curl_script_says_when_a_run_would_be_refused(lab: Lab) -> None:

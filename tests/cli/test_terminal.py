@@ -26,6 +26,10 @@ RUN = ("run", "sim", "--to", "ACTIVE")
 def test_the_pairs_name_lets_the_run_go_under_the_id_that_was_shown(lab: Lab) -> None:
     with Person(lab, RUN) as person:
         person.wait_for(QUESTION)
+        above = person.seen.split(QUESTION)[0]
+        assert "\nNext" not in above
+        assert "Guards: 6 of 6 pass; none refuses." in above.splitlines()[-2]
+        assert "PASSIVE → ACTIVE, 4 writes: 2 to Simulated Primary" in above.splitlines()[-3]
         assert lab.posts() == 0
         with_lock = lab.json("status", "sim")["lock"]
         person.type("sim\n")

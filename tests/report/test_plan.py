@@ -12,7 +12,7 @@ from orchestrator.model.reading import Request
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Both, Status
 from orchestrator.report.json_text import to_json
-from orchestrator.report.plan import plan_json, plan_page
+from orchestrator.report.plan import plan_json, plan_page, preview_page
 from orchestrator.report.styled import STYLES, plain_text
 
 from .scenes import (
@@ -97,6 +97,16 @@ def test_a_plan_is_told_from_its_header_to_what_to_type_next() -> None:
         "Next",
         "  hamr run payments --to ACTIVE",
         "  hamr plan payments --to ACTIVE --out FILE && hamr apply FILE",
+    ]
+
+
+def test_the_last_two_lines_above_the_question_sum_up_what_a_yes_sends() -> None:
+    shown = plain_text(preview_page(plan())).splitlines()
+    assert "Next" not in shown
+    assert shown[-3:] == [
+        "",
+        "PASSIVE → ACTIVE, up to 4 writes: up to 2 to Payments (primary), 2 to Payments EU (secondary).",
+        "Guards: 3 of 3 pass; none refuses.",
     ]
 
 

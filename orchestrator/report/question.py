@@ -1,0 +1,68 @@
+"""What a yes at the question sends, in two lines: they stand right above it, where a long plan has scrolled away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.model.guard import Outcome, Verdict
+from orchestrator.model.plan import Plan, PlannedWrite
+from orchestrator.model.status import Role
+from orchestrator.model.words import counted
+
+from .layout import paragraph, shortened
+from .orgs import called
+from .styled import Page
+
+
+def question_lines(plan: Plan) -> Page:
+    """From where to where with how many writes to whom; and how the guards judge it."""
+    return (
+        *paragraph(f"{_start(plan)} → {plan.request.goal}, {_writes(plan)}.", "bold"),
+        *paragraph(_guards(plan), "bold"),
+    )
+
+
+def _start(plan: Plan) -> str:
+    return str(plan.rows[0].source) if plan.rows else plan.phase
+
+
+def _writes(plan: Plan) -> str:
+    parts: list[str] = []
+    for role in Role:
+        writes = [write for write in plan.writes if write.role is role]
+        if writes:
+            name = called(shortened(plan.orgs[role], 60), role)
+            parts.append(f"{_most(writes)}{len(writes)} to {name}")
+    if not parts:
+        return "no writes: the server moves by itself"
+    return f"{_most(plan.writes)}{counted(len(plan.writes), 'write')}: {', '.join(parts)}"
+
+
+def _most(writes: Sequence[PlannedWrite]) -> str:
+    """Some are sent only where a mirror, or the server, has not brought the status over: the plan says which."""
+    return "up to " if any(write.condition for write in writes) else ""
+
+
+def _guards(plan: Plan) -> str:
+    """Each guard once, by the worst that it says anywhere on the way."""
+    refusing = [*plan.refused_before, *(guard for row in plan.rows for guard in row.refused_by)]
+    overridden = [
+        *(one.guard for one in plan.before if _says_no(one) and one.guard not in plan.refused_before),
+        *(guard for row in plan.rows for guard in row.overridden),
+    ]
+    waived = [guard for row in plan.rows for guard in row.waived]
+    verdicts = (*plan.before, *(verdict for row in plan.rows for verdict in row.verdicts))
+    names = dict.fromkeys(verdict.guard for verdict in verdicts)
+    other = dict.fromkeys(verdict.guard for verdict in verdicts if _says_no(verdict))
+    passing = [name for name in names if name not in other]
+    said = [f"{len(passing)} of {len(names)} pass"]
+    for word, guards in (("refuse", refusing), ("overridden", overridden), ("waived", waived)):
+        if guards:
+            said.append(f"{word}: {', '.join(dict.fromkeys(guards))}")
+    if not refusing:
+        said.append("none refuses")
+    return f"Guards: {'; '.join(said)}."
+
+
+def _says_no(verdict: Verdict) -> bool:
+    return verdict.outcome is not Outcome.PASS
