@@ -9,6 +9,7 @@ read-between        no two writes to an org without a good read of it between th
 read-before         no write on a reading of that org older than a few seconds                             (laws 3, 6, 18)
 never-over-foreign  no write of a run after a read had shown it a foreign change                           (law 3)
 never-mislinked     no write to an org that was read as belonging to another pair                          (law 10)
+guards-bind         no row is begun while a guard that binds did not pass, unless waived or overridden     (laws 8, 10)
 prefix-safe         after each write the pair stands in a phase with a name that leads on                  (law 11)
 locked              no write of a run whose process does not hold the lock                                 (law 12)
 chain-holds         the journal verifies                                                                   (law 16)
@@ -264,6 +265,26 @@ def prefix_safe(played: Played) -> Iterator[str]:
             return
 
 
+def guards_bind(played: Played) -> Iterator[str]:
+    """Unknown is not pass: what did not pass is waived or overridden in the journal, by name, or the row is not begun."""
+    for run in {record.run for record in _records(played)}:
+        refusing: dict[str, set[str]] = {}
+        for record in (each for each in _records(played) if each.run == run):
+            data: Any = record.data
+            if record.kind == "guard.judged":
+                refusing[data["row"]] = {
+                    verdict["guard"]
+                    for verdict in data["verdicts"]
+                    if verdict["outcome"] != "PASS"
+                    and (data["binding"] or verdict["guard"] in ("linked", "fresh"))
+                }
+            elif record.kind in ("guard.waived", "guard.overridden"):
+                refusing.get(data["row"], set()).discard(data["verdict"]["guard"])
+            elif record.kind == "row.intended" and refusing.get(data["row"]):
+                yield f"run {run} began row {data['row']} although {sorted(refusing[data['row']])} did not pass"
+                return
+
+
 def locked(played: Played) -> Iterator[str]:
     holding: dict[str, str] = {}
     for note in played.tape.notes:
@@ -473,6 +494,7 @@ INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
     "read-before": read_before,
     "never-over-foreign": never_over_foreign,
     "never-mislinked": never_mislinked,
+    "guards-bind": guards_bind,
     "prefix-safe": prefix_safe,
     "locked": locked,
     "own-stamps": own_stamps,

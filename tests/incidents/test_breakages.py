@@ -13,6 +13,7 @@ from orchestrator.engine import check as engine_check
 from orchestrator.engine import draft as drafting
 from orchestrator.engine import drive, entry, rows
 from orchestrator.engine.arrival import Arrival
+from orchestrator.engine.gate import Decision, EnforcingGate
 from orchestrator.engine.look import Eyes
 from orchestrator.engine.memory import Memory
 from orchestrator.engine.readback import ReadBack, Seen
@@ -21,12 +22,13 @@ from orchestrator.engine.stop import Stopped
 from orchestrator.engine.writer import Writer
 from orchestrator.journal import sqlite_store
 from orchestrator.model.events import WriteAnswered, WriteConfirmed, WriteIntended, WriteOwed
+from orchestrator.model.guard import Outcome
 from orchestrator.model.org import Mirrors
 from orchestrator.model.reading import Accepted, Lost
 from orchestrator.model.run import Attempt, End, Mode
 from orchestrator.model.situation import Change, Comparison, PhaseName
 from orchestrator.model.status import Role, Status
-from orchestrator.session import Journalling, Lock
+from orchestrator.session import Journalling, Lock, Session
 from orchestrator.simulator import AnswerLost, ConnectionReset, Fault, Silence
 from orchestrator.situation import always_on, link
 from orchestrator.situation.link import Linked
@@ -305,7 +307,16 @@ def _midway_leads_nowhere(patch: Patch) -> None:
     patch.setattr(drive, "enter", enter)
 
 
+def _unknown_passes(patch: Patch) -> None:
+    def decide(_self: EnforcingGate, verdicts: Any, **_more: Any) -> Decision:
+        return Decision(tuple(verdict for verdict in verdicts if verdict.outcome is Outcome.FAIL))
+
+    patch.setattr(EnforcingGate, "decide", decide)
+
+
 def _chain_is_loose(patch: Patch) -> None:
+    patch.setattr(Session, "_verify", lambda _self: None)
+
     def link_for(entry: Any, *, after: Any, at: str, original: Any = sqlite_store._link_for) -> Any:
         return replace(original(entry, after=after, at=at), prev="0" * 64)
 
@@ -342,6 +353,7 @@ BREAKAGES = (
         frozenset({"never-over-foreign"}),
         _killed_and_changed,
     ),
+    Breakage(8, "unknown passes for pass", _unknown_passes, frozenset({"guards-bind"}), _dead_primary),
     Breakage(
         9,
         "an emergency waits for the dead region",
