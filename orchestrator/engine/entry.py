@@ -166,7 +166,7 @@ def _enter_midway(  # noqa: PLR0917 - the facts that decide it
     pair: Pair, playbook: Playbook, row: Row, readings: Both[Reading], goal: Status, open_run: OpenRun | None
 ) -> Entry:
     """Forward through the half-done row, or back by a row that leads back; never into a status not yet reached."""
-    back_to_start = open_run is not None and goal is not open_run.goal and goal is open_run.start
+    back_to_start = _on_its_way(playbook, row, open_run) and open_run is not None and goal is open_run.start
     going_back = goal is row.source or (back_to_start and goal is not row.target)
     if not going_back:
         if goal is not row.target and playbook.route(row.target, goal) is None:
@@ -185,6 +185,13 @@ def _enter_midway(  # noqa: PLR0917 - the facts that decide it
         )
     there = frozenset(role for role in Role if readings[role].status is row.source)
     return Entry(row.target, back, there)
+
+
+def _on_its_way(playbook: Playbook, row: Row, open_run: OpenRun | None) -> bool:
+    """Whether a half-made row is one that the open run was to make; a row that somebody else began is not."""
+    if open_run is None or open_run.start is None:
+        return False
+    return row in (playbook.route(open_run.start, open_run.goal) or ())
 
 
 def _no_way_on(pair: Pair, playbook: Playbook, row: Row, goal: Status) -> Stopped:

@@ -104,7 +104,7 @@ def _midway(view: View, half: HalfMade, doubts: tuple[str, ...]) -> Phase:
         onward = [commands.status(view.pair), *onward]
     if view.open_run is not None:
         sentence += f" Run {view.open_run.run} to {view.open_run.goal} is open: resume finishes it."
-        onward = [commands.resume(view.pair)]
+        onward = [commands.resume(view.pair), *onward]
     steps = (*onward, *back) or (commands.watch(view.pair), commands.graph(view.playbook))
     return Phase(PhaseName.MIDWAY, sentence, steps, row=row.name, role=done.other)
 

@@ -103,7 +103,11 @@ def test_midway_is_the_way_back_where_the_other_org_changed_later() -> None:
 
 def test_midway_is_resumed_where_the_journal_has_the_run() -> None:
     found = phase(PASSIVE_PRIMARY, TOLD, run=open_run("declare"))
-    assert found.next_steps == ("hamr resume payments", "hamr plan payments --to PASSIVE")
+    assert found.next_steps == (
+        "hamr resume payments",
+        "hamr run payments --to ACTIVE",
+        "hamr plan payments --to PASSIVE",
+    )
 
 
 def test_law_14_midway_offers_no_way_back_where_no_row_leads_back() -> None:
@@ -121,20 +125,22 @@ def test_law_14_the_way_back_enters_no_status_that_was_not_reached() -> None:
     both = (shows(PRIMARY, Status.FAILOVER), shows(SECONDARY, Status.ACTIVE, at=NOW))
     short = replace(FAILOVER, rows=(DECLARE, ACTIVATE, ABORT, RETREAT))
     found = phase(*both, playbook=short, run=open_run("activate"))
-    assert found.next_steps == ("hamr resume payments", "hamr plan payments --to PASSIVE")
+    onward = ("hamr resume payments", "hamr run payments --to ACTIVE")
+    assert found.next_steps == (*onward, "hamr plan payments --to PASSIVE")
     detour = (Row("drop", Status.FAILOVER, Status.RECOVERY), SETTLE)
     roundabout = replace(FAILOVER, rows=(DECLARE, ACTIVATE, RETREAT, *detour))
     found = phase(*both, playbook=roundabout, run=open_run("activate"))
-    assert found.next_steps == ("hamr resume payments",)
+    assert found.next_steps == onward
 
 
 def test_the_way_onward_is_not_offered_as_the_way_back() -> None:
     both = (shows(PRIMARY, Status.ACTIVE), shows(SECONDARY, Status.RECOVERY, at=NOW))
     undoing = replace(FAILOVER, rows=(*FAILOVER.rows, Row("undo", Status.RECOVERY, Status.ACTIVE)))
     found = phase(*both, playbook=undoing, run=open_run("recover"))
-    assert found.next_steps == ("hamr resume payments", "hamr plan payments --to ACTIVE")
+    onward = ("hamr resume payments", "hamr run payments --to PASSIVE")
+    assert found.next_steps == (*onward, "hamr plan payments --to ACTIVE")
     found = phase(*both, playbook=replace(undoing, stops=(Status.PASSIVE,)), run=open_run("recover"))
-    assert found.next_steps == ("hamr resume payments",)
+    assert found.next_steps == onward
 
 
 TIE = (PASSIVE_PRIMARY, shows(SECONDARY, Status.FAILOVER))
