@@ -28,6 +28,8 @@ PINNED = {
     1220: "the disk filled up between an answer and the name that it taught",
     10148: "the survivor was silent for a moment after the first write: incomplete, and not refused",
     12048: "the org that was written went dark before its echo was seen: the echo proves the mirror all the same",
+    900155: "a stranger who was journalled once is no author of ours, under whatever status",
+    900617: "a stranger on the org that was dark is not written over when it comes back",
     1328: "somebody began the way home under an open run to ACTIVE: running home goes on, and not back",
     555398: "the primary was linked elsewhere for a moment: what was read then is not written back to it",
     556084: "somebody's change of the dark primary was mirrored to the secondary: newer than ours, so no revert",
