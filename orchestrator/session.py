@@ -99,7 +99,7 @@ class Session:
             raise JournalDamaged(
                 f"the journal {self.store.place} was changed: record {found.seq}: {found.reason}. "
                 "What it says of this pair can't be trusted",
-                next_steps=("hamr audit verify", "hamr status PAIR --journal ANOTHER_FILE"),
+                next_steps=("hamr audit verify", f"hamr status {self.pair.name} --journal NEW_FILE"),
             )
 
     def new_run(self) -> str:
