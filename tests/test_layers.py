@@ -18,13 +18,15 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         {"documents"},
         {"situation"},
         {"engine"},
-        {"clock", "log", "redaction", "secrets", "hamr", "journal"},
+        {"clock", "log", "redaction", "secrets", "hamr", "journal", "programs", "probes", "hooks", "notices"},
         {"history"},
         {"session", "preflight"},
         {"simulator"},
-        {"running", "finish", "conduct", "plan", "run", "resume", "adopt", "standing"},
+        {"running", "people", "finish", "conduct", "plan", "run", "resume", "adopt", "standing", "doctor"},
+        {"drill", "scenarios"},
         {"report"},
-        {"demo"},
+        {"demo", "api"},
+        {"testing", "chaos"},
         {"cli", "__main__"},
     )
 )

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 
+from .probe import Value
 from .status import Role
 
 
@@ -70,7 +71,26 @@ class Not:
     guard: str
 
 
-GuardKind = Quiet | Reachable | Located | Window | AllOf | AnyOf | Not
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a probe answered, compared; every comparison that is given has to hold. Without one, the probe's own word counts."""
+
+    probe: str
+    above: float | None = None
+    below: float | None = None
+    equals: Value | None = None
+    one_of: tuple[Value, ...] | None = None
+
+
+GuardKind = Quiet | Reachable | Located | Window | Compared | AllOf | AnyOf | Not
+
+
+class IfUnknown(enum.Enum):
+    """What happens where a guard could not be judged: the row is refused, or a person is asked first."""
+
+    FAIL = "fail"
+    ASK = "ask"
+
 
 ALWAYS_ON: tuple[str, ...] = ("linked", "fresh", "alone")
 """Guards that every row has, named or not. Their names are taken."""
@@ -91,6 +111,9 @@ class Guard:
     kind: GuardKind
     why: str = ""
     """What a refusal means to on-call, in the playbook author's words."""
+    within: timedelta | None = None
+    """How long a run may wait for it to pass; None where it does not wait."""
+    if_unknown: IfUnknown = IfUnknown.FAIL
 
 
 class Outcome(enum.Enum):
@@ -113,6 +136,8 @@ class Verdict:
     """The org whose silence made the verdict unknown, or None."""
     predicted: bool = False
     """Judged on a predicted situation: the row is not the first one of its plan."""
+    judged_again: bool = False
+    """It goes by a probe's value of today, for a row that comes later: it is judged again then, and stops no plan."""
 
     @property
     def overridable(self) -> bool:

@@ -8,6 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from .guard import Verdict
+from .hook import Hook
 from .playbook import Timeouts
 from .reading import HamrRecord, Reading, Request
 from .run import Mode, Operator, RunRequest
@@ -46,6 +47,13 @@ class PlannedRow:
     writes: tuple[PlannedWrite, ...]
     waits_for_server: bool = False
     half_done: bool = False
+    waits: tuple[str, ...] = ()
+    """Guards that do not pass now, and that the run would wait for, by name."""
+    asks: tuple[str, ...] = ()
+    """Guards that could not be judged, and for which a person would be asked, by name."""
+    before: tuple[Hook, ...] = ()
+    """Shown, never run by a plan."""
+    after: tuple[Hook, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from datetime import timedelta
 from types import MappingProxyType
 
 from .guard import Guard
+from .hook import Hook, When
+from .probe import Probe
 from .status import Role, Status
 
 
@@ -34,6 +36,14 @@ class Row:
     survivor: Role | None = None
     """The org that alone is enough in an emergency; None where the row is not for emergencies."""
     advances: Advances = Advances.CLIENT
+    before: tuple[Hook, ...] = ()
+    """What is done before its first write, in this order."""
+    after: tuple[Hook, ...] = ()
+    """What is done once it is made, in this order."""
+
+    def hooks(self, when: When) -> tuple[Hook, ...]:
+        """Its hooks of one side."""
+        return self.before if when is When.BEFORE else self.after
 
     def __str__(self) -> str:
         return f"{self.name} ({self.source} → {self.target})"
@@ -65,6 +75,7 @@ class Playbook:
     stops: tuple[Status, ...]
     summary: str = ""
     guards: Mapping[str, Guard] = field(default_factory=lambda: MappingProxyType({}))
+    probes: Mapping[str, Probe] = field(default_factory=lambda: MappingProxyType({}))
     objectives: Mapping[Status, timedelta] = field(default_factory=lambda: MappingProxyType({}))
     confirm: Confirm = field(default_factory=Confirm)
     resend: int = 1

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from .events import Event
+from .hook import Program, ProgramEnded
 from .journal import Entry, Head, Holder, Record, Verification
+from .person import Question, Reply
+from .probe import Probe, ProbeReading
 from .reading import Answer, Draft, Identity, Reading, Request
 from .status import Role
 
@@ -35,6 +38,41 @@ class World(Reader, Protocol):
 
     async def write(self, draft: Draft, *, within: float | None = None) -> Answer:
         """POST one draft to its org, once, without retries. Never raises for what the server or the network does."""
+
+
+class Prober(Protocol):
+    """A way to read anything but the HAMR records."""
+
+    async def take(self, probe: Probe, *, within: float | None = None) -> ProbeReading:
+        """Read one probe. Never raises for what the world does: that is the reading.
+
+        Args:
+            probe: what to read.
+            within: a deadline in seconds, where that is less than the probe's own.
+        """
+
+
+class Programs(Protocol):
+    """A way to run a hook's program."""
+
+    async def run(self, program: Program, about: Mapping[str, str]) -> ProgramEnded:
+        """Run it to its end or its time-out; a cancelled caller ends its process group. Never raises for what it does.
+
+        Args:
+            program: what to run.
+            about: environment variables that tell it what for (HAMR_PAIR, HAMR_ROW, …).
+        """
+
+
+class People(Protocol):
+    """A way to ask the person at the terminal, in the middle of a run."""
+
+    async def ask(self, question: Question) -> Reply | None:
+        """The reply, or None where there is nobody to ask. The pair's lock is not held meanwhile (law 12).
+
+        Raises:
+            HamrError: the lock could not be had again, or another run took this one's place meanwhile.
+        """
 
 
 class Clock(Protocol):

@@ -40,3 +40,11 @@ class RunResult:
     owed: Owed | None = None
     mode: Mode = Mode.PLANNED
     resumable: bool = False
+    hooks_owed: tuple[str, ...] = ()
+    """`after` hooks that did not end well yet, as "row/hook"; `resume` runs them."""
+    left_to_person: tuple[str, ...] = ()
+    """What a person still has to do by hand, in the playbook's words."""
+    waited: float = 0.0
+    """Seconds of it in which the run waited for guards."""
+    asked: float = 0.0
+    """Seconds of it in which it waited for people."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from .org import Pair
+from .probe import ProbeReading
 from .reading import Identity, Reading
 from .run import Mode
 from .status import Both, Role, Status
@@ -14,10 +17,7 @@ from .status import Both, Role, Status
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Both orgs' readings, the times they were taken, and the run's own facts.
-
-    `probes` come with a later version: their readings will stand beside `readings`.
-    """
+    """Both orgs' readings, the probes', the times they were taken, and the run's own facts."""
 
     pair: Pair
     readings: Both[Reading]
@@ -37,6 +37,8 @@ class Situation:
     """Runs that this journal knows: what `alone` compares stamps with."""
     predicted: bool = False
     """Made by a plan for a later row; not read from the world."""
+    probes: Mapping[str, ProbeReading] = field(default_factory=lambda: MappingProxyType({}))
+    """What the probes of this row's guards said, by name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,3 +66,10 @@ def author(modified_by: str) -> str:
     if stamp is not None:
         return f"{stamp.operator}@{stamp.host} in run {stamp.run}"
     return modified_by or "not named"
+
+
+def value_words(value: float | str | bool) -> str:  # noqa: FBT001 - a probe's value, whatever it is
+    """A probe's value as a person reads it: true, 12, 0.25, Alert."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else f"{value:.10g}"

@@ -23,6 +23,7 @@ from orchestrator.model.words import author, span, utc
 from .json_text import compact
 from .layout import paragraph, shortened
 from .styled import Line, Page, Span
+from .told_around import around_details
 from .verdicts import verdict_lines
 
 
@@ -60,7 +61,7 @@ def details(event: Event, *, indent: int) -> Page:
         case RunFinished():
             return _lines(_finish(event), indent)
         case _:
-            return ()
+            return _lines(around_details(event), indent)
 
 
 def _lines(texts: list[str], indent: int) -> Page:

@@ -8,19 +8,28 @@ from typing import assert_never
 from orchestrator.model.events import (
     ChangeSeen,
     ClockDistrusted,
+    DrillClosed,
+    DrillStarted,
     Event,
     GuardOverridden,
     GuardsJudged,
     GuardWaived,
+    HookEnded,
+    HookIntended,
     LockBroken,
     LockReleased,
     LockTaken,
     LockTakenOver,
     MirrorFound,
     NameLearned,
+    NoticeFailed,
+    NoticeSent,
     OrgGivenUp,
     OwedSettled,
     PairAdopted,
+    PersonAnswered,
+    PersonAsked,
+    ProbesRead,
     ReadingsTaken,
     RowIntended,
     RowMade,
@@ -31,6 +40,8 @@ from orchestrator.model.events import (
     RunStarted,
     RunSuperseded,
     SituationRead,
+    WaitBegan,
+    WaitEnded,
     Waiting,
     WriteAnswered,
     WriteConfirmed,
@@ -48,6 +59,7 @@ from orchestrator.model.words import author, counted, span
 
 from .layout import shortened
 from .styled import Line, Span
+from .told_around import around_headline
 
 Who = Callable[[Role], str]
 """How an org is called: Payments (primary), or the primary where no name is known."""
@@ -169,6 +181,20 @@ def headline(event: Event, who: Who) -> Line:  # noqa: C901, PLR0912 - one case 
             return (Span("Waiting for "), _text(what), Span(f", for up to {span(seconds)}", "dim"))
         case WriteThrottled(role=role, seconds=seconds):
             return (Span(who(role), "org"), Span(f" asks us to wait {span(seconds)} (429); waiting", "warn"))
+        case (
+            ProbesRead()
+            | WaitBegan()
+            | WaitEnded()
+            | PersonAsked()
+            | PersonAnswered()
+            | HookIntended()
+            | HookEnded()
+            | NoticeSent()
+            | NoticeFailed()
+            | DrillStarted()
+            | DrillClosed()
+        ):
+            return around_headline(event)
         case _ as never:
             assert_never(never)
 

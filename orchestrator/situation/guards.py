@@ -8,6 +8,7 @@ from orchestrator.model.guard import (
     ALWAYS_ON,
     AllOf,
     AnyOf,
+    Compared,
     GuardKind,
     Located,
     Not,
@@ -21,6 +22,7 @@ from orchestrator.model.playbook import Playbook, Row
 from orchestrator.model.situation import Situation
 
 from . import always_on
+from .compared import compared, probes_of
 from .finding import Finding, every, reverse, some, unknown
 from .records import located, quiet, reachable
 from .window import window
@@ -49,6 +51,7 @@ def judge(guard_name: str, playbook: Playbook, situation: Situation) -> Verdict:
         why=why,
         blind=finding.blind,
         predicted=situation.predicted,
+        judged_again=situation.predicted and bool(probes_of((guard_name,), playbook)),
     )
 
 
@@ -80,6 +83,8 @@ def _judge_kind(
             return located(situation)
         case Window():
             return window(kind, situation.at)
+        case Compared():
+            return compared(kind, playbook, situation)
         case AllOf(guards=names):
             return every([_part(name, playbook, situation, within) for name in names])
         case AnyOf(guards=names):

@@ -12,6 +12,16 @@ from types import MappingProxyType
 
 from orchestrator.model.plain import JSON, plain, restore
 
+from .around import (
+    HookEnded,
+    HookIntended,
+    PersonAnswered,
+    PersonAsked,
+    ProbesRead,
+    WaitBegan,
+    WaitEnded,
+)
+from .drill import DrillClosed, DrillStarted, NoticeFailed, NoticeSent
 from .lock import LockBroken, LockReleased, LockTaken, LockTakenOver
 from .row import GuardOverridden, GuardsJudged, GuardWaived, RowIntended, RowMade, RowRefused
 from .run import PairAdopted, RunAcknowledged, RunFinished, RunResumed, RunStarted, RunSuperseded
@@ -41,19 +51,28 @@ __all__ = [
     "JOURNALLED",
     "ChangeSeen",
     "ClockDistrusted",
+    "DrillClosed",
+    "DrillStarted",
     "Event",
     "GuardOverridden",
     "GuardWaived",
     "GuardsJudged",
+    "HookEnded",
+    "HookIntended",
     "LockBroken",
     "LockReleased",
     "LockTaken",
     "LockTakenOver",
     "MirrorFound",
     "NameLearned",
+    "NoticeFailed",
+    "NoticeSent",
     "OrgGivenUp",
     "OwedSettled",
     "PairAdopted",
+    "PersonAnswered",
+    "PersonAsked",
+    "ProbesRead",
     "ReadingsTaken",
     "RowIntended",
     "RowMade",
@@ -64,6 +83,8 @@ __all__ = [
     "RunStarted",
     "RunSuperseded",
     "SituationRead",
+    "WaitBegan",
+    "WaitEnded",
     "Waiting",
     "WriteAnswered",
     "WriteConfirmed",
@@ -86,6 +107,17 @@ Event = (
     | GuardsJudged
     | GuardOverridden
     | GuardWaived
+    | ProbesRead
+    | WaitBegan
+    | WaitEnded
+    | PersonAsked
+    | PersonAnswered
+    | HookIntended
+    | HookEnded
+    | DrillStarted
+    | DrillClosed
+    | NoticeSent
+    | NoticeFailed
     | RowIntended
     | RowRefused
     | RowMade
@@ -113,7 +145,7 @@ EVENT_TYPES: tuple[type[Event], ...] = Event.__args__
 JOURNALLED: Mapping[str, type[Event]] = MappingProxyType({cls.kind: cls for cls in EVENT_TYPES if cls.kind})
 """Record kind to event type: every kind that the journal can hold."""
 
-INTENTS: frozenset[str] = frozenset({RowIntended.kind, WriteIntended.kind})
+INTENTS: frozenset[str] = frozenset({RowIntended.kind, WriteIntended.kind, HookIntended.kind})
 """Kinds that are journalled in one transaction with "the lock is still ours" (law 6)."""
 
 

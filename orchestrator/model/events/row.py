@@ -68,3 +68,5 @@ class RowMade:
     target: Status
     seconds: float
     writes: int
+    after: tuple[str, ...] = ()
+    """The `after` hooks that are owed from now on, until each has ended well."""

@@ -35,7 +35,8 @@ class RunStarted:
     """Where the pair stood agreed."""
     plan: str = ""
     """The id of the saved plan that it applies, or ""."""
-    drill: bool = False
+    drill: str = ""
+    """The id of the drill that it belongs to, or ""."""
 
 
 @dataclass(frozen=True, slots=True)

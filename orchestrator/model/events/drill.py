@@ -1,0 +1,50 @@
+"""Drills, from start to close, and what was told outside this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from orchestrator.model.status import Role, Status
+
+
+@dataclass(frozen=True, slots=True)
+class DrillStarted:
+    """A drill began; its own run id is the drill's id, and the runs out and home name it."""
+
+    kind: ClassVar[str] = "drill.started"
+    goal: Status
+    home: Status
+    scenario: str = ""
+    """The scenario's name, or "" for one without."""
+    seed: int | None = None
+    simulated: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DrillClosed:
+    """A drill was cleaned up: the pair is at home again, or a person said why not."""
+
+    kind: ClassVar[str] = "drill.closed"
+    notes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeSent:
+    """An event was posted to an org: an anchor of the journal outside this machine."""
+
+    kind: ClassVar[str] = "notice.sent"
+    role: Role
+    title: str
+    head: str
+    """SEQ:HASH that it carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeFailed:
+    """An event could not be posted; it stops nothing."""
+
+    kind: ClassVar[str] = "notice.failed"
+    role: Role
+    title: str
+    reason: str

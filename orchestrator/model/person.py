@@ -1,0 +1,37 @@
+"""Asking a person in the middle of a run: the question, and what was answered."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Asks(enum.Enum):
+    """What a run can want to know from a person."""
+
+    MANUAL = "manual"
+    """Has this been done by hand?"""
+    AGAIN = "again"
+    """May this hook be repeated?"""
+    UNKNOWN = "unknown"
+    """Shall the run go on, though this guard could not be judged?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question, about one hook or guard of one row."""
+
+    asks: Asks
+    subject: str
+    """The hook's or guard's name."""
+    row: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What was answered."""
+
+    yes: bool
+    words: str = ""
+    """A reason, where one was asked for."""
