@@ -68,7 +68,7 @@ def author(modified_by: str) -> str:
     return modified_by or "not named"
 
 
-def value_words(value: float | str | bool) -> str:  # noqa: FBT001 - a probe's value, whatever it is
+def value_words(value: float | str | bool) -> str:
     """A probe's value as a person reads it: true, 12, 0.25, Alert."""
     if isinstance(value, bool):
         return "true" if value else "false"
