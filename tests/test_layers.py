@@ -43,6 +43,9 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "starlette": ("simulator",),
     "uvicorn": ("simulator",),
     "h11": ("simulator",),
+    "jinja2": ("report/html",),
+    "chaoslib": ("chaos",),
+    "pytest": ("testing.py",),
     "click": ("cli",),
     "rich": ("cli/console.py",),
 }
