@@ -9,6 +9,7 @@ from orchestrator.model.events import (
     ChangeSeen,
     ClockDistrusted,
     DrillClosed,
+    DrillScored,
     DrillStarted,
     Event,
     GuardOverridden,
@@ -192,6 +193,7 @@ def headline(event: Event, who: Who) -> Line:  # noqa: C901, PLR0912 - one case 
             | NoticeSent()
             | NoticeFailed()
             | DrillStarted()
+            | DrillScored()
             | DrillClosed()
         ):
             return around_headline(event)

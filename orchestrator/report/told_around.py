@@ -6,6 +6,7 @@ from typing import assert_never
 
 from orchestrator.model.events import (
     DrillClosed,
+    DrillScored,
     DrillStarted,
     HookEnded,
     HookIntended,
@@ -36,6 +37,7 @@ Around = (
     | NoticeSent
     | NoticeFailed
     | DrillStarted
+    | DrillScored
     | DrillClosed
 )
 
@@ -64,7 +66,7 @@ def probe_words(reading: ProbeReading) -> str:
     return f"{reading.probe}{said}{quality}{detail}"
 
 
-def around_headline(event: Around) -> Line:  # noqa: C901 - one case per event
+def around_headline(event: Around) -> Line:  # noqa: C901, PLR0912 - one case per event
     """One line for an event around a row's writes."""
     match event:
         case ProbesRead(readings=readings):
@@ -92,6 +94,10 @@ def around_headline(event: Around) -> Line:  # noqa: C901 - one case per event
         case DrillStarted(goal=goal, home=home, scenario=scenario):
             named = f", scenario {scenario}" if scenario else ""
             return (Span("Drill", "bold"), _text(f": to {goal} and home to {home}{named}"))
+        case DrillScored(score=score):
+            held = sum(each.held for each in score.expectations)
+            words = f": {held} of {counted(len(score.expectations), 'expectation')} held"
+            return (Span("Drill scored", "bold"), _text(words, "good" if score.passed else "bad"))
         case DrillClosed(notes=notes):
             return (Span("Drill closed", "bold"), _text(f": {notes}" if notes else ""))
         case _ as never:

@@ -21,7 +21,7 @@ from .around import (
     WaitBegan,
     WaitEnded,
 )
-from .drill import DrillClosed, DrillStarted, NoticeFailed, NoticeSent
+from .drill import DrillClosed, DrillScored, DrillStarted, NoticeFailed, NoticeSent
 from .lock import LockBroken, LockReleased, LockTaken, LockTakenOver
 from .row import GuardOverridden, GuardsJudged, GuardWaived, RowIntended, RowMade, RowRefused
 from .run import PairAdopted, RunAcknowledged, RunFinished, RunResumed, RunStarted, RunSuperseded
@@ -52,6 +52,7 @@ __all__ = [
     "ChangeSeen",
     "ClockDistrusted",
     "DrillClosed",
+    "DrillScored",
     "DrillStarted",
     "Event",
     "GuardOverridden",
@@ -115,6 +116,7 @@ Event = (
     | HookIntended
     | HookEnded
     | DrillStarted
+    | DrillScored
     | DrillClosed
     | NoticeSent
     | NoticeFailed

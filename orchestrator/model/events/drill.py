@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from orchestrator.model.drill import Score
 from orchestrator.model.status import Role, Status
 
 
@@ -19,6 +20,14 @@ class DrillStarted:
     """The scenario's name, or "" for one without."""
     seed: int | None = None
     simulated: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DrillScored:
+    """What a drill showed; journalled whole, so that its report can be made at any time."""
+
+    kind: ClassVar[str] = "drill.scored"
+    score: Score
 
 
 @dataclass(frozen=True, slots=True)
