@@ -8,6 +8,9 @@ from datetime import datetime, timedelta
 
 from orchestrator.errors import JournalDamaged
 from orchestrator.model.events import (
+    DrillClosed,
+    DrillScored,
+    DrillStarted,
     Event,
     OwedSettled,
     PairAdopted,
@@ -31,6 +34,7 @@ from orchestrator.model.plain import moment
 from orchestrator.model.reading import NotSent, Rejected, Throttled
 from orchestrator.model.run import Attempt, End, Mode
 from orchestrator.model.situation import OpenRun, Owed
+from orchestrator.model.standing import OpenDrill
 from orchestrator.model.status import Status
 
 KINDS: tuple[str, ...] = tuple(
@@ -51,6 +55,9 @@ KINDS: tuple[str, ...] = tuple(
         WriteOwed,
         OwedSettled,
         PairAdopted,
+        DrillStarted,
+        DrillScored,
+        DrillClosed,
     )
 )
 """The record kinds that a pair's history is made of."""
@@ -97,11 +104,42 @@ class RunHistory:
 
 
 @dataclass(slots=True)
+class DrillHistory:
+    """One drill, as far as the journal goes."""
+
+    drill: str
+    pair: str
+    by: str
+    host: str
+    started_at: datetime
+    started: DrillStarted
+    legs: list[str] = field(default_factory=list)
+    """The runs that belong to it, in order."""
+    passed: bool | None = None
+    """Whether every expectation held; None where it was not scored yet."""
+    closed_at: datetime | None = None
+    notes: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether it was not cleaned up yet."""
+        return self.closed_at is None
+
+    def as_open_drill(self) -> OpenDrill:
+        """What a person wants to know of it while it is open."""
+        return OpenDrill(
+            self.drill, self.started_at, f"{self.by}@{self.host}", self.started.goal, self.started.home
+        )
+
+
+@dataclass(slots=True)
 class History:
     """All runs of one pair, and what they left behind."""
 
     pair: str
     runs: dict[str, RunHistory] = field(default_factory=dict)
+    drills: dict[str, DrillHistory] = field(default_factory=dict)
+    """By id, in order."""
     owed: Owed | None = None
 
     @property
@@ -113,6 +151,11 @@ class History:
     def open_run(self) -> RunHistory | None:
         """The newest run that can be resumed."""
         return next((run for run in reversed(self.runs.values()) if run.open), None)
+
+    @property
+    def open_drill(self) -> DrillHistory | None:
+        """The newest drill that was not closed yet."""
+        return next((drill for drill in reversed(self.drills.values()) if drill.open), None)
 
     @property
     def unknown(self) -> tuple[tuple[str, Attempt], ...]:
@@ -160,6 +203,10 @@ def histories_of(records: Iterable[Record]) -> dict[str, History]:
             continue
         history = histories.setdefault(record.pair, History(record.pair))
         at = moment(record.at)
+        if isinstance(event, DrillStarted | DrillScored | DrillClosed):
+            # A drill is no run: it has legs that are, and each of those names it.
+            _note_drill(history, record, event, at)
+            continue
         run = history.runs.get(record.run)
         if run is None:
             run = RunHistory(record.run, record.pair, record.by, record.host, at)
@@ -169,10 +216,29 @@ def histories_of(records: Iterable[Record]) -> dict[str, History]:
     return histories
 
 
+def _note_drill(
+    history: History, record: Record, event: DrillStarted | DrillScored | DrillClosed, at: datetime
+) -> None:
+    if isinstance(event, DrillStarted):
+        drill = DrillHistory(record.run, record.pair, record.by, record.host, at, event)
+        history.drills[record.run] = drill
+        return
+    known = history.drills.get(record.run)
+    if known is None:
+        return
+    match event:
+        case DrillScored(score=score):
+            known.passed = score.passed
+        case DrillClosed(notes=notes):
+            known.closed_at, known.notes = at, notes
+
+
 def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None:  # noqa: C901, PLR0912 - one case per event
     match event:
         case RunStarted():
             run.started, run.mode = event, event.mode
+            if event.drill in history.drills:
+                history.drills[event.drill].legs.append(run.run)
         case RunResumed(mode=mode):
             run.mode = mode
             run.finished, run.finished_at = None, None

@@ -145,6 +145,35 @@ def refuse_owing(history: History, request: RunRequest) -> None:
         )
 
 
+def refuse_in_drill(history: History, request: RunRequest, drill: str) -> None:
+    """A pair that is being drilled belongs to that drill until it is closed; an emergency is never held up by one.
+
+    Args:
+        history: of the pair.
+        request: what is asked for.
+        drill: the drill that the run belongs to, or "".
+
+    Raises:
+        Refused: names the drill that is open, or the one that is not open any more.
+    """
+    held = history.open_drill
+    if request.mode is Mode.EMERGENCY or (held is not None and held.drill == drill):
+        return
+    if held is None:
+        if drill:
+            raise Refused(
+                f"drill {drill} is not open any more: somebody closed it, so nothing of it goes on",
+                next_steps=(f"hamr status {request.pair}", "hamr runs"),
+            )
+        return
+    raise Refused(
+        f"pair {request.pair} is in drill {held.drill}, which {held.by}@{held.host} began at "
+        f"{held.started_at:%Y-%m-%d %H:%M:%S} UTC and nobody has closed yet. Closing it brings the pair home to "
+        f"{held.started.home}. In a real incident, --emergency does not ask about drills",
+        next_steps=(f"hamr drill close {held.drill} --notes TEXT", f"hamr status {request.pair}"),
+    )
+
+
 def status_named(text: str) -> Status:
     """A status as a person writes it.
 

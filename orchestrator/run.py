@@ -14,7 +14,7 @@ from orchestrator.model.protocols import Observer
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, RunRequest
 from orchestrator.model.status import Both
-from orchestrator.preflight import check_request, refuse_before, refuse_owing
+from orchestrator.preflight import check_request, refuse_before, refuse_in_drill, refuse_owing
 from orchestrator.running import Controls, Running, engine_for
 from orchestrator.session import (
     Journalling,
@@ -34,6 +34,7 @@ async def start(
     controls: Controls | None = None,
     plan: Plan | None = None,
     run: str = "",
+    drill: str = "",
 ) -> RunResult:
     """Run towards a goal: preflight, lock, read everything again, drive.
 
@@ -44,6 +45,7 @@ async def start(
         controls: how a person stops it.
         plan: the saved plan that this run applies; its orgs must stand as they did.
         run: the id that a person was shown for it; a new one where it is empty.
+        drill: the id of the drill that it belongs to, which must be open then.
 
     Raises:
         HamrError: nothing was intended; the error says why.
@@ -51,6 +53,7 @@ async def start(
     check_request(request, session.playbook)
     refuse_held(session)
     history = session.history()
+    refuse_in_drill(history, request, drill)
     refuse_owing(history, request)
     refuse_before(history, session.playbook, session.clock, request)
     run = plan.run if plan is not None else run or session.new_run()
@@ -73,6 +76,7 @@ async def start(
         try:
             # What was true before the lock may not be true any more.
             history = session.history()
+            refuse_in_drill(history, request, drill)
             refuse_owing(history, request)
             refuse_before(history, session.playbook, session.clock, request)
             if plan is not None:
@@ -80,7 +84,7 @@ async def start(
             running.observer.supersedes = [
                 other.run for other in history.runs.values() if other.open and other.run != run
             ]
-            running.observer.tell(_started(session, request, plan))
+            running.observer.tell(_started(session, request, plan, drill))
             running.memory.mode = request.mode
             engine = engine_for(running, world, request, history)
             return await conduct(running, engine, lambda: _start_drive(engine, request, plan))
@@ -88,7 +92,7 @@ async def start(
             lock.release()
 
 
-def _started(session: Session, request: RunRequest, plan: Plan | None) -> RunStarted:
+def _started(session: Session, request: RunRequest, plan: Plan | None, drill: str) -> RunStarted:
     pair = session.pair
     return RunStarted(
         pair=pair.name,
@@ -105,6 +109,7 @@ def _started(session: Session, request: RunRequest, plan: Plan | None) -> RunSta
         urls=Both(pair.orgs.primary.base_url, pair.orgs.secondary.base_url),
         version=program_version(),
         plan=plan.run if plan is not None else "",
+        drill=drill,
     )
 
 

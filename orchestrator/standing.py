@@ -46,6 +46,7 @@ async def stand(session: Session, *, mode: Mode = Mode.PLANNED) -> Standing:
     open_run = history.open_run
     as_open = open_run.as_open_run() if open_run is not None else None
     holder = session.store.holder(session.pair.name)
+    drill = history.open_drill
     cooling = history.cooling_down(session.playbook.cool_down, session.clock.now())
     return Standing(
         pair=session.pair,
@@ -64,4 +65,5 @@ async def stand(session: Session, *, mode: Mode = Mode.PLANNED) -> Standing:
         cooling_down_for=cooling[1].total_seconds() if cooling is not None else 0.0,
         journal=session.store.place,
         head=session.store.head(),
+        open_drill=drill.as_open_drill() if drill is not None else None,
     )

@@ -10,7 +10,20 @@ from .org import Pair
 from .reading import Identity, Reading
 from .run import Attempt
 from .situation import OpenRun, Owed, Phase
-from .status import Both
+from .status import Both, Status
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDrill:
+    """A drill that was started and not closed yet."""
+
+    drill: str
+    started_at: datetime
+    by: str
+    """Who started it, and on which machine."""
+    goal: Status
+    home: Status
+    """Where the pair stood when it began, and is to stand when it is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +49,5 @@ class Standing:
     """Seconds."""
     journal: str
     head: Head
+    open_drill: OpenDrill | None = None
+    """The drill that uses the pair; None where there is none, or it was closed."""
