@@ -1,0 +1,227 @@
+"""Where the time of a run went: our own machine, the orgs' API, the world around them, and people. A pure fold.
+
+Every moment between two journal records is counted once, by what the run was doing then: asking a person; waiting
+for a guard or for a hook's program; or, from the intent of a write to the reading that shows it and while it reads
+both orgs, waiting for the API. What is left is our own time. The time between a process that died and the one that
+took the run up again is nobody's, and is not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from .drill import StepTime
+from .events import (
+    ChangeSeen,
+    Event,
+    HookEnded,
+    HookIntended,
+    LockBroken,
+    LockTaken,
+    LockTakenOver,
+    MirrorFound,
+    OrgGivenUp,
+    PersonAnswered,
+    PersonAsked,
+    ProbesRead,
+    RowMade,
+    RowRefused,
+    RunAcknowledged,
+    RunFinished,
+    RunResumed,
+    RunSuperseded,
+    SituationRead,
+    WaitBegan,
+    WaitEnded,
+    WriteAnswered,
+    WriteConfirmed,
+    WriteIntended,
+    WriteUnknown,
+)
+from .hook import When
+from .reading import Rejected
+
+
+_FROM_OUTSIDE = (LockTaken, LockTakenOver, LockBroken, RunResumed, RunSuperseded, RunAcknowledged)
+"""What begins or ends without the run: nobody was at it in the time before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A span of time, and where it went. All in seconds."""
+
+    seconds: float = 0.0
+    api: float = 0.0
+    """Waiting for the orgs: round trips, and for a write to be seen."""
+    people: float = 0.0
+    """Waiting for a person."""
+    world: float = 0.0
+    """Waiting for guards to pass, for probes, and for hooks' programs."""
+
+    @property
+    def machine(self) -> float:
+        """What is left: our own time."""
+        return max(0.0, self.seconds - self.api - self.people - self.world)
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(
+            self.seconds + other.seconds,
+            self.api + other.api,
+            self.people + other.people,
+            self.world + other.world,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """A run's time, as a whole and by the rows that were made."""
+
+    steps: tuple[StepTime, ...]
+    whole: Spent
+    """Including what belongs to no row that was made: a row that was refused, and the end."""
+
+
+def step_times(events: Iterable[tuple[Event, datetime]]) -> tuple[StepTime, ...]:
+    """How long each row took that was made, and where that time went.
+
+    A row's time begins where the one before it ended, so that waiting for its guards counts, and ends with the last
+    of its `after` hooks.
+
+    Args:
+        events: of one run, in order, each with when it was journalled.
+    """
+    return times_of(events).steps
+
+
+def times_of(events: Iterable[tuple[Event, datetime]]) -> Times:
+    """The same, with the run's whole time beside it."""
+    fold = _Fold()
+    before: datetime | None = None
+    for event, at in events:
+        gap = 0.0 if before is None else max(0.0, (at - before).total_seconds())
+        fold.note(event, gap)
+        before = at
+    return Times(tuple(fold.steps), fold.whole)
+
+
+@dataclass(slots=True)
+class _Fold:
+    steps: list[StepTime] = field(default_factory=list)
+    whole: Spent = Spent()
+    open: Spent = Spent()
+    """What belongs to no row yet."""
+    asking: bool = False
+    waiting: bool = False
+    hooked: bool = False
+    writing: bool = False
+    ended: bool = False
+    unlocked: float = 0.0
+    """Seconds until the lock was had again after a question: people's time, unless nobody answered any more."""
+    looked: tuple[float, float] = (0.0, 0.0)
+    """Right after a look: how long it took, and its slowest round trip."""
+
+    def note(self, event: Event, gap: float) -> None:
+        if isinstance(event, LockTaken) and self.asking:
+            self.unlocked = gap
+        elif not self.ended and not isinstance(event, _FROM_OUTSIDE):
+            self._spend(self._spent(event, gap + self.unlocked))
+            self.unlocked = 0.0
+        looked = isinstance(event, SituationRead) and not self._enclosed
+        self.looked = (gap, _slowest(event)) if isinstance(event, SituationRead) and looked else (0.0, 0.0)
+        self._follow(event)
+        match event:
+            case RowMade():
+                taken = self.open
+                step = StepTime(
+                    event.row,
+                    event.source,
+                    event.target,
+                    taken.seconds,
+                    taken.api,
+                    taken.people,
+                    taken.world,
+                )
+                self.steps.append(step)
+                self.open = Spent()
+            case HookEnded(when=When.AFTER):
+                self._belongs_to(event.row)
+            case _:
+                pass
+
+    def _spend(self, spent: Spent) -> None:
+        self.whole += spent
+        self.open += spent
+
+    @property
+    def _enclosed(self) -> bool:
+        """Whether all that happens now happens inside something that is waited for."""
+        return self.asking or self.waiting or self.hooked or self.writing
+
+    def _spent(self, event: Event, gap: float) -> Spent:
+        """Where the time since the event before this one went."""
+        if self.asking:
+            return Spent(gap, people=gap)
+        if self.waiting or self.hooked:
+            return Spent(gap, world=gap)
+        if self.writing:
+            return Spent(gap, api=gap)
+        match event:
+            case SituationRead() | WriteConfirmed() | ChangeSeen() | OrgGivenUp():
+                return Spent(gap, api=gap)
+            case MirrorFound(seconds=seconds):
+                return Spent(gap, api=min(gap, seconds))
+            case ProbesRead(readings=readings):
+                slowest = max((reading.seconds for reading in readings), default=0.0)
+                look, answered = self.looked
+                # Taken beside the orgs' readings: what the slowest probe took longer than they did was not the API.
+                beside = min(look, max(0.0, slowest - answered))
+                after = min(gap, max(0.0, slowest - look))
+                return Spent(gap, api=-beside, world=beside + after)
+            case _:
+                return Spent(gap)
+
+    def _follow(self, event: Event) -> None:
+        """What the run is doing from this event on."""
+        match event:
+            case PersonAsked():
+                self.asking = True
+            case PersonAnswered():
+                self.asking = False
+            case WaitBegan():
+                self.waiting = True
+            case WaitEnded():
+                self.waiting = False
+            case HookIntended():
+                self.hooked = True
+            case HookEnded():
+                self.hooked = False
+            case WriteIntended():
+                self.writing = True
+            case WriteAnswered(answer=Rejected()) | WriteConfirmed() | WriteUnknown() | RowMade():
+                self.writing = False
+            case RunResumed() | RunFinished() | RowRefused():
+                self.asking = self.waiting = self.hooked = self.writing = False
+                self.unlocked, self.ended = 0.0, isinstance(event, RunFinished)
+            case _:
+                pass
+
+    def _belongs_to(self, row: str) -> None:
+        """The time since the last row was made belongs to that row's hooks."""
+        for place in range(len(self.steps) - 1, -1, -1):
+            step = self.steps[place]
+            if step.row == row:
+                more, self.open = self.open, Spent()
+                self.steps[place] = replace(
+                    step,
+                    seconds=step.seconds + more.seconds,
+                    api=step.api + more.api,
+                    people=step.people + more.people,
+                    world=step.world + more.world,
+                )
+                return
+
+
+def _slowest(look: SituationRead) -> float:
+    return max((reading.exchange.seconds for reading in look.readings if reading is not None), default=0.0)
