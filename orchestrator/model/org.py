@@ -52,6 +52,8 @@ class Pair:
     orgs: Both[Org]
     mirrors: Mirrors = Mirrors.AUTO
     drill: bool = False
+    events: bool = True
+    """Whether runs post Datadog events to the org that takes over."""
 
     def __getitem__(self, role: Role) -> Org:
         return self.orgs[role]
