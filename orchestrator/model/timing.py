@@ -43,7 +43,6 @@ from .events import (
 from .hook import When
 from .reading import Rejected
 
-
 _FROM_OUTSIDE = (LockTaken, LockTakenOver, LockBroken, RunResumed, RunSuperseded, RunAcknowledged)
 """What begins or ends without the run: nobody was at it in the time before."""
 
