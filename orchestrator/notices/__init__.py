@@ -1,0 +1,10 @@
+"""Telling people: what a run does, as Datadog events in the org that takes over; and the journal's head with each.
+
+`about` follows the run, `words` says what is told, `posting` sends it, `observer` does so beside the run.
+"""
+
+from .notice import Notice
+from .observer import NoNotices, Notices
+from .words import notice_of
+
+__all__ = ["NoNotices", "Notice", "Notices", "notice_of"]

@@ -1,0 +1,79 @@
+"""One Datadog event before it is sent, and the body that it becomes."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from orchestrator.model.journal import Head
+from orchestrator.model.plain import JSON
+from orchestrator.model.status import Role
+from orchestrator.redaction import Redactor
+
+LONGEST_TEXT = 4_000
+"""Characters that an event's text may have [doc]."""
+
+LONGEST_TITLE = 100
+"""Characters; ours, so that a title fits a line."""
+
+LONGEST_KEY = 100
+"""Characters that an aggregation key may have [doc]."""
+
+LONGEST_TAG = 200
+"""Characters of a tag that Datadog keeps."""
+
+
+class Alert(enum.Enum):
+    """How Datadog marks an event."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    SUCCESS = "success"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What one org is told. The journal's head is added when it is posted."""
+
+    role: Role
+    """The org that is told."""
+    title: str
+    text: str
+    tags: tuple[str, ...]
+    alert: Alert
+    run: str
+
+
+def body_of(notice: Notice, head: Head | None, redactor: Redactor) -> dict[str, JSON]:
+    """The event as it goes over the wire, within Datadog's bounds and without keys.
+
+    Args:
+        notice: what is told.
+        head: the journal's head now; None where it could not be read.
+        redactor: knows the keys.
+    """
+    foot = f"\n\n{_foot(notice.run, head)}"
+    return {
+        "title": _within(redactor.clean(notice.title), LONGEST_TITLE),
+        "text": _within(redactor.clean(notice.text), LONGEST_TEXT - len(foot)) + foot,
+        "tags": [_within(redactor.clean(tag), LONGEST_TAG) for tag in notice.tags],
+        "alert_type": notice.alert.value,
+        "aggregation_key": notice.run[:LONGEST_KEY],
+    }
+
+
+def _foot(run: str, head: Head | None) -> str:
+    """Where to see more, and the anchor: it stands at the end, and is never cut off."""
+    more = f"See more, where the run was made: hamr show {run}"
+    if head is None:
+        return f"{more}\nThe journal's head could not be read, so this event is no anchor."
+    return (
+        f"{more}\n"
+        f"Journal head: {head}\n"
+        f"Check that the journal still holds it: hamr audit verify --anchor {head}"
+    )
+
+
+def _within(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"

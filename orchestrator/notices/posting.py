@@ -1,0 +1,111 @@
+"""Posting one event to one org: POST /api/v1/events, with the API key alone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http import HTTPStatus
+
+from orchestrator import __version__
+from orchestrator.errors import HamrError
+from orchestrator.hamr.excerpt import excerpt, one_line
+from orchestrator.hamr.transport import Exchanged, Transport, exchange, open_transport, seconds
+from orchestrator.model.org import Org, Pair
+from orchestrator.model.plain import JSON
+from orchestrator.model.playbook import Timeouts
+from orchestrator.model.status import Both, Role
+from orchestrator.redaction import Redactor
+from orchestrator.secrets import KeyRing
+
+EVENTS_PATH = "/api/v1/events"
+
+TIMEOUTS = Timeouts(connect=timedelta(seconds=2), read=timedelta(seconds=3), total=timedelta(seconds=3))
+"""Short: an event is worth less than the time that it takes. The total includes fetching the key."""
+
+_HEADERS: Mapping[str, str] = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+    "User-Agent": f"hamr-orchestrator/{__version__}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An event was not taken, or nobody knows."""
+
+    reason: str
+    no_such_place: bool = False
+    """404: this API has no events. That is no news after the first time, and seldom a fault."""
+
+
+@dataclass(slots=True, repr=False)
+class Poster:
+    """Posts to a pair's orgs, over connections of its own, opened when an org is first told something.
+
+    Args:
+        pair: whose orgs.
+        keys: where API keys come from.
+        redactor: cleans what a server says.
+        transports: in the place of the network, for tests; whoever gave them closes them.
+        timeouts: bounds of one event.
+    """
+
+    pair: Pair
+    keys: KeyRing
+    redactor: Redactor
+    transports: Both[Transport] | None = None
+    timeouts: Timeouts = TIMEOUTS
+    opened: dict[Role, Transport] = field(default_factory=dict)
+
+    async def post(self, role: Role, body: Mapping[str, JSON]) -> Failed | None:
+        """Post one event, once. None where the org took it; never raises for what the org or the network does."""
+        org = self.pair[role]
+        content = json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
+        exchanged = Exchanged()
+        total = seconds(self.timeouts.total)
+        try:
+            async with asyncio.timeout(total):
+                key = await self.keys.resolve(org.api_key, org=str(org), which="api")
+                await exchange(
+                    await self._transport(org),
+                    "POST",
+                    org.base_url + EVENTS_PATH,
+                    {**_HEADERS, "DD-API-KEY": key.reveal()},
+                    content=content,
+                    timeouts=self.timeouts,
+                    into=exchanged,
+                )
+        except TimeoutError:
+            what = "no answer" if exchanged.sent else "it could not be sent"
+            exchanged.failure = f"{what} within {total:g} s"
+        except HamrError as error:
+            return Failed(one_line(error.message, self.redactor))
+        return self._failed(exchanged)
+
+    def _failed(self, exchanged: Exchanged) -> Failed | None:
+        status = exchanged.status
+        if status is None:
+            return Failed(one_line(exchanged.failure, self.redactor))
+        if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            return None
+        words = excerpt(exchanged.body, self.redactor)
+        said = f"HTTP {status}: {words}" if words else f"HTTP {status}"
+        return Failed(said, no_such_place=status == HTTPStatus.NOT_FOUND)
+
+    async def _transport(self, org: Org) -> Transport:
+        if self.transports is not None:
+            return self.transports[org.role]
+        if org.role not in self.opened:
+            # Loading certificates takes tens of milliseconds: not in the loop that the run lives in.
+            self.opened[org.role] = await asyncio.to_thread(open_transport, org.base_url)
+        return self.opened[org.role]
+
+    async def aclose(self) -> None:
+        """Close the connections that were opened here."""
+        while self.opened:
+            _, transport = self.opened.popitem()
+            await transport.aclose()
