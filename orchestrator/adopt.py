@@ -28,7 +28,7 @@ async def adopt(
         HamrError: nothing was intended; the error says why.
     """
     run = session.new_run()
-    async with session.world() as world:
+    async with session.world() as world, session.prober() as prober:
         await world.require_keys()
         lock = take_lock(session, run, take_over=False)
         running = Running(
@@ -43,7 +43,7 @@ async def adopt(
         try:
             history = session.history()
             request = RunRequest(session.pair.name, Status.UNSPECIFIED, reason=reason)
-            engine = engine_for(running, world, request, history)
+            engine = engine_for(running, world, prober, request, history)
             return await conduct(running, engine, lambda: engine.adopt(truth, reason))
         finally:
             lock.release()

@@ -83,10 +83,10 @@ def finish(running: Running, ending: Ending) -> RunResult:
     objectives = _objectives(running, ending, now)
     phase = _phase(running)
     seconds = session.clock.monotonic() - running.began
-    resumable = memory.intended and ending.end not in (End.DONE, End.OWING) and not running.take_up
+    resumable = _can_be_taken_up(running, ending)
     engine = running.engine
-    decisions = engine.rows.decisions if engine is not None else []
-    refused = engine.rows.refused_by() if engine is not None and ending.end in _REFUSALS else ()
+    decisions = engine.admission.decisions if engine is not None else []
+    refused = engine.admission.refused_by() if engine is not None and ending.end in _REFUSALS else ()
     try:
         if ending.end in (End.DONE, End.OWING):
             running.observer.supersede()
@@ -122,7 +122,21 @@ def finish(running: Running, ending: Ending) -> RunResult:
         owed=engine.owed() if engine is not None else None,
         mode=memory.mode,
         resumable=resumable,
+        hooks_owed=tuple(f"{row}/{hook}" for row, hook in memory.hooks_owed()),
+        left_to_person=tuple(memory.left_to_person),
+        waited=memory.waited,
+        asked=memory.asked,
     )
+
+
+def _can_be_taken_up(running: Running, ending: Ending) -> bool:
+    """Whether the run stays open: it did something, or waited for something, and is not through with it."""
+    memory = running.memory
+    if running.take_up:
+        return False
+    if ending.end in (End.DONE, End.OWING):
+        return bool(memory.hooks_owed())
+    return memory.intended or (memory.waiting and ending.end is End.INTERRUPTED)
 
 
 _REFUSALS = frozenset({End.REFUSED, End.INCOMPLETE})
@@ -167,7 +181,8 @@ def _with_words(running: Running, ending: Ending) -> Ending:
             *steps,
         )
     elif ending.end in (End.MOVED, End.REFUSED, End.INTERRUPTED) and not steps:
-        steps = (f"hamr status {pair.name}",)
+        again = (f"hamr resume {memory.run}",) if _can_be_taken_up(running, ending) else ()
+        steps = (*again, f"hamr status {pair.name}")
     return Ending(ending.end, ending.message, ending.org, tuple(dict.fromkeys(steps)), ending.sent or words)
 
 
@@ -178,7 +193,11 @@ def _sent_words(memory: Memory) -> str:
     if not memory.intended:
         return "Nothing was sent."
     if not memory.sent:
-        return "No write was taken by an org."
+        return (
+            "No write was taken by an org."
+            if memory.attempts
+            else "Nothing was sent to the orgs; hooks were run."
+        )
     words = f"{seen} {'write was' if seen == 1 else 'writes were'} sent and seen by reading back."
     return words + (f" {unseen} more may have reached an org." if unseen else "")
 

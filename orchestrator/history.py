@@ -12,6 +12,7 @@ from orchestrator.model.events import (
     DrillScored,
     DrillStarted,
     Event,
+    HookEnded,
     OwedSettled,
     PairAdopted,
     RowIntended,
@@ -29,6 +30,7 @@ from orchestrator.model.events import (
     WriteUnknown,
     decode,
 )
+from orchestrator.model.hook import SETTLED, When
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import moment
 from orchestrator.model.reading import NotSent, Rejected, Throttled
@@ -55,6 +57,7 @@ KINDS: tuple[str, ...] = tuple(
         WriteOwed,
         OwedSettled,
         PairAdopted,
+        HookEnded,
         DrillStarted,
         DrillScored,
         DrillClosed,
@@ -84,6 +87,8 @@ class RunHistory:
     superseded_by: str = ""
     acknowledged: bool = False
     unknown: dict[int, Attempt] = field(default_factory=dict)
+    hooks_owed: dict[tuple[str, str], None] = field(default_factory=dict)
+    """(row, `after` hook) of what did not end well yet, in order."""
     last: str = ""
     """What it last did, as a record kind."""
     last_at: datetime | None = None
@@ -255,8 +260,13 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
         case RowIntended(row=row, source=source):
             run.row = row
             run.start = source if run.start is None else run.start
-        case RowMade() | RowRefused():
+        case RowMade(row=row, after=after):
             run.row = ""
+            run.hooks_owed |= dict.fromkeys((row, hook) for hook in after)
+        case RowRefused():
+            run.row = ""
+        case HookEnded(row=row, when=When.AFTER, hook=hook, outcome=outcome) if outcome in SETTLED:
+            run.hooks_owed.pop((row, hook), None)
         case WriteIntended(attempt=attempt):
             # Until its outcome is journalled, nobody knows it: the process may have died right here.
             run.intended = True

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from orchestrator.engine.admission import may_ask, waits_for
+from orchestrator.engine.around import predicted_around
 from orchestrator.engine.drive import Engine, Task
-from orchestrator.engine.gate import EnforcingGate, ForecastGate
+from orchestrator.engine.gate import Decision, EnforcingGate, ForecastGate
 from orchestrator.engine.memory import Memory
 from orchestrator.engine.predicted import PredictedClock, PredictedWorld
 from orchestrator.hamr.request import request_of
@@ -21,6 +24,8 @@ from orchestrator.model.events import (
 from orchestrator.model.org import Mirrors, Pair
 from orchestrator.model.plan import Plan, PlannedRow, PlannedWrite
 from orchestrator.model.playbook import Advances, Row
+from orchestrator.model.probe import Probe, ProbeReading
+from orchestrator.model.protocols import Prober
 from orchestrator.model.reading import Absent, Exchange, HamrRecord, Identity, Present, Reading
 from orchestrator.model.run import End, Mode, RunRequest
 from orchestrator.model.situation import OpenRun
@@ -28,6 +33,7 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.preflight import judge_before
 from orchestrator.session import Session, playbook_digest, program_version
 from orchestrator.situation import phase_of
+from orchestrator.situation.compared import depends_on, row_probes
 from orchestrator.standing import look_once
 
 PLAN_LASTS = timedelta(minutes=15)
@@ -62,10 +68,34 @@ async def make_plan(session: Session, request: RunRequest, *, assumed: Status | 
         async with session.reader() as reader:
             if request.mode is Mode.PLANNED:
                 await reader.require_keys()
-            readings, identities = await look_once(session, reader, request.mode)
+            (readings, identities), probed = await asyncio.gather(
+                look_once(session, reader, request.mode), probe_once(session, request)
+            )
     else:
         readings, identities = assume(session.pair, assumed, session.clock.now(), session.clock.monotonic())
-    return await plan_from(session, request, readings, identities, assumed=assumed)
+        probed = {}
+    return await plan_from(session, request, readings, identities, probed, assumed=assumed)
+
+
+async def probe_once(session: Session, request: RunRequest) -> dict[str, ProbeReading]:
+    """Every probe of a row that may be on the way, all at once; in an emergency an org's probes get its short deadline."""
+    ways = {
+        row
+        for each in session.playbook.rows
+        for row in session.playbook.route(each.source, request.goal) or ()
+    }
+    probes = {probe.name: probe for row in ways for probe in row_probes(row, session.playbook)}
+    survivors = {row.survivor for row in session.playbook.rows}
+
+    async def take(prober: Prober, probe: Probe) -> ProbeReading:
+        org = depends_on(probe, session.pair)
+        hurry = request.mode is Mode.EMERGENCY and org is not None and org not in survivors
+        deadline = session.playbook.emergency_deadline.total_seconds() if hurry else None
+        return await prober.take(probe, within=deadline)
+
+    async with session.prober() as prober:
+        readings = await asyncio.gather(*(take(prober, probe) for probe in probes.values()))
+    return {reading.probe: reading for reading in readings}
 
 
 def assume(
@@ -102,6 +132,7 @@ async def plan_from(
     request: RunRequest,
     readings: Both[Reading],
     identities: Both[Identity],
+    probed: Mapping[str, ProbeReading],
     *,
     assumed: Status | None = None,
 ) -> Plan:
@@ -122,7 +153,13 @@ async def plan_from(
     stands: list[str] = []
     collector = _Collector()
     engine = Engine(
-        planned_task(session, request, run, history), world, clock, collector, ForecastGate(gate), lambda: 0.5
+        planned_task(session, request, run, history),
+        world,
+        clock,
+        collector,
+        ForecastGate(gate),
+        lambda: 0.5,
+        predicted_around(clock, probed),
     )
     collector.after_write = lambda _event: stands.append(_label(session, world, identities, engine))
     ending = await engine.drive(request.goal)
@@ -246,16 +283,25 @@ def _row(
         mode=engine.task.memory.mode,
         survivor=engine.eyes.survivor,
     )
+    playbook = engine.task.playbook
+    ahead = {verdict.guard for verdict in decision.refused_by if verdict.judged_again}
+    binding = tuple(verdict for verdict in decision.refused_by if verdict.guard not in ahead)
+    waits = () if waits_for(Decision(binding), playbook) is None else tuple(v.guard for v in binding)
+    asks = tuple(v.guard for v in binding) if not waits and may_ask(Decision(binding), playbook) else ()
     return PlannedRow(
         name=row.name,
         source=row.source,
         target=row.target,
         why=row.why,
         verdicts=judged.verdicts,
-        refused_by=tuple(verdict.guard for verdict in decision.refused_by),
+        refused_by=tuple(v.guard for v in binding if v.guard not in (*waits, *asks)),
         overridden=tuple(verdict.guard for verdict, _ in decision.overridden),
         waived=tuple(verdict.guard for verdict in decision.waived),
         writes=writes,
         waits_for_server=row.advances is Advances.SERVER,
         half_done=not judged.binding,
+        waits=waits,
+        asks=asks,
+        before=row.before,
+        after=row.after,
     )

@@ -63,7 +63,7 @@ async def resume(
     goal, since = memory.started.goal, memory.started.since
     merged = {**memory.started.overrides, **(overrides or {})}
     check_overrides(merged, session.playbook)
-    async with session.world() as world:
+    async with session.world() as world, session.prober() as prober:
         lock = take_lock(session, identifier, take_over=True)
         try:
             # Whoever held the lock until now may have gone on with it: what was recalled before is old.
@@ -90,7 +90,7 @@ async def resume(
             running.observer.tell(resumed)
             memory.note(resumed)
             request = RunRequest(session.pair.name, goal, mode, reason, merged)
-            engine = engine_for(running, world, request, history)
+            engine = engine_for(running, world, prober, request, history)
             return await conduct(
                 running,
                 engine,

@@ -57,7 +57,7 @@ async def start(
     refuse_owing(history, request)
     refuse_before(history, session.playbook, session.clock, request)
     run = plan.run if plan is not None else run or session.new_run()
-    async with session.world() as world:
+    async with session.world() as world, session.prober() as prober:
         if request.mode is Mode.PLANNED:
             await world.require_keys()
         lock = take_lock(session, run, take_over=False)
@@ -86,7 +86,7 @@ async def start(
             ]
             running.observer.tell(_started(session, request, plan, drill))
             running.memory.mode = request.mode
-            engine = engine_for(running, world, request, history)
+            engine = engine_for(running, world, prober, request, history)
             return await conduct(running, engine, lambda: _start_drive(engine, request, plan))
         finally:
             lock.release()

@@ -6,14 +6,16 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrator.engine.around import Around
 from orchestrator.engine.drive import Engine, Task
 from orchestrator.engine.gate import EnforcingGate
 from orchestrator.engine.memory import Memory
 from orchestrator.errors import ExitCode
 from orchestrator.history import History
-from orchestrator.model.protocols import World
+from orchestrator.model.protocols import Prober, World
 from orchestrator.model.run import Ending, RunRequest
 from orchestrator.model.status import Status
+from orchestrator.people import Asker, LetGoWhileAsking
 from orchestrator.session import Journalling, Lock, Session
 
 
@@ -25,6 +27,8 @@ class Controls:
     task: asyncio.Task[Ending] | None = None
     asked: int = 0
     code: ExitCode = ExitCode.INTERRUPTED
+    asker: Asker | None = None
+    """How the run asks a person; None where there is nobody to ask (--yes)."""
 
     def interrupt(self, code: ExitCode) -> None:
         """Once: stop before the next write. Twice: give up waiting; the write in flight is journalled as unknown."""
@@ -56,7 +60,9 @@ class Running:
     """Somebody broke the lock under this run."""
 
 
-def engine_for(running: Running, world: World, request: RunRequest, history: History) -> Engine:
+def engine_for(
+    running: Running, world: World, prober: Prober, request: RunRequest, history: History
+) -> Engine:
     """The engine of a run, with what the journal says of its pair."""
     session = running.session
     open_run = history.open_run
@@ -69,6 +75,13 @@ def engine_for(running: Running, world: World, request: RunRequest, history: His
         open_run=open_run.as_open_run() if open_run is not None else None,
         known_runs=history.known_runs | {running.memory.run},
     )
+    people = LetGoWhileAsking(session, running.memory.run, running.lock, running.controls.asker)
     return Engine(
-        task, world, session.clock, running.observer, EnforcingGate(request.overrides), session.dice.random
+        task,
+        world,
+        session.clock,
+        running.observer,
+        EnforcingGate(request.overrides),
+        session.dice.random,
+        Around(prober, session.programs(), people),
     )

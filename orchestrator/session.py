@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from orchestrator import __version__
 from orchestrator.clock import SystemClock
+from orchestrator.engine.around import Foretold
 from orchestrator.errors import HamrError, JournalDamaged, Locked, UsageError
 from orchestrator.hamr import HttpReader, HttpWorld
 from orchestrator.hamr.transport import Transport
@@ -28,7 +30,7 @@ from orchestrator.model.events import (
 from orchestrator.model.journal import Broken, Entry, Holder
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.protocols import Clock, Host, Observer, Store
+from orchestrator.model.protocols import Clock, Host, Observer, Prober, Programs, Store
 from orchestrator.model.run import Operator, new_run_id
 from orchestrator.model.status import Both
 from orchestrator.redaction import Redactor
@@ -81,6 +83,28 @@ class Session:
             clock=self.clock,
             transports=self.transports,
         )
+
+    def prober(self) -> AbstractAsyncContextManager[Prober]:
+        """A way to read the playbook's probes. Use it as a context manager."""
+        if not self.playbook.probes:
+            return nullcontext(Foretold(self.clock))
+        from orchestrator.probes import Probes  # noqa: PLC0415 - a playbook without probes does not pay for them
+
+        return Probes(
+            self.pair,
+            timeouts=self.playbook.timeouts,
+            keys=self.keys,
+            redactor=self.redactor,
+            clock=self.clock,
+            environ=self.environ,
+            transports=self.transports,
+        )
+
+    def programs(self) -> Programs:
+        """A way to run hooks, in an environment without this pair's keys."""
+        from orchestrator.programs import LocalPrograms, key_variables  # noqa: PLC0415 - as above
+
+        return LocalPrograms(self.environ, self.redactor, self.clock, key_variables(self.pair))
 
     def history(self) -> History:
         """What the journal says of this pair; a journal that was changed is not believed.
@@ -137,10 +161,21 @@ class Lock:
     session: Session
     run: str
     lock: str
+    is_let_go: bool = False
+    """Whether it is not held just now, since a person is being asked."""
 
     def beat(self) -> bool:
         """Renew the heartbeat; False where the lock was broken meanwhile."""
-        return self.session.store.beat(self.lock, self.session.clock.now())
+        return self.is_let_go or self.session.store.beat(self.lock, self.session.clock.now())
+
+    def let_go(self) -> None:
+        """Let others have the pair while a person is asked."""
+        self.is_let_go = True
+        self.release()
+
+    def take_again(self, lock: Lock) -> None:
+        """Hold the pair again, by a lock that was just taken for this run."""
+        self.lock, self.is_let_go = lock.lock, False
 
     def release(self) -> None:
         """Let go, and journal it.

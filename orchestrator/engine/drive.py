@@ -8,28 +8,36 @@ from dataclasses import dataclass, field, replace
 from orchestrator.model.events import Event, OwedSettled
 from orchestrator.model.guard import Verdict
 from orchestrator.model.org import Mirrors, Pair
-from orchestrator.model.playbook import Playbook
+from orchestrator.model.playbook import Playbook, Row
 from orchestrator.model.protocols import Clock, Observer, World
 from orchestrator.model.run import End, Ending, Mode, Operator
 from orchestrator.model.situation import OpenRun, Owed, Phase, PhaseName
 from orchestrator.model.status import Role, Status
+from orchestrator.situation.compared import row_probes
 from orchestrator.situation.phase import phase_of
 
+from .admission import Admission
 from .adopt import Adoption
+from .around import Around
 from .arrival import Arrival
+from .asking import Asking
 from .check import Checker
 from .deliver import Delivery
 from .entry import Entry, enter, survivors_towards
 from .gate import Gate
+from .hooks import Hooks
 from .look import Eyes
 from .machine import Machine, Position
 from .memory import Memory
+from .probing import Probing
 from .readback import ReadBack
 from .rows import Rows
 from .settle import Settling
 from .stop import Stopped, stopped
 from .waits import Waits
 from .writer import Writer
+
+_GOOD = frozenset({End.DONE, End.OWING})
 
 
 @dataclass(slots=True)
@@ -55,6 +63,7 @@ class Engine:
     observer: Observer
     gate: Gate
     jitter: Callable[[], float]
+    around: Around
     stop_reason: str | None = None
     """Why a person wants the run to stop before its next write; None while it may go on."""
     eyes: Eyes = field(init=False)
@@ -63,6 +72,9 @@ class Engine:
     settling: Settling = field(init=False)
     delivery: Delivery = field(init=False)
     adoption: Adoption = field(init=False)
+    probing: Probing = field(init=False)
+    admission: Admission = field(init=False)
+    hooks: Hooks = field(init=False)
 
     def __post_init__(self) -> None:
         task, playbook = self.task, self.task.playbook
@@ -93,7 +105,22 @@ class Engine:
         self.settling = Settling(self.writer)
         self.delivery = Delivery(self.writer, arrival, self.settling)
         self.adoption = Adoption(self.writer, arrival)
-        self.rows = Rows(self.writer, arrival, self.eyes, memory, self.gate, tell)
+        self.probing = Probing(pair, self.around.prober, clock, self.eyes, memory, tell)
+        asking = Asking(self.around.people, clock, self.eyes, self.probing, tell)
+        self.admission = Admission(
+            playbook,
+            self.eyes,
+            self.probing,
+            checker,
+            waits,
+            memory,
+            self.gate,
+            asking,
+            tell,
+            self._may_go_on,
+        )
+        self.hooks = Hooks(pair, playbook, self.around.programs, asking, memory, clock, tell, self._may_go_on)
+        self.rows = Rows(self.writer, arrival, self.eyes, memory, self.admission, self.hooks, tell)
 
     def tell(self, event: Event) -> None:
         """Journal and show an event, and only then learn from it: what is not durable did not happen."""
@@ -148,9 +175,40 @@ class Engine:
             asyncio.CancelledError: the task was cancelled; the journal holds what was in flight.
         """
         try:
-            return await self._drive(goal)
+            ending = await self._drive(goal)
         except Stopped as stop:
-            return stop.ending
+            ending = stop.ending
+        except BaseException:
+            await self._break_off()
+            raise
+        return await self._gather(ending)
+
+    async def _gather(self, ending: Ending) -> Ending:
+        """Wait for the hooks that an emergency has left beside itself, and count what they still owe."""
+        try:
+            await self.hooks.finish()
+        except Stopped as stop:
+            ending = ending if ending.end not in _GOOD else stop.ending
+        finally:
+            await self._break_off()
+        return self._with_hooks(ending)
+
+    async def _break_off(self) -> None:
+        await self.hooks.close()
+        await self.probing.close()
+
+    def _with_hooks(self, ending: Ending) -> Ending:
+        """A run that is done, but for hooks that did not end well, owes them."""
+        owed = self.task.memory.hooks_owed()
+        if not owed or ending.end not in _GOOD:
+            return ending
+        names = ", ".join(f"{hook} (after {row})" for row, hook in owed)
+        return replace(
+            ending,
+            end=End.OWING,
+            message=f"{ending.message}; what comes after it is not all done: {names}",
+            next_steps=(f"hamr resume {self.task.memory.run}",),
+        )
 
     async def _drive(self, goal: Status) -> Ending:
         memory, playbook = self.task.memory, self.task.playbook
@@ -186,24 +244,49 @@ class Engine:
 
     async def _step_through(self, entry: Entry, goal: Status) -> Ending:
         if entry.half_done is not None:
-            self.rows.half_done = entry.half_done.name
+            self.admission.half_done = entry.half_done.name
             self.rows.taken_as_is = set(entry.taken_as_is)
+        else:
+            self._find_made(entry)
+        await self.hooks.catch_up()
         position = Position(entry.status.name)
         machine = Machine(self.task.playbook, goal, self.rows)
         if entry.half_done is not None and not self._leads_on(entry, goal):
             machine = Machine(self.task.playbook, entry.half_done.target, self.rows)
             machine.place(position)
-            if not await machine.step(position):
+            if not await self._step(machine, position, entry.half_done, goal):
                 return self._refusal()
             machine = Machine(self.task.playbook, goal, self.rows)
         machine.place(position)
         while position.status is not goal:
             self._may_go_on()
-            if not await machine.step(position):
+            route = self.task.playbook.route(position.status, goal)
+            if not await self._step(machine, position, route[0] if route else None, goal):
                 return self._refusal()
         if entry.survivor is not None:
             await self.rows.tell_other(entry.survivor, goal)
         return self._arrived(goal)
+
+    async def _step(self, machine: Machine, position: Position, row: Row | None, goal: Status) -> bool:
+        """One row: what may be waited for first, then the machine, then the row's `after` hooks."""
+        playbook = self.task.playbook
+        if row is not None:
+            beyond = playbook.route(row.target, goal)
+            self.rows.next_probes = row_probes(beyond[0], playbook) if beyond else ()
+            await self.admission.prepare(row)
+        if not await machine.step(position):
+            return False
+        if row is not None:
+            await self.hooks.after(row)
+        return True
+
+    def _find_made(self, entry: Entry) -> None:
+        """The row that was under way when the run's process died, where the pair stands at its target by now."""
+        memory, playbook, readings = self.task.memory, self.task.playbook, self.eyes.last_look()
+        row = playbook.row(memory.row.row) if memory.row is not None else None
+        ours = all(memory.wrote(role, readings[role].record) for role in Role if role not in memory.dead)
+        if row is not None and ours and entry.status in playbook.server_moves(row.target):
+            self.rows.find_made(row)
 
     def _leads_on(self, entry: Entry, goal: Status) -> bool:
         """Whether the half-done row is itself the first step of the way to the goal."""
@@ -225,8 +308,8 @@ class Engine:
         return Ending(End.DONE, f"pair {self.task.pair.name} stands at {goal}, on both orgs")
 
     def _refusal(self) -> Ending:
-        verdicts = self.rows.refused_by()
-        row = self.rows.decisions[-1][0]
+        verdicts = self.admission.refused_by()
+        row = self.admission.decisions[-1][0]
         end = End.INCOMPLETE if self.task.memory.intended else End.REFUSED
         return Ending(end, f"row {row} was refused: " + "; ".join(_say(verdict) for verdict in verdicts))
 

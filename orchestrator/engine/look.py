@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from orchestrator.model.events import ClockDistrusted, Event, OrgGivenUp, ReadingsTaken, SituationRead
 from orchestrator.model.org import Pair
+from orchestrator.model.probe import ProbeReading
 from orchestrator.model.protocols import Clock, World
 from orchestrator.model.reading import Identity, Reading, Unreachable
 from orchestrator.model.run import Mode
@@ -172,8 +173,8 @@ class Eyes:
         """Forget when the last look was: the next write reads everything again."""
         self.looked_at = None
 
-    def situation(self) -> Situation:
-        """What guards may look at: the last look, with the run's own facts.
+    def situation(self, probes: Sequence[ProbeReading] = ()) -> Situation:
+        """What guards may look at: the last look, what the probes said, and the run's own facts.
 
         Raises:
             RuntimeError: nothing was read yet.
@@ -192,6 +193,7 @@ class Eyes:
             our_names=self.memory.our_names(),
             known_runs=self.known_runs,
             predicted=any(reading.predicted for reading in self.last),
+            probes={reading.probe: reading for reading in probes},
         )
 
 

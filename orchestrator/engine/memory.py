@@ -8,22 +8,28 @@ from datetime import datetime
 from orchestrator.model.events import (
     ChangeSeen,
     Event,
+    HookEnded,
+    HookIntended,
     MirrorFound,
     NameLearned,
     OrgGivenUp,
     OwedSettled,
+    PersonAnswered,
     RowIntended,
     RowMade,
     RowRefused,
     RunResumed,
     RunStarted,
     SituationRead,
+    WaitBegan,
+    WaitEnded,
     WriteAnswered,
     WriteConfirmed,
     WriteIntended,
     WriteOwed,
     WriteUnknown,
 )
+from orchestrator.model.hook import SETTLED, HookOutcome, When
 from orchestrator.model.reading import Accepted, HamrRecord, NotSent, Reading, Rejected, Throttled
 from orchestrator.model.run import Attempt, Mode, Stamp, Step
 from orchestrator.model.situation import Change
@@ -73,7 +79,19 @@ class Memory:
     last_intent_at: datetime | None = None
     """When the newest write was intended, by the journal; None in the process that intended it."""
     intended: bool = False
-    """Whether any write was ever intended: from here on a bug is no longer "nothing was sent"."""
+    """Whether any write or hook was ever intended: from here on a bug is no longer "nothing was done"."""
+    hooks: dict[tuple[str, When, str], HookOutcome | None] = field(default_factory=dict)
+    """What became of each hook (row, side, name) that was begun; None while nobody knows."""
+    hooks_due: list[tuple[str, str]] = field(default_factory=list)
+    """(row, `after` hook) of the rows that were made."""
+    left_to_person: list[str] = field(default_factory=list)
+    """What was not done for want of somebody to ask, in the playbook's words."""
+    waiting: bool = False
+    """Whether it ever waited for guards: then it can be taken up again, though nothing was intended yet."""
+    waited: float = 0.0
+    """Seconds that it waited for guards."""
+    asked: float = 0.0
+    """Seconds that it waited for people."""
 
     def known(self) -> Known:
         """The frozen facts that a comparison needs."""
@@ -96,6 +114,14 @@ class Memory:
         """Names that 2xx bodies showed for our writes: the journal may have filled up before they were learned."""
         answered = {sent.answered_with for sent in self.sent if sent.answered_with}
         return {name for name in answered if Stamp.parse(name) is None}
+
+    def hooks_owed(self) -> tuple[tuple[str, str], ...]:
+        """(row, `after` hook) of what did not end well yet."""
+        return tuple(
+            (row, hook)
+            for row, hook in dict.fromkeys(self.hooks_due)
+            if self.hooks.get((row, When.AFTER, hook)) not in SETTLED
+        )
 
     def outstanding(self) -> Attempt | None:
         """The newest attempt, where it may have reached the server and no reading has shown it."""
@@ -125,7 +151,10 @@ class Memory:
                 self.row = None
             case RowMade():
                 self.steps.append(Step(event.row, event.source, event.target, event.seconds, event.writes))
+                self.hooks_due += [(event.row, hook) for hook in event.after]
                 self.row = None
+            case HookIntended() | HookEnded() | WaitBegan() | WaitEnded() | PersonAnswered():
+                self._note_around(event)
             case WriteIntended(attempt=attempt):
                 self.intended = True
                 self.attempts = max(self.attempts, attempt.number)
@@ -153,6 +182,22 @@ class Memory:
                 self._derive_owed(role)
             case _:
                 pass
+
+    def _note_around(self, event: HookIntended | HookEnded | WaitBegan | WaitEnded | PersonAnswered) -> None:
+        match event:
+            case HookIntended(row=row, when=when, hook=hook):
+                self.intended = True
+                self.hooks[row, when, hook] = None
+            case HookEnded(row=row, when=when, hook=hook, outcome=outcome):
+                self.hooks[row, when, hook] = outcome
+                if outcome is HookOutcome.LEFT_TO_PERSON:
+                    self.left_to_person.append(event.reason)
+            case WaitBegan():
+                self.waiting = True
+            case WaitEnded(seconds=seconds):
+                self.waited += seconds
+            case PersonAnswered(seconds=seconds):
+                self.asked += seconds
 
     def _note_change(self, event: ChangeSeen) -> None:
         role, record = event.role, event.record

@@ -8,25 +8,21 @@ from functools import partial
 
 from orchestrator.model.events import (
     Event,
-    GuardOverridden,
-    GuardsJudged,
-    GuardWaived,
     OwedSettled,
     RowIntended,
     RowMade,
-    RowRefused,
     WriteOwed,
 )
-from orchestrator.model.guard import Verdict
 from orchestrator.model.playbook import Advances, Row
+from orchestrator.model.probe import Probe
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.situation.guards import judge_row
 from orchestrator.situation.invariants import prefix_trouble
 from orchestrator.situation.link import Linked, judge_link
 
+from .admission import Admission
 from .arrival import Arrival
-from .gate import Decision, Gate
+from .hooks import Hooks
 from .look import Eyes
 from .memory import Memory
 from .stop import Stopped, stopped
@@ -41,41 +37,19 @@ class Rows:
     arrival: Arrival
     eyes: Eyes
     memory: Memory
-    gate: Gate
+    admission: Admission
+    hooks: Hooks
     tell: Callable[[Event], None]
-    half_done: str = ""
-    """The row that was entered with a write of it already in effect."""
     taken_as_is: set[Role] = field(default_factory=set)
     """Orgs that stood at the half-done row's target when the run began."""
-    decisions: list[tuple[Row, Decision]] = field(default_factory=list)
-    """What became of each row's guards, in order."""
+    next_probes: tuple[Probe, ...] = ()
+    """What the guards of the row after this one will want to know."""
     began: float = 0.0
     written: int = 0
 
     async def admit(self, row: Row) -> bool:
-        """The machine's one condition: every guard is judged, and every verdict is kept."""
-        if not self.eyes.fresh_enough():
-            await self.eyes.look("row")
-        self.writer.checker.compare_both(self.eyes.last_look())
-        situation = self.eyes.situation()
-        verdicts = judge_row(row, self.writer.playbook, situation)
-        half_done = row.name == self.half_done
-        self.tell(GuardsJudged(row.name, verdicts, binding=not half_done))
-        decision = self.gate.decide(
-            verdicts, half_done=half_done, mode=self.memory.mode, survivor=self.eyes.survivor
-        )
-        self.decisions.append((row, decision))
-        for verdict, reason in decision.overridden:
-            self.tell(GuardOverridden(row.name, verdict, reason))
-        for verdict in decision.waived:
-            self.tell(GuardWaived(row.name, verdict))
-        if not decision.go:
-            self.tell(RowRefused(row.name, tuple(verdict.guard for verdict in decision.refused_by)))
-        return decision.go
-
-    def refused_by(self) -> tuple[Verdict, ...]:
-        """The verdicts that refused the last row that was judged."""
-        return self.decisions[-1][1].refused_by if self.decisions else ()
+        """The machine's one condition."""
+        return await self.admission.admit(row)
 
     def intend(self, row: Row) -> None:
         """Before the state changes: the intent, durably."""
@@ -84,7 +58,9 @@ class Rows:
         self.tell(RowIntended(row.name, row.source, row.target))
 
     async def make(self, row: Row) -> None:
-        """The coordinated writes, and waiting until the row is done."""
+        """The `before` hooks, the coordinated writes, and waiting until the row is done."""
+        if await self.hooks.before(row, half_done=row.name == self.admission.half_done):
+            self.eyes.distrust()
         if self.memory.mode is Mode.EMERGENCY and row.survivor is not None:
             await self._with_survivor(row, row.survivor)
         elif row.advances is Advances.SERVER:
@@ -95,8 +71,14 @@ class Rows:
     def arrive(self, row: Row) -> None:
         """After the state changed: the arrival."""
         seconds = self.writer.clock.monotonic() - self.began
-        self.tell(RowMade(row.name, row.source, row.target, seconds, self.memory.attempts - self.written))
-        self.half_done, self.taken_as_is = "", set()
+        writes = self.memory.attempts - self.written
+        due = self.hooks.due_after(row)
+        self.tell(RowMade(row.name, row.source, row.target, seconds, writes, due))
+        self.admission.half_done, self.taken_as_is = "", set()
+
+    def find_made(self, row: Row) -> None:
+        """A row that turns out to be made: its process died after its last write, and before it could say so."""
+        self.tell(RowMade(row.name, row.source, row.target, 0.0, 0, self.hooks.due_after(row)))
 
     async def _with_both(self, row: Row) -> None:
         there = [role for role in Role if self._is_there(role, row.target)]
@@ -106,6 +88,7 @@ class Rows:
         for role in row.writes:
             if self._is_there(role, row.target) or await self._comes_by_mirror(row):
                 continue
+            self._read_ahead(last=role is row.writes[-1] or bool(self.memory.mirrors))
             await self.writer.write(
                 role, row.target, row=row.name, safe=partial(self._check_prefix, row, role)
             )
@@ -113,6 +96,11 @@ class Rows:
             if self.memory.mirrors:
                 break
         await self.arrival.until(row.target, hint=self._hint(row))
+
+    def _read_ahead(self, *, last: bool) -> None:
+        """The next row's probes are read beside the reading back of this row's last write."""
+        probes = self.next_probes if last else ()
+        self.writer.beside = partial(self.admission.probing.start, probes)
 
     async def _comes_by_mirror(self, row: Row) -> bool:
         """Whether the other org gets it by itself: on a pair that mirrors one write is enough.
@@ -123,7 +111,7 @@ class Rows:
         """
         if not self.memory.mirrors or not any(self._is_there(role, row.target) for role in Role):
             return False
-        if row.name != self.half_done:
+        if row.name != self.admission.half_done:
             return True
         try:
             await self.arrival.until(row.target)
@@ -138,6 +126,7 @@ class Rows:
             await self.arrival.until(row.target, roles=(survivor,), hint=self._hint(row))
         elif not self._is_there(survivor, row.target):
             safe = partial(self._check_prefix, row, survivor)
+            self._read_ahead(last=True)
             await self.writer.write(survivor, row.target, row=row.name, safe=safe)
             if survivor.other not in self.memory.dead:
                 # It lives, and telling it too may set the survivor back where the pair mirrors.

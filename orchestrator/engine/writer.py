@@ -68,6 +68,8 @@ class Writer:
     tell: Callable[[Event], None]
     may_go_on: Callable[[], None]
     """Raises Stopped where a person has asked the run to stop; called before each write."""
+    beside: Callable[[], None] = lambda: None
+    """Called once a request has been answered: what is begun then goes on beside the reading back."""
 
     async def write(
         self,
@@ -116,6 +118,7 @@ class Writer:
                 case None:
                     stalls = self._count_stall(stalls, role)
                 case Accepted() | Lost():
+                    self.beside()
                     seen = await self.readback.wait_for(attempt, answer, began)
                     if seen is Seen.YES:
                         flight.attempts.clear()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from orchestrator.engine.around import Around, predicted_around
 from orchestrator.engine.drive import Engine, Task
 from orchestrator.engine.gate import EnforcingGate, Gate
 from orchestrator.engine.memory import Memory, recall
@@ -355,6 +356,7 @@ def bench(
     owed: Owed | None = None,
     open_run: OpenRun | None = None,
     operator: Operator = Operator("alice", "laptop"),  # noqa: B008 - frozen
+    around: Around | None = None,
 ) -> Bench:
     clock = world.clock if world else FakeClock()
     if world is None:
@@ -364,7 +366,8 @@ def bench(
     memory = memory or Memory(RUN)
     memory.mode = mode
     task = Task(pair(mirrors), playbook, operator, memory, owed=owed, open_run=open_run)
-    engine = Engine(task, world, clock, notes, gate or EnforcingGate(), lambda: 0.5)
+    around = around or predicted_around(clock)
+    engine = Engine(task, world, clock, notes, gate or EnforcingGate(), lambda: 0.5, around)
     return Bench(world, clock, notes, engine)
 
 
@@ -387,7 +390,12 @@ def started(goal: Status, mode: Mode = Mode.PLANNED) -> RunStarted:
 
 
 def resumed(
-    dead: Bench, *, mode: Mode | None = None, playbook: Playbook = PLAYBOOK, mirrors: Mirrors | None = None
+    dead: Bench,
+    *,
+    mode: Mode | None = None,
+    playbook: Playbook = PLAYBOOK,
+    mirrors: Mirrors | None = None,
+    around: Around | None = None,
 ) -> Bench:
     """A new process on the same world, with what the journal of the dead one holds, and nothing else."""
     records = dead.notes.records(dead.clock.now())
@@ -405,6 +413,7 @@ def resumed(
         owed=history.owed,
         open_run=open_run,
         operator=Operator("bea", "desk"),
+        around=around,
     )
     event = RunResumed(mode)
     again.notes.tell(event)

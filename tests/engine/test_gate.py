@@ -116,7 +116,7 @@ async def test_law_10_a_run_that_is_refused_tells_every_verdict_and_sends_nothin
     assert refused.guards == ("alone", "settled")
     (judged,) = b.notes.of(GuardsJudged)
     assert [each.guard for each in judged.verdicts] == ["linked", "fresh", "alone", "settled", "both"]
-    assert [each.guard for each in b.engine.rows.refused_by()] == ["alone", "settled"]
+    assert [each.guard for each in b.engine.admission.refused_by()] == ["alone", "settled"]
 
 
 @pytest.mark.anyio

@@ -148,7 +148,7 @@ async def test_our_guards_decision_reaches_the_machine_as_a_real_bool() -> None:
     """`Decision.go` is what admit returns: a list or an object there would refuse every row without a word."""
     b = bench()
     assert (await b.engine.drive(ACTIVE)).end is End.DONE
-    assert all(type(decision.go) is bool for _, decision in b.engine.rows.decisions)
+    assert all(type(decision.go) is bool for _, decision in b.engine.admission.decisions)
 
 
 async def test_an_error_in_a_guard_is_raised_and_leaves_the_state() -> None:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import orchestrator.engine.predicted as predicted_module
+from orchestrator.engine.around import predicted_around
 from orchestrator.engine.drive import Engine, Task
 from orchestrator.engine.gate import EnforcingGate, ForecastGate
 from orchestrator.engine.memory import Memory
@@ -74,7 +75,9 @@ async def forecast(b: Bench, goal: Status) -> Forecast:
     notes, memory = Notes(), Memory(RUN)
     memory.mode = task.memory.mode
     planned = Task(task.pair, task.playbook, Operator("alice", "laptop"), memory)
-    engine = Engine(planned, world, clock, notes, ForecastGate(EnforcingGate()), lambda: 0.5)
+    engine = Engine(
+        planned, world, clock, notes, ForecastGate(EnforcingGate()), lambda: 0.5, predicted_around(clock)
+    )
     return Forecast(engine, world, clock, notes, await engine.drive(goal))
 
 

@@ -1,0 +1,189 @@
+"""Whether a row may fire: one situation, all its guards, and the time and the people that they may be given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from orchestrator.model.events import (
+    Event,
+    GuardOverridden,
+    GuardsJudged,
+    GuardWaived,
+    RowRefused,
+    WaitBegan,
+    WaitEnded,
+    Waiting,
+)
+from orchestrator.model.guard import IfUnknown, Outcome, Verdict
+from orchestrator.model.person import Asks, Question
+from orchestrator.model.playbook import Playbook, Row
+from orchestrator.situation.compared import row_probes
+from orchestrator.situation.guards import judge_row
+
+from .asking import Asking
+from .check import Checker
+from .gate import Decision, Gate
+from .look import Eyes
+from .memory import Memory
+from .probing import Probing
+from .waits import Waits
+
+SLOWEST_POLL = 15.0
+"""Seconds between two looks at a guard that is waited for, at most."""
+
+POLLS = 20
+"""A guard that may take some time is looked at so often in it, unless that is more often than writes are."""
+
+
+@dataclass(slots=True)
+class Admission:
+    """Judges rows, and remembers what it decided."""
+
+    playbook: Playbook
+    eyes: Eyes
+    probing: Probing
+    checker: Checker
+    waits: Waits
+    memory: Memory
+    gate: Gate
+    asking: Asking
+    tell: Callable[[Event], None]
+    may_go_on: Callable[[], None]
+    half_done: str = ""
+    """The row that was entered with a write of it already in effect."""
+    decisions: list[tuple[Row, Decision]] = field(default_factory=list)
+    """What became of each row's guards, in order."""
+    accepted: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(row, guard) that could not be judged, and a person's reason for going on all the same."""
+
+    async def see(self, row: Row, *, polling: bool = False) -> tuple[Verdict, ...]:
+        """Both orgs and the row's probes, read beside each other and none of them old; judged on that one situation.
+
+        Raises:
+            Stopped: somebody else wrote.
+        """
+        probes = row_probes(row, self.playbook)
+        fresh = self.eyes.fresh_enough()
+        if not fresh:
+            self.probing.distrust()
+        self.probing.start(probes)
+        if not fresh:
+            await self.eyes.look("row", journal=not polling)
+        readings = await self.probing.take(probes)
+        if probes and not self.eyes.fresh_enough():
+            await self.eyes.look("row", journal=not polling)
+        self.checker.compare_both(self.eyes.last_look())
+        self.probing.note(row.name, readings, polling=polling)
+        return judge_row(row, self.playbook, self.eyes.situation(readings))
+
+    def decide(self, row: Row, verdicts: tuple[Verdict, ...]) -> Decision:
+        """What becomes of the row by these verdicts, with what a person has accepted."""
+        decision = self.gate.decide(
+            verdicts,
+            half_done=row.name == self.half_done,
+            mode=self.memory.mode,
+            survivor=self.eyes.survivor,
+        )
+        accepted = {
+            verdict: self.accepted[row.name, verdict.guard]
+            for verdict in decision.refused_by
+            if verdict.outcome is Outcome.UNKNOWN and (row.name, verdict.guard) in self.accepted
+        }
+        refused = tuple(verdict for verdict in decision.refused_by if verdict not in accepted)
+        return Decision(refused, (*decision.overridden, *accepted.items()), decision.waived)
+
+    async def prepare(self, row: Row) -> None:
+        """Before the machine is asked: wait for guards that may be waited for, and ask about those that may be asked about.
+
+        Raises:
+            Stopped: a person wants the run to stop, or somebody else wrote.
+        """
+        if not self._may_need_time(row):
+            return
+        decision = await self._wait(row)
+        if may_ask(decision, self.playbook):
+            await self._ask(row, decision)
+
+    async def admit(self, row: Row) -> bool:
+        """The machine's one condition: every guard is judged, and every verdict is kept."""
+        verdicts = await self.see(row)
+        self.tell(GuardsJudged(row.name, verdicts, binding=row.name != self.half_done))
+        decision = self.decide(row, verdicts)
+        self.decisions.append((row, decision))
+        for verdict, reason in decision.overridden:
+            self.tell(GuardOverridden(row.name, verdict, reason))
+        for verdict in decision.waived:
+            self.tell(GuardWaived(row.name, verdict))
+        if not decision.go:
+            self.tell(RowRefused(row.name, tuple(verdict.guard for verdict in decision.refused_by)))
+        return decision.go
+
+    def refused_by(self) -> tuple[Verdict, ...]:
+        """The verdicts that refused the last row that was judged."""
+        return self.decisions[-1][1].refused_by if self.decisions else ()
+
+    def _may_need_time(self, row: Row) -> bool:
+        guards = (self.playbook.guards[name] for name in row.guards if name in self.playbook.guards)
+        return any(guard.within is not None or guard.if_unknown is IfUnknown.ASK for guard in guards)
+
+    async def _wait(self, row: Row) -> Decision:
+        """Wait until the row's guards pass, or as long as every guard that does not pass may take."""
+        clock = self.waits.clock
+        began: float | None = None
+        decision = self.decide(row, await self.see(row))
+        try:
+            while (limit := waits_for(decision, self.playbook)) is not None:
+                now = clock.monotonic()
+                if began is None:
+                    began = now
+                    self.tell(WaitBegan(row.name, tuple(v.guard for v in decision.refused_by), limit))
+                left = began + limit - now
+                if left <= 0:
+                    break
+                self.may_go_on()
+                what = "; ".join(f"{verdict.guard} ({verdict.reason})" for verdict in decision.refused_by)
+                self.tell(Waiting(what, left))
+                every = self.playbook.confirm.every.total_seconds()
+                await clock.sleep(min(left, max(every, min(limit / POLLS, SLOWEST_POLL))))
+                self.eyes.distrust()
+                self.probing.distrust()
+                decision = self.decide(row, await self.see(row, polling=True))
+        finally:
+            if began is not None:
+                self.tell(WaitEnded(row.name, decision.go, clock.monotonic() - began))
+        return decision
+
+    async def _ask(self, row: Row, decision: Decision) -> None:
+        for verdict in decision.refused_by:
+            text = (
+                f"Guard {verdict.guard} of row {row} could not be judged: {verdict.reason}. "
+                "Go on without knowing?"
+            )
+            reply = await self.asking.ask(Question(Asks.UNKNOWN, verdict.guard, row.name, text))
+            self.may_go_on()
+            if reply is None or not reply.yes:
+                return
+            self.accepted[row.name, verdict.guard] = reply.words or "a person said so when asked"
+
+
+def waits_for(decision: Decision, playbook: Playbook) -> float | None:
+    """For how many seconds in all these refusals may be waited for; None where one of them is not to be waited for."""
+    limits: list[float] = []
+    for verdict in decision.refused_by:
+        guard = playbook.guards.get(verdict.guard)
+        if guard is None or guard.within is None:
+            return None
+        limits.append(guard.within.total_seconds())
+    return min(limits) if limits else None
+
+
+def may_ask(decision: Decision, playbook: Playbook) -> bool:
+    """Whether all that is in the way are guards that could not be judged, and that a person may be asked about."""
+    return bool(decision.refused_by) and all(
+        verdict.outcome is Outcome.UNKNOWN
+        and verdict.overridable
+        and (guard := playbook.guards.get(verdict.guard)) is not None
+        and guard.if_unknown is IfUnknown.ASK
+        for verdict in decision.refused_by
+    )

@@ -1,0 +1,38 @@
+"""Asking a person in the middle of a run: journalled before and after, and nothing that was read before is trusted after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from orchestrator.model.events import Event, PersonAnswered, PersonAsked
+from orchestrator.model.person import Question, Reply
+from orchestrator.model.protocols import Clock, People
+
+from .look import Eyes
+from .probing import Probing
+
+
+@dataclass(slots=True)
+class Asking:
+    """The run's side of a question."""
+
+    people: People
+    clock: Clock
+    eyes: Eyes
+    probing: Probing
+    tell: Callable[[Event], None]
+
+    async def ask(self, question: Question) -> Reply | None:
+        """The reply; None where there is nobody to ask.
+
+        Raises:
+            HamrError: the pair's lock could not be had again after the question.
+        """
+        began = self.clock.monotonic()
+        self.tell(PersonAsked(question))
+        reply = await self.people.ask(question)
+        self.tell(PersonAnswered(question, reply, self.clock.monotonic() - began))
+        self.eyes.distrust()
+        self.probing.distrust()
+        return reply

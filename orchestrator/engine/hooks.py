@@ -1,0 +1,234 @@
+"""Hooks around a row: intent first, outcome after; a failing `before` stops the row, and `after` ones are owed until they end well."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from orchestrator.model.events import Event, HookEnded, HookIntended, Waiting
+from orchestrator.model.hook import (
+    SETTLED,
+    Again,
+    Hook,
+    HookOutcome,
+    InEmergency,
+    Manual,
+    Program,
+    ProgramEnded,
+    When,
+)
+from orchestrator.model.org import Pair
+from orchestrator.model.person import Asks, Question
+from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.protocols import Clock, Programs
+from orchestrator.model.run import End, Mode
+
+from .asking import Asking
+from .memory import Memory
+from .stop import stopped
+
+
+@dataclass(slots=True)
+class Hooks:
+    """Runs what the playbook says around its rows."""
+
+    pair: Pair
+    playbook: Playbook
+    programs: Programs
+    asking: Asking
+    memory: Memory
+    clock: Clock
+    tell: Callable[[Event], None]
+    may_go_on: Callable[[], None]
+    aside: asyncio.Task[None] | None = None
+    """In an emergency: the hooks that go on beside the writes, one after the other."""
+
+    async def before(self, row: Row, *, half_done: bool) -> bool:
+        """What comes before a row's first write; whether anything was done, so that everything is read again.
+
+        Raises:
+            Stopped: one did not end well; nothing of the row was written.
+        """
+        if half_done:
+            for hook in row.before:
+                if not self._is_settled(row, When.BEFORE, hook):
+                    self._end(
+                        row,
+                        When.BEFORE,
+                        hook,
+                        HookOutcome.SKIPPED,
+                        "a write of this row is in effect already",
+                    )
+            return False
+        if self._emergency:
+            self._beside(lambda: self._all(row, When.BEFORE))
+            return False
+        acted = False
+        for hook in row.before:
+            if self._is_settled(row, When.BEFORE, hook):
+                continue
+            acted = True
+            outcome, reason = await self._one(row, When.BEFORE, hook)
+            if outcome not in SETTLED:
+                raise stopped(
+                    End.INCOMPLETE,
+                    f"hook {hook.name} before row {row} ended as {outcome.value}: {reason}; nothing of this row was written",
+                )
+        return acted
+
+    async def after(self, row: Row) -> None:
+        """What comes after a row; what does not end well stays owed, and the run goes on."""
+        if self._emergency:
+            self._beside(lambda: self._all(row, When.AFTER))
+        else:
+            await self._all(row, When.AFTER)
+
+    async def catch_up(self) -> None:
+        """The `after` hooks that rows of this run still owe."""
+        for name in dict.fromkeys(row for row, _ in self.memory.hooks_owed()):
+            row = self.playbook.row(name)
+            if row is not None:
+                await self.after(row)
+
+    def due_after(self, row: Row) -> tuple[str, ...]:
+        """The `after` hooks that a row owes from the moment it is made."""
+        return tuple(
+            hook.name for hook in row.after if not (self._emergency and hook.emergency is InEmergency.SKIP)
+        )
+
+    async def finish(self) -> None:
+        """Wait for what goes on beside an emergency: its row is made, its end is not known yet."""
+        if self.aside is None:
+            return
+        if not self.aside.done():
+            self.tell(Waiting("the hooks that were started beside the writes", 0.0))
+        await self.aside
+        self.aside = None
+
+    async def close(self) -> None:
+        """Break off what goes on beside; each hook says so in the journal."""
+        if self.aside is not None:
+            self.aside.cancel()
+            await asyncio.gather(self.aside, return_exceptions=True)
+            self.aside = None
+
+    @property
+    def _emergency(self) -> bool:
+        return self.memory.mode is Mode.EMERGENCY
+
+    def _beside(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Law 9: nothing of an emergency waits for a hook; they keep their order among themselves."""
+        earlier = self.aside
+
+        async def go_on() -> None:
+            if earlier is not None:
+                await earlier
+            await act()
+
+        self.aside = asyncio.create_task(go_on())
+
+    async def _all(self, row: Row, when: When) -> None:
+        for hook in row.hooks(when):
+            if not self._is_settled(row, when, hook):
+                await self._one(row, when, hook)
+
+    def _is_settled(self, row: Row, when: When, hook: Hook) -> bool:
+        return self.memory.hooks.get((row.name, when, hook.name)) in SETTLED
+
+    async def _one(self, row: Row, when: When, hook: Hook) -> tuple[HookOutcome, str]:
+        if self._emergency and hook.emergency is InEmergency.SKIP:
+            return self._end(row, when, hook, HookOutcome.SKIPPED, "the playbook skips it in an emergency")
+        match hook.what:
+            case Manual():
+                return await self._by_hand(row, when, hook, hook.what)
+            case Program():
+                return await self._by_program(row, when, hook, hook.what)
+
+    async def _by_hand(self, row: Row, when: When, hook: Hook, manual: Manual) -> tuple[HookOutcome, str]:
+        if self._emergency:
+            return self._end(row, when, hook, HookOutcome.LEFT_TO_PERSON, manual.text)
+        self.may_go_on()
+        self.tell(HookIntended(row.name, when, hook.name, manual.text))
+        text = f"{when.value.capitalize()} row {row}, by hand: {manual.text}"
+        reply = await self.asking.ask(Question(Asks.MANUAL, hook.name, row.name, text))
+        if reply is None:
+            self.may_go_on()
+            return self._end(row, when, hook, HookOutcome.LEFT_TO_PERSON, manual.text)
+        if not reply.yes:
+            return self._end(
+                row, when, hook, HookOutcome.NOT_DONE, reply.words or "a person said that it was not done"
+            )
+        return self._end(row, when, hook, HookOutcome.DONE, reply.words)
+
+    async def _by_program(
+        self, row: Row, when: When, hook: Hook, program: Program
+    ) -> tuple[HookOutcome, str]:
+        refusal = await self._may_not_repeat(row, when, hook)
+        if refusal:
+            return self._end(row, when, hook, HookOutcome.NOT_DONE, refusal)
+        self.may_go_on()
+        self.tell(HookIntended(row.name, when, hook.name, shlex.join(program.run)))
+        if not self._emergency:
+            self.tell(Waiting(f"hook {hook.name} to end", program.timeout.total_seconds()))
+        began = self.clock.monotonic()
+        try:
+            ended = await self.programs.run(program, self._about(row, when, hook))
+        except asyncio.CancelledError:
+            took = self.clock.monotonic() - began
+            self._end(
+                row,
+                when,
+                hook,
+                HookOutcome.CUT_OFF,
+                "the run was given up while it was under way",
+                seconds=took,
+            )
+            raise
+        if ended.code == 0:
+            return self._end(row, when, hook, HookOutcome.DONE, "", ended)
+        reason = ended.failure or f"exit code {ended.code}"
+        return self._end(row, when, hook, HookOutcome.FAILED, reason, ended)
+
+    async def _may_not_repeat(self, row: Row, when: When, hook: Hook) -> str:
+        """Why a hook that was begun before and did not end well may not be repeated; "" where it may."""
+        if (row.name, when, hook.name) not in self.memory.hooks or hook.again is Again.SAFE:
+            return ""
+        if self._emergency:
+            return "it was begun before, and in an emergency nobody is asked whether it may be repeated"
+        before = self.memory.hooks[row.name, when, hook.name]
+        how = "was begun, and nobody knows how it ended" if before is None else f"ended as {before.value}"
+        text = f"Hook {hook.name} ({when.value} row {row}) {how}. May it be run again?"
+        reply = await self.asking.ask(Question(Asks.AGAIN, hook.name, row.name, text))
+        if reply is None:
+            return "it was begun before, and there was nobody to ask whether it may be repeated"
+        return "" if reply.yes else "a person said that it must not be repeated"
+
+    def _about(self, row: Row, when: When, hook: Hook) -> dict[str, str]:
+        return {
+            "HAMR_RUN": self.memory.run,
+            "HAMR_PAIR": self.pair.name,
+            "HAMR_ROW": row.name,
+            "HAMR_FROM": row.source.name,
+            "HAMR_TO": row.target.name,
+            "HAMR_HOOK": hook.name,
+            "HAMR_WHEN": when.value,
+            "HAMR_MODE": self.memory.mode.value,
+        }
+
+    def _end(  # noqa: PLR0917 - what the journal holds of it
+        self,
+        row: Row,
+        when: When,
+        hook: Hook,
+        outcome: HookOutcome,
+        reason: str,
+        ended: ProgramEnded | None = None,
+        *,
+        seconds: float = 0.0,
+    ) -> tuple[HookOutcome, str]:
+        code, output = (None, "") if ended is None else (ended.code, ended.output)
+        seconds = seconds if ended is None else ended.seconds
+        self.tell(HookEnded(row.name, when, hook.name, outcome, reason, code, output, seconds))
+        return outcome, reason
