@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 
@@ -59,7 +60,7 @@ def sight_of(exchanged: Exchanged, redactor: Redactor) -> Sight:
     status = exchanged.status
     if status is None:
         return Unreachable(one_line(exchanged.failure, redactor))
-    said = _said(exchanged, redactor)
+    said = said_of(exchanged, redactor)
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return Denied(said)
     if _unable(status) or status == _TOO_MANY_REQUESTS:
@@ -98,7 +99,7 @@ def answer_of(exchanged: Exchanged, taken: float, now: datetime, redactor: Redac
         if exchanged.failure:
             return Lost(left, f"HTTP {status}, but the answer did not end: {failure}")
         return Accepted(left, _record(exchanged, redactor))
-    said = _said(exchanged, redactor)
+    said = said_of(exchanged, redactor)
     refused = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.INTERNAL_SERVER_ERROR
     return Rejected(left, said) if refused and status != _REQUEST_TIMEOUT else Lost(left, said)
 
@@ -107,13 +108,13 @@ def identity_of(role: Role, exchanged: Exchanged, redactor: Redactor) -> Identit
     """Which org `GET /api/v2/validate` says that the key belongs to."""
     if exchanged.status is None:
         return Identity(role, None, one_line(exchanged.failure, redactor))
-    said = _said(exchanged, redactor)
+    said = said_of(exchanged, redactor)
     if exchanged.failure:
         return Identity(role, None, f"{said}, and then {one_line(exchanged.failure, redactor)}")
     if exchanged.status != HTTPStatus.OK or exchanged.refused:
         return Identity(role, None, f"{said}: {exchanged.refused}" if exchanged.refused else said)
-    body = _body(exchanged, redactor)
-    if isinstance(body, _NoBody):
+    body = body_of(exchanged, redactor)
+    if isinstance(body, NoBody):
         return Identity(role, None, f"the answer to validate cannot be used: {body.reason}")
     data = body.get("data") if isinstance(body, dict) else None
     uuid = data.get("id") if isinstance(data, dict) else None
@@ -122,28 +123,31 @@ def identity_of(role: Role, exchanged: Exchanged, redactor: Redactor) -> Identit
     return Identity(role, uuid)
 
 
-class _NoBody:
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
+@dataclass(frozen=True, slots=True)
+class NoBody:
+    """Why a body is of no use, in words: "it is not JSON"."""
+
+    reason: str
 
 
-def _body(exchanged: Exchanged, redactor: Redactor) -> JSON | _NoBody:
+def body_of(exchanged: Exchanged, redactor: Redactor) -> JSON | NoBody:
+    """The JSON value of an answer's body, without any key of ours in it."""
     # A record that holds one of our keys (a proxy that echoes requests, say) must not get into readings, which are
     # journalled (law 17).
     text = exchanged.body.decode("utf-8", "replace")
     if redactor.clean(text) != text:
-        return _NoBody("it holds one of our own keys")
+        return NoBody("it holds one of our own keys")
     if not text.strip():
-        return _NoBody("it is empty")
+        return NoBody("it is empty")
     try:
         return parse_json(exchanged.body)
     except ValueError:
-        return _NoBody("it is not JSON")
+        return NoBody("it is not JSON")
 
 
 def _decoded(exchanged: Exchanged, redactor: Redactor) -> HamrRecord | str:
-    body = _body(exchanged, redactor)
-    return body.reason if isinstance(body, _NoBody) else decode_record(body)
+    body = body_of(exchanged, redactor)
+    return body.reason if isinstance(body, NoBody) else decode_record(body)
 
 
 def _record(exchanged: Exchanged, redactor: Redactor) -> HamrRecord | None:
@@ -159,6 +163,7 @@ def _unable(status: int) -> bool:
     return status == _REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def _said(exchanged: Exchanged, redactor: Redactor) -> str:
+def said_of(exchanged: Exchanged, redactor: Redactor) -> str:
+    """An answer's status and what its body says, as one short line."""
     words = excerpt(exchanged.body, redactor)
     return f"HTTP {exchanged.status}: {words}" if words else f"HTTP {exchanged.status}"

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from orchestrator import __version__
 from orchestrator.errors import KeyUnavailable
-from orchestrator.model.org import Org, Pair
+from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import (
@@ -31,124 +29,48 @@ from orchestrator.redaction import Redactor
 from orchestrator.secrets import KeyRing
 
 from .answers import answer_of, identity_of, sight_of, trace_of
-from .excerpt import one_line
+from .asking import OrgAsker
 from .request import PATH, request_of
-from .transport import Exchanged, ReadOnly, Transport, exchange, open_transports, seconds
+from .transport import ReadOnly, Transport, open_transports
 
 VALIDATE_PATH = "/api/v2/validate"
-
-_HEADERS: Mapping[str, str] = {
-    "Accept": "application/json",
-    "Accept-Encoding": "identity",
-    "User-Agent": f"hamr-orchestrator/{__version__}",
-}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _OrgClient:
-    """One org's connections, and its keys when they are needed."""
+    """One org's HAMR record, read and written, and whose keys ours are."""
 
-    org: Org
-    transport: Transport
-    timeouts: Timeouts
-    keys: KeyRing
-    redactor: Redactor
-    clock: Clock
-
-    async def fetch_keys(self, *, app_key: bool) -> dict[str, str]:
-        """The key headers, both keys fetched at the same time."""
-        name = str(self.org)
-        wanted = [("DD-API-KEY", self.org.api_key, "api")]
-        if app_key:
-            wanted.append(("DD-APPLICATION-KEY", self.org.app_key, "app"))
-        found = await asyncio.gather(
-            *(self.keys.resolve(reference, org=name, which=which) for _, reference, which in wanted),
-            return_exceptions=True,
-        )
-        headers: dict[str, str] = {}
-        for (header, _, _), key in zip(wanted, found, strict=True):
-            if isinstance(key, BaseException):
-                raise key
-            headers[header] = key.reveal()
-        return headers
-
-    async def ask(
-        self, method: str, path: str, *, content: bytes | None, app_key: bool, within: float | None
-    ) -> Exchanged:
-        """One exchange, bounded as a whole.
-
-        Raises:
-            KeyUnavailable: there is no key to ask with; nothing was sent.
-        """
-        exchanged = Exchanged()
-        if within is not None and within <= 0:
-            exchanged.failure = "no time was left for it"
-            return exchanged
-        fetching = True
-        bound = asyncio.timeout(within)
-        try:
-            async with bound:
-                headers = {**_HEADERS, **await self.fetch_keys(app_key=app_key)}
-                fetching = False
-                exchanged.began = self.clock.monotonic()
-                if content is not None:
-                    headers["Content-Type"] = "application/json"
-                deadline = asyncio.get_running_loop().time() + seconds(self.timeouts.total)
-                bound.reschedule(deadline if within is None else min(deadline, bound.when() or deadline))
-                await exchange(
-                    self.transport,
-                    method,
-                    self.org.base_url + path,
-                    headers,
-                    content=content,
-                    timeouts=self.timeouts,
-                    into=exchanged,
-                )
-        except TimeoutError:
-            exchanged.failure = self._out_of_time(exchanged, fetching, within)
-        return exchanged
-
-    def _out_of_time(self, exchanged: Exchanged, fetching: bool, within: float | None) -> str:
-        total = seconds(self.timeouts.total)
-        allowed = total if within is None else within if fetching else min(within, total)
-        if fetching:
-            return f"its keys were not there within {allowed:g} s"
-        if exchanged.status is not None:
-            return f"the answer did not end within {allowed:g} s"
-        return f"no {'answer' if exchanged.sent else 'connection'} within {allowed:g} s"
+    asker: OrgAsker
 
     async def read(self, role: Role, within: float | None) -> Reading:
         """GET the record."""
-        asked = self.clock.monotonic()
+        asked = self.asker.clock.monotonic()
         try:
-            exchanged = await self.ask("GET", PATH, content=None, app_key=True, within=within)
+            exchanged = await self.asker.ask("GET", PATH, content=None, app_key=True, within=within)
         except KeyUnavailable as error:
-            return Reading(role, Denied(self._clean(error)), self.clock.now(), asked)
+            return Reading(role, Denied(self.asker.reason(error)), self.asker.clock.now(), asked)
         began = asked if exchanged.began is None else exchanged.began
-        left = trace_of(exchanged, self.clock.monotonic() - began, self.redactor)
-        return Reading(role, sight_of(exchanged, self.redactor), self.clock.now(), began, left)
+        left = trace_of(exchanged, self.asker.clock.monotonic() - began, self.asker.redactor)
+        return Reading(role, sight_of(exchanged, self.asker.redactor), self.asker.clock.now(), began, left)
 
     async def identify(self, role: Role, within: float | None) -> Identity:
         """GET whose API key it is."""
         try:
-            exchanged = await self.ask("GET", VALIDATE_PATH, content=None, app_key=False, within=within)
+            exchanged = await self.asker.ask("GET", VALIDATE_PATH, content=None, app_key=False, within=within)
         except KeyUnavailable as error:
-            return Identity(role, None, self._clean(error))
-        return identity_of(role, exchanged, self.redactor)
+            return Identity(role, None, self.asker.reason(error))
+        return identity_of(role, exchanged, self.asker.redactor)
 
     async def write(self, request: Request, within: float | None) -> Answer:
         """POST a record."""
-        asked = self.clock.monotonic()
+        asked = self.asker.clock.monotonic()
         content = json.dumps(request.body, separators=(",", ":"), allow_nan=False).encode("ascii")
         try:
-            exchanged = await self.ask("POST", PATH, content=content, app_key=True, within=within)
+            exchanged = await self.asker.ask("POST", PATH, content=content, app_key=True, within=within)
         except KeyUnavailable as error:
-            return NotSent(Exchange(), self._clean(error))
-        taken = self.clock.monotonic() - (asked if exchanged.began is None else exchanged.began)
-        return answer_of(exchanged, taken, self.clock.now(), self.redactor)
-
-    def _clean(self, error: KeyUnavailable) -> str:
-        return one_line(error.message, self.redactor)
+            return NotSent(Exchange(), self.asker.reason(error))
+        taken = self.asker.clock.monotonic() - (asked if exchanged.began is None else exchanged.began)
+        return answer_of(exchanged, taken, self.asker.clock.now(), self.asker.redactor)
 
 
 class HttpReader:
@@ -222,7 +144,6 @@ class HttpWorld:
     ) -> None:
         self._pair = pair
         opened = _opened(pair, transports)
-        self._pair = pair
         self._orgs = _clients(pair, opened, timeouts=timeouts, keys=keys, redactor=redactor, clock=clock)
 
     async def read(self, role: Role, *, within: float | None = None) -> Reading:
@@ -272,14 +193,14 @@ def _clients(
     clock: Clock,
 ) -> Both[_OrgClient]:
     return Both(
-        _OrgClient(pair.orgs.primary, transports.primary, timeouts, keys, redactor, clock),
-        _OrgClient(pair.orgs.secondary, transports.secondary, timeouts, keys, redactor, clock),
+        _OrgClient(OrgAsker(pair.orgs.primary, transports.primary, timeouts, keys, redactor, clock)),
+        _OrgClient(OrgAsker(pair.orgs.secondary, transports.secondary, timeouts, keys, redactor, clock)),
     )
 
 
 async def _require_keys(orgs: Both[_OrgClient]) -> None:
     found = await asyncio.gather(
-        *(client.fetch_keys(app_key=True) for client in orgs), return_exceptions=True
+        *(client.asker.fetch_keys(app_key=True) for client in orgs), return_exceptions=True
     )
     problems = [problem for problem in found if isinstance(problem, BaseException)]
     missing = [problem for problem in problems if isinstance(problem, KeyUnavailable)]
@@ -296,4 +217,4 @@ async def _require_keys(orgs: Both[_OrgClient]) -> None:
 
 async def _close(orgs: Both[_OrgClient]) -> None:
     for client in orgs:
-        await client.transport.aclose()
+        await client.asker.transport.aclose()
