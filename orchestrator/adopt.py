@@ -28,13 +28,13 @@ async def adopt(
         HamrError: nothing was intended; the error says why.
     """
     run = session.new_run()
-    async with session.world() as world, session.prober() as prober:
+    async with session.world() as world, session.prober() as prober, session.notices(run) as notices:
         await world.require_keys()
         lock = take_lock(session, run, take_over=False)
         running = Running(
             session,
             lock,
-            Journalling(session, run, lock, watchers),
+            Journalling(session, run, lock, (*watchers, notices)),
             Memory(run),
             controls or Controls(),
             session.clock.monotonic(),

@@ -63,7 +63,11 @@ async def resume(
     goal, since = memory.started.goal, memory.started.since
     merged = {**memory.started.overrides, **(overrides or {})}
     check_overrides(merged, session.playbook)
-    async with session.world() as world, session.prober() as prober:
+    async with (
+        session.world() as world,
+        session.prober() as prober,
+        session.notices(identifier, memory.started) as notices,
+    ):
         lock = take_lock(session, identifier, take_over=True)
         try:
             # Whoever held the lock until now may have gone on with it: what was recalled before is old.
@@ -78,7 +82,7 @@ async def resume(
             running = Running(
                 session,
                 lock,
-                Journalling(session, identifier, lock, watchers),
+                Journalling(session, identifier, lock, (*watchers, notices)),
                 memory,
                 controls or Controls(),
                 session.clock.monotonic(),

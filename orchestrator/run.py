@@ -57,7 +57,7 @@ async def start(
     refuse_owing(history, request)
     refuse_before(history, session.playbook, session.clock, request)
     run = plan.run if plan is not None else run or session.new_run()
-    async with session.world() as world, session.prober() as prober:
+    async with session.world() as world, session.prober() as prober, session.notices(run) as notices:
         if request.mode is Mode.PLANNED:
             await world.require_keys()
         lock = take_lock(session, run, take_over=False)
@@ -65,7 +65,7 @@ async def start(
         running = Running(
             session,
             lock,
-            Journalling(session, run, lock, watchers),
+            Journalling(session, run, lock, (*watchers, notices)),
             Memory(run),
             controls,
             session.clock.monotonic(),

@@ -24,6 +24,7 @@ from orchestrator.model.events import (
     LockReleased,
     LockTaken,
     LockTakenOver,
+    RunStarted,
     RunSuperseded,
     encode,
 )
@@ -105,6 +106,25 @@ class Session:
         from orchestrator.programs import LocalPrograms, key_variables  # noqa: PLC0415 - as above
 
         return LocalPrograms(self.environ, self.redactor, self.clock, key_variables(self.pair))
+
+    def notices(self, run: str, started: RunStarted | None = None) -> AbstractAsyncContextManager[Observer]:
+        """Who is told of a run, where the pair's `events` say so. Use it as a context manager, and as a watcher.
+
+        Args:
+            run: the run's id.
+            started: how it began, where it is taken up again.
+        """
+        from orchestrator.notices import About, NoNotices, Notices, Poster  # noqa: PLC0415 - only a run tells anybody
+
+        if not self.pair.events:
+            return NoNotices()
+        about = About(run, self.pair, self.playbook, self.operator)
+        return Notices(
+            about if started is None else about.after(started),
+            Poster(self.pair, self.keys, self.redactor, self.clock, self.transports),
+            head=self.store.head,
+            note=lambda event: self.append(run, event),
+        )
 
     def history(self) -> History:
         """What the journal says of this pair; a journal that was changed is not believed.

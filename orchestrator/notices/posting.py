@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
 
-from orchestrator import __version__
 from orchestrator.errors import HamrError
+from orchestrator.hamr.asking import OrgAsker
 from orchestrator.hamr.excerpt import excerpt, one_line
-from orchestrator.hamr.transport import Exchanged, Transport, exchange, open_transport, seconds
+from orchestrator.hamr.transport import Exchanged, Transport, open_transport, seconds
 from orchestrator.model.org import Org, Pair
 from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Timeouts
+from orchestrator.model.protocols import Clock
 from orchestrator.model.status import Both, Role
 from orchestrator.redaction import Redactor
 from orchestrator.secrets import KeyRing
@@ -25,13 +26,6 @@ EVENTS_PATH = "/api/v1/events"
 TIMEOUTS = Timeouts(connect=timedelta(seconds=2), read=timedelta(seconds=3), total=timedelta(seconds=3))
 """Short: an event is worth less than the time that it takes. The total includes fetching the key."""
 
-_HEADERS: Mapping[str, str] = {
-    "Accept": "application/json",
-    "Accept-Encoding": "identity",
-    "Content-Type": "application/json",
-    "User-Agent": f"hamr-orchestrator/{__version__}",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Failed:
@@ -39,7 +33,7 @@ class Failed:
 
     reason: str
     no_such_place: bool = False
-    """404: this API has no events. That is no news after the first time, and seldom a fault."""
+    """404: this API takes no events, and a warning about that helps nobody."""
 
 
 @dataclass(slots=True, repr=False)
@@ -49,7 +43,8 @@ class Poster:
     Args:
         pair: whose orgs.
         keys: where API keys come from.
-        redactor: cleans what a server says.
+        redactor: cleans what is posted, and what a server says.
+        clock: what exchanges are timed with.
         transports: in the place of the network, for tests; whoever gave them closes them.
         timeouts: bounds of one event.
     """
@@ -57,6 +52,7 @@ class Poster:
     pair: Pair
     keys: KeyRing
     redactor: Redactor
+    clock: Clock
     transports: Both[Transport] | None = None
     timeouts: Timeouts = TIMEOUTS
     opened: dict[Role, Transport] = field(default_factory=dict)
@@ -65,24 +61,13 @@ class Poster:
         """Post one event, once. None where the org took it; never raises for what the org or the network does."""
         org = self.pair[role]
         content = json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
-        exchanged = Exchanged()
-        total = seconds(self.timeouts.total)
         try:
-            async with asyncio.timeout(total):
-                key = await self.keys.resolve(org.api_key, org=str(org), which="api")
-                await exchange(
-                    await self._transport(org),
-                    "POST",
-                    org.base_url + EVENTS_PATH,
-                    {**_HEADERS, "DD-API-KEY": key.reveal()},
-                    content=content,
-                    timeouts=self.timeouts,
-                    into=exchanged,
-                )
-        except TimeoutError:
-            what = "no answer" if exchanged.sent else "it could not be sent"
-            exchanged.failure = f"{what} within {total:g} s"
-        except HamrError as error:
+            transport = await self._transport(org)
+            asker = OrgAsker(org, transport, self.timeouts, self.keys, self.redactor, self.clock)
+            exchanged = await asker.ask(
+                "POST", EVENTS_PATH, content=content, app_key=False, within=seconds(self.timeouts.total)
+            )
+        except HamrError as error:  # no key; or this machine's certificates or proxy cannot be used
             return Failed(one_line(error.message, self.redactor))
         return self._failed(exchanged)
 

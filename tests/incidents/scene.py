@@ -82,7 +82,8 @@ def pair_of(config: SimulatorConfig, mirrors: Mirrors, wrong_uuid: Role | None =
             app_key=EnvironmentKey(f"{role}_APP"),
         )
 
-    return Pair(PAIR, Both(org(Role.PRIMARY), org(Role.SECONDARY)), mirrors)
+    # Nobody is told: events go out beside the run, and an incident counts every request of one.
+    return Pair(PAIR, Both(org(Role.PRIMARY), org(Role.SECONDARY)), mirrors, events=False)
 
 
 @dataclass(frozen=True, slots=True)
