@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import MappingProxyType
 
 from orchestrator.errors import DocumentError
-from orchestrator.model.status import Role, Status
+from orchestrator.model.scenario import ScriptedFault
 
 from .compose import compose
-from .fault_shape import KINDS, FaultScriptShape, FaultShape
+from .fault_shape import FROM_THE_START, KINDS, FaultScriptShape, FaultShape
 from .fit import fit
-from .nodes import Document, Finding, bounded
+from .nodes import Document, Finding, Steps, bounded
 from .source import read_text
 from .wording import listed, one_of
-
-Setting = bool | int | str | timedelta | Role | Status | None
-
-
-@dataclass(frozen=True, slots=True)
-class ScriptedFault:
-    """One fault, as the script has it."""
-
-    kind: str
-    """One of KINDS."""
-    settings: Mapping[str, Setting]
-    """Of that kind, by the script's names; each that was left out has its default."""
-    at: int
-    times: int | None
-    """None: for ever."""
-    org: Role | None
-    method: str | None
-    path: str | None
-    """None: any."""
 
 
 def load_fault_script(path: Path) -> tuple[ScriptedFault, ...]:
@@ -54,30 +33,35 @@ def parse_fault_script(text: str, file: str) -> tuple[ScriptedFault, ...]:
         DocumentError: it is no fault script; with all its problems at once.
     """
     document = compose(text, file)
-    fitted = fit(FaultScriptShape, document, {})
-    problems = document.problems_with([*fitted.findings, *bounded(_kinds(document))])
+    fitted = fit(FaultScriptShape, document)
+    problems = document.problems_with([*fitted.findings, *bounded(fault_findings(document, ("faults",)))])
     if problems or fitted.shape is None:
         raise DocumentError(problems)
-    return tuple(_fault(shape) for shape in fitted.shape.faults)
+    return faults_from(fitted.shape.faults)
 
 
-def _kinds(document: Document) -> Iterator[Finding]:
-    """Each fault has exactly one kind."""
-    faults = document.data.get("faults")
+def fault_findings(document: Document, place: Steps) -> Iterator[Finding]:
+    """Each fault of the list at that place has exactly one kind."""
+    faults = document.value(place)
     for index, fault in enumerate(faults if isinstance(faults, list) else ()):
         if not isinstance(fault, dict):
             continue
         named = [key for key in fault if key in KINDS]
         if not named and not [key for key in fault if key not in FaultShape.model_fields]:
             yield Finding(
-                ("faults", index), f"this fault says not what goes wrong: give it one kind ({one_of(KINDS)})"
+                (*place, index), f"this fault says not what goes wrong: give it one kind ({one_of(KINDS)})"
             )
         elif len(named) > 1:
             yield Finding(
-                ("faults", index, named[1]),
+                (*place, index, named[1]),
                 f"this fault has {len(named)} kinds ({listed(named)}), and one is allowed: make a fault of each",
                 at_key=True,
             )
+
+
+def faults_from(shapes: Iterable[FaultShape]) -> tuple[ScriptedFault, ...]:
+    """The faults of a list that has no findings."""
+    return tuple(_fault(shape) for shape in shapes)
 
 
 def _fault(shape: FaultShape) -> ScriptedFault:
@@ -86,12 +70,14 @@ def _fault(shape: FaultShape) -> ScriptedFault:
     settings = {
         field.alias or name: getattr(chosen, name) for name, field in type(chosen).model_fields.items()
     }
+    at = shape.at if shape.at is not None else timedelta(0) if kind in FROM_THE_START else 1
     return ScriptedFault(
         kind,
         MappingProxyType(settings),
-        shape.at,
+        at if isinstance(at, int) else 1,
         shape.times,
         shape.org,
         shape.method,
         None if shape.path == "any" else shape.path,
+        None if isinstance(at, int) else at,
     )
