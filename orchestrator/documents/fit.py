@@ -35,13 +35,13 @@ class Fitted(Generic[S]):
     findings: tuple[Finding, ...]
 
 
-def fit(shape: type[S], document: Document, later: Mapping[type[Shape], Mapping[str, str]]) -> Fitted[S]:
+def fit(shape: type[S], document: Document, _later: object = None) -> Fitted[S]:
     """Read a document as a shape.
 
     Args:
         shape: what it should look like.
         document: what was read.
-        later: for each shape, keys of later versions and what they are about: refused as not supported yet.
+        _later: nothing any more.
     """
     empty = tuple(bounded(_empty_values((), document.data)))
     errors: list[ErrorDetails] = []
@@ -53,7 +53,7 @@ def fit(shape: type[S], document: Document, later: Mapping[type[Shape], Mapping[
         errors = error.errors(include_url=False, include_input=False)
     told = {finding.steps for finding in empty}
     findings = bounded(
-        _finding(shape, document, error, later)
+        _finding(shape, document, error)
         for error in errors
         if tuple(step for step in error["loc"] if step != "[key]") not in told
     )
@@ -80,12 +80,7 @@ def _empty_values(steps: Steps, value: JSON) -> Iterator[Finding]:
                 yield from _empty_values((*steps, index), item)
 
 
-def _finding(
-    shape: type[Shape],
-    document: Document,
-    error: ErrorDetails,
-    later: Mapping[type[Shape], Mapping[str, str]],
-) -> Finding:
+def _finding(shape: type[Shape], document: Document, error: ErrorDetails) -> Finding:
     loc = error["loc"]
     at_key = bool(loc) and loc[-1] == "[key]"
     steps: Steps = tuple(step for step in loc if step != "[key]")
@@ -96,7 +91,7 @@ def _finding(
     if kind == "missing":
         return Finding(steps[:-1], _missing(shape, steps), at_key=True)
     if kind == "extra_forbidden":
-        return Finding(steps, _unknown_key(shape, steps, later), at_key=True)
+        return Finding(steps, _unknown_key(shape, steps), at_key=True)
     if not KEY_FIELDS.isdisjoint(steps):
         return Finding(steps, INLINE_KEY if isinstance(value, str | int | float) else UNSHOWN)
     match kind:
@@ -127,13 +122,10 @@ def _missing(shape: type[Shape], steps: Steps) -> str:
     )
 
 
-def _unknown_key(shape: type[Shape], steps: Steps, later: Mapping[type[Shape], Mapping[str, str]]) -> str:
+def _unknown_key(shape: type[Shape], steps: Steps) -> str:
     holder, name = shape_at(shape, steps[:-1]), str(steps[-1])
     if not KEY_FIELDS.isdisjoint(steps[:-1]):
         return UNSHOWN
-    about = later.get(holder, {}).get(name) if holder is not None else None
-    if about is not None:
-        return f'"{name}" is not supported yet ({about} come with a later version of hamr): leave it out'
     known = list(_fields(holder))
     near = did_you_mean(name, known)
     allowed = f" (known here: {', '.join(known)})" if known and not near else ""
@@ -141,11 +133,18 @@ def _unknown_key(shape: type[Shape], steps: Steps, later: Mapping[type[Shape], M
 
 
 def where(steps: Steps) -> str:
-    """A place in words, as the end of a sentence: ' in pairs.payments.primary', ' in item 2 of transitions'."""
+    """A place in words, as the end of a sentence.
+
+    ' in pairs.payments.primary', ' in item 2 of transitions', ' in item 1 of before, item 2 of transitions'.
+    """
     if not steps:
         return ""
-    if isinstance(steps[-1], int):
-        return f" in item {steps[-1] + 1} of {'.'.join(str(step) for step in steps[:-1])}"
+    *parents, last = steps
+    if isinstance(last, int):
+        inner = max((at + 1 for at, step in enumerate(parents) if isinstance(step, int)), default=0)
+        name = ".".join(str(step) for step in parents[inner:])
+        outer = where(tuple(parents[:inner])).replace(" in ", ", ", 1)
+        return f" in item {last + 1} of {name}{outer}"
     words = [shown(str(step)).strip('"') if isinstance(step, str) else str(step + 1) for step in steps]
     return f" in {'.'.join(words)}"
 

@@ -26,6 +26,7 @@ def guard_findings(table: TableSketch) -> Iterator[Finding]:
     yield from unknown
     yield from _circles(table.guards)
     yield from _unused(table, probable)
+    yield from _idle_waiting(table)
 
 
 def _one_kind(guard: GuardSketch) -> Iterator[Finding]:
@@ -104,5 +105,21 @@ def _unused(table: TableSketch, probable: set[str]) -> Iterator[Finding]:
             yield Finding(
                 guard.steps,
                 f'the guard "{guard.name}" is used by no row: name it in the guards of a row, or take it out',
+                at_key=True,
+            )
+
+
+def _idle_waiting(table: TableSketch) -> Iterator[Finding]:
+    """A guard that is only a part of others says how patient a run is with it, where no run ever is."""
+    named = {name for row in table.rows for _, name in row.guards}
+    parts = {name for guard in table.guards for _, name in guard.refers}
+    for guard in table.guards:
+        if guard.name in named or guard.name not in parts:
+            continue
+        for key in guard.waiting:
+            yield Finding(
+                (*guard.steps, key),
+                f'"{key}" has no effect here: no row names the guard "{guard.name}", which is only a part of others; '
+                "write it on the guard that a row names",
                 at_key=True,
             )

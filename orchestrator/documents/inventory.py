@@ -48,7 +48,7 @@ def parse_inventory(text: str, file: str) -> Inventory:
 
 def read_inventory(document: Document) -> Inventory:
     """Read an inventory from a composed document; see `parse_inventory`."""
-    fitted = fit(InventoryShape, document, {})
+    fitted = fit(InventoryShape, document)
     problems = document.problems_with([*fitted.findings, *bounded(inventory_findings(document.data))])
     if problems or fitted.shape is None:
         raise DocumentError(problems)
@@ -59,7 +59,7 @@ def read_inventory(document: Document) -> Inventory:
 
 def _pair(name: str, shape: PairShape, folder: Path) -> Pair:
     orgs = Both(_org(Role.PRIMARY, shape.primary, folder), _org(Role.SECONDARY, shape.secondary, folder))
-    return Pair(name, orgs, shape.mirrors or Mirrors.AUTO, shape.drill)
+    return Pair(name, orgs, shape.mirrors or Mirrors.AUTO, shape.drill, shape.events)
 
 
 def _org(role: Role, shape: OrgShape, folder: Path) -> Org:

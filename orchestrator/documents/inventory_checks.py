@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 from orchestrator.model.plain import JSON
 from orchestrator.model.sites import datacenter_label, datacenter_of_site
 
-from .nodes import Finding, Steps
-from .org_fields import UUID_PATTERN, is_loopback
+from .nodes import Finding, Steps, mapping_in
+from .org_fields import UUID_PATTERN
+from .urls import is_loopback
 
 _ROLES = ("primary", "secondary")
 _KEYS = ("api_key", "app_key")
@@ -21,10 +22,10 @@ _KEYS = ("api_key", "app_key")
 
 def inventory_findings(data: dict[str, JSON]) -> Iterator[Finding]:
     """Everything that does not fit together."""
-    pairs = _mapping(data.get("pairs"))
+    pairs = mapping_in(data.get("pairs"))
     first_use: dict[str, Steps] = {}
     for name, pair in pairs.items():
-        orgs = {role: _mapping(_mapping(pair).get(role)) for role in _ROLES}
+        orgs = {role: mapping_in(mapping_in(pair).get(role)) for role in _ROLES}
         for role, org in orgs.items():
             steps: Steps = ("pairs", name, role)
             if org:
@@ -123,10 +124,6 @@ def _is_local(org: dict[str, JSON]) -> bool:
     except ValueError:
         return False
     return host is not None and is_loopback(host.lower())
-
-
-def _mapping(value: JSON) -> dict[str, JSON]:
-    return value if isinstance(value, dict) else {}
 
 
 def _dotted(steps: Steps) -> str:

@@ -50,6 +50,8 @@ class PairShape(Shape):
     """Whether a write to one org shows on both: true, false, or auto (the default: find out in the run)."""
     drill: bool = False
     """Whether live drills may use this pair."""
+    events: bool = True
+    """Whether what a run does is also posted as Datadog events, to the org that serves."""
     primary: OrgShape
     """The org that normally serves."""
     secondary: OrgShape

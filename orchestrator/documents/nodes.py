@@ -130,3 +130,13 @@ def plain(node: Node) -> JSON:
             return [plain(item) for item in node.items]
         case MappingNode():
             return {key: plain(entry.value) for key, entry in node.entries.items()}
+
+
+def mapping_in(value: JSON) -> dict[str, JSON]:
+    """A mapping, or an empty one where something else stands: the shape tells about that."""
+    return value if isinstance(value, dict) else {}
+
+
+def list_in(value: JSON) -> list[JSON]:
+    """A list, or an empty one where something else stands: the shape tells about that."""
+    return value if isinstance(value, list) else []

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import PlainValidator, WithJsonSchema
 
@@ -13,6 +11,7 @@ from orchestrator.model.org import Mirrors, Wire
 from orchestrator.model.sites import SITES, datacenter_label, datacenter_of_site
 
 from .fields import choice_of, enumerated, text_of
+from .urls import is_loopback, split_url
 from .wording import did_you_mean, found, looks_like_key, one_of, shown
 
 UUID_PATTERN = r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
@@ -52,48 +51,16 @@ def _url(value: Any) -> str:
     """The base of an API's URL, without a trailing slash. Never repeated in a message: people put passwords into URLs."""
     text = text_of(value)
     usage = "write only scheme, host and port, such as https://api.datadoghq.eu or http://127.0.0.1:9101"
-    try:
-        parts = (
-            urlsplit(text) if re.fullmatch(r"[!-\[\]-~]+", text) else None
-        )  # ASCII, no spaces, no backslash
-        port = parts.port if parts is not None else None
-    except ValueError:
-        parts = port = None
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
-        raise ValueError(f"this is not a usable URL: {usage}")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError(f"a URL must not carry a name or password: {usage}")
+    parts = split_url(text, usage)
     if parts.path not in {"", "/"} or "?" in text or "#" in text:
         raise ValueError(f"a URL must not carry a path, query or fragment: {usage}")
-    host = parts.hostname.lower()
-    if not _is_host(host):
-        raise ValueError(f"the host of this URL is not a usable name: {usage}")
+    host, port = (parts.hostname or "").lower(), parts.port
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError(
             "plain http would send the keys in clear: use https (http is for 127.0.0.1, ::1 and localhost)"
         )
     shown_host = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{shown_host}" + (f":{port}" if port is not None else "")
-
-
-def _is_host(host: str) -> bool:
-    if ":" not in host:
-        return re.fullmatch(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", host) is not None
-    try:
-        ipaddress.IPv6Address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine: localhost, 127.0.0.0/8 or ::1."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _mirrors(value: Any) -> Mirrors:

@@ -3,53 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import time
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 
 from orchestrator.errors import DocumentError, UsageError
-from orchestrator.model.guard import (
-    AllOf,
-    AnyOf,
-    Freeze,
-    Guard,
-    GuardKind,
-    Located,
-    Not,
-    Quiet,
-    Reachable,
-    Window,
-)
-from orchestrator.model.playbook import Advances, Confirm, Playbook, Row, Timeouts
-from orchestrator.model.status import Role
+from orchestrator.model.playbook import Confirm, Playbook, Timeouts
 
 from .compose import compose
 from .fit import fit
 from .guard_checks import guard_findings
+from .hook_checks import hook_findings
 from .nodes import Document, Finding, bounded
-from .playbook_shape import GuardShape, PlaybookShape, RowShape, WindowShape
+from .nouns import guard_of, probe_of, row_of
+from .playbook_shape import PlaybookShape
+from .probe_checks import probe_findings
 from .setting_checks import setting_findings
-from .shapes import Shape
 from .sketch import sketch
 from .source import read_text
 from .table_checks import table_findings
 from .wording import did_you_mean, shown
 
 DEFAULT_PLAYBOOK = "regional-failover"
-
-LATER: Mapping[type[Shape], Mapping[str, str]] = MappingProxyType(
-    {
-        PlaybookShape: {"probes": "probes"},
-        GuardShape: {
-            "probe": "probes",
-            "within": "guards that are waited for",
-            "unknown": "guards that may be unknown",
-        },
-        RowShape: {"before": "hooks", "after": "hooks"},
-    }
-)
-"""Keys of the format that this version does not keep yet: refused, never ignored."""
 
 
 def load_playbook(name_or_path: str, *, folder: Path = Path()) -> Playbook:
@@ -121,7 +96,7 @@ def parse_playbook(text: str, file: str) -> Playbook:
 
 def read_playbook(document: Document, text: str) -> Playbook:
     """Read a playbook from a composed document and the text that it was composed from; see `parse_playbook`."""
-    fitted = fit(PlaybookShape, document, LATER)
+    fitted = fit(PlaybookShape, document)
     problems = document.problems_with([*fitted.findings, *_findings(document)])
     if problems or fitted.shape is None:
         raise DocumentError(problems)
@@ -130,12 +105,18 @@ def read_playbook(document: Document, text: str) -> Playbook:
 
 def _findings(document: Document) -> Iterator[Finding]:
     table = sketch(document.data)
-    checks = (table_findings(table), guard_findings(table), setting_findings(document.data, table))
+    checks = (
+        table_findings(table),
+        guard_findings(table),
+        probe_findings(document.data, table),
+        hook_findings(document.data),
+        setting_findings(document.data, table),
+    )
     return chain.from_iterable(bounded(check) for check in checks)
 
 
 def _playbook(shape: PlaybookShape, text: str, path: str) -> Playbook:
-    rows = tuple(_row(row) for row in shape.transitions)
+    rows = tuple(row_of(row) for row in shape.transitions)
     arrivals = tuple(dict.fromkeys(row.target for row in rows))
     usual, limits = Playbook(shape.name, rows, arrivals), Timeouts()
     return Playbook(
@@ -143,7 +124,8 @@ def _playbook(shape: PlaybookShape, text: str, path: str) -> Playbook:
         rows=rows,
         stops=arrivals if shape.stops is None else tuple(shape.stops),
         summary=shape.summary or "",
-        guards=MappingProxyType({name: _guard(name, guard) for name, guard in shape.guards.items()}),
+        guards=MappingProxyType({name: guard_of(name, guard) for name, guard in shape.guards.items()}),
+        probes=MappingProxyType({name: probe_of(name, probe) for name, probe in shape.probes.items()}),
         objectives=MappingProxyType(dict(shape.objectives)),
         confirm=Confirm(shape.confirm.within or Confirm().within, shape.confirm.every or Confirm().every),
         resend=usual.resend if shape.resend is None else shape.resend,
@@ -158,49 +140,4 @@ def _playbook(shape: PlaybookShape, text: str, path: str) -> Playbook:
         remember=tuple(shape.remember),
         text=text,
         path=path,
-    )
-
-
-def _row(shape: RowShape) -> Row:
-    return Row(
-        name=shape.name,
-        source=shape.source,
-        target=shape.target,
-        why=shape.why or "",
-        guards=tuple(shape.guards),
-        writes=tuple(shape.writes) if shape.writes is not None else (Role.SECONDARY, Role.PRIMARY),
-        survivor=shape.survivor,
-        advances=shape.advances or Advances.CLIENT,
-    )
-
-
-def _guard(name: str, shape: GuardShape) -> Guard:
-    return Guard(name, _kind(shape), shape.why or "")
-
-
-def _kind(shape: GuardShape) -> GuardKind:
-    """The one kind that the checks have made sure of."""
-    if shape.quiet is not None:
-        return Quiet(shape.quiet.for_)
-    if shape.reachable is not None:
-        org = shape.reachable.org or "both"
-        return Reachable((Role.PRIMARY, Role.SECONDARY) if org == "both" else (Role(org),))
-    if shape.located is not None:
-        return Located()
-    if shape.window is not None:
-        return _window(shape.window)
-    if shape.all is not None:
-        return AllOf(tuple(shape.all))
-    if shape.any is not None:
-        return AnyOf(tuple(shape.any))
-    return Not(shape.not_ or "")
-
-
-def _window(shape: WindowShape) -> Window:
-    return Window(
-        zone=shape.zone,
-        days=tuple(sorted(shape.days)) if shape.days is not None else tuple(range(7)),
-        opens=shape.opens or time.min,
-        closes=shape.closes or time.max,
-        freezes=tuple(Freeze(freeze.first, freeze.last) for freeze in shape.freezes),
     )

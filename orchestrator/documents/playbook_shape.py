@@ -20,7 +20,10 @@ from .fields import (
     Text,
     span_of,
 )
+from .hook_shape import HookShape
 from .moments import Day, TimeOfDay, Weekday, Zone
+from .probe_fields import IfUnknownName, Within
+from .probe_shape import ComparedShape, ProbeShape
 from .shapes import Shape
 
 _INSTANT = timedelta(milliseconds=1)
@@ -115,6 +118,8 @@ class GuardShape(Shape):
     """Both records name the datacenters that the inventory names: {}."""
     window: WindowShape | None = None
     """Changes are allowed now."""
+    probe: ComparedShape | None = None
+    """What a probe answered is as wanted."""
     all: Annotated[list[Name], Field(min_length=1)] | None = None
     """Every one of the named guards passes."""
     any: Annotated[list[Name], Field(min_length=1)] | None = None
@@ -123,6 +128,10 @@ class GuardShape(Shape):
     """The named guard fails."""
     why: Text | None = None
     """What a refusal means to whoever is on call."""
+    within: Within | None = None
+    """How long a run may wait until it passes; left out, a run does not wait."""
+    unknown: IfUnknownName | None = None
+    """Where it can't be judged: fail (the default) refuses the row, ask asks a person first."""
 
 
 class RowShape(Shape):
@@ -144,6 +153,10 @@ class RowShape(Shape):
     """With --emergency, this org alone is enough; left out, the row is not for emergencies."""
     advances: AdvancesName | None = None
     """Who makes the move: client (the default), or server: hamr only waits for it."""
+    before: list[HookShape] = Field(default_factory=list)
+    """What is done before the first write of this row, in this order; one that fails stops the row."""
+    after: list[HookShape] = Field(default_factory=list)
+    """What is done once this row is made, in this order; what did not end well is owed."""
 
 
 class PlaybookShape(Shape):
@@ -171,6 +184,8 @@ class PlaybookShape(Shape):
     """On a pair with mirrors: auto, how long to wait for an echo of the first write (3s)."""
     cool_down: CoolDown | None = None
     """After a run, how long the next one asks before it starts; left out, there is none."""
+    probes: dict[Name, ProbeShape] = Field(default_factory=dict)
+    """Readings of anything but the two HAMR records, by name; each must be used by a guard."""
     guards: dict[Name, GuardShape] = Field(default_factory=dict)
     """Guards by name; each must be used."""
     transitions: Annotated[list[RowShape], Field(min_length=1)]

@@ -10,7 +10,7 @@ from typing import Any
 from .inventory_shape import InventoryShape
 from .playbook_shape import PlaybookShape
 from .shapes import Shape, descriptions
-from .sketch import KINDS
+from .sketch import KINDS, PROBE_KINDS
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -30,6 +30,9 @@ def playbook_schema() -> Schema:
     """The JSON Schema (draft 2020-12) of a playbook."""
     schema = _polished(PlaybookShape, "hamr playbook")
     _exactly_one(schema["$defs"]["Guard"], KINDS)
+    _exactly_one(schema["$defs"]["Probe"], PROBE_KINDS)
+    _exactly_one(schema["$defs"]["Hook"], ("run", "manual"))
+    schema["$defs"]["Hook"]["dependentRequired"] = {"timeout": ["run"]}
     return schema
 
 

@@ -10,18 +10,18 @@ from orchestrator.model.playbook import Confirm, Timeouts
 from orchestrator.model.status import Status
 
 from .durations import duration, written
-from .nodes import Finding, Steps
+from .nodes import Finding, Steps, list_in, mapping_in
 from .sketch import TableSketch
 from .wording import listed
 
 
 def setting_findings(data: dict[str, JSON], table: TableSketch) -> Iterator[Finding]:
     """Everything about the settings that does not fit together."""
-    yield from _confirm(_mapping(data.get("confirm")))
-    yield from _timeouts(_mapping(data.get("timeouts")))
-    yield from _objectives(_mapping(data.get("objectives")), table)
-    for name, guard in _mapping(data.get("guards")).items():
-        yield from _window(("guards", name, "window"), _mapping(_mapping(guard).get("window")))
+    yield from _confirm(mapping_in(data.get("confirm")))
+    yield from _timeouts(mapping_in(data.get("timeouts")))
+    yield from _objectives(mapping_in(data.get("objectives")), table)
+    for name, guard in mapping_in(data.get("guards")).items():
+        yield from _window(("guards", name, "window"), mapping_in(mapping_in(guard).get("window")))
 
 
 def _confirm(confirm: dict[str, JSON]) -> Iterator[Finding]:
@@ -74,13 +74,13 @@ def _window(steps: Steps, window: dict[str, JSON]) -> Iterator[Finding]:
             (*steps, "until"), f"the window opens and closes at {opens}: leave both out for the whole day"
         )
     seen: set[str] = set()
-    for index, day in enumerate(_list(window.get("days"))):
+    for index, day in enumerate(list_in(window.get("days"))):
         if isinstance(day, str) and day in seen:
             yield Finding((*steps, "days", index), f"{day} stands twice among the days")
         if isinstance(day, str):
             seen.add(day)
-    for index, freeze in enumerate(_list(window.get("freezes"))):
-        first, last = _mapping(freeze).get("from"), _mapping(freeze).get("until")
+    for index, freeze in enumerate(list_in(window.get("freezes"))):
+        first, last = mapping_in(freeze).get("from"), mapping_in(freeze).get("until")
         if isinstance(first, str) and isinstance(last, str) and len(first) == len(last) and last < first:
             yield Finding(
                 (*steps, "freezes", index, "until"), f"this freeze ends ({last}) before it begins ({first})"
@@ -97,11 +97,3 @@ def _span(settings: dict[str, JSON], field: str, usual: timedelta) -> timedelta 
     except ValueError:
         return None
     return span or None
-
-
-def _list(value: JSON) -> list[JSON]:
-    return value if isinstance(value, list) else []
-
-
-def _mapping(value: JSON) -> dict[str, JSON]:
-    return value if isinstance(value, dict) else {}

@@ -10,8 +10,16 @@ from dataclasses import dataclass
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Status
 
-from .nodes import Steps
+from .nodes import Steps, list_in, mapping_in
 from .wording import meant
+
+KINDS = ("quiet", "reachable", "located", "window", "probe", "all", "any", "not")
+"""Kinds of guards."""
+
+PROBE_KINDS = ("metric", "monitor", "http", "command")
+
+WAITING = ("within", "unknown")
+"""What a guard may say of a run's patience with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,10 @@ class GuardSketch:
     """The kinds that it names; exactly one is right."""
     refers: tuple[tuple[Steps, str], ...]
     """Guards that it is made of, each with its place."""
+    probe: tuple[Steps, str] | None
+    """The probe that it compares, with its place."""
+    waiting: tuple[str, ...]
+    """Which of WAITING it says."""
 
     @property
     def steps(self) -> Steps:
@@ -55,19 +67,30 @@ class GuardSketch:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeSketch:
+    """One probe as it stands in the file."""
+
+    name: str
+    kinds: tuple[str, ...]
+    """The kinds that it names; exactly one is right."""
+
+    @property
+    def steps(self) -> Steps:
+        """Where the probe stands."""
+        return ("probes", self.name)
+
+
+@dataclass(frozen=True, slots=True)
 class TableSketch:
-    """All rows and guards, and whether the table is whole."""
+    """All rows, guards and probes, and whether the table is whole."""
 
     rows: tuple[RowSketch, ...]
     guards: tuple[GuardSketch, ...]
+    probes: tuple[ProbeSketch, ...]
     stops: tuple[tuple[Steps, Status], ...] | None
     """None where they are left out."""
     whole: bool
     """Every row's from and to could be read, and every stop: ways through the table can be judged."""
-
-
-KINDS = ("quiet", "reachable", "located", "window", "all", "any", "not")
-LATER_KINDS = ("probe",)
 
 
 def sketch(data: dict[str, JSON]) -> TableSketch:
@@ -77,13 +100,18 @@ def sketch(data: dict[str, JSON]) -> TableSketch:
     stops = data.get("stops")
     read_stops = tuple(
         (("stops", index), status)
-        for index, item in enumerate(_list(stops))
+        for index, item in enumerate(list_in(stops))
         if (status := _target(item)) is not None
     )
-    named = _mapping(data.get("guards"))
+    named = mapping_in(data.get("guards"))
     return TableSketch(
         rows,
         tuple(_guard(name, guard) for name, guard in named.items() if isinstance(guard, dict)),
+        tuple(
+            ProbeSketch(name, tuple(kind for kind in probe if kind in PROBE_KINDS))
+            for name, probe in mapping_in(data.get("probes")).items()
+            if isinstance(probe, dict)
+        ),
         read_stops if "stops" in data else None,
         bool(rows)
         and all(row.source is not None and row.target is not None for row in rows)
@@ -92,7 +120,7 @@ def sketch(data: dict[str, JSON]) -> TableSketch:
 
 
 def _row(index: int, row: JSON) -> RowSketch:
-    data = _mapping(row)
+    data = mapping_in(row)
     writes = data.get("writes")
     # A misspelled key is told by the shape; what stands there is still what its author meant as guards.
     guards = "guards" if "guards" in data else next(iter(meant("guards", data)), "guards")
@@ -108,7 +136,7 @@ def _row(index: int, row: JSON) -> RowSketch:
 
 
 def _guard(name: str, guard: JSON) -> GuardSketch:
-    data = _mapping(guard)
+    data = mapping_in(guard)
     refers = [
         *_names(("guards", name, "all"), data.get("all")),
         *_names(("guards", name, "any"), data.get("any")),
@@ -116,11 +144,28 @@ def _guard(name: str, guard: JSON) -> GuardSketch:
     negated = _text(data.get("not"))
     if negated is not None:
         refers.append((("guards", name, "not"), negated))
-    return GuardSketch(name, tuple(key for key in data if key in (*KINDS, *LATER_KINDS)), tuple(refers))
+    return GuardSketch(
+        name,
+        tuple(key for key in data if key in KINDS),
+        tuple(refers),
+        _probe(("guards", name, "probe"), data.get("probe")),
+        tuple(key for key in data if key in WAITING),
+    )
+
+
+def _probe(steps: Steps, compared: JSON) -> tuple[Steps, str] | None:
+    if isinstance(compared, str):  # the shape tells that a mapping is wanted; its author meant this probe
+        return steps, compared
+    data = mapping_in(compared)
+    key = "name" if "name" in data else next(iter(meant("name", data)), "name")
+    name = _text(data.get(key))
+    return None if name is None else ((*steps, key), name)
 
 
 def _names(steps: Steps, value: JSON) -> tuple[tuple[Steps, str], ...]:
-    return tuple(((*steps, index), item) for index, item in enumerate(_list(value)) if isinstance(item, str))
+    return tuple(
+        ((*steps, index), item) for index, item in enumerate(list_in(value)) if isinstance(item, str)
+    )
 
 
 def _status(value: JSON) -> Status | None:
@@ -134,11 +179,3 @@ def _target(value: JSON) -> Status | None:
 
 def _text(value: JSON) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _list(value: JSON) -> list[JSON]:
-    return value if isinstance(value, list) else []
-
-
-def _mapping(value: JSON) -> dict[str, JSON]:
-    return value if isinstance(value, dict) else {}

@@ -11,6 +11,7 @@ pairs:
   payments:                              # the name that you type: hamr status payments
     mirrors: auto                        # true: a write to one org shows on both; false: each is written; auto: find out
     drill: false                         # true: live drills may use this pair
+    events: true                         # each run's start, statuses and end are also posted as Datadog events
     primary:                             # the org that normally serves
       name: Payments
       uuid: 11111111-1111-4111-8111-111111111111      # the org's uuid: data.id of GET /api/v2/validate with its API key

@@ -1,0 +1,98 @@
+"""The shapes of probes, and of the guard that compares one. What fits together is checked elsewhere."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from .fields import Name, RoleName, Text
+from .probe_fields import (
+    CommandLine,
+    HttpStatus,
+    MonitorId,
+    Number,
+    Page,
+    Pointer,
+    ProbeTimeout,
+    TakeName,
+    Wanted,
+    Window,
+)
+from .shapes import Shape
+
+
+class MetricShape(Shape):
+    """One number of a metric query, asked of one org in its own region."""
+
+    org: RoleName
+    """The org that is asked: primary or secondary."""
+    query: Text
+    """The query, as it stands in a graph of that org: sum:datadog.agent.running{*}."""
+    over: Window | None = None
+    """How far back it looks (5m)."""
+    take: TakeName | None = None
+    """Which point of that time counts: last (the default), average, least or most."""
+    timeout: ProbeTimeout | None = None
+    """How long it may take (10s); past that, it is unknown."""
+
+
+class MonitorShape(Shape):
+    """The state of one monitor of one org, such as OK or Alert."""
+
+    org: RoleName
+    """The org that the monitor belongs to: primary or secondary."""
+    id: MonitorId
+    """Its number, as it stands in its page's address."""
+    timeout: ProbeTimeout | None = None
+    """How long it may take (10s); past that, it is unknown."""
+
+
+class HttpShape(Shape):
+    """A GET of any page, without keys, and without following redirects to another host."""
+
+    url: Page
+    """Address of the page."""
+    status: HttpStatus | None = None
+    """The status of the answer that counts as good (200)."""
+    pointer: Pointer | None = None
+    """Which value of a JSON answer is the probe's value, as a JSON pointer (RFC 6901): /status/indicator."""
+    timeout: ProbeTimeout | None = None
+    """How long it may take (10s); past that, it is unknown."""
+
+
+class CommandShape(Shape):
+    """A program, run without a shell and without keys, that only looks: exit 0 is good, 1 is bad, all else unknown."""
+
+    run: CommandLine
+    """Program and arguments; a relative path is meant from the folder in which hamr is started."""
+    timeout: ProbeTimeout | None = None
+    """How long it may take (10s); past that, it is ended, and unknown."""
+
+
+class ProbeShape(Shape):
+    """A named reading of anything but the two HAMR records; exactly one kind."""
+
+    metric: MetricShape | None = None
+    """A metric query to one org."""
+    monitor: MonitorShape | None = None
+    """The state of one monitor of one org."""
+    http: HttpShape | None = None
+    """Any page."""
+    command: CommandShape | None = None
+    """A program of yours that only looks."""
+
+
+class ComparedShape(Shape):
+    """What a probe answered, compared; every comparison that is given has to hold."""
+
+    name: Name
+    """The probe."""
+    above: Number | None = None
+    """Its value is a number greater than this one."""
+    below: Number | None = None
+    """Its value is a number less than this one."""
+    equals: Wanted | None = None
+    """Its value is this."""
+    one_of: Annotated[list[Wanted], Field(min_length=1)] | None = None
+    """Its value is one of these."""
