@@ -53,8 +53,6 @@ class Pair:
     mirrors: Mirrors = Mirrors.AUTO
     drill: bool = False
     events: bool = True
-    """Whether what happens to it is also posted as Datadog events."""
-    events: bool = True
     """Whether runs post Datadog events to the org that takes over."""
 
     def __getitem__(self, role: Role) -> Org:
