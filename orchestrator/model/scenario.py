@@ -12,7 +12,7 @@ from .org import Mirrors
 from .probe import Value
 from .status import Role, Status
 
-Setting = bool | int | str | timedelta | Role | Status | None
+Setting = bool | int | float | str | timedelta | Role | Status | tuple[float | None, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class ScriptedFault:
     method: str | None
     path: str | None
     """None: any."""
+    after: timedelta | None = None
+    """When it happens, counted from the beginning, where that is not at a request; None: at a request."""
 
 
 @dataclass(frozen=True, slots=True)
