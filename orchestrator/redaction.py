@@ -48,6 +48,11 @@ class Redactor:
             self._pattern = re.compile("|".join(re.escape(form) for form in longest_first))
         return self._pattern.sub(REDACTED, text)
 
+    @property
+    def longest(self) -> int:
+        """Characters of the longest form of any key that is known; 0 where none is."""
+        return max(map(len, self._forms), default=0)
+
     def clean_value(self, value: Any) -> Any:
         """The same shape, with every text in it cleaned, the names of mappings included.
 
