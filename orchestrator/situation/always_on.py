@@ -50,10 +50,11 @@ def linked(situation: Situation) -> Finding:
 
 
 def fresh(situation: Situation) -> Finding:
-    """Was everything that is judged read within the last ten seconds, by our monotonic clock?"""
+    """Was everything that is judged, probes included, read within the last ten seconds, by our monotonic clock?"""
     if situation.predicted:
         return passes("both orgs are read anew right before this row")
-    return every([_fresh_half(situation, role) for role in Role if role in judged_roles(situation)])
+    halves = [_fresh_half(situation, role) for role in Role if role in judged_roles(situation)]
+    return every([*halves, *(_fresh_probe(situation, name) for name in situation.probes)])
 
 
 def alone(situation: Situation) -> Finding:
@@ -70,6 +71,14 @@ def _fresh_half(situation: Situation, role: Role) -> Finding:
     if age > limit:
         return fails(f"{org} was read {span(age)} ago; fresh wants at most {span(limit)}")
     return fails(f"{org} was read by another clock than ours, so how long ago cannot be told")
+
+
+def _fresh_probe(situation: Situation, name: str) -> Finding:
+    age = situation.monotonic - situation.probes[name].monotonic
+    limit = FRESH_WITHIN.total_seconds()
+    if 0 <= age <= limit:
+        return passes(f"probe {name} was read {span(age)} ago")
+    return fails(f"probe {name} was read {span(max(age, 0.0))} ago; fresh wants at most {span(limit)}")
 
 
 def _alone_half(situation: Situation, role: Role) -> Finding:

@@ -1,0 +1,139 @@
+"""What stands beside a pair in these tests: probes that say what a test wants, programs that end so, people who answer so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from orchestrator.engine.around import Around
+from orchestrator.model.guard import Compared, Guard, IfUnknown
+from orchestrator.model.hook import Hook, Manual, Program, ProgramEnded
+from orchestrator.model.person import Question, Reply
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.probe import Measured, Metric, Probe, ProbeReading, Unmeasured, Value
+
+from .fake import PLAYBOOK, FakeClock, S
+
+AGENTS = Probe("agents", Metric(S, "sum:datadog.agent.running{*}"))
+
+
+@dataclass
+class FakeProber:
+    """Answers `values[probe]` one after the other, the last one for ever; None is no data, an exception is raised."""
+
+    clock: FakeClock
+    values: dict[str, list[Value | None]] = field(default_factory=dict)
+    takes: float = 0.0
+    """Seconds on the clock that each answer takes."""
+    taken: list[tuple[str, float | None]] = field(default_factory=list)
+    on_take: Callable[[Probe], None] | None = None
+
+    async def take(self, probe: Probe, *, within: float | None = None) -> ProbeReading:
+        self.taken.append((probe.name, within))
+        if self.on_take:
+            self.on_take(probe)
+        self.clock.advance(self.takes)
+        script = self.values.get(probe.name, [None])
+        value = script.pop(0) if len(script) > 1 else script[0]
+        sight = Unmeasured("no data in the last 5 min") if value is None else Measured(value)
+        return ProbeReading(probe.name, sight, self.clock.now(), self.clock.monotonic(), self.takes)
+
+
+@dataclass
+class FakePrograms:
+    """Ends each program with the next of `ends[first word]`, 0 where there is none."""
+
+    clock: FakeClock
+    ends: dict[str, list[int]] = field(default_factory=dict)
+    takes: float = 0.0
+    run_: list[str] = field(default_factory=list)
+    about: list[Mapping[str, str]] = field(default_factory=list)
+    on_run: Callable[[str], None] | None = None
+
+    async def run(self, program: Program, about: Mapping[str, str]) -> ProgramEnded:
+        name = program.run[0]
+        self.run_.append(name)
+        self.about.append(about)
+        if self.on_run:
+            self.on_run(name)
+        self.clock.advance(self.takes)
+        script = self.ends.get(name, [0])
+        code = script.pop(0) if len(script) > 1 else script[0]
+        return ProgramEnded(code, f"{name} says {code}\n", self.takes)
+
+
+@dataclass
+class FakePeople:
+    """Answers with the next of `replies`; with none left there is nobody to ask."""
+
+    clock: FakeClock
+    replies: list[Reply] = field(default_factory=list)
+    takes: float = 0.0
+    questions: list[Question] = field(default_factory=list)
+    on_ask: Callable[[Question], None] | None = None
+
+    async def ask(self, question: Question) -> Reply | None:
+        self.questions.append(question)
+        if self.on_ask:
+            self.on_ask(question)
+        self.clock.advance(self.takes)
+        return self.replies.pop(0) if self.replies else None
+
+
+@dataclass
+class Beside:
+    """All three, on one clock."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    prober: FakeProber = field(init=False)
+    programs: FakePrograms = field(init=False)
+    people: FakePeople = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.prober = FakeProber(self.clock)
+        self.programs = FakePrograms(self.clock)
+        self.people = FakePeople(self.clock)
+
+    @property
+    def around(self) -> Around:
+        return Around(self.prober, self.programs, self.people)
+
+
+def guarded(
+    row: str = "activate",
+    *,
+    within: float | None = None,
+    if_unknown: IfUnknown = IfUnknown.FAIL,
+    probe: Probe = AGENTS,
+    playbook: Playbook = PLAYBOOK,
+) -> Playbook:
+    """The playbook with a guard `seen` on one row: the probe's value has to be above 0."""
+    span = None if within is None else timedelta(seconds=within)
+    guard = Guard("seen", Compared(probe.name, above=0.0), within=span, if_unknown=if_unknown)
+    rows = tuple(replace(each, guards=("seen",)) if each.name == row else each for each in playbook.rows)
+    return replace(playbook, rows=rows, guards={"seen": guard}, probes={probe.name: probe})
+
+
+def hooked(
+    row: str = "activate",
+    *,
+    before: tuple[Hook, ...] = (),
+    after: tuple[Hook, ...] = (),
+    playbook: Playbook = PLAYBOOK,
+) -> Playbook:
+    """The playbook with hooks on one row."""
+    rows = tuple(
+        replace(each, before=before, after=after) if each.name == row else each for each in playbook.rows
+    )
+    return replace(playbook, rows=rows)
+
+
+def program(name: str, **settings: object) -> Hook:
+    """A hook that runs a program of that name."""
+    return replace(Hook(name, Program((name,))), **settings)  # type: ignore[arg-type]
+
+
+def manual(name: str, text: str = "Press the button.") -> Hook:
+    """A hook that a person does."""
+    return Hook(name, Manual(text))

@@ -1,0 +1,254 @@
+"""Guards over probes, and waiting for them: beside the readings, under the lock, and never on an old situation."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.engine.gate import EnforcingGate
+from orchestrator.model.events import (
+    GuardOverridden,
+    GuardsJudged,
+    GuardWaived,
+    PersonAnswered,
+    ProbesRead,
+    RowIntended,
+    RowMade,
+    SituationRead,
+    WaitBegan,
+    WaitEnded,
+    Waiting,
+)
+from orchestrator.model.guard import IfUnknown, Outcome
+from orchestrator.model.person import Reply
+from orchestrator.model.probe import Metric, Probe
+from orchestrator.model.reading import Unreachable
+from orchestrator.model.run import End, Mode
+from orchestrator.model.status import Status
+
+from .beside import AGENTS, Beside, guarded
+from .fake import FakeWorld, P, S, bench, record, resumed
+
+pytestmark = pytest.mark.anyio
+
+
+def world(beside: Beside, status: Status = Status.PASSIVE) -> FakeWorld:
+    made = FakeWorld(beside.clock)
+    made.records = {P: record(P, status), S: record(S, status)}
+    return made
+
+
+async def test_a_guard_over_a_probe_lets_the_row_go_when_its_value_is_as_wanted() -> None:
+    beside = Beside()
+    beside.prober.values["agents"] = [12.0]
+    b = bench(world=world(beside), playbook=guarded(), around=beside.around)
+    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
+    verdict = b.notes.of(GuardsJudged)[1].verdicts[-1]
+    assert (verdict.guard, verdict.outcome, verdict.reason) == ("seen", Outcome.PASS, "agents is 12, above 0")
+    (read,) = b.notes.of(ProbesRead)
+    assert (read.row, read.readings[0].probe) == ("activate", "agents")
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (0.0, "agents is 0; wanted above 0"),
+        (None, "agents could not be read: no data in the last 5 min"),
+        ("much", "agents is much, which is no number; this guard wants above 0"),
+    ],
+)
+async def test_law_08_a_probe_that_does_not_say_so_refuses(value: float | str | None, reason: str) -> None:
+    beside = Beside()
+    beside.prober.values["agents"] = [value]
+    b = bench(world=world(beside), playbook=guarded("declare"), around=beside.around)
+    ending = await b.engine.drive(Status.ACTIVE)
+    assert ending.end is End.REFUSED
+    assert reason in ending.message
+    assert b.world.posts() == []
+
+
+async def test_probes_are_read_beside_the_read_back_before_their_row() -> None:
+    """No look, and no probe, comes between the last write of a row and the first one of the next."""
+    beside = Beside()
+    beside.prober.values["agents"] = [12.0]
+    b = bench(world=world(beside), playbook=guarded(), around=beside.around)
+    seen: list[int] = []
+    beside.prober.on_take = lambda _probe: seen.append(len(b.world.log))
+    await b.engine.drive(Status.ACTIVE)
+    reads = [line for line in b.world.log if line.startswith("GET")]
+    posts = [number for number, line in enumerate(b.world.log) if line.startswith("POST")]
+    # Both GETs of a look, once at the start and once after each of the four writes: 1 + 4N round trips.
+    assert len(reads) == 10
+    assert len(beside.prober.taken) == 1
+    assert posts[1] < seen[0] <= posts[1] + 3
+
+
+async def test_law_03_probes_and_orgs_are_read_anew_when_they_have_grown_old() -> None:
+    beside = Beside()
+    beside.prober.values["agents"] = [12.0]
+    beside.prober.takes = 7.0
+    b = bench(world=world(beside), playbook=guarded("declare"), around=beside.around)
+    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
+    verdicts = b.notes.of(GuardsJudged)[0].verdicts
+    assert [verdict.outcome for verdict in verdicts if verdict.guard == "fresh"] == [Outcome.PASS]
+    purposes = [event.purpose for event in b.notes.of(SituationRead)]
+    assert purposes[:2] == ["start", "row"]
+
+
+async def test_the_run_waits_for_a_guard_that_may_be_waited_for() -> None:
+    beside = Beside()
+    beside.prober.values["agents"] = [0.0, 0.0, 3.0]
+    b = bench(world=world(beside), playbook=guarded("declare", within=60), around=beside.around)
+    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
+    (began,) = b.notes.of(WaitBegan)
+    (ended,) = b.notes.of(WaitEnded)
+    assert (began.row, began.guards, began.seconds) == ("declare", ("seen",), 60.0)
+    assert (ended.passed, ended.seconds) == (True, pytest.approx(6.0, abs=0.1))
+    waits = [event for event in b.notes.of(Waiting) if event.what.startswith("seen")]
+    assert [event.what for event in waits] == ["seen (agents is 0; wanted above 0)"] * 2
+    assert [event.seconds for event in waits] == pytest.approx([60.0, 57.0], abs=0.1)
+    assert b.engine.task.memory.waited == pytest.approx(6.0, abs=0.1)
+
+
+async def test_law_03_everything_is_read_again_before_the_row_fires_after_a_wait() -> None:
+    beside = Beside()
+    beside.prober.values["agents"] = [0.0, 3.0]
+    b = bench(world=world(beside), playbook=guarded("declare", within=60), around=beside.around)
+    before: list[int] = []
+    b.clock.on_sleep.append(lambda: before.append(len(b.world.log)))
+    await b.engine.drive(Status.ACTIVE)
+    assert b.world.log[before[0] : before[0] + 2] == ["GET primary", "GET secondary"]
+
+
+async def test_law_03_somebody_who_writes_during_a_wait_stops_the_run() -> None:
+    beside = Beside()
+    beside.prober.values["agents"] = [0.0]
+    b = bench(world=world(beside), playbook=guarded("declare", within=60), around=beside.around)
+    b.clock.on_sleep.append(lambda: b.world.foreign(S, Status.RECOVERY))
+    ending = await b.engine.drive(Status.ACTIVE)
+    assert ending.end is End.MOVED
+    assert b.world.posts() == []
+    assert [event.passed for event in b.notes.of(WaitEnded)] == [False]
+
+
+async def test_a_wait_ends_as_a_refusal_when_its_time_is_up() -> None:
+    beside = Beside()
+    beside.prober.values["agents"] = [0.0]
+    b = bench(world=world(beside), playbook=guarded("declare", within=60), around=beside.around)
+    ending = await b.engine.drive(Status.ACTIVE)
+    assert ending.end is End.REFUSED
+    assert [event.seconds for event in b.notes.of(WaitEnded)] == pytest.approx([60.0], abs=0.1)
+    assert b.world.posts() == []
+
+
+async def test_nothing_is_waited_for_while_another_guard_refuses() -> None:
+    beside = Beside()
+    beside.prober.values["agents"] = [0.0]
+    b = bench(world=world(beside), playbook=guarded("declare", within=60), around=beside.around)
+    b.world.foreign(P, Status.PASSIVE, "carol+hamr-20261122-025900-zzzz-1@bastion")
+    ending = await b.engine.drive(Status.ACTIVE)
+    assert ending.end is End.REFUSED
+    assert b.notes.of(WaitBegan) == []
+
+
+async def test_a_wait_can_be_interrupted_and_resumed() -> None:
+    beside = Beside()
+    beside.prober.values["agents"] = [0.0]
+    b = bench(world=world(beside), playbook=guarded("declare", within=60), around=beside.around)
+    b.clock.on_sleep.append(lambda: b.engine.ask_to_stop("asked"))
+    assert (await b.engine.drive(Status.ACTIVE)).end is End.INTERRUPTED
+    assert b.engine.task.memory.waiting is True
+    b.clock.on_sleep.clear()
+    beside.prober.values["agents"] = [5.0]
+    again = resumed(b, playbook=guarded("declare", within=60), around=beside.around)
+    assert (await again.engine.drive(Status.ACTIVE)).end is End.DONE
+
+
+async def test_law_07_guards_of_a_half_made_row_are_neither_waited_nor_asked_for() -> None:
+    beside = Beside()
+    beside.prober.values["agents"] = [None]
+    made = world(beside)
+    made.records[S] = record(S, Status.FAILOVER, at=beside.clock.now())
+    playbook = guarded("declare", within=60, if_unknown=IfUnknown.ASK)
+    b = bench(world=made, playbook=playbook, around=beside.around)
+    ending = await b.engine.drive(Status.FAILOVER)
+    assert ending.end is End.DONE, ending
+    assert b.notes.of(WaitBegan) == []
+    assert beside.people.questions == []
+
+
+async def test_unknown_ask_asks_a_person_and_journals_the_answer() -> None:
+    beside = Beside()
+    beside.prober.values["agents"] = [None]
+    beside.people.replies = [Reply(True, "the dashboard shows them")]
+    playbook = guarded("declare", if_unknown=IfUnknown.ASK)
+    b = bench(world=world(beside), playbook=playbook, around=beside.around)
+    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
+    (overridden,) = b.notes.of(GuardOverridden)
+    assert (overridden.verdict.guard, overridden.reason) == ("seen", "the dashboard shows them")
+    (answered,) = b.notes.of(PersonAnswered)
+    assert answered.reply == Reply(True, "the dashboard shows them")
+
+
+@pytest.mark.parametrize("replies", [[], [Reply(False)]], ids=["nobody", "no"])
+async def test_law_08_without_a_yes_the_unknown_refuses(replies: list[Reply]) -> None:
+    beside = Beside()
+    beside.prober.values["agents"] = [None]
+    beside.people.replies = replies
+    playbook = guarded("declare", if_unknown=IfUnknown.ASK)
+    b = bench(world=world(beside), playbook=playbook, around=beside.around)
+    assert (await b.engine.drive(Status.ACTIVE)).end is End.REFUSED
+    assert b.world.posts() == []
+
+
+async def test_a_guard_that_fails_after_the_question_refuses_all_the_same() -> None:
+    """What was accepted is not to know; a "no" that is known by now is another thing."""
+    beside = Beside()
+    beside.prober.values["agents"] = [None, 0.0]
+    beside.people.replies = [Reply(True, "go on")]
+    playbook = guarded("declare", if_unknown=IfUnknown.ASK)
+    b = bench(world=world(beside), playbook=playbook, around=beside.around)
+    assert (await b.engine.drive(Status.ACTIVE)).end is End.REFUSED
+
+
+async def test_law_09_a_probe_of_the_dead_org_is_waived_and_not_asked_again() -> None:
+    probe = Probe("agents", Metric(P, "sum:datadog.agent.running{*}"))
+    beside = Beside()
+    made = world(beside)
+    made.sights[P] = Unreachable("connection refused")
+    b = bench(world=made, mode=Mode.EMERGENCY, playbook=guarded("declare", probe=probe), around=beside.around)
+    assert (await b.engine.drive(Status.ACTIVE)).end is End.OWING
+    assert "seen" in [event.verdict.guard for event in b.notes.of(GuardWaived)]
+    assert beside.prober.taken == []
+
+
+async def test_law_09_a_probe_of_the_survivor_is_not_waived() -> None:
+    beside = Beside()
+    made = world(beside)
+    made.sights[P] = Unreachable("connection refused")
+    b = bench(world=made, mode=Mode.EMERGENCY, playbook=guarded("declare"), around=beside.around)
+    assert (await b.engine.drive(Status.ACTIVE)).end is End.REFUSED
+    assert b.world.posts() == []
+
+
+async def test_an_override_is_not_waited_for() -> None:
+    beside = Beside()
+    beside.prober.values["agents"] = [0.0]
+    gate = EnforcingGate({"seen": "CHG-1"})
+    b = bench(world=world(beside), playbook=guarded("declare", within=60), around=beside.around, gate=gate)
+    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
+    assert b.notes.of(WaitBegan) == []
+
+
+async def test_law_18_probes_are_not_trusted_after_a_suspension() -> None:
+    beside = Beside()
+    beside.prober.values["agents"] = [12.0]
+    b = bench(world=world(beside), playbook=guarded("activate"), around=beside.around)
+
+    def suspend(event: object) -> None:
+        if isinstance(event, RowMade) and event.row == "declare":
+            b.clock.wall = b.clock.wall.replace(hour=b.clock.wall.hour + 1)
+
+    b.notes.on_tell = suspend
+    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
+    assert [name for name, _ in beside.prober.taken] == [AGENTS.name, AGENTS.name]
+    assert [event.row for event in b.notes.of(RowIntended)] == ["declare", "activate"]
