@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 
 from orchestrator.errors import DocumentError
+from orchestrator.model.plain import JSON
 from orchestrator.model.scenario import ScriptedFault
 
 from .compose import compose
-from .fault_shape import FROM_THE_START, KINDS, FaultScriptShape, FaultShape
+from .fault_shape import FROM_THE_START, KINDS, TIMED, FaultScriptShape, FaultShape
 from .fit import fit
 from .nodes import Document, Finding, Steps, bounded
 from .source import read_text
-from .wording import listed, one_of
+from .wording import listed, one_of, shown
 
 
 def load_fault_script(path: Path) -> tuple[ScriptedFault, ...]:
@@ -41,7 +43,7 @@ def parse_fault_script(text: str, file: str) -> tuple[ScriptedFault, ...]:
 
 
 def fault_findings(document: Document, place: Steps) -> Iterator[Finding]:
-    """Each fault of the list at that place has exactly one kind."""
+    """Each fault of the list at that place has exactly one kind, and a time only where it needs no request."""
     faults = document.value(place)
     for index, fault in enumerate(faults if isinstance(faults, list) else ()):
         if not isinstance(fault, dict):
@@ -57,6 +59,36 @@ def fault_findings(document: Document, place: Steps) -> Iterator[Finding]:
                 f"this fault has {len(named)} kinds ({listed(named)}), and one is allowed: make a fault of each",
                 at_key=True,
             )
+        elif named:
+            yield from _times(named[0], fault, (*place, index))
+
+
+def _times(kind: str, fault: Mapping[str, JSON], place: Steps) -> Iterator[Finding]:
+    """A fault that happens at a time needs no request, and has to say which org it is about."""
+    at = fault.get("at")
+    if not (isinstance(at, str) or (at is None and kind in FROM_THE_START)):
+        return
+    when = f"at {shown(at)}" if isinstance(at, str) else "from the beginning"
+    if kind not in TIMED:
+        yield Finding(
+            (*place, "at"),
+            f"{kind} happens to a request: give the number of one, such as 1 (a time is for {listed(TIMED)})",
+        )
+        return
+    for key in ("times", "method", "path"):
+        if key in fault:
+            yield Finding(
+                (*place, key),
+                f"{key} chooses requests, and this fault happens {when}, whatever is asked: leave it out, "
+                "or let at be the number of a request",
+                at_key=True,
+            )
+    settings = fault.get(kind)
+    if "org" not in fault and not (isinstance(settings, dict) and "org" in settings):
+        yield Finding(
+            place,
+            f"this {kind} happens {when}, so no request says whose it is: add org: primary or org: secondary",
+        )
 
 
 def faults_from(shapes: Iterable[FaultShape]) -> tuple[ScriptedFault, ...]:

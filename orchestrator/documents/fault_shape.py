@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import Field, PlainValidator, WithJsonSchema
 
+from orchestrator.model.plain import JSON
+
+from .durations import DURATION_PATTERN, duration, written
 from .fields import (
     SPAN_SCHEMA,
     RoleName,
@@ -22,6 +26,16 @@ from .wording import found
 
 MOST = 100_000
 """The highest number of a request, and of requests, that makes sense."""
+
+MOST_ID = 10**15 - 1
+"""The highest id of a monitor that the simulator reads from a path."""
+
+LONGEST_SPAN = timedelta(hours=1)
+
+NO_DATA = "no data"
+
+MONITOR_STATES = ("Alert", "Ignored", "No Data", "OK", "Skipped", "Unknown", "Warn")
+"""The states that a monitor can have [doc]."""
 
 
 def _between(least: int, most: int) -> PlainValidator:
@@ -41,11 +55,78 @@ def _times(value: Any) -> int | None:
     return value
 
 
+def _at(value: Any) -> int | timedelta:
+    """The number of a request, or a time since the beginning."""
+    if isinstance(value, str):
+        span = duration(value)
+        if span > LONGEST_SPAN:
+            raise ValueError(f"{value} is out of bounds: between 0s and {written(LONGEST_SPAN)}")
+        return span
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST:
+        raise ValueError(
+            f"expected a whole number from 1 to {MOST}, found {found(value)}; "
+            "or a time since the beginning, such as 2s"
+        )
+    return value
+
+
+def _metric_value(value: Any) -> float | str | tuple[float | None, ...] | None:
+    """What a metric shows."""
+    if value is None or value == NO_DATA:
+        return cast("str | None", value)
+    if isinstance(value, list) and value:
+        return tuple(_point(each) for each in value)
+    return _point(value)
+
+
+def _point(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(
+            f"expected a number, null, {NO_DATA} or a list of numbers and nulls, found {found(value)}"
+        )
+    return float(value)
+
+
+def _monitor_state(value: Any) -> str | None:
+    if value is None:
+        return None
+    return choice_of(value, MONITOR_STATES, "the state of a monitor")
+
+
 def _number(least: int, most: int) -> WithJsonSchema:
     return WithJsonSchema({"type": "integer", "minimum": least, "maximum": most})
 
 
-Span = Annotated[timedelta, span_of(timedelta(0), timedelta(hours=1)), SPAN_SCHEMA]
+_WHOLE_NUMBER: dict[str, JSON] = {"type": "integer", "minimum": 1, "maximum": MOST}
+_POINT: list[JSON] = [{"type": "number"}, {"type": "null"}]
+
+Span = Annotated[timedelta, span_of(timedelta(0), LONGEST_SPAN), SPAN_SCHEMA]
+At = Annotated[
+    int | timedelta,
+    PlainValidator(_at),
+    WithJsonSchema({"anyOf": [_WHOLE_NUMBER, {"type": "string", "pattern": DURATION_PATTERN}]}),
+]
+MetricShown = Annotated[
+    float | str | tuple[float | None, ...] | None,
+    PlainValidator(_metric_value),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                *_POINT,
+                {"const": NO_DATA},
+                {"type": "array", "minItems": 1, "items": {"anyOf": _POINT}},
+            ]
+        }
+    ),
+]
+MonitorState = Annotated[
+    str | None,
+    PlainValidator(_monitor_state),
+    WithJsonSchema({"anyOf": [{"enum": list(MONITOR_STATES)}, {"type": "null"}]}),
+]
+MonitorId = Annotated[int, _between(1, MOST_ID), _number(1, MOST_ID)]
 Count = Annotated[int, _between(1, MOST), _number(1, MOST)]
 Refusal = Annotated[int, _between(400, 499), _number(400, 499)]
 Failure = Annotated[int, _between(500, 599), _number(500, 599)]
@@ -150,6 +231,26 @@ class DarkShape(ForShape):
     """Connections are made and never answered, in place of being refused."""
 
 
+class MetricShape(ForShape):
+    """What a metric query shows, as long as `for` says; without it, for good."""
+
+    query: Text
+    value: MetricShown
+    """A number, null, no data, or a list of numbers and nulls that are spread over the window that is asked for."""
+    org: RoleName | None = None
+    """Whose metric; left out: that of the org that the fault is about."""
+
+
+class MonitorShape(ForShape):
+    """The state of a monitor, as long as `for` says; without it, for good."""
+
+    id: MonitorId
+    state: MonitorState
+    """null: there is no such monitor."""
+    org: RoleName | None = None
+    """Whose monitor; left out: that of the org that the fault is about."""
+
+
 class FaultShape(Shape):
     """One fault: one key for its kind, and which requests it strikes."""
 
@@ -168,9 +269,12 @@ class FaultShape(Shape):
     stale_read: StaleReadShape | None = None
     foreign_writer: ForeignShape | None = None
     region_dark: DarkShape | None = None
+    metric: MetricShape | None = None
+    monitor: MonitorShape | None = None
 
-    at: Count = 1
-    """The first request that it strikes, counted from 1 among those that match."""
+    at: At | None = None
+    """The first request that it strikes, counted from 1 among those that match; or, for what needs no request, a time
+    since the beginning. Left out: 1, and for metric and monitor 0s."""
     times: Times = 1
     """How many of them, one after the other; or forever."""
     org: RoleName | None = None
@@ -181,6 +285,10 @@ class FaultShape(Shape):
     """any: every path."""
 
 
+TIMED = ("foreign_writer", "region_dark", "metric", "monitor")
+"""The kinds that need no request, so that `at` may be a time."""
+FROM_THE_START = ("metric", "monitor")
+"""The kinds that hold from the beginning where `at` is left out."""
 REQUEST_KEYS = ("at", "times", "org", "method", "path")
 KINDS: tuple[str, ...] = tuple(name for name in FaultShape.model_fields if name not in REQUEST_KEYS)
 """The kinds, as a script names them."""

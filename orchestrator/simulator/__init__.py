@@ -14,6 +14,7 @@ from .config import (
 )
 from .core import Regions, describe
 from .effects import Closed, Effect, LoggedRequest, Refused, Reset, Response, Silent, Truncated
+from .events import PostedEvent
 from .faults import (
     HAMR_PATH,
     AnswerLost,
@@ -26,13 +27,17 @@ from .faults import (
     FaultKind,
     Faults,
     ForeignWriter,
+    MetricShows,
+    MonitorShows,
     RegionDark,
+    RequestFault,
     ServerError,
     Silence,
     Slow,
     StaleRead,
     Throttle,
     TruncatedBody,
+    WorldFault,
     WrongBody,
 )
 from .inventory import inventory_text, write_inventory
@@ -40,10 +45,13 @@ from .random_faults import random_faults
 from .script import faults_of
 from .serve import print_ready, serve
 from .simulation import ServedOrg, Simulation
+from .values import MONITOR_STATES, NO_DATA, MetricValue, Traffic
 
 __all__ = [
     "HAMR_PATH",
     "KNOWN_MOVES",
+    "MONITOR_STATES",
+    "NO_DATA",
     "AnswerLost",
     "AppliedLate",
     "ClientError",
@@ -57,10 +65,15 @@ __all__ = [
     "Faults",
     "ForeignWriter",
     "LoggedRequest",
+    "MetricShows",
+    "MetricValue",
+    "MonitorShows",
+    "PostedEvent",
     "RateLimit",
     "Refused",
     "RegionDark",
     "Regions",
+    "RequestFault",
     "Reset",
     "Response",
     "Returning",
@@ -74,8 +87,10 @@ __all__ = [
     "Slow",
     "StaleRead",
     "Throttle",
+    "Traffic",
     "Truncated",
     "TruncatedBody",
+    "WorldFault",
     "WrongBody",
     "describe",
     "faults_of",

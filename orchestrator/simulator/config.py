@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.model.org import Wire
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Both, Role, Status
+
+from .values import MetricValue, Traffic, metric_value, monitor_state
 
 
 class Returning(enum.Enum):
@@ -123,6 +126,16 @@ class SimulatorConfig:
     rate_limit: RateLimit | None = None
     extra: tuple[tuple[str, JSON], ...] = ()
     """Attributes that no reference names, in each org's first record."""
+    metric: MetricValue = 12.0
+    """What every metric query shows that nobody has set."""
+    traffic: Traffic = Traffic.EVERYWHERE
+    """In which org it shows that."""
+    traffic_lag: float = 0.0
+    """Seconds by which traffic that follows the secondary's status comes after it."""
+    metrics: Both[Mapping[str, MetricValue]] = field(default_factory=lambda: Both({}, {}))
+    """What single queries show, per org, by the query's text; see `MetricValue`."""
+    monitors: Both[Mapping[int, str | None]] = field(default_factory=lambda: Both({}, {}))
+    """Single monitors' states, per org, by id; None: there is no such monitor. Any other is OK."""
     ports: Both[int] = _FREE_PORTS
     """TCP ports on the loopback interface; 0 for a free one."""
     pair: str = "sim"
@@ -134,3 +147,10 @@ class SimulatorConfig:
             raise ValueError("a server's casing is snake or pascal; auto is for clients")
         if self.mirror is not None and self.mirror < 0:
             raise ValueError("a mirror's delay cannot be negative")
+        if self.traffic_lag < 0:
+            raise ValueError("traffic cannot come before the status that it follows")
+        for role in Role:
+            for value in (self.metric, *self.metrics[role].values()):
+                metric_value(value)
+            for state in self.monitors[role].values():
+                monitor_state(state)

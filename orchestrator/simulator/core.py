@@ -6,6 +6,7 @@ This is the door for deterministic tests; `simulation.py` puts real sockets befo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import assert_never
 
 from orchestrator.model.protocols import Clock
@@ -26,9 +27,12 @@ from .effects import (
     Silent,
     Truncated,
 )
-from .faults import ConnectionRefused, Fault, Faults
-from .region import Case, decide
+from .events import PostedEvent
+from .faults import ConnectionRefused, Fault, Faults, WorldFault
+from .region import Case, decide, strike
 from .state import Darkness, PairState
+from .timetable import Timetable
+from .values import MetricValue
 from .wire import decode
 
 
@@ -46,6 +50,7 @@ class Regions:
         self.clock = clock
         self.faults = Faults(faults)
         self._state = PairState(config, self._now())
+        self.timetable = Timetable(self.faults, lambda: self.clock.monotonic())  # noqa: PLW0108 - tests exchange the clock
         self._log = RequestLog()
 
     @property
@@ -65,6 +70,31 @@ class Regions:
         """Somebody else changes the org's status (ABSENT: takes the connection away); gives the new record."""
         self._settle()
         return self._state.foreign_write(role, status, modified_by, self._now())
+
+    def events(self, role: Role) -> tuple[PostedEvent, ...]:
+        """The events that clients have posted to the org, in the order of arrival."""
+        self._settle()
+        return tuple(self._state.events[role])
+
+    def set_metric(self, role: Role, query: str, value: MetricValue, *, seconds: float | None = None) -> None:
+        """From now on the org's query shows this, for so many seconds or (None) for good.
+
+        Raises:
+            ValueError: it is no metric's value.
+        """
+        self._settle()
+        self._state.telemetry.set_metric(role, query, value, self.clock.monotonic(), seconds)
+
+    def set_monitor(
+        self, role: Role, number: int, state: str | None, *, seconds: float | None = None
+    ) -> None:
+        """From now on the org's monitor is in this state (None: there is no such monitor).
+
+        Raises:
+            ValueError: it is no monitor's state.
+        """
+        self._settle()
+        self._state.telemetry.set_monitor(role, number, state, self.clock.monotonic(), seconds)
 
     def set_dark(self, role: Role, dark: bool, *, silent: bool = False) -> None:
         """Take a region off the network, or bring it back.
@@ -144,7 +174,18 @@ class Regions:
         return Moment(self.clock.now(), self.clock.monotonic())
 
     def _settle(self) -> None:
-        for seq in self._state.settle(self._now()):
+        now = self._now()
+        for due, fault in self.timetable.due(now.monotonic):
+            then = Moment(now.wall - timedelta(seconds=now.monotonic - due), due)
+            self._settle_until(then)
+            role = fault.struck_role
+            assert role is not None  # noqa: S101 - Fault makes sure of both
+            assert isinstance(fault.kind, WorldFault)  # noqa: S101
+            strike(self._state, fault.kind, role, then)
+        self._settle_until(now)
+
+    def _settle_until(self, moment: Moment) -> None:
+        for seq in self._state.settle(moment):
             self._log.applied(seq)
 
 

@@ -88,6 +88,8 @@ class LoggedRequest:
     """200, 403, closed, reset, refused, silent, truncated 200, …"""
     applied: bool = False
     """Whether it changed the org's record; becomes true later for a write that is applied late."""
+    query: str = ""
+    """Of the URL, without the question mark."""
 
 
 class RequestLog:
@@ -104,7 +106,9 @@ class RequestLog:
     def arrive(self, at: datetime, role: Role, incoming: Incoming, body: JSON) -> int:
         """Note a request; its number is what the other methods want."""
         seq = len(self._requests) + 1
-        self._requests.append(LoggedRequest(seq, at, role, incoming.method, incoming.path, body))
+        self._requests.append(
+            LoggedRequest(seq, at, role, incoming.method, incoming.path, body, query=incoming.query)
+        )
         return seq
 
     def applied(self, seq: int) -> None:

@@ -1,10 +1,9 @@
-"""What a healthy region answers: one function per endpoint, and the table that finds it."""
+"""What a healthy region answers: HAMR and the validations, and the table that finds every endpoint."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from email.utils import format_datetime
 from types import MappingProxyType
 
@@ -12,41 +11,21 @@ from orchestrator.model.plain import JSON
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Role
 
-from .effects import Incoming, Moment, Response
+from .call import Call, Endpoint, Handled, api_key, api_key_or_403, both_keys, nobody_asks, strings_both_keys
+from .effects import Moment, Response
 from .faults import HAMR_PATH
-from .state import PairState
-from .wire import (
-    ERROR_TYPE,
-    RECORD_TYPE,
-    WireError,
-    encode,
-    error_objects,
-    error_strings,
-    read_post,
-    record_json,
+from .observed import (
+    MONITOR_PATH,
+    get_components,
+    get_downtimes,
+    get_health,
+    get_monitor,
+    get_query,
+    post_event,
+    search_monitors,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request to one org of one pair, at a moment."""
-
-    state: PairState
-    role: Role
-    incoming: Incoming
-    now: Moment
-    show: Callable[[], HamrRecord | None]
-    """The record that a GET shows: the present one, or a stale one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Handled:
-    """An endpoint's answer: status, body, and whether the org's record was changed."""
-
-    status: int
-    body: JSON
-    applied: bool = False
-    content_type: str = ERROR_TYPE
+from .state import PairState
+from .wire import RECORD_TYPE, WireError, encode, error_objects, error_strings, read_post, record_json
 
 
 def answer(call: Call, headers: Mapping[str, str]) -> tuple[Response, bool]:
@@ -57,14 +36,15 @@ def answer(call: Call, headers: Mapping[str, str]) -> tuple[Response, bool]:
         headers: headers that every answer of this region carries.
     """
     allowance = None
-    endpoint = ENDPOINTS.get(call.incoming.path)
+    endpoint = endpoint_at(call.incoming.path)
     if endpoint is None:
         handled = Handled(404, error_strings("Not found"))
     elif call.incoming.method not in endpoint.methods:
         handled = Handled(405, error_strings("Method not allowed"))
     else:
         denied = endpoint.admit(call)
-        allowance = None if denied else call.state.windows[call.role].take(call.now.monotonic)
+        if not denied and endpoint.limited:
+            allowance = call.state.windows[call.role].take(call.now.monotonic)
         if denied:
             handled = denied
         elif allowance is not None and not allowance.allowed:
@@ -72,7 +52,8 @@ def answer(call: Call, headers: Mapping[str, str]) -> tuple[Response, bool]:
         else:
             handled = endpoint.methods[call.incoming.method](call)
     every = headers if allowance is None else {**headers, **allowance.headers}
-    return respond(handled.status, encode(handled.body), handled.content_type, every), handled.applied
+    raw = handled.body.encode() if isinstance(handled.body, str) else encode(handled.body)
+    return respond(handled.status, raw, handled.content_type, every), handled.applied
 
 
 def respond(status: int, body: bytes, content_type: str, headers: Mapping[str, str]) -> Response:
@@ -93,33 +74,7 @@ def server_headers(state: PairState, role: Role, now: Moment, request_id: str) -
     }
 
 
-# -- who may ask ---------------------------------------------------------------------------------------------
-
-
-def _both_keys(call: Call) -> Handled | None:
-    api_key = call.incoming.headers.get("dd-api-key", "")
-    app_key = call.incoming.headers.get("dd-application-key", "")
-    if not api_key or not app_key:
-        return Handled(401, error_strings("Unauthorized"))
-    org = call.state.org(call.role)
-    if (api_key, app_key) != (org.api_key, org.app_key):
-        # A key of another site looks just like one that nobody knows.
-        return Handled(403, error_objects(WireError(403, "the keys are not known here")))
-    return None
-
-
-def _api_key(call: Call) -> Handled | None:
-    api_key = call.incoming.headers.get("dd-api-key", "")
-    if not api_key:
-        return Handled(401, error_strings("Unauthorized"))
-    return None if api_key == call.state.org(call.role).api_key else Handled(403, error_strings("Forbidden"))
-
-
-def _api_key_or_403(call: Call) -> Handled | None:
-    return Handled(403, error_strings("Forbidden")) if _api_key(call) else None
-
-
-# -- what they get -------------------------------------------------------------------------------------------
+# -- HAMR and the keys --------------------------------------------------------------------------------------
 
 
 def _get_hamr(call: Call) -> Handled:
@@ -161,20 +116,26 @@ def _validate_v1(_call: Call) -> Handled:
     return Handled(200, {"valid": True})
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Who is let in, and what each method does."""
-
-    admit: Callable[[Call], Handled | None]
-    """None where the caller may go on, else the refusal."""
-    methods: Mapping[str, Callable[[Call], Handled]]
-
-
 ENDPOINTS: Mapping[str, Endpoint] = MappingProxyType(
     {
-        HAMR_PATH: Endpoint(_both_keys, {"GET": _get_hamr, "POST": _post_hamr}),
-        "/api/v2/validate": Endpoint(_api_key, {"GET": _validate_v2}),
-        "/api/v2/validate_keys": Endpoint(_both_keys, {"GET": _validate_keys}),
-        "/api/v1/validate": Endpoint(_api_key_or_403, {"GET": _validate_v1}),
+        HAMR_PATH: Endpoint(both_keys, {"GET": _get_hamr, "POST": _post_hamr}),
+        "/api/v2/validate": Endpoint(api_key, {"GET": _validate_v2}),
+        "/api/v2/validate_keys": Endpoint(both_keys, {"GET": _validate_keys}),
+        "/api/v1/validate": Endpoint(api_key_or_403, {"GET": _validate_v1}),
+        "/api/v1/query": Endpoint(strings_both_keys, {"GET": get_query}, limited=False),
+        "/api/v1/monitor/search": Endpoint(strings_both_keys, {"GET": search_monitors}, limited=False),
+        MONITOR_PATH: Endpoint(strings_both_keys, {"GET": get_monitor}, limited=False),
+        "/api/v2/downtime": Endpoint(strings_both_keys, {"GET": get_downtimes}, limited=False),
+        "/api/v1/events": Endpoint(api_key, {"POST": post_event}, limited=False),
+        "/api/v2/components.json": Endpoint(nobody_asks, {"GET": get_components}, limited=False),
+        "/health": Endpoint(nobody_asks, {"GET": get_health}, limited=False),
     }
 )
+
+
+def endpoint_at(path: str) -> Endpoint | None:
+    """The endpoint of a path; None where there is none."""
+    folder, _, last = path.rpartition("/")
+    if path not in ENDPOINTS and last and folder == MONITOR_PATH.rpartition("/")[0]:
+        return ENDPOINTS[MONITOR_PATH]
+    return None if "{" in path else ENDPOINTS.get(path)

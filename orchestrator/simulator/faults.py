@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Role, Status
 
+from .values import MetricValue, metric_value, monitor_state
+
 HAMR_PATH = "/api/v2/hamr"
 
 
@@ -20,7 +22,8 @@ class ConnectionRefused:
     """The connection is refused; the server never sees the request.
 
     On real sockets a request over an open connection cannot be refused. So a fault without a `method` closes
-    the listener ahead of its request, for `seconds`; one that names a method resets the request, unapplied.
+    the listener ahead of its request, for `seconds`; one that names a method, or a path of its own, resets the
+    request, unapplied.
     """
 
     seconds: float = 0.3
@@ -129,7 +132,36 @@ class RegionDark:
     silent: bool = False
 
 
-FaultKind = (
+@dataclass(frozen=True, slots=True)
+class MetricShows:
+    """A query of `role` (None: the org that was asked) shows this value, from now on."""
+
+    query: str
+    value: MetricValue
+    seconds: float | None = None
+    """How long; None: for good."""
+    role: Role | None = None
+
+    def __post_init__(self) -> None:
+        metric_value(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorShows:
+    """A monitor of `role` (None: the org that was asked) is in this state, from now on."""
+
+    number: int
+    state: str | None
+    """One of MONITOR_STATES; None: there is no such monitor."""
+    seconds: float | None = None
+    """How long; None: for good."""
+    role: Role | None = None
+
+    def __post_init__(self) -> None:
+        monitor_state(self.state)
+
+
+RequestFault = (
     ConnectionRefused
     | Slow
     | Drip
@@ -146,6 +178,12 @@ FaultKind = (
     | ForeignWriter
     | RegionDark
 )
+"""What goes wrong with requests; `random_faults` draws from these."""
+
+FaultKind = RequestFault | MetricShows | MonitorShows
+
+WorldFault = ForeignWriter | RegionDark | MetricShows | MonitorShows
+"""The kinds that need no request to happen: these may have a time of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,16 +201,38 @@ class Fault:
     """None: for ever."""
     path: str | None = HAMR_PATH
     """None: any path."""
+    after: float | None = None
+    """Not at a request, but so many seconds after it was added; `at`, `times`, `method` and `path` then mean nothing."""
 
     def __post_init__(self) -> None:
+        if self.after is not None and (self.after < 0 or not isinstance(self.kind, WorldFault)):
+            raise ValueError("only what needs no request can have a time of its own, and none in the past")
+        if self.after is not None and self.struck_role is None:
+            raise ValueError("a fault with a time of its own has to say which org it is about")
         if self.at < 1 or (self.times is not None and self.times < 1):
             raise ValueError("a fault's `at` and `times` count from 1")
 
     def concerns(self, role: Role, method: str, path: str) -> bool:
         """Whether such a request counts for this fault."""
         return (
-            self.role in (None, role) and self.method in (None, method.upper()) and self.path in (None, path)
+            self.after is None
+            and self.role in (None, role)
+            and self.method in (None, method.upper())
+            and self.path in (None, path)
         )
+
+    @property
+    def struck_role(self) -> Role | None:
+        """The org that is struck; None: the one that is asked."""
+        match self.kind:
+            case (
+                ForeignWriter(role=Role() as role)
+                | MetricShows(role=Role() as role)
+                | MonitorShows(role=Role() as role)
+            ):
+                return role
+            case _:
+                return self.role
 
     def strikes(self, number: int) -> bool:
         """Whether it hits the matching request with that number."""
@@ -213,11 +273,15 @@ class Faults:
         return tuple(struck)
 
     def refusing(self, role: Role) -> Fault | None:
-        """The fault that refuses the next connection to this org, whatever is asked; None where there is none."""
+        """The fault that refuses the next connection to this org, whatever is asked; None where there is none.
+
+        One for another path has to see the request first, as one for a method has.
+        """
         for fault, seen in self._seen:
             if (
                 isinstance(fault.kind, ConnectionRefused)
                 and fault.method is None
+                and fault.path in (None, HAMR_PATH)
                 and fault.role in (None, role)
                 and fault.strikes(seen + 1)
             ):
@@ -226,8 +290,12 @@ class Faults:
 
     def spend(self, fault: Fault) -> None:
         """Count one request for a fault that struck before the request could be seen."""
-        self._seen = [(each, seen + 1 if each is fault else seen) for each, seen in self._seen]
+        self.struck(fault)
         self._changed()
+
+    def struck(self, fault: Fault) -> None:
+        """Count once more for a fault that struck without a request."""
+        self._seen = [(each, seen + 1 if each is fault else seen) for each, seen in self._seen]
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call this whenever the script changed other than by a request."""

@@ -11,8 +11,9 @@ from typing import assert_never
 
 from orchestrator.model.status import Role
 
+from .call import Call
 from .effects import Closed, Effect, Incoming, Moment, Refused, Reset, Response, Silent, Truncated
-from .endpoints import Call, answer, respond, server_headers
+from .endpoints import answer, respond, server_headers
 from .faults import (
     HAMR_PATH,
     AnswerLost,
@@ -23,6 +24,8 @@ from .faults import (
     Drip,
     Fault,
     ForeignWriter,
+    MetricShows,
+    MonitorShows,
     RegionDark,
     ServerError,
     Silence,
@@ -30,6 +33,7 @@ from .faults import (
     StaleRead,
     Throttle,
     TruncatedBody,
+    WorldFault,
     WrongBody,
 )
 from .rate import limit_headers
@@ -87,16 +91,16 @@ class Case:
 def decide(case: Case) -> Decision:
     """What the request comes to; the pair's state is changed accordingly. The state must be settled."""
     state, kinds = case.state, [fault.kind for fault in case.faults]
-    _write_as_somebody_else(case, after=False)
+    _change_the_world(case, after=False)
     if any(isinstance(kind, ConnectionRefused) for kind in kinds):
         return Decision(Refused())
     for kind in kinds:
         if isinstance(kind, RegionDark):
-            state.go_dark(case.role, case.now, seconds=kind.seconds, silent=kind.silent)
+            strike(state, kind, case.role, case.now)
             return Decision(Silent() if kind.silent else Reset())
     outcome = next((kind for kind in kinds if isinstance(kind, _Outcome)), None)
     decision = _come_to(case, outcome)
-    _write_as_somebody_else(case, after=True)
+    _change_the_world(case, after=True)
     effect = decision.effect
     for kind in kinds:
         if isinstance(kind, Drip) and isinstance(effect, Response):
@@ -184,8 +188,26 @@ def _headers(case: Case) -> dict[str, str]:
     return server_headers(case.state, case.role, case.now, f"sim-{case.role}-{case.seq:06d}")
 
 
-def _write_as_somebody_else(case: Case, *, after: bool) -> None:
+def _change_the_world(case: Case, *, after: bool) -> None:
+    """What the request's faults do beside it: somebody writes, and metrics and monitors change."""
     for fault in case.faults:
         kind = fault.kind
-        if isinstance(kind, ForeignWriter) and kind.after is after:
-            case.state.foreign_write(kind.role or case.role, kind.status, kind.modified_by, case.now)
+        if isinstance(kind, ForeignWriter | MetricShows | MonitorShows):
+            late = isinstance(kind, ForeignWriter) and kind.after
+            if late is after:
+                strike(case.state, kind, fault.struck_role or case.role, case.now)
+
+
+def strike(state: PairState, kind: WorldFault, role: Role, now: Moment) -> None:
+    """Bring about what needs no request. The state must be settled."""
+    match kind:
+        case ForeignWriter():
+            state.foreign_write(role, kind.status, kind.modified_by, now)
+        case RegionDark():
+            state.go_dark(role, now, seconds=kind.seconds, silent=kind.silent)
+        case MetricShows():
+            state.telemetry.set_metric(role, kind.query, kind.value, now.monotonic, kind.seconds)
+        case MonitorShows():
+            state.telemetry.set_monitor(role, kind.number, kind.state, now.monotonic, kind.seconds)
+        case _:
+            assert_never(kind)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from orchestrator.documents.fault_scripts import ScriptedFault
+from orchestrator.model.scenario import ScriptedFault
 
 from .faults import (
     AnswerLost,
@@ -18,6 +18,8 @@ from .faults import (
     Fault,
     FaultKind,
     ForeignWriter,
+    MetricShows,
+    MonitorShows,
     RegionDark,
     ServerError,
     Silence,
@@ -39,6 +41,7 @@ def faults_of(script: Iterable[ScriptedFault]) -> tuple[Fault, ...]:
             method=each.method,
             times=each.times,
             path=each.path,
+            after=_seconds(each.after),
         )
         for each in script
     )
@@ -69,6 +72,12 @@ MAKERS: Mapping[str, Callable[[Mapping[str, Any]], FaultKind]] = {
     "stale_read": lambda settings: StaleRead(_seconds(settings["by"])),
     "foreign_writer": lambda settings: ForeignWriter(
         settings["status"], settings["modified_by"], settings["org"], after=settings["after"]
+    ),
+    "metric": lambda settings: MetricShows(
+        settings["query"], settings["value"], _seconds(settings["for"]), settings["org"]
+    ),
+    "monitor": lambda settings: MonitorShows(
+        settings["id"], settings["state"], _seconds(settings["for"]), settings["org"]
     ),
     "region_dark": lambda settings: RegionDark(_seconds(settings["for"]), silent=settings["silent"]),
 }

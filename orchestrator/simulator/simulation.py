@@ -17,8 +17,10 @@ from .app import region_app
 from .config import SimulatorConfig
 from .core import Regions
 from .effects import LoggedRequest
+from .events import PostedEvent
 from .faults import ConnectionRefused, Fault, Faults
 from .sockets import Listener
+from .values import MetricValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,20 @@ class Simulation:
         """Somebody else changes the org's status (ABSENT: takes the connection away); gives the new record."""
         return self.regions.foreign_write(role, status, modified_by)
 
+    def events(self, role: Role) -> tuple[PostedEvent, ...]:
+        """The events that clients have posted to the org, in the order of arrival."""
+        return self.regions.events(role)
+
+    def set_metric(self, role: Role, query: str, value: MetricValue, *, seconds: float | None = None) -> None:
+        """From now on the org's query shows this, for so many seconds or (None) for good."""
+        self.regions.set_metric(role, query, value, seconds=seconds)
+
+    def set_monitor(
+        self, role: Role, number: int, state: str | None, *, seconds: float | None = None
+    ) -> None:
+        """From now on the org's monitor is in this state (None: there is no such monitor)."""
+        self.regions.set_monitor(role, number, state, seconds=seconds)
+
     def set_dark(self, role: Role, dark: bool, *, silent: bool = False) -> None:
         """Take a region off the network, or bring it back: connections are reset, and new ones refused.
 
@@ -132,6 +148,8 @@ class Simulation:
 
     def _align(self) -> None:
         """Open and close the listeners as the regions' darkness and the faults want them."""
+        for due, fault in self.regions.timetable.darkening():
+            self._once(fault, due - self.regions.clock.monotonic(), self._align)
         for role, listener in self._listeners.items():
             darkness = self.regions.darkness(role)
             if darkness is not None and darkness.until is not None:

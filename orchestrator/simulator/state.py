@@ -16,7 +16,9 @@ from orchestrator.model.status import Both, Role, Status
 
 from .config import Returning, SimulatedOrg, SimulatorConfig
 from .effects import Moment
+from .events import PostedEvent
 from .rate import RateWindow
+from .telemetry import Telemetry
 from .wire import Posted, datacenter_text, own_datacenter
 
 SERVER_NAME = "hamr-server@datadog.example"
@@ -83,6 +85,8 @@ class PairState:
         self._held: list[_Due] = []
         self._dark: Both[Darkness | None] = Both(None, None)
         self.windows = Both(RateWindow(config.rate_limit), RateWindow(config.rate_limit))
+        self.telemetry = Telemetry(config.metrics, config.monitors, start.monotonic)
+        self.events: Both[list[PostedEvent]] = Both([], [])
         self._stamped = start.wall - timedelta(days=1)
         self._history: Both[list[tuple[float, HamrRecord | None]]] = Both([], [])
         for role, status in config.status.items():

@@ -21,6 +21,7 @@ from orchestrator.simulator import (
     ForeignWriter,
     Refused,
     RegionDark,
+    RequestFault,
     Reset,
     Response,
     ServerError,
@@ -310,7 +311,7 @@ def test_random_faults_are_the_same_for_the_same_seed_and_of_every_kind_in_the_e
     assert random_faults(17) != random_faults(18)
     assert len(random_faults(3, count=5)) == 5
     kinds = {type(fault.kind) for seed in range(200) for fault in random_faults(seed)}
-    assert kinds == set(FaultKind.__args__)
+    assert kinds == set(RequestFault.__args__)
 
 
 async def test_every_random_fault_can_be_played() -> None:
