@@ -181,8 +181,8 @@ def _with_words(running: Running, ending: Ending) -> Ending:
             *steps,
         )
     elif ending.end in (End.MOVED, End.REFUSED, End.INTERRUPTED) and not steps:
-        again = (f"hamr resume {memory.run}",) if _can_be_taken_up(running, ending) else ()
-        steps = (*again, f"hamr status {pair.name}")
+        resume = (f"hamr resume {memory.run}",) if _can_be_taken_up(running, ending) else ()
+        steps = (*resume, f"hamr status {pair.name}")
     return Ending(ending.end, ending.message, ending.org, tuple(dict.fromkeys(steps)), ending.sent or words)
 
 

@@ -286,7 +286,8 @@ def _row(
     playbook = engine.task.playbook
     ahead = {verdict.guard for verdict in decision.refused_by if verdict.judged_again}
     binding = tuple(verdict for verdict in decision.refused_by if verdict.guard not in ahead)
-    waits = () if waits_for(Decision(binding), playbook) is None else tuple(v.guard for v in binding)
+    limit = waits_for(Decision(binding), playbook)
+    waits = () if limit is None else tuple(v.guard for v in binding)
     asks = tuple(v.guard for v in binding) if not waits and may_ask(Decision(binding), playbook) else ()
     return PlannedRow(
         name=row.name,
@@ -301,6 +302,7 @@ def _row(
         waits_for_server=row.advances is Advances.SERVER,
         half_done=not judged.binding,
         waits=waits,
+        waits_seconds=limit or 0.0,
         asks=asks,
         before=row.before,
         after=row.after,

@@ -50,4 +50,5 @@ def apply(opening: Opening, file: Path, yes: bool) -> ExitCode:
             front,
             session,
             lambda watchers, controls: apply_plan(session, saved.plan, watchers=watchers, controls=controls),
+            asks=not yes,
         )

@@ -12,6 +12,7 @@ from orchestrator.report.run import result_json, result_page
 from orchestrator.running import Controls
 from orchestrator.session import Session, locked_by
 
+from .asking import Terminal
 from .front import Front
 from .progress import Progress
 from .signals import supervised
@@ -19,13 +20,21 @@ from .signals import supervised
 Work = Callable[[Sequence[Observer], Controls], Coroutine[Any, Any, RunResult]]
 
 
-def conduct(front: Front, session: Session, work: Work) -> ExitCode:
+def conduct(front: Front, session: Session, work: Work, *, asks: bool = False) -> ExitCode:
     """Do it, show how it goes and what came of it.
+
+    Args:
+        front: the command line.
+        session: the pair.
+        work: what to do.
+        asks: whether somebody sits at the terminal, and may be asked on the way.
 
     Raises:
         HamrError: nothing was intended; the error says why.
     """
     controls = Controls()
+    if asks:
+        controls.asker = Terminal(front.console, controls)
     progress = Progress(front.console.aside, session.pair, session.clock.monotonic)
     try:
         result = supervised(work((progress,), controls), front.console, controls)

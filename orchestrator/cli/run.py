@@ -57,6 +57,7 @@ def run(opening: Opening, pair: str, yes: bool, **flags: Any) -> ExitCode:
             lambda watchers, controls: start(
                 session, request, watchers=watchers, controls=controls, run=shown
             ),
+            asks=not yes,
         )
 
 

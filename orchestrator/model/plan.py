@@ -49,6 +49,8 @@ class PlannedRow:
     half_done: bool = False
     waits: tuple[str, ...] = ()
     """Guards that do not pass now, and that the run would wait for, by name."""
+    waits_seconds: float = 0.0
+    """For how long at most."""
     asks: tuple[str, ...] = ()
     """Guards that could not be judged, and for which a person would be asked, by name."""
     before: tuple[Hook, ...] = ()

@@ -85,6 +85,7 @@ def verdict_fact(verdict: Verdict) -> dict[str, JSON]:
         "reason": verdict.reason,
         "why": verdict.why,
         "predicted": verdict.predicted,
+        "judged_again": verdict.judged_again,
         "blind": None if verdict.blind is None else verdict.blind.value,
         "overridable": verdict.overridable,
     }

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shlex
 
 from orchestrator.model.guard import Outcome, Verdict
+from orchestrator.model.hook import When
 from orchestrator.model.plan import Plan, PlannedRow, PlannedWrite
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
 from orchestrator.model.words import age, counted, span, utc
 
+from .around_rows import hook_lines, note_of
 from .flags import override_flags, request_command, what_overrides
 from .json_text import compact
 from .layout import heading, labelled, next_commands, paragraph, shortened
@@ -157,6 +159,7 @@ def _row(plan: Plan, row: PlannedRow, place: int, number: int, stands: str) -> P
     page.append(line("  Guards", "dim"))
     for verdict in row.verdicts:
         page += _verdict(row, verdict)
+    page += hook_lines(row, When.BEFORE, plan.mode)
     if row.waits_for_server:
         page += paragraph(
             "Nothing is sent: the server makes this move by itself, and the run waits for it.", indent=2
@@ -169,11 +172,11 @@ def _row(plan: Plan, row: PlannedRow, place: int, number: int, stands: str) -> P
         spare = plan.mode is Mode.EMERGENCY and place_in_row > 0
         page += _write(plan, write, number + place_in_row + 1, stands, spare=spare)
         stands = write.stands
-    return tuple(page)
+    return (*page, *hook_lines(row, When.AFTER, plan.mode))
 
 
 def _verdict(row: PlannedRow, verdict: Verdict) -> Page:
-    note = ""
+    note = note_of(row, verdict)
     if verdict.guard in row.refused_by:
         note = "refuses"
     elif verdict.guard in row.overridden:

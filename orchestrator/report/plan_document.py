@@ -7,6 +7,7 @@ from orchestrator.model.plan import Plan, PlannedRow, PlannedWrite
 from orchestrator.model.run import RunRequest
 from orchestrator.model.status import Role
 
+from .around_rows import hooks_fact
 from .facts import listed, readings_fact, record_fact, request_fact, status_name, verdict_fact, when
 from .json_text import document
 
@@ -81,6 +82,11 @@ def _row(row: PlannedRow) -> dict[str, JSON]:
         "waived": listed(row.waived),
         "waits_for_server": row.waits_for_server,
         "half_done": row.half_done,
+        "waits": listed(row.waits),
+        "waits_seconds": row.waits_seconds,
+        "asks": listed(row.asks),
+        "before": hooks_fact(row.before),
+        "after": hooks_fact(row.after),
         "writes": listed(_write(write) for write in row.writes),
     }
 

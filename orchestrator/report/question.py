@@ -19,6 +19,7 @@ def question_lines(plan: Plan) -> Page:
     return (
         *paragraph(f"{_start(plan)} → {plan.request.goal}, {_writes(plan)}.", "bold"),
         *paragraph(_guards(plan), "bold"),
+        *_hooks(plan),
     )
 
 
@@ -51,17 +52,35 @@ def _guards(plan: Plan) -> str:
         *(guard for row in plan.rows for guard in row.overridden),
     ]
     waived = [guard for row in plan.rows for guard in row.waived]
+    waits = [guard for row in plan.rows for guard in row.waits]
+    asks = [guard for row in plan.rows for guard in row.asks]
+    later = [one.guard for row in plan.rows for one in row.verdicts if one.judged_again and _says_no(one)]
     verdicts = (*plan.before, *(verdict for row in plan.rows for verdict in row.verdicts))
     names = dict.fromkeys(verdict.guard for verdict in verdicts)
     other = dict.fromkeys(verdict.guard for verdict in verdicts if _says_no(verdict))
     passing = [name for name in names if name not in other]
     said = [f"{len(passing)} of {len(names)} pass"]
-    for word, guards in (("refuse", refusing), ("overridden", overridden), ("waived", waived)):
+    for word, guards in (
+        ("refuse", refusing),
+        ("overridden", overridden),
+        ("waived", waived),
+        ("waited for", waits),
+        ("asked about", asks),
+        ("judged again on the way", later),
+    ):
         if guards:
             said.append(f"{word}: {', '.join(dict.fromkeys(guards))}")
     if not refusing:
         said.append("none refuses")
     return f"Guards: {'; '.join(said)}."
+
+
+def _hooks(plan: Plan) -> Page:
+    """The hooks that a yes runs; none says nothing."""
+    names = [hook.name for row in plan.rows for hook in (*row.before, *row.after)]
+    if not names:
+        return ()
+    return paragraph(f"Hooks: {len(names)}: {', '.join(dict.fromkeys(names))}.", "bold")
 
 
 def _says_no(verdict: Verdict) -> bool:

@@ -24,6 +24,7 @@ from .facts import listed, objective_fact, owed_fact, seconds, status_name, step
 from .flags import override_flags
 from .json_text import document
 from .layout import LABEL, heading, labelled, next_commands, padded, paragraph, shortened, table
+from .left import left_lines, took_words
 from .orgs import called
 from .styled import Line, Page, Span, line
 from .told import end_style, headline
@@ -74,6 +75,7 @@ def result_page(result: RunResult) -> Page:
         *_facts(result),
         *_steps(result),
         *_objectives(result),
+        *left_lines(result),
         *_remember(result),
         *_head(result),
         *next_commands(_next(result)),
@@ -124,7 +126,7 @@ def _facts(result: RunResult) -> Page:
         owed = result.owed
         words = f"the {owed.role} is owed {owed.status} since {utc(owed.since)} (run {owed.run}); hamr resume delivers it"
         page += labelled("owed", words, "warn")
-    page += labelled("took", span(result.seconds))
+    page += labelled("took", took_words(result))
     page += labelled("exit code", f"{code}: {meaning(code)}")
     if result.resumable:
         page += labelled("stays open", "yes: it can be resumed by anyone, from this journal", "warn")
@@ -220,6 +222,10 @@ def result_json(result: RunResult) -> dict[str, JSON]:
             ],
             "waived": listed(verdict_fact(verdict) for verdict in result.waived),
             "owed": owed_fact(result.owed),
+            "hooks_owed": listed(result.hooks_owed),
+            "left_to_person": listed(result.left_to_person),
+            "waited_seconds": seconds(result.waited),
+            "asked_seconds": seconds(result.asked),
             "remember": listed(result.remember),
             "next": listed(_next(result)),
             "head": {"seq": result.head.seq, "hash": result.head.hash},

@@ -25,7 +25,8 @@ def verdict_lines(verdict: Verdict, note: str = "", *, indent: int = 4) -> Page:
         indent: cells before each line.
     """
     words = shortened(verdict.reason)
-    marks = [*(["predicted"] if verdict.predicted else []), *([note] if note else [])]
+    again = "today's value, judged again then" if verdict.judged_again else "predicted"
+    marks = [*([again] if verdict.predicted else []), *([note] if note else [])]
     if marks:
         words = f"({', '.join(marks)}) {words}"
     style = OUTCOME_STYLES[verdict.outcome]

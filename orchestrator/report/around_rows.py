@@ -1,0 +1,81 @@
+"""What stands around a planned row: its hooks, shown and never run by a plan, and what its guards may be given."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from orchestrator.model.guard import Verdict
+from orchestrator.model.hook import Again, Hook, InEmergency, Manual, When
+from orchestrator.model.plain import JSON
+from orchestrator.model.plan import PlannedRow
+from orchestrator.model.run import Mode
+from orchestrator.model.words import span
+
+from .layout import labelled, shortened
+from .styled import Line, Page, line
+
+_TITLES = {When.BEFORE: "  Hooks before its writes", When.AFTER: "  Hooks once it is made"}
+
+
+def hook_lines(row: PlannedRow, when: When, mode: Mode) -> Page:
+    """The row's hooks of one side, each with what it does and what happens where it does not end well."""
+    hooks = row.before if when is When.BEFORE else row.after
+    if not hooks:
+        return ()
+    page: list[Line] = [line(_TITLES[when], "dim")]
+    for hook in hooks:
+        page += labelled(
+            shortened(hook.name, 24), f"{_what(hook)}; {_terms(hook, when, mode)}", indent=4, width=20
+        )
+    return tuple(page)
+
+
+def _what(hook: Hook) -> str:
+    if isinstance(hook.what, Manual):
+        return f"by hand: {shortened(hook.what.text)}"
+    return f"{shortened(shlex.join(hook.what.run))} (up to {span(hook.what.timeout)})"
+
+
+def _terms(hook: Hook, when: When, mode: Mode) -> str:
+    if mode is Mode.EMERGENCY:
+        if hook.emergency is InEmergency.SKIP:
+            return "skipped in an emergency"
+        return (
+            "listed, nobody is asked in an emergency"
+            if isinstance(hook.what, Manual)
+            else "beside the writes, holds nothing up"
+        )
+    ends = "stops the row if it fails" if when is When.BEFORE else "owed until it ends well"
+    repeats = (
+        ""
+        if isinstance(hook.what, Manual)
+        else ", repeated unasked"
+        if hook.again is Again.SAFE
+        else ", asks before it is repeated"
+    )
+    return f"{ends}{repeats}"
+
+
+def note_of(row: PlannedRow, verdict: Verdict) -> str:
+    """What becomes of a verdict that does not stop the plan, though it is no pass."""
+    if verdict.guard in row.waits:
+        return f"waited for, up to {span(row.waits_seconds)}"
+    if verdict.guard in row.asks:
+        return "you would be asked"
+    return ""
+
+
+def hooks_fact(hooks: Sequence[Hook]) -> list[JSON]:
+    """Hooks as JSON."""
+    return [
+        {
+            "name": hook.name,
+            "manual": hook.what.text if isinstance(hook.what, Manual) else None,
+            "run": None if isinstance(hook.what, Manual) else list(hook.what.run),
+            "timeout_seconds": None if isinstance(hook.what, Manual) else hook.what.timeout.total_seconds(),
+            "again": hook.again.value,
+            "emergency": hook.emergency.value,
+        }
+        for hook in hooks
+    ]

@@ -1,0 +1,35 @@
+"""What a run leaves for people to do, and how much of its time it spent waiting for them or for guards."""
+
+from __future__ import annotations
+
+from orchestrator.model.result import RunResult
+from orchestrator.model.words import span
+
+from .layout import heading, paragraph, shortened
+from .styled import Line, Page
+
+
+def took_words(result: RunResult) -> str:
+    """How long it took; waiting for guards and for people apart."""
+    waits = [
+        *([f"{span(result.waited)} waiting for guards"] if result.waited else []),
+        *([f"{span(result.asked)} waiting for a person"] if result.asked else []),
+    ]
+    return span(result.seconds) + (f", of it {' and '.join(waits)}" if waits else "")
+
+
+def left_lines(result: RunResult) -> Page:
+    """Hooks that are owed, and what is to be done by hand."""
+    page: list[Line] = []
+    if result.hooks_owed:
+        page += heading("Hooks that are owed (hamr resume runs them)")
+        for each in result.hooks_owed:
+            row, _, hook = each.partition("/")
+            page += paragraph(
+                f"- {shortened(hook, 60)}, after row {shortened(row, 60)}", "warn", indent=2, hanging=2
+            )
+    if result.left_to_person:
+        page += heading("Not done, since nobody was asked: do it by hand")
+        for text in dict.fromkeys(result.left_to_person):
+            page += paragraph(f"- {shortened(text)}", "warn", indent=2, hanging=2)
+    return tuple(page)
