@@ -1,0 +1,390 @@
+"""The shape of a scenario: which keys there are, and of what type. What fits together is checked elsewhere."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import Field, PlainValidator, WithJsonSchema
+
+from orchestrator.errors import ExitCode
+from orchestrator.model.events import JOURNALLED
+from orchestrator.model.org import Mirrors
+from orchestrator.model.scenario import Owing, Returns, Wrote
+from orchestrator.model.status import Role, Status
+
+from .durations import duration, written
+from .fault_shape import Count, FaultShape
+from .fields import (
+    SPAN_SCHEMA,
+    STATUSES,
+    Name,
+    RoleName,
+    SchemaVersion,
+    SourceStatus,
+    TargetStatus,
+    Text,
+    choice_of,
+    enumerated,
+    span_of,
+)
+from .shapes import Shape
+from .wording import did_you_mean, found
+
+_ORGS = tuple(role.value for role in Role)
+_PHASE = re.compile(r"[a-z][a-z-]*(\([A-Za-z][A-Za-z0-9._-]*\))?")
+_LONGEST_DELAY = timedelta(minutes=5)
+_CODES = tuple(int(code) for code in ExitCode)
+
+
+def _mirror(value: Any) -> timedelta | None:
+    """Seconds until a write shows on the other org; None where it never does.
+
+    Raises:
+        ValueError: it is none of off, on and a duration; said in plain words, as by every function here.
+    """
+    if value is False or value == "off":
+        return None
+    if value is True or value == "on":
+        return timedelta(0)
+    if not isinstance(value, str):
+        raise ValueError(f"expected on, off or a duration such as 200ms, found {found(value)}")  # noqa: TRY004 - pydantic collects ValueErrors
+    span = duration(value)
+    if span > _LONGEST_DELAY:
+        raise ValueError(f"{value} is out of bounds: {written(_LONGEST_DELAY)} at most")
+    return span
+
+
+def _exit_code(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"expected an exit code, found {found(value)}")  # noqa: TRY004 - pydantic collects ValueErrors
+    if value not in _CODES:
+        raise ValueError(f"hamr has no exit code {value} (there are {', '.join(map(str, _CODES))})")
+    return value
+
+
+def _phase(value: Any) -> str:
+    if not isinstance(value, str) or not _PHASE.fullmatch(value):
+        raise ValueError(
+            f"expected a phase as hamr status names it, such as agreed(ACTIVE), found {found(value)}"
+        )
+    return value
+
+
+def _kind(value: Any) -> str:
+    if not isinstance(value, str) or value not in JOURNALLED:
+        near = did_you_mean(value, JOURNALLED) if isinstance(value, str) else ""
+        raise ValueError(f"{found(value)} is no kind of journal record{near}")
+    return value
+
+
+def _org_and_status(value: Any) -> tuple[Role, Status]:
+    org, _, status = value.partition(" ") if isinstance(value, str) else ("", "", "")
+    if org not in _ORGS or status not in STATUSES:
+        near = did_you_mean(status, STATUSES) if org in _ORGS and status else ""
+        raise ValueError(
+            f'expected an org and a status, such as "primary ACTIVE", found {found(value)}{near}'
+        )
+    return Role(org), Status[status]
+
+
+def _wrote(value: Any) -> Wrote:
+    return Wrote(*_org_and_status(value))
+
+
+def _owed(value: Any) -> Owing | None:
+    return None if value == "nothing" else Owing(*_org_and_status(value))
+
+
+def _mirrors(value: Any) -> Mirrors:
+    if isinstance(value, bool):
+        return Mirrors.YES if value else Mirrors.NO
+    return Mirrors(choice_of(value, ("auto",), "true, false or a word"))
+
+
+def _value(value: Any) -> float | str | bool:
+    if not isinstance(value, bool | int | float | str):
+        raise ValueError(  # noqa: TRY004 - pydantic collects ValueErrors
+            f"expected what the probe says (a number, a text, true or false), or {{unknown: REASON}}, found {found(value)}"
+        )
+    return value if isinstance(value, bool | str) else float(value)
+
+
+_RETURNS = {"keep": Returns.KEEP, "catch_up": Returns.CATCH_UP, "revert": Returns.REVERT}
+
+Span = Annotated[timedelta, span_of(timedelta(milliseconds=1), timedelta(hours=1)), SPAN_SCHEMA]
+Delay = Annotated[timedelta, span_of(timedelta(0), _LONGEST_DELAY), SPAN_SCHEMA]
+Mirror = Annotated[
+    timedelta | None,
+    PlainValidator(_mirror),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "boolean"},
+                {"type": "string", "enum": ["on", "off"]},
+                {"type": "string", "pattern": "^[0-9]"},
+            ]
+        }
+    ),
+]
+MirrorsName = Annotated[
+    Mirrors,
+    PlainValidator(_mirrors),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"const": "auto"}]}),
+]
+ReturnsName = Annotated[
+    Returns,
+    PlainValidator(lambda value: _RETURNS[choice_of(value, tuple(_RETURNS), "what a region returns with")]),
+    enumerated(tuple(_RETURNS)),
+]
+ExitNumber = Annotated[
+    int, PlainValidator(_exit_code), WithJsonSchema({"type": "integer", "enum": list(_CODES)})
+]
+PhaseLabel = Annotated[
+    str,
+    PlainValidator(_phase),
+    WithJsonSchema({"type": "string", "pattern": f"^{_PHASE.pattern}$"}),
+]
+Kind = Annotated[str, PlainValidator(_kind), enumerated(tuple(JOURNALLED))]
+Written = Annotated[
+    Wrote,
+    PlainValidator(_wrote),
+    WithJsonSchema(
+        {"type": "string", "pattern": "^(primary|secondary) [A-Z]+$", "examples": ["primary ACTIVE"]}
+    ),
+]
+Owed = Annotated[
+    Owing | None,
+    PlainValidator(_owed),
+    WithJsonSchema({"type": "string", "pattern": "^(nothing|(primary|secondary) [A-Z]+)$"}),
+]
+PlainValue = Annotated[
+    float | str | bool,
+    PlainValidator(_value),
+    WithJsonSchema({"type": ["number", "string", "boolean"]}),
+]
+
+
+class ConfirmWaitsShape(Shape):
+    """How a write is confirmed."""
+
+    within: Span | None = None
+    """How long until a write must be seen by a read."""
+    every: Span | None = None
+    """How often to look meanwhile."""
+
+
+class WaitsShape(Shape):
+    """What takes the place of the playbook's own waits."""
+
+    confirm: ConfirmWaitsShape = Field(default_factory=ConfirmWaitsShape)
+    """How a write is confirmed."""
+    emergency: Span | None = None
+    """How long the dead region of an emergency gets."""
+    mirror: Span | None = None
+    """How long it is waited to see whether the pair mirrors."""
+    guards: Span | None = None
+    """For how long at most a guard is waited for that may be."""
+    read: Span | None = None
+    """How long an answer of an org may take."""
+
+
+class RegionsShape(Shape):
+    """What the two simulated regions are like."""
+
+    status: SourceStatus = Status.PASSIVE
+    """Where both orgs stand when the drill begins: its home (PASSIVE)."""
+    mirror: Mirror = None
+    """How long a write to one org takes to show on the other: on, off or a duration (off)."""
+    mirrors: MirrorsName | None = None
+    """What the inventory says of it: true, false or auto (the truth)."""
+    returning: ReturnsName = Returns.KEEP
+    """What a mirroring pair does when a dark region is back: keep, catch_up or revert (keep)."""
+    latency: Delay = timedelta(0)
+    """The round trip to each region (0s)."""
+    read_lag: Delay = timedelta(0)
+    """How far every reading lags behind the writes (0s)."""
+    strict: bool = False
+    """Only the moves that Datadog's guide describes are accepted."""
+    advances: bool = False
+    """The server moves FAILOVER to ACTIVE and RECOVERY to PASSIVE by itself."""
+    renames_author: bool = False
+    """The server puts the caller's name in the place of ours."""
+
+
+class UnknownShape(Shape):
+    """A probe that has no answer."""
+
+    unknown: Text
+    """Why there is none."""
+
+
+class ExpectShape(Shape):
+    """What must hold; what is left out may be as it likes."""
+
+    exit: ExitNumber | None = None
+    """The exit code that the command would have."""
+    phase: PhaseLabel | None = None
+    """Where the pair stands, as hamr status names it: agreed(ACTIVE)."""
+    refused: list[Name] | None = None
+    """The guards that refused, all of them; [] for none."""
+    says: Text | None = None
+    """Words that stand in how it ended."""
+    writes: list[Written] | None = None
+    """Every write that an org has taken during the step, in order: [secondary FAILOVER, primary FAILOVER]."""
+    no_writes_to: list[RoleName] = Field(default_factory=list)
+    """Orgs to which no write was sent during the step."""
+    owed: Owed = None
+    """What is owed: primary ACTIVE, or nothing."""
+    changed_by: dict[RoleName, Text] = Field(default_factory=dict)
+    """Whose name each org's record carries: hamr for ours, else the name itself."""
+    records: dict[Kind, Annotated[int, Field(ge=0, le=100_000)]] = Field(default_factory=dict)
+    """How many journal records of a kind the step has made, by kind."""
+    at_least: Span | None = None
+    """How long the step takes at least."""
+    within: Span | None = None
+    """How long the step takes at most."""
+
+
+class AtShape(Shape):
+    """A moment in a run."""
+
+    after: Kind
+    """The kind of the journal record that has just been written."""
+    number: Count = 1
+    """The how-manyth of that kind since the step began (1)."""
+
+
+class RunShape(Shape):
+    """hamr run."""
+
+    to: TargetStatus
+    """Where to."""
+    emergency: bool = False
+    """With the surviving org alone."""
+    reason: Text | None = None
+    """Why; an emergency wants one."""
+    override: dict[Name, Text] = Field(default_factory=dict)
+    """Guards that are let go, each with the reason."""
+
+
+class ResumeShape(Shape):
+    """hamr resume."""
+
+    emergency: bool = False
+    """Switch to the surviving org alone."""
+    reason: Text | None = None
+    """Why; an emergency wants one."""
+
+
+class AdoptShape(Shape):
+    """hamr adopt."""
+
+    truth: RoleName
+    """The org that is right."""
+    reason: Text = "a drill"
+    """Why."""
+
+
+class DarkShape(Shape):
+    """A region that does not answer."""
+
+    org: RoleName
+    """Whose region."""
+    silent: bool = False
+    """Connections are made and never answered, in place of being refused."""
+
+
+class BackShape(Shape):
+    """A region that is back."""
+
+    org: RoleName
+    """Whose region."""
+
+
+class SomebodyShape(Shape):
+    """What somebody else writes."""
+
+    org: RoleName
+    """Whose record."""
+    status: SourceStatus
+    """What they write."""
+    by: Text = "someone.else@example.com"
+    """Whose name the record then carries."""
+
+
+class DeedShape(Shape):
+    """One thing that is done: one key for its kind."""
+
+    name: Text | None = None
+    """What the report calls it; left out: out, home, resume, …"""
+    run: RunShape | None = None
+    """Somebody types hamr run."""
+    resume: ResumeShape | None = None
+    """Somebody types hamr resume."""
+    adopt: AdoptShape | None = None
+    """Somebody types hamr adopt."""
+    dark: DarkShape | None = None
+    """A region goes dark."""
+    back: BackShape | None = None
+    """A region is back, with what it had."""
+    somebody_writes: SomebodyShape | None = None
+    """Somebody changes an org without hamr."""
+    by: Name | None = None
+    """Who types it; left out: whoever runs the drill."""
+    expect: ExpectShape = Field(default_factory=ExpectShape)
+    """What must hold when it has ended."""
+
+
+class MeanwhileShape(DeedShape):
+    """What happens in the middle of a step."""
+
+    after: Kind
+    """It happens when a journal record of this kind has just been written."""
+    number: Count = 1
+    """The how-manyth of that kind since the step began (1)."""
+
+
+class StepShape(DeedShape):
+    """One step: one key for what is done, and what must come of it."""
+
+    faults: list[FaultShape] = Field(default_factory=list)
+    """What goes wrong from here on; requests are counted from here."""
+    probes: dict[Name, PlainValue | UnknownShape] = Field(default_factory=dict)
+    """What probes say from here on, by name."""
+    meanwhile: MeanwhileShape | None = None
+    """What happens in the middle of it."""
+    dies: AtShape | None = None
+    """When its process dies, as with kill -9."""
+
+
+DEEDS = ("run", "resume", "adopt", "dark", "back", "somebody_writes")
+"""The kinds of a step, as a scenario names them."""
+
+
+class ScenarioShape(Shape):
+    """A scenario."""
+
+    schema_: SchemaVersion = Field(alias="schema")
+    """The version of this file's format: 1."""
+    name: Name
+    """What drills and reports call it."""
+    summary: Text | None = None
+    """What is rehearsed, in a sentence or two."""
+    playbook: Text | None = None
+    """A playbook's path, or the name of one that ships with hamr; left out: whichever is drilled."""
+    goal: TargetStatus = Status.ACTIVE
+    """Where the drill goes before it comes home (ACTIVE)."""
+    simulator: RegionsShape = Field(default_factory=RegionsShape)
+    """What the two simulated regions are like."""
+    waits: WaitsShape = Field(default_factory=WaitsShape)
+    """What takes the place of the playbook's own waits, so that the rehearsal is short."""
+    faults: list[FaultShape] = Field(default_factory=list)
+    """What goes wrong; requests are counted from the start of the drill."""
+    probes: dict[Name, PlainValue | UnknownShape] = Field(default_factory=dict)
+    """What probes say, by name; one that is left out says what lets the playbook's guards pass."""
+    steps: list[StepShape] = Field(default_factory=list)
+    """What is done, in order; left out: out to the goal, and home."""
+    expect: ExpectShape = Field(default_factory=ExpectShape)
+    """What must hold at the end, before anything is cleaned up."""
