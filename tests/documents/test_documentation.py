@@ -42,7 +42,7 @@ def test_the_reference_names_every_key_of_both_files() -> None:
     assert keys_of(inventory_schema()) - mentioned(INVENTORY_PAGE) == set()
 
 
-@pytest.mark.parametrize("name", ["Row", "Window", "Org", "Pair", "Playbook"])
+@pytest.mark.parametrize("name", ["Row", "Hook", "Compared", "Window", "Metric", "Monitor", "Http", "Command", "Org", "Pair", "Playbook"])
 def test_the_tables_of_the_reference_name_no_key_that_does_not_exist(name: str) -> None:
     playbook, inventory = playbook_schema(), inventory_schema()
     known = keys_of(playbook) | keys_of(inventory)
@@ -55,8 +55,8 @@ def test_the_tables_of_the_reference_name_no_key_that_does_not_exist(name: str) 
 def test_the_reference_lists_every_guard_kind_and_no_other() -> None:
     table = PLAYBOOK_PAGE.partition("## Guards")[2].partition("A `window` has")[0]
     kinds = re.findall(r"^\| `([a-z]+): ", table, re.MULTILINE)
-    assert kinds == ["quiet", "reachable", "located", "window", "all", "any", "not"]
-    assert set(kinds) | {"why"} == set(playbook_schema()["$defs"]["Guard"]["properties"])
+    assert kinds == ["quiet", "reachable", "located", "window", "probe", "all", "any", "not"]
+    assert set(kinds) | {"why", "within", "unknown"} == set(playbook_schema()["$defs"]["Guard"]["properties"])
 
 
 def test_the_reference_lists_every_site_and_every_shipped_playbook() -> None:
@@ -66,7 +66,9 @@ def test_the_reference_lists_every_site_and_every_shipped_playbook() -> None:
 
 def test_the_defaults_of_the_reference_are_the_real_ones() -> None:
     rows = re.findall(
-        r"^\| `(confirm|resend|timeouts|emergency|mirror_wait)` \| `([^`]+)` \|", PLAYBOOK_PAGE, re.MULTILINE
+        r"^\| `(confirm|resend|timeouts|emergency|mirror_wait)` \| `([^`]+)` \|",
+        PLAYBOOK_PAGE.partition("## Rows")[0],
+        re.MULTILINE,
     )
     assert len(rows) == 5
     base = "schema: 1\nname: x\ntransitions: [{name: a, from: ACTIVE, to: PASSIVE}]\n"
