@@ -24,7 +24,10 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from orchestrator.model.result import RunResult
 
 
 class ExitCode(enum.IntEnum):
@@ -69,6 +72,8 @@ class HamrError(Exception):
 
     exit_code: ClassVar[ExitCode] = ExitCode.FAILED
     default_sent: ClassVar[str] = "Nothing was sent."
+    result: RunResult | None = None
+    """What came of the run that it ended; the Python API sets it, where a run had begun."""
 
     def __init__(
         self, message: str, *, org: str | None = None, sent: str | None = None, next_steps: Sequence[str] = ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from contextvars import ContextVar
@@ -238,8 +239,57 @@ class _Log:
         return structlog.get_logger()
 
 
+class _Passed:
+    """Events of a hamr inside another program, handed to that program's own logging, under the name "hamr"."""
+
+    def __init__(self) -> None:
+        self.redactor = Redactor()
+        self._logger = logging.getLogger("hamr")
+
+    def debug(self, event: str, **facts: object) -> None:
+        self._pass(logging.DEBUG, event, facts)
+
+    def info(self, event: str, **facts: object) -> None:
+        self._pass(logging.INFO, event, facts)
+
+    def warning(self, event: str, **facts: object) -> None:
+        self._pass(logging.WARNING, event, facts)
+
+    def error(self, event: str, **facts: object) -> None:
+        self._pass(logging.ERROR, event, facts)
+
+    def exception(self, event: str, **facts: object) -> None:
+        # The traceback goes in as text, from which keys can be taken out.
+        self._pass(logging.ERROR, event, {**facts, "traceback": traceback.format_exc()})
+
+    def _pass(self, level: int, event: str, facts: Mapping[str, object]) -> None:
+        if self._logger.isEnabledFor(level):
+            said = " ".join(f"{name}={value}" for name, value in {**_bound.get(), **facts}.items())
+            self._logger.log(level, "%s", self.redactor.clean(f"{event} {said}".rstrip()))
+
+
+_passed: _Passed | None = None
+"""What logs where hamr is embedded."""
+
+
+def embed() -> Redactor:
+    """Leave the log to the program that hamr is embedded in, unless `configure` was called before.
+
+    Returns:
+        What takes the keys out of every event: the key rings of this process have to make theirs known to it.
+    """
+    global _passed  # noqa: PLW0603 - logs are the process's own
+    if _settings is not None:
+        return _settings.redactor
+    if _passed is None:
+        _passed = _Passed()
+    return _passed.redactor
+
+
 def logger() -> Logger:
-    """The logger; configures itself with the defaults where nobody has."""
+    """The logger; configures itself with the defaults where nobody has, and nobody embedded it."""
+    if _settings is None and _passed is not None:
+        return _passed
     if _settings is None:
         configure()
     return _Log(cast("_Settings", _settings))

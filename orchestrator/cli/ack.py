@@ -22,12 +22,11 @@ def ack(opening: Opening, run: str, reason: str) -> ExitCode:
 
     Only a playbook with cool_down has any. The orgs are not touched.
     """
+    from orchestrator.api.finding import all_histories, run_named
     from orchestrator.errors import ExitCode
     from orchestrator.report.json_text import document
     from orchestrator.report.styled import line
     from orchestrator.resume import acknowledge
-
-    from .finding import all_histories, run_named
 
     with opening.store(writes=False) as store:
         found = run_named(all_histories(store), run, store)

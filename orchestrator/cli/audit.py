@@ -139,12 +139,8 @@ def head(opening: Opening) -> ExitCode:
 @contextmanager
 def _existing(opening: Opening) -> Iterator[SqliteStore]:
     """The journal, which has to be there: an auditor must not be told that an empty one holds."""
-    from orchestrator.errors import JournalUnavailable
+    from orchestrator.api.journal import require_existing
 
     with opening.store(writes=False) as store:
-        if not store.exists:
-            raise JournalUnavailable(
-                f"There is no journal at {store.place}: nothing was ever recorded there, or it was moved or deleted.",
-                next_steps=("hamr audit verify --journal FILE",),
-            )
+        require_existing(store)
         yield store

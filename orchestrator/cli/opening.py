@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from .front import Front
 
 if TYPE_CHECKING:  # loaded when a verb needs them: `hamr --help` must be quick
+    from orchestrator.api.sources import Sources
     from orchestrator.journal import SqliteStore
     from orchestrator.log import Form
     from orchestrator.model.org import Inventory, Pair
@@ -31,6 +30,13 @@ class Opening:
     log_format: str = "auto"
     log_level: str = "warning"
 
+    @property
+    def _sources(self) -> Sources:
+        """The same, as the Python API takes it too."""
+        from orchestrator.api.sources import Sources
+
+        return Sources(self.pairs, self.playbook, self.journal, self.operator)
+
     def inventory(self) -> Inventory:
         """The inventory: `--pairs`, HAMR_PAIRS, or ./pairs.yaml.
 
@@ -38,15 +44,11 @@ class Opening:
             UsageError: there is none.
             DocumentError: it has problems.
         """
-        from orchestrator.documents import find_inventory, load_inventory
-
-        return load_inventory(find_inventory(self.pairs, os.environ, Path()))
+        return self._sources.inventory()
 
     def playbook_name(self) -> str:
         """`--playbook`, HAMR_PLAYBOOK, or the default."""
-        from orchestrator.documents import DEFAULT_PLAYBOOK
-
-        return self.playbook or os.environ.get("HAMR_PLAYBOOK") or DEFAULT_PLAYBOOK
+        return self._sources.playbook_name()
 
     def load_playbook(self) -> Playbook:
         """The playbook that was named.
@@ -55,9 +57,7 @@ class Opening:
             UsageError: there is none of that name.
             DocumentError: it has problems.
         """
-        from orchestrator.documents import load_playbook
-
-        return self.known(load_playbook(self.playbook_name()), self.playbook_name())
+        return self.known(self._sources.load_playbook(), self.playbook_name())
 
     def known(self, playbook: Playbook, source: str) -> Playbook:
         """The playbook; the commands that are printed name it by what it was loaded from."""
@@ -72,16 +72,13 @@ class Opening:
             JournalUnavailable: it cannot be opened.
             JournalDamaged: it is not a whole journal.
         """
-        from orchestrator.clock import SystemClock
-        from orchestrator.journal import SqliteStore, default_place
-
         self.listen()
-        place = default_place(self.journal, os.environ)
+        place = self._sources.place()
         if writes and self.journal is not None:
             self.front.console.note(
                 f"The journal of this run is {place}: it sees the locks and the history that stand there, and no others."
             )
-        with SqliteStore.open(place, create=writes, now=SystemClock().now) as store:
+        with self._sources.store(writes=writes) as store:
             yield store
 
     @contextmanager
@@ -104,19 +101,14 @@ class Opening:
         Raises:
             HamrError: one of them cannot be had.
         """
-        from orchestrator.documents import pair_named
-        from orchestrator.session import Session
-
-        from .operators import operator_named
-
-        operator = operator_named(self.operator)
-        found = pair_named(self.inventory(), pair) if isinstance(pair, str) else pair
-        playbook = playbook or self.load_playbook()
+        prepared = self._sources.prepare(pair, playbook)
+        if playbook is None:
+            self.known(prepared.playbook, self.playbook_name())
         if store is not None:
-            yield Session(found, playbook, operator, store, os.environ, self.front.redactor)
+            yield prepared.session(store, self.front.redactor)
             return
         with self.store(writes=writes) as opened:
-            yield Session(found, playbook, operator, opened, os.environ, self.front.redactor)
+            yield prepared.session(opened, self.front.redactor)
 
     def listen(self) -> None:
         """Send the log to stderr, in the form that was asked for, with the keys of this command taken out."""

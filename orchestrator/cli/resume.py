@@ -10,10 +10,8 @@ from . import options
 from .opening import Opening
 
 if TYPE_CHECKING:
+    from orchestrator.api.finding import Resumable
     from orchestrator.errors import ExitCode
-    from orchestrator.model.playbook import Playbook
-
-    from .finding import Resumable
 
 _TAKEN = tuple(name for name in options.LOOKING if name != "playbook")
 
@@ -34,12 +32,13 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     can resume any run. It goes on with the playbook that the run began with, after reading both orgs: what they
     show counts, and the journal says what was sent. Shows where the pair stands, and wants its name typed.
     """
+    from orchestrator.api.finding import all_histories, to_resume
+    from orchestrator.api.resuming import playbook_to_resume
     from orchestrator.model.run import Mode
     from orchestrator.preflight import check_overrides
     from orchestrator.resume import resume as resume_run
 
     from .conduct import conduct, refuse_locked
-    from .finding import all_histories, to_resume
     from .prompt import confirm, require_somebody
     from .requests import overrides_from
 
@@ -53,11 +52,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     with opening.store(writes=False) as store:
         histories = all_histories(store)
         found = to_resume(histories, what, [pair.name for pair in inventory.pairs], store)
-        owed = histories[found.pair].owed
-        run = found.run or (histories[found.pair].runs.get(owed.run) if owed is not None else None)
-    playbook = _playbook_of(
-        opening, found, None if run is None or run.started is None else run.started.playbook_text
-    )
+    playbook = playbook_to_resume(found, histories) or opening.load_playbook()
     check_overrides(named, playbook)
     with opening.session(found.pair, writes=True, playbook=playbook) as session:
         if not yes:
@@ -84,6 +79,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
                 watchers=watchers,
                 controls=controls,
             ),
+            asks=not yes,
         )
 
 
@@ -95,15 +91,6 @@ def _check_reason(what: str | None, *, emergency: bool, reason: str) -> None:
             "--emergency wants a reason: it is what the audit journal will say.",
             next_steps=(f"hamr resume {what or 'RUN'} --emergency --reason 'us1 is down, INC-1234'",),
         )
-
-
-def _playbook_of(opening: Opening, found: Resumable, text: str | None) -> Playbook:
-    """The playbook that the run began with; where the journal has none, the one that is named."""
-    from orchestrator.documents import parse_playbook
-
-    if text is None:
-        return opening.load_playbook()
-    return parse_playbook(text, f"the playbook of {found.words}")
 
 
 def _promise(found: Resumable, *, emergency: bool) -> str:

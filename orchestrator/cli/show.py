@@ -21,10 +21,9 @@ def show(opening: Opening, run: str) -> ExitCode:
 
     What it read, how the guards were judged, what it sent and what came back, from the journal.
     """
+    from orchestrator.api.finding import all_histories, run_named
     from orchestrator.errors import ExitCode
     from orchestrator.report.journal import show_json, show_page
-
-    from .finding import all_histories, run_named
 
     with opening.store(writes=False) as store:
         records = list(store.records(run=run)) if run else []

@@ -6,8 +6,8 @@ import getpass
 
 import pytest
 
-from orchestrator.cli import operators
-from orchestrator.cli.operators import operator_named
+from orchestrator.api import operators
+from orchestrator.api.operators import operator_named
 from orchestrator.errors import UsageError
 from orchestrator.model.run import Operator
 

@@ -1,0 +1,335 @@
+"""One pair, opened from Python: look at it, plan, run, resume.
+
+Nothing here writes to an org unless `run`, `resume` or `drill` stands in the call's name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.errors import UsageError
+from orchestrator.log import embed
+from orchestrator.model.events import Event
+from orchestrator.model.org import Pair
+from orchestrator.model.plan import Plan
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.protocols import Observer
+from orchestrator.model.result import RunResult
+from orchestrator.model.run import Mode, Operator, RunRequest
+from orchestrator.model.standing import Standing
+from orchestrator.model.status import Status
+from orchestrator.plan import make_plan
+from orchestrator.preflight import check_overrides, check_request, status_named
+from orchestrator.redaction import Redactor
+from orchestrator.resume import resume as resume_run
+from orchestrator.run import apply, start
+from orchestrator.running import Controls
+from orchestrator.secrets import KeyRing
+from orchestrator.session import Session
+from orchestrator.standing import stand
+
+from .ended import reached
+from .finding import all_histories, to_resume
+from .journal import Journal
+from .loading import as_text
+from .resuming import playbook_to_resume
+from .sources import Prepared, Sources
+from .under_way import UnderWay
+
+if TYPE_CHECKING:
+    from .waiting import WaitingPair
+
+Listener = Callable[[Event], None]
+"""Is told each event of a run, after it was journalled. What it raises stops the run before anything more is sent."""
+
+
+def open_pair(
+    name: str,
+    *,
+    pairs: str | os.PathLike[str] | None = None,
+    playbook: str | os.PathLike[str] | None = None,
+    journal: str | os.PathLike[str] | None = None,
+    operator: str | None = None,
+) -> OpenPair:
+    """A pair of the inventory, ready to be looked at and worked on. Reads its files, and touches no org.
+
+    What is not given comes from where the command `hamr` takes it.
+
+    Args:
+        name: what the inventory calls it.
+        pairs: the inventory's file; None looks at HAMR_PAIRS, then for ./pairs.yaml.
+        playbook: a playbook's file, or the name of a shipped one; None looks at HAMR_PLAYBOOK, then takes the default.
+        journal: the journal's file; None looks at HAMR_JOURNAL, then in ~/.local/state/hamr/journal.db.
+        operator: NAME@HOST, who the records and the journal will say it was; None looks at HAMR_OPERATOR, then at
+            who is logged in.
+
+    Raises:
+        UsageError: the pair, the playbook or the operator is not there, or cannot be right.
+        DocumentError: a file has problems; with all of them at once.
+    """
+    sources = Sources(as_text(pairs), as_text(playbook), as_text(journal), operator)
+    prepared = sources.prepare(name)
+    sources.place()
+    return OpenPair(sources, prepared, embed())
+
+
+class OpenPair:
+    """A pair, its playbook and its journal. `open_pair` makes it; there is nothing to close.
+
+    The journal's file is opened for each call, and made by the first one that runs something. Keys are fetched when
+    they are first needed, and kept as long as this object.
+    """
+
+    def __init__(self, sources: Sources, prepared: Prepared, redactor: Redactor) -> None:
+        self._sources = sources
+        self._prepared = prepared
+        self._redactor = redactor
+        self._keys = KeyRing(prepared.environ, redactor)
+        self._under_way = UnderWay()
+
+    def __repr__(self) -> str:
+        return f"OpenPair({self.name!r}, playbook={self.playbook.name!r}, journal={self.journal.place!r})"
+
+    @property
+    def name(self) -> str:
+        """What the inventory calls the pair."""
+        return self._prepared.pair.name
+
+    @property
+    def pair(self) -> Pair:
+        """Its two orgs."""
+        return self._prepared.pair
+
+    @property
+    def playbook(self) -> Playbook:
+        """The playbook that plans and runs go by."""
+        return self._prepared.playbook
+
+    @property
+    def operator(self) -> Operator:
+        """Who the records and the journal will say it was."""
+        return self._prepared.operator
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The journal, to be read."""
+        return Journal(self._sources)
+
+    @cached_property
+    def sync(self) -> WaitingPair:
+        """The same pair for programs without an event loop: `pair.sync.plan("ACTIVE")`."""
+        from .waiting import WaitingPair  # noqa: PLC0415 - it is made of this module's class
+
+        return WaitingPair(self)
+
+    async def status(self) -> Standing:
+        """Where the pair stands: both orgs, the phase, what is owed or unknown, the lock. Reads, and writes nothing.
+
+        Raises:
+            HamrError: the journal cannot be read. What the orgs answer, or that they don't, is the result.
+        """
+        with self._session(writes=False) as session:
+            return await stand(session)
+
+    async def plan(
+        self,
+        goal: Status | str,
+        *,
+        emergency: bool = False,
+        reason: str = "",
+        overrides: Mapping[str, str] | None = None,
+        ref: str = "",
+        since: datetime | None = None,
+        assume: Status | str | None = None,
+    ) -> Plan:
+        """What `run` would do with the same arguments, request by request. Reads, and cannot write.
+
+        Args:
+            goal: where to: a stop of the playbook.
+            emergency: finish with the surviving org alone.
+            reason: why; an emergency wants one.
+            overrides: guards that may fail in this run, each with a reason.
+            ref: a ticket or incident number, for the journal.
+            since: when the incident began, which objectives are counted from; the run's own start where None.
+            assume: plan as if both orgs stood there, without reading them.
+
+        Raises:
+            UsageError: an argument cannot be right.
+            KeyUnavailable: in a planned mode, a key cannot be had.
+            HamrError: the journal cannot be read.
+        """
+        request = self._request(
+            goal, emergency=emergency, reason=reason, overrides=overrides, ref=ref, since=since
+        )
+        with self._session(writes=False) as session:
+            return await make_plan(session, request, assumed=None if assume is None else _status(assume))
+
+    async def run(
+        self,
+        goal: Status | str,
+        *,
+        emergency: bool = False,
+        reason: str = "",
+        overrides: Mapping[str, str] | None = None,
+        ref: str = "",
+        since: datetime | None = None,
+        listener: Listener | None = None,
+    ) -> RunResult:
+        """Move the pair to a status. Returns when it stands there, and raises where it does not.
+
+        Takes the pair's lock, reads everything again, and goes row by row: guards, then a write to each org, each seen
+        by a read before the next. Nobody is asked. A task that is cancelled meanwhile gives up waiting, and leaves a
+        run that `resume` takes up; `stop` is gentler.
+
+        Args:
+            goal: as in `plan`, and so are the others.
+            emergency: see `plan`.
+            reason: see `plan`.
+            overrides: see `plan`.
+            ref: see `plan`.
+            since: see `plan`.
+            listener: is told what happens, step by step.
+
+        Returns:
+            A result with exit code DONE; or, of an emergency, OWING: then `owed` says what the other org has to be told.
+
+        Raises:
+            UsageError: an argument cannot be right.
+            Refused: guards, or where the pair stands; nothing was sent, or no more than the result says.
+            Locked: another run holds the pair.
+            Moved: somebody else wrote.
+            Incomplete: it stopped midway.
+            OutcomeUnknown: nobody knows what became of a write.
+            HamrError: anything else that stopped it. Where a run began, the error's `result` tells how it ended.
+        """
+        request = self._request(
+            goal, emergency=emergency, reason=reason, overrides=overrides, ref=ref, since=since
+        )
+        with self._session(writes=True) as session:
+            return await self._ended(
+                lambda controls: start(session, request, watchers=_watchers(listener), controls=controls)
+            )
+
+    async def run_plan(self, plan: Plan, *, listener: Listener | None = None) -> RunResult:
+        """Run a plan that was made before, exactly, once, and within a quarter of an hour.
+
+        Raises:
+            Moved: it is spent or expired, or the playbook, the inventory's orgs or their records have changed since.
+            HamrError: as `run` says.
+        """
+        with self._session(writes=True) as session:
+            return await self._ended(
+                lambda controls: apply(session, plan, watchers=_watchers(listener), controls=controls)
+            )
+
+    async def resume(
+        self,
+        run: str | None = None,
+        *,
+        emergency: bool = False,
+        reason: str = "",
+        overrides: Mapping[str, str] | None = None,
+        listener: Listener | None = None,
+    ) -> RunResult:
+        """Take up the pair's open run, whoever began it, with the playbook that it began with; or deliver what is owed.
+
+        Args:
+            run: which one, where that is to be checked; None takes the only one there is.
+            emergency: go on with the surviving org alone.
+            reason: why; an emergency wants one.
+            overrides: guards that may fail, beside those that the run began with.
+            listener: is told what happens, step by step.
+
+        Raises:
+            UsageError: there is nothing to resume, or an argument cannot be right.
+            HamrError: as `run` says.
+        """
+        if emergency and not reason.strip():
+            raise UsageError("an emergency wants a reason: it is what the audit journal will say")
+        with self._sources.store(writes=False) as store:
+            histories = all_histories(store)
+            found = to_resume(histories, run or self.name, [self.name], store)
+        if found.pair != self.name:
+            raise UsageError(
+                f"run {run} belongs to pair {found.pair}, and this is pair {self.name}",
+                next_steps=(found.command,),
+            )
+        playbook = playbook_to_resume(found, histories) or self.playbook
+        check_overrides(overrides or {}, playbook)
+        with self._session(writes=True, playbook=playbook) as session:
+            return await self._ended(
+                lambda controls: resume_run(
+                    session,
+                    found.run,
+                    mode=Mode.EMERGENCY if emergency else None,
+                    reason=reason,
+                    overrides=dict(overrides or {}),
+                    watchers=_watchers(listener),
+                    controls=controls,
+                )
+            )
+
+    def stop(self) -> bool:
+        """Ask a run of this object to stop before its next write, from any thread; it can be resumed then.
+
+        Asked a second time, it gives up waiting: a write in flight is journalled as unknown.
+
+        Returns:
+            Whether there was a run to ask.
+        """
+        return self._under_way.stop()
+
+    def _request(
+        self,
+        goal: Status | str,
+        *,
+        emergency: bool,
+        reason: str,
+        overrides: Mapping[str, str] | None,
+        ref: str,
+        since: datetime | None,
+    ) -> RunRequest:
+        if since is not None and since.tzinfo is None:
+            raise UsageError(f"since={since!r} has no time zone: datetime.now(UTC) has one")
+        mode = Mode.EMERGENCY if emergency else Mode.PLANNED
+        request = RunRequest(self.name, _status(goal), mode, reason, dict(overrides or {}), ref, since)
+        check_request(request, self.playbook)
+        return request
+
+    @contextmanager
+    def _session(self, *, writes: bool, playbook: Playbook | None = None) -> Iterator[Session]:
+        prepared = self._prepared
+        if playbook is not None:
+            prepared = Prepared(prepared.pair, playbook, prepared.operator, prepared.environ)
+        with self._sources.store(writes=writes) as store:
+            session = prepared.session(store, self._redactor)
+            session.keys = self._keys
+            yield session
+
+    async def _ended(self, work: Callable[[Controls], Coroutine[Any, Any, RunResult]]) -> RunResult:
+        with self._under_way.controls() as controls:
+            return reached(await work(controls), self.pair)
+
+
+def _status(goal: Status | str) -> Status:
+    return goal if isinstance(goal, Status) else status_named(goal)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A listener as the observer of a run."""
+
+    listener: Listener
+
+    def tell(self, event: Event) -> None:
+        self.listener(event)
+
+
+def _watchers(listener: Listener | None) -> Sequence[Observer]:
+    return () if listener is None else (_Told(listener),)

@@ -1,0 +1,36 @@
+"""The runs that are under way in this process, and asking them to stop, from whatever thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from orchestrator.errors import ExitCode
+from orchestrator.running import Controls
+
+
+class UnderWay:
+    """The runs of one opened pair that have not ended yet: one at most, while the pair's lock is held."""
+
+    def __init__(self) -> None:
+        self._runs: list[tuple[asyncio.AbstractEventLoop, Controls]] = []
+
+    @contextmanager
+    def controls(self) -> Iterator[Controls]:
+        """The controls of a run, for as long as it lasts."""
+        run = (asyncio.get_running_loop(), Controls())
+        self._runs.append(run)
+        try:
+            yield run[1]
+        finally:
+            self._runs.remove(run)
+
+    def stop(self) -> bool:
+        """Ask each to stop before its next write, and the second time to give up waiting; whether there was one."""
+        asked = False
+        for loop, controls in tuple(self._runs):
+            with suppress(RuntimeError):  # its loop has closed: it is under way no longer
+                loop.call_soon_threadsafe(controls.interrupt, ExitCode.INTERRUPTED)
+                asked = True
+        return asked
