@@ -95,15 +95,21 @@ class ReadOnly(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-def open_transports(base_urls: Both[str], environ: Mapping[str, str] | None = None) -> Both[Transport]:
+def open_transports(
+    base_urls: Both[str], environ: Mapping[str, str] | None = None, *, connections: int | None = _CONNECTIONS
+) -> Both[Transport]:
     """Connections to both orgs' APIs, apart from each other; the certificates are loaded once. As `open_transport`."""
     context = _verifying() if any(_is_secure(url) for url in base_urls) else None
-    primary, secondary = (open_transport(url, environ, context) for url in base_urls)
+    primary, secondary = (open_transport(url, environ, context, connections=connections) for url in base_urls)
     return Both(primary, secondary)
 
 
 def open_transport(
-    base_url: str, environ: Mapping[str, str] | None = None, verifying: ssl.SSLContext | None = None
+    base_url: str,
+    environ: Mapping[str, str] | None = None,
+    verifying: ssl.SSLContext | None = None,
+    *,
+    connections: int | None = _CONNECTIONS,
 ) -> Transport:
     """Connections to one org's API, opened when first needed and kept alive.
 
@@ -112,13 +118,19 @@ def open_transport(
     minding NO_PROXY, since the tunnel keeps keys from it; an http one (the simulator) never is. SSLKEYLOGFILE is not
     obeyed: it would write down what decrypts the keys.
 
+    Args:
+        base_url: what is asked: its scheme and host count.
+        environ: where the proxy is found; None for this process's own.
+        verifying: certificates that are loaded already.
+        connections: how many there may be at once, more requests waiting; None for as many as are needed.
+
     Raises:
         PreparationError: the certificates or the proxy cannot be used.
     """
     environ = os.environ if environ is None else environ
     secure = _is_secure(base_url)
     limits = httpx.Limits(
-        max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS, keepalive_expiry=KEEP_ALIVE
+        max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEP_ALIVE
     )
     # Loading certificates takes a while, and http needs none: a context that trusts nobody is safe there.
     context = (verifying or _verifying()) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
