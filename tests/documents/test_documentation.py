@@ -89,4 +89,4 @@ def test_every_inventory_of_the_pages_is_right(text: str) -> None:
 
 
 def test_the_how_to_has_an_example_for_each_step_that_writes_something() -> None:
-    assert len(examples(HOWTO)) == 3
+    assert len(examples(HOWTO)) == 5
