@@ -323,6 +323,7 @@ def test_the_document_carries_every_request_and_verdict() -> None:
                     "reason": "both orgs are who the inventory says",
                     "why": "",
                     "predicted": False,
+                    "judged_again": False,
                     "blind": None,
                     "overridable": False,
                 },
@@ -332,6 +333,7 @@ def test_the_document_carries_every_request_and_verdict() -> None:
                     "reason": "Payments EU (secondary) was changed 2 min ago by bob@example.com",
                     "why": "Somebody changed this pair in the last minutes. Ask them.",
                     "predicted": False,
+                    "judged_again": False,
                     "blind": None,
                     "overridable": True,
                 },
@@ -341,6 +343,11 @@ def test_the_document_carries_every_request_and_verdict() -> None:
             "waived": [],
             "waits_for_server": False,
             "half_done": False,
+            "waits": [],
+            "waits_seconds": 0.0,
+            "asks": [],
+            "before": [],
+            "after": [],
             "writes": [
                 {
                     "org": "secondary",

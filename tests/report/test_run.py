@@ -260,12 +260,17 @@ def test_the_document_says_all_of_it() -> None:
                 "reason": "Payments EU (secondary) was changed 2 min ago by bob@example.com",
                 "why": "Somebody changed this pair in the last minutes. Ask them.",
                 "predicted": False,
+                "judged_again": False,
                 "blind": None,
                 "overridable": True,
             }
         ],
         "overridden": [],
         "waived": [],
+        "hooks_owed": [],
+        "left_to_person": [],
+        "waited_seconds": 0.0,
+        "asked_seconds": 0.0,
         "owed": {"org": "primary", "status": "ACTIVE", "run": RUN, "since": "2026-05-28T16:40:00.000000Z"},
         "remember": [],
         "next": [

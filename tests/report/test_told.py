@@ -16,6 +16,7 @@ from orchestrator.report.styled import STYLES, plain_text
 from orchestrator.report.told import headline, reading_words
 
 from .happened import SAID, STARTED
+from .happened_around import SAID_AROUND
 from .scenes import PAIR, P, reading, record
 
 
@@ -23,7 +24,10 @@ def who(role: Role) -> str:
     return called(PAIR[role].name, role)
 
 
-@pytest.mark.parametrize(("event", "said"), SAID, ids=[type(event).__name__ for event, _ in SAID])
+ALL = (*SAID, *SAID_AROUND)
+
+
+@pytest.mark.parametrize(("event", "said"), ALL, ids=[type(event).__name__ for event, _ in ALL])
 def test_an_event_is_told_in_one_line(event: Event, said: str) -> None:
     spans = headline(event, who)
     assert plain_text((spans,)) == said + "\n"
@@ -31,7 +35,7 @@ def test_an_event_is_told_in_one_line(event: Event, said: str) -> None:
 
 
 def test_no_event_is_left_out() -> None:
-    assert {type(event) for event, _ in SAID} == set(EVENT_TYPES)
+    assert {type(event) for event, _ in ALL} == set(EVENT_TYPES)
 
 
 def test_an_emergency_is_said_from_the_start() -> None:

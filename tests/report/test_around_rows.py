@@ -1,0 +1,126 @@
+"""Hooks, waits and questions in plans, and what a run leaves to do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from orchestrator.model.events import HookEnded
+from orchestrator.model.guard import Outcome, Verdict
+from orchestrator.model.hook import Again, Hook, HookOutcome, InEmergency, Manual, Program, When
+from orchestrator.model.run import Mode
+from orchestrator.report.around_rows import hook_lines, hooks_fact
+from orchestrator.report.details import details
+from orchestrator.report.plan import plan_page, preview_page
+from orchestrator.report.run import result_json, result_page
+from orchestrator.report.styled import plain_text
+
+from .scenes import ACTIVATE, DECLARE, LINKED, lines, plan, planned_row, result
+
+STOP = Hook(
+    "stop-sync", Program(("./bin/stop sync", "now"), timedelta(seconds=60)), Again.SAFE, InEmergency.SKIP
+)
+BUTTON = Hook("button", Manual("Press the button."))
+SEEN = Verdict("seen", Outcome.FAIL, "agents is 0; wanted above 0")
+HOOKED = replace(planned_row(DECLARE, LINKED), before=(STOP,), after=(BUTTON,))
+
+
+def test_a_plan_shows_hooks_and_says_what_becomes_of_them() -> None:
+    shown = " ".join(" ".join(lines(plan_page(plan(HOOKED)))).split())
+    assert (
+        "Hooks before its writes stop-sync './bin/stop sync' now (up to 1 min); stops the row if it fails, "
+        "repeated unasked"
+    ) in shown
+    assert "Hooks once it is made button by hand: Press the button.; owed until it ends well" in shown
+
+
+@pytest.mark.parametrize(
+    ("hook", "said"),
+    [
+        (STOP, "skipped in an emergency"),
+        (BUTTON, "listed, nobody is asked in an emergency"),
+        (replace(STOP, emergency=InEmergency.RUN), "beside the writes, holds nothing up"),
+    ],
+)
+def test_in_an_emergency_a_plan_says_that_no_hook_holds_it_up(hook: Hook, said: str) -> None:
+    shown = " ".join(
+        " ".join(lines(hook_lines(replace(HOOKED, before=(hook,)), When.BEFORE, Mode.EMERGENCY))).split()
+    )
+    assert said in shown
+
+
+def test_a_guard_that_would_be_waited_for_does_not_refuse_the_plan() -> None:
+    row = replace(planned_row(DECLARE, LINKED, SEEN), waits=("seen",), waits_seconds=600.0)
+    made = plan(row)
+    assert not made.refused
+    shown = " ".join(" ".join(lines(preview_page(made))).split())
+    assert "fail seen (waited for, up to 10 min) agents is 0; wanted above 0" in shown
+    assert "waited for: seen" in shown
+
+
+def test_a_guard_about_which_a_person_would_be_asked_says_so() -> None:
+    unknown = replace(SEEN, outcome=Outcome.UNKNOWN)
+    row = replace(planned_row(DECLARE, LINKED, unknown), asks=("seen",))
+    shown = " ".join(" ".join(lines(preview_page(plan(row)))).split())
+    assert "(you would be asked)" in shown
+    assert "asked about: seen" in shown
+
+
+def test_a_probe_of_a_later_row_shows_the_value_of_today() -> None:
+    later = replace(SEEN, predicted=True, judged_again=True)
+    made = plan(planned_row(DECLARE, LINKED), planned_row(ACTIVATE, LINKED, later))
+    assert not made.refused
+    shown = " ".join(" ".join(lines(preview_page(made))).split())
+    assert "(today's value, judged again then) agents is 0; wanted above 0" in shown
+    assert "judged again on the way: seen" in shown
+
+
+def test_hooks_are_listed_in_the_document() -> None:
+    assert hooks_fact((STOP, BUTTON)) == [
+        {
+            "name": "stop-sync",
+            "manual": None,
+            "run": ["./bin/stop sync", "now"],
+            "timeout_seconds": 60.0,
+            "again": "safe",
+            "emergency": "skip",
+        },
+        {
+            "name": "button",
+            "manual": "Press the button.",
+            "run": None,
+            "timeout_seconds": None,
+            "again": "ask",
+            "emergency": "run",
+        },
+    ]
+
+
+def test_a_result_lists_what_is_owed_and_what_is_left_to_people() -> None:
+    left = replace(
+        result(), hooks_owed=("declare/flip",), left_to_person=("Press the button.",), waited=6.0, asked=42.0
+    )
+    shown = lines(result_page(left))
+    assert "  - flip, after row declare" in shown
+    assert "  - Press the button." in shown
+    assert any("of it 6 s waiting for guards and 42 s waiting for a person" in text for text in shown)
+    document = result_json(left)
+    assert document["hooks_owed"] == ["declare/flip"]
+    assert document["left_to_person"] == ["Press the button."]
+    assert (document["waited_seconds"], document["asked_seconds"]) == (6.0, 42.0)
+
+
+def test_the_timeline_shows_the_ends_of_what_a_hook_printed() -> None:
+    output = "\n".join(f"line {number}" for number in range(1, 11))
+    ended = HookEnded("declare", When.BEFORE, "stop-sync", HookOutcome.FAILED, "exit code 1", 1, output, 1.0)
+    assert plain_text(details(ended, indent=2)).splitlines() == [
+        "  | line 1",
+        "  | line 2",
+        "  | line 3",
+        "  | … 4 lines …",
+        "  | line 8",
+        "  | line 9",
+        "  | line 10",
+    ]
