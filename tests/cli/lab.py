@@ -94,8 +94,14 @@ class Lab:
             self.do(lambda fault=fault: self.sim.faults.add(fault))  # type: ignore[misc]
 
     def posts(self) -> int:
-        """How many POSTs have reached either region."""
+        """How many POSTs of any kind have reached either region."""
         return sum(1 for request in self.sim.requests if request.method == "POST")
+
+    def writes(self) -> int:
+        """How many of them were to a HAMR record: the events that a run posts beside are none."""
+        return sum(
+            1 for request in self.sim.requests if (request.method, request.path) == ("POST", "/api/v2/hamr")
+        )
 
     def statuses(self) -> tuple[Status | None, Status | None]:
         """What both orgs really show, the primary first."""

@@ -41,11 +41,11 @@ class Bench:
     folder: Path
 
     def posts(self) -> list[str]:
-        """Every POST that a region saw, as "secondary 3 applied"."""
+        """Every POST of a HAMR record that a region saw, as "secondary 3 applied"; events are none."""
         return [
             f"{request.role} {_status(request.body)} {'applied' if request.applied else 'not applied'}"
             for request in self.sim.requests
-            if request.method == "POST"
+            if (request.method, request.path) == ("POST", "/api/v2/hamr")
         ]
 
     def other_session(self, name: str = "bob", journal: str = "journal.db") -> Session:

@@ -1,0 +1,215 @@
+"""Whole runs, and who was told what: real sockets, a real journal, the simulator's events."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchestrator.adopt import adopt
+from orchestrator.errors import ExitCode, JournalUnavailable, Locked
+from orchestrator.journal import check_anchor, parse_anchor
+from orchestrator.model.events import Event, NoticeFailed, NoticeSent, WriteIntended
+from orchestrator.model.journal import Entry, Record, Verified
+from orchestrator.model.run import Mode, RunRequest
+from orchestrator.model.status import Role, Status
+from orchestrator.resume import resume
+from orchestrator.run import start
+from orchestrator.running import Controls
+from orchestrator.session import take_lock
+from orchestrator.simulator import ClientError, Fault, Silence, Simulation
+from tests.e2e.pairs import Bench, simulated
+
+pytestmark = pytest.mark.anyio
+
+P, S = Role.PRIMARY, Role.SECONDARY
+TO_ACTIVE = RunRequest("sim", Status.ACTIVE, reason="us1 is down", ref="INC-1234")
+EMERGENCY = replace(TO_ACTIVE, mode=Mode.EMERGENCY)
+EVENTS = "/api/v1/events"
+
+
+def titles(sim: Simulation, role: Role) -> list[str]:
+    return [event.title for event in sim.events(role)]
+
+
+def noted(bench: Bench, kind: str) -> list[Record]:
+    return list(bench.session.store.records(kinds=(kind,)))
+
+
+async def test_a_planned_run_tells_the_org_that_takes_over_its_start_each_status_and_its_end(
+    tmp_path: Path,
+) -> None:
+    async with simulated(tmp_path) as bench:
+        result = await start(bench.session, TO_ACTIVE)
+        assert result.exit_code is ExitCode.DONE, result.ending
+        assert titles(bench.sim, S) == [
+            "hamr: sim PASSIVE → ACTIVE begins",
+            "hamr: sim stands at FAILOVER",
+            "hamr: sim stands at ACTIVE",
+            "hamr: sim to ACTIVE ended: done",
+        ]
+        assert titles(bench.sim, P) == []
+        last = bench.sim.events(S)[-1]
+        assert last.aggregation_key == result.run
+        assert {"hamr", "pair:sim", f"run:{result.run}", "mode:planned", "status:active"} <= set(last.tags)
+        assert [record.kind for record in noted(bench, "notice.sent")] == ["notice.sent"] * 4
+        assert noted(bench, "notice.failed") == []
+
+
+async def test_law_16_every_head_that_was_told_or_printed_is_in_the_journal_that_went_on(
+    tmp_path: Path,
+) -> None:
+    async with simulated(tmp_path) as bench:
+        result = await start(bench.session, TO_ACTIVE)
+        store = bench.session.store
+        assert store.head().seq > result.head.seq, "what became of the last event was recorded after the end"
+        told = [event.text.rsplit("--anchor ", 1)[1] for event in bench.sim.events(S)]
+        assert len(told) == 4
+        for anchor in (*told, str(result.head)):
+            assert isinstance(check_anchor(store, parse_anchor(anchor)), Verified)
+        assert [record.data["head"] for record in noted(bench, "notice.sent")] == told
+        assert parse_anchor(told[-1]).seq >= noted(bench, "run.finished")[0].seq
+
+
+async def test_law_09_an_emergency_tells_the_survivor_alone_and_what_is_owed(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        bench.sim.set_dark(P, True)
+        result = await start(bench.session, EMERGENCY)
+        assert result.exit_code is ExitCode.OWING, result.ending
+        assert titles(bench.sim, S) == [
+            "hamr: sim PASSIVE → ACTIVE begins",
+            "hamr: sim owes its primary FAILOVER",
+            "hamr: sim stands at FAILOVER",
+            "hamr: sim owes its primary ACTIVE",
+            "hamr: sim stands at ACTIVE",
+            "hamr: sim to ACTIVE ended: done, but owing",
+        ]
+        bench.sim.set_dark(P, False)
+        paid = await resume(bench.session, None)
+        assert paid.exit_code is ExitCode.DONE, paid.ending
+        assert titles(bench.sim, S)[6:] == [
+            "hamr: sim to ACTIVE is taken up again",
+            "hamr: sim to ACTIVE ended: done",
+        ]
+        assert titles(bench.sim, P) == []
+
+
+async def test_a_refusal_is_told_with_its_guards(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        bench.sim.foreign_write(P, Status.ONBOARDING, "bob@example.com")
+        bench.sim.foreign_write(S, Status.ONBOARDING, "bob@example.com")
+        result = await start(bench.session, RunRequest("sim", Status.PASSIVE))
+        assert result.exit_code is ExitCode.REFUSED, result.ending
+        assert titles(bench.sim, P) == [
+            "hamr: sim ONBOARDING → PASSIVE begins",
+            "hamr: sim was refused at row enroll",
+            "hamr: sim to PASSIVE ended: refused",
+        ]
+        assert "- settled, fail: " in bench.sim.events(P)[1].text
+        assert bench.posts() == []
+
+
+async def test_an_adoption_is_told_to_the_org_that_is_right(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        bench.sim.foreign_write(P, Status.RECOVERY, "bob@example.com")
+        result = await adopt(bench.session, S, "bob's typo")
+        assert result.exit_code is ExitCode.DONE, result.ending
+        assert titles(bench.sim, S) == ["hamr: sim is made to agree on PASSIVE", "hamr: sim ended: done"]
+        assert titles(bench.sim, P) == []
+
+
+async def test_a_run_that_did_not_begin_tells_nobody(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        lock = take_lock(bench.session, bench.session.new_run(), take_over=False)
+        other = bench.other_session()
+        with pytest.raises(Locked):
+            await start(other, TO_ACTIVE)
+        other.store.close()
+        lock.release()
+        assert [request.method for request in bench.sim.requests if request.method != "GET"] == []
+
+
+async def test_a_pair_with_events_off_tells_nobody(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        bench.session.pair = replace(bench.session.pair, events=False)
+        assert (await start(bench.session, TO_ACTIVE)).exit_code is ExitCode.DONE
+        assert EVENTS not in {request.path for request in bench.sim.requests}
+        assert noted(bench, "notice.sent") == noted(bench, "notice.failed") == []
+
+
+async def test_an_api_that_refuses_every_event_changes_nothing_in_the_run(tmp_path: Path) -> None:
+    async with simulated(tmp_path, faults=[Fault(ClientError(403), path=EVENTS, times=None)]) as bench:
+        result = await start(bench.session, TO_ACTIVE)
+        assert result.exit_code is ExitCode.DONE, result.ending
+        failed = noted(bench, "notice.failed")
+        assert [record.data["title"] for record in failed] == [
+            "hamr: sim PASSIVE → ACTIVE begins",
+            "hamr: sim stands at FAILOVER",
+            "hamr: sim stands at ACTIVE",
+            "hamr: sim to ACTIVE ended: done",
+        ]
+        assert all(str(record.data["reason"]).startswith("HTTP 403") for record in failed)
+
+
+async def test_an_api_that_is_silent_about_events_does_not_hold_up_a_single_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.notices.observer.PATIENCE", 0.05)
+    silent = [Fault(Silence(applied=False), path=EVENTS, times=None)]
+    async with simulated(tmp_path, faults=silent) as bench:
+        before = time.monotonic()
+        result = await start(bench.session, TO_ACTIVE)
+        took = time.monotonic() - before
+        assert result.exit_code is ExitCode.DONE, result.ending
+        assert took < 2.0, "the first event alone would have taken 3 s"
+        reasons = [str(record.data["reason"]) for record in noted(bench, "notice.failed")]
+        assert reasons == [
+            "its answer was not there when the run ended: whether it arrived is not known",
+            *["there was no time left for it when the run ended, so it was not sent"] * 3,
+        ]
+
+
+async def test_a_second_ctrl_c_ends_the_run_and_then_its_notices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.notices.observer.PATIENCE", 0.05)
+    faults = [
+        Fault(Silence(applied=False), path=EVENTS, times=None),
+        Fault(Silence(applied=False), method="POST", role=S, times=None),
+    ]
+    async with simulated(tmp_path, faults=faults) as bench:
+        controls = Controls()
+
+        class Twice:
+            def tell(self, event: Event) -> None:
+                if isinstance(event, WriteIntended):
+                    loop = asyncio.get_running_loop()
+                    loop.call_later(0.01, controls.interrupt, ExitCode.INTERRUPTED)
+                    loop.call_later(0.02, controls.interrupt, ExitCode.INTERRUPTED)
+
+        before = asyncio.all_tasks()
+        result = await start(bench.session, TO_ACTIVE, watchers=[Twice()], controls=controls)
+        assert result.exit_code is ExitCode.UNKNOWN, result.ending
+        assert len(noted(bench, "notice.failed")) == 3, "the beginning, the unknown write and the end"
+        assert asyncio.all_tasks() == before
+
+
+async def test_a_journal_that_takes_no_word_of_the_notices_still_takes_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with simulated(tmp_path) as bench:
+        store = bench.session.store
+        append = type(store).append
+
+        def refusing(self: object, entry: Entry, *, holding: str | None = None) -> Record:
+            if entry.kind in (NoticeSent.kind, NoticeFailed.kind):
+                raise JournalUnavailable("the disk is full")
+            return append(store, entry, holding=holding)
+
+        monkeypatch.setattr(type(store), "append", refusing)
+        result = await start(bench.session, TO_ACTIVE)
+        assert result.exit_code is ExitCode.DONE, result.ending
+        assert len(bench.sim.events(S)) == 4
