@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-import signal
 import stat
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import assert_never
 
 from .errors import KeyUnavailable
 from .model.secret import CommandKey, EnvironmentKey, FileKey, KeyReference, Secret
+from .programs.capture import Capture
+from .programs.process import NotStarted, running
 from .redaction import SHORTEST_SECRET, Redactor
 
 COMMAND_SECONDS = 10.0
@@ -115,74 +115,25 @@ class KeyRing:
 
     async def _from_command(self, argv: tuple[str, ...]) -> bytes:
         name = f"command {argv[0]}"
-        reading, writing = os.pipe()
+        output, code = Capture(MOST_BYTES), None
         try:
-            # Its own session: a time-out can kill it with all that it started, and it cannot stop at a prompt that
-            # nobody sees. Its stderr is dropped, since a program may print there what it was given.
-            process = await asyncio.create_subprocess_exec(
-                *argv,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=writing,
-                stderr=asyncio.subprocess.DEVNULL,
-                env=self._environ,
-                start_new_session=True,
-            )
-        except (OSError, ValueError) as error:
-            os.close(reading)
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-            raise _Unusable(f"{name} could not be started ({reason})") from None
-        except BaseException:
-            os.close(reading)
-            raise
-        finally:
-            os.close(writing)
-        output = _Output(reading)
-        try:
-            async with asyncio.timeout(self._command_seconds):
-                data = await output.read()
-                if len(data) > MOST_BYTES:
-                    raise _Unusable(f"{name} printed more than {MOST_BYTES // 1024} KiB, which is no key")  # noqa: TRY301 - ends like a time-out
-                code = await process.wait()
-        except BaseException as error:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-            if isinstance(error, TimeoutError):
-                raise _Unusable(f"{name} printed no key within {self._command_seconds:g} seconds") from None
-            raise
-        finally:
-            output.close()
+            # What it prints on stderr is dropped, since a program may print there what it was given.
+            async with running(argv, self._environ, output, Capture(0), grace=0) as program:
+                async with asyncio.timeout(self._command_seconds):
+                    await program.stdout.ended.wait()
+                    code = await program.process.wait()
+        except NotStarted as problem:
+            raise _Unusable(f"command {problem}") from None
+        except TimeoutError:
+            pass  # said below, where what it printed is known
+        if output.total > MOST_BYTES:
+            raise _Unusable(f"{name} printed more than {MOST_BYTES // 1024} KiB, which is no key")
+        if code is None:
+            raise _Unusable(f"{name} printed no key within {self._command_seconds:g} seconds")
         if code != 0:
             how = f"failed with exit code {code}" if code > 0 else f"was killed by signal {-code}"
             raise _Unusable(f"{name} {how} (what it printed is not shown, since it may hold a key)")
-        return data
-
-
-class _Output:
-    """The reading end of a pipe, which can be closed whoever still holds the other end."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._stream = asyncio.StreamReader(limit=MOST_BYTES)
-        self._transport: asyncio.ReadTransport | None = None
-
-    async def read(self) -> bytes:
-        """All of it, or one byte more than MOST_BYTES."""
-        loop = asyncio.get_running_loop()
-        pipe = os.fdopen(self._descriptor, "rb", 0)
-        self._transport, _ = await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(self._stream), pipe
-        )
-        data = bytearray()
-        while len(data) <= MOST_BYTES and (chunk := await self._stream.read(MOST_BYTES + 1 - len(data))):
-            data += chunk
-        return bytes(data)
-
-    def close(self) -> None:
-        if self._transport is None:
-            os.close(self._descriptor)
-        else:
-            self._transport.close()
+        return output.beginning
 
 
 def _from_file(path: str) -> bytes:

@@ -36,7 +36,7 @@ class Capture:
         self._first += data[:room]
         self._last += data[room:]
         if len(self._last) > 2 * self._keep:  # not at every few bytes
-            del self._last[: -self._keep]
+            del self._last[: len(self._last) - self._keep]
 
     @property
     def beginning(self) -> bytes:
@@ -45,7 +45,7 @@ class Capture:
 
     def text(self, redactor: Redactor) -> str:
         """All that is kept, as text without keys and control characters, with a line for what was left out."""
-        last = bytes(self._last[-self._keep :])
+        last = bytes(self._last[max(0, len(self._last) - self._keep) :])
         left_out = self.total - len(self._first) - len(last)
         if not left_out:
             return _readable(self.beginning + last, redactor)

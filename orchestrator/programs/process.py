@@ -23,6 +23,9 @@ _LAST_WORDS = 0.2
 """Seconds that a pipe is still read after its program ended, where something else holds its other end."""
 
 
+_AT_ONCE = 64 * 1024
+
+
 class NotStarted(Exception):
     """A program that could not be started, with the reason."""
 
@@ -36,12 +39,14 @@ class Running:
     """A program that was started."""
 
     process: Process
-    pipes: tuple[_Pipe, ...]
+    stdout: Pipe
+    stderr: Pipe
+    """The same as stdout, where both are taken together."""
 
     async def printed(self) -> None:
         """Wait until nobody holds its outputs any more."""
-        for pipe in self.pipes:
-            await pipe.ended.wait()
+        await self.stdout.ended.wait()
+        await self.stderr.ended.wait()
 
 
 async def run_to_end(
@@ -95,15 +100,17 @@ async def running(
     Raises:
         NotStarted: it could not be started.
     """
-    pipes = (_Pipe(output),) if errors is None else (_Pipe(output), _Pipe(errors))
+    pipes: list[Pipe] = []
     try:
-        for pipe in pipes:
-            await pipe.open()
-        process = await _started(argv, environ, pipes[0].writing, pipes[-1].writing)
+        try:
+            pipes.extend(Pipe(capture) for capture in (output, errors) if capture is not None)
+            process = await _started(argv, environ, pipes[0].writing, pipes[-1].writing)
+        except (OSError, ValueError) as error:
+            raise NotStarted(argv[0], error) from None
         for pipe in pipes:
             pipe.close_writing()
         try:
-            yield Running(process, pipes)
+            yield Running(process, pipes[0], pipes[-1])
         except BaseException:
             await end_group(process, grace)
             raise
@@ -145,8 +152,6 @@ async def _started(argv: Sequence[str], environ: Mapping[str, str], stdout: int,
         if starting.exception() is None:
             await end_group(starting.result(), 0)
         raise
-    except (OSError, ValueError) as error:
-        raise NotStarted(argv[0], error) from None
 
 
 def _kill_started(starting: asyncio.Future[Process]) -> None:
@@ -163,38 +168,43 @@ def _signal(group: int, number: int) -> bool:
     return True
 
 
-class _Pipe(asyncio.Protocol):
+class Pipe:
     """A pipe that a program prints into. Our end can be closed whoever still holds the other."""
 
     def __init__(self, into: Capture) -> None:
         self._into = into
         self._reading, self.writing = os.pipe()
-        self._writing_is_open = True
-        self._transport: asyncio.ReadTransport | None = None
+        self._open = {self._reading, self.writing}
         self.ended = asyncio.Event()
         """Set when nobody holds the other end any more."""
+        os.set_blocking(self._reading, False)
+        asyncio.get_running_loop().add_reader(self._reading, self._read)
 
-    async def open(self) -> None:
-        """Begin to read."""
-        pipe = os.fdopen(self._reading, "rb", 0)
-        self._transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: self, pipe)
-
-    def data_received(self, data: bytes) -> None:
-        self._into.add(data)
-
-    def connection_lost(self, _: Exception | None) -> None:
-        self.ended.set()
+    def _read(self) -> None:
+        try:
+            data = os.read(self._reading, _AT_ONCE)
+        except BlockingIOError:
+            return
+        if data:
+            self._into.add(data)
+        else:
+            self._close(self._reading)
+            self.ended.set()
 
     def close_writing(self) -> None:
         """Close the end that the program was given, on our side."""
-        if self._writing_is_open:
-            self._writing_is_open = False
-            os.close(self.writing)
+        self._close(self.writing)
 
     def close(self) -> None:
         """Close both ends, on our side."""
-        self.close_writing()
-        if self._transport is None:
-            os.close(self._reading)
-        else:
-            self._transport.close()
+        self._close(self.writing)
+        self._close(self._reading)
+
+    def _close(self, descriptor: int) -> None:
+        """Close an end, once: its number may be somebody else's afterwards."""
+        if descriptor not in self._open:
+            return
+        self._open.remove(descriptor)
+        if descriptor == self._reading:
+            asyncio.get_running_loop().remove_reader(descriptor)
+        os.close(descriptor)
