@@ -44,8 +44,10 @@ def _code(front: Front, code: ExitCode) -> ExitCode:
 
 
 def _told(front: Front, error: HamrError) -> int:
-    code = _code(front, error.code if isinstance(error, Interrupted) else error.exit_code)
     front.console.aside.end()
+    if front.tell_error is not None and not isinstance(error, Interrupted):
+        return front.tell_error(error)
+    code = _code(front, error.code if isinstance(error, Interrupted) else error.exit_code)
     if front.outcome is not None:
         front.console.note(error.message, "bad")
         front.console.note(

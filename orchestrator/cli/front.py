@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from .typed import Typed
 
 if TYPE_CHECKING:  # `hamr --help` loads neither
-    from orchestrator.errors import ExitCode
+    from orchestrator.errors import ExitCode, HamrError
     from orchestrator.redaction import Redactor
 
     from .console import Console
@@ -25,6 +26,8 @@ class Front:
     """Whether bugs are shown with their traceback."""
     outcome: ExitCode | None = None
     """How the work ended, once that is certain: trouble with printing it does not change it any more."""
+    tell_error: Callable[[HamrError], int] | None = None
+    """A verb's own way to tell an error, which gives the exit code; None for the usual one."""
     typed: Typed = field(default_factory=Typed)
     """The command line, of which the commands that are printed repeat a part."""
 

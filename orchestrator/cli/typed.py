@@ -21,6 +21,7 @@ REPEATED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "check": ("pairs", "playbook"),
         "status": _ALL,
         "plan": _ALL,
+        "doctor": _ALL,
         "run": _ALL,
         "apply": _ALL,
         "resume": ("pairs", "journal", "operator"),

@@ -20,6 +20,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "Look": {
             "status": "Show both orgs, where the pair stands, and what to type next.",
             "plan": "Show what a run would send, to whom, and what if it goes wrong.",
+            "doctor": "Find out whether a pair is ready, for a planned run and for an emergency.",
         },
         "Act": {
             "run": "Move a pair to a status.",
@@ -32,6 +33,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "Journal": {
             "runs": "List the runs in the journal.",
             "show": "Show one run, step by step.",
+            "report": "Show what a run or a drill did, and what is left to do.",
             "audit": "Verify the journal, export it, or print its head.",
         },
         "Practice": {

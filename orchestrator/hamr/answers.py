@@ -7,6 +7,7 @@ from datetime import datetime
 from http import HTTPStatus
 
 from orchestrator.model.plain import JSON
+from orchestrator.model.readiness import KeysSaid
 from orchestrator.model.reading import (
     Absent,
     Accepted,
@@ -121,6 +122,18 @@ def identity_of(role: Role, exchanged: Exchanged, redactor: Redactor) -> Identit
     if not isinstance(uuid, str) or not uuid or uuid != one_line(uuid, redactor):
         return Identity(role, None, "the answer to validate does not name an org")
     return Identity(role, uuid)
+
+
+def keys_said(role: Role, exchanged: Exchanged, redactor: Redactor) -> KeysSaid:
+    """What `GET /api/v2/validate_keys` said of an org's two keys: a 401 or 403 is a no, anything but a 200 is unknown."""
+    if exchanged.status is None:
+        return KeysSaid(role, None, one_line(exchanged.failure, redactor))
+    said = said_of(exchanged, redactor)
+    if exchanged.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return KeysSaid(role, valid=False, reason=said)
+    if exchanged.status != HTTPStatus.OK:
+        return KeysSaid(role, None, said)
+    return KeysSaid(role, valid=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from orchestrator.errors import KeyUnavailable
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.protocols import Clock
+from orchestrator.model.readiness import KeysSaid
 from orchestrator.model.reading import (
     Answer,
     Denied,
@@ -28,12 +29,13 @@ from orchestrator.model.status import Both, Role
 from orchestrator.redaction import Redactor
 from orchestrator.secrets import KeyRing
 
-from .answers import answer_of, identity_of, sight_of, trace_of
+from .answers import answer_of, identity_of, keys_said, sight_of, trace_of
 from .asking import OrgAsker
 from .request import PATH, request_of
 from .transport import ReadOnly, Transport, open_transports
 
 VALIDATE_PATH = "/api/v2/validate"
+VALIDATE_KEYS_PATH = "/api/v2/validate_keys"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -60,6 +62,16 @@ class _OrgClient:
         except KeyUnavailable as error:
             return Identity(role, None, self.asker.reason(error))
         return identity_of(role, exchanged, self.asker.redactor)
+
+    async def validate_keys(self, role: Role, within: float | None) -> KeysSaid:
+        """GET whether both keys are accepted together."""
+        try:
+            exchanged = await self.asker.ask(
+                "GET", VALIDATE_KEYS_PATH, content=None, app_key=True, within=within
+            )
+        except KeyUnavailable as error:
+            return KeysSaid(role, None, self.asker.reason(error))
+        return keys_said(role, exchanged, self.asker.redactor)
 
     async def write(self, request: Request, within: float | None) -> Answer:
         """POST a record."""
@@ -109,6 +121,10 @@ class HttpReader:
     async def identify(self, role: Role, *, within: float | None = None) -> Identity:
         """Which org the API key belongs to, as `GET /api/v2/validate` says [doc]."""
         return await self._orgs[role].identify(role, within)
+
+    async def validate_keys(self, role: Role, *, within: float | None = None) -> KeysSaid:
+        """Whether an org's two keys are accepted together, as `GET /api/v2/validate_keys` says [doc]."""
+        return await self._orgs[role].validate_keys(role, within)
 
     async def require_keys(self) -> None:
         """Fetch all four keys now, at the same time.

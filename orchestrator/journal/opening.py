@@ -88,6 +88,11 @@ def open_for_reading(place: Path) -> Opened:
     return Opened(connection, writable=False, exists=True)
 
 
+def open_nothing() -> Opened:
+    """An empty journal in memory, to which nothing can be added."""
+    return _nothing()
+
+
 def _look(place: Path, access: str) -> sqlite3.Connection:
     connection = _connect(place, access)
     with _closed_on_failure(connection):

@@ -19,7 +19,7 @@ from . import locks
 from .canonical import canonical, read_json, storable, storable_text
 from .chain import Link, Walk
 from .failures import UNWRITTEN, damaged, from_sqlite, unavailable
-from .opening import Opened, open_for_reading, open_for_writing
+from .opening import Opened, open_for_reading, open_for_writing, open_nothing
 
 _COLUMNS = ", ".join(field.name for field in fields(Link))
 _INSERT = f"INSERT INTO records ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constant columns
@@ -61,6 +61,11 @@ class SqliteStore:
         """
         opened = open_for_writing(path, durable=durable) if create else open_for_reading(path)
         return cls(opened, path, now)
+
+    @classmethod
+    def nothing(cls, path: Path, *, now: Callable[[], datetime]) -> SqliteStore:
+        """An empty journal that can't be added to, in the place of one that cannot be opened. Leaves no file."""
+        return cls(open_nothing(), path, now)
 
     @property
     def place(self) -> str:

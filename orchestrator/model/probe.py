@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from .status import Role
@@ -91,6 +91,8 @@ class Unmeasured:
     """There is none: no data, a null, an error, a refusal, a time-out. Never zero, never a pass (law 8)."""
 
     reason: str
+    no_data: bool = field(default=False, compare=False)
+    """The question was understood and there is nothing to answer it with: not yet, perhaps. As unknown as the rest."""
 
 
 @dataclass(frozen=True, slots=True)

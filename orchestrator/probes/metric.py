@@ -45,7 +45,7 @@ def sight_of(metric: Metric, body: JSON) -> Measured | Unmeasured:
     if isinstance(points, str):
         return _strange(points)
     if not points:
-        return Unmeasured(f"no data in the last {span(metric.over)}")
+        return Unmeasured(f"no data in the last {span(metric.over)}", no_data=True)
     return _taken(metric.take, points)
 
 

@@ -1,0 +1,106 @@
+"""What was found out about a pair, before anything is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.errors import HamrError
+from orchestrator.history import History
+from orchestrator.model.journal import Holder
+from orchestrator.model.org import Org, Pair
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.probe import ProbeReading
+from orchestrator.model.readiness import KeysSaid, Level
+from orchestrator.model.reading import Identity, Reading, Unreachable
+from orchestrator.model.run import Operator
+from orchestrator.model.status import Both, Role
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFound:
+    """Whether one key's reference leads to a usable key."""
+
+    role: Role
+    name: str
+    """API key, or application key."""
+    reference: str
+    problem: str = ""
+    """Why it does not; "" where it does."""
+    next_steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrored:
+    """What a run found out about whether the pair mirrors."""
+
+    mirrors: bool
+    run: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JournalFound:
+    """What the journal says of the pair, and whether it could be written."""
+
+    place: str
+    exists: bool
+    problem: HamrError | None = None
+    """Why it cannot be read, or not be believed."""
+    unwritable: str = ""
+    """Why a run could not write it; "" where nothing speaks against it."""
+    history: History | None = None
+    """None where it cannot be read or believed."""
+    holder: Holder | None = None
+    holder_dead: bool = False
+    """Whether the lock's holder is provably gone."""
+    mirrored: Mirrored | None = None
+    hooks_owed: tuple[tuple[str, str], ...] = ()
+    """(run, row/hook) of every `after` hook of an open run that did not end well yet."""
+    records: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OrgAnswers:
+    """What both orgs said, all of it asked at the same time."""
+
+    keys: tuple[KeyFound, ...]
+    accepted: Both[KeysSaid]
+    identities: Both[Identity]
+    readings: Both[Reading]
+    probes: Mapping[str, ProbeReading]
+    at: datetime
+    """Our wall clock when the last of them was there."""
+    monotonic: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """All that was found out about one pair."""
+
+    pair: Pair
+    playbook: Playbook
+    operator: Operator
+    orgs: OrgAnswers
+    journal: JournalFound
+    missing_programs: frozenset[str]
+    """Those of the hooks' programs that are not on this machine, by their names."""
+
+    @property
+    def survivors(self) -> frozenset[Role]:
+        """The orgs that an emergency of this playbook may have to do with alone."""
+        return frozenset(row.survivor for row in self.playbook.rows if row.survivor is not None)
+
+    def org(self, role: Role) -> Org:
+        """An org, as the inventory declares it."""
+        return self.pair[role]
+
+    def silent(self, role: Role) -> bool:
+        """Whether nothing could be learned from an org: it did not answer, or was not asked for want of a key."""
+        reading = self.orgs.readings[role]
+        return isinstance(reading.sight, Unreachable) or reading.keyless
+
+    def in_emergency(self, role: Role, level: Level) -> Level | None:
+        """A verdict on an org, as it counts in an emergency: only a survivor's does."""
+        return level if role in self.survivors else None

@@ -1,0 +1,97 @@
+"""Asking both orgs and all probes, everything at the same time, each question under its own deadline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from orchestrator.errors import KeyUnavailable
+from orchestrator.hamr import HttpReader
+from orchestrator.model.playbook import Playbook, Timeouts
+from orchestrator.model.probe import ProbeReading
+from orchestrator.model.protocols import Prober
+from orchestrator.model.readiness import KeysSaid
+from orchestrator.model.reading import Identity, Reading
+from orchestrator.model.secret import KeyReference
+from orchestrator.model.status import Both, Role
+from orchestrator.session import Session
+
+from .answers import KeyFound, OrgAnswers
+
+WITHIN = 8.0
+"""Seconds that a key or an org is given: Nagios gives a plugin ten in all. Probes have deadlines of their own."""
+
+CONNECT_WITHIN = timedelta(seconds=3)
+"""A dead region is told from a slow one after so long, whatever the playbook allows."""
+
+
+async def ask(session: Session, prober: Prober) -> OrgAnswers:
+    """Everything that the world can be asked about a pair. Sends nothing but GETs.
+
+    Raises:
+        PreparationError: the certificates or the proxy of this machine cannot be used.
+    """
+    reader = HttpReader(
+        session.pair,
+        timeouts=patience(session.playbook.timeouts),
+        keys=session.keys,
+        redactor=session.redactor,
+        clock=session.clock,
+        transports=session.transports,
+    )
+    async with reader:
+        keys, accepted, identities, readings, probes = await asyncio.gather(
+            _keys(session), _accepted(reader), _identities(reader), _readings(reader), _probes(session.playbook, prober)
+        )  # fmt: skip
+    return OrgAnswers(
+        keys, accepted, identities, readings, probes, session.clock.now(), session.clock.monotonic()
+    )
+
+
+def patience(timeouts: Timeouts) -> Timeouts:
+    """The playbook's bounds of an exchange, with no more than three seconds for connecting."""
+    return replace(timeouts, connect=min(timeouts.connect, CONNECT_WITHIN))
+
+
+async def _keys(session: Session) -> tuple[KeyFound, ...]:
+    wanted = [
+        (role, which, name, reference)
+        for role, org in session.pair.orgs.items()
+        for which, name, reference in (
+            ("api", "API key", org.api_key),
+            ("app", "application key", org.app_key),
+        )
+    ]
+    return tuple(await asyncio.gather(*(_key(session, *one) for one in wanted)))
+
+
+async def _key(session: Session, role: Role, which: str, name: str, reference: KeyReference) -> KeyFound:
+    try:
+        async with asyncio.timeout(WITHIN):
+            await session.keys.resolve(reference, org=str(session.pair[role]), which=which)
+    except KeyUnavailable as error:
+        words = session.redactor.clean(error.message)
+        return KeyFound(role, name, str(reference), words, error.next_steps)
+    except TimeoutError:
+        words = f"The {name} of {session.pair[role]} was not there within {WITHIN:g} seconds: {reference}."
+        return KeyFound(role, name, str(reference), words)
+    return KeyFound(role, name, str(reference))
+
+
+async def _accepted(reader: HttpReader) -> Both[KeysSaid]:
+    return Both(*await asyncio.gather(*(reader.validate_keys(role, within=WITHIN) for role in Role)))
+
+
+async def _identities(reader: HttpReader) -> Both[Identity]:
+    return Both(*await asyncio.gather(*(reader.identify(role, within=WITHIN) for role in Role)))
+
+
+async def _readings(reader: HttpReader) -> Both[Reading]:
+    return Both(*await asyncio.gather(*(reader.read(role, within=WITHIN) for role in Role)))
+
+
+async def _probes(playbook: Playbook, prober: Prober) -> Mapping[str, ProbeReading]:
+    readings = await asyncio.gather(*(prober.take(probe) for probe in playbook.probes.values()))
+    return {reading.probe: reading for reading in readings}

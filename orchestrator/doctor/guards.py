@@ -1,0 +1,194 @@
+"""Checks of the world: every probe and every guard of the playbook, answered now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from orchestrator.model.guard import (
+    AllOf,
+    AnyOf,
+    Guard,
+    IfUnknown,
+    Not,
+    Outcome,
+    Quiet,
+    Verdict,
+    Window,
+)
+from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.probe import Measured, Unmeasured
+from orchestrator.model.readiness import Check, Group, Level, worst
+from orchestrator.model.status import Role
+from orchestrator.model.words import value_words
+from orchestrator.situation import judge
+from orchestrator.situation.compared import depends_on, probes_of, row_probes
+from orchestrator.situation.wording import printable
+
+from .answers import Answers
+from .situations import emergency_situation, planned_situation
+from .telling import silence
+
+_LONGEST = 300
+
+
+def check_guards(answers: Answers) -> Iterator[Check]:
+    """Each probe, then each guard; `alone` too, which every row has."""
+    for name in answers.playbook.probes:
+        yield _probe(answers, name)
+    for name in ("alone", *answers.playbook.guards):
+        yield _guard(answers, name)
+
+
+def _probe(answers: Answers, name: str) -> Check:
+    """Whether a probe answers; what the answer means is for the guards to say."""
+    brief, level, sight = "", Level.OK, _sight(answers, name)
+    org = depends_on(answers.playbook.probes[name], answers.pair)
+    match sight:
+        case Measured(value=value, good=good, detail=detail):
+            said = ("good" if good else "bad") if value is None else printable(value_words(value))
+            sentence = f"{name} answers {said}" + (f" ({printable(detail)})." if detail else ".")
+        case Unmeasured(no_data=True, reason=reason):
+            sentence = f"{name} is understood, and has nothing to answer with: {printable(reason)}."
+            brief = f"{name} has no data"
+        case Unmeasured() if org is not None and answers.silent(org):
+            level, sentence = Level.UNKNOWN, silence(answers, org)
+        case Unmeasured(reason=reason):
+            level = Level.WARNING
+            sentence = f"{name} could not be read: {printable(reason, _LONGEST)}."
+        case _ as never:
+            assert_never(never)
+    asked_by = {row.survivor for row in answers.playbook.rows if _asks(answers.playbook, row, name)} - {None}
+    # An emergency does without the other org, and waives what is blind for want of it.
+    needed = asked_by if org is None else asked_by & {org}
+    emergency = level if needed else None
+    return Check(Group.GUARDS, f"probe {name}", level, emergency, sentence, brief=brief)
+
+
+def _asks(playbook: Playbook, row: Row, probe: str) -> bool:
+    return probe in [each.name for each in row_probes(row, playbook)]
+
+
+def _sight(answers: Answers, probe: str) -> Measured | Unmeasured:
+    reading = answers.orgs.probes.get(probe)
+    return Unmeasured("it was not read") if reading is None else reading.sight
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A guard in one of the two columns."""
+
+    verdict: Verdict
+    level: Level | None
+
+
+def _guard(answers: Answers, name: str) -> Check:
+    guard = answers.playbook.guards.get(name)
+    rows = [row for row in answers.playbook.rows if name == "alone" or name in row.guards]
+    planned = _planned(answers, guard, name, rows)
+    emergencies = [
+        _emergency(answers, guard, name, survivor, [row for row in rows if row.survivor is survivor])
+        for survivor in Role
+        if survivor in answers.survivors
+    ]
+    emergency = worst(column.level for column in emergencies)
+    return Check(
+        Group.GUARDS,
+        f"guard {name}",
+        planned.level,
+        emergency,
+        _sentence(answers, planned, emergencies, rows),
+    )
+
+
+def _planned(answers: Answers, guard: Guard | None, name: str, rows: Sequence[Row]) -> _Column:
+    verdict = judge(name, answers.playbook, planned_situation(answers))
+    shown = {reading.status for reading in answers.orgs.readings}
+    return _column(answers, guard, verdict, [row.source in shown for row in rows])
+
+
+def _emergency(
+    answers: Answers, guard: Guard | None, name: str, survivor: Role, rows: Sequence[Row]
+) -> _Column:
+    """As an emergency would judge it with the other org dead; what is blind for that reason alone is waived (law 9)."""
+    verdict = judge(name, answers.playbook, emergency_situation(answers, survivor))
+    if verdict.outcome is Outcome.UNKNOWN and verdict.blind is survivor.other:
+        return _Column(verdict, None)
+    shown = answers.orgs.readings[survivor].status
+    if shown is None and verdict.outcome is Outcome.UNKNOWN:
+        return _Column(verdict, Level.UNKNOWN if rows else None)
+    return _column(answers, guard, verdict, [row.source is shown for row in rows])
+
+
+def _column(answers: Answers, guard: Guard | None, verdict: Verdict, nearby: Sequence[bool]) -> _Column:
+    """A verdict on the rows that ask for it, each of which may come next (`nearby`) or later."""
+    if verdict.outcome is Outcome.UNKNOWN and verdict.blind is not None and answers.silent(verdict.blind):
+        return _Column(verdict, Level.UNKNOWN if nearby else None)
+    return _Column(verdict, worst(_level(answers, guard, verdict, nearby=near) for near in nearby))
+
+
+def _level(answers: Answers, guard: Guard | None, verdict: Verdict, *, nearby: bool) -> Level:
+    """What a verdict means for one row; a row that comes later is judged again then."""
+    match verdict.outcome:
+        case Outcome.PASS:
+            return Level.OK
+        case Outcome.UNKNOWN if nearby:
+            return Level.WARNING if guard is not None and guard.if_unknown is IfUnknown.ASK else Level.UNKNOWN
+        case Outcome.UNKNOWN:
+            return Level.OK if _only_no_data(answers, verdict.guard) else Level.WARNING
+        case Outcome.FAIL if not nearby:
+            return Level.OK
+        case Outcome.FAIL:
+            passing = guard is None or _passes_with_time(answers.playbook, guard)
+            return Level.WARNING if passing else Level.CRITICAL
+        case _ as never:
+            assert_never(never)
+
+
+def _only_no_data(answers: Answers, guard: str) -> bool:
+    """Whether all that keeps a guard from being judged is data that is not there, as before anybody sends any."""
+    sights = [_sight(answers, probe) for probe in probes_of((guard,), answers.playbook)]
+    blind = [sight for sight in sights if isinstance(sight, Unmeasured)]
+    return bool(blind) and all(sight.no_data for sight in blind)
+
+
+def _passes_with_time(playbook: Playbook, guard: Guard, within: frozenset[str] = frozenset()) -> bool:
+    """Whether waiting may be all that it takes: a quiet time, a window, or a guard that a run may wait for."""
+    if guard.within is not None:
+        return True
+    match guard.kind:
+        case Quiet() | Window():
+            return True
+        case AllOf(guards=names) | AnyOf(guards=names):
+            parts = names
+        case Not(guard=part):
+            parts = (part,)
+        case _:
+            return False
+    inner = [playbook.guards[part] for part in parts if part in playbook.guards and part not in within]
+    return any(_passes_with_time(playbook, part, within | {guard.name}) for part in inner)
+
+
+def _said(verdict: Verdict) -> str:
+    words = {Outcome.PASS: "passes", Outcome.FAIL: "refuses", Outcome.UNKNOWN: "cannot be judged"}
+    return f"{verdict.guard} {words[verdict.outcome]}: {verdict.reason}."
+
+
+def _sentence(answers: Answers, planned: _Column, emergencies: Sequence[_Column], rows: Sequence[Row]) -> str:
+    """What it says now, what an emergency would hear where that is something else, and why that matters."""
+    verdict = planned.verdict
+    if verdict.blind is not None and answers.silent(verdict.blind):
+        sentences = [silence(answers, verdict.blind)]
+    else:
+        sentences = [_said(verdict)]
+    troubled = [each for each in emergencies if each.level not in (None, Level.OK)]
+    told = {each.verdict.reason: each for each in troubled if each.verdict.outcome is not verdict.outcome}
+    sentences += [f"In an emergency: {_said(each.verdict)}" for each in told.values()]
+    if not rows:
+        sentences.append("No row asks it by itself.")
+    elif planned.level not in (None, Level.OK) or troubled:
+        sentences += [verdict.why] if sentences[0] == _said(verdict) else []
+    elif verdict.outcome is not Outcome.PASS:
+        sentences.append(f"It is judged again when {' or '.join(row.name for row in rows)} comes.")
+    return " ".join(filter(None, sentences))

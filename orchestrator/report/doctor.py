@@ -1,0 +1,244 @@
+"""How ready pairs are, as `hamr doctor` shows it: for a person, for Nagios, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from orchestrator.errors import HamrError
+from orchestrator.model.plain import JSON
+from orchestrator.model.readiness import Check, Group, Level, NagiosCode, Readiness, worst
+from orchestrator.model.words import utc
+
+from .errors import TITLES, error_json
+from .facts import listed, seconds, when
+from .json_text import document
+from .layout import GAP, LABEL, fold, labelled, next_commands, padded, paragraph, shortened
+from .styled import Line, Page, Span, line
+
+CODES = {
+    Level.OK: NagiosCode.OK,
+    Level.WARNING: NagiosCode.WARNING,
+    Level.CRITICAL: NagiosCode.CRITICAL,
+    Level.UNKNOWN: NagiosCode.UNKNOWN,
+}
+
+MEANINGS = {
+    NagiosCode.OK: "OK: ready, for a planned run and for an emergency",
+    NagiosCode.WARNING: "WARNING: ready, and something should be looked at",
+    NagiosCode.CRITICAL: "CRITICAL: a planned run or an emergency would be refused, or fail",
+    NagiosCode.UNKNOWN: "UNKNOWN: something could not be told",
+}
+"""What the exit codes of `hamr doctor` say; they are Nagios', and not those of the other commands."""
+
+_STYLES = {Level.OK: "good", Level.WARNING: "warn", Level.UNKNOWN: "warn", Level.CRITICAL: "bad"}
+_NAMED = 3
+"""How many checks the first line names."""
+_GROUP = 24
+_LEVEL = 9
+_TEXT = 100 - _GROUP - 2 * (_LEVEL + GAP)
+
+
+def doctor_code(found: Sequence[Readiness]) -> NagiosCode:
+    """The exit code: the worst verdict of either column of any pair."""
+    return CODES[_worst(found)]
+
+
+def _worst(found: Sequence[Readiness]) -> Level:
+    return worst(readiness.level for readiness in found) or Level.UNKNOWN
+
+
+def first_line(found: Sequence[Readiness]) -> str:
+    """Everything in one line, as Nagios shows it: HAMR OK - payments is ready."""
+    return f"HAMR {_worst(found).name} - {'; '.join(_in_short(readiness) for readiness in found)}"
+
+
+def nagios_line(found: Sequence[Readiness]) -> str:
+    """The first line with round-trip times behind a |, as Monitoring Plugins give performance data: label=seconds."""
+    times = [
+        f"'{readiness.pair} {role}'={took:.3f}s"
+        for readiness in found
+        for role, took in readiness.round_trips.items()
+        if took is not None
+    ]
+    text = first_line(found).replace("|", "/")  # a | begins performance data
+    return f"{text} | {' '.join(times)}" if times else text
+
+
+def _in_short(readiness: Readiness) -> str:
+    pair = shortened(readiness.pair, 60)
+    if readiness.level is Level.OK:
+        return f"{pair} is ready for a planned run and for an emergency"
+    troubles = [check for check in _by_weight(readiness.checks) if check.worst not in (None, Level.OK)]
+    names = [_named(check) for check in troubles[:_NAMED]]
+    if len(troubles) > _NAMED:
+        names.append(f"{len(troubles) - _NAMED} more")
+    return f"{pair}: planned run {readiness.planned.name}, emergency {readiness.emergency.name} ({', '.join(names)})"
+
+
+def _by_weight(checks: Sequence[Check]) -> list[Check]:
+    """The worst first, otherwise in their order."""
+    order = (Level.CRITICAL, Level.UNKNOWN, Level.WARNING, Level.OK, None)
+    return sorted(checks, key=lambda check: order.index(check.worst))
+
+
+def _named(check: Check) -> str:
+    name = shortened(check.name, 60)
+    return name if check.role is None else f"{check.role} {name}"
+
+
+def doctor_page(found: Sequence[Readiness], *, everything: bool) -> Page:
+    """One table for each pair: a column for a planned run, one for an emergency; what is wrong in full.
+
+    Args:
+        found: what was found out about each pair.
+        everything: also say in full what is well.
+    """
+    page: list[Line] = [line(first_line(found), _STYLES[_worst(found)])]
+    for readiness in found:
+        page += [line(), *_pair(readiness, everything=everything)]
+    return tuple(page)
+
+
+def _pair(readiness: Readiness, *, everything: bool) -> Page:
+    page: list[Line] = [
+        (
+            Span("Pair ", "heading"),
+            Span(shortened(readiness.pair, 60), "bold"),
+            Span(f", {utc(readiness.at)}, in {readiness.seconds:.1f} s"),
+        ),
+        line(),
+        (Span(padded("", _GROUP)), *_cells("PLANNED", "EMERGENCY", "heading", "heading")),
+    ]
+    for group, checks in groupby(readiness.checks, key=lambda check: check.group):
+        page += _group(group, tuple(checks), everything=everything)
+    steps = [step for check in _by_weight(readiness.checks) for step in check.next_steps]
+    return (*page, *next_commands(tuple(dict.fromkeys(steps))))
+
+
+def _group(group: Group, checks: Sequence[Check], *, everything: bool) -> Page:
+    briefs = ", ".join(check.brief for check in checks if check.brief and check.worst in (None, Level.OK))
+    fine = sum(check.worst in (None, Level.OK) for check in checks)
+    told = f"{fine} of {len(checks)} fine" if fine < len(checks) else f"all {len(checks)} fine"
+    text = f"{told}: {briefs}" if briefs else told
+    planned, emergency = (
+        worst(check.planned for check in checks),
+        worst(check.emergency for check in checks),
+    )
+    page = [*_row(group.value, planned, emergency, Span(text), "heading")]
+    shown = [check for check in checks if everything or check.worst not in (None, Level.OK)]
+    for alike in _alike(shown):
+        first = alike[0]
+        name = ", ".join(_named(check) for check in alike)
+        page += _row(f"  {name}", first.planned, first.emergency, Span(first.sentence), "")
+    return tuple(page)
+
+
+def _alike(checks: Sequence[Check]) -> Iterator[tuple[Check, ...]]:
+    """Checks that say the very same, together: what cannot be known while an org is silent."""
+    found: dict[tuple[str, Level | None, Level | None], list[Check]] = {}
+    for check in checks:
+        found.setdefault((check.sentence, check.planned, check.emergency), []).append(check)
+    yield from (tuple(alike) for alike in found.values())
+
+
+def _row(name: str, planned: Level | None, emergency: Level | None, text: Span, style: str) -> Page:
+    """A name, both verdicts, and a folded text; a long name is folded beside it."""
+    indent = len(name) - len(name.lstrip())
+    names = [" " * indent + part for part in fold(name.strip(), _GROUP - indent - GAP)]
+    texts = fold(shortened(text.text, 1200), _TEXT)
+    lines: list[Line] = []
+    for number in range(max(len(names), len(texts))):
+        left = Span(padded(names[number] if number < len(names) else "", _GROUP), style)
+        verdicts = _cells("", "", "", "") if number else _verdicts(planned, emergency)
+        lines.append((left, *verdicts, Span(texts[number] if number < len(texts) else "", text.style)))
+    return tuple(lines)
+
+
+def _verdicts(planned: Level | None, emergency: Level | None) -> Line:
+    shown = [
+        ("-", "dim") if level is None else (_word(level), _STYLES[level]) for level in (planned, emergency)
+    ]
+    return _cells(shown[0][0], shown[1][0], shown[0][1], shown[1][1])
+
+
+def _word(level: Level) -> str:
+    """In capitals where somebody has to act: a page without colours has to be skimmed, too."""
+    return level.value if level is Level.OK else level.name
+
+
+def _cells(one: str, other: str, one_style: str, other_style: str) -> Line:
+    return (Span(padded(one, _LEVEL + GAP), one_style), Span(padded(other, _LEVEL + GAP), other_style))
+
+
+def doctor_json(found: Sequence[Readiness]) -> dict[str, JSON]:
+    """The same as a document: hamr/doctor/1."""
+    code = doctor_code(found)
+    steps = [
+        step for readiness in found for check in _by_weight(readiness.checks) for step in check.next_steps
+    ]
+    return document(
+        "hamr/doctor/1",
+        {
+            "level": _worst(found).value,
+            "exit_code": int(code),
+            "exit_meaning": MEANINGS[code],
+            "summary": first_line(found),
+            "next": listed(dict.fromkeys(steps)),
+            "pairs": listed(_pair_fact(readiness) for readiness in found),
+        },
+    )
+
+
+def _pair_fact(readiness: Readiness) -> dict[str, JSON]:
+    return {
+        "pair": readiness.pair,
+        "at": when(readiness.at),
+        "seconds": seconds(readiness.seconds),
+        "playbook": readiness.playbook,
+        "planned": readiness.planned.value,
+        "emergency": readiness.emergency.value,
+        "round_trip_seconds": {
+            role.value: None if took is None else seconds(took)
+            for role, took in readiness.round_trips.items()
+        },
+        "checks": listed(_check_fact(check) for check in readiness.checks),
+    }
+
+
+def _check_fact(check: Check) -> dict[str, JSON]:
+    return {
+        "group": check.group.name.lower(),
+        "check": check.name,
+        "org": None if check.role is None else check.role.value,
+        "planned": None if check.planned is None else check.planned.value,
+        "emergency": None if check.emergency is None else check.emergency.value,
+        "sentence": check.sentence,
+        "next": listed(check.next_steps),
+    }
+
+
+def could_not_look_line(error: HamrError) -> str:
+    """The first line where doctor could not even begin."""
+    return f"HAMR UNKNOWN - {' '.join(error.message.split())}"
+
+
+def could_not_look_page(error: HamrError) -> Page:
+    """Why doctor could not look, in full."""
+    return (
+        line(f"{TITLES.get(type(error).__name__, 'It failed')}.", "bad"),
+        *paragraph(error.message, indent=2, hanging=2),
+        line(),
+        *labelled("exit code", _could_not_look(), "dim", width=LABEL),
+        *next_commands(error.next_steps),
+    )
+
+
+def _could_not_look() -> str:
+    return f"{int(NagiosCode.UNKNOWN)}: UNKNOWN: doctor could not look"
+
+
+def could_not_look_json(error: HamrError) -> dict[str, JSON]:
+    """The same as hamr/error/1, with the exit code that doctor ends with."""
+    code, _, meaning = _could_not_look().partition(": ")
+    return {**error_json(error), "exit_code": int(code), "exit_meaning": meaning}
