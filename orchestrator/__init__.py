@@ -1,19 +1,42 @@
 """hamr: a failover orchestrator for Datadog org pairs.
 
+From Python: `orchestrator.open_pair("payments")`, described in docs/reference/python-api.md.
+
 Layers, each importing only from the ones above it (a test holds that):
 
     errors, model/      nouns and seams: frozen dataclasses, Protocols; no I/O
-    documents/          YAML text → inventory, playbook, with positions            (yaml, pydantic)
+    documents/          YAML text → inventory, playbook, scenarios, with positions (yaml, pydantic)
     situation/          readings → phase, comparison, verdicts; pure
     engine/             the machine, the write protocol, the drive loop            (transitions)
     hamr/ journal/ secrets.py log.py    adapters: API client, store, keys, logging (httpx, sqlite3, structlog)
+    probes/ programs.py notices/        adapters: other readings, hooks, telling people
     session.py          wires adapters and engine for one pair
     simulator/          two regions on loopback                                    (starlette, uvicorn)
-    plan.py run.py      the uses
-    report/             plan, run, journal → text and JSON; pure
+    plan.py run.py drill/ doctor/       the uses
+    report/             plan, run, drill, journal → text, JSON, HTML; pure         (jinja2)
+    api/                hamr from Python: opening a pair, for the commands too
+    testing.py chaos/   embedded in pytest and in the Chaos Toolkit                (pytest, chaoslib)
     cli/                one file per verb, no logic                                (click, rich)
 
 Data goes one way: files → documents → readings → situation → verdicts → plan or run → journal → report.
 """
 
 __version__ = "0.1.0"
+
+TYPE_CHECKING = False  # typing has the same, and loading that would cost more than all the rest of this file
+if TYPE_CHECKING:
+    from orchestrator.api import *  # noqa: F403 - exactly the names in its __all__
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """The names of the Python API, loaded when they are first used: `import orchestrator` alone stays cheap."""
+        if not name.startswith("_"):
+            from importlib import import_module  # noqa: PLC0415 - nobody needs it who only runs a command
+
+            api = import_module("orchestrator.api")
+            if name in api.__all__:
+                found = globals()[name] = getattr(api, name)
+                return found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""hamr from Python: one pair opened, its journal read, two simulated regions to try it on.
+"""hamr from Python: a pair opened, its journal read, two simulated regions to try it on, and the nouns that come back.
 
 `open_pair` gives an OpenPair; nothing of it writes to an org unless `run`, `resume` or `drill` stands in the call's name.
 The names below are loaded when they are first used, so that importing this package costs next to nothing.
@@ -6,37 +6,118 @@ The names below are loaded when they are first used, so that importing this pack
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
+from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from orchestrator.errors import (
+        DocumentError,
+        ExitCode,
+        HamrError,
+        Incomplete,
+        Interrupted,
+        JournalDamaged,
+        JournalUnavailable,
+        KeyUnavailable,
+        Locked,
+        Moved,
+        OutcomeUnknown,
+        PreparationError,
+        Refused,
+        UsageError,
+    )
+    from orchestrator.model.drill import Score
+    from orchestrator.model.journal import Broken, Head, Record, Verified
+    from orchestrator.model.plan import Plan
+    from orchestrator.model.result import RunResult
+    from orchestrator.model.run import End
+    from orchestrator.model.standing import Standing
+    from orchestrator.model.status import Both, Role, Status
+    from orchestrator.report.journal import RunSummary
+
     from .journal import Journal, open_journal
     from .loading import load_inventory, load_playbook
-    from .pair import OpenPair, open_pair
+    from .pair import Listener, OpenPair, open_pair
     from .simulated import SimulatedRegions, simulated_regions
     from .waiting import WaitingPair
 
 _HOME: Mapping[str, str] = MappingProxyType(
     {
-        "Journal": "journal",
-        "OpenPair": "pair",
-        "SimulatedRegions": "simulated",
-        "WaitingPair": "waiting",
-        "load_inventory": "loading",
-        "load_playbook": "loading",
-        "open_journal": "journal",
-        "open_pair": "pair",
-        "simulated_regions": "simulated",
+        "Both": "orchestrator.model.status",
+        "Broken": "orchestrator.model.journal",
+        "DocumentError": "orchestrator.errors",
+        "End": "orchestrator.model.run",
+        "ExitCode": "orchestrator.errors",
+        "HamrError": "orchestrator.errors",
+        "Head": "orchestrator.model.journal",
+        "Incomplete": "orchestrator.errors",
+        "Interrupted": "orchestrator.errors",
+        "Journal": ".journal",
+        "JournalDamaged": "orchestrator.errors",
+        "JournalUnavailable": "orchestrator.errors",
+        "KeyUnavailable": "orchestrator.errors",
+        "Listener": ".pair",
+        "Locked": "orchestrator.errors",
+        "Moved": "orchestrator.errors",
+        "OpenPair": ".pair",
+        "OutcomeUnknown": "orchestrator.errors",
+        "Plan": "orchestrator.model.plan",
+        "PreparationError": "orchestrator.errors",
+        "Record": "orchestrator.model.journal",
+        "Refused": "orchestrator.errors",
+        "Role": "orchestrator.model.status",
+        "RunResult": "orchestrator.model.result",
+        "RunSummary": "orchestrator.report.journal",
+        "Score": "orchestrator.model.drill",
+        "SimulatedRegions": ".simulated",
+        "Standing": "orchestrator.model.standing",
+        "Status": "orchestrator.model.status",
+        "UsageError": "orchestrator.errors",
+        "Verified": "orchestrator.model.journal",
+        "WaitingPair": ".waiting",
+        "load_inventory": ".loading",
+        "load_playbook": ".loading",
+        "open_journal": ".journal",
+        "open_pair": ".pair",
+        "simulated_regions": ".simulated",
     }
 )
-"""Each name, and the module here that it comes from."""
+"""Each name, and the module that it comes from."""
 
 __all__ = [
+    "Both",
+    "Broken",
+    "DocumentError",
+    "End",
+    "ExitCode",
+    "HamrError",
+    "Head",
+    "Incomplete",
+    "Interrupted",
     "Journal",
+    "JournalDamaged",
+    "JournalUnavailable",
+    "KeyUnavailable",
+    "Listener",
+    "Locked",
+    "Moved",
     "OpenPair",
+    "OutcomeUnknown",
+    "Plan",
+    "PreparationError",
+    "Record",
+    "Refused",
+    "Role",
+    "RunResult",
+    "RunSummary",
+    "Score",
     "SimulatedRegions",
+    "Standing",
+    "Status",
+    "UsageError",
+    "Verified",
     "WaitingPair",
     "load_inventory",
     "load_playbook",
@@ -45,14 +126,13 @@ __all__ = [
     "simulated_regions",
 ]
 
+if not TYPE_CHECKING:  # for a type checker the names are those that are imported above, and no others
 
-def __getattr__(name: str) -> Any:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(importlib.import_module(f"{__name__}.{home}"), name)
-    globals()[name] = found
-    return found
+    def __getattr__(name: str) -> object:
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = globals()[name] = getattr(import_module(_HOME[name], __name__), name)
+        return found
 
 
 def __dir__() -> list[str]:
