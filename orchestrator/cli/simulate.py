@@ -63,6 +63,29 @@ _PORT = click.IntRange(0, 65535)
     metavar="N",
     help="Faults drawn from a number: the same for the same one. Beside those of --faults.",
 )
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="ORG:QUERY=VALUE",
+    help="What a query of an org shows: a number, 'no data', 'no value' (a null), or numbers with commas between "
+    "them, which are spread over the window. May be repeated. [default: 12 for every query]",
+)
+@click.option(
+    "--monitor",
+    "monitors",
+    multiple=True,
+    metavar="ORG:ID=STATE",
+    help="The state of an org's monitor, or absent for one that is not there. May be repeated. "
+    "[default: OK for every id]",
+)
+@click.option(
+    "--traffic",
+    default="everywhere",
+    metavar="everywhere|follows|SECONDS",
+    help="Where Agents report: in both orgs; or in the secondary only while its status is FAILOVER or ACTIVE, at "
+    "once or so many seconds later. Queries that no --metric names go by it. [default: everywhere]",
+)
 @click.pass_obj
 def simulate(  # noqa: PLR0917 - click passes each flag by its name
     front: Front,
@@ -74,11 +97,16 @@ def simulate(  # noqa: PLR0917 - click passes each flag by its name
     inventory_out: Path,
     script: Path | None,
     seed: int | None,
+    metrics: tuple[str, ...],
+    monitors: tuple[str, ...],
+    traffic: str,
 ) -> ExitCode:
     """Serve two simulated regions on loopback ports.
 
     Prints one line of JSON when both listen: their URLs, uuids and made-up keys, and the inventory that was written.
     Serves until Ctrl-C or SIGTERM. In another terminal: hamr status sim --pairs sim-pairs.yaml
+
+    For http probes, each URL also has /health and /api/v2/components.json, a status page.
     """
     from orchestrator.errors import ExitCode
     from orchestrator.model.org import Wire
@@ -86,11 +114,18 @@ def simulate(  # noqa: PLR0917 - click passes each flag by its name
     from orchestrator.preflight import status_named
     from orchestrator.simulator import SimulatorConfig
 
+    from .telemetry_flags import metrics_of, monitors_of, traffic_of
+
     start = status_named(status)
+    where, lag = traffic_of(traffic)
     config = SimulatorConfig(
         wire=Wire(wire),
         mirror=_mirror(mirror),
         status=Both(start, start),
+        traffic=where,
+        traffic_lag=lag,
+        metrics=metrics_of(metrics),
+        monitors=monitors_of(monitors),
         ports=Both(primary_port, secondary_port),
     )
     asyncio.run(_serve(front, config, inventory_out.absolute(), _faults(script, seed)))

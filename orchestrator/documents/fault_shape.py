@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from datetime import timedelta
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator, WithJsonSchema
 
@@ -22,6 +21,7 @@ from .fields import (
     span_of,
 )
 from .shapes import Shape
+from .telemetry_fields import MetricShown, MonitorState
 from .wording import found
 
 MOST = 100_000
@@ -31,11 +31,6 @@ MOST_ID = 10**15 - 1
 """The highest id of a monitor that the simulator reads from a path."""
 
 LONGEST_SPAN = timedelta(hours=1)
-
-NO_DATA = "no data"
-
-MONITOR_STATES = ("Alert", "Ignored", "No Data", "OK", "Skipped", "Unknown", "Warn")
-"""The states that a monitor can have [doc]."""
 
 
 def _between(least: int, most: int) -> PlainValidator:
@@ -70,61 +65,17 @@ def _at(value: Any) -> int | timedelta:
     return value
 
 
-def _metric_value(value: Any) -> float | str | tuple[float | None, ...] | None:
-    """What a metric shows."""
-    if value is None or value == NO_DATA:
-        return cast("str | None", value)
-    if isinstance(value, list) and value:
-        return tuple(_point(each) for each in value)
-    return _point(value)
-
-
-def _point(value: Any) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(
-            f"expected a number, null, {NO_DATA} or a list of numbers and nulls, found {found(value)}"
-        )
-    return float(value)
-
-
-def _monitor_state(value: Any) -> str | None:
-    if value is None:
-        return None
-    return choice_of(value, MONITOR_STATES, "the state of a monitor")
-
-
 def _number(least: int, most: int) -> WithJsonSchema:
     return WithJsonSchema({"type": "integer", "minimum": least, "maximum": most})
 
 
 _WHOLE_NUMBER: dict[str, JSON] = {"type": "integer", "minimum": 1, "maximum": MOST}
-_POINT: list[JSON] = [{"type": "number"}, {"type": "null"}]
 
 Span = Annotated[timedelta, span_of(timedelta(0), LONGEST_SPAN), SPAN_SCHEMA]
 At = Annotated[
     int | timedelta,
     PlainValidator(_at),
     WithJsonSchema({"anyOf": [_WHOLE_NUMBER, {"type": "string", "pattern": DURATION_PATTERN}]}),
-]
-MetricShown = Annotated[
-    float | str | tuple[float | None, ...] | None,
-    PlainValidator(_metric_value),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                *_POINT,
-                {"const": NO_DATA},
-                {"type": "array", "minItems": 1, "items": {"anyOf": _POINT}},
-            ]
-        }
-    ),
-]
-MonitorState = Annotated[
-    str | None,
-    PlainValidator(_monitor_state),
-    WithJsonSchema({"anyOf": [{"enum": list(MONITOR_STATES)}, {"type": "null"}]}),
 ]
 MonitorId = Annotated[int, _between(1, MOST_ID), _number(1, MOST_ID)]
 Count = Annotated[int, _between(1, MOST), _number(1, MOST)]
@@ -236,7 +187,7 @@ class MetricShape(ForShape):
 
     query: Text
     value: MetricShown
-    """A number, null, no data, or a list of numbers and nulls that are spread over the window that is asked for."""
+    """A number, no data, no value (a null), or a list of numbers and no value, spread over the window that is asked for."""
     org: RoleName | None = None
     """Whose metric; left out: that of the org that the fault is about."""
 
@@ -246,7 +197,7 @@ class MonitorShape(ForShape):
 
     id: MonitorId
     state: MonitorState
-    """null: there is no such monitor."""
+    """OK, Alert, …; absent: there is no such monitor."""
     org: RoleName | None = None
     """Whose monitor; left out: that of the org that the fault is about."""
 

@@ -15,17 +15,14 @@ from .config import (
 from .core import Regions, describe
 from .effects import Closed, Effect, LoggedRequest, Refused, Reset, Response, Silent, Truncated
 from .events import PostedEvent
-from .faults import (
-    HAMR_PATH,
+from .fault_kinds import (
     AnswerLost,
     AppliedLate,
     ClientError,
     ConnectionRefused,
     ConnectionReset,
     Drip,
-    Fault,
     FaultKind,
-    Faults,
     ForeignWriter,
     MetricShows,
     MonitorShows,
@@ -40,12 +37,13 @@ from .faults import (
     WorldFault,
     WrongBody,
 )
+from .faults import HAMR_PATH, Fault, Faults
 from .inventory import inventory_text, write_inventory
 from .random_faults import random_faults
 from .script import faults_of
 from .serve import print_ready, serve
 from .simulation import ServedOrg, Simulation
-from .values import MONITOR_STATES, NO_DATA, MetricValue, Traffic
+from .values import MONITOR_STATES, NO_DATA, MetricValue, Traffic, metric_value
 
 __all__ = [
     "HAMR_PATH",
@@ -95,6 +93,7 @@ __all__ = [
     "describe",
     "faults_of",
     "inventory_text",
+    "metric_value",
     "print_ready",
     "random_faults",
     "serve",

@@ -28,7 +28,11 @@ from .effects import (
     Truncated,
 )
 from .events import PostedEvent
-from .faults import ConnectionRefused, Fault, Faults, WorldFault
+from .fault_kinds import (
+    ConnectionRefused,
+    WorldFault,
+)
+from .faults import Fault, Faults
 from .region import Case, decide, strike
 from .state import Darkness, PairState
 from .timetable import Timetable

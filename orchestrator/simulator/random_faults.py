@@ -8,14 +8,13 @@ from random import Random
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Role, Status
 
-from .faults import (
+from .fault_kinds import (
     AnswerLost,
     AppliedLate,
     ClientError,
     ConnectionRefused,
     ConnectionReset,
     Drip,
-    Fault,
     FaultKind,
     ForeignWriter,
     RegionDark,
@@ -27,6 +26,7 @@ from .faults import (
     TruncatedBody,
     WrongBody,
 )
+from .faults import Fault
 
 _WRONG: tuple[JSON, ...] = (None, "<html></html>", {"data": []}, {"data": {"id": "x"}})
 

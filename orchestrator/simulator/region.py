@@ -14,15 +14,13 @@ from orchestrator.model.status import Role
 from .call import Call
 from .effects import Closed, Effect, Incoming, Moment, Refused, Reset, Response, Silent, Truncated
 from .endpoints import answer, respond, server_headers
-from .faults import (
-    HAMR_PATH,
+from .fault_kinds import (
     AnswerLost,
     AppliedLate,
     ClientError,
     ConnectionRefused,
     ConnectionReset,
     Drip,
-    Fault,
     ForeignWriter,
     MetricShows,
     MonitorShows,
@@ -36,6 +34,7 @@ from .faults import (
     WorldFault,
     WrongBody,
 )
+from .faults import HAMR_PATH, Fault
 from .rate import limit_headers
 from .state import PairState
 from .wire import (

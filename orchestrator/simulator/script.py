@@ -8,14 +8,13 @@ from typing import Any
 
 from orchestrator.model.scenario import ScriptedFault
 
-from .faults import (
+from .fault_kinds import (
     AnswerLost,
     AppliedLate,
     ClientError,
     ConnectionRefused,
     ConnectionReset,
     Drip,
-    Fault,
     FaultKind,
     ForeignWriter,
     MetricShows,
@@ -29,6 +28,7 @@ from .faults import (
     TruncatedBody,
     WrongBody,
 )
+from .faults import Fault
 
 
 def faults_of(script: Iterable[ScriptedFault]) -> tuple[Fault, ...]:

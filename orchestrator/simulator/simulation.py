@@ -18,7 +18,10 @@ from .config import SimulatorConfig
 from .core import Regions
 from .effects import LoggedRequest
 from .events import PostedEvent
-from .faults import ConnectionRefused, Fault, Faults
+from .fault_kinds import (
+    ConnectionRefused,
+)
+from .faults import Fault, Faults
 from .sockets import Listener
 from .values import MetricValue
 

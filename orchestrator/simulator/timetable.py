@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from .faults import Fault, Faults, RegionDark
+from .fault_kinds import (
+    RegionDark,
+)
+from .faults import Fault, Faults
 
 
 class Timetable:

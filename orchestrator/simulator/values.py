@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import enum
-import math
 from typing import Final, Literal
 
 NO_DATA: Final = "no data"
 """A metric that nobody reports: the answer has no series."""
+
+LARGEST: Final = 1e300
+"""No metric is further from zero; so nothing here is infinite, or too long a whole number."""
 
 Point = float | None
 """One point of a metric; None is a null."""
@@ -58,6 +60,6 @@ def monitor_state(state: str | None) -> str | None:
 
 
 def _point(value: Point) -> Point:
-    if value is not None and not math.isfinite(value):
+    if value is not None and not abs(value) <= LARGEST:
         raise ValueError("a metric's value is a finite number or null")
     return None if value is None else float(value)

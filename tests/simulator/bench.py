@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Role
@@ -14,6 +15,7 @@ P, S = Role.PRIMARY, Role.SECONDARY
 PRIMARY_UUID = "11111111-1111-4111-8111-000000000000"
 SECONDARY_UUID = "22222222-2222-4222-8222-000000000000"
 START = datetime(2026, 11, 22, 3, 0, 0, 250_000, tzinfo=UTC)
+AGENTS = "sum:datadog.agent.running{*}"
 KEYS = {
     P: {
         "DD-API-KEY": "simulated-primary-api-key-0000",
@@ -72,9 +74,10 @@ class Bench:
         *,
         keys: Mapping[str, str] | None = None,
         body: JSON | bytes = None,
+        query: str = "",
     ) -> Effect:
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        return await self.regions.handle(role, method, path, "", KEYS[role] if keys is None else keys, raw)
+        return await self.regions.handle(role, method, path, query, KEYS[role] if keys is None else keys, raw)
 
     async def answer(
         self,
@@ -84,10 +87,20 @@ class Bench:
         *,
         keys: Mapping[str, str] | None = None,
         body: JSON | bytes = None,
+        query: str = "",
     ) -> Response:
-        effect = await self.ask(role, method, path, keys=keys, body=body)
+        effect = await self.ask(role, method, path, keys=keys, body=body, query=query)
         assert isinstance(effect, Response)
         return effect
+
+    async def points(self, role: Role, query: str = AGENTS, *, over: int = 60) -> list[tuple[int, JSON]]:
+        """What a query shows over the last so many seconds: (seconds before now, value); [] where it has no data."""
+        now = int(self.clock.now().timestamp())
+        asked = urlencode({"from": now - over, "to": now, "query": query})
+        response = await self.answer(role, path="/api/v1/query", query=asked)
+        assert response.status == 200
+        series = json.loads(response.body)["series"]
+        return [(now - int(at / 1000), value) for each in series for at, value in each["pointlist"]]
 
     async def post(self, role: Role, status: int, **changes: JSON) -> Response:
         return await self.answer(role, "POST", body=snake(role, status, **changes))

@@ -4,10 +4,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from datadog_api_client import ApiClient, Configuration
 from datadog_api_client.exceptions import ForbiddenException, NotFoundException
+from datadog_api_client.v1.api.events_api import EventsApi
+from datadog_api_client.v1.api.metrics_api import MetricsApi
+from datadog_api_client.v1.api.monitors_api import MonitorsApi
+from datadog_api_client.v1.model.event_alert_type import EventAlertType
+from datadog_api_client.v1.model.event_create_request import EventCreateRequest
+from datadog_api_client.v2.api.downtimes_api import DowntimesApi
 from datadog_api_client.v2.api.high_availability_multi_region_api import HighAvailabilityMultiRegionApi
 from datadog_api_client.v2.model.hamr_org_connection_attributes_request import (
     HamrOrgConnectionAttributesRequest,
@@ -17,8 +24,8 @@ from datadog_api_client.v2.model.hamr_org_connection_request import HamrOrgConne
 from datadog_api_client.v2.model.hamr_org_connection_status import HamrOrgConnectionStatus
 from datadog_api_client.v2.model.hamr_org_connection_type import HamrOrgConnectionType
 
-from orchestrator.model.status import Both, Status
-from orchestrator.simulator import ServedOrg, Simulation, SimulatorConfig
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.simulator import NO_DATA, ServedOrg, Simulation, SimulatorConfig
 
 from .bench import PRIMARY_UUID, SECONDARY_UUID
 
@@ -83,3 +90,46 @@ async def test_the_official_client_raises_its_own_errors() -> None:
         absent, denied = await asyncio.to_thread(_errors, sim.primary)
     assert absent["status"] == "404"
     assert denied["title"] == "Forbidden"
+
+
+def _observed(org: ServedOrg) -> tuple[object, ...]:
+    now = int(time.time())
+    event = EventCreateRequest(
+        title="payments reached ACTIVE",
+        text="journal head 17:ab12",
+        tags=["hamr"],
+        alert_type=EventAlertType.SUCCESS,
+        aggregation_key="hamr-run-1",
+    )
+    with ApiClient(_configured(org)) as client:
+        metrics = MetricsApi(client)
+        shown = metrics.query_metrics(_from=now - 60, to=now, query="sum:datadog.agent.running{*}")
+        nothing = metrics.query_metrics(_from=now - 60, to=now, query="sum:nobody.reports{*}")
+        monitors = MonitorsApi(client)
+        with pytest.raises(NotFoundException):
+            monitors.get_monitor(43)
+        return (
+            [point.value[1] for point in shown.series[0].pointlist],
+            nothing.series,
+            monitors.get_monitor(42).overall_state.value,
+            monitors.search_monitors(query="status:Alert").counts.status.value[0].count,
+            EventsApi(client).create_event(body=event).event.title,
+            DowntimesApi(client).list_downtimes(current_only=True).data,
+        )
+
+
+async def test_the_official_client_asks_for_metrics_and_monitors_and_posts_an_event() -> None:
+    config = SimulatorConfig(
+        metrics=Both({}, {"sum:datadog.agent.running{*}": [3, None], "sum:nobody.reports{*}": NO_DATA}),
+        monitors=Both({}, {42: "Alert", 43: None}),
+    )
+    async with Simulation(config) as sim:
+        assert await asyncio.to_thread(_observed, sim.secondary) == (
+            [3.0, None],
+            [],
+            "Alert",
+            1,
+            "payments reached ACTIVE",
+            [],
+        )
+        assert [event.aggregation_key for event in sim.events(Role.SECONDARY)] == ["hamr-run-1"]

@@ -6,11 +6,14 @@ from typing import get_args
 
 import pytest
 
+from orchestrator.documents import telemetry_fields
 from orchestrator.documents.fault_scripts import parse_fault_script
-from orchestrator.documents.fault_shape import KINDS
+from orchestrator.documents.fault_shape import KINDS, TIMED
 from orchestrator.errors import DocumentError
 from orchestrator.model.status import Role, Status
 from orchestrator.simulator import (
+    MONITOR_STATES,
+    NO_DATA,
     AnswerLost,
     AppliedLate,
     ClientError,
@@ -18,13 +21,17 @@ from orchestrator.simulator import (
     Fault,
     FaultKind,
     ForeignWriter,
+    MetricShows,
+    MonitorShows,
     RegionDark,
     ServerError,
     Silence,
     StaleRead,
     Throttle,
+    WorldFault,
     WrongBody,
     faults_of,
+    values,
 )
 from orchestrator.simulator.script import MAKERS
 
@@ -49,6 +56,23 @@ faults:
   - stale_read: {}
   - foreign_writer: {status: ACTIVE, modified_by: terraform, org: primary, after: true}
   - connection_refused: {}
+  - metric: {query: "sum:datadog.agent.running{*}", value: no data}
+    org: secondary
+  - metric: {query: q, value: [1, no value, 2.5], for: 30s}
+    at: 2s
+    org: secondary
+  - metric: {query: q, value: no value, org: primary}
+    at: 2
+    method: POST
+    org: secondary
+  - monitor: {id: 42, state: Alert, org: primary}
+  - monitor: {id: 43, state: absent}
+    at: 1
+  - region_dark: {for: 1m}
+    at: 1500ms
+    org: primary
+  - foreign_writer: {status: ACTIVE, org: primary}
+    at: 0s
 """
 
 
@@ -71,6 +95,13 @@ def test_each_fault_is_read_as_it_is_written() -> None:
         Fault(StaleRead(None)),
         Fault(ForeignWriter(Status.ACTIVE, "terraform", Role.PRIMARY, after=True)),
         Fault(ConnectionRefused(0.3)),
+        Fault(MetricShows("sum:datadog.agent.running{*}", "no data"), role=Role.SECONDARY, after=0),
+        Fault(MetricShows("q", (1.0, None, 2.5), 30.0), role=Role.SECONDARY, after=2.0),
+        Fault(MetricShows("q", None, role=Role.PRIMARY), at=2, method="POST", role=Role.SECONDARY),
+        Fault(MonitorShows(42, "Alert", role=Role.PRIMARY), after=0),
+        Fault(MonitorShows(43, None)),
+        Fault(RegionDark(60.0), role=Role.PRIMARY, after=1.5),
+        Fault(ForeignWriter(Status.ACTIVE, role=Role.PRIMARY), after=0),
     )
 
 
@@ -99,9 +130,49 @@ def test_two_kinds_are_one_too_many() -> None:
         ("{answer_lost: {}, times: never}", "expected a whole number from 1, or forever"),
         ("{client_error: {status: 500}}", "expected a whole number from 400 to 499, found the number 500"),
         ("{applied_late: {}}", "after"),
+        ("{answer_lost: {}, at: 2s}", "answer_lost happens to a request: give the number of one, such as 1"),
+        ("{region_dark: {}, at: 2h, org: primary}", "2h is out of bounds: between 0s and 1h"),
+        ("{region_dark: {}, at: 2 s, org: primary}", '"2 s" is not a duration'),
+        (
+            "{region_dark: {}, at: 2s}",
+            'this region_dark happens at "2s", so no request says whose it is: add org: primary or org: secondary',
+        ),
+        (
+            "{monitor: {id: 42, state: OK}}",
+            "this monitor happens from the beginning, so no request says whose it is: add org: primary or",
+        ),
+        (
+            "{monitor: {id: 42, state: OK}, org: primary, method: POST}",
+            "method chooses requests, and this fault happens from the beginning, whatever is asked: leave it out",
+        ),
+        (
+            "{region_dark: {}, at: 2s, org: primary, times: 2}",
+            'times chooses requests, and this fault happens at "2s", whatever is asked: leave it out',
+        ),
+        ("{monitor: {id: 42, state: alert}, org: primary}", 'did you mean "Alert"?'),
+        ("{monitor: {id: 0, state: OK}, org: primary}", "expected a whole number from 1 to"),
+        ("{metric: {query: q}, org: primary}", "value"),
+        (
+            "{metric: {query: q, value: many}, org: primary}",
+            'expected a number, no data, no value or a list of numbers and no value, found the text "many"',
+        ),
+        ("{metric: {query: q, value: []}, org: primary}", "found a list"),
+        ("{metric: {query: q, value: [1, true]}, org: primary}", "found true"),
+        ("{metric: {query: q, value: .inf}, org: primary}", "expected a number"),
     ],
 )
 def test_what_is_wrong_is_said_at_its_place(line: str, words: str) -> None:
     text = said(f"schema: 1\nfaults:\n  - {line}\n")
     assert text.startswith("faults.yaml:3:")
     assert words in text
+
+
+def test_the_states_and_words_of_scripts_are_the_simulators() -> None:
+    assert telemetry_fields.MONITOR_STATES == MONITOR_STATES
+    assert (telemetry_fields.NO_DATA, telemetry_fields.LARGEST) == (NO_DATA, values.LARGEST)
+    assert {kind.__name__ for kind in get_args(WorldFault)} == {
+        "".join(part.capitalize() for part in name.split("_"))
+        .replace("Metric", "MetricShows")
+        .replace("Monitor", "MonitorShows")
+        for name in TIMED
+    }

@@ -1,0 +1,179 @@
+"""The kinds of faults: what happens to the request that is hit, or to the world around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.model.plain import JSON
+from orchestrator.model.status import Role, Status
+
+from .values import MetricValue, metric_value, monitor_state
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRefused:
+    """The connection is refused; the server never sees the request.
+
+    On real sockets a request over an open connection cannot be refused. So a fault without a `method` closes
+    the listener ahead of its request, for `seconds`; one that names a method, or a path of its own, resets the
+    request, unapplied.
+    """
+
+    seconds: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """Handled at once, answered so many seconds later."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drip:
+    """Answered one byte at a time, with so many seconds between them."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Never answered; the connection stays open. Not applied, unless it says so."""
+
+    applied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLost:
+    """Applied, then the connection is closed without an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedLate:
+    """The connection is closed without an answer; the write is applied so many seconds later."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionReset:
+    """The connection is reset before anything was applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientError:
+    """Refused with 400, 401, 403, 404 or any other 4xx, in the form that the reference gives it."""
+
+    status: int = 403
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """Refused with 429: `reset` in the X-RateLimit headers, or `retry_after` as some edges send it, or neither."""
+
+    reset: int | None = 1
+    """Seconds until the next window."""
+    retry_after: str | None = None
+    """Seconds or an HTTP date, sent as it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerError:
+    """A 5xx with a page of HTML; `applied` where the write took effect all the same."""
+
+    status: int = 503
+    applied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TruncatedBody:
+    """Applied, but the connection is closed in the middle of the answer's body."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrongBody:
+    """Applied, but the body of the 200 is something else: this JSON, or this text as it stands."""
+
+    body: JSON = "null"
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class StaleRead:
+    """A GET shows the record as it was so many seconds ago; None: as it was before its latest change."""
+
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignWriter:
+    """Somebody else writes the record of `role` (None: the org that was asked) just before the request is handled, or after."""
+
+    status: Status
+    modified_by: str = "someone.else@example.com"
+    role: Role | None = None
+    after: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RegionDark:
+    """The region goes dark: this request is not applied, and those that follow are refused, or met with silence."""
+
+    seconds: float | None = None
+    """None: until it is switched on again."""
+    silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MetricShows:
+    """A query of `role` (None: the org that was asked) shows this value, from now on."""
+
+    query: str
+    value: MetricValue
+    seconds: float | None = None
+    """How long; None: for good."""
+    role: Role | None = None
+
+    def __post_init__(self) -> None:
+        metric_value(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorShows:
+    """A monitor of `role` (None: the org that was asked) is in this state, from now on."""
+
+    number: int
+    state: str | None
+    """One of MONITOR_STATES; None: there is no such monitor."""
+    seconds: float | None = None
+    """How long; None: for good."""
+    role: Role | None = None
+
+    def __post_init__(self) -> None:
+        monitor_state(self.state)
+
+
+RequestFault = (
+    ConnectionRefused
+    | Slow
+    | Drip
+    | Silence
+    | AnswerLost
+    | AppliedLate
+    | ConnectionReset
+    | ClientError
+    | Throttle
+    | ServerError
+    | TruncatedBody
+    | WrongBody
+    | StaleRead
+    | ForeignWriter
+    | RegionDark
+)
+"""What goes wrong with requests; `random_faults` draws from these."""
+
+FaultKind = RequestFault | MetricShows | MonitorShows
+
+WorldFault = ForeignWriter | RegionDark | MetricShows | MonitorShows
+"""The kinds that need no request to happen: these may have a time of their own."""
