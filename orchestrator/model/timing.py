@@ -156,16 +156,16 @@ class _Fold:
     @property
     def _enclosed(self) -> bool:
         """Whether all that happens now happens inside something that is waited for."""
-        return self.asking or self.waiting or self.hooked or self.writing
+        return self.asking or self.waiting or self.writing
 
     def _spent(self, event: Event, gap: float) -> Spent:
         """Where the time since the event before this one went."""
         if self.asking:
             return Spent(gap, people=gap)
-        if self.waiting or self.hooked:
-            return Spent(gap, world=gap)
-        if self.writing:
+        if self.writing:  # in an emergency hooks go on beside the writes, and nothing waits for them
             return Spent(gap, api=gap)
+        if self.waiting:
+            return Spent(gap, world=gap)
         match event:
             case SituationRead() | WriteConfirmed() | ChangeSeen() | OrgGivenUp():
                 return Spent(gap, api=gap)
@@ -179,7 +179,7 @@ class _Fold:
                 after = min(gap, max(0.0, slowest - look))
                 return Spent(gap, api=-beside, world=beside + after)
             case _:
-                return Spent(gap)
+                return Spent(gap, world=gap if self.hooked else 0.0)
 
     def _follow(self, event: Event) -> None:
         """What the run is doing from this event on."""

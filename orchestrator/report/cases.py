@@ -1,0 +1,87 @@
+"""What was wanted of a run or a drill, one by one, and whether it held: what tests and people tick off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from orchestrator.model.guard import Outcome
+from orchestrator.model.words import span
+
+from .exit_codes import meaning
+from .story import RowStory, RunStory, Story
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One thing that was wanted."""
+
+    group: str
+    """What it belongs to: a drill's scenario, a run."""
+    name: str
+    held: bool
+    found: str
+    """What was found."""
+    records: tuple[int, ...] = ()
+    """Sequence numbers of the journal records that show it."""
+    seconds: float = 0.0
+
+
+def cases_of(story: Story) -> tuple[Case, ...]:
+    """A drill's expectations; for a run, and for a drill that was not scored: every row, the end, and the objectives."""
+    drill = story.drill
+    if drill is not None and drill.score is not None:
+        group = drill.score.scenario or f"drill {drill.drill}"
+        expectations = drill.score.expectations
+        return tuple(
+            Case(group, expectation.name, expectation.held, expectation.found, expectation.records)
+            for expectation in expectations
+        )
+    return tuple(case for run in story.runs for case in _run(run))
+
+
+def _run(run: RunStory) -> Iterator[Case]:
+    for row in run.rows:
+        if row.source is not None or row.refused_by:
+            yield _row(run, row)
+    yield _end(run)
+    for objective in () if run.finished is None else run.finished.objectives:
+        found = f"{span(objective.took)}, of {span(objective.wanted)} allowed"
+        records = (run.finished_seq,)
+        name = f"objective: {objective.status} within {span(objective.wanted)}"
+        yield Case(_group(run), name, objective.met, found, records)
+
+
+def _group(run: RunStory) -> str:
+    return f"run {run.run}"
+
+
+def _row(run: RunStory, row: RowStory) -> Case:
+    move = "" if row.source is None else f" ({row.source} to {row.target})"
+    name = f"row {row.name}{move} is made"
+    if row.made:
+        seconds = next((step.seconds for step in run.times.steps if step.row == row.name), 0.0)
+        return Case(_group(run), name, True, f"made in {span(seconds)}", (row.made_seq,), seconds)
+    writes = tuple(write.seq for write in row.writes)
+    if not row.refused_by:
+        return Case(_group(run), name, False, "it was begun and not made", writes)
+    judged = row.judgements[-1] if row.judgements else None
+    reasons = [
+        f"{verdict.guard} {verdict.outcome.value}: {verdict.reason}"
+        for verdict in (judged.verdicts if judged else ())
+        if verdict.outcome is not Outcome.PASS and verdict.guard in row.refused_by
+    ]
+    found = "refused by " + ("; ".join(reasons) or ", ".join(row.refused_by))
+    records = (judged.seq, row.refused_seq) if judged else (row.refused_seq,)
+    return Case(_group(run), name, False, found, records)
+
+
+def _end(run: RunStory) -> Case:
+    goal = "its goal" if run.started is None else str(run.started.goal)
+    name = f"end: the pair stands at {goal}"
+    if run.finished is None:
+        last = run.entries[-1].seq if run.entries else 0
+        return Case(_group(run), name, False, "this journal holds no end of the run", (last,))
+    code = run.finished.exit_code
+    found = f"{run.finished.ending.message} (exit code {code}: {meaning(code)})"
+    return Case(_group(run), name, code == 0, found, (run.finished_seq,), run.elapsed.total_seconds())

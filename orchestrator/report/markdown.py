@@ -1,0 +1,111 @@
+"""A report for a ticket: Markdown of at most some sixty lines."""
+
+from __future__ import annotations
+
+import re
+
+from orchestrator.model.words import counted, span, utc
+
+from .cases import cases_of
+from .fates import not_passed, row_fate, row_words, step_of
+from .gist_drill import gist_of
+from .layout import shortened
+from .story import RunStory, Story
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~&@:.-])")
+_HARMLESS = re.compile(r"(?<=[\w ])\\([.:-])(?=[\w ]|$)")
+
+LONGEST = 300
+"""Characters of any one text."""
+
+MOST = 8
+"""Rows of any one list; the page and the journal have the rest."""
+
+
+def markdown(story: Story) -> str:
+    """The gist, the checks, the rows with their times, what did not pass, and how to verify it."""
+    gist = gist_of(story)
+    lines = [f"### {quoted(gist.title)}: {quoted(gist.verdict)}", ""]
+    lines += [quoted(sentence) for sentence in gist.sentences[:MOST]]
+    lines += ["", *_facts(story)]
+    lines += ["", "**Left to do**", ""] if gist.todo else ["", "**Left to do:** nothing."]
+    todo = [
+        f"- [ ] {quoted(thing.text)}" + (f" {code(thing.command)}" if thing.command else "")
+        for thing in gist.todo
+    ]
+    lines += _most(todo)
+    lines += _missed(story)
+    for run in story.runs[:3]:
+        lines += _rows(run)
+    lines += _let_pass(story)
+    lines += ["", f"Journal head {code(str(story.head))}, checked with {code(story.verify)}", ""]
+    return "\n".join(lines)
+
+
+def quoted(text: str) -> str:
+    """A text from outside as Markdown shows it: as it is, with nothing in it that Markdown or HTML would obey."""
+    escaped = _SPECIAL.sub(r"\\\1", shortened(text, LONGEST))
+    return _HARMLESS.sub(r"\1", escaped)
+
+
+def code(text: str) -> str:
+    """A text between backticks, so many that none of its own ends it."""
+    cleaned = shortened(text, LONGEST)
+    fence = "`" * (1 + max((len(found) for found in re.findall("`+", cleaned)), default=0))
+    padding = " " if cleaned.startswith("`") or cleaned.endswith("`") else ""
+    return f"{fence}{padding}{cleaned}{padding}{fence}"
+
+
+def _facts(story: Story) -> list[str]:
+    lines = []
+    for run in story.runs[:3]:
+        started = run.started
+        reason = f", because: {quoted(started.reason)}" if started is not None and started.reason else ""
+        ref = f" ({quoted(started.ref)})" if started is not None and started.ref else ""
+        by = quoted(", ".join(run.by))
+        lines.append(f"- run {code(run.run)}, {run.mode.value}, by {by}, {utc(run.began)}{reason}{ref}")
+    if len(story.runs) > 3:  # noqa: PLR2004 - as above
+        lines.append(f"- and {counted(len(story.runs) - 3, 'run')} more")
+    return lines
+
+
+def _missed(story: Story) -> list[str]:
+    cases = cases_of(story)
+    held = sum(case.held for case in cases)
+    lines = ["", f"**Checks:** {held} of {len(cases)} held."]
+    missed = [f"- {quoted(case.name)}: {quoted(case.found)}" for case in cases if not case.held]
+    return [*lines, *([""] if missed else []), *_most(missed)]
+
+
+def _rows(run: RunStory) -> list[str]:
+    if not run.rows:
+        return []
+    lines = [
+        "",
+        "| row | from → to | | time | of it API | world | people |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in run.rows[:MOST]:
+        step = step_of(run, row)
+        times = (
+            ("", "", "", "")
+            if step is None
+            else (span(step.seconds), span(step.api), span(step.world), span(step.people))
+        )
+        cells = (quoted(row.name), row_words(row), row_fate(row)[0], *times)
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def _let_pass(story: Story) -> list[str]:
+    found = [
+        f"- {quoted(each.row.name)}: {quoted(each.verdict.guard)} **{each.fate}**: {quoted(each.verdict.reason)}"
+        + (f" (because: {quoted(each.reason)})" if each.reason else "")
+        for run in story.runs
+        for each in not_passed(run)
+    ]
+    return ["", "**Guards that did not pass**", "", *_most(found)] if found else []
+
+
+def _most(lines: list[str]) -> list[str]:
+    return lines if len(lines) <= MOST else [*lines[:MOST], f"- and {len(lines) - MOST} more"]

@@ -1,0 +1,338 @@
+"""What a run or a drill was, from beginning to end: what every form of its report is made from.
+
+Nouns alone. `telling` reads them out of journal records; `gist`, `cases` and the forms (terminal, JSON, Markdown,
+JUnit, HTML) only look at them.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from orchestrator.model.drill import Score
+from orchestrator.model.events import (
+    DrillStarted,
+    HookEnded,
+    PersonAnswered,
+    RunFinished,
+    RunStarted,
+    WriteConfirmed,
+)
+from orchestrator.model.guard import Verdict
+from orchestrator.model.hook import SETTLED, HookOutcome, When
+from orchestrator.model.journal import Head
+from orchestrator.model.person import Question
+from orchestrator.model.probe import ProbeReading
+from orchestrator.model.reading import Answer, Request
+from orchestrator.model.run import Attempt, Mode
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.model.timing import Times
+
+from .styled import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """All guards of a row, judged on one situation, and what became of those that did not pass."""
+
+    seq: int
+    at: datetime
+    verdicts: tuple[Verdict, ...]
+    binding: bool
+    overridden: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Guard to the operator's reason."""
+    waived: frozenset[str] = frozenset()
+    """Guards that were blind because of an emergency's dead org."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Waiting for guards to pass."""
+
+    at: datetime
+    guards: tuple[str, ...]
+    allowed: float
+    """Seconds, at most."""
+    passed: bool | None = None
+    """None where the journal ends while it still waits."""
+    ended: datetime | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question to a person, and what came of it."""
+
+    at: datetime
+    question: Question
+    answer: PersonAnswered | None = None
+    """None where the journal ends before an answer."""
+    ended: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HookRun:
+    """One hook, once."""
+
+    at: datetime
+    row: str
+    when: When
+    name: str
+    what: str
+    """The command line, or what a person is to do; "" where it was not begun."""
+    ended: HookEnded | None = None
+    """None where the journal ends while it is under way."""
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One POST to one org, from its intent to the reading that shows it."""
+
+    seq: int
+    at: datetime
+    attempt: Attempt
+    request: Request
+    answer: Answer | None = None
+    answered_at: datetime | None = None
+    confirmed: WriteConfirmed | None = None
+    confirmed_at: datetime | None = None
+    unknown: str = ""
+    """Why nobody knows what became of it; "" where that is known, or the journal does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowStory:
+    """One row, from its guards to its last hook."""
+
+    name: str
+    began: datetime
+    source: Status | None = None
+    """None where its guards never let it begin."""
+    target: Status | None = None
+    ended: datetime | None = None
+    made: bool = False
+    refused_by: tuple[str, ...] = ()
+    refused_seq: int = 0
+    made_seq: int = 0
+    judgements: tuple[Judgement, ...] = ()
+    probes: tuple[ProbeReading, ...] = ()
+    """What each probe said last."""
+    waits: tuple[Wait, ...] = ()
+    questions: tuple[Asked, ...] = ()
+    hooks: tuple[HookRun, ...] = ()
+    writes: tuple[Write, ...] = ()
+    after: tuple[str, ...] = ()
+    """The `after` hooks that it owed from the moment it was made."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether its guards did not let it go, and nothing of it was written."""
+        return bool(self.refused_by) and not self.made
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Where an org stood from some moment on, as far as the run saw it."""
+
+    at: datetime
+    status: Status | None
+    """None where it was not seen, or its status is not known."""
+    words: str
+    """The status, or why there is none, in words."""
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Somebody took the run up again."""
+
+    at: datetime
+    by: str
+    mode: Mode
+    reason: str
+    overrides: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """What an emergency left untold, and whether it was told since."""
+
+    role: Role
+    status: Status
+    since: datetime
+    reason: str
+    settled_at: datetime | None = None
+    settled_by: str = ""
+    """The run that told it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One journal record in one line."""
+
+    seq: int
+    at: datetime
+    kind: str
+    said: Line
+    notable: bool = False
+    """Worth a line in a summary of what was unusual."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStory:
+    """One run."""
+
+    run: str
+    pair: str
+    by: tuple[str, ...]
+    """Everybody who was at it: alice on laptop."""
+    began: datetime
+    last: datetime
+    """Of its newest record: for a run without an end, all that is known."""
+    started: RunStarted | None
+    finished: RunFinished | None
+    finished_at: datetime | None
+    finished_seq: int
+    superseded_by: str
+    acknowledged: bool
+    mode: Mode
+    """As it was last taken up."""
+    times: Times
+    resumes: tuple[Resume, ...]
+    rows: tuple[RowStory, ...]
+    apart: tuple[Write, ...]
+    """Writes that belong to no row: a delivery of what was owed, an adoption."""
+    stands: Both[tuple[Stand, ...]]
+    debts: tuple[Debt, ...]
+    entries: tuple[Entry, ...]
+    names: Both[str]
+    """What the orgs are called: "" where no record told it."""
+    remember: tuple[str, ...] = ()
+    """What the playbook wants to be remembered by whoever reached ACTIVE."""
+    wanted: timedelta | None = None
+    """The playbook's objective for the goal; None where it has none, or cannot be read any more."""
+    name: str = ""
+    """Of a drill's run: out, home, resume; "" else."""
+
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        """All of them, in the order in which they were sent."""
+        found = [*self.apart, *(write for row in self.rows for write in row.writes)]
+        return tuple(sorted(found, key=lambda write: write.seq))
+
+    @property
+    def unknown(self) -> tuple[Write, ...]:
+        """Writes of which nobody knows what became of them."""
+        return tuple(write for write in self.writes if write.unknown and write.confirmed is None)
+
+    @property
+    def open(self) -> bool:
+        """Whether it can be resumed."""
+        if self.started is None or self.superseded_by:
+            return False
+        return self.finished is None or self.finished.resumable
+
+    @property
+    def start(self) -> Status | None:
+        """Where the pair stood when it began; None where that is not known."""
+        if self.started is not None and self.started.start is not None:
+            return self.started.start
+        first = next((row.source for row in self.rows if row.source is not None), None)
+        if first is not None:
+            return first
+        seen = {stands[0].status for stands in self.stands if stands}
+        return seen.pop() if len(seen) == 1 else None
+
+    @property
+    def elapsed(self) -> timedelta:
+        """From its first record to its end; what it is interrupted for counts."""
+        return (self.finished_at or self.last) - self.began
+
+    def called(self, role: Role) -> str:
+        """An org by its name, where a record told it, and its role: Payments EU (secondary); else the secondary."""
+        name = self.names[role]
+        return f"{name} ({role})" if name else f"the {role}"
+
+    @property
+    def left_to_person(self) -> tuple[str, ...]:
+        """What was not done for want of somebody to ask, in the playbook's words."""
+        left = [hook.ended for hook in self.hooks if hook.ended is not None]
+        return tuple(ended.reason for ended in left if ended.outcome is HookOutcome.LEFT_TO_PERSON)
+
+    @property
+    def hooks(self) -> tuple[HookRun, ...]:
+        """The last of each hook, in order."""
+        newest: dict[tuple[str, When, str], HookRun] = {}
+        for row in self.rows:
+            for hook in row.hooks:
+                newest[hook.row, hook.when, hook.name] = hook
+        return tuple(newest.values())
+
+    @property
+    def hooks_owed(self) -> tuple[str, ...]:
+        """`after` hooks that did not end well yet, as "row/hook": `resume` runs them."""
+        settled = {
+            (hook.row, hook.name)
+            for hook in self.hooks
+            if hook.when is When.AFTER and hook.ended is not None and hook.ended.outcome in SETTLED
+        }
+        owed = [(row.name, name) for row in self.rows for name in row.after]
+        return tuple(dict.fromkeys(f"{row}/{name}" for row, name in owed if (row, name) not in settled))
+
+
+@dataclass(frozen=True, slots=True)
+class DrillFacts:
+    """What makes several runs one drill."""
+
+    drill: str
+    started: DrillStarted | None
+    score: Score | None
+    """None where it was not scored (yet)."""
+    closed_at: datetime | None
+    notes: str
+    began: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One run, or a drill with all of its runs."""
+
+    subject: str
+    """The run's or the drill's id: what the report was asked for."""
+    pair: str
+    runs: tuple[RunStory, ...]
+    drill: DrillFacts | None
+    head: Head
+    """The journal's newest record when the report was made: what anchors all that it says."""
+    records: int
+    """How many records it was made from."""
+    lines: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Each record in one line, by its sequence number."""
+    journal: str = ""
+    """The journal's file, where the report was asked for with --journal: its commands have to say it again."""
+
+    def command(self, command: str) -> str:
+        """A command of hamr that finds the same journal."""
+        if not self.journal or not command.startswith("hamr ") or " --journal" in command:
+            return command
+        return f"{command} --journal {shlex.quote(self.journal)}"
+
+    @property
+    def verify(self) -> str:
+        """What checks that the journal still holds all that the report was made from."""
+        return self.command(f"hamr audit verify --anchor {self.head}")
+
+    @property
+    def began(self) -> datetime:
+        """When the first of it was journalled."""
+        moments = [run.began for run in self.runs]
+        return min([*moments, *([self.drill.began] if self.drill else [])])
+
+    @property
+    def last(self) -> datetime:
+        """When its runs came to their end."""
+        return max((run.finished_at or run.last for run in self.runs), default=self.began)
