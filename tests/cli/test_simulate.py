@@ -7,13 +7,17 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from orchestrator.cli import hamr
+from orchestrator.cli.telemetry_flags import traffic_of
+from orchestrator.simulator import Traffic
 
 
 def simulate(folder: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -87,3 +91,64 @@ def test_a_fault_script_that_is_wrong_is_refused_before_anything_listens(tmp_pat
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert 'did you mean\n    "answer_lost"?' in done.stderr or 'did you mean "answer_lost"?' in done.stderr
+
+
+def test_metrics_monitors_and_traffic_are_what_the_flags_say(tmp_path: Path) -> None:
+    serving = simulate(
+        tmp_path,
+        "--metric=secondary:sum:errors{a=b}=0,no value,2.5",
+        "--metric",
+        "primary:sum:errors{a=b}=no data",
+        "--monitor=secondary:42=Alert",
+        "--monitor=secondary:43=absent",
+        "--traffic=follows",
+    )
+    assert serving.stdout is not None
+    ready = json.loads(serving.stdout.readline())
+
+    def asked(role: str, path: str) -> Any:
+        org = ready[role]
+        request = urllib.request.Request(  # noqa: S310 - loopback
+            f"{org['url']}{path}",
+            headers={"DD-API-KEY": org["api_key"], "DD-APPLICATION-KEY": org["app_key"]},
+        )
+        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - loopback
+            return json.load(answer)
+
+    errors = "/api/v1/query?from=1000000000&to=9999999999&query=sum:errors%7Ba=b%7D"
+    agents = "/api/v1/query?from=1000000000&to=9999999999&query=sum:agents"
+    shown = asked("secondary", errors)["series"][0]["pointlist"]
+    assert [value for _, value in shown] == [0.0, None, 2.5]
+    assert asked("primary", errors)["series"] == []
+    assert asked("primary", agents)["series"][0]["pointlist"][-1][1] == 12.0
+    assert asked("secondary", agents)["series"] == []
+    assert asked("secondary", "/api/v1/monitor/42")["overall_state"] == "Alert"
+    with pytest.raises(urllib.error.HTTPError, match="404") as absent:
+        asked("secondary", "/api/v1/monitor/43")
+    absent.value.close()
+    serving.send_signal(signal.SIGTERM)
+    assert serving.communicate(timeout=20) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        ("--metric=sum:errors=0", "--metric wants ORG:QUERY=VALUE"),
+        ("--metric=secondary:sum:errors", "--metric wants ORG:QUERY=VALUE"),
+        ("--metric=secondary:sum:errors=many", "--metric wants ORG:QUERY=VALUE"),
+        ("--metric=secondary:sum:errors=inf", "--metric wants ORG:QUERY=VALUE"),
+        ("--monitor=secondary:42=Sad", "--monitor wants ORG:ID=STATE"),
+        ("--monitor=secondary:web=OK", "--monitor wants ORG:ID=STATE"),
+        ("--traffic=-1", "--traffic '-1': everywhere, follows or a number of seconds is wanted"),
+        ("--traffic=soon", "--traffic 'soon': everywhere, follows or a number of seconds is wanted"),
+    ],
+)
+def test_a_flag_that_cannot_be_read_is_exit_2(flag: str, words: str) -> None:
+    result = CliRunner().invoke(hamr, ["simulate", flag])
+    assert result.exit_code == 2
+    assert words in " ".join(result.stderr.split())
+
+
+def test_traffic_may_follow_after_some_seconds() -> None:
+    assert traffic_of("2.5") == (Traffic.FOLLOWS, 2.5)
+    assert traffic_of("everywhere") == (Traffic.EVERYWHERE, 0.0)

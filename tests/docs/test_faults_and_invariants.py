@@ -21,6 +21,8 @@ def test_every_fault_and_key_is_documented_and_the_example_is_read() -> None:
         "answer_lost",
         "region_dark",
         "throttle",
+        "metric",
+        "metric",
     ]
 
 
