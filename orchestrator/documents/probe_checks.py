@@ -158,12 +158,16 @@ def _numbers(steps: Steps, compared: dict[str, JSON], probe: ProbeSketch) -> Ite
 
 
 def _wanted(steps: Steps, compared: dict[str, JSON]) -> Iterator[tuple[Steps, JSON]]:
-    """The values of equals and one_of, each with its place; what has no value at all, the shape tells."""
-    if compared.get("equals") is not None:
-        yield (*steps, "equals"), compared["equals"]
-    for index, value in enumerate(list_in(compared.get("one_of"))):
-        if value is not None:
-            yield (*steps, "one_of", index), value
+    """The values of equals and one_of, each with its place; what is no value at all, the shape tells."""
+    places: list[tuple[Steps, JSON]] = [((*steps, "equals"), compared.get("equals"))]
+    places += [
+        ((*steps, "one_of", index), value) for index, value in enumerate(list_in(compared.get("one_of")))
+    ]
+    return (
+        place
+        for place in places
+        if isinstance(place[1], bool | int | float) or (isinstance(place[1], str) and place[1])
+    )
 
 
 def _number(value: JSON) -> float | None:

@@ -13,13 +13,13 @@ from orchestrator.documents import parse_inventory, parse_playbook, problems_in
 from orchestrator.errors import DocumentError
 from orchestrator.model.plain import JSON
 
-from .texts import INVENTORY, PLAYBOOK
+from .texts import AROUND, INVENTORY, PLAYBOOK
 
 # Words that stand in our files, and what YAML takes for special, drawn more often than chance would.
 PIECES = st.sampled_from(
     [
         "schema", "pairs", "primary", "site", "url", "http://", "[::1", "uuid", "api_key", "env", "transitions", "from", "to",
-        "stops", "guards", "quiet", "window", "zone", "all", "not", "PASSIVE", "ABSENT", "1", "010", "0x", "5m", "1e999",
+        "stops", "guards", "quiet", "window", "zone", "all", "not", "probes", "metric", "monitor", "http", "run", "probe", "above", "one_of", "before", "manual", "PASSIVE", "ABSENT", "1", "010", "0x", "5m", "1e999",
         ": ", "- ", "{", "}", "[", "]", ",", "\n", "\n  ", "\n    ", "&a ", "*a", "!!", "<<: ", "? ", "|\n", ">", "'", '"',
         "---\n", "...\n", "%YAML 1.2\n", "#", "\t", "\\", "\0", "\ud800", "\u2028", "\ufeff", "~", "@", "`",
     ]
@@ -48,7 +48,7 @@ def test_any_bytes_are_read_or_refused(tmp_path: Path, content: bytes) -> None:
         assert problem.message
 
 
-@pytest.mark.parametrize("text", [INVENTORY, PLAYBOOK])
+@pytest.mark.parametrize("text", [INVENTORY, PLAYBOOK, AROUND])
 @given(data=st.data())
 def test_a_right_file_with_something_overwritten_is_read_or_refused(text: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text)))
@@ -75,6 +75,23 @@ def test_any_value_in_any_place_of_a_playbook_is_read_or_refused(place: str, val
     key = place.partition(":")[0] + ": " if not place.startswith(("{", "[")) else ""
     with suppress(DocumentError):
         parse_playbook(PLAYBOOK.replace(place, f"{key}{flow(value)}", 1), "f")
+
+
+@given(
+    st.sampled_from(
+        [
+            'metric: {org: secondary, query: "sum:agents{*}"}', "{org: primary, id: 42}", '"https://status.example.com/a.json"', "/status/indicator",
+            "[./bin/moved, payments]", "probe: {name: agents, above: 0}", "{name: intake, one_of: [OK, Warn]}", "[OK, Warn]", "{name: moved}", "10m", "ask",
+            "30s", "safe", "skip", "Press it.", "name: press", "42",
+        ]
+    ),
+    VALUES,
+)  # fmt: skip
+def test_any_value_in_any_place_around_a_row_is_read_or_refused(place: str, value: JSON) -> None:
+    assert place in AROUND
+    key = place.partition(":")[0] + ": " if place.startswith(("metric:", "probe:", "name:")) else ""
+    with suppress(DocumentError):
+        parse_playbook(AROUND.replace(place, f"{key}{flow(value)}", 1), "f")
 
 
 def flow(value: JSON) -> str:

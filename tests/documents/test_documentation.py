@@ -15,11 +15,13 @@ from orchestrator.documents import (
     playbook_schema,
     shipped_playbooks,
 )
+from orchestrator.documents.probe_checks import STATES
 from orchestrator.model.sites import SITES
 
 DOCS = Path(__file__).parents[2] / "docs"
 PLAYBOOK_PAGE = (DOCS / "reference" / "playbook.md").read_text(encoding="utf-8")
 INVENTORY_PAGE = (DOCS / "reference" / "inventory.md").read_text(encoding="utf-8")
+GUARDS_PAGE = (DOCS / "reference" / "guards.md").read_text(encoding="utf-8")
 HOWTO = (DOCS / "howto" / "write-a-playbook.md").read_text(encoding="utf-8")
 
 
@@ -42,7 +44,10 @@ def test_the_reference_names_every_key_of_both_files() -> None:
     assert keys_of(inventory_schema()) - mentioned(INVENTORY_PAGE) == set()
 
 
-@pytest.mark.parametrize("name", ["Row", "Hook", "Compared", "Window", "Metric", "Monitor", "Http", "Command", "Org", "Pair", "Playbook"])
+@pytest.mark.parametrize(
+    "name",
+    ["Row", "Hook", "Compared", "Window", "Metric", "Monitor", "Http", "Command", "Org", "Pair", "Playbook"],
+)
 def test_the_tables_of_the_reference_name_no_key_that_does_not_exist(name: str) -> None:
     playbook, inventory = playbook_schema(), inventory_schema()
     known = keys_of(playbook) | keys_of(inventory)
@@ -76,6 +81,67 @@ def test_the_defaults_of_the_reference_are_the_real_ones() -> None:
     left_out = parse_playbook(base, "f")
     for field in ("confirm", "resend", "timeouts", "emergency_deadline", "mirror_wait"):
         assert getattr(spelled, field) == getattr(left_out, field)
+
+
+def section(page: str, title: str) -> str:
+    return page.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def defaults(page: str, keys: str) -> list[tuple[str, str]]:
+    return re.findall(rf"^\| `({keys})` \|(?:[^|]*\|)? `([^`]+)` \|", page, re.MULTILINE)
+
+
+def test_the_defaults_of_hooks_and_probes_are_the_real_ones() -> None:
+    hook = defaults(section(PLAYBOOK_PAGE, "Hooks"), "timeout|again|emergency")
+    metric = defaults(section(PLAYBOOK_PAGE, "Probes"), "over|take|timeout")
+    page = defaults(section(PLAYBOOK_PAGE, "Probes"), "status|timeout")
+    assert (len(hook), len(metric), len(page)) == (3, 3, 2)
+
+    def around(*, spelled: bool) -> str:
+        more = [
+            ("".join(f", {key}: {value}" for key, value in keys) if spelled else "")
+            for keys in (metric, page, hook)
+        ]
+        return AROUND_ROW % tuple(more)
+
+    left_out, spelled = parse_playbook(around(spelled=False), "f"), parse_playbook(around(spelled=True), "f")
+    assert left_out.text != spelled.text
+    assert left_out.probes == spelled.probes
+    assert left_out.rows == spelled.rows
+
+
+AROUND_ROW = """\
+schema: 1
+name: x
+probes:
+  a: {metric: {org: primary, query: q%s}}
+  b: {http: {url: "https://example.com"%s}}
+guards:
+  c: {probe: {name: a, above: 0}}
+  d: {probe: {name: b}}
+transitions: [{name: a, from: ACTIVE, to: PASSIVE, guards: [c, d], before: [{name: e, run: [f]%s}]}]
+"""
+
+
+def test_the_reference_and_the_catalogue_list_every_kind_of_probe_and_no_other() -> None:
+    kinds = list(playbook_schema()["$defs"]["Probe"]["properties"])
+    assert re.findall(r"^\| `([a-z]+): ", section(PLAYBOOK_PAGE, "Probes"), re.MULTILINE) == kinds
+    headings = re.findall(r"^### (.+)$", section(GUARDS_PAGE, "Probes"), re.MULTILINE)
+    assert [heading.lower() for heading in headings] == kinds
+
+
+def test_every_state_of_a_monitor_is_documented_and_no_other() -> None:
+    for page in (section(PLAYBOOK_PAGE, "Guards"), section(GUARDS_PAGE, "Probes")):
+        (found,) = re.findall(r"((?:`[A-Z][A-Za-z ]+`(?:,\s|\sor\s)?){7})", page)
+        assert tuple(re.findall(r"`([^`]+)`", found)) == STATES
+
+
+@pytest.mark.parametrize("text", [text for text in examples(GUARDS_PAGE) if text.startswith("probes:")])
+def test_every_example_of_probes_is_right_in_a_playbook_that_uses_it(text: str) -> None:
+    names = re.findall(r"^  (\w+):", text.partition("\nguards:\n")[2], re.MULTILINE)
+    assert names
+    rows = f"transitions: [{{name: a, from: ACTIVE, to: PASSIVE, guards: [{', '.join(names)}]}}]\n"
+    assert parse_playbook(f"schema: 1\nname: x\n{text}{rows}", "f").probes
 
 
 @pytest.mark.parametrize("text", examples(HOWTO) + examples(PLAYBOOK_PAGE))

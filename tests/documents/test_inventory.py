@@ -54,6 +54,19 @@ def test_mirrors_is_true_false_or_auto(written: str, meant: Mirrors) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "events"), [("", True), ("    events: true\n", True), ("    events: false\n", False)]
+)
+def test_events_are_posted_unless_the_pair_says_no(line: str, events: bool) -> None:
+    (pair,) = parse_inventory(INVENTORY.replace("payments:\n", f"payments:\n{line}"), "f").pairs
+    assert pair.events is events
+
+
+def test_events_is_true_or_false() -> None:
+    text = INVENTORY.replace("payments:\n", "payments:\n    events: sometimes\n")
+    assert said_of_inventory(text) == ['4:13: expected true or false, found the text "sometimes"']
+
+
+@pytest.mark.parametrize(
     ("site", "base"),
     [
         ("us1", "https://api.datadoghq.com"),

@@ -13,7 +13,7 @@ from orchestrator.documents import inventory_schema, playbook_schema, shipped_pl
 from orchestrator.documents.compose import compose
 
 from .test_playbook import FULL
-from .texts import INVENTORY, PLAYBOOK
+from .texts import AROUND, INVENTORY, PLAYBOOK
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "reference"
 
@@ -37,6 +37,7 @@ def test_right_files_fit() -> None:
     assert refusals(inventory_schema(), starter_inventory()) == []
     assert refusals(playbook_schema(), PLAYBOOK) == []
     assert refusals(playbook_schema(), FULL) == []
+    assert refusals(playbook_schema(), AROUND) == []
     for path in shipped_playbooks().values():
         assert refusals(playbook_schema(), path.read_text(encoding="utf-8")) == []
 

@@ -40,6 +40,44 @@ transitions:
     to: PASSIVE
 """
 
+AROUND = """\
+schema: 1
+name: around
+stops: [PASSIVE, ACTIVE]
+probes:
+  agents:
+    metric: {org: secondary, query: "sum:agents{*}"}
+  intake:
+    monitor: {org: primary, id: 42}
+  page:
+    http: {url: "https://status.example.com/a.json", pointer: /status/indicator}
+  moved:
+    command: {run: [./bin/moved, payments]}
+guards:
+  arrived:
+    probe: {name: agents, above: 0}
+    within: 10m
+    unknown: ask
+  healthy:
+    probe: {name: intake, one_of: [OK, Warn]}
+  green:
+    probe: {name: page, equals: none}
+  gone:
+    probe: {name: moved}
+transitions:
+  - name: out
+    from: PASSIVE
+    to: ACTIVE
+    guards: [arrived, healthy, green, gone]
+    before:
+      - {name: stop, run: [./bin/stop], timeout: 30s, again: safe, emergency: skip}
+    after:
+      - {name: press, manual: Press it.}
+  - name: home
+    from: ACTIVE
+    to: PASSIVE
+"""
+
 
 def said_of_inventory(text: str) -> list[str]:
     """The problems of an inventory as LINE:COLUMN: MESSAGE, [] where it is right."""
