@@ -30,7 +30,18 @@ class UnderWay:
         """Ask each to stop before its next write, and the second time to give up waiting; whether there was one."""
         asked = False
         for loop, controls in tuple(self._runs):
+            if loop is _loop_of_this_thread():
+                controls.interrupt(ExitCode.INTERRUPTED)
+                asked = True
+                continue
             with suppress(RuntimeError):  # its loop has closed: it is under way no longer
                 loop.call_soon_threadsafe(controls.interrupt, ExitCode.INTERRUPTED)
                 asked = True
         return asked
+
+
+def _loop_of_this_thread() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

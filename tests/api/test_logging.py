@@ -1,0 +1,53 @@
+"""Inside another program hamr logs where that program says, and never a key."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+import orchestrator
+from orchestrator import OpenPair, SimulatedRegions, log
+from orchestrator.model.secret import Secret
+
+
+@pytest.fixture
+def embedded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process in which no command ran."""
+    monkeypatch.setattr(log, "_settings", None)
+    monkeypatch.setattr(log, "_passed", None)
+
+
+@pytest.mark.usefixtures("embedded")
+def test_a_run_leaves_the_programs_logging_as_it_is(
+    regions: SimulatedRegions, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = logging.getLogger()
+    before = list(root.handlers), root.level
+    pair = orchestrator.open_pair("sim", pairs=regions.pairs, journal="journal.db", operator="alice@laptop")
+    with caplog.at_level(logging.DEBUG, logger="hamr"):
+        ended = pair.sync.run("ACTIVE")
+    assert (list(root.handlers), root.level) == before
+    (made,) = [said for said in caplog.messages if said.startswith("run.finished ")]
+    assert f"run={ended.run}" in made
+    assert "pair=sim" in made
+
+
+@pytest.mark.usefixtures("embedded")
+def test_law_17_a_key_is_taken_out_of_what_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    log.embed().add(Secret("canary-0123456789"))
+    with caplog.at_level(logging.INFO, logger="hamr"):
+        log.logger().warning("odd canary-0123456789", answer="canary-0123456789")
+        try:
+            int("canary-0123456789")
+        except ValueError:
+            log.logger().exception("stopped")
+    assert "canary" not in caplog.text
+    assert "odd [redacted] answer=[redacted]" in caplog.messages
+    assert "'[redacted]'" in caplog.text
+
+
+def test_a_command_that_has_set_its_log_up_keeps_it(pair: OpenPair) -> None:
+    log.configure()
+    orchestrator.open_pair("sim", pairs=pair.journal.place.replace("journal.db", "pairs.yaml"))
+    assert type(log.logger()).__name__ == "_Log"
