@@ -105,7 +105,8 @@ class RunHistory:
         if not self.open or self.started is None:
             return None
         start = self.start if self.started.start is None else self.started.start
-        return OpenRun(self.run, self.started.goal, start, self.row, self.mode)
+        owed = tuple(f"{row}/{hook}" for row, hook in self.hooks_owed)
+        return OpenRun(self.run, self.started.goal, start, self.row, self.mode, owed)
 
 
 @dataclass(slots=True)

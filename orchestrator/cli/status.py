@@ -55,7 +55,8 @@ def exit_code(standing: Standing) -> ExitCode:
     at_work = standing.holder.run if standing.holder is not None and not standing.holder_dead else None
     if any(run != at_work for run, _ in standing.unknown):
         return ExitCode.UNKNOWN
-    return ExitCode.DONE if standing.owed is None else ExitCode.OWING
+    owes_hooks = standing.open_run is not None and bool(standing.open_run.hooks_owed)
+    return ExitCode.OWING if standing.owed is not None or owes_hooks else ExitCode.DONE
 
 
 def _seconds(text: str) -> float:

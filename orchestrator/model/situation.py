@@ -64,6 +64,8 @@ class OpenRun:
     row: str
     """The row it was in, or "" between rows."""
     mode: Mode = Mode.PLANNED
+    hooks_owed: tuple[str, ...] = ()
+    """`after` hooks that did not end well yet, as "row/hook"."""
 
 
 class PhaseName(enum.Enum):

@@ -256,6 +256,7 @@ def status_json(standing: Standing) -> dict[str, JSON]:
                 "start": status_name(run.start),
                 "row": run.row,
                 "mode": run.mode.value,
+                "hooks_owed": listed(run.hooks_owed),
             },
             "lock": None if holder is None else _lock_fact(holder, dead=standing.holder_dead),
             "cooling_down": None

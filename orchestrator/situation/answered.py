@@ -68,9 +68,16 @@ def _agreed(view: View, status: Status) -> Phase:
         )
         steps = [commands.watch(view.pair), commands.graph(view.playbook)]
     if view.open_run is not None:
-        sentence += f" Run {view.open_run.run} to {view.open_run.goal} is open: resume finishes it."
+        sentence += f" Run {view.open_run.run} to {view.open_run.goal} is open: resume finishes it{_hooks(view)}."
         steps = [commands.resume(view.pair), *steps]
     return Phase(PhaseName.AGREED, sentence, tuple(steps), status=status)
+
+
+def _hooks(view: View) -> str:
+    """What the open run still has to do beside its rows."""
+    owed = view.open_run.hooks_owed if view.open_run is not None else ()
+    names = (each.partition("/") for each in owed)
+    return "".join(f"; hook {hook} after row {row} is owed" for row, _, hook in names)
 
 
 def _last_changed(view: View) -> str:

@@ -276,7 +276,7 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
                 "purpose": "row",
             }
         ],
-        "open_run": {"run": RUN, "goal": "ACTIVE", "start": None, "row": "", "mode": "planned"},
+        "open_run": {"run": RUN, "goal": "ACTIVE", "start": None, "row": "", "mode": "planned", "hooks_owed": []},
         "lock": {
             "id": "ab12",
             "run": RUN,

@@ -1,0 +1,132 @@
+"""The pair's lock is not held while a person is asked (law 12), and whoever took the pair meanwhile is found out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import ExitCode
+from orchestrator.model.hook import Hook, Manual, Program
+from orchestrator.model.person import Question, Reply
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.run import RunRequest
+from orchestrator.model.status import Status
+from orchestrator.resume import resume
+from orchestrator.run import start
+from orchestrator.running import Controls
+from orchestrator.session import Lock, take_lock
+
+from .pairs import quick_playbook, simulated
+
+pytestmark = pytest.mark.anyio
+
+BUTTON = Hook("button", Manual("Press the button."))
+
+
+def with_button(row: str = "declare") -> Playbook:
+    playbook = quick_playbook()
+    rows = tuple(replace(each, before=(BUTTON,)) if each.name == row else each for each in playbook.rows)
+    return replace(playbook, rows=rows)
+
+
+def asked(answer: Callable[[Question], Awaitable[Reply | None]]) -> Controls:
+    controls = Controls()
+    controls.asker = answer
+    return controls
+
+
+REQUEST = RunRequest("sim", Status.ACTIVE)
+
+
+async def test_law_12_the_lock_is_let_go_while_a_person_is_asked(tmp_path: Path) -> None:
+    async with simulated(tmp_path, playbook=with_button()) as bench:
+        seen: list[object] = []
+
+        async def answer(question: Question) -> Reply:
+            seen.append(bench.session.store.holder("sim"))
+            seen.append(question.text)
+            return Reply(yes=True)
+
+        result = await start(bench.session, REQUEST, controls=asked(answer))
+        assert result.exit_code is ExitCode.DONE
+        assert seen == [None, "Before row declare (PASSIVE → FAILOVER), by hand: Press the button."]
+        kinds = [record.kind for record in bench.session.store.records(run=result.run)]
+        first = kinds.index("person.asked")
+        kinds = [kind for kind in kinds[first:] if not kind.startswith("notice.")]
+        assert kinds[:4] == ["person.asked", "lock.released", "lock.taken", "person.answered"]
+        assert kinds[-1] == "lock.released"
+        assert bench.session.store.holder("sim") is None
+
+
+async def test_law_12_another_run_that_took_the_pair_meanwhile_stops_this_one(tmp_path: Path) -> None:
+    async with simulated(tmp_path, playbook=with_button("activate")) as bench:
+        other = bench.other_session()
+        other.playbook = quick_playbook()
+
+        async def answer(_question: Question) -> Reply:
+            taken = await start(other, RunRequest("sim", Status.PASSIVE))
+            assert taken.exit_code is ExitCode.DONE, taken.ending
+            return Reply(yes=True)
+
+        result = await start(bench.session, REQUEST, controls=asked(answer))
+        assert result.exit_code is ExitCode.INCOMPLETE
+        assert "took the place of this run while it waited for an answer" in result.ending.message
+        assert [post.split()[1] for post in bench.posts()] == ["3", "3", "2", "2"]
+        other.store.close()
+
+
+async def test_law_12_a_pair_that_is_held_by_somebody_else_after_the_question_stops_the_run(
+    tmp_path: Path,
+) -> None:
+    async with simulated(tmp_path, playbook=with_button("activate")) as bench:
+        other = bench.other_session()
+        locks: list[Lock] = []
+
+        async def answer(_question: Question) -> Reply:
+            locks.append(take_lock(other, "20261122-030000-othr", take_over=False))
+            return Reply(yes=True)
+
+        result = await start(bench.session, REQUEST, controls=asked(answer))
+        assert result.exit_code is ExitCode.INCOMPLETE
+        assert "pair sim is locked by bob" in result.ending.message
+        assert [post.split()[1] for post in bench.posts()] == ["3", "3"]
+        holder = bench.session.store.holder("sim")
+        assert holder is not None
+        assert holder.lock == locks[0].lock
+        locks[0].release()
+        other.store.close()
+
+
+async def test_hooks_that_are_owed_are_run_by_resume(tmp_path: Path) -> None:
+    """Real programs: the first time it fails, the second time it finds the file that the test has put there."""
+    there = tmp_path / "there"
+    hook = Hook("flip", Program(("test", "-e", str(there))))
+    playbook = quick_playbook()
+    rows = tuple(replace(each, after=(hook,)) if each.name == "activate" else each for each in playbook.rows)
+    async with simulated(tmp_path, playbook=replace(playbook, rows=rows)) as bench:
+        result = await start(bench.session, REQUEST)
+        assert (result.exit_code, result.resumable) == (ExitCode.OWING, True)
+        assert result.hooks_owed == ("activate/flip",)
+        assert result.ending.next_steps == (f"hamr resume {result.run}",)
+        history = bench.session.history()
+        assert history.open_run is not None
+        open_run = history.open_run.as_open_run()
+        assert open_run is not None
+        assert open_run.hooks_owed == ("activate/flip",)
+        there.touch()
+        posts = bench.posts()
+
+        async def again(question: Question) -> Reply:
+            assert (
+                question.text
+                == "Hook flip (after row activate (FAILOVER → ACTIVE)) ended as failed. May it be run again?"
+            )
+            return Reply(yes=True)
+
+        resumed = await resume(bench.session, history.open_run, controls=asked(again))
+        assert (resumed.exit_code, resumed.hooks_owed) == (ExitCode.DONE, ())
+        assert bench.posts() == posts
+        assert bench.session.history().open_run is None
