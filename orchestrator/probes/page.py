@@ -63,8 +63,9 @@ async def ask(
                     return to
                 url = to
     except TimeoutError:
-        what = "the answer did not end" if exchanged.status is not None else "no answer"
-        return Unmeasured(f"{what} within {span(within)}")
+        if exchanged.status is not None:
+            return Unmeasured(f"the answer did not end within {span(within)}")
+        return Unmeasured(f"no {'answer' if exchanged.sent else 'connection'} within {span(within)}")
     return Unmeasured(f"it redirects more than {MOST_REDIRECTS} times")
 
 

@@ -1,0 +1,7 @@
+"""What the tests of probes share: canary keys, and a redactor that learns them."""
+
+from __future__ import annotations
+
+from tests.hamr.conftest import keys, redactor
+
+__all__ = ["keys", "redactor"]
