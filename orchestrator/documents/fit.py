@@ -35,13 +35,12 @@ class Fitted(Generic[S]):
     findings: tuple[Finding, ...]
 
 
-def fit(shape: type[S], document: Document, _later: object = None) -> Fitted[S]:
+def fit(shape: type[S], document: Document) -> Fitted[S]:
     """Read a document as a shape.
 
     Args:
         shape: what it should look like.
         document: what was read.
-        _later: nothing any more.
     """
     empty = tuple(bounded(_empty_values((), document.data)))
     errors: list[ErrorDetails] = []

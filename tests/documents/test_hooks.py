@@ -80,6 +80,13 @@ def test_a_row_takes_a_list_of_hooks_or_none() -> None:
     ]
 
 
+def test_every_hook_of_a_row_is_compared_with_every_other() -> None:
+    text = changed(PRESS, f"{PRESS}\n      - {{name: flip, run: [x]}}\n      - {{name: stop, run: [x]}}")
+    assert said_of_playbook(text) == [
+        '34:16: two hooks of this row are named "stop" (one before and one after it): give each a name of its own'
+    ]
+
+
 def test_two_rows_may_have_hooks_of_one_name() -> None:
     assert said_of_playbook(AROUND + "    before:\n      - {name: stop, run: [x]}\n") == []
 
