@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator.errors import ExitCode
+
+from .journal import Head
 from .run import Objective
 from .status import Status
 
@@ -88,3 +91,18 @@ class Score:
     def passed(self) -> bool:
         """Whether every expectation held."""
         return all(expectation.held for expectation in self.expectations)
+
+
+@dataclass(frozen=True, slots=True)
+class DrillResult:
+    """What came of a drill, for a person and for a script."""
+
+    score: Score
+    closed: bool
+    """Whether it was cleaned up; one that was not keeps other runs off its pair."""
+    exit_code: ExitCode
+    head: Head
+    """The journal's newest record after the drill."""
+    why_open: str = ""
+    """Why it was not closed, in words."""
+    next_steps: tuple[str, ...] = ()

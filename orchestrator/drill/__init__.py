@@ -1,0 +1,24 @@
+"""Drills: out and home again with a score, live on a pair that may be drilled, or as a scenario on the simulator.
+
+`rehearse` plays a scenario, `drill` takes a live pair, `close` cleans up what stayed open.
+"""
+
+from .close import close, drill_named
+from .home import Homecoming
+from .live import drill, refuse_undrillable, stands_at
+from .rehearse import Watching, check_routes, out_and_home, rehearse
+from .stage import Desk
+
+__all__ = [
+    "Desk",
+    "Homecoming",
+    "Watching",
+    "check_routes",
+    "close",
+    "drill",
+    "drill_named",
+    "out_and_home",
+    "refuse_undrillable",
+    "rehearse",
+    "stands_at",
+]

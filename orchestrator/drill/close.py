@@ -1,0 +1,69 @@
+"""Closing a drill that stayed open: the pair is brought home where it is not, and the journal says that it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from orchestrator.errors import Incomplete, UsageError
+from orchestrator.history import DrillHistory, History
+from orchestrator.model.events import DrillClosed
+from orchestrator.model.protocols import Observer
+from orchestrator.running import Controls
+from orchestrator.session import Session, refuse_held
+
+from .home import Homecoming, bring_home
+
+
+def drill_named(histories: Mapping[str, History], name: str) -> DrillHistory:
+    """The open drill of that id, or the one that a run of that id belongs to, or the open one of that pair.
+
+    Raises:
+        UsageError: there is none, or it is closed.
+    """
+    drills = {drill.drill: drill for history in histories.values() for drill in history.drills.values()}
+    by_leg = {leg: drill for drill in drills.values() for leg in drill.legs}
+    found = drills.get(name) or by_leg.get(name)
+    if found is None and name in histories:
+        found = histories[name].open_drill
+        if found is None:
+            raise UsageError(f"pair {name} has no open drill", next_steps=("hamr runs",))
+    if found is None:
+        still = [drill.drill for drill in drills.values() if drill.open]
+        words = f" Open: {', '.join(still)}." if still else " None is open."
+        raise UsageError(f"the journal knows no drill {name[:60]!r}.{words}", next_steps=("hamr runs",))
+    if found.closed_at is not None:
+        raise UsageError(
+            f"drill {found.drill} was closed at {found.closed_at:%Y-%m-%d %H:%M:%S} UTC already",
+            next_steps=(f"hamr show {found.drill}",),
+        )
+    return found
+
+
+async def close(
+    session: Session,
+    drill: DrillHistory,
+    notes: str,
+    *,
+    watchers: Sequence[Observer] = (),
+    controls: Controls | None = None,
+) -> Homecoming:
+    """Bring a live pair home, and close its drill.
+
+    A pair that a run of somebody else's has moved since (an emergency) is left where it stands, and the drill is closed.
+
+    Raises:
+        Locked: somebody is at work on the pair.
+        Incomplete: it can't be brought home; the drill stays open.
+        HamrError: the journal or the orgs could not be used at all.
+    """
+    refuse_held(session)
+    homecoming = await bring_home(session, drill, watchers=watchers, controls=controls)
+    if not homecoming.at_home and not homecoming.left_alone:
+        raise Incomplete(
+            f"pair {session.pair.name} is not at home ({drill.started.home}): it stands at {homecoming.phase}. "
+            f"{homecoming.why[:1].upper()}{homecoming.why[1:]}. Drill {drill.drill} stays open",
+            sent=homecoming.results[-1].ending.sent if homecoming.results else "Nothing was sent.",
+            next_steps=homecoming.next_steps,
+        )
+    session.append(drill.drill, DrillClosed(notes))
+    return homecoming

@@ -1,0 +1,181 @@
+"""Bringing a pair home: what a drill does when it is over, and what closing one does after a crash."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from orchestrator.adopt import adopt
+from orchestrator.errors import HamrError
+from orchestrator.history import DrillHistory, History, RunHistory
+from orchestrator.model.protocols import Observer
+from orchestrator.model.result import RunResult
+from orchestrator.model.run import RunRequest
+from orchestrator.model.situation import PhaseName
+from orchestrator.model.standing import Standing
+from orchestrator.model.status import Role, Status
+from orchestrator.resume import resume
+from orchestrator.run import start
+from orchestrator.running import Controls
+from orchestrator.session import Session
+from orchestrator.standing import stand
+
+_TRIES = 6
+"""Runs that a clean-up makes at most: what is left then wants a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Homecoming:
+    """What came of bringing a pair home."""
+
+    at_home: bool
+    phase: str
+    why: str = ""
+    """Why it is not at home, in words."""
+    next_steps: tuple[str, ...] = ()
+    results: tuple[RunResult, ...] = ()
+    """The runs that it took, in order."""
+    left_alone: bool = False
+    """Somebody else moved the pair meanwhile: it is not the drill's to bring home any more."""
+
+
+def outsiders(history: History, drill: str) -> tuple[RunHistory, ...]:
+    """Runs that moved the pair since the drill began and do not belong to it: a real emergency, for one."""
+    held = history.drills[drill]
+    return tuple(
+        run
+        for run in history.runs.values()
+        if run.run not in held.legs and run.intended and run.started_at >= held.started_at
+    )
+
+
+def pace(session: Session, drill: str) -> dict[str, str]:
+    """The overrides that a drill's own runs need: a playbook's cooling down is for people, and a drill goes on at once."""
+    if session.playbook.cool_down is None:
+        return {}
+    return {"cool_down": f"drill {drill} goes on at once"}
+
+
+class _Action(enum.Enum):
+    RESUME = "resume"
+    RUN = "run"
+    ADOPT = "adopt"
+
+
+async def bring_home(
+    session: Session,
+    drill: DrillHistory,
+    *,
+    watchers: Sequence[Observer] = (),
+    controls: Controls | None = None,
+) -> Homecoming:
+    """Bring the pair to where it stood when the drill began; it sends nothing where it stands there already.
+
+    Args:
+        session: the pair.
+        drill: the drill, which is open.
+        watchers: are told each event after it was journalled.
+        controls: how a person stops it.
+
+    Raises:
+        HamrError: the journal or the orgs could not be used at all.
+    """
+    controls = controls or Controls()
+    results: list[RunResult] = []
+    tried: set[tuple[_Action, str]] = set()
+    trouble: HamrError | None = None
+    while True:
+        history, standing = session.history(), await stand(session)
+        strangers = outsiders(history, drill.drill)
+        if strangers:
+            return _left_alone(session, standing, strangers[-1], results)
+        if _is_home(standing, drill.started.home) and history.open_run is None:
+            return Homecoming(True, standing.phase.label, results=tuple(results))
+        left = [
+            action
+            for action in _actions(history, standing, simulated=drill.started.simulated)
+            if (action, standing.phase.label) not in tried
+        ]
+        if not left or len(results) >= _TRIES or controls.asked:
+            return _not_home(session, drill, standing, results, trouble)
+        tried.add((left[0], standing.phase.label))
+        try:
+            results.append(await _do(left[0], session, drill, watchers, controls))
+        except HamrError as error:
+            trouble = error
+
+
+def _is_home(standing: Standing, home: Status) -> bool:
+    phase = standing.phase
+    return (
+        phase.name is PhaseName.AGREED
+        and phase.status is home
+        and standing.owed is None
+        and not standing.unknown
+    )
+
+
+def _actions(history: History, standing: Standing, *, simulated: bool) -> tuple[_Action, ...]:
+    """What may bring it nearer to home, best first."""
+    if history.owed is not None or history.unknown:
+        return (_Action.RESUME, _Action.RUN)
+    open_run = history.open_run
+    if standing.phase.name is PhaseName.DIVERGED and simulated:
+        return (_Action.ADOPT,)
+    if open_run is None:
+        return (_Action.RUN,)
+    # A new run takes the shortest way home from where the pair stands; the open one would go out first.
+    return (_Action.RUN, _Action.RESUME)
+
+
+async def _do(
+    action: _Action,
+    session: Session,
+    drill: DrillHistory,
+    watchers: Sequence[Observer],
+    controls: Controls,
+) -> RunResult:
+    match action:
+        case _Action.RESUME:
+            return await resume(session, session.history().open_run, watchers=watchers, controls=controls)
+        case _Action.ADOPT:
+            reason = f"clean-up of drill {drill.drill}"
+            return await adopt(session, Role.SECONDARY, reason, watchers=watchers, controls=controls)
+        case _Action.RUN:
+            request = RunRequest(
+                session.pair.name, drill.started.home, overrides=pace(session, drill.drill), ref=drill.drill
+            )
+            return await start(session, request, watchers=watchers, controls=controls, drill=drill.drill)
+        case _ as never:
+            assert_never(never)
+
+
+def _left_alone(
+    session: Session, standing: Standing, stranger: RunHistory, results: Sequence[RunResult]
+) -> Homecoming:
+    why = (
+        f"run {stranger.run} of {stranger.by}@{stranger.host}, which is not of this drill, has moved the pair "
+        "meanwhile: it is left where it stands"
+    )
+    steps = (f"hamr status {session.pair.name}", f"hamr show {stranger.run}")
+    return Homecoming(False, standing.phase.label, why, steps, tuple(results), left_alone=True)
+
+
+def _not_home(
+    session: Session,
+    drill: DrillHistory,
+    standing: Standing,
+    results: Sequence[RunResult],
+    trouble: HamrError | None,
+) -> Homecoming:
+    if results:
+        why, steps = results[-1].ending.message, results[-1].ending.next_steps
+    elif trouble is not None:
+        why, steps = trouble.message, trouble.next_steps
+    else:
+        why, steps = standing.phase.sentence, standing.phase.next_steps
+    again = f"hamr drill close {drill.drill} --notes TEXT"
+    every = tuple(dict.fromkeys((*steps, f"hamr status {session.pair.name}", again)))
+    return Homecoming(False, standing.phase.label, why, every, tuple(results))
