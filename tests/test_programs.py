@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from datetime import timedelta
@@ -100,9 +101,30 @@ async def test_no_shell_reads_the_command_line() -> None:
     assert ended.output == "$HOME|`id`|a b|*|"
 
 
-async def test_nothing_can_be_read_from_stdin_and_no_terminal_is_there_to_ask_at() -> None:
-    ended = await run(shell("cat; (: < /dev/tty) 2>/dev/null || echo no terminal"))
+async def test_no_terminal_is_there_to_ask_at() -> None:
+    ended = await run(shell("(: < /dev/tty) 2>/dev/null || echo no terminal"))
     assert ended.output == "no terminal\n"
+
+
+def test_nothing_of_our_own_input_can_be_read() -> None:
+    code = (
+        "import asyncio, os\n"
+        "from orchestrator.clock import SystemClock\n"
+        "from orchestrator.model.hook import Program\n"
+        "from orchestrator.programs import LocalPrograms\n"
+        "from orchestrator.redaction import Redactor\n"
+        "programs = LocalPrograms(os.environ, Redactor(), SystemClock())\n"
+        "print(asyncio.run(programs.run(Program(('cat',)), {})).output)"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], input="payments", capture_output=True, text=True, check=True
+    )
+    assert shown.stdout == "\n"
+
+
+async def test_what_is_printed_right_after_the_program_ended_is_kept_too() -> None:
+    ended = await run(shell("(sleep 0.02; echo late) & echo early"))
+    assert ended.output == "early\nlate\n"
 
 
 # -- time ----------------------------------------------------------------------------------------------------

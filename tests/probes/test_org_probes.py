@@ -322,6 +322,9 @@ async def test_law_02_probes_send_nothing_but_gets() -> None:
             await taker._reach("http://example.com").handle_async_request(httpx.Request("POST", NOWHERE))
         for kind in (METRIC, MONITOR):
             await taker.take(probe(kind))
+    async with probes() as taker:
+        with pytest.raises(RuntimeError, match="was not sent"):
+            await taker._reach(NOWHERE).handle_async_request(httpx.Request("POST", NOWHERE))
     assert sent == ["GET", "GET"]
 
 
