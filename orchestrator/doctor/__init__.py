@@ -4,6 +4,6 @@
 `journal` and `here` are pure, from answers to checks.
 """
 
-from .examine import all_checks, examine
+from .examination import all_checks, examine
 
 __all__ = ["all_checks", "examine"]

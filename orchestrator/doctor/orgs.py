@@ -22,7 +22,7 @@ from orchestrator.model.words import span, utc
 from orchestrator.situation.wording import says
 
 from .answers import Answers
-from .telling import not_asked
+from .telling import not_asked, silence
 
 CLOCK_WITHIN = 2.0
 """Seconds by which this machine's clock may be off for certain: times in the journal and `quiet` go by clocks."""
@@ -54,7 +54,11 @@ def _record(answers: Answers, role: Role) -> Check:
                 "only a write can show: rehearse with a drill."
             )
         case Denied() if reading.keyless:
-            level, sentence = Level.CRITICAL, f"{said}."
+            level, sentence, steps = (
+                Level.CRITICAL,
+                silence(answers, role),
+                (),
+            )  # the key's own check says why
         case Denied():
             level = Level.CRITICAL
             sentence = (

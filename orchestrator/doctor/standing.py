@@ -30,6 +30,17 @@ _LOST_ON_BOTH = frozenset(
 )
 """Phases in which no single org can go on either."""
 
+_SAID_BY_THE_RECORDS = frozenset(
+    {
+        PhaseName.HALF_SEEN,
+        PhaseName.DENIED,
+        PhaseName.UNREADABLE,
+        PhaseName.UNRECOGNISED,
+        PhaseName.DARK,
+    }
+)
+"""Phases whose reason the orgs' own checks give."""
+
 
 def check_standing(answers: Answers) -> Iterator[Check]:
     """The link of the two records, the phase, and whether an emergency has a way from here."""
@@ -88,12 +99,15 @@ def phase_now(answers: Answers) -> Phase:
 
 def _phase(answers: Answers, phase: Phase) -> Check:
     planned = _planned(answers.playbook, phase)
+    sentence = f"{phase.label}. {phase.sentence}"
+    if phase.name in _SAID_BY_THE_RECORDS:
+        sentence = f"{phase.label}: a planned run wants to see a known status of both orgs."
     return Check(
         Group.ORGS,
         "phase",
         planned,
         _emergency(answers, phase),
-        f"{phase.label}. {phase.sentence}",
+        sentence,
         None,
         () if planned is Level.OK else (f"hamr status {quote(answers.pair.name)}", *phase.next_steps),
         phase.label if planned is Level.OK else "",

@@ -127,7 +127,7 @@ def _group(group: Group, checks: Sequence[Check], *, everything: bool) -> Page:
     )
     page = [*_row(group.value, planned, emergency, Span(text), "heading")]
     shown = [check for check in checks if everything or check.worst not in (None, Level.OK)]
-    for alike in _alike(shown):
+    for alike in _alike(_by_weight(shown)):
         first = alike[0]
         name = ", ".join(_named(check) for check in alike)
         page += _row(f"  {name}", first.planned, first.emergency, Span(first.sentence), "")

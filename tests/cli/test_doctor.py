@@ -1,0 +1,195 @@
+"""`hamr doctor`: its page, its document, its one line, and Nagios' exit codes whatever goes wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from typing import Any
+
+import pytest
+
+from orchestrator.model.status import Role, Status
+from orchestrator.simulator import Fault, ServerError
+
+from .lab import Lab
+
+P, S = Role.PRIMARY, Role.SECONDARY
+
+
+def checks(document: Any, name: str) -> list[tuple[str | None, str | None, str | None]]:
+    """(org, planned, emergency) of a check, for each org that it is about."""
+    return [
+        (check["org"], check["planned"], check["emergency"])
+        for pair in document["pairs"]
+        for check in pair["checks"]
+        if check["check"] == name
+    ]
+
+
+def test_law_02_doctor_sends_nothing_but_gets_and_leaves_no_journal(lab: Lab) -> None:
+    for arguments in (("doctor",), ("doctor", "sim", "--json"), ("doctor", "--nagios"), ("doctor", "-v")):
+        lab.run(*arguments, code=0)
+    assert lab.sim.requests
+    assert {request.method for request in lab.sim.requests} == {"GET"}
+    assert not list(lab.folder.glob("journal.db*"))
+
+
+def test_a_pair_that_is_ready_is_said_to_be_in_a_few_lines(lab: Lab) -> None:
+    result = lab.run("doctor", "sim", code=0)
+    lines = result.stdout.splitlines()
+    assert lines[0] == "HAMR OK - sim is ready for a planned run and for an emergency"
+    assert lines[4].split() == ["PLANNED", "EMERGENCY"]
+    assert len(lines) < 15
+    assert "Next" not in lines
+    assert result.stderr == ""
+
+
+def test_verbose_says_in_full_what_is_well(lab: Lab) -> None:
+    short, full = (lab.run("doctor", "sim", *more, code=0).stdout for more in ((), ("--verbose",)))
+    assert "Nobody holds the pair." in full
+    assert "Nobody holds the pair." not in short
+
+
+def test_a_dead_region_is_critical_and_the_emergency_column_is_judged_all_the_same(lab: Lab) -> None:
+    lab.do(lambda: lab.sim.set_dark(P, True))
+    document = lab.json("doctor", "sim", code=2)
+    assert (document["level"], document["exit_code"]) == ("critical", 2)
+    assert (document["pairs"][0]["planned"], document["pairs"][0]["emergency"]) == ("critical", "ok")
+    assert checks(document, "HAMR record") == [("primary", "critical", None), ("secondary", "ok", "ok")]
+    page = lab.run("doctor", "sim", code=2).stdout
+    assert page.startswith("HAMR CRITICAL - sim: planned run CRITICAL, emergency OK (")
+    assert "\n  hamr status sim\n" in page
+
+
+def test_a_region_that_takes_connections_and_says_nothing_is_told_within_the_deadline(lab: Lab) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        pairs = lab.folder / "pairs.yaml"
+        port = deaf.getsockname()[1]
+        pairs.write_text(pairs.read_text().replace(lab.sim.primary.url, f"http://127.0.0.1:{port}"))
+        quick = lab.folder / "quick.yaml"
+        quick.write_text(quick.read_text().replace("read: 2s", "read: 100ms"))
+        document = lab.json("doctor", code=2)
+    assert document["pairs"][0]["emergency"] == "ok"
+    assert document["pairs"][0]["seconds"] < 1.0
+
+
+@pytest.mark.parametrize(("level", "code"), [("warning", 1), ("unknown", 3)])
+def test_the_exit_code_is_the_worst_verdict_in_nagios_words(lab: Lab, level: str, code: int) -> None:
+    if level == "warning":
+        lab.run("run", "sim", "--to", "ACTIVE", "--yes", code=0)
+        quick = lab.folder / "quick.yaml"
+        quick.write_text(quick.read_text() + "cool_down: 10m\n")
+    else:
+        lab.fault(Fault(ServerError(), role=S, path="/api/v2/validate_keys", times=None))
+    document = lab.json("doctor", "sim", code=code)
+    assert (document["level"], document["exit_code"]) == (level, code)
+
+
+def test_one_line_for_nagios_with_performance_data(lab: Lab) -> None:
+    result = lab.run("doctor", "sim", "--nagios", code=0)
+    assert re.fullmatch(
+        r"HAMR OK - sim is ready for a planned run and for an emergency"
+        r" \| 'sim primary'=\d\.\d{3}s 'sim secondary'=\d\.\d{3}s\n",
+        result.stdout,
+    )
+    lab.do(lambda: lab.sim.set_dark(P, True))
+    dark = lab.run("doctor", "sim", "--nagios", code=2)
+    assert dark.stdout.count("\n") == 1
+    assert "'sim primary'" not in dark.stdout
+
+
+def test_without_a_pair_every_pair_is_looked_at_and_the_worst_wins(lab: Lab) -> None:
+    pairs = lab.folder / "pairs.yaml"
+    text = pairs.read_text()
+    other = text.split("pairs:\n")[1].replace("  sim:", "  other:")
+    other = (
+        other.replace("primary-api-key", "no-such-file").replace("1111-", "3333-").replace("2222-", "4444-")
+    )
+    pairs.write_text(text + other)
+    document = lab.json("doctor", code=2)
+    assert [(pair["pair"], pair["planned"]) for pair in document["pairs"]] == [
+        ("sim", "ok"),
+        ("other", "critical"),
+    ]
+    assert lab.run("doctor", "sim", code=0).stdout.startswith("HAMR OK - sim")
+    assert lab.run("doctor", code=2).stdout.startswith(
+        "HAMR CRITICAL - sim is ready for a planned run and for an emergency; other: planned run CRITICAL,"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("smi",),
+        ("sim", "--bogus"),
+        ("sim", "--pairs", "missing.yaml"),
+        ("sim", "--playbook", "missing"),
+        ("sim", "--operator", "a b"),
+        ("sim", "--log-level", "loud"),
+        ("sim", "sim"),
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_looked_at_is_unknown_and_never_warning_or_critical(
+    lab: Lab, arguments: tuple[str, ...]
+) -> None:
+    result = lab.run("doctor", *arguments, code=3)
+    assert re.match(r"HAMR UNKNOWN - \S[^\n]*\n\Z", result.stdout)
+    assert "exit code     3: UNKNOWN: doctor could not look" in result.stderr
+    document = json.loads(lab.run("doctor", *arguments, "--json", code=3).stdout)
+    assert (document["schema"], document["exit_code"], document["exit_meaning"]) == (
+        "hamr/error/1",
+        3,
+        "UNKNOWN: doctor could not look",
+    )
+    assert lab.sim.requests == ()
+
+
+def test_a_bug_of_doctor_is_unknown_too(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> object:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("orchestrator.doctor.examination.check_hooks", broken)
+    result = lab.run("doctor", "sim", code=3)
+    assert result.stdout.startswith("HAMR UNKNOWN - hamr has a bug, and stopped: ZeroDivisionError: oops")
+
+
+def test_other_verbs_keep_their_own_exit_codes(lab: Lab) -> None:
+    assert "2: bad usage" in lab.run("status", "smi", code=2).stderr
+
+
+def test_a_journal_that_is_something_else_is_critical_and_the_orgs_are_asked_all_the_same(lab: Lab) -> None:
+    lab.journal.write_text("these are my notes, and a good many of them\n" * 100)
+    document = lab.json("doctor", "sim", code=2)
+    assert checks(document, "journal") == [(None, "critical", "critical")]
+    assert checks(document, "phase") == [(None, "ok", "ok")]
+    assert lab.journal.read_text().startswith("these are my notes")
+
+
+def test_a_journal_in_a_place_that_cannot_be_written_is_critical(lab: Lab) -> None:
+    (lab.folder / "file").write_text("")
+    document = lab.json("doctor", "sim", "--journal", str(lab.folder / "file" / "j.db"), code=2)
+    assert checks(document, "writable") == [(None, "critical", "critical")]
+
+
+def test_what_is_owed_is_told_with_the_command_that_settles_it(lab: Lab) -> None:
+    lab.do(lambda: lab.sim.set_dark(P, True))
+    lab.run("run", "sim", "--to", "ACTIVE", "--emergency", "--reason", "us1 is down", "--yes", code=8)
+    lab.do(lambda: lab.sim.set_dark(P, False))
+    document = lab.json("doctor", "sim", code=2)
+    assert checks(document, "owed") == [(None, "critical", "warning")]
+    assert "hamr resume sim" in document["next"]
+    assert lab.statuses() == (Status.PASSIVE, Status.ACTIVE)
+
+
+def test_commands_under_next_repeat_the_options_that_were_typed(lab: Lab) -> None:
+    lab.do(lambda: lab.sim.set_dark(P, True))
+    page = lab.run("doctor", "sim", "--journal", "other.db", code=2).stdout
+    assert "\n  hamr status sim --journal other.db\n" in page
+
+
+def test_no_key_is_shown(lab: Lab) -> None:
+    for more in (("--verbose",), ("--json",), ("--nagios",)):
+        shown = lab.run("doctor", "sim", *more, code=0)
+        assert "simulated-primary-a" not in shown.stdout + shown.stderr

@@ -1,0 +1,171 @@
+"""A look at simulated regions, over real sockets: what is asked, how long it takes, and that nothing is written."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from orchestrator.doctor import examine
+from orchestrator.errors import JournalDamaged
+from orchestrator.journal import SqliteStore
+from orchestrator.model.events import DrillStarted, MirrorFound
+from orchestrator.model.guard import Compared, Guard
+from orchestrator.model.playbook import Playbook, Timeouts
+from orchestrator.model.probe import Command, Metric, Monitor, Probe
+from orchestrator.model.readiness import Check, Level, Readiness
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.simulator import SimulatorConfig
+from tests.e2e.pairs import Bench, quick_playbook, simulated
+
+pytestmark = pytest.mark.anyio
+
+P, S = Role.PRIMARY, Role.SECONDARY
+
+
+def found(readiness: Readiness, name: str, role: Role | None = None) -> Check:
+    return next(check for check in readiness.checks if (check.name, check.role) == (name, role))
+
+
+async def one(bench: Bench) -> Readiness:
+    (readiness,) = await examine([bench.session])
+    return readiness
+
+
+def with_probes(*probes: Probe) -> Playbook:
+    """The playbook with a guard for each of these probes, all of them on the row declare."""
+    base = quick_playbook()
+    guards = {f"{probe.name}_asked": Guard(f"{probe.name}_asked", Compared(probe.name)) for probe in probes}
+    rows = tuple(replace(row, guards=(*guards,)) if row.name == "declare" else row for row in base.rows)
+    return replace(
+        base, rows=rows, guards={**base.guards, **guards}, probes={probe.name: probe for probe in probes}
+    )
+
+
+async def test_law_02_doctor_sends_nothing_but_gets_and_appends_nothing(tmp_path: Path) -> None:
+    book = with_probes(Probe("agents", Metric(S, "sum:a{*}")), Probe("alarm", Monitor(S, 7)))
+    async with simulated(tmp_path, playbook=book) as bench:
+        bench.session.append("", MirrorFound(mirrors=False, seconds=3.0))
+        before = bench.session.store.head()
+        readiness = await one(bench)
+        asked = {(request.method, request.path.partition("?")[0]) for request in bench.sim.requests}
+        assert bench.session.store.head() == before
+        assert bench.session.store.holder("sim") is None
+    assert asked == {
+        ("GET", "/api/v2/hamr"),
+        ("GET", "/api/v2/validate"),
+        ("GET", "/api/v2/validate_keys"),
+        ("GET", "/api/v1/query"),
+        ("GET", "/api/v1/monitor/7"),
+    }
+    assert found(readiness, "keys accepted", S).planned is Level.OK
+
+
+async def test_all_questions_are_asked_at_the_same_time(tmp_path: Path) -> None:
+    slow = tuple(Probe(f"slow{number}", Command(("sleep", "0.2"))) for number in range(5))
+    config = SimulatorConfig(latency=Both(0.2, 0.2))
+    async with simulated(tmp_path, config, playbook=with_probes(*slow)) as bench:
+        began = time.monotonic()
+        readiness = await one(bench)
+        took = time.monotonic() - began
+    assert readiness.planned is Level.OK
+    assert took < 0.8  # eleven questions of 0.2 s each, asked one after another, would take 2.2
+
+
+async def test_law_09_a_silent_region_ends_in_bounded_time_and_leaves_the_emergency_ready(
+    tmp_path: Path,
+) -> None:
+    book = replace(quick_playbook(), timeouts=Timeouts(read=timedelta(milliseconds=200)))
+    async with simulated(tmp_path, playbook=book) as bench:
+        bench.sim.set_dark(P, True, silent=True)
+        began = time.monotonic()
+        readiness = await one(bench)
+        assert time.monotonic() - began < 2.0
+    assert (readiness.planned, readiness.emergency, readiness.level) == (
+        Level.CRITICAL,
+        Level.OK,
+        Level.CRITICAL,
+    )
+    assert found(readiness, "HAMR record", P).planned is Level.CRITICAL
+    assert readiness.round_trips.primary is None
+    assert readiness.round_trips.secondary is not None
+
+
+async def test_keys_that_an_org_refuses_are_told_apart_from_keys_that_are_missing(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        (tmp_path / "pairs-keys" / "secondary-app-key").write_text("an-application-key-that-nobody-knows")
+        (tmp_path / "pairs-keys" / "primary-api-key").unlink()
+        readiness = await one(bench)
+    assert found(readiness, "application key", S).planned is Level.OK
+    assert found(readiness, "keys accepted", S).emergency is Level.CRITICAL
+    assert found(readiness, "API key", P).planned is Level.CRITICAL
+    assert "an-application-key-that-nobody-knows" not in repr(readiness)
+
+
+async def test_a_clock_that_is_off_is_found(tmp_path: Path) -> None:
+    async with simulated(tmp_path, SimulatorConfig(skew=Both(0.0, 30.0))) as bench:
+        readiness = await one(bench)
+    assert found(readiness, "clock", P).planned is Level.OK
+    assert found(readiness, "clock", S).planned is Level.WARNING
+    assert "s behind that of Simulated Secondary (secondary)" in found(readiness, "clock", S).sentence
+
+
+async def test_what_a_run_found_out_about_mirroring_is_told(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        bench.session.append("R1", MirrorFound(mirrors=False, seconds=3.0))
+        bench.session.append("R2", MirrorFound(mirrors=True, seconds=0.1))
+        bench.session.append("D1", DrillStarted(Status.ACTIVE, Status.PASSIVE))
+        readiness = await one(bench)
+    assert "run R2 found that it mirrors" in found(readiness, "mirrors").sentence
+    assert found(readiness, "drills").planned is Level.CRITICAL
+
+
+async def test_a_journal_that_was_changed_is_critical_and_the_orgs_are_asked_all_the_same(
+    tmp_path: Path,
+) -> None:
+    async with simulated(tmp_path) as bench:
+        bench.session.append("R1", MirrorFound(mirrors=False, seconds=3.0))
+        other = sqlite3.connect(tmp_path / "journal.db")
+        for (trigger,) in other.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            other.execute(f"DROP TRIGGER {trigger}")
+        other.execute("UPDATE records SET by = 'mallory' WHERE seq = 1")
+        other.commit()
+        other.close()
+        readiness = await one(bench)
+    assert found(readiness, "journal").emergency is Level.CRITICAL
+    assert found(readiness, "phase").planned is Level.OK
+
+
+async def test_a_journal_that_cannot_be_opened_is_critical_and_the_orgs_are_asked_all_the_same(
+    tmp_path: Path,
+) -> None:
+    async with simulated(tmp_path) as bench:
+        place = tmp_path / "elsewhere.db"
+        with SqliteStore.nothing(place, now=bench.session.clock.now) as store:
+            session = replace(bench.session, store=store)
+            (readiness,) = await examine([session], unopened=JournalDamaged("it is no journal"))
+    assert found(readiness, "journal").sentence.startswith("It is no journal.")
+    assert found(readiness, "phase").planned is Level.OK
+    assert not place.exists()
+
+
+async def test_several_pairs_are_looked_at_at_once_and_their_journal_is_verified_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verified: list[int] = []
+    verify = SqliteStore.verify_newest
+
+    def counted(store: SqliteStore, count: int) -> object:
+        verified.append(count)
+        return verify(store, count)
+
+    monkeypatch.setattr(SqliteStore, "verify_newest", counted)
+    async with simulated(tmp_path) as bench:
+        second = replace(bench.session, pair=replace(bench.session.pair, name="other"))
+        both = await examine([bench.session, second])
+    assert [(each.pair, each.level) for each in both] == [("sim", Level.OK), ("other", Level.OK)]
+    assert verified == [5000]
