@@ -17,10 +17,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from orchestrator.doctor import examine
 from orchestrator.documents import load_inventory, load_playbook
 from orchestrator.journal import SqliteStore, export
 from orchestrator.model.journal import Entry, Verified
 from orchestrator.model.plain import JSON
+from orchestrator.model.readiness import Level
 from orchestrator.model.run import End, Operator, RunRequest
 from orchestrator.model.status import Role, Status
 from orchestrator.plan import make_plan
@@ -121,6 +123,34 @@ def plan_seconds(folder: Path) -> None:
         seconds = least(5, once)
         held.store.close()
     row("plan / one round trip", f"{seconds:.3f} s / {ROUND_TRIP:.3f} s", seconds / ROUND_TRIP, 1.5)
+
+
+def doctor_seconds(folder: Path) -> None:
+    """A doctor's visit to a healthy pair, against the slowest of its answers: all are asked for at the same time."""
+    with regions(folder / "doctor") as served:
+        held = session(served.inventory, folder)
+
+        def once() -> tuple[float, float]:
+            began = time.monotonic()
+            (found,) = asyncio.run(examine([held]))
+            seconds = time.monotonic() - began
+            assert found.level is Level.OK, found
+            return seconds, max(took for took in found.round_trips if took is not None)
+
+        seconds, slowest = min(once() for _ in range(5))
+        held.store.close()
+    row(
+        "doctor beside start-up / one injected round trip",
+        f"{seconds:.3f} s / {ROUND_TRIP:.3f} s",
+        seconds / ROUND_TRIP,
+        1.5,
+    )
+    row(
+        "doctor beside start-up / its slowest answer as measured",
+        f"{seconds:.3f} s / {slowest:.3f} s",
+        seconds / slowest,
+        1.5,
+    )
 
 
 def command(*argv: str) -> float:
@@ -282,6 +312,7 @@ def main() -> None:
         run_seconds(folder, Status.PASSIVE, 2)
         run_seconds(folder, Status.ONBOARDING, 3)
         plan_seconds(folder)
+        doctor_seconds(folder)
         journal(folder)
         against_a_script(folder)
         start_up(folder)

@@ -14,6 +14,7 @@ from orchestrator.model.plain import JSON
 from orchestrator.model.run import Attempt
 from orchestrator.model.status import Role, Status
 from orchestrator.redaction import Redactor
+from orchestrator.report.doctor import doctor_json
 from orchestrator.report.errors import error_json
 from orchestrator.report.facts import attempt_fact, reading_fact, record_fact, verdict_fact
 from orchestrator.report.journal import runs_json, show_json
@@ -38,6 +39,7 @@ def keys_of(schema: str) -> set[str]:
     [
         status_json(standing()),
         plan_json(plan()),
+        doctor_json([]),
         result_json(result()),
         runs_json([]),
         show_json([]),

@@ -16,6 +16,7 @@ from orchestrator.hamr import HttpReader, HttpWorld
 from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.protocols import Reader, World
+from orchestrator.model.readiness import KeysSaid
 from orchestrator.model.reading import (
     Absent,
     Accepted,
@@ -483,3 +484,52 @@ async def test_the_body_is_plain_json(keys: KeyRing, redactor: Redactor) -> None
     async with world(never, keys, redactor) as orgs:
         body: JSON = orgs.describe(draft()).body
     assert json.loads(json.dumps(body)) == body
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (200, b'{"status": "ok"}', KeysSaid(Role.PRIMARY, valid=True)),
+        (
+            403,
+            b'{"errors": ["Forbidden"]}',
+            KeysSaid(Role.PRIMARY, valid=False, reason="HTTP 403: Forbidden"),
+        ),
+        (401, b"", KeysSaid(Role.PRIMARY, valid=False, reason="HTTP 401")),
+        (500, b"", KeysSaid(Role.PRIMARY, None, "HTTP 500")),
+        (302, b"", KeysSaid(Role.PRIMARY, None, "HTTP 302")),
+    ],
+)
+async def test_validate_keys_is_asked_with_both_keys_and_only_a_refusal_is_a_no(
+    status: int, body: bytes, expected: KeysSaid, keys: KeyRing, redactor: Redactor
+) -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(status, content=body)
+
+    transports: Both[httpx.AsyncBaseTransport] = Both(httpx.MockTransport(answer), httpx.MockTransport(never))
+    async with HttpReader(
+        PAIR, timeouts=SHORT, keys=keys, redactor=redactor, clock=SystemClock(), transports=transports
+    ) as reader:
+        assert await reader.validate_keys(Role.PRIMARY) == expected
+    (request,) = asked
+    assert (request.method, request.url.path) == ("GET", "/api/v2/validate_keys")
+    assert request.headers["dd-api-key"] == KEYS["P_API"]
+    assert request.headers["dd-application-key"] == KEYS["P_APP"]
+
+
+async def test_validate_keys_without_an_answer_or_a_key_is_not_a_no(redactor: Redactor) -> None:
+    def refuse(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    ring = KeyRing({name: key for name, key in KEYS.items() if name != "S_APP"}, redactor)
+    transports: Both[httpx.AsyncBaseTransport] = Both(httpx.MockTransport(refuse), httpx.MockTransport(never))
+    async with HttpReader(
+        PAIR, timeouts=SHORT, keys=ring, redactor=redactor, clock=SystemClock(), transports=transports
+    ) as reader:
+        assert (await reader.validate_keys(Role.PRIMARY)).valid is None
+        unasked = await reader.validate_keys(Role.SECONDARY)
+    assert unasked.valid is None
+    assert "environment variable S_APP is not set" in unasked.reason

@@ -1,0 +1,179 @@
+"""How ready pairs are: the first line, the exit code, the two columns, and the document."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.errors import DocumentError, JournalUnavailable, Problem
+from orchestrator.model.readiness import Check, Group, Level, NagiosCode, Readiness, worst
+from orchestrator.model.status import Both, Role
+from orchestrator.report.doctor import (
+    could_not_look_json,
+    could_not_look_line,
+    could_not_look_page,
+    doctor_code,
+    doctor_json,
+    doctor_page,
+    first_line,
+    nagios_line,
+)
+
+from .scenes import NOW, lines
+
+OK, WARNING, UNKNOWN, CRITICAL = Level.OK, Level.WARNING, Level.UNKNOWN, Level.CRITICAL
+
+
+def check(name: str, planned: Level | None, emergency: Level | None, **more: object) -> Check:
+    base = Check(Group.ORGS, name, planned, emergency, f"What {name} found.")
+    return replace(base, **more)  # type: ignore[arg-type]
+
+
+def readiness(*checks: Check, pair: str = "payments") -> Readiness:
+    return Readiness(pair, NOW, "regional-failover", checks, Both(0.0412, None), 0.31)
+
+
+READY = readiness(check("link", OK, OK, brief="linked"), check("record", OK, None, role=Role.PRIMARY))
+CLOCK = check("clock", WARNING, None, role=Role.PRIMARY, sentence="The clocks differ.")
+KEY = check("API key", CRITICAL, OK, role=Role.PRIMARY, group=Group.KEYS, next_steps=("export API=…",))
+
+
+@pytest.mark.parametrize(
+    ("levels", "found"),
+    [
+        ((OK, None), OK),
+        ((None, None), None),
+        ((OK, WARNING), WARNING),
+        ((WARNING, UNKNOWN), UNKNOWN),
+        ((UNKNOWN, CRITICAL, WARNING), CRITICAL),
+    ],
+)
+def test_law_08_unknown_is_worse_than_a_warning(
+    levels: tuple[Level | None, ...], found: Level | None
+) -> None:
+    assert worst(levels) is found
+
+
+@pytest.mark.parametrize(
+    ("checks", "code"),
+    [
+        ((), NagiosCode.OK),
+        ((CLOCK,), NagiosCode.WARNING),
+        ((check("alone", UNKNOWN, OK),), NagiosCode.UNKNOWN),
+        ((KEY, CLOCK), NagiosCode.CRITICAL),
+        ((check("emergency", None, CRITICAL),), NagiosCode.CRITICAL),
+    ],
+)
+def test_the_exit_code_is_the_worst_of_both_columns(checks: tuple[Check, ...], code: NagiosCode) -> None:
+    assert doctor_code([READY, readiness(*checks, pair="other")]) is code
+
+
+def test_the_first_line_names_what_is_worst_first() -> None:
+    assert first_line([READY]) == "HAMR OK - payments is ready for a planned run and for an emergency"
+    many = readiness(CLOCK, *(check(f"c{number}", WARNING, OK) for number in range(3)), KEY)
+    assert first_line([many]) == (
+        "HAMR CRITICAL - payments: planned run CRITICAL, emergency OK (primary API key, primary clock, c0, 2 more)"
+    )
+
+
+def test_nagios_gets_round_trips_in_seconds_and_no_other_pipe() -> None:
+    odd = readiness(check("guard a|b", WARNING, OK))
+    assert nagios_line([odd]) == (
+        "HAMR WARNING - payments: planned run WARNING, emergency OK (guard a/b) | 'payments primary'=0.041s"
+    )
+    silent = replace(READY, round_trips=Both(None, None))
+    assert nagios_line([silent]) == first_line([silent])
+
+
+def test_what_is_well_is_summed_up_and_what_is_not_is_said_in_full() -> None:
+    page = lines(
+        doctor_page([readiness(KEY, check("link", OK, OK, brief="linked"), CLOCK)], everything=False)
+    )
+    assert page == [
+        "HAMR CRITICAL - payments: planned run CRITICAL, emergency OK (primary API key, primary clock)",
+        "",
+        "Pair payments, 2026-05-28 16:40:00 UTC, in 0.3 s",
+        "",
+        "                        PLANNED    EMERGENCY",
+        "Keys                    CRITICAL   ok         0 of 1 fine",
+        "  primary API key       CRITICAL   ok         What API key found.",
+        "Orgs                    WARNING    ok         1 of 2 fine: linked",
+        "  primary clock         WARNING    -          The clocks differ.",
+        "",
+        "Next",
+        "  export API=…",
+    ]
+
+
+def test_everything_is_said_where_that_is_wanted_the_worst_first() -> None:
+    page = lines(doctor_page([readiness(check("link", OK, OK), CLOCK)], everything=True))
+    assert page[-2:] == [
+        "  primary clock         WARNING    -          The clocks differ.",
+        "  link                  ok         ok         What link found.",
+    ]
+
+
+def test_checks_that_say_the_very_same_are_said_once() -> None:
+    silent = [
+        check(name, UNKNOWN, None, role=Role.PRIMARY, sentence="Not known.") for name in ("link", "clock")
+    ]
+    page = lines(doctor_page([readiness(*silent)], everything=False))
+    assert page[-2:] == [
+        "  primary link,         UNKNOWN    -          Not known.",
+        "  primary clock",
+    ]
+
+
+def test_no_line_is_wider_than_the_page_and_nothing_from_outside_steers_the_terminal() -> None:
+    wild = check("guard " + "x" * 90, CRITICAL, WARNING, sentence="\x1b[2J " + "word " * 120)
+    page = lines(doctor_page([readiness(wild, pair="p\x1b[31m")], everything=True))[1:]
+    assert max(map(len, page)) <= 100
+    assert not any("\x1b" in each for each in page)
+
+
+def test_the_document_has_every_check() -> None:
+    document = doctor_json([readiness(KEY)])
+    assert document["level"] == "critical"
+    assert document["next"] == ["export API=…"]
+    assert document["pairs"] == [
+        {
+            "pair": "payments",
+            "at": "2026-05-28T16:40:00.000000Z",
+            "seconds": 0.31,
+            "playbook": "regional-failover",
+            "planned": "critical",
+            "emergency": "ok",
+            "round_trip_seconds": {"primary": 0.041, "secondary": None},
+            "checks": [
+                {
+                    "group": "keys",
+                    "check": "API key",
+                    "org": "primary",
+                    "planned": "critical",
+                    "emergency": "ok",
+                    "sentence": "What API key found.",
+                    "next": ["export API=…"],
+                }
+            ],
+        }
+    ]
+
+
+def test_what_could_not_be_looked_at_is_unknown_in_every_form() -> None:
+    error = DocumentError([Problem("pairs.yaml", 3, 1, "wrong"), Problem("pairs.yaml", 9, 1, "odd")])
+    assert could_not_look_line(error) == "HAMR UNKNOWN - pairs.yaml:3:1: wrong pairs.yaml:9:1: odd"
+    assert (could_not_look_json(error)["exit_code"], could_not_look_json(error)["error"]) == (
+        3,
+        "DocumentError",
+    )
+    page = lines(could_not_look_page(JournalUnavailable("It is gone.", next_steps=("hamr runs",))))
+    assert page == [
+        "The journal cannot be used.",
+        "  It is gone.",
+        "",
+        "  exit code     3: UNKNOWN: doctor could not look",
+        "",
+        "Next",
+        "  hamr runs",
+    ]
