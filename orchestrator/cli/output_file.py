@@ -13,7 +13,7 @@ from orchestrator.errors import PreparationError, UsageError
 
 
 @contextmanager
-def written_whole(path: Path, *, what: str) -> Iterator[IO[bytes]]:
+def written_whole(path: Path, *, what: str, option: str = "--out") -> Iterator[IO[bytes]]:
     """A file to write to, which takes its name only when all of it is on the disk; mode 0600.
 
     What stood there before is replaced. A device or a pipe is written to directly.
@@ -21,13 +21,14 @@ def written_whole(path: Path, *, what: str) -> Iterator[IO[bytes]]:
     Args:
         path: its name.
         what: for messages: "the plan".
+        option: which one named the file, for messages.
 
     Raises:
         UsageError: it is a folder.
         PreparationError: it cannot be written.
     """
     if path.is_dir():
-        raise UsageError(f"--out {path}: this is a folder, and {what} needs the name of a file.")
+        raise UsageError(f"{option} {path}: this is a folder, and {what} needs the name of a file.")
     try:
         if path.exists() and not path.is_file():
             with path.open("wb") as device:
@@ -48,6 +49,6 @@ def written_whole(path: Path, *, what: str) -> Iterator[IO[bytes]]:
     except OSError as error:
         words = (error.strerror or str(error)).lower()
         raise PreparationError(
-            f"--out {path}: {what} cannot be written there: {words}.",
-            next_steps=("--out FILE   # somewhere else",),
+            f"{option} {path}: {what} cannot be written there: {words}.",
+            next_steps=(f"{option} FILE   # somewhere else",),
         ) from error

@@ -30,6 +30,7 @@ REPEATED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "ack": _ALL,
         "runs": _JOURNAL,
         "show": _JOURNAL,
+        "report": _JOURNAL,
         "audit": _JOURNAL,
     }
 )
