@@ -88,7 +88,8 @@ async def bring_home(
     trouble: HamrError | None = None
     while True:
         history, standing = session.history(), await stand(session)
-        strangers = outsiders(history, drill.drill)
+        # Nobody else can reach regions that are made up.
+        strangers = () if drill.started.simulated else outsiders(history, drill.drill)
         if strangers:
             return _left_alone(session, standing, strangers[-1], results)
         if _is_home(standing, drill.started.home) and history.open_run is None:
@@ -144,9 +145,11 @@ async def _do(
             reason = f"clean-up of drill {drill.drill}"
             return await adopt(session, Role.SECONDARY, reason, watchers=watchers, controls=controls)
         case _Action.RUN:
-            request = RunRequest(
-                session.pair.name, drill.started.home, overrides=pace(session, drill.drill), ref=drill.drill
-            )
+            overrides = pace(session, drill.drill)
+            if drill.started.simulated and session.history().unknown:
+                # Live, only a person may accept that; here the regions tell that nothing is on its way any more.
+                overrides["unknown"] = "the rehearsal is over, and nothing is on its way any more"
+            request = RunRequest(session.pair.name, drill.started.home, overrides=overrides, ref=drill.drill)
             return await start(session, request, watchers=watchers, controls=controls, drill=drill.drill)
         case _ as never:
             assert_never(never)

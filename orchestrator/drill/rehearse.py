@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from orchestrator.errors import UsageError
 from orchestrator.history import events_of
@@ -14,7 +15,7 @@ from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Observer
 from orchestrator.model.run import Mode, new_run_id
-from orchestrator.model.scenario import DoAdopt, DoResume, DoRun, Expect, Scenario, ScenarioStep
+from orchestrator.model.scenario import DoAdopt, DoResume, DoRun, Expect, Scenario, ScenarioStep, Waits
 from orchestrator.model.status import Role, Status
 from orchestrator.running import Controls
 from orchestrator.session import VERIFY_NEWEST
@@ -32,6 +33,17 @@ from .weather import weather
 
 Watching = Callable[[Pair], Sequence[Observer]]
 """Gives those who watch the runs of a pair."""
+
+
+IN_BAD_WEATHER = Waits(
+    confirm_within=timedelta(seconds=1),
+    confirm_every=timedelta(milliseconds=20),
+    emergency=timedelta(milliseconds=200),
+    mirror=timedelta(milliseconds=200),
+    guards=timedelta(seconds=1),
+    read=timedelta(milliseconds=500),
+)
+"""The waits of a drill whose faults are drawn from a seed: those that last are shorter here, too."""
 
 
 async def rehearse(
@@ -66,6 +78,8 @@ async def rehearse(
     drill = new_run_id(desk.clock.now(), desk.dice.choice)
     steps = scenario.steps or out_and_home(home, scenario.goal, expects=seed is None)
     faults = () if seed is None else weather(seed)
+    if seed is not None and scenario.waits == Waits():
+        scenario = replace(scenario, waits=IN_BAD_WEATHER)
     async with staged(desk, scenario, playbook, f"sim-{drill[-4:]}", faults) as stage:
         play = _Play(stage, drill, seed, notes, controls or Controls(), watching(stage.pair))
         return await play.through(steps)
