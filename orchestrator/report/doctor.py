@@ -36,7 +36,10 @@ _NAMED = 3
 """How many checks the first line names."""
 _GROUP = 24
 _LEVEL = 9
-_TEXT = 100 - _GROUP - 2 * (_LEVEL + GAP)
+_INDENT = 6
+_WIDTH = 80
+"""Cells of a line: this page is for narrow terminals, and mails from cron, too."""
+_TEXT = _WIDTH - _GROUP - 2 * (_LEVEL + GAP)
 
 
 def doctor_code(found: Sequence[Readiness]) -> NagiosCode:
@@ -130,7 +133,11 @@ def _group(group: Group, checks: Sequence[Check], *, everything: bool) -> Page:
     for alike in _alike(_by_weight(shown)):
         first = alike[0]
         name = ", ".join(_named(check) for check in alike)
-        page += _row(f"  {name}", first.planned, first.emergency, Span(first.sentence), "")
+        page += _row(f"  {name}", first.planned, first.emergency, Span(""), "")
+        page += [
+            (Span(" " * _INDENT), Span(text))
+            for text in fold(shortened(first.sentence, 1200), _WIDTH - _INDENT)
+        ]
     return tuple(page)
 
 
@@ -143,10 +150,10 @@ def _alike(checks: Sequence[Check]) -> Iterator[tuple[Check, ...]]:
 
 
 def _row(name: str, planned: Level | None, emergency: Level | None, text: Span, style: str) -> Page:
-    """A name, both verdicts, and a folded text; a long name is folded beside it."""
+    """A name and both verdicts, with a folded text beside them; a long name is folded, too."""
     indent = len(name) - len(name.lstrip())
     names = [" " * indent + part for part in fold(name.strip(), _GROUP - indent - GAP)]
-    texts = fold(shortened(text.text, 1200), _TEXT)
+    texts = fold(text.text, _TEXT)
     lines: list[Line] = []
     for number in range(max(len(names), len(texts))):
         left = Span(padded(names[number] if number < len(names) else "", _GROUP), style)
