@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from orchestrator.doctor import examine
@@ -16,7 +18,7 @@ from orchestrator.journal import SqliteStore
 from orchestrator.model.events import DrillStarted, MirrorFound
 from orchestrator.model.guard import Compared, Guard
 from orchestrator.model.playbook import Playbook, Timeouts
-from orchestrator.model.probe import Command, Metric, Monitor, Probe
+from orchestrator.model.probe import Metric, Monitor, Probe
 from orchestrator.model.readiness import Check, Level, Readiness
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import SimulatorConfig
@@ -66,14 +68,24 @@ async def test_law_02_doctor_sends_nothing_but_gets_and_appends_nothing(tmp_path
 
 
 async def test_all_questions_are_asked_at_the_same_time(tmp_path: Path) -> None:
-    slow = tuple(Probe(f"slow{number}", Command(("sleep", "0.2"))) for number in range(5))
-    config = SimulatorConfig(latency=Both(0.2, 0.2))
-    async with simulated(tmp_path, config, playbook=with_probes(*slow)) as bench:
-        began = time.monotonic()
-        readiness = await one(bench)
-        took = time.monotonic() - began
-    assert readiness.planned is Level.OK
-    assert took < 0.8  # eleven questions of 0.2 s each, asked one after another, would take 2.2
+    """Nobody is answered before the last question is there: asked one after another, none ever would be."""
+    probes = (Probe("agents", Metric(S, "sum:a{*}")), Probe("alarm", Monitor(P, 7)))
+    everybody = asyncio.Barrier(3 * 2 + len(probes))
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        await everybody.wait()
+        return httpx.Response(503)
+
+    async with simulated(tmp_path, playbook=with_probes(*probes)) as bench:
+        transports: Both[httpx.AsyncBaseTransport] = Both(
+            httpx.MockTransport(answer), httpx.MockTransport(answer)
+        )
+        session = replace(bench.session, transports=transports)
+        async with asyncio.timeout(5):
+            (readiness,) = await examine([session])
+    assert found(readiness, "HAMR record", P).sentence.startswith(
+        "Simulated Primary (primary) did not answer (HTTP 503)"
+    )
 
 
 async def test_law_09_a_silent_region_ends_in_bounded_time_and_leaves_the_emergency_ready(
@@ -84,7 +96,7 @@ async def test_law_09_a_silent_region_ends_in_bounded_time_and_leaves_the_emerge
         bench.sim.set_dark(P, True, silent=True)
         began = time.monotonic()
         readiness = await one(bench)
-        assert time.monotonic() - began < 2.0
+        assert time.monotonic() - began < 5.0
     assert (readiness.planned, readiness.emergency, readiness.level) == (
         Level.CRITICAL,
         Level.OK,
