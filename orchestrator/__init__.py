@@ -40,3 +40,14 @@ if not TYPE_CHECKING:
                 found = globals()[name] = getattr(api, name)
                 return found
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def discover(discover_system: bool = True) -> object:
+    """What `chaos discover` calls in the package of a distribution: what the extension for the Chaos Toolkit offers.
+
+    Args:
+        discover_system: as the toolkit wants it.
+    """
+    from importlib import import_module  # noqa: PLC0415 - as above
+
+    return import_module("orchestrator.chaos").discover(discover_system)

@@ -53,9 +53,8 @@ def reached(result: RunResult, pair: Pair) -> RunResult:
 def _error(result: RunResult, org: str | None) -> HamrError:
     ending = result.ending
     message = f"Run {result.run} of pair {result.pair}: {ending.message}"
-    if result.refused_by:
-        guards = "\n".join(f"  {verdict.guard}: {verdict.reason}" for verdict in result.refused_by)
-        message = f"{message}\n{guards}"
+    unsaid = [verdict for verdict in result.refused_by if verdict.reason not in ending.message]
+    message += "".join(f"\n  {verdict.guard}: {verdict.reason}" for verdict in unsaid)
     kind = ERRORS.get(result.exit_code)
     if kind is None:
         return Interrupted(message, code=result.exit_code, sent=ending.sent, next_steps=ending.next_steps)

@@ -73,7 +73,15 @@ def open_pair(
         UsageError: the pair, the playbook or the operator is not there, or cannot be right.
         DocumentError: a file has problems; with all of them at once.
     """
-    sources = Sources(as_text(pairs), as_text(playbook), as_text(journal), operator)
+    return open_from(Sources(as_text(pairs), as_text(playbook), as_text(journal), operator), name)
+
+
+def open_from(sources: Sources, name: str) -> OpenPair:
+    """The same, for whoever has the sources already.
+
+    Raises:
+        HamrError: as `open_pair` says.
+    """
     prepared = sources.prepare(name)
     sources.place()
     return OpenPair(sources, prepared, embed())
