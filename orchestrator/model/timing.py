@@ -118,8 +118,6 @@ class _Fold:
     ended: bool = False
     unlocked: float = 0.0
     """Seconds until the lock was had again after a question: people's time, unless nobody answered any more."""
-    looked: tuple[float, float] = (0.0, 0.0)
-    """Right after a look: how long it took, and its slowest round trip."""
 
     def note(self, event: Event, gap: float) -> None:
         if isinstance(event, LockTaken) and self.asking:
@@ -127,8 +125,6 @@ class _Fold:
         elif not self.ended and not isinstance(event, _FROM_OUTSIDE):
             self._spend(self._spent(event, gap + self.unlocked))
             self.unlocked = 0.0
-        looked = isinstance(event, SituationRead) and not self._enclosed
-        self.looked = (gap, _slowest(event)) if isinstance(event, SituationRead) and looked else (0.0, 0.0)
         self._follow(event)
         match event:
             case RowMade():
@@ -153,11 +149,6 @@ class _Fold:
         self.whole += spent
         self.open += spent
 
-    @property
-    def _enclosed(self) -> bool:
-        """Whether all that happens now happens inside something that is waited for."""
-        return self.asking or self.waiting or self.writing
-
     def _spent(self, event: Event, gap: float) -> Spent:
         """Where the time since the event before this one went."""
         if self.asking:
@@ -171,13 +162,8 @@ class _Fold:
                 return Spent(gap, api=gap)
             case MirrorFound(seconds=seconds):
                 return Spent(gap, api=min(gap, seconds))
-            case ProbesRead(readings=readings):
-                slowest = max((reading.seconds for reading in readings), default=0.0)
-                look, answered = self.looked
-                # Taken beside the orgs' readings: what the slowest probe took longer than they did was not the API.
-                beside = min(look, max(0.0, slowest - answered))
-                after = min(gap, max(0.0, slowest - look))
-                return Spent(gap, api=-beside, world=beside + after)
+            case ProbesRead():  # taken beside the orgs' readings, and waited for after them
+                return Spent(gap, world=gap)
             case _:
                 return Spent(gap, world=gap if self.hooked else 0.0)
 
@@ -220,7 +206,3 @@ class _Fold:
                     world=step.world + more.world,
                 )
                 return
-
-
-def _slowest(look: SituationRead) -> float:
-    return max((reading.exchange.seconds for reading in look.readings if reading is not None), default=0.0)
