@@ -118,7 +118,7 @@ class Session:
 
         if not self.pair.events:
             return NoNotices()
-        about = About(run, self.pair, self.playbook, self.operator)
+        about = About(run, self.pair, self.playbook, self.operator, self.store.place)
         return Notices(
             about if started is None else about.after(started),
             Poster(self.pair, self.keys, self.redactor, self.clock, self.transports),

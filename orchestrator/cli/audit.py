@@ -15,6 +15,7 @@ from .opening import Opening
 if TYPE_CHECKING:
     from orchestrator.errors import ExitCode
     from orchestrator.journal import SqliteStore
+    from orchestrator.model.plain import JSON
 
 
 @click.group()
@@ -48,6 +49,7 @@ def verify(opening: Opening, anchor: str | None) -> ExitCode:
     with _existing(opening) as store:
         found = store.verify() if head is None else check_anchor(store, head)
     console = opening.front.console
+    kept: JSON = None if head is None else {"seq": head.seq, "hash": head.hash}
     if isinstance(found, Verified):
         anchored = "" if head is None else f" The head {head.seq} that was kept elsewhere is in it."
         console.facts(
@@ -64,6 +66,7 @@ def verify(opening: Opening, anchor: str | None) -> ExitCode:
                     "holds": True,
                     "records": found.records,
                     "head": {"seq": found.head.seq, "hash": found.head.hash},
+                    "anchor": kept,
                     "journal": store.place,
                 },
             ),
@@ -84,6 +87,7 @@ def verify(opening: Opening, anchor: str | None) -> ExitCode:
                 "first_bad": found.seq,
                 "reason": found.reason,
                 "good": found.good,
+                "anchor": kept,
                 "journal": store.place,
             },
         ),

@@ -161,7 +161,8 @@ def check_anchor(store: Store, anchor: Head) -> Verification:
     if anchor.seq > verification.records:
         return Broken(
             verification.records + 1,
-            f"the journal ends at record {verification.records}, but it once had {anchor.seq}: its end was removed",
+            f"the journal ends at record {verification.records}, but it once had {anchor.seq}: its end was removed,"
+            " or the head that was kept is another journal's",
             verification.records,
         )
     record = next(store.records(after=anchor.seq - 1))
@@ -174,7 +175,8 @@ def _same_head(anchor: Head, actual: str, verification: Verified) -> Verificatio
     return Broken(
         anchor.seq,
         f"it once had the hash {anchor.hash[:16]}…, and now it has {actual[:16]}…:"
-        " it, or a record before it, was changed and the chain written anew",
+        " it, or a record before it, was changed and the chain written anew, or the head that was kept is another"
+        " journal's",
         max(anchor.seq - 1, 0),
     )
 

@@ -32,6 +32,8 @@ class About:
     playbook: Playbook
     operator: Operator
     """Who is at the keyboard now: whoever resumed it, where it was resumed."""
+    journal: str
+    """Where its journal is, in a person's words."""
     goal: Status | None = None
     mode: Mode = Mode.PLANNED
     reason: str = ""

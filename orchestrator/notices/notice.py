@@ -22,6 +22,9 @@ LONGEST_KEY = 100
 LONGEST_TAG = 200
 """Characters of a tag that Datadog keeps."""
 
+LONGEST_JOURNAL = 200
+"""Characters; ours, so that a deep folder does not push the anchor out."""
+
 
 class Alert(enum.Enum):
     """How Datadog marks an event."""
@@ -43,6 +46,8 @@ class Notice:
     tags: tuple[str, ...]
     alert: Alert
     run: str
+    journal: str
+    """Which journal the head is of: where it is, and on which machine."""
 
 
 def body_of(notice: Notice, head: Head | None, redactor: Redactor) -> dict[str, JSON]:
@@ -53,7 +58,7 @@ def body_of(notice: Notice, head: Head | None, redactor: Redactor) -> dict[str, 
         head: the journal's head now; None where it could not be read.
         redactor: knows the keys.
     """
-    foot = f"\n\n{_foot(notice.run, head)}"
+    foot = f"\n\n{_foot(notice, head, redactor)}"
     return {
         "title": _within(redactor.clean(notice.title), LONGEST_TITLE),
         "text": _within(redactor.clean(notice.text), LONGEST_TEXT - len(foot)) + foot,
@@ -63,9 +68,10 @@ def body_of(notice: Notice, head: Head | None, redactor: Redactor) -> dict[str, 
     }
 
 
-def _foot(run: str, head: Head | None) -> str:
+def _foot(notice: Notice, head: Head | None, redactor: Redactor) -> str:
     """Where to see more, and the anchor: it stands at the end, and is never cut off."""
-    more = f"See more, where the run was made: hamr show {run}"
+    journal = _within(redactor.clean(notice.journal), LONGEST_JOURNAL)
+    more = f"See more, with the journal {journal}: hamr show {notice.run}"
     if head is None:
         return f"{more}\nThe journal's head could not be read, so this event is no anchor."
     return (

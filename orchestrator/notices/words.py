@@ -89,14 +89,15 @@ def _finished(event: RunFinished, about: About) -> Notice | None:
 def _notice(about: About, title: str, words: str, alert: Alert) -> Notice | None:
     if about.org is None:
         return None
-    drill = "hamr drill" if about.drill else "hamr"
+    who = "hamr (drill)" if about.drill else "hamr"
     return Notice(
         about.org,
-        f"{drill}: {about.pair.name} {title}",
+        f"{who}: {about.pair.name} {title}",
         "\n\n".join(filter(None, (words, _who(about)))),
         _tags(about),
         alert,
         about.run,
+        f"{about.journal} on {about.operator.host}",
     )
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from orchestrator.journal import verify_export
-from orchestrator.model.journal import Verified
+from orchestrator.journal import SqliteStore, verify_export
+from orchestrator.model.journal import Entry, Verified
+from orchestrator.model.status import Role
 
 from .lab import Lab
 
@@ -57,6 +60,8 @@ def test_the_journal_verifies_and_contains_its_own_head(lab: Lab, run: str) -> N
     document = lab.json("audit", "verify", "--anchor", head)
     assert document["holds"]
     assert f"{document['head']['seq']}:{document['head']['hash']}" == head
+    assert document["anchor"] == document["head"]
+    assert lab.json("audit", "verify")["anchor"] is None
 
 
 def test_law_16_a_record_that_was_edited_is_named(lab: Lab, run: str) -> None:
@@ -77,7 +82,28 @@ def test_law_16_an_anchor_shows_a_tail_that_was_cut_off(lab: Lab, run: str) -> N
         connection.execute("DELETE FROM records WHERE seq > 5")
     connection.close()
     lab.run("audit", "verify", code=0)
-    assert "its end was removed" in lab.run("audit", "verify", "--anchor", head, code=9).stdout
+    found = " ".join(lab.run("audit", "verify", "--anchor", head, code=9).stdout.split())
+    assert "its end was removed, or the head that was kept is another journal's" in found
+
+
+def test_law_16_the_head_of_an_event_shows_a_journal_that_was_written_anew(lab: Lab, run: str) -> None:
+    text = lab.sim.events(Role.SECONDARY)[0].text
+    command = shlex.split(text.splitlines()[-1].partition(": ")[2])
+    assert command[:4] == ["hamr", "audit", "verify", "--anchor"]
+    holds = " ".join(lab.run(*command[1:], code=0).stdout.split())
+    assert f"The head {command[4].partition(':')[0]} that was kept elsewhere is in it." in holds
+    with SqliteStore.open(lab.journal, now=lambda: datetime.now(UTC)) as store:
+        entries = [
+            Entry(each.run, each.pair, each.kind, "mallory", each.host, each.data) for each in store.records()
+        ]
+    forged = lab.folder / "forged.db"
+    with SqliteStore.open(forged, now=lambda: datetime.now(UTC)) as store:
+        for entry in entries:
+            store.append(entry)
+    lab.run("audit", "verify", "--journal", str(forged), code=0)
+    document = lab.json(*command[1:], "--journal", str(forged), code=9)
+    assert (document["holds"], document["anchor"]["seq"]) == (False, int(command[4].partition(":")[0]))
+    assert document["first_bad"] == document["anchor"]["seq"]
 
 
 def test_an_anchor_that_is_none_is_refused(lab: Lab, run: str) -> None:

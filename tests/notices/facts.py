@@ -56,7 +56,7 @@ def read(primary: Sight, secondary: Sight) -> SituationRead:
 
 def about(*events: Event, playbook: Playbook | None = None) -> About:
     """The run after those events."""
-    known = About(RUN, PAIR, playbook or shipped(), Operator("alice", "laptop"))
+    known = About(RUN, PAIR, playbook or shipped(), Operator("alice", "laptop"), "/var/hamr/journal.db")
     for event in events:
         known = known.after(event)
     return known

@@ -42,7 +42,7 @@ PLANNED = (
     "Reference: INC-1234"
 )
 ANCHORED = (
-    "\n\nSee more, where the run was made: hamr show 20261122-031502-k3f9\n"
+    "\n\nSee more, with the journal /var/hamr/journal.db on laptop: hamr show 20261122-031502-k3f9\n"
     f"Journal head: 41:{'ab' * 32}\n"
     f"Check that the journal still holds it: hamr audit verify --anchor 41:{'ab' * 32}"
 )
@@ -69,6 +69,7 @@ def test_a_beginning_is_told_when_both_orgs_were_read_with_who_which_pair_way_mo
         ("hamr", "pair:payments", f"run:{RUN}", "mode:planned", "status:passive"),
         Alert.INFO,
         RUN,
+        "/var/hamr/journal.db on laptop",
     )
 
 
@@ -187,7 +188,7 @@ def test_an_adoption_that_was_refused_is_told_to_nobody() -> None:
 
 def test_a_drill_says_so_in_its_title_text_and_tags() -> None:
     notice = told(MADE, begun(drill="20261122-031000-dril"))
-    assert notice.title.startswith("hamr drill: ")
+    assert notice.title.startswith("hamr (drill): payments ")
     assert "\n\nThis is a drill.\n" in notice.text
     assert "drill:true" in notice.tags
 
@@ -278,7 +279,7 @@ def test_a_head_that_cannot_be_read_is_said_and_not_made_up() -> None:
 
 
 def test_a_long_text_is_cut_before_the_anchor_and_never_the_anchor() -> None:
-    notice = Notice(S, "t" * 300, "x" * 9000, ("y" * 300,), Alert.INFO, RUN + "z" * 200)
+    notice = Notice(S, "t" * 300, "x" * 9000, ("y" * 300,), Alert.INFO, RUN + "z" * 200, "/deep" * 900)
     body = body_of(notice, HEAD, Redactor())
     text, tags = body["text"], body["tags"]
     assert isinstance(text, str)
@@ -295,7 +296,7 @@ def test_law_17_a_key_in_a_reason_does_not_leave() -> None:
     redactor = Redactor()
     redactor.add(Secret("canary0secondary0api0key00000003"))
     notice = Notice(
-        S, "canary0secondary0api0key00000003", "a canary0secondary0api0key00000003", (), Alert.INFO, RUN
+        S, "canary0secondary0api0key00000003", "a canary0secondary0api0key00000003", (), Alert.INFO, RUN, "j"
     )
     body = body_of(notice, HEAD, redactor)
     assert body["title"] == "[redacted]"
