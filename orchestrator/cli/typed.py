@@ -32,6 +32,7 @@ REPEATED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "show": _JOURNAL,
         "report": _JOURNAL,
         "audit": _JOURNAL,
+        "drill": _ALL,
     }
 )
 """Which of the options each verb takes; a test compares them with the verbs themselves."""

@@ -37,6 +37,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "audit": "Verify the journal, export it, or print its head.",
         },
         "Practice": {
+            "drill": "Rehearse a failover, out and home again, with a score.",
             "simulate": "Serve two simulated regions on loopback ports.",
         },
     }

@@ -3,10 +3,10 @@
 `rehearse` plays a scenario, `drill` takes a live pair, `close` cleans up what stayed open.
 """
 
-from .close import close, drill_named
+from .closing import close, close_rehearsed, drill_named
 from .home import Homecoming
 from .live import drill, refuse_undrillable, stands_at
-from .rehearse import Watching, check_routes, out_and_home, rehearse
+from .rehearsal import Watching, check_routes, out_and_home, rehearse
 from .stage import Desk
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Watching",
     "check_routes",
     "close",
+    "close_rehearsed",
     "drill",
     "drill_named",
     "out_and_home",

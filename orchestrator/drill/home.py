@@ -61,6 +61,8 @@ def pace(session: Session, drill: str) -> dict[str, str]:
 class _Action(enum.Enum):
     RESUME = "resume"
     RUN = "run"
+    ONWARD = "onward"
+    """To the drill's goal: from the middle of a row, the way home may lead through there."""
     ADOPT = "adopt"
 
 
@@ -120,15 +122,16 @@ def _is_home(standing: Standing, home: Status) -> bool:
 
 def _actions(history: History, standing: Standing, *, simulated: bool) -> tuple[_Action, ...]:
     """What may bring it nearer to home, best first."""
-    if history.owed is not None or history.unknown:
-        return (_Action.RESUME, _Action.RUN)
     open_run = history.open_run
     if standing.phase.name is PhaseName.DIVERGED and simulated:
-        return (_Action.ADOPT,)
+        # Live, which org is right is for a person to say.
+        return (_Action.ADOPT,) if open_run is None else (_Action.RESUME, _Action.ADOPT)
+    if history.owed is not None or history.unknown:
+        return (_Action.RESUME, _Action.RUN, _Action.ONWARD)
     if open_run is None:
-        return (_Action.RUN,)
+        return (_Action.RUN, _Action.ONWARD)
     # A new run takes the shortest way home from where the pair stands; the open one would go out first.
-    return (_Action.RUN, _Action.RESUME)
+    return (_Action.RUN, _Action.RESUME, _Action.ONWARD)
 
 
 async def _do(
@@ -144,12 +147,13 @@ async def _do(
         case _Action.ADOPT:
             reason = f"clean-up of drill {drill.drill}"
             return await adopt(session, Role.SECONDARY, reason, watchers=watchers, controls=controls)
-        case _Action.RUN:
+        case _Action.RUN | _Action.ONWARD:
             overrides = pace(session, drill.drill)
             if drill.started.simulated and session.history().unknown:
                 # Live, only a person may accept that; here the regions tell that nothing is on its way any more.
                 overrides["unknown"] = "the rehearsal is over, and nothing is on its way any more"
-            request = RunRequest(session.pair.name, drill.started.home, overrides=overrides, ref=drill.drill)
+            goal = drill.started.home if action is _Action.RUN else drill.started.goal
+            request = RunRequest(session.pair.name, goal, overrides=overrides, ref=drill.drill)
             return await start(session, request, watchers=watchers, controls=controls, drill=drill.drill)
         case _ as never:
             assert_never(never)

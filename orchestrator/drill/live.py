@@ -22,7 +22,7 @@ from orchestrator.standing import stand
 
 from .ending import exit_code_of, objectives_met, score_and_close
 from .home import Homecoming, bring_home, pace
-from .rehearse import check_routes
+from .rehearsal import check_routes
 from .score import Made, executed, leg_of, less_strict, not_executed
 
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from orchestrator.errors import Incomplete, UsageError
 from orchestrator.history import DrillHistory, History
-from orchestrator.model.events import DrillClosed
-from orchestrator.model.protocols import Observer
+from orchestrator.model.events import DrillClosed, encode
+from orchestrator.model.journal import Entry
+from orchestrator.model.protocols import Observer, Store
+from orchestrator.model.run import Operator
 from orchestrator.running import Controls
 from orchestrator.session import Session, refuse_held
 
@@ -37,6 +39,23 @@ def drill_named(histories: Mapping[str, History], name: str) -> DrillHistory:
             next_steps=(f"hamr show {found.drill}",),
         )
     return found
+
+
+def close_rehearsed(store: Store, operator: Operator, drill: DrillHistory, notes: str) -> None:
+    """Close a drill on simulated regions, which are gone: there is nothing to bring home.
+
+    Args:
+        store: the journal.
+        operator: who closes it.
+        drill: the drill, which is open.
+        notes: what the journal keeps; without keys.
+
+    Raises:
+        JournalUnavailable: it cannot be written.
+    """
+    closed = DrillClosed(notes)
+    entry = Entry(drill.drill, drill.pair, closed.kind, operator.name, operator.host, encode(closed))
+    store.append(entry)
 
 
 async def close(

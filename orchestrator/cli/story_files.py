@@ -1,0 +1,91 @@
+"""The story of a run or a drill, out of the journal and into files: what `report` and `drill run` have in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .opening import Opening
+
+if TYPE_CHECKING:
+    from orchestrator.model.events import RunStarted
+    from orchestrator.model.journal import Record
+    from orchestrator.model.playbook import Playbook
+    from orchestrator.model.protocols import Store
+    from orchestrator.report.story import Story
+
+STDOUT = "-"
+"""In the place of a file."""
+
+
+def story_told(store: Store, subject: str, journal: str) -> Story:
+    """The story of a run or a drill.
+
+    Raises:
+        UsageError: the journal knows neither.
+    """
+    from orchestrator.api.finding import all_histories, run_named
+    from orchestrator.report.telling import story_of
+
+    records = _records(store, subject)
+    if not records:
+        run_named(all_histories(store), subject, store)
+    return story_of(subject, records, store.head(), playbook_of=_playbook_of, journal=journal)
+
+
+def _records(store: Store, subject: str) -> list[Record]:
+    """The subject's own records, those of a drill's runs, and what says whether a debt was settled since."""
+    from orchestrator.model.events import OwedSettled, RunStarted
+
+    found = {record.seq: record for record in (store.records(run=subject) if subject else ())}
+    if not found:
+        return []
+    pair = next(iter(found.values())).pair
+    after = min(found)
+    for record in store.records(pair=pair, kinds=(RunStarted.kind, OwedSettled.kind), after=after):
+        found[record.seq] = record
+        if record.kind == RunStarted.kind and record.data.get("drill") == subject:
+            found |= {each.seq: each for each in store.records(run=record.run)}
+    return [found[seq] for seq in sorted(found)]
+
+
+def _playbook_of(started: RunStarted) -> Playbook | None:
+    """The playbook that a run began with, where this version can still read it."""
+    from orchestrator.documents import parse_playbook
+    from orchestrator.errors import DocumentError
+
+    try:
+        return parse_playbook(started.playbook_text, started.playbook)
+    except DocumentError:
+        return None
+
+
+def write_html(opening: Opening, story: Story, where: str | None) -> None:
+    """As one self-contained page, to a file or to stdout; nothing where none is wanted."""
+    if where is None:
+        return
+    from orchestrator.report.html import page
+
+    _write(opening, page(story), where, what="the page", option="--html")
+
+
+def write_junit(opening: Opening, story: Story, where: str | None) -> None:
+    """As JUnit XML, to a file or to stdout; nothing where none is wanted."""
+    if where is None:
+        return
+    from orchestrator.report.junit import junit
+
+    _write(opening, junit(story), where, what="the JUnit file", option="--junit")
+
+
+def _write(opening: Opening, text: str, where: str, *, what: str, option: str) -> None:
+    """To a file, whole or not at all, or to stdout; without keys either way."""
+    from .output_file import written_whole
+
+    front = opening.front
+    if where == STDOUT:
+        front.console.out.text(text)
+        return
+    with written_whole(Path(where), what=what, option=option) as file:
+        file.write(front.redactor.clean(text).encode())
+    front.console.note(f"{what[:1].upper()}{what[1:]} is in {where}.")

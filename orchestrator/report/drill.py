@@ -1,0 +1,231 @@
+"""What a drill showed, as `hamr drill run` ends with it: what was expected, where the time went, what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from orchestrator.model.drill import DrillResult, Expectation, Leg, Score, StepTime
+from orchestrator.model.events import decode
+from orchestrator.model.journal import Record
+from orchestrator.model.plain import JSON
+from orchestrator.model.words import counted, span
+
+from .exit_codes import meaning
+from .facts import listed, objective_fact, seconds
+from .json_text import document
+from .layout import folded_line, heading, labelled, next_commands, padded, paragraph, shortened, table
+from .styled import Line, Page, Span, line
+from .told import headline
+
+_KILLED = 137
+"""The exit code of a leg whose process was killed: 128 and SIGKILL's number."""
+
+
+def drill_page(result: DrillResult, records: Iterable[Record] = ()) -> Page:
+    """What a drill showed.
+
+    Args:
+        result: what came of it.
+        records: of the journal, at least those that a missed expectation points to.
+    """
+    score, told = result.score, {record.seq: record for record in records}
+    return (
+        *_title(score),
+        *_about(result),
+        *_expectations(score.expectations, told),
+        *_times(score.legs),
+        *_listed("Executed", score.executed),
+        *_listed("Not executed", score.not_executed),
+        *_listed("Less strict than live", [f"{each.guard}: {each.why}" for each in score.less_strict]),
+        *_still_open(result),
+        *_journal(result),
+        *next_commands((*result.next_steps, f"hamr report {score.drill}")),
+    )
+
+
+def _title(score: Score) -> Page:
+    held = sum(each.held for each in score.expectations)
+    word, style = ("PASSED", "good") if score.passed else ("MISSED", "bad")
+    of = counted(len(score.expectations), "expectation")
+    return ((Span(f"{word}.", style), Span(f" {held} of {of} held.")), line())
+
+
+def _about(result: DrillResult) -> Page:
+    score = result.score
+    where = "two simulated regions" if score.simulated else "live"
+    code = int(result.exit_code)
+    page = [
+        *labelled("drill", f"{score.drill}, pair {shortened(score.pair, 60)}, {where}"),
+        *labelled("playbook", shortened(score.playbook, 80)),
+    ]
+    if score.scenario:
+        page += labelled("scenario", shortened(score.scenario, 80))
+    if score.seed is not None:
+        page += labelled("seed", f"{score.seed}: its faults are the same each time")
+    return (*page, *labelled("exit code", f"{code}: {meaning(code)}"))
+
+
+def _expectations(expectations: Sequence[Expectation], told: Mapping[int, Record]) -> Page:
+    page: list[Line] = [*heading("Expected")]
+    # What was missed comes last: it is what is still on the screen when everything is printed.
+    for each in sorted(expectations, key=lambda each: not each.held):
+        word, style = ("held", "good") if each.held else ("MISSED", "bad")
+        name = labelled(padded(word, 6), shortened(each.name, 600), style, width=8)
+        page += name
+        if not each.held:
+            page += paragraph(shortened(each.found, 600), "bold", indent=10)
+            page += [part for seq in each.records for part in _record(seq, told.get(seq))]
+    return tuple(page)
+
+
+def _record(seq: int, record: Record | None) -> Page:
+    """A journal record in one line."""
+    margin = f"          {seq}  "
+    if record is None:
+        return ((Span(margin.rstrip(), "dim"),),)
+    try:
+        event = decode(record.kind, record.data)
+    except ValueError:
+        event = None
+    said = (Span(record.kind),) if event is None else headline(event, lambda role: f"the {role}")
+    return folded_line((Span(f"{record.at[11:23]} ", "dim"), Span(f"{record.kind}: ", "dim"), *said), margin)
+
+
+def _times(legs: Sequence[Leg]) -> Page:
+    rows: list[tuple[Span, ...]] = []
+    for leg in legs:
+        code = "killed" if leg.exit_code == _KILLED else f"exit {leg.exit_code}"
+        rows.append(
+            (
+                Span(shortened(leg.name, 60), "bold"),
+                Span(f"to {leg.goal}, {code}", "" if leg.exit_code == 0 else "warn"),
+                Span(span(leg.seconds)),
+                *(Span("") for _ in range(4)),
+            )
+        )
+        rows += [_step(step) for step in leg.steps]
+    if not rows:
+        return ()
+    header = ("run, row", "", "time", "API", "world", "people", "own")
+    return (*heading("Time"), *table(header, rows, (28, 26, 8, 8, 8, 8, 8), indent=2))
+
+
+def _step(step: StepTime) -> tuple[Span, ...]:
+    times = (step.seconds, step.api, step.world, step.people, step.machine)
+    return (
+        Span(f"- {step.row}"),
+        Span(f"{step.source} → {step.target}", "status"),
+        *(Span(span(each) if each else "-") for each in times),
+    )
+
+
+def _listed(title: str, texts: Sequence[str]) -> Page:
+    if not texts:
+        return ()
+    page: list[Line] = [*heading(title)]
+    for text in texts:
+        page += paragraph(f"- {shortened(text, 600)}", indent=2, hanging=2)
+    return tuple(page)
+
+
+def _still_open(result: DrillResult) -> Page:
+    if result.closed:
+        return ()
+    words = (
+        f"This drill is not closed: {shortened(result.why_open, 600)}. Until it is, every run of pair "
+        f"{shortened(result.score.pair, 60)} but an emergency's is refused."
+    )
+    return (*heading("Still open"), *paragraph(words, "bad", indent=2))
+
+
+def _journal(result: DrillResult) -> Page:
+    verify = f"hamr audit verify --anchor {result.head}"
+    return (
+        *heading("Journal"),
+        *labelled("head", str(result.head)),
+        (Span("  " + padded("verify", 14), "dim"), Span(verify, "command")),
+    )
+
+
+def drill_json(result: DrillResult) -> dict[str, JSON]:
+    """The same as a document: hamr/drill/1."""
+    score, code = result.score, int(result.exit_code)
+    return document(
+        "hamr/drill/1",
+        {
+            "drill": score.drill,
+            "pair": score.pair,
+            "playbook": score.playbook,
+            "scenario": score.scenario,
+            "seed": score.seed,
+            "simulated": score.simulated,
+            "passed": score.passed,
+            "exit_code": code,
+            "exit_meaning": meaning(code),
+            "closed": result.closed,
+            "why_open": result.why_open,
+            "legs": listed(_leg_fact(leg) for leg in score.legs),
+            "expectations": listed(_expectation_fact(each) for each in score.expectations),
+            "executed": listed(score.executed),
+            "not_executed": listed(score.not_executed),
+            "less_strict": [{"guard": each.guard, "why": each.why} for each in score.less_strict],
+            "next": listed((*result.next_steps, f"hamr report {score.drill}")),
+            "head": {"seq": result.head.seq, "hash": result.head.hash},
+        },
+    )
+
+
+def _expectation_fact(each: Expectation) -> dict[str, JSON]:
+    return {"name": each.name, "held": each.held, "found": each.found, "records": listed(each.records)}
+
+
+def _leg_fact(leg: Leg) -> dict[str, JSON]:
+    return {
+        "name": leg.name,
+        "run": leg.run,
+        "goal": leg.goal.name,
+        "exit_code": leg.exit_code,
+        "phase": leg.phase,
+        "seconds": seconds(leg.seconds),
+        "steps": listed(_step_fact(step) for step in leg.steps),
+        "objectives": listed(objective_fact(objective) for objective in leg.objectives),
+    }
+
+
+def _step_fact(step: StepTime) -> dict[str, JSON]:
+    return {
+        "row": step.row,
+        "from": step.source.name,
+        "to": step.target.name,
+        "seconds": seconds(step.seconds),
+        "api_seconds": seconds(step.api),
+        "world_seconds": seconds(step.world),
+        "people_seconds": seconds(step.people),
+        "own_seconds": seconds(step.machine),
+    }
+
+
+def closed_page(drill: str, words: str) -> Page:
+    """That a drill was closed, and how its pair stands."""
+    return (
+        (Span("Drill ", "heading"), Span(drill, "bold"), Span(" is closed."), Span(f" {words}")),
+        *next_commands((f"hamr report {drill}",)),
+    )
+
+
+def closed_json(
+    drill: str, pair: str, *, phase: str, words: str, notes: str, runs: Sequence[str]
+) -> dict[str, JSON]:
+    """The same as a document: hamr/drill-close/1."""
+    return document(
+        "hamr/drill-close/1",
+        {
+            "drill": drill,
+            "pair": pair,
+            "phase": phase,
+            "message": words,
+            "notes": notes,
+            "runs": listed(runs),
+            "next": [f"hamr report {drill}"],
+        },
+    )
