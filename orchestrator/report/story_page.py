@@ -73,11 +73,10 @@ def _rows(run: RunStory) -> Page:
         word, tone = row_fate(row)
         step = step_of(run, row)
         times = (
-            ("-",) * 5
+            ("-",) * 4
             if step is None
             else tuple(
-                span(each) if each else "-"
-                for each in (step.seconds, step.api, step.world, step.people, step.machine)
+                span(each) if each else "-" for each in (step.seconds, step.api, step.world, step.people)
             )
         )
         rows.append(
@@ -88,8 +87,8 @@ def _rows(run: RunStory) -> Page:
                 *(Span(each) for each in times),
             )
         )
-    header = ("row", "from → to", "", "time", "API", "world", "people", "own")
-    return (line(), *table(header, rows, (16, 24, 12, 8, 8, 8, 8, 8), indent=2))
+    header = ("row", "from → to", "", "time", "API", "world", "people")
+    return (line(), *table(header, rows, (14, 20, 12, 10, 10, 10, 10), indent=2))
 
 
 def _writes(run: RunStory) -> Page:
@@ -140,7 +139,7 @@ def _cases(story: Story) -> Page:
                 part
                 for seq in (case.records if story.drill is not None else ())
                 for part in paragraph(
-                    f"{seq}  {story.lines.get(seq, '')}".rstrip(), "dim", indent=10, hanging=2
+                    f"{seq}: {story.lines.get(seq, '')}".rstrip(), "dim", indent=10, hanging=2
                 )
             ]
     return tuple(page)
