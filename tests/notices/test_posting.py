@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -15,7 +16,7 @@ import pytest
 from orchestrator.clock import SystemClock
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Timeouts
-from orchestrator.model.secret import EnvironmentKey
+from orchestrator.model.secret import CommandKey, EnvironmentKey
 from orchestrator.model.status import Both
 from orchestrator.notices import Poster
 from orchestrator.notices.posting import TIMEOUTS, Failed
@@ -95,6 +96,16 @@ async def test_a_key_that_cannot_be_had_is_a_failure_that_names_the_org_and_noth
     )
     assert await posting.post(P, BODY) is None, "and only the key of the org that is told is asked for"
     assert [request.url.host for request in seen] == ["api.datadoghq.com"]
+
+
+async def test_a_key_that_takes_long_counts_towards_the_deadline() -> None:
+    slow = replace(
+        PAIR.orgs.secondary, api_key=CommandKey((sys.executable, "-c", "import time; time.sleep(30)"))
+    )
+    posting, seen = poster(lambda _: httpx.Response(202), replace(PAIR, orgs=PAIR.orgs.with_(S, slow)))
+    posting.timeouts = SHORT
+    assert await posting.post(S, BODY) == Failed("its keys were not there within 0.15 s")
+    assert seen == []
 
 
 async def test_law_17_a_key_that_an_answer_echoes_is_not_passed_on() -> None:

@@ -217,6 +217,18 @@ def test_a_planned_run_tells_the_org_that_the_last_row_of_its_way_writes_first(
     assert about(started(goal), read(shows(stands), shows(stands))).org is org
 
 
+def test_the_last_row_of_the_way_counts_and_not_the_first() -> None:
+    rows = tuple(replace(row, writes=(P, S)) if row.name == "activate" else row for row in shipped().rows)
+    looked = read(shows(Status.PASSIVE), shows(Status.PASSIVE))
+    assert about(started(), looked, playbook=replace(shipped(), rows=rows)).org is P
+
+
+def test_where_one_org_is_silent_a_planned_run_does_not_say_where_the_pair_stands() -> None:
+    notice = told(read(DARK, shows(Status.PASSIVE)), about(started()))
+    assert notice.title == "hamr: payments to ACTIVE begins"
+    assert [tag for tag in notice.tags if tag.startswith("status:")] == []
+
+
 def test_a_planned_run_that_finds_its_orgs_apart_goes_by_the_first_row_that_arrives_there() -> None:
     known = about(started(Status.PASSIVE), read(shows(Status.ACTIVE), shows(Status.RECOVERY)))
     assert known.org is P
