@@ -76,17 +76,23 @@ def _points(call: Call, query: str, start: int, end: int) -> list[tuple[float, P
     if last <= start:
         return []
     present = _value(call, query, last)
-    if isinstance(present, list | tuple):
-        step = (last - start) / len(present)
-        return [(last - step * back, each) for back, each in reversed(list(enumerate(reversed(present))))]
-    points = []
-    for at in _moments(start, last):
-        value = _value(call, query, at)
-        if isinstance(value, list | tuple):
-            value = value[-1]
-        if value is None or isinstance(value, float):
-            points.append((float(at), value))
-    return points
+    moments = _moments(start, last)
+    match present:
+        case str():
+            return []  # Nobody reports now. Points that came before would be taken for an answer for minutes.
+        case None:
+            return [(float(at), None) for at in moments]
+        case list() | tuple():
+            step = (last - start) / len(present)
+            return [(last - step * back, each) for back, each in reversed(list(enumerate(reversed(present))))]
+        case _:
+            past = ((float(at), _number(_value(call, query, at))) for at in moments)
+            return [(at, value) for at, value in past if value is not None]
+
+
+def _number(value: MetricValue) -> float | None:
+    """What one point of the past shows, beside a number in the present: a number, or nothing."""
+    return value if isinstance(value, float) else None
 
 
 def _moments(start: int, last: int) -> Iterator[int]:

@@ -91,8 +91,20 @@ async def test_what_is_set_while_it_runs_shows_at_once_and_the_past_stays_as_it_
     assert await bench.points(S) == [(60, 12.0), (40, 12.0), (20, 12.0), (0, 0.0)]
     await bench.clock.sleep(30)
     assert await bench.points(S) == [(60, 12.0), (40, 12.0), (20, 0.0), (0, 0.0)]
+
+
+async def test_when_nobody_reports_any_more_the_whole_window_is_empty_at_once() -> None:
+    bench = Bench()
+    await bench.clock.sleep(100)
     bench.regions.set_metric(S, AGENTS, NO_DATA)
-    assert await bench.points(S) == [(60, 12.0), (40, 12.0), (20, 0.0)]
+    assert await bench.points(S) == []
+    bench.regions.set_metric(S, AGENTS, None)
+    assert await bench.points(S, over=20) == [(20, None), (0, None)]
+    await bench.clock.sleep(30)
+    bench.regions.set_metric(S, AGENTS, 7)
+    assert await bench.points(S) == [(60, 12.0), (40, 12.0), (0, 7.0)]
+    await bench.clock.sleep(20)
+    assert await bench.points(S, over=40) == [(20, 7.0), (0, 7.0)]
 
 
 async def test_what_is_set_before_anything_happened_holds_for_the_past_too() -> None:
