@@ -12,8 +12,11 @@ from .gist_drill import gist_of
 from .layout import shortened
 from .story import RunStory, Story
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~&@:.-])")
-_HARMLESS = re.compile(r"(?<=[\w ])\\([.:-])(?=[\w ]|$)")
+_SPECIAL = re.compile(r"([\\`*{}\[\]<>|~&]|(?<!\w)_|_(?!\w)|^[#+=-]|^\d+(?=[.)]))")
+"""What Markdown or HTML would obey."""
+
+_RISKY = re.compile(r"@|://|^\W*www\.|#\d|^\W*GH-\d", re.IGNORECASE)
+"""What a tracker would make a link, a mention or a reference of, in a word, even where it is escaped."""
 
 LONGEST = 300
 """Characters of any one text."""
@@ -43,14 +46,23 @@ def markdown(story: Story) -> str:
 
 
 def quoted(text: str) -> str:
-    """A text from outside as Markdown shows it: as it is, with nothing in it that Markdown or HTML would obey."""
-    escaped = _SPECIAL.sub(r"\\\1", shortened(text, LONGEST))
-    return _HARMLESS.sub(r"\1", escaped)
+    """A text from outside as Markdown shows it: as it is, with nothing in it that Markdown, HTML or a tracker would obey.
+
+    Words that a tracker would make a link or a mention of stand between backticks; nothing else stops all of them.
+    """
+    return " ".join(
+        code(word) if _RISKY.search(word) else _SPECIAL.sub(_unmarked, word)
+        for word in shortened(text, LONGEST).split(" ")
+    )
+
+
+def _unmarked(found: re.Match[str]) -> str:
+    return f"{found[1]}\\" if found[1].isdigit() else f"\\{found[1]}"
 
 
 def code(text: str) -> str:
     """A text between backticks, so many that none of its own ends it."""
-    cleaned = shortened(text, LONGEST)
+    cleaned = shortened(text, LONGEST).replace("|", "¦")  # a bar ends a table's cell, in code too
     fence = "`" * (1 + max((len(found) for found in re.findall("`+", cleaned)), default=0))
     padding = " " if cleaned.startswith("`") or cleaned.endswith("`") else ""
     return f"{fence}{padding}{cleaned}{padding}{fence}"

@@ -23,6 +23,7 @@ from orchestrator.model.plain import JSON, timestamp
 from orchestrator.model.reading import Accepted, Exchange, Lost, Unreachable
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import Change
+from orchestrator.model.standing import OpenDrill
 from orchestrator.model.status import Both, Status
 from orchestrator.report.journal import RunSummary, runs_json, runs_page, show_json, show_page
 from orchestrator.report.layout import cells
@@ -288,4 +289,27 @@ def test_the_documents_of_runs() -> None:
                 "open": True,
             },
         ],
+        "open_drills": [],
     }
+
+
+def test_a_drill_that_nobody_closed_is_pointed_out_with_the_command_that_closes_it() -> None:
+    drill = OpenDrill("20260528-150000-abcd", NOW, "alice@laptop", Status.ACTIVE, Status.PASSIVE)
+    assert lines(runs_page([], [("payments", drill)])) == [
+        "This journal holds no runs.",
+        "",
+        "Drills that nobody has closed",
+        "  drill         20260528-150000-abcd, pair payments, to ACTIVE and home to PASSIVE, begun by",
+        "                alice@laptop",
+        "  hamr drill close 20260528-150000-abcd --notes TEXT",
+    ]
+    assert runs_json([], [("payments", drill)])["open_drills"] == [
+        {
+            "pair": "payments",
+            "drill": "20260528-150000-abcd",
+            "started_at": "2026-05-28T16:40:00.000000Z",
+            "by": "alice@laptop",
+            "goal": "ACTIVE",
+            "home": "PASSIVE",
+        }
+    ]

@@ -21,7 +21,7 @@ from orchestrator.model.reading import (
 )
 from orchestrator.model.run import Attempt, Mode
 from orchestrator.model.situation import OpenRun, Owed
-from orchestrator.model.standing import Standing
+from orchestrator.model.standing import OpenDrill, Standing
 from orchestrator.model.status import Both, Status
 from orchestrator.report.json_text import to_json
 from orchestrator.report.layout import cells
@@ -190,6 +190,13 @@ def test_hostile_and_endless_texts_stay_in_their_columns() -> None:
     assert "\\x1b[2J\\x1b[31mxxx" in text
 
 
+def test_an_open_drill_is_shown_with_the_command_that_closes_it() -> None:
+    drill = OpenDrill("20260528-150000-abcd", YESTERDAY, "alice@laptop", Status.ACTIVE, Status.PASSIVE)
+    shown = plain_text(status_page(replace(standing(), open_drill=drill), PLAYBOOK))
+    assert "open drill    20260528-150000-abcd, to ACTIVE and home to PASSIVE, begun 1 d" in shown
+    assert "hamr drill close 20260528-150000-abcd --notes TEXT" in shown
+
+
 def test_the_document_has_its_schema_and_every_fact() -> None:
     attempt = Attempt(3, P, Status.ACTIVE, "stamp", "activate")
     of = replace(
@@ -201,6 +208,7 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
         holder=Holder("ab12", "payments", RUN, "bob", "laptop2", 42, "", NOW, NOW),
         cooling_down_after=RUN,
         cooling_down_for=290.0,
+        open_drill=OpenDrill("20260528-150000-abcd", NOW, "alice@laptop", Status.ACTIVE, Status.PASSIVE),
     )
     assert status_json(of) == {
         "schema": "hamr/status/1",
@@ -276,7 +284,21 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
                 "purpose": "row",
             }
         ],
-        "open_run": {"run": RUN, "goal": "ACTIVE", "start": None, "row": "", "mode": "planned", "hooks_owed": []},
+        "open_run": {
+            "run": RUN,
+            "goal": "ACTIVE",
+            "start": None,
+            "row": "",
+            "mode": "planned",
+            "hooks_owed": [],
+        },
+        "open_drill": {
+            "drill": "20260528-150000-abcd",
+            "started_at": "2026-05-28T16:40:00.000000Z",
+            "by": "alice@laptop",
+            "goal": "ACTIVE",
+            "home": "PASSIVE",
+        },
         "lock": {
             "id": "ab12",
             "run": RUN,

@@ -1,0 +1,222 @@
+"""A run in which every text that can come from outside tries to be more than a text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from orchestrator.model.drill import Expectation, LessStrict
+from orchestrator.model.events import (
+    DrillClosed,
+    DrillScored,
+    DrillStarted,
+    GuardOverridden,
+    GuardsJudged,
+    HookEnded,
+    HookIntended,
+    OrgGivenUp,
+    PersonAnswered,
+    PersonAsked,
+    ProbesRead,
+    RowIntended,
+    RowMade,
+    RowRefused,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    SituationRead,
+    WaitBegan,
+    WriteAnswered,
+    WriteOwed,
+    WriteUnknown,
+)
+from orchestrator.model.guard import Outcome, Verdict
+from orchestrator.model.hook import HookOutcome, When
+from orchestrator.model.journal import Head, Record
+from orchestrator.model.person import Asks, Question, Reply
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.probe import Measured, ProbeReading, Unmeasured
+from orchestrator.model.reading import Accepted, Exchange, Lost, Present, Request, Unreachable
+from orchestrator.model.run import Attempt, End, Ending, Mode
+from orchestrator.model.status import Both, Status
+from orchestrator.report.story import Story
+from orchestrator.report.telling import story_of
+
+from .happened import STARTED
+from .scenes import HASH, NOW, PLAYBOOK, RUN, P, S, reading, record
+from .stories import DRILL, Told, journal, post, score, seen
+
+PARTS = (
+    "<script>document.title='RAN'</script>",
+    "<img src=x onerror=\"document.title='RAN'\">",
+    '"onmouseover="document.title=\'RAN\'" autofocus onfocus=\'document.title="RAN"\'',
+    "javascript:document.title='RAN'",
+    "</style><style>body{display:none}</style></title><svg onload=\"document.title='RAN'\">",
+    "{{ 7*7 }}{% raw %}]]>&lt;&#60;--><!--",
+    "https://evil.example/x.png",
+    "\u202edetrever\u202c \x1b[31mred\x1b[0m \x00\x07\u2028'\"`",
+)
+
+EVIL = " ".join(PARTS)
+"""Everything at once."""
+
+SHOWN = "<script>document.title='RAN'</script>"
+"""What a reader has to see of it, as text."""
+
+
+def evil(where: str) -> str:
+    """The text, and where it stands, so that a test can say which field was missing."""
+    return f"[{where}] {EVIL}"
+
+
+_VERDICT = Verdict(evil("guard"), Outcome.UNKNOWN, evil("guard reason"), evil("guard why"))
+_PASSED = Verdict("linked", Outcome.PASS, evil("passing reason"))
+_INTENDED = replace(
+    post(1, S, Status.FAILOVER, evil("row")),
+    request=Request("POST", evil("url"), {"data": {evil("body key"): evil("body value")}}),
+)
+_BROKEN = replace(
+    post(2, P, Status.FAILOVER, evil("row")),
+    attempt=Attempt(2, P, Status.FAILOVER, evil("stamp"), evil("row")),
+)
+_ASKED = Question(Asks.MANUAL, evil("question subject"), evil("row"), evil("question"))
+
+
+_EVENTS: Told = (
+    (
+        0.0,
+        replace(
+            STARTED,
+            reason=evil("reason"),
+            ref=evil("ref"),
+            playbook=evil("playbook"),
+            playbook_sha256=evil("digest"),
+            version=evil("version"),
+            plan=evil("plan"),
+            overrides={evil("overridden guard"): evil("override reason")},
+            orgs=Both(evil("primary uuid"), evil("secondary uuid")),
+            urls=Both(evil("primary url"), evil("secondary url")),
+        ),
+    ),
+    (
+        0.5,
+        SituationRead(
+            evil("purpose"),
+            Both(
+                reading(P, Unreachable(evil("unreachable reason"))),
+                reading(S, Present(replace(record(S), target_name=evil("primary's name")), Status.PASSIVE)),
+            ),
+        ),
+    ),
+    (0.5, RunResumed(Mode.EMERGENCY, evil("resume reason"), {evil("resume guard"): evil("resume override")})),
+    (0.5, OrgGivenUp(P, evil("given up"))),
+    (
+        0.75,
+        ProbesRead(
+            evil("row"),
+            (
+                ProbeReading(
+                    evil("probe"), Measured(evil("probe value"), detail=evil("probe detail")), NOW, 0.0
+                ),
+                ProbeReading(evil("blind probe"), Unmeasured(evil("probe reason")), NOW, 0.0),
+            ),
+        ),
+    ),
+    (0.75, WaitBegan(evil("row"), (evil("waited guard"),), 10.0)),
+    (1.0, GuardsJudged(evil("row"), (_PASSED, _VERDICT))),
+    (1.0, GuardOverridden(evil("row"), _VERDICT, evil("why overridden"))),
+    (1.0, RowIntended(evil("row"), Status.PASSIVE, Status.FAILOVER)),
+    (1.0, HookIntended(evil("row"), When.BEFORE, evil("hook"), evil("hook command"))),
+    (
+        1.5,
+        HookEnded(
+            evil("row"),
+            When.BEFORE,
+            evil("hook"),
+            HookOutcome.FAILED,
+            evil("hook reason"),
+            1,
+            evil("hook output") + "\nnext line",
+        ),
+    ),
+    (1.5, PersonAsked(_ASKED)),
+    (2.0, PersonAnswered(_ASKED, Reply(yes=True, words=evil("answer")), 0.5)),
+    (2.0, _INTENDED),
+    (
+        2.5,
+        WriteAnswered(
+            _INTENDED.attempt, Accepted(Exchange(0.5, 200, NOW, evil("request id"), evil("excerpt")))
+        ),
+    ),
+    (
+        2.5,
+        replace(
+            seen(_INTENDED, 0.5), record=replace(record(S, 3, evil("modified by")), target_name=evil("name"))
+        ),
+    ),
+    (2.5, RowMade(evil("row"), Status.PASSIVE, Status.FAILOVER, 1.5, 1, (evil("owed hook"),))),
+    (2.5, GuardsJudged(evil("second row"), (_VERDICT,))),
+    (2.5, RowRefused(evil("second row"), (evil("guard"),))),
+    (2.5, _BROKEN),
+    (
+        3.0,
+        WriteAnswered(
+            _BROKEN.attempt, Lost(Exchange(0.5, None, None, None, evil("lost excerpt")), evil("lost reason"))
+        ),
+    ),
+    (3.5, WriteUnknown(_BROKEN.attempt, evil("unknown reason"))),
+    (3.5, WriteOwed(P, Status.FAILOVER, evil("debt reason"))),
+    (
+        4.0,
+        RunFinished(
+            Ending(End.UNKNOWN, evil("message"), P, (evil("next step"),), evil("sent")),
+            7,
+            evil("phase"),
+            (),
+            4.0,
+            resumable=True,
+        ),
+    ),
+)
+
+
+def hostile_records() -> list[Record]:
+    """The run, and around it a drill that is as bad."""
+    by, host = evil("operator"), evil("host")
+    records = journal(
+        [(-1.0, DrillStarted(Status.ACTIVE, Status.PASSIVE, evil("scenario"), 7))],
+        run=DRILL,
+        by=by,
+        host=host,
+    )
+    inside: Told = [
+        (seconds, replace(event, drill=DRILL) if isinstance(event, RunStarted) else event)
+        for seconds, event in _EVENTS
+    ]
+    records += journal(inside, first=2, by=by, host=host)
+    bad = replace(
+        score(3),
+        legs=(),
+        expectations=(Expectation(evil("expectation"), held=False, found=evil("found"), records=(4, 999)),),
+        executed=(evil("executed"),),
+        not_executed=(evil("not executed"),),
+        less_strict=(LessStrict(evil("lax guard"), evil("why lax")),),
+        scenario=evil("scored scenario"),
+    )
+    told: Told = [(5.0, DrillScored(bad)), (6.0, DrillClosed(evil("notes")))]
+    records += journal(told, run=DRILL, first=2 + len(inside), by=by, host=host)
+    return [replace(each, pair=evil("pair")) for each in records]
+
+
+def hostile_playbook(_started: RunStarted) -> Playbook:
+    """What it says is text from a file."""
+    return replace(PLAYBOOK, remember=(evil("remember"),))
+
+
+def hostile_run() -> Story:
+    """The run alone."""
+    return story_of(RUN, hostile_records(), Head(40, HASH), hostile_playbook, journal=evil("journal"))
+
+
+def hostile_drill() -> Story:
+    """The whole drill."""
+    return story_of(DRILL, hostile_records(), Head(40, HASH), hostile_playbook)
