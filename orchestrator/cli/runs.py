@@ -19,15 +19,22 @@ if TYPE_CHECKING:
 def runs(opening: Opening, pair: str | None) -> ExitCode:
     """List the runs in the journal.
 
-    The newest first; those that are open can be resumed.
+    The newest first; those that are open can be resumed. Drills that nobody has closed are pointed out below.
     """
+    from orchestrator.api.finding import all_histories
     from orchestrator.api.journal import summaries
     from orchestrator.errors import ExitCode
     from orchestrator.report.journal import runs_json, runs_page
 
     with opening.store(writes=False) as store:
         rows = summaries(store, pair)
+        drills = [
+            (name, drill.as_open_drill())
+            for name, history in all_histories(store).items()
+            for drill in history.drills.values()
+            if drill.open and pair in (None, name)
+        ]
     if pair is not None and not rows:
         opening.front.console.note(f"The journal {store.place} has no run of pair {pair!r}.")
-    opening.front.console.facts(runs_page(rows), runs_json(rows))
+    opening.front.console.facts(runs_page(rows, drills), runs_json(rows, drills))
     return ExitCode.DONE

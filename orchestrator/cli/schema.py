@@ -13,16 +13,17 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(["inventory", "playbook"]))
+@click.argument("kind", type=click.Choice(["inventory", "playbook", "scenario"]))
 @click.pass_obj
 def schema(front: Front, kind: str) -> ExitCode:
-    """Print the JSON Schema of an inventory or a playbook, for editors.
+    """Print the JSON Schema of an inventory, a playbook or a scenario, for editors.
 
     With it an editor completes keys and marks mistakes; hamr check finds the rest.
     """
-    from orchestrator.documents import inventory_schema, playbook_schema
+    from orchestrator.documents import inventory_schema, playbook_schema, scenario_schema
     from orchestrator.errors import ExitCode
     from orchestrator.report.json_text import to_json
 
-    front.console.out.text(to_json(inventory_schema() if kind == "inventory" else playbook_schema()))
+    schemas = {"inventory": inventory_schema, "playbook": playbook_schema, "scenario": scenario_schema}
+    front.console.out.text(to_json(schemas[kind]()))
     return ExitCode.DONE

@@ -15,7 +15,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "init": "Write a commented inventory and playbooks to start from.",
             "check": "Show everything that is wrong with inventory and playbooks, at once.",
             "graph": "Draw a playbook's state machine, as Mermaid.",
-            "schema": "Print the JSON Schema of an inventory or a playbook, for editors.",
+            "schema": "Print the JSON Schema of an inventory, a playbook or a scenario, for editors.",
         },
         "Look": {
             "status": "Show both orgs, where the pair stands, and what to type next.",

@@ -2,6 +2,7 @@
 
     source → compose (nodes, scalars) → fit to a shape (pydantic) + checks of what must fit together → nouns of model/
 
+Fault scripts and scenarios are read the same way; `fault_scripts` and `scenarios` are imported by whoever drills.
 Only this package imports yaml and pydantic. Relative to a text, all of it is pure.
 """
 
@@ -15,7 +16,7 @@ from .playbook import (
     parse_playbook,
     shipped_playbooks,
 )
-from .schemas import inventory_schema, playbook_schema
+from .schemas import inventory_schema, playbook_schema, scenario_schema
 from .starter import starter_inventory
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "parse_playbook",
     "playbook_schema",
     "problems_in",
+    "scenario_schema",
     "shipped_playbooks",
     "starter_inventory",
     "written",

@@ -13,29 +13,35 @@ from .nodes import Document
 from .playbook import read_playbook
 from .source import read_text
 
-Kind = Literal["inventory", "playbook"]
+Kind = Literal["inventory", "playbook", "scenario"]
 
 _PLAYBOOK_KEYS = frozenset({"transitions", "stops", "guards", "objectives", "confirm", "probes", "remember"})
+_SCENARIO_KEYS = frozenset({"steps", "simulator", "waits", "expect", "goal"})
 
 
 def document_kind(path: Path) -> Kind:
-    """Whether a file is an inventory or a playbook, by its top keys.
+    """Whether a file is an inventory, a playbook or a scenario, by its top keys.
 
     Raises:
-        DocumentError: it cannot be read, or is neither.
+        DocumentError: it cannot be read, or is none of them.
     """
     return _kind(compose(read_text(path), str(path)))
 
 
 def problems_in(path: Path) -> tuple[Problem, ...]:
-    """Everything that is wrong with an inventory or a playbook, in the order of the file; () where nothing is."""
+    """Everything that is wrong with an inventory, a playbook or a scenario, in the order of the file; () where nothing is."""
     try:
         text = read_text(path)
         document = compose(text, str(path))
-        if _kind(document) == "inventory":
-            read_inventory(document)
-        else:
-            read_playbook(document, text)
+        match _kind(document):
+            case "inventory":
+                read_inventory(document)
+            case "playbook":
+                read_playbook(document, text)
+            case "scenario":
+                from .scenarios import read_scenario  # noqa: PLC0415 - only who drills pays for it
+
+                read_scenario(document, text)
     except DocumentError as error:
         return error.problems
     return ()
@@ -45,6 +51,8 @@ def _kind(document: Document) -> Kind:
     keys = document.data.keys()
     if "pairs" in keys:
         return "inventory"
+    if not _SCENARIO_KEYS.isdisjoint(keys) and "transitions" not in keys:
+        return "scenario"
     if not _PLAYBOOK_KEYS.isdisjoint(keys):
         return "playbook"
     if Path(document.file).name == INVENTORY_NAME:
@@ -55,7 +63,7 @@ def _kind(document: Document) -> Kind:
                 document.file,
                 document.root.line,
                 document.root.column,
-                "this is neither an inventory (which has pairs:) nor a playbook (which has transitions:)",
+                "this is neither an inventory (which has pairs:) nor a playbook (which has transitions:) nor a scenario (which has steps:)",
             )
         ]
     )

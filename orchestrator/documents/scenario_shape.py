@@ -287,7 +287,7 @@ class AdoptShape(Shape):
     """Why."""
 
 
-class DarkShape(Shape):
+class GoesDarkShape(Shape):
     """A region that does not answer."""
 
     org: RoleName
@@ -296,7 +296,7 @@ class DarkShape(Shape):
     """Connections are made and never answered, in place of being refused."""
 
 
-class BackShape(Shape):
+class ComesBackShape(Shape):
     """A region that is back."""
 
     org: RoleName
@@ -325,9 +325,9 @@ class DeedShape(Shape):
     """Somebody types hamr resume."""
     adopt: AdoptShape | None = None
     """Somebody types hamr adopt."""
-    dark: DarkShape | None = None
+    dark: GoesDarkShape | None = None
     """A region goes dark."""
-    back: BackShape | None = None
+    back: ComesBackShape | None = None
     """A region is back, with what it had."""
     somebody_writes: SomebodyShape | None = None
     """Somebody changes an org without hamr."""

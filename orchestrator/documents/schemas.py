@@ -1,11 +1,12 @@
-"""JSON Schema of both files, for editors: `python -m orchestrator.documents playbook` prints one.
+"""JSON Schema of our files, for editors: `python -m orchestrator.documents playbook` prints one.
 
 A schema says which keys there are and of what type; what has to fit together, `hamr check` knows.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, get_args
 
 from .inventory_shape import InventoryShape
 from .playbook_shape import PlaybookShape
@@ -36,6 +37,18 @@ def playbook_schema() -> Schema:
     return schema
 
 
+def scenario_schema() -> Schema:
+    """The JSON Schema (draft 2020-12) of a scenario."""
+    from .fault_shape import KINDS as KINDS_OF_FAULTS  # noqa: PLC0415 - only who drills pays for it
+    from .scenario_shape import DEEDS, ScenarioShape  # noqa: PLC0415 - as above
+
+    schema = _polished(ScenarioShape, "hamr scenario")
+    for name in ("Step", "Meanwhile"):
+        _exactly_one(schema["$defs"][name], DEEDS)
+    _exactly_one(schema["$defs"]["Fault"], KINDS_OF_FAULTS)
+    return schema
+
+
 def _exactly_one(definition: Schema, keys: tuple[str, ...]) -> None:
     definition["oneOf"] = [{"required": [key]} for key in keys]
 
@@ -44,12 +57,31 @@ def _polished(shape: type[Shape], title: str) -> Schema:
     """What pydantic makes of a shape, in the words of our files: no null, no class names, no made-up titles."""
     schema = shape.model_json_schema(by_alias=True, ref_template="#/$defs/{model}")
     _describe(schema, shape)
-    for part in Shape.__subclasses__():
+    for part in _parts(shape):
         if part.__name__ in schema["$defs"]:
             _describe(schema["$defs"][part.__name__], part)
     schema = _polish(schema)
     schema["$defs"] = {name.removesuffix("Shape"): part for name, part in schema["$defs"].items()}
     return {"$schema": _DIALECT, **schema, "title": title}
+
+
+def _parts(shape: type[Shape]) -> Iterator[type[Shape]]:
+    """The shapes that a shape is made of, itself included; several files have shapes of one name."""
+    left, seen = [shape], set[type[Shape]]()
+    while left:
+        part = left.pop()
+        if part in seen:
+            continue
+        seen.add(part)
+        yield part
+        left += [found for field in part.model_fields.values() for found in _shapes_in(field.annotation)]
+
+
+def _shapes_in(annotation: Any) -> Iterator[type[Shape]]:
+    if isinstance(annotation, type) and issubclass(annotation, Shape):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _shapes_in(argument)
 
 
 def _describe(definition: Schema, shape: type[Shape]) -> None:

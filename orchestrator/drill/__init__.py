@@ -3,16 +3,18 @@
 `rehearse` plays a scenario, `drill` takes a live pair, `close` cleans up what stayed open.
 """
 
+from .checks import check_names, check_routes
 from .closing import close, close_rehearsed, drill_named
 from .home import Homecoming
 from .live import drill, refuse_undrillable, stands_at
-from .rehearsal import Watching, check_routes, out_and_home, rehearse
+from .rehearsal import Watching, out_and_home, rehearse
 from .stage import Desk
 
 __all__ = [
     "Desk",
     "Homecoming",
     "Watching",
+    "check_names",
     "check_routes",
     "close",
     "close_rehearsed",

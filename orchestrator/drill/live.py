@@ -20,9 +20,9 @@ from orchestrator.running import Controls
 from orchestrator.session import Session, take_lock
 from orchestrator.standing import stand
 
+from .checks import check_routes
 from .ending import exit_code_of, objectives_met, score_and_close
 from .home import Homecoming, bring_home, pace
-from .rehearsal import check_routes
 from .score import Made, executed, leg_of, less_strict, not_executed
 
 

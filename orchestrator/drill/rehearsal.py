@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from orchestrator.errors import UsageError
 from orchestrator.history import events_of
 from orchestrator.model.drill import DrillResult, Expectation, Score
-from orchestrator.model.events import DrillStarted
+from orchestrator.model.events import DrillClosed, DrillStarted
 from orchestrator.model.journal import Broken
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
@@ -22,6 +22,7 @@ from orchestrator.session import VERIFY_NEWEST
 from orchestrator.simulator.state import SERVER_NAME
 from orchestrator.standing import stand
 
+from .checks import check_names, check_routes
 from .ending import exit_code_of, objectives_met, score_and_close
 from .expectations import expectations_of
 from .home import Homecoming, bring_home
@@ -75,6 +76,7 @@ async def rehearse(
     """
     home = scenario.regions.status
     check_routes(playbook, home, scenario.goal)
+    check_names(scenario, playbook)
     drill = new_run_id(desk.clock.now(), desk.dice.choice)
     steps = scenario.steps or out_and_home(home, scenario.goal, expects=seed is None)
     faults = () if seed is None else weather(seed)
@@ -82,32 +84,11 @@ async def rehearse(
         scenario = replace(scenario, waits=IN_BAD_WEATHER)
     async with staged(desk, scenario, playbook, f"sim-{drill[-4:]}", faults) as stage:
         play = _Play(stage, drill, seed, notes, controls or Controls(), watching(stage.pair))
-        return await play.through(steps)
-
-
-def check_routes(playbook: Playbook, home: Status, goal: Status) -> None:
-    """Make sure that a drill can go out, and home again.
-
-    Raises:
-        UsageError: it can't.
-    """
-    stops = ", ".join(str(stop) for stop in playbook.stops)
-    for status in (home, goal):
-        if status not in playbook.stops:
-            raise UsageError(
-                f"playbook {playbook.name} can't be drilled from {home} to {goal} and back: {status} is no stop of it. "
-                f"Its stops are: {stops}"
-            )
-    if home is goal:
-        raise UsageError(
-            f"the drill would go to {goal}, and that is where it begins. The stops of playbook {playbook.name} are: {stops}"
-        )
-    for start, end in ((home, goal), (goal, home)):
-        if playbook.route(start, end) is None:
-            raise UsageError(
-                f"playbook {playbook.name} has no rows that lead from {start} to {end}, and a drill needs the way out "
-                "and the way home"
-            )
+        try:
+            return await play.through(steps)
+        except asyncio.CancelledError:
+            stage.person()[0].append(drill, DrillClosed("interrupted before it was scored"))
+            raise
 
 
 def out_and_home(home: Status, goal: Status, *, expects: bool = True) -> tuple[ScenarioStep, ...]:

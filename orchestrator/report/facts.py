@@ -10,6 +10,7 @@ from orchestrator.model.plain import JSON, timestamp
 from orchestrator.model.reading import HamrRecord, Present, Reading, Request
 from orchestrator.model.run import Attempt, Objective, Step
 from orchestrator.model.situation import Owed
+from orchestrator.model.standing import OpenDrill
 from orchestrator.model.status import Both, Status
 
 SIGHTS = {
@@ -117,6 +118,19 @@ def owed_fact(owed: Owed | None) -> JSON:
         "status": owed.status.name,
         "run": owed.run,
         "since": when(owed.since),
+    }
+
+
+def open_drill_fact(drill: OpenDrill | None) -> JSON:
+    """A drill that was not closed yet, or null."""
+    if drill is None:
+        return None
+    return {
+        "drill": drill.drill,
+        "started_at": when(drill.started_at),
+        "by": drill.by,
+        "goal": drill.goal.name,
+        "home": drill.home.name,
     }
 
 

@@ -10,11 +10,12 @@ from orchestrator.model.events import Event, RunStarted, decode
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import JSON, moment
 from orchestrator.model.run import Mode
+from orchestrator.model.standing import OpenDrill
 from orchestrator.model.status import Role, Status
 from orchestrator.model.words import span
 
 from .details import details
-from .facts import listed, seconds, status_name, when
+from .facts import listed, open_drill_fact, seconds, status_name, when
 from .json_text import compact, document
 from .layout import folded_line, heading, labelled, shortened, table
 from .styled import Line, Page, Span, line
@@ -45,8 +46,30 @@ WIDTHS = (20, 12, 10, 9, 12, 11, 14)
 """Cells that a column of the list may take; with the gaps between them they make 100."""
 
 
-def runs_page(rows: Sequence[RunSummary]) -> Page:
-    """A line per run, in the order given."""
+def runs_page(rows: Sequence[RunSummary], drills: Sequence[tuple[str, OpenDrill]] = ()) -> Page:
+    """A line per run, in the order given; then what is open.
+
+    Args:
+        rows: the runs.
+        drills: the drills that nobody has closed yet, each with its pair.
+    """
+    return (*_runs(rows, drills), *_open_drills(drills))
+
+
+def _open_drills(drills: Sequence[tuple[str, OpenDrill]]) -> Page:
+    if not drills:
+        return ()
+    page: list[Line] = [*heading("Drills that nobody has closed")]
+    for pair, drill in drills:
+        about = f"pair {shortened(pair, 60)}, to {drill.goal} and home to {drill.home}, begun by {shortened(drill.by, 60)}"
+        page += labelled("drill", f"{drill.drill}, {about}", "warn")
+        page.append((Span("  "), Span(f"hamr drill close {drill.drill} --notes TEXT", "command")))
+    return tuple(page)
+
+
+def _runs(rows: Sequence[RunSummary], drills: Sequence[tuple[str, OpenDrill]]) -> Page:
+    if not rows and drills:
+        return (line("This journal holds no runs."),)
     if not rows:
         return (
             line("This journal holds no runs."),
@@ -77,9 +100,21 @@ def _run(row: RunSummary) -> tuple[Span, ...]:
     )
 
 
-def runs_json(rows: Sequence[RunSummary]) -> dict[str, JSON]:
+def runs_json(rows: Sequence[RunSummary], drills: Sequence[tuple[str, OpenDrill]] = ()) -> dict[str, JSON]:
     """The same as a document: hamr/runs/1."""
-    return document("hamr/runs/1", {"runs": listed(_run_fact(row) for row in rows)})
+    return document(
+        "hamr/runs/1",
+        {
+            "runs": listed(_run_fact(row) for row in rows),
+            "open_drills": [{"pair": pair, **_drill_fact(drill)} for pair, drill in drills],
+        },
+    )
+
+
+def _drill_fact(drill: OpenDrill) -> dict[str, JSON]:
+    fact = open_drill_fact(drill)
+    assert isinstance(fact, dict)  # noqa: S101 - there is a drill
+    return fact
 
 
 def _run_fact(row: RunSummary) -> dict[str, JSON]:

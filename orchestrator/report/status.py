@@ -29,7 +29,7 @@ from orchestrator.model.standing import Standing
 from orchestrator.model.status import Role
 from orchestrator.model.words import age, author, span, utc
 
-from .facts import attempt_fact, listed, owed_fact, reading_fact, seconds, status_name, when
+from .facts import attempt_fact, listed, open_drill_fact, owed_fact, reading_fact, seconds, status_name, when
 from .json_text import document
 from .layout import beside, labelled, next_commands, paragraph, shortened
 from .orgs import called
@@ -173,6 +173,14 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
         page += labelled("unknown", _unknown(standing, run, attempt), "bad")
     if standing.open_run is not None:
         page += labelled("open run", _open_run(standing.open_run, playbook), "warn")
+    if standing.open_drill is not None:
+        drill = standing.open_drill
+        words = (
+            f"{drill.drill}, to {drill.goal} and home to {drill.home}, begun {age(drill.started_at, standing.at)} by "
+            f"{shortened(drill.by, 60)}; until hamr drill close {drill.drill} --notes TEXT, other runs than an emergency's "
+            "are refused"
+        )
+        page += labelled("open drill", words, "warn")
     if standing.holder is not None:
         page += labelled("lock", _lock(standing.holder, standing.at, dead=standing.holder_dead), "warn")
     if standing.cooling_down_after:
@@ -258,6 +266,7 @@ def status_json(standing: Standing) -> dict[str, JSON]:
                 "mode": run.mode.value,
                 "hooks_owed": listed(run.hooks_owed),
             },
+            "open_drill": open_drill_fact(standing.open_drill),
             "lock": None if holder is None else _lock_fact(holder, dead=standing.holder_dead),
             "cooling_down": None
             if not standing.cooling_down_after

@@ -42,10 +42,6 @@ def test_a_verbs_help_begins_with_its_summary(verb: str) -> None:
     assert (command.help or "").split("\n\n")[0].replace("\n", " ") == summary_of(verb)
 
 
-def test_verbs_of_later_versions_are_not_listed() -> None:
-    assert {"drill"}.isdisjoint(NAMES)
-
-
 def test_a_mistyped_verb_is_answered_with_the_one_that_was_meant() -> None:
     result = CliRunner().invoke(hamr, ["staus", "payments"], prog_name="hamr")
     assert result.exit_code == 2
