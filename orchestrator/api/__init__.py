@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         Refused,
         UsageError,
     )
-    from orchestrator.model.drill import Score
+    from orchestrator.model.drill import DrillResult, Score
     from orchestrator.model.journal import Broken, Head, Record, Verified
     from orchestrator.model.plan import Plan
     from orchestrator.model.result import RunResult
@@ -38,8 +38,11 @@ if TYPE_CHECKING:
     from orchestrator.report.journal import RunSummary
 
     from .journal import Journal, open_journal
+    from .listening import Listener
     from .loading import load_inventory, load_playbook
-    from .pair import Listener, OpenPair, open_pair
+    from .opening import open_pair
+    from .pair import OpenPair
+    from .rehearsing import rehearse
     from .simulated import SimulatedRegions, simulated_regions
     from .waiting import WaitingPair
 
@@ -48,6 +51,7 @@ _HOME: Mapping[str, str] = MappingProxyType(
         "Both": "orchestrator.model.status",
         "Broken": "orchestrator.model.journal",
         "DocumentError": "orchestrator.errors",
+        "DrillResult": "orchestrator.model.drill",
         "End": "orchestrator.model.run",
         "ExitCode": "orchestrator.errors",
         "HamrError": "orchestrator.errors",
@@ -58,7 +62,7 @@ _HOME: Mapping[str, str] = MappingProxyType(
         "JournalDamaged": "orchestrator.errors",
         "JournalUnavailable": "orchestrator.errors",
         "KeyUnavailable": "orchestrator.errors",
-        "Listener": ".pair",
+        "Listener": ".listening",
         "Locked": "orchestrator.errors",
         "Moved": "orchestrator.errors",
         "OpenPair": ".pair",
@@ -80,7 +84,8 @@ _HOME: Mapping[str, str] = MappingProxyType(
         "load_inventory": ".loading",
         "load_playbook": ".loading",
         "open_journal": ".journal",
-        "open_pair": ".pair",
+        "open_pair": ".opening",
+        "rehearse": ".rehearsing",
         "simulated_regions": ".simulated",
     }
 )
@@ -90,6 +95,7 @@ __all__ = [
     "Both",
     "Broken",
     "DocumentError",
+    "DrillResult",
     "End",
     "ExitCode",
     "HamrError",
@@ -123,6 +129,7 @@ __all__ = [
     "load_playbook",
     "open_journal",
     "open_pair",
+    "rehearse",
     "simulated_regions",
 ]
 

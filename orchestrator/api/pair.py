@@ -5,21 +5,20 @@ Nothing here writes to an org unless `run`, `resume` or `drill` stands in the ca
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.drill import Homecoming, close, drill_named
+from orchestrator.drill import drill as drill_live
 from orchestrator.errors import UsageError
-from orchestrator.log import embed
-from orchestrator.model.events import Event
+from orchestrator.model.drill import DrillResult
 from orchestrator.model.org import Pair
 from orchestrator.model.plan import Plan
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.protocols import Observer
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, Operator, RunRequest
 from orchestrator.model.standing import Standing
@@ -35,60 +34,19 @@ from orchestrator.session import Session
 from orchestrator.standing import stand
 
 from .ended import reached
-from .finding import all_histories, to_resume
+from .finding import all_histories
 from .journal import Journal
-from .loading import as_text
-from .resuming import playbook_to_resume
+from .listening import Listener, watchers
+from .resuming import resumable
 from .sources import Prepared, Sources
 from .under_way import UnderWay
 
 if TYPE_CHECKING:
     from .waiting import WaitingPair
 
-Listener = Callable[[Event], None]
-"""Is told each event of a run, after it was journalled. What it raises stops the run before anything more is sent."""
-
-
-def open_pair(
-    name: str,
-    *,
-    pairs: str | os.PathLike[str] | None = None,
-    playbook: str | os.PathLike[str] | None = None,
-    journal: str | os.PathLike[str] | None = None,
-    operator: str | None = None,
-) -> OpenPair:
-    """A pair of the inventory, ready to be looked at and worked on. Reads its files, and touches no org.
-
-    What is not given comes from where the command `hamr` takes it.
-
-    Args:
-        name: what the inventory calls it.
-        pairs: the inventory's file; None looks at HAMR_PAIRS, then for ./pairs.yaml.
-        playbook: a playbook's file, or the name of a shipped one; None looks at HAMR_PLAYBOOK, then takes the default.
-        journal: the journal's file; None looks at HAMR_JOURNAL, then in ~/.local/state/hamr/journal.db.
-        operator: NAME@HOST, who the records and the journal will say it was; None looks at HAMR_OPERATOR, then at
-            who is logged in.
-
-    Raises:
-        UsageError: the pair, the playbook or the operator is not there, or cannot be right.
-        DocumentError: a file has problems; with all of them at once.
-    """
-    return open_from(Sources(as_text(pairs), as_text(playbook), as_text(journal), operator), name)
-
-
-def open_from(sources: Sources, name: str) -> OpenPair:
-    """The same, for whoever has the sources already.
-
-    Raises:
-        HamrError: as `open_pair` says.
-    """
-    prepared = sources.prepare(name)
-    sources.place()
-    return OpenPair(sources, prepared, embed())
-
 
 class OpenPair:
-    """A pair, its playbook and its journal. `open_pair` makes it; there is nothing to close.
+    """A pair, its playbook and its journal. `orchestrator.open_pair` makes it; there is nothing to close.
 
     The journal's file is opened for each call, and made by the first one that runs something. Keys are fetched when
     they are first needed, and kept as long as this object.
@@ -221,7 +179,7 @@ class OpenPair:
         )
         with self._session(writes=True) as session:
             return await self._ended(
-                lambda controls: start(session, request, watchers=_watchers(listener), controls=controls)
+                lambda controls: start(session, request, watchers=watchers(listener), controls=controls)
             )
 
     async def run_plan(self, plan: Plan, *, listener: Listener | None = None) -> RunResult:
@@ -233,7 +191,7 @@ class OpenPair:
         """
         with self._session(writes=True) as session:
             return await self._ended(
-                lambda controls: apply(session, plan, watchers=_watchers(listener), controls=controls)
+                lambda controls: apply(session, plan, watchers=watchers(listener), controls=controls)
             )
 
     async def resume(
@@ -260,15 +218,8 @@ class OpenPair:
         """
         if emergency and not reason.strip():
             raise UsageError("an emergency wants a reason: it is what the audit journal will say")
-        with self._sources.store(writes=False) as store:
-            histories = all_histories(store)
-            found = to_resume(histories, run or self.name, [self.name], store)
-        if found.pair != self.name:
-            raise UsageError(
-                f"run {run} belongs to pair {found.pair}, and this is pair {self.name}",
-                next_steps=(found.command,),
-            )
-        playbook = playbook_to_resume(found, histories) or self.playbook
+        found, own = resumable(self._sources, self.name, run)
+        playbook = own or self.playbook
         check_overrides(overrides or {}, playbook)
         with self._session(writes=True, playbook=playbook) as session:
             return await self._ended(
@@ -278,10 +229,48 @@ class OpenPair:
                     mode=Mode.EMERGENCY if emergency else None,
                     reason=reason,
                     overrides=dict(overrides or {}),
-                    watchers=_watchers(listener),
+                    watchers=watchers(listener),
                     controls=controls,
                 )
             )
+
+    async def drill(
+        self, goal: Status | str = Status.ACTIVE, *, notes: str = "", listener: Listener | None = None
+    ) -> DrillResult:
+        """Take the pair to a goal and home again, for real, and score it. Only where the inventory says `drill: true`.
+
+        Whether every expectation held is in the result: `result.score.passed`. Until the drill is closed, no other run
+        but an emergency's gets the pair; it closes itself where it comes home, and `result.closed` says so.
+
+        Args:
+            goal: where to, before it goes home to where it stands now.
+            notes: what the journal keeps at the end.
+            listener: is told what happens, step by step.
+
+        Raises:
+            Refused: the pair is not for drills, or in no state to be drilled.
+            HamrError: the journal or the orgs could not be used at all.
+        """
+        with self._session(writes=True) as session, self._under_way.controls() as controls:
+            return await drill_live(
+                session, _status(goal), notes=notes, watchers=watchers(listener), controls=controls
+            )
+
+    async def close_drill(self, notes: str = "") -> Homecoming:
+        """Clean up after a drill of this pair that stayed open: bring the pair home, and close it.
+
+        Args:
+            notes: what the journal keeps.
+
+        Raises:
+            UsageError: no drill of the pair is open.
+            Incomplete: it can't be brought home; the drill stays open.
+            HamrError: as `run` says.
+        """
+        with self._sources.store(writes=False) as store:
+            found = drill_named({**all_histories(store)}, self.name)
+        with self._session(writes=True) as session, self._under_way.controls() as controls:
+            return await close(session, found, notes, controls=controls)
 
     def stop(self) -> bool:
         """Ask a run of this object to stop before its next write, from any thread; it can be resumed then.
@@ -312,9 +301,7 @@ class OpenPair:
 
     @contextmanager
     def _session(self, *, writes: bool, playbook: Playbook | None = None) -> Iterator[Session]:
-        prepared = self._prepared
-        if playbook is not None:
-            prepared = Prepared(prepared.pair, playbook, prepared.operator, prepared.environ)
+        prepared = replace(self._prepared, playbook=playbook or self.playbook)
         with self._sources.store(writes=writes) as store:
             session = prepared.session(store, self._redactor)
             session.keys = self._keys
@@ -327,17 +314,3 @@ class OpenPair:
 
 def _status(goal: Status | str) -> Status:
     return goal if isinstance(goal, Status) else status_named(goal)
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """A listener as the observer of a run."""
-
-    listener: Listener
-
-    def tell(self, event: Event) -> None:
-        self.listener(event)
-
-
-def _watchers(listener: Listener | None) -> Sequence[Observer]:
-    return () if listener is None else (_Told(listener),)

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from orchestrator.drill.stand_ins import Said, assumed_values
+from orchestrator.log import embed
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.probe import Value
+from orchestrator.model.scenario import Unknown
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import (
     HAMR_PATH,
     Fault,
     LoggedRequest,
+    MetricValue,
     Simulation,
     SimulatorConfig,
     write_inventory,
 )
+
+from .loading import as_text
+from .pair import OpenPair
+from .sources import Sources
 
 T = TypeVar("T")
 
@@ -31,7 +43,8 @@ def simulated_regions(
 ) -> Iterator[SimulatedRegions]:
     """Two regions on loopback ports, until the block ends, and an inventory of them. Nothing of it reaches Datadog.
 
-    The pair may be drilled, and is declared as mirroring or not as it really is, so that no run has to find out.
+    The pair may be drilled, and is declared as mirroring or not as it really is, so that no run has to find out. No
+    run on it posts events.
 
     Args:
         folder: where pairs.yaml and the made-up keys are written; made where it is missing.
@@ -65,8 +78,8 @@ def _inventory(simulation: Simulation, folder: Path) -> Path:
     pairs = folder / "pairs.yaml"
     write_inventory(simulation, pairs)
     mirrors = "false" if simulation.config.mirror is None else "true"
-    text = pairs.read_text("utf-8").replace("mirrors: auto", f"mirrors: {mirrors}\n    drill: true")
-    pairs.write_text(text, "utf-8")
+    known = f"mirrors: {mirrors}\n    drill: true\n    events: false"
+    pairs.write_text(pairs.read_text("utf-8").replace("mirrors: auto", known), "utf-8")
     return pairs
 
 
@@ -80,9 +93,58 @@ class SimulatedRegions:
         """The inventory."""
         self.pair = simulation.config.pair
         """What the inventory calls the pair."""
+        self._agreed: dict[str, Value | Unknown] = {}
 
     def __repr__(self) -> str:
         return f"SimulatedRegions({str(self.pairs)!r})"
+
+    def open_pair(
+        self,
+        playbook: str | os.PathLike[str] | None = None,
+        *,
+        journal: str | os.PathLike[str] | None = None,
+        operator: str = "tester@localhost",
+    ) -> OpenPair:
+        """The pair on these regions, around which nothing is real, whatever the playbook says.
+
+        No hook's program is started. Probes of metrics and monitors read the regions; those of web pages and commands
+        say what lets the guards pass. `agree` has any of them say something else.
+
+        Args:
+            playbook: a file or a name; None looks at HAMR_PLAYBOOK, then takes the default.
+            journal: its file; None for journal.db beside the inventory.
+            operator: NAME@HOST.
+
+        Raises:
+            HamrError: the playbook cannot be read, or the operator not be right.
+        """
+        kept = self.pairs.with_name("journal.db") if journal is None else journal
+        sources = Sources(str(self.pairs), as_text(playbook), as_text(kept), operator)
+        prepared = replace(sources.prepare(self.pair), stand_ins=self._stand_ins)
+        return OpenPair(sources, prepared, embed())
+
+    def agree(self, probe: str, value: Value | Unknown) -> None:
+        """What a probe says from now on to a pair that `open_pair` gave.
+
+        Args:
+            probe: its name in the playbook.
+            value: a number or a text; True or False for what has no value but passes or fails; `Unknown(reason)`.
+        """
+        self._agreed[probe] = value
+
+    def set_metric(self, role: Role, query: str, value: MetricValue) -> None:
+        """What an org's query shows from now on."""
+        self._do(lambda: self._simulation.set_metric(role, query, value))
+
+    def set_monitor(self, role: Role, number: int, state: str | None) -> None:
+        """The state of an org's monitor from now on; None takes the monitor away."""
+        self._do(lambda: self._simulation.set_monitor(role, number, state))
+
+    def _stand_ins(self, playbook: Playbook) -> Said:
+        return Said(self._agreed, assumed_values(playbook), self._is_dark)
+
+    def _is_dark(self, role: Role) -> bool:
+        return self._simulation.regions.darkness(role) is not None
 
     @property
     def statuses(self) -> Both[Status | None]:

@@ -7,12 +7,13 @@ looked for in the environment (HAMR_PAIRS, HAMR_PLAYBOOK, HAMR_JOURNAL), and the
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # loaded when they are needed: a verb that reads the journal alone parses no YAML
+    from orchestrator.drill.stand_ins import Said
     from orchestrator.journal import SqliteStore
     from orchestrator.model.org import Inventory, Pair
     from orchestrator.model.playbook import Playbook
@@ -30,12 +31,19 @@ class Prepared:
     playbook: Playbook
     operator: Operator
     environ: Mapping[str, str] = field(repr=False)
+    stand_ins: Callable[[Playbook], Said] | None = None
+    """What probes say, where the regions are simulated: then no hook's program is started either."""
 
     def session(self, store: Store, redactor: Redactor) -> Session:
         """Everything wired together, on an open journal."""
         from orchestrator.session import Session  # noqa: PLC0415 - as above
 
-        return Session(self.pair, self.playbook, self.operator, store, self.environ, redactor)
+        wired = (self.pair, self.playbook, self.operator, store, self.environ, redactor)
+        if self.stand_ins is None:
+            return Session(*wired)
+        from orchestrator.drill.stand_ins import RehearsedSession  # noqa: PLC0415 - as above
+
+        return RehearsedSession(*wired, said=self.stand_ins(self.playbook), scripted=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +101,21 @@ class Sources:
         """
         from orchestrator.documents import pair_named  # noqa: PLC0415 - as above
 
-        from .operators import operator_named  # noqa: PLC0415 - as above
-
-        operator = operator_named(
-            (self.environ.get("HAMR_OPERATOR") or None) if self.operator is None else self.operator
-        )
+        operator = self.named_operator()
         found = pair_named(self.inventory(), pair) if isinstance(pair, str) else pair
         return Prepared(found, playbook or self.load_playbook(), operator, self.environ)
+
+    def named_operator(self) -> Operator:
+        """Who is at work.
+
+        Raises:
+            UsageError: the name is not fit for a record.
+        """
+        from .operators import operator_named  # noqa: PLC0415 - as above
+
+        if self.operator is not None:
+            return operator_named(self.operator)
+        return operator_named(self.environ.get("HAMR_OPERATOR") or None)
 
     def place(self) -> Path:
         """The journal's file: as named, else HAMR_JOURNAL, else in the user's state folder.

@@ -57,3 +57,5 @@ class WaitingPair:
     run = _waiting(OpenPair.run)
     run_plan = _waiting(OpenPair.run_plan)
     resume = _waiting(OpenPair.resume)
+    drill = _waiting(OpenPair.drill)
+    close_drill = _waiting(OpenPair.close_drill)

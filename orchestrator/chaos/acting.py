@@ -8,10 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-from orchestrator.api.pair import Listener, OpenPair
+from orchestrator.api.listening import Listener
+from orchestrator.api.pair import OpenPair
 from orchestrator.errors import HamrError
 from orchestrator.model.events import Event
 from orchestrator.report.run import progress_line
+from orchestrator.report.styled import plain_text
 
 T = TypeVar("T")
 
@@ -25,8 +27,8 @@ def listener_for(pair: OpenPair) -> Listener:
     def listener(event: Event) -> None:
         line = progress_line(event, pair.pair, 0.0)
         if line is not None:
-            said = line[1:]  # without the time: the toolkit's log has its own
-            logger.info("hamr: %s", "".join(span.text for span in said))
+            # Without the time: the toolkit's log has its own.
+            logger.info("hamr: %s", plain_text((line[1:],)).strip())
 
     return listener
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from orchestrator.api.pair import OpenPair, open_from
+from orchestrator.api.opening import open_from
+from orchestrator.api.pair import OpenPair
 from orchestrator.api.sources import Sources
 from orchestrator.errors import Refused, UsageError
 from orchestrator.model.org import Pair

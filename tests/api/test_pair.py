@@ -87,7 +87,7 @@ async def test_law_10_a_refusal_is_raised_with_its_guards_and_its_result(
     pair: OpenPair, regions: SimulatedRegions
 ) -> None:
     regions.write_as_somebody_else(Role.PRIMARY, Status.PASSIVE, "bob@example.com")
-    with pytest.raises(Refused, match=r"settled: .*bob@example\.com") as caught:
+    with pytest.raises(Refused, match=r"settled .*bob@example\.com") as caught:
         await pair.run("ACTIVE")
     assert caught.value.result is not None
     assert [verdict.guard for verdict in caught.value.result.refused_by] == ["settled"]

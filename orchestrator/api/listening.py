@@ -1,0 +1,27 @@
+"""Who listens to a run from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from orchestrator.model.events import Event
+from orchestrator.model.protocols import Observer
+
+Listener = Callable[[Event], None]
+"""Is told each event of a run, after it was journalled. What it raises stops the run before anything more is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A listener as the observer of a run."""
+
+    listener: Listener
+
+    def tell(self, event: Event) -> None:
+        self.listener(event)
+
+
+def watchers(listener: Listener | None) -> Sequence[Observer]:
+    """Those who are told what a run does."""
+    return () if listener is None else (_Told(listener),)
