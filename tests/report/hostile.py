@@ -150,7 +150,8 @@ _EVENTS: Told = (
     (
         2.5,
         replace(
-            seen(_INTENDED, 0.5), record=replace(record(S, 3, evil("modified by")), target_name=evil("name"))
+            seen(_INTENDED, 0.5),
+            record=replace(record(S, 3, evil("modified by")), target_name=evil("primary's name")),
         ),
     ),
     (2.5, RowMade(evil("row"), Status.PASSIVE, Status.FAILOVER, 1.5, 1, (evil("owed hook"),))),
@@ -168,8 +169,8 @@ _EVENTS: Told = (
     (
         4.0,
         RunFinished(
-            Ending(End.UNKNOWN, evil("message"), P, (evil("next step"),), evil("sent")),
-            7,
+            Ending(End.OWING, evil("message"), P, (evil("next step"),), evil("sent")),
+            8,
             evil("phase"),
             (),
             4.0,
@@ -205,6 +206,16 @@ def hostile_records() -> list[Record]:
     told: Told = [(5.0, DrillScored(bad)), (6.0, DrillClosed(evil("notes")))]
     records += journal(told, run=DRILL, first=2 + len(inside), by=by, host=host)
     return [replace(each, pair=evil("pair")) for each in records]
+
+
+def hostile_drill_begun() -> Story:
+    """The drill before its score, whose run has ended for good, and badly."""
+    records = [
+        record for record in hostile_records() if record.kind not in {DrillScored.kind, DrillClosed.kind}
+    ]
+    last = records[-1]
+    ended = {**last.data, "resumable": False, "ending": {**last.data["ending"], "end": "MOVED"}}  # type: ignore[dict-item]  # an ending is one
+    return story_of(DRILL, [*records[:-1], replace(last, data=ended)], Head(40, HASH), hostile_playbook)
 
 
 def hostile_playbook(_started: RunStarted) -> Playbook:
