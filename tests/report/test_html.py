@@ -112,6 +112,7 @@ ATTRIBUTES = {
     "class",
     "id",
     "aria-labelledby",
+    "aria-describedby",
     "aria-label",
     "aria-hidden",
     "role",
@@ -176,8 +177,8 @@ def test_every_label_that_is_named_is_there(shown: Parsed) -> None:
     ids = [element.attributes["id"] for element in shown.elements if "id" in element.attributes]
     assert len(ids) == len(set(ids))
     for element in shown.elements:
-        for name in element.attributes.get("aria-labelledby", "").split():
-            assert name in ids
+        for kind in ("aria-labelledby", "aria-describedby"):
+            assert set(element.attributes.get(kind, "").split()) <= set(ids)
         if element.tag == "section":
             assert element.attributes["aria-labelledby"]
         if element.attributes.get("role") == "region":
