@@ -90,9 +90,10 @@ def finish(running: Running, ending: Ending) -> RunResult:
     try:
         if ending.end in (End.DONE, End.OWING):
             running.observer.supersede()
-        running.observer.tell(
-            RunFinished(ending, int(code), phase, steps, seconds, objectives, resumable=resumable)
-        )
+        if not running.lock.is_anothers:
+            running.observer.tell(
+                RunFinished(ending, int(code), phase, steps, seconds, objectives, resumable=resumable)
+            )
         head = session.store.head()
     except HamrError as error:
         logger().error("the end of the run could not be journalled", error=error.message)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.errors import Moved
+from orchestrator.model.events import RunResumed
+from orchestrator.model.journal import Record
 from orchestrator.model.person import Question, Reply
 from orchestrator.session import Lock, Session, take_lock
 
@@ -26,21 +28,36 @@ class LetGoWhileAsking:
         """The reply, or None where there is nobody to ask.
 
         Raises:
-            Locked: another run holds the pair by now.
-            Moved: another run took this one's place meanwhile.
+            Locked: another run holds the pair by now, or somebody who took this one up.
+            Moved: another run took this one's place meanwhile, or somebody took it up.
         """
         if self.asker is None:
             return None
+        asked = self.session.store.head().seq
         self.lock.let_go()
         try:
             reply = await self.asker(question)
         finally:
             # Also where the question was broken off: what is journalled next needs the lock, or must say that it is lost.
+            taken_up = self._taken_up_since(asked)
+            self.lock.is_anothers = taken_up is not None
             self.lock.take_again(take_lock(self.session, self.run, take_over=False))
+        if taken_up is not None:
+            # What this process knows of the run is old by now: it must neither go on, nor say how the run ended.
+            raise Moved(
+                f"{taken_up.by}@{taken_up.host} took run {self.run} up while it waited for an answer here; "
+                "what this process knows of it is old, so it leaves the run to them",
+                next_steps=(f"hamr show {self.run}", f"hamr status {self.session.pair.name}"),
+            )
         run = self.session.history().runs.get(self.run)
         if run is not None and run.superseded_by:
             raise Moved(
                 f"run {run.superseded_by} took the place of this run while it waited for an answer",
                 next_steps=(f"hamr show {run.superseded_by}", f"hamr status {self.session.pair.name}"),
             )
-        return reply
+        return None if reply is None else replace(reply, words=self.session.redactor.clean(reply.words))
+
+    def _taken_up_since(self, seq: int) -> Record | None:
+        """The record by which somebody took this very run up after a journal record, or None."""
+        resumed = self.session.store.records(run=self.run, kinds=(RunResumed.kind,), after=seq)
+        return next(iter(resumed), None)

@@ -183,6 +183,8 @@ class Lock:
     lock: str
     is_let_go: bool = False
     """Whether it is not held just now, since a person is being asked."""
+    is_anothers: bool = False
+    """Whether somebody took the run up while it was let go: how the run ends is theirs to say."""
 
     def beat(self) -> bool:
         """Renew the heartbeat; False where the lock was broken meanwhile."""

@@ -12,7 +12,8 @@ from orchestrator.errors import ExitCode
 from orchestrator.model.hook import Hook, Manual, Program
 from orchestrator.model.person import Question, Reply
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.run import RunRequest
+from orchestrator.model.run import End, RunRequest
+from orchestrator.model.secret import Secret
 from orchestrator.model.status import Status
 from orchestrator.resume import resume
 from orchestrator.run import start
@@ -98,6 +99,44 @@ async def test_law_12_a_pair_that_is_held_by_somebody_else_after_the_question_st
         assert holder.lock == locks[0].lock
         locks[0].release()
         other.store.close()
+
+
+async def test_law_12_somebody_who_took_the_run_itself_up_meanwhile_is_left_to_finish_it(
+    tmp_path: Path,
+) -> None:
+    """What this process knows of the run is old then: it sends nothing, and does not say how the run ended."""
+    async with simulated(tmp_path, playbook=with_button("activate")) as bench:
+        other = bench.other_session()
+        other.playbook = bench.session.playbook
+
+        async def done(_question: Question) -> Reply:
+            return Reply(yes=True)
+
+        async def answer(_question: Question) -> Reply:
+            taken = await resume(other, other.history().open_run, controls=asked(done))
+            assert taken.exit_code is ExitCode.DONE, taken.ending
+            return Reply(yes=True)
+
+        result = await start(bench.session, REQUEST, controls=asked(answer))
+        assert result.exit_code is ExitCode.INCOMPLETE
+        assert f"took run {result.run} up while it waited for an answer here" in result.ending.message
+        assert [post.split()[1] for post in bench.posts()] == ["3", "3", "4", "4"]
+        run = bench.session.history().runs[result.run]
+        assert run.finished is not None
+        assert (run.finished.ending.end, run.open) == (End.DONE, False)
+        assert bench.session.store.holder("sim") is None
+        other.store.close()
+
+
+async def test_law_17_a_key_in_an_answer_is_neither_journalled_nor_shown(tmp_path: Path) -> None:
+    async with simulated(tmp_path, playbook=with_button()) as bench:
+        bench.session.redactor.add(Secret("a-key-that-was-pasted-by-mistake"))
+
+        async def answer(_question: Question) -> Reply:
+            return Reply(yes=False, words="no: a-key-that-was-pasted-by-mistake")
+
+        result = await start(bench.session, REQUEST, controls=asked(answer))
+        assert "ended as not done: no: [redacted]; nothing of this row was written" in result.ending.message
 
 
 async def test_hooks_that_are_owed_are_run_by_resume(tmp_path: Path) -> None:
