@@ -187,6 +187,8 @@ class Engine:
         """Wait for the hooks that an emergency has left beside itself, and count what they still owe."""
         try:
             await self.hooks.finish()
+            if ending.end in _GOOD:
+                await self.hooks.ask_at_last()
         except Stopped as stop:
             ending = ending if ending.end not in _GOOD else stop.ending
         finally:

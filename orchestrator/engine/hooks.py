@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestrator.model.events import Event, HookEnded, HookIntended, Waiting
 from orchestrator.model.hook import (
@@ -44,6 +44,10 @@ class Hooks:
     may_go_on: Callable[[], None]
     aside: asyncio.Task[None] | None = None
     """In an emergency: the hooks that go on beside the writes, one after the other."""
+    put_off: list[tuple[Row, Hook, Program]] = field(default_factory=list)
+    """In an emergency: `after` hooks that only a person can let be repeated. They are asked about in the end."""
+    at_leisure: bool = False
+    """Nothing is left to write."""
 
     async def before(self, row: Row, *, half_done: bool) -> bool:
         """What comes before a row's first write; whether anything was done, so that everything is read again.
@@ -107,6 +111,19 @@ class Hooks:
         await self.aside
         self.aside = None
 
+    async def ask_at_last(self) -> None:
+        """Nothing is left to write: now a person may be asked about what an emergency has put off.
+
+        Else such a hook would stay owed for ever, since a resumed emergency is one again.
+
+        Raises:
+            Stopped: a person wants the run to stop.
+        """
+        self.at_leisure = True
+        while self.put_off:
+            row, hook, program = self.put_off.pop(0)
+            await self._by_program(row, When.AFTER, hook, program)
+
     async def close(self) -> None:
         """Break off what goes on beside; each hook says so in the journal."""
         if self.aside is not None:
@@ -167,6 +184,9 @@ class Hooks:
     ) -> tuple[HookOutcome, str]:
         refusal = await self._may_not_repeat(row, when, hook)
         if refusal:
+            if self._emergency and not self.at_leisure and when is When.AFTER:
+                self.put_off.append((row, hook, program))
+                return HookOutcome.NOT_DONE, refusal
             return self._end(row, when, hook, HookOutcome.NOT_DONE, refusal)
         self.may_go_on()
         self.tell(HookIntended(row.name, when, hook.name, shlex.join(program.run)))
@@ -195,8 +215,8 @@ class Hooks:
         """Why a hook that was begun before and did not end well may not be repeated; "" where it may."""
         if (row.name, when, hook.name) not in self.memory.hooks or hook.again is Again.SAFE:
             return ""
-        if self._emergency:
-            return "it was begun before, and in an emergency nobody is asked whether it may be repeated"
+        if self._emergency and not self.at_leisure:
+            return "it was begun before, and an emergency asks nobody before its last write whether it may be repeated"
         before = self.memory.hooks[row.name, when, hook.name]
         how = "was begun, and nobody knows how it ended" if before is None else f"ended as {before.value}"
         text = f"Hook {hook.name} ({when.value} row {row}) {how}. May it be run again?"

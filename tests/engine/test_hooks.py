@@ -246,6 +246,34 @@ async def test_law_09_no_hook_stops_an_emergency_and_nobody_is_asked() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("replies", "end", "runs"),
+    [([Reply(True)], End.DONE, ["flip", "flip"]), ([], End.OWING, ["flip"])],
+    ids=["yes", "nobody"],
+)
+async def test_law_09_a_resumed_emergency_asks_in_the_end_whether_an_owed_hook_may_be_repeated(
+    replies: list[Reply], end: End, runs: list[str]
+) -> None:
+    """Not before its last write; and not never, or the hook would stay owed for ever."""
+    beside = Beside()
+    made = world(beside)
+    made.sights[P] = Unreachable("connection refused")
+    beside.programs.ends["flip"] = [1, 0]
+    playbook = hooked("declare", after=(program("flip"),))
+    b = bench(world=made, mode=Mode.EMERGENCY, playbook=playbook, around=beside.around)
+    assert (await b.engine.drive(Status.ACTIVE)).end is End.OWING
+    assert beside.people.questions == []
+    del made.sights[P]
+    posts: list[int] = []
+    beside.people.on_ask = lambda _question: posts.append(len(b.world.posts()))
+    beside.people.replies = replies
+    again = resumed(b, mode=Mode.EMERGENCY, playbook=playbook, around=beside.around)
+    assert (await again.engine.drive(Status.ACTIVE)).end is end
+    assert beside.programs.run_ == runs
+    assert posts == [len(b.world.posts())]
+    assert [question.asks for question in beside.people.questions] == [Asks.AGAIN]
+
+
 class Endless:
     """Programs that end when a test lets them."""
 
