@@ -1,0 +1,142 @@
+"""The scenarios that ship with hamr: each is green, and each fails when the behaviour that it rehearses breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from orchestrator.documents import load_playbook
+from orchestrator.documents.scenarios import load_scenario, shipped_scenarios
+from orchestrator.drill.persons_store import PersonsStore
+from orchestrator.drill.stand_ins import Mortals
+from orchestrator.engine import check
+from orchestrator.errors import ExitCode
+from orchestrator.model.org import Mirrors
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.scenario import Returns, Scenario
+from orchestrator.model.situation import Change, Comparison
+from orchestrator.situation.compare import compare
+
+from .rehearsals import Room, missed
+
+Broken = tuple[Scenario, Playbook]
+Breaking = Callable[[pytest.MonkeyPatch, Scenario, Playbook], Broken]
+
+NAMES = (
+    "answer-lost",
+    "happy-way",
+    "old-status-returns",
+    "primary-region-dark",
+    "process-dies",
+    "rate-limited",
+    "secondary-ill-too",
+    "slow-mirror",
+    "somebody-else-writes",
+    "two-people",
+    "write-lost",
+)
+
+
+def test_these_ship() -> None:
+    assert tuple(shipped_scenarios()) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_is_green(name: str, room: Room) -> None:
+    scenario = load_scenario(name)
+    assert scenario.name == name
+    assert scenario.summary
+    result = room.play(scenario)
+    assert missed(result) == []
+    assert result.exit_code is ExitCode.DONE
+    assert result.closed
+
+
+def _backwards(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
+    rows = tuple(replace(row, writes=row.writes[::-1]) for row in playbook.rows)
+    return scenario, replace(playbook, rows=rows)
+
+
+def _home_though_owing(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
+    monkeypatch.setattr("orchestrator.run.refuse_owing", lambda *_: None)
+    return scenario, playbook
+
+
+def _sends_again(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
+    """Reads show the write only when nobody looks for it any more."""
+    waits = replace(scenario.waits, confirm_within=timedelta(milliseconds=60))
+    regions = replace(scenario.regions, read_lag=timedelta(milliseconds=200))
+    return replace(scenario, waits=waits, regions=regions), playbook
+
+
+def _never_sends_again(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
+    return scenario, replace(playbook, resend=0)
+
+
+def _locks_nobody_out(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
+    plain = PersonsStore.append
+    monkeypatch.setattr("orchestrator.run.refuse_held", lambda _: None)
+    monkeypatch.setattr(PersonsStore, "take_lock", lambda *_: None)
+    monkeypatch.setattr(PersonsStore, "append", lambda self, entry, **_: plain(self, entry))
+    return scenario, playbook
+
+
+def _asks_no_guard(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
+    rows = tuple(replace(row, guards=()) for row in playbook.rows)
+    return scenario, replace(playbook, rows=rows)
+
+
+def _keeps_what_it_had(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
+    return replace(scenario, regions=replace(scenario.regions, returning=Returns.KEEP)), playbook
+
+
+def _sees_no_stranger(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
+    def blind(*args: object, **options: object) -> Comparison:
+        found = compare(*args, **options)  # type: ignore[arg-type]
+        return Comparison(Change.OURS, attempt=1) if found.change is Change.FOREIGN else found
+
+    monkeypatch.setattr(check, "compare", blind)
+    return scenario, playbook
+
+
+def _does_not_wait(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
+    faults = tuple(replace(fault, settings={**fault.settings, "reset": 0}) for fault in scenario.faults)
+    return replace(scenario, faults=faults), playbook
+
+
+def _writes_both(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
+    return replace(scenario, regions=replace(scenario.regions, mirrors=Mirrors.NO)), playbook
+
+
+def _holds_on_to_locks(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
+    monkeypatch.setattr(Mortals, "provably_dead", lambda *_: False)
+    return scenario, playbook
+
+
+@pytest.mark.parametrize(
+    ("name", "breaks", "says"),
+    [
+        ("happy-way", _backwards, "out: writes taken: secondary FAILOVER"),
+        ("primary-region-dark", _home_though_owing, "home too early: says 'still owed ACTIVE'"),
+        ("answer-lost", _sends_again, "out: writes taken: secondary FAILOVER"),
+        ("write-lost", _never_sends_again, "out: exit code 0"),
+        ("two-people", _locks_nobody_out, "the second: exit code 5"),
+        ("secondary-ill-too", _asks_no_guard, "refused by secondary_takes_telemetry"),
+        ("old-status-returns", _keeps_what_it_had, "phase agreed(PASSIVE)"),
+        ("somebody-else-writes", _sees_no_stranger, "out: exit code 4"),
+        ("rate-limited", _does_not_wait, "out: takes at least 1 s"),
+        ("slow-mirror", _writes_both, "out: no writes to the primary"),
+        ("process-dies", _holds_on_to_locks, "taken up again: exit code 0"),
+    ],
+)
+def test_each_fails_where_its_behaviour_is_broken(
+    name: str, breaks: Breaking, says: str, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenario = load_scenario(name)
+    scenario, playbook = breaks(monkeypatch, scenario, load_playbook(scenario.playbook))
+    result = room.play(scenario, playbook=playbook)
+    assert any(says in each.name for each in missed(result)), missed(result)
+    assert result.exit_code is ExitCode.DRILL_MISSED
