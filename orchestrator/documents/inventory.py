@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from orchestrator.errors import DocumentError, UsageError
 from orchestrator.model.org import Inventory, Mirrors, Org, Pair, Wire
@@ -59,7 +60,9 @@ def read_inventory(document: Document) -> Inventory:
 
 def _pair(name: str, shape: PairShape, folder: Path) -> Pair:
     orgs = Both(_org(Role.PRIMARY, shape.primary, folder), _org(Role.SECONDARY, shape.secondary, folder))
-    return Pair(name, orgs, shape.mirrors or Mirrors.AUTO, shape.drill, shape.events)
+    return Pair(
+        name, orgs, shape.mirrors or Mirrors.AUTO, shape.drill, shape.events, MappingProxyType(shape.pages)
+    )
 
 
 def _org(role: Role, shape: OrgShape, folder: Path) -> Org:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from .fields import Name, SchemaVersion, Text
 from .org_fields import Argument, Datacenter, KeyPath, MirrorsChoice, Site, Url, Uuid, Variable, WireName
+from .probe_fields import Page
 from .shapes import Shape
 
 
@@ -52,6 +53,8 @@ class PairShape(Shape):
     """Whether live drills may use this pair."""
     events: bool = True
     """Whether what a run does is also posted as Datadog events, to the org that serves."""
+    pages: dict[Name, Page] = Field(default_factory=dict)
+    """Web pages of your own that a playbook's probes ask by name (http: {page: NAME}), each with its address."""
     primary: OrgShape
     """The org that normally serves."""
     secondary: OrgShape

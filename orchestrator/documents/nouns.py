@@ -119,7 +119,7 @@ def _probe_kind(shape: ProbeShape) -> tuple[ProbeKind, timedelta | None]:
     if (monitor := shape.monitor) is not None:
         return Monitor(monitor.org, monitor.id), monitor.timeout
     if (page := shape.http) is not None:
-        usual_page = Http(page.url, pointer=page.pointer)
+        usual_page = Http(page.url or "", pointer=page.pointer, page=page.page or "")
         return replace(usual_page, status=page.status or usual_page.status), page.timeout
     command = shape.command
     assert command is not None  # noqa: S101 - the checks have made sure of one kind

@@ -26,6 +26,7 @@ def probe_findings(data: dict[str, JSON], table: TableSketch) -> Iterator[Findin
     unknown, probable = _unknown_names(table)
     yield from unknown
     yield from _unused(table, probable)
+    yield from _one_address(data, table)
     probes = {probe.name: probe for probe in table.probes}
     for guard in table.guards:
         if guard.probe is None:
@@ -55,6 +56,28 @@ def _one_kind(probe: ProbeSketch) -> Iterator[Finding]:
             "make a probe of each",
             at_key=True,
         )
+
+
+def _one_address(data: dict[str, JSON], table: TableSketch) -> Iterator[Finding]:
+    """A web page is named by its address, or by its name in the inventory."""
+    for probe in table.probes:
+        if probe.kinds != ("http",):
+            continue
+        asked = mapping_in(mapping_in(mapping_in(data.get("probes")).get(probe.name)).get("http"))
+        if "url" in asked and "page" in asked:
+            words = "url and page stand together: give one of them"
+        elif (
+            "url" not in asked
+            and "page" not in asked
+            and not meant("url", asked)
+            and not meant("page", asked)
+        ):
+            words = (
+                "no page is named: give its url, or the name of one of the pair's pages in pairs.yaml (page)"
+            )
+        else:
+            continue
+        yield Finding((*probe.steps, "http"), words, at_key=True)
 
 
 def _unknown_names(table: TableSketch) -> tuple[list[Finding], set[str]]:

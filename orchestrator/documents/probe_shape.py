@@ -51,8 +51,10 @@ class MonitorShape(Shape):
 class HttpShape(Shape):
     """A GET of any page, without keys, and without following redirects to another host."""
 
-    url: Page
-    """Address of the page."""
+    url: Page | None = None
+    """Address of the page; or instead:"""
+    page: Name | None = None
+    """Its name among the pages of the pair in pairs.yaml, so that the playbook suits every pair."""
     status: HttpStatus | None = None
     """The status of the answer that counts as good (200)."""
     pointer: Pointer | None = None

@@ -12,6 +12,8 @@ pairs:
     mirrors: auto                        # true: a write to one org shows on both; false: each is written; auto: find out
     drill: false                         # true: live drills may use this pair
     events: true                         # each run's start, statuses and end are also posted as Datadog events
+    pages:                               # pages of your own that the playbook asks by name; no key is ever sent there
+      secondary_from_outside: https://checks.example.com/datadog-eu1   # says 200 while the secondary's region is well
     primary:                             # the org that normally serves
       name: Payments
       uuid: 11111111-1111-4111-8111-111111111111      # the org's uuid: data.id of GET /api/v2/validate with its API key

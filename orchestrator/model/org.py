@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from .secret import KeyReference
 from .status import Both, Role
@@ -54,6 +56,8 @@ class Pair:
     drill: bool = False
     events: bool = True
     """Whether runs post Datadog events to the org that takes over."""
+    pages: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Web pages of this pair's own that a playbook's probes ask by name, each with its URL."""
 
     def __getitem__(self, role: Role) -> Org:
         return self.orgs[role]

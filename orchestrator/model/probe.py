@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -44,11 +45,18 @@ class Monitor:
 class Http:
     """A GET of any page, without keys and without following redirects to another host."""
 
-    url: str
+    url: str = ""
+    """Where it is; "" where the pair says so."""
     status: int = 200
     """The answer's status that counts as good."""
     pointer: str | None = None
     """RFC 6901: which value of a JSON answer is the probe's value; None where only the status counts."""
+    page: str = ""
+    """Its name among the pair's pages in the inventory, in the place of a URL."""
+
+    def at(self, pages: Mapping[str, str]) -> str | None:
+        """Its URL, for a pair with these pages; None where the pair has no page of that name."""
+        return self.url or pages.get(self.page)
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,11 +98,20 @@ class Probes:
             case Metric() | Monitor():
                 return await datadog.ask(probe.kind, self._asker(probe.kind), allowed)
             case Http():
-                return await page.ask(probe.kind, self._reach, self._timeouts, self._redactor, allowed)
+                return await self._ask_page(probe.kind, allowed)
             case Command():
                 return await command.ask(probe.kind, self._environment(probe), self._redactor, allowed)
             case _ as never:
                 assert_never(never)
+
+    async def _ask_page(self, kind: Http, allowed: float) -> Measured | Unmeasured:
+        url = kind.at(self._pair.pages)
+        if url is None:
+            return Unmeasured(
+                f"pairs.yaml gives pair {self._pair.name} no page {kind.page}: write it under its pages"
+            )
+        there = replace(kind, url=url)
+        return await page.ask(there, self._reach, self._timeouts, self._redactor, allowed)
 
     def _asker(self, kind: Metric | Monitor) -> OrgAsker:
         if self._transports is None:

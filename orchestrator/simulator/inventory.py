@@ -27,6 +27,8 @@ def inventory_text(sim: Simulation, *, keys: str = "sim-keys") -> str:
         "pairs:",
         f"  {sim.config.pair}:",
         "    mirrors: auto",
+        "    pages:",
+        f"      secondary_from_outside: {sim.org(Role.SECONDARY).url}/health",
     ]
     for role in Role:
         org, served = sim.config.orgs[role], sim.org(role)

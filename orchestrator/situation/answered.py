@@ -68,7 +68,9 @@ def _agreed(view: View, status: Status) -> Phase:
         )
         steps = [commands.watch(view.pair), commands.graph(view.playbook)]
     if view.open_run is not None:
-        sentence += f" Run {view.open_run.run} to {view.open_run.goal} is open: resume finishes it{_hooks(view)}."
+        sentence += (
+            f" Run {view.open_run.run} to {view.open_run.goal} is open: resume finishes it{_hooks(view)}."
+        )
         steps = [commands.resume(view.pair), *steps]
     return Phase(PhaseName.AGREED, sentence, tuple(steps), status=status)
 

@@ -51,8 +51,8 @@ def depends_on(probe: Probe, pair: Pair) -> Role | None:
     match probe.kind:
         case Metric(org=role) | Monitor(org=role):
             return role
-        case Http(url=url):
-            host = urlsplit(url).netloc
+        case Http():
+            host = urlsplit(probe.kind.at(pair.pages) or "").netloc
             return next(
                 (role for role, org in pair.orgs.items() if urlsplit(org.base_url).netloc == host), None
             )

@@ -53,6 +53,14 @@ def test_mirrors_is_true_false_or_auto(written: str, meant: Mirrors) -> None:
     assert (pair.mirrors, pair.drill) == (meant, True)
 
 
+def test_a_pair_may_name_pages_of_its_own() -> None:
+    text = INVENTORY.replace(
+        "payments:\n", "payments:\n    pages: {outside: https://Checks.example.com/eu1}\n"
+    )
+    (pair,) = parse_inventory(text, "f").pairs
+    assert dict(pair.pages) == {"outside": "https://checks.example.com/eu1"}
+
+
 @pytest.mark.parametrize(
     ("line", "events"), [("", True), ("    events: true\n", True), ("    events: false\n", False)]
 )
@@ -168,6 +176,7 @@ def test_an_org_that_cannot_be_right_is_refused_at_its_place(lines: str, expecte
         ("payments:", "pay ments:", '3:3: "pay ments" cannot be a name: letters, digits, dots, hyphens and underscores'),
         ("payments:", "-p:", '3:3: "-p" cannot be a name'),
         ("payments:\n", "payments:\n    mirrors: yes\n", '4:14: expected true, false or auto, found the text "yes"'),
+        ("payments:\n", "payments:\n    pages: {outside: ftp://x.example}\n", "4:22: this is not a usable URL: write the address of a page, such as https://status.datadoghq.eu/api/v2/components.json"),
         ("payments:\n", "payments:\n    drill: maybe\n", '4:12: expected true or false, found the text "maybe"'),
         ("550e8400-", "550e8400", '6:13: expected an org\'s uuid, such as 550e8400-e29b-41d4-a716-446655440000, found the text "550e8400e29b'),
         ("660e8400", "550E8400", "12:13: both orgs of this pair have the same uuid: each has its own"),

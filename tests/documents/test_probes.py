@@ -88,6 +88,15 @@ def test_a_command_may_be_compared_with_a_number_and_a_page_with_nothing() -> No
     assert said_of_playbook(changed("{name: page, equals: none}", "{name: page}")) == []
 
 
+def test_a_page_may_be_named_by_its_name_in_the_inventory() -> None:
+    text = changed('url: "https://status.example.com/a.json"', "page: outside")
+    (kind,) = [probe.kind for probe in parse_playbook(text, "f").probes.values() if probe.name == "page"]
+    assert isinstance(kind, Http)
+    assert (kind.url, kind.page) == ("", "outside")
+    assert kind.at({"outside": "https://checks.example.com/"}) == "https://checks.example.com/"
+    assert kind.at({}) is None
+
+
 def test_the_host_of_a_page_is_read_in_lower_case_and_the_rest_as_it_stands() -> None:
     text = changed("https://status.example.com/a.json", "HTTPS://Status.Example.com:8443/A.json?b=C%20d")
     (kind,) = [probe.kind for probe in parse_playbook(text, "f").probes.values() if probe.name == "page"]
@@ -113,6 +122,8 @@ def test_the_host_of_a_page_is_read_in_lower_case_and_the_rest_as_it_stands() ->
         ("id: 42", 'id: "42"', ["8:33: expected a monitor's number, as it stands in its page's address (…/monitors/12345), found the text \"42\""]),
         ("id: 42", "id: true", ["8:33: expected a monitor's number, as it stands in its page's address (…/monitors/12345), found true"]),
         # http
+        ("{url: \"https", "{page: outside, url: \"https", ["10:5: url and page stand together: give one of them"]),
+        ('url: "https://status.example.com/a.json", ', "", ["10:5: no page is named: give its url, or the name of one of the pair's pages in pairs.yaml (page)"]),
         ("https://status", "ftp://status", ["10:17: this is not a usable URL: write the address of a page, such as https://status.datadoghq.eu/api/v2/components.json"]),
         ("https://status", "https://me:secret@status", ["10:17: a URL must not carry a name or password: write the address of a page, such as https://status.datadoghq.eu/api/v2/components.json"]),
         ("https://status", "https://-status", ["10:17: the host of this URL is not a usable name: write the address of a page, such as https://status.datadoghq.eu/api/v2/components.json"]),

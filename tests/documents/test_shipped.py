@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from orchestrator.documents import load_playbook, problems_in, shipped_playbooks
 from orchestrator.errors import DocumentError, UsageError
+from orchestrator.model.probe import Http, Metric
 from orchestrator.model.status import Role, Status
+from orchestrator.situation.compared import row_probes
 
 from .texts import PLAYBOOK
 
@@ -47,7 +50,27 @@ def test_no_guard_on_the_way_out_or_home_waits_for_the_run_before() -> None:
     playbook = load_playbook("regional-failover")
     waiting = {row.name for row in playbook.rows if "settled" in row.guards}
     assert waiting == {"enroll"}
-    assert [row.guards for row in playbook.rows if row.survivor is not None] == [(), ()]
+    assert [row.guards for row in playbook.rows if row.survivor is not None] == [
+        ("secondary_takes_telemetry", "secondary_is_well"),
+        ("telemetry_in_secondary",),
+    ]
+
+
+def test_the_shipped_playbook_looks_beyond_the_record() -> None:
+    """Telemetry in the org that takes over, on the way out and home; and a witness that is not Datadog."""
+    playbook = load_playbook("regional-failover")
+    needs = {row.name: [probe.kind for probe in row_probes(row, playbook)] for row in playbook.rows}
+    canary, page = needs["declare"]
+    assert isinstance(canary, Metric)
+    assert canary.org is Role.SECONDARY
+    assert page == Http(page="secondary_from_outside")
+    for row, org in (("activate", Role.SECONDARY), ("settle", Role.PRIMARY)):
+        (agents,) = needs[row]
+        assert isinstance(agents, Metric)
+        assert agents.org is org
+        (name,) = playbook.row(row).guards  # type: ignore[union-attr]
+        assert playbook.guards[name].within == timedelta(minutes=10)
+    assert needs["abort"] == needs["recover"] == []
 
 
 def test_onboarding_begins_where_there_is_nothing() -> None:

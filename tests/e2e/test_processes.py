@@ -22,6 +22,7 @@ class Operator:
     """Somebody at a terminal, with `hamr` on the same machine and journal."""
 
     def __init__(self, served: Served, folder: Path) -> None:
+        self.folder = folder
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("HAMR_")},
             "HAMR_PAIRS": str(served.inventory),
@@ -37,6 +38,7 @@ class Operator:
         return subprocess.Popen(
             [HAMR, *words],
             env=self._environment,
+            cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -95,15 +97,34 @@ def test_law_07_a_run_that_was_killed_is_finished_by_somebody_else(alice: Operat
     assert [run["end"] for run in json.loads(text)["runs"]] == ["done"]
 
 
+HOLDING = """\
+schema: 1
+name: holding
+stops: [PASSIVE, ACTIVE]
+transitions:
+  - name: declare
+    from: PASSIVE
+    to: FAILOVER
+    before: [{name: hold, run: [sh, -c, "until [ -e go ]; do sleep 0.02; done"]}]
+  - {name: activate, from: FAILOVER, to: ACTIVE}
+  - {name: abort, from: FAILOVER, to: PASSIVE}
+  - {name: home, from: ACTIVE, to: PASSIVE}
+"""
+"""Its first row begins with a hook that a test ends by making a file."""
+
+
 def test_law_12_of_two_runs_at_once_one_goes_and_the_other_is_told_by_whom(alice: Operator) -> None:
-    with alice.start("run", "sim", "--to", "ACTIVE", "--yes") as first:
-        read_until(first, "Row declare")
-        first.send_signal(signal.SIGSTOP)
-        code, text = alice.type("run", "sim", "--to", "ACTIVE", "--yes", "--operator", "bob@desk")
+    (alice.folder / "holding.yaml").write_text(HOLDING)
+    flags = ("--to", "ACTIVE", "--yes", "--playbook", "holding.yaml")
+    with alice.start("run", "sim", *flags) as first:
+        try:
+            read_until(first, "Hook hold (before declare)")
+            code, text = alice.type("run", "sim", *flags, "--operator", "bob@desk")
+        finally:
+            (alice.folder / "go").touch()
         assert code == 5, text
         assert "is locked by" in text
         assert "hamr unlock" not in text, "a process that lives on this machine is not to be unlocked"
-        first.send_signal(signal.SIGCONT)
         rest, _ = first.communicate(timeout=30)
     assert first.returncode == 0, rest
     assert alice.statuses() == ("ACTIVE", "ACTIVE")

@@ -12,6 +12,9 @@ from orchestrator.model.run import Mode
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import Fault, ForeignWriter, Returning, SimulatorConfig, random_faults
 
+from .around import Surroundings, draw_around
+from .playbooks import playbook
+
 
 class Story(enum.Enum):
     """What happens beside the faults."""
@@ -60,6 +63,10 @@ class Life:
     wall_jump: float = 0.0
     interrupt_at: float = 0.0
     interrupts: int = 0
+    hook_begun: int = 0
+    hook_done: int = 0
+    asked: int = 0
+    """Killed while so many of its hooks had begun, or were over and not heard of, or its question stood."""
 
     @property
     def doomed(self) -> bool:
@@ -71,6 +78,9 @@ class Life:
             or self.request_before
             or self.request_after
             or self.request_answered
+            or self.hook_begun
+            or self.hook_done
+            or self.asked
         )
 
 
@@ -98,6 +108,8 @@ class Incident:
     """What is late arrives before people close the incident."""
     resumes: bool = True
     """Somebody resumes while the faults go on."""
+    around: Surroundings | None = None
+    """What stands around the pair; None where that is nothing."""
 
     @property
     def calm(self) -> bool:
@@ -125,7 +137,45 @@ PLACES: tuple[tuple[int, str, Status, Status], ...] = (
 
 
 def draw(seed: int) -> Incident:
-    """The incident of a seed; the same for ever, as long as this function is not changed."""
+    """The incident of a seed; every third has probes, hooks and people around its pair."""
+    return surrounded(seed) if seed % 3 == 2 else bare(seed)
+
+
+def surrounded(seed: int) -> Incident:
+    """The incident of a seed, with something around its pair; the same for ever, as long as this is not changed."""
+    incident = bare(seed)
+    dice = Random(f"around {seed}")  # noqa: S311 - a replayable draw is the point
+    start = incident.config.status.primary
+    route = playbook(incident.playbook).route(start, incident.goal)
+    assert route, f"there is no way from {start} to {incident.goal}"
+    around = draw_around(dice, route)
+    lives = (*(_busy(life, dice) for life in incident.lives[:3]), *incident.lives[3:])
+    # What takes time is in the way of most other trouble: half of these are about nothing else.
+    calm = dice.random() < 0.5
+    return replace(
+        incident,
+        around=around,
+        lives=lives,
+        faults=() if calm else incident.faults,
+        foreign=() if calm else incident.foreign,
+        second_at=round(dice.uniform(0.0, 60.0), 3),
+    )
+
+
+def _busy(life: Life, dice: Random) -> Life:
+    """What else may befall a life that has hooks to run and people to ask."""
+    if dice.random() < 0.3:
+        which = dice.choice(("hook_begun", "hook_done", "asked"))
+        life = replace(life, crash_at_step=0, **{which: dice.choice((1, 1, 2, 3))})
+    if dice.random() < 0.15:
+        life = replace(
+            life, interrupt_at=round(dice.uniform(0.0, 60.0), 3), interrupts=dice.choice((1, 1, 2))
+        )
+    return life
+
+
+def bare(seed: int) -> Incident:
+    """The incident of a seed with nothing around its pair; the same for ever, as long as this function is not changed."""
     dice = Random(seed)  # noqa: S311 - a replayable draw is the point
     weights = [weight for weight, *_ in PLACES]
     _, playbook, start, goal = dice.choices(PLACES, weights)[0]

@@ -22,10 +22,13 @@ from orchestrator.model.standing import Standing
 from orchestrator.model.status import Both, Role
 from orchestrator.simulator import Regions
 
-from .draw import Dark, Foreign, Incident, Story
+from .around import Surroundings, Visit
+from .beside import Beside
+from .draw import Dark, Foreign, Incident, Life, Story
 from .loop import EPOCH, Deadlock, Endless, Process, VirtualClock, VirtualLoop, run_to_the_end, world_context
-from .operators import begin, close, take_up
-from .scene import Died, Machine, Outcome, Raised, Returned, Scene, pair_of, playbook
+from .operators import begin, break_the_lock, close, take_up
+from .playbooks import playbook
+from .scene import Died, Machine, Outcome, Raised, Returned, Scene, pair_of
 from .tape import Tape
 
 TRIES = 8
@@ -108,7 +111,17 @@ def play(incident: Incident) -> Played:
         regions = Regions(incident.config, VirtualClock(loop), incident.faults)
         tape = Tape(loop)
         pair = pair_of(incident.config, incident.mirrors, incident.wrong_uuid)
-        scene = Scene(loop, regions, tape, pair, incident.seed, playbook(incident.playbook))
+        around = incident.around or Surroundings()
+        beside = Beside(loop, regions, tape, around)
+        scene = Scene(
+            loop,
+            regions,
+            tape,
+            pair,
+            incident.seed,
+            around.put_into(playbook(incident.playbook)),
+            beside,
+        )
         played = Played(incident, tape, regions, scene, machines)
         try:
             run_to_the_end(loop, _play(played))
@@ -130,8 +143,11 @@ async def _play(played: Played) -> None:
     tasks = [asyncio.create_task(_first(played, machine))]
     if incident.story is not Story.ALONE:
         tasks.append(asyncio.create_task(_second(played, played.machines[-1])))
+    visit = asyncio.create_task(_visit(played, machine))
     for task in tasks:
         await task
+    scene.beside.first_question.set()
+    await visit
     for handle in disturbances:
         handle.cancel()
     await _over(played)
@@ -187,6 +203,30 @@ async def _second(played: Played, machine: Machine) -> None:
     )
 
 
+async def _visit(played: Played, machine: Machine) -> None:
+    """Somebody else, from another computer with the same journal, comes while a person is asked something."""
+    incident, scene = played.incident, played.scene
+    await scene.beside.first_question.wait()
+    visitor = incident.around.visitor if incident.around is not None else None
+    if visitor is None or not scene.beside.questions:
+        return
+    await asyncio.sleep(visitor.after)
+    elsewhere = Machine(machine.name, machine.store, "bastion")
+    if visitor.does is Visit.UNLOCK:
+        broken = await break_the_lock(scene, elsewhere)
+        played.tape.happened("unlock", "a lock is broken" if broken else "there is no lock to break")
+    if visitor.does is Visit.RESUME:
+        await scene.live(elsewhere, "dave", Life(), take_up, what="resume")
+        return
+    await scene.live(
+        elsewhere,
+        "dave",
+        Life(),
+        lambda present: begin(present, incident.goal, incident.mode),
+        what=f"run --to {incident.goal} ({incident.mode.value})",
+    )
+
+
 def _disturb(played: Played) -> list[asyncio.TimerHandle]:
     """The world's own timers: foreign writers and darkness."""
     world, loop = world_context(), played.scene.loop
@@ -223,6 +263,7 @@ async def _over(played: Played) -> None:
     """The faults end; what is under way may still arrive."""
     regions = played.regions
     regions.faults.clear()
+    played.scene.beside.over = True
     for role in Role:
         if regions.darkness(role) is not None:
             regions.set_dark(role, False)

@@ -14,10 +14,11 @@ from orchestrator.model.standing import Standing
 from orchestrator.model.status import Role, Status
 from orchestrator.resume import resume
 from orchestrator.run import start
+from orchestrator.session import break_lock
 from orchestrator.standing import stand
 
 from .draw import Life
-from .scene import PAIR, Machine, Outcome, Present, Returned, Scene
+from .scene import PAIR, Machine, Outcome, Present, Raised, Returned, Scene
 
 ACCEPTED = {
     "unknown": "the faults are over",
@@ -49,6 +50,23 @@ async def take_up(present: Present, mode: Mode | None = None) -> RunResult:
         reason="us1 is down" if mode is Mode.EMERGENCY else "",
         controls=present.controls,
     )
+
+
+async def break_the_lock(scene: Scene, machine: Machine) -> bool:
+    """Hamr unlock, by somebody who read the lock's id in `hamr status`; whether there was one to break."""
+
+    async def breaking(present: Present) -> RunResult:
+        holder = present.session.store.holder(PAIR)
+        if holder is None:
+            raise HamrError("nobody holds the pair")
+        break_lock(present.session, holder.lock, "nobody answers there")
+        raise HamrError(BROKEN)
+
+    outcome = await scene.live(machine, "dave", Life(), breaking, what="unlock")
+    return isinstance(outcome, Raised) and outcome.error.message == BROKEN
+
+
+BROKEN = "the lock is broken"
 
 
 def closed(standing: Standing, goal: Status) -> bool:

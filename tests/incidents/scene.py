@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from random import Random
 
-from orchestrator.documents import find_playbook, parse_playbook
 from orchestrator.errors import HamrError
 from orchestrator.journal import SqliteStore
 from orchestrator.model.journal import Holder
@@ -20,9 +17,9 @@ from orchestrator.model.run import Operator
 from orchestrator.model.secret import EnvironmentKey
 from orchestrator.model.status import Both, Role
 from orchestrator.running import Controls
-from orchestrator.session import Session
 from orchestrator.simulator import Regions, SimulatorConfig
 
+from .beside import Beside, Doomed, PlayedProber, PlayedPrograms, PlayedSession, asker
 from .draw import Life
 from .ledger import Ledger
 from .loop import Process, ProcessDied, VirtualClock, VirtualLoop, own_context, world_context
@@ -30,41 +27,6 @@ from .tape import Tape
 from .wire import Doom, RegionTransport
 
 PAIR = "sim"
-
-_PATIENCE = "confirm: {within: 6s, every: 1s}"
-_TIMEOUTS = "timeouts: {connect: 1s, read: 3s, total: 5s}"
-_MIRROR = "mirror_wait: 1500ms"
-
-
-@cache
-def playbook(name: str) -> Playbook:
-    """A playbook by name.
-
-    Args:
-        name: a shipped one, as it is; "failover" and "onboarding-quick" with less patience; "failover-server", which
-            also leaves two moves to the server.
-    """
-    shipped = {
-        "failover": "regional-failover",
-        "failover-server": "regional-failover",
-        "onboarding-quick": "onboarding",
-    }
-    text = Path(find_playbook(shipped.get(name, name))).read_text(encoding="utf-8")
-    if name == "onboarding-quick":
-        text = text.replace("schema: 1\n", f"schema: 1\n{_PATIENCE}\n{_TIMEOUTS}\n{_MIRROR}\n")
-    elif name in shipped:
-        for old, new in (
-            ("confirm: {within: 60s, every: 1s}", _PATIENCE),
-            ("timeouts: {connect: 3s, read: 10s, total: 20s}", _TIMEOUTS),
-            ("mirror_wait: 3s", _MIRROR),
-        ):
-            assert old in text, f"{old} stands no longer in the shipped playbook"
-            text = text.replace(old, new)
-    if name == "failover-server":
-        for row in ("to: ACTIVE\n", "from: RECOVERY\n    to: PASSIVE\n"):
-            text = text.replace(row, f"{row}    advances: server\n")
-    return parse_playbook(text, f"{name}.yaml")
-
 
 def pair_of(config: SimulatorConfig, mirrors: Mirrors, wrong_uuid: Role | None = None) -> Pair:
     """The simulated pair as the inventory has it."""
@@ -122,7 +84,10 @@ class Machine:
     """A computer with a journal; several processes of it may live at once."""
 
     name: str
+    """Of its journal: two machines may share one."""
     store: SqliteStore
+    host: str = ""
+    """Of the computer, where that is another name."""
     living: dict[int, Process] = field(default_factory=dict)
 
 
@@ -135,20 +100,20 @@ class PlayedHost:
 
     @property
     def name(self) -> str:
-        return self.machine.name
+        return self.machine.host or self.machine.name
 
     def this_process(self) -> tuple[int, str]:
-        return self.pid, f"{self.machine.name}-{self.pid}"
+        return self.pid, f"{self.name}-{self.pid}"
 
     def provably_dead(self, holder: Holder) -> bool:
-        return holder.host == self.machine.name and holder.pid not in self.machine.living
+        return holder.host == self.name and holder.pid not in self.machine.living
 
 
 @dataclass(eq=False)
 class Present:
     """What a person has at hand in one life of the program."""
 
-    session: Session
+    session: PlayedSession
     controls: Controls
     process: Process
     clock: VirtualClock
@@ -164,6 +129,7 @@ class Scene:
     pair: Pair
     seed: int
     playbook: Playbook
+    beside: Beside
     pids: int = 100
     lives: list[tuple[Process, Outcome]] = field(default_factory=list)
     patience: float = 3600.0
@@ -241,18 +207,24 @@ class Scene:
         def way(role: Role) -> RegionTransport:
             return RegionTransport(self.regions, role, process, self.tape, requests, clock, machine.name)
 
-        session = Session(
+        if self.beside.drawn.gauges:
+            clock.on_wake = lambda: self.tape.woke(process)
+        doom = Doomed(life.hook_begun, life.hook_done, life.asked)
+        session = PlayedSession(
             pair=self.pair,
             playbook=self.playbook,
-            operator=Operator(operator, machine.name),
+            operator=Operator(operator, machine.host or machine.name),
             store=Ledger(machine.store, process, self.tape, operations, machine.name, life.disk_full_at),
             environ=environ,
             clock=clock,
             dice=Random(f"{self.seed}/{pid}"),  # noqa: S311 - replayable
             transports=Both(way(Role.PRIMARY), way(Role.SECONDARY)),
             host=PlayedHost(machine, pid),
+            played_prober=PlayedProber(self.beside, process, clock),
+            played_programs=PlayedPrograms(self.beside, process, clock, doom),
         )
-        return Present(session, Controls(), process, clock)
+        controls = Controls(asker=asker(self.beside, process, doom))
+        return Present(session, controls, process, clock)
 
     def _troubles(self, life: Life, present: Present) -> list[asyncio.TimerHandle]:
         """What a clock or a person does to the process, in time."""

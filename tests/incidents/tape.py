@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from orchestrator.hamr.wire import decode_record
 from orchestrator.model.journal import Record
+from orchestrator.model.person import Question
 from orchestrator.model.plain import JSON
+from orchestrator.model.probe import Measured, Unmeasured
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Stamp
 from orchestrator.model.status import Both, Role, Status
@@ -125,6 +127,44 @@ class Happened(Note):
     process: Process | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Gauged(Note):
+    """A process was told what a probe shows."""
+
+    process: Process
+    probe: str
+    asked: float
+    measured: float
+    """When that was so."""
+    sight: Measured | Unmeasured
+
+
+@dataclass(frozen=True, slots=True)
+class HookRan(Note):
+    """A hook's program begins, ends well, or fails: whether or not anybody still waits for it."""
+
+    process: Process
+    key: tuple[str, str, str, str]
+    """Run, row, side, hook."""
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Questioned(Note):
+    """A person reads a question, or has dealt with it."""
+
+    process: Process
+    question: Question
+    answered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Woke(Note):
+    """A process has slept on its clock."""
+
+    process: Process
+
+
 @dataclass(slots=True)
 class Tape:
     """All notes of one incident."""
@@ -149,6 +189,28 @@ class Tape:
     def appended(self, process: Process, machine: str, record: Record) -> None:
         """Note a journal record."""
         self.notes.append(Appended(self.next, self.now, process, machine, record))
+
+    def measured(  # noqa: PLR0917 - what there is to say of it
+        self, process: Process, probe: str, asked: float, measured: float, sight: Measured | Unmeasured
+    ) -> None:
+        """Note what a probe said."""
+        self.notes.append(Gauged(self.next, self.now, process, probe, asked, measured, sight))
+
+    def hook(self, process: Process, key: tuple[str, str, str, str], what: str) -> None:
+        """Note what a hook's program does."""
+        self.notes.append(HookRan(self.next, self.now, process, key, what))
+
+    def asked(self, process: Process, question: Question) -> None:
+        """Note a question."""
+        self.notes.append(Questioned(self.next, self.now, process, question, answered=False))
+
+    def replied(self, process: Process, question: Question) -> None:
+        """Note that a question does not stand any more."""
+        self.notes.append(Questioned(self.next, self.now, process, question, answered=True))
+
+    def woke(self, process: Process) -> None:
+        """Note the end of a process's sleep."""
+        self.notes.append(Woke(self.next, self.now, process))
 
     def answered(self, asked: Asked, effect: Effect | None) -> None:
         """Note an answer."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from orchestrator.model.probe import Measured
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Role, Status
 
+from .around import Surroundings
 from .incident import Played
-from .tape import Answered, Appended, Asked, Happened, Note
+from .tape import Answered, Appended, Asked, Gauged, Happened, HookRan, Note, Questioned
 
 QUIET = frozenset({"lock.taken", "lock.released", "situation.read"})
 """Record kinds that a trace passes over: the requests around them say it."""
@@ -23,6 +25,11 @@ def trace(played: Played) -> Iterator[str]:
     yield f"  inventory: mirrors {incident.mirrors.value}, wrong uuid: {incident.wrong_uuid}; playbook {incident.playbook}"
     for fault in incident.faults:
         yield f"  {fault}"
+    around = incident.around or Surroundings()
+    for drawn in (*around.gauges, *around.guards, *around.asks, *around.deeds):
+        yield f"  {drawn}"
+    if incident.around is not None:
+        yield f"  people {[(each.yes, each.after) for each in around.people]}, {around.visitor}, cool_down {around.cool_down}"
     for planned in (*incident.foreign, *incident.dark, *(life for life in incident.lives)):
         yield f"  {planned}"
     for note in played.tape.notes:
@@ -61,6 +68,14 @@ def _words(note: Note) -> str:
             )
         case Appended(record=record) if record.kind not in QUIET:
             return f"{note.process.name} journals {record.seq} {record.kind} {_facts(record.data)}"
+        case Gauged(sight=sight):
+            shows = sight.value if isinstance(sight, Measured) else sight.reason
+            return f"{note.process.name} reads {note.probe}: {shows} (asked at {note.asked:.3f})"
+        case HookRan():
+            return f"    {note.process.name}'s hook {'/'.join(note.key[1:])} {note.what}"
+        case Questioned():
+            done = "has dealt with" if note.answered else "is asked"
+            return f"    a person at {note.process.name} {done}: {note.question.text}"
         case _:
             return ""
 
@@ -78,6 +93,7 @@ def _facts(data: object) -> str:
         "verdicts",
         "record",
         "expected",
+        "readings",
     }
     parts = []
     for key, value in data.items():

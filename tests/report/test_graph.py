@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from orchestrator.model.hook import Hook, Program
 from orchestrator.model.playbook import Advances, Playbook, Row
 from orchestrator.model.status import Role, Status
 from orchestrator.report.graph import mermaid
 
-from .scenes import PLAYBOOK
+from .scenes import DECLARE, PLAYBOOK
 
 
 def test_each_row_is_an_arrow_with_its_name_writes_and_guards() -> None:
@@ -60,3 +61,10 @@ def test_names_and_summaries_cannot_break_out_of_their_place() -> None:
         in text
     )
     assert text.count("\n") == 8
+
+
+def test_hooks_stand_beside_their_row() -> None:
+    hook = Hook("stop-sync", Program(("stop",)))
+    row = replace(DECLARE, before=(hook,), after=(replace(hook, name="flip"), replace(hook, name="press")))
+    drawn = mermaid(replace(PLAYBOOK, rows=(row,)))
+    assert "<br/>before stop-sync<br/>after flip, press<br/>emergency by the secondary alone" in drawn

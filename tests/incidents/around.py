@@ -1,0 +1,260 @@
+"""What stands around a pair in some of the incidents, drawn from a seed: probes and guards over them, hooks, people to ask."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from random import Random
+
+from orchestrator.model.guard import AllOf, AnyOf, Compared, Guard, IfUnknown, Not
+from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program, When
+from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.probe import Command, Metric, Probe
+from orchestrator.model.status import Role
+from orchestrator.situation.compared import probes_of
+
+GOOD = 12.0
+"""What a gauge shows when all is well; every drawn guard passes then."""
+
+BAD = 0.0
+
+
+class Shows(enum.Enum):
+    """How a gauge goes."""
+
+    GOOD = "good from the start"
+    LATER = "bad, and good after a while"
+    NOT_YET = "no data, and good after a while"
+    NEVER = "bad as long as anything goes wrong"
+    NO_DATA = "no data as long as anything goes wrong"
+    FLAPPING = "good and bad in turn"
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A probe, and what it shows as time goes by."""
+
+    name: str
+    org: Role | None
+    """The org whose region answers it; None for a program's."""
+    shows: Shows = Shows.GOOD
+    turns: float = 0.0
+    """When it becomes good; FLAPPING: how long it stays as it is. In seconds."""
+    takes: float = 0.05
+    timeout: float = 10.0
+
+    def probe(self) -> Probe:
+        """As a playbook has it."""
+        kind = Command(("./gauge", self.name)) if self.org is None else Metric(self.org, f"sum:{self.name}")
+        return Probe(self.name, kind, timedelta(seconds=self.timeout))
+
+    def value(self, at: float, *, over: bool) -> float | None:
+        """What it shows at a time; None is no data.
+
+        Args:
+            at: seconds since the incident began.
+            over: nothing goes wrong any more.
+        """
+        if over or self.shows is Shows.GOOD:
+            return GOOD
+        match self.shows:
+            case Shows.LATER:
+                return GOOD if at >= self.turns else BAD
+            case Shows.NOT_YET:
+                return GOOD if at >= self.turns else None
+            case Shows.NO_DATA:
+                return None
+            case Shows.FLAPPING:
+                return (GOOD, BAD)[int(at / self.turns) % 2]
+            case _:
+                return BAD
+
+
+class Ends(enum.Enum):
+    """How a hook's program goes."""
+
+    WELL = "well"
+    FAILS_ONCE = "fails the first time"
+    FAILS = "fails as long as anything goes wrong"
+    HANGS = "hangs as long as anything goes wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """A hook of a row, and how it goes when it is run."""
+
+    name: str
+    row: str
+    when: When
+    ends: Ends = Ends.WELL
+    takes: float = 0.5
+    timeout: float = 20.0
+    manual: bool = False
+    again: Again = Again.ASK
+    emergency: InEmergency = InEmergency.RUN
+
+    def hook(self) -> Hook:
+        """As a playbook has it."""
+        what: Program | Manual = Program((f"./{self.name}",), timedelta(seconds=self.timeout))
+        if self.manual:
+            what = Manual(f"Press the button {self.name}.")
+        return Hook(self.name, what, self.again, self.emergency)
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """What a person says to one question, after how many seconds; None: nothing."""
+
+    yes: bool | None
+    after: float
+
+
+class Visit(enum.Enum):
+    """What somebody else does while a person is asked."""
+
+    RESUME = "resume"
+    RUN = "run"
+    UNLOCK = "unlock"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody else, who comes when the first question stands."""
+
+    does: Visit
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """All of it."""
+
+    gauges: tuple[Gauge, ...] = ()
+    guards: tuple[Guard, ...] = ()
+    asks: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """(row, its further guards)."""
+    deeds: tuple[Deed, ...] = ()
+    people: tuple[Says, ...] = ()
+    """What people say, one question after the other, and round again; () where there is nobody to ask."""
+    visitor: Visitor | None = None
+    cool_down: float = 0.0
+    """Seconds; 0: none."""
+
+    def put_into(self, playbook: Playbook) -> Playbook:
+        """The playbook with all of that in it."""
+        asks = dict(self.asks)
+        rows = tuple(
+            replace(
+                row,
+                guards=(*row.guards, *asks.get(row.name, ())),
+                before=self._hooks(row, When.BEFORE),
+                after=self._hooks(row, When.AFTER),
+            )
+            for row in playbook.rows
+        )
+        return replace(
+            playbook,
+            rows=rows,
+            guards={**playbook.guards, **{guard.name: guard for guard in self.guards}},
+            probes={**playbook.probes, **{gauge.name: gauge.probe() for gauge in self.gauges}},
+            cool_down=timedelta(seconds=self.cool_down) if self.cool_down else None,
+        )
+
+    def _hooks(self, row: Row, when: When) -> tuple[Hook, ...]:
+        return tuple(deed.hook() for deed in self.deeds if (deed.row, deed.when) == (row.name, when))
+
+
+def without_probes(playbook: Playbook) -> Playbook:
+    """The playbook without guards that look at probes: what every other incident is played with."""
+    dropped = {name for name in playbook.guards if probes_of((name,), playbook)}
+    return replace(
+        playbook,
+        rows=tuple(
+            replace(row, guards=tuple(name for name in row.guards if name not in dropped))
+            for row in playbook.rows
+        ),
+        guards={name: guard for name, guard in playbook.guards.items() if name not in dropped},
+        probes={},
+    )
+
+
+# -- drawing ----------------------------------------------------------------------------------------------------
+
+
+def draw_around(dice: Random, route: Sequence[Row]) -> Surroundings:
+    """What stands around the rows of a route."""
+    gauges = tuple(_gauge(dice, number) for number in range(dice.choice((0, 1, 1, 2, 2, 3))))
+    guards, asks = _guards(dice, gauges, route)
+    deeds = tuple(_deed(dice, number, route) for number in range(dice.choice((0, 1, 1, 2, 3, 4))))
+    people = () if dice.random() < 0.15 else tuple(_says(dice) for _ in range(6))
+    visitor = None
+    if people and dice.random() < 0.35:
+        visitor = Visitor(dice.choice(list(Visit)), round(dice.uniform(0.0, 30.0), 3))
+    cool_down = dice.choice((30.0, 300.0, 3600.0)) if dice.random() < 0.12 else 0.0
+    return Surroundings(gauges, guards, asks, deeds, people, visitor, cool_down)
+
+
+def _gauge(dice: Random, number: int) -> Gauge:
+    shows = dice.choices(list(Shows), (40, 20, 12, 8, 10, 10))[0]
+    turns = round(dice.uniform(2.0, 40.0), 1)
+    if shows is Shows.FLAPPING:
+        turns = round(dice.uniform(1.0, 12.0), 1)
+    takes = round(dice.uniform(0.01, 0.4), 3)
+    if dice.random() < 0.2:
+        takes = dice.choice((3.0, 5.5, 8.0, 9.5, 12.0))
+    org = dice.choice((Role.SECONDARY, Role.SECONDARY, Role.PRIMARY, None))
+    return Gauge(f"gauge{number}", org, shows, turns, takes, dice.choice((10.0, 10.0, 4.0)))
+
+
+def _guards(
+    dice: Random, gauges: tuple[Gauge, ...], route: Sequence[Row]
+) -> tuple[tuple[Guard, ...], tuple[tuple[str, tuple[str, ...]], ...]]:
+    """One guard over each gauge, now and then one over two of them, put to the rows of the route."""
+    guards: list[Guard] = []
+    for gauge in gauges:
+        kind = dice.choice((Compared(gauge.name, above=0.0), Compared(gauge.name, one_of=(GOOD, 13.0))))
+        guards.append(_with_time(dice, Guard(f"sees_{gauge.name}", kind)))
+        if dice.random() < 0.2:
+            part = Guard(f"lacks_{gauge.name}", Compared(gauge.name, below=1.0))
+            guards[-1:] = [part, _with_time(dice, Guard(f"not_{part.name}", Not(part.name)))]
+    asked = [guard for guard in guards if not guard.name.startswith("lacks_")]
+    if len(asked) > 1 and dice.random() < 0.4:
+        one, other = dice.sample(asked, 2)
+        kind = dice.choice((AllOf, AnyOf))((one.name, other.name))
+        both = _with_time(dice, Guard("taken_together", kind))
+        guards.append(both)
+        asked = [guard for guard in asked if guard not in (one, other)] + [both]
+    asks: dict[str, tuple[str, ...]] = {}
+    for guard in asked:
+        for row in dice.sample(list(route), min(len(route), dice.choice((1, 1, 2)))):
+            asks[row.name] = (*asks.get(row.name, ()), guard.name)
+    return tuple(guards), tuple(asks.items())
+
+
+def _with_time(dice: Random, guard: Guard) -> Guard:
+    within = timedelta(seconds=dice.choice((5, 20, 60, 120))) if dice.random() < 0.5 else None
+    return replace(
+        guard, within=within, if_unknown=IfUnknown.ASK if dice.random() < 0.45 else IfUnknown.FAIL
+    )
+
+
+def _deed(dice: Random, number: int, route: Sequence[Row]) -> Deed:
+    ends = dice.choices(list(Ends), (62, 18, 10, 10))[0]
+    return Deed(
+        name=f"deed{number}",
+        row=dice.choice(route).name,
+        when=dice.choice(list(When)),
+        ends=ends,
+        takes=dice.choice((0.0, 0.2, 1.0, 4.0, 7.0, 15.0)),
+        timeout=dice.choice((5.0, 20.0, 60.0)),
+        manual=dice.random() < 0.25,
+        again=dice.choice(list(Again)),
+        emergency=InEmergency.SKIP if dice.random() < 0.25 else InEmergency.RUN,
+    )
+
+
+def _says(dice: Random) -> Says:
+    yes = dice.choices((True, False, None), (65, 20, 15))[0]
+    return Says(yes, dice.choice((0.0, 1.5, 8.0, 40.0, 200.0)))
