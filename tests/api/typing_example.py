@@ -93,3 +93,14 @@ def simulating() -> None:
         assert_type(regions, orchestrator.SimulatedRegions)
         assert_type(regions.statuses, Both[Status | None])
         regions.set_dark(Role.PRIMARY)
+        assert_type(regions.open_pair("regional-failover"), OpenPair)
+        regions.agree("our_page", value=False)
+
+
+async def drilling(pair: OpenPair) -> bool:
+    drill = await orchestrator.rehearse("answer-lost", seed=7, journal="journal.db")
+    assert_type(drill, orchestrator.DrillResult)
+    assert_type(await pair.drill("ACTIVE", notes="monthly"), orchestrator.DrillResult)
+    assert_type(pair.sync.drill(), orchestrator.DrillResult)
+    assert_type(drill.score, orchestrator.Score)
+    return drill.score.passed

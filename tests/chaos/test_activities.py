@@ -193,6 +193,24 @@ def test_phase_is(phase: str | list[str], value: str, met: bool) -> None:
     assert tolerances.phase_is(phase, value) is met
 
 
+def test_an_experiment_is_anchored_at_the_head_that_it_found(configuration: dict[str, str]) -> None:
+    earlier = actions.run("ACTIVE", configuration=configuration)
+    found = probes.journal_head(configuration=configuration)
+    experiment: dict[str, Any] = {}
+    control.before_experiment_control(context=experiment, configuration=configuration)
+    own = actions.run("PASSIVE", configuration=configuration)
+    journal: dict[str, Any] = {}
+    control.after_experiment_control(context=experiment, state=journal, configuration=configuration)
+    assert journal["hamr"] == {
+        "journal": configuration["hamr_journal"],
+        "head_before": found,
+        "head_after": probes.journal_head(configuration=configuration),
+        "holds": True,
+        "runs": [own["run"]],
+    }
+    assert earlier["run"] != own["run"]
+
+
 def test_the_heads_of_a_journal_that_was_changed_meanwhile_do_not_hold(
     configuration: dict[str, str], tmp_path: Path
 ) -> None:

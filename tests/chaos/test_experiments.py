@@ -80,10 +80,6 @@ def test_the_documented_rollback_brings_the_pair_home_and_the_head_is_in_the_jou
     assert hamr["runs"] == [row.run for row in reversed(kept.runs())]
     assert isinstance(kept.verify(hamr["head_after"]), Verified)
     assert {(row.by, row.host) for row in kept.runs()} == {("chaos", "ci")}
-    second = toolkit.run(THERE_AND_BACK)["hamr"]
-    assert second["head_before"] == hamr["head_after"]
-    assert len(second["runs"]) == 2
-    assert set(second["runs"]).isdisjoint(hamr["runs"])
 
 
 def test_a_refused_run_fails_its_action_in_words_and_the_tolerance_deviates(toolkit: Toolkit) -> None:
