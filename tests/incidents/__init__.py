@@ -5,8 +5,11 @@ tape       what everybody saw, in one order
 wire       the client's transport: calls the regions, and dies with its process
 ledger     the journal of one machine, as one process sees it: it dies, and fills up, with it
 draw       what an incident is made of, from a seed
+around     what stands around its pair in every third: probes, guards over them, hooks, people
+beside     how that goes: gauges, programs, people who answer
+playbooks  the shipped ones, with less patience
 scene      one machine, one pair, two regions; lives of the program on them
-operators  what people do: start, resume, run again, adopt
+operators  what people do: start, resume, run again, adopt, unlock
 incident   plays one incident from its beginning to its end
 invariants what must hold, whatever happened
 """

@@ -1,4 +1,4 @@
-"""Play incidents: `python -m tests.incidents --seeds N [--from SEED] [--only SEED]`."""
+"""Play incidents: `python -m tests.incidents --seeds N [--from SEED] [--only SEED [--bare]]`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
-from .draw import draw
+from .draw import Incident, bare, draw
 from .incident import play
 from .invariants import check
 from .trace import trace
@@ -22,16 +22,17 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1000, help="how many incidents")
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first seed")
     parser.add_argument("--only", type=int, help="play this one alone, and show all of it")
+    parser.add_argument("--bare", action="store_true", help="with --only: nothing around the pair")
     parser.add_argument("--most", type=int, default=10, help="stop after so many that fail")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time")
     options = parser.parse_args()
     if options.only is not None:
-        return _only(options.only)
+        return _only(bare(options.only) if options.bare else draw(options.only))
     return _many(options.first, options.seeds, options.most, options.jobs)
 
 
-def _only(seed: int) -> int:
-    played = play(draw(seed))
+def _only(incident: Incident) -> int:
+    played = play(incident)
     for line in trace(played):
         print(line)
     broken = check(played)

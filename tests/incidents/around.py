@@ -222,8 +222,8 @@ def _guards(
     asked = [guard for guard in guards if not guard.name.startswith("lacks_")]
     if len(asked) > 1 and dice.random() < 0.4:
         one, other = dice.sample(asked, 2)
-        kind = dice.choice((AllOf, AnyOf))((one.name, other.name))
-        both = _with_time(dice, Guard("taken_together", kind))
+        joined = dice.choice((AllOf, AnyOf))((one.name, other.name))
+        both = _with_time(dice, Guard("taken_together", joined))
         guards.append(both)
         asked = [guard for guard in asked if guard not in (one, other)] + [both]
     asks: dict[str, tuple[str, ...]] = {}
@@ -235,9 +235,7 @@ def _guards(
 
 def _with_time(dice: Random, guard: Guard) -> Guard:
     within = timedelta(seconds=dice.choice((5, 20, 60, 120))) if dice.random() < 0.5 else None
-    return replace(
-        guard, within=within, if_unknown=IfUnknown.ASK if dice.random() < 0.45 else IfUnknown.FAIL
-    )
+    return replace(guard, within=within, if_unknown=IfUnknown.ASK if dice.random() < 0.45 else IfUnknown.FAIL)
 
 
 def _deed(dice: Random, number: int, route: Sequence[Row]) -> Deed:

@@ -81,7 +81,9 @@ class PlayedProber:
         limit = limit if within is None else min(limit, within)
         gauge, asked, began = beside.gauge(probe.name), tape.now, self.clock.monotonic()
         dark = None if gauge.org is None else beside.regions.darkness(gauge.org)
-        takes = gauge.takes if dark is None else limit + 1.0 if dark.silent else 0.02
+        takes = 0.05 if beside.over else gauge.takes
+        if dark is not None:
+            takes = limit + 1.0 if dark.silent else 0.02
         # What is asked answers at its own time, whether or not this machine is awake to hear it.
         answering = beside.loop.create_task(_after(min(takes, limit)), context=world_context())
         try:
@@ -159,7 +161,7 @@ class PlayedPrograms:
     async def _work(self, deed: Deed, ends: Ends, key: tuple[str, str, str, str]) -> None:
         if ends is Ends.HANGS:
             await asyncio.sleep(3600.0)
-        await asyncio.sleep(deed.takes)
+        await asyncio.sleep(min(deed.takes, 1.0) if self.beside.over else deed.takes)
         self.beside.tape.hook(self.process, key, "ends well" if ends is Ends.WELL else "fails")
 
 

@@ -41,7 +41,7 @@ from .draw import NOBODY, Story
 from .incident import Played
 from .loop import Process
 from .scene import Crashed, Returned
-from .tape import Answered, Appended, Asked, Happened
+from .tape import Answered, Appended, Asked, Happened, Questioned
 
 FOREIGN = frozenset({*NOBODY, "someone.else@example.com"})
 SEND_SECONDS = 5.0
@@ -401,6 +401,8 @@ def owing_is_seen(played: Played) -> Iterator[str]:
         if not isinstance(outcome, Returned) or outcome.result.exit_code is not ExitCode.OWING:
             continue
         result = outcome.result
+        if result.owed is None and result.hooks_owed:
+            continue
         if result.owed is None:
             yield f"{process.name} said owing, and not what"
             continue
@@ -432,6 +434,7 @@ def prompt_emergency(played: Played) -> Iterator[str]:
         or incident.story is not Story.ALONE
         or not incident.calm
         or incident.wrong_uuid
+        or incident.around is not None  # what stands around it has an invariant of its own
     ):
         return
     if not (incident.dark and incident.dark[0].at == 0 and incident.dark[0].seconds >= 300):
@@ -461,8 +464,21 @@ def no_false_alarm(played: Played) -> Iterator[str]:
         return  # a region that says that there is no record cannot be told from one whose record was taken away
     for process, outcome in played.lives:
         alarmed = isinstance(outcome, Returned) and outcome.result.exit_code is ExitCode.MOVED
+        if alarmed and _moved_while_asking(played, process):
+            continue
         if isinstance(outcome, Returned) and alarmed and not _began_stale(played, process):
             yield f"{process.name}: {outcome.result.ending.message}"
+
+
+def _moved_while_asking(played: Played, process: Process) -> bool:
+    """Whether another process wrote while a person was asked at this one, without the lock."""
+    standing = False
+    for note in played.tape.notes:
+        if isinstance(note, Questioned) and note.process is process:
+            standing = not note.answered
+        elif standing and isinstance(note, Asked) and note.posts and note.process is not process:
+            return True
+    return False
 
 
 def _began_stale(played: Played, process: Process) -> bool:

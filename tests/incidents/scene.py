@@ -28,6 +28,7 @@ from .wire import Doom, RegionTransport
 
 PAIR = "sim"
 
+
 def pair_of(config: SimulatorConfig, mirrors: Mirrors, wrong_uuid: Role | None = None) -> Pair:
     """The simulated pair as the inventory has it."""
 

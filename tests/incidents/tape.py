@@ -190,7 +190,7 @@ class Tape:
         """Note a journal record."""
         self.notes.append(Appended(self.next, self.now, process, machine, record))
 
-    def measured(  # noqa: PLR0917 - what there is to say of it
+    def measured(
         self, process: Process, probe: str, asked: float, measured: float, sight: Measured | Unmeasured
     ) -> None:
         """Note what a probe said."""

@@ -33,7 +33,7 @@ from orchestrator.simulator import AnswerLost, ConnectionReset, Fault, Silence
 from orchestrator.situation import always_on, link
 from orchestrator.situation.link import Linked
 
-from .draw import Dark, Foreign, Incident, Life, Story, draw
+from .draw import Dark, Foreign, Incident, Life, Story, bare
 from .incident import play
 from .invariants import check
 
@@ -60,7 +60,7 @@ class Breakage:
 
 def _plain(incident: Incident, **changes: Any) -> Incident:
     """Out and planned, on separate orgs, with nothing that goes wrong but what is asked for."""
-    config = draw(0).config
+    config = bare(0).config
     config = replace(
         config,
         status=replace(config.status, primary=Status.PASSIVE, secondary=Status.PASSIVE),
@@ -384,7 +384,7 @@ BREAKAGES = (
 @pytest.mark.parametrize("breakage", BREAKAGES, ids=lambda each: f"law {each.law:02}: {each.name}")
 def test_the_incidents_notice(breakage: Breakage, monkeypatch: Patch) -> None:
     for seed in range(breakage.within):
-        aimed = breakage.aim(draw(seed))
+        aimed = breakage.aim(bare(seed))
         assert check(play(aimed)) == [], (
             "it is not about what it should be: this is broken without the breakage"
         )
