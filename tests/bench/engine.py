@@ -1,0 +1,131 @@
+"""Runs, plans, doctors and situations, against the round trips that they can't do without."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from orchestrator.doctor import examine
+from orchestrator.model.guard import Compared, Guard
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.probe import Metric, Probe
+from orchestrator.model.readiness import Level
+from orchestrator.model.run import End, RunRequest
+from orchestrator.model.status import Role, Status
+from orchestrator.plan import make_plan
+from orchestrator.run import start
+
+from .figures import least, round_trip, row, session
+from .regions import ROUND_TRIP, regions
+
+PROBES = 10
+
+
+def run_seconds(folder: Path, begin: Status, rows: int) -> None:
+    """A run of N rows with two writes each, against its floor of 1 + 4N round trips, injected and as measured."""
+    trips = 1 + 4 * rows
+    measured: list[tuple[float, float]] = []
+    for _ in range(5):
+        with regions(folder / f"run{rows}", begin) as served:
+            trip = round_trip(served.inventory, folder)
+            held = session(served.inventory, folder)
+            began = time.monotonic()
+            result = asyncio.run(start(held, RunRequest("sim", Status.ACTIVE)))
+            seconds = time.monotonic() - began
+            held.store.close()
+            assert result.ending.end is End.DONE, result
+            assert len(result.steps) == rows
+            measured.append((seconds, trip))
+    seconds, trip = min(measured)
+    floor = trips * ROUND_TRIP
+    row(
+        f"run of {rows} rows / {trips} injected round trips",
+        f"{seconds:.3f} s / {floor:.3f} s",
+        seconds / floor,
+        1.15,
+    )
+    floor = trips * trip
+    row(
+        f"run of {rows} rows / {trips} round trips as measured",
+        f"{seconds:.3f} s / {floor:.3f} s",
+        seconds / floor,
+    )
+
+
+def plan_seconds(folder: Path) -> None:
+    """A plan, against one round trip."""
+    with regions(folder / "plan") as served:
+        held = session(served.inventory, folder)
+
+        def once() -> float:
+            began = time.monotonic()
+            asyncio.run(make_plan(held, RunRequest("sim", Status.ACTIVE)))
+            return time.monotonic() - began
+
+        seconds = least(5, once)
+        held.store.close()
+    row("plan / one round trip", f"{seconds:.3f} s / {ROUND_TRIP:.3f} s", seconds / ROUND_TRIP, 1.5)
+
+
+def doctor_seconds(folder: Path) -> None:
+    """A doctor's visit to a healthy pair, against the slowest of its answers: all are asked for at the same time."""
+    with regions(folder / "doctor") as served:
+        held = session(served.inventory, folder)
+
+        def once() -> tuple[float, float]:
+            began = time.monotonic()
+            (found,) = asyncio.run(examine([held]))
+            seconds = time.monotonic() - began
+            assert found.level is Level.OK, found
+            return seconds, max(took for took in found.round_trips if took is not None)
+
+        seconds, slowest = min(once() for _ in range(5))
+        held.store.close()
+    row(
+        "doctor beside start-up / one injected round trip",
+        f"{seconds:.3f} s / {ROUND_TRIP:.3f} s",
+        seconds / ROUND_TRIP,
+        1.5,
+    )
+    row(
+        "doctor beside start-up / its slowest answer as measured",
+        f"{seconds:.3f} s / {slowest:.3f} s",
+        seconds / slowest,
+        1.5,
+    )
+
+
+def situation_seconds(folder: Path) -> None:
+    """A situation with ten probes of one round trip each: the slowest of them bounds it, not their sum."""
+    with regions(folder / "situation") as served:
+        held = session(served.inventory, folder)
+        held.playbook = _with_probes(held.playbook)
+
+        def once() -> float:
+            began = time.monotonic()
+            plan = asyncio.run(make_plan(held, RunRequest("sim", Status.ACTIVE)))
+            seconds = time.monotonic() - began
+            assert len(plan.rows[0].verdicts) == 3 + PROBES
+            assert not plan.refused, plan.rows[0].refused_by
+            return seconds
+
+        seconds = least(5, once)
+        held.store.close()
+    row(
+        f"plan with {PROBES} probes / the slowest of them",
+        f"{seconds:.3f} s / {ROUND_TRIP:.3f} s",
+        seconds / ROUND_TRIP,
+        2.0,
+    )
+
+
+def _with_probes(playbook: Playbook) -> Playbook:
+    names = [f"probe{number}" for number in range(PROBES)]
+    probes = {name: Probe(name, Metric(Role.SECONDARY, f"sum:{name}{{*}}")) for name in names}
+    guards = {name: Guard(name, Compared(name, above=0.0)) for name in names}
+    rows = tuple(
+        replace(each, guards=tuple(names) if each.name == "declare" else ()) for each in playbook.rows
+    )
+    return replace(playbook, rows=rows, probes=probes, guards=guards)
