@@ -163,6 +163,23 @@ class History:
         """The newest drill that was not closed yet."""
         return next((drill for drill in reversed(self.drills.values()) if drill.open), None)
 
+    def outsiders(self, drill: DrillHistory) -> tuple[RunHistory, ...]:
+        """Runs that moved the pair since a drill began and do not belong to it: a real emergency, for one.
+
+        None on simulated regions, which nobody else can reach. An adoption is none: it has no goal of its own.
+        """
+        if drill.started.simulated:
+            return ()
+        legs = self.drills[drill.drill].legs  # as they are now: what was asked about may be an older look
+        return tuple(
+            run
+            for run in self.runs.values()
+            if run.started is not None
+            and run.run not in legs
+            and run.intended
+            and run.started_at >= drill.started_at
+        )
+
     @property
     def unknown(self) -> tuple[tuple[str, Attempt], ...]:
         """(run, attempt) of every write whose outcome nobody knows, and nobody has accepted by name.

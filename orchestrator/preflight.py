@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 
 from orchestrator.errors import Refused, UsageError
-from orchestrator.history import History
+from orchestrator.history import DrillHistory, History
 from orchestrator.model.guard import ALWAYS_ON, BEFORE_A_RUN, NEVER_OVERRIDDEN, Outcome, Verdict
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock
@@ -157,7 +157,10 @@ def refuse_in_drill(history: History, request: RunRequest, drill: str) -> None:
         Refused: names the drill that is open, or the one that is not open any more.
     """
     held = history.open_drill
-    if request.mode is Mode.EMERGENCY or (held is not None and held.drill == drill):
+    if request.mode is Mode.EMERGENCY:
+        return
+    if held is not None and held.drill == drill:
+        _refuse_over_others(history, held, request)
         return
     if held is None:
         if drill:
@@ -172,6 +175,22 @@ def refuse_in_drill(history: History, request: RunRequest, drill: str) -> None:
         f"{held.started.home}. In a real incident, --emergency does not ask about drills",
         next_steps=(f"hamr drill close {held.drill} --notes TEXT", f"hamr status {request.pair}"),
     )
+
+
+def _refuse_over_others(history: History, drill: DrillHistory, request: RunRequest) -> None:
+    """A drill never goes on with a pair that somebody has moved for real meanwhile.
+
+    Raises:
+        Refused: names the run that moved it.
+    """
+    others = history.outsiders(drill)
+    if others:
+        run = others[-1]
+        raise Refused(
+            f"run {run.run} of {run.by}@{run.host}, which is not of drill {drill.drill}, has moved pair {request.pair} "
+            "meanwhile: the drill goes no further",
+            next_steps=(f"hamr show {run.run}", f"hamr drill close {drill.drill} --notes TEXT"),
+        )
 
 
 def status_named(text: str) -> Status:

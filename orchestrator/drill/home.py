@@ -41,16 +41,6 @@ class Homecoming:
     """Somebody else moved the pair meanwhile: it is not the drill's to bring home any more."""
 
 
-def outsiders(history: History, drill: str) -> tuple[RunHistory, ...]:
-    """Runs that moved the pair since the drill began and do not belong to it: a real emergency, for one."""
-    held = history.drills[drill]
-    return tuple(
-        run
-        for run in history.runs.values()
-        if run.run not in held.legs and run.intended and run.started_at >= held.started_at
-    )
-
-
 def pace(session: Session, drill: str) -> dict[str, str]:
     """The overrides that a drill's own runs need: a playbook's cooling down is for people, and a drill goes on at once."""
     if session.playbook.cool_down is None:
@@ -90,8 +80,7 @@ async def bring_home(
     trouble: HamrError | None = None
     while True:
         history, standing = session.history(), await stand(session)
-        # Nobody else can reach regions that are made up.
-        strangers = () if drill.started.simulated else outsiders(history, drill.drill)
+        strangers = history.outsiders(drill)
         if strangers:
             return _left_alone(session, standing, strangers[-1], results)
         if _is_home(standing, drill.started.home) and history.open_run is None:

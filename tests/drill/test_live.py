@@ -1,0 +1,252 @@
+"""A drill on a pair that may be drilled: what it refuses, whom it keeps out, and how it is closed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from orchestrator.drill import close, close_rehearsed, drill, drill_named
+from orchestrator.errors import ExitCode, Incomplete, Refused, UsageError
+from orchestrator.model.events import DrillClosed, DrillStarted, Event, RowMade, RunFinished, WriteIntended
+from orchestrator.model.guard import Guard, Not
+from orchestrator.model.playbook import Confirm
+from orchestrator.model.run import Mode, Operator, RunRequest
+from orchestrator.model.status import Role, Status
+from orchestrator.run import start
+from orchestrator.running import Controls
+from orchestrator.simulator import Fault, ServerError
+from orchestrator.standing import stand
+from tests.e2e.pairs import Bench, quick_playbook, simulated
+from tests.report.happened import ATTEMPT, POST, STARTED
+
+pytestmark = pytest.mark.anyio
+
+EMERGENCY = RunRequest("sim", Status.ACTIVE, Mode.EMERGENCY, "us1 is down")
+
+
+@asynccontextmanager
+async def drillable(folder: Path, *faults: Fault, may: bool = True) -> AsyncIterator[Bench]:
+    """A simulated pair that is taken for a live one, and the shipped rows without guards over probes."""
+    shipped = quick_playbook()
+    playbook = replace(
+        shipped,
+        rows=tuple(replace(row, guards=()) for row in shipped.rows),
+        confirm=Confirm(timedelta(milliseconds=200), timedelta(milliseconds=10)),
+    )
+    async with simulated(folder, faults=faults, playbook=playbook) as bench:
+        bench.session.pair = replace(bench.session.pair, drill=may, events=False)
+        yield bench
+
+
+def opened(bench: Bench) -> str:
+    """A drill that was begun, and whose process then died."""
+    bench.session.append("20260528-150000-abcd", DrillStarted(Status.ACTIVE, Status.PASSIVE, simulated=False))
+    return "20260528-150000-abcd"
+
+
+def statuses(bench: Bench) -> list[int]:
+    return [bench.sim.record(role).status for role in Role]  # type: ignore[union-attr]
+
+
+async def test_out_home_scored_and_closed(tmp_path: Path) -> None:
+    async with drillable(tmp_path) as bench:
+        result = await drill(bench.session, Status.ACTIVE, notes="May's drill")
+        assert result.exit_code is ExitCode.DONE, result.score.expectations
+        assert statuses(bench) == [2, 2]
+        assert len(bench.posts()) == 8
+        assert [each.name for each in result.score.expectations] == [
+            "out: exit code 0",
+            "home: exit code 0",
+            "out: ACTIVE within 15 min",
+            "home: PASSIVE within 4 h",
+            "at home in the end (agreed(PASSIVE))",
+        ]
+        assert not result.score.simulated
+        held = bench.session.history().drills[result.score.drill]
+        assert (held.open, held.passed, held.notes) == (False, True, "May's drill")
+        assert held.legs == [leg.run for leg in result.score.legs]
+
+
+async def test_a_pair_that_does_not_say_so_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    async with drillable(tmp_path, may=False) as bench:
+        with pytest.raises(Refused, match="does not say drill: true, and no flag changes that"):
+            await drill(bench.session, Status.ACTIVE)
+        assert bench.sim.requests == ()
+        assert bench.session.store.head().seq == 0
+
+
+async def test_while_it_is_open_status_says_so_and_other_runs_are_refused(tmp_path: Path) -> None:
+    async with drillable(tmp_path) as bench:
+        name = opened(bench)
+        standing = await stand(bench.session)
+        assert standing.open_drill is not None
+        assert (standing.open_drill.drill, standing.open_drill.home) == (name, Status.PASSIVE)
+        with pytest.raises(Refused) as refusal:
+            await start(bench.session, RunRequest("sim", Status.ACTIVE))
+        assert refusal.value.next_steps[0] == f"hamr drill close {name} --notes TEXT"
+        assert bench.posts() == []
+        with pytest.raises(Refused, match="is in drill 20260528-150000-abcd already"):
+            await drill(bench.session, Status.ACTIVE)
+
+
+async def test_law_09_an_emergency_is_not_held_up_by_a_drill_and_closes_none(tmp_path: Path) -> None:
+    async with drillable(tmp_path) as bench:
+        opened(bench)
+        bench.sim.set_dark(Role.PRIMARY, True)
+        result = await start(bench.session, EMERGENCY)
+        assert result.exit_code is ExitCode.OWING, result.ending
+        assert bench.session.history().open_drill is not None
+
+
+async def test_a_run_of_a_drill_that_was_closed_meanwhile_goes_no_further(tmp_path: Path) -> None:
+    async with drillable(tmp_path) as bench:
+        name = opened(bench)
+        bench.session.append(name, DrillClosed("by somebody else"))
+        with pytest.raises(Refused, match="is not open any more"):
+            await start(bench.session, RunRequest("sim", Status.ACTIVE), drill=name)
+
+
+async def test_closing_after_a_crash_brings_the_pair_home(tmp_path: Path) -> None:
+    async with drillable(tmp_path) as bench:
+        name = opened(bench)
+        out = await start(bench.session, RunRequest("sim", Status.ACTIVE), drill=name)
+        assert out.exit_code is ExitCode.DONE
+        found = drill_named({"sim": bench.session.history()}, out.run)
+        assert found.drill == name
+        homecoming = await close(bench.session, found, "the laptop's battery was empty")
+        assert homecoming.at_home
+        assert statuses(bench) == [2, 2]
+        held = bench.session.history().drills[name]
+        assert (held.open, held.notes) == (False, "the laptop's battery was empty")
+        with pytest.raises(UsageError, match=r"was closed at .* already"):
+            drill_named({"sim": bench.session.history()}, name)
+
+
+async def test_closing_in_the_middle_of_a_row_takes_the_way_back(tmp_path: Path) -> None:
+    broken = Fault(ServerError(503), role=Role.PRIMARY, method="POST", times=None)
+    async with drillable(tmp_path, broken) as bench:
+        name = opened(bench)
+        out = await start(bench.session, RunRequest("sim", Status.ACTIVE), drill=name)
+        assert out.exit_code is not ExitCode.DONE
+        with pytest.raises(Incomplete, match="stays open") as error:
+            await close(bench.session, bench.session.history().drills[name], "too early")
+        assert f"hamr drill close {name} --notes TEXT" in error.value.next_steps
+        bench.sim.faults.clear()
+        assert (await close(bench.session, bench.session.history().drills[name], "now")).at_home
+        assert statuses(bench) == [2, 2]
+
+
+async def test_closing_where_the_pair_is_at_home_writes_nothing_to_it(tmp_path: Path) -> None:
+    async with drillable(tmp_path) as bench:
+        name = opened(bench)
+        homecoming = await close(bench.session, bench.session.history().drills[name], "nothing was done")
+        assert (homecoming.at_home, homecoming.results) == (True, ())
+        assert bench.posts() == []
+
+
+async def test_a_pair_that_an_emergency_has_moved_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    async with drillable(tmp_path) as bench:
+        name = opened(bench)
+        real = await start(bench.session, EMERGENCY)
+        before = len(bench.posts())
+        homecoming = await close(bench.session, bench.session.history().drills[name], "it became real")
+        assert homecoming.left_alone
+        assert real.run in homecoming.why
+        assert len(bench.posts()) == before
+        assert bench.session.history().open_drill is None
+
+
+async def test_a_drill_whose_way_out_fails_comes_home_all_the_same(tmp_path: Path) -> None:
+    async with drillable(tmp_path) as bench:
+        rows = bench.session.playbook.rows
+        shut = tuple(replace(row, guards=("never",)) if row.name == "activate" else row for row in rows)
+        guards = {**bench.session.playbook.guards, "never": Guard("never", Not("in_place"))}
+        bench.session.playbook = replace(bench.session.playbook, rows=shut, guards=guards)
+        result = await drill(bench.session, Status.ACTIVE)
+        assert result.exit_code is ExitCode.DRILL_MISSED
+        assert not result.score.expectations[0].held
+        assert [leg.name for leg in result.score.legs] == ["out", "clean-up"]
+        assert result.closed
+        assert statuses(bench) == [2, 2]
+
+
+@dataclass
+class StopsAfter:
+    """Interrupts a run as soon as it has made a row, as Ctrl-C would."""
+
+    controls: Controls
+    rows: int = 0
+
+    def tell(self, event: Event) -> None:
+        if isinstance(event, RowMade):
+            self.rows += 1
+        if isinstance(event, RowMade) and self.rows == 1:
+            self.controls.interrupt(ExitCode.INTERRUPTED)
+
+
+async def test_an_interrupted_drill_stays_open_for_a_person_to_close(tmp_path: Path) -> None:
+    async with drillable(tmp_path) as bench:
+        controls = Controls()
+        result = await drill(bench.session, Status.ACTIVE, watchers=[StopsAfter(controls)], controls=controls)
+        assert result.exit_code is ExitCode.INTERRUPTED
+        assert not result.closed
+        assert result.next_steps == (f"hamr drill close {result.score.drill} --notes TEXT",)
+        assert bench.session.history().open_drill is not None
+        held = bench.session.history().drills[result.score.drill]
+        assert (await close(bench.session, held, "now")).at_home
+
+
+@dataclass
+class EmergencyAfterTheWayOut:
+    """Somebody takes the pair for a real emergency, right after the drill has arrived."""
+
+    bench: Bench
+    done: bool = False
+
+    def tell(self, event: Event) -> None:
+        if isinstance(event, RunFinished) and not self.done:
+            self.done = True
+            self.bench.session.append("20260528-160000-real", STARTED)
+            self.bench.session.append("20260528-160000-real", WriteIntended(ATTEMPT, POST, None))
+
+
+async def test_a_drill_does_not_go_home_over_an_emergency_that_came_between(tmp_path: Path) -> None:
+    async with drillable(tmp_path) as bench:
+        result = await drill(bench.session, Status.ACTIVE, watchers=[EmergencyAfterTheWayOut(bench)])
+        assert statuses(bench) == [4, 4]
+        assert "20260528-160000-real" in result.score.expectations[1].found
+        assert result.exit_code is ExitCode.DRILL_MISSED
+        assert result.closed
+
+
+async def test_a_drill_begins_only_where_nothing_is_left_over(tmp_path: Path) -> None:
+    async with drillable(tmp_path) as bench:
+        bench.sim.set_dark(Role.PRIMARY, True)
+        await start(bench.session, EMERGENCY)
+        bench.sim.set_dark(Role.PRIMARY, False)
+        with pytest.raises(Refused, match="an org is owed its status"):
+            await drill(bench.session, Status.ACTIVE)
+    (tmp_path / "dark").mkdir()
+    async with drillable(tmp_path / "dark") as bench:
+        bench.sim.set_dark(Role.PRIMARY, True)
+        with pytest.raises(Refused, match="a drill begins where both orgs agree"):
+            await drill(bench.session, Status.ACTIVE)
+
+
+async def test_a_drill_on_regions_that_are_gone_is_closed_without_them(tmp_path: Path) -> None:
+    async with drillable(tmp_path) as bench:
+        bench.session.append("20260528-150000-abcd", DrillStarted(Status.ACTIVE, Status.PASSIVE))
+        found = bench.session.history().drills["20260528-150000-abcd"]
+        close_rehearsed(bench.session.store, Operator("bob", "desk"), found, "its terminal was closed")
+        assert bench.session.history().open_drill is None
+        assert bench.sim.requests == ()
+
+
+def test_a_drill_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"the journal knows no drill 'abc'\. None is open\."):
+        drill_named({}, "abc")
