@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -73,3 +74,13 @@ def test_the_demo_runs(installed: Path, tmp_path: Path) -> None:
     assert "gave no answer" in shown
     assert "The chain holds" in shown
     assert {"pairs.yaml", "journal.db"} <= {path.name for path in (tmp_path / "demo").iterdir()}
+
+
+def test_a_report_is_written_as_a_page(installed: Path, tmp_path: Path) -> None:
+    assert (installed / "orchestrator/report/html/templates/page.html.j2").is_file()
+    hamr(installed, tmp_path, "demo", "--folder", str(tmp_path / "demo"))
+    journal = str(tmp_path / "demo" / "journal.db")
+    run = json.loads(hamr(installed, tmp_path, "runs", "--journal", journal, "--json"))["runs"][0]["run"]
+    page = hamr(installed, tmp_path, "report", run, "--journal", journal, "--html", "-")
+    assert page.startswith("<!doctype html>")
+    assert "sim: ACTIVE → PASSIVE" in page

@@ -36,7 +36,7 @@ def run_gist(run: RunStory) -> Gist:
         title=f"{run.pair}: {move(run)}",
         verdict=verdict,
         tone=tone,
-        sentences=(*_what(run), *_how_long(run)),
+        sentences=tuple(_sentence(each) for each in (*_what(run), *_how_long(run))),
         figures=_figures(run),
         todo=todo(run),
         remember=run.remember,
@@ -124,6 +124,12 @@ def _debts(run: RunStory) -> tuple[str, ...]:
 def upper(text: str) -> str:
     """A text that begins a sentence."""
     return text[:1].upper() + text[1:]
+
+
+def _sentence(text: str) -> str:
+    """A message of a run as a sentence of its own."""
+    ended = upper(text.strip())
+    return ended if not ended or ended[-1] in ".!?" else f"{ended}."
 
 
 def _how_long(run: RunStory) -> tuple[str, ...]:

@@ -12,10 +12,8 @@ from orchestrator.model.events import (
     Event,
     LockBroken,
     LockTakenOver,
-    MirrorFound,
     NameLearned,
     NoticeFailed,
-    NoticeSent,
     OrgGivenUp,
     OwedSettled,
     PairAdopted,
@@ -48,10 +46,8 @@ _NOTABLE = (
     ClockDistrusted,
     LockBroken,
     LockTakenOver,
-    MirrorFound,
     NameLearned,
     NoticeFailed,
-    NoticeSent,
     OrgGivenUp,
     OwedSettled,
     PairAdopted,
@@ -171,7 +167,7 @@ class RunTeller:
 
     def _stand(self, role: Role, status: Status | None, words: str, at: datetime, seq: int) -> None:
         before = self.stands[role]
-        if before and before[-1].status is status and (status is not None or before[-1].words == words):
+        if before and before[-1].status is status:
             return
         before.append(Stand(at, status, words, seq))
 

@@ -21,7 +21,9 @@ from orchestrator.report.journal import runs_json, show_json
 from orchestrator.report.plan import plan_json
 from orchestrator.report.run import result_json
 from orchestrator.report.status import status_json
+from orchestrator.report.story_document import story_json
 from tests.report.scenes import LINKED, plan, reading, record, result, standing
+from tests.report.stories import drill
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "json.md").read_text("utf-8")
@@ -43,6 +45,7 @@ def keys_of(schema: str) -> set[str]:
         result_json(result()),
         runs_json([]),
         show_json([]),
+        story_json(drill()),
         error_json(DocumentError([Problem("f.yaml", 1, 1, "wrong")])),
     ],
     ids=lambda document: str(document["schema"]),

@@ -167,6 +167,7 @@ def test_paper_shows_what_is_folded_on_a_screen(chrome: Browser, folder: Path) -
     assert chrome.evaluate(seen) is False
     chrome.look(width=718, media="print", dark=True)
     assert chrome.evaluate(seen) is True
+    assert chrome.evaluate("document.documentElement.scrollWidth") <= 718
     assert chrome.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     chrome.ask("Emulation.setEmulatedMedia", media="", features=[])
     assert len(chrome.ask("Page.printToPDF", printBackground=False)["data"]) > 10_000

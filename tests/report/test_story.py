@@ -92,7 +92,7 @@ def test_each_orgs_status_is_a_step_function_of_what_was_read() -> None:
 
 def test_an_org_that_was_not_seen_stands_nowhere() -> None:
     (run,) = told(OWING).runs
-    assert [stand.status for stand in run.stands.primary] == [None, None]
+    assert [stand.status for stand in run.stands.primary] == [None]
     assert run.stands.primary[0].words == "not seen, unreachable (timed out)"
 
 

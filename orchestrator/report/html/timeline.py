@@ -46,7 +46,7 @@ class Size:
 
 
 WIDE = Size("wide", 960, 128, 856, 30, 72, 62, names_above=False)
-NARROW = Size("narrow", 344, 82, 276, 28, 48, 40, names_above=True)
+NARROW = Size("narrow", 344, 82, 258, 28, 48, 40, names_above=True)
 
 TOP = 30.0
 _BELOW_AXIS = 34.0
@@ -98,7 +98,7 @@ def _moments(story: Story) -> list[tuple[datetime, bool]]:
         for entry in run.entries
         if entry.at <= last
     ]
-    return sorted(found) or [(story.began, False)]
+    return sorted([(story.began, False), *found])
 
 
 def _statuses(drawing: Drawing, story: Story, scale: Scale) -> float:

@@ -1,0 +1,95 @@
+"""`hamr report`: a run told in every form, from the journal alone."""
+
+from __future__ import annotations
+
+import stat
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from orchestrator.model.status import Role
+
+from .lab import Lab
+
+
+@pytest.fixture
+def run(lab: Lab) -> str:
+    return str(lab.json("run", "sim", "--to", "ACTIVE", "--reason", "a <b>drill</b>", "--yes")["run"])
+
+
+def test_a_run_is_told_in_the_terminal(lab: Lab, run: str) -> None:
+    shown = lab.run("report", run, code=0).stdout
+    assert shown.startswith("sim: PASSIVE → ACTIVE  Done\n")
+    assert "held    objective: ACTIVE within 15 min" in shown
+    assert "A status moves no traffic." in shown
+    assert f"hamr audit verify --anchor {lab.run('audit', 'head', code=0).stdout.strip()}" in shown
+
+
+def test_it_reads_neither_org_and_needs_no_inventory(lab: Lab, run: str) -> None:
+    asked = len(lab.sim.requests)
+    lab.run("report", run, code=0, env={"HAMR_PAIRS": "/nowhere"})
+    assert len(lab.sim.requests) == asked
+
+
+def test_a_page_and_a_test_report_are_written_for_their_owner_alone(lab: Lab, run: str) -> None:
+    page, cases = lab.folder / "r.html", lab.folder / "r.xml"
+    result = lab.run("report", run, "--html", str(page), "--junit", str(cases), code=0)
+    assert result.stdout == ""
+    assert f"The page is in {page}." in " ".join(result.stderr.split())
+    assert stat.S_IMODE(page.stat().st_mode) == 0o600
+    text = page.read_text("utf-8")
+    assert text.startswith("<!doctype html>")
+    assert "a &lt;b&gt;drill&lt;/b&gt;" in text
+    assert ET.fromstring(cases.read_text("utf-8")).get("failures") == "0"  # noqa: S314 - our own text
+
+
+def test_the_forms_can_be_had_at_once_but_only_one_on_stdout(lab: Lab, run: str) -> None:
+    shown = lab.run("report", run, "--html", str(lab.folder / "r.html"), "--markdown", code=0).stdout
+    assert shown.startswith("### sim: PASSIVE → ACTIVE: Done\n")
+    assert lab.run("report", run, "--html", "-", code=0).stdout.startswith("<!doctype html>")
+    assert lab.run("report", run, "--junit", "-", code=0).stdout.startswith("<?xml")
+    result = lab.run("report", run, "--html", "-", "--markdown", code=2)
+    assert "--html - and --markdown would all print on stdout" in " ".join(result.stderr.split())
+
+
+def test_the_document_has_the_whole_story(lab: Lab, run: str) -> None:
+    document = lab.json("report", run)
+    assert (document["schema"], document["subject"], document["verdict"]) == ("hamr/report/1", run, "Done")
+    (told,) = document["runs"]
+    assert [row["row"] for row in told["rows"]] == ["declare", "activate"]
+    assert [write["outcome"][:4] for row in told["rows"] for write in row["writes"]] == ["seen"] * 4
+    assert document["remember"] == ["A status moves no traffic."]
+    assert all(check["held"] for check in document["checks"])
+
+
+def test_an_emergency_says_what_is_owed_until_it_is_settled(lab: Lab) -> None:
+    lab.do(lambda: lab.sim.set_dark(Role.PRIMARY, dark=True))
+    owing = lab.json(
+        "run", "sim", "--to", "ACTIVE", "--emergency", "--reason", "us1 is down", "--yes", code=8
+    )
+    shown = lab.run("report", owing["run"], code=0).stdout
+    assert "is owed ACTIVE" in shown
+    assert "hamr resume sim" in shown
+    lab.do(lambda: lab.sim.set_dark(Role.PRIMARY, dark=False))
+    lab.run("resume", "sim", "--yes", code=0)
+    after = lab.run("report", owing["run"], code=0).stdout
+    assert "hamr resume sim" not in after
+    assert "was owed ACTIVE: settled" in " ".join(after.split())
+
+
+def test_a_journal_that_was_named_is_named_in_what_to_type(lab: Lab, run: str) -> None:
+    shown = lab.run("report", run, "--journal", str(lab.journal), "--markdown", code=0).stdout
+    assert f"--journal {lab.journal}" in shown
+
+
+def test_a_run_that_nobody_knows(lab: Lab, run: str) -> None:
+    result = lab.run("report", "20260101-000000-aaaa", code=2)
+    assert "knows no run '20260101-000000-aaaa'" in " ".join(result.stderr.split())
+    result = lab.run("report", "", code=2)
+    assert "knows no run ''" in " ".join(result.stderr.split())
+
+
+def test_a_file_that_cannot_be_written_is_named_with_its_option(lab: Lab, run: str) -> None:
+    result = lab.run("report", run, "--html", str(lab.folder / "no" / "r.html"), code=1)
+    assert "--html" in result.stderr
+    assert "--out" not in result.stderr
