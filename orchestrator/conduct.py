@@ -52,11 +52,14 @@ async def conduct(running: Running, engine: Engine, act: Callable[[], Awaitable[
                 await heart
         result = finish(running, ending)
         running.lock.release()
-        return replace(result, head=_head(running, result))
+        result = replace(result, head=_head(running, result))
+        if controls.on_result is not None:
+            controls.on_result(result)
+        return result
 
 
 def _head(running: Running, result: RunResult) -> Head:
-    """The journal's head after the lock was let go: nothing of this run comes later."""
+    """The journal's head after the lock was let go: only what was posted about the run may still be noted."""
     try:
         return running.session.store.head()
     except HamrError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +14,7 @@ from orchestrator.engine.memory import Memory
 from orchestrator.errors import ExitCode
 from orchestrator.history import History
 from orchestrator.model.protocols import Prober, World
+from orchestrator.model.result import RunResult
 from orchestrator.model.run import Ending, RunRequest
 from orchestrator.model.status import Status
 from orchestrator.people import Asker, LetGoWhileAsking
@@ -29,6 +31,8 @@ class Controls:
     code: ExitCode = ExitCode.INTERRUPTED
     asker: Asker | None = None
     """How the run asks a person; None where there is nobody to ask (--yes)."""
+    on_result: Callable[[RunResult], None] | None = None
+    """Is told the result as soon as it is known: what is still being posted about the run may take a moment more."""
 
     def interrupt(self, code: ExitCode) -> None:
         """Once: stop before the next write. Twice: give up waiting; the write in flight is journalled as unknown."""

@@ -36,13 +36,18 @@ def conduct(front: Front, session: Session, work: Work, *, asks: bool = False) -
     if asks:
         controls.asker = Terminal(front.console, controls)
     progress = Progress(front.console.aside, session.pair, session.clock.monotonic)
+
+    def show(result: RunResult) -> None:
+        """As soon as it is known: people do not wait for what is still being posted about the run."""
+        front.outcome = result.exit_code
+        front.console.aside.end()
+        front.console.facts(result_page(result), result_json(result))
+
+    controls.on_result = show
     try:
-        result = supervised(work((progress,), controls), front.console, controls)
+        return supervised(work((progress,), controls), front.console, controls).exit_code
     finally:
         front.console.aside.end()
-    front.outcome = result.exit_code
-    front.console.facts(result_page(result), result_json(result))
-    return result.exit_code
 
 
 def refuse_locked(session: Session) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from datetime import datetime
 
 from orchestrator.model.journal import Head
 from orchestrator.model.plain import JSON
@@ -50,11 +51,12 @@ class Notice:
     """Which journal the head is of: where it is, and on which machine."""
 
 
-def body_of(notice: Notice, head: Head | None, redactor: Redactor) -> dict[str, JSON]:
+def body_of(notice: Notice, at: datetime, head: Head | None, redactor: Redactor) -> dict[str, JSON]:
     """The event as it goes over the wire, within Datadog's bounds and without keys.
 
     Args:
         notice: what is told.
+        at: when it happened; Datadog shows events in that order, whichever arrives first.
         head: the journal's head now; None where it could not be read.
         redactor: knows the keys.
     """
@@ -65,6 +67,7 @@ def body_of(notice: Notice, head: Head | None, redactor: Redactor) -> dict[str, 
         "tags": [_within(redactor.clean(tag), LONGEST_TAG) for tag in notice.tags],
         "alert_type": notice.alert.value,
         "aggregation_key": notice.run[:LONGEST_KEY],
+        "date_happened": int(at.timestamp()),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 from typing import Self
 
 from orchestrator.errors import HamrError
@@ -18,6 +19,9 @@ from .about import About
 from .notice import Notice, body_of
 from .posting import Failed, Poster
 from .words import notice_of
+
+MOST_AT_ONCE = 4
+"""Notices that are on their way at the same time: the last one of a run does not wait for all those before it."""
 
 MOST_WAITING = 32
 """Notices that may wait to be posted; beyond them the oldest is dropped."""
@@ -45,8 +49,8 @@ class NoNotices:
 class Notices:
     """Watches one run, and posts what people should know to the org that takes over. Use it as a context manager.
 
-    `tell` only puts a notice into a queue. A task of its own posts one after the other, each under a short deadline;
-    after a failure it goes on with the next. Whatever goes wrong here is logged and, where the journal can be
+    `tell` only puts a notice into a queue. A task of its own posts them, a few at a time, each under a short deadline
+    and with the time at which it happened; after a failure it goes on with the next. Whatever goes wrong here is logged and, where the journal can be
     written, recorded as `notice.failed`: none of it reaches the run.
 
     Args:
@@ -63,9 +67,9 @@ class Notices:
         self._poster = poster
         self._head = head
         self._note = note
-        self._waiting: deque[Notice] = deque()
+        self._waiting: deque[tuple[Notice, datetime]] = deque()
         self._dropped = 0
-        self._posting: Notice | None = None
+        self._posting: dict[asyncio.Task[None], Notice] = {}
         self._more = asyncio.Event()
         self._closing = False
         self._warned = False
@@ -84,7 +88,7 @@ class Notices:
         if len(self._waiting) >= MOST_WAITING:
             self._waiting.popleft()
             self._dropped += 1
-        self._waiting.append(notice)
+        self._waiting.append((notice, self._poster.clock.now()))
         self._more.set()
 
     async def __aenter__(self) -> Self:
@@ -106,35 +110,43 @@ class Notices:
             await asyncio.wait({worker}, timeout=within)
         finally:
             worker.cancel()
-            await asyncio.wait({worker})
+            for post in self._posting:
+                post.cancel()
+            await asyncio.wait({worker, *self._posting})
             self._give_up()
             await self._poster.aclose()
 
     def _give_up(self) -> None:
-        if self._posting is not None:
-            self._failed(self._posting.role, self._posting.title, Failed(_CUT_OFF))
-            self._posting = None
+        for notice in self._posting.values():
+            self._failed(notice.role, notice.title, Failed(_CUT_OFF))
+        self._posting.clear()
         while self._waiting:
             self._tell_dropped()
-            notice = self._waiting.popleft()
+            notice, _ = self._waiting.popleft()
             self._failed(notice.role, notice.title, Failed(_NOT_SENT))
 
     async def _work(self) -> None:
         while True:
-            while self._waiting:
+            while self._waiting and len(self._posting) < MOST_AT_ONCE:
                 self._tell_dropped()
-                self._posting = self._waiting.popleft()
-                await self._post(self._posting)
-                self._posting = None
-            if self._closing:
+                notice, at = self._waiting.popleft()
+                self._posting[asyncio.create_task(self._post(notice, at))] = notice
+            if self._closing and not self._posting:
                 return
             self._more.clear()
-            await self._more.wait()
+            more = asyncio.create_task(self._more.wait())
+            try:
+                await asyncio.wait({more, *self._posting}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                more.cancel()
+            for post in [post for post in self._posting if post.done()]:
+                del self._posting[post]
 
-    async def _post(self, notice: Notice) -> None:
+    async def _post(self, notice: Notice, at: datetime) -> None:
         try:
             head = self._present_head()
-            failed = await self._poster.post(notice.role, body_of(notice, head, self._poster.redactor))
+            body = body_of(notice, at, head, self._poster.redactor)
+            failed = await self._poster.post(notice.role, body)
         except Exception as error:  # noqa: BLE001 - a mistake in here must not silence all later notices
             logger().exception("an event could not be posted; the run goes on", run=notice.run)
             self._record(NoticeFailed(notice.role, notice.title, f"hamr has a bug: {type(error).__name__}"))
@@ -156,7 +168,7 @@ class Notices:
         if self._dropped:
             count, self._dropped = self._dropped, 0
             reason = "dropped: more happened than could be posted meanwhile"
-            self._failed(self._waiting[0].role, counted(count, "older event"), Failed(reason))
+            self._failed(self._waiting[0][0].role, counted(count, "older event"), Failed(reason))
 
     def _failed(self, role: Role, title: str, failed: Failed) -> None:
         # A person is warned once; the journal has the rest. An API without events is not worth a warning at all.

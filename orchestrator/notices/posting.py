@@ -56,6 +56,7 @@ class Poster:
     transports: Both[Transport] | None = None
     timeouts: Timeouts = TIMEOUTS
     opened: dict[Role, Transport] = field(default_factory=dict)
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def post(self, role: Role, body: Mapping[str, JSON]) -> Failed | None:
         """Post one event, once. None where the org took it; never raises for what the org or the network does."""
@@ -84,9 +85,10 @@ class Poster:
     async def _transport(self, org: Org) -> Transport:
         if self.transports is not None:
             return self.transports[org.role]
-        if org.role not in self.opened:
-            # Loading certificates takes tens of milliseconds: not in the loop that the run lives in.
-            self.opened[org.role] = await asyncio.to_thread(open_transport, org.base_url)
+        async with self.opening:
+            if org.role not in self.opened:
+                # Loading certificates takes tens of milliseconds: not in the loop that the run lives in.
+                self.opened[org.role] = await asyncio.to_thread(open_transport, org.base_url)
         return self.opened[org.role]
 
     async def aclose(self) -> None:

@@ -48,9 +48,11 @@ def _label(row: Row) -> str:
     parts = [_safe(row.name), how]
     if row.guards:
         parts.append("guards " + ", ".join(_safe(guard) for guard in row.guards))
-    for when in When:
-        if row.hooks(when):
-            parts.append(f"{when.value} " + ", ".join(_safe(hook.name) for hook in row.hooks(when)))
+    parts += [
+        f"{when.value} " + ", ".join(_safe(hook.name) for hook in row.hooks(when))
+        for when in When
+        if row.hooks(when)
+    ]
     if row.survivor is not None:
         parts.append(f"emergency by the {row.survivor} alone")
     return "<br/>".join(parts)

@@ -192,14 +192,14 @@ async def test_the_end_waits_for_a_while_and_then_notes_what_was_given_up(logged
     poster.gate.clear()
     notices = watching(poster, journal)
     async with notices:
-        notices.tell(FAILOVER)
+        for _ in range(4):
+            notices.tell(FAILOVER)
         notices.tell(ACTIVE)
         await notices.close(within=0.01)
-    assert poster.titles == [AT_FAILOVER]
+    assert poster.titles == [AT_FAILOVER] * 4, "a few at once, and no more"
+    lost = "its answer was not there when the run ended: whether it arrived is not known"
     assert journal.noted == [
-        NoticeFailed(
-            S, AT_FAILOVER, "its answer was not there when the run ended: whether it arrived is not known"
-        ),
+        *[NoticeFailed(S, AT_FAILOVER, lost)] * 4,
         NoticeFailed(S, AT_ACTIVE, "there was no time left for it when the run ended, so it was not sent"),
     ]
     assert poster.closed

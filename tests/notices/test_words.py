@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -34,6 +35,7 @@ from tests.report.happened import SAID
 from .facts import DARK, RUN, P, S, about, begun, read, shipped, shows, started
 
 HEAD = Head(41, "ab" * 32)
+AT = datetime(2026, 11, 22, 3, 15, 2, 750_000, UTC)
 MADE = RowMade("declare", Status.PASSIVE, Status.FAILOVER, 2.25, 2)
 PLANNED = (
     "Pair payments: Payments (primary) and Payments DR (secondary).\n"
@@ -269,20 +271,21 @@ def test_law_09_an_org_that_was_given_up_is_told_nothing() -> None:
 
 
 def test_the_body_is_what_datadog_takes_and_ends_with_the_anchor() -> None:
-    body = body_of(told(MADE, begun()), HEAD, Redactor())
+    body = body_of(told(MADE, begun()), AT, HEAD, Redactor())
     text = body.pop("text")
     assert body == {
         "title": "hamr: payments stands at FAILOVER",
         "tags": ["hamr", "pair:payments", f"run:{RUN}", "mode:planned", "status:failover"],
         "alert_type": "success",
         "aggregation_key": RUN,
+        "date_happened": 1795317302,
     }
     assert isinstance(text, str)
     assert text.endswith(ANCHORED)
 
 
 def test_a_head_that_cannot_be_read_is_said_and_not_made_up() -> None:
-    text = body_of(told(MADE, begun()), None, Redactor())["text"]
+    text = body_of(told(MADE, begun()), AT, None, Redactor())["text"]
     assert isinstance(text, str)
     assert text.endswith(
         f"hamr show {RUN}\nThe journal's head could not be read, so this event is no anchor."
@@ -292,7 +295,7 @@ def test_a_head_that_cannot_be_read_is_said_and_not_made_up() -> None:
 
 def test_a_long_text_is_cut_before_the_anchor_and_never_the_anchor() -> None:
     notice = Notice(S, "t" * 300, "x" * 9000, ("y" * 300,), Alert.INFO, RUN + "z" * 200, "/deep" * 900)
-    body = body_of(notice, HEAD, Redactor())
+    body = body_of(notice, AT, HEAD, Redactor())
     text, tags = body["text"], body["tags"]
     assert isinstance(text, str)
     assert isinstance(tags, list)
@@ -310,6 +313,6 @@ def test_law_17_a_key_in_a_reason_does_not_leave() -> None:
     notice = Notice(
         S, "canary0secondary0api0key00000003", "a canary0secondary0api0key00000003", (), Alert.INFO, RUN, "j"
     )
-    body = body_of(notice, HEAD, redactor)
+    body = body_of(notice, AT, HEAD, redactor)
     assert body["title"] == "[redacted]"
     assert "canary" not in str(body)
