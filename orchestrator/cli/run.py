@@ -51,6 +51,7 @@ def run(opening: Opening, pair: str, yes: bool, **flags: Any) -> ExitCode:
                 return ended
             confirm(front.console, session.pair.name)
             shown = preview.run
+        _note_drill(opening, session, request)
         return conduct(
             front,
             session,
@@ -59,6 +60,19 @@ def run(opening: Opening, pair: str, yes: bool, **flags: Any) -> ExitCode:
             ),
             asks=not yes,
         )
+
+
+def _note_drill(opening: Opening, session: Session, request: RunRequest) -> None:
+    """Say of an emergency that it goes over an open drill; any other run is refused there."""
+    from orchestrator.model.run import Mode
+
+    if request.mode is not Mode.EMERGENCY:
+        return
+    drill = session.history().open_drill
+    if drill is not None:
+        words = f"Pair {session.pair.name} is in drill {drill.drill}: this emergency does not wait for it."
+        close = f"Afterwards, hamr drill close {drill.drill} --notes TEXT leaves the pair where it stands."
+        opening.front.console.note(f"{words} {close}", "warn")
 
 
 def _preview(opening: Opening, session: Session, request: RunRequest) -> Plan:

@@ -11,7 +11,7 @@ from pydantic import Field, PlainValidator, WithJsonSchema
 from orchestrator.errors import ExitCode
 from orchestrator.model.events import JOURNALLED
 from orchestrator.model.org import Mirrors
-from orchestrator.model.scenario import Owing, Returns, Wrote
+from orchestrator.model.scenario import Owing, Returns, Unknown, Wrote
 from orchestrator.model.status import Role, Status
 
 from .durations import duration, written
@@ -28,6 +28,7 @@ from .fields import (
     choice_of,
     enumerated,
     span_of,
+    text_of,
 )
 from .shapes import Shape
 from .wording import did_you_mean, found
@@ -103,7 +104,9 @@ def _mirrors(value: Any) -> Mirrors:
     return Mirrors(choice_of(value, ("auto",), "true, false or a word"))
 
 
-def _value(value: Any) -> float | str | bool:
+def _said(value: Any) -> float | str | bool | Unknown:
+    if isinstance(value, dict) and set(value) == {"unknown"}:
+        return Unknown(text_of(value["unknown"]))
     if not isinstance(value, bool | int | float | str):
         raise ValueError(  # noqa: TRY004 - pydantic collects ValueErrors
             f"expected what the probe says (a number, a text, true or false), or {{unknown: REASON}}, found {found(value)}"
@@ -159,10 +162,22 @@ Owed = Annotated[
     PlainValidator(_owed),
     WithJsonSchema({"type": "string", "pattern": "^(nothing|(primary|secondary) [A-Z]+)$"}),
 ]
-PlainValue = Annotated[
-    float | str | bool,
-    PlainValidator(_value),
-    WithJsonSchema({"type": ["number", "string", "boolean"]}),
+Said = Annotated[
+    float | str | bool | Unknown,
+    PlainValidator(_said),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": ["number", "string", "boolean"]},
+                {
+                    "type": "object",
+                    "properties": {"unknown": {"type": "string", "minLength": 1}},
+                    "required": ["unknown"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
 ]
 
 
@@ -211,13 +226,6 @@ class RegionsShape(Shape):
     """The server moves FAILOVER to ACTIVE and RECOVERY to PASSIVE by itself."""
     renames_author: bool = False
     """The server puts the caller's name in the place of ours."""
-
-
-class UnknownShape(Shape):
-    """A probe that has no answer."""
-
-    unknown: Text
-    """Why there is none."""
 
 
 class ExpectShape(Shape):
@@ -351,8 +359,8 @@ class StepShape(DeedShape):
 
     faults: list[FaultShape] = Field(default_factory=list)
     """What goes wrong from here on; requests are counted from here."""
-    probes: dict[Name, PlainValue | UnknownShape] = Field(default_factory=dict)
-    """What probes say from here on, by name."""
+    probes: dict[Name, Said] = Field(default_factory=dict)
+    """What probes say from here on, by name, or {unknown: REASON}."""
     meanwhile: MeanwhileShape | None = None
     """What happens in the middle of it."""
     dies: AtShape | None = None
@@ -382,8 +390,8 @@ class ScenarioShape(Shape):
     """What takes the place of the playbook's own waits, so that the rehearsal is short."""
     faults: list[FaultShape] = Field(default_factory=list)
     """What goes wrong; requests are counted from the start of the drill."""
-    probes: dict[Name, PlainValue | UnknownShape] = Field(default_factory=dict)
-    """What probes say, by name; one that is left out says what lets the playbook's guards pass."""
+    probes: dict[Name, Said] = Field(default_factory=dict)
+    """What probes say, by name, or {unknown: REASON}; one that is left out says what lets the playbook's guards pass."""
     steps: list[StepShape] = Field(default_factory=list)
     """What is done, in order; left out: out to the goal, and home."""
     expect: ExpectShape = Field(default_factory=ExpectShape)

@@ -7,7 +7,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 from orchestrator.errors import DocumentError, UsageError
-from orchestrator.model.probe import Value
 from orchestrator.model.scenario import (
     At,
     ComesBack,
@@ -22,7 +21,6 @@ from orchestrator.model.scenario import (
     Scenario,
     ScenarioStep,
     SomebodyWrites,
-    Unknown,
     Waits,
 )
 from orchestrator.model.status import Status
@@ -39,7 +37,6 @@ from .scenario_shape import (
     RegionsShape,
     ScenarioShape,
     StepShape,
-    UnknownShape,
     WaitsShape,
 )
 from .source import read_text
@@ -127,7 +124,7 @@ def _scenario(shape: ScenarioShape, text: str, path: str) -> Scenario:
         regions=_regions(shape.simulator),
         waits=_waits(shape.waits),
         faults=faults_from(shape.faults),
-        probes=_probes(shape.probes),
+        probes=MappingProxyType(dict(shape.probes)),
         steps=tuple(steps),
         expect=_expect(shape.expect),
         text=text,
@@ -160,22 +157,13 @@ def _waits(shape: WaitsShape) -> Waits:
     )
 
 
-def _probes(shapes: Mapping[str, Value | UnknownShape]) -> Mapping[str, Value | Unknown]:
-    return MappingProxyType(
-        {
-            name: Unknown(said.unknown) if isinstance(said, UnknownShape) else said
-            for name, said in shapes.items()
-        }
-    )
-
-
 def _step(shape: StepShape, name: str, home: Status) -> ScenarioStep:
     return ScenarioStep(
         name=name,
         deed=_deed(shape),
         by=shape.by or "",
         faults=faults_from(shape.faults),
-        probes=_probes(shape.probes),
+        probes=MappingProxyType(dict(shape.probes)),
         meanwhile=None if shape.meanwhile is None else _meanwhile(shape.meanwhile, name, home),
         dies=None if shape.dies is None else At(shape.dies.after, shape.dies.number),
         expect=_expect(shape.expect),

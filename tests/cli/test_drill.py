@@ -1,0 +1,166 @@
+"""`hamr drill run` and `hamr drill close`, from the command line to the exit code."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from orchestrator.documents import load_inventory, load_playbook
+from orchestrator.journal import SqliteStore
+from orchestrator.model.events import DrillStarted
+from orchestrator.model.run import Operator
+from orchestrator.model.status import Role, Status
+from orchestrator.session import Session
+from orchestrator.simulator import HAMR_PATH
+
+from .lab import Lab
+
+MISSES = """\
+schema: 1
+name: mine
+steps:
+  - run: {to: ACTIVE}
+    expect: {exit: 3}
+"""
+
+
+def may_be_drilled(lab: Lab) -> None:
+    """The inventory says that live drills may use the pair; and its playbook has no guard that a drill home would meet."""
+    pairs = lab.folder / "pairs.yaml"
+    pairs.write_text(pairs.read_text().replace("    mirrors: false", "    mirrors: false\n    drill: true"))
+    text = (lab.folder / "quick.yaml").read_text().replace("guards: [settled], ", "")
+    before, guards = text.split("guards:\n")
+    (lab.folder / "quick.yaml").write_text(before + "transitions:" + guards.split("transitions:")[1])
+
+
+def left_open(lab: Lab, *, simulated: bool) -> str:
+    """A drill whose process died."""
+    pair = load_inventory(lab.folder / "pairs.yaml").pairs[0]
+    with SqliteStore.open(lab.journal, now=lambda: datetime.now(UTC)) as store:
+        session = Session(pair, load_playbook("regional-failover"), Operator("alice", "laptop"), store, {})
+        session.append(
+            "20260528-150000-abcd", DrillStarted(Status.ACTIVE, Status.PASSIVE, simulated=simulated)
+        )
+    return "20260528-150000-abcd"
+
+
+def test_without_a_pair_it_rehearses_on_the_simulator_and_asks_nobody(lab: Lab) -> None:
+    (lab.folder / "pairs.yaml").unlink()
+    found = lab.json("drill", "run", "--playbook", "regional-failover")
+    assert (found["schema"], found["passed"], found["simulated"]) == ("hamr/drill/1", True, True)
+    assert [leg["name"] for leg in found["legs"]] == ["out", "home"]
+    assert found["closed"]
+    assert lab.posts() == 0
+    assert [run["end"] for run in lab.json("runs")["runs"]] == ["done", "done"]
+    assert lab.json("runs")["open_drills"] == []
+
+
+def test_a_missed_expectation_ends_with_11_and_shows_the_journal(lab: Lab) -> None:
+    (lab.folder / "mine.yaml").write_text(MISSES)
+    result = lab.run("drill", "run", "--scenario", "mine.yaml", "--playbook", "regional-failover", code=11)
+    missed = result.stdout.split("MISSED  out: exit code 3\n")[1].splitlines()
+    assert missed[0].startswith("          exit code 0: pair sim-")
+    assert "run.finished: Ended: done" in missed[1]
+
+
+def test_the_files_that_are_asked_for_are_written(lab: Lab, tmp_path: Path) -> None:
+    page, junit = tmp_path / "drill.html", tmp_path / "drill.xml"
+    lab.run(
+        "drill", "run", "--playbook", "regional-failover", "--scenario", "answer-lost",
+        "--html", str(page), "--junit", str(junit), code=0,
+    )  # fmt: skip
+    assert "<!doctype html>" in page.read_text().lower()
+    suite = ET.parse(junit).getroot()  # noqa: S314 - written by us a moment ago
+    names = [case.get("name", "") for case in suite.iter("testcase")]
+    assert any("out: exit code 0" in name for name in names)
+
+
+def test_a_scenario_brings_its_playbook_unless_another_one_is_named(lab: Lab) -> None:
+    del lab.env["HAMR_PLAYBOOK"]
+    assert lab.json("drill", "run", "--scenario", "happy-way")["playbook"] == "regional-failover"
+    found = lab.json("drill", "run", "--scenario", "happy-way", "--playbook", "quick.yaml")
+    assert found["playbook"] == "quick"
+
+
+def test_an_unknown_scenario_is_answered_with_the_one_that_was_meant(lab: Lab) -> None:
+    result = lab.run("drill", "run", "--scenario", "hapy-way", code=2)
+    assert 'did you mean "happy-way"?' in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("flags", [(), ("--yes",), ("--yes", "--to", "ACTIVE")])
+def test_a_pair_that_does_not_say_so_is_refused_whatever_the_flags(flags: tuple[str, ...], lab: Lab) -> None:
+    code = 3 if flags else 2  # without --yes there is nobody to ask, and that is said first
+    lab.run("drill", "run", "sim", *flags, code=code)
+    assert lab.sim.requests == ()
+    assert not lab.journal.exists()
+
+
+def test_what_goes_wrong_cannot_be_chosen_for_a_live_pair(lab: Lab) -> None:
+    result = lab.run("drill", "run", "sim", "--yes", "--seed", "3", code=2)
+    assert "--seed: what goes wrong can be chosen on the simulator alone" in result.stdout + result.stderr
+
+
+def test_a_live_drill_goes_out_and_home_and_is_closed(lab: Lab) -> None:
+    may_be_drilled(lab)
+    found = lab.json("drill", "run", "sim", "--yes", "--notes", "May")
+    assert (found["passed"], found["simulated"], found["closed"]) == (True, False, True)
+    assert sum(request.method == "POST" and request.path == HAMR_PATH for request in lab.sim.requests) == 8
+    assert lab.statuses() == (Status.PASSIVE, Status.PASSIVE)
+    shown = lab.run("show", found["drill"], code=0).stdout
+    assert "Drill closed: May" in shown
+
+
+def test_a_drill_that_stayed_open_is_pointed_out_keeps_runs_out_and_can_be_closed(lab: Lab) -> None:
+    may_be_drilled(lab)
+    drill = left_open(lab, simulated=False)
+    close = f"hamr drill close {drill} --notes TEXT"
+    assert close in lab.run("runs", code=0).stdout
+    assert f"open drill    {drill}" in lab.run("status", "sim", code=0).stdout
+    assert lab.json("status", "sim")["open_drill"]["drill"] == drill
+    refused = lab.run("run", "sim", "--to", "ACTIVE", "--yes", code=3)
+    assert close in refused.stdout + refused.stderr
+    assert lab.posts() == 0
+    closed = lab.json("drill", "close", "sim", "--notes", "after the crash", "--yes")
+    assert closed == {
+        "schema": "hamr/drill-close/1",
+        "drill": drill,
+        "pair": "sim",
+        "phase": "agreed(PASSIVE)",
+        "message": "Pair sim is at home: agreed(PASSIVE).",
+        "notes": "after the crash",
+        "runs": [],
+        "next": [f"hamr report {drill}"],
+    }
+    assert lab.json("status", "sim")["open_drill"] is None
+    lab.run("run", "sim", "--to", "ACTIVE", "--yes", code=0)
+
+
+def test_law_09_an_emergency_goes_over_an_open_drill_and_says_so(lab: Lab) -> None:
+    may_be_drilled(lab)
+    drill = left_open(lab, simulated=False)
+    lab.do(lambda: lab.sim.set_dark(Role.PRIMARY, True))
+    result = lab.run("run", "sim", "--to", "ACTIVE", "--emergency", "--reason", "us1", "--yes", code=8)
+    assert f"Pair sim is in drill {drill}: this emergency does not wait for it." in result.stderr
+    closed = lab.json("drill", "close", drill, "--notes", "it became real", "--yes")
+    assert "it is left where it stands" in closed["message"]
+    assert lab.statuses()[1] is Status.ACTIVE
+
+
+def test_a_rehearsal_that_crashed_is_closed_without_asking(lab: Lab) -> None:
+    drill = left_open(lab, simulated=True)
+    closed: dict[str, Any] = json.loads(
+        lab.run("drill", "close", drill, "--notes", "its terminal was closed", "--json", code=0).stdout
+    )
+    assert closed["message"] == "Its regions were simulated, and are gone."
+    assert lab.sim.requests == ()
+
+
+def test_notes_are_wanted(lab: Lab) -> None:
+    drill = left_open(lab, simulated=True)
+    lab.run("drill", "close", drill, code=2)
+    assert "--notes is empty" in lab.run("drill", "close", drill, "--notes", " ", code=2).stderr
