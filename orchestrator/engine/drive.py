@@ -9,6 +9,7 @@ from orchestrator.model.events import Event, OwedSettled
 from orchestrator.model.guard import Verdict
 from orchestrator.model.org import Mirrors, Pair
 from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.probe import Probe
 from orchestrator.model.protocols import Clock, Observer, World
 from orchestrator.model.run import End, Ending, Mode, Operator
 from orchestrator.model.situation import OpenRun, Owed, Phase, PhaseName
@@ -27,7 +28,7 @@ from .entry import Entry, enter, survivors_towards
 from .gate import Gate
 from .hooks import Hooks
 from .look import Eyes
-from .machine import Machine, Position
+from .machine import Machine, Position, first_steps
 from .memory import Memory
 from .probing import Probing
 from .readback import ReadBack
@@ -222,6 +223,7 @@ class Engine:
                 next(iter(self.eyes.may_survive)) if len(self.eyes.may_survive) == 1 else None
             )
         taken_up = bool(memory.expected)
+        self.probing.start(self._probable_probes(goal))
         phase = await self.look(goal)
         half_made = None
         if taken_up:
@@ -244,13 +246,24 @@ class Engine:
             self.eyes.survivor = entry.survivor
         return await self._step_through(entry, goal)
 
+    def _probable_probes(self, goal: Status) -> tuple[Probe, ...]:
+        """The probes of the rows that lead from a stop towards the goal: most likely one of them comes first.
+
+        They are read beside the first look, so that the first row need not wait for them; where another row turns out
+        to come first, they are left.
+        """
+        playbook = self.task.playbook
+        first = (row for row in first_steps(playbook, goal) if row.source in playbook.stops)
+        return tuple(dict.fromkeys(probe for row in first for probe in row_probes(row, playbook)))
+
     async def _step_through(self, entry: Entry, goal: Status) -> Ending:
         if entry.half_done is not None:
             self.admission.half_done = entry.half_done.name
             self.rows.taken_as_is = set(entry.taken_as_is)
         else:
             self._find_made(entry)
-        await self.hooks.catch_up()
+        if await self.hooks.catch_up():
+            self._distrust()
         position = Position(entry.status.name)
         machine = Machine(self.task.playbook, goal, self.rows)
         if entry.half_done is not None and not self._leads_on(entry, goal):
@@ -278,9 +291,14 @@ class Engine:
             await self.admission.prepare(row)
         if not await machine.step(position):
             return False
-        if row is not None:
-            await self.hooks.after(row)
+        if row is not None and await self.hooks.after(row):
+            self._distrust()
         return True
+
+    def _distrust(self) -> None:
+        """Law 18: hooks have run since everything was read, so it is read again before the next row."""
+        self.eyes.distrust()
+        self.probing.distrust()
 
     def _find_made(self, entry: Entry) -> None:
         """The row that was under way when the run's process died, where the pair stands at its target by now."""

@@ -82,19 +82,25 @@ class Hooks:
                 )
         return acted
 
-    async def after(self, row: Row) -> None:
-        """What comes after a row; what does not end well stays owed, and the run goes on."""
-        if self._emergency:
-            self._beside(lambda: self._all(row, When.AFTER))
-        else:
-            await self._all(row, When.AFTER)
+    async def after(self, row: Row) -> bool:
+        """What comes after a row; what does not end well stays owed, and the run goes on.
 
-    async def catch_up(self) -> None:
-        """The `after` hooks that rows of this run still owe."""
+        Returns:
+            Whether anything was done that the run has waited for, so that everything is read again.
+        """
+        if not self._emergency:
+            return await self._all(row, When.AFTER)
+        self._beside(lambda: self._all(row, When.AFTER))
+        return False
+
+    async def catch_up(self) -> bool:
+        """The `after` hooks that rows of this run still owe; as `after`."""
+        acted = False
         for name in dict.fromkeys(row for row, _ in self.memory.hooks_owed()):
             row = self.playbook.row(name)
             if row is not None:
-                await self.after(row)
+                acted |= await self.after(row)
+        return acted
 
     def due_after(self, row: Row) -> tuple[str, ...]:
         """The `after` hooks that a row owes from the moment it is made."""
@@ -135,7 +141,7 @@ class Hooks:
     def _emergency(self) -> bool:
         return self.memory.mode is Mode.EMERGENCY
 
-    def _beside(self, act: Callable[[], Awaitable[None]]) -> None:
+    def _beside(self, act: Callable[[], Awaitable[object]]) -> None:
         """Law 9: nothing of an emergency waits for a hook; they keep their order among themselves."""
         earlier = self.aside
 
@@ -146,10 +152,11 @@ class Hooks:
 
         self.aside = asyncio.create_task(go_on())
 
-    async def _all(self, row: Row, when: When) -> None:
-        for hook in row.hooks(when):
-            if not self._is_settled(row, when, hook):
-                await self._one(row, when, hook)
+    async def _all(self, row: Row, when: When) -> bool:
+        unsettled = [hook for hook in row.hooks(when) if not self._is_settled(row, when, hook)]
+        for hook in unsettled:
+            await self._one(row, when, hook)
+        return bool(unsettled)
 
     def _is_settled(self, row: Row, when: When, hook: Hook) -> bool:
         return self.memory.hooks.get((row.name, when, hook.name)) in SETTLED

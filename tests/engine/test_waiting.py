@@ -94,6 +94,17 @@ async def test_law_03_probes_and_orgs_are_read_anew_when_they_have_grown_old() -
     assert purposes[:2] == ["start", "row"]
 
 
+async def test_the_first_rows_probes_are_read_beside_the_first_look() -> None:
+    beside = Beside()
+    beside.prober.values["agents"] = [12.0]
+    b = bench(world=world(beside), playbook=guarded("declare"), around=beside.around)
+    asked: list[str] = []
+    beside.prober.on_take = lambda _probe: asked.extend(b.notes.kinds())
+    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
+    assert asked == [], "before anything was journalled, the first look included"
+    assert len(beside.prober.taken) == 1
+
+
 async def test_the_run_waits_for_a_guard_that_may_be_waited_for() -> None:
     beside = Beside()
     beside.prober.values["agents"] = [0.0, 0.0, 3.0]
@@ -210,15 +221,21 @@ async def test_a_guard_that_fails_after_the_question_refuses_all_the_same() -> N
     assert (await b.engine.drive(Status.ACTIVE)).end is End.REFUSED
 
 
-async def test_law_09_a_probe_of_the_dead_org_is_waived_and_not_asked_again() -> None:
+@pytest.mark.parametrize(
+    ("row", "taken"), [("declare", [("agents", 2.0)]), ("activate", [])], ids=["first row", "a later row"]
+)
+async def test_law_09_a_probe_of_the_dead_org_has_its_deadline_and_is_waived(
+    row: str, taken: list[tuple[str, float]]
+) -> None:
+    """It is asked beside the first look, before anybody knows that the org is dead, and never again."""
     probe = Probe("agents", Metric(P, "sum:datadog.agent.running{*}"))
     beside = Beside()
     made = world(beside)
     made.sights[P] = Unreachable("connection refused")
-    b = bench(world=made, mode=Mode.EMERGENCY, playbook=guarded("declare", probe=probe), around=beside.around)
+    b = bench(world=made, mode=Mode.EMERGENCY, playbook=guarded(row, probe=probe), around=beside.around)
     assert (await b.engine.drive(Status.ACTIVE)).end is End.OWING
     assert "seen" in [event.verdict.guard for event in b.notes.of(GuardWaived)]
-    assert beside.prober.taken == []
+    assert beside.prober.taken == taken
 
 
 async def test_law_09_a_probe_of_the_survivor_is_not_waived() -> None:
