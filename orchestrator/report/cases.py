@@ -9,7 +9,8 @@ from orchestrator.model.guard import Outcome
 from orchestrator.model.words import span
 
 from .exit_codes import meaning
-from .story import RowStory, RunStory, Story
+from .row_story import RowStory
+from .story import RunStory, Story
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def _run(run: RunStory) -> Iterator[Case]:
         if row.source is not None or row.refused_by:
             yield _row(run, row)
     yield _end(run)
-    for objective in () if run.finished is None else run.finished.objectives:
+    for objective in run.objectives:
         found = f"{span(objective.took)}, of {span(objective.wanted)} allowed"
         records = (run.finished_seq,)
         name = f"objective: {objective.status} within {span(objective.wanted)}"

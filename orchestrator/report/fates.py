@@ -12,7 +12,8 @@ from orchestrator.model.hook import HookOutcome
 from orchestrator.model.reading import Accepted, Answer, Lost, NotSent, Rejected, Throttled
 from orchestrator.model.words import span
 
-from .story import HookRun, Judgement, RowStory, RunStory, Write
+from .row_story import HookRun, Judgement, RowStory, Write
+from .story import RunStory
 
 PURPOSES = {
     "row": "",

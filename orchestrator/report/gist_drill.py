@@ -24,9 +24,6 @@ def drill_gist(story: Story, drill: DrillFacts) -> Gist:
     where = "on the simulator" if _simulated(drill) else "live"
     scenario = (score.scenario if score else "") or (drill.started.scenario if drill.started else "")
     named = f", scenario {scenario}" if scenario else ""
-    things = [thing for run in story.runs for thing in todo(run)]
-    if drill.closed_at is None:
-        things.append(Todo("Close the drill.", f"hamr drill close {drill.drill} --notes TEXT"))
     verdict, tone, words = (
         "Not scored",
         "warn",
@@ -46,9 +43,22 @@ def drill_gist(story: Story, drill: DrillFacts) -> Gist:
             *([f"Notes: {drill.notes}"] if drill.notes else []),
         ),
         figures=_drill_figures(story, drill),
-        todo=tuple(dict.fromkeys(things)),
+        todo=_todo(story, drill),
         remember=(),
     )
+
+
+def _todo(story: Story, drill: DrillFacts) -> tuple[Todo, ...]:
+    """Nothing, once it is closed: it is at home, or a person said why not. A run that was refused is no task."""
+    if drill.closed_at is not None:
+        return ()
+    close = Todo("Close the drill.", f"hamr drill close {drill.drill} --notes TEXT")
+    left = (
+        []
+        if _simulated(drill)
+        else [thing for run in story.runs if run.open or run.debts for thing in todo(run)]
+    )
+    return tuple(dict.fromkeys([*left, close]))
 
 
 def _simulated(drill: DrillFacts) -> bool:
@@ -70,9 +80,7 @@ def _drill_figures(story: Story, drill: DrillFacts) -> tuple[Figure, ...]:
         held = sum(expectation.held for expectation in expectations)
         tone = "good" if drill.score.passed else "bad"
         figures.append(Figure("Expectations", f"{held} of {len(expectations)}", "held", tone))
-    objectives = [
-        objective for run in story.runs if run.finished is not None for objective in run.finished.objectives
-    ]
+    objectives = [objective for run in story.runs for objective in run.objectives]
     if objectives:
         met = sum(objective.met for objective in objectives)
         tone = "good" if met == len(objectives) else "bad"

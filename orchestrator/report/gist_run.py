@@ -141,7 +141,7 @@ def _how_long(run: RunStory) -> tuple[str, ...]:
         took += f" from its start to its end, {span(worked)} of it at work: {_taken_up(run)}"
     if people >= 1:
         took += f", of which {span(people)} were spent waiting for people"
-    return (f"{took}.", *(objective_words(objective) for objective in run.finished.objectives))
+    return (f"{took}.", *(objective_words(objective) for objective in run.objectives))
 
 
 def _taken_up(run: RunStory) -> str:
@@ -178,7 +178,7 @@ def _figures(run: RunStory) -> tuple[Figure, ...]:
 
 def _goal_figure(run: RunStory) -> Figure:
     """How long until the goal, against what was allowed."""
-    for objective in () if run.finished is None else run.finished.objectives:
+    for objective in run.objectives:
         word, tone = ("met", "good") if objective.met else ("missed", "bad")
         return Figure("Objective", word, f"{span(objective.took)} of {span(objective.wanted)}", tone)
     if run.wanted is None:

@@ -21,7 +21,8 @@ from .facts import (
 from .fates import answer_words, fate, row_fate, step_of, write_fate
 from .gist_drill import gist_of
 from .json_text import document
-from .story import DrillFacts, HookRun, RowStory, RunStory, Story, Write
+from .row_story import HookRun, RowStory, Write
+from .story import DrillFacts, RunStory, Story
 
 
 def story_json(story: Story) -> dict[str, JSON]:
@@ -145,9 +146,7 @@ def _run(run: RunStory) -> dict[str, JSON]:
             for debt in run.debts
         ],
         "hooks_owed": listed(run.hooks_owed),
-        "objectives": listed(
-            objective_fact(each) for each in (() if finished is None else finished.objectives)
-        ),
+        "objectives": listed(objective_fact(each) for each in run.objectives),
         "notable": [
             {"record": entry.seq, "at": when(entry.at), "text": "".join(part.text for part in entry.said)}
             for entry in run.entries

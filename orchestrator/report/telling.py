@@ -58,7 +58,9 @@ def story_of(
         raise ValueError(f"the journal has no record of {subject}")
     pair = own[0][0].pair
     later = [(record, event) for record, event in told if record.pair == pair]
-    names = {} if drill is None or drill.score is None else {leg.run: leg.name for leg in drill.score.legs}
+    names: dict[str, str] = {}
+    for leg in () if drill is None or drill.score is None else drill.score.legs:
+        names[leg.run] = f"{names[leg.run]}, {leg.name}" if leg.run in names else leg.name
     return Story(
         subject=subject,
         pair=pair,

@@ -29,7 +29,7 @@ from orchestrator.model.events import (
 from orchestrator.model.probe import ProbeReading
 from orchestrator.model.status import Status
 
-from .story import Asked, HookRun, Judgement, RowStory, Wait, Write
+from .row_story import Asked, HookRun, Judgement, RowStory, Wait, Write
 
 
 @dataclass(slots=True)

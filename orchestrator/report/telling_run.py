@@ -31,7 +31,7 @@ from orchestrator.model.journal import Record
 from orchestrator.model.plain import moment
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import HamrRecord, Reading
-from orchestrator.model.run import End, Mode
+from orchestrator.model.run import End, Mode, Objective
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.timing import times_of
 
@@ -84,6 +84,7 @@ class RunTeller:
     resumes: list[Resume] = field(default_factory=list)
     stands: dict[Role, list[Stand]] = field(default_factory=lambda: {role: [] for role in Role})
     debts: list[Debt] = field(default_factory=list)
+    objectives: dict[Status, Objective] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     names: dict[Role, str] = field(default_factory=dict)
 
@@ -122,6 +123,8 @@ class RunTeller:
                 self.resumes.append(Resume(at, by, mode, reason, overrides))
             case RunFinished():
                 self.finished, self.finished_at, self.finished_seq = event, at, record.seq
+                for objective in event.objectives:
+                    self.objectives.setdefault(objective.status, objective)
             case RunSuperseded(by_run=by_run):
                 self.superseded_by = by_run
             case RunAcknowledged():
@@ -197,6 +200,7 @@ class RunTeller:
             apart=apart,
             stands=Both(tuple(self.stands[Role.PRIMARY]), tuple(self.stands[Role.SECONDARY])),
             debts=tuple(self.debts),
+            objectives=tuple(self.objectives.values()),
             entries=tuple(self.entries),
             names=Both(self.names.get(Role.PRIMARY, ""), self.names.get(Role.SECONDARY, "")),
             name=self.name,

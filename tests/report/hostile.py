@@ -208,14 +208,24 @@ def hostile_records() -> list[Record]:
     return [replace(each, pair=evil("pair")) for each in records]
 
 
-def hostile_drill_begun() -> Story:
-    """The drill before its score, whose run has ended for good, and badly."""
+def _begun() -> list[Record]:
+    """Before the drill's score, when its run has ended for good, and badly."""
     records = [
         record for record in hostile_records() if record.kind not in {DrillScored.kind, DrillClosed.kind}
     ]
     last = records[-1]
     ended = {**last.data, "resumable": False, "ending": {**last.data["ending"], "end": "MOVED"}}  # type: ignore[dict-item]  # an ending is one
-    return story_of(DRILL, [*records[:-1], replace(last, data=ended)], Head(40, HASH), hostile_playbook)
+    return [*records[:-1], replace(last, data=ended)]
+
+
+def hostile_drill_begun() -> Story:
+    """The drill before its score."""
+    return story_of(DRILL, _begun(), Head(40, HASH), hostile_playbook)
+
+
+def hostile_run_stopped() -> Story:
+    """Its run alone, which can't be taken up again."""
+    return story_of(RUN, _begun(), Head(40, HASH), hostile_playbook)
 
 
 def hostile_playbook(_started: RunStarted) -> Playbook:

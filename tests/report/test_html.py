@@ -16,7 +16,15 @@ from orchestrator.report.html import page
 from orchestrator.report.story import Story
 from orchestrator.report.telling import story_of
 
-from .hostile import SHOWN, evil, hostile_drill, hostile_drill_begun, hostile_records, hostile_run
+from .hostile import (
+    SHOWN,
+    evil,
+    hostile_drill,
+    hostile_drill_begun,
+    hostile_records,
+    hostile_run,
+    hostile_run_stopped,
+)
 from .reading_html import Parsed, parsed
 from .scenes import HASH, RUN
 from .stories import (
@@ -45,6 +53,7 @@ STORIES = {
     "hostile run": hostile_run(),
     "hostile drill": hostile_drill(),
     "hostile drill, begun": hostile_drill_begun(),
+    "hostile run, stopped": hostile_run_stopped(),
 }
 
 

@@ -10,7 +10,8 @@ from orchestrator.model.status import Role
 from orchestrator.model.words import span
 from orchestrator.report.fates import row_fate, step_of, write_fate
 from orchestrator.report.layout import cut
-from orchestrator.report.story import RowStory, RunStory, Story, Write
+from orchestrator.report.row_story import RowStory, Write
+from orchestrator.report.story import RunStory, Story
 
 from .scale import Scale
 from .shapes import Box, Label, Mark

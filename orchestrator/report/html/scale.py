@@ -15,6 +15,9 @@ BUSY_SHARE = 0.45
 IDLE_SHARE = 0.1
 """The same, for one in which nobody was at it: between two runs, or until somebody resumed."""
 
+LEAST_CUT = 1.0
+"""Seconds: less is never cut short."""
+
 MOST_CUTS = 6
 
 _STEPS = (
@@ -157,7 +160,7 @@ def _cuts(gaps: Sequence[tuple[float, bool]]) -> frozenset[int]:
     found: set[int] = set()
     for place in sorted(range(len(gaps)), key=lambda place: -gaps[place][0]):
         seconds, idle = gaps[place]
-        if seconds > left * (IDLE_SHARE if idle else BUSY_SHARE) and seconds < left:
+        if LEAST_CUT <= seconds < left and seconds > left * (IDLE_SHARE if idle else BUSY_SHARE):
             found.add(place)
             left -= seconds
         if len(found) == MOST_CUTS:
