@@ -42,7 +42,7 @@ def scenario_schema() -> Schema:
     from .fault_shape import KINDS as KINDS_OF_FAULTS  # noqa: PLC0415 - only who drills pays for it
     from .scenario_shape import DEEDS, ScenarioShape  # noqa: PLC0415 - as above
 
-    schema = _polished(ScenarioShape, "hamr scenario")
+    schema = _polished(ScenarioShape, "Scenario of a hamr drill")
     for name in ("Step", "Meanwhile"):
         _exactly_one(schema["$defs"][name], DEEDS)
     _exactly_one(schema["$defs"]["Fault"], KINDS_OF_FAULTS)
