@@ -8,6 +8,7 @@ from pathlib import Path
 from orchestrator.model.status import Status
 
 from .commands import against_a_script, start_up
+from .drills import drill_seconds
 from .engine import doctor_seconds, plan_seconds, run_seconds, situation_seconds
 from .figures import ENVIRONMENT
 from .journal import journal
@@ -24,6 +25,7 @@ def main() -> None:
         plan_seconds(folder)
         situation_seconds(folder)
         doctor_seconds(folder)
+        drill_seconds(folder)
         journal(folder)
         against_a_script(folder)
         start_up(folder)

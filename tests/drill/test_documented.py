@@ -1,0 +1,85 @@
+"""docs/reference/scenarios.md and docs/howto/drill-in-ci.md: what they say of scenarios is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from orchestrator.documents.scenario_shape import (
+    DEEDS,
+    AdoptShape,
+    ComesBackShape,
+    ExpectShape,
+    GoesDarkShape,
+    RegionsShape,
+    ResumeShape,
+    RunShape,
+    ScenarioShape,
+    SomebodyShape,
+    StepShape,
+    WaitsShape,
+)
+from orchestrator.documents.scenarios import parse_scenario, shipped_scenarios
+from orchestrator.documents.shapes import Shape
+
+from .rehearsals import Room, missed
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "reference" / "scenarios.md").read_text("utf-8")
+
+
+def keys(shape: type[Shape]) -> set[str]:
+    return {field.alias or name for name, field in shape.model_fields.items()}
+
+
+def table(title: str) -> set[str]:
+    """The keys in the first column of a section's tables."""
+    section = PAGE.split(f"## {title}\n", 1)[1].split("\n## ", 1)[0] if title else PAGE.split("\n## ")[0]
+    cells = re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)
+    return {key for cell in cells for key in re.findall(r"`([a-z_]+)", cell)}
+
+
+@pytest.mark.parametrize(
+    ("title", "shape"),
+    [
+        ("", ScenarioShape),
+        ("The regions", RegionsShape),
+        ("Waits", WaitsShape),
+        ("Steps", StepShape),
+        ("Expectations", ExpectShape),
+    ],
+)
+def test_every_key_is_on_the_page_and_no_other(title: str, shape: type[Shape]) -> None:
+    headers = {"simulator", "waits", "expect"} if title in ("The regions", "Waits", "Expectations") else set()
+    assert table(title) - headers == keys(shape) - headers
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"),
+    [
+        ("run", RunShape),
+        ("resume", ResumeShape),
+        ("adopt", AdoptShape),
+        ("dark", GoesDarkShape),
+        ("back", ComesBackShape),
+        ("somebody_writes", SomebodyShape),
+    ],
+)
+def test_what_a_kind_of_step_has_to_set_is_on_the_page(kind: str, shape: type[Shape]) -> None:
+    assert kind in DEEDS
+    found = re.search(rf"^\| `{kind}: \{{([^}}]*)\}}` \|", PAGE, re.MULTILINE)
+    assert found is not None
+    assert set(found[1].split(", ")) == keys(shape)
+
+
+def test_the_example_is_green(room: Room) -> None:
+    (example,) = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    assert missed(room.play(parse_scenario(example, "scenarios.md"))) == []
+
+
+@pytest.mark.parametrize("page", ["howto/rehearse.md", "howto/drill-in-ci.md"])
+def test_every_scenario_that_ships_is_named(page: str) -> None:
+    text = (DOCS / page).read_text("utf-8")
+    assert [name for name in shipped_scenarios() if not re.search(rf"\b{name}\b", text)] == []
