@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from orchestrator.conduct import conduct
 from orchestrator.engine.memory import Memory
+from orchestrator.journalling import Journalling
+from orchestrator.locking import take_lock
 from orchestrator.model.protocols import Observer
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import RunRequest
 from orchestrator.model.status import Role, Status
 from orchestrator.running import Controls, Running, engine_for
-from orchestrator.session import Journalling, Session, take_lock
+from orchestrator.session import Session
 
 
 async def adopt(

@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from orchestrator.errors import Moved
+from orchestrator.locking import Lock, take_lock
 from orchestrator.model.events import RunResumed
 from orchestrator.model.journal import Record
 from orchestrator.model.person import Question, Reply
-from orchestrator.session import Lock, Session, take_lock
+from orchestrator.session import Session
 
 Asker = Callable[[Question], Awaitable[Reply | None]]
 """Puts a question to whoever sits at the terminal; None where nobody answers."""

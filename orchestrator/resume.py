@@ -9,6 +9,8 @@ from orchestrator.engine.drive import Engine
 from orchestrator.engine.memory import Memory, recall
 from orchestrator.errors import Moved, UsageError
 from orchestrator.history import RunHistory, events_of
+from orchestrator.journalling import Journalling
+from orchestrator.locking import take_lock
 from orchestrator.model.events import RunAcknowledged, RunResumed
 from orchestrator.model.protocols import Observer
 from orchestrator.model.result import RunResult
@@ -17,7 +19,7 @@ from orchestrator.model.situation import Owed
 from orchestrator.model.status import Both, Status
 from orchestrator.preflight import check_overrides
 from orchestrator.running import Controls, Running, engine_for
-from orchestrator.session import Journalling, Session, take_lock
+from orchestrator.session import Session
 
 
 async def resume(

@@ -8,6 +8,8 @@ from orchestrator.conduct import conduct
 from orchestrator.engine.drive import Engine
 from orchestrator.engine.memory import Memory
 from orchestrator.errors import Moved, Refused, UsageError
+from orchestrator.journalling import Journalling
+from orchestrator.locking import refuse_held, take_lock
 from orchestrator.model.events import RunStarted
 from orchestrator.model.plan import Plan
 from orchestrator.model.protocols import Observer
@@ -16,14 +18,7 @@ from orchestrator.model.run import End, Ending, Mode, RunRequest
 from orchestrator.model.status import Both
 from orchestrator.preflight import check_request, refuse_before, refuse_in_drill, refuse_owing
 from orchestrator.running import Controls, Running, engine_for
-from orchestrator.session import (
-    Journalling,
-    Session,
-    playbook_digest,
-    program_version,
-    refuse_held,
-    take_lock,
-)
+from orchestrator.session import Session, playbook_digest, program_version
 
 
 async def start(

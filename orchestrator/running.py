@@ -13,12 +13,14 @@ from orchestrator.engine.gate import EnforcingGate
 from orchestrator.engine.memory import Memory
 from orchestrator.errors import ExitCode
 from orchestrator.history import History
+from orchestrator.journalling import Journalling
+from orchestrator.locking import Lock
 from orchestrator.model.protocols import Prober, World
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Ending, RunRequest
 from orchestrator.model.status import Status
 from orchestrator.people import Asker, LetGoWhileAsking
-from orchestrator.session import Journalling, Lock, Session
+from orchestrator.session import Session
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         {"engine"},
         {"clock", "log", "redaction", "secrets", "hamr", "journal", "programs", "probes", "hooks", "notices"},
         {"history"},
-        {"session", "preflight"},
+        {"session", "locking", "journalling", "preflight"},
         {"simulator"},
         {"running", "people", "finish", "conduct", "plan", "run", "resume", "adopt", "standing", "doctor"},
         {"drill", "scenarios"},

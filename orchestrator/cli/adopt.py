@@ -32,10 +32,10 @@ def adopt(opening: Opening, pair: str, truth: str, reason: str, yes: bool) -> Ex
     back like any other write.
     """
     from orchestrator.adopt import adopt as adopt_truth
+    from orchestrator.locking import refuse_held
     from orchestrator.model.status import Role
     from orchestrator.report.status import status_page
     from orchestrator.report.styled import line
-    from orchestrator.session import refuse_held
     from orchestrator.standing import stand
 
     from .conduct import conduct

@@ -25,10 +25,10 @@ def apply(opening: Opening, file: Path, yes: bool) -> ExitCode:
     edited, or where the playbook, the inventory's orgs or the orgs' records have changed since.
     """
     from orchestrator.documents import load_playbook
+    from orchestrator.locking import refuse_held
     from orchestrator.report.plan import preview_page
     from orchestrator.run import apply as apply_plan
     from orchestrator.run import check_plan
-    from orchestrator.session import refuse_held
 
     from .conduct import conduct
     from .plan_file import read_plan

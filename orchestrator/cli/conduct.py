@@ -6,11 +6,12 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from orchestrator.errors import ExitCode
+from orchestrator.locking import locked_by
 from orchestrator.model.protocols import Observer
 from orchestrator.model.result import RunResult
 from orchestrator.report.run import result_json, result_page
 from orchestrator.running import Controls
-from orchestrator.session import Session, locked_by
+from orchestrator.session import Session
 
 from .asking import Terminal
 from .front import Front

@@ -81,8 +81,8 @@ def _preview(opening: Opening, session: Session, request: RunRequest) -> Plan:
     Raises:
         Locked: somebody holds the pair.
     """
+    from orchestrator.locking import refuse_held
     from orchestrator.plan import make_plan
-    from orchestrator.session import refuse_held
 
     from .signals import supervised
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from orchestrator.errors import Incomplete, UsageError
 from orchestrator.history import DrillHistory, History
+from orchestrator.locking import refuse_held
 from orchestrator.model.events import DrillClosed, encode
 from orchestrator.model.journal import Entry
 from orchestrator.model.protocols import Observer, Store
 from orchestrator.model.run import Operator
 from orchestrator.running import Controls
-from orchestrator.session import Session, refuse_held
+from orchestrator.session import Session
 
 from .home import Homecoming, bring_home
 

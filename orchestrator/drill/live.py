@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.errors import ExitCode, HamrError, Refused
 from orchestrator.history import History, events_of
+from orchestrator.locking import take_lock
 from orchestrator.model.drill import DrillResult, Expectation, Score
 from orchestrator.model.events import DrillStarted
 from orchestrator.model.org import Pair
@@ -17,7 +18,7 @@ from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Status
 from orchestrator.run import start
 from orchestrator.running import Controls
-from orchestrator.session import Session, take_lock
+from orchestrator.session import Session
 from orchestrator.standing import stand
 
 from .checks import check_routes

@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.documents import load_playbook
 from orchestrator.errors import ExitCode, Locked, Moved, Refused
+from orchestrator.locking import take_lock
 from orchestrator.model.journal import Verified
 from orchestrator.model.org import Mirrors, Wire
 from orchestrator.model.plain import plain, restore
@@ -20,7 +21,6 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.plan import make_plan
 from orchestrator.resume import acknowledge, resume
 from orchestrator.run import apply, start
-from orchestrator.session import take_lock
 from orchestrator.simulator import (
     AnswerLost,
     Fault,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import ExitCode
+from orchestrator.locking import Lock, take_lock
 from orchestrator.model.hook import Hook, Manual, Program
 from orchestrator.model.person import Question, Reply
 from orchestrator.model.playbook import Playbook
@@ -18,7 +19,6 @@ from orchestrator.model.status import Status
 from orchestrator.resume import resume
 from orchestrator.run import start
 from orchestrator.running import Controls
-from orchestrator.session import Lock, take_lock
 
 from .pairs import quick_playbook, simulated
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from orchestrator.adopt import adopt
 from orchestrator.errors import HamrError
+from orchestrator.locking import break_lock
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.situation import Phase, PhaseName
@@ -14,7 +15,6 @@ from orchestrator.model.standing import Standing
 from orchestrator.model.status import Role, Status
 from orchestrator.resume import resume
 from orchestrator.run import start
-from orchestrator.session import break_lock
 from orchestrator.standing import stand
 
 from .draw import Life

@@ -21,6 +21,8 @@ from orchestrator.engine.rows import Rows
 from orchestrator.engine.stop import Stopped
 from orchestrator.engine.writer import Writer
 from orchestrator.journal import sqlite_store
+from orchestrator.journalling import Journalling
+from orchestrator.locking import Lock
 from orchestrator.model.events import WriteAnswered, WriteConfirmed, WriteIntended, WriteOwed
 from orchestrator.model.guard import Outcome
 from orchestrator.model.org import Mirrors
@@ -28,7 +30,7 @@ from orchestrator.model.reading import Accepted, Lost
 from orchestrator.model.run import Attempt, End, Mode
 from orchestrator.model.situation import Change, Comparison, PhaseName
 from orchestrator.model.status import Role, Status
-from orchestrator.session import Journalling, Lock, Session
+from orchestrator.session import Session
 from orchestrator.simulator import AnswerLost, ConnectionReset, Fault, Silence
 from orchestrator.situation import always_on, link
 from orchestrator.situation.link import Linked

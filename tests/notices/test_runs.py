@@ -11,6 +11,7 @@ import pytest
 from orchestrator.adopt import adopt
 from orchestrator.errors import ExitCode, JournalUnavailable, Locked
 from orchestrator.journal import check_anchor, parse_anchor
+from orchestrator.locking import take_lock
 from orchestrator.model.events import Event, NoticeFailed, NoticeSent, WriteIntended
 from orchestrator.model.journal import Entry, Record, Verified
 from orchestrator.model.run import Mode, RunRequest
@@ -18,7 +19,6 @@ from orchestrator.model.status import Role, Status
 from orchestrator.resume import resume
 from orchestrator.run import start
 from orchestrator.running import Controls
-from orchestrator.session import take_lock
 from orchestrator.simulator import ClientError, Fault, Silence, Simulation
 from tests.e2e.pairs import Bench, simulated
 
