@@ -25,6 +25,11 @@ class LetGoWhileAsking:
     lock: Lock
     asker: Asker | None
 
+    @property
+    def there(self) -> bool:
+        """Whether somebody sits at the terminal."""
+        return self.asker is not None
+
     async def ask(self, question: Question) -> Reply | None:
         """The reply, or None where there is nobody to ask.
 

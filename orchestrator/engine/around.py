@@ -39,6 +39,11 @@ class NothingRun:
 class NobodyThere:
     """There is nobody to ask."""
 
+    @property
+    def there(self) -> bool:
+        """No."""
+        return False
+
     async def ask(self, question: Question) -> Reply | None:
         """No reply."""
         del question

@@ -29,6 +29,8 @@ class Asking:
         Raises:
             HamrError: the pair's lock could not be had again after the question.
         """
+        if not self.people.there:
+            return None
         began = self.clock.monotonic()
         self.tell(PersonAsked(question))
         reply = await self.people.ask(question)

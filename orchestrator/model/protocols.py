@@ -67,6 +67,10 @@ class Programs(Protocol):
 class People(Protocol):
     """A way to ask the person at the terminal, in the middle of a run."""
 
+    @property
+    def there(self) -> bool:
+        """Whether there is anybody to ask."""
+
     async def ask(self, question: Question) -> Reply | None:
         """The reply, or None where there is nobody to ask. The pair's lock is not held meanwhile (law 12).
 

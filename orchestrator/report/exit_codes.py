@@ -17,7 +17,7 @@ MEANINGS: Mapping[ExitCode, str] = MappingProxyType(
         ExitCode.LOCKED: "locked by another run",
         ExitCode.INCOMPLETE: "incomplete: it can be resumed",
         ExitCode.UNKNOWN: "the outcome of a write is unknown",
-        ExitCode.OWING: "done, but one org is still owed its status",
+        ExitCode.OWING: "done, but owing: an org its status, or a hook its end",
         ExitCode.JOURNAL_DAMAGED: "the journal is damaged",
         ExitCode.PLAN_HAS_CHANGES: "the plan has changes",
         ExitCode.DRILL_MISSED: "a drill missed an expectation",

@@ -72,6 +72,11 @@ class FakePeople:
     takes: float = 0.0
     questions: list[Question] = field(default_factory=list)
     on_ask: Callable[[Question], None] | None = None
+    absent: bool = False
+
+    @property
+    def there(self) -> bool:
+        return not self.absent
 
     async def ask(self, question: Question) -> Reply | None:
         self.questions.append(question)

@@ -214,6 +214,18 @@ async def test_a_manual_hook_asks_a_person(replies: list[Reply], outcome: HookOu
     assert b.engine.task.memory.left_to_person == left
 
 
+async def test_where_nobody_is_there_no_question_is_put() -> None:
+    beside = Beside()
+    beside.people.absent = True
+    b = bench(
+        world=world(beside), playbook=hooked("declare", before=(manual("button"),)), around=beside.around
+    )
+    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
+    assert outcomes(b.notes.of(HookEnded)) == [("button", HookOutcome.LEFT_TO_PERSON)]
+    assert beside.people.questions == []
+    assert not {"person.asked", "person.answered"} & set(b.notes.kinds())
+
+
 async def test_a_manual_after_hook_that_was_not_done_is_owed() -> None:
     beside = Beside()
     beside.people.replies = [Reply(False, "later")]
