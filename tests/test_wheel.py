@@ -48,6 +48,7 @@ def hamr(installed: Path, cwd: Path, *words: str) -> str:
 def test_the_wheel_carries_playbooks_types_and_licence(installed: Path) -> None:
     assert (installed / "orchestrator/shipped/regional-failover.yaml").is_file()
     assert (installed / "orchestrator/shipped/onboarding.yaml").is_file()
+    assert (installed / "orchestrator/shipped/scenarios/happy-way.yaml").is_file()
     assert (installed / "orchestrator/py.typed").is_file()
     assert list(installed.glob("hamr_orchestrator-*.dist-info/licenses/LICENSE"))
     assert not (installed / "tests").exists()
@@ -84,3 +85,11 @@ def test_a_report_is_written_as_a_page(installed: Path, tmp_path: Path) -> None:
     page = hamr(installed, tmp_path, "report", run, "--journal", journal, "--html", "-")
     assert page.startswith("<!doctype html>")
     assert "sim: ACTIVE → PASSIVE" in page
+
+
+def test_a_shipped_scenario_is_played_without_the_checkout(installed: Path, tmp_path: Path) -> None:
+    journal = str(tmp_path / "journal.db")
+    shown = hamr(
+        installed, tmp_path, "drill", "run", "--scenario", "happy-way", "--json", "--journal", journal
+    )
+    assert json.loads(shown)["passed"] is True

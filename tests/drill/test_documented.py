@@ -23,6 +23,8 @@ from orchestrator.documents.scenario_shape import (
 )
 from orchestrator.documents.scenarios import parse_scenario, shipped_scenarios
 from orchestrator.documents.shapes import Shape
+from orchestrator.report.drill import closed_json, drill_json
+from tests.report.test_drill import RESULT
 
 from .rehearsals import Room, missed
 
@@ -83,3 +85,13 @@ def test_the_example_is_green(room: Room) -> None:
 def test_every_scenario_that_ships_is_named(page: str) -> None:
     text = (DOCS / page).read_text("utf-8")
     assert [name for name in shipped_scenarios() if not re.search(rf"\b{name}\b", text)] == []
+
+
+def test_every_key_of_the_documents_is_on_the_page_and_no_other() -> None:
+    page = (DOCS / "reference" / "json.md").read_text("utf-8")
+    closed = closed_json("d", "sim", phase="", words="", notes="", runs=())
+    for document in (drill_json(RESULT), closed):
+        section = page.split(f"## `{document['schema']}`\n", 1)[1].split("\n## ", 1)[0]
+        cells = re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)
+        named = {key for cell in cells for key in re.findall(r"`([a-z_]+)`", cell)}
+        assert named == set(document) - {"schema"}

@@ -1,0 +1,196 @@
+"""What a drill showed: the page that it ends with, and its document."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from orchestrator.errors import ExitCode
+from orchestrator.model.drill import DrillResult, Expectation, Leg, LessStrict, Score, StepTime
+from orchestrator.model.events import encode
+from orchestrator.model.journal import Head, Record
+from orchestrator.model.run import Objective
+from orchestrator.model.status import Status
+from orchestrator.report.drill import closed_json, closed_page, drill_json, drill_page
+from orchestrator.report.layout import cells
+
+from .happened import FINISHED
+from .scenes import HASH, RUN, lines
+
+DRILL = "20260528-150000-abcd"
+SCORE = Score(
+    drill=DRILL,
+    pair="sim-abcd",
+    playbook="regional-failover",
+    legs=(
+        Leg(
+            "out",
+            RUN,
+            Status.ACTIVE,
+            0,
+            "agreed(ACTIVE)",
+            6.25,
+            (StepTime("declare", Status.PASSIVE, Status.FAILOVER, 4.0, 2.5, 1.0, 0.25),),
+            (Objective(Status.ACTIVE, timedelta(minutes=15), timedelta(seconds=6)),),
+        ),
+        Leg("home", "20260528-151000-abcd", Status.PASSIVE, 137, "", 1.5),
+    ),
+    expectations=(
+        Expectation("out: exit code 3", False, "exit code 0: both orgs show ACTIVE", (9,)),
+        Expectation("always: the journal verifies", True, "it held"),
+    ),
+    executed=("out: row declare (PASSIVE → FAILOVER), 2 writes",),
+    not_executed=("events in Datadog: none was posted",),
+    less_strict=(LessStrict("settled", "overridden on the way out: Bob is with us"),),
+    scenario="mine",
+    seed=7,
+)
+RESULT = DrillResult(SCORE, True, ExitCode.DRILL_MISSED, Head(72, HASH))
+SHOWS = Record(
+    9, "2026-05-28T16:41:18.100000Z", RUN, "sim-abcd", "run.finished", "a", "h", encode(FINISHED), "", ""
+)
+
+
+def test_the_page_says_what_was_missed_last_and_shows_the_journal() -> None:
+    assert lines(drill_page(RESULT, [SHOWS])) == [
+        "MISSED. 1 of 2 expectations held.",
+        "",
+        "  drill         20260528-150000-abcd, pair sim-abcd, two simulated regions",
+        "  playbook      regional-failover",
+        "  scenario      mine",
+        "  seed          7: its faults are the same each time",
+        "  exit code     11: a drill missed an expectation",
+        "",
+        "Expected",
+        "  held    always: the journal verifies",
+        "  MISSED  out: exit code 3",
+        "          exit code 0: both orgs show ACTIVE",
+        "          9  16:41:18.100 run.finished: Ended: done (exit 0). pair payments stands at ACTIVE, on",
+        "             both orgs",
+        "",
+        "Time",
+        "  run, row                       time   API    world   people  own",
+        "  out        to ACTIVE, exit 0   6.2 s",
+        "  - declare  PASSIVE → FAILOVER  4 s    2.5 s  250 ms  1 s     250 ms",
+        "  home       to PASSIVE, killed  1.5 s",
+        "",
+        "Executed",
+        "  - out: row declare (PASSIVE → FAILOVER), 2 writes",
+        "",
+        "Not executed",
+        "  - events in Datadog: none was posted",
+        "",
+        "Less strict than live",
+        "  - settled: overridden on the way out: Bob is with us",
+        "",
+        "Journal",
+        f"  head          72:{HASH}",
+        f"  verify        hamr audit verify --anchor 72:{HASH}",
+        "",
+        "Next",
+        "  hamr report 20260528-150000-abcd",
+    ]
+
+
+def test_a_drill_that_is_not_closed_says_why_and_what_that_means() -> None:
+    close = f"hamr drill close {DRILL} --notes TEXT"
+    left = replace(RESULT, closed=False, why_open="the drill was interrupted", next_steps=(close,))
+    shown = lines(drill_page(left))
+    assert shown[shown.index("Still open") + 1].startswith(
+        "  This drill is not closed: the drill was interrupted."
+    )
+    assert shown[-2:] == [f"  {close}", f"  hamr report {DRILL}"]
+
+
+def test_a_record_that_is_not_at_hand_is_named_by_its_number() -> None:
+    assert "          9" in lines(drill_page(RESULT))
+
+
+def test_nothing_from_outside_can_steer_a_terminal_or_break_the_page() -> None:
+    hostile = "\x1b[31m" + "x" * 5000
+    score = replace(
+        SCORE,
+        pair=hostile,
+        scenario=hostile,
+        expectations=(Expectation(hostile, False, hostile, (1,)),),
+        executed=(hostile,),
+        less_strict=(LessStrict(hostile, hostile),),
+        legs=(replace(SCORE.legs[0], name=hostile),),
+    )
+    shown = lines(drill_page(replace(RESULT, score=score)))
+    assert all(character.isprintable() for line in shown for character in line)
+    verify = [line for line in shown if "audit verify" in line]
+    assert max(cells(line) for line in shown if line not in verify) <= 100
+
+
+def test_the_document_has_every_fact() -> None:
+    assert drill_json(RESULT) == {
+        "schema": "hamr/drill/1",
+        "drill": DRILL,
+        "pair": "sim-abcd",
+        "playbook": "regional-failover",
+        "scenario": "mine",
+        "seed": 7,
+        "simulated": True,
+        "passed": False,
+        "exit_code": 11,
+        "exit_meaning": "a drill missed an expectation",
+        "closed": True,
+        "why_open": "",
+        "legs": [
+            {
+                "name": "out",
+                "run": RUN,
+                "goal": "ACTIVE",
+                "exit_code": 0,
+                "phase": "agreed(ACTIVE)",
+                "seconds": 6.25,
+                "steps": [
+                    {
+                        "row": "declare",
+                        "from": "PASSIVE",
+                        "to": "FAILOVER",
+                        "seconds": 4.0,
+                        "api_seconds": 2.5,
+                        "world_seconds": 0.25,
+                        "people_seconds": 1.0,
+                        "own_seconds": 0.25,
+                    }
+                ],
+                "objectives": [
+                    {"status": "ACTIVE", "wanted_seconds": 900.0, "took_seconds": 6.0, "met": True}
+                ],
+            },
+            {
+                "name": "home",
+                "run": "20260528-151000-abcd",
+                "goal": "PASSIVE",
+                "exit_code": 137,
+                "phase": "",
+                "seconds": 1.5,
+                "steps": [],
+                "objectives": [],
+            },
+        ],
+        "expectations": [
+            {
+                "name": "out: exit code 3",
+                "held": False,
+                "found": "exit code 0: both orgs show ACTIVE",
+                "records": [9],
+            },
+            {"name": "always: the journal verifies", "held": True, "found": "it held", "records": []},
+        ],
+        "executed": ["out: row declare (PASSIVE → FAILOVER), 2 writes"],
+        "not_executed": ["events in Datadog: none was posted"],
+        "less_strict": [{"guard": "settled", "why": "overridden on the way out: Bob is with us"}],
+        "next": [f"hamr report {DRILL}"],
+        "head": {"seq": 72, "hash": HASH},
+    }
+
+
+def test_a_closed_drill_says_how_its_pair_stands() -> None:
+    words = "Pair payments is at home: agreed(PASSIVE)."
+    assert lines(closed_page(DRILL, words))[0] == f"Drill {DRILL} is closed. {words}"
+    document = closed_json(DRILL, "payments", phase="agreed(PASSIVE)", words=words, notes="done", runs=[RUN])
+    assert (document["schema"], document["runs"]) == ("hamr/drill-close/1", [RUN])
