@@ -36,6 +36,10 @@ POLLS = 20
 """A guard that may take some time is looked at so often in it, unless that is more often than writes are."""
 
 
+LOOKS = 3
+"""How often the orgs are read again while slow probes are taken. What is too old after that, `fresh` refuses."""
+
+
 @dataclass(slots=True)
 class Admission:
     """Judges rows, and remembers what it decided."""
@@ -71,8 +75,11 @@ class Admission:
         if not fresh:
             await self.eyes.look("row", journal=not polling)
         readings = await self.probing.take(probes)
-        if probes and not self.eyes.fresh_enough():
+        for _ in range(LOOKS):
+            if not probes or self.eyes.fresh_enough():
+                break
             await self.eyes.look("row", journal=not polling)
+            readings = await self.probing.take(probes)  # what has grown old, or is from before a suspension
         self.checker.compare_both(self.eyes.last_look())
         self.probing.note(row.name, readings, polling=polling)
         return judge_row(row, self.playbook, self.eyes.situation(readings))

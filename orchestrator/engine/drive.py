@@ -301,10 +301,15 @@ class Engine:
         self.probing.distrust()
 
     def _find_made(self, entry: Entry) -> None:
-        """The row that was under way when the run's process died, where the pair stands at its target by now."""
+        """The row that was under way when the run's process died, where the pair stands at its target by now.
+
+        An emergency's row is made by its survivor alone. Else one record of ours is enough: the other org stood there
+        already when the row was begun, or it would have been settled as somebody else's.
+        """
         memory, playbook, readings = self.task.memory, self.task.playbook, self.eyes.last_look()
         row = playbook.row(memory.row.row) if memory.row is not None else None
-        ours = all(memory.wrote(role, readings[role].record) for role in Role if role not in memory.dead)
+        needed = tuple(Role) if entry.survivor is None else (entry.survivor,)
+        ours = any(memory.wrote(role, readings[role].record) for role in needed if role not in memory.dead)
         if row is not None and ours and entry.status in playbook.server_moves(row.target):
             self.rows.find_made(row)
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from orchestrator.model.events import Event, ProbesRead
 from orchestrator.model.org import Pair
@@ -14,7 +15,7 @@ from orchestrator.model.protocols import Clock, Prober
 from orchestrator.model.situation import SEND_WITHIN
 from orchestrator.situation.compared import depends_on
 
-from .look import Eyes
+from .look import CLOCKS_AGREE_WITHIN, Eyes
 from .memory import Memory
 
 
@@ -87,7 +88,17 @@ class Probing:
             sight = Unmeasured(f"{self.pair[org]} is left out of this emergency")
             return ProbeReading(probe.name, sight, self.clock.now(), self.clock.monotonic())
         within = None if org is None else self.eyes.deadline(org)
-        return await self.prober.take(probe, within=within)
+        while True:
+            began = (self.clock.now(), self.clock.monotonic())
+            reading = await self.prober.take(probe, within=within)
+            if not self._suspended_since(*began):
+                return reading
 
     def _is_old(self, reading: ProbeReading) -> bool:
-        return self.clock.monotonic() - reading.monotonic > SEND_WITHIN.total_seconds()
+        age = self.clock.monotonic() - reading.monotonic
+        return age > SEND_WITHIN.total_seconds() or self._suspended_since(reading.at, reading.monotonic)
+
+    def _suspended_since(self, at: datetime, monotonic: float) -> bool:
+        """Law 18: whether the clocks disagree on how long ago that was, so that nobody knows how old an answer is."""
+        wall = (self.clock.now() - at).total_seconds()
+        return abs(wall - (self.clock.monotonic() - monotonic)) > CLOCKS_AGREE_WITHIN

@@ -61,6 +61,7 @@ class Rows:
         """The `before` hooks, the coordinated writes, and waiting until the row is done."""
         if await self.hooks.before(row, half_done=row.name == self.admission.half_done):
             self.eyes.distrust()
+            self.admission.probing.distrust()
         if self.memory.mode is Mode.EMERGENCY and row.survivor is not None:
             await self._with_survivor(row, row.survivor)
         elif row.advances is Advances.SERVER:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import ExitCode
+from orchestrator.errors import ExitCode, JournalUnavailable
 from orchestrator.locking import Lock, take_lock
 from orchestrator.model.hook import Hook, Manual, Program
 from orchestrator.model.person import Question, Reply
@@ -169,3 +169,22 @@ async def test_hooks_that_are_owed_are_run_by_resume(tmp_path: Path) -> None:
         assert (resumed.exit_code, resumed.hooks_owed) == (ExitCode.DONE, ())
         assert bench.posts() == posts
         assert bench.session.history().open_run is None
+
+
+async def test_law_12_nobody_is_asked_where_the_lock_cannot_be_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full: whoever came back from a long question would only find that out, with the pair held all the time."""
+    async with simulated(tmp_path, playbook=with_button()) as bench:
+
+        def full(_lock: str) -> bool:
+            raise JournalUnavailable("the journal cannot be written: no space left on device", sent="")
+
+        async def answer(question: Question) -> Reply:
+            raise AssertionError(f"asked all the same: {question.text}")
+
+        monkeypatch.setattr(bench.session.store, "release", full)
+        result = await start(bench.session, REQUEST, controls=asked(answer))
+        assert result.exit_code is ExitCode.INCOMPLETE
+        assert "no space left on device" in result.ending.message
+        assert bench.posts() == []
