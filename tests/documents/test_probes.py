@@ -122,7 +122,7 @@ def test_the_host_of_a_page_is_read_in_lower_case_and_the_rest_as_it_stands() ->
         ("id: 42", 'id: "42"', ["8:33: expected a monitor's number, as it stands in its page's address (…/monitors/12345), found the text \"42\""]),
         ("id: 42", "id: true", ["8:33: expected a monitor's number, as it stands in its page's address (…/monitors/12345), found true"]),
         # http
-        ("{url: \"https", "{page: outside, url: \"https", ["10:5: url and page stand together: give one of them"]),
+        ('{url: "https', '{page: outside, url: "https', ["10:5: url and page stand together: give one of them"]),
         ('url: "https://status.example.com/a.json", ', "", ["10:5: no page is named: give its url, or the name of one of the pair's pages in pairs.yaml (page)"]),
         ("https://status", "ftp://status", ["10:17: this is not a usable URL: write the address of a page, such as https://status.datadoghq.eu/api/v2/components.json"]),
         ("https://status", "https://me:secret@status", ["10:17: a URL must not carry a name or password: write the address of a page, such as https://status.datadoghq.eu/api/v2/components.json"]),
