@@ -63,6 +63,7 @@ def run(  # noqa: PLR0917 - click passes each flag by its name
 
     goal = None if to is None else status_named(to)
     _check_flags(pair, scenario, seed, yes=yes)
+    _check_files(html, junit)
     if pair is None:
         return on_simulator(opening, scenario, seed, goal, notes, junit, html)
     return on_live_pair(opening, pair, goal, notes, junit, html, yes=yes)
@@ -89,6 +90,26 @@ def _check_flags(pair: str | None, scenario: str | None, seed: int | None, *, ye
         )
     if not yes:
         require_somebody(click.get_current_context().obj.typed)
+
+
+def _check_files(html: str | None, junit: str | None) -> None:
+    """Refuse a file that could not be written when the drill is over, before it begins.
+
+    Raises:
+        UsageError: it is stdout, where the score is printed, a folder, or a journal.
+        PreparationError: its folder is not there, or cannot be written to.
+    """
+    from orchestrator.errors import UsageError
+
+    from .story_files import STDOUT, refuse_misplaced_files
+
+    for option, where in (("--html", html), ("--junit", junit)):
+        if where == STDOUT:
+            raise UsageError(
+                f"{option} -: a drill prints its score on stdout. Give {option} a file, or print it afterwards.",
+                next_steps=(f"hamr report DRILL {option} -",),
+            )
+    refuse_misplaced_files(html, junit)
 
 
 @drill.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +11,54 @@ from pathlib import Path
 from typing import IO
 
 from orchestrator.errors import PreparationError, UsageError
+
+_DATABASE = b"SQLite format 3\x00"
+"""How a journal begins."""
+_BESIDE = ("-wal", "-shm")
+"""What SQLite keeps beside a database, under the same name."""
+
+
+def refuse_misplaced(path: Path, *, what: str, option: str = "--out") -> None:
+    """Make sure that a file may be written there at all: neither over a journal, nor where there is no folder.
+
+    Args:
+        path: its name.
+        what: for messages: "the plan".
+        option: which one named the file, for messages.
+
+    Raises:
+        UsageError: it is a folder, or a journal stands there, this one or another.
+        PreparationError: its folder is not there, or cannot be written to.
+    """
+    if path.is_dir():
+        raise UsageError(f"{option} {path}: this is a folder, and {what} needs the name of a file.")
+    try:
+        for each in (path, *(path.with_name(path.name.removesuffix(tail)) for tail in _BESIDE)):
+            if each.is_file() and _begins_as_database(each):
+                raise UsageError(
+                    f"{option} {path}: a journal stands there, or another database, and {what} would take its place. "
+                    "Name another file.",
+                    next_steps=(f"{option} FILE   # somewhere else",),
+                )
+        if path.exists() or (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+            return
+        path.parent.stat()
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise _unwritable(path, error, what=what, option=option) from error
+
+
+def _begins_as_database(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_DATABASE)) == _DATABASE
+
+
+def _unwritable(path: Path, error: OSError, *, what: str, option: str) -> PreparationError:
+    words = (error.strerror or str(error)).lower()
+    return PreparationError(
+        f"{option} {path}: {what} cannot be written there: {words}.",
+        next_steps=(f"{option} FILE   # somewhere else",),
+    )
 
 
 @contextmanager
@@ -24,11 +73,10 @@ def written_whole(path: Path, *, what: str, option: str = "--out") -> Iterator[I
         option: which one named the file, for messages.
 
     Raises:
-        UsageError: it is a folder.
+        UsageError: it is a folder, or a journal stands there.
         PreparationError: it cannot be written.
     """
-    if path.is_dir():
-        raise UsageError(f"{option} {path}: this is a folder, and {what} needs the name of a file.")
+    refuse_misplaced(path, what=what, option=option)
     try:
         if path.exists() and not path.is_file():
             with path.open("wb") as device:
@@ -47,8 +95,4 @@ def written_whole(path: Path, *, what: str, option: str = "--out") -> Iterator[I
                 part.unlink()
             raise
     except OSError as error:
-        words = (error.strerror or str(error)).lower()
-        raise PreparationError(
-            f"{option} {path}: {what} cannot be written there: {words}.",
-            next_steps=(f"{option} FILE   # somewhere else",),
-        ) from error
+        raise _unwritable(path, error, what=what, option=option) from error

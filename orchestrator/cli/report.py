@@ -8,7 +8,7 @@ import click
 
 from . import options
 from .opening import Opening
-from .story_files import STDOUT, story_told, write_html, write_junit
+from .story_files import STDOUT, refuse_misplaced_files, story_told, write_html, write_junit
 
 if TYPE_CHECKING:
     from orchestrator.errors import ExitCode
@@ -36,6 +36,7 @@ def report(opening: Opening, run: str, html: str | None, junit: str | None, mark
 
     front = opening.front
     _one_on_stdout(html, junit, markdown=markdown, json=front.json)
+    refuse_misplaced_files(html, junit)
     with opening.store(writes=False) as store:
         story = story_told(store, run, opening.journal or "")
     write_html(opening, story, html)

@@ -60,6 +60,28 @@ def _playbook_of(started: RunStarted) -> Playbook | None:
         return None
 
 
+def refuse_misplaced_files(html: str | None, junit: str | None) -> None:
+    """Make sure that both files can be written, before there is anything to write.
+
+    Raises:
+        UsageError: both are the same file, one is a folder, or a journal stands there.
+        PreparationError: a folder is not there, or cannot be written to.
+    """
+    from orchestrator.errors import UsageError
+
+    from .output_file import refuse_misplaced
+
+    named = [
+        (Path(where), what, option)
+        for where, what, option in ((html, "the page", "--html"), (junit, "the JUnit file", "--junit"))
+        if where is not None and where != STDOUT
+    ]
+    for path, what, option in named:
+        refuse_misplaced(path, what=what, option=option)
+    if len({path.resolve() for path, _, _ in named}) < len(named):
+        raise UsageError(f"--html and --junit name the same file, {html}: give each a name of its own.")
+
+
 def write_html(opening: Opening, story: Story, where: str | None) -> None:
     """As one self-contained page, to a file or to stdout; nothing where none is wanted."""
     if where is None:

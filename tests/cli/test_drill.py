@@ -164,3 +164,15 @@ def test_notes_are_wanted(lab: Lab) -> None:
     drill = left_open(lab, simulated=True)
     lab.run("drill", "close", drill, code=2)
     assert "--notes is empty" in lab.run("drill", "close", drill, "--notes", " ", code=2).stderr
+
+
+def test_a_file_that_could_not_be_written_afterwards_is_refused_before_the_drill_begins(lab: Lab) -> None:
+    nowhere = str(lab.folder / "nowhere" / "drill.html")
+    for flags, code, words in (
+        (("--html", nowhere), 1, "no such file or directory"),
+        (("--junit", str(lab.folder)), 2, "this is a folder"),
+        (("--html", "-"), 2, "a drill prints its score on stdout"),
+        (("--html", "same", "--junit", "same"), 2, "name the same file"),
+    ):
+        assert words in " ".join(lab.run("drill", "run", *flags, code=code).stderr.split())
+    assert not lab.journal.exists()

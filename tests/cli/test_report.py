@@ -93,3 +93,26 @@ def test_a_file_that_cannot_be_written_is_named_with_its_option(lab: Lab, run: s
     result = lab.run("report", run, "--html", str(lab.folder / "no" / "r.html"), code=1)
     assert "--html" in result.stderr
     assert "--out" not in result.stderr
+
+
+def test_no_file_takes_the_place_of_a_journal(lab: Lab, run: str) -> None:
+    whole = lab.run("audit", "head", code=0).stdout
+    link = lab.folder / "link.html"
+    link.symlink_to(lab.journal)
+    other = lab.folder / "other.db"
+    other.write_bytes(lab.journal.read_bytes())
+    for place in (lab.journal, link, other, lab.folder / "journal.db-wal", lab.folder / "journal.db-shm"):
+        for option in ("--html", "--junit"):
+            result = lab.run("report", run, option, str(place), code=2)
+            assert "a journal stands there" in " ".join(result.stderr.split())
+    assert "a journal stands there" in " ".join(
+        lab.run("audit", "export", "--out", str(lab.journal), code=2).stderr.split()
+    )
+    assert lab.run("audit", "head", code=0).stdout == whole
+
+
+def test_the_page_and_the_test_report_are_two_files(lab: Lab, run: str) -> None:
+    both = str(lab.folder / "both")
+    result = lab.run("report", run, "--html", both, "--junit", both, code=2)
+    assert "name the same file" in " ".join(result.stderr.split())
+    assert not (lab.folder / "both").exists()
