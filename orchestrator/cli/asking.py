@@ -6,6 +6,7 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING
 
+from orchestrator.errors import ExitCode
 from orchestrator.model.person import Asks, Question, Reply
 
 from .console import Console
@@ -23,7 +24,11 @@ _HOW = {
 }
 
 _YES = {Asks.MANUAL: frozenset({"done", "yes", "y"}), Asks.AGAIN: frozenset({"yes", "y"})}
-_NO = frozenset({"no", "n"})
+_NO = frozenset({"no", "n", "nope", "never", "stop", "abort", "cancel", "quit", "exit", "q"})
+"""What people type who want to get out: none of it is a reason to go on."""
+
+_NO_REASON = frozenset({"y", "yes", "yep", "ok", "okay", "sure", "go", "go on", "continue", "done", "none"})
+"""A bare yes."""
 
 
 class Terminal:
@@ -39,7 +44,10 @@ class Terminal:
         self._controls = controls
 
     async def __call__(self, question: Question) -> Reply | None:
-        """The reply; None where Ctrl-C or the end of the input came first."""
+        """The reply; None where Ctrl-C came first, or the end of the input, which stops the run, too.
+
+        Nobody has answered then, and nobody may be there any more: that is no reason to write on.
+        """
         self._console.aside.end()
         self._console.err.text(f"\n{question.text}\nThe pair's lock is let go while this question stands.\n")
         while True:
@@ -70,14 +78,19 @@ class Terminal:
             loop.remove_reader(sys.stdin.fileno())
         # A terminal hands out whole lines, so this does not wait.
         typed = sys.stdin.readline()
-        return typed or None
+        if not typed:
+            self._controls.interrupt(ExitCode.INTERRUPTED)
+            return None
+        return typed
 
 
 def understood(asks: Asks, typed: str) -> Reply | None:
     """What was answered; None where it is neither a yes nor a no."""
-    if typed.lower() in _NO:
+    said = typed.lower().strip(" .!")
+    if said in _NO:
         return Reply(yes=False)
-    if asks is Asks.UNKNOWN:
-        # A bare yes is no reason.
-        return Reply(yes=True, words=typed) if typed and typed.lower() not in {"yes", "y"} else None
-    return Reply(yes=True) if typed.lower() in _YES[asks] else None
+    if asks is not Asks.UNKNOWN:
+        return Reply(yes=True) if said in _YES[asks] else None
+    # An arrow key, a bare yes and "no, wait" are no reasons to go on.
+    unclear = said in _NO_REASON or not typed.isprintable() or said.split()[:1] in (["no"], ["no,"])
+    return Reply(yes=True, words=typed) if said and not unclear else None

@@ -43,6 +43,15 @@ UNKNOWN = PLAYBOOK.replace(
         (Asks.UNKNOWN, "yes", None),
         (Asks.UNKNOWN, "", None),
         (Asks.UNKNOWN, "NO", NO),
+        (Asks.UNKNOWN, "NO!", NO),
+        (Asks.UNKNOWN, "quit", NO),
+        (Asks.UNKNOWN, "Stop.", NO),
+        (Asks.UNKNOWN, "abort", NO),
+        (Asks.UNKNOWN, "no, wait", None),
+        (Asks.UNKNOWN, "ok", None),
+        (Asks.UNKNOWN, "\x1b[A", None),
+        (Asks.UNKNOWN, "...", None),
+        (Asks.MANUAL, "quit", NO),
     ],
 )
 def test_an_answer_is_a_yes_a_no_or_asked_for_again(asks: Asks, typed: str, reply: Reply | None) -> None:
@@ -74,6 +83,31 @@ def test_ctrl_c_at_the_question_stops_the_run_with_nothing_written(lab: Lab) -> 
         assert person.end() == 130
     assert lab.writes() == 0
     assert "hamr resume" in person.seen
+
+
+def test_the_end_of_the_input_at_the_question_stops_the_run_with_nothing_written(lab: Lab) -> None:
+    """Nobody said that it was done: that is not the same as --yes."""
+    (lab.folder / "quick.yaml").write_text(MANUAL)
+    with Person(lab, ("run", "sim", "--to", "ACTIVE", "--playbook", "quick.yaml")) as person:
+        person.wait_for("Type the pair's name")
+        person.type("sim\n")
+        person.wait_for("Type done when it is done, or no:")
+        person.type("\x04")
+        assert person.end() == 130
+    assert lab.writes() == 0
+    assert "hamr resume" in person.seen
+
+
+def test_somebody_who_wants_out_at_an_unknown_guard_gets_out(silent_agents: Lab) -> None:
+    lab = silent_agents
+    (lab.folder / "quick.yaml").write_text(UNKNOWN)
+    with Person(lab, ("run", "sim", "--to", "ACTIVE", "--playbook", "quick.yaml")) as person:
+        person.wait_for("Type the pair's name")
+        person.type("sim\n")
+        person.wait_for("Type your reason to go on")
+        person.type("quit\n")
+        assert person.end() == 3
+    assert lab.writes() == 0
 
 
 def test_with_yes_a_manual_hook_is_listed_as_not_done(lab: Lab) -> None:
