@@ -158,6 +158,10 @@ class History:
         """The newest run that can be resumed."""
         return next((run for run in reversed(self.runs.values()) if run.open), None)
 
+    def open_beside(self, run: str) -> list[str]:
+        """The other runs that can be resumed: the first thing that this one does takes their place."""
+        return [other.run for other in self.runs.values() if other.open and other.run != run]
+
     @property
     def open_drill(self) -> DrillHistory | None:
         """The newest drill that was not closed yet."""

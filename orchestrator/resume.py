@@ -92,6 +92,8 @@ async def resume(
                 started_at=run.started_at,
                 goal=goal if finishing else None,
             )
+            if finishing:
+                running.observer.supersedes = history.open_beside(identifier)
             resumed = RunResumed(mode, reason, overrides or {})
             running.observer.tell(resumed)
             memory.note(resumed)

@@ -76,9 +76,7 @@ async def start(
             refuse_before(history, session.playbook, session.clock, request)
             if plan is not None:
                 check_plan(session, plan)
-            running.observer.supersedes = [
-                other.run for other in history.runs.values() if other.open and other.run != run
-            ]
+            running.observer.supersedes = history.open_beside(run)
             running.observer.tell(_started(session, request, plan, drill))
             running.memory.mode = request.mode
             engine = engine_for(running, world, prober, request, history)

@@ -128,7 +128,9 @@ class Hooks:
         self.at_leisure = True
         while self.put_off:
             row, hook, program = self.put_off.pop(0)
-            await self._by_program(row, When.AFTER, hook, program)
+            # A row that had to be made a second time has put it off twice.
+            if not self._is_settled(row, When.AFTER, hook):
+                await self._by_program(row, When.AFTER, hook, program)
 
     async def close(self) -> None:
         """Break off what goes on beside; each hook says so in the journal."""

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import ExitCode, JournalUnavailable
+from orchestrator.errors import ExitCode, HamrError, JournalUnavailable
 from orchestrator.locking import Lock, take_lock
+from orchestrator.model.guard import Compared, Guard, IfUnknown
 from orchestrator.model.hook import Hook, Manual, Program
 from orchestrator.model.person import Question, Reply
 from orchestrator.model.playbook import Playbook
+from orchestrator.model.probe import Command, Probe
 from orchestrator.model.run import End, RunRequest
 from orchestrator.model.secret import Secret
 from orchestrator.model.status import Status
@@ -126,6 +128,45 @@ async def test_law_12_somebody_who_took_the_run_itself_up_meanwhile_is_left_to_f
         assert (run.finished.ending.end, run.open) == (End.DONE, False)
         assert bench.session.store.holder("sim") is None
         other.store.close()
+
+
+async def test_a_resumed_run_takes_the_place_of_other_open_ones_as_a_new_one_does(tmp_path: Path) -> None:
+    """Else the older one would stay open, and resuming it would call this run's writes somebody else's."""
+    async with simulated(tmp_path, playbook=with_button()) as bench:
+
+        async def no(_question: Question) -> Reply:
+            return Reply(yes=False, words="not now")
+
+        async def yes(_question: Question) -> Reply:
+            return Reply(yes=True)
+
+        async def gone(_question: Question) -> Reply:
+            raise HamrError("the terminal is gone")
+
+        older = await start(bench.session, REQUEST, controls=asked(no))
+        assert (older.exit_code, older.resumable) == (ExitCode.INCOMPLETE, True)
+        probe = Probe("dice", Command(("sh", "-c", "exit 2")))
+        guard = Guard("sure", Compared("dice"), if_unknown=IfUnknown.ASK)
+        playbook = quick_playbook()
+        rows = tuple(
+            replace(row, guards=("sure",)) if row.name == "declare" else row for row in playbook.rows
+        )
+        bench.session.playbook = replace(
+            playbook,
+            rows=rows,
+            guards={**playbook.guards, "sure": guard},
+            probes={**playbook.probes, "dice": probe},
+        )
+        with pytest.raises(HamrError, match="the terminal is gone"):
+            await start(bench.session, REQUEST, controls=asked(gone))
+        newer = bench.session.history().open_run
+        assert newer is not None
+        assert newer.run != older.run
+        assert bench.session.history().runs[older.run].open
+        result = await resume(bench.session, newer, controls=asked(yes))
+        assert result.exit_code is ExitCode.DONE, result.ending
+        assert bench.session.history().runs[older.run].superseded_by == newer.run
+        assert bench.session.history().open_run is None
 
 
 async def test_law_17_a_key_in_an_answer_is_neither_journalled_nor_shown(tmp_path: Path) -> None:
