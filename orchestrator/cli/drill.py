@@ -117,9 +117,10 @@ def _check_files(html: str | None, junit: str | None) -> None:
 @click.option(
     "--notes", metavar="TEXT", required=True, help="What is to be remembered; the journal keeps it."
 )
+@options.override
 @options.yes
 @options.takes(*options.LOOKING)
-def close(opening: Opening, what: str, notes: str, yes: bool) -> ExitCode:
+def close(opening: Opening, what: str, notes: str, overrides: tuple[str, ...], yes: bool) -> ExitCode:
     """Clean up a drill that stayed open.
 
     Brings the pair to where it stood when the drill began, and closes the drill; other runs get the pair again. A
@@ -132,8 +133,10 @@ def close(opening: Opening, what: str, notes: str, yes: bool) -> ExitCode:
 
     from .drilling import close_live, say_closed
     from .prompt import require_somebody, require_text
+    from .requests import overrides_from
 
     require_text("--notes", notes)
+    named = overrides_from(overrides)
     with opening.store(writes=False) as store:
         histories = all_histories(store)
         found = drill_named(histories, what)
@@ -145,4 +148,4 @@ def close(opening: Opening, what: str, notes: str, yes: bool) -> ExitCode:
         return say_closed(opening, found, notes, None)
     if not yes:
         require_somebody(opening.front.typed)
-    return close_live(opening, histories[found.pair], found, notes, yes=yes)
+    return close_live(opening, histories[found.pair], found, notes, named, yes=yes)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from .opening import Opening
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestrator.drill import Homecoming
     from orchestrator.errors import ExitCode, Interrupted
     from orchestrator.history import DrillHistory, History
@@ -176,7 +178,15 @@ def _shown(
     return result.exit_code
 
 
-def close_live(opening: Opening, history: History, found: DrillHistory, notes: str, *, yes: bool) -> ExitCode:
+def close_live(
+    opening: Opening,
+    history: History,
+    found: DrillHistory,
+    notes: str,
+    overrides: Mapping[str, str],
+    *,
+    yes: bool,
+) -> ExitCode:
     """Bring the pair home, after asking.
 
     Raises:
@@ -215,7 +225,7 @@ def close_live(opening: Opening, history: History, found: DrillHistory, notes: s
             confirm(front.console, found.pair)
             controls.asker = Terminal(front.console, controls)
         watchers = (Progress(front.console.aside, session.pair, session.clock.monotonic),)
-        work = close_drill(session, found, notes, watchers=watchers, controls=controls)
+        work = close_drill(session, found, notes, overrides=overrides, watchers=watchers, controls=controls)
         try:
             homecoming = supervised(work, front.console, controls)
         finally:

@@ -3,10 +3,10 @@
 `rehearse` plays a scenario, `drill` takes a live pair, `close` cleans up what stayed open.
 """
 
-from .checks import check_names, check_routes
+from .checks import check_names, check_routes, refuse_undrillable
 from .closing import close, close_rehearsed, drill_named
 from .home import Homecoming
-from .live import drill, refuse_undrillable, stands_at
+from .live import drill, stands_at
 from .rehearsal import Watching, out_and_home, rehearse
 from .stage import Desk
 

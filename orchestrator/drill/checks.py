@@ -5,11 +5,26 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-from orchestrator.errors import UsageError
+from orchestrator.errors import Refused, UsageError
 from orchestrator.model.guard import ALWAYS_ON, BEFORE_A_RUN
+from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.scenario import DoRun, Scenario
 from orchestrator.model.status import Status
+
+
+def refuse_undrillable(pair: Pair) -> None:
+    """Only a pair whose inventory says so may be drilled live; no flag changes that.
+
+    Raises:
+        Refused: it does not say `drill: true`.
+    """
+    if not pair.drill:
+        raise Refused(
+            f"pair {pair.name} is not for drills: its inventory does not say drill: true, and no flag changes that. "
+            "Without a pair the drill runs on the built-in simulator",
+            next_steps=("hamr drill run", f"hamr plan {pair.name} --to ACTIVE"),
+        )
 
 
 def check_routes(playbook: Playbook, home: Status, goal: Status) -> None:

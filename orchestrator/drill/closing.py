@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from orchestrator.errors import Incomplete, UsageError
+from orchestrator.errors import Incomplete, Moved, UsageError
 from orchestrator.history import DrillHistory, History
 from orchestrator.locking import refuse_held
 from orchestrator.model.events import DrillClosed, encode
 from orchestrator.model.journal import Entry
 from orchestrator.model.protocols import Observer, Store
 from orchestrator.model.run import Operator
+from orchestrator.model.status import Both
+from orchestrator.preflight import check_overrides
 from orchestrator.running import Controls
 from orchestrator.session import Session
 
@@ -64,6 +66,7 @@ async def close(
     drill: DrillHistory,
     notes: str,
     *,
+    overrides: Mapping[str, str] | None = None,
     watchers: Sequence[Observer] = (),
     controls: Controls | None = None,
 ) -> Homecoming:
@@ -71,13 +74,26 @@ async def close(
 
     A pair that a run of somebody else's has moved since (an emergency) is left where it stands, and the drill is closed.
 
+    Args:
+        session: the pair.
+        drill: the drill, which is open.
+        notes: what the journal keeps.
+        overrides: guards that need not pass on the way home, each with the operator's reason.
+        watchers: are told each event after it was journalled.
+        controls: how a person stops it.
+
     Raises:
         Locked: somebody is at work on the pair.
+        Moved: the inventory names other orgs for the pair than those that were drilled.
+        Refused: it would have to be written, and its inventory does not say that it may be drilled.
+        UsageError: an override cannot be right.
         Incomplete: it can't be brought home; the drill stays open.
         HamrError: the journal or the orgs could not be used at all.
     """
-    refuse_held(session)
-    homecoming = await bring_home(session, drill, watchers=watchers, controls=controls)
+    check_overrides(overrides or {}, session.playbook)
+    _refuse_other_orgs(session, drill)
+    _refuse_held(session, drill)
+    homecoming = await bring_home(session, drill, overrides=overrides, watchers=watchers, controls=controls)
     if not homecoming.at_home and not homecoming.left_alone:
         raise Incomplete(
             f"pair {session.pair.name} is not at home ({drill.started.home}): it stands at {homecoming.phase}. "
@@ -87,3 +103,30 @@ async def close(
         )
     session.append(drill.drill, DrillClosed(notes))
     return homecoming
+
+
+def _refuse_other_orgs(session: Session, drill: DrillHistory) -> None:
+    """A name is not an org: another inventory may call other orgs the same.
+
+    Raises:
+        Moved: they are not those that the drill began on.
+    """
+    began_on = drill.started.orgs
+    if began_on in (None, Both(*(org.uuid for org in session.pair.orgs))):
+        return
+    raise Moved(
+        f"drill {drill.drill} began on other orgs than the inventory now names for pair {session.pair.name}",
+        next_steps=(f"hamr show {drill.drill}", "hamr check"),
+    )
+
+
+def _refuse_held(session: Session, drill: DrillHistory) -> None:
+    """Somebody at work on the pair goes first; a process that died in a run of this drill is in nobody's way.
+
+    Raises:
+        Locked: somebody holds it, or somebody died who left another run to resume.
+    """
+    holder = session.store.holder(session.pair.name)
+    if holder is not None and holder.run in drill.legs and session.host.provably_dead(holder):
+        return  # what it left is taken up on the way home
+    refuse_held(session)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
 from orchestrator.adopt import adopt
-from orchestrator.errors import HamrError
+from orchestrator.errors import ExitCode, HamrError, Refused
 from orchestrator.history import DrillHistory, History, RunHistory
 from orchestrator.model.protocols import Observer
 from orchestrator.model.result import RunResult
@@ -60,6 +60,7 @@ async def bring_home(
     session: Session,
     drill: DrillHistory,
     *,
+    overrides: Mapping[str, str] | None = None,
     watchers: Sequence[Observer] = (),
     controls: Controls | None = None,
 ) -> Homecoming:
@@ -68,16 +69,18 @@ async def bring_home(
     Args:
         session: the pair.
         drill: the drill, which is open.
+        overrides: guards that need not pass on the way, each with the operator's reason.
         watchers: are told each event after it was journalled.
         controls: how a person stops it.
 
     Raises:
+        Refused: it would have to be written, and its inventory does not say that it may be drilled.
         HamrError: the journal or the orgs could not be used at all.
     """
     controls = controls or Controls()
     results: list[RunResult] = []
     tried: set[tuple[_Action, str]] = set()
-    trouble: HamrError | None = None
+    trouble: RunResult | HamrError | None = None
     while True:
         history, standing = session.history(), await stand(session)
         strangers = history.outsiders(drill)
@@ -92,11 +95,34 @@ async def bring_home(
         ]
         if not left or len(results) >= _TRIES or controls.asked:
             return _not_home(session, drill, standing, results, trouble)
+        _refuse_undrillable(session, drill)
         tried.add((left[0], standing.phase.label))
         try:
-            results.append(await _do(left[0], session, drill, watchers, controls))
+            results.append(
+                await _do(left[0], session, drill, overrides or {}, watchers=watchers, controls=controls)
+            )
         except HamrError as error:
             trouble = error
+        else:
+            if results[-1].exit_code is not ExitCode.DONE:
+                trouble = results[-1]
+
+
+def _refuse_undrillable(session: Session, drill: DrillHistory) -> None:
+    """A drill's way home is a drill, too: it never writes to a pair that may not be drilled.
+
+    Raises:
+        Refused: its inventory does not say `drill: true`.
+    """
+    if session.pair.drill:
+        return
+    name = session.pair.name
+    raise Refused(
+        f"pair {name} would have to be brought home to {drill.started.home}, and its inventory does not say drill: true: "
+        f"another inventory than that of drill {drill.drill}, or it was changed since. Where this is the pair that was "
+        "drilled, put drill: true back until it is at home",
+        next_steps=(f"hamr drill close {drill.drill} --notes TEXT", f"hamr status {name}"),
+    )
 
 
 def _is_home(standing: Standing, home: Status) -> bool:
@@ -127,17 +153,20 @@ async def _do(
     action: _Action,
     session: Session,
     drill: DrillHistory,
+    named: Mapping[str, str],
+    *,
     watchers: Sequence[Observer],
     controls: Controls,
 ) -> RunResult:
     match action:
         case _Action.RESUME:
-            return await resume(session, session.history().open_run, watchers=watchers, controls=controls)
+            run = session.history().open_run
+            return await resume(session, run, overrides=dict(named), watchers=watchers, controls=controls)
         case _Action.ADOPT:
             reason = f"clean-up of drill {drill.drill}"
             return await adopt(session, Role.SECONDARY, reason, watchers=watchers, controls=controls)
         case _Action.RUN | _Action.ONWARD:
-            overrides = pace(session, drill.drill)
+            overrides = {**pace(session, drill.drill), **named}
             if drill.started.simulated and session.history().unknown:
                 # Live, only a person may accept that; here the regions tell that nothing is on its way any more.
                 overrides["unknown"] = "the rehearsal is over, and nothing is on its way any more"
@@ -164,14 +193,22 @@ def _not_home(
     drill: DrillHistory,
     standing: Standing,
     results: Sequence[RunResult],
-    trouble: HamrError | None,
+    trouble: RunResult | HamrError | None,
 ) -> Homecoming:
-    if results:
-        why, steps = results[-1].ending.message, results[-1].ending.next_steps
-    elif trouble is not None:
-        why, steps = trouble.message, trouble.next_steps
-    else:
-        why, steps = standing.phase.sentence, standing.phase.next_steps
+    """What stopped it last; a way home that a guard refused is open to whoever overrides that guard by name."""
     again = f"hamr drill close {drill.drill} --notes TEXT"
+    steps: tuple[str, ...]
+    match trouble:
+        case RunResult(ending=ending, refused_by=refused):
+            unsaid = [f"{each.guard}: {each.reason}" for each in refused if each.reason not in ending.message]
+            why, steps = "; ".join((ending.message, *unsaid)), ending.next_steps
+            flags = " ".join(f"--override {each.guard}=REASON" for each in refused)
+            again += f" {flags}" if flags and not results[-1].resumable else ""
+        case HamrError():
+            why, steps = trouble.message, trouble.next_steps
+        case None:
+            why, steps = standing.phase.sentence, standing.phase.next_steps
+        case _ as never:
+            assert_never(never)
     every = tuple(dict.fromkeys((*steps, f"hamr status {session.pair.name}", again)))
     return Homecoming(False, standing.phase.label, why, every, tuple(results))

@@ -10,35 +10,20 @@ from orchestrator.history import History, events_of
 from orchestrator.locking import take_lock
 from orchestrator.model.drill import DrillResult, Expectation, Score
 from orchestrator.model.events import DrillStarted
-from orchestrator.model.org import Pair
 from orchestrator.model.protocols import Observer
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import RunRequest
 from orchestrator.model.situation import PhaseName
-from orchestrator.model.status import Status
+from orchestrator.model.status import Both, Status
 from orchestrator.run import start
 from orchestrator.running import Controls
 from orchestrator.session import Session
 from orchestrator.standing import stand
 
-from .checks import check_routes
+from .checks import check_routes, refuse_undrillable
 from .ending import exit_code_of, objectives_met, score_and_close
 from .home import Homecoming, bring_home, pace
 from .score import Made, executed, leg_of, less_strict, not_executed
-
-
-def refuse_undrillable(pair: Pair) -> None:
-    """Only a pair whose inventory says so may be drilled live; no flag changes that.
-
-    Raises:
-        Refused: it does not say `drill: true`.
-    """
-    if not pair.drill:
-        raise Refused(
-            f"pair {pair.name} is not for drills: its inventory does not say drill: true, and no flag changes that. "
-            "Without a pair the drill runs on the built-in simulator",
-            next_steps=("hamr drill run", f"hamr plan {pair.name} --to ACTIVE"),
-        )
 
 
 async def drill(
@@ -128,7 +113,8 @@ def _open(session: Session, goal: Status, home: Status, watchers: Sequence[Obser
     lock = take_lock(session, identifier, take_over=False)
     try:
         _refuse_unready(session, session.history())
-        started = DrillStarted(goal, home, simulated=False)
+        orgs = Both(*(org.uuid for org in session.pair.orgs))
+        started = DrillStarted(goal, home, simulated=False, orgs=orgs)
         session.store.append(session.entry(identifier, started), holding=lock.lock)
     finally:
         lock.release()

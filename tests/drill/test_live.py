@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from orchestrator.drill import close, close_rehearsed, drill, drill_named
-from orchestrator.errors import ExitCode, Incomplete, Refused, UsageError
+from orchestrator.errors import ExitCode, Incomplete, Moved, Refused, UsageError
 from orchestrator.model.events import DrillClosed, DrillStarted, Event, RowMade, RunFinished, WriteIntended
 from orchestrator.model.guard import Guard, Not
+from orchestrator.model.journal import Holder
 from orchestrator.model.playbook import Confirm
 from orchestrator.model.run import Mode, Operator, RunRequest
-from orchestrator.model.status import Role, Status
+from orchestrator.model.status import Both, Role, Status
 from orchestrator.run import start
 from orchestrator.running import Controls
 from orchestrator.simulator import Fault, ServerError
@@ -245,6 +246,78 @@ async def test_a_drill_on_regions_that_are_gone_is_closed_without_them(tmp_path:
         close_rehearsed(bench.session.store, Operator("bob", "desk"), found, "its terminal was closed")
         assert bench.session.history().open_drill is None
         assert bench.sim.requests == ()
+
+
+def refusing(bench: Bench, row: str) -> None:
+    """A guard of that row refuses from now on."""
+    rows, guards = bench.session.playbook.rows, bench.session.playbook.guards
+    bench.session.playbook = replace(
+        bench.session.playbook,
+        rows=tuple(replace(each, guards=("never",)) if each.name == row else each for each in rows),
+        guards={**guards, "never": Guard("never", Not("in_place"))},
+    )
+
+
+async def test_a_way_home_that_a_guard_refuses_is_said_and_can_be_overridden_by_name(tmp_path: Path) -> None:
+    async with drillable(tmp_path) as bench:
+        name = opened(bench)
+        await start(bench.session, RunRequest("sim", Status.ACTIVE), drill=name)
+        refusing(bench, "recover")
+        held = bench.session.history().drills[name]
+        with pytest.raises(Incomplete, match="never") as error:
+            await close(bench.session, held, "too early")
+        assert f"hamr drill close {name} --notes TEXT --override never=REASON" in error.value.next_steps
+        assert statuses(bench) == [4, 4]
+        with pytest.raises(UsageError, match="no guard of that name"):
+            await close(bench.session, held, "mistyped", overrides={"nevr": "I looked"})
+        assert (await close(bench.session, held, "now", overrides={"never": "I looked"})).at_home
+        assert statuses(bench) == [2, 2]
+
+
+async def test_closing_never_writes_to_a_pair_that_may_not_be_drilled(tmp_path: Path) -> None:
+    async with drillable(tmp_path) as bench:
+        name = opened(bench)
+        await start(bench.session, RunRequest("sim", Status.ACTIVE), drill=name)
+        sent = len(bench.posts())
+        bench.session.pair = replace(bench.session.pair, drill=False)
+        with pytest.raises(Refused, match="does not say drill: true"):
+            await close(bench.session, bench.session.history().drills[name], "with another inventory")
+        assert len(bench.posts()) == sent
+        assert bench.session.history().open_drill is not None
+
+
+async def test_closing_never_touches_other_orgs_under_the_same_name(tmp_path: Path) -> None:
+    async with drillable(tmp_path) as bench:
+        result = await drill(bench.session, Status.ACTIVE)
+        held = bench.session.history().drills[result.score.drill]
+        assert held.started.orgs == Both(*(org.uuid for org in bench.session.pair.orgs))
+        asked = len(bench.sim.requests)
+        orgs = Both("550e8400-e29b-41d4-a716-446655440000", "650e8400-e29b-41d4-a716-446655440000")
+        held.started = replace(held.started, orgs=orgs)
+        with pytest.raises(Moved, match="began on other orgs"):
+            await close(bench.session, held, "with another inventory")
+        assert len(bench.sim.requests) == asked
+
+
+async def test_closing_takes_up_what_a_killed_process_of_the_drill_left(tmp_path: Path) -> None:
+    async with drillable(tmp_path) as bench:
+        name, controls = opened(bench), Controls()
+        out = await start(
+            bench.session,
+            RunRequest("sim", Status.ACTIVE),
+            watchers=[StopsAfter(controls)],
+            controls=controls,
+            drill=name,
+        )
+        assert out.resumable
+        pid, _ = bench.session.host.this_process()
+        now = bench.session.clock.now()
+        bench.session.store.take_lock(
+            Holder("0123456789ab", "sim", out.run, "ann", bench.session.host.name, pid, "gone", now, now)
+        )
+        assert (await close(bench.session, bench.session.history().drills[name], "battery")).at_home
+        assert statuses(bench) == [2, 2]
+        assert bench.session.store.holder("sim") is None
 
 
 def test_a_drill_that_nobody_knows_is_refused() -> None:

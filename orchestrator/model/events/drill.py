@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from orchestrator.model.drill import Score
-from orchestrator.model.status import Role, Status
+from orchestrator.model.status import Both, Role, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,8 @@ class DrillStarted:
     """The scenario's name, or "" for one without."""
     seed: int | None = None
     simulated: bool = True
+    orgs: Both[str] | None = None
+    """Their uuids, where it is live; None in a journal of before they were kept."""
 
 
 @dataclass(frozen=True, slots=True)
