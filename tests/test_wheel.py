@@ -68,18 +68,14 @@ def test_init_writes_a_start_that_checks_clean(installed: Path, tmp_path: Path) 
     hamr(installed, tmp_path / "drill", "check")
 
 
-def test_the_demo_runs(installed: Path, tmp_path: Path) -> None:
+def test_the_demo_runs_and_its_run_is_reported_as_a_page(installed: Path, tmp_path: Path) -> None:
     shown = hamr(installed, tmp_path, "demo", "--folder", str(tmp_path / "demo"))
     assert "pair sim stands at ACTIVE, on both orgs" in shown
     assert "pair sim stands at PASSIVE, on both orgs" in shown
     assert "gave no answer" in shown
     assert "The chain holds" in shown
     assert {"pairs.yaml", "journal.db"} <= {path.name for path in (tmp_path / "demo").iterdir()}
-
-
-def test_a_report_is_written_as_a_page(installed: Path, tmp_path: Path) -> None:
     assert (installed / "orchestrator/report/html/templates/page.html.j2").is_file()
-    hamr(installed, tmp_path, "demo", "--folder", str(tmp_path / "demo"))
     journal = str(tmp_path / "demo" / "journal.db")
     run = json.loads(hamr(installed, tmp_path, "runs", "--journal", journal, "--json"))["runs"][0]["run"]
     page = hamr(installed, tmp_path, "report", run, "--journal", journal, "--html", "-")
