@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -332,6 +333,12 @@ async def test_law_17_no_key_reaches_a_program() -> None:
 def test_the_variables_that_hold_a_pairs_keys_are_known_from_the_inventory() -> None:
     pair = pair_at("https://api.datadoghq.com", "https://api.us5.datadoghq.com")
     assert key_variables(pair) == {"P_API", "P_APP", "S_API", "S_APP"}
+
+
+def test_law_17_a_program_is_not_handed_the_keys_of_another_pair() -> None:
+    pair = pair_at("https://api.datadoghq.com", "https://api.us5.datadoghq.com")
+    beside_others = replace(pair, other_keys=frozenset({"ORDERS_API"}))
+    assert key_variables(beside_others) == {"P_API", "P_APP", "S_API", "S_APP", "ORDERS_API"}
 
 
 def test_an_environment_without_keys_is_passed_on_whole() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -55,7 +56,10 @@ def read_inventory(document: Document) -> Inventory:
         raise DocumentError(problems)
     folder = Path(document.file).parent
     pairs = tuple(_pair(name, pair, folder) for name, pair in fitted.shape.pairs.items())
-    return Inventory(document.file, pairs)
+    everyones = frozenset().union(*(pair.own_keys for pair in pairs))
+    return Inventory(
+        document.file, tuple(replace(pair, other_keys=everyones - pair.own_keys) for pair in pairs)
+    )
 
 
 def _pair(name: str, shape: PairShape, folder: Path) -> Pair:

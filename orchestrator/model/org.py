@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from .secret import KeyReference
+from .secret import EnvironmentKey, KeyReference
 from .status import Both, Role
 
 
@@ -58,9 +58,19 @@ class Pair:
     """Whether runs post Datadog events to the org that takes over."""
     pages: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Web pages of this pair's own that a playbook's probes ask by name, each with its URL."""
+    other_keys: frozenset[str] = frozenset()
+    """Environment variables that hold keys of the inventory's other pairs: no program of this one may see them."""
 
     def __getitem__(self, role: Role) -> Org:
         return self.orgs[role]
+
+    @property
+    def own_keys(self) -> frozenset[str]:
+        """Environment variables that hold keys of this pair."""
+        references = (reference for org in self.orgs for reference in (org.api_key, org.app_key))
+        return frozenset(
+            reference.variable for reference in references if isinstance(reference, EnvironmentKey)
+        )
 
 
 @dataclass(frozen=True, slots=True)

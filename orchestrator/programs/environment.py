@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterable, Mapping
 
 from orchestrator.model.org import Pair
-from orchestrator.model.secret import EnvironmentKey
 from orchestrator.redaction import Redactor
 
 DATADOG_VARIABLES: frozenset[str] = frozenset(
@@ -17,9 +16,8 @@ DATADOG_VARIABLES: frozenset[str] = frozenset(
 
 
 def key_variables(pair: Pair) -> frozenset[str]:
-    """The environment variables that the inventory names as keys of a pair."""
-    references = (reference for org in pair.orgs for reference in (org.api_key, org.app_key))
-    return frozenset(reference.variable for reference in references if isinstance(reference, EnvironmentKey))
+    """The environment variables that the inventory names as keys: this pair's, and every other pair's."""
+    return pair.own_keys | pair.other_keys
 
 
 def environment_without_keys(

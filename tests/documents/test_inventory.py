@@ -252,3 +252,32 @@ def test_the_starter_inventory_is_right_as_it_is() -> None:
     (pair,) = parse_inventory(starter_inventory(), "pairs.yaml").pairs
     assert pair.name == "payments"
     assert pair[Role.PRIMARY].api_key == EnvironmentKey("PAYMENTS_PRIMARY_API_KEY")
+
+
+TWO_PAIRS = (
+    INVENTORY
+    + """\
+  orders:
+    primary:
+      name: Orders
+      uuid: 770e8400-e29b-41d4-a716-446655440000
+      site: us1
+      api_key: {env: A_KEY}
+      app_key: {env: E_KEY}
+    secondary:
+      name: Orders standby
+      uuid: 880e8400-e29b-41d4-a716-446655440000
+      site: eu1
+      api_key: {file: f}
+      app_key: {env: G_KEY}
+"""
+)
+
+
+def test_law_17_each_pair_knows_which_variables_hold_keys_of_the_others() -> None:
+    """So that a hook of one pair is not handed the keys of all."""
+    payments, orders = parse_inventory(TWO_PAIRS, "f").pairs
+    assert payments.own_keys == {"A_KEY", "B_KEY", "C_KEY", "D_KEY"}
+    assert payments.other_keys == {"E_KEY", "G_KEY"}
+    assert orders.own_keys == {"A_KEY", "E_KEY", "G_KEY"}
+    assert orders.other_keys == {"B_KEY", "C_KEY", "D_KEY"}
