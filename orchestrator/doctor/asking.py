@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from orchestrator.errors import KeyUnavailable
 from orchestrator.hamr import HttpReader
-from orchestrator.model.playbook import Playbook, Timeouts
+from orchestrator.model.playbook import Timeouts
 from orchestrator.model.probe import ProbeReading
 from orchestrator.model.protocols import Prober
 from orchestrator.model.readiness import KeysSaid
@@ -17,11 +17,15 @@ from orchestrator.model.reading import Identity, Reading
 from orchestrator.model.secret import KeyReference
 from orchestrator.model.status import Both, Role
 from orchestrator.session import Session
+from orchestrator.situation.compared import depends_on
 
 from .answers import KeyFound, OrgAnswers
 
 WITHIN = 8.0
-"""Seconds that a key or an org is given: Nagios gives a plugin ten in all. Probes have deadlines of their own."""
+"""Seconds that a key or an org is given, its probes included: Nagios gives a plugin ten in all.
+
+Programs and pages elsewhere have deadlines of their own.
+"""
 
 CONNECT_WITHIN = timedelta(seconds=3)
 """A dead region is told from a slow one after so long, whatever the playbook allows."""
@@ -43,7 +47,7 @@ async def ask(session: Session, prober: Prober) -> OrgAnswers:
     )
     async with reader:
         keys, accepted, identities, readings, probes = await asyncio.gather(
-            _keys(session), _accepted(reader), _identities(reader), _readings(reader), _probes(session.playbook, prober)
+            _keys(session), _accepted(reader), _identities(reader), _readings(reader), _probes(session, prober)
         )  # fmt: skip
     return OrgAnswers(
         keys, accepted, identities, readings, probes, session.clock.now(), session.clock.monotonic()
@@ -92,6 +96,10 @@ async def _readings(reader: HttpReader) -> Both[Reading]:
     return Both(*await asyncio.gather(*(reader.read(role, within=WITHIN) for role in Role)))
 
 
-async def _probes(playbook: Playbook, prober: Prober) -> Mapping[str, ProbeReading]:
-    readings = await asyncio.gather(*(prober.take(probe) for probe in playbook.probes.values()))
-    return {reading.probe: reading for reading in readings}
+async def _probes(session: Session, prober: Prober) -> Mapping[str, ProbeReading]:
+    """Every probe; one that asks an org gets no more time than the org itself, whose region may be dead."""
+    taken = (
+        prober.take(probe, within=None if depends_on(probe, session.pair) is None else WITHIN)
+        for probe in session.playbook.probes.values()
+    )
+    return {reading.probe: reading for reading in await asyncio.gather(*taken)}

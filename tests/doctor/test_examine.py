@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from orchestrator.doctor import examine
+from orchestrator.doctor import asking, examine
 from orchestrator.errors import JournalDamaged
 from orchestrator.journal import SqliteStore
 from orchestrator.model.events import DrillStarted, MirrorFound
@@ -65,6 +65,20 @@ async def test_law_02_doctor_sends_nothing_but_gets_and_appends_nothing(tmp_path
         ("GET", "/api/v1/monitor/7"),
     }
     assert found(readiness, "keys accepted", S).planned is Level.OK
+
+
+async def test_a_dead_region_does_not_hold_doctor_up_beyond_its_own_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nagios gives a plugin ten seconds: probes of a silent region get no more time than the region itself."""
+    monkeypatch.setattr(asking, "WITHIN", 0.2)
+    probes = (Probe("agents", Metric(P, "sum:a{*}")), Probe("alarm", Monitor(P, 7)))
+    async with simulated(tmp_path, playbook=with_probes(*probes)) as bench:
+        bench.sim.set_dark(P, True, silent=True)
+        began = time.monotonic()
+        readiness = await one(bench)
+        assert time.monotonic() - began < 3  # ten seconds are what a probe is given otherwise
+    assert found(readiness, "probe agents").planned is Level.UNKNOWN
 
 
 async def test_all_questions_are_asked_at_the_same_time(tmp_path: Path) -> None:
