@@ -37,11 +37,12 @@ from orchestrator.model.run import Mode, Stamp
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import AppliedLate, ClientError, ForeignWriter, Returning, StaleRead
 
+from .around_invariants import AROUND_INVARIANTS
 from .draw import NOBODY, Story
 from .incident import Played
 from .loop import Process
 from .scene import Crashed, Returned
-from .tape import Answered, Appended, Asked, Happened, Questioned
+from .tape import Answered, Appended, Asked, Happened
 
 FOREIGN = frozenset({*NOBODY, "someone.else@example.com"})
 SEND_SECONDS = 5.0
@@ -464,19 +465,19 @@ def no_false_alarm(played: Played) -> Iterator[str]:
         return  # a region that says that there is no record cannot be told from one whose record was taken away
     for process, outcome in played.lives:
         alarmed = isinstance(outcome, Returned) and outcome.result.exit_code is ExitCode.MOVED
-        if alarmed and _moved_while_asking(played, process):
+        if alarmed and _others_wrote(played, process):
             continue
         if isinstance(outcome, Returned) and alarmed and not _began_stale(played, process):
             yield f"{process.name}: {outcome.result.ending.message}"
 
 
-def _moved_while_asking(played: Played, process: Process) -> bool:
-    """Whether another process wrote while a person was asked at this one, without the lock."""
-    standing = False
+def _others_wrote(played: Played, process: Process) -> bool:
+    """Whether another process wrote while this one lived, and did not hold the lock: it asked a person, or was broken."""
+    living = False
     for note in played.tape.notes:
-        if isinstance(note, Questioned) and note.process is process:
-            standing = not note.answered
-        elif standing and isinstance(note, Asked) and note.posts and note.process is not process:
+        if isinstance(note, Happened) and note.process is process and note.what in ("life", "end"):
+            living = note.what == "life"
+        elif living and isinstance(note, Asked) and note.posts and note.process is not process:
             return True
     return False
 
@@ -524,6 +525,7 @@ INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
     "prompt-emergency": prompt_emergency,
     "no-false-alarm": no_false_alarm,
     "no-keys": no_keys,
+    **AROUND_INVARIANTS,
 }
 
 

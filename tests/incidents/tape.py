@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 from orchestrator.hamr.wire import decode_record
 from orchestrator.model.journal import Record
@@ -125,6 +126,16 @@ class Happened(Note):
     what: str
     words: str
     process: Process | None = None
+
+
+def data_of(note: Note) -> Any:
+    """What a journal record holds; {} for any other note."""
+    return note.record.data if isinstance(note, Appended) else {}
+
+
+def kind_of(note: Note) -> str:
+    """A journal record's kind; "" for any other note."""
+    return note.record.kind if isinstance(note, Appended) else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,169 @@
+"""What must hold of probes, waiting, hooks and questions, whatever happened; the other half of `invariants`.
+
+guards-hold         no row fires on a probe or guard that did not pass, but by a person's word or an emergency's blindness
+fresh-look          all that a row fires on is at most ten seconds old, and read after the last wait, hook and question
+hooks-first         in a planned run no write of a row before each of its `before` hooks has ended well
+asked-again         what may be repeated only when a person says so is started twice only after a yes
+done-once           a hook that is done is not started again in its run; every start has its intent before it
+after-done          a run that got to its goal has done the `after` hooks of all its rows, or left them to a person
+owed-is-said        a run says which `after` hooks it owes, and is done only where it owes none
+unhindered          no hook makes an emergency's write to the survivor later, and no probe longer than it takes
+asks-unlocked       nobody holds the lock for a question that stands
+intends-locked      nothing is intended without the lock
+waits-end           no wait outlasts what its guards may take, and none goes on after Ctrl-C
+cools-down          a run begins during a cooling down only by name
+small-records       no record holds more than a person can read
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from .firing import fresh_look, guards_hold
+from .hook_invariants import after_done, asked_again, done_once, hooks_first, owed_is_said, unhindered
+from .incident import Played
+from .loop import Process
+from .tape import Appended, Happened, Note, Questioned, Woke, data_of, kind_of
+
+LOOK = 45.0
+"""Seconds that one look may take: slow probes twice, and both orgs at their time-outs twice."""
+
+
+# -- questions and the lock -------------------------------------------------------------------------------------
+
+
+def _holders(played: Played) -> Iterator[tuple[Note, dict[str, str]]]:
+    """Every note, with who holds each journal's lock by then."""
+    holding: dict[str, str] = {}
+    for note in played.tape.notes:
+        if isinstance(note, Appended):
+            if note.record.kind in ("lock.taken", "lock.taken_over"):
+                holding[note.machine] = note.process.name
+            elif note.record.kind in ("lock.released", "lock.broken"):
+                holding.pop(note.machine, None)
+        yield note, holding
+
+
+def asks_unlocked(played: Played) -> Iterator[str]:
+    standing: set[str] = set()
+    for note, holding in _holders(played):
+        if isinstance(note, Questioned):
+            (standing.discard if note.answered else standing.add)(note.process.name)
+        if isinstance(note, Happened) and note.what == "end" and note.process is not None:
+            standing.discard(note.process.name)
+        for who in standing & set(holding.values()):
+            yield f"{note.number}: {who} holds the lock, and a person is still being asked"
+            standing.discard(who)
+
+
+def intends_locked(played: Played) -> Iterator[str]:
+    for note, holding in _holders(played):
+        if kind_of(note) in ("row.intended", "write.intended", "hook.intended") and isinstance(
+            note, Appended
+        ):
+            holder = holding.get(note.machine)
+            if holder != note.process.name:
+                yield f"{note.number}: {note.process.name} journals {kind_of(note)}, while {holder} holds the lock"
+
+
+# -- waiting ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Wait:
+    """One process's wait, as it goes on."""
+
+    began: float
+    most: float
+    lost: float
+    woken: int = 0
+    interrupted: bool = False
+
+
+def waits_end(played: Played) -> Iterator[str]:  # noqa: C901 - one branch per kind of note
+    waits: dict[Process, Wait] = {}
+    full = any(life.disk_full_at for life in played.incident.lives)
+    guards = played.scene.playbook.guards
+    for note in played.tape.notes:
+        process = getattr(note, "process", None)
+        if process is None:
+            continue
+        wait = waits.get(process)
+        if kind_of(note) == "wait.began":
+            row = played.scene.playbook.row(data_of(note)["row"])
+            names = row.guards if row is not None else ()
+            most = max(
+                within.total_seconds() for name in names if (within := guards[name].within) is not None
+            )
+            waits[process] = Wait(note.at, most, process.lost)
+        elif wait is None:
+            continue
+        elif kind_of(note) == "wait.ended":
+            del waits[process]
+            if note.at - wait.began > wait.most + LOOK + process.lost:
+                yield f"{note.number}: {process.name} waited {note.at - wait.began:.0f} s, and may wait {wait.most:.0f} s"
+        elif isinstance(note, Happened) and note.what == "interrupt":
+            wait.interrupted = True
+        elif isinstance(note, Happened) and note.what == "end" and not process.dead and not full:
+            yield f"{note.number}: {process.name} ended in a wait, and does not say so"
+        elif isinstance(note, Woke):
+            if note.at - wait.began > wait.most + 0.001 + process.lost:
+                yield f"{note.number}: {process.name} still waits after {note.at - wait.began:.0f} s, and may wait {wait.most:.0f} s"
+            wait.woken += wait.interrupted
+            if wait.woken > 1:
+                yield f"{note.number}: {process.name} goes on waiting after Ctrl-C"
+
+
+# -- cooling down, and what is kept -----------------------------------------------------------------------------
+
+
+def cools_down(played: Played) -> Iterator[str]:
+    around = played.incident.around
+    if around is None or not around.cool_down or any(life.wall_jump for life in played.incident.lives):
+        return
+    for machine, records in played.records.items():
+        wrote: set[str] = set()
+        cooling: tuple[str, datetime] | None = None
+        for record in records:
+            data: Any = record.data
+            at = datetime.fromisoformat(record.at)
+            match record.kind:
+                case "write.intended":
+                    wrote.add(record.run)
+                case "run.finished" if record.run in wrote:
+                    cooling = (record.run, at + timedelta(seconds=around.cool_down))
+                case "run.resumed" | "run.acknowledged" if cooling is not None and cooling[0] == record.run:
+                    cooling = None
+                case "run.started" if cooling is not None and at < cooling[1]:
+                    if "cool_down" not in data["overrides"]:
+                        yield f"run {record.run} of {machine} began while run {cooling[0]} cooled down"
+                case _:
+                    pass
+
+
+def small_records(played: Played) -> Iterator[str]:
+    for records in played.records.values():
+        for record in records:
+            size = len(str(record.data)) if record.kind != "run.started" else 0
+            if size > 20_000:
+                yield f"record {record.seq} ({record.kind}) holds {size} characters"
+
+
+AROUND_INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
+    "guards-hold": guards_hold,
+    "fresh-look": fresh_look,
+    "hooks-first": hooks_first,
+    "asked-again": asked_again,
+    "done-once": done_once,
+    "after-done": after_done,
+    "owed-is-said": owed_is_said,
+    "unhindered": unhindered,
+    "asks-unlocked": asks_unlocked,
+    "intends-locked": intends_locked,
+    "waits-end": waits_end,
+    "cools-down": cools_down,
+    "small-records": small_records,
+}

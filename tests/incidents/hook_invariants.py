@@ -1,0 +1,264 @@
+"""What must hold of hooks: before the writes, once, after a yes, owed until they are done, and never in an emergency's way."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from orchestrator.errors import ExitCode
+from orchestrator.model.hook import Again, Hook, InEmergency, Program
+from orchestrator.model.journal import Record
+from orchestrator.model.run import Mode
+from orchestrator.model.status import Role
+from orchestrator.simulator import ForeignWriter
+
+from .draw import Life, Story
+from .incident import Played, play
+from .loop import Process
+from .scene import Returned
+from .tape import Appended, Asked, Happened, HookRan, Note, Woke, data_of, kind_of
+
+Key = tuple[str, str, str, str]
+"""Run, row, side, hook."""
+
+ENDED_WELL = frozenset({"DONE", "LEFT_TO_PERSON", "SKIPPED"})
+
+
+def _key(record: Record) -> Key:
+    data: Any = record.data
+    return record.run, data["row"], data["when"], data["hook"]
+
+
+def _ran_key(note: HookRan) -> Key:
+    run, row, when, hook = note.key
+    return run, row, when.upper(), hook
+
+
+def _modes(played: Played) -> Iterator[tuple[Note, dict[str, str]]]:
+    """Every note, with each run's mode by then."""
+    modes: dict[str, str] = {}
+    for note in played.tape.notes:
+        if kind_of(note) in ("run.started", "run.resumed") and isinstance(note, Appended):
+            modes[note.record.run] = data_of(note)["mode"]
+        yield note, modes
+
+
+def hooks_first(played: Played) -> Iterator[str]:
+    ended: dict[Key, str] = {}
+    for note, modes in _modes(played):
+        if not isinstance(note, Appended):
+            continue
+        record = note.record
+        if record.kind == "hook.ended":
+            ended[_key(record)] = data_of(note)["outcome"]
+        elif record.kind == "write.intended" and modes.get(record.run) == "PLANNED":
+            attempt = data_of(note)["attempt"]
+            row = played.scene.playbook.row(attempt["row"])
+            if row is None or attempt["purpose"] not in ("row", "resend"):
+                continue
+            for hook in row.before:
+                outcome = ended.get((record.run, row.name, "BEFORE", hook.name))
+                if outcome not in ENDED_WELL:
+                    yield f"{note.number}: a write of row {row.name} is intended, and its hook {hook.name} is {outcome}"
+
+
+def _hook(played: Played, row: str, name: str) -> Hook | None:
+    found = played.scene.playbook.row(row)
+    hooks = () if found is None else (*found.before, *found.after)
+    return next((hook for hook in hooks if hook.name == name), None)
+
+
+def asked_again(played: Played) -> Iterator[str]:
+    begun: set[Key] = set()
+    yes: set[tuple[str, str]] = set()
+    for note in played.tape.notes:
+        if not isinstance(note, Appended):
+            continue
+        record, data = note.record, data_of(note)
+        if record.kind == "person.answered" and data["question"]["asks"] == "AGAIN":
+            if data["reply"] is not None and data["reply"]["yes"]:
+                yes.add((record.run, data["question"]["subject"]))
+        elif record.kind == "hook.intended":
+            hook = _hook(played, data["row"], data["hook"])
+            if hook is None or not isinstance(hook.what, Program) or hook.again is Again.SAFE:
+                continue
+            if _key(record) in begun and (record.run, hook.name) not in yes:
+                yield f"{note.number}: hook {hook.name} is begun again, and nobody said that it may"
+            begun.add(_key(record))
+            yes.discard((record.run, hook.name))
+
+
+def done_once(played: Played) -> Iterator[str]:
+    done: set[Key] = set()
+    intended: dict[Key, int] = defaultdict(int)
+    ran: dict[Key, int] = defaultdict(int)
+    for note in played.tape.notes:
+        if isinstance(note, HookRan) and note.what == "begins":
+            key = _ran_key(note)
+            ran[key] += 1
+            if ran[key] > intended[key]:
+                yield f"{note.number}: hook {'/'.join(key[1:])} is started without an intent"
+        elif kind_of(note) == "hook.intended" and isinstance(note, Appended):
+            key = _key(note.record)
+            intended[key] += 1
+            if key in done:
+                yield f"{note.number}: hook {'/'.join(key[1:])} is begun again, and was done in this run"
+        elif (
+            kind_of(note) == "hook.ended"
+            and isinstance(note, Appended)
+            and data_of(note)["outcome"] == "DONE"
+        ):
+            done.add(_key(note.record))
+
+
+@dataclass(slots=True)
+class Course:
+    """One run, as its journal tells it."""
+
+    begun: dict[str, None] = field(default_factory=dict)
+    """Rows that were begun, and not refused."""
+    made: dict[str, None] = field(default_factory=dict)
+    ended: dict[Key, str] = field(default_factory=dict)
+    emergency: bool = False
+    superseded: bool = False
+    end: str = ""
+
+
+def _courses(  # noqa: C901 - one branch per kind of record
+    played: Played, *, until: int | None = None
+) -> dict[str, Course]:
+    """Every run, up to a note."""
+    courses: dict[str, Course] = defaultdict(Course)
+    for note in played.tape.notes[:until]:
+        if not isinstance(note, Appended):
+            continue
+        course, data = courses[note.record.run], data_of(note)
+        match note.record.kind:
+            case "run.started" | "run.resumed":
+                course.emergency |= data["mode"] == "EMERGENCY"
+            case "row.intended":
+                course.begun[data["row"]] = None
+            case "row.refused":
+                course.begun.pop(data["row"], None)
+            case "row.made":
+                course.made[data["row"]] = None
+            case "hook.ended":
+                course.ended[_key(note.record)] = data["outcome"]
+            case "run.superseded":
+                course.superseded = True
+            case "pair.adopted":
+                for other in courses.values():
+                    other.superseded |= other is not course
+            case "run.finished":
+                course.end = data["ending"]["end"]
+            case _:
+                pass
+    return courses
+
+
+def _owed(played: Played, run: str, course: Course, rows: dict[str, None]) -> list[str]:
+    """Row and hook, as "row/hook", of the `after` hooks of these rows that did not end well."""
+    return [
+        f"{row.name}/{hook.name}"
+        for row in (played.scene.playbook.row(name) for name in rows)
+        if row is not None
+        for hook in row.after
+        if course.ended.get((run, row.name, "AFTER", hook.name)) not in ENDED_WELL
+        and not (course.emergency and hook.emergency is InEmergency.SKIP)
+    ]
+
+
+def after_done(played: Played) -> Iterator[str]:
+    """A row that a run began, and that lies behind the goal at which it arrived, was made: whoever journalled that or not."""
+    if not played.closed or not _undisturbed(played):
+        return
+    for run, course in _courses(played).items():
+        if course.superseded or course.end != "DONE":
+            continue
+        for name in _owed(played, run, course, course.begun):
+            yield f"run {run} is done, and {name} is not"
+
+
+def owed_is_said(played: Played) -> Iterator[str]:
+    for process, outcome in played.lives:
+        if not isinstance(outcome, Returned) or played.incident.around is None:
+            continue
+        result = outcome.result
+        if result.exit_code not in (ExitCode.DONE, ExitCode.OWING):
+            continue
+        course = _courses(played, until=_end_of(played, process))[result.run]
+        owed = _owed(played, result.run, course, course.made)
+        if sorted(owed) != sorted(result.hooks_owed):
+            yield f"{process.name} says that it owes {result.hooks_owed}, and owes {owed}"
+        if owed and result.exit_code is ExitCode.DONE:
+            yield f"{process.name} says done, and owes {owed}"
+
+
+def _end_of(played: Played, process: Process) -> int | None:
+    """The number of the note that a process has ended."""
+    return next(
+        (
+            note.number
+            for note in played.tape.notes
+            if isinstance(note, Happened) and note.what == "end" and note.process is process
+        ),
+        None,
+    )
+
+
+def _undisturbed(played: Played) -> bool:
+    incident = played.incident
+    return incident.calm and not any(isinstance(fault.kind, ForeignWriter) for fault in incident.faults)
+
+
+# -- emergencies ------------------------------------------------------------------------------------------------
+
+
+def unhindered(played: Played) -> Iterator[str]:
+    """The same incident without a hook: the first life writes the survivor at the very same moments."""
+    incident = played.incident
+    around = incident.around
+    if around is None or incident.mode is not Mode.EMERGENCY or incident.story is not Story.ALONE:
+        return
+    if incident.lives[0] != Life() or around.visitor is not None:
+        return
+    if around.deeds and incident.calm:
+        twin = play(replace(incident, around=replace(around, deeds=())))
+        mine, its = _survivor_written(played), _survivor_written(twin)
+        late = [(one, two) for one, two in zip(mine, its, strict=False) if one > two + 0.001]
+        if len(mine) < len(its) or late:
+            yield f"the survivor was written at {mine}, and without hooks at {its}"
+    yield from _probes_bound(played)
+
+
+def _first(played: Played) -> Process | None:
+    """The first life of the program."""
+    began = (note for note in played.tape.notes if isinstance(note, Happened) and note.what == "life")
+    return next((note.process for note in began), None)
+
+
+def _survivor_written(played: Played) -> list[float]:
+    first = _first(played)
+    return [
+        note.at
+        for note in played.tape.notes
+        if isinstance(note, Asked) and note.posts and note.process is first and note.role is Role.SECONDARY
+    ]
+
+
+def _probes_bound(played: Played) -> Iterator[str]:
+    """From the start, or from the last write, to the next one: a look, and what the slowest probe of the row takes."""
+    first, since = _first(played), 0.0
+    slowest = max((min(each.takes, each.timeout) for each in played.scene.beside.drawn.gauges), default=0.0)
+    if played.incident.faults or played.incident.config.read_lag or played.incident.config.advances:
+        return
+    limit = 2.0 + 2.0 + 2 * slowest + 2 * 2.0
+    for note in played.tape.notes:
+        if getattr(note, "process", None) is not first:
+            continue
+        if isinstance(note, Woke) or kind_of(note) in ("write.confirmed", "person.answered", "wait.ended"):
+            since = note.at
+        if isinstance(note, Asked) and note.posts and note.role is Role.SECONDARY and note.at - since > limit:
+            yield f"{note.number}: the survivor is written {note.at - since:.1f} s after what came before"

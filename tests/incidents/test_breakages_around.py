@@ -1,0 +1,296 @@
+"""Tests of the test, for what stands around a pair: each rule of probes, waiting, hooks, questions and locks, broken once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from orchestrator.engine import admission
+from orchestrator.engine import hooks as engine_hooks
+from orchestrator.engine.asking import Asking
+from orchestrator.engine.drive import Engine
+from orchestrator.engine.hooks import Hooks
+from orchestrator.engine.look import Eyes
+from orchestrator.engine.probing import Probing
+from orchestrator.engine.rows import Rows
+from orchestrator.history import History
+from orchestrator.journalling import Journalling
+from orchestrator.locking import Lock
+from orchestrator.model.events import PersonAnswered, PersonAsked
+from orchestrator.model.guard import Compared, Guard, IfUnknown, Outcome
+from orchestrator.model.hook import SETTLED, Again, HookOutcome, When
+from orchestrator.model.run import Mode
+from orchestrator.model.status import Role
+from orchestrator.people import LetGoWhileAsking
+from orchestrator.redaction import Redactor
+from orchestrator.situation import guards
+from orchestrator.situation.finding import Finding
+
+from .around import Deed, Ends, Gauge, Says, Shows, Surroundings, Visit, Visitor
+from .draw import Dark, Incident, Life, Story
+from .test_breakages import Breakage, Patch, notice, plain
+
+YES = (Says(yes=True, after=8.0),)
+
+# -- where to look ----------------------------------------------------------------------------------------------
+
+
+def _around(incident: Incident, around: Surroundings, **changes: Any) -> Incident:
+    return plain(incident, around=around, **changes)
+
+
+def _guarded(gauge: Gauge, *rows: str, within: float | None = None, ask: bool = False) -> Surroundings:
+    span = None if within is None else timedelta(seconds=within)
+    guard = Guard("sees", Compared(gauge.name, above=0.0), "", span, IfUnknown.ASK if ask else IfUnknown.FAIL)
+    return Surroundings((gauge,), (guard,), tuple((row, ("sees",)) for row in rows), (), YES)
+
+
+def _no_data(incident: Incident) -> Incident:
+    return _around(incident, _guarded(Gauge("gauge", Role.SECONDARY, Shows.NO_DATA), "declare"))
+
+
+def _bad_for_ever(incident: Incident) -> Incident:
+    return _around(incident, _guarded(Gauge("gauge", Role.SECONDARY, Shows.NEVER), "declare", within=20.0))
+
+
+def _good_soon(incident: Incident) -> Incident:
+    gauge = Gauge("gauge", Role.SECONDARY, Shows.LATER, turns=2.0 + incident.seed % 5)
+    return _around(incident, _guarded(gauge, "declare", within=60.0))
+
+
+def _asked_about(incident: Incident) -> Incident:
+    gauge = Gauge("gauge", Role.SECONDARY, Shows.NO_DATA)
+    people = (Says(yes=True, after=1.5),)
+    return _around(incident, replace(_guarded(gauge, "declare", ask=True), people=people))
+
+
+def _hooked(incident: Incident, *deeds: Deed, **changes: Any) -> Incident:
+    return _around(incident, Surroundings(deeds=deeds, people=YES), **changes)
+
+
+def _short_after(incident: Incident) -> Incident:
+    return _hooked(incident, Deed("deed", "declare", When.AFTER, takes=0.5))
+
+
+def _long_after(incident: Incident) -> Incident:
+    """Both rows look at one gauge, and between them a hook takes its time."""
+    around = _guarded(Gauge("gauge", Role.SECONDARY), "declare", "activate")
+    return _around(incident, replace(around, deeds=(Deed("deed", "declare", When.AFTER, takes=7.0),)))
+
+
+def _twice(incident: Incident) -> Incident:
+    """A hook is done, the next one fails, and the run is resumed."""
+    first = Deed("first", "declare", When.BEFORE, again=Again.SAFE)
+    return _hooked(incident, first, Deed("second", "declare", When.BEFORE, Ends.FAILS_ONCE, again=Again.SAFE))
+
+
+def _cut_off(incident: Incident) -> Incident:
+    """The program is killed while its hook is under way."""
+    deed = Deed("deed", "declare", (When.BEFORE, When.AFTER)[incident.seed % 2])
+    return _hooked(incident, deed, lives=(Life(hook_begun=1), Life(), Life(), Life()))
+
+
+def _failing(incident: Incident) -> Incident:
+    return _hooked(incident, Deed("deed", "activate", When.BEFORE, Ends.FAILS, again=Again.SAFE))
+
+
+def _killed_late(incident: Incident) -> Incident:
+    """The program is killed at the end of its last row."""
+    deed = Deed("deed", "activate", When.AFTER)
+    return _hooked(incident, deed, lives=(Life(journal_after=20 + incident.seed % 20), *(Life(),) * 3))
+
+
+def _slow_in_an_emergency(incident: Incident) -> Incident:
+    deed = Deed("deed", "declare", When.BEFORE, takes=7.0)
+    dark = (Dark(0.0, Role.PRIMARY, 300.0, silent=True),)
+    return _hooked(incident, deed, mode=Mode.EMERGENCY, dark=dark)
+
+
+def _by_hand(incident: Incident) -> Incident:
+    return _hooked(incident, Deed("deed", "declare", When.BEFORE, manual=True))
+
+
+def _taken_up(incident: Incident) -> Incident:
+    """Somebody resumes the run while a person is asked about its hook."""
+    deeds = tuple(Deed(f"deed{number}", "declare", When.AFTER, manual=number == 0) for number in range(2))
+    people = (Says(yes=True, after=60.0), Says(yes=True, after=1.0))
+    visitor = Visitor(Visit.RESUME, 2.0)
+    return _around(incident, Surroundings(deeds=deeds, people=people, visitor=visitor))
+
+
+def _just_finished(incident: Incident) -> Incident:
+    return _around(incident, Surroundings(cool_down=3600.0), story=Story.SAME_JOURNAL, second_at=60.0)
+
+
+# -- what is broken ---------------------------------------------------------------------------------------------
+
+
+def _after_hooks_change_nothing(patch: Patch) -> None:
+    patch.setattr(Engine, "_distrust", lambda _self: None)
+
+
+def _waiting_changes_nothing(patch: Patch) -> None:
+    patch.setattr(Eyes, "distrust", lambda _self: None)
+
+
+def _asking_changes_nothing(patch: Patch) -> None:
+    async def ask(self: Asking, question: Any) -> Any:
+        self.tell(PersonAsked(question))
+        reply = await self.people.ask(question)
+        self.tell(PersonAnswered(question, reply, 0.0))
+        return reply
+
+    patch.setattr(Asking, "ask", ask)
+
+
+def _no_data_passes(patch: Patch) -> None:
+    judge = guards.compared  # type: ignore[attr-defined]
+
+    def blind(*arguments: Any) -> Finding:
+        found: Finding = judge(*arguments)
+        return Finding(Outcome.PASS, found.reason) if found.outcome is Outcome.UNKNOWN else found
+
+    patch.setattr(guards, "compared", blind)
+
+
+def _waits_for_ever(patch: Patch) -> None:
+    limit = admission.waits_for
+    patch.setattr(admission, "waits_for", lambda *a: None if limit(*a) is None else 600.0)
+
+
+def _nothing_is_settled(patch: Patch) -> None:
+    patch.setattr(Hooks, "_is_settled", lambda *_: False)
+
+
+def _nobody_is_asked(patch: Patch) -> None:
+    async def may(*_: Any) -> str:
+        return ""
+
+    patch.setattr(Hooks, "_may_not_repeat", may)
+
+
+def _failed_is_good_enough(patch: Patch) -> None:
+    patch.setattr(engine_hooks, "SETTLED", SETTLED | {HookOutcome.FAILED})
+
+
+def _no_row_is_found_made(patch: Patch) -> None:
+    patch.setattr(Engine, "_find_made", lambda *_: None)
+
+
+def _debts_of_hooks_are_forgotten(patch: Patch) -> None:
+    async def none(_self: Hooks) -> bool:
+        return False
+
+    patch.setattr(Hooks, "catch_up", none)
+    patch.setattr(Engine, "_with_hooks", lambda _self, ending: ending)
+
+
+def _an_emergency_waits_for_hooks(patch: Patch) -> None:
+    async def make(self: Rows, row: Any, original: Any = Rows.make) -> None:
+        if self.memory.mode is Mode.EMERGENCY:
+            await self.hooks._all(row, When.BEFORE)
+        await original(self, row)
+
+    patch.setattr(Rows, "make", make)
+
+
+def _lock_is_kept_while_asking(patch: Patch) -> None:
+    async def ask(self: LetGoWhileAsking, question: Any) -> Any:
+        return None if self.asker is None else await self.asker(question)
+
+    patch.setattr(LetGoWhileAsking, "ask", ask)
+
+
+def _lock_is_not_taken_again(patch: Patch) -> None:
+    async def ask(self: LetGoWhileAsking, question: Any) -> Any:
+        self.lock.let_go()
+        return None if self.asker is None else await self.asker(question)
+
+    def tell(self: Journalling, event: Any) -> None:
+        if event.kind:
+            self.session.store.append(self.session.entry(self.run, event))
+
+    patch.setattr(LetGoWhileAsking, "ask", ask)
+    patch.setattr(Journalling, "tell", tell)
+    patch.setattr(Lock, "beat", lambda _: True)
+
+
+def _goes_on_with_what_it_knows(patch: Patch) -> None:
+    patch.setattr(LetGoWhileAsking, "_taken_up_since", lambda *_: None)
+
+
+def _never_cools_down(patch: Patch) -> None:
+    patch.setattr(History, "cooling_down", lambda *_: None)
+
+
+def _keys_are_left_in(patch: Patch) -> None:
+    patch.setattr(Redactor, "clean", lambda _self, text: text)
+    patch.setattr(Redactor, "clean_value", lambda _self, value: value)
+
+
+def _probes_are_kept(patch: Patch) -> None:
+    patch.setattr(Probing, "distrust", lambda _self: None)
+    patch.setattr(Probing, "_is_old", lambda *_: False)
+
+
+FRESH = frozenset({"fresh-look"})
+
+BREAKAGES = (
+    Breakage(7, "a hook that is done is run again", _nothing_is_settled, frozenset({"done-once"}), _twice),
+    Breakage(7, "a hook is repeated without asking", _nobody_is_asked, frozenset({"asked-again"}), _cut_off),
+    Breakage(
+        7,
+        "a made row that nobody told of is forgotten",
+        _no_row_is_found_made,
+        frozenset({"after-done"}),
+        _killed_late,
+    ),
+    Breakage(
+        7, "owed hooks are forgotten", _debts_of_hooks_are_forgotten, frozenset({"owed-is-said"}), _cut_off
+    ),
+    Breakage(7, "a failed hook is good enough", _failed_is_good_enough, frozenset({"hooks-first"}), _failing),
+    Breakage(8, "no data passes for pass", _no_data_passes, frozenset({"guards-hold"}), _no_data),
+    Breakage(8, "a wait has no end", _waits_for_ever, frozenset({"waits-end"}), _bad_for_ever),
+    Breakage(
+        9,
+        "an emergency waits for its hooks",
+        _an_emergency_waits_for_hooks,
+        frozenset({"unhindered"}),
+        _slow_in_an_emergency,
+    ),
+    Breakage(
+        12,
+        "the lock is kept while asking",
+        _lock_is_kept_while_asking,
+        frozenset({"asks-unlocked"}),
+        _by_hand,
+    ),
+    Breakage(
+        12,
+        "the lock is not taken again after asking",
+        _lock_is_not_taken_again,
+        frozenset({"intends-locked"}),
+        _by_hand,
+    ),
+    Breakage(
+        12,
+        "a run goes on that somebody else took up",
+        _goes_on_with_what_it_knows,
+        frozenset({"done-once"}),
+        _taken_up,
+    ),
+    Breakage(13, "nothing cools down", _never_cools_down, frozenset({"cools-down"}), _just_finished),
+    Breakage(17, "keys are left in", _keys_are_left_in, frozenset({"no-keys"}), _cut_off),
+    Breakage(18, "nothing is read again after a hook", _after_hooks_change_nothing, FRESH, _short_after),
+    Breakage(18, "nothing is read again after a question", _asking_changes_nothing, FRESH, _asked_about),
+    Breakage(18, "the orgs are not read again after a wait", _waiting_changes_nothing, FRESH, _good_soon),
+    Breakage(18, "a probe is read once for all", _probes_are_kept, FRESH, _long_after),
+)
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES, ids=lambda each: f"law {each.law:02}: {each.name}")
+def test_the_incidents_notice(breakage: Breakage, monkeypatch: Patch) -> None:
+    notice(breakage, monkeypatch)
