@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 
 from orchestrator.engine.memory import Memory
 from orchestrator.errors import ExitCode, HamrError
+from orchestrator.history import event_of
 from orchestrator.log import logger
-from orchestrator.model.events import RunFinished
+from orchestrator.model.events import RowMade, RunFinished
 from orchestrator.model.journal import Head
+from orchestrator.model.plain import moment
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, Objective
 from orchestrator.model.status import Status
@@ -159,7 +161,20 @@ def _objectives(running: Running, ending: Ending, now: datetime) -> tuple[Object
     if start is None or running.goal is None or ending.end not in (End.DONE, End.OWING):
         return ()
     wanted = running.session.playbook.objectives.get(running.goal)
-    return (Objective(running.goal, wanted, max(now - start, timedelta(0))),) if wanted is not None else ()
+    if wanted is None:
+        return ()
+    took = (_stood_there(running, running.goal) or now) - start
+    return (Objective(running.goal, wanted, max(took, timedelta(0))),)
+
+
+def _stood_there(running: Running, goal: Status) -> datetime | None:
+    """When this run's last row brought the pair to its goal: hooks that came after it moved nothing any more."""
+    try:
+        made = [*running.session.store.records(run=running.memory.run, kinds=(RowMade.kind,))]
+        last = event_of(made[-1]) if made else None
+    except HamrError:
+        return None
+    return moment(made[-1].at) if isinstance(last, RowMade) and last.target is goal else None
 
 
 def _with_words(running: Running, ending: Ending) -> Ending:

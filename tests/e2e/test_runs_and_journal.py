@@ -13,6 +13,7 @@ import pytest
 from orchestrator.adopt import adopt
 from orchestrator.errors import ExitCode, JournalDamaged, JournalUnavailable, Locked, Moved
 from orchestrator.model.events import Event, RowIntended, RunFinished, WriteIntended
+from orchestrator.model.hook import Hook, Program
 from orchestrator.model.journal import Entry, Record
 from orchestrator.model.playbook import Confirm
 from orchestrator.model.run import RunRequest
@@ -176,3 +177,14 @@ async def test_law_05_an_adoption_that_ended_unknown_is_remembered_and_made_anew
         again = await adopt(bench.session, Role.SECONDARY, "the secondary serves")
         assert again.exit_code is ExitCode.DONE, again.ending
         assert bench.session.history().unknown == ()
+
+
+async def test_an_objective_ends_when_the_pair_stands_there_and_not_after_the_hooks(tmp_path: Path) -> None:
+    slow = Hook("flip", Program(("sleep", "1")))
+    playbook = quick_playbook()
+    rows = tuple(replace(row, after=(slow,)) if row.name == "activate" else row for row in playbook.rows)
+    async with simulated(tmp_path, playbook=replace(playbook, rows=rows)) as bench:
+        result = await start(bench.session, TO_ACTIVE)
+    assert result.exit_code is ExitCode.DONE, result.ending
+    (objective,) = result.objectives
+    assert objective.took.total_seconds() <= result.seconds - 0.9
