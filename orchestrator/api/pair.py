@@ -39,6 +39,7 @@ from .journal import Journal
 from .listening import Listener, watchers
 from .resuming import resumable
 from .sources import Prepared, Sources
+from .texts import require_reasons, require_texts
 from .under_way import UnderWay
 
 if TYPE_CHECKING:
@@ -216,6 +217,8 @@ class OpenPair:
             UsageError: there is nothing to resume, or an argument cannot be right.
             HamrError: as `run` says.
         """
+        require_texts(reason=reason)
+        require_reasons(overrides)
         if emergency and not reason.strip():
             raise UsageError("an emergency wants a reason: it is what the audit journal will say")
         found, own = resumable(self._sources, self.name, run)
@@ -251,26 +254,30 @@ class OpenPair:
             Refused: the pair is not for drills, or in no state to be drilled.
             HamrError: the journal or the orgs could not be used at all.
         """
+        require_texts(notes=notes)
         with self._session(writes=True) as session, self._under_way.controls() as controls:
             return await drill_live(
                 session, _status(goal), notes=notes, watchers=watchers(listener), controls=controls
             )
 
-    async def close_drill(self, notes: str = "") -> Homecoming:
+    async def close_drill(self, notes: str = "", *, overrides: Mapping[str, str] | None = None) -> Homecoming:
         """Clean up after a drill of this pair that stayed open: bring the pair home, and close it.
 
         Args:
             notes: what the journal keeps.
+            overrides: guards that may fail on the way home, each with a reason.
 
         Raises:
             UsageError: no drill of the pair is open.
             Incomplete: it can't be brought home; the drill stays open.
             HamrError: as `run` says.
         """
+        require_texts(notes=notes)
+        require_reasons(overrides)
         with self._sources.store(writes=False) as store:
             found = drill_named({**all_histories(store)}, self.name)
         with self._session(writes=True) as session, self._under_way.controls() as controls:
-            return await close(session, found, notes, controls=controls)
+            return await close(session, found, notes, overrides=overrides, controls=controls)
 
     def stop(self) -> bool:
         """Ask a run of this object to stop before its next write, from any thread; it can be resumed then.
@@ -292,6 +299,8 @@ class OpenPair:
         ref: str,
         since: datetime | None,
     ) -> RunRequest:
+        require_texts(reason=reason, ref=ref)
+        require_reasons(overrides)
         if since is not None and since.tzinfo is None:
             raise UsageError(f"since={since!r} has no time zone: datetime.now(UTC) has one")
         mode = Mode.EMERGENCY if emergency else Mode.PLANNED
@@ -313,4 +322,7 @@ class OpenPair:
 
 
 def _status(goal: Status | str) -> Status:
-    return goal if isinstance(goal, Status) else status_named(goal)
+    if isinstance(goal, Status):
+        return goal
+    require_texts(goal=goal)
+    return status_named(goal)

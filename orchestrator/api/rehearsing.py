@@ -14,6 +14,7 @@ from orchestrator.model.scenario import Scenario
 from .listening import Listener, watchers
 from .loading import as_text
 from .sources import Sources
+from .texts import require_texts
 
 
 async def rehearse(
@@ -45,6 +46,7 @@ async def rehearse(
         DocumentError: a file has problems; with all of them at once.
         HamrError: the journal, a port or a folder could not be used.
     """
+    require_texts(notes=notes)
     played = Scenario("") if scenario is None else load_scenario(os.fspath(scenario))
     own = played.playbook if playbook is None and played.playbook else as_text(playbook)
     sources = Sources(playbook=own, journal=as_text(journal), operator=operator)

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -210,6 +211,22 @@ async def test_what_cannot_be_right_is_told_before_anything_is_read(
     with pytest.raises(UsageError, match="no open run"):
         await pair.resume()
     assert regions.requests == ()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"ref": 1234}, {"reason": None}, {"overrides": {"settled": 5}}, {"overrides": ["settled"]}],
+    ids=str,
+)
+async def test_what_the_journal_could_not_read_back_is_refused_before_it_is_written(
+    wrong: dict[str, Any], pair: OpenPair, regions: SimulatedRegions
+) -> None:
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        await pair.run("ACTIVE", **wrong)
+    with pytest.raises(UsageError, match=r"notes=None is no text"):
+        await pair.drill(notes=cast("str", None))
+    assert (await pair.status()).phase.label == "agreed(PASSIVE)"
+    assert {request.method for request in regions.requests} <= {"GET"}
 
 
 async def test_a_run_of_another_pair_is_not_resumed_here(

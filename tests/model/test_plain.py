@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 
 from orchestrator.model.events import (
     EVENT_TYPES,
     JOURNALLED,
+    DrillClosed,
     RunStarted,
     SituationRead,
     WriteAnswered,
@@ -110,3 +112,8 @@ def test_data_that_does_not_fit_is_a_value_error() -> None:
 def test_every_kind_is_listed_once() -> None:
     kinds = [event.kind for event in EVENT_TYPES if event.kind]
     assert len(kinds) == len(set(kinds)) == len(JOURNALLED)
+
+
+def test_an_event_that_could_not_be_read_back_is_not_written() -> None:
+    with pytest.raises(ValueError, match="not a DrillClosed: None is not a str"):
+        encode(DrillClosed(cast("str", None)))

@@ -152,10 +152,17 @@ INTENTS: frozenset[str] = frozenset({RowIntended.kind, WriteIntended.kind, HookI
 
 
 def encode(event: Event) -> dict[str, JSON]:
-    """The `data` of the event's journal record."""
+    """The `data` of the event's journal record.
+
+    Raises:
+        ValueError: it could not be read back: a journal takes nothing back, and one such record would be in the way of
+            every later run.
+        TypeError: it holds something that has no JSON form.
+    """
     data = plain(event)
     assert isinstance(data, dict)  # noqa: S101 - a dataclass's plain form
     del data["is"]
+    decode(event.kind, data)
     return data
 
 
