@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
+from orchestrator.model.guard import Compared, Guard, IfUnknown
+from orchestrator.model.hook import Again, When
 from orchestrator.model.org import Mirrors
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import SimulatorConfig
 
+from .around import Deed, Gauge, Says, Shows, Surroundings
 from .draw import Dark, Incident, Life, Story
 from .incident import Played, play
 from .tape import Appended, Asked, Note
@@ -33,7 +37,28 @@ class Route:
     mirror: float | None = None
     mirrors: Mirrors = Mirrors.NO
     emergency: bool = False
+    around: Surroundings | None = None
 
+
+_BUSY = Surroundings(
+    gauges=(
+        Gauge("agents", Role.SECONDARY, Shows.LATER, turns=2.0, takes=0.1),
+        Gauge("outside", None, Shows.NO_DATA, takes=0.1),
+    ),
+    guards=(
+        Guard("agents_seen", Compared("agents", above=0.0), within=timedelta(seconds=60)),
+        Guard("seen_outside", Compared("outside", above=0.0), if_unknown=IfUnknown.ASK),
+    ),
+    asks=(("declare", ("agents_seen",)), ("activate", ("seen_outside",))),
+    deeds=(
+        Deed("stop-sync", "declare", When.BEFORE, takes=0.5, again=Again.SAFE),
+        Deed("flip-cname", "declare", When.AFTER, takes=0.5),
+        Deed("press-button", "activate", When.BEFORE, manual=True),
+        Deed("lift-downtime", "activate", When.AFTER, takes=0.5, again=Again.SAFE),
+    ),
+    people=(Says(yes=True, after=3.0),),
+)
+"""One of each: a guard that is waited for, one that a person is asked about, and hooks before and after both rows."""
 
 ROUTES = (
     Route("Out: regional-failover, PASSIVE to ACTIVE", "regional-failover", Status.PASSIVE, Status.ACTIVE),
@@ -55,6 +80,13 @@ ROUTES = (
         Status.PASSIVE,
     ),
     Route("Joining: onboarding, ABSENT to PASSIVE", "onboarding", Status.ABSENT, Status.PASSIVE),
+    Route(
+        "Out, with a guard that is waited for, one that a person is asked about, and hooks around both rows",
+        "failover",
+        Status.PASSIVE,
+        Status.ACTIVE,
+        around=_BUSY,
+    ),
 )
 
 
@@ -79,6 +111,7 @@ def incident(route: Route, life: Life) -> Incident:
         wrong_uuid=None,
         settles=False,
         resumes=False,
+        around=route.around,
     )
 
 
@@ -137,7 +170,9 @@ def _about(note: Appended) -> str:
     attempt = data.get("attempt")
     if isinstance(attempt, dict):
         return f" {attempt['status']} to the {str(attempt['role']).lower()}"
-    for key in ("row", "purpose"):
+    if isinstance(data.get("question"), dict):
+        return f" about {data['question']['subject']}"  # type: ignore[index, call-overload]
+    for key in ("hook", "row", "purpose"):
         if isinstance(data.get(key), str):
             return f" {data[key]}"
     return ""
@@ -175,7 +210,8 @@ def page() -> str:
         "A run is killed (as with `kill -9`) before and after each thing that it journals and each request that it sends. Then",
         "another operator looks with `hamr status` and types what it says. Each cell names the commands that were needed and",
         "how many writes they sent; *nothing* means that the run was already done and had let go of its lock. For a request,",
-        "*after* is killed when the region has it and no answer is there; for a write, *answered* with the answer unread.",
+        "*after* is killed when the region has it and no answer is there; for a write, *answered* with the answer unread. In the",
+        "last table people say yes to whatever they are asked, and a hook's program goes on when the run that started it is killed.",
     ]
     for route in ROUTES:
         lines += ["", *section(route)]
