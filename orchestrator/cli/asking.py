@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import termios
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import ExitCode
@@ -49,6 +50,7 @@ class Terminal:
         Nobody has answered then, and nobody may be there any more: that is no reason to write on.
         """
         self._console.aside.end()
+        _forget_typed_ahead()
         self._console.err.text(f"\n{question.text}\nThe pair's lock is let go while this question stands.\n")
         while True:
             self._console.err.text(_HOW[question.asks])
@@ -82,6 +84,12 @@ class Terminal:
             self._controls.interrupt(ExitCode.INTERRUPTED)
             return None
         return typed
+
+
+def _forget_typed_ahead() -> None:
+    """Drop what was typed before the question stood there: it answers something else."""
+    if sys.stdin.isatty():
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
 
 
 def understood(asks: Asks, typed: str) -> Reply | None:

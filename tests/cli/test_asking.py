@@ -98,6 +98,21 @@ def test_the_end_of_the_input_at_the_question_stops_the_run_with_nothing_written
     assert "hamr resume" in person.seen
 
 
+def test_what_was_typed_before_the_question_stood_there_does_not_answer_it(lab: Lab) -> None:
+    """Somebody who grew impatient and typed: at a guard, any words at all would have been a reason to go on."""
+    slow = MANUAL.replace("before: [", "before: [{name: slow, run: [sleep, '2'], again: safe}, ")
+    (lab.folder / "quick.yaml").write_text(slow)
+    with Person(lab, ("run", "sim", "--to", "ACTIVE", "--playbook", "quick.yaml")) as person:
+        person.wait_for("Type the pair's name")
+        person.type("sim\n")
+        person.wait_for("Hook slow (before declare)")
+        person.type("done\n")
+        person.wait_for("Type done when it is done, or no:")
+        person.type("no\n")
+        assert person.end() == 6
+    assert lab.writes() == 0
+
+
 def test_somebody_who_wants_out_at_an_unknown_guard_gets_out(silent_agents: Lab) -> None:
     lab = silent_agents
     (lab.folder / "quick.yaml").write_text(UNKNOWN)
