@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from orchestrator.errors import JournalUnavailable
-from orchestrator.history import RunHistory
+from orchestrator.history import History, RunHistory
 from orchestrator.journal import SqliteStore, check_anchor, parse_anchor
 from orchestrator.model.journal import Head, Record, Verification
 from orchestrator.model.run import Mode
@@ -108,17 +108,22 @@ def require_existing(store: SqliteStore) -> None:
 def summaries(store: SqliteStore, pair: str | None = None) -> tuple[RunSummary, ...]:
     """Every run of the journal, or of one pair, the newest first."""
     found = [
-        run
+        _summary(run, gone=_rehearsed(history, run))
         for name, history in all_histories(store).items()
         if pair in (None, name)
         for run in history.runs.values()
         if run.run
     ]
-    found.sort(key=lambda run: (run.started_at, run.run), reverse=True)
-    return tuple(_summary(run) for run in found)
+    return tuple(sorted(found, key=lambda run: (run.started_at, run.run), reverse=True))
 
 
-def _summary(run: RunHistory) -> RunSummary:
+def _rehearsed(history: History, run: RunHistory) -> bool:
+    """Whether it is of a drill on simulated regions: they went with the process that started them."""
+    drill = None if run.started is None else history.drills.get(run.started.drill)
+    return drill is not None and drill.started.simulated
+
+
+def _summary(run: RunHistory, *, gone: bool) -> RunSummary:
     started, finished = run.started, run.finished
     return RunSummary(
         run=run.run,
@@ -131,5 +136,5 @@ def _summary(run: RunHistory) -> RunSummary:
         finished_at=run.finished_at,
         end="superseded" if run.superseded_by else "" if finished is None else finished.ending.end.value,
         exit_code=None if finished is None else finished.exit_code,
-        open=run.open,
+        open=run.open and not gone,
     )

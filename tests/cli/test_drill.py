@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from orchestrator.model.run import Operator
 from orchestrator.model.status import Role, Status
 from orchestrator.session import Session
 from orchestrator.simulator import HAMR_PATH
+from tests.report.happened import STARTED
 
 from .lab import Lab
 
@@ -58,6 +60,19 @@ def test_without_a_pair_it_rehearses_on_the_simulator_and_asks_nobody(lab: Lab) 
     assert lab.posts() == 0
     assert [run["end"] for run in lab.json("runs")["runs"]] == ["done", "done"]
     assert lab.json("runs")["open_drills"] == []
+
+
+@pytest.mark.parametrize(("simulated", "offered"), [(True, False), (False, True)])
+def test_a_run_whose_simulated_regions_are_gone_is_not_offered_to_be_resumed(
+    lab: Lab, simulated: bool, offered: bool
+) -> None:
+    drill = left_open(lab, simulated=simulated)
+    pair = load_inventory(lab.folder / "pairs.yaml").pairs[0]
+    with SqliteStore.open(lab.journal, now=lambda: datetime.now(UTC)) as store:
+        session = Session(pair, load_playbook("regional-failover"), Operator("alice", "laptop"), store, {})
+        session.append("20260528-150001-efgh", replace(STARTED, pair=pair.name, drill=drill))
+    assert ("hamr resume 20260528-150001-efgh" in lab.run("runs", code=0).stdout) is offered
+    assert [run["open"] for run in lab.json("runs")["runs"]] == [offered]
 
 
 def test_a_missed_expectation_ends_with_11_and_shows_the_journal(lab: Lab) -> None:
