@@ -63,8 +63,18 @@ def status_page(standing: Standing, playbook: Playbook) -> Page:
         *paragraph(shortened(phase.sentence, 1200), indent=2),
         line(),
         *_journal(standing, playbook),
-        *next_commands(phase.next_steps),
+        *next_commands(_next_steps(standing)),
     )
+
+
+def _next_steps(standing: Standing) -> tuple[str, ...]:
+    """What to type: in an open drill, what closes it, and nothing that would be refused because of it."""
+    steps, drill = standing.phase.next_steps, standing.open_drill
+    if drill is None:
+        return steps
+    refused = ("hamr plan ", "hamr run ")
+    allowed = [step for step in steps if not step.startswith(refused) or " --emergency" in step]
+    return (f"hamr drill close {drill.drill} --notes TEXT", *allowed)
 
 
 def _title(standing: Standing, playbook: Playbook) -> Page:
@@ -251,7 +261,7 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             "phase_name": phase.name.value,
             "phase_status": status_name(phase.status),
             "sentence": phase.sentence,
-            "next": listed(phase.next_steps),
+            "next": listed(_next_steps(standing)),
             "orgs": orgs,
             "mirrors": pair.mirrors.value,
             "owed": owed_fact(standing.owed),

@@ -197,6 +197,24 @@ def test_an_open_drill_is_shown_with_the_command_that_closes_it() -> None:
     assert "hamr drill close 20260528-150000-abcd --notes TEXT" in shown
 
 
+def test_in_an_open_drill_the_next_step_closes_it_and_none_would_be_refused_because_of_it() -> None:
+    drill = OpenDrill("20260528-150000-abcd", YESTERDAY, "alice@laptop", Status.ACTIVE, Status.PASSIVE)
+    steps = (
+        "hamr resume payments",
+        "hamr plan payments --to PASSIVE",
+        "hamr run payments --to ACTIVE",
+        "hamr run payments --to ACTIVE --emergency --reason TEXT",
+    )
+    before = standing()
+    of = replace(before, open_drill=drill, phase=replace(before.phase, next_steps=steps))
+    assert plain_text(status_page(of, PLAYBOOK)).splitlines()[-4:] == [
+        "Next",
+        "  hamr drill close 20260528-150000-abcd --notes TEXT",
+        "  hamr resume payments",
+        "  hamr run payments --to ACTIVE --emergency --reason TEXT",
+    ]
+
+
 def test_the_document_has_its_schema_and_every_fact() -> None:
     attempt = Attempt(3, P, Status.ACTIVE, "stamp", "activate")
     of = replace(
@@ -218,7 +236,7 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
         "phase_name": "agreed",
         "phase_status": "PASSIVE",
         "sentence": "Both orgs show PASSIVE.",
-        "next": ["hamr plan payments --to ACTIVE"],
+        "next": ["hamr drill close 20260528-150000-abcd --notes TEXT"],
         "orgs": {
             "primary": {
                 "name": "Payments",
