@@ -23,6 +23,12 @@ _EPILOG = (
 )
 
 
+_BARE: tuple[type[click.UsageError], ...] = tuple(
+    filter(None, (getattr(click.exceptions, "NoArgsIsHelpError", None),))
+)
+"""`hamr` or `hamr drill` and nothing more: help is wanted. Before 8.2 click shows it by itself, and raises nothing."""
+
+
 class VerbGroup(click.Group):
     """Knows its verbs by name, and loads the one that is asked for."""
 
@@ -84,6 +90,9 @@ class VerbGroup(click.Group):
                 code = self.invoke(context)
         except click.exceptions.Exit as end:  # --help and --version
             code = end.exit_code
+        except _BARE as bare:
+            click.echo(bare.format_message(), err=True)
+            code = bare.exit_code
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - each ends as words and an exit code
             from .failures import told
 

@@ -49,6 +49,14 @@ def test_a_mistyped_verb_is_answered_with_the_one_that_was_meant() -> None:
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize("typed", [[], ["drill"], ["audit"]])
+def test_a_command_that_is_not_whole_shows_its_help_and_does_not_pass_for_done(typed: list[str]) -> None:
+    bare = CliRunner().invoke(hamr, typed, prog_name="hamr")
+    helped = CliRunner().invoke(hamr, [*typed, "--help"], prog_name="hamr")
+    assert (bare.exit_code, bare.stdout) == (2, "")
+    assert bare.stderr == helped.stdout
+
+
 def test_h_is_help_and_the_version_is_one_line() -> None:
     assert (
         CliRunner()
