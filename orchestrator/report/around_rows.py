@@ -33,7 +33,7 @@ def hook_lines(row: PlannedRow, when: When, mode: Mode) -> Page:
 
 def _what(hook: Hook) -> str:
     if isinstance(hook.what, Manual):
-        return f"by hand: {shortened(hook.what.text)}"
+        return f"by hand: {shortened(hook.what.text).rstrip('.')}"
     return f"{shortened(shlex.join(hook.what.run))} (up to {span(hook.what.timeout)})"
 
 
@@ -50,7 +50,7 @@ def _terms(hook: Hook, when: When, mode: Mode) -> str:
     repeats = (
         ""
         if isinstance(hook.what, Manual)
-        else ", repeated unasked"
+        else ", may be repeated without asking"
         if hook.again is Again.SAFE
         else ", asks before it is repeated"
     )

@@ -27,7 +27,9 @@ def drill_gist(story: Story, drill: DrillFacts) -> Gist:
     verdict, tone, words = (
         "Not scored",
         "warn",
-        "It was not scored: it is still going on, or its process died.",
+        "It was not scored: it is still going on, or its process died."
+        if drill.closed_at is None
+        else "It was not scored: it did not come to its end by itself, and was closed by hand.",
     )
     if score is not None:
         held = sum(expectation.held for expectation in score.expectations)
@@ -87,6 +89,6 @@ def _drill_figures(story: Story, drill: DrillFacts) -> tuple[Figure, ...]:
         figures.append(Figure("Objectives", f"{met} of {len(objectives)}", "met", tone))
     people = sum(run.times.whole.people for run in story.runs)
     if people:
-        figures.append(Figure("Waited for people", span(people)))
+        figures.append(Figure("Waited", span(people), "for people"))
     figures.append(Figure("Writes", str(sum(len(run.writes) for run in story.runs))))
     return tuple(figures)

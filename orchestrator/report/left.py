@@ -10,12 +10,18 @@ from .styled import Line, Page
 
 
 def took_words(result: RunResult) -> str:
-    """How long it took; waiting for guards and for people apart."""
+    """How long it took since it was started or taken up; waiting for guards and for people apart.
+
+    The waits of a run that was taken up count from its first beginning, so they can be more than that.
+    """
     waits = [
         *([f"{span(result.waited)} waiting for guards"] if result.waited else []),
         *([f"{span(result.asked)} waiting for a person"] if result.asked else []),
     ]
-    return span(result.seconds) + (f", of it {' and '.join(waits)}" if waits else "")
+    if not waits:
+        return span(result.seconds)
+    whole = ", of it " if result.waited + result.asked <= result.seconds else "; since the run first began, "
+    return f"{span(result.seconds)}{whole}{' and '.join(waits)}"
 
 
 def left_lines(result: RunResult) -> Page:

@@ -118,7 +118,7 @@ def around_details(event: object) -> list[str]:
 
 def _reply(reply: Reply | None) -> str:
     if reply is None:
-        return "there was nobody to ask"
+        return "nobody answered"
     words = f" ({reply.words})" if reply.words else ""
     return ("yes" if reply.yes else "no") + words
 

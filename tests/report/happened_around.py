@@ -62,7 +62,7 @@ SAID_AROUND: tuple[tuple[Event, str], ...] = (
     (PersonAsked(QUESTION), "Asked: Before row declare, by hand: Press the button."),
     (PersonAnswered(QUESTION, Reply(True, "pressed"), 42.0), "button: yes (pressed), after 42 s"),
     (PersonAnswered(QUESTION, Reply(False), 42.0), "button: no, after 42 s"),
-    (PersonAnswered(QUESTION, None, 0.0), "button: there was nobody to ask, after 0 s"),
+    (PersonAnswered(QUESTION, None, 0.0), "button: nobody answered, after 0 s"),
     (
         HookIntended("declare", When.BEFORE, "stop-sync", "./bin/stop-sync --now"),
         "Hook stop-sync (before declare): ./bin/stop-sync --now",

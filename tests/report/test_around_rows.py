@@ -31,9 +31,9 @@ def test_a_plan_shows_hooks_and_says_what_becomes_of_them() -> None:
     shown = " ".join(" ".join(lines(plan_page(plan(HOOKED)))).split())
     assert (
         "Hooks before its writes stop-sync './bin/stop sync' now (up to 1 min); stops the row if it fails, "
-        "repeated unasked"
+        "may be repeated without asking"
     ) in shown
-    assert "Hooks once it is made button by hand: Press the button.; owed until it ends well" in shown
+    assert "Hooks once it is made button by hand: Press the button; owed until it ends well" in shown
 
 
 @pytest.mark.parametrize(
@@ -110,6 +110,13 @@ def test_a_result_lists_what_is_owed_and_what_is_left_to_people() -> None:
     assert document["hooks_owed"] == ["declare/flip"]
     assert document["left_to_person"] == ["Press the button."]
     assert (document["waited_seconds"], document["asked_seconds"]) == (6.0, 42.0)
+
+
+def test_waits_from_before_a_run_was_taken_up_are_not_called_a_part_of_its_time_since() -> None:
+    resumed = replace(result(), seconds=30.0, waited=34.0)
+    shown = lines(result_page(resumed))
+    assert any("30 s; since the run first began, 34 s waiting for guards" in text for text in shown)
+    assert not any("of it" in text for text in shown)
 
 
 def test_the_timeline_shows_the_ends_of_what_a_hook_printed() -> None:

@@ -292,6 +292,12 @@ def test_a_drill_that_was_closed_is_not_to_be_closed_again() -> None:
     assert "Notes: all well" in gist_of(story).sentences
 
 
+def test_a_drill_that_a_person_closed_unscored_is_not_said_to_go_on() -> None:
+    assert "is still going on" in gist_of(drill(scored=False)).sentences[0]
+    closed = gist_of(drill(scored=False, closed=True)).sentences[0]
+    assert closed.endswith("It was not scored: it did not come to its end by itself, and was closed by hand.")
+
+
 def test_a_drill_without_a_score_is_checked_as_its_runs_are() -> None:
     story = drill(scored=False)
     assert gist_of(story).verdict == "Not scored"
