@@ -38,10 +38,13 @@ def scenario_findings(document: Document) -> Iterator[Finding]:
             _one_kind(place, step, StepShape),
             _process(place, step),
             _reasons(place, step),
+            _contradictions((*place, "expect"), step.get("expect")),
         )
         if isinstance(meanwhile, dict):
             yield from _one_kind((*place, "meanwhile"), meanwhile, MeanwhileShape)
             yield from _reasons((*place, "meanwhile"), meanwhile)
+            yield from _contradictions((*place, "meanwhile", "expect"), meanwhile.get("expect"))
+    yield from _contradictions(("expect",), document.data.get("expect"))
     yield from _ending(document.data.get("expect"))
 
 
@@ -87,6 +90,29 @@ def _reasons(place: Steps, deed: dict[str, JSON]) -> Iterator[Finding]:
         if isinstance(asked, dict) and asked.get("emergency") is True and "reason" not in asked:
             yield Finding(
                 (*place, kind), '"reason" is missing: an emergency wants one, for the journal', at_key=True
+            )
+
+
+def _contradictions(place: Steps, expect: JSON) -> Iterator[Finding]:
+    """Two expectations of which one has to be missed, whatever happens."""
+    if not isinstance(expect, dict):
+        return
+    refused, writes, spared = (expect.get(key) for key in ("refused", "writes", "no_writes_to"))
+    if isinstance(refused, list) and refused and expect.get("exit") == 0:
+        yield Finding(
+            (*place, "refused"),
+            "a step that guards refused does not end with exit code 0: one of the two cannot hold",
+        )
+    takers = (
+        {each.partition(" ")[0] for each in writes if isinstance(each, str)}
+        if isinstance(writes, list)
+        else ()
+    )
+    for index, org in enumerate(spared if isinstance(spared, list) else ()):
+        if isinstance(org, str) and org in takers:
+            yield Finding(
+                (*place, "no_writes_to", index),
+                f"the {org} is among those that take no write, and writes says what it takes: one of the two cannot hold",
             )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
@@ -12,6 +14,7 @@ from orchestrator.errors import ExitCode
 from orchestrator.model.events import JOURNALLED
 from orchestrator.model.org import Mirrors
 from orchestrator.model.scenario import Owing, Returns, Unknown, Wrote
+from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Role, Status
 
 from .durations import duration, written
@@ -23,10 +26,16 @@ from .fields import (
     span_of,
     text_of,
 )
-from .wording import did_you_mean, found
+from .wording import did_you_mean, found, one_of
 
 _ORGS = tuple(role.value for role in Role)
 _PHASE = re.compile(r"[a-z][a-z-]*(\([A-Za-z][A-Za-z0-9._-]*\))?")
+_PHASES = tuple(phase.value for phase in PhaseName)
+_ABOUT: Mapping[str, tuple[str, ...] | None] = MappingProxyType(
+    {PhaseName.MIDWAY.value: None, PhaseName.BEHIND.value: _ORGS, PhaseName.ABSENT.value: ("",)}
+)
+"""What stands in the brackets, where that is no status: an org, nothing, or (None) a row, which is the playbook's affair."""
+_ALWAYS_ABOUT = frozenset({PhaseName.AGREED.value, PhaseName.BEHIND.value})
 _LONGEST_DELAY = timedelta(minutes=5)
 _CODES = tuple(int(code) for code in ExitCode)
 
@@ -62,6 +71,15 @@ def _phase(value: Any) -> str:
         raise ValueError(
             f"expected a phase as hamr status names it, such as agreed(ACTIVE), found {found(value)}"
         )
+    name, _, about = value.removesuffix(")").partition("(")
+    if name not in _PHASES:
+        raise ValueError(
+            f"{found(value)} is no phase{did_you_mean(name, _PHASES)} (there are {', '.join(_PHASES)})"
+        )
+    known = _ABOUT.get(name, STATUSES)
+    if known is not None and about not in known and (about or name in _ALWAYS_ABOUT):
+        wanted = one_of([f"{name}({each})" if each else name for each in known])
+        raise ValueError(f"{found(value)} is no phase{did_you_mean(about, known)} (expected {wanted})")
     return value
 
 

@@ -146,7 +146,7 @@ class _Live:
             Expectation(
                 f"at home in the end (agreed({self.home}))",
                 homecoming.at_home,
-                "it held" if homecoming.at_home else f"it stands at {homecoming.phase}: {homecoming.why}",
+                "it held" if homecoming.at_home else _not_at_home(homecoming),
             )
         )
         closes = homecoming.at_home or homecoming.left_alone
@@ -208,3 +208,7 @@ class _Live:
             less_strict=less_strict(self.made, self.session.playbook),
             simulated=False,
         )
+
+
+def _not_at_home(homecoming: Homecoming) -> str:
+    return f"it stands at {homecoming.phase}: {homecoming.why}" if homecoming.phase else homecoming.why

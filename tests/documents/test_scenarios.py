@@ -242,6 +242,26 @@ WRONG = [
         "expect: {phase: Agreed}\n",
         '2:17: expected a phase as hamr status names it, such as agreed(ACTIVE), found the text "Agreed"',
     ),
+    (
+        "expect: {phase: agreed(PASIVE)}\n",
+        '2:17: the text "agreed(PASIVE)" is no phase; did you mean "PASSIVE"?',
+    ),
+    (
+        "expect: {phase: agred(PASSIVE)}\n",
+        '2:17: the text "agred(PASSIVE)" is no phase; did you mean "agreed"?',
+    ),
+    (
+        "expect: {phase: behind(ACTIVE)}\n",
+        '2:17: the text "behind(ACTIVE)" is no phase (expected behind(primary) or behind(secondary))',
+    ),
+    (
+        "steps:\n  - run: {to: ACTIVE}\n    expect: {writes: [primary ACTIVE], no_writes_to: [primary]}\n",
+        "4:55: the primary is among those that take no write, and writes says what it takes: one of the two cannot hold",
+    ),
+    (
+        "steps:\n  - run: {to: ACTIVE}\n    expect: {exit: 0, refused: [alone]}\n",
+        "4:32: a step that guards refused does not end with exit code 0: one of the two cannot hold",
+    ),
     ("expect: {exit: 0}\n", '2:10: "exit" is about one step: put it into that step'),
     (
         "faults:\n  - {answer_lost: {}, slow: {by: 1s}}\n",

@@ -196,6 +196,7 @@ async def test_an_interrupted_drill_stays_open_for_a_person_to_close(tmp_path: P
         result = await drill(bench.session, Status.ACTIVE, watchers=[StopsAfter(controls)], controls=controls)
         assert result.exit_code is ExitCode.INTERRUPTED
         assert not result.closed
+        assert result.score.expectations[-1].found == "the drill was interrupted"
         assert result.next_steps == (f"hamr drill close {result.score.drill} --notes TEXT",)
         assert bench.session.history().open_drill is not None
         held = bench.session.history().drills[result.score.drill]
