@@ -175,6 +175,12 @@ def _said(verdict: Verdict) -> str:
     return f"{verdict.guard} {words[verdict.outcome]}: {verdict.reason}."
 
 
+def _meaning(verdict: Verdict) -> str:
+    """Why it matters. Nobody knows yet that it is so, where the guard cannot be judged."""
+    blind = verdict.outcome is Outcome.UNKNOWN and bool(verdict.why)
+    return f"If it refuses, that means: {verdict.why}" if blind else verdict.why
+
+
 def _sentence(answers: Answers, planned: _Column, emergencies: Sequence[_Column], rows: Sequence[Row]) -> str:
     """What it says now, what an emergency would hear where that is something else, and why that matters."""
     verdict = planned.verdict
@@ -188,7 +194,7 @@ def _sentence(answers: Answers, planned: _Column, emergencies: Sequence[_Column]
     if not rows:
         sentences.append("No row asks it by itself.")
     elif planned.level not in (None, Level.OK) or troubled:
-        sentences += [verdict.why] if sentences[0] == _said(verdict) else []
+        sentences += [_meaning(verdict)] if sentences[0] == _said(verdict) else []
     elif verdict.outcome is not Outcome.PASS:
         sentences.append(f"It is judged again when {' or '.join(row.name for row in rows)} comes.")
     return " ".join(filter(None, sentences))

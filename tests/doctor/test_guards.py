@@ -90,6 +90,13 @@ def test_a_guard_that_refuses_the_row_that_comes_next_is_critical_and_says_why_i
     )
 
 
+def test_one_that_cannot_be_judged_does_not_state_its_refusal_as_a_fact() -> None:
+    found = scene("declare", ABOVE, {"agents": BROKEN})
+    told = checks(found)["guard asked"].sentence
+    assert told.startswith("asked cannot be judged: ")
+    assert told.endswith(". If it refuses, that means: Look at the dashboard.")
+
+
 @pytest.mark.parametrize(
     ("kind", "more"),
     [
