@@ -64,7 +64,8 @@ def _told_usage(front: Front, error: click.ClickException) -> int:
     """Click's own: an option or argument that is missing, unknown or of the wrong kind."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     steps = (f"{context.command_path} --help",) if context is not None else ()
-    return _told(front, UsageError(_sentence(error.format_message()), next_steps=steps))
+    words = error.format_message().replace("a valid integer range", "a whole number")
+    return _told(front, UsageError(_sentence(words), next_steps=steps))
 
 
 def _sentence(text: str) -> str:

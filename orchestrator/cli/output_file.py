@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -37,8 +38,7 @@ def refuse_misplaced(path: Path, *, what: str, option: str = "--out") -> None:
             if each.is_file() and _begins_as_database(each):
                 raise UsageError(
                     f"{option} {path}: a journal stands there, or another database, and {what} would take its place. "
-                    "Name another file.",
-                    next_steps=(f"{option} FILE   # somewhere else",),
+                    "Name another file."
                 )
         if path.exists() or (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
             return
@@ -55,9 +55,13 @@ def _begins_as_database(path: Path) -> bool:
 
 def _unwritable(path: Path, error: OSError, *, what: str, option: str) -> PreparationError:
     words = (error.strerror or str(error)).lower()
+    folder = shlex.quote(str(path.parent))
+    look = f"mkdir -p {folder}"
+    if path.parent.exists():
+        look = f"df -h {folder}" if error.errno == errno.ENOSPC else f"ls -ld {folder}"
     return PreparationError(
-        f"{option} {path}: {what} cannot be written there: {words}.",
-        next_steps=(f"{option} FILE   # somewhere else",),
+        f"{option} {path}: {what} cannot be written there: {words}. Name another file, or see to its folder.",
+        next_steps=(look,),
     )
 
 

@@ -69,6 +69,7 @@ def test_a_file_that_is_none(
         (("resume", "20260101-000000-aaaa", "--yes"), "knows no run"),
         (("show", "x"), "knows no run"),
         (("run", "sim", "--to", "ACTIVE", "--journal", "postgresql://db/hamr", "--yes"), "comes later"),
+        (("drill", "run", "--seed", "seven"), "'seven' is not a whole number."),
         (("simulate", "--status", "ACTVE"), "did you mean ACTIVE?"),
         (("simulate", "--mirror", "maybe"), "on, off or a number of seconds"),
         (("simulate", "--primary-port", "70000"), "70000"),
@@ -78,6 +79,13 @@ def test_a_file_that_is_none(
 def test_a_name_or_flag_that_cannot_be_right(lab: Lab, arguments: tuple[str, ...], words: str) -> None:
     assert words in said(lab, *arguments, code=2)
     assert not lab.journal.exists()
+
+
+def test_a_file_that_is_to_be_written_into_no_folder_says_how_to_make_that_folder(lab: Lab) -> None:
+    missing = lab.folder / "no such" / "plan.json"
+    text = said(lab, "plan", "sim", "--to", "ACTIVE", "--out", str(missing), code=1)
+    assert "the plan cannot be written there: no such file or directory." in text
+    assert text.endswith(f"Next mkdir -p '{missing.parent}'")
 
 
 def without(path: Path) -> None:
