@@ -39,7 +39,7 @@ from .journal import Journal
 from .listening import Listener, watchers
 from .resuming import resumable
 from .sources import Prepared, Sources
-from .texts import require_reasons, require_texts
+from .texts import require_flags, require_reasons, require_texts
 from .under_way import UnderWay
 
 if TYPE_CHECKING:
@@ -217,6 +217,7 @@ class OpenPair:
             UsageError: there is nothing to resume, or an argument cannot be right.
             HamrError: as `run` says.
         """
+        require_flags(emergency=emergency)
         require_texts(reason=reason)
         require_reasons(overrides)
         if emergency and not reason.strip():
@@ -299,6 +300,7 @@ class OpenPair:
         ref: str,
         since: datetime | None,
     ) -> RunRequest:
+        require_flags(emergency=emergency)
         require_texts(reason=reason, ref=ref)
         require_reasons(overrides)
         if since is not None and since.tzinfo is None:

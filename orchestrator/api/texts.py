@@ -1,4 +1,4 @@
-"""What a caller hands over for the journal to keep: it has to be text, whatever a type checker was not asked about."""
+"""Arguments of which a type checker was not asked: texts for the journal to keep, and what is true or false."""
 
 from __future__ import annotations
 
@@ -18,6 +18,17 @@ def require_texts(**named: object) -> None:
             raise UsageError(
                 f"{name}={value!r} is no text, and the journal keeps it as one: put it in quotes"
             )
+
+
+def require_flags(**named: object) -> None:
+    """Make sure that each is true or false: the text "false" of a configuration would count as true.
+
+    Raises:
+        UsageError: one is neither; names the argument.
+    """
+    for name, value in named.items():
+        if not isinstance(value, bool):
+            raise UsageError(f"{name}={value!r} is neither true nor false: write it without quotes")
 
 
 def require_reasons(overrides: object) -> None:

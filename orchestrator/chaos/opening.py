@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from orchestrator.api.opening import open_from
 from orchestrator.api.pair import OpenPair
 from orchestrator.api.sources import Sources
+from orchestrator.api.texts import require_flags
 from orchestrator.errors import Refused, UsageError
 from orchestrator.model.org import Pair
 from orchestrator.model.status import Role
@@ -84,8 +85,10 @@ def refuse_live(pair: Pair, *, live: bool) -> None:
     """Make sure that an experiment acts on a real pair only where it says so.
 
     Raises:
+        UsageError: `live` is neither true nor false: a text such as "no" would count as true.
         Refused: the pair is neither simulated, nor for drills, nor meant in so many words.
     """
+    require_flags(live=live)
     if live or pair.drill or is_simulated(pair):
         return
     raise Refused(

@@ -52,6 +52,17 @@ def live(regions: SimulatedRegions, configuration: dict[str, str], tmp_path: Pat
     return {**configuration, "hamr_pairs": str(tmp_path / "live.yaml")}
 
 
+@pytest.mark.parametrize("flag", ["live", "emergency"])
+def test_a_text_is_never_taken_for_true(
+    flag: str, live: dict[str, str], configuration: dict[str, str], regions: SimulatedRegions
+) -> None:
+    wrong: dict[str, Any] = {flag: "false"}
+    pair = live if flag == "live" else configuration
+    with pytest.raises(UsageError, match=f"{flag}='false' is neither true nor false"):
+        actions.run("ACTIVE", configuration=pair, reason="why", **wrong)
+    assert regions.requests == ()
+
+
 @pytest.mark.parametrize(
     "act",
     [
