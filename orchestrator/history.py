@@ -15,6 +15,8 @@ from orchestrator.model.events import (
     HookEnded,
     OwedSettled,
     PairAdopted,
+    PersonAnswered,
+    PersonAsked,
     RowIntended,
     RowMade,
     RowRefused,
@@ -58,6 +60,8 @@ KINDS: tuple[str, ...] = tuple(
         OwedSettled,
         PairAdopted,
         HookEnded,
+        PersonAsked,
+        PersonAnswered,
         DrillStarted,
         DrillScored,
         DrillClosed,
@@ -89,6 +93,8 @@ class RunHistory:
     unknown: dict[int, Attempt] = field(default_factory=dict)
     hooks_owed: dict[tuple[str, str], None] = field(default_factory=dict)
     """(row, `after` hook) of what did not end well yet, in order."""
+    asking: str = ""
+    """What a person was asked, where nothing of the run was journalled since."""
     last: str = ""
     """What it last did, as a record kind."""
     last_at: datetime | None = None
@@ -106,7 +112,7 @@ class RunHistory:
             return None
         start = self.start if self.started.start is None else self.started.start
         owed = tuple(f"{row}/{hook}" for row, hook in self.hooks_owed)
-        return OpenRun(self.run, self.started.goal, start, self.row, self.mode, owed)
+        return OpenRun(self.run, self.started.goal, start, self.row, self.mode, owed, self.asking)
 
 
 @dataclass(slots=True)
@@ -267,9 +273,14 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             if event.drill in history.drills:
                 history.drills[event.drill].legs.append(run.run)
         case RunResumed(mode=mode):
-            run.mode = mode
+            run.mode, run.asking = mode, ""
             run.finished, run.finished_at = None, None
+        case PersonAsked(question=question):
+            run.asking = question.text
+        case PersonAnswered():
+            run.asking = ""
         case RunFinished():
+            run.asking = ""
             run.finished, run.finished_at = event, at
             if event.ending.end in (End.DONE, End.OWING):
                 # Earlier unknowns were settled by it, or accepted by name before it began.

@@ -26,11 +26,15 @@ from .check import Checker
 from .gate import Decision, Gate
 from .look import Eyes
 from .memory import Memory
+from .patience import Patience
 from .probing import Probing
 from .waits import Waits
 
 SLOWEST_POLL = 15.0
 """Seconds between two looks at a guard that is waited for, at most."""
+
+LONGEST_NAP = 1.0
+"""Seconds after which a run that waits looks whether a person wants it to stop."""
 
 POLLS = 20
 """A guard that may take some time is looked at so often in it, unless that is more often than writes are."""
@@ -148,11 +152,8 @@ class Admission:
                 left = began + limit - now
                 if left <= 0:
                     break
-                self.may_go_on()
-                what = "; ".join(f"{verdict.guard} ({verdict.reason})" for verdict in decision.refused_by)
-                self.tell(Waiting(what, left))
                 every = self.playbook.confirm.every.total_seconds()
-                await clock.sleep(min(left, max(every, min(limit / POLLS, SLOWEST_POLL))))
+                await self._pause(decision, left, min(left, max(every, min(limit / POLLS, SLOWEST_POLL))))
                 self.eyes.distrust()
                 self.probing.distrust()
                 decision = self.decide(row, await self.see(row, polling=True))
@@ -160,6 +161,19 @@ class Admission:
             if began is not None:
                 self.tell(WaitEnded(row.name, decision.go, clock.monotonic() - began))
         return decision
+
+    async def _pause(self, decision: Decision, left: float, seconds: float) -> None:
+        """Until the next look; a person who wants the run to stop does not wait for that.
+
+        Raises:
+            Stopped: a person wants the run to stop.
+        """
+        what = "; ".join(f"{verdict.guard} ({verdict.reason})" for verdict in decision.refused_by)
+        patience = Patience(seconds, self.waits.clock)
+        while not patience.over:
+            self.may_go_on()
+            self.tell(Waiting(what, left - seconds + patience.left))
+            await self.waits.clock.sleep(min(LONGEST_NAP, patience.left))
 
     async def _ask(self, row: Row, decision: Decision) -> None:
         for verdict in decision.refused_by:

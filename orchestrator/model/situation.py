@@ -66,6 +66,8 @@ class OpenRun:
     mode: Mode = Mode.PLANNED
     hooks_owed: tuple[str, ...] = ()
     """`after` hooks that did not end well yet, as "row/hook"."""
+    asking: str = ""
+    """What a person is being asked at its terminal just now, or ""; the pair's lock is not held meanwhile."""
 
 
 class PhaseName(enum.Enum):

@@ -143,7 +143,7 @@ class Probes:
     def _cleaned(self, sight: Measured | Unmeasured) -> Measured | Unmeasured:
         """The same with every text as one short line without keys: readings are shown and journalled (law 17)."""
         if isinstance(sight, Unmeasured):
-            return Unmeasured(one_line(sight.reason, self._redactor))
+            return replace(sight, reason=one_line(sight.reason, self._redactor))
         value = one_line(sight.value, self._redactor) if isinstance(sight.value, str) else sight.value
         return replace(sight, value=value, detail=one_line(sight.detail, self._redactor))
 

@@ -46,12 +46,17 @@ _BAD_PHASES = frozenset({PhaseName.DIVERGED, PhaseName.MISLINKED, PhaseName.DARK
 
 
 def status_page(standing: Standing, playbook: Playbook) -> Page:
-    """One look at a pair, in at most 100 columns.
+    """One look at a pair, in at most 100 columns, and what to type next.
 
     Args:
         standing: what was seen, and what the journal says.
         playbook: its rows say what the open run is in the middle of.
     """
+    return (*standing_page(standing, playbook), *next_commands(_next_steps(standing)))
+
+
+def standing_page(standing: Standing, playbook: Playbook) -> Page:
+    """The same without what to type next: before a question, where that is settled."""
     phase = standing.phase
     style = "good" if phase.name in _GOOD_PHASES else "bad" if phase.name in _BAD_PHASES else "warn"
     return (
@@ -63,7 +68,6 @@ def status_page(standing: Standing, playbook: Playbook) -> Page:
         *paragraph(shortened(phase.sentence, 1200), indent=2),
         line(),
         *_journal(standing, playbook),
-        *next_commands(_next_steps(standing)),
     )
 
 
@@ -221,7 +225,8 @@ def _open_run(run: OpenRun, playbook: Playbook) -> str:
     row = playbook.row(run.row)
     where = f", in row {row or run.row}" if run.row else ", between two rows"
     emergency = ", in emergency mode" if run.mode is Mode.EMERGENCY else ""
-    return f"{run.run}, to {run.goal}{where}{emergency}; hamr show {run.run} tells it"
+    asking = f"; it waits for an answer at its terminal: {shortened(run.asking)}" if run.asking else ""
+    return f"{run.run}, to {run.goal}{where}{emergency}{asking}; hamr show {run.run} tells it"
 
 
 def _lock(holder: Holder, now: datetime, *, dead: bool) -> str:
@@ -275,6 +280,7 @@ def status_json(standing: Standing) -> dict[str, JSON]:
                 "row": run.row,
                 "mode": run.mode.value,
                 "hooks_owed": listed(run.hooks_owed),
+                "asking": run.asking,
             },
             "open_drill": open_drill_fact(standing.open_drill),
             "lock": None if holder is None else _lock_fact(holder, dead=standing.holder_dead),

@@ -179,7 +179,8 @@ def headline(event: Event, who: Who) -> Line:  # noqa: C901, PLR0912 - one case 
             words = f"; it was declared right, because: {reason}"
             return (Span(who(truth), "org"), Span(" shows "), Span(str(status), "status"), _text(words))
         case Waiting(what=what, seconds=seconds):
-            return (Span("Waiting for "), _text(what), Span(f", for up to {span(seconds)}", "dim"))
+            for_up_to = f", for up to {span(seconds)}" if seconds > 0 else ""
+            return (Span("Waiting for "), _text(what), Span(for_up_to, "dim"))
         case WriteThrottled(role=role, seconds=seconds):
             return (Span(who(role), "org"), Span(f" asks us to wait {span(seconds)} (429); waiting", "warn"))
         case (

@@ -33,8 +33,11 @@ def verdict_lines(verdict: Verdict, note: str = "", *, indent: int = 4) -> Page:
     name = shortened(verdict.guard, 60)
     left = indent + _OUTCOME + _NAME
     lines: list[Line] = []
-    for number, folded in enumerate(fold(words, COLUMNS - left)):
-        if number:
+    if len(name) >= _NAME:  # a line of its own, so that the reasons stay in their column
+        outcome = Span(" " * indent + padded(verdict.outcome.value, _OUTCOME), style)
+        lines.append((outcome, Span(name, "bold")))
+    for folded in fold(words, COLUMNS - left):
+        if lines:
             lines.append((Span(" " * left), Span(folded)))
         else:
             outcome = Span(" " * indent + padded(verdict.outcome.value, _OUTCOME), style)

@@ -51,11 +51,15 @@ async def test_law_12_the_lock_is_let_go_while_a_person_is_asked(tmp_path: Path)
         async def answer(question: Question) -> Reply:
             seen.append(bench.session.store.holder("sim"))
             seen.append(question.text)
+            open_run = bench.session.history().open_run
+            seen.append(None if open_run is None else open_run.asking)
             return Reply(yes=True)
 
         result = await start(bench.session, REQUEST, controls=asked(answer))
         assert result.exit_code is ExitCode.DONE
-        assert seen == [None, "Before row declare (PASSIVE → FAILOVER), by hand: Press the button."]
+        asked_for = "Before row declare (PASSIVE → FAILOVER), by hand: Press the button."
+        assert seen == [None, asked_for, asked_for]
+        assert bench.session.history().runs[result.run].asking == ""
         kinds = [record.kind for record in bench.session.store.records(run=result.run)]
         first = kinds.index("person.asked")
         kinds = [kind for kind in kinds[first:] if not kind.startswith("notice.")]
@@ -77,6 +81,8 @@ async def test_law_12_another_run_that_took_the_pair_meanwhile_stops_this_one(tm
         result = await start(bench.session, REQUEST, controls=asked(answer))
         assert result.exit_code is ExitCode.INCOMPLETE
         assert "took the place of this run while it waited for an answer" in result.ending.message
+        assert not result.resumable
+        assert not [step for step in result.ending.next_steps if "hamr resume" in step]
         assert [post.split()[1] for post in bench.posts()] == ["3", "3", "2", "2"]
         other.store.close()
 
@@ -122,6 +128,8 @@ async def test_law_12_somebody_who_took_the_run_itself_up_meanwhile_is_left_to_f
         result = await start(bench.session, REQUEST, controls=asked(answer))
         assert result.exit_code is ExitCode.INCOMPLETE
         assert f"took run {result.run} up while it waited for an answer here" in result.ending.message
+        assert not result.resumable
+        assert result.ending.next_steps == (f"hamr show {result.run}", "hamr status sim")
         assert [post.split()[1] for post in bench.posts()] == ["3", "3", "4", "4"]
         run = bench.session.history().runs[result.run]
         assert run.finished is not None
@@ -229,3 +237,25 @@ async def test_law_12_nobody_is_asked_where_the_lock_cannot_be_let_go(
         assert result.exit_code is ExitCode.INCOMPLETE
         assert "no space left on device" in result.ending.message
         assert bench.posts() == []
+
+
+async def test_a_run_that_finds_nothing_to_do_does_not_void_the_hooks_that_are_owed(tmp_path: Path) -> None:
+    """The pair still stands where they belong: "done" here would have lost them without a word."""
+    hook = Hook("flip", Program(("false",)))
+    playbook = quick_playbook()
+    rows = tuple(replace(each, after=(hook,)) if each.name == "activate" else each for each in playbook.rows)
+    async with simulated(tmp_path, playbook=replace(playbook, rows=rows)) as bench:
+        first = await start(bench.session, REQUEST)
+        assert first.exit_code is ExitCode.OWING
+        again = await start(bench.session, REQUEST)
+        assert again.exit_code is ExitCode.OWING
+        assert f"hooks are still owed: activate/flip of run {first.run}" in again.ending.message
+        assert again.hooks_owed == ("activate/flip",)
+        assert again.ending.next_steps == (f"hamr resume {first.run}",)
+        assert not again.resumable
+        open_run = bench.session.history().open_run
+        assert open_run is not None
+        assert (open_run.run, list(open_run.hooks_owed)) == (first.run, [("activate", "flip")])
+        home = await start(bench.session, RunRequest("sim", Status.PASSIVE))
+        assert home.exit_code is ExitCode.DONE
+        assert bench.session.history().open_run is None

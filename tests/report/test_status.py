@@ -309,6 +309,7 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
             "row": "",
             "mode": "planned",
             "hooks_owed": [],
+            "asking": "",
         },
         "open_drill": {
             "drill": "20260528-150000-abcd",
