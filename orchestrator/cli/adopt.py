@@ -34,7 +34,7 @@ def adopt(opening: Opening, pair: str, truth: str, reason: str, yes: bool) -> Ex
     from orchestrator.adopt import adopt as adopt_truth
     from orchestrator.locking import refuse_held
     from orchestrator.model.status import Role
-    from orchestrator.report.status import status_page
+    from orchestrator.report.status import standing_page
     from orchestrator.report.styled import line
     from orchestrator.standing import stand
 
@@ -52,7 +52,7 @@ def adopt(opening: Opening, pair: str, truth: str, reason: str, yes: bool) -> Ex
             standing = supervised(stand(session), front.console)
             shows = standing.readings[right].status
             said = f"what {session.pair[right]} shows" + ("" if shows is None else f", {shows}")
-            front.console.aside.page((*status_page(standing, session.playbook), line()))
+            front.console.aside.page((*standing_page(standing, session.playbook), line()))
             front.console.aside.page(
                 (line(f"This tells {session.pair[right.other]} {said}, in one write.", "bold"),)
             )

@@ -194,7 +194,7 @@ def close_live(
     """
     from orchestrator.documents import parse_playbook
     from orchestrator.drill import close as close_drill
-    from orchestrator.report.status import status_page
+    from orchestrator.report.status import standing_page
     from orchestrator.report.styled import line
     from orchestrator.running import Controls
     from orchestrator.standing import stand
@@ -217,7 +217,7 @@ def close_live(
         refuse_locked(session)
         if not yes:
             standing = supervised(stand(session), front.console)
-            front.console.aside.page((*status_page(standing, session.playbook), line()))
+            front.console.aside.page((*standing_page(standing, session.playbook), line()))
             words = (
                 f"This brings pair {found.pair} home to {found.started.home}, and closes drill {found.drill}."
             )

@@ -14,6 +14,9 @@ from .opening import Opening
 if TYPE_CHECKING:
     from orchestrator.errors import ExitCode
     from orchestrator.model.plan import Plan
+    from orchestrator.session import Session
+
+    from .console import Console
 
 
 @click.command()
@@ -77,6 +80,7 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
             console.out.text(sheet)
         else:
             console.facts(plan_page(made), plan_json(made))
+        _note_drill(console, session, made)
     if out is not None:
         command = opening.front.typed.complete(f"hamr apply {shlex.quote(str(out))}")
         console.note(f"Saved to {out}. Until {made.expires_at:%H:%M:%S} UTC: {command}")
@@ -92,6 +96,16 @@ def _check(out: Path | None, *, curl: bool, json: bool, assume: str | None) -> N
         raise UsageError(
             "--out saves a plan to be applied, and one with --assume never is: leave one of them out."
         )
+
+
+def _note_drill(console: Console, session: Session, plan: Plan) -> None:
+    """Say of a planned run that an open drill would refuse it, which no guard of the plan can tell."""
+    from orchestrator.model.run import Mode
+
+    drill = session.history().open_drill
+    if drill is not None and plan.request.mode is Mode.PLANNED:
+        words = f"Pair {session.pair.name} is in drill {drill.drill}: until that is closed, this run would be refused."
+        console.note(f"{words} hamr drill close {drill.drill} --notes TEXT", "warn")
 
 
 def _detailed(plan: Plan) -> ExitCode:

@@ -56,7 +56,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     check_overrides(named, playbook)
     with opening.session(found.pair, writes=True, playbook=playbook) as session:
         if not yes:
-            from orchestrator.report.status import status_page
+            from orchestrator.report.status import standing_page
             from orchestrator.report.styled import line
             from orchestrator.standing import stand
 
@@ -64,7 +64,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
 
             refuse_locked(session)
             standing = supervised(stand(session, mode=mode or Mode.PLANNED), front.console)
-            front.console.aside.page((*status_page(standing, session.playbook), line()))
+            front.console.aside.page((*standing_page(standing, session.playbook), line()))
             front.console.aside.page((line(_promise(found, emergency=emergency), "bold"),))
             confirm(front.console, session.pair.name)
         return conduct(

@@ -80,13 +80,16 @@ def _preview(opening: Opening, session: Session, request: RunRequest) -> Plan:
 
     Raises:
         Locked: somebody holds the pair.
+        Refused: it is in a drill that nobody has closed.
     """
     from orchestrator.locking import refuse_held
     from orchestrator.plan import make_plan
+    from orchestrator.preflight import refuse_in_drill
 
     from .signals import supervised
 
     refuse_held(session)
+    refuse_in_drill(session.history(), request, "")
     return supervised(make_plan(session, request), opening.front.console)
 
 

@@ -21,6 +21,7 @@ from orchestrator.simulator import HAMR_PATH
 from tests.report.happened import STARTED
 
 from .lab import Lab
+from .terminal import Person
 
 MISSES = """\
 schema: 1
@@ -164,6 +165,22 @@ def test_law_09_an_emergency_goes_over_an_open_drill_and_says_so(lab: Lab) -> No
     closed = lab.json("drill", "close", drill, "--notes", "it became real", "--yes")
     assert "it is left where it stands" in closed["message"]
     assert lab.statuses()[1] is Status.ACTIVE
+
+
+def test_nobody_is_asked_about_a_run_that_an_open_drill_refuses(lab: Lab) -> None:
+    drill = left_open(lab, simulated=False)
+    with Person(lab, ("run", "sim", "--to", "ACTIVE")) as person:
+        assert person.end() == 3
+    assert f"hamr drill close {drill} --notes TEXT" in person.seen
+    assert "Type the pair's name" not in person.seen
+
+
+@pytest.mark.parametrize(("flags", "said"), [((), True), (("--emergency", "--reason", "us1 is down"), False)])
+def test_a_plan_says_that_an_open_drill_would_refuse_it(lab: Lab, flags: tuple[str, ...], said: bool) -> None:
+    drill = left_open(lab, simulated=False)
+    noted = " ".join(lab.run("plan", "sim", "--to", "ACTIVE", *flags, code=0).stderr.split())
+    words = f"Pair sim is in drill {drill}: until that is closed, this run would be refused."
+    assert (f"{words} hamr drill close {drill} --notes TEXT" in noted) is said
 
 
 def test_a_rehearsal_that_crashed_is_closed_without_asking(lab: Lab) -> None:

@@ -25,7 +25,7 @@ from orchestrator.model.standing import OpenDrill, Standing
 from orchestrator.model.status import Both, Status
 from orchestrator.report.json_text import to_json
 from orchestrator.report.layout import cells
-from orchestrator.report.status import status_json, status_page
+from orchestrator.report.status import standing_page, status_json, status_page
 from orchestrator.report.styled import STYLES, Span, plain_text
 
 from .scenes import (
@@ -195,6 +195,14 @@ def test_an_open_drill_is_shown_with_the_command_that_closes_it() -> None:
     shown = plain_text(status_page(replace(standing(), open_drill=drill), PLAYBOOK))
     assert "open drill    20260528-150000-abcd, to ACTIVE and home to PASSIVE, begun 1 d" in shown
     assert "hamr drill close 20260528-150000-abcd --notes TEXT" in shown
+
+
+def test_before_a_question_nothing_is_said_of_what_to_type_next() -> None:
+    whole = plain_text(status_page(standing(), PLAYBOOK))
+    assert (
+        whole
+        == plain_text(standing_page(standing(), PLAYBOOK)) + "\nNext\n  hamr plan payments --to ACTIVE\n"
+    )
 
 
 def test_in_an_open_drill_the_next_step_closes_it_and_none_would_be_refused_because_of_it() -> None:
