@@ -132,7 +132,9 @@ def _verify(store: SqliteStore, folder: Path, show: Callable[[Page], None]) -> E
             (Span("  "), Span(f"hamr audit verify --journal {journal}", "command")),
             *paragraph("Or keep two regions running, and try it yourself:"),
             (Span("  "), Span("hamr simulate --inventory-out pairs.yaml", "command")),
-            *paragraph("Your own pair: hamr init, then docs/tutorial.md."),
+            *paragraph(
+                'Your own pair: hamr init, then "The first ten minutes with your own pair" in README.md.'
+            ),
         )
     )
     return ExitCode.DONE
