@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.errors import ExitCode, HamrError, Refused
+from orchestrator.errors import (
+    ExitCode,
+    HamrError,
+    Incomplete,
+    Interrupted,
+    JournalDamaged,
+    OutcomeUnknown,
+    Refused,
+)
 from orchestrator.history import History, events_of
 from orchestrator.locking import take_lock
 from orchestrator.model.drill import DrillResult, Expectation, Score
@@ -49,6 +57,8 @@ async def drill(
     Raises:
         UsageError: the playbook has no way out, or none home.
         Refused: the pair may not be drilled, or is in no state to be.
+        Incomplete: it had begun when the journal could not be used any more; it stays open.
+        OutcomeUnknown: the same, and nobody knows what became of a write.
         HamrError: the journal or the orgs could not be used at all.
     """
     refuse_undrillable(session.pair)
@@ -56,7 +66,12 @@ async def drill(
     check_routes(session.playbook, home, goal)
     identifier = _open(session, goal, home, watchers)
     live = _Live(session, identifier, goal, home, watchers, controls or Controls())
-    return await live.through(notes)
+    try:
+        return await live.through(notes)
+    except (Interrupted, JournalDamaged):
+        raise
+    except HamrError as error:
+        raise live.left_open(error) from error
 
 
 async def stands_at(session: Session) -> Status:
@@ -159,6 +174,18 @@ class _Live:
             watchers=self.watchers,
             why_open="" if closes else homecoming.why,
             next_steps=homecoming.next_steps,
+        )
+
+    def left_open(self, error: HamrError) -> HamrError:
+        """What to say where the drill itself could not go on: it has begun, so nobody may read that nothing was sent."""
+        unknown = any(made.leg.exit_code == ExitCode.UNKNOWN for made in self.made)
+        kind = OutcomeUnknown if unknown else Incomplete
+        name, close = self.session.pair.name, f"hamr drill close {self.drill} --notes TEXT"
+        return kind(
+            f"drill {self.drill} of pair {name} has begun, and could not go on: {error.message}. It stays open until it "
+            "is closed, which brings the pair home",
+            sent=f"What was sent stands in the journal up to there: hamr show {self.drill}",
+            next_steps=(f"hamr status {name}", close),
         )
 
     async def _leg(self, name: str, goal: Status) -> None:

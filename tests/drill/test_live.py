@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.drill import close, close_rehearsed, drill, drill_named
-from orchestrator.errors import ExitCode, Incomplete, Moved, Refused, UsageError
+from orchestrator.errors import ExitCode, Incomplete, JournalUnavailable, Moved, Refused, UsageError
 from orchestrator.model.events import DrillClosed, DrillStarted, Event, RowMade, RunFinished, WriteIntended
 from orchestrator.model.guard import Guard, Not
 from orchestrator.model.journal import Holder
@@ -215,6 +215,34 @@ class EmergencyAfterTheWayOut:
             self.done = True
             self.bench.session.append("20260528-160000-real", STARTED)
             self.bench.session.append("20260528-160000-real", WriteIntended(ATTEMPT, POST, None))
+
+
+@dataclass
+class FullAfter:
+    """The journal's disk is full as soon as a row is made."""
+
+    bench: Bench
+    patch: pytest.MonkeyPatch
+
+    def tell(self, event: Event) -> None:
+        if isinstance(event, RowMade):
+            self.patch.setattr(self.bench.session.store, "append", self.refuse)
+
+    def refuse(self, *_: object, **__: object) -> None:
+        raise JournalUnavailable("the journal is full")
+
+
+async def test_a_drill_whose_journal_is_full_never_says_that_nothing_was_intended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with drillable(tmp_path) as bench:
+        with pytest.raises(Incomplete, match=r"has begun, and could not go on: .*is full") as error:
+            await drill(bench.session, Status.ACTIVE, watchers=[FullAfter(bench, monkeypatch)])
+        monkeypatch.undo()
+        held = bench.session.history().open_drill
+        assert held is not None
+        assert error.value.next_steps == ("hamr status sim", f"hamr drill close {held.drill} --notes TEXT")
+        assert statuses(bench) == [3, 3]
 
 
 async def test_a_drill_does_not_go_home_over_an_emergency_that_came_between(tmp_path: Path) -> None:
