@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from orchestrator.errors import Moved
+from orchestrator.journalling import Journalling
 from orchestrator.locking import Lock, take_lock
 from orchestrator.model.events import RunResumed
 from orchestrator.model.journal import Record
@@ -24,6 +25,8 @@ class LetGoWhileAsking:
     run: str
     lock: Lock
     asker: Asker | None
+    observer: Journalling | None = None
+    """Closes the runs whose place this one takes; None where it takes nobody's."""
 
     @property
     def there(self) -> bool:
@@ -55,12 +58,16 @@ class LetGoWhileAsking:
                 "what this process knows of it is old, so it leaves the run to them",
                 next_steps=(f"hamr show {self.run}", f"hamr status {self.session.pair.name}"),
             )
-        run = self.session.history().runs.get(self.run)
+        history = self.session.history()
+        run = history.runs.get(self.run)
         if run is not None and run.superseded_by:
             raise Moved(
                 f"run {run.superseded_by} took the place of this run while it waited for an answer",
                 next_steps=(f"hamr show {run.superseded_by}", f"hamr status {self.session.pair.name}"),
             )
+        if self.observer is not None:
+            # Whoever began a run meanwhile, and waits for an answer in their turn: this one goes on first.
+            self.observer.supersedes = history.open_beside(self.run)
         return None if reply is None else replace(reply, words=self.session.redactor.clean(reply.words))
 
     def _taken_up_since(self, seq: int) -> Record | None:

@@ -64,6 +64,8 @@ class Running:
     """What takes it up again where `hamr resume` can't: an adoption is made anew."""
     lock_lost: bool = False
     """Somebody broke the lock under this run."""
+    left_to_others: bool = False
+    """Somebody took this run up, or took its place: there is nothing of it left to resume here."""
 
 
 def engine_for(
@@ -81,7 +83,9 @@ def engine_for(
         open_run=open_run.as_open_run() if open_run is not None else None,
         known_runs=history.known_runs | {running.memory.run},
     )
-    people = LetGoWhileAsking(session, running.memory.run, running.lock, running.controls.asker)
+    people = LetGoWhileAsking(
+        session, running.memory.run, running.lock, running.controls.asker, running.observer
+    )
     return Engine(
         task,
         world,

@@ -93,19 +93,22 @@ class Arrival:
         began = clock.monotonic()
         wait = writer.playbook.mirror_wait.total_seconds()
         patience = Patience(wait if within is None else min(wait, within), clock)
+        over = patience.over
         while True:
             shown = writer.eyes.last_look()[other]
             # The other org's own write of an earlier life is no echo: an echo is an exact copy.
             echoed = shown.record is not None and self._wrote(role, shown.record)
-            if patience.over and not (echoed or shown.answered):
+            if over and not (echoed or shown.answered):
                 return  # whether it has an echo could not be seen
-            if echoed or patience.over:
+            if echoed or over:
                 writer.tell(MirrorFound(echoed, clock.monotonic() - began))
                 return
             writer.tell(
                 Waiting(f"an echo in {writer.pair[other]} (does this pair mirror?)", patience.left, other)
             )
             await clock.sleep(min(MIRROR_POLL, patience.left))
+            # A look that began in time and took long says nothing of what is there by now: it is no proof of "none".
+            over = patience.over
             writer.checker.take_in(await writer.eyes.look("mirror", journal=False))
 
     def _wrote(self, role: Role, record: HamrRecord) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import ExitCode, HamrError, JournalUnavailable
+from orchestrator.errors import ExitCode, HamrError, JournalUnavailable, Moved
 from orchestrator.locking import Lock, take_lock
 from orchestrator.model.guard import Compared, Guard, IfUnknown
 from orchestrator.model.hook import Hook, Manual, Program
@@ -175,6 +176,47 @@ async def test_a_resumed_run_takes_the_place_of_other_open_ones_as_a_new_one_doe
         assert result.exit_code is ExitCode.DONE, result.ending
         assert bench.session.history().runs[older.run].superseded_by == newer.run
         assert bench.session.history().open_run is None
+
+
+async def test_law_12_whoever_is_answered_first_takes_the_place_of_a_run_that_began_while_both_were_asked(
+    tmp_path: Path,
+) -> None:
+    async with simulated(tmp_path, playbook=with_button("activate")) as bench:
+        other = bench.other_session()
+        other.playbook = bench.session.playbook
+        stands, both, first_is_done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def first(_question: Question) -> Reply:
+            stands.set()
+            await both.wait()
+            return Reply(yes=True)
+
+        async def second(_question: Question) -> Reply:
+            both.set()
+            await first_is_done.wait()
+            return Reply(yes=True)
+
+        playbook = bench.session.playbook
+        unsure = Guard("sure", Compared("dice"), if_unknown=IfUnknown.ASK)
+        probe = Probe("dice", Command(("sh", "-c", "exit 2")))
+        bench.session.playbook = other.playbook = replace(
+            playbook,
+            rows=tuple(
+                replace(row, guards=("sure",)) if row.name == "declare" else row for row in playbook.rows
+            ),
+            guards={**playbook.guards, "sure": unsure},
+            probes={**playbook.probes, "dice": probe},
+        )
+        going = asyncio.create_task(start(bench.session, REQUEST, controls=asked(first)))
+        await stands.wait()
+        late = asyncio.create_task(start(other, REQUEST, controls=asked(second)))
+        result = await going
+        assert result.exit_code is ExitCode.DONE, result.ending
+        first_is_done.set()
+        with pytest.raises(Moved, match=f"run {result.run} took the place of this run"):
+            await late
+        assert bench.session.history().open_run is None
+        other.store.close()
 
 
 async def test_law_17_a_key_in_an_answer_is_neither_journalled_nor_shown(tmp_path: Path) -> None:
