@@ -27,9 +27,11 @@ def report(opening: Opening, run: str, html: str | None, junit: str | None, mark
 
     Made from the journal alone, for drills and real runs alike: whether it worked, how long it took, every guard,
     request and answer, and how to verify it. RUN is the id of a run, or of a drill with all its runs. With --html or
-    --junit, nothing else is printed unless --markdown or --json asks for it.
+    --junit, nothing else is printed unless --markdown or --json asks for it. Where the journal's chain does not hold, it
+    says so on stderr, and ends with 9.
     """
     from orchestrator.errors import ExitCode
+    from orchestrator.model.journal import Broken
     from orchestrator.report.markdown import markdown as as_markdown
     from orchestrator.report.story_document import story_json
     from orchestrator.report.story_page import story_page
@@ -39,6 +41,7 @@ def report(opening: Opening, run: str, html: str | None, junit: str | None, mark
     refuse_misplaced_files(html, junit)
     with opening.store(writes=False) as store:
         story = story_told(store, run, opening.journal or "")
+        chain = store.verify()
     write_html(opening, story, html)
     write_junit(opening, story, junit)
     if markdown:
@@ -47,7 +50,14 @@ def report(opening: Opening, run: str, html: str | None, junit: str | None, mark
         front.console.document(story_json(story))
     elif html is None and junit is None:
         front.console.out.page(story_page(story))
-    return ExitCode.DONE
+    if not isinstance(chain, Broken):
+        return ExitCode.DONE
+    front.console.note(
+        f"The journal's chain is BROKEN at record {chain.seq}: {chain.reason}. What is told here was made from it, and is "
+        f"to be trusted up to record {chain.good} at most. hamr audit verify says more.",
+        "bad",
+    )
+    return ExitCode.JOURNAL_DAMAGED
 
 
 def _one_on_stdout(html: str | None, junit: str | None, *, markdown: bool, json: bool) -> None:

@@ -41,7 +41,7 @@ def markdown(story: Story) -> str:
     for run in story.runs[:3]:
         lines += _rows(run)
     lines += _let_pass(story)
-    lines += ["", f"Journal head {code(str(story.head))}, checked with {code(story.verify)}", ""]
+    lines += ["", f"Journal head {code(str(story.head))}; to check it: {code(story.verify)}", ""]
     return "\n".join(lines)
 
 

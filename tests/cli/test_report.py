@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
 import xml.etree.ElementTree as ET
+from contextlib import closing
 
 import pytest
 
@@ -116,3 +118,12 @@ def test_the_page_and_the_test_report_are_two_files(lab: Lab, run: str) -> None:
     result = lab.run("report", run, "--html", both, "--junit", both, code=2)
     assert "name the same file" in " ".join(result.stderr.split())
     assert not (lab.folder / "both").exists()
+
+
+def test_what_a_changed_journal_tells_is_not_passed_off_as_proof(lab: Lab, run: str) -> None:
+    with closing(sqlite3.connect(lab.journal)) as kept, kept:
+        kept.execute("drop trigger records_are_not_changed")
+        kept.execute("update records set by = 'mallory' where seq = 2")
+    result = lab.run("report", run, "--markdown", code=9)
+    assert result.stdout.startswith("### sim: PASSIVE → ACTIVE")
+    assert "chain is BROKEN at record 2" in " ".join(result.stderr.split())

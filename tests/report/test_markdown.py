@@ -35,7 +35,7 @@ def test_a_run_fits_a_ticket() -> None:
         "",
         "- declare: settled **overridden**: Payments EU (secondary) was changed 2 min ago by `bob@example.com` (because: Bob is with us)",
         "",
-        f"Journal head `38:{HASH}`, checked with `hamr audit verify --anchor 38:{HASH}`",
+        f"Journal head `38:{HASH}`; to check it: `hamr audit verify --anchor 38:{HASH}`",
     ]
 
 
