@@ -110,11 +110,13 @@ class Incident:
     """Somebody resumes while the faults go on."""
     around: Surroundings | None = None
     """What stands around the pair; None where that is nothing."""
+    adopts: Role | None = None
+    """The orgs diverge from the start, and the first command adopts this one's status."""
 
     @property
     def calm(self) -> bool:
-        """Whether nothing but the pair's own program writes to it."""
-        return not self.foreign and self.story is not Story.OTHER_JOURNAL
+        """Whether nothing but the pair's own program writes to it, and its orgs agreed in the beginning."""
+        return not self.foreign and self.story is not Story.OTHER_JOURNAL and self.adopts is None
 
 
 NOBODY = ("ops.lead@example.com", "terraform", "someone.else@example.com")
@@ -152,14 +154,27 @@ def surrounded(seed: int) -> Incident:
     lives = (*(_busy(life, dice) for life in incident.lives[:3]), *incident.lives[3:])
     # What takes time is in the way of most other trouble: half of these are about nothing else.
     calm = dice.random() < 0.5
+    second_at = round(dice.uniform(0.0, 60.0), 3)
+    adopts = dice.choice(list(Role)) if incident.mode is Mode.PLANNED and dice.random() < 0.08 else None
+    config = incident.config
+    if adopts is not None and incident.playbook == "failover":
+        # Two statuses with no row between them: nothing but a person's word leads on.
+        config = replace(config, status=config.status.with_(adopts.other, _APART[start]), strict=False)
+    else:
+        adopts = None
     return replace(
         incident,
+        config=config,
+        adopts=adopts,
         around=around,
         lives=lives,
         faults=() if calm else incident.faults,
         foreign=() if calm else incident.foreign,
-        second_at=round(dice.uniform(0.0, 60.0), 3),
+        second_at=second_at,
     )
+
+
+_APART: Mapping[Status, Status] = {Status.PASSIVE: Status.ACTIVE, Status.ACTIVE: Status.PASSIVE}
 
 
 def _busy(life: Life, dice: Random) -> Life:

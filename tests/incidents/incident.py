@@ -26,7 +26,7 @@ from .around import Surroundings, Visit
 from .beside import Beside
 from .draw import Dark, Foreign, Incident, Life, Story
 from .loop import EPOCH, Deadlock, Endless, Process, VirtualClock, VirtualLoop, run_to_the_end, world_context
-from .operators import begin, break_the_lock, close, take_up
+from .operators import acts, begin, break_the_lock, close, take_up
 from .playbooks import playbook
 from .scene import Died, Machine, Outcome, Raised, Returned, Scene, pair_of
 from .tape import Tape
@@ -158,13 +158,17 @@ async def _play(played: Played) -> None:
 async def _first(played: Played, machine: Machine) -> None:
     incident, scene = played.incident, played.scene
     lives = incident.lives
-    outcome = await scene.live(
-        machine,
-        "alice",
-        lives[0],
-        lambda present: begin(present, incident.goal, incident.mode),
-        what=f"run --to {incident.goal} ({incident.mode.value})",
-    )
+    if incident.adopts is not None:
+        what = f"adopt {incident.adopts}"
+        outcome = await scene.live(machine, "alice", lives[0], acts(what, incident.goal), what=what)
+    else:
+        outcome = await scene.live(
+            machine,
+            "alice",
+            lives[0],
+            lambda present: begin(present, incident.goal, incident.mode),
+            what=f"run --to {incident.goal} ({incident.mode.value})",
+        )
     for number, life in enumerate(lives[1:3], 1):
         if not (incident.resumes and _worth_resuming(outcome)):
             return

@@ -40,7 +40,7 @@ from orchestrator.simulator import AppliedLate, ClientError, ForeignWriter, Retu
 from .around_invariants import AROUND_INVARIANTS
 from .draw import NOBODY, Story
 from .incident import Played
-from .loop import Process
+from .loop import EPOCH, Process
 from .scene import Crashed, Returned
 from .tape import Answered, Appended, Asked, Happened
 
@@ -166,6 +166,7 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 
     sent: dict[str, list[Status | None]] = defaultdict(list)
     unanswered: dict[str, set[int]] = defaultdict(set)
     unsent: dict[str, set[Process]] = defaultdict(set)
+    began: dict[str, float] = {}
     on: dict[Process, str] = defaultdict(str)
     alone = played.incident.mode is Mode.EMERGENCY or played.incident.switches
     for note in played.tape.notes:
@@ -176,6 +177,7 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 
                     yield f"{note.number}: POST of {note.run} after {warned[note.machine, note.run, role]}"
             unsent[note.run].discard(note.process)
             unanswered[note.run].add(note.number)
+            began.setdefault(note.run, note.at)
         elif isinstance(note, Answered) and note.asked.posts and note.record is not None:
             unanswered[note.asked.run].discard(note.asked.number)
         elif isinstance(note, Appended):
@@ -201,7 +203,9 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 
                 )  # it is not there any more: nothing is written over
             if not run or asked.role not in first or not _is_foreign(played, asked.machine, record):
                 continue
-            if any(_same(record, old) for old in first.values()):
+            if any(_same(record, old) for old in first.values()) or _carried_back(
+                played, record, began.get(run)
+            ):
                 continue
             nameless = bool(unanswered[run] or unsent[run]) or played.incident.config.renames_author
             if record is not None and _passes_for_ours(played, Status.of(record.status), sent[run], nameless):
@@ -209,6 +213,15 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 
             warned.setdefault(
                 (asked.machine, run, asked.role), f"{note.number} had shown {note.words} on the {asked.role}"
             )
+
+
+def _carried_back(played: Played, record: HamrRecord | None, began: float | None) -> bool:
+    """Whether a mirror carried a record over a newer one of this run: from an org that came back with what it had."""
+    config = played.incident.config
+    if began is None or record is None or record.modified_at is None or config.mirror is None:
+        return False
+    at = (record.modified_at - EPOCH).total_seconds()
+    return config.returning is Returning.REVERT and at + max(map(abs, config.skew)) < began
 
 
 def _same(one: HamrRecord | None, other: HamrRecord | None) -> bool:

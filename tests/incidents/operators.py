@@ -13,7 +13,7 @@ from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.situation import Phase, PhaseName
 from orchestrator.model.standing import Standing
 from orchestrator.model.status import Role, Status
-from orchestrator.resume import resume
+from orchestrator.resume import acknowledge, resume
 from orchestrator.run import start
 from orchestrator.standing import stand
 
@@ -23,7 +23,6 @@ from .scene import PAIR, Machine, Outcome, Present, Raised, Returned, Scene
 ACCEPTED = {
     "unknown": "the faults are over",
     "alone": "we have talked to each other",
-    "cool_down": "in a hurry",
 }
 """What a person accepts by name when closing an incident."""
 
@@ -97,7 +96,7 @@ async def close(
             return True, done, standing
         command = next_command(standing, goal, last=done[-1] if done else "", stuck=before)
         done.append(command)
-        outcome = await scene.live(machine, f"closer{number}", Life(), _acts(command, goal), what=command)
+        outcome = await scene.live(machine, f"closer{number}", Life(), acts(command, goal), what=command)
         before = _said(outcome)
         await asyncio.sleep(5.0)  # people read what it says
     standing = await look(scene, machine)
@@ -131,6 +130,8 @@ def next_command(standing: Standing, goal: Status, *, last: str, stuck: str) -> 
     if standing.owed is not None:
         return f"adopt {standing.owed.role.other}"  # somebody changed an org since: a person looks, and settles it
     offered = _offered(phase)
+    if standing.cooling_down_after and not last.startswith("ack"):
+        return "ack"
     if phase.name is PhaseName.MIDWAY and stuck and last.startswith("run") and offered:
         return f"run to {offered[(last == f'run to {offered[0]}') % len(offered)]}"  # as status says
     return "run"
@@ -147,10 +148,18 @@ def _truth(phase: Phase) -> Role:
     return Role.SECONDARY if "--truth secondary" in words or "--truth" not in words else Role.PRIMARY
 
 
-def _acts(command: str, goal: Status) -> Callable[[Present], Awaitable[RunResult]]:
+def acts(command: str, goal: Status) -> Callable[[Present], Awaitable[RunResult]]:
+    """What a person does who types a command."""
+
     async def act(present: Present) -> RunResult:
         if command == "resume":
             return await take_up(present)
+        if command == "ack":
+            history = present.session.history()
+            cooling = history.cooling_down(present.session.playbook.cool_down, present.clock.now())
+            if cooling is not None:
+                acknowledge(present.session, cooling[0], "we have looked")
+            raise HamrError("acknowledged")
         if command.startswith("adopt"):
             return await adopt(
                 present.session, Role(command.split()[1]), "both teams agree", controls=present.controls

@@ -35,14 +35,23 @@ PINNED = {
     556084: "somebody's change of the dark primary was mirrored to the secondary: newer than ours, so no revert",
     711375: "killed between an intent and its request: a stranger passes for it until the next answer tells",
     723007: "a stranger who was told of already writes again, the very status that an unsent attempt had intended",
+    51298: "a look that took five seconds is no proof that a pair does not mirror",
     1390: "an emergency writes both orgs of a slow mirror: an older copy of our own write is late, not foreign",
 }
 """Seeds that once broke an invariant, and what they are about. They change their meaning when `bare` changes."""
 
 
 SURROUNDED: dict[int, str] = {
-    80: "somebody took the run up while its first process waited for a person: that process leaves it to them",
+    1772: "somebody took the run up while its first process waited for a person: that process leaves it to them",
+    50564: "two runs wait for a person: whose answer comes first takes the place of the other one",
     254: "a hook that only a person lets be repeated, owed by an emergency: it is asked about in the end",
+    8: "a short hook between two rows: the second one does not fire on what was read before it",
+    29: "a hook before a row: its next row does not fire on a probe from before it",
+    758: "the disk is full when the lock is to be let go for a question: nobody is asked",
+    1925: "an emergency was killed right after its last write, and the other org came back: its hooks are owed",
+    5009: "the machine slept between a probe and its guard: the probe is read again",
+    21401: "a mirror reverted a row whose hook was put off: it is asked about once, and done once",
+    32357: "a run that was resumed takes the place of an older open one, so nobody resumes that",
 }
 """The same for seeds whose pair has something around it."""
 
