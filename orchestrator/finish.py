@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from orchestrator.engine.memory import Memory
-from orchestrator.errors import ExitCode, HamrError
-from orchestrator.history import event_of
+from orchestrator.errors import ExitCode, HamrError, Moved
+from orchestrator.history import RunHistory, event_of
 from orchestrator.log import logger
 from orchestrator.model.events import RowMade, RunFinished
 from orchestrator.model.journal import Head
@@ -58,6 +58,9 @@ def stopped_by(running: Running, error: HamrError) -> Ending:
             "journalled, so it counts as unknown",
             attempt.role,
         )
+    if isinstance(error, Moved):
+        running.left_to_others = True
+        return Ending(End.INCOMPLETE, error.message, next_steps=error.next_steps)
     return Ending(End.INCOMPLETE, error.message)
 
 
@@ -76,7 +79,8 @@ def finish(running: Running, ending: Ending) -> RunResult:
     session, memory = running.session, running.memory
     if running.lock_lost and ending.end is End.INTERRUPTED and memory.intended:
         ending = replace(ending, end=End.INCOMPLETE)
-    ending = _with_words(running, ending)
+    left = _left_owing(running, ending)
+    ending = _with_words(running, _with_left_owing(ending, left))
     code = EXIT_CODES[ending.end]
     if ending.end is End.INTERRUPTED:
         code = ExitCode.LOCKED if running.lock_lost else running.controls.code
@@ -125,17 +129,59 @@ def finish(running: Running, ending: Ending) -> RunResult:
         owed=engine.owed() if engine is not None else None,
         mode=memory.mode,
         resumable=resumable,
-        hooks_owed=tuple(f"{row}/{hook}" for row, hook in memory.hooks_owed()),
+        hooks_owed=(
+            *(f"{row}/{hook}" for row, hook in memory.hooks_owed()),
+            *(hook for hooks in left.values() for hook in hooks),
+        ),
         left_to_person=tuple(memory.left_to_person),
         waited=memory.waited,
         asked=memory.asked,
     )
 
 
+def _left_owing(running: Running, ending: Ending) -> dict[str, tuple[str, ...]]:
+    """A run that found nothing to do has moved nothing: what earlier runs still owe after their rows stays owed.
+
+    Returns:
+        "row/hook" of what stays owed, by the run that owes it; those runs are no longer closed by this one.
+    """
+    if ending.end is not End.DONE or running.memory.intended:
+        return {}
+    try:
+        runs = running.session.history().runs
+    except HamrError:
+        return {}  # journalling the end meets the same trouble
+    superseded = running.observer.supersedes
+    left = {
+        run: tuple(f"{row}/{hook}" for row, hook in runs[run].hooks_owed)
+        for run in superseded
+        if runs[run].hooks_owed and _ended_owing(runs[run])
+    }
+    running.observer.supersedes = [run for run in superseded if run not in left]
+    return left
+
+
+def _ended_owing(run: RunHistory) -> bool:
+    """Whether resuming it is what pays: one that stopped for somebody else's write would stop for it for ever."""
+    return run.finished is not None and run.finished.ending.end is End.OWING
+
+
+def _with_left_owing(ending: Ending, left: dict[str, tuple[str, ...]]) -> Ending:
+    if not left:
+        return ending
+    names = "; ".join(f"{', '.join(hooks)} of run {run}" for run, hooks in left.items())
+    return replace(
+        ending,
+        end=End.OWING,
+        message=f"{ending.message}; nothing was left to move, and hooks are still owed: {names}",
+        next_steps=tuple(f"hamr resume {run}" for run in left),
+    )
+
+
 def _can_be_taken_up(running: Running, ending: Ending) -> bool:
     """Whether the run stays open: it did something, or waited for something, and is not through with it."""
     memory = running.memory
-    if running.take_up:
+    if running.take_up or running.left_to_others:
         return False
     if ending.end in (End.DONE, End.OWING):
         return bool(memory.hooks_owed())
@@ -182,7 +228,8 @@ def _with_words(running: Running, ending: Ending) -> Ending:
     memory, pair = running.memory, running.session.pair
     words = _sent_words(memory)
     steps = ending.next_steps
-    if memory.intended and ending.end in (
+    resumes = memory.intended and not running.left_to_others
+    if resumes and ending.end in (
         End.INCOMPLETE,
         End.UNKNOWN,
         End.MOVED,

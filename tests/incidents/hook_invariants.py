@@ -188,9 +188,17 @@ def owed_is_said(played: Played) -> Iterator[str]:
         result = outcome.result
         if result.exit_code not in (ExitCode.DONE, ExitCode.OWING):
             continue
-        course = _courses(played, until=_end_of(played, process))[result.run]
+        courses = _courses(played, until=_end_of(played, process))
+        course = courses[result.run]
         owed = _owed(played, result.run, course, course.made)
-        if sorted(owed) != sorted(result.hooks_owed):
+        # A run that found nothing to do names those of a run that it has left open, too.
+        others = [
+            (run, other) for run, other in courses.items() if run != result.run and not other.superseded
+        ]
+        left = [hook for run, other in others for hook in _owed(played, run, other, other.made)]
+        may_add = left if not course.begun else []
+        said = [hook for hook in result.hooks_owed if hook in owed or hook not in may_add]
+        if sorted(owed) != sorted(said):
             yield f"{process.name} says that it owes {result.hooks_owed}, and owes {owed}"
         if owed and result.exit_code is ExitCode.DONE:
             yield f"{process.name} says done, and owes {owed}"
