@@ -176,11 +176,15 @@ class Hooks:
         if self._emergency:
             return self._end(row, when, hook, HookOutcome.LEFT_TO_PERSON, manual.text)
         self.may_go_on()
+        before = self.memory.hooks.get((row.name, when, hook.name))
         self.tell(HookIntended(row.name, when, hook.name, manual.text))
         text = f"{when.value.capitalize()} row {row}, by hand: {manual.text}"
         reply = await self.asking.ask(Question(Asks.MANUAL, hook.name, row.name, text))
         if reply is None:
             self.may_go_on()
+            if before is HookOutcome.NOT_DONE:
+                # A person's no stands until a person says otherwise: that nobody was asked this time settles nothing.
+                return self._end(row, when, hook, HookOutcome.NOT_DONE, "a person said before that it was not done")
             return self._end(row, when, hook, HookOutcome.LEFT_TO_PERSON, manual.text)
         if not reply.yes:
             return self._end(
@@ -231,6 +235,7 @@ class Hooks:
         text = f"Hook {hook.name} ({when.value} row {row}) {how}. May it be run again?"
         reply = await self.asking.ask(Question(Asks.AGAIN, hook.name, row.name, text))
         if reply is None:
+            self.may_go_on()
             return "it was begun before, and there was nobody to ask whether it may be repeated"
         return "" if reply.yes else "a person said that it must not be repeated"
 

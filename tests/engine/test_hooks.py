@@ -123,6 +123,18 @@ async def test_again_ask_asks_before_it_repeats(replies: list[Reply], end: End, 
     assert beside.programs.run_ == runs
 
 
+async def test_ctrl_c_at_the_question_whether_to_repeat_a_hook_interrupts_the_run() -> None:
+    beside = Beside()
+    beside.programs.ends["flip"] = [1]
+    playbook = hooked("declare", before=(program("flip"),))
+    b = bench(world=world(beside), playbook=playbook, around=beside.around)
+    assert (await b.engine.drive(Status.ACTIVE)).end is End.INCOMPLETE
+    again = resumed(b, playbook=playbook, around=beside.around)
+    beside.people.on_ask = lambda _question: again.engine.ask_to_stop("asked")
+    assert (await again.engine.drive(Status.ACTIVE)).end is End.INTERRUPTED
+    assert beside.programs.run_ == ["flip"]
+
+
 async def test_law_07_a_hook_that_was_cut_off_by_a_crash_is_asked_about() -> None:
     beside = Beside()
     playbook = hooked("declare", before=(program("flip"),))
@@ -233,6 +245,21 @@ async def test_a_manual_after_hook_that_was_not_done_is_owed() -> None:
         world=world(beside), playbook=hooked("activate", after=(manual("button"),)), around=beside.around
     )
     assert (await b.engine.drive(Status.ACTIVE)).end is End.OWING
+
+
+async def test_a_persons_no_stands_until_a_person_says_otherwise() -> None:
+    beside = Beside()
+    beside.people.replies = [Reply(False, "later")]
+    playbook = hooked("activate", after=(manual("button"),))
+    b = bench(world=world(beside), playbook=playbook, around=beside.around)
+    assert (await b.engine.drive(Status.ACTIVE)).end is End.OWING
+    beside.people.absent = True
+    unasked = resumed(b, playbook=playbook, around=beside.around)
+    assert (await unasked.engine.drive(Status.ACTIVE)).end is End.OWING
+    assert unasked.engine.task.memory.hooks_owed() == (("activate", "button"),)
+    beside.people.absent, beside.people.replies = False, [Reply(True)]
+    asked = resumed(unasked, playbook=playbook, around=beside.around)
+    assert (await asked.engine.drive(Status.ACTIVE)).end is End.DONE
 
 
 async def test_law_09_no_hook_stops_an_emergency_and_nobody_is_asked() -> None:
