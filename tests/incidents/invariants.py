@@ -21,6 +21,8 @@ few-sends           at most 1 + resend sends of one write in one life           
 prompt-emergency    an emergency does not wait for the dead region                                         (law 9)
 no-false-alarm      nobody is told of a foreign write where there was none                                 (law 3)
 no-keys             no key in any byte of the journal, nor in any message                                  (law 17)
+
+What stands around a pair has thirteen more: `around_invariants`.
 """
 
 from __future__ import annotations
@@ -499,9 +501,15 @@ def _began_stale(played: Played, process: Process) -> bool:
     """Whether the first that a life saw of an org was old: nothing tells that from a change that came after."""
     first: dict[Role, Answered] = {}
     for note in played.tape.notes:
-        if isinstance(note, Answered) and note.asked.process is process and note.asked.reads and note.record:
+        if not isinstance(note, Answered) or note.asked.process is not process or not note.asked.reads:
+            continue
+        if note.record is not None or note.absent:
             first.setdefault(note.asked.role, note)
-    return any(not _same(note.record, note.asked.truth[role]) for role, note in first.items())
+    return any(not _shows(note.record, note.asked.truth[role]) for role, note in first.items())
+
+
+def _shows(record: HamrRecord | None, truth: HamrRecord | None) -> bool:
+    return _same(record, truth) or (record is None and truth is None)
 
 
 def no_keys(played: Played) -> Iterator[str]:
