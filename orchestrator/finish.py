@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from orchestrator.engine.memory import Memory
 from orchestrator.errors import ExitCode, HamrError, Moved
 from orchestrator.history import RunHistory, event_of
 from orchestrator.log import logger
@@ -13,9 +12,10 @@ from orchestrator.model.events import RowMade, RunFinished
 from orchestrator.model.journal import Head
 from orchestrator.model.plain import moment
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import End, Ending, Mode, Objective
+from orchestrator.model.run import End, Ending, Objective
 from orchestrator.model.status import Status
 from orchestrator.running import Running
+from orchestrator.ways_out import can_be_taken_up, with_words
 
 EXIT_CODES: dict[End, ExitCode] = {
     End.DONE: ExitCode.DONE,
@@ -80,7 +80,7 @@ def finish(running: Running, ending: Ending) -> RunResult:
     if running.lock_lost and ending.end is End.INTERRUPTED and memory.intended:
         ending = replace(ending, end=End.INCOMPLETE)
     left = _left_owing(running, ending)
-    ending = _with_words(running, _with_left_owing(ending, left))
+    ending = with_words(running, _with_left_owing(ending, left))
     code = EXIT_CODES[ending.end]
     if ending.end is End.INTERRUPTED:
         code = ExitCode.LOCKED if running.lock_lost else running.controls.code
@@ -89,7 +89,7 @@ def finish(running: Running, ending: Ending) -> RunResult:
     objectives = _objectives(running, ending, now)
     phase = _phase(running)
     seconds = session.clock.monotonic() - running.began
-    resumable = _can_be_taken_up(running, ending)
+    resumable = can_be_taken_up(running, ending)
     engine = running.engine
     decisions = engine.admission.decisions if engine is not None else []
     refused = engine.admission.refused_by() if engine is not None and ending.end in _REFUSALS else ()
@@ -134,6 +134,7 @@ def finish(running: Running, ending: Ending) -> RunResult:
             *(hook for hooks in left.values() for hook in hooks),
         ),
         left_to_person=tuple(memory.left_to_person),
+        hooks_failed=memory.hooks_failed(),
         waited=memory.waited,
         asked=memory.asked,
     )
@@ -178,16 +179,6 @@ def _with_left_owing(ending: Ending, left: dict[str, tuple[str, ...]]) -> Ending
     )
 
 
-def _can_be_taken_up(running: Running, ending: Ending) -> bool:
-    """Whether the run stays open: it did something, or waited for something, and is not through with it."""
-    memory = running.memory
-    if running.take_up or running.left_to_others:
-        return False
-    if ending.end in (End.DONE, End.OWING):
-        return bool(memory.hooks_owed())
-    return memory.intended or (memory.waiting and ending.end is End.INTERRUPTED)
-
-
 _REFUSALS = frozenset({End.REFUSED, End.INCOMPLETE})
 
 
@@ -221,62 +212,3 @@ def _stood_there(running: Running, goal: Status) -> datetime | None:
     except HamrError:
         return None
     return moment(made[-1].at) if isinstance(last, RowMade) and last.target is goal else None
-
-
-def _with_words(running: Running, ending: Ending) -> Ending:
-    """The ending with what was sent, and with the commands for resuming, going back and switching to emergency."""
-    memory, pair = running.memory, running.session.pair
-    words = _sent_words(memory)
-    steps = ending.next_steps
-    resumes = memory.intended and not running.left_to_others
-    if resumes and ending.end in (
-        End.INCOMPLETE,
-        End.UNKNOWN,
-        End.MOVED,
-        End.INTERRUPTED,
-        End.REFUSED,
-    ):
-        again = running.take_up or f"hamr resume {memory.run}"
-        steps = (
-            again,
-            *_ways_out(running, moved=ending.end is End.MOVED),
-            f"hamr status {pair.name}",
-            *steps,
-        )
-    elif ending.end in (End.MOVED, End.REFUSED, End.INTERRUPTED) and not steps:
-        resume = (f"hamr resume {memory.run}",) if _can_be_taken_up(running, ending) else ()
-        steps = (*resume, f"hamr status {pair.name}")
-    return Ending(ending.end, ending.message, ending.org, tuple(dict.fromkeys(steps)), ending.sent or words)
-
-
-def _sent_words(memory: Memory) -> str:
-    """What was and was not sent, as a sentence."""
-    seen = sum(1 for sent in memory.sent if sent.confirmed)
-    unseen = len(memory.sent) - seen
-    if not memory.intended:
-        return "Nothing was sent."
-    if not memory.sent:
-        return (
-            "No write was taken by an org."
-            if memory.attempts
-            else "Nothing was sent to the orgs; hooks were run."
-        )
-    words = f"{seen} {'write was' if seen == 1 else 'writes were'} sent and seen by reading back."
-    return words + (f" {unseen} more may have reached an org." if unseen else "")
-
-
-def _ways_out(running: Running, *, moved: bool) -> tuple[str, ...]:
-    """Going back, and switching to emergency, where the playbook has rows for it (law 14)."""
-    memory, playbook, pair = running.memory, running.session.playbook, running.session.pair
-    steps: list[str] = []
-    if moved and running.goal is not None:
-        # Somebody else wrote: resuming would stop for the same change; a new run starts from what is there now.
-        steps.append(f"hamr run {pair.name} --to {running.goal}")
-    back = memory.row is not None and playbook.between(memory.row.target, memory.row.source) is not None
-    if memory.row is not None and back and memory.row.source in playbook.stops:
-        steps.append(f"hamr run {pair.name} --to {memory.row.source}")
-    if memory.mode is Mode.PLANNED and memory.row is not None:
-        row = playbook.row(memory.row.row)
-        if row is not None and row.survivor is not None:
-            steps.append(f"hamr resume {memory.run} --emergency --reason TEXT")
-    return tuple(steps)

@@ -23,13 +23,18 @@ def check_request(request: RunRequest, playbook: Playbook) -> None:
     if request.goal not in playbook.stops:
         raise _no_stop(request, playbook)
     check_overrides(request.overrides, playbook)
-    if request.mode is Mode.EMERGENCY and not request.reason.strip():
+    if request.mode is Mode.EMERGENCY and not says_why(request.reason):
         raise UsageError(
             "--emergency wants a reason: it is what the audit journal will say",
             next_steps=(
                 f"hamr run {request.pair} --to {request.goal} --emergency --reason 'us1 is down, INC-1234'",
             ),
         )
+
+
+def says_why(reason: str) -> bool:
+    """Whether a reason is one: not empty, and not the word that stands for it in a command as we print it."""
+    return reason.strip() not in {"", "REASON", "TEXT"}
 
 
 def check_overrides(overrides: Mapping[str, str], playbook: Playbook) -> None:
@@ -51,8 +56,10 @@ def check_overrides(overrides: Mapping[str, str], playbook: Playbook) -> None:
             raise UsageError(
                 f"--override {guard}: playbook {playbook.name} has no guard of that name{hint} There are: {names}"
             )
-        if not reason.strip():
-            raise UsageError(f"--override {guard}=REASON: the reason is missing")
+        if not says_why(reason):
+            raise UsageError(
+                f"--override {guard}={reason[:40]}: the reason is missing; write why, for the audit journal"
+            )
 
 
 def _no_stop(request: RunRequest, playbook: Playbook) -> UsageError:

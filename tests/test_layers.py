@@ -22,7 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         {"history"},
         {"session", "locking", "journalling", "preflight"},
         {"simulator"},
-        {"running", "people", "finish", "conduct", "plan", "run", "resume", "adopt", "standing", "doctor"},
+        {"running", "people", "finish", "ways_out", "conduct", "plan", "run", "resume", "adopt", "standing", "doctor"},
         {"drill", "scenarios"},
         {"report"},
         {"demo", "api"},

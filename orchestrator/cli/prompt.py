@@ -62,7 +62,10 @@ def require_text(flag: str, text: str) -> None:
     """Make sure that a reason is one.
 
     Raises:
-        UsageError: it is empty.
+        UsageError: it is empty, or the very word that stands for a reason in a command as we print it.
     """
-    if not text.strip():
-        raise UsageError(f"{flag} is empty: it is what the audit journal will say.")
+    from orchestrator.preflight import says_why
+
+    if not says_why(text):
+        said = f"{flag} {text.strip()} says nothing" if text.strip() else f"{flag} is empty"
+        raise UsageError(f"{said}: it is what the audit journal will say.")

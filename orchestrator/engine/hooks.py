@@ -184,7 +184,9 @@ class Hooks:
             self.may_go_on()
             if before is HookOutcome.NOT_DONE:
                 # A person's no stands until a person says otherwise: that nobody was asked this time settles nothing.
-                return self._end(row, when, hook, HookOutcome.NOT_DONE, "a person said before that it was not done")
+                return self._end(
+                    row, when, hook, HookOutcome.NOT_DONE, "a person said before that it was not done"
+                )
             return self._end(row, when, hook, HookOutcome.LEFT_TO_PERSON, manual.text)
         if not reply.yes:
             return self._end(

@@ -115,6 +115,14 @@ class Memory:
         answered = {sent.answered_with for sent in self.sent if sent.answered_with}
         return {name for name in answered if Stamp.parse(name) is None}
 
+    def hooks_failed(self) -> tuple[str, ...]:
+        """The `before` hooks that did not end well, as "row/hook": in an emergency their rows were made all the same."""
+        return tuple(
+            f"{row}/{hook}"
+            for (row, when, hook), outcome in self.hooks.items()
+            if when is When.BEFORE and outcome not in SETTLED
+        )
+
     def hooks_owed(self) -> tuple[tuple[str, str], ...]:
         """(row, `after` hook) of what did not end well yet."""
         return tuple(

@@ -98,6 +98,8 @@ class Plan:
     objectives: Mapping[Status, float] = field(default_factory=lambda: MappingProxyType({}))
     """Seconds."""
     mode: Mode = Mode.PLANNED
+    unpaid: tuple[tuple[str, str], ...] = ()
+    """(run, "row/hook") of what open runs still owe after their rows: a new run takes their place, and drops it."""
 
     @property
     def writes(self) -> tuple[PlannedWrite, ...]:

@@ -42,6 +42,8 @@ class RunResult:
     resumable: bool = False
     hooks_owed: tuple[str, ...] = ()
     """`after` hooks that did not end well yet, as "row/hook"; `resume` runs them."""
+    hooks_failed: tuple[str, ...] = ()
+    """`before` hooks that did not end well, as "row/hook": nothing runs them again once their row is made."""
     left_to_person: tuple[str, ...] = ()
     """What a person still has to do by hand, in the playbook's words."""
     waited: float = 0.0

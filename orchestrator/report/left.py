@@ -34,6 +34,12 @@ def left_lines(result: RunResult) -> Page:
             page += paragraph(
                 f"- {shortened(hook, 60)}, after row {shortened(row, 60)}", "warn", indent=2, hanging=2
             )
+    if result.hooks_failed:
+        page += heading("Hooks before a row that did not end well")
+        for each in result.hooks_failed:
+            row, _, hook = each.partition("/")
+            words = f"- {shortened(hook, 60)}, before row {shortened(row, 60)}"
+            page += paragraph(words, "warn", indent=2, hanging=2)
     if result.left_to_person:
         page += heading("Not done, since nobody was asked: do it by hand")
         for text in dict.fromkeys(result.left_to_person):

@@ -112,6 +112,11 @@ def _header(plan: Plan) -> Page:
     for guard, why in request.overrides.items():
         needless = "" if _is_needed(plan, guard) else " (not needed: it passes)"
         page += labelled("override", f"{shortened(guard, 60)}: {shortened(why)}{needless}", "warn")
+    for run, hook in plan.unpaid if plan.rows else ():
+        words = (
+            f"run {run} still owes {hook}; this one takes its place, and drops that. First: hamr resume {run}"
+        )
+        page += labelled("drops", words, "warn")
     page += labelled("time-outs", _timeouts(plan))
     page += labelled("run", plan.run)
     return tuple(page)

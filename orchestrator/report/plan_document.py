@@ -53,6 +53,7 @@ def plan_json(plan: Plan) -> dict[str, JSON]:
             "confirm_every_seconds": plan.confirm_every,
             "resend": plan.resend,
             "objectives_seconds": {status.name: seconds for status, seconds in plan.objectives.items()},
+            "unpaid": [{"run": run, "hook": hook} for run, hook in plan.unpaid],
             "remember": listed(plan.remember),
         },
     )

@@ -8,6 +8,7 @@ from orchestrator.model.events import (
     Event,
     LockReleased,
     LockTaken,
+    PersonAsked,
     ReadingsTaken,
     RowRefused,
     RunFinished,
@@ -41,7 +42,7 @@ _TITLES = {
     End.INTERRUPTED: "INTERRUPTED",
 }
 
-_SILENT = (ReadingsTaken, LockTaken, LockReleased, RowRefused, RunFinished)
+_SILENT = (ReadingsTaken, LockTaken, LockReleased, RowRefused, RunFinished, PersonAsked)
 """Not worth a line while a run goes: nothing new, or the summary says it a moment later."""
 
 _LOOKS_TOLD = frozenset({"start", "plan"})
@@ -223,6 +224,7 @@ def result_json(result: RunResult) -> dict[str, JSON]:
             "waived": listed(verdict_fact(verdict) for verdict in result.waived),
             "owed": owed_fact(result.owed),
             "hooks_owed": listed(result.hooks_owed),
+            "hooks_failed": listed(result.hooks_failed),
             "left_to_person": listed(result.left_to_person),
             "waited_seconds": seconds(result.waited),
             "asked_seconds": seconds(result.asked),

@@ -75,7 +75,7 @@ def around_headline(event: Around) -> Line:  # noqa: C901, PLR0912 - one case pe
             words = f"Row {row}: waiting for {', '.join(guards)}, for up to {span(seconds)}"
             return (_text(words, "warn"),)
         case WaitEnded(row=row, passed=passed, seconds=seconds):
-            words = f"Row {row}: {'its guards pass' if passed else 'gave up waiting'} after {span(seconds)}"
+            words = f"Row {row}: {'its guards pass' if passed else 'stopped waiting'} after {span(seconds)}"
             return (_text(words, "good" if passed else "bad"),)
         case PersonAsked(question=question):
             return (Span("Asked: "), _text(question.text))

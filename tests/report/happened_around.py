@@ -58,7 +58,7 @@ SAID_AROUND: tuple[tuple[Event, str], ...] = (
     ),
     (WaitBegan("declare", ("seen", "calm"), 600.0), "Row declare: waiting for seen, calm, for up to 10 min"),
     (WaitEnded("declare", True, 90.0), "Row declare: its guards pass after 1 min 30 s"),
-    (WaitEnded("declare", False, 600.0), "Row declare: gave up waiting after 10 min"),
+    (WaitEnded("declare", False, 600.0), "Row declare: stopped waiting after 10 min"),
     (PersonAsked(QUESTION), "Asked: Before row declare, by hand: Press the button."),
     (PersonAnswered(QUESTION, Reply(True, "pressed"), 42.0), "button: yes (pressed), after 42 s"),
     (PersonAnswered(QUESTION, Reply(False), 42.0), "button: no, after 42 s"),

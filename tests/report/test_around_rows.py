@@ -131,3 +131,17 @@ def test_the_timeline_shows_the_ends_of_what_a_hook_printed() -> None:
         "  | line 9",
         "  | line 10",
     ]
+
+
+def test_a_plan_says_which_owed_hooks_its_run_would_drop() -> None:
+    made = replace(plan(planned_row(DECLARE, LINKED)), unpaid=(("20260528-100000-abcd", "activate/flip"),))
+    shown = " ".join(" ".join(lines(preview_page(made))).split())
+    assert (
+        "drops run 20260528-100000-abcd still owes activate/flip; this one takes its place, and drops that. "
+        "First: hamr resume 20260528-100000-abcd"
+    ) in shown
+
+
+def test_before_hooks_that_an_emergency_went_past_are_listed_in_the_end() -> None:
+    went_past = replace(result(), hooks_failed=("declare/stop-sync",))
+    assert "  - stop-sync, before row declare" in lines(result_page(went_past))

@@ -268,6 +268,7 @@ def test_the_document_says_all_of_it() -> None:
         "overridden": [],
         "waived": [],
         "hooks_owed": [],
+        "hooks_failed": [],
         "left_to_person": [],
         "waited_seconds": 0.0,
         "asked_seconds": 0.0,
