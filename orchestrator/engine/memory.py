@@ -224,6 +224,12 @@ class Memory:
                     self.set_back.add(role)
             case Change.FOREIGN if record is not None and record.modified_by not in self.our_names():
                 self.strangers.add(record.modified_by)
+                self.sent = [
+                    replace(sent, overtaken=True)
+                    if not sent.confirmed and (self.mirrors is not False or sent.attempt.role is role)
+                    else sent
+                    for sent in self.sent
+                ]
             case _:
                 pass
 

@@ -44,11 +44,21 @@ class Probing:
     async def take(self, probes: Sequence[Probe]) -> tuple[ProbeReading, ...]:
         """What the probes say now: the slowest of them, not their sum, is waited for.
 
-        What had grown old until the slowest one was there is read once more.
+        What had grown old until the slowest one was there is read once more. Where that would take so long that others
+        grow old meanwhile, all are read once more, each begun so late that their answers come together.
         """
         self.start(probes)
-        await self._all(probes)
-        self.start(probes)
+        readings = await self._all(probes)
+        old = [reading for reading in readings if self._is_old(reading)]
+        if not old:
+            return readings
+        if max(reading.seconds for reading in old) <= SEND_WITHIN.total_seconds():
+            self.start(probes)
+        else:
+            slowest = max(reading.seconds for reading in readings)
+            for probe, reading in zip(probes, readings, strict=True):
+                later = self._take_later(probe, slowest - reading.seconds)
+                self.under_way[probe.name] = asyncio.create_task(later)
         return await self._all(probes)
 
     async def _all(self, probes: Sequence[Probe]) -> tuple[ProbeReading, ...]:
@@ -81,6 +91,11 @@ class Probing:
             with suppress(asyncio.CancelledError):
                 await task
         self.broken_off.clear()
+
+    async def _take_later(self, probe: Probe, seconds: float) -> ProbeReading:
+        if seconds > 0:
+            await self.clock.sleep(seconds)
+        return await self._take(probe)
 
     async def _take(self, probe: Probe) -> ProbeReading:
         org = depends_on(probe, self.pair)

@@ -27,6 +27,8 @@ class Sent:
     """A reading has shown it."""
     answered_with: str | None = None
     """The `modified_by` that a 2xx body showed beside the status that was sent, or None."""
+    overtaken: bool = False
+    """Somebody else was seen to have written since: a record under another name is no sign of it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +185,13 @@ def _unproven(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
     """Our status under a name that is nobody's stamp, while an answer of ours is outstanding.
 
     Not where this org has told by which name it calls us: then another name is somebody else's. Nor for whoever made
-    a foreign change earlier in this run.
+    a foreign change earlier in this run, nor once anybody has made one since the attempt.
     """
     latest = latest_sent(role, known)
     if (
         latest is None
         or latest.confirmed
+        or latest.overtaken
         or known.keeps_stamps
         or any(sent.attempt.role is role and sent.answered_with is not None for sent in known.sent)
         or record.status != latest.attempt.status

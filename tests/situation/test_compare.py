@@ -151,6 +151,12 @@ def test_law_03_our_status_under_another_name_is_unproven_after_a_lost_answer() 
     assert (found.change, found.attempt) == (Change.UNPROVEN, 1)
 
 
+def test_law_03_it_is_foreign_once_somebody_else_has_written_since() -> None:
+    overtaken = replace(sent(1, S, Status.FAILOVER), overtaken=True)
+    known = Known(RUN, SEEN, sent=(overtaken,))
+    assert change(shows(S, Status.FAILOVER, "svc@example.com"), known).change is Change.FOREIGN
+
+
 def test_law_03_it_is_foreign_where_this_org_has_told_how_it_names_us() -> None:
     known = Known(
         RUN,
