@@ -1,0 +1,185 @@
+"""The way of one run: from where the pair stands to its goal, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from orchestrator.model.events import Event, OwedSettled
+from orchestrator.model.guard import Verdict
+from orchestrator.model.org import Pair
+from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.probe import Probe
+from orchestrator.model.run import End, Ending, Mode
+from orchestrator.model.situation import OpenRun, Phase, PhaseName
+from orchestrator.model.status import Role, Status
+from orchestrator.situation.compared import row_probes
+
+from .admission import Admission
+from .entry import Entry, enter, survivors_towards
+from .hooks import Hooks
+from .look import Eyes
+from .machine import Machine, Position, first_steps
+from .memory import Memory
+from .probing import Probing
+from .rows import Rows
+from .settle import Settling
+from .writer import Writer
+
+
+@dataclass(slots=True)
+class Way:
+    """Fires rows, one after the other; the machine says which."""
+
+    pair: Pair
+    playbook: Playbook
+    memory: Memory
+    open_run: Callable[[], OpenRun | None]
+    """The run that has not finished, if any: paying what was owed may close it."""
+    eyes: Eyes
+    writer: Writer
+    rows: Rows
+    settling: Settling
+    probing: Probing
+    admission: Admission
+    hooks: Hooks
+    look: Callable[[Status | None], Awaitable[Phase]]
+    """Reads both orgs, and names where the pair stands."""
+    phase: Callable[[Status | None], Phase]
+    """Where the pair stands by the last look."""
+    tell: Callable[[Event], None]
+    may_go_on: Callable[[], None]
+
+    async def to(self, goal: Status) -> Ending:
+        """Go there from wherever the pair stands.
+
+        Raises:
+            Stopped: it ends before the goal.
+        """
+        memory, playbook = self.memory, self.playbook
+        emergency = memory.mode is Mode.EMERGENCY
+        if emergency:
+            # Known before the first look, so that the other org gets its short deadline from the start.
+            self.eyes.may_survive = survivors_towards(playbook, goal)
+            self.eyes.survivor = (
+                next(iter(self.eyes.may_survive)) if len(self.eyes.may_survive) == 1 else None
+            )
+        taken_up = bool(memory.expected)
+        self.probing.start(self._probable_probes(goal))
+        phase = await self.look(goal)
+        half_made = None
+        if taken_up:
+            await self.settling.settle(take_reverted=memory.mirrors is True)
+            phase, half_made = self.phase(goal), self.settling.half_made()
+        if half_made is not None and not emergency and phase.name in (PhaseName.MIDWAY, PhaseName.DIVERGED):
+            phase = replace(phase, name=PhaseName.MIDWAY, row=half_made.name)
+        readings = self.eyes.last_look()
+        entry = enter(
+            self.pair,
+            playbook,
+            phase,
+            readings,
+            goal,
+            mode=memory.mode,
+            open_run=self.open_run(),
+            ours=frozenset(role for role in Role if memory.wrote(role, readings[role].record)),
+        )
+        if entry.survivor is not None:
+            self.eyes.survivor = entry.survivor
+        return await self._step_through(entry, goal)
+
+    def _probable_probes(self, goal: Status) -> tuple[Probe, ...]:
+        """The probes of the rows that lead from a stop towards the goal: most likely one of them comes first.
+
+        They are read beside the first look, so that the first row need not wait for them; where another row turns out
+        to come first, they are left.
+        """
+        playbook = self.playbook
+        first = (row for row in first_steps(playbook, goal) if row.source in playbook.stops)
+        return tuple(dict.fromkeys(probe for row in first for probe in row_probes(row, playbook)))
+
+    async def _step_through(self, entry: Entry, goal: Status) -> Ending:
+        if entry.half_done is not None:
+            self.admission.half_done = entry.half_done.name
+            self.rows.taken_as_is = set(entry.taken_as_is)
+        else:
+            self._find_made(entry)
+        if await self.hooks.catch_up():
+            self._distrust()
+        position = Position(entry.status.name)
+        machine = Machine(self.playbook, goal, self.rows)
+        if entry.half_done is not None and not self._leads_on(entry, goal):
+            machine = Machine(self.playbook, entry.half_done.target, self.rows)
+            machine.place(position)
+            if not await self._step(machine, position, entry.half_done, goal):
+                return self._refusal()
+            machine = Machine(self.playbook, goal, self.rows)
+        machine.place(position)
+        while position.status is not goal:
+            self.may_go_on()
+            route = self.playbook.route(position.status, goal)
+            if not await self._step(machine, position, route[0] if route else None, goal):
+                return self._refusal()
+        if entry.survivor is not None:
+            await self.rows.tell_other(entry.survivor, goal)
+        return self._arrived(goal)
+
+    async def _step(self, machine: Machine, position: Position, row: Row | None, goal: Status) -> bool:
+        """One row: what may be waited for first, then the machine, then the row's `after` hooks."""
+        playbook = self.playbook
+        if row is not None:
+            beyond = playbook.route(row.target, goal)
+            self.rows.next_probes = row_probes(beyond[0], playbook) if beyond else ()
+            await self.admission.prepare(row)
+        if not await machine.step(position):
+            return False
+        if row is not None and await self.hooks.after(row):
+            self._distrust()
+        return True
+
+    def _distrust(self) -> None:
+        """Law 18: hooks have run since everything was read, so it is read again before the next row."""
+        self.eyes.distrust()
+        self.probing.distrust()
+
+    def _find_made(self, entry: Entry) -> None:
+        """The row that was under way when the run's process died, where the pair stands at its target by now.
+
+        An emergency's row is made by its survivor alone. Else one record of ours is enough: the other org stood there
+        already when the row was begun, or it would have been settled as somebody else's.
+        """
+        memory, playbook, readings = self.memory, self.playbook, self.eyes.last_look()
+        row = playbook.row(memory.row.row) if memory.row is not None else None
+        needed = tuple(Role) if entry.survivor is None else (entry.survivor,)
+        ours = any(memory.wrote(role, readings[role].record) for role in needed if role not in memory.dead)
+        if row is not None and ours and entry.status in playbook.server_moves(row.target):
+            self.rows.find_made(row)
+
+    def _leads_on(self, entry: Entry, goal: Status) -> bool:
+        """Whether the half-done row is itself the first step of the way to the goal."""
+        route = self.playbook.route(entry.status, goal)
+        return bool(route) and route is not None and route[0] is entry.half_done
+
+    def _arrived(self, goal: Status) -> Ending:
+        self.writer.checker.settle_unproven()
+        for role, status in tuple(self.memory.owed.items()):
+            if self.eyes.last_look()[role].status is goal and role not in self.memory.dead:
+                self.tell(OwedSettled(role, goal, "void"))
+                continue
+            return Ending(
+                End.OWING,
+                f"{self.pair[role.other]} stands at {goal}; {self.pair[role]} was not reached and is owed {status}",
+                role,
+                (f"hamr resume {self.pair.name}",),
+            )
+        return Ending(End.DONE, f"pair {self.pair.name} stands at {goal}, on both orgs")
+
+    def _refusal(self) -> Ending:
+        verdicts = self.admission.refused_by()
+        row = self.admission.decisions[-1][0]
+        end = End.INCOMPLETE if self.memory.intended else End.REFUSED
+        return Ending(end, f"row {row} was refused: " + "; ".join(_say(verdict) for verdict in verdicts))
+
+
+def _say(verdict: Verdict) -> str:
+    return f"{verdict.guard} {verdict.outcome.value}: {verdict.reason}"
