@@ -63,7 +63,7 @@ async def resume(
         )
     mode = mode or (memory.mode if run is not None else Mode.PLANNED)
     goal, since = memory.started.goal, memory.started.since
-    merged = {**memory.started.overrides, **(overrides or {})}
+    merged = {**memory.overrides, **(overrides or {})}
     check_overrides(merged, session.playbook)
     async with (
         session.world() as world,

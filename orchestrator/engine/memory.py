@@ -47,6 +47,8 @@ class Memory:
     mirrors: bool | None = None
     mode: Mode = Mode.PLANNED
     started: RunStarted | None = None
+    overrides: dict[str, str] = field(default_factory=dict)
+    """Guard to reason: those that it began with, and those of every time that it was taken up."""
     expected: dict[Role, HamrRecord | None] = field(default_factory=dict)
     earlier: dict[Role, list[HamrRecord | None]] = field(default_factory=lambda: {role: [] for role in Role})
     confirmed: dict[Role, list[HamrRecord]] = field(default_factory=lambda: {role: [] for role in Role})
@@ -144,8 +146,10 @@ class Memory:
         match event:
             case RunStarted():
                 self.started, self.mode = event, event.mode
+                self.overrides = dict(event.overrides)
             case RunResumed():
                 self.mode = event.mode
+                self.overrides |= event.overrides
                 self.dead.clear()
             case SituationRead(readings=readings):
                 for reading in readings:

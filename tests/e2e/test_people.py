@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import time
 from pathlib import Path
 
 import pytest
 
 from orchestrator.errors import ExitCode, HamrError, JournalUnavailable, Moved
 from orchestrator.locking import Lock, take_lock
-from orchestrator.model.guard import Compared, Guard, IfUnknown
+from orchestrator.model.guard import Compared, Guard, IfUnknown, Window
 from orchestrator.model.hook import Hook, Manual, Program
 from orchestrator.model.person import Question, Reply
 from orchestrator.model.playbook import Playbook
@@ -301,3 +302,29 @@ async def test_a_run_that_finds_nothing_to_do_does_not_void_the_hooks_that_are_o
         home = await start(bench.session, RunRequest("sim", Status.PASSIVE))
         assert home.exit_code is ExitCode.DONE
         assert bench.session.history().open_run is None
+
+
+async def test_an_override_of_one_resumption_holds_for_the_rest_of_the_run(tmp_path: Path) -> None:
+    """`settled` refuses the second row; somebody resumes past it, is interrupted, and somebody else goes on."""
+    playbook = quick_playbook()
+    rows = tuple(
+        replace(each, guards=("settled",) if each.name == "activate" else ()) for each in playbook.rows
+    )
+    guards = {"settled": Guard("settled", Window("UTC", (), time(0), time(0)))}
+    async with simulated(tmp_path, playbook=replace(playbook, rows=rows, guards=guards, probes={})) as bench:
+        result = await start(bench.session, REQUEST)
+        assert (result.exit_code, [each.guard for each in result.refused_by]) == (
+            ExitCode.INCOMPLETE,
+            ["settled"],
+        )
+        open_run = bench.session.history().open_run
+        assert open_run is not None
+        stopping = Controls()
+        stopping.interrupt(ExitCode.INTERRUPTED)
+        stopped = await resume(bench.session, open_run, overrides={"settled": "CHG-1"}, controls=stopping)
+        assert stopped.exit_code is ExitCode.INTERRUPTED
+        open_run = bench.session.history().open_run
+        assert open_run is not None
+        again = await resume(bench.session, open_run)
+        assert again.exit_code is ExitCode.DONE, again.ending
+        assert [reason for _, reason in again.overridden] == ["CHG-1"]
