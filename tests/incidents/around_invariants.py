@@ -110,7 +110,8 @@ def waits_end(played: Played) -> Iterator[str]:  # noqa: C901 - one branch per k
         elif isinstance(note, Happened) and note.what == "end" and not process.dead and not full:
             yield f"{note.number}: {process.name} ended in a wait, and does not say so"
         elif isinstance(note, Woke):
-            if note.at - wait.began > wait.most + 0.001 + process.lost:
+            # It may be in the middle of a look: probes of different speeds are begun one after the other.
+            if note.at - wait.began > wait.most + LOOK + process.lost:
                 yield f"{note.number}: {process.name} still waits after {note.at - wait.began:.0f} s, and may wait {wait.most:.0f} s"
             wait.woken += wait.interrupted
             if wait.woken > 1:

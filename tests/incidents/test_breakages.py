@@ -11,7 +11,7 @@ import pytest
 from orchestrator import history, resume, run
 from orchestrator.engine import check as engine_check
 from orchestrator.engine import draft as drafting
-from orchestrator.engine import drive, entry, rows
+from orchestrator.engine import entry, rows, way
 from orchestrator.engine.arrival import Arrival
 from orchestrator.engine.gate import Decision, EnforcingGate
 from orchestrator.engine.look import Eyes
@@ -307,7 +307,7 @@ def _midway_leads_nowhere(patch: Patch) -> None:
             phase = replace(phase, name=PhaseName.DIVERGED)
         return original(pair, playbook, phase, *arguments, **more)
 
-    patch.setattr(drive, "enter", enter)
+    patch.setattr(way, "enter", enter)
 
 
 def _unknown_passes(patch: Patch) -> None:

@@ -16,6 +16,7 @@ from orchestrator.engine.hooks import Hooks
 from orchestrator.engine.look import Eyes
 from orchestrator.engine.probing import Probing
 from orchestrator.engine.rows import Rows
+from orchestrator.engine.way import Way
 from orchestrator.history import History
 from orchestrator.journalling import Journalling
 from orchestrator.locking import Lock
@@ -129,7 +130,7 @@ def _just_finished(incident: Incident) -> Incident:
 
 
 def _after_hooks_change_nothing(patch: Patch) -> None:
-    patch.setattr(Engine, "_distrust", lambda _self: None)
+    patch.setattr(Way, "_distrust", lambda _self: None)
 
 
 def _waiting_changes_nothing(patch: Patch) -> None:
@@ -177,7 +178,7 @@ def _failed_is_good_enough(patch: Patch) -> None:
 
 
 def _no_row_is_found_made(patch: Patch) -> None:
-    patch.setattr(Engine, "_find_made", lambda *_: None)
+    patch.setattr(Way, "_find_made", lambda *_: None)
 
 
 def _debts_of_hooks_are_forgotten(patch: Patch) -> None:
