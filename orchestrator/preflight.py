@@ -23,7 +23,7 @@ def check_request(request: RunRequest, playbook: Playbook) -> None:
     if request.goal not in playbook.stops:
         raise _no_stop(request, playbook)
     check_overrides(request.overrides, playbook)
-    if request.mode is Mode.EMERGENCY and not says_why(request.reason):
+    if request.mode is Mode.EMERGENCY and not request.reason.strip():
         raise UsageError(
             "--emergency wants a reason: it is what the audit journal will say",
             next_steps=(
@@ -35,6 +35,21 @@ def check_request(request: RunRequest, playbook: Playbook) -> None:
 def says_why(reason: str) -> bool:
     """Whether a reason is one: not empty, and not the word that stands for it in a command as we print it."""
     return reason.strip() not in {"", "REASON", "TEXT"}
+
+
+def require_reasons(reason: str, overrides: Mapping[str, str]) -> None:
+    """Refuse, where something is about to be written, words that were pasted as we print them for a person to replace.
+
+    Raises:
+        UsageError: a reason is the very word that stands for one.
+    """
+    if reason and not says_why(reason):
+        raise UsageError(f"--reason {reason} says nothing: it is what the audit journal will say")
+    for guard, why in overrides.items():
+        if not says_why(why):
+            raise UsageError(
+                f"--override {guard}={why} says nothing: write why instead of {why}, for the audit journal"
+            )
 
 
 def check_overrides(overrides: Mapping[str, str], playbook: Playbook) -> None:
@@ -56,10 +71,8 @@ def check_overrides(overrides: Mapping[str, str], playbook: Playbook) -> None:
             raise UsageError(
                 f"--override {guard}: playbook {playbook.name} has no guard of that name{hint} There are: {names}"
             )
-        if not says_why(reason):
-            raise UsageError(
-                f"--override {guard}={reason[:40]}: the reason is missing; write why, for the audit journal"
-            )
+        if not reason.strip():
+            raise UsageError(f"--override {guard}=REASON: the reason is missing")
 
 
 def _no_stop(request: RunRequest, playbook: Playbook) -> UsageError:

@@ -17,7 +17,7 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, RunRequest
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Both, Status
-from orchestrator.preflight import check_overrides
+from orchestrator.preflight import check_overrides, require_reasons
 from orchestrator.running import Controls, Running, engine_for
 from orchestrator.session import Session
 
@@ -65,6 +65,7 @@ async def resume(
     goal, since = memory.started.goal, memory.started.since
     merged = {**memory.overrides, **(overrides or {})}
     check_overrides(merged, session.playbook)
+    require_reasons(reason, overrides or {})
     async with (
         session.world() as world,
         session.prober() as prober,

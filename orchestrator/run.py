@@ -16,7 +16,13 @@ from orchestrator.model.protocols import Observer
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, RunRequest
 from orchestrator.model.status import Both
-from orchestrator.preflight import check_request, refuse_before, refuse_in_drill, refuse_owing
+from orchestrator.preflight import (
+    check_request,
+    refuse_before,
+    refuse_in_drill,
+    refuse_owing,
+    require_reasons,
+)
 from orchestrator.running import Controls, Running, engine_for
 from orchestrator.session import Session, playbook_digest, program_version
 
@@ -46,6 +52,7 @@ async def start(
         HamrError: nothing was intended; the error says why.
     """
     check_request(request, session.playbook)
+    require_reasons(request.reason, request.overrides)
     refuse_held(session)
     history = session.history()
     refuse_in_drill(history, request, drill)

@@ -85,9 +85,8 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
 
 def _check_reason(what: str | None, *, emergency: bool, reason: str) -> None:
     from orchestrator.errors import UsageError
-    from orchestrator.preflight import says_why
 
-    if emergency and not says_why(reason):
+    if emergency and not reason.strip():
         raise UsageError(
             "--emergency wants a reason: it is what the audit journal will say.",
             next_steps=(f"hamr resume {what or 'RUN'} --emergency --reason 'us1 is down, INC-1234'",),

@@ -154,3 +154,20 @@ def test_with_json_every_error_is_a_document(lab: Lab) -> None:
     ):
         document = lab.json(*arguments, code=code)
         assert (document["schema"], document["error"], document["exit_code"]) == ("hamr/error/1", error, code)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (
+            ("--override", "settled=REASON"),
+            "--override settled=REASON says nothing: write why instead of REASON",
+        ),
+        (("--emergency", "--reason", "TEXT"), "--reason TEXT says nothing"),
+    ],
+)
+def test_a_word_that_stands_for_a_reason_is_none(lab: Lab, flags: tuple[str, ...], said: str) -> None:
+    """Pasted as it was printed: a run that writes wants the reason itself."""
+    result = lab.run("run", "sim", "--to", "ACTIVE", "--yes", *flags, code=2)
+    assert said in " ".join(result.stderr.split())
+    assert lab.posts() == 0
