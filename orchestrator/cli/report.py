@@ -30,6 +30,8 @@ def report(opening: Opening, run: str, html: str | None, junit: str | None, mark
     --junit, nothing else is printed unless --markdown or --json asks for it. Where the journal's chain does not hold, it
     says so on stderr, and ends with 9.
     """
+    from dataclasses import replace
+
     from orchestrator.errors import ExitCode
     from orchestrator.model.journal import Broken
     from orchestrator.report.markdown import markdown as as_markdown
@@ -42,6 +44,7 @@ def report(opening: Opening, run: str, html: str | None, junit: str | None, mark
     with opening.store(writes=False) as store:
         story = story_told(store, run, opening.journal or "")
         chain = store.verify()
+        story = replace(story, broken=chain if isinstance(chain, Broken) else None)
     write_html(opening, story, html)
     write_junit(opening, story, junit)
     if markdown:
@@ -52,11 +55,7 @@ def report(opening: Opening, run: str, html: str | None, junit: str | None, mark
         front.console.out.page(story_page(story))
     if not isinstance(chain, Broken):
         return ExitCode.DONE
-    front.console.note(
-        f"The journal's chain is BROKEN at record {chain.seq}: {chain.reason}. What is told here was made from it, and is "
-        f"to be trusted up to record {chain.good} at most. hamr audit verify says more.",
-        "bad",
-    )
+    front.console.note(story.warning, "bad")
     return ExitCode.JOURNAL_DAMAGED
 
 

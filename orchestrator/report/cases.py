@@ -29,7 +29,19 @@ class Case:
 
 
 def cases_of(story: Story) -> tuple[Case, ...]:
-    """A drill's expectations; for a run, and for a drill that was not scored: every row, the end, and the objectives."""
+    """A drill's expectations; for a run, and for a drill that was not scored: every row, the end, and the objectives.
+
+    Before them, where the journal's chain does not hold: that it does not.
+    """
+    if story.broken is not None:
+        broken = Case(
+            "journal", "its chain holds", held=False, found=story.warning, records=(story.broken.seq,)
+        )
+        return (broken, *_told(story))
+    return _told(story)
+
+
+def _told(story: Story) -> tuple[Case, ...]:
     drill = story.drill
     if drill is not None and drill.score is not None:
         group = drill.score.scenario or f"drill {drill.drill}"

@@ -15,6 +15,9 @@ def gist_of(story: Story) -> Gist:
     """The gist of a run, or of a drill with its runs."""
     gist = run_gist(story.runs[0]) if story.drill is None else drill_gist(story, story.drill)
     things = tuple(replace(thing, command=story.command(thing.command)) for thing in gist.todo)
+    if story.warning:
+        verdict = f"{gist.verdict}, by a journal that is broken"
+        gist = replace(gist, verdict=verdict, tone="bad", sentences=(story.warning, *gist.sentences))
     return replace(gist, todo=things)
 
 

@@ -19,7 +19,7 @@ from orchestrator.model.events import (
     RunStarted,
 )
 from orchestrator.model.hook import SETTLED, HookOutcome, When
-from orchestrator.model.journal import Head
+from orchestrator.model.journal import Broken, Head
 from orchestrator.model.run import Mode, Objective
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.timing import Times
@@ -210,6 +210,18 @@ class Story:
     """Each record in one line, by its sequence number."""
     journal: str = ""
     """The journal's file, where the report was asked for with --journal: its commands have to say it again."""
+    broken: Broken | None = None
+    """Where the journal's chain did not hold when the report was made; None where it held."""
+
+    @property
+    def warning(self) -> str:
+        """What has to be said before anything that the report tells; "" where the journal's chain holds."""
+        if self.broken is None:
+            return ""
+        return (
+            f"The journal's chain is BROKEN at record {self.broken.seq}: {self.broken.reason}. What is told here was made "
+            f"from it, and is to be trusted up to record {self.broken.good} at most. hamr audit verify says more."
+        )
 
     def command(self, command: str) -> str:
         """A command of hamr that finds the same journal."""

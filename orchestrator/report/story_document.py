@@ -55,6 +55,7 @@ def story_json(story: Story) -> dict[str, JSON]:
             "runs": listed(_run(run) for run in story.runs),
             "head": {"seq": story.head.seq, "hash": story.head.hash},
             "records": story.records,
+            "broken": story.warning,
             "verify": story.verify,
         },
     )

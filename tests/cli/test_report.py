@@ -125,5 +125,14 @@ def test_what_a_changed_journal_tells_is_not_passed_off_as_proof(lab: Lab, run: 
         kept.execute("drop trigger records_are_not_changed")
         kept.execute("update records set by = 'mallory' where seq = 2")
     result = lab.run("report", run, "--markdown", code=9)
-    assert result.stdout.startswith("### sim: PASSIVE → ACTIVE")
+    assert result.stdout.startswith("### sim: PASSIVE → ACTIVE: Done, by a journal that is broken")
+    assert "chain is BROKEN at record 2" in result.stdout
     assert "chain is BROKEN at record 2" in " ".join(result.stderr.split())
+    document = lab.json("report", run, code=9)
+    assert "chain is BROKEN at record 2" in document["broken"]
+    assert document["checks"][0]["name"] == "its chain holds"
+    assert document["checks"][0]["held"] is False
+    files = (lab.folder / "page.html", lab.folder / "tests.xml")
+    lab.run("report", run, "--html", str(files[0]), "--junit", str(files[1]), code=9)
+    for file in files:
+        assert "chain is BROKEN at record 2" in " ".join(file.read_text("utf-8").split())
