@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from orchestrator.errors import UsageError
-from orchestrator.history import KINDS, History, RunHistory, histories_of
+from orchestrator.history import KINDS, DrillHistory, History, RunHistory, histories_of
 from orchestrator.model.protocols import Store
 from orchestrator.model.run import RUN_PATTERN
 
@@ -88,8 +88,16 @@ def to_resume(
     )
 
 
+def rehearsal_of(history: History, run: RunHistory) -> DrillHistory | None:
+    """The drill on simulated regions that a run belongs to: they went with the process that started them."""
+    drill = None if run.started is None else history.drills.get(run.started.drill)
+    return drill if drill is not None and drill.started.simulated else None
+
+
 def _open_in(history: History) -> Resumable | None:
     run = history.open_run
+    if run is not None and rehearsal_of(history, run) is not None:
+        return None
     if run is not None:
         return Resumable(history.pair, run, f"hamr resume {run.run}", f"run {run.run} of {history.pair}")
     if history.owed is not None:
@@ -100,6 +108,14 @@ def _open_in(history: History) -> Resumable | None:
 
 
 def _by_run(histories: Mapping[str, History], run: RunHistory) -> Resumable:
+    drill = rehearsal_of(histories[run.pair], run)
+    if drill is not None:
+        closing = (f"hamr drill close {drill.drill} --notes TEXT",) if drill.open else ()
+        raise UsageError(
+            f"Run {run.run} belongs to rehearsal {drill.drill}: its two regions were simulated, and went with the process "
+            "that started them. There is nothing to resume.",
+            next_steps=(*closing, f"hamr report {drill.drill}"),
+        )
     if run.open:
         return Resumable(run.pair, run, f"hamr resume {run.run}", f"run {run.run}")
     owed = histories[run.pair].owed

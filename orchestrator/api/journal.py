@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 
 from orchestrator.errors import JournalUnavailable
-from orchestrator.history import History, RunHistory
+from orchestrator.history import RunHistory
 from orchestrator.journal import SqliteStore, check_anchor, parse_anchor
 from orchestrator.model.journal import Head, Record, Verification
 from orchestrator.model.run import Mode
 from orchestrator.report.journal import RunSummary
 
-from .finding import all_histories, run_named
+from .finding import all_histories, rehearsal_of, run_named
 from .loading import as_text
 from .sources import Sources
 
@@ -108,19 +108,13 @@ def require_existing(store: SqliteStore) -> None:
 def summaries(store: SqliteStore, pair: str | None = None) -> tuple[RunSummary, ...]:
     """Every run of the journal, or of one pair, the newest first."""
     found = [
-        _summary(run, gone=_rehearsed(history, run))
+        _summary(run, gone=rehearsal_of(history, run) is not None)
         for name, history in all_histories(store).items()
         if pair in (None, name)
         for run in history.runs.values()
         if run.run
     ]
     return tuple(sorted(found, key=lambda run: (run.started_at, run.run), reverse=True))
-
-
-def _rehearsed(history: History, run: RunHistory) -> bool:
-    """Whether it is of a drill on simulated regions: they went with the process that started them."""
-    drill = None if run.started is None else history.drills.get(run.started.drill)
-    return drill is not None and drill.started.simulated
 
 
 def _summary(run: RunHistory, *, gone: bool) -> RunSummary:

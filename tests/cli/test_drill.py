@@ -73,6 +73,12 @@ def test_a_run_whose_simulated_regions_are_gone_is_not_offered_to_be_resumed(
         session = Session(pair, load_playbook("regional-failover"), Operator("alice", "laptop"), store, {})
         session.append("20260528-150001-efgh", replace(STARTED, pair=pair.name, drill=drill))
     assert ("hamr resume 20260528-150001-efgh" in lab.run("runs", code=0).stdout) is offered
+    if simulated:
+        said = " ".join(lab.run("resume", "20260528-150001-efgh", "--yes", code=2).stderr.split())
+        assert "belongs to rehearsal 20260528-150000-abcd: its two regions were simulated" in said
+        assert "hamr drill close 20260528-150000-abcd --notes TEXT" in said
+        said = " ".join(lab.run("resume", "--yes", code=2).stderr.split())
+        assert "No run is open, and nothing is owed" in said
     assert [run["open"] for run in lab.json("runs")["runs"]] == [offered]
 
 
