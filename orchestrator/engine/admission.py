@@ -36,6 +36,9 @@ SLOWEST_POLL = 15.0
 LONGEST_NAP = 1.0
 """Seconds after which a run that waits looks whether a person wants it to stop."""
 
+SHORTEST_NAP = 0.001
+"""Seconds. What is left of a wait below it is over: clocks do not tell such times apart, and a sleep of none never ends."""
+
 POLLS = 20
 """A guard that may take some time is looked at so often in it, unless that is more often than writes are."""
 
@@ -150,7 +153,7 @@ class Admission:
                     began = now
                     self.tell(WaitBegan(row.name, tuple(v.guard for v in decision.refused_by), limit))
                 left = began + limit - now
-                if left <= 0:
+                if left <= SHORTEST_NAP:
                     break
                 every = self.playbook.confirm.every.total_seconds()
                 await self._pause(decision, left, min(left, max(every, min(limit / POLLS, SLOWEST_POLL))))
@@ -170,7 +173,7 @@ class Admission:
         """
         what = "; ".join(f"{verdict.guard} ({verdict.reason})" for verdict in decision.refused_by)
         patience = Patience(seconds, self.waits.clock)
-        while not patience.over:
+        while patience.left > SHORTEST_NAP:
             self.may_go_on()
             self.tell(Waiting(what, left - seconds + patience.left))
             await self.waits.clock.sleep(min(LONGEST_NAP, patience.left))

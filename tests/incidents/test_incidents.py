@@ -42,6 +42,7 @@ PINNED = {
 
 
 SURROUNDED: dict[int, str] = {
+    2007194: "what is left of a wait after a suspension is less than a clock can tell: it is over, and does not spin",
     1772: "somebody took the run up while its first process waited for a person: that process leaves it to them",
     50564: "two runs wait for a person: whose answer comes first takes the place of the other one",
     254: "a hook that only a person lets be repeated, owed by an emergency: it is asked about in the end",
