@@ -191,6 +191,16 @@ class History:
         )
 
     @property
+    def hooks_owed(self) -> tuple[tuple[str, str], ...]:
+        """(run, "row/hook") of every `after` hook that an open run still owes, in order."""
+        return tuple(
+            (run.run, f"{row}/{hook}")
+            for run in self.runs.values()
+            if run.open
+            for row, hook in run.hooks_owed
+        )
+
+    @property
     def unknown(self) -> tuple[tuple[str, Attempt], ...]:
         """(run, attempt) of every write whose outcome nobody knows, and nobody has accepted by name.
 

@@ -203,12 +203,7 @@ async def plan_from(
         remember=session.playbook.remember if request.goal is Status.ACTIVE else (),
         objectives={status: span.total_seconds() for status, span in session.playbook.objectives.items()},
         mode=request.mode,
-        unpaid=tuple(
-            (run.run, f"{row}/{hook}")
-            for run in history.runs.values()
-            if run.open
-            for row, hook in run.hooks_owed
-        ),
+        unpaid=history.hooks_owed,
     )
 
 

@@ -56,8 +56,6 @@ class JournalFound:
     holder_dead: bool = False
     """Whether the lock's holder is provably gone."""
     mirrored: Mirrored | None = None
-    hooks_owed: tuple[tuple[str, str], ...] = ()
-    """(run, row/hook) of every `after` hook of an open run that did not end well yet."""
     records: int = 0
 
 

@@ -32,7 +32,7 @@ def check_journal(answers: Answers) -> Iterator[Check]:
     yield _owed(answers, found.history)
     yield _unknown(answers, found.history)
     yield _open_run(answers, found.history)
-    yield _hooks(answers)
+    yield _hooks(found.history)
     yield _drills(answers, found.history)
 
 
@@ -141,8 +141,8 @@ def _open_run(answers: Answers, history: History) -> Check:
     return _left("open run", Level.WARNING, Level.WARNING, sentence, f"hamr resume {run.run}")
 
 
-def _hooks(answers: Answers) -> Check:
-    owed = answers.journal.hooks_owed
+def _hooks(history: History) -> Check:
+    owed = history.hooks_owed
     if not owed:
         return _fine("hooks owed", "No hook is owed.")
     names = ", ".join(hook for _, hook in owed)

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from orchestrator.errors import HamrError
-from orchestrator.history import History, event_of
-from orchestrator.model.events import HookEnded, MirrorFound, RowMade
-from orchestrator.model.hook import SETTLED, When
+from orchestrator.history import event_of
+from orchestrator.model.events import MirrorFound
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import moment
 from orchestrator.session import Session
@@ -50,7 +49,6 @@ def _look_at(session: Session, unopened: HamrError | None) -> JournalFound:
         history = session.history()
         holder = session.store.holder(pair)
         mirrored = _last_mirrored(session.store.records(pair=pair, kinds=[MirrorFound.kind]))
-        hooks = hooks_owed(history, session.store.records(pair=pair, kinds=[RowMade.kind, HookEnded.kind]))
         records = session.store.head().seq
     except HamrError as error:
         return JournalFound(session.store.place, exists, error, refusal)
@@ -62,7 +60,6 @@ def _look_at(session: Session, unopened: HamrError | None) -> JournalFound:
         holder=holder,
         holder_dead=holder is not None and session.host.provably_dead(holder),
         mirrored=mirrored,
-        hooks_owed=hooks,
         records=records,
     )
 
@@ -105,17 +102,3 @@ def _last_mirrored(records: Iterable[Record]) -> Mirrored | None:
         if isinstance(event, MirrorFound):
             last = Mirrored(event.mirrors, record.run, moment(record.at))
     return last
-
-
-def hooks_owed(history: History, records: Iterable[Record]) -> tuple[tuple[str, str], ...]:
-    """(run, row/hook) of every `after` hook that an open run still owes, in order."""
-    owed: dict[tuple[str, str], None] = {}
-    for record in records:
-        match event_of(record):
-            case RowMade(row=row, after=after):
-                owed.update({(record.run, f"{row}/{hook}"): None for hook in after})
-            case HookEnded(row=row, when=When.AFTER, hook=hook, outcome=outcome) if outcome in SETTLED:
-                owed.pop((record.run, f"{row}/{hook}"), None)
-            case _:
-                pass
-    return tuple(one for one in owed if one[0] in history.runs and history.runs[one[0]].open)

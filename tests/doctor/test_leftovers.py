@@ -12,9 +12,9 @@ import pytest
 
 from orchestrator.doctor.answers import JournalFound
 from orchestrator.doctor.hooks import hook_programs
-from orchestrator.doctor.journals import ROOM, hooks_owed, unwritable
+from orchestrator.doctor.journals import ROOM, unwritable
 from orchestrator.errors import JournalDamaged
-from orchestrator.history import DrillHistory, History, RunHistory
+from orchestrator.history import DrillHistory, History, RunHistory, history_of
 from orchestrator.model.events import (
     DrillStarted,
     Event,
@@ -153,13 +153,17 @@ def ended(hook: str, outcome: HookOutcome, when: When = When.AFTER) -> HookEnded
 )
 def test_hooks_are_owed_until_each_has_ended_well(after: Sequence[Event], wanted: object) -> None:
     made = RowMade("declare", Status.PASSIVE, Status.FAILOVER, 1.0, 2, ("dns", "sync"))
-    assert hooks_owed(history(run()), records(made, *after)) == wanted
-    assert hooks_owed(history(run(DONE)), records(made, *after)) == ()
+    assert history_of("payments", records(STARTED, made, *after)).hooks_owed == wanted
+    assert history_of("payments", records(STARTED, made, *after, DONE)).hooks_owed == (), (
+        "it is not open any more"
+    )
 
 
 def test_an_owed_hook_is_a_warning() -> None:
-    found = JournalFound("/j", exists=True, history=history(), hooks_owed=((RUN, "declare/dns"),))
-    assert verdicts(answers(journal=found)) == {"hooks owed": (WARNING, None)}
+    owing = run()
+    owing.hooks_owed = {("declare", "dns"): None}
+    found = JournalFound("/j", exists=True, history=history(owing))
+    assert verdicts(answers(journal=found), "hooks owed") == {"hooks owed": (WARNING, None)}
     assert checks(answers(journal=found))["hooks owed"].next_steps == (f"hamr resume {RUN}",)
 
 
