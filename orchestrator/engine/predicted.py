@@ -65,27 +65,29 @@ class PredictedWorld:
     def __post_init__(self) -> None:
         self.began_at = self.clock.monotonic()
 
-    async def read(self, role: Role, *, within: float | None = None) -> Reading:
+    async def read(self, role: Role, *, within: float | None = None, anew: bool = False) -> Reading:
         """What that org would show now."""
-        del within
+        del within, anew
         self._let_the_server_advance()
         reading = self.readings[role]
         if self.changed_at is None:
             return reading
         return replace(reading, at=self.clock.now(), monotonic=self.clock.monotonic(), predicted=True)
 
-    async def identify(self, role: Role, *, within: float | None = None) -> Identity:
+    async def identify(self, role: Role, *, within: float | None = None, anew: bool = False) -> Identity:
         """Whose keys they were."""
-        del within
+        del within, anew
         return self.identities[role]
 
     def describe(self, draft: Draft) -> Request:
         """The request that a run would send."""
         return self.request_of(draft)
 
-    async def write(self, draft: Draft, *, within: float | None = None) -> Answer:
+    async def write(
+        self, draft: Draft, *, within: float | None = None, leave_by: float | None = None
+    ) -> Answer:
         """Predict one write. Sends nothing."""
-        del within
+        del within, leave_by
         if not self.readings[draft.role].answered:
             return NotSent(Exchange(), "this org did not answer when the plan was made")
         self.changed_at = self.clock.monotonic()

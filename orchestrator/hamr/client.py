@@ -44,8 +44,9 @@ class _OrgClient:
 
     asker: OrgAsker
 
-    async def read(self, role: Role, within: float | None) -> Reading:
+    async def read(self, role: Role, within: float | None, *, anew: bool = False) -> Reading:
         """GET the record."""
+        del anew
         asked = self.asker.clock.monotonic()
         try:
             exchanged = await self.asker.ask("GET", PATH, content=None, app_key=True, within=within)
@@ -55,8 +56,9 @@ class _OrgClient:
         left = trace_of(exchanged, self.asker.clock.monotonic() - began, self.asker.redactor)
         return Reading(role, sight_of(exchanged, self.asker.redactor), self.asker.clock.now(), began, left)
 
-    async def identify(self, role: Role, within: float | None) -> Identity:
+    async def identify(self, role: Role, within: float | None, *, anew: bool = False) -> Identity:
         """GET whose API key it is."""
+        del anew
         try:
             exchanged = await self.asker.ask("GET", VALIDATE_PATH, content=None, app_key=False, within=within)
         except KeyUnavailable as error:
@@ -73,8 +75,9 @@ class _OrgClient:
             return KeysSaid(role, None, self.asker.reason(error))
         return keys_said(role, exchanged, self.asker.redactor)
 
-    async def write(self, request: Request, within: float | None) -> Answer:
+    async def write(self, request: Request, within: float | None, *, leave_by: float | None = None) -> Answer:
         """POST a record."""
+        del leave_by
         asked = self.asker.clock.monotonic()
         content = json.dumps(request.body, separators=(",", ":"), allow_nan=False).encode("ascii")
         try:
@@ -114,13 +117,13 @@ class HttpReader:
         read_only: Both[Transport] = Both(ReadOnly(opened.primary), ReadOnly(opened.secondary))
         self._orgs = _clients(pair, read_only, timeouts=timeouts, keys=keys, redactor=redactor, clock=clock)
 
-    async def read(self, role: Role, *, within: float | None = None) -> Reading:
+    async def read(self, role: Role, *, within: float | None = None, anew: bool = False) -> Reading:
         """GET one org's record. A key that cannot be had reads as Denied, with the reason; nothing was sent then."""
-        return await self._orgs[role].read(role, within)
+        return await self._orgs[role].read(role, within, anew=anew)
 
-    async def identify(self, role: Role, *, within: float | None = None) -> Identity:
+    async def identify(self, role: Role, *, within: float | None = None, anew: bool = False) -> Identity:
         """Which org the API key belongs to, as `GET /api/v2/validate` says [doc]."""
-        return await self._orgs[role].identify(role, within)
+        return await self._orgs[role].identify(role, within, anew=anew)
 
     async def validate_keys(self, role: Role, *, within: float | None = None) -> KeysSaid:
         """Whether an org's two keys are accepted together, as `GET /api/v2/validate_keys` says [doc]."""
@@ -162,21 +165,23 @@ class HttpWorld:
         opened = _opened(pair, transports)
         self._orgs = _clients(pair, opened, timeouts=timeouts, keys=keys, redactor=redactor, clock=clock)
 
-    async def read(self, role: Role, *, within: float | None = None) -> Reading:
+    async def read(self, role: Role, *, within: float | None = None, anew: bool = False) -> Reading:
         """GET one org's record; as `HttpReader.read`."""
-        return await self._orgs[role].read(role, within)
+        return await self._orgs[role].read(role, within, anew=anew)
 
-    async def identify(self, role: Role, *, within: float | None = None) -> Identity:
+    async def identify(self, role: Role, *, within: float | None = None, anew: bool = False) -> Identity:
         """Which org the API key belongs to; as `HttpReader.identify`."""
-        return await self._orgs[role].identify(role, within)
+        return await self._orgs[role].identify(role, within, anew=anew)
 
     def describe(self, draft: Draft) -> Request:
         """The request that `write` would send, without keys."""
         return request_of(self._pair, draft)
 
-    async def write(self, draft: Draft, *, within: float | None = None) -> Answer:
+    async def write(
+        self, draft: Draft, *, within: float | None = None, leave_by: float | None = None
+    ) -> Answer:
         """POST one draft to its org, once. A key that cannot be had is NotSent."""
-        return await self._orgs[draft.role].write(self.describe(draft), within)
+        return await self._orgs[draft.role].write(self.describe(draft), within, leave_by=leave_by)
 
     async def require_keys(self) -> None:
         """Fetch all four keys now; as `HttpReader.require_keys`."""

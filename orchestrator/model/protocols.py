@@ -18,15 +18,16 @@ from .status import Role
 class Reader(Protocol):
     """A way to look at a pair's orgs. A plan is given no more than this."""
 
-    async def read(self, role: Role, *, within: float | None = None) -> Reading:
+    async def read(self, role: Role, *, within: float | None = None, anew: bool = False) -> Reading:
         """GET one org's record. Never raises for what the server or the network does: that is the reading.
 
         Args:
             role: which org.
             within: a deadline in seconds for the whole exchange, fetching keys included; None for the usual time-outs.
+            anew: on a connection of its own, since one that was kept may be dead (law 21).
         """
 
-    async def identify(self, role: Role, *, within: float | None = None) -> Identity:
+    async def identify(self, role: Role, *, within: float | None = None, anew: bool = False) -> Identity:
         """Which org the keys belong to. Never raises for what the server or the network does."""
 
 
@@ -36,8 +37,17 @@ class World(Reader, Protocol):
     def describe(self, draft: Draft) -> Request:
         """The request that `write` would send, without keys."""
 
-    async def write(self, draft: Draft, *, within: float | None = None) -> Answer:
-        """POST one draft to its org, once, without retries. Never raises for what the server or the network does."""
+    async def write(
+        self, draft: Draft, *, within: float | None = None, leave_by: float | None = None
+    ) -> Answer:
+        """POST one draft to its org, once, without retries. Never raises for what the server or the network does.
+
+        Args:
+            draft: what to send.
+            within: a deadline in seconds, as for `read`.
+            leave_by: on our monotonic clock, the time by which the request's bytes must leave; where the connection
+                takes longer it is NotSent (law 6).
+        """
 
 
 class Prober(Protocol):

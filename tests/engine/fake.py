@@ -142,7 +142,7 @@ class FakeWorld:
     before_write: Callable[[Draft], None] | None = None
     after_write: Callable[[Draft], None] | None = None
 
-    async def read(self, role: Role, *, within: float | None = None) -> Reading:
+    async def read(self, role: Role, *, within: float | None = None, anew: bool = False) -> Reading:
         self.log.append(f"GET {role}" + (f" within {within:g}" if within else ""))
         self.deadlines.append(("GET", role, within))
         if self.before_read:
@@ -162,7 +162,7 @@ class FakeWorld:
         truth = Absent() if held is None else Present(held, Status(held.status))
         return glitch or self.sights.get(role) or truth
 
-    async def identify(self, role: Role, *, within: float | None = None) -> Identity:
+    async def identify(self, role: Role, *, within: float | None = None, anew: bool = False) -> Identity:
         self.deadlines.append(("identify", role, within))
         return Identity(role, self.identities.get(role, UUIDS[role]))
 
@@ -179,7 +179,9 @@ class FakeWorld:
         }
         return Request("POST", f"{ORGS[draft.role].base_url}/api/v2/hamr", body)
 
-    async def write(self, draft: Draft, *, within: float | None = None) -> Answer:
+    async def write(
+        self, draft: Draft, *, within: float | None = None, leave_by: float | None = None
+    ) -> Answer:
         self.log.append(f"POST {draft.role} {draft.status}")
         self.deadlines.append(("POST", draft.role, within))
         self.drafts.append(draft)
