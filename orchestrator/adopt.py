@@ -33,6 +33,7 @@ async def adopt(
     async with session.world() as world, session.prober() as prober, session.notices(run) as notices:
         await world.require_keys()
         lock = take_lock(session, run, take_over=False)
+        again = f"hamr adopt {session.pair.name} --truth {truth} --reason TEXT"
         running = Running(
             session,
             lock,
@@ -40,11 +41,14 @@ async def adopt(
             Memory(run),
             controls or Controls(),
             session.clock.monotonic(),
-            take_up=f"hamr adopt {session.pair.name} --truth {truth} --reason TEXT",
+            command=again,
+            take_up=again,
         )
         try:
             history = session.history()
-            request = RunRequest(session.pair.name, Status.UNSPECIFIED, reason=reason)
+            request = RunRequest(
+                session.pair.name, Status.UNSPECIFIED, reason=reason, overrides={"reverted": reason}
+            )
             engine = engine_for(running, world, prober, request, history)
             return await conduct(running, engine, lambda: engine.adopt(truth, reason))
         finally:

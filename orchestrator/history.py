@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from orchestrator.errors import JournalDamaged
 from orchestrator.model.events import (
+    ChangeSeen,
     DrillClosed,
     DrillScored,
     DrillStarted,
@@ -25,6 +26,7 @@ from orchestrator.model.events import (
     RunResumed,
     RunStarted,
     RunSuperseded,
+    SituationRead,
     WriteAnswered,
     WriteConfirmed,
     WriteIntended,
@@ -39,7 +41,8 @@ from orchestrator.model.reading import NotSent, Rejected, Throttled
 from orchestrator.model.run import Attempt, End, Mode
 from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.standing import OpenDrill
-from orchestrator.model.status import Status
+from orchestrator.model.status import Both, Status
+from orchestrator.situation.floor import Floor, Floors, raise_floors
 
 KINDS: tuple[str, ...] = tuple(
     event.kind
@@ -52,6 +55,8 @@ KINDS: tuple[str, ...] = tuple(
         RowIntended,
         RowMade,
         RowRefused,
+        SituationRead,
+        ChangeSeen,
         WriteIntended,
         WriteAnswered,
         WriteConfirmed,
@@ -70,6 +75,20 @@ KINDS: tuple[str, ...] = tuple(
 """The record kinds that a pair's history is made of."""
 
 
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """An attempt that was sent, and that no reading has shown: a later one was seen in its place, or the run ended."""
+
+    run: str
+    attempt: Attempt
+    sent_at: datetime | None
+    """When it was intended, by its org's own clock; None where that org does not tell the time."""
+
+    def may_still_come(self, now: datetime | None, late: timedelta) -> bool:
+        """Whether it may turn up yet, by that org's clock now: where one of the two is not known, it may."""
+        return now is None or self.sent_at is None or now - self.sent_at < late
+
+
 @dataclass(slots=True)
 class RunHistory:
     """One run, as far as the journal goes."""
@@ -83,6 +102,10 @@ class RunHistory:
     row: str = ""
     start: Status | None = None
     """Where the pair stood when it began: the `from` of its first row; None until a row was intended."""
+    floors: Floors = field(default_factory=dict)
+    """What the journal had seen of the orgs when it began."""
+    orgs: Both[str] | None = None
+    """The orgs' uuids; None for an adoption, which does not name them."""
     intended: bool = False
     mode: Mode = Mode.PLANNED
     """As it was last taken up."""
@@ -91,10 +114,14 @@ class RunHistory:
     superseded_by: str = ""
     acknowledged: bool = False
     unknown: dict[int, Attempt] = field(default_factory=dict)
+    unseen: dict[int, GivenUp] = field(default_factory=dict)
+    """Attempts that may have been taken, and that no reading has shown."""
     hooks_owed: dict[tuple[str, str], None] = field(default_factory=dict)
     """(row, `after` hook) of what did not end well yet, in order."""
     asking: str = ""
     """What a person was asked, where nothing of the run was journalled since."""
+    elsewhere: bool = False
+    """Whether it ran on other orgs than the ones that are asked about."""
     last: str = ""
     """What it last did, as a record kind."""
     last_at: datetime | None = None
@@ -102,6 +129,11 @@ class RunHistory:
     @property
     def open(self) -> bool:
         """Whether it can be resumed: it began, and neither got to an end nor was superseded."""
+        return self.left_open and not self.elsewhere
+
+    @property
+    def left_open(self) -> bool:
+        """Whether it is open, on whichever orgs."""
         if self.superseded_by or self.started is None:
             return False
         return self.finished is None or self.finished.resumable
@@ -153,6 +185,33 @@ class History:
     drills: dict[str, DrillHistory] = field(default_factory=dict)
     """By id, in order."""
     owed: Owed | None = None
+    floors: dict[str, Floor] = field(default_factory=dict)
+    """The newest record seen of each org, by its uuid."""
+
+    def of_orgs(self, orgs: Both[str]) -> History:
+        """The history of these very orgs: what runs on others left open, owed or unknown is not theirs to settle."""
+        others = [run for run in self.runs.values() if run.orgs is not None and not _same(run.orgs, orgs)]
+        for run in others:
+            run.elsewhere = True
+        if self.owed is not None and self.owed.run in {run.run for run in others}:
+            self.owed = None
+        return self
+
+    @property
+    def elsewhere(self) -> tuple[RunHistory, ...]:
+        """Runs that are open on orgs which the inventory does not name any more."""
+        return tuple(run for run in self.runs.values() if run.elsewhere and run.left_open)
+
+    @property
+    def given_up(self) -> tuple[GivenUp, ...]:
+        """Attempts that nobody has seen in effect, and that may come yet; none of a run that somebody acknowledged."""
+        return tuple(
+            given_up
+            for run in self.runs.values()
+            if not run.elsewhere and not run.acknowledged
+            for number, given_up in run.unseen.items()
+            if number not in run.unknown or run.superseded_by
+        )
 
     @property
     def known_runs(self) -> frozenset[str]:
@@ -209,7 +268,7 @@ class History:
         return tuple(
             (run.run, attempt)
             for run in self.runs.values()
-            if not run.superseded_by
+            if not run.superseded_by and not run.elsewhere
             for attempt in run.unknown.values()
         )
 
@@ -218,7 +277,7 @@ class History:
         if cool_down is None:
             return None
         for run in reversed(self.runs.values()):
-            if run.finished is None or run.finished_at is None or not run.intended:
+            if run.finished is None or run.finished_at is None or not run.intended or run.elsewhere:
                 continue
             left = run.finished_at + cool_down - now
             if run.acknowledged or left <= timedelta(0):
@@ -252,11 +311,17 @@ def histories_of(records: Iterable[Record]) -> dict[str, History]:
             continue
         run = history.runs.get(record.run)
         if run is None:
-            run = RunHistory(record.run, record.pair, record.by, record.host, at)
+            run = RunHistory(record.run, record.pair, record.by, record.host, at, floors=dict(history.floors))
             history.runs[record.run] = run
-        run.last, run.last_at = record.kind, at
+        if not isinstance(event, SituationRead | ChangeSeen):
+            run.last, run.last_at = record.kind, at
+        raise_floors(history.floors, event)
         _note(history, run, event, at)
     return histories
+
+
+def _same(one: Both[str], other: Both[str]) -> bool:
+    return [uuid.lower() for uuid in one] == [uuid.lower() for uuid in other]
 
 
 def _note_drill(
@@ -276,10 +341,10 @@ def _note_drill(
             known.closed_at, known.notes = at, notes
 
 
-def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None:  # noqa: C901, PLR0912 - one case per event
+def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None:  # noqa: C901, PLR0912, PLR0915 - one case per event
     match event:
         case RunStarted():
-            run.started, run.mode = event, event.mode
+            run.started, run.mode, run.orgs = event, event.mode, event.orgs
             if event.drill in history.drills:
                 history.drills[event.drill].legs.append(run.run)
         case RunResumed(mode=mode):
@@ -314,10 +379,13 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             # Until its outcome is journalled, nobody knows it: the process may have died right here.
             run.intended = True
             run.unknown[attempt.number] = attempt
+            run.unseen[attempt.number] = GivenUp(run.run, attempt, event.server_date)
         case WriteAnswered(attempt=attempt, answer=NotSent() | Rejected() | Throttled()):
             run.unknown.pop(attempt.number, None)
+            run.unseen.pop(attempt.number, None)
         case WriteConfirmed(attempt=number) if number is not None:
             run.unknown.pop(number, None)
+            run.unseen.pop(number, None)
         case WriteUnknown(attempt=attempt):
             run.unknown[attempt.number] = attempt
         case WriteOwed(role=role, status=status):

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from orchestrator.engine.admission import may_ask, waits_for
 from orchestrator.engine.around import predicted_around
 from orchestrator.engine.drive import Engine, Task
-from orchestrator.engine.gate import Decision, EnforcingGate, ForecastGate
+from orchestrator.engine.gate import BINDING_MIDWAY, Decision, EnforcingGate, ForecastGate
 from orchestrator.engine.memory import Memory
 from orchestrator.engine.predicted import PredictedClock, PredictedWorld
 from orchestrator.hamr.request import request_of
@@ -34,7 +34,7 @@ from orchestrator.preflight import judge_before
 from orchestrator.session import Session, playbook_digest, program_version
 from orchestrator.situation import phase_of
 from orchestrator.situation.compared import depends_on, row_probes
-from orchestrator.standing import look_once
+from orchestrator.standing import read_pair
 
 PLAN_LASTS = timedelta(minutes=15)
 """How long a saved plan can be applied."""
@@ -69,7 +69,8 @@ async def make_plan(session: Session, request: RunRequest, *, assumed: Status | 
             if request.mode is Mode.PLANNED:
                 await reader.require_keys()
             (readings, identities), probed = await asyncio.gather(
-                look_once(session, reader, request.mode), probe_once(session, request)
+                read_pair(session, reader, request.mode, session.history().floors),
+                probe_once(session, request),
             )
     else:
         readings, identities = assume(session.pair, assumed, session.clock.now(), session.clock.monotonic())
@@ -153,7 +154,7 @@ async def plan_from(
     stands: list[str] = []
     collector = _Collector()
     engine = Engine(
-        planned_task(session, request, run, history),
+        planned_task(session, request, run, history, assumed=assumed is not None),
         world,
         clock,
         collector,
@@ -172,6 +173,7 @@ async def plan_from(
         owed=history.owed,
         open_run=open_run.as_open_run() if open_run else None,
         goal=request.goal,
+        floors={} if assumed is not None else history.floors,
     )
     rows = _rows(session, collector.events, stands, engine, gate)
     return Plan(
@@ -207,9 +209,11 @@ async def plan_from(
     )
 
 
-def planned_task(session: Session, request: RunRequest, run: str, history: History) -> Task:
-    """What an engine needs to know for a new run towards a request's goal."""
-    memory = Memory(run)
+def planned_task(
+    session: Session, request: RunRequest, run: str, history: History, *, assumed: bool = False
+) -> Task:
+    """What an engine needs to know for a new run towards a request's goal; what is assumed was never seen."""
+    memory = Memory(run, floors={} if assumed else dict(history.floors))
     memory.mode = request.mode
     open_run = history.open_run
     as_open: OpenRun | None = open_run.as_open_run() if open_run else None
@@ -221,6 +225,8 @@ def planned_task(session: Session, request: RunRequest, run: str, history: Histo
         owed=history.owed,
         open_run=as_open,
         known_runs=history.known_runs,
+        command=f"hamr run {request.pair} --to {request.goal}",
+        old_is_true="reverted" in request.overrides,
     )
 
 
@@ -280,7 +286,7 @@ def _row(
 ) -> PlannedRow:
     decision = gate.decide(
         judged.verdicts,
-        half_done=not judged.binding,
+        binding=None if judged.binding else BINDING_MIDWAY,
         mode=engine.task.memory.mode,
         survivor=engine.eyes.survivor,
     )

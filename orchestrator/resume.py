@@ -8,7 +8,7 @@ from orchestrator.conduct import conduct
 from orchestrator.engine.drive import Engine
 from orchestrator.engine.memory import Memory, recall
 from orchestrator.errors import Moved, UsageError
-from orchestrator.history import RunHistory, events_of
+from orchestrator.history import History, RunHistory, events_of
 from orchestrator.journalling import Journalling
 from orchestrator.locking import take_lock
 from orchestrator.model.events import RunAcknowledged, RunResumed
@@ -53,7 +53,7 @@ async def resume(
             next_steps=(f"hamr status {session.pair.name}",),
         )
     identifier = run.run if run is not None else history.owed.run if history.owed is not None else ""
-    memory = _recall(session, identifier)
+    memory = _recall(session, history, identifier)
     if memory.started is None:
         raise UsageError(f"run {identifier} wrote no beginning into this journal", next_steps=("hamr runs",))
     if memory.started.orgs != Both(*(org.uuid for org in session.pair.orgs)):
@@ -75,7 +75,7 @@ async def resume(
         try:
             # Whoever held the lock until now may have gone on with it: what was recalled before is old.
             history = session.history()
-            memory, run = _recall(session, identifier), history.runs[identifier]
+            memory, run = _recall(session, history, identifier), history.runs[identifier]
             finishing = run.open
             if not finishing and history.owed is None:
                 raise Moved(
@@ -92,6 +92,7 @@ async def resume(
                 since=since,
                 started_at=run.started_at,
                 goal=goal if finishing else None,
+                command=f"hamr resume {identifier}",
             )
             if finishing:
                 running.observer.supersedes = history.open_beside(identifier)
@@ -113,9 +114,11 @@ def _closed_by(run: RunHistory) -> str:
     return f"run {run.superseded_by} took its place" if run.superseded_by else "it came to its end"
 
 
-def _recall(session: Session, run: str) -> Memory:
+def _recall(session: Session, history: History, run: str) -> Memory:
     """What the journal says that a run knows."""
-    return recall(run, events_of(session.store.records(run=run)))
+    known = history.runs.get(run)
+    events = (event for event, _ in events_of(session.store.records(run=run)))
+    return recall(run, events, {} if known is None else known.floors)
 
 
 async def _resume_drive(engine: Engine, goal: Status, owed: Owed | None, *, finishing: bool) -> Ending:

@@ -74,6 +74,7 @@ async def start(
             since=request.since,
             started_at=session.clock.now(),
             goal=request.goal,
+            command=f"hamr run {request.pair} --to {request.goal}",
         )
         try:
             # What was true before the lock may not be true any more.
@@ -115,7 +116,7 @@ def _started(session: Session, request: RunRequest, plan: Plan | None, drill: st
 
 async def _start_drive(engine: Engine, request: RunRequest, plan: Plan | None) -> Ending:
     if plan is not None:
-        await engine.eyes.look("plan")
+        await engine.eyes.look("plan", once=False)
         moved = _moved_since(engine, plan)
         if moved is not None:
             return Ending(End.MOVED, moved, next_steps=(f"hamr plan {request.pair} --to {request.goal}",))

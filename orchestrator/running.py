@@ -60,6 +60,8 @@ class Running:
     since: datetime | None = None
     started_at: datetime | None = None
     goal: Status | None = None
+    command: str = ""
+    """What a person began it with, or took it up with, as they may type it again."""
     take_up: str = ""
     """What takes it up again where `hamr resume` can't: an adoption is made anew."""
     lock_lost: bool = False
@@ -82,7 +84,11 @@ def engine_for(
         owed=history.owed,
         open_run=open_run.as_open_run() if open_run is not None else None,
         known_runs=history.known_runs | {running.memory.run},
+        command=running.command,
+        old_is_true="reverted" in request.overrides,
     )
+    running.memory.floors = dict(history.floors)
+    running.memory.given_up = tuple(given_up.attempt for given_up in history.given_up)
     people = LetGoWhileAsking(
         session, running.memory.run, running.lock, running.controls.asker, running.observer
     )

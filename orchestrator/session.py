@@ -128,7 +128,8 @@ class Session:
         if not self.verified:
             self._verify()
             self.verified = True
-        return history_of(self.pair.name, self.store.records(pair=self.pair.name, kinds=KINDS))
+        orgs = Both(*(org.uuid for org in self.pair.orgs))
+        return history_of(self.pair.name, self.store.records(pair=self.pair.name, kinds=KINDS)).of_orgs(orgs)
 
     def _verify(self) -> None:
         found = self.store.verify_newest(VERIFY_NEWEST)

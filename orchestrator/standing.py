@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from orchestrator.engine.look import ask_twice
+from orchestrator.engine.patience import Patience
 from orchestrator.model.protocols import Reader
 from orchestrator.model.reading import Identity, Reading
 from orchestrator.model.run import Mode
@@ -11,12 +13,24 @@ from orchestrator.model.standing import Standing
 from orchestrator.model.status import Both, Role
 from orchestrator.session import Session
 from orchestrator.situation import phase_of
+from orchestrator.situation.floor import Floors, under_floor
 
 
-async def look_once(session: Session, reader: Reader, mode: Mode) -> tuple[Both[Reading], Both[Identity]]:
+async def read_pair(
+    session: Session, reader: Reader, mode: Mode, floors: Floors, *, settle: bool = True
+) -> tuple[Both[Reading], Both[Identity]]:
     """Both orgs' readings and key identities, all four requests at once.
 
-    In an emergency an org that no row names as survivor gets its short deadline, and no more (law 9).
+    One bad answer is no verdict (law 21), and a reading that is older than what the journal has seen is read again until
+    the playbook's confirm time is up (law 3). In an emergency an org that no row names as survivor gets its short
+    deadline, and no more (law 9).
+
+    Args:
+        session: the pair and its playbook.
+        reader: reads it.
+        mode: planned or emergency.
+        floors: what the journal has seen.
+        settle: False where old readings are taken as they are, since somebody looks again anyway.
     """
 
     def within(role: Role) -> float | None:
@@ -25,24 +39,39 @@ async def look_once(session: Session, reader: Reader, mode: Mode) -> tuple[Both[
             return session.playbook.emergency_deadline.total_seconds()
         return None
 
+    async def read(role: Role) -> Reading:
+        async def ask(anew: bool, seconds: float | None) -> Reading:
+            return await reader.read(role, within=seconds, anew=anew)
+
+        return await ask_twice(ask, session.clock, within=within(role))
+
+    async def settled(role: Role) -> Reading:
+        deadline = Patience(session.playbook.confirm.within.total_seconds(), session.clock)
+        while True:
+            reading = await read(role)
+            lags = under_floor(floors, session.pair[role].uuid, reading) is not None
+            if not lags or not settle or deadline.over or within(role) is not None:
+                return reading
+            await session.clock.sleep(session.playbook.confirm.every.total_seconds())
+
     primary, secondary, primary_keys, secondary_keys = await asyncio.gather(
-        reader.read(Role.PRIMARY, within=within(Role.PRIMARY)),
-        reader.read(Role.SECONDARY, within=within(Role.SECONDARY)),
+        settled(Role.PRIMARY),
+        settled(Role.SECONDARY),
         reader.identify(Role.PRIMARY, within=within(Role.PRIMARY)),
         reader.identify(Role.SECONDARY, within=within(Role.SECONDARY)),
     )
     return Both(primary, secondary), Both(primary_keys, secondary_keys)
 
 
-async def stand(session: Session, *, mode: Mode = Mode.PLANNED) -> Standing:
-    """One look at a pair; EMERGENCY does not wait for a dead region.
+async def stand(session: Session, *, mode: Mode = Mode.PLANNED, settle: bool = True) -> Standing:
+    """One look at a pair; EMERGENCY does not wait for a dead region, and `settle` is as for `read_pair`.
 
     Raises:
         HamrError: the journal cannot be read.
     """
     history = session.history()
     async with session.reader() as reader:
-        readings, identities = await look_once(session, reader, mode)
+        readings, identities = await read_pair(session, reader, mode, history.floors, settle=settle)
     open_run = history.open_run
     as_open = open_run.as_open_run() if open_run is not None else None
     holder = session.store.holder(session.pair.name)
@@ -54,11 +83,23 @@ async def stand(session: Session, *, mode: Mode = Mode.PLANNED) -> Standing:
         readings=readings,
         identities=identities,
         phase=phase_of(
-            session.pair, readings, identities, session.playbook, owed=history.owed, open_run=as_open
+            session.pair,
+            readings,
+            identities,
+            session.playbook,
+            owed=history.owed,
+            open_run=as_open,
+            floors=history.floors,
         ),
         owed=history.owed,
         open_run=as_open,
         unknown=history.unknown,
+        given_up=tuple(
+            (each.run, each.attempt)
+            for each in history.given_up
+            if each.may_still_come(readings[each.attempt.role].exchange.server_date, session.playbook.late)
+        ),
+        elsewhere=tuple(run.run for run in history.elsewhere),
         holder=holder,
         holder_dead=holder is not None and session.host.provably_dead(holder),
         cooling_down_after=cooling[0].run if cooling is not None else "",

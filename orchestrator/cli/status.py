@@ -97,7 +97,7 @@ async def _looks(opening: Opening, session: Session, every: float) -> ExitCode:
         # Opened anew for each look: a journal that was not there yet may be there now.
         with opening.store(writes=False) as store:
             session.store = store
-            standing = await stand(session)
+            standing = await stand(session, settle=False)
         if console.json:
             console.fact_line(status_json(standing))
         else:

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
+from orchestrator.engine.look import ask_twice
 from orchestrator.errors import KeyUnavailable
 from orchestrator.hamr import HttpReader
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.probe import ProbeReading
-from orchestrator.model.protocols import Prober
+from orchestrator.model.protocols import Clock, Prober
 from orchestrator.model.readiness import KeysSaid
 from orchestrator.model.reading import Identity, Reading
 from orchestrator.model.secret import KeyReference
@@ -47,7 +48,7 @@ async def ask(session: Session, prober: Prober) -> OrgAnswers:
     )
     async with reader:
         keys, accepted, identities, readings, probes = await asyncio.gather(
-            _keys(session), _accepted(reader), _identities(reader), _readings(reader), _probes(session, prober)
+            _keys(session), _accepted(reader), _identities(reader), _readings(reader, session.clock), _probes(session, prober)
         )  # fmt: skip
     return OrgAnswers(
         keys, accepted, identities, readings, probes, session.clock.now(), session.clock.monotonic()
@@ -92,8 +93,15 @@ async def _identities(reader: HttpReader) -> Both[Identity]:
     return Both(*await asyncio.gather(*(reader.identify(role, within=WITHIN) for role in Role)))
 
 
-async def _readings(reader: HttpReader) -> Both[Reading]:
-    return Both(*await asyncio.gather(*(reader.read(role, within=WITHIN) for role in Role)))
+async def _readings(reader: HttpReader, clock: Clock) -> Both[Reading]:
+    return Both(*await asyncio.gather(*(_reading(reader, role, clock) for role in Role)))
+
+
+async def _reading(reader: HttpReader, role: Role, clock: Clock) -> Reading:
+    async def ask(anew: bool, within: float | None) -> Reading:
+        return await reader.read(role, within=within, anew=anew)
+
+    return await ask_twice(ask, clock, within=WITHIN)
 
 
 async def _probes(session: Session, prober: Prober) -> Mapping[str, ProbeReading]:

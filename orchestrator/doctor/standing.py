@@ -94,6 +94,7 @@ def phase_now(answers: Answers) -> Phase:
         answers.playbook,
         owed=_owed(answers),
         open_run=_open_run(answers),
+        floors={} if answers.journal.history is None else answers.journal.history.floors,
     )
 
 

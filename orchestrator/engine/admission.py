@@ -18,12 +18,13 @@ from orchestrator.model.events import (
 from orchestrator.model.guard import IfUnknown, Outcome, Verdict
 from orchestrator.model.person import Asks, Question
 from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.reading import Unreachable
 from orchestrator.situation.compared import row_probes
 from orchestrator.situation.guards import judge_row
 
 from .asking import Asking
 from .check import Checker
-from .gate import Decision, Gate
+from .gate import BINDING_ALWAYS, BINDING_MIDWAY, Decision, Gate
 from .look import Eyes
 from .memory import Memory
 from .patience import Patience
@@ -80,12 +81,12 @@ class Admission:
             self.probing.distrust()
         self.probing.start(probes)
         if not fresh:
-            await self.eyes.look("row", journal=not polling)
+            await self.eyes.look("row", journal=not polling, once=False)
         readings = await self.probing.take(probes)
         for _ in range(LOOKS):
             if not probes or self.eyes.fresh_enough():
                 break
-            await self.eyes.look("row", journal=not polling)
+            await self.eyes.look("row", journal=not polling, once=False)
             readings = await self.probing.take(probes)  # what has grown old, or is from before a suspension
         self.checker.compare_both(self.eyes.last_look())
         self.probing.note(row.name, readings, polling=polling)
@@ -95,7 +96,7 @@ class Admission:
         """What becomes of the row by these verdicts, with what a person has accepted."""
         decision = self.gate.decide(
             verdicts,
-            half_done=row.name == self.half_done,
+            binding=self._binding(row),
             mode=self.memory.mode,
             survivor=self.eyes.survivor,
         )
@@ -106,6 +107,11 @@ class Admission:
         }
         refused = tuple(verdict for verdict in decision.refused_by if verdict not in accepted)
         return Decision(refused, (*decision.overridden, *accepted.items()), decision.waived)
+
+    def _binding(self, row: Row) -> frozenset[str] | None:
+        if row.name != self.half_done:
+            return None
+        return BINDING_ALWAYS if self.memory.attempts else BINDING_MIDWAY
 
     async def prepare(self, row: Row) -> None:
         """Before the machine is asked: wait for guards that may be waited for, and ask about those that may be asked about.
@@ -145,9 +151,10 @@ class Admission:
         """Wait until the row's guards pass, or as long as every guard that does not pass may take."""
         clock = self.waits.clock
         began: float | None = None
+        limit: float | None = None
         decision = self.decide(row, await self.see(row))
         try:
-            while (limit := waits_for(decision, self.playbook)) is not None:
+            while (limit := self._limit(decision, limit)) is not None:
                 now = clock.monotonic()
                 if began is None:
                     began = now
@@ -164,6 +171,18 @@ class Admission:
             if began is not None:
                 self.tell(WaitEnded(row.name, decision.go, clock.monotonic() - began))
         return decision
+
+    def _limit(self, decision: Decision, before: float | None) -> float | None:
+        """For how long in all, None where waiting is of no use. A failed look is "not yet", once the waiting has begun."""
+        if before is None or decision.go:
+            return waits_for(decision, self.playbook)
+        seen = tuple(verdict for verdict in decision.refused_by if not self._blind(verdict))
+        return waits_for(Decision(seen), self.playbook) if seen else before
+
+    def _blind(self, verdict: Verdict) -> bool:
+        """Whether all that it lacks is an org that did not answer the last look."""
+        org = verdict.blind if verdict.outcome is Outcome.UNKNOWN else None
+        return org is not None and isinstance(self.eyes.last_look()[org].sight, Unreachable)
 
     async def _pause(self, decision: Decision, left: float, seconds: float) -> None:
         """Until the next look; a person who wants the run to stop does not wait for that.

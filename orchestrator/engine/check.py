@@ -18,7 +18,7 @@ from .look import Eyes
 from .memory import Memory
 from .stop import Stopped, stopped
 
-IN_EFFECT = frozenset({Change.OURS, Change.ECHO, Change.UNPROVEN})
+IN_EFFECT = frozenset({Change.OURS, Change.REFUSED, Change.ECHO, Change.UNPROVEN})
 """Changes by which a write is seen to have worked."""
 
 NOT_OURS = frozenset({Change.FOREIGN, Change.REVERTED, Change.MISLINKED})
@@ -126,7 +126,7 @@ class Checker:
         match comparison.change:
             case Change.ECHO | Change.LATE | Change.SERVER:
                 return True
-            case Change.OURS | Change.UNPROVEN:
+            case Change.OURS | Change.REFUSED | Change.UNPROVEN:
                 return self.is_newer(role, reading)
             case _:
                 return False
@@ -147,7 +147,7 @@ class Checker:
         So is one from which the server has moved on already.
         """
         record, status, attempt = reading.record, reading.status, comparison.attempt
-        confirms = comparison.change in (Change.OURS, Change.UNPROVEN)
+        confirms = comparison.change in (Change.OURS, Change.REFUSED, Change.UNPROVEN)
         if comparison.change is Change.SERVER:
             attempt = self._moved_on_from(role, status)
             confirms = attempt is not None
@@ -199,9 +199,7 @@ class Checker:
         """The stop for an org that could not be read as it has to be, in time."""
         role, reason = unsettled.role, unsettled.reason
         if unsettled.change is Change.STALE:
-            expected = self.memory.expected.get(role)
-            was = describe(expected) if expected is not None else "no record"
-            return stopped(End.MOVED, f"{reason}, though it was last seen as {was}", org=role)
+            return stopped(End.MOVED, f"{reason}: its reads lag, or it was put back", org=role)
         end = End.INCOMPLETE if self.memory.intended else End.REFUSED
         if unsettled.change is Change.UNSEEN:
             reason = f"{reason}; a planned run needs both orgs"

@@ -36,7 +36,7 @@ class Delivery:
         """
         writer, memory = self.writer, self.writer.memory
         role, survivor = owed.role, owed.role.other
-        await writer.eyes.look("start")
+        await writer.eyes.look("start", once=False)
         self._require_link(owed)
         reverted = await self._settle(owed)
         told = self.settling.told(survivor)

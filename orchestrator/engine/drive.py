@@ -11,7 +11,7 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock, Observer, World
 from orchestrator.model.run import End, Ending, Operator
 from orchestrator.model.situation import OpenRun, Owed, Phase
-from orchestrator.model.status import Role, Status
+from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.phase import phase_of
 
 from .admission import Admission
@@ -48,6 +48,10 @@ class Task:
     owed: Owed | None = None
     open_run: OpenRun | None = None
     known_runs: frozenset[str] = frozenset()
+    command: str = ""
+    """What it was begun or taken up with."""
+    old_is_true: bool = False
+    """Whether a person said that an org was put back to an older record than what was seen of it."""
 
 
 @dataclass(slots=True)
@@ -79,6 +83,7 @@ class Engine:
         pair, memory = task.pair, task.memory
         if memory.mirrors is None and pair.mirrors is not Mirrors.AUTO:
             memory.mirrors = pair.mirrors is Mirrors.YES
+        memory.orgs = Both(*(org.uuid for org in pair.orgs))
         if task.owed is not None:
             memory.owed.setdefault(task.owed.role, task.owed.status)
         tell, clock = self.tell, self.clock
@@ -100,7 +105,7 @@ class Engine:
             self._may_go_on,
         )
         arrival = Arrival(self.writer)
-        self.settling = Settling(self.writer)
+        self.settling = Settling(self.writer, task.command, task.old_is_true)
         self.delivery = Delivery(self.writer, arrival, self.settling)
         self.adoption = Adoption(self.writer, arrival)
         self.probing = Probing(pair, self.around.prober, clock, self.eyes, memory, tell)
@@ -152,7 +157,7 @@ class Engine:
 
     async def look(self, goal: Status | None = None) -> Phase:
         """Read both orgs, and name where the pair stands. Journals the look."""
-        await self.eyes.look("start")
+        await self.eyes.look("start", once=False)
         return self.phase(goal)
 
     def phase(self, goal: Status | None = None) -> Phase:
@@ -168,6 +173,7 @@ class Engine:
             owed=self.owed(),
             open_run=self.task.open_run,
             goal=goal,
+            floors=self.task.memory.floors,
         )
 
     def owed(self) -> Owed | None:
@@ -237,6 +243,8 @@ class Engine:
     async def adopt(self, truth: Role, reason: str) -> Ending:
         """Write a diverged pair's other org once, so that both show what the true one shows."""
         try:
-            return await self.adoption.adopt(await self.look(), truth, reason)
+            await self.look()
+            await self.settling.outwait_lag()
+            return await self.adoption.adopt(self.phase(), truth, reason)
         except Stopped as stop:
             return stop.ending

@@ -12,7 +12,10 @@ from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
 
 BINDING_ALWAYS: frozenset[str] = frozenset({"linked", "fresh"})
-"""What still binds a row of which a write is already in effect (law 7)."""
+"""What still binds a row of which a write of this very run is in effect (law 7)."""
+
+BINDING_MIDWAY: frozenset[str] = BINDING_ALWAYS | {"alone"}
+"""What binds a new run that finds a row half made: somebody may be at work on it just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +37,21 @@ class Gate(Protocol):
     """Turns verdicts into a decision."""
 
     def decide(
-        self, verdicts: tuple[Verdict, ...], *, half_done: bool, mode: Mode, survivor: Role | None
+        self,
+        verdicts: tuple[Verdict, ...],
+        *,
+        binding: frozenset[str] | None,
+        mode: Mode,
+        survivor: Role | None,
     ) -> Decision:
-        """Whether the row may fire, and which of its guards that is due to."""
+        """Whether the row may fire, and which of its guards that is due to.
+
+        Args:
+            verdicts: of all its guards.
+            binding: the guards that can still stop it, where it is half made; None for all.
+            mode: planned or emergency.
+            survivor: the org that alone is enough.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +61,12 @@ class EnforcingGate:
     overrides: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def decide(
-        self, verdicts: tuple[Verdict, ...], *, half_done: bool, mode: Mode, survivor: Role | None
+        self,
+        verdicts: tuple[Verdict, ...],
+        *,
+        binding: frozenset[str] | None,
+        mode: Mode,
+        survivor: Role | None,
     ) -> Decision:
         """Sort the verdicts that did not pass into refused, overridden and waived."""
         refused: list[Verdict] = []
@@ -55,7 +75,7 @@ class EnforcingGate:
         for verdict in verdicts:
             if verdict.outcome is Outcome.PASS:
                 continue
-            if half_done and verdict.guard not in BINDING_ALWAYS:
+            if binding is not None and verdict.guard not in binding:
                 continue
             if _blind_in_emergency(verdict, mode, survivor):
                 waived.append(verdict)
@@ -73,10 +93,15 @@ class ForecastGate:
     enforcing: EnforcingGate
 
     def decide(
-        self, verdicts: tuple[Verdict, ...], *, half_done: bool, mode: Mode, survivor: Role | None
+        self,
+        verdicts: tuple[Verdict, ...],
+        *,
+        binding: frozenset[str] | None,
+        mode: Mode,
+        survivor: Role | None,
     ) -> Decision:
         """The run's decision, without its refusals."""
-        decision = self.enforcing.decide(verdicts, half_done=half_done, mode=mode, survivor=survivor)
+        decision = self.enforcing.decide(verdicts, binding=binding, mode=mode, survivor=survivor)
         return Decision((), decision.overridden, decision.waived)
 
 

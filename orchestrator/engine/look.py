@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from orchestrator.model.events import ClockDistrusted, Event, OrgGivenUp, ReadingsTaken, SituationRead
 from orchestrator.model.org import Pair
@@ -21,6 +22,38 @@ from .memory import Memory
 
 CLOCKS_AGREE_WITHIN = 2.0
 """Seconds by which wall and monotonic clock may differ over one step before the readings are distrusted (law 18)."""
+
+ASK_AGAIN_FOR = 4.0
+"""Seconds, from the first answer that was none, in which an org is asked again before that is believed (law 21)."""
+
+_ASK_AGAIN_AFTER = (0.25, 0.5, 1.0)
+"""Seconds between one try and the next; the last one goes on."""
+
+
+async def ask_twice(
+    ask: Callable[[bool, float | None], Awaitable[Reading]], clock: Clock, *, within: float | None = None
+) -> Reading:
+    """One org's reading, where a single bad answer is no verdict: asked again for a while, on new connections (law 21).
+
+    Args:
+        ask: reads the org once: on a new connection or not, within so many seconds.
+        clock: what is waited on.
+        within: seconds for all tries together, where the org may not be waited for: then it is asked again once. None
+            for ASK_AGAIN_FOR after the first answer.
+    """
+    deadline = None if within is None else clock.monotonic() + within
+    reading = await ask(False, within)
+    until = deadline if deadline is not None else clock.monotonic() + ASK_AGAIN_FOR
+    tries = 0
+    while isinstance(reading.sight, Unreachable):
+        pause = _ASK_AGAIN_AFTER[min(tries, len(_ASK_AGAIN_AFTER) - 1)]
+        left = until - clock.monotonic() - pause
+        if left <= 0 or (deadline is not None and tries > 0):
+            break
+        await clock.sleep(pause)
+        reading = await ask(True, None if deadline is None else left)
+        tries += 1
+    return reading
 
 
 @dataclass(slots=True)
@@ -41,19 +74,21 @@ class Eyes:
     last: Both[Reading] | None = None
     looked_at: tuple[datetime, float] | None = None
     """When the last look began, by both clocks."""
-    answered_at: dict[Role, float] = field(default_factory=dict)
-    """When each org's last reading was there, by the monotonic clock."""
+    asked_at: dict[Role, float] = field(default_factory=dict)
+    """When each org was asked for its last reading, by the monotonic clock."""
 
-    async def look(self, purpose: str, *, journal: bool = True) -> Both[Reading]:
+    async def look(self, purpose: str, *, journal: bool = True, once: bool = True) -> Both[Reading]:
         """Read both orgs in parallel; an emergency's dead org is left out, and its other org has a short deadline.
 
         Args:
             purpose: what the look is for, as `SituationRead` lists it.
             journal: False while polling: then the look is journalled only where it shows something new.
+            once: False where something is concluded from this very look: then an org that does not answer is asked
+                again, for a while (law 21). Whoever polls looks again anyway.
         """
         began = (self.clock.now(), self.clock.monotonic())
         first = self.identities is None
-        reading = asyncio.gather(self._read(Role.PRIMARY), self._read(Role.SECONDARY))
+        reading = asyncio.gather(self._read(Role.PRIMARY, once), self._read(Role.SECONDARY, once))
         if self.identities is None:
             readings_taken, identities = await asyncio.gather(reading, self._identify_both())
             self.identities = identities
@@ -73,16 +108,21 @@ class Eyes:
         self._give_up_on_the_unseen(readings)
         return readings
 
-    async def _read(self, role: Role) -> Reading:
+    async def _read(self, role: Role, once: bool) -> Reading:
         if role in self.memory.dead:
             if self.last is not None:
                 return self.last[role]
             return Reading(
                 role, Unreachable("found dead earlier in this run"), self.clock.now(), self.clock.monotonic()
             )
-        reading = await self.world.read(role, within=self.deadline(role))
-        self.answered_at[role] = self.clock.monotonic()
-        return reading
+        within = self.deadline(role)
+        if once:
+            return await self._ask(role, anew=False, within=within)
+        return await ask_twice(partial(self._ask, role), self.clock, within=within)
+
+    async def _ask(self, role: Role, anew: bool, within: float | None) -> Reading:
+        self.asked_at[role] = self.clock.monotonic()
+        return await self.world.read(role, within=within, anew=anew)
 
     async def _identify_both(self) -> Both[Identity]:
         return Both(*await asyncio.gather(self._identify(Role.PRIMARY), self._identify(Role.SECONDARY)))
@@ -116,7 +156,7 @@ class Eyes:
     def _give_up_on_the_unseen(self, readings: Both[Reading]) -> None:
         """In an emergency, whatever is not a good record counts as not seen, and stays out of the run (law 9).
 
-        A 404 beside a survivor that has a record is none either.
+        A 404 beside a survivor that has a record is none either, nor is one that is older than what was seen.
         """
         if self.memory.mode is not Mode.EMERGENCY or self.survivor is None:
             return
@@ -127,10 +167,12 @@ class Eyes:
         record = reading.record
         link = link_of(self.pair, reading, self.identities[other]) if self.identities is not None else None
         absent_too = record is not None or readings[self.survivor].status is Status.ABSENT
-        if reading.answered and absent_too and isinstance(link, Linked):
+        old = record is not None and self.memory.is_under_floor(reading)
+        if reading.answered and absent_too and isinstance(link, Linked) and not old:
             return
         reason = getattr(reading.sight, "reason", "") or getattr(link, "reason", "")
-        self.tell(OrgGivenUp(other, reason or "it has no record (404)"))
+        why = "its record is older than what was seen of it" if old else "it has no record (404)"
+        self.tell(OrgGivenUp(other, reason or why))
 
     def give_up(self, reason: str) -> None:
         """Leave the other org of an emergency out of the rest of the run."""
@@ -154,16 +196,17 @@ class Eyes:
         """Whether a write may be sent on the last look (law 6)."""
         return self.age() <= SEND_WITHIN.total_seconds()
 
+    def leave_by(self, role: Role) -> float:
+        """On the monotonic clock, the time by which a request to an org must leave that is sent on its last reading (law 6)."""
+        return self.asked_at.get(role, self.clock.monotonic()) + SEND_WITHIN.total_seconds()
+
     def grown_old(self, role: Role) -> bool:
-        """Whether one org answered so long before the other one did that it has to be read again (law 6)."""
-        if role in self.memory.dead:
-            return False
-        answered = self.answered_at.get(role, self.clock.monotonic())
-        return self.clock.monotonic() - answered > SEND_WITHIN.total_seconds()
+        """Whether one org was asked so long ago, while the other one took its time, that it has to be read again (law 6)."""
+        return role not in self.memory.dead and self.clock.monotonic() > self.leave_by(role)
 
     async def look_again(self, role: Role) -> Both[Reading]:
         """Read one org alone, right after a look that took too long for what it said of this one."""
-        readings = self.last_look().with_(role, await self._read(role))
+        readings = self.last_look().with_(role, await self._read(role, once=True))
         self.last = readings
         seen: Both[Reading | None] = Both(None, None)
         self.tell(SituationRead("before write", seen.with_(role, readings[role])))

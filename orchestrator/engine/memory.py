@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -33,10 +34,9 @@ from orchestrator.model.hook import SETTLED, HookOutcome, When
 from orchestrator.model.reading import Accepted, HamrRecord, NotSent, Reading, Rejected, Throttled
 from orchestrator.model.run import Attempt, Mode, Stamp, Step
 from orchestrator.model.situation import Change
-from orchestrator.model.status import Role, Status
+from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.compare import Known, Sent
-
-_ACCEPTED_CHANGES = frozenset({Change.OURS, Change.ECHO, Change.UNPROVEN, Change.LATE, Change.SERVER})
+from orchestrator.situation.floor import ACCEPTED, Floor, Floors, raise_floors, under_floor
 
 
 @dataclass(slots=True)
@@ -52,6 +52,12 @@ class Memory:
     expected: dict[Role, HamrRecord | None] = field(default_factory=dict)
     earlier: dict[Role, list[HamrRecord | None]] = field(default_factory=lambda: {role: [] for role in Role})
     confirmed: dict[Role, list[HamrRecord]] = field(default_factory=lambda: {role: [] for role in Role})
+    orgs: Both[str] | None = None
+    """The orgs' uuids."""
+    floors: dict[str, Floor] = field(default_factory=dict)
+    """The newest record that the whole journal has seen of each org, this run's looks included."""
+    given_up: tuple[Attempt, ...] = ()
+    """Attempts of earlier runs that may still come."""
     sent: list[Sent] = field(default_factory=list)
     attempts: int = 0
     names: set[str] = field(default_factory=set)
@@ -78,8 +84,10 @@ class Memory:
     steps: list[Step] = field(default_factory=list)
     late_writes: int = 0
     """Writes of ours that took effect late, over a newer one."""
-    last_intent_at: datetime | None = None
-    """When the newest write was intended, by the journal; None in the process that intended it."""
+    intent_dates: dict[int, datetime | None] = field(default_factory=dict)
+    """When each attempt was intended, by its org's own clock."""
+    recalled: int = 0
+    """Attempts up to this number were made by an earlier process of this run."""
     intended: bool = False
     """Whether any write or hook was ever intended: from here on a bug is no longer "nothing was done"."""
     hooks: dict[tuple[str, When, str], HookOutcome | None] = field(default_factory=dict)
@@ -106,6 +114,8 @@ class Memory:
             earlier={role: tuple(records) for role, records in self.earlier.items()},
             mirrors=self.mirrors,
             strangers=frozenset(self.strangers),
+            floors=self.floors,
+            given_up=self.given_up,
         )
 
     def our_names(self) -> frozenset[str]:
@@ -114,7 +124,7 @@ class Memory:
 
     def _names_answered(self) -> set[str]:
         """Names that 2xx bodies showed for our writes: the journal may have filled up before they were learned."""
-        answered = {sent.answered_with for sent in self.sent if sent.answered_with}
+        answered = {sent.answered_with for sent in self.sent if sent.answered_with is not None}
         return {name for name in answered if Stamp.parse(name) is None}
 
     def hooks_failed(self) -> tuple[str, ...]:
@@ -135,26 +145,35 @@ class Memory:
 
     def outstanding(self) -> Attempt | None:
         """The newest attempt, where it may have reached the server and no reading has shown it."""
-        return self.sent[-1].attempt if self.sent and not self.sent[-1].confirmed else None
+        taken = [sent for sent in self.sent if not sent.refused]
+        return taken[-1].attempt if taken and not taken[-1].confirmed else None
+
+    def may_come_late(self) -> tuple[Attempt, ...]:
+        """Attempts that were given up for a later one, which may still reach their org."""
+        newest = self.outstanding()
+        return tuple(
+            sent.attempt
+            for sent in self.sent
+            if not sent.confirmed and not sent.refused and sent.attempt is not newest
+        )
 
     def wrote(self, role: Role, record: HamrRecord | None) -> bool:
         """Whether that record is on that org by a write of ours, or as an echo of one."""
         return record is not None and any(record.same_version(ours) for ours in self.confirmed[role])
 
-    def note(self, event: Event) -> None:  # noqa: C901, PLR0912 - one case per event that teaches something
+    def note(self, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915 - one case per event that teaches something
         """Learn from one event."""
+        if isinstance(event, SituationRead):
+            self._note_readings(event)
+        raise_floors(self.floors, event)
         match event:
             case RunStarted():
-                self.started, self.mode = event, event.mode
+                self.started, self.mode, self.orgs = event, event.mode, event.orgs
                 self.overrides = dict(event.overrides)
             case RunResumed():
                 self.mode = event.mode
                 self.overrides |= event.overrides
                 self.dead.clear()
-            case SituationRead(readings=readings):
-                for reading in readings:
-                    if reading is not None:
-                        self._note_reading(reading)
             case ChangeSeen():
                 self._note_change(event)
             case RowIntended():
@@ -169,6 +188,7 @@ class Memory:
                 self._note_around(event)
             case WriteIntended(attempt=attempt):
                 self.intended = True
+                self.intent_dates[attempt.number] = event.server_date
                 self.attempts = max(self.attempts, attempt.number)
                 self.sent.append(Sent(attempt))
             case WriteAnswered(attempt=attempt, answer=answer):
@@ -191,6 +211,10 @@ class Memory:
                 }
             case OrgGivenUp(role=role):
                 self.dead.add(role)
+                if self.expected.get(role, event) is None:
+                    del self.expected[
+                        role
+                    ]  # a 404 of a dead region's edge: what was not seen is never expected back
                 self._derive_owed(role)
             case _:
                 pass
@@ -213,7 +237,7 @@ class Memory:
 
     def _note_change(self, event: ChangeSeen) -> None:
         role, record = event.role, event.record
-        if event.change in _ACCEPTED_CHANGES or event.accepted:
+        if event.change in ACCEPTED or event.accepted:
             self._expect(role, record)
         if event.accepted:
             self.reverted.add(role)
@@ -244,12 +268,18 @@ class Memory:
         if status is not None and (shown is None or shown.status != status):
             self.owed[role] = status
 
-    def _note_reading(self, reading: Reading) -> None:
-        if reading.status is None:
-            return
-        role, record = reading.role, reading.record
-        if role not in self.expected:
-            self._expect(role, record)
+    def _note_readings(self, event: SituationRead) -> None:
+        for reading in event.readings:
+            if reading is not None and reading.status is not None and not self.is_under_floor(reading):
+                role, record = reading.role, reading.record
+                if role not in self.expected:
+                    self._expect(role, record)
+
+    def is_under_floor(self, reading: Reading) -> bool:
+        """Whether an org shows something older than what the journal has seen of it."""
+        return (
+            self.orgs is not None and under_floor(self.floors, self.orgs[reading.role], reading) is not None
+        )
 
     def _expect(self, role: Role, record: HamrRecord | None) -> None:
         """Accept a record as what is there now; what was there before becomes an earlier reading."""
@@ -263,9 +293,11 @@ class Memory:
         match answer:
             case Accepted(record=record) if record is not None and record.status == attempt.status:
                 self._update(attempt, answered_with=record.modified_by)
-            case NotSent() | Rejected() | Throttled():
-                # The server did not take it: it cannot turn up later.
+            case NotSent():
                 self.sent = [sent for sent in self.sent if sent.attempt.number != attempt.number]
+            case Rejected() | Throttled():
+                # It says that it did not take it; should it have all the same, the stamp tells.
+                self._update(attempt, refused=True)
             case _:
                 pass
 
@@ -276,7 +308,8 @@ class Memory:
         if event.attempt is not None:
             number = event.attempt
             self.sent = [
-                replace(sent, confirmed=True) if sent.attempt.number == number else sent for sent in self.sent
+                replace(sent, confirmed=True, refused=False) if sent.attempt.number == number else sent
+                for sent in self.sent
             ]
         self.unknown = [attempt for attempt in self.unknown if attempt.role is not event.role]
         self.set_back.discard(event.role)
@@ -286,18 +319,25 @@ class Memory:
         if event.role.other in self.dead:
             self._derive_owed(event.role.other)
 
-    def _update(self, attempt: Attempt, *, answered_with: str) -> None:
+    def _update(self, attempt: Attempt, *, answered_with: str | None = None, refused: bool = False) -> None:
         self.sent = [
-            replace(sent, answered_with=answered_with) if sent.attempt.number == attempt.number else sent
+            replace(sent, answered_with=answered_with, refused=refused)
+            if sent.attempt.number == attempt.number
+            else sent
             for sent in self.sent
         ]
 
 
-def recall(run: str, events: list[tuple[Event, datetime]]) -> Memory:
-    """A run's memory, rebuilt from its journalled events in order."""
-    memory = Memory(run)
-    for event, at in events:
+def recall(run: str, events: Iterable[Event], floors: Floors) -> Memory:
+    """A run's memory, rebuilt from its journalled events in order.
+
+    Args:
+        run: its id.
+        events: its events.
+        floors: what the journal had seen of the orgs when it began.
+    """
+    memory = Memory(run, floors=dict(floors))
+    for event in events:
         memory.note(event)
-        if isinstance(event, WriteIntended):
-            memory.last_intent_at = at
+    memory.recalled = memory.attempts
     return memory

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import shlex
+from dataclasses import dataclass
 
-from orchestrator.model.events import Waiting
+from orchestrator.model.events import ChangeSeen, Waiting
 from orchestrator.model.playbook import Row
-from orchestrator.model.reading import Reading
-from orchestrator.model.run import End
+from orchestrator.model.reading import HamrRecord, Reading
+from orchestrator.model.run import Attempt, End, Stamp
 from orchestrator.model.situation import Change, Comparison
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.situation.floor import floor_of
 
 from .check import NOT_OURS
 from .stop import stopped
@@ -23,6 +25,10 @@ class Settling:
     """Law 3 from the first look on: what the journal last saw is what is expected."""
 
     writer: Writer
+    command: str
+    """What this run was begun or taken up with: with the override, it goes on from an old record."""
+    old_is_true: bool = False
+    """Whether a person said so (`--override reverted=REASON`, or an adoption)."""
 
     async def settle(self, *, take_reverted: bool) -> frozenset[Role]:
         """Read until nothing is in flight any more and no org shows an old record, or the confirm time is up.
@@ -31,8 +37,8 @@ class Settling:
         confirm time since its intent is up.
 
         Args:
-            take_reverted: go on from an old record that stays: a mirror healed it over a newer one, and somebody
-                resumed this run knowing that. Otherwise it stops the run.
+            take_reverted: go on from an old record that stays over one of ours: a mirror healed it over the newer
+                one, and somebody resumed this run knowing that. Otherwise it stops the run.
 
         Returns:
             The orgs that stand reverted, by this process or by an earlier one that died right then.
@@ -41,14 +47,16 @@ class Settling:
             Stopped: somebody else wrote, or an org keeps showing an old record.
         """
         writer = self.writer
-        patience = writer.waits.patience()
-        stop_for = NOT_OURS - {Change.REVERTED} if take_reverted else NOT_OURS
+        patience, began = writer.waits.patience(), writer.clock.monotonic()
+        flown = self._flown()
+        stop_for = NOT_OURS - {Change.REVERTED} if take_reverted or self.old_is_true else NOT_OURS
         while True:
             readings = writer.eyes.last_look()
             found = writer.checker.compare_both(readings, stop_for=stop_for)
             writer.checker.accept(readings, found)
             old = self._old(found)
-            left = patience.left if old else min(patience.left, self._in_flight())
+            left = patience.left if old else flown - (writer.clock.monotonic() - began)
+            left = left if old or self._in_flight() else 0.0
             if left <= 0:
                 break
             self._say(found, old, left)
@@ -60,18 +68,56 @@ class Settling:
         await writer.repair()
         return frozenset(writer.memory.reverted)
 
+    async def outwait_lag(self) -> None:
+        """Of a new run: read until no org shows less than what the journal has seen of it, or the confirm time is up.
+
+        Raises:
+            Stopped: an org keeps showing an old record, and nobody said that this is the truth.
+        """
+        writer, memory = self.writer, self.writer.memory
+        patience = writer.waits.patience()
+        while old := [
+            role
+            for role, reading in writer.eyes.last_look().items()
+            if role not in memory.dead and memory.is_under_floor(reading)
+        ]:
+            reading = writer.eyes.last_look()[old[0]]
+            found = writer.checker.compare(reading)
+            if patience.over:
+                self._take(old[0], found, reading, take_reverted=False)
+                continue
+            writer.may_go_on()
+            writer.tell(Waiting(f"another answer ({found.reason})", patience.left, old[0]))
+            await writer.waits.pause()
+            await writer.eyes.look("confirm", journal=False)
+
     def _old(self, found: Both[Comparison]) -> list[Role]:
         dead = self.writer.memory.dead
         return [role for role in Role if found[role].change in _OLD and role not in dead]
 
-    def _in_flight(self) -> float:
-        """Seconds for which a write that nobody has seen yet is still waited for."""
+    def _in_flight(self) -> Attempt | None:
+        """The write of an earlier process that nobody has seen yet."""
         memory = self.writer.memory
-        outstanding, intended_at = memory.outstanding(), memory.last_intent_at
-        if outstanding is None or intended_at is None or outstanding.role in memory.dead:
+        outstanding = memory.outstanding()
+        if outstanding is None or outstanding.role in memory.dead or outstanding.number > memory.recalled:
+            return None
+        return outstanding
+
+    def _flown(self) -> float:
+        """Seconds for which that write may still be on its way.
+
+        Counted by the org's own clock, from when it was intended: two machines' clocks may be days apart. Where the org
+        does not tell the time, the whole confirm time is waited.
+        """
+        memory, attempt = self.writer.memory, self._in_flight()
+        within = self.writer.playbook.confirm.within.total_seconds()
+        if attempt is None:
             return 0.0
-        within = self.writer.playbook.confirm.within
-        return (intended_at + within - self.writer.clock.now()).total_seconds()
+        now = self.writer.eyes.last_look()[attempt.role].exchange.server_date
+        then = memory.intent_dates.get(attempt.number)
+        # Date has whole seconds: less by one, so that nothing is called over too soon.
+        gone = 0.0 if now is None or then is None else (now - then).total_seconds() - 1
+        return within - max(0.0, gone)
 
     def _say(self, found: Both[Comparison], old: list[Role], left: float) -> None:
         outstanding = self.writer.memory.outstanding()
@@ -87,12 +133,29 @@ class Settling:
         self.writer.tell(waiting)
 
     def _take(self, role: Role, comparison: Comparison, reading: Reading, *, take_reverted: bool) -> None:
-        if not take_reverted or reading.record is None:
-            raise stopped(End.MOVED, f"{comparison.reason}, and it stays so", org=role)
-        reverted = Comparison(
-            Change.REVERTED, f"{comparison.reason}; it stays so, and the run goes on from it"
-        )
-        self.writer.tell(replace(self.writer.checker.seen(role, reverted, reading), accepted=True))
+        memory, pair = self.writer.memory, self.writer.pair
+        floor = floor_of(memory.floors, pair[role].uuid)
+        newest = memory.expected.get(role) if floor is None else floor.record
+        healed = take_reverted and reading.record is not None and newest is not None and self._ours(newest)
+        if not (self.old_is_true or healed):
+            end = End.MOVED if memory.intended else End.REFUSED
+            raise stopped(
+                end,
+                f"{comparison.reason}, and it stays so: its reads lag, or it was put back (reverted). If it was put "
+                "back, --override reverted=REASON goes on from it",
+                org=role,
+                next_steps=(
+                    f"hamr status {shlex.quote(pair.name)} --watch",
+                    f"{self.command} --override reverted=TEXT",
+                ),
+            )
+        reason = f"{comparison.reason}; it stays so, and the run goes on from it"
+        self.writer.tell(ChangeSeen(role, Change.REVERTED, reason, reading.record, newest, accepted=True))
+
+    def _ours(self, record: HamrRecord) -> bool:
+        """Whether a run of hamr wrote it: what a stranger wrote is never taken for healed away."""
+        author = record.modified_by
+        return Stamp.parse(author) is not None or self.writer.memory.known().is_ours(author)
 
     def half_made(self) -> Row | None:
         """The row that the journal says was under way, where one org shows its target by a write of ours and the other its source.

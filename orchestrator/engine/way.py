@@ -66,11 +66,14 @@ class Way:
             )
         taken_up = bool(memory.expected)
         self.probing.start(self._probable_probes(goal))
-        phase = await self.look(goal)
+        await self.look(goal)
         half_made = None
         if taken_up:
             await self.settling.settle(take_reverted=memory.mirrors is True)
-            phase, half_made = self.phase(goal), self.settling.half_made()
+            half_made = self.settling.half_made()
+        else:
+            await self.settling.outwait_lag()
+        phase = self.phase(goal)
         if half_made is not None and not emergency and phase.name in (PhaseName.MIDWAY, PhaseName.DIVERGED):
             phase = replace(phase, name=PhaseName.MIDWAY, row=half_made.name)
         readings = self.eyes.last_look()

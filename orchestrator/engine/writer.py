@@ -138,8 +138,8 @@ class Writer:
         if stalls + 1 >= STALLS:
             raise stopped(
                 End.INCOMPLETE,
-                f"between the check and the request to {self.pair[role]} more than "
-                f"{SEND_WITHIN.total_seconds():g} s went by, {STALLS} times: is the journal's disk slow?",
+                f"from asking the orgs to sending a request to {self.pair[role]} more than "
+                f"{SEND_WITHIN.total_seconds():g} s went by, {STALLS} times: is the way to an org slow, or the journal's disk?",
                 org=role,
             )
         self.eyes.distrust()
@@ -213,17 +213,19 @@ class Writer:
         base = self.eyes.last_look()[role].record
         record = draft(self.pair, role, base, status, stamp)
         checked = (self.clock.now(), self.clock.monotonic())
-        self.tell(WriteIntended(attempt, self.world.describe(record), base))
+        leave_by, date = self.eyes.leave_by(role), self.eyes.last_look()[role].exchange.server_date
+        self.tell(WriteIntended(attempt, self.world.describe(record), base, date))
         began = self.clock.monotonic()
-        stalled = self._since(checked)
-        if stalled > SEND_WITHIN.total_seconds():
-            reason = (
-                f"{stalled:.0f} s went by between the check and the request; everything is read again first"
-            )
+        if self._since(checked) > SEND_WITHIN.total_seconds() or began > leave_by:
+            reason = f"{self.pair[role]} was asked too long ago by now; everything is read again first"
             self.tell(WriteAnswered(attempt, NotSent(Exchange(), reason)))
             return attempt, None, began
         flight.attempts.append((attempt, None))
-        answer = await self.world.write(record, within=self.eyes.deadline(role))
+        answer = await self.world.write(record, within=self.eyes.deadline(role), leave_by=leave_by)
+        if isinstance(answer, NotSent) and self.clock.monotonic() >= leave_by:
+            flight.attempts.pop()
+            self.tell(WriteAnswered(attempt, answer))
+            return attempt, None, began
         if isinstance(answer, Accepted | Lost):
             flight.attempts[-1] = (attempt, answer)
         else:
@@ -243,7 +245,7 @@ class Writer:
         name = answer.record.modified_by
         shows_it = answer.record.status == attempt.status
         known = self.memory.our_names() | self.memory.strangers
-        if shows_it and name and name not in known and Stamp.parse(name) is None:
+        if shows_it and name not in known and Stamp.parse(name) is None:
             self.tell(NameLearned(name, attempt.role))
 
     def _unknown(self, flight: _Flight, *, also: str = "") -> Stopped:

@@ -95,7 +95,7 @@ class IfUnknown(enum.Enum):
 ALWAYS_ON: tuple[str, ...] = ("linked", "fresh", "alone")
 """Guards that every row has, named or not. Their names are taken."""
 
-BEFORE_A_RUN: tuple[str, ...] = ("unknown", "cool_down")
+BEFORE_A_RUN: tuple[str, ...] = ("unknown", "cool_down", "reverted")
 """Questions that a new run answers before its first row, overridden by these names: is an earlier write's
 outcome unknown, and is the pair cooling down? A playbook's guards cannot take these names either."""
 

@@ -82,6 +82,8 @@ class Playbook:
     timeouts: Timeouts = field(default_factory=Timeouts)
     emergency_deadline: timedelta = timedelta(seconds=2)
     mirror_wait: timedelta = timedelta(seconds=3)
+    late: timedelta = timedelta(minutes=15)
+    """For how long a write that was given up may still turn up."""
     cool_down: timedelta | None = None
     remember: tuple[str, ...] = ()
     text: str = ""

@@ -22,7 +22,10 @@ class Mode(enum.Enum):
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _RUN = r"\d{8}-\d{6}-[a-z0-9]{4}"
 RUN_PATTERN = re.compile(_RUN)
-_STAMP = re.compile(rf"(?P<operator>.*)\+hamr-(?P<run>{_RUN})-(?P<attempt>\d{{1,9}})@(?P<host>.*)", re.DOTALL)
+_STAMP = re.compile(
+    rf"(?P<operator>.*)[+ ]hamr-(?P<run>{_RUN})(?:-(?P<attempt>\d{{1,9}})?(?:@(?P<host>.*))?)?",
+    re.DOTALL | re.IGNORECASE,
+)
 
 
 def new_run_id(now: datetime, pick: Callable[[str], str]) -> str:
@@ -49,11 +52,24 @@ class Stamp:
 
     @classmethod
     def parse(cls, text: str) -> Stamp | None:
-        """The stamp that a `modified_by` carries, or None where it is anybody else's."""
+        """The stamp that a `modified_by` carries, or None where it is anybody else's.
+
+        Servers show addresses in lower case, take the plus sign for a blank, and cut what they find too long: a stamp
+        that still names its run is one. What was cut away reads as attempt 0, and as a host without a name.
+        """
         found = _STAMP.fullmatch(text)
         if found is None:
             return None
-        return cls(found["operator"], found["run"], int(found["attempt"]), found["host"])
+        return cls(found["operator"], found["run"].lower(), int(found["attempt"] or 0), found["host"] or "")
+
+    def signs(self, text: str) -> bool:
+        """Whether a `modified_by` is this stamp as a server may show it: in lower case, say, or cut short."""
+        shown, whole = _folded(text), _folded(str(self))
+        return shown == whole or (whole.startswith(shown) and f"+hamr-{self.run}" in shown)
+
+
+def _folded(text: str) -> str:
+    return text.strip().replace(" ", "+").casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +116,11 @@ class Attempt:
     """The row that it belongs to, or "" for a delivery of what is owed and for an adoption."""
     purpose: str = "row"
     """row, resend, repair (after a late write), deliver, adopt."""
+
+    def signed(self, modified_by: str) -> bool:
+        """Whether that author is this attempt's stamp, as a server may show it."""
+        stamp = Stamp.parse(self.stamp)
+        return modified_by == self.stamp or (stamp is not None and stamp.signs(modified_by))
 
 
 class End(enum.Enum):

@@ -83,6 +83,7 @@ class PhaseName(enum.Enum):
     HALF_ABSENT = "half-absent"
     DENIED = "denied"
     UNRECOGNISED = "unrecognised"
+    LAGGING = "lagging"
     UNREADABLE = "unreadable"
     DARK = "dark"
 
@@ -95,11 +96,11 @@ class Phase:
     sentence: str
     next_steps: tuple[str, ...]
     status: Status | None = None
-    """AGREED, ABSENT: what both show. HALF_SEEN, BEHIND: what the living org shows."""
+    """AGREED, ABSENT: what both show. HALF_SEEN, BEHIND: what the living org shows. LAGGING: what was seen last."""
     row: str | None = None
     """MIDWAY: the row that is half done."""
     role: Role | None = None
-    """BEHIND: the org that is owed. HALF_SEEN: the org that answers. Else the org that is the trouble."""
+    """BEHIND: the org that is owed. LAGGING: the one whose reads are old. HALF_SEEN: the org that answers. Else the org that is the trouble."""
 
     @property
     def label(self) -> str:
@@ -107,6 +108,7 @@ class Phase:
         detail: object = {
             PhaseName.MIDWAY: self.row,
             PhaseName.BEHIND: self.role,
+            PhaseName.LAGGING: self.role,
             PhaseName.ABSENT: None,
         }.get(self.name, self.status)
         return self.name.value if detail is None else f"{self.name.value}({detail})"
@@ -117,6 +119,8 @@ class Change(enum.Enum):
 
     SAME = "same"
     OURS = "ours"
+    REFUSED = "refused"
+    """Ours, though the server had answered that it did not take it."""
     UNPROVEN = "unproven"
     """After a lost answer: our status under another name."""
     ECHO = "echo"

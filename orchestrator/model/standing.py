@@ -39,6 +39,10 @@ class Standing:
     open_run: OpenRun | None
     unknown: tuple[tuple[str, Attempt], ...]
     """(run, attempt) of every write whose outcome nobody knows."""
+    given_up: tuple[tuple[str, Attempt], ...]
+    """(run, attempt) of every write that was given up for a later one, and may still turn up."""
+    elsewhere: tuple[str, ...]
+    """Runs that are open on orgs which the inventory does not name any more."""
     holder: Holder | None
     """Who holds the pair's lock."""
     holder_dead: bool

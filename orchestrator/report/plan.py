@@ -159,7 +159,9 @@ def _row(plan: Plan, row: PlannedRow, place: int, number: int, stands: str) -> P
         page += paragraph(shortened(row.why), indent=2)
     if row.half_done:
         page += paragraph(
-            "A write of this row is in effect already: only linked and fresh bind it.", "warn", indent=2
+            "A write of this row is in effect already: only linked, fresh and alone bind it.",
+            "warn",
+            indent=2,
         )
     page.append(line("  Guards", "dim"))
     for verdict in row.verdicts:

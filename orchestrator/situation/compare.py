@@ -17,6 +17,8 @@ from orchestrator.model.run import Attempt, Stamp
 from orchestrator.model.situation import Change, Comparison
 from orchestrator.model.status import Role, Status
 
+from .floor import Floor, Floors, floor_of, under_floor
+
 
 @dataclass(frozen=True, slots=True)
 class Sent:
@@ -29,6 +31,8 @@ class Sent:
     """The `modified_by` that a 2xx body showed beside the status that was sent, or None."""
     overtaken: bool = False
     """Somebody else was seen to have written since: a record under another name is no sign of it any more."""
+    refused: bool = False
+    """The server answered that it did not take it (4xx, 429): only its own stamp can show that it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +53,21 @@ class Known:
     mirrors: bool | None = None
     strangers: frozenset[str] = frozenset()
     """Who made a change that this run has called foreign: never taken for ours again."""
+    floors: Floors = field(default_factory=dict)
+    """The newest record that the whole journal has seen of each org."""
+    given_up: tuple[Attempt, ...] = ()
+    """Attempts of earlier runs that nobody saw in effect, and that may still come."""
 
     @property
     def keeps_stamps(self) -> bool:
         """Whether this pair's server was seen to keep what we put in modified_by."""
-        stamps = {sent.attempt.stamp for sent in self.sent}
         shown = {record.modified_by for records in self.confirmed.values() for record in records}
-        answered = {sent.answered_with for sent in self.sent}
-        return bool(stamps & (shown | answered))
+        shown |= {sent.answered_with for sent in self.sent if sent.answered_with is not None}
+        return any(sent.attempt.signed(name) for name in shown for sent in self.sent)
+
+    def is_ours(self, modified_by: str) -> bool:
+        """Whether an author is one of this run's stamps, or a name learned for them."""
+        return modified_by in self.names or any(sent.attempt.signed(modified_by) for sent in self.sent)
 
 
 def same_link(pair: Pair, role: Role, record: HamrRecord) -> bool:
@@ -86,6 +97,9 @@ def compare(pair: Pair, reading: Reading, known: Known) -> Comparison:
             f"{pair[role]}: its record is now of org {record.org_uuid}, target {record.target_uuid}, "
             f"is_primary {record.is_primary}; that is not the link of pair {pair.name}",
         )
+    floor = under_floor(known.floors, pair[role].uuid, reading)
+    if floor is not None:
+        return _compare_below(pair, role, record, floor, known)
     if role not in known.expected:
         return Comparison(Change.SAME, "first seen")
     if expected is not None and record.same_version(expected):
@@ -94,31 +108,80 @@ def compare(pair: Pair, reading: Reading, known: Known) -> Comparison:
 
 
 def _compare_absent(pair: Pair, role: Role, expected: HamrRecord | None, known: Known) -> Comparison:
-    if expected is None:
-        return Comparison(Change.SAME)
-    if None in known.earlier.get(role, ()):
-        return Comparison(Change.STALE, f"{pair[role]} answers 404, as it did before its record was written")
-    return Comparison(Change.FOREIGN, f"{pair[role]}: its record is gone (404), and nobody here removed it")
+    floor = floor_of(known.floors, pair[role].uuid)
+    if floor is not None or expected is not None:
+        seen = expected if floor is None else floor.record
+        was = "" if seen is None else f", though this journal has seen {describe(seen)}"
+        return Comparison(Change.STALE, f"{pair[role]} answers 404{was}")
+    return Comparison(Change.SAME)
 
 
-def _compare_changed(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison:
-    if any(old is not None and record.same_version(old) for old in known.earlier.get(role, ())):
-        return Comparison(Change.STALE, f"{pair[role]} shows an earlier reading again: {describe(record)}")
-    for recognise in (_by_stamp, _by_copy, _by_name, _unproven, _reverted):
+def _compare_below(pair: Pair, role: Role, record: HamrRecord, floor: Floor, known: Known) -> Comparison:
+    """A record that is older than what was seen, whoever wrote either: never the present one, unless a mirror brought it."""
+    seen_here = [old for old in (*known.earlier.get(role, ()), *floor.before) if old is not None]
+    if any(record.same_version(old) for old in seen_here):
+        return _seen_before(pair, role, record, floor, known)
+    for recognise in (_by_copy, _reverted):
         found = recognise(pair, role, record, known)
         if found is not None:
             return found
+    sent = _signed(record, known)
+    if sent is not None and not sent.confirmed and sent == latest_sent(role, known):
+        return Comparison(Change.OURS, describe(record), sent.attempt.number)  # not in effect by it: law 4
+    return _stale(pair, role, record, floor)
+
+
+def _seen_before(pair: Pair, role: Role, record: HamrRecord, floor: Floor, known: Known) -> Comparison:
+    same_time = record.modified_at is not None and record.modified_at == floor.record.modified_at
+    if same_time and record.modified_by != floor.record.modified_by and not known.is_ours(record.modified_by):
+        # Whole seconds are no order: it may as well have been written since.
+        return _foreign(pair, role, record)
+    return _stale(pair, role, record, floor)
+
+
+def _stale(pair: Pair, role: Role, record: HamrRecord, floor: Floor) -> Comparison:
+    return Comparison(
+        Change.STALE,
+        f"{pair[role]} shows {describe(record)}, which is older than what this journal has seen of it "
+        f"({describe(floor.record)})",
+    )
+
+
+def _foreign(pair: Pair, role: Role, record: HamrRecord) -> Comparison:
     return Comparison(Change.FOREIGN, f"{pair[role]} was changed by somebody else: {describe(record)}")
+
+
+def _compare_changed(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison:
+    floor = floor_of(known.floors, pair[role].uuid) or Floor(record)
+    if any(old is not None and record.same_version(old) for old in known.earlier.get(role, ())):
+        return _seen_before(pair, role, record, floor, known)
+    for recognise in (_by_stamp, _by_copy, _by_name, _unproven, _reverted, _given_up):
+        found = recognise(pair, role, record, known)
+        if found is not None:
+            return found
+    return _foreign(pair, role, record)
 
 
 def latest_sent(role: Role, known: Known) -> Sent | None:
     """The attempt whose status this org should show: the newest one to it, or to either org unless they are known not to mirror."""
-    fitting = [sent for sent in known.sent if known.mirrors is not False or sent.attempt.role is role]
+    fitting = [
+        sent
+        for sent in known.sent
+        if not sent.refused and (known.mirrors is not False or sent.attempt.role is role)
+    ]
     return fitting[-1] if fitting else None
 
 
+def _signed(record: HamrRecord, known: Known) -> Sent | None:
+    """The attempt whose stamp a record carries; where a server cut the stamp short, the newest that it can be."""
+    signed = [sent for sent in known.sent if sent.attempt.signed(record.modified_by)]
+    fitting = [sent for sent in signed if sent.attempt.status == record.status]
+    found = fitting or signed
+    return found[-1] if found else None
+
+
 def _by_stamp(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison | None:
-    sent = next((sent for sent in known.sent if sent.attempt.stamp == record.modified_by), None)
+    sent = _signed(record, known)
     if sent is None:
         return None
     attempt = sent.attempt
@@ -132,6 +195,9 @@ def _by_stamp(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
     due = latest.attempt if latest is not None else attempt
     own = attempt.role is role
     if attempt.number >= due.number or attempt.status == due.status:
+        if own and sent.refused:
+            reason = f"{pair[role]} answered that it did not take our attempt {attempt.number}, and shows it: {describe(record)}"
+            return Comparison(Change.REFUSED, reason, attempt.number)
         return Comparison(Change.OURS if own else Change.ECHO, describe(record), attempt.number)
     return Comparison(
         Change.LATE,
@@ -197,7 +263,7 @@ def _unproven(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
         or record.status != latest.attempt.status
         or record.modified_by in known.strangers
         or Stamp.parse(record.modified_by) is not None
-        or not not_older(record, known.expected.get(role))
+        or not _newer(record, known.expected.get(role))
     ):
         return None
     return Comparison(
@@ -226,6 +292,22 @@ def _reverted(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
     )
 
 
+def _given_up(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison | None:
+    """A write of an earlier run that was given up, and came after all."""
+    attempt = next((each for each in known.given_up if each.signed(record.modified_by)), None)
+    latest = latest_sent(role, known)
+    if attempt is None or record.status != attempt.status:
+        return None
+    stamp = Stamp.parse(attempt.stamp)
+    run = "an earlier run" if stamp is None else f"run {stamp.run}"
+    what = f"{pair[role]}: attempt {attempt.number} of {run} ({attempt.status}), which had been given up, took effect late"
+    if latest is None:
+        return Comparison(Change.FOREIGN, what)
+    over = latest.attempt.status
+    change = Change.ECHO if over is attempt.status else Change.LATE
+    return Comparison(change, f"{what}, over {over}")
+
+
 def older_than_ours(record: HamrRecord, known: Known) -> bool:
     """Whether a record is from before the first write of this run that was seen, by the servers' own times."""
     ours = [seen.modified_at for records in known.confirmed.values() for seen in records]
@@ -238,6 +320,13 @@ def _not_newer(record: HamrRecord, before: HamrRecord | None) -> bool:
     if before is None or before.modified_at is None or record.modified_at is None:
         return True
     return record.modified_at <= before.modified_at
+
+
+def _newer(record: HamrRecord, before: HamrRecord | None) -> bool:
+    """Whether a record's modified_at is newer than another's (true where either has none): whole seconds are no order."""
+    if before is None or before.modified_at is None or record.modified_at is None:
+        return True
+    return record.modified_at > before.modified_at
 
 
 def not_older(record: HamrRecord, before: HamrRecord | None) -> bool:

@@ -4,6 +4,7 @@ The order of precedence, where the first that fits is the one (law 15: one alway
 
     mislinked                               a key or a record is not this pair's: nothing it says counts
     unrecognised                            a status that this version does not know: never acted on
+    lagging                                 what an org shows is older than what the journal has seen of it
     denied, unreadable, half-seen, dark     an org was not seen (silence.py)
     absent, behind, agreed, midway, half-absent, diverged     both orgs answered (answered.py)
 """
@@ -20,6 +21,8 @@ from orchestrator.model.status import Both, Role, Status
 
 from . import commands
 from .answered import phase_of_answers
+from .compare import describe
+from .floor import Floor, Floors, under_floor
 from .link import LinkUnknown, NotLinked, link_of
 from .silence import phase_of_silence
 from .view import View
@@ -34,6 +37,7 @@ def phase_of(
     owed: Owed | None = None,
     open_run: OpenRun | None = None,
     goal: Status | None = None,
+    floors: Floors | None = None,
 ) -> Phase:
     """Where a pair stands. Total: every pair of readings has a name, a sentence and a next command.
 
@@ -45,6 +49,7 @@ def phase_of(
         owed: what an emergency left untold, if anything.
         open_run: the run that has not finished, if any; its row breaks a tie between two rows.
         goal: where somebody wants to go, if that is known; breaks a tie that the journal does not.
+        floors: the newest that the journal has seen of each org; what is older is not where it stands.
     """
     halves = {role: link_of(pair, readings[role], identities[role]) for role in Role}
     for role in Role:
@@ -59,6 +64,10 @@ def phase_of(
     for role in Role:
         if isinstance(readings[role].sight, Unrecognised):
             return _unrecognised(view, role)
+    for role in Role:
+        floor = under_floor(floors or {}, pair[role].uuid, readings[role])
+        if floor is not None:
+            return _lagging(view, role, floor)
     silent = phase_of_silence(view)
     if silent is not None:
         return silent
@@ -72,6 +81,22 @@ def _mislinked(view: View, half: NotLinked) -> Phase:
         f"Correct the inventory or the keys, then look again. {view.both_say()}."
     )
     return Phase(PhaseName.MISLINKED, sentence, (commands.CHECK, commands.status(view.pair)), role=half.role)
+
+
+def _lagging(view: View, role: Role, floor: Floor) -> Phase:
+    org, newest = view.org(role), floor.record
+    sentence = (
+        f"{view.both_say()}. That is not where {org} stands: this journal has seen {describe(newest)} there, which is newer. "
+        "Its reads lag, so look again; if it stays so, it was put back to an older record (reverted), and a run goes on "
+        "from that only where you say so."
+    )
+    steps = [commands.watch(view.pair)]
+    if view.open_run is not None or view.owed is not None:
+        steps.append(commands.resume(view.pair))
+    start = view.status(role) or view.status(role.other)
+    goals = commands.goals_from(view, start) if start is not None else ()
+    steps += [f"{commands.run(view.pair, goal)} --override reverted=TEXT" for goal in goals[:1]]
+    return Phase(PhaseName.LAGGING, sentence, tuple(steps), status=Status.of(newest.status), role=role)
 
 
 def _unrecognised(view: View, role: Role) -> Phase:

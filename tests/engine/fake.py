@@ -401,7 +401,7 @@ def resumed(
 ) -> Bench:
     """A new process on the same world, with what the journal of the dead one holds, and nothing else."""
     records = dead.notes.records(dead.clock.now())
-    memory = recall(RUN, events_of(records))
+    memory = recall(RUN, (event for event, _ in events_of(records)), {})
     history = history_of("payments", records)
     mode = mode or memory.mode
     open_run = history.open_run.as_open_run() if history.open_run is not None else None

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.engine.gate import EnforcingGate, ForecastGate
+from orchestrator.engine.gate import BINDING_ALWAYS, EnforcingGate, ForecastGate
 from orchestrator.model.events import GuardOverridden, GuardsJudged, RowRefused
 from orchestrator.model.guard import Guard, Outcome, Quiet, Reachable, Verdict
 from orchestrator.model.run import End, Mode
@@ -32,9 +32,9 @@ def verdict(guard: str, outcome: Outcome, blind: object = None) -> Verdict:
 PASS, FAIL, UNKNOWN = Outcome.PASS, Outcome.FAIL, Outcome.UNKNOWN
 
 
-def decide(*verdicts: Verdict, overrides: dict[str, str] | None = None, half_done: bool = False):  # type: ignore[no-untyped-def]  # noqa: ANN201 - what the gate decides, as it types it
+def decide(*verdicts: Verdict, overrides: dict[str, str] | None = None, binding: frozenset[str] | None = None):  # type: ignore[no-untyped-def]  # noqa: ANN201 - what the gate decides, as it types it
     return EnforcingGate(overrides or {}).decide(
-        verdicts, half_done=half_done, mode=Mode.PLANNED, survivor=None
+        verdicts, binding=binding, mode=Mode.PLANNED, survivor=None
     )
 
 
@@ -71,7 +71,7 @@ def test_law_10_identity_and_freshness_are_never_overridden(guard: str) -> None:
     ("guard", "go"), [("linked", False), ("fresh", False), ("alone", True), ("settled", True)]
 )
 def test_law_07_a_half_done_row_is_bound_by_linked_and_fresh_alone(guard: str, go: bool) -> None:
-    assert decide(verdict(guard, FAIL), half_done=True).go is go
+    assert decide(verdict(guard, FAIL), binding=BINDING_ALWAYS).go is go
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_law_09_only_what_is_blind_because_of_the_dead_org_is_waived(
     outcome: Outcome, blind: object, mode: Mode, waived: bool
 ) -> None:
     decision = EnforcingGate({}).decide(
-        (verdict("settled", outcome, blind),), half_done=False, mode=mode, survivor=S
+        (verdict("settled", outcome, blind),), binding=None, mode=mode, survivor=S
     )
     assert decision.go is waived
     assert bool(decision.waived) is waived
@@ -98,7 +98,7 @@ def test_law_09_only_what_is_blind_because_of_the_dead_org_is_waived(
 def test_a_forecast_lets_go_and_keeps_what_is_overridden() -> None:
     forecast = ForecastGate(EnforcingGate({"a": "CHG-1"}))
     decision = forecast.decide(
-        (verdict("a", FAIL), verdict("b", FAIL)), half_done=False, mode=Mode.PLANNED, survivor=None
+        (verdict("a", FAIL), verdict("b", FAIL)), binding=None, mode=Mode.PLANNED, survivor=None
     )
     assert decision.go
     assert [kept.guard for kept, _ in decision.overridden] == ["a"]

@@ -318,7 +318,7 @@ async def test_law_03_a_stale_read_that_stays_stops_the_run_when_the_confirm_tim
     b.notes.on_tell = lag
     ending = await b.engine.drive(ACTIVE)
     assert (ending.end, ending.org) == (End.MOVED, P)
-    assert "shows an earlier reading again" in ending.message
+    assert "which is older than what this journal has seen of it" in ending.message
     assert len(b.world.posts()) == 2
 
 

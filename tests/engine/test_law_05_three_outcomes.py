@@ -258,7 +258,7 @@ async def test_law_05_a_resend_does_not_set_back_what_the_server_moved_on() -> N
 
     def before_read(role: Role) -> None:
         held = b.world.records[S]
-        if role is P and b.world.posts():
+        if role is P and b.world.late:
             b.clock.advance(6)  # so that the check has to look again
         if role is S and b.world.late and b.world.log.count("GET secondary") == 4:
             b.world.arrive_late()
@@ -296,18 +296,18 @@ async def test_law_05_giving_up_waiting_journals_the_write_in_flight_as_unknown(
 
     write, read = b.world.write, b.world.read
 
-    async def writing(draft, *, within=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - the method that it stands for has the types
+    async def writing(draft, **how):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN003, ANN202 - the method that it stands for has the types
         if where == "in flight":
             await stop_here()
-        return await write(draft, within=within)
+        return await write(draft, **how)
 
-    async def reading(role, *, within=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - the method that it stands for has the types
+    async def reading(role, **how):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN003, ANN202 - the method that it stands for has the types
         posts, seconds = len(b.world.posts()), b.clock.monotonic() - 1000
         if posts and (where == "reading back" or (where == "before the resend" and seconds > WITHIN + 30)):
             await stop_here()
         if where == "before the resend" and posts and seconds > WITHIN - 1.5:
             b.clock.advance(40)
-        return await read(role, within=within)
+        return await read(role, **how)
 
     b.world.write, b.world.read = writing, reading  # type: ignore[method-assign]
     task = asyncio.create_task(b.engine.drive(ACTIVE))
@@ -323,10 +323,10 @@ async def test_law_05_a_cancelled_run_with_nothing_in_flight_journals_no_unknown
     hang = asyncio.Event()
     read = b.world.read
 
-    async def reading(role, *, within=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - the method that it stands for has the types
+    async def reading(role, **how):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN003, ANN202 - the method that it stands for has the types
         hang.set()
         await asyncio.Event().wait()
-        return await read(role, within=within)
+        return await read(role, **how)
 
     b.world.read = reading  # type: ignore[method-assign]
     task = asyncio.create_task(b.engine.drive(ACTIVE))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, event, given, note, settings
@@ -38,8 +39,8 @@ class Witness:
         self.b = b
         world, read = b.world, type(b.world).read
 
-        async def reading(role: Role, *, within: float | None = None) -> object:
-            seen = await read(world, role, within=within)
+        async def reading(role: Role, **how: Any) -> object:
+            seen = await read(world, role, **how)
             self._note_stranger(role, seen.record)
             self.read[role] = seen.record or self.read.get(role)
             self.read_since_post[role] = True

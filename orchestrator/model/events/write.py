@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 
 from orchestrator.model.reading import Answer, HamrRecord, Request
@@ -20,6 +21,8 @@ class WriteIntended:
     request: Request
     expected: HamrRecord | None
     """What was last seen of that org's record; None where it has none."""
+    server_date: datetime | None = None
+    """That org's own clock at the look which it is sent on; None where it does not tell."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,97 @@
+"""The floor (law 3): the newest record that a journal has ever seen of an org, below which no reading counts.
+
+A replica may lag behind a restart, behind a colleague's run, or behind a stranger whom this journal has met. So what
+was seen once, by whichever run and whoever wrote it, binds every later reading. Pure: records in, a comparison out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from orchestrator.model.events import ChangeSeen, Event, SituationRead, WriteConfirmed
+from orchestrator.model.reading import Absent, HamrRecord, Reading
+from orchestrator.model.situation import Change
+
+ACCEPTED = frozenset({Change.OURS, Change.REFUSED, Change.ECHO, Change.UNPROVEN, Change.LATE, Change.SERVER})
+"""Changes by which a run takes a record for what is there now, whatever its time says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """The newest record seen of one org."""
+
+    record: HamrRecord
+    before: tuple[HamrRecord, ...] = ()
+    """What was seen before it, where its time does not tell that: of the same time, or without one."""
+
+    def is_above(self, record: HamrRecord) -> bool:
+        """Whether a record is older than this one, or was seen before it."""
+        if record.same_version(self.record):
+            return False
+        return _order(record, self.record) < 0 or any(record.same_version(old) for old in self.before)
+
+
+Floors = Mapping[str, Floor]
+"""By the org's uuid in lower case: an inventory may come to name other orgs."""
+
+
+def floor_of(floors: Floors, org_uuid: str) -> Floor | None:
+    """The floor of an org, or None where none of its records was ever seen."""
+    return floors.get(org_uuid.lower())
+
+
+def under_floor(floors: Floors, org_uuid: str, reading: Reading) -> Floor | None:
+    """The floor that a reading lies below, or None where it counts. A 404 lies below any record."""
+    floor = floor_of(floors, org_uuid)
+    if floor is None:
+        return None
+    if reading.record is None:
+        return floor if isinstance(reading.sight, Absent) else None
+    return floor if floor.is_above(reading.record) else None
+
+
+def raise_floors(floors: dict[str, Floor], event: Event) -> None:
+    """Learn from one event, in place: what was seen raises a floor, and what a run accepted is one."""
+    match event:
+        case SituationRead(readings=readings):
+            for reading in readings:
+                if reading is not None and reading.record is not None and not reading.predicted:
+                    _see(floors, reading.record)
+        case ChangeSeen(record=HamrRecord() as record):
+            if event.accepted or event.change in ACCEPTED:
+                _accept(floors, record)
+            else:
+                _see(floors, record)
+        case ChangeSeen(record=None, accepted=True, expected=HamrRecord() as gone):
+            floors.pop(gone.org_uuid.lower(), None)
+        case WriteConfirmed(record=record):
+            _accept(floors, record)
+        case _:
+            pass
+
+
+def _see(floors: dict[str, Floor], record: HamrRecord) -> None:
+    floor = floor_of(floors, record.org_uuid)
+    if floor is None or not floor.is_above(record):
+        _accept(floors, record)
+
+
+def _accept(floors: dict[str, Floor], record: HamrRecord) -> None:
+    floor = floor_of(floors, record.org_uuid)
+    if floor is None or record.same_version(floor.record):
+        floors.setdefault(record.org_uuid.lower(), Floor(record))
+        return
+    seen = (*floor.before, floor.record)
+    floors[record.org_uuid.lower()] = Floor(record, tuple(_not_told_by_time(seen, record)))
+
+
+def _not_told_by_time(seen: Iterable[HamrRecord], record: HamrRecord) -> Iterable[HamrRecord]:
+    return (old for old in seen if _order(old, record) >= 0 and not old.same_version(record))
+
+
+def _order(one: HamrRecord, other: HamrRecord) -> int:
+    """-1 where the one is older, 1 where it is newer, 0 where their times do not tell."""
+    if one.modified_at is None or other.modified_at is None or one.modified_at == other.modified_at:
+        return 0
+    return -1 if one.modified_at < other.modified_at else 1
