@@ -255,8 +255,10 @@ def test_law_03_a_404_again_after_the_first_write_is_stale() -> None:
     assert change(Absent(), known).change is Change.STALE
 
 
-def test_law_03_a_record_that_is_gone_is_foreign() -> None:
-    assert change(Absent(), Known(RUN, SEEN)).change is Change.FOREIGN
+def test_law_03_a_404_where_there_was_a_record_is_an_old_answer_since_nothing_removes_one() -> None:
+    found = change(Absent(), Known(RUN, SEEN))
+    assert found.change is Change.STALE
+    assert "answers 404, though this journal has seen PASSIVE" in found.reason
 
 
 def test_law_03_the_status_of_an_earlier_reading_with_a_new_time_is_not_stale() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shlex
+from datetime import timedelta
 
 import pytest
 
@@ -13,6 +14,7 @@ from orchestrator.model.run import Mode
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import phase_of
+from orchestrator.situation.floor import Floor, Floors
 
 from .scenes import (
     FAILOVER,
@@ -65,6 +67,7 @@ RUNS = (
 )
 GOALS = (None, Status.PASSIVE, Status.ACTIVE)
 EMPTY = Playbook("empty", (), ())
+NEWER: Floors = {PAIR[SECONDARY].uuid: Floor(record(SECONDARY, 4, at=NOW + timedelta(minutes=1)))}
 
 
 def leads_somewhere(command: str, playbook: Playbook) -> bool:
@@ -78,6 +81,8 @@ def leads_somewhere(command: str, playbook: Playbook) -> bool:
         return False
     if "--to" not in words:
         return words[1] in {"status", "resume", "adopt"}
+    if words[-2:] == ["--override", "reverted=TEXT"]:
+        words = words[:-2]
     stops = ONBOARDING.stops if words[-2:] == ["--playbook", "onboarding"] else playbook.stops
     return words[1] in {"plan", "run"} and words[words.index("--to") + 1] in {str(stop) for stop in stops}
 
@@ -88,9 +93,11 @@ def test_law_15_every_pair_of_readings_has_a_name_a_sentence_and_a_next_command(
     commands: set[str] = set()
     cells = itertools.product(PRIMARIES.items(), SECONDARIES.items())
     for ((one, primary), (other, secondary)), debt, run in itertools.product(cells, DEBTS, RUNS):
-        for goal, keys in [*((goal, KEYS) for goal in GOALS), (None, NO_KEYS)]:
+        told = [*((goal, KEYS, {}) for goal in GOALS), (None, NO_KEYS, {}), (None, KEYS, NEWER)]
+        for goal, keys, floors in told:
+            readings = Both(primary, secondary)
             found = phase_of(
-                PAIR, Both(primary, secondary), keys, playbook, owed=debt, open_run=run, goal=goal
+                PAIR, readings, keys, playbook, owed=debt, open_run=run, goal=goal, floors=floors
             )
             cell = f"primary {one}, secondary {other}, {debt}, {run}, {goal}"
             assert found.sentence.endswith("."), cell

@@ -1,0 +1,163 @@
+"""Law 3: the newest record that a journal has seen of an org is the floor, below which no reading counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from orchestrator.model.events import ChangeSeen, SituationRead, WriteConfirmed
+from orchestrator.model.reading import Absent, HamrRecord
+from orchestrator.model.situation import Change
+from orchestrator.model.status import Both, Status
+from orchestrator.situation.compare import Known, Sent, compare
+from orchestrator.situation.floor import Floor, raise_floors, under_floor
+
+from .test_compare import EU, NOON, ONE, PAIR, RUN, TWO, P, S, reading, sent, shows
+
+OLD = shows(S, Status.PASSIVE, "admin@example.com", -60)
+OURS = shows(S, Status.FAILOVER, ONE, 1)
+STRANGER = shows(S, Status.RECOVERY, "bob@example.com", 2)
+
+
+def floors_after(*records: HamrRecord) -> dict[str, Floor]:
+    floors: dict[str, Floor] = {}
+    for record in records:
+        raise_floors(floors, SituationRead("row", Both(None, reading(S, record))))
+    return floors
+
+
+def test_law_03_the_newest_record_by_the_orgs_own_time_is_the_floor_in_whatever_order_they_were_seen() -> (
+    None
+):
+    for order in ((OLD, OURS, STRANGER), (STRANGER, OURS, OLD), (OURS, STRANGER, OLD)):
+        assert floors_after(*order)[EU].record == STRANGER
+
+
+def test_law_03_a_reading_below_the_floor_is_stale_though_it_is_what_this_run_wrote_last() -> None:
+    known = Known(
+        RUN,
+        {S: OURS},
+        (sent(1, S, Status.FAILOVER, confirmed=True),),
+        confirmed={S: (OURS,)},
+        floors=floors_after(OLD, OURS, STRANGER),
+    )
+    found = compare(PAIR, reading(S, OURS), known)
+    assert found.change is Change.STALE
+    assert "older than what this journal has seen of it (RECOVERY by bob@example.com" in found.reason
+
+
+def test_law_03_a_new_run_does_not_take_a_reading_below_the_floor_for_its_first_one() -> None:
+    known = Known(RUN, {}, floors=floors_after(OURS))
+    assert compare(PAIR, reading(S, OLD), known).change is Change.STALE
+    assert compare(PAIR, reading(S, Absent()), known).change is Change.STALE
+    assert compare(PAIR, reading(S, OURS), known).change is Change.SAME
+    assert compare(PAIR, reading(S, STRANGER), known).change is Change.SAME
+
+
+def test_law_03_a_strangers_write_of_the_same_second_is_neither_stale_nor_ours() -> None:
+    before = replace(STRANGER, modified_at=NOON)
+    ours = replace(OURS, modified_at=NOON)
+    known = Known(
+        RUN,
+        {S: ours},
+        (sent(1, S, Status.FAILOVER, confirmed=True),),
+        confirmed={S: (ours,)},
+        earlier={S: (before,)},
+        floors=floors_after(before, ours),
+    )
+    assert compare(PAIR, reading(S, before), known).change is Change.FOREIGN
+
+
+def test_law_03_an_unproven_record_has_to_be_newer_than_what_was_there() -> None:
+    was = replace(OLD, modified_at=NOON)
+    lost = Known(RUN, {S: was}, (sent(1, S, Status.FAILOVER),), floors=floors_after(was))
+    same_second = replace(was, status=int(Status.FAILOVER), modified_by="bob@example.com")
+    assert compare(PAIR, reading(S, same_second), lost).change is Change.FOREIGN
+    later = replace(same_second, modified_at=NOON + timedelta(seconds=1))
+    assert compare(PAIR, reading(S, later), lost).change is Change.UNPROVEN
+
+
+def test_law_03_an_earlier_write_of_ours_in_the_same_second_is_stale() -> None:
+    one, two = replace(OURS, modified_at=NOON), replace(OURS, modified_at=NOON, status=4, modified_by=TWO)
+    attempts = (sent(1, S, Status.FAILOVER, confirmed=True), sent(2, S, Status.ACTIVE, confirmed=True))
+    known = Known(
+        RUN, {S: two}, attempts, confirmed={S: (one, two)}, earlier={S: (one,)}, floors=floors_after(one, two)
+    )
+    assert compare(PAIR, reading(S, one), known).change is Change.STALE
+
+
+def test_law_03_records_without_a_time_are_told_apart_by_when_they_were_seen() -> None:
+    one, two = replace(OLD, modified_at=None), replace(OURS, modified_at=None)
+    floors = floors_after(one, two)
+    assert under_floor(floors, EU, reading(S, one)) is not None
+    assert under_floor(floors, EU, reading(S, two)) is None
+
+
+@pytest.mark.parametrize("change", [Change.ECHO, Change.LATE, Change.SERVER])
+def test_law_03_what_a_run_accepted_is_the_floor_whatever_its_time_says(change: Change) -> None:
+    floors = floors_after(STRANGER)
+    raise_floors(floors, ChangeSeen(S, change, "", OURS, STRANGER))
+    assert floors[EU].record == OURS
+    assert under_floor(floors, EU, reading(S, STRANGER)) is not None  # seen before it
+
+
+def test_law_03_a_confirmed_write_is_a_floor_and_a_foreign_one_only_where_it_is_newer() -> None:
+    floors: dict[str, Floor] = {}
+    raise_floors(floors, WriteConfirmed(S, Status.FAILOVER, OURS, Change.OURS, 1))
+    raise_floors(floors, ChangeSeen(S, Change.FOREIGN, "", OLD, OURS))
+    assert floors[EU].record == OURS
+    raise_floors(floors, ChangeSeen(S, Change.FOREIGN, "", STRANGER, OURS))
+    assert floors[EU].record == STRANGER
+
+
+def test_law_03_a_person_can_take_a_reverted_record_or_a_404_for_true() -> None:
+    floors = floors_after(STRANGER)
+    raise_floors(floors, ChangeSeen(S, Change.REVERTED, "", OLD, STRANGER, accepted=True))
+    assert floors[EU].record == OLD
+    raise_floors(floors, ChangeSeen(S, Change.REVERTED, "", None, OLD, accepted=True))
+    assert floors == {}
+
+
+def test_law_03_an_attempt_that_was_refused_and_is_there_is_ours_all_the_same() -> None:
+    refused = Known(
+        RUN, {S: OLD}, (replace(sent(1, S, Status.FAILOVER), refused=True),), floors=floors_after(OLD)
+    )
+    found = compare(PAIR, reading(S, OURS), refused)
+    assert (found.change, found.attempt) == (Change.REFUSED, 1)
+    assert "answered that it did not take our attempt 1" in found.reason
+
+
+@pytest.mark.parametrize(
+    "author",
+    [
+        ONE.upper(),
+        ONE.replace("+", " "),
+        ONE.split("@", maxsplit=1)[0],
+        ONE[: ONE.index("-1@")],
+    ],
+)
+def test_law_03_a_stamp_as_servers_return_it_is_still_ours(author: str) -> None:
+    known = Known(RUN, {S: OLD}, (sent(1, S, Status.FAILOVER),), floors=floors_after(OLD))
+    found = compare(PAIR, reading(S, replace(OURS, modified_by=author)), known)
+    assert (found.change, found.attempt) == (Change.OURS, 1)
+
+
+def test_law_03_a_given_up_write_of_an_earlier_run_is_named_and_never_ours() -> None:
+    earlier = sent(3, S, Status.FAILOVER).attempt
+    known = Known("20261122-040000-bbbb", {S: OLD}, given_up=(earlier,), floors=floors_after(OLD))
+    late = replace(OURS, modified_by=earlier.stamp)
+    found = compare(PAIR, reading(S, late), known)
+    assert found.change is Change.FOREIGN
+    assert f"attempt 3 of run {RUN} (FAILOVER), which had been given up, took effect late" in found.reason
+    now = sent(1, S, Status.ACTIVE, confirmed=True)
+    mine = replace(
+        known, sent=(Sent(replace(now.attempt, stamp="x+hamr-20261122-040000-bbbb-1@y"), confirmed=True),)
+    )
+    assert compare(PAIR, reading(S, late), mine).change is Change.LATE
+
+
+def test_law_03_floors_go_by_the_org_and_not_by_its_role() -> None:
+    floors = floors_after(STRANGER)
+    assert under_floor(floors, PAIR[P].uuid, reading(P, shows(P, Status.PASSIVE, "x", -99))) is None
