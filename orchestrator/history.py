@@ -36,6 +36,7 @@ from orchestrator.model.events import (
 )
 from orchestrator.model.hook import SETTLED, When
 from orchestrator.model.journal import Record
+from orchestrator.model.org import Pair
 from orchestrator.model.plain import moment
 from orchestrator.model.reading import NotSent, Rejected, Throttled
 from orchestrator.model.run import Attempt, End, Mode
@@ -188,9 +189,9 @@ class History:
     floors: dict[str, Floor] = field(default_factory=dict)
     """The newest record seen of each org, by its uuid."""
 
-    def of_orgs(self, orgs: Both[str]) -> History:
-        """The history of these very orgs: what runs on others left open, owed or unknown is not theirs to settle."""
-        others = [run for run in self.runs.values() if run.orgs is not None and not _same(run.orgs, orgs)]
+    def of(self, pair: Pair) -> History:
+        """The history of a pair's very orgs: what runs on others left open, owed or unknown is not theirs to settle."""
+        others = [run for run in self.runs.values() if run.orgs is not None and not pair.is_of(run.orgs)]
         for run in others:
             run.elsewhere = True
         if self.owed is not None and self.owed.run in {run.run for run in others}:
@@ -318,10 +319,6 @@ def histories_of(records: Iterable[Record]) -> dict[str, History]:
         raise_floors(history.floors, event)
         _note(history, run, event, at)
     return histories
-
-
-def _same(one: Both[str], other: Both[str]) -> bool:
-    return [uuid.lower() for uuid in one] == [uuid.lower() for uuid in other]
 
 
 def _note_drill(

@@ -16,7 +16,7 @@ from orchestrator.model.protocols import Observer
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, RunRequest
 from orchestrator.model.situation import Owed
-from orchestrator.model.status import Both, Status
+from orchestrator.model.status import Status
 from orchestrator.preflight import check_overrides, require_reasons
 from orchestrator.running import Controls, Running, engine_for
 from orchestrator.session import Session
@@ -56,10 +56,11 @@ async def resume(
     memory = _recall(session, history, identifier)
     if memory.started is None:
         raise UsageError(f"run {identifier} wrote no beginning into this journal", next_steps=("hamr runs",))
-    if memory.started.orgs != Both(*(org.uuid for org in session.pair.orgs)):
+    if not session.pair.is_of(memory.started.orgs):
         raise Moved(
-            f"run {identifier} began on other orgs than the inventory now names for pair {session.pair.name}",
-            next_steps=(f"hamr show {identifier}", "hamr check"),
+            f"run {identifier} began on other orgs than the inventory now names for pair {session.pair.name}. Only "
+            "those can be brought to its end: name them in the inventory again, under a pair of their own",
+            next_steps=(f"hamr status {session.pair.name}", f"hamr show {identifier}"),
         )
     mode = mode or (memory.mode if run is not None else Mode.PLANNED)
     goal, since = memory.started.goal, memory.started.since

@@ -12,7 +12,7 @@ from orchestrator.engine.drive import Engine, Task
 from orchestrator.engine.gate import EnforcingGate
 from orchestrator.engine.memory import Memory
 from orchestrator.errors import ExitCode
-from orchestrator.history import History
+from orchestrator.history import GivenUp, History
 from orchestrator.journalling import Journalling
 from orchestrator.locking import Lock
 from orchestrator.model.protocols import Prober, World
@@ -64,6 +64,8 @@ class Running:
     """What a person began it with, or took it up with, as they may type it again."""
     take_up: str = ""
     """What takes it up again where `hamr resume` can't: an adoption is made anew."""
+    given_up: tuple[GivenUp, ...] = ()
+    """Attempts of earlier runs that may still come."""
     lock_lost: bool = False
     """Somebody broke the lock under this run."""
     left_to_others: bool = False
@@ -88,7 +90,8 @@ def engine_for(
         old_is_true="reverted" in request.overrides,
     )
     running.memory.floors = dict(history.floors)
-    running.memory.given_up = tuple(given_up.attempt for given_up in history.given_up)
+    running.given_up = tuple(each for each in history.given_up if each.run != running.memory.run)
+    running.memory.given_up = tuple(each.attempt for each in running.given_up)
     people = LetGoWhileAsking(
         session, running.memory.run, running.lock, running.controls.asker, running.observer
     )

@@ -128,8 +128,8 @@ class Session:
         if not self.verified:
             self._verify()
             self.verified = True
-        orgs = Both(*(org.uuid for org in self.pair.orgs))
-        return history_of(self.pair.name, self.store.records(pair=self.pair.name, kinds=KINDS)).of_orgs(orgs)
+        records = self.store.records(pair=self.pair.name, kinds=KINDS)
+        return history_of(self.pair.name, records).of(self.pair)
 
     def _verify(self) -> None:
         found = self.store.verify_newest(VERIFY_NEWEST)

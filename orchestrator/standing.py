@@ -90,6 +90,7 @@ async def stand(session: Session, *, mode: Mode = Mode.PLANNED, settle: bool = T
             owed=history.owed,
             open_run=as_open,
             floors=history.floors,
+            given_up=tuple(each.attempt for each in history.given_up),
         ),
         owed=history.owed,
         open_run=as_open,

@@ -11,7 +11,7 @@ from orchestrator.running import Running
 def with_words(running: Running, ending: Ending) -> Ending:
     """The ending with what was sent, and with the commands for resuming, going back and switching to emergency."""
     memory, pair = running.memory, running.session.pair
-    words = _sent_words(memory)
+    words = " ".join((_sent_words(memory), *_may_come_late(running)))
     steps = ending.next_steps
     resumes = memory.intended and not running.left_to_others
     if resumes and ending.end in (
@@ -37,10 +37,10 @@ def with_words(running: Running, ending: Ending) -> Ending:
 def _sent_words(memory: Memory) -> str:
     """What was and was not sent, as a sentence."""
     seen = sum(1 for sent in memory.sent if sent.confirmed)
-    unseen = len(memory.sent) - seen
+    unseen = sum(1 for sent in memory.sent if not sent.confirmed and not sent.refused)
     if not memory.intended:
         return "Nothing was sent."
-    if not memory.sent:
+    if not seen and not unseen:
         return (
             "No write was taken by an org."
             if memory.attempts
@@ -48,6 +48,25 @@ def _sent_words(memory: Memory) -> str:
         )
     words = f"{seen} {'write was' if seen == 1 else 'writes were'} sent and seen by reading back."
     return words + (f" {unseen} more may have reached an org." if unseen else "")
+
+
+def _may_come_late(running: Running) -> tuple[str, ...]:
+    """What of this run or an earlier one was given up, and may still take effect: a sentence for each (law 5)."""
+    engine, pair, late = running.engine, running.session.pair, running.session.playbook.late
+    readings = None if engine is None else engine.eyes.last
+    earlier = [
+        (each.run, each.attempt)
+        for each in running.given_up
+        if each.may_still_come(
+            None if readings is None else readings[each.attempt.role].exchange.server_date, late
+        )
+    ]
+    own = [(running.memory.run, attempt) for attempt in running.memory.may_come_late()]
+    return tuple(
+        f"Attempt {attempt.number} of run {run} ({attempt.status} to {pair[attempt.role]}) was given up, and may still "
+        f"take effect: look again in {late.total_seconds() / 60:g} min (hamr status {pair.name})."
+        for run, attempt in (*earlier, *own)
+    )
 
 
 def _ways_out(running: Running, *, moved: bool) -> tuple[str, ...]:

@@ -121,6 +121,12 @@ def _by_run(histories: Mapping[str, History], run: RunHistory) -> Resumable:
     owed = histories[run.pair].owed
     if owed is not None and owed.run == run.run:
         return Resumable(run.pair, None, f"hamr resume {run.pair}", f"what run {run.run} left owed")
+    if run.elsewhere and run.left_open:
+        raise UsageError(
+            f"Run {run.run} is open on other orgs than the inventory now names for pair {run.pair}. Only those can be "
+            "brought to its end: name them in the inventory again, under a pair of their own.",
+            next_steps=(f"hamr status {run.pair}", f"hamr show {run.run}"),
+        )
     if run.superseded_by:
         raise UsageError(
             f"Run {run.run} is closed: run {run.superseded_by} took its place.",

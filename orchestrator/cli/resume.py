@@ -51,6 +51,9 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     inventory = opening.inventory()
     with opening.store(writes=False) as store:
         histories = all_histories(store)
+        for pair in inventory.pairs:
+            if pair.name in histories:
+                histories[pair.name].of(pair)
         found = to_resume(histories, what, [pair.name for pair in inventory.pairs], store)
     playbook = playbook_to_resume(found, histories) or opening.load_playbook()
     check_overrides(named, playbook)

@@ -11,7 +11,6 @@ from orchestrator.model.events import DrillClosed, encode
 from orchestrator.model.journal import Entry
 from orchestrator.model.protocols import Observer, Store
 from orchestrator.model.run import Operator
-from orchestrator.model.status import Both
 from orchestrator.preflight import check_overrides
 from orchestrator.running import Controls
 from orchestrator.session import Session
@@ -112,7 +111,7 @@ def _refuse_other_orgs(session: Session, drill: DrillHistory) -> None:
         Moved: they are not those that the drill began on.
     """
     began_on = drill.started.orgs
-    if began_on in (None, Both(*(org.uuid for org in session.pair.orgs))):
+    if began_on is None or session.pair.is_of(began_on):
         return
     raise Moved(
         f"drill {drill.drill} began on other orgs than the inventory now names for pair {session.pair.name}",

@@ -22,7 +22,7 @@ from orchestrator.model.protocols import Observer
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import RunRequest
 from orchestrator.model.situation import PhaseName
-from orchestrator.model.status import Both, Status
+from orchestrator.model.status import Status
 from orchestrator.run import start
 from orchestrator.running import Controls
 from orchestrator.session import Session
@@ -128,7 +128,7 @@ def _open(session: Session, goal: Status, home: Status, watchers: Sequence[Obser
     lock = take_lock(session, identifier, take_over=False)
     try:
         _refuse_unready(session, session.history())
-        orgs = Both(*(org.uuid for org in session.pair.orgs))
+        orgs = session.pair.uuids
         started = DrillStarted(goal, home, simulated=False, orgs=orgs)
         session.store.append(session.entry(identifier, started), holding=lock.lock)
     finally:

@@ -11,7 +11,7 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock, Observer, World
 from orchestrator.model.run import End, Ending, Operator
 from orchestrator.model.situation import OpenRun, Owed, Phase
-from orchestrator.model.status import Both, Role, Status
+from orchestrator.model.status import Role, Status
 from orchestrator.situation.phase import phase_of
 
 from .admission import Admission
@@ -83,7 +83,7 @@ class Engine:
         pair, memory = task.pair, task.memory
         if memory.mirrors is None and pair.mirrors is not Mirrors.AUTO:
             memory.mirrors = pair.mirrors is Mirrors.YES
-        memory.orgs = Both(*(org.uuid for org in pair.orgs))
+        memory.orgs = pair.uuids
         if task.owed is not None:
             memory.owed.setdefault(task.owed.role, task.owed.status)
         tell, clock = self.tell, self.clock
@@ -174,6 +174,7 @@ class Engine:
             open_run=self.task.open_run,
             goal=goal,
             floors=self.task.memory.floors,
+            given_up=self.task.memory.given_up,
         )
 
     def owed(self) -> Owed | None:

@@ -80,17 +80,21 @@ def survivor_of(pair: Pair, playbook: Playbook, start: Status, goal: Status) -> 
             raise stopped(
                 End.REFUSED,
                 f"row {row} names no survivor in playbook {playbook.name}, so it is not for emergencies; it needs both orgs",
-                next_steps=(f"hamr run {pair.name} --to {goal}",),
+                next_steps=(f"hamr status {pair.name} --watch", f"hamr graph {playbook.name}"),
             )
     survivor = survivors.pop() if len(survivors) == 1 else None
     if survivor is None:
-        raise stopped(End.REFUSED, f"the rows from {start} to {goal} name different survivors")
+        raise stopped(
+            End.REFUSED,
+            f"the rows from {start} to {goal} name different survivors, so neither org is enough for the whole way",
+            next_steps=(f"hamr status {pair.name} --watch",),
+        )
     return survivor
 
 
 def survivor_at(playbook: Playbook, goal: Status) -> Role | None:
     """The one org that the rows which end at a goal name as their survivor, or None."""
-    survivors = {row.survivor for row in playbook.rows if row.target is goal}
+    survivors = {row.survivor for row in playbook.rows if row.target is goal and row.survivor is not None}
     return survivors.pop() if len(survivors) == 1 else None
 
 

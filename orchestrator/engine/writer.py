@@ -18,7 +18,7 @@ from orchestrator.model.events import (
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock, World
-from orchestrator.model.reading import Accepted, Answer, Exchange, Lost, NotSent
+from orchestrator.model.reading import Accepted, Answer, Exchange, Lost, NotSent, Rejected
 from orchestrator.model.run import Attempt, End, Operator, Stamp
 from orchestrator.model.situation import SEND_WITHIN
 from orchestrator.model.status import Role, Status
@@ -131,8 +131,20 @@ class Writer:
                         resends += 1
                     flight.purpose = "resend" if seen is Seen.NO else "repair"
                     patience = self.waits.patience()  # reading back has used up the old one
+                case Rejected() if await self._taken_all_the_same(role):
+                    pass  # the check finds it there
                 case _:
                     await self.waits.not_taken(role, status, answer, patience)
+
+    async def _taken_all_the_same(self, role: Role) -> bool:
+        """Whether an org shows what it has just said that it does not take (law 5).
+
+        Raises:
+            Stopped: somebody else wrote.
+        """
+        readings = await self.eyes.look("after write")
+        self.checker.take_in(readings)
+        return self.memory.wrote(role, readings[role].record)
 
     def _count_stall(self, stalls: int, role: Role) -> int:
         if stalls + 1 >= STALLS:

@@ -101,7 +101,7 @@ def answer_of(exchanged: Exchanged, taken: float, now: datetime, redactor: Redac
             return Lost(left, f"HTTP {status}, but the answer did not end: {failure}")
         return Accepted(left, _record(exchanged, redactor))
     said = said_of(exchanged, redactor)
-    refused = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+    refused = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
     return Rejected(left, said) if refused and status != _REQUEST_TIMEOUT else Lost(left, said)
 
 

@@ -65,6 +65,15 @@ class Pair:
         return self.orgs[role]
 
     @property
+    def uuids(self) -> Both[str]:
+        """Its orgs' uuids, in lower case."""
+        return Both(self.orgs.primary.uuid.lower(), self.orgs.secondary.uuid.lower())
+
+    def is_of(self, uuids: Both[str]) -> bool:
+        """Whether these are its orgs' uuids, however they are cased."""
+        return [uuid.lower() for uuid in uuids] == [*self.uuids]
+
+    @property
     def own_keys(self) -> frozenset[str]:
         """Environment variables that hold keys of this pair."""
         references = (reference for org in self.orgs for reference in (org.api_key, org.app_key))

@@ -183,7 +183,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A 4xx other than 408 and 429, or a 3xx: the server did not take it."""
+    """A 4xx other than 408 and 429: the server says that it did not take it."""
 
     exchange: Exchange
     reason: str
@@ -207,7 +207,7 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """It was sent, and what became of it is not known: time-out, reset, 408, 5xx, or a broken answer."""
+    """It was sent, and what became of it is not known: time-out, reset, 408, 3xx, 5xx, or a broken answer."""
 
     exchange: Exchange
     reason: str

@@ -39,10 +39,6 @@ class Standing:
     open_run: OpenRun | None
     unknown: tuple[tuple[str, Attempt], ...]
     """(run, attempt) of every write whose outcome nobody knows."""
-    given_up: tuple[tuple[str, Attempt], ...]
-    """(run, attempt) of every write that was given up for a later one, and may still turn up."""
-    elsewhere: tuple[str, ...]
-    """Runs that are open on orgs which the inventory does not name any more."""
     holder: Holder | None
     """Who holds the pair's lock."""
     holder_dead: bool
@@ -55,3 +51,7 @@ class Standing:
     head: Head
     open_drill: OpenDrill | None = None
     """The drill that uses the pair; None where there is none, or it was closed."""
+    given_up: tuple[tuple[str, Attempt], ...] = ()
+    """(run, attempt) of every write that was given up for a later one, and may still turn up."""
+    elsewhere: tuple[str, ...] = ()
+    """Runs that are open on orgs which the inventory does not name any more."""

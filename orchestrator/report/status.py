@@ -185,6 +185,15 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
         )
     for run, attempt in standing.unknown:
         page += labelled("unknown", _unknown(standing, run, attempt), "bad")
+    for run, attempt in standing.given_up:
+        words = (
+            f"attempt {attempt.number} of run {run} ({attempt.status} to {_org(standing, attempt.role)}) was given up, "
+            "and may still take effect"
+        )
+        page += labelled("may come late", words, "warn")
+    for run in standing.elsewhere:
+        words = f"run {run} is open on other orgs than the inventory names now: name those again to finish it"
+        page += labelled("other orgs", words, "warn")
     if standing.open_run is not None:
         page += labelled("open run", _open_run(standing.open_run, playbook), "warn")
     if standing.open_drill is not None:
@@ -271,6 +280,8 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             "mirrors": pair.mirrors.value,
             "owed": owed_fact(standing.owed),
             "unknown": [{"run": name, **attempt_fact(attempt)} for name, attempt in standing.unknown],
+            "may_come_late": [{"run": name, **attempt_fact(attempt)} for name, attempt in standing.given_up],
+            "open_on_other_orgs": listed(standing.elsewhere),
             "open_run": None
             if run is None
             else {

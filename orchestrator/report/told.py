@@ -279,6 +279,7 @@ def _confirmed(event: WriteConfirmed, who: Who) -> Line:
     how = {
         Change.SAME: " (it was there already)",
         Change.ECHO: " (an echo of the other org's write)",
+        Change.REFUSED: " (it had answered that it did not take it)",
         Change.UNPROVEN: f" (in effect, author unproven: {author(event.record.modified_by)})",
         Change.SERVER: " (the server made this move)",
     }.get(event.change, "")

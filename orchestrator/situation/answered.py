@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.model.run import Mode
+from orchestrator.model.run import Attempt, Mode
 from orchestrator.model.situation import Phase, PhaseName
 from orchestrator.model.status import Role, Status
 
@@ -31,6 +31,8 @@ def phase_of_answers(view: View, doubts: tuple[str, ...]) -> Phase:
         return _agreed(view, primary)
     if view.owed is not None and view.status(view.owed.role.other) not in NOTHING_TO_TELL:
         return _behind(view, view.owed.role)
+    if view.set_back is not None and view.open_run is None:
+        return _set_back(view, *view.set_back)
     half = half_made(view)
     if half is not None:
         return _midway(view, half, doubts)
@@ -134,6 +136,16 @@ def _diverged(view: View) -> Phase:
     )
     sentence = f"{view.both_say()}, and {because}. {_adoption(view)}"
     return Phase(PhaseName.DIVERGED, sentence, _adoptions(view))
+
+
+def _set_back(view: View, role: Role, attempt: Attempt) -> Phase:
+    sentence = (
+        f"{view.both_say()}. {view.org(role)} was set back by a write of ours that had been given up and came late "
+        f"(attempt {attempt.number}: {attempt.status}): adopt tells it once more what {view.org(role.other)} shows."
+    )
+    return Phase(
+        PhaseName.DIVERGED, sentence, (commands.adopt(view.pair, role.other), commands.watch(view.pair))
+    )
 
 
 def _truths(view: View) -> tuple[Role, ...]:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Identity, Present, Reading, Unreadable, Unrecognised
+from orchestrator.model.run import Attempt
 from orchestrator.model.situation import OpenRun, Owed, Phase, PhaseName
 from orchestrator.model.status import Both, Role, Status
 
@@ -38,6 +39,7 @@ def phase_of(
     open_run: OpenRun | None = None,
     goal: Status | None = None,
     floors: Floors | None = None,
+    given_up: tuple[Attempt, ...] = (),
 ) -> Phase:
     """Where a pair stands. Total: every pair of readings has a name, a sentence and a next command.
 
@@ -50,6 +52,7 @@ def phase_of(
         open_run: the run that has not finished, if any; its row breaks a tie between two rows.
         goal: where somebody wants to go, if that is known; breaks a tie that the journal does not.
         floors: the newest that the journal has seen of each org; what is older is not where it stands.
+        given_up: attempts of ours that may turn up late, or have.
     """
     halves = {role: link_of(pair, readings[role], identities[role]) for role in Role}
     for role in Role:
@@ -57,7 +60,7 @@ def phase_of(
         if isinstance(half, LinkUnknown) and isinstance(reading.sight, Present):
             incomplete = Unreadable(f"it shows {reading.sight.status}, but not whether it is the primary")
             readings = readings.with_(role, replace(reading, sight=incomplete))
-    view = View(pair, readings, playbook, owed, open_run, goal)
+    view = View(pair, readings, playbook, owed, open_run, goal, given_up)
     for half in halves.values():
         if isinstance(half, NotLinked):
             return _mislinked(view, half)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from orchestrator.model.org import Org, Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Reading
+from orchestrator.model.run import Attempt
 from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.status import Both, Role, Status
 
@@ -23,6 +24,22 @@ class View:
     owed: Owed | None
     open_run: OpenRun | None
     goal: Status | None
+    given_up: tuple[Attempt, ...] = ()
+    """Attempts of ours that nobody has seen in effect, and that may turn up."""
+
+    @property
+    def set_back(self) -> tuple[Role, Attempt] | None:
+        """The org that shows a write of ours which had been given up, and came late; None where none does."""
+        for role in Role:
+            record = self.readings[role].record
+            for attempt in self.given_up:
+                if (
+                    record is not None
+                    and record.status == attempt.status
+                    and attempt.signed(record.modified_by)
+                ):
+                    return role, attempt
+        return None
 
     def org(self, role: Role) -> Org:
         """An org, as the inventory declares it."""
