@@ -69,13 +69,20 @@ async def make_plan(session: Session, request: RunRequest, *, assumed: Status | 
             if request.mode is Mode.PLANNED:
                 await reader.require_keys()
             (readings, identities), probed = await asyncio.gather(
-                read_pair(session, reader, request.mode, session.history().floors),
+                read_pair(session, reader, _needed(session, request), session.history().floors),
                 probe_once(session, request),
             )
     else:
         readings, identities = assume(session.pair, assumed, session.clock.now(), session.clock.monotonic())
         probed = {}
     return await plan_from(session, request, readings, identities, probed, assumed=assumed)
+
+
+def _needed(session: Session, request: RunRequest) -> frozenset[Role]:
+    """The orgs that are waited for: in an emergency those that one to this goal may need."""
+    if request.mode is Mode.PLANNED:
+        return frozenset(Role)
+    return session.playbook.survivors_towards(request.goal)
 
 
 async def probe_once(session: Session, request: RunRequest) -> dict[str, ProbeReading]:
@@ -86,7 +93,7 @@ async def probe_once(session: Session, request: RunRequest) -> dict[str, ProbeRe
         for row in session.playbook.route(each.source, request.goal) or ()
     }
     probes = {probe.name: probe for row in ways for probe in row_probes(row, session.playbook)}
-    survivors = {row.survivor for row in session.playbook.rows}
+    survivors = session.playbook.survivors_towards(request.goal)
 
     async def take(prober: Prober, probe: Probe) -> ProbeReading:
         org = depends_on(probe, session.pair)

@@ -8,7 +8,6 @@ from orchestrator.engine.look import ask_twice
 from orchestrator.engine.patience import Patience
 from orchestrator.model.protocols import Reader
 from orchestrator.model.reading import Identity, Reading
-from orchestrator.model.run import Mode
 from orchestrator.model.standing import Standing
 from orchestrator.model.status import Both, Role
 from orchestrator.session import Session
@@ -17,27 +16,24 @@ from orchestrator.situation.floor import Floors, under_floor
 
 
 async def read_pair(
-    session: Session, reader: Reader, mode: Mode, floors: Floors, *, settle: bool = True
+    session: Session, reader: Reader, needed: frozenset[Role], floors: Floors, *, settle: bool = True
 ) -> tuple[Both[Reading], Both[Identity]]:
     """Both orgs' readings and key identities, all four requests at once.
 
     One bad answer is no verdict (law 21), and a reading that is older than what the journal has seen is read again until
-    the playbook's confirm time is up (law 3). In an emergency an org that no row names as survivor gets its short
-    deadline, and no more (law 9).
+    the playbook's confirm time is up (law 3). An org that an emergency does without gets its short deadline, and no
+    more (law 9).
 
     Args:
         session: the pair and its playbook.
         reader: reads it.
-        mode: planned or emergency.
+        needed: the orgs that are waited for.
         floors: what the journal has seen.
         settle: False where old readings are taken as they are, since somebody looks again anyway.
     """
 
     def within(role: Role) -> float | None:
-        survivors = {row.survivor for row in session.playbook.rows if row.survivor is not None}
-        if mode is Mode.EMERGENCY and role not in survivors:
-            return session.playbook.emergency_deadline.total_seconds()
-        return None
+        return None if role in needed else session.playbook.emergency_deadline.total_seconds()
 
     async def read(role: Role) -> Reading:
         async def ask(anew: bool, seconds: float | None) -> Reading:
@@ -63,15 +59,18 @@ async def read_pair(
     return Both(primary, secondary), Both(primary_keys, secondary_keys)
 
 
-async def stand(session: Session, *, mode: Mode = Mode.PLANNED, settle: bool = True) -> Standing:
-    """One look at a pair; EMERGENCY does not wait for a dead region, and `settle` is as for `read_pair`.
+BOTH_NEEDED = frozenset(Role)
+
+
+async def stand(session: Session, *, needed: frozenset[Role] = BOTH_NEEDED, settle: bool = True) -> Standing:
+    """One look at a pair; `needed` and `settle` are as for `read_pair`.
 
     Raises:
         HamrError: the journal cannot be read.
     """
     history = session.history()
     async with session.reader() as reader:
-        readings, identities = await read_pair(session, reader, mode, history.floors, settle=settle)
+        readings, identities = await read_pair(session, reader, needed, history.floors, settle=settle)
     open_run = history.open_run
     as_open = open_run.as_open_run() if open_run is not None else None
     holder = session.store.holder(session.pair.name)

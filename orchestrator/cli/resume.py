@@ -61,12 +61,14 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
         if not yes:
             from orchestrator.report.status import standing_page
             from orchestrator.report.styled import line
-            from orchestrator.standing import stand
+            from orchestrator.standing import BOTH_NEEDED, stand
 
             from .signals import supervised
 
             refuse_locked(session)
-            standing = supervised(stand(session, mode=mode or Mode.PLANNED), front.console)
+            goal = None if found.run is None or found.run.started is None else found.run.started.goal
+            needed = playbook.survivors_towards(goal) if emergency and goal is not None else BOTH_NEEDED
+            standing = supervised(stand(session, needed=needed), front.console)
             front.console.aside.page((*standing_page(standing, session.playbook), line()))
             front.console.aside.page((line(_promise(found, emergency=emergency), "bold"),))
             confirm(front.console, session.pair.name)

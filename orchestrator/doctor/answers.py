@@ -87,8 +87,11 @@ class Answers:
 
     @property
     def survivors(self) -> frozenset[Role]:
-        """The orgs that an emergency of this playbook may have to do with alone."""
-        return frozenset(row.survivor for row in self.playbook.rows if row.survivor is not None)
+        """The orgs that an emergency may have to do with alone: from where the pair stands, as far as that is known."""
+        stands = {reading.status for reading in self.orgs.readings if reading.status is not None}
+        here = {role for status in stands for role in self.playbook.survivors_from(status)}
+        named = {row.survivor for row in self.playbook.rows if row.survivor is not None}
+        return frozenset(here or named)
 
     def org(self, role: Role) -> Org:
         """An org, as the inventory declares it."""

@@ -59,7 +59,8 @@ def _probe(answers: Answers, name: str) -> Check:
             sentence = f"{name} could not be read: {printable(reason, _LONGEST)}."
         case _ as never:
             assert_never(never)
-    asked_by = {row.survivor for row in answers.playbook.rows if _asks(answers.playbook, row, name)} - {None}
+    asking = {row.survivor for row in answers.playbook.rows if _asks(answers.playbook, row, name)}
+    asked_by = asking & answers.survivors
     # An emergency does without the other org, and waives what is blind for want of it.
     needed = asked_by if org is None else asked_by & {org}
     emergency = level if needed else None

@@ -14,7 +14,7 @@ from orchestrator.model.journal import Broken
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Observer
-from orchestrator.model.run import Mode, new_run_id
+from orchestrator.model.run import new_run_id
 from orchestrator.model.scenario import DoAdopt, DoResume, DoRun, Expect, Scenario, ScenarioStep, Waits
 from orchestrator.model.status import Role, Status
 from orchestrator.running import Controls
@@ -178,7 +178,7 @@ class _Play:
         if expect == Expect():
             return
         session, _ = stage.person()
-        phase = (await stand(session, mode=Mode.EMERGENCY)).phase.label if expect.phase is not None else ""
+        phase = (await stand(session, needed=frozenset())).phase.label if expect.phase is not None else ""
         seen = seen_now(stage, "at the end", seconds, phase, stage.simulation.requests)
         records = tuple(session.store.records(pair=session.pair.name, after=first))
         self.expectations += expectations_of(expect, replace(seen, records=records))

@@ -142,7 +142,7 @@ class Doing:
             requests = tuple(request for request in requests if _run_of(request) in runs)
         phase = "" if came.result is None else came.result.phase
         if expect.phase is not None and not phase:
-            phase = (await stand(stage.person()[0], mode=Mode.EMERGENCY)).phase.label
+            phase = (await stand(stage.person()[0], needed=frozenset())).phase.label
         seen = replace(
             seen_now(stage, name, seconds, phase, requests),
             exit=came.exit,

@@ -92,24 +92,6 @@ def survivor_of(pair: Pair, playbook: Playbook, start: Status, goal: Status) -> 
     return survivor
 
 
-def survivor_at(playbook: Playbook, goal: Status) -> Role | None:
-    """The one org that the rows which end at a goal name as their survivor, or None."""
-    survivors = {row.survivor for row in playbook.rows if row.target is goal and row.survivor is not None}
-    return survivors.pop() if len(survivors) == 1 else None
-
-
-def survivors_towards(playbook: Playbook, goal: Status) -> frozenset[Role]:
-    """The orgs that some emergency to this goal needs: those that a row of a way there names as its survivor.
-
-    Before the first look nobody knows which way it is, so none of these is read under the short deadline.
-    """
-    ways = [playbook.route(row.source, goal) or () for row in playbook.rows]
-    agreed = [{row.survivor for row in way} for way in ways]
-    there = survivor_at(playbook, goal)
-    named = {role for roles in agreed if len(roles) == 1 for role in roles if role is not None}
-    return frozenset(named | ({there} if there is not None else set()))
-
-
 def _require_route(pair: Pair, playbook: Playbook, start: Status, goal: Status) -> tuple[Row, ...]:
     route = playbook.route(start, goal)
     if route is None:
@@ -142,7 +124,7 @@ def _enter_emergency(  # noqa: PLR0917 - the facts that decide it
             continue
         try:
             survivor = (
-                survivor_at(playbook, goal) if status is goal else survivor_of(pair, playbook, status, goal)
+                playbook.survivor_at(goal) if status is goal else survivor_of(pair, playbook, status, goal)
             )
         except Stopped as stop:
             refusal = stop

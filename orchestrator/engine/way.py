@@ -16,7 +16,7 @@ from orchestrator.model.status import Role, Status
 from orchestrator.situation.compared import row_probes
 
 from .admission import Admission
-from .entry import Entry, enter, survivors_towards
+from .entry import Entry, enter
 from .hooks import Hooks
 from .look import Eyes
 from .machine import Machine, Position, first_steps
@@ -60,7 +60,7 @@ class Way:
         emergency = memory.mode is Mode.EMERGENCY
         if emergency:
             # Known before the first look, so that the other org gets its short deadline from the start.
-            self.eyes.may_survive = survivors_towards(playbook, goal)
+            self.eyes.may_survive = playbook.survivors_towards(goal)
             self.eyes.survivor = (
                 next(iter(self.eyes.may_survive)) if len(self.eyes.may_survive) == 1 else None
             )

@@ -98,6 +98,28 @@ class Playbook:
         """The row from one status to another, or None; there is at most one."""
         return next((row for row in self.rows if (row.source, row.target) == (source, target)), None)
 
+    def survivor_at(self, goal: Status) -> Role | None:
+        """The one org that the rows which end at a goal name as their survivor, or None."""
+        survivors = {row.survivor for row in self.rows if row.target is goal and row.survivor is not None}
+        return survivors.pop() if len(survivors) == 1 else None
+
+    def survivors_towards(self, goal: Status) -> frozenset[Role]:
+        """The orgs that some emergency to this goal needs: those that a row of a way there names as its survivor.
+
+        Before the first look nobody knows which way it is, so none of these is read under the short deadline.
+        """
+        ways = [self.route(row.source, goal) or () for row in self.rows]
+        agreed = [{row.survivor for row in way} for way in ways]
+        there = self.survivor_at(goal)
+        named = {role for roles in agreed if len(roles) == 1 for role in roles if role is not None}
+        return frozenset(named | ({there} if there is not None else set()))
+
+    def survivors_from(self, start: Status) -> frozenset[Role]:
+        """The orgs that are enough for an emergency from a status to some stop."""
+        ways = [self.route(start, goal) or () for goal in self.stops]
+        agreed = [{row.survivor for row in way} for way in ways]
+        return frozenset(role for roles in agreed if len(roles) == 1 for role in roles if role is not None)
+
     def server_moves(self, status: Status) -> frozenset[Status]:
         """A status, and all those to which the server goes on from it by itself."""
         reached = {status}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from orchestrator.engine.entry import survivors_towards
 from orchestrator.model.events import (
     Event,
     GuardsJudged,
@@ -99,7 +98,7 @@ def _told(about: About) -> Role | None:
     if about.mode is Mode.EMERGENCY:
         named = [row.survivor for row in reversed(way) if row.survivor is not None]
         # Every survivor of some way, where the way is not known yet: seldom more than one.
-        towards = survivors_towards(about.playbook, about.goal)
+        towards = about.playbook.survivors_towards(about.goal)
         return next(iter(named or (towards if len(towards) == 1 else ())), None)
     arriving = way[-1:] or tuple(row for row in about.playbook.rows if row.target is about.goal)
     return arriving[0].writes[0] if arriving else None

@@ -95,7 +95,7 @@ def _lagging(view: View, role: Role, floor: Floor) -> Phase:
     )
     steps = [commands.watch(view.pair)]
     if view.open_run is not None or view.owed is not None:
-        steps.append(commands.resume(view.pair))
+        steps.insert(0, commands.resume(view.pair))
     start = view.status(role) or view.status(role.other)
     goals = commands.goals_from(view, start) if start is not None else ()
     steps += [f"{commands.run(view.pair, goal)} --override reverted=TEXT" for goal in goals[:1]]

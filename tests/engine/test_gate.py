@@ -32,10 +32,10 @@ def verdict(guard: str, outcome: Outcome, blind: object = None) -> Verdict:
 PASS, FAIL, UNKNOWN = Outcome.PASS, Outcome.FAIL, Outcome.UNKNOWN
 
 
-def decide(*verdicts: Verdict, overrides: dict[str, str] | None = None, binding: frozenset[str] | None = None):  # type: ignore[no-untyped-def]  # noqa: ANN201 - what the gate decides, as it types it
-    return EnforcingGate(overrides or {}).decide(
-        verdicts, binding=binding, mode=Mode.PLANNED, survivor=None
-    )
+def decide(
+    *verdicts: Verdict, overrides: dict[str, str] | None = None, binding: frozenset[str] | None = None
+):  # type: ignore[no-untyped-def]  # noqa: ANN201 - what the gate decides, as it types it
+    return EnforcingGate(overrides or {}).decide(verdicts, binding=binding, mode=Mode.PLANNED, survivor=None)
 
 
 @pytest.mark.parametrize("outcome", [FAIL, UNKNOWN])

@@ -212,7 +212,9 @@ async def test_law_09_rows_back_home_that_name_another_survivor_do_not_shorten_t
     b.world.sights[P] = DARK
     assert (await b.engine.drive(ACTIVE)).end is End.OWING
     assert {within for _, role, within in b.world.deadlines if role is S} == {None}
-    assert {within is not None and within <= 2.0 for _, role, within in b.world.deadlines if role is P} == {True}
+    assert {within is not None and within <= 2.0 for _, role, within in b.world.deadlines if role is P} == {
+        True
+    }
 
 
 async def test_law_09_an_org_that_some_way_needs_has_the_usual_timeouts_until_the_way_is_known() -> None:

@@ -192,7 +192,7 @@ def test_overridden_waived_and_not_binding_guards_are_marked() -> None:
         "  hamr run payments --to ACTIVE --override 'settled=Bob is with us' --override 'linked=just in case'"
     )
     half_done = lines(plan_page(plan(replace(one_row(LINKED, UNSETTLED), half_done=True))))
-    assert "  A write of this row is in effect already: only linked and fresh bind it." in half_done
+    assert "  A write of this row is in effect already: only linked, fresh and alone bind it." in half_done
     assert any("(does not bind) Payments EU" in text for text in half_done)
 
 

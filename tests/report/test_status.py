@@ -310,6 +310,8 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
                 "purpose": "row",
             }
         ],
+        "may_come_late": [],
+        "open_on_other_orgs": [],
         "open_run": {
             "run": RUN,
             "goal": "ACTIVE",
@@ -344,9 +346,22 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
 
 def test_the_document_of_a_quiet_pair_says_null_for_what_is_not() -> None:
     quiet = status_json(standing())
-    assert {key: quiet[key] for key in ("owed", "unknown", "open_run", "lock", "cooling_down")} == {
+    assert {
+        key: quiet[key]
+        for key in (
+            "owed",
+            "unknown",
+            "may_come_late",
+            "open_on_other_orgs",
+            "open_run",
+            "lock",
+            "cooling_down",
+        )
+    } == {
         "owed": None,
         "unknown": [],
+        "may_come_late": [],
+        "open_on_other_orgs": [],
         "open_run": None,
         "lock": None,
         "cooling_down": None,
