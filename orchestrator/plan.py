@@ -294,6 +294,7 @@ def _row(
     decision = gate.decide(
         judged.verdicts,
         binding=None if judged.binding else BINDING_MIDWAY,
+        spared=frozenset(row.planned_only),
         mode=engine.task.memory.mode,
         survivor=engine.eyes.survivor,
     )

@@ -39,6 +39,7 @@ def row_of(shape: RowShape) -> Row:
         guards=tuple(shape.guards),
         writes=tuple(shape.writes) if shape.writes is not None else (Role.SECONDARY, Role.PRIMARY),
         survivor=shape.survivor,
+        planned_only=tuple(shape.planned_only),
         advances=shape.advances or Advances.CLIENT,
         before=tuple(_hook(hook) for hook in shape.before),
         after=tuple(_hook(hook) for hook in shape.after),

@@ -136,6 +136,7 @@ def _playbook(shape: PlaybookShape, text: str, path: str) -> Playbook:
         ),
         emergency_deadline=shape.emergency.deadline or usual.emergency_deadline,
         mirror_wait=usual.mirror_wait if shape.mirror_wait is None else shape.mirror_wait,
+        late=usual.late if shape.late is None else shape.late,
         cool_down=shape.cool_down,
         remember=tuple(shape.remember),
         text=text,

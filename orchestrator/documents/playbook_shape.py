@@ -33,6 +33,7 @@ _YEAR = timedelta(days=365)
 Patience = Annotated[timedelta, span_of(_INSTANT, timedelta(hours=1)), SPAN_SCHEMA]
 Timeout = Annotated[timedelta, span_of(timedelta(milliseconds=10), timedelta(minutes=5)), SPAN_SCHEMA]
 Deadline = Annotated[timedelta, span_of(_TENTH, timedelta(minutes=1)), SPAN_SCHEMA]
+Late = Annotated[timedelta, span_of(timedelta(0), timedelta(hours=24)), SPAN_SCHEMA]
 MirrorWait = Annotated[timedelta, span_of(timedelta(0), timedelta(minutes=5)), SPAN_SCHEMA]
 CoolDown = Annotated[timedelta, span_of(timedelta(seconds=1), timedelta(days=7)), SPAN_SCHEMA]
 Span = Annotated[timedelta, span_of(_INSTANT, _YEAR), SPAN_SCHEMA]
@@ -151,6 +152,8 @@ class RowShape(Shape):
     """Orgs that are written, in this order, each confirmed before the next ([secondary, primary])."""
     survivor: RoleName | None = None
     """With --emergency, this org alone is enough; left out, the row is not for emergencies."""
+    planned_only: list[Name] = Field(default_factory=list)
+    """Those of its guards that an emergency shows, and neither waits for nor stops at."""
     advances: AdvancesName | None = None
     """Who makes the move: client (the default), or server: hamr only waits for it."""
     before: list[HookShape] = Field(default_factory=list)
@@ -182,6 +185,8 @@ class PlaybookShape(Shape):
     """What the org that an emergency does without is given."""
     mirror_wait: MirrorWait | None = None
     """On a pair with mirrors: auto, how long to wait for an echo of the first write (3s)."""
+    late: Late | None = None
+    """For how long a write that was given up may still turn up, by its org's own clock (15m)."""
     cool_down: CoolDown | None = None
     """After a run, how long the next one asks before it starts; left out, there is none."""
     probes: dict[Name, ProbeShape] = Field(default_factory=dict)

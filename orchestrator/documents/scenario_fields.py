@@ -32,10 +32,15 @@ _ORGS = tuple(role.value for role in Role)
 _PHASE = re.compile(r"[a-z][a-z-]*(\([A-Za-z][A-Za-z0-9._-]*\))?")
 _PHASES = tuple(phase.value for phase in PhaseName)
 _ABOUT: Mapping[str, tuple[str, ...] | None] = MappingProxyType(
-    {PhaseName.MIDWAY.value: None, PhaseName.BEHIND.value: _ORGS, PhaseName.ABSENT.value: ("",)}
+    {
+        PhaseName.MIDWAY.value: None,
+        PhaseName.BEHIND.value: _ORGS,
+        PhaseName.LAGGING.value: _ORGS,
+        PhaseName.ABSENT.value: ("",),
+    }
 )
 """What stands in the brackets, where that is no status: an org, nothing, or (None) a row, which is the playbook's affair."""
-_ALWAYS_ABOUT = frozenset({PhaseName.AGREED.value, PhaseName.BEHIND.value})
+_ALWAYS_ABOUT = frozenset({PhaseName.AGREED.value, PhaseName.BEHIND.value, PhaseName.LAGGING.value})
 _LONGEST_DELAY = timedelta(minutes=5)
 _CODES = tuple(int(code) for code in ExitCode)
 

@@ -34,6 +34,7 @@ class RowSketch:
     writes: tuple[str, ...] | None
     """None where they are left out or cannot be read."""
     survivor: str | None
+    planned_only: tuple[tuple[Steps, str], ...]
 
     @property
     def steps(self) -> Steps:
@@ -132,6 +133,7 @@ def _row(index: int, row: JSON) -> RowSketch:
         _names(("transitions", index, guards), data.get(guards)),
         tuple(item for item in writes if isinstance(item, str)) if isinstance(writes, list) else None,
         _text(data.get("survivor")),
+        _names(("transitions", index, "planned_only"), data.get("planned_only")),
     )
 
 

@@ -56,7 +56,15 @@ def _within_row(row: RowSketch) -> Iterator[Finding]:
         if guard in named:
             yield Finding(steps, f'the guard "{guard}" is named twice in this row')
         named.add(guard)
+    for steps, guard in row.planned_only:
+        if guard not in named:
+            yield Finding(
+                steps, f'"{guard}" is not among the guards of this row, so no emergency would stop at it'
+            )
     if row.survivor is None:
+        if row.planned_only:
+            steps, _ = row.planned_only[0]
+            yield Finding(steps, "this row names no survivor, so it is made in planned runs alone anyway")
         return
     if row.writes is not None and row.survivor not in row.writes:
         yield Finding(
@@ -69,6 +77,16 @@ def _within_row(row: RowSketch) -> Iterator[Finding]:
             "a connection cannot be made with one org alone: a row from ABSENT has no survivor",
             at_key=True,
         )
+
+
+def _planned_only(row: RowSketch, named: set[str]) -> Iterator[Finding]:
+    for steps, guard in row.planned_only:
+        if guard not in named:
+            yield Finding(
+                steps, f'"{guard}" is not among the guards of this row, so no emergency would stop at it'
+            )
+        elif row.survivor is None:
+            yield Finding(steps, "this row names no survivor, so it is made in planned runs alone anyway")
 
 
 def _repeated_stops(table: TableSketch) -> Iterator[Finding]:

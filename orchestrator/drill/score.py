@@ -24,7 +24,7 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.scenario import Unknown, Waits
 from orchestrator.model.status import Status
 from orchestrator.model.timing import step_times
-from orchestrator.model.words import counted, span, value_words
+from orchestrator.model.words import counted, span, value_words, why_waived
 
 from .stand_ins import Said, guards_over
 
@@ -136,7 +136,7 @@ def _let_pass(made: Iterable[Made]) -> Iterator[LessStrict]:
                     yield LessStrict(verdict.guard, f"overridden on the way {each.leg.name}: {reason}")
                 case GuardWaived(verdict=verdict):
                     yield LessStrict(
-                        verdict.guard, f"waived on the way {each.leg.name}, since its org was not seen"
+                        verdict.guard, f"waived on the way {each.leg.name}, {why_waived(verdict)}"
                     )
                 case WaitEnded(row=row, passed=True, seconds=seconds):
                     yield LessStrict(

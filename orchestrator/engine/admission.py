@@ -97,6 +97,7 @@ class Admission:
         decision = self.gate.decide(
             verdicts,
             binding=self._binding(row),
+            spared=frozenset(row.planned_only),
             mode=self.memory.mode,
             survivor=self.eyes.survivor,
         )

@@ -41,6 +41,7 @@ class Gate(Protocol):
         verdicts: tuple[Verdict, ...],
         *,
         binding: frozenset[str] | None,
+        spared: frozenset[str],
         mode: Mode,
         survivor: Role | None,
     ) -> Decision:
@@ -49,6 +50,7 @@ class Gate(Protocol):
         Args:
             verdicts: of all its guards.
             binding: the guards that can still stop it, where it is half made; None for all.
+            spared: the guards that an emergency does not stop at.
             mode: planned or emergency.
             survivor: the org that alone is enough.
         """
@@ -65,6 +67,7 @@ class EnforcingGate:
         verdicts: tuple[Verdict, ...],
         *,
         binding: frozenset[str] | None,
+        spared: frozenset[str],
         mode: Mode,
         survivor: Role | None,
     ) -> Decision:
@@ -77,7 +80,8 @@ class EnforcingGate:
                 continue
             if binding is not None and verdict.guard not in binding:
                 continue
-            if _blind_in_emergency(verdict, mode, survivor):
+            spares = mode is Mode.EMERGENCY and verdict.guard in spared
+            if spares or _blind_in_emergency(verdict, mode, survivor):
                 waived.append(verdict)
             elif verdict.overridable and verdict.guard in self.overrides:
                 overridden.append((verdict, self.overrides[verdict.guard]))
@@ -97,11 +101,14 @@ class ForecastGate:
         verdicts: tuple[Verdict, ...],
         *,
         binding: frozenset[str] | None,
+        spared: frozenset[str],
         mode: Mode,
         survivor: Role | None,
     ) -> Decision:
         """The run's decision, without its refusals."""
-        decision = self.enforcing.decide(verdicts, binding=binding, mode=mode, survivor=survivor)
+        decision = self.enforcing.decide(
+            verdicts, binding=binding, spared=spared, mode=mode, survivor=survivor
+        )
         return Decision((), decision.overridden, decision.waived)
 
 

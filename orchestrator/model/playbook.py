@@ -35,6 +35,8 @@ class Row:
     """The orgs that are written, in this order."""
     survivor: Role | None = None
     """The org that alone is enough in an emergency; None where the row is not for emergencies."""
+    planned_only: tuple[str, ...] = ()
+    """Those of its guards that an emergency judges and shows, and neither waits for nor stops at."""
     advances: Advances = Advances.CLIENT
     before: tuple[Hook, ...] = ()
     """What is done before its first write, in this order."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
+from .guard import Verdict
 from .run import Stamp
 
 MINUTE = 60.0
@@ -55,6 +56,11 @@ def age(at: datetime, now: datetime) -> str:
 def counted(number: int, noun: str) -> str:
     """A number with its noun: 1 write, 2 writes."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def why_waived(verdict: Verdict) -> str:
+    """Why a guard did not stop an emergency."""
+    return "blind in this emergency" if verdict.blind is not None else "asked in planned runs alone"
 
 
 def author(modified_by: str) -> str:

@@ -9,7 +9,7 @@ from orchestrator.model.hook import When
 from orchestrator.model.plan import Plan, PlannedRow, PlannedWrite
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
-from orchestrator.model.words import age, counted, span, utc
+from orchestrator.model.words import age, counted, span, utc, why_waived
 
 from .around_rows import hook_lines, note_of
 from .flags import override_flags, request_command, what_overrides
@@ -189,7 +189,7 @@ def _verdict(row: PlannedRow, verdict: Verdict) -> Page:
     elif verdict.guard in row.overridden:
         note = "overridden"
     elif verdict.guard in row.waived:
-        note = "waived: blind in this emergency"
+        note = f"waived: {why_waived(verdict)}"
     elif verdict.outcome is not Outcome.PASS and row.half_done:
         note = "does not bind"
     page = verdict_lines(verdict, note)

@@ -18,7 +18,7 @@ from orchestrator.model.org import Pair
 from orchestrator.model.plain import JSON
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Mode
-from orchestrator.model.words import counted, span, utc
+from orchestrator.model.words import counted, span, utc, why_waived
 
 from .exit_codes import meaning
 from .facts import listed, objective_fact, owed_fact, seconds, status_name, step_fact, verdict_fact
@@ -100,7 +100,7 @@ def _refusals(result: RunResult) -> Page:
 def _let_pass(result: RunResult) -> Page:
     """The guards that did not pass and did not stop it: what a person has to answer for later."""
     named = {verdict.guard: f"overridden: {reason}" for verdict, reason in result.overridden}
-    blind = {verdict.guard: "waived: its org was not seen" for verdict in result.waived}
+    blind = {verdict.guard: f"waived: {why_waived(verdict)}" for verdict in result.waived}
     verdicts = {
         verdict.guard: verdict for verdict in (*result.waived, *(each for each, _ in result.overridden))
     }

@@ -56,7 +56,7 @@ from orchestrator.model.reading import Accepted, Answer, Lost, NotSent, Reading,
 from orchestrator.model.run import Attempt, End, Mode
 from orchestrator.model.situation import Change
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.model.words import author, counted, span
+from orchestrator.model.words import author, counted, span, why_waived
 
 from .layout import shortened
 from .styled import Line, Span
@@ -124,7 +124,7 @@ def headline(event: Event, who: Who) -> Line:  # noqa: C901, PLR0912 - one case 
         case GuardWaived(row=row, verdict=verdict):
             return (
                 _text(
-                    f"Row {row}: guard {verdict.guard} is waived, blind in this emergency: {verdict.reason}",
+                    f"Row {row}: guard {verdict.guard} is waived, {why_waived(verdict)}: {verdict.reason}",
                     "warn",
                 ),
             )

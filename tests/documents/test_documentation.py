@@ -71,15 +71,15 @@ def test_the_reference_lists_every_site_and_every_shipped_playbook() -> None:
 
 def test_the_defaults_of_the_reference_are_the_real_ones() -> None:
     rows = re.findall(
-        r"^\| `(confirm|resend|timeouts|emergency|mirror_wait)` \| `([^`]+)` \|",
+        r"^\| `(confirm|resend|timeouts|emergency|mirror_wait|late)` \| `([^`]+)` \|",
         PLAYBOOK_PAGE.partition("## Rows")[0],
         re.MULTILINE,
     )
-    assert len(rows) == 5
+    assert len(rows) == 6
     base = "schema: 1\nname: x\ntransitions: [{name: a, from: ACTIVE, to: PASSIVE}]\n"
     spelled = parse_playbook(base + "".join(f"{key}: {value}\n" for key, value in rows), "f")
     left_out = parse_playbook(base, "f")
-    for field in ("confirm", "resend", "timeouts", "emergency_deadline", "mirror_wait"):
+    for field in ("confirm", "resend", "timeouts", "emergency_deadline", "mirror_wait", "late"):
         assert getattr(spelled, field) == getattr(left_out, field)
 
 

@@ -29,9 +29,9 @@ def test_regional_failover_goes_out_and_home_and_back_again() -> None:
         ("enroll", Status.ONBOARDING, Status.PASSIVE, None),
         ("declare", Status.PASSIVE, Status.FAILOVER, Role.SECONDARY),
         ("activate", Status.FAILOVER, Status.ACTIVE, Role.SECONDARY),
-        ("abort", Status.FAILOVER, Status.PASSIVE, None),
-        ("recover", Status.ACTIVE, Status.RECOVERY, None),
-        ("settle", Status.RECOVERY, Status.PASSIVE, None),
+        ("abort", Status.FAILOVER, Status.PASSIVE, Role.PRIMARY),
+        ("recover", Status.ACTIVE, Status.RECOVERY, Role.PRIMARY),
+        ("settle", Status.RECOVERY, Status.PASSIVE, Role.PRIMARY),
     ]
     assert playbook.stops == (Status.PASSIVE, Status.ACTIVE)
     assert playbook.cool_down is None
@@ -50,10 +50,15 @@ def test_no_guard_on_the_way_out_or_home_waits_for_the_run_before() -> None:
     playbook = load_playbook("regional-failover")
     waiting = {row.name for row in playbook.rows if "settled" in row.guards}
     assert waiting == {"enroll"}
-    assert [row.guards for row in playbook.rows if row.survivor is not None] == [
-        ("secondary_takes_telemetry", "secondary_is_well"),
-        ("telemetry_in_secondary",),
-    ]
+    assert {
+        row.name: (row.guards, row.planned_only) for row in playbook.rows if row.survivor is not None
+    } == {
+        "declare": (("secondary_takes_telemetry", "secondary_is_well"), ()),
+        "activate": (("telemetry_in_secondary",), ()),
+        "abort": ((), ()),
+        "recover": (("both_answer", "in_place"), ()),
+        "settle": (("telemetry_in_primary",), ("telemetry_in_primary",)),
+    }
 
 
 def test_the_shipped_playbook_looks_beyond_the_record() -> None:

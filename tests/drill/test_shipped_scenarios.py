@@ -125,7 +125,7 @@ def _holds_on_to_locks(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, play
         ("write-lost", _never_sends_again, "out: exit code 0"),
         ("two-people", _locks_nobody_out, "the second: exit code 5"),
         ("secondary-ill-too", _asks_no_guard, "refused by secondary_takes_telemetry"),
-        ("old-status-returns", _keeps_what_it_had, "phase agreed(PASSIVE)"),
+        ("old-status-returns", _keeps_what_it_had, "phase lagging(secondary)"),
         ("somebody-else-writes", _sees_no_stranger, "out: exit code 4"),
         ("rate-limited", _does_not_wait, "out: takes at least 1 s"),
         ("slow-mirror", _writes_both, "out: no writes to the primary"),

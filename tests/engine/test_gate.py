@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.engine.gate import BINDING_ALWAYS, EnforcingGate, ForecastGate
+from orchestrator.engine.gate import BINDING_ALWAYS, BINDING_MIDWAY, Decision, EnforcingGate, ForecastGate
 from orchestrator.model.events import GuardOverridden, GuardsJudged, RowRefused
 from orchestrator.model.guard import Guard, Outcome, Quiet, Reachable, Verdict
 from orchestrator.model.run import End, Mode
@@ -34,8 +34,10 @@ PASS, FAIL, UNKNOWN = Outcome.PASS, Outcome.FAIL, Outcome.UNKNOWN
 
 def decide(
     *verdicts: Verdict, overrides: dict[str, str] | None = None, binding: frozenset[str] | None = None
-):  # type: ignore[no-untyped-def]  # noqa: ANN201 - what the gate decides, as it types it
-    return EnforcingGate(overrides or {}).decide(verdicts, binding=binding, mode=Mode.PLANNED, survivor=None)
+) -> Decision:
+    return EnforcingGate(overrides or {}).decide(
+        verdicts, binding=binding, spared=frozenset(), mode=Mode.PLANNED, survivor=None
+    )
 
 
 @pytest.mark.parametrize("outcome", [FAIL, UNKNOWN])
@@ -89,7 +91,7 @@ def test_law_09_only_what_is_blind_because_of_the_dead_org_is_waived(
     outcome: Outcome, blind: object, mode: Mode, waived: bool
 ) -> None:
     decision = EnforcingGate({}).decide(
-        (verdict("settled", outcome, blind),), binding=None, mode=mode, survivor=S
+        (verdict("settled", outcome, blind),), binding=None, spared=frozenset(), mode=mode, survivor=S
     )
     assert decision.go is waived
     assert bool(decision.waived) is waived
@@ -98,7 +100,11 @@ def test_law_09_only_what_is_blind_because_of_the_dead_org_is_waived(
 def test_a_forecast_lets_go_and_keeps_what_is_overridden() -> None:
     forecast = ForecastGate(EnforcingGate({"a": "CHG-1"}))
     decision = forecast.decide(
-        (verdict("a", FAIL), verdict("b", FAIL)), binding=None, mode=Mode.PLANNED, survivor=None
+        (verdict("a", FAIL), verdict("b", FAIL)),
+        binding=None,
+        spared=frozenset(),
+        mode=Mode.PLANNED,
+        survivor=None,
     )
     assert decision.go
     assert [kept.guard for kept, _ in decision.overridden] == ["a"]
@@ -127,3 +133,23 @@ async def test_law_10_an_override_is_journalled_with_its_reason() -> None:
     assert ending.end is End.DONE, ending
     (overridden,) = b.notes.of(GuardOverridden)
     assert (overridden.verdict.guard, overridden.reason) == ("settled", "CHG-1")
+
+
+def test_law_07_a_new_run_that_finds_a_row_half_made_is_bound_by_alone_too() -> None:
+    assert not decide(verdict("alone", FAIL), binding=BINDING_MIDWAY).go
+    assert decide(verdict("settled", FAIL), binding=BINDING_MIDWAY).go
+
+
+@pytest.mark.parametrize(("mode", "go"), [(Mode.EMERGENCY, True), (Mode.PLANNED, False)])
+def test_a_guard_that_is_asked_in_planned_runs_alone_is_waived_by_name_in_an_emergency(
+    mode: Mode, go: bool
+) -> None:
+    found = EnforcingGate().decide(
+        (verdict("telemetry", UNKNOWN),),
+        binding=None,
+        spared=frozenset({"telemetry"}),
+        mode=mode,
+        survivor=S,
+    )
+    assert found.go is go
+    assert [each.guard for each in found.waived] == (["telemetry"] if go else [])

@@ -225,7 +225,7 @@ def test_what_was_overridden_and_waived_is_listed_for_later() -> None:
     shown = lines(result_page(passed))
     assert "Did not pass, and did not stop it" in shown
     assert any("(overridden: agreed with Bob)" in text for text in shown)
-    assert "(waived: its org was not seen) the primary was not seen" in " ".join(shown)
+    assert "(waived: blind in this emergency) the primary was not seen" in " ".join(shown)
 
 
 def as_document(of: RunResult) -> dict[str, object]:

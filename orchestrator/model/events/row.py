@@ -32,7 +32,7 @@ class GuardOverridden:
 
 @dataclass(frozen=True, slots=True)
 class GuardWaived:
-    """A guard was blind because of the dead org of an emergency."""
+    """A guard was blind because of the dead org of an emergency, or is asked in planned runs alone."""
 
     kind: ClassVar[str] = "guard.waived"
     row: str
