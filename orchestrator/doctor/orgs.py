@@ -11,8 +11,10 @@ from orchestrator.model.readiness import Check, Group, Level
 from orchestrator.model.reading import (
     Absent,
     Denied,
+    Hampered,
     Present,
     Reading,
+    Trouble,
     Unreachable,
     Unreadable,
     Unrecognised,
@@ -53,12 +55,15 @@ def _record(answers: Answers, role: Role) -> Check:
                 f"{said}. The keys may read HAMR; whether they may write it (disaster_recovery_status_write) "
                 "only a write can show: rehearse with a drill."
             )
-        case Denied() if reading.keyless:
+        case Hampered(trouble=Trouble.KEYS):
             level, sentence, steps = (
                 Level.CRITICAL,
                 silence(answers, role),
                 (),
             )  # the key's own check says why
+        case Hampered(remedy=remedy):
+            level = Level.CRITICAL
+            sentence = f"{said}. That is trouble of this machine or its network: {remedy}."
         case Denied():
             level = Level.CRITICAL
             sentence = (

@@ -117,7 +117,7 @@ async def test_the_whole_answer_may_be_the_value() -> None:
         ),
         (
             http("200 OK", b"x", "Content-Encoding: br"),
-            "answered 200, but the answer is compressed, which was not asked for",
+            "answered 200, but the answer is compressed (br), which was not asked for",
         ),
     ],
 )

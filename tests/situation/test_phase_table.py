@@ -8,7 +8,7 @@ import shlex
 import pytest
 
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.reading import Reading
+from orchestrator.model.reading import Reading, Trouble
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Both, Role, Status
@@ -28,7 +28,9 @@ from .scenes import (
     dead,
     denied,
     garbled,
+    hampered,
     holds,
+    keyless,
     open_run,
     owed,
     record,
@@ -46,6 +48,9 @@ def sights(role: Role) -> dict[str, Reading]:
         **{str(number): holds(role, record(role, number)) for number in range(7)},
         "absent": absent(role),
         "denied": denied(role),
+        "keyless": keyless(role),
+        "walled off": hampered(role, Trouble.PROXY),
+        "intercepted": hampered(role, Trouble.MIDDLEBOX),
         "unreachable": dead(role),
         "unreadable": garbled(role),
         "mislinked": holds(role, record(role, target_uuid=STRANGER)),
@@ -77,7 +82,7 @@ def leads_somewhere(command: str, playbook: Playbook) -> bool:
     if words[2] != "payments":
         return False
     if "--to" not in words:
-        return words[1] in {"status", "resume", "adopt"}
+        return words[1] in {"status", "resume", "adopt", "doctor"}
     stops = ONBOARDING.stops if words[-2:] == ["--playbook", "onboarding"] else playbook.stops
     return words[1] in {"plan", "run"} and words[words.index("--to") + 1] in {str(stop) for stop in stops}
 
@@ -127,6 +132,15 @@ CELLS = [
     ("unreachable", "4", PhaseName.HALF_SEEN),
     ("unreachable", "unreachable", PhaseName.DARK),
     ("denied", "unreachable", PhaseName.DENIED),
+    ("keyless", "2", PhaseName.HAMPERED),
+    ("keyless", "keyless", PhaseName.HAMPERED),
+    ("2", "walled off", PhaseName.HAMPERED),
+    ("walled off", "walled off", PhaseName.DARK),
+    ("walled off", "unreachable", PhaseName.DARK),
+    ("walled off", "denied", PhaseName.HAMPERED),
+    ("intercepted", "unreachable", PhaseName.HAMPERED),
+    ("intercepted", "intercepted", PhaseName.HAMPERED),
+    ("intercepted", "6", PhaseName.UNRECOGNISED),
     ("denied", "unreadable", PhaseName.DENIED),
     ("2", "denied", PhaseName.DENIED),
     ("unreadable", "unreachable", PhaseName.UNREADABLE),
