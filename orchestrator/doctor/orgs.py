@@ -101,7 +101,9 @@ def _round_trip(answers: Answers, role: Role) -> Check:
 
 
 def round_trip(reading: Reading) -> float | None:
-    """Seconds until an org answered, connecting included; None where it did not."""
+    """Seconds until an org answered, connecting included; None where it did not, or something else did."""
+    if isinstance(reading.sight, Hampered):
+        return None
     return None if reading.exchange.http_status is None else reading.exchange.seconds
 
 
@@ -134,7 +136,7 @@ def skew(reading: Reading) -> float | None:
     `Date` has whole seconds and was written at some moment while we waited, so a difference that this explains is 0.
     """
     date = reading.exchange.server_date
-    if date is None:
+    if date is None or isinstance(reading.sight, Hampered):  # a middlebox has a clock of its own
         return None
     received = (reading.at - date).total_seconds()
     most, least = received, received - reading.exchange.seconds - 1.0

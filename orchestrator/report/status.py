@@ -188,7 +188,10 @@ def _keys(org: Org, identity: Identity, said: str) -> Span:
 
 
 def _round_trip(reading: Reading) -> str:
-    return f"{reading.exchange.seconds * 1000:.0f} ms" if reading.exchange.seconds else "-"
+    exchange = reading.exchange
+    if exchange.http_status is None or isinstance(reading.sight, Hampered):
+        return "-"  # nobody answered, or not the org
+    return f"{exchange.seconds * 1000:.0f} ms"
 
 
 def _journal(standing: Standing, playbook: Playbook) -> Page:
