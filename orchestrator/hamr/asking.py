@@ -46,15 +46,23 @@ class _LeavingBy:
     """On our monotonic clock."""
     bound: asyncio.Timeout
     """What ends the exchange."""
-    then: float
+    end: float
     """On the loop's clock: when the exchange is to be over."""
+
+    def connect(self) -> None:
+        """See `transport.Departure`."""
+        left = max(0.0, self.by - self.clock.monotonic())
+        self._over_at(min(self.end, asyncio.get_running_loop().time() + left))
 
     def leave(self) -> None:
         """See `transport.Departure`."""
         if self.clock.monotonic() > self.by:
             raise TooLate
+        self._over_at(self.end)
+
+    def _over_at(self, moment: float) -> None:
         if not self.bound.expired():
-            self.bound.reschedule(self.then)
+            self.bound.reschedule(moment)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -125,14 +133,13 @@ class OrgAsker:
                 fetching = False
                 end = loop.time() + seconds(self.timeouts.total)
                 end = end if allowed is None else min(end, allowed)
+                bound.reschedule(end)
                 if method != "GET":
-                    bound.reschedule(_sooner(end, leaving))
                     departure = None if leave_by is None else _LeavingBy(self.clock, leave_by, bound, end)
                     answer = await asking.once(headers, departure)
                     if answer.status in _DENIALS:
                         self._distrust_keys(app_key=app_key)
                     return answer
-                bound.reschedule(end)
                 denied = await asking.until_answered(headers, end, anew=anew)
                 if denied.status not in _DENIALS:
                     return denied

@@ -142,12 +142,19 @@ def answered_by_another(status: int, headers: Mapping[str, str], body: bytes, sa
             f"{_REMEDY}; or correct site or url in pairs.yaml",
             Trouble.MIDDLEBOX,
         )
-    html = _LOOKS_LIKE_HTML.match(body) or headers.get("content-type", "").lower().startswith("text/html")
-    if html and (status in _MIDDLEBOX_REFUSES or status == HTTPStatus.OK):
+    if _is_html(headers, body) and (status in _MIDDLEBOX_REFUSES or status == HTTPStatus.OK):
         return Hampered(
             f"a proxy or middlebox answered, not Datadog's API ({said})", _REMEDY, Trouble.MIDDLEBOX
         )
     return None
+
+
+def _is_html(headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether an answer is a page: by what it holds, or by what it says it is where that is no JSON."""
+    if _LOOKS_LIKE_HTML.match(body):
+        return True
+    says_so = headers.get("content-type", "").lower().startswith("text/html")
+    return says_so and not body.lstrip(b" \t\r\n\xef\xbb\xbf").startswith((b"{", b"["))
 
 
 def _host_of(place: str) -> str:

@@ -79,7 +79,10 @@ class TooLate(Exception):
 
 
 class Departure(Protocol):
-    """Is asked when the first byte of a request is about to leave."""
+    """Is told when a connection is being made for a request, and asked when its first byte is about to leave."""
+
+    def connect(self) -> None:
+        """A new connection is being made: it may take as long as the request may still leave."""
 
     def leave(self) -> None:
         """Let it go.
@@ -149,7 +152,7 @@ async def exchange(
         timeouts: for connecting, and for each wait for data.
         into: filled while it goes on.
         anew: whether it must go over a new connection.
-        departure: is asked just before the request leaves; where it says no, nothing is sent.
+        departure: bounds connecting, and is asked just before the request leaves; where it says no, nothing is sent.
     """
     connect, read = seconds(timeouts.connect), seconds(timeouts.read)
     limits = {"connect": connect, "pool": connect, "read": read, "write": read}
@@ -218,6 +221,8 @@ class _Trail:
             self._connection = None
         elif event == "connection.connect_tcp.started":
             self._into.sent = self._left
+            if self._departure is not None:
+                self._departure.connect()
             self._connected_to = f"{details.get('host')}:{details.get('port')}"
         elif event == "connection.connect_tcp.complete":
             self._connection = details.get("return_value")

@@ -231,6 +231,10 @@ def by_another(said: str) -> Hampered:
             Hampered("a proxy answered, not Datadog's API (HTTP 407: no)", SIGN_IN, Trouble.MIDDLEBOX),
         ),
         (
+            answering(403, b'{"errors": ["Forbidden"]}', **{"Content-Type": "text/html"}),
+            Denied("HTTP 403: Forbidden"),
+        ),
+        (
             answering(511),
             Hampered("this network wants a sign-in first (HTTP 511)", SIGN_IN, Trouble.MIDDLEBOX),
         ),
@@ -637,3 +641,15 @@ async def test_validate_keys_without_an_answer_or_a_key_is_not_a_no(redactor: Re
         unasked = await reader.validate_keys(Role.SECONDARY)
     assert unasked.valid is None
     assert "environment variable S_APP is not set" in unasked.reason
+
+
+async def test_law_06_a_transport_that_tells_of_no_connection_is_not_cut_off_when_a_write_may_not_leave_any_more(
+    keys: KeyRing, redactor: Redactor
+) -> None:
+    async def slowly(_: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0.05)
+        return httpx.Response(200)
+
+    async with world(slowly, keys, redactor) as orgs:  # type: ignore[arg-type]
+        answer = await orgs.write(draft(Role.SECONDARY), leave_by=SystemClock().monotonic() + 0.02)
+    assert isinstance(answer, Accepted)
