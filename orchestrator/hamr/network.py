@@ -107,6 +107,8 @@ def _look_at(found: asyncio.Future[list[str]]) -> None:
 def _in_turn(found: list[str]) -> list[str]:
     """Each address once, the families by turns, beginning with the one that the system prefers."""
     addresses = list(dict.fromkeys(found))
+    if not addresses:
+        raise OSError("the name has no address")
     preferred = ":" in addresses[0]
     one = [address for address in addresses if (":" in address) is preferred]
     other = [address for address in addresses if (":" in address) is not preferred]

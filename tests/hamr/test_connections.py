@@ -446,13 +446,21 @@ async def test_an_address_that_does_not_answer_does_not_hide_the_next(
             assert (await orgs.read(Role.SECONDARY)).status is Status.PASSIVE
 
 
-async def test_a_name_that_is_not_found_is_no_trouble_of_this_machine_alone(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def look_up(*_: object, **__: object) -> list[object]:
-        raise socket.gaierror(-2, "Name or service not known")
+def not_found(*_: object, **__: object) -> list[object]:
+    raise socket.gaierror(-2, "Name or service not known")
 
+
+@pytest.mark.parametrize(
+    ("look_up", "reason"),
+    [
+        (not_found, "no connection: Name or service not known"),
+        (lambda *_, **__: [], "no connection: the name has no address"),
+    ],
+)
+async def test_a_name_that_is_not_found_may_be_the_orgs_trouble(
+    look_up: object, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     async with world("http://pair.example") as orgs:
-        sight = (await orgs.read(Role.SECONDARY)).sight
-    assert sight == Unreachable("no connection: Name or service not known")
+        assert (await orgs.read(Role.SECONDARY)).sight == Unreachable(reason)
+        assert isinstance(await orgs.write(draft()), NotSent)
