@@ -8,7 +8,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import httpcore
 import pytest
 
 from orchestrator.clock import SystemClock
@@ -444,6 +446,28 @@ async def test_an_address_that_does_not_answer_does_not_hide_the_next(
         monkeypatch.setattr(socket, "getaddrinfo", look_up)
         async with world(f"http://pair.example:{port}") as orgs:
             assert (await orgs.read(Role.SECONDARY)).status is Status.PASSIVE
+
+
+async def test_an_address_that_stays_silent_does_not_hide_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect, given_up = httpcore.AnyIOBackend.connect_tcp, asyncio.Event()
+
+    async def swallowed(self: httpcore.AnyIOBackend, host: str, *rest: Any) -> httpcore.AsyncNetworkStream:
+        if host == "::1":
+            try:
+                await asyncio.Event().wait()
+            finally:
+                given_up.set()
+        return await connect(self, host, *rest)
+
+    async with raw_server(answers) as server:
+        port = int(server.url.rpartition(":")[2])
+        v6 = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0))
+        v4 = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [v6, v6, v4])
+        monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", swallowed)
+        async with world(f"http://pair.example:{port}") as orgs, asyncio.timeout(10):
+            assert (await orgs.read(Role.SECONDARY)).status is Status.PASSIVE
+    assert given_up.is_set()
 
 
 def not_found(*_: object, **__: object) -> list[object]:
