@@ -86,10 +86,8 @@ class KeyRing:
         try:
             return await asyncio.shield(task)
         except _Unusable as problem:
-            if (
-                known is not None
-            ):  # it was denied, but no other is to be had: it may be a right that is missing
-                return known
+            if known is not None:
+                return known  # it was denied, but no other is to be had; it may be a right that is missing
             name = _WHICH.get(which, which)
             raise KeyUnavailable(
                 f"The {name} of {org} cannot be used: {problem}.", org=org, next_steps=_next_steps(reference)
@@ -117,12 +115,12 @@ class KeyRing:
     def _finish(self, reference: KeyReference, done: asyncio.Task[Secret]) -> None:
         if self._fetching.get(reference) is done:
             del self._fetching[reference]
+            self._distrusted.discard(reference)  # whatever came of it: there is no better one
         # Looked at here, so that nothing is logged about a failure that every waiter has given up on.
         if not done.cancelled():
             done.exception()
 
     async def _fetch(self, reference: KeyReference) -> Secret:
-        self._distrusted.discard(reference)
         self._fetched_at[reference] = asyncio.get_running_loop().time()
         match reference:
             case EnvironmentKey(variable):

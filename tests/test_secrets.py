@@ -218,6 +218,20 @@ async def test_a_key_that_an_org_denied_is_fetched_anew(tmp_path: Path) -> None:
     assert redactor.clean(f"{CANARY} {CANARY}-v2") == "[redacted] [redacted]"
 
 
+async def test_nobody_is_given_a_denied_key_while_another_is_fetched(tmp_path: Path) -> None:
+    keys, _ = ring()
+    (tmp_path / "key").write_text(CANARY)
+    reference = CommandKey(("cat", str(tmp_path / "key")))
+    await keys.resolve(reference, org="Payments", which="api")
+    (tmp_path / "key").write_text(f"{CANARY}-v2")
+    keys.distrust(reference)
+    both = [asyncio.create_task(keys.resolve(reference, org="Payments", which="api"))]
+    for _ in range(3):  # the first is under way by now
+        await asyncio.sleep(0)
+    both.append(asyncio.create_task(keys.resolve(reference, org="Payments", which="api")))
+    assert [secret.reveal() for secret in await asyncio.gather(*both)] == [f"{CANARY}-v2"] * 2
+
+
 async def test_a_denied_key_is_kept_where_no_other_is_to_be_had(tmp_path: Path) -> None:
     keys, _ = ring()
     (tmp_path / "key").write_text(CANARY)
