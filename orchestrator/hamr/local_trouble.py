@@ -122,7 +122,7 @@ _REMEDY = (
 def answered_by_another(status: int, headers: Mapping[str, str], body: bytes, said: str) -> Hampered | None:
     """Who answered in the place of the API, where that can be told: it speaks JSON, and never redirects.
 
-    A 5xx is no sign: the API's own edge answers those with HTML, too (WIRE.md, Errors).
+    A 5xx is no sign: the API's own edge answers those with HTML, too.
 
     Args:
         status: the answer's.
