@@ -13,7 +13,7 @@ from orchestrator.model.org import Org, Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.probe import ProbeReading
 from orchestrator.model.readiness import KeysSaid, Level
-from orchestrator.model.reading import Identity, Reading, Unreachable
+from orchestrator.model.reading import Hampered, Identity, Reading, Unreachable
 from orchestrator.model.run import Operator
 from orchestrator.model.status import Both, Role
 
@@ -98,9 +98,8 @@ class Answers:
         return self.pair[role]
 
     def silent(self, role: Role) -> bool:
-        """Whether nothing could be learned from an org: it did not answer, or was not asked for want of a key."""
-        reading = self.orgs.readings[role]
-        return isinstance(reading.sight, Unreachable) or reading.keyless
+        """Whether nothing could be learned from an org: it did not answer, or trouble of this machine was in the way."""
+        return isinstance(self.orgs.readings[role].sight, Unreachable | Hampered)
 
     def in_emergency(self, role: Role, level: Level) -> Level | None:
         """A verdict on an org, as it counts in an emergency: only a survivor's does."""

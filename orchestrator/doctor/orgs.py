@@ -11,8 +11,10 @@ from orchestrator.model.readiness import Check, Group, Level
 from orchestrator.model.reading import (
     Absent,
     Denied,
+    Hampered,
     Present,
     Reading,
+    Trouble,
     Unreachable,
     Unreadable,
     Unrecognised,
@@ -53,12 +55,15 @@ def _record(answers: Answers, role: Role) -> Check:
                 f"{said}. The keys may read HAMR; whether they may write it (disaster_recovery_status_write) "
                 "only a write can show: rehearse with a drill."
             )
-        case Denied() if reading.keyless:
+        case Hampered(trouble=Trouble.KEYS):
             level, sentence, steps = (
                 Level.CRITICAL,
                 silence(answers, role),
                 (),
             )  # the key's own check says why
+        case Hampered(remedy=remedy):
+            level = Level.CRITICAL
+            sentence = f"{said}. That is trouble of this machine or its network: {remedy}."
         case Denied():
             level = Level.CRITICAL
             sentence = (
@@ -96,7 +101,9 @@ def _round_trip(answers: Answers, role: Role) -> Check:
 
 
 def round_trip(reading: Reading) -> float | None:
-    """Seconds until an org answered, connecting included; None where it did not."""
+    """Seconds until an org answered, connecting included; None where it did not, or something else did."""
+    if isinstance(reading.sight, Hampered):
+        return None
     return None if reading.exchange.http_status is None else reading.exchange.seconds
 
 
@@ -129,7 +136,7 @@ def skew(reading: Reading) -> float | None:
     `Date` has whole seconds and was written at some moment while we waited, so a difference that this explains is 0.
     """
     date = reading.exchange.server_date
-    if date is None:
+    if date is None or isinstance(reading.sight, Hampered):  # a middlebox has a clock of its own
         return None
     received = (reading.at - date).total_seconds()
     most, least = received, received - reading.exchange.seconds - 1.0

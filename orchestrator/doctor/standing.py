@@ -34,6 +34,7 @@ _SAID_BY_THE_RECORDS = frozenset(
     {
         PhaseName.HALF_SEEN,
         PhaseName.DENIED,
+        PhaseName.HAMPERED,
         PhaseName.UNREADABLE,
         PhaseName.UNRECOGNISED,
         PhaseName.DARK,

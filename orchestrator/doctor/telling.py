@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.model.readiness import Check, Group, Level
+from orchestrator.model.reading import Hampered
 from orchestrator.model.status import Role
 
 from .answers import Answers
@@ -19,4 +20,6 @@ def silence(answers: Answers, role: Role) -> str:
     org = answers.org(role)
     if answers.orgs.readings[role].keyless:
         return f"Not known: nothing was asked of {org}, for want of a key."
+    if isinstance(answers.orgs.readings[role].sight, Hampered):
+        return f"Not known: {org} was not reached from this machine."
     return f"Not known: {org} did not answer."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from orchestrator.model.secret import CommandKey, EnvironmentKey, FileKey, KeyRe
 from orchestrator.model.sites import api_url
 from orchestrator.model.status import Both, Role
 
+from .certificates import absolute, certificate_findings
 from .compose import compose
 from .fit import fit
 from .inventory_checks import inventory_findings
@@ -51,10 +51,16 @@ def parse_inventory(text: str, file: str) -> Inventory:
 def read_inventory(document: Document) -> Inventory:
     """Read an inventory from a composed document; see `parse_inventory`."""
     fitted = fit(InventoryShape, document)
-    problems = document.problems_with([*fitted.findings, *bounded(inventory_findings(document.data))])
+    folder = Path(document.file).parent
+    problems = document.problems_with(
+        [
+            *fitted.findings,
+            *bounded(inventory_findings(document.data)),
+            *bounded(certificate_findings(document.data, folder)),
+        ]
+    )
     if problems or fitted.shape is None:
         raise DocumentError(problems)
-    folder = Path(document.file).parent
     pairs = tuple(_pair(name, pair, folder) for name, pair in fitted.shape.pairs.items())
     everyones = frozenset().union(*(pair.own_keys for pair in pairs))
     return Inventory(
@@ -80,6 +86,7 @@ def _org(role: Role, shape: OrgShape, folder: Path) -> Org:
         wire=shape.wire or Wire.AUTO,
         api_key=_key(shape.api_key, folder),
         app_key=_key(shape.app_key, folder),
+        ca=None if shape.ca is None else absolute(shape.ca, folder),
     )
 
 
@@ -87,10 +94,9 @@ def _key(shape: KeyShape, folder: Path) -> KeyReference:
     if shape.env is not None:
         return EnvironmentKey(shape.env)
     if shape.file is not None:
-        # expanduser leaves a ~ that leads nowhere as it is; Path.expanduser would raise. abspath takes .. out of the
-        # path that messages show, without following links, as resolve would.
-        return FileKey(os.path.abspath(folder / os.path.expanduser(shape.file)))  # noqa: PTH100, PTH111 - as said above
-    return CommandKey(tuple(shape.command or ()))
+        return FileKey(absolute(shape.file, folder))
+    argv = tuple(shape.command or ())
+    return CommandKey(argv) if shape.timeout is None else CommandKey(argv, shape.timeout)
 
 
 def find_inventory(option: str | None, environ: Mapping[str, str], cwd: Path) -> Path:

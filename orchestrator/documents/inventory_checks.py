@@ -75,7 +75,13 @@ def _keys_of(steps: Steps, org: dict[str, JSON]) -> Iterator[Finding]:
                 f"a key has one source, and here are {len(named)}: leave one of env, file and command",
                 at_key=True,
             )
-        elif not reference:
+        elif "timeout" in reference and named and named != ["command"]:
+            yield Finding(
+                (*steps, key, "timeout"),
+                "only a command takes time: leave timeout out, or give the key by a command",
+                at_key=True,
+            )
+        elif not named:
             yield Finding(
                 (*steps, key),
                 "say where the key is found: {env: NAME}, {file: PATH} or {command: [PROGRAM, …]}",

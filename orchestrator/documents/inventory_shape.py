@@ -7,7 +7,19 @@ from typing import Annotated
 from pydantic import Field
 
 from .fields import Name, SchemaVersion, Text
-from .org_fields import Argument, Datacenter, KeyPath, MirrorsChoice, Site, Url, Uuid, Variable, WireName
+from .org_fields import (
+    Argument,
+    CertificatePath,
+    Datacenter,
+    KeyPath,
+    KeyTimeout,
+    MirrorsChoice,
+    Site,
+    Url,
+    Uuid,
+    Variable,
+    WireName,
+)
 from .probe_fields import Page
 from .shapes import Shape
 
@@ -21,6 +33,8 @@ class KeyShape(Shape):
     """Path of a file that holds the key; a relative one is meant from the inventory's folder."""
     command: Annotated[list[Argument], Field(min_length=1)] | None = None
     """Program and arguments of a command that prints the key; run without a shell."""
+    timeout: KeyTimeout | None = None
+    """How long the command may take (10s): longer where it waits for a person."""
 
 
 class OrgShape(Shape):
@@ -36,6 +50,8 @@ class OrgShape(Shape):
     """Base URL of the API instead of a site: a simulator, a proxy, a site that hamr does not know."""
     datacenter: Datacenter | None = None
     """Datacenter, such as us1; needed with url, told by site otherwise."""
+    ca: CertificatePath | None = None
+    """File of certificates (PEM) that its API's may be signed by, beside those that are trusted anyway; a relative path is meant from the inventory's folder."""
     wire: WireName | None = None
     """Casing of the record's keys when writing: auto (the default: as they were read), snake or pascal."""
     api_key: KeyShape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
@@ -10,7 +11,7 @@ from pydantic import PlainValidator, WithJsonSchema
 from orchestrator.model.org import Mirrors, Wire
 from orchestrator.model.sites import SITES, datacenter_label, datacenter_of_site
 
-from .fields import choice_of, enumerated, text_of
+from .fields import SPAN_SCHEMA, choice_of, enumerated, span_of, text_of
 from .urls import is_loopback, split_url
 from .wording import did_you_mean, found, looks_like_key, one_of, shown
 
@@ -85,6 +86,23 @@ def _argument(value: Any) -> str:
     """Never repeats what it refuses: it may be the key."""
     if not isinstance(value, str) or "\0" in value:
         raise ValueError("expected text in a command's list: put numbers, true and false in quotes")
+    if _KEY_GIVEN.search(value):
+        raise ValueError(
+            "this looks like a Datadog key: a key never stands in this file, a command's arguments included "
+            "(what stands here is not shown); name where the command finds it"
+        )
+    return value
+
+
+_KEY_GIVEN = re.compile(
+    r"(?:^|[\s=:,'\"])(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|dd[a-z]{2,6}_[A-Za-z0-9]{20,})(?:$|[\s,;|'\"])"
+)
+"""A key as a whole argument, or as a word of one; not the part of a path that only happens to be hexadecimal."""
+
+
+def _certificates(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise ValueError(f"expected the path of a file with certificates (PEM), found {found(value)}")
     return value
 
 
@@ -120,4 +138,8 @@ Variable = Annotated[
     str, PlainValidator(_variable), WithJsonSchema({"type": "string", "pattern": VARIABLE_PATTERN})
 ]
 KeyPath = Annotated[str, PlainValidator(_file_path), WithJsonSchema({"type": "string", "minLength": 1})]
+CertificatePath = Annotated[
+    str, PlainValidator(_certificates), WithJsonSchema({"type": "string", "minLength": 1})
+]
+KeyTimeout = Annotated[timedelta, span_of(timedelta(seconds=1), timedelta(minutes=10)), SPAN_SCHEMA]
 Argument = Annotated[str, PlainValidator(_argument), WithJsonSchema({"type": "string"})]

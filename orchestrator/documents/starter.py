@@ -19,7 +19,7 @@ pairs:
       uuid: 11111111-1111-4111-8111-111111111111      # the org's uuid: data.id of GET /api/v2/validate with its API key
       site: us1                          # us1, us3, us5, eu1, ap1, ap2, uk1, us1-fed, us2-fed, or datadoghq.eu and the like
       api_key: {env: PAYMENTS_PRIMARY_API_KEY}        # where the key is found: {env: NAME},
-      app_key: {env: PAYMENTS_PRIMARY_APP_KEY}        # {file: PATH} or {command: [op, read, "op://ops/datadog/app"]}
+      app_key: {env: PAYMENTS_PRIMARY_APP_KEY}        # {file: PATH} or {command: [op, read, "op://ops/datadog/app"], timeout: 10s}
     secondary:                           # the org that takes over, in another region
       name: Payments standby
       uuid: 22222222-2222-4222-8222-222222222222
@@ -30,6 +30,7 @@ pairs:
 # Instead of a site, an org may name any address. Its datacenter has to be said then:
 #     url: https://datadog-proxy.example.com
 #     datacenter: us1
+#     ca: corporate-ca.pem               # certificates to trust beside the usual ones, for a TLS inspection on the way
 #     wire: auto                         # casing of the record's keys: auto (as they were read), snake or pascal
 """
 

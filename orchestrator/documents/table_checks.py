@@ -56,15 +56,8 @@ def _within_row(row: RowSketch) -> Iterator[Finding]:
         if guard in named:
             yield Finding(steps, f'the guard "{guard}" is named twice in this row')
         named.add(guard)
-    for steps, guard in row.planned_only:
-        if guard not in named:
-            yield Finding(
-                steps, f'"{guard}" is not among the guards of this row, so no emergency would stop at it'
-            )
+    yield from _planned_only(row, named)
     if row.survivor is None:
-        if row.planned_only:
-            steps, _ = row.planned_only[0]
-            yield Finding(steps, "this row names no survivor, so it is made in planned runs alone anyway")
         return
     if row.writes is not None and row.survivor not in row.writes:
         yield Finding(

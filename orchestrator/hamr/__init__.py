@@ -1,6 +1,6 @@
 """The HAMR API client: a pair's orgs, read (`HttpReader`) and written (`HttpWorld`) over HTTP.
 
-`wire` turns bodies into records and back, `answers` turns answers into readings, `transport` alone knows httpx.
+`wire` turns bodies into records and back, `answers` turns answers into readings, `pool` and `transport` alone know httpx.
 """
 
 from .client import HttpReader, HttpWorld

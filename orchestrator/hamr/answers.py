@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
 
@@ -14,6 +14,7 @@ from orchestrator.model.reading import (
     Answer,
     Denied,
     Exchange,
+    Hampered,
     HamrRecord,
     Identity,
     Lost,
@@ -30,6 +31,7 @@ from orchestrator.model.status import Role, Status
 from orchestrator.redaction import Redactor
 
 from .excerpt import excerpt, is_api_error, one_line, parse_json
+from .local_trouble import answered_by_another
 from .rate_limit import http_date, retry_after
 from .transport import Exchanged
 from .wire import decode_record
@@ -59,6 +61,9 @@ def trace_of(exchanged: Exchanged, taken: float, redactor: Redactor) -> Exchange
 def sight_of(exchanged: Exchanged, redactor: Redactor) -> Sight:
     """What a GET of an org's record showed."""
     status = exchanged.status
+    hampered = hampered_by(exchanged, redactor)
+    if hampered is not None:
+        return hampered
     if status is None:
         return Unreachable(one_line(exchanged.failure, redactor))
     said = said_of(exchanged, redactor)
@@ -77,6 +82,24 @@ def sight_of(exchanged: Exchanged, redactor: Redactor) -> Sight:
     if status != HTTPStatus.OK:
         return Unreadable(said)
     return _sight_of_body(exchanged, redactor)
+
+
+def hampered_by(exchanged: Exchanged, redactor: Redactor) -> Hampered | None:
+    """What on this machine or in its network kept the org's own answer from us, if anything did."""
+    if exchanged.status is None:
+        found = exchanged.trouble
+    else:
+        said = said_of(exchanged, redactor)
+        found = answered_by_another(exchanged.status, exchanged.headers, exchanged.body, said)
+    return None if found is None else _clean(found, redactor)
+
+
+def _clean(hampered: Hampered, redactor: Redactor) -> Hampered:
+    return replace(
+        hampered,
+        reason=one_line(hampered.reason, redactor),
+        remedy=one_line(hampered.remedy, redactor),
+    )
 
 
 def _sight_of_body(exchanged: Exchanged, redactor: Redactor) -> Sight:
@@ -107,6 +130,9 @@ def answer_of(exchanged: Exchanged, taken: float, now: datetime, redactor: Redac
 
 def identity_of(role: Role, exchanged: Exchanged, redactor: Redactor) -> Identity:
     """Which org `GET /api/v2/validate` says that the key belongs to."""
+    hampered = hampered_by(exchanged, redactor)
+    if hampered is not None:
+        return Identity(role, None, hampered.reason)
     if exchanged.status is None:
         return Identity(role, None, one_line(exchanged.failure, redactor))
     said = said_of(exchanged, redactor)
@@ -126,6 +152,9 @@ def identity_of(role: Role, exchanged: Exchanged, redactor: Redactor) -> Identit
 
 def keys_said(role: Role, exchanged: Exchanged, redactor: Redactor) -> KeysSaid:
     """What `GET /api/v2/validate_keys` said of an org's two keys: a 401 or 403 is a no, anything but a 200 is unknown."""
+    hampered = hampered_by(exchanged, redactor)
+    if hampered is not None:
+        return KeysSaid(role, None, hampered.reason)
     if exchanged.status is None:
         return KeysSaid(role, None, one_line(exchanged.failure, redactor))
     said = said_of(exchanged, redactor)

@@ -17,13 +17,14 @@ from orchestrator.model.protocols import Clock
 from orchestrator.model.readiness import KeysSaid
 from orchestrator.model.reading import (
     Answer,
-    Denied,
     Draft,
     Exchange,
+    Hampered,
     Identity,
     NotSent,
     Reading,
     Request,
+    Trouble,
 )
 from orchestrator.model.status import Both, Role
 from orchestrator.redaction import Redactor
@@ -31,11 +32,16 @@ from orchestrator.secrets import KeyRing
 
 from .answers import answer_of, identity_of, keys_said, sight_of, trace_of
 from .asking import OrgAsker
+from .pool import open_transports
 from .request import PATH, request_of
-from .transport import ReadOnly, Transport, open_transports
+from .transport import ReadOnly, Transport
 
 VALIDATE_PATH = "/api/v2/validate"
 VALIDATE_KEYS_PATH = "/api/v2/validate_keys"
+
+_KEY_REMEDY = (
+    "set what is missing or correct what is wrong with it (export VARIABLE=…, or put the file there)"
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -46,21 +52,24 @@ class _OrgClient:
 
     async def read(self, role: Role, within: float | None, *, anew: bool = False) -> Reading:
         """GET the record."""
-        del anew
         asked = self.asker.clock.monotonic()
         try:
-            exchanged = await self.asker.ask("GET", PATH, content=None, app_key=True, within=within)
+            exchanged = await self.asker.ask(
+                "GET", PATH, content=None, app_key=True, within=within, anew=anew
+            )
         except KeyUnavailable as error:
-            return Reading(role, Denied(self.asker.reason(error)), self.asker.clock.now(), asked)
+            hampered = Hampered(self.asker.reason(error), _KEY_REMEDY, Trouble.KEYS)
+            return Reading(role, hampered, self.asker.clock.now(), asked)
         began = asked if exchanged.began is None else exchanged.began
         left = trace_of(exchanged, self.asker.clock.monotonic() - began, self.asker.redactor)
         return Reading(role, sight_of(exchanged, self.asker.redactor), self.asker.clock.now(), began, left)
 
     async def identify(self, role: Role, within: float | None, *, anew: bool = False) -> Identity:
         """GET whose API key it is."""
-        del anew
         try:
-            exchanged = await self.asker.ask("GET", VALIDATE_PATH, content=None, app_key=False, within=within)
+            exchanged = await self.asker.ask(
+                "GET", VALIDATE_PATH, content=None, app_key=False, within=within, anew=anew
+            )
         except KeyUnavailable as error:
             return Identity(role, None, self.asker.reason(error))
         return identity_of(role, exchanged, self.asker.redactor)
@@ -77,11 +86,12 @@ class _OrgClient:
 
     async def write(self, request: Request, within: float | None, *, leave_by: float | None = None) -> Answer:
         """POST a record."""
-        del leave_by
         asked = self.asker.clock.monotonic()
         content = json.dumps(request.body, separators=(",", ":"), allow_nan=False).encode("ascii")
         try:
-            exchanged = await self.asker.ask("POST", PATH, content=content, app_key=True, within=within)
+            exchanged = await self.asker.ask(
+                "POST", PATH, content=content, app_key=True, within=within, leave_by=leave_by
+            )
         except KeyUnavailable as error:
             return NotSent(Exchange(), self.asker.reason(error))
         taken = self.asker.clock.monotonic() - (asked if exchanged.began is None else exchanged.began)
@@ -118,7 +128,7 @@ class HttpReader:
         self._orgs = _clients(pair, read_only, timeouts=timeouts, keys=keys, redactor=redactor, clock=clock)
 
     async def read(self, role: Role, *, within: float | None = None, anew: bool = False) -> Reading:
-        """GET one org's record. A key that cannot be had reads as Denied, with the reason; nothing was sent then."""
+        """GET one org's record. A key that cannot be had reads as Hampered, with the reason; nothing was sent then."""
         return await self._orgs[role].read(role, within, anew=anew)
 
     async def identify(self, role: Role, *, within: float | None = None, anew: bool = False) -> Identity:
@@ -201,7 +211,7 @@ class HttpWorld:
 def _opened(pair: Pair, transports: Both[Transport] | None) -> Both[Transport]:
     if transports is not None:
         return transports
-    return open_transports(Both(pair.orgs.primary.base_url, pair.orgs.secondary.base_url))
+    return open_transports(pair.orgs)
 
 
 def _clients(

@@ -10,6 +10,7 @@ from typing import assert_never
 from orchestrator.model.org import Org
 from orchestrator.model.reading import Request
 from orchestrator.model.secret import CommandKey, EnvironmentKey, FileKey, KeyReference
+from orchestrator.model.status import Role
 
 MAX_TIME = 20
 """Seconds that curl may take."""
@@ -20,15 +21,16 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 def curl(request: Request, org: Org, *, max_time: int = MAX_TIME) -> str:
     """A command for a POSIX shell that sends a request to an org, with its keys where the inventory has them.
 
-    Keys from the environment stand there as `$VARIABLE`, others as the command that prints them. The shell puts them
+    Keys from the environment stand there as `$VARIABLE`, those in files as `$(cat FILE)`. Those that a command prints
+    stand as a variable that the person sets first; the shell says so where it is not set. The shell puts them
     on curl's command line, where other users of the same machine may see them while it runs.
     """
     words = [
         "curl --fail-with-body --silent --show-error",
         f"--max-time {max_time}",
         f"--request {shlex.quote(request.method)}",
-        f'--header "DD-API-KEY: {_shell(org.api_key)}"',
-        f'--header "DD-APPLICATION-KEY: {_shell(org.app_key)}"',
+        f'--header "DD-API-KEY: {_shell(org.api_key, org.role, "API")}"',
+        f'--header "DD-APPLICATION-KEY: {_shell(org.app_key, org.role, "APP")}"',
         "--header 'Accept: application/json'",
     ]
     if request.body is not None:
@@ -39,7 +41,12 @@ def curl(request: Request, org: Org, *, max_time: int = MAX_TIME) -> str:
     return " \\\n  ".join([*words, shlex.quote(request.url)])
 
 
-def _shell(reference: KeyReference) -> str:
+def variable_for(role: Role, which: str) -> str:
+    """The variable that a person sets to a key which a command prints: PRIMARY_API_KEY."""
+    return f"{role.value.upper()}_{which}_KEY"
+
+
+def _shell(reference: KeyReference, role: Role, which: str) -> str:
     """What a shell puts a key in the place of, inside double quotes."""
     match reference:
         case EnvironmentKey(variable):
@@ -48,5 +55,9 @@ def _shell(reference: KeyReference) -> str:
         case FileKey(path):
             return f"$(cat {shlex.quote(path)})"
         case CommandKey(argv):
-            return f"$({shlex.join(argv)})"
+            # Its arguments stay in the inventory, whatever they are: this sheet may be passed around (law 17).
+            program = re.sub(r"[^A-Za-z0-9_./-]", "?", argv[0])
+            return (
+                f"${{{variable_for(role, which)}:?set it to what {program} prints, as pairs.yaml gives it}}"
+            )
     assert_never(reference)

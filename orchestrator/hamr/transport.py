@@ -1,4 +1,4 @@
-"""One HTTP exchange with one org's API, and what is known of it however it ends. The only module that knows httpx.
+"""One HTTP exchange with one org's API, and what is known of it however it ends. Only this and `pool` know httpx.
 
 The transport is driven directly, without httpx's client: so nothing follows a redirect, keeps a cookie, reads a
 .netrc or retries, and what is sent is what is written here.
@@ -6,21 +6,19 @@ The transport is driven directly, without httpx's client: so nothing follows a r
 
 from __future__ import annotations
 
-import os
-import ssl
 from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
-from orchestrator.errors import PreparationError
 from orchestrator.lean_import import left_out, looked_for_once
 from orchestrator.model.playbook import Timeouts
-from orchestrator.model.status import Both
+from orchestrator.model.reading import Hampered
 
-from .proxy import proxy_for
+from .local_trouble import Failed, Way, root_of, trouble_of, words_of
+from .unpacking import Unpacker, unpacker_for
 
 with left_out("httpx", "httpx._main") as _without_command_line:
     import httpx
@@ -40,13 +38,16 @@ if _without_command_line:
 Transport = httpx.AsyncBaseTransport
 """What a test may put in the place of the network."""
 
+TOO_LATE = "the connection took longer than the check is good for; it was not sent"
+
 LARGEST_BODY = 1024 * 1024
-"""Bytes. A HAMR record has a few hundred."""
+"""Bytes, unpacked. A HAMR record has a few hundred."""
 
-KEEP_ALIVE = 120.0
-"""Seconds an idle connection is kept: longer than any pause between the steps of a row."""
+ANEW = "hamr.anew"
+"""Request extension: it is to go over a new connection."""
 
-_CONNECTIONS = 8
+PROXY = "hamr.proxy"
+"""Request extension, set by the connections: the variable that names the proxy which they go through."""
 
 
 @dataclass(slots=True)
@@ -67,6 +68,28 @@ class Exchanged:
     """Why we did not read the body, which is no failure of the connection: too large, or compressed."""
     failure: str = ""
     """What went wrong with the connection, in words."""
+    reused: bool = False
+    """The request left on a connection that stood already, and that may be dead without anybody here knowing."""
+    trouble: Hampered | None = None
+    """What stands in the way on this machine or in its network, where the failure is that."""
+
+
+class TooLate(Exception):
+    """A request would leave later than it may."""
+
+
+class Departure(Protocol):
+    """Is told when a connection is being made for a request, and asked when its first byte is about to leave."""
+
+    def connect(self) -> None:
+        """A new connection is being made: it may take as long as the request may still leave."""
+
+    def leave(self) -> None:
+        """Let it go.
+
+        Raises:
+            TooLate: not any more.
+        """
 
 
 def seconds(span: timedelta) -> float:
@@ -95,74 +118,6 @@ class ReadOnly(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-def open_transports(
-    base_urls: Both[str], environ: Mapping[str, str] | None = None, *, connections: int | None = _CONNECTIONS
-) -> Both[Transport]:
-    """Connections to both orgs' APIs, apart from each other; the certificates are loaded once. As `open_transport`."""
-    context = _verifying() if any(_is_secure(url) for url in base_urls) else None
-    primary, secondary = (open_transport(url, environ, context, connections=connections) for url in base_urls)
-    return Both(primary, secondary)
-
-
-def open_transport(
-    base_url: str,
-    environ: Mapping[str, str] | None = None,
-    verifying: ssl.SSLContext | None = None,
-    *,
-    connections: int | None = _CONNECTIONS,
-) -> Transport:
-    """Connections to one org's API, opened when first needed and kept alive.
-
-    TLS is always verified, against the system administrator's SSL_CERT_FILE or SSL_CERT_DIR where set, else against
-    the certificates that come with httpx. An https API is reached through the proxy of HTTPS_PROXY or ALL_PROXY,
-    minding NO_PROXY, since the tunnel keeps keys from it; an http one (the simulator) never is. SSLKEYLOGFILE is not
-    obeyed: it would write down what decrypts the keys.
-
-    Args:
-        base_url: what is asked: its scheme and host count.
-        environ: where the proxy is found; None for this process's own.
-        verifying: certificates that are loaded already.
-        connections: how many there may be at once, more requests waiting; None for as many as are needed.
-
-    Raises:
-        PreparationError: the certificates or the proxy cannot be used.
-    """
-    environ = os.environ if environ is None else environ
-    secure = _is_secure(base_url)
-    limits = httpx.Limits(
-        max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEP_ALIVE
-    )
-    # Loading certificates takes a while, and http needs none: a context that trusts nobody is safe there.
-    context = (verifying or _verifying()) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    proxy = proxy_for(base_url, environ) if secure else None
-    try:
-        return httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=limits, proxy=proxy)
-    except (ImportError, ValueError, httpx.InvalidURL):
-        raise PreparationError(
-            f"The proxy for {base_url} (HTTPS_PROXY or ALL_PROXY) cannot be used: only http:// and https:// proxies can.",
-            next_steps=("unset HTTPS_PROXY ALL_PROXY",),
-        ) from None
-
-
-def _is_secure(url: str) -> bool:
-    return urlsplit(url).scheme == "https"
-
-
-def _verifying() -> ssl.SSLContext:
-    try:
-        context = httpx.create_ssl_context()
-    except OSError as error:
-        place = next((name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)), "")
-        where = f"{place}={os.environ[place]}" if place else "httpx's own certificates"
-        raise PreparationError(
-            f"The certificates to verify Datadog's API with cannot be loaded from {where}: {error.strerror or error}.",
-            next_steps=(f"unset {place}",) if place else (),
-        ) from None
-    # None switches it off, which typeshed does not know.
-    context.keylog_filename = None  # type: ignore[assignment]
-    return context
-
-
 _NEVER_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -181,22 +136,35 @@ async def exchange(
     content: bytes | None,
     timeouts: Timeouts,
     into: Exchanged,
+    anew: bool = False,
+    departure: Departure | None = None,
 ) -> None:
     """Send one request and read its answer into `into`. Only cancellation is raised, a deadline's included.
 
     What is not known to have stayed here counts as sent.
+
+    Args:
+        transport: the connections.
+        method: GET or POST.
+        url: what is asked.
+        headers: all that are sent, beside those that HTTP itself needs.
+        content: the body, if any.
+        timeouts: for connecting, and for each wait for data.
+        into: filled while it goes on.
+        anew: whether it must go over a new connection.
+        departure: bounds connecting, and is asked just before the request leaves; where it says no, nothing is sent.
     """
     connect, read = seconds(timeouts.connect), seconds(timeouts.read)
     limits = {"connect": connect, "pool": connect, "read": read, "write": read}
     into.sent = True
-    trail = _Trail(into)
+    trail = _Trail(into, url, departure)
     try:
         request = httpx.Request(
             method,
             url,
             headers=dict(headers),
             content=content,
-            extensions={"timeout": limits, "trace": trail.follow},
+            extensions={"timeout": limits, "trace": trail.follow, ANEW: anew},
         )
     except (httpx.InvalidURL, ValueError, TypeError):
         into.sent, into.failure = False, f"the request to {url} cannot be put together"
@@ -209,8 +177,14 @@ async def exchange(
             await _read(response, into)
         finally:
             await response.aclose()
+    except TooLate:
+        into.sent, into.failure = False, TOO_LATE
     except _NEVER_SENT as error:
         into.sent, into.failure = False, _words(error, timeouts)
+        way = trail.way(str(request.extensions.get(PROXY, "")))
+        into.trouble = None if (failed := _failed(error)) is None else trouble_of(failed, error, way)
+        if into.trouble is not None:
+            into.failure = into.trouble.reason
     except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError) as error:
         into.failure = _words(error, timeouts)
     finally:
@@ -220,22 +194,43 @@ async def exchange(
 class _Trail:
     """Follows what httpx's real transport tells of each step of a request. One that tells nothing is fine too."""
 
-    def __init__(self, into: Exchanged) -> None:
+    def __init__(self, into: Exchanged, url: str, departure: Departure | None) -> None:
         self._into = into
+        self._url = url
+        self._departure = departure
         self._left = False
+        self._connected_to = ""
+        self._tunnelling = False
         self._connection: Any = None
 
     async def follow(self, event: str, details: Mapping[str, object]) -> None:
-        """Take note of a step: connecting proves that the request is still here, its headers leaving end that."""
+        """Take note of a step: connecting proves that the request is still here, its headers leaving end that.
+
+        Raises:
+            TooLate: its headers may not leave any more.
+        """
         if event.endswith("send_request_headers.started"):
-            # Asking a proxy for a tunnel is not yet the request.
-            self._left = self._left or getattr(details.get("request"), "method", b"") != b"CONNECT"
-            self._into.sent = self._left
-            self._connection = None if self._left else self._connection
+            if getattr(details.get("request"), "method", b"") == b"CONNECT":
+                self._tunnelling = True  # asking a proxy for a tunnel is not yet the request
+                self._into.sent = self._left
+                return
+            if self._departure is not None:
+                self._departure.leave()
+            self._left = self._into.sent = True
+            self._into.reused = not self._connected_to
+            self._connection = None
         elif event == "connection.connect_tcp.started":
             self._into.sent = self._left
+            if self._departure is not None:
+                self._departure.connect()
+            self._connected_to = f"{details.get('host')}:{details.get('port')}"
         elif event == "connection.connect_tcp.complete":
             self._connection = details.get("return_value")
+
+    def way(self, proxy: str) -> Way:
+        """How far connecting came. The argument is the variable of the proxy on the way; "" for none."""
+        host = urlsplit(self._url).hostname or self._url
+        return Way(host, proxy, self._connected_to, self._tunnelling)
 
     async def close(self) -> None:
         """Close a connection that was given up during its TLS handshake, which httpcore forgets to."""
@@ -244,18 +239,29 @@ class _Trail:
 
 
 async def _read(response: httpx.Response, into: Exchanged) -> None:
-    encoding = into.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("", "identity"):
-        into.refused = "the answer is compressed, which was not asked for"
+    unpacker = unpacker_for(into.headers.get("content-encoding", ""), LARGEST_BODY)
+    if not isinstance(unpacker, Unpacker):
+        into.refused = unpacker.reason
         return
-    body = bytearray()
     async for chunk in cast("AsyncIterable[bytes]", response.stream):
-        body += chunk
-        if len(body) > LARGEST_BODY:
-            into.body = bytes(body[:LARGEST_BODY])
-            into.refused = f"the answer is larger than {LARGEST_BODY // 1024} KiB"
+        unpacker.add(chunk)
+        if unpacker.problem:
+            into.body, into.refused = unpacker.body, unpacker.problem
             return
-    into.body, into.whole = bytes(body), True
+    unpacker.end()
+    into.body, into.refused, into.whole = unpacker.body, unpacker.problem, not unpacker.problem
+
+
+def _failed(error: Exception) -> Failed | None:
+    match error:
+        case httpx.ConnectTimeout():
+            return Failed.IN_TIME
+        case httpx.ProxyError():
+            return Failed.TUNNEL
+        case httpx.ConnectError():
+            return Failed.CONNECTING
+        case _:
+            return None
 
 
 def _words(error: Exception, timeouts: Timeouts) -> str:
@@ -280,15 +286,4 @@ def _words(error: Exception, timeouts: Timeouts) -> str:
 
 def _innermost(error: BaseException) -> str:
     """The words of the first cause: those of the operating system, mostly."""
-    while (cause := _cause(error)) is not None:
-        error = cause
-    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and (error.errno or 0) > 0:
-        return os.strerror(error.errno or 0)  # asyncio puts words of its own into strerror
-    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-
-
-def _cause(error: BaseException) -> BaseException | None:
-    if isinstance(error, BaseExceptionGroup):  # one for each address of a host
-        return cast("BaseException", error.exceptions[0])
-    told = error.args[0] if error.args else None  # where httpcore keeps it
-    return error.__cause__ or (told if isinstance(told, BaseException) else None)
+    return words_of(root_of(error))

@@ -141,8 +141,15 @@ _MOMENT = re.compile(
 )
 
 
+_FIRST_YEAR = 1971
+"""Earlier ones are the zero time of some language (0001-01-01, 1970-01-01): that nobody wrote down when."""
+
+
 def _moment(attributes: Mapping[str, JSON]) -> datetime | None:
-    """When the record was written, in UTC; without a zone it is UTC already. None where it cannot be read."""
+    """When the record was written, in UTC; without a zone it is UTC already.
+
+    None where it cannot be read, and for a zero time, whatever its zone: the record does not say when.
+    """
     value = _attribute(attributes, "modified_at")
     found = _MOMENT.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
@@ -154,9 +161,10 @@ def _moment(attributes: Mapping[str, JSON]) -> datetime | None:
         if found["sign"]:
             ahead = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0))
             zone = timezone(ahead if found["sign"] == "+" else -ahead)
-        return datetime(year, month, day, hour, minute, second, microsecond, zone).astimezone(UTC)
+        written = datetime(year, month, day, hour, minute, second, microsecond, zone).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    return written if written.year >= _FIRST_YEAR else None
 
 
 def _extra(attributes: Mapping[str, JSON]) -> tuple[tuple[str, JSON], ...]:

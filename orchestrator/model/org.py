@@ -41,6 +41,8 @@ class Org:
     wire: Wire
     api_key: KeyReference
     app_key: KeyReference
+    ca: str | None = None
+    """A file of certificates, in PEM, that its API's may be signed by, beside those that are trusted anyway."""
 
     def __str__(self) -> str:
         return f"{self.name} ({self.role})"

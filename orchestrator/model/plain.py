@@ -21,8 +21,9 @@ T = TypeVar("T")
 
 
 def timestamp(moment: datetime) -> str:
-    """RFC 3339, UTC, microseconds: 2026-01-13T17:26:48.830968Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    """RFC 3339, UTC, microseconds, always four digits of the year: 2026-01-13T17:26:48.830968Z."""
+    # Not strftime, whose year has as many digits as the C library likes: 1, where `moment` needs 0001.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def moment(text: str) -> datetime:

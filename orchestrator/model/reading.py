@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -74,9 +75,32 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """401 or 403: wrong key, wrong site, or a missing permission. Also: a key of ours could not be had, so nothing was asked."""
+    """401 or 403: wrong key, wrong site, or a missing permission."""
 
     reason: str
+
+
+class Trouble(enum.Enum):
+    """What on this machine, or in its network, stands between it and an org."""
+
+    KEYS = "keys"
+    """A key could not be had, or is no key: nothing was asked."""
+    TRUST = "trust"
+    """A certificate that this machine does not trust: nothing was asked."""
+    PROXY = "proxy"
+    """A proxy that cannot be reached, or makes no tunnel: nothing was asked."""
+    MIDDLEBOX = "middlebox"
+    """A proxy or a sign-in page answered in the API's place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hampered:
+    """The trouble is this machine's or its network's, not the org's, of which nothing is known."""
+
+    reason: str
+    remedy: str
+    """What to do about it, as the rest of a sentence: "correct HTTPS_PROXY, or …"."""
+    trouble: Trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +117,7 @@ class Unreadable:
     reason: str
 
 
-Sight = Present | Unrecognised | Absent | Denied | Unreachable | Unreadable
+Sight = Present | Unrecognised | Absent | Denied | Hampered | Unreachable | Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +152,8 @@ class Reading:
 
     @property
     def keyless(self) -> bool:
-        """Whether nothing was asked, since a key could not be had here: no answer stands behind the denial."""
-        return isinstance(self.sight, Denied) and self.exchange.http_status is None
+        """Whether nothing was asked, since a key could not be had here."""
+        return isinstance(self.sight, Hampered) and self.sight.trouble is Trouble.KEYS
 
     @property
     def answered(self) -> bool:

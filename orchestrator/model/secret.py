@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 
 class Secret:
@@ -60,6 +61,8 @@ class CommandKey:
     """The key is what a command prints; run without a shell."""
 
     argv: tuple[str, ...]
+    timeout: timedelta = timedelta(seconds=10)
+    """How long it may take: an unlock that waits for a person needs more."""
 
     def __str__(self) -> str:
         return f"command {self.argv[0]}"

@@ -82,6 +82,7 @@ class PhaseName(enum.Enum):
     ABSENT = "absent"
     HALF_ABSENT = "half-absent"
     DENIED = "denied"
+    HAMPERED = "hampered"
     UNRECOGNISED = "unrecognised"
     LAGGING = "lagging"
     UNREADABLE = "unreadable"

@@ -18,7 +18,7 @@ CLOCKS_DIFFER = 1.0
 
 def utc(at: datetime) -> str:
     """A time as people compare it across regions: 2026-05-28 16:34:21 UTC."""
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "seconds") + " UTC"
 
 
 def span(length: timedelta | float) -> str:

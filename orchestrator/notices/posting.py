@@ -12,7 +12,8 @@ from http import HTTPStatus
 from orchestrator.errors import HamrError
 from orchestrator.hamr.asking import OrgAsker
 from orchestrator.hamr.excerpt import excerpt, one_line
-from orchestrator.hamr.transport import Exchanged, Transport, open_transport, seconds
+from orchestrator.hamr.pool import open_transport
+from orchestrator.hamr.transport import Exchanged, Transport, seconds
 from orchestrator.model.org import Org, Pair
 from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Timeouts
@@ -88,7 +89,7 @@ class Poster:
         async with self.opening:
             if org.role not in self.opened:
                 # Loading certificates takes tens of milliseconds: not in the loop that the run lives in.
-                self.opened[org.role] = await asyncio.to_thread(open_transport, org.base_url)
+                self.opened[org.role] = await asyncio.to_thread(open_transport, org)
         return self.opened[org.role]
 
     async def aclose(self) -> None:

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from orchestrator.errors import PreparationError
 from orchestrator.hamr.asking import OrgAsker
 from orchestrator.hamr.excerpt import one_line
-from orchestrator.hamr.transport import ReadOnly, Transport, open_transport, open_transports
+from orchestrator.hamr.pool import open_page_transport, open_transports
+from orchestrator.hamr.transport import ReadOnly, Transport
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.probe import (
@@ -115,8 +116,7 @@ class Probes:
 
     def _asker(self, kind: Metric | Monitor) -> OrgAsker:
         if self._transports is None:
-            urls = Both(*(org.base_url for org in self._pair.orgs))
-            self._transports = open_transports(urls, self._environ, connections=None)
+            self._transports = open_transports(self._pair.orgs, self._environ, connections=None)
         return OrgAsker(
             self._pair[kind.org],
             ReadOnly(self._transports[kind.org]),
@@ -133,7 +133,7 @@ class Probes:
         parts = urlsplit(url)
         host = f"{parts.scheme}://{parts.netloc}"
         if host not in self._pages:
-            self._pages[host] = open_transport(host, self._environ, connections=None)
+            self._pages[host] = open_page_transport(host, self._environ)
         return ReadOnly(self._pages[host])
 
     def _environment(self, probe: Probe) -> dict[str, str]:

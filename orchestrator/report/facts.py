@@ -18,6 +18,7 @@ SIGHTS = {
     "Unrecognised": "unrecognised",
     "Absent": "absent",
     "Denied": "denied",
+    "Hampered": "hampered",
     "Unreachable": "unreachable",
     "Unreadable": "unreadable",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import assert_never
 from urllib.parse import urlsplit
@@ -14,11 +14,13 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import (
     Absent,
     Denied,
+    Hampered,
     HamrRecord,
     Identity,
     Present,
     Reading,
     Sight,
+    Trouble,
     Unreachable,
     Unreadable,
     Unrecognised,
@@ -42,7 +44,9 @@ REASON = 400
 """Characters of why an org was not seen: the variable or file to mend stands at the end of it."""
 
 _GOOD_PHASES = frozenset({PhaseName.AGREED})
-_BAD_PHASES = frozenset({PhaseName.DIVERGED, PhaseName.MISLINKED, PhaseName.DARK, PhaseName.DENIED})
+_BAD_PHASES = frozenset(
+    {PhaseName.DIVERGED, PhaseName.MISLINKED, PhaseName.DARK, PhaseName.DENIED, PhaseName.HAMPERED}
+)
 
 
 def status_page(standing: Standing, playbook: Playbook) -> Page:
@@ -118,6 +122,14 @@ def _site(org: Org) -> str:
     return f"{urlsplit(org.base_url).netloc or org.base_url} ({org.datacenter})"
 
 
+_HAMPERED: Mapping[Trouble, str] = {
+    Trouble.KEYS: "not asked: a key cannot be had",
+    Trouble.TRUST: "not asked: its certificate isn't trusted",
+    Trouble.PROXY: "not asked: no way past the proxy",
+    Trouble.MIDDLEBOX: "not seen: something else answered",
+}
+
+
 def _status(reading: Reading) -> Span:
     match reading.sight:
         case Present(status=status):
@@ -126,8 +138,8 @@ def _status(reading: Reading) -> Span:
             return Span(f"{record.status}, not known to this version", "bad")
         case Absent():
             return Span("no HAMR record (404)", "warn")
-        case Denied() if reading.keyless:
-            return Span("not asked: a key cannot be had", "bad")
+        case Hampered(trouble=trouble):
+            return Span(_HAMPERED[trouble], "bad")
         case Denied():
             return Span("not seen: our keys are denied", "bad")
         case Unreachable():
@@ -140,7 +152,12 @@ def _status(reading: Reading) -> Span:
 
 def _why_not(sight: Sight) -> str:
     match sight:
-        case Denied(reason=reason) | Unreachable(reason=reason) | Unreadable(reason=reason):
+        case (
+            Denied(reason=reason)
+            | Unreachable(reason=reason)
+            | Unreadable(reason=reason)
+            | Hampered(reason=reason)
+        ):
             return reason
         case _:
             return ""
@@ -171,7 +188,10 @@ def _keys(org: Org, identity: Identity, said: str) -> Span:
 
 
 def _round_trip(reading: Reading) -> str:
-    return f"{reading.exchange.seconds * 1000:.0f} ms" if reading.exchange.seconds else "-"
+    exchange = reading.exchange
+    if exchange.http_status is None or isinstance(reading.sight, Hampered):
+        return "-"  # nobody answered, or not the org
+    return f"{exchange.seconds * 1000:.0f} ms"
 
 
 def _journal(standing: Standing, playbook: Playbook) -> Page:

@@ -24,6 +24,11 @@ def watch(pair: Pair) -> str:
     return f"{status(pair)} --watch"
 
 
+def doctor(pair: Pair) -> str:
+    """What is wrong here, and what to do about each."""
+    return f"hamr doctor {shlex.quote(pair.name)}"
+
+
 def plan(pair: Pair, goal: Status) -> str:
     """See what would be sent."""
     return f"hamr plan {shlex.quote(pair.name)} --to {goal}"

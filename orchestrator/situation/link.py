@@ -9,6 +9,7 @@ from orchestrator.model.org import Org, Pair
 from orchestrator.model.reading import (
     Absent,
     Denied,
+    Hampered,
     HamrRecord,
     Identity,
     Present,
@@ -105,7 +106,7 @@ def link_of(pair: Pair, reading: Reading, identity: Identity) -> Link:
                     f"{org} has no HAMR record, and whose keys these are could not be told ({reason})", role
                 )
             return Linked()
-        case Denied() | Unreachable() | Unreadable():
+        case Denied() | Hampered() | Unreachable() | Unreadable():
             return LinkUnknown(f"{says(org, reading)}, so its half of the link was not seen", role)
         case _ as never:
             assert_never(never)

@@ -5,6 +5,7 @@ The order of precedence, where the first that fits is the one (law 15: one alway
     mislinked                               a key or a record is not this pair's: nothing it says counts
     unrecognised                            a status that this version does not know: never acted on
     lagging                                 what an org shows is older than what the journal has seen of it
+    hampered                                what stands in the way is this machine's, not the org's (silence.py)
     denied, unreadable, half-seen, dark     an org was not seen (silence.py)
     absent, behind, agreed, midway, half-absent, diverged     both orgs answered (answered.py)
 """

@@ -1,16 +1,16 @@
-"""Phases in which an org was not seen: denied, unreadable, half-seen, dark."""
+"""Phases in which an org was not seen: hampered, denied, unreadable, half-seen, dark."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.model.reading import Denied, Unreadable
+from orchestrator.model.reading import Denied, Hampered, Trouble, Unreachable, Unreadable
 from orchestrator.model.situation import Phase, PhaseName
 from orchestrator.model.status import Role
 
 from . import commands
 from .view import View
-from .wording import moment
+from .wording import LONGEST_REASON, moment, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,15 @@ def phase_of_silence(view: View) -> Phase | None:
     living = silent[0].other if len(silent) == 1 else None
     denied = tuple(role for role in silent if isinstance(view.readings[role].sight, Denied))
     unreadable = tuple(role for role in silent if isinstance(view.readings[role].sight, Unreadable))
+    hampered = tuple(role for role in silent if isinstance(view.readings[role].sight, Hampered))
+    if hampered and not _nothing_came_back(view):
+        return _hampered(view, hampered)
     if denied:
         return _denied(view, denied, living)
     if unreadable:
         return _unreadable(view, unreadable, living)
     if living is None:
-        return _dark(view)
+        return _dark(view, hampered)
     way = _way_on(view, living)
     return Phase(
         PhaseName.HALF_SEEN,
@@ -49,9 +52,6 @@ def phase_of_silence(view: View) -> Phase | None:
 
 
 def _denied(view: View, denied: tuple[Role, ...], living: Role | None) -> Phase:
-    keyless = tuple(role for role in denied if view.readings[role].keyless)
-    if keyless:
-        return _keyless(view, keyless)
     way = _way_on(view, living)
     names = " and ".join(str(view.org(role)) for role in denied)
     sentence = (
@@ -66,23 +66,34 @@ def _denied(view: View, denied: tuple[Role, ...], living: Role | None) -> Phase:
     )
 
 
-def _keyless(view: View, keyless: tuple[Role, ...]) -> Phase:
-    """Our own keys are missing: that says nothing about the org, so no emergency is offered on the strength of it."""
-    names = " and ".join(str(view.org(role)) for role in keyless)
-    references = dict.fromkeys(
-        reference for role in keyless for reference in (view.org(role).api_key, view.org(role).app_key)
-    )
+def _hampered(view: View, hampered: tuple[Role, ...]) -> Phase:
+    """Trouble of this machine says nothing about the org, so no emergency is offered on the strength of it (law 21)."""
+    names = " and ".join(str(view.org(role)) for role in hampered)
     sentence = (
-        f"{view.both_say()}. Nothing was asked of {names}, which may be well: a key could not be had on this machine. "
-        f"Its keys come from {', '.join(str(reference) for reference in references)}: "
-        "set what is missing (export VARIABLE=…, or put the file there), then look again."
+        f"{view.both_say()}. That is trouble of this machine or its network, and says nothing of {names}, which may "
+        f"be well: {'; '.join(_remedies(view, hampered))}. Then look again."
     )
-    return Phase(
-        PhaseName.DENIED,
-        sentence,
-        (commands.status(view.pair),),
-        role=keyless[0] if len(keyless) == 1 else None,
-    )
+    steps: tuple[str, ...] = (commands.status(view.pair), commands.doctor(view.pair))
+    if view.open_run is not None or view.owed is not None:
+        steps += (commands.resume(view.pair),)
+    return Phase(PhaseName.HAMPERED, sentence, steps, role=hampered[0] if len(hampered) == 1 else None)
+
+
+def _remedies(view: View, hampered: tuple[Role, ...]) -> tuple[str, ...]:
+    """What to do about trouble of this machine, each once."""
+    said: dict[str, None] = {}
+    for role in hampered:
+        sight = view.readings[role].sight
+        if not isinstance(sight, Hampered):
+            continue
+        if sight.trouble is Trouble.KEYS:
+            references = dict.fromkeys((view.org(role).api_key, view.org(role).app_key))
+            said[
+                f"its keys come from {', '.join(str(reference) for reference in references)}: {sight.remedy}"
+            ] = None
+        else:
+            said[printable(sight.remedy, LONGEST_REASON)] = None
+    return tuple(said)
 
 
 def _unreadable(view: View, unreadable: tuple[Role, ...], living: Role | None) -> Phase:
@@ -97,13 +108,26 @@ def _unreadable(view: View, unreadable: tuple[Role, ...], living: Role | None) -
     )
 
 
-def _dark(view: View) -> Phase:
-    way = _way_on(view, None)
-    sentence = (
-        f"Neither org answers: {view.both_say()}. "
-        "Nothing can be done from this machine until one of them does; try another network."
+def _nothing_came_back(view: View) -> bool:
+    """Whether no request of ours was answered by anybody, on either side."""
+    sights = [view.readings[role].sight for role in Role]
+    return all(
+        isinstance(sight, Unreachable) or (isinstance(sight, Hampered) and sight.trouble is Trouble.PROXY)
+        for sight in sights
     )
-    return Phase(PhaseName.DARK, sentence, way.patient)
+
+
+def _dark(view: View, hampered: tuple[Role, ...]) -> Phase:
+    way = _way_on(view, None)
+    remedies = _remedies(view, hampered)
+    if remedies:
+        advice = f"That is trouble of this machine or its network: {'; '.join(remedies)}. Then look again."
+    else:
+        advice = (
+            "Nothing can be done from this machine until one of them does. Its name servers or its network may be "
+            "the trouble: try another network."
+        )
+    return Phase(PhaseName.DARK, f"Neither org answers: {view.both_say()}. {advice}", way.patient)
 
 
 def _way_on(view: View, living: Role | None) -> WayOn:

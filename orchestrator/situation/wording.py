@@ -10,9 +10,11 @@ from orchestrator.model.org import Org
 from orchestrator.model.reading import (
     Absent,
     Denied,
+    Hampered,
     HamrRecord,
     Present,
     Reading,
+    Trouble,
     Unreachable,
     Unreadable,
     Unrecognised,
@@ -32,7 +34,7 @@ DAY = 24 * HOUR
 
 def moment(at: datetime) -> str:
     """A time as people compare it across regions: 2026-05-28 16:34:21 UTC."""
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "seconds") + " UTC"
 
 
 def span(length: timedelta | float) -> str:
@@ -85,7 +87,9 @@ def says(org: Org, reading: Reading) -> str:
             return f"{org} shows status {record.status}, which this version does not know ({changed(record)})"
         case Absent():
             return f"{org} has no HAMR record (404)"
-        case Denied(reason=reason) if reading.keyless:
+        case Hampered(reason=reason, trouble=Trouble.MIDDLEBOX):
+            return f"{org} was not seen ({printable(reason, LONGEST_REASON)})"
+        case Hampered(reason=reason):
             return f"{org} was not asked ({printable(reason, LONGEST_REASON)})"
         case Denied(reason=reason):
             return f"{org} denied our keys ({printable(reason)})"

@@ -214,8 +214,8 @@ def test_a_key_file_that_is_gone_is_named_and_no_emergency_is_offered(lab: Lab) 
     )
     (lab.folder / key).unlink()
     found = lab.json("status", "sim")
-    assert found["phase"] == "denied"
-    assert found["next"] == ["hamr status sim"]
+    assert found["phase"] == "hampered"
+    assert found["next"] == ["hamr status sim", "hamr doctor sim"]
     assert (
         "was not asked (The API key of Simulated Primary (primary) cannot be used: file" in found["sentence"]
     )

@@ -12,7 +12,7 @@ from orchestrator.doctor.orgs import skew
 from orchestrator.history import History
 from orchestrator.model.org import Mirrors
 from orchestrator.model.readiness import KeysSaid
-from orchestrator.model.reading import Identity, Reading
+from orchestrator.model.reading import Identity, Reading, Trouble
 from orchestrator.model.status import Both, Status
 from tests.situation.scenes import (
     KEYS,
@@ -24,6 +24,7 @@ from tests.situation.scenes import (
     dead,
     denied,
     garbled,
+    hampered,
     holds,
     keyless,
     record,
@@ -62,6 +63,21 @@ def test_a_missing_key_of_the_survivor_is_critical_in_both_columns() -> None:
     assert verdicts(answers(found), "application key secondary") == {
         "application key secondary": (CRITICAL, CRITICAL)
     }
+
+
+def test_law_21_doctor_says_the_remedy_for_trouble_of_this_machine() -> None:
+    walled = answered(hampered(P, Trouble.MIDDLEBOX, "a proxy answered, not Datadog's API"), off=500)
+    told = checks(answers(orgs(walled)))
+    record = told["HAMR record primary"]
+    assert (record.planned, record.emergency) == (CRITICAL, None)
+    assert record.sentence == (
+        "Payments (primary) was not seen (a proxy answered, not Datadog's API). That is trouble of this machine or its "
+        "network: correct HTTPS_PROXY."
+    )
+    for name in ("round trip primary", "clock primary"):
+        assert told[name].sentence == "Not known: Payments (primary) was not reached from this machine."
+    assert told["phase"].sentence.startswith("hampered")
+    assert {check.emergency for check in told.values()} == {None, OK}
 
 
 @pytest.mark.parametrize(

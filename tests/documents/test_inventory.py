@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -188,6 +189,18 @@ def test_an_org_that_cannot_be_right_is_refused_at_its_place(lines: str, expecte
         ("{env: A_KEY}", "{command: op read}", "8:26: a key must not stand in this file"),
         ("{env: A_KEY}", "{command: []}", "8:26: expected {env: NAME}, {file: PATH} or {command: [PROGRAM, …]}"),
         ("{env: A_KEY}", "{command: [head, -n, 1]}", "8:37: expected text in a command's list: put numbers, true and false in quotes"),
+        ("{env: A_KEY}", "{command: [op, 0123456789abcdef0123456789ABCDEF]}", "8:31: this looks like a Datadog key: a key never stands in this file, a command's arguments included (what stands here is not shown)"),
+        ("{env: A_KEY}", "{command: [sh, -c, 'echo 0123456789abcdef0123456789abcdef01234567']}", "8:35: this looks like a Datadog key"),
+        ("{env: A_KEY}", "{command: [get, --key=0123456789abcdef0123456789abcdef]}", "8:32: this looks like a Datadog key"),
+        ("{env: A_KEY}", "{command: [get, ddapp_0123456789abcdefghij]}", "8:32: this looks like a Datadog key"),
+        ("{env: A_KEY}", "{command: [get, 'https://vault.example/keys/0123456789abcdef0123456789abcdef/1']}", None),
+        ("{env: A_KEY}", "{command: [op, read], timeout: 2m}", None),
+        ("{env: A_KEY}", "{command: [op, read], timeout: 1h}", "8:47: 1h is out of bounds: between 1s and 10m"),
+        ("{env: A_KEY}", "{env: A_KEY, timeout: 2m}", "8:29: only a command takes time: leave timeout out, or give the key by a command"),
+        ("{env: A_KEY}", "{timeout: 2m}", "8:7: say where the key is found"),
+        ("      site: us1\n", "      site: us1\n      ca: no/such/ca.pem\n", f"8:11: the certificates in {Path.cwd()}/no/such/ca.pem cannot be read: No such file or directory"),
+        ("      site: us1\n", "      site: us1\n      ca: pyproject.toml\n", f"8:11: {Path.cwd()}/pyproject.toml holds no certificates: it has to be a PEM file"),
+        ("      site: us1\n", "      site: us1\n      ca: [a]\n", "8:11: expected the path of a file with certificates (PEM), found a list"),
         ("      app_key: {env: B_KEY}\n", "", '4:5: "app_key" is missing in pairs.payments.primary'),
     ],
 )  # fmt: skip
@@ -281,3 +294,18 @@ def test_law_17_each_pair_knows_which_variables_hold_keys_of_the_others() -> Non
     assert payments.other_keys == {"E_KEY", "G_KEY"}
     assert orders.own_keys == {"A_KEY", "E_KEY", "G_KEY"}
     assert orders.other_keys == {"B_KEY", "C_KEY", "D_KEY"}
+
+
+def test_a_key_command_may_be_given_more_time() -> None:
+    text = INVENTORY.replace("{env: A_KEY}", "{command: [op, read], timeout: 1m30s}")
+    assert primary_of(text).api_key == CommandKey(("op", "read"), timedelta(seconds=90))
+    bare = INVENTORY.replace("{env: A_KEY}", "{command: [op, read]}")
+    assert primary_of(bare).api_key == CommandKey(("op", "read"), timedelta(seconds=10))
+
+
+def test_an_org_may_name_certificates_from_the_inventorys_folder(tmp_path: Path) -> None:
+    ca = Path(__file__).parents[1] / "hamr" / "tls" / "ca.pem"
+    (tmp_path / "ca.pem").write_bytes(ca.read_bytes())
+    (tmp_path / "pairs.yaml").write_text(with_primary("      site: us1\n      ca: ./ca.pem\n"))
+    (pair,) = load_inventory(tmp_path / "pairs.yaml").pairs
+    assert (pair[Role.PRIMARY].ca, pair[Role.SECONDARY].ca) == (str(tmp_path / "ca.pem"), None)

@@ -157,6 +157,15 @@ def test_a_guard_is_named_once_in_a_row() -> None:
     ]
 
 
+def test_what_an_emergency_is_spared_is_a_guard_of_a_row_that_names_a_survivor() -> None:
+    guarded = OUT + ", guards: [linked]"
+    (unknown,) = table(guarded + ", survivor: secondary, planned_only: [alone]", HOME)
+    assert '"alone" is not among the guards of this row' in unknown
+    (pointless,) = table(guarded + ", planned_only: [linked]", HOME)
+    assert "this row names no survivor" in pointless
+    assert table(guarded + ", survivor: secondary, planned_only: [linked]", HOME) == []
+
+
 def test_a_table_without_rows_is_refused() -> None:
     assert said_of_playbook("schema: 1\nname: x\ntransitions: []\n") == [
         "3:14: this is empty, and at least one is wanted"

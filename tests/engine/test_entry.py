@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.engine.entry import Entry, enter, survivor_at, survivor_of
+from orchestrator.engine.entry import Entry, enter, survivor_of
 from orchestrator.engine.stop import Stopped
 from orchestrator.history import history_of
 from orchestrator.model.events import RowMade
@@ -233,8 +233,8 @@ def test_survivors_are_named_by_rows() -> None:
     b = bench()
     pair = b.engine.task.pair
     assert survivor_of(pair, PLAYBOOK, PASSIVE, ACTIVE) is S
-    assert survivor_at(PLAYBOOK, ACTIVE) is S
-    assert survivor_at(PLAYBOOK, RECOVERY) is None
+    assert PLAYBOOK.survivor_at(ACTIVE) is S
+    assert PLAYBOOK.survivor_at(RECOVERY) is None
     mixed = replace(
         PLAYBOOK,
         rows=tuple(replace(row, survivor=P) if row.name == "declare" else row for row in PLAYBOOK.rows),

@@ -53,6 +53,10 @@ def pair_at(primary: str, secondary: str) -> Pair:
     )
 
 
+def org_at(url: str) -> Org:
+    return pair_at(url, url).orgs.secondary
+
+
 def draft(role: Role = Role.SECONDARY, wire: Wire = Wire.SNAKE) -> Draft:
     return Draft(
         role=role,

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+
+TLS = Path(__file__).parent / "tls"
+CA = str(TLS / "ca.pem")
 
 
 @dataclass
@@ -32,9 +37,12 @@ async def one_request(reader: asyncio.StreamReader) -> bytes:
 
 @asynccontextmanager
 async def raw_server(
-    talk: Callable[[bytes, asyncio.StreamWriter], Awaitable[bool]],
+    talk: Callable[[bytes, asyncio.StreamWriter], Awaitable[bool]], certificate: str | None = None
 ) -> AsyncIterator[RawServer]:
-    """A server on a free loopback port. `talk` answers one request; it returns whether to go on listening."""
+    """A server on a free loopback port. `talk` answers one request; it returns whether to go on listening.
+
+    With the name of a certificate in tls/, it speaks TLS.
+    """
     server = RawServer("")
     tasks: set[asyncio.Task[None]] = set()
 
@@ -49,7 +57,7 @@ async def raw_server(
             pass
         finally:
             writer.close()
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(ConnectionError, ssl.SSLError):
                 await writer.wait_closed()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -57,8 +65,14 @@ async def raw_server(
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    listening = await asyncio.start_server(accept, "127.0.0.1", 0)
-    server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    context = None
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(TLS / certificate)
+    listening = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)
+    server.url = (
+        f"{'http' if context is None else 'https'}://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    )
     try:
         yield server
     finally:
@@ -67,6 +81,51 @@ async def raw_server(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await listening.wait_closed()
+
+
+@asynccontextmanager
+async def slow_way(to: str, before: Callable[[], Awaitable[None]]) -> AsyncIterator[str]:
+    """A way to a server by which the first bytes of each connection wait for `before`; yields the URL at its beginning."""
+    scheme, _, place = to.partition("://")
+    host, _, port = place.partition(":")
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers = [writer]
+        try:
+            first = await reader.read(65536)
+            await before()
+            onward_reader, onward_writer = await asyncio.open_connection(host, int(port))
+            writers.append(onward_writer)
+            onward_writer.write(first)
+            await asyncio.gather(pump(reader, onward_writer), pump(onward_reader, writer))
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            for each in writers:
+                each.close()
+                with contextlib.suppress(ConnectionError):
+                    await each.wait_closed()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(serve(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    listening = await asyncio.start_server(accept, "127.0.0.1", 0)
+    try:
+        yield f"{scheme}://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    finally:
+        listening.close()
+        for task in list(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def http(status: str, body: bytes = b"", *headers: str) -> bytes:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
-from collections.abc import Callable
+import zlib
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
 import httpx
@@ -22,6 +24,7 @@ from orchestrator.model.reading import (
     Accepted,
     Answer,
     Denied,
+    Hampered,
     Identity,
     Lost,
     NotSent,
@@ -30,6 +33,7 @@ from orchestrator.model.reading import (
     Rejected,
     Request,
     Throttled,
+    Trouble,
     Unreachable,
     Unreadable,
     Unrecognised,
@@ -170,6 +174,15 @@ async def test_the_apis_own_404_is_absent(keys: KeyRing, redactor: Redactor) -> 
     assert (await read(answering(404, NOT_FOUND), keys, redactor)).sight == Absent()
 
 
+SIGN_IN = (
+    "sign in to this network, have the API's host allowed by its proxy or inspection, or try another network"
+)
+
+
+def by_another(said: str) -> Hampered:
+    return Hampered(f"a proxy or middlebox answered, not Datadog's API ({said})", SIGN_IN, Trouble.MIDDLEBOX)
+
+
 @pytest.mark.parametrize(
     ("handler", "expected"),
     [
@@ -195,10 +208,43 @@ async def test_the_apis_own_404_is_absent(keys: KeyRing, redactor: Redactor) -> 
             Unreachable("HTTP 502: an HTML page: Bad Gateway"),
         ),
         (answering(512), Unreachable("HTTP 512")),
-        (answering(302, Location="https://elsewhere.example"), Unreadable("HTTP 302")),
+        (
+            answering(302, Location="https://elsewhere.example/login?token=x"),
+            Hampered(
+                "a proxy or middlebox answered, not Datadog's API, which never redirects (HTTP 302 to "
+                "elsewhere.example)",
+                f"{SIGN_IN}; or correct site or url in pairs.yaml",
+                Trouble.MIDDLEBOX,
+            ),
+        ),
+        (answering(304), Unreadable("HTTP 304")),
+        (
+            answering(403, b"<html><title>Blocked</title></html>"),
+            by_another("HTTP 403: an HTML page: Blocked"),
+        ),
+        (
+            answering(401, b"please sign in", **{"Content-Type": "text/html; charset=utf-8"}),
+            by_another("HTTP 401: please sign in"),
+        ),
+        (
+            answering(407, b"no"),
+            Hampered("a proxy answered, not Datadog's API (HTTP 407: no)", SIGN_IN, Trouble.MIDDLEBOX),
+        ),
+        (
+            answering(403, b'{"errors": ["Forbidden"]}', **{"Content-Type": "text/html"}),
+            Denied("HTTP 403: Forbidden"),
+        ),
+        (
+            answering(511),
+            Hampered("this network wants a sign-in first (HTTP 511)", SIGN_IN, Trouble.MIDDLEBOX),
+        ),
         (answering(204), Unreadable("HTTP 204")),
         (answering(200), Unreadable("the answer is not a HAMR record: it is empty")),
-        (answering(200, b"<html>"), Unreadable("the answer is not a HAMR record: it is not JSON")),
+        (answering(200, b"<html>"), by_another("HTTP 200: an HTML page")),
+        (
+            answering(200, b"\n<!DOCTYPE html><title>Sign in</title>"),
+            by_another("HTTP 200: an HTML page: Sign in"),
+        ),
         (answering(200, b"NaN"), Unreadable("the answer is not a HAMR record: it is not JSON")),
         (answering(200, b"[" * 100_000), Unreadable("the answer is not a HAMR record: it is not JSON")),
         (
@@ -233,12 +279,69 @@ async def test_an_unusable_body_leaves_its_beginning(keys: KeyRing, redactor: Re
     assert reading.exchange.excerpt == "upstream says no"
 
 
-async def test_a_compressed_answer_is_not_unpacked(keys: KeyRing, redactor: Redactor) -> None:
-    def handler(_: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(b"\x1f\x8b"))
+def packed(encoding: str, *pieces: bytes) -> Handler:
+    async def chunks() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            yield piece
 
+    def handler(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"Content-Encoding": encoding}, content=chunks())
+
+    return handler
+
+
+def raw_deflate(data: bytes) -> bytes:
+    packing = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packing.compress(data) + packing.flush()
+
+
+PASSIVE = RECORD % b"2"
+GZIPPED = gzip.compress(PASSIVE)
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        packed("gzip", GZIPPED),
+        packed("X-Gzip, identity", GZIPPED[:7], GZIPPED[7:40], GZIPPED[40:]),
+        packed("deflate", zlib.compress(PASSIVE)),
+        packed("deflate", raw_deflate(PASSIVE)),
+        packed("identity", b"\xef\xbb\xbf" + PASSIVE),
+    ],
+    ids=["gzip", "in pieces", "deflate", "raw deflate", "byte order mark"],
+)
+async def test_an_answer_that_is_compressed_unasked_is_unpacked(
+    handler: Handler, keys: KeyRing, redactor: Redactor
+) -> None:
+    reading = await read(handler, keys, redactor)
+    assert reading.status is Status.PASSIVE
+
+
+@pytest.mark.parametrize(
+    ("handler", "reason"),
+    [
+        (packed("br", b"x"), "the answer is compressed (br), which was not asked for"),
+        (packed("gzip, gzip", b"x"), "the answer is compressed (gzip and gzip), which was not asked for"),
+        (packed("z_<b>", b"x"), "the answer is compressed (z??b?), which was not asked for"),
+        (packed("gzip", b"no gzip"), "the answer is said to be compressed, and cannot be unpacked"),
+        (packed("gzip", GZIPPED[:-9]), "the answer is compressed, and its end is missing"),
+    ],
+)
+async def test_an_answer_that_cannot_be_unpacked_says_why(
+    handler: Handler, reason: str, keys: KeyRing, redactor: Redactor
+) -> None:
     sight = (await read(handler, keys, redactor)).sight
-    assert sight == Unreadable("HTTP 200: the answer is compressed, which was not asked for")
+    assert isinstance(sight, Unreadable)
+    assert sight.reason.endswith(reason)
+
+
+async def test_an_answer_that_grows_beyond_bounds_when_unpacked_is_refused(
+    keys: KeyRing, redactor: Redactor
+) -> None:
+    bomb = gzip.compress(b" " * 300_000_000)
+    assert len(bomb) < 1024 * 1024
+    sight = (await read(packed("gzip", bomb), keys, redactor)).sight
+    assert sight == Unreadable("HTTP 200: the answer is larger than 1024 KiB")
 
 
 @pytest.mark.parametrize(
@@ -402,7 +505,12 @@ async def test_a_missing_key_is_told_and_nothing_is_sent(redactor: Redactor) -> 
         answer = await orgs.write(draft(Role.SECONDARY))
         identity = await orgs.identify(Role.SECONDARY)
     said = "The application key of Payments (primary) cannot be used: environment variable P_APP is not set."
-    assert reading.sight == Denied(said)
+    assert reading.sight == Hampered(
+        said,
+        "set what is missing or correct what is wrong with it (export VARIABLE=…, or put the file there)",
+        Trouble.KEYS,
+    )
+    assert reading.keyless
     assert isinstance(answer, NotSent)
     said = "The API key of Payments DR (secondary) cannot be used: environment variable S_API is not set."
     assert answer.reason == said
@@ -533,3 +641,15 @@ async def test_validate_keys_without_an_answer_or_a_key_is_not_a_no(redactor: Re
         unasked = await reader.validate_keys(Role.SECONDARY)
     assert unasked.valid is None
     assert "environment variable S_APP is not set" in unasked.reason
+
+
+async def test_law_06_a_transport_that_tells_of_no_connection_is_not_cut_off_when_a_write_may_not_leave_any_more(
+    keys: KeyRing, redactor: Redactor
+) -> None:
+    async def slowly(_: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0.05)
+        return httpx.Response(200)
+
+    async with world(slowly, keys, redactor) as orgs:  # type: ignore[arg-type]
+        answer = await orgs.write(draft(Role.SECONDARY), leave_by=SystemClock().monotonic() + 0.02)
+    assert isinstance(answer, Accepted)

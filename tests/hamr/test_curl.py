@@ -47,7 +47,10 @@ def test_a_get_has_no_body() -> None:
         (EnvironmentKey("PAYMENTS_KEY"), '"DD-API-KEY: $PAYMENTS_KEY"'),
         (EnvironmentKey("payments-key"), '"DD-API-KEY: $(printenv payments-key)"'),
         (FileKey("/run/secrets/a key"), "\"DD-API-KEY: $(cat '/run/secrets/a key')\""),
-        (CommandKey(("op", "read", "op://x/a b")), "\"DD-API-KEY: $(op read 'op://x/a b')\""),
+        (
+            CommandKey(("./my op}", "read", "op://x/a b")),
+            '"DD-API-KEY: ${PRIMARY_API_KEY:?set it to what ./my?op? prints, as pairs.yaml gives it}"',
+        ),
     ],
 )
 def test_keys_stand_where_the_inventory_has_them(
@@ -61,14 +64,14 @@ async def test_a_shell_reads_the_command_as_it_is_meant() -> None:
     request = Request(
         "POST", "https://api.datadoghq.com/api/v2/hamr?a=1&b=$2", {"name": 'O\'Brien "`$HOME`" \u20ac'}
     )
-    org = replace(ORG, app_key=CommandKey(("printf", "%s", "it's a key")))
+    org = replace(ORG, app_key=CommandKey(("printf", "%s", "argument")))
     script = f'curl() {{ printf "%s\\0" "$@"; }}\n{curl(request, org)}'
     ran = await asyncio.to_thread(
         subprocess.run,
         ["/bin/sh", "-c", script],
         capture_output=True,
         check=True,
-        env={"P_API": "k1", "PATH": "/bin:/usr/bin"},
+        env={"P_API": "k1", "PRIMARY_APP_KEY": "it's a key", "PATH": "/bin:/usr/bin"},
     )
     assert ran.stdout.decode().split("\0")[:-1] == [
         "--fail-with-body",
@@ -90,3 +93,24 @@ async def test_a_shell_reads_the_command_as_it_is_meant() -> None:
         '{"name": "O\'Brien \\"`$HOME`\\" \\u20ac"}',
         "https://api.datadoghq.com/api/v2/hamr?a=1&b=$2",
     ]
+
+
+def test_law_17_no_argument_of_a_key_command_is_printed() -> None:
+    org = replace(
+        ORG, api_key=CommandKey(("vault", "--token=hunter2", "read")), app_key=CommandKey(("op", "hunter2"))
+    )
+    assert "hunter2" not in curl(GET, org)
+
+
+@pytest.mark.anyio
+async def test_a_key_that_was_not_set_stops_the_command_and_says_what_to_set() -> None:
+    org = replace(ORG, app_key=CommandKey(("op", "read")))
+    ran = await asyncio.to_thread(
+        subprocess.run,
+        ["/bin/sh", "-c", curl(GET, org)],
+        capture_output=True,
+        check=False,
+        env={"P_API": "k1", "PATH": "/bin:/usr/bin"},
+    )
+    assert ran.returncode != 0
+    assert b"PRIMARY_APP_KEY: set it to what op prints, as pairs.yaml gives it" in ran.stderr

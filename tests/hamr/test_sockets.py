@@ -15,11 +15,13 @@ from orchestrator.hamr import HttpWorld
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.reading import (
     Accepted,
+    Hampered,
     Lost,
     NotSent,
     Present,
     Rejected,
     Throttled,
+    Trouble,
     Unreachable,
     Unreadable,
 )
@@ -276,7 +278,12 @@ async def test_law_17_a_redirect_takes_no_keys_anywhere(
             return True
 
         async with raw_server(talk) as server, world(server, keys, redactor) as orgs:
-            assert (await orgs.read(Role.SECONDARY)).sight == Unreadable(f"HTTP {status[:3]}")
+            assert (await orgs.read(Role.SECONDARY)).sight == Hampered(
+                f"a proxy or middlebox answered, not Datadog's API, which never redirects (HTTP {status[:3]} to 127.0.0.1)",
+                "sign in to this network, have the API's host allowed by its proxy or inspection, or try another "
+                "network; or correct site or url in pairs.yaml",
+                Trouble.MIDDLEBOX,
+            )
             assert isinstance(await orgs.write(draft()), Rejected)
         assert thief.connections == 0
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import PreparationError
+from orchestrator.hamr.pool import open_transport, open_transports
 from orchestrator.hamr.proxy import proxy_for
-from orchestrator.hamr.transport import Exchanged, Transport, exchange, open_transport, open_transports
+from orchestrator.hamr.transport import Exchanged, Transport, exchange
 from orchestrator.model.playbook import Timeouts
-from orchestrator.model.status import Both
 
-from .orgs import SHORT
+from .orgs import SHORT, org_at, pair_at
 from .servers import http, raw_server
 
 
@@ -51,7 +51,7 @@ def test_an_httpx_that_is_loaded_already_is_left_alone() -> None:
 
 
 def context_of(transport: Transport) -> ssl.SSLContext:
-    context = transport._pool._ssl_context  # type: ignore[attr-defined]
+    context = transport._present.transport._pool._ssl_context  # type: ignore[attr-defined]
     assert isinstance(context, ssl.SSLContext)
     return context
 
@@ -60,7 +60,7 @@ def context_of(transport: Transport) -> ssl.SSLContext:
 @pytest.mark.parametrize("url", ["https://api.datadoghq.com", "http://127.0.0.1:9101"])
 async def test_tls_is_always_verified(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys.log"))
-    transport = open_transport(url, {})
+    transport = open_transport(org_at(url), {})
     context = context_of(transport)
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname is True
@@ -70,8 +70,8 @@ async def test_tls_is_always_verified(url: str, monkeypatch: pytest.MonkeyPatch,
 
 @pytest.mark.anyio
 async def test_both_orgs_are_verified_with_certificates_that_are_loaded_once() -> None:
-    both = open_transports(Both("https://api.datadoghq.com", "https://api.datadoghq.eu"), {})
-    mixed = open_transports(Both("https://api.datadoghq.com", "http://127.0.0.1:9101"), {})
+    both = open_transports(pair_at("https://api.datadoghq.com", "https://api.datadoghq.eu").orgs, {})
+    mixed = open_transports(pair_at("https://api.datadoghq.com", "http://127.0.0.1:9101").orgs, {})
     assert context_of(both.primary) is context_of(both.secondary)
     assert both.primary is not both.secondary
     assert [context_of(transport).verify_mode for transport in (*both, *mixed)] == [ssl.CERT_REQUIRED] * 4
@@ -84,14 +84,14 @@ async def test_both_orgs_are_verified_with_certificates_that_are_loaded_once() -
 def test_certificates_that_cannot_be_loaded_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/corporate.pem")
     with pytest.raises(PreparationError) as caught:
-        open_transport("https://api.datadoghq.com", {})
+        open_transport(org_at("https://api.datadoghq.com"), {})
     assert "SSL_CERT_FILE=/nowhere/corporate.pem: No such file or directory" in caught.value.message
     assert caught.value.next_steps == ("unset SSL_CERT_FILE",)
 
 
 def test_a_proxy_that_cannot_be_used_is_named_without_its_password() -> None:
     with pytest.raises(PreparationError) as caught:
-        open_transport("https://api.datadoghq.com", {"HTTPS_PROXY": "gopher://ana:hunter2@proxy:70"})
+        open_transport(org_at("https://api.datadoghq.com"), {"HTTPS_PROXY": "gopher://ana:hunter2@proxy:70"})
     assert "HTTPS_PROXY" in caught.value.message
     assert "hunter2" not in caught.value.message
 
@@ -109,12 +109,24 @@ def test_a_proxy_that_cannot_be_used_is_named_without_its_password() -> None:
         ("https://api.datadoghq.com", {"HTTPS_PROXY": "p:1", "no_proxy": "*"}, None),
         ("https://api.datadoghq.com", {"HTTPS_PROXY": "p:1", "NO_PROXY": "hq.com,10.0.0.0/8"}, "http://p:1"),
         ("https://10.1.2.3", {"HTTPS_PROXY": "p:1", "NO_PROXY": "10.0.0.0/8"}, None),
+        ("https://[2001:db8::1]", {"HTTPS_PROXY": "p:1", "NO_PROXY": "[2001:db8::]/32"}, "http://p:1"),
+        ("https://[2001:db8::1]", {"HTTPS_PROXY": "p:1", "NO_PROXY": "x,[2001:db8::1]"}, None),
+        ("https://[2001:db8::1]", {"HTTPS_PROXY": "p:1", "NO_PROXY": "2001:db8::/33"}, None),
+        ("https://api.datadoghq.com", {"HTTPS_PROXY": "p:1", "NO_PROXY": "localhost,,;x,.,*."}, "http://p:1"),
+        ("http://page.example", {"http_proxy": "p:1"}, "http://p:1"),
+        ("http://page.example", {"HTTP_PROXY": "p:1"}, None),
+        ("http://page.example", {"HTTPS_PROXY": "p:1"}, None),
+        ("http://page.example", {"ALL_PROXY": "p:1"}, "http://p:1"),
+        ("http://page.example", {"all_proxy": "p:1", "http_proxy": " "}, "http://p:1"),
+        ("http://page.example", {"http_proxy": "p:1", "NO_PROXY": "page.example"}, None),
+        ("http://127.0.0.1:8080", {"http_proxy": "p:1", "ALL_PROXY": "p:2"}, None),
         ("https://localhost:9101", {"HTTPS_PROXY": "p:1"}, None),
         ("https://127.0.0.2:9101", {"HTTPS_PROXY": "p:1"}, None),
     ],
 )
 def test_the_proxy_is_the_environments(url: str, environ: dict[str, str], expected: str | None) -> None:
-    assert proxy_for(url, environ) == expected
+    found = proxy_for(url, environ)
+    assert (None if found is None else found.url) == expected
 
 
 @pytest.mark.anyio
@@ -130,7 +142,7 @@ async def test_law_05_a_proxy_that_makes_no_tunnel_has_sent_nothing(answer: byte
         return False
 
     async with raw_server(talk) as proxy:
-        transport = open_transport("https://api.datadoghq.com", {"HTTPS_PROXY": proxy.url})
+        transport = open_transport(org_at("https://api.datadoghq.com"), {"HTTPS_PROXY": proxy.url})
         into = await exchanged(transport, "https://api.datadoghq.com/api/v2/hamr")
         assert into.sent is sent
         assert into.failure
@@ -151,7 +163,7 @@ async def test_law_17_no_netrc_adds_a_header(monkeypatch: pytest.MonkeyPatch, tm
         return True
 
     async with raw_server(talk) as server:
-        into = await exchanged(open_transport(server.url), server.url)
+        into = await exchanged(open_transport(org_at(server.url)), server.url)
         assert into.whole
         assert b"authorization" not in server.requests[0].lower()
 
@@ -172,6 +184,6 @@ async def exchanged(transport: Transport, url: str, timeouts: Timeouts = SHORT) 
     "url", ["http://[::1", "http://a\nb", "http://" + "a" * 300 + "\u20ac" * 3, "gopher://a"]
 )
 async def test_a_url_that_cannot_be_used_is_not_sent(url: str) -> None:
-    into = await exchanged(open_transport("http://127.0.0.1"), url)
+    into = await exchanged(open_transport(org_at("http://127.0.0.1")), url)
     assert into.sent is False
     assert into.failure

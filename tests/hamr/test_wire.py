@@ -182,6 +182,12 @@ def test_an_attribute_nested_without_end_is_a_reason() -> None:
         (" 2026-01-13t17:26:48z ", datetime(2026, 1, 13, 17, 26, 48, 0, UTC)),
         ("2026-02-30T00:00:00Z", None),
         ("0001-01-01T00:00:00+14:00", None),
+        ("0001-01-01T00:00:00Z", None),
+        ("0001-01-01 00:00:00", None),
+        ("0001-01-01T00:00:00-05:00", None),
+        ("1970-01-01T00:00:00Z", None),
+        ("9999-12-31T23:59:59.999999Z", datetime(9999, 12, 31, 23, 59, 59, 999999, UTC)),
+        ("9999-12-31T23:59:59-01:00", None),
         ("2026-01-13", None),
         ("yesterday", None),
         ("", None),
@@ -190,6 +196,14 @@ def test_an_attribute_nested_without_end_is_a_reason() -> None:
 )
 def test_times_are_read_as_utc_with_or_without_zone(text: JSON, expected: datetime | None) -> None:
     assert record({"hamr_status": 2, "modified_at": text}).modified_at == expected
+
+
+@given(st.datetimes(), st.sampled_from(["Z", "", "+14:00", "-12:00"]), st.sampled_from(["T", " "]))
+def test_every_time_that_is_read_can_be_journalled_and_read_back(
+    at: datetime, zone: str, between: str
+) -> None:
+    found = record({"hamr_status": 2, "modified_at": at.isoformat(between) + zone})
+    assert restore(HamrRecord, json.loads(json.dumps(plain(found)))) == found
 
 
 def test_snake_writes_exactly_the_six_documented_attributes() -> None:

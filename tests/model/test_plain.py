@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.model.events import (
     EVENT_TYPES,
@@ -19,7 +21,7 @@ from orchestrator.model.events import (
     encode,
 )
 from orchestrator.model.org import Wire
-from orchestrator.model.plain import JSON, plain, restore
+from orchestrator.model.plain import JSON, moment, plain, restore, timestamp
 from orchestrator.model.reading import (
     Accepted,
     Exchange,
@@ -117,3 +119,12 @@ def test_every_kind_is_listed_once() -> None:
 def test_an_event_that_could_not_be_read_back_is_not_written() -> None:
     with pytest.raises(ValueError, match="not a DrillClosed: None is not a str"):
         encode(DrillClosed(cast("str", None)))
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_every_time_is_written_so_that_it_can_be_read_back(at: datetime) -> None:
+    assert moment(timestamp(at)) == at
+
+
+def test_a_year_has_four_digits() -> None:
+    assert timestamp(datetime(1, 1, 1, tzinfo=UTC)) == "0001-01-01T00:00:00.000000Z"

@@ -201,7 +201,7 @@ FORBIDDEN = b'{"errors": ["Forbidden"]}'
         (
             METRIC,
             http("200 OK", b"x", "Content-Encoding: gzip"),
-            "the answer is compressed, which was not asked for",
+            "the answer is compressed, and its end is missing",
         ),
     ],
 )

@@ -117,7 +117,7 @@ async def test_the_whole_answer_may_be_the_value() -> None:
         ),
         (
             http("200 OK", b"x", "Content-Encoding: br"),
-            "answered 200, but the answer is compressed, which was not asked for",
+            "answered 200, but the answer is compressed (br), which was not asked for",
         ),
     ],
 )
@@ -287,3 +287,30 @@ async def test_law_17_a_key_in_a_page_goes_no_further() -> None:
         await taker.take(probe(METRIC))  # from now on the key is known
         reading = await taker.take(probe(Http(server.url, pointer="/a")))
     assert said(reading) == "answered 200, but the answer can't be used: it holds one of our own keys"
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "ALL_PROXY"])
+async def test_a_page_with_http_is_asked_through_the_proxy(variable: str) -> None:
+    async def talk(_: bytes, writer: asyncio.StreamWriter) -> bool:
+        writer.write(http("200 OK", b"{}"))
+        return True
+
+    page = probe(Http("http://status.internal.example/healthz"))
+    async with raw_server(talk) as proxy, probes(environ={variable: proxy.url}) as taker:
+        reading = await taker.take(page)
+        assert reading.sight == Measured(detail="answered 200")
+        assert proxy.requests[0].startswith(b"GET http://status.internal.example/healthz HTTP/1.1\r\n")
+        assert b"canary" not in proxy.requests[0]
+
+
+async def test_a_page_on_loopback_is_never_asked_through_a_proxy() -> None:
+    async def talk(_: bytes, writer: asyncio.StreamWriter) -> bool:
+        writer.write(http("200 OK", b"{}"))
+        return True
+
+    async with (
+        raw_server(talk) as server,
+        probes(environ={"http_proxy": NOWHERE, "ALL_PROXY": NOWHERE}) as taker,
+    ):
+        reading = await taker.take(probe(Http(f"{server.url}/")))
+    assert reading.sight == Measured(detail="answered 200")

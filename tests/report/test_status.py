@@ -11,10 +11,11 @@ from orchestrator.model.journal import Holder
 from orchestrator.model.reading import (
     Absent,
     Denied,
-    Exchange,
+    Hampered,
     Identity,
     Present,
     Sight,
+    Trouble,
     Unreachable,
     Unreadable,
     Unrecognised,
@@ -82,6 +83,14 @@ def test_a_quiet_pair_is_shown_side_by_side() -> None:
         (Unrecognised(record(P, 6)), "6, not known to this version", None),
         (Absent(), "no HAMR record (404)", None),
         (Denied("403 Forbidden"), "not seen: our keys are denied", "403 Forbidden"),
+        *(
+            (Hampered("why", "what to do", trouble), status, "why")
+            for trouble, status in (
+                (Trouble.TRUST, "not asked: its certificate isn't trusted"),
+                (Trouble.PROXY, "not asked: no way past the proxy"),
+                (Trouble.MIDDLEBOX, "not seen: something else answered"),
+            )
+        ),
         (Unreachable("timed out after 10 s"), "not seen: no answer", "timed out after 10 s"),
         (Unreadable("the body is HTML"), "not seen: no HAMR record in its answer", "the body is HTML"),
     ],
@@ -98,7 +107,7 @@ def test_a_key_that_cannot_be_had_is_no_denial_and_its_file_is_shown_to_the_end(
         "The application key of Payments (primary) cannot be used: "
         "file /etc/hamr/keys/of/this/very/long/path/payments/app.key cannot be read (No such file or directory)."
     )
-    keyless = replace(reading(P, Denied(why)), exchange=Exchange())
+    keyless = reading(P, Hampered(why, "set what is missing", Trouble.KEYS))
     identities = Both(Identity(P, None, why), Identity(S, UUIDS.secondary))
     shown = page(replace(standing(), readings=Both(keyless, reading(S)), identities=identities))
     assert shown[6].startswith("  status        not asked: a key cannot be had  ")

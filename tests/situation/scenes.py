@@ -12,11 +12,13 @@ from orchestrator.model.reading import (
     Absent,
     Denied,
     Exchange,
+    Hampered,
     HamrRecord,
     Identity,
     Present,
     Reading,
     Sight,
+    Trouble,
     Unreachable,
     Unreadable,
     Unrecognised,
@@ -132,7 +134,12 @@ def denied(role: Role) -> Reading:
 
 def keyless(role: Role, reason: str = "The API key of it cannot be used") -> Reading:
     """An org that was asked nothing, since a key of ours could not be had."""
-    return reading(role, Denied(reason))
+    return reading(role, Hampered(reason, "set what is missing", Trouble.KEYS))
+
+
+def hampered(role: Role, trouble: Trouble, reason: str = "the proxy px:3128 cannot be reached") -> Reading:
+    """An org that something on our side keeps us from."""
+    return reading(role, Hampered(reason, "correct HTTPS_PROXY", trouble))
 
 
 def dead(role: Role) -> Reading:

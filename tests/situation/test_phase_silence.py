@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from orchestrator.model.reading import Trouble
 from orchestrator.model.situation import Phase, PhaseName
 from orchestrator.model.status import Status
 
@@ -21,6 +24,7 @@ from .scenes import (
     dead,
     denied,
     garbled,
+    hampered,
     holds,
     keyless,
     open_run,
@@ -134,17 +138,44 @@ def test_a_key_that_cannot_be_had_says_nothing_of_the_org_and_offers_no_emergenc
     )
     found = phase(keyless(PRIMARY, why), PASSIVE_SECONDARY)
     assert found == Phase(
-        PhaseName.DENIED,
+        PhaseName.HAMPERED,
         f"Payments (primary) was not asked ({why}); Payments EU (secondary) shows PASSIVE (changed 2026-05-27 "
-        "09:30:00 UTC by alice@example.com). Nothing was asked of Payments (primary), which may be well: a key could "
-        "not be had on this machine. Its keys come from environment variable API, environment variable APP: set what "
-        "is missing (export VARIABLE=…, or put the file there), then look again.",
-        ("hamr status payments",),
+        "09:30:00 UTC by alice@example.com). That is trouble of this machine or its network, and says nothing of "
+        "Payments (primary), which may be well: its keys come from environment variable API, environment variable "
+        "APP: set what is missing. Then look again.",
+        ("hamr status payments", "hamr doctor payments"),
         role=PRIMARY,
     )
     both = phase(keyless(PRIMARY), keyless(SECONDARY))
-    assert (both.role, both.next_steps) == (None, ("hamr status payments",))
-    assert phase(denied(PRIMARY), keyless(SECONDARY)).next_steps == ("hamr status payments",)
+    assert (both.role, both.next_steps) == (None, ("hamr status payments", "hamr doctor payments"))
+    assert phase(denied(PRIMARY), keyless(SECONDARY)).next_steps == both.next_steps
+
+
+@pytest.mark.parametrize("trouble", list(Trouble))
+def test_law_21_trouble_of_this_machine_names_its_remedy_and_offers_no_emergency(trouble: Trouble) -> None:
+    for other in (PASSIVE_SECONDARY, denied(SECONDARY), garbled(SECONDARY), TOLD):
+        found = phase(hampered(PRIMARY, trouble), other)
+        assert (found.name, found.role) == (PhaseName.HAMPERED, PRIMARY)
+        assert found.next_steps == ("hamr status payments", "hamr doctor payments")
+        assert "correct HTTPS_PROXY. Then look again." in found.sentence
+
+
+def test_law_21_the_open_run_is_offered_when_the_trouble_is_mended() -> None:
+    found = phase(hampered(PRIMARY, Trouble.TRUST), TOLD, run=open_run("declare"))
+    assert found.next_steps == ("hamr status payments", "hamr doctor payments", "hamr resume payments")
+
+
+def test_law_21_dark_behind_a_proxy_that_is_not_there_names_its_remedy() -> None:
+    found = phase(hampered(PRIMARY, Trouble.PROXY), hampered(SECONDARY, Trouble.PROXY))
+    assert (found.name, found.next_steps) == (PhaseName.DARK, ("hamr status payments --watch",))
+    assert found.sentence.endswith(
+        "That is trouble of this machine or its network: correct HTTPS_PROXY. Then look again."
+    )
+
+
+def test_law_21_dark_says_that_this_machine_may_be_the_trouble() -> None:
+    found = phase(dead(PRIMARY), dead(SECONDARY))
+    assert "Its name servers or its network may be the trouble: try another network." in found.sentence
 
 
 def test_unreadable_is_an_answer_that_is_no_record() -> None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.reading import Reading
+from orchestrator.model.reading import Reading, Trouble
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Both, Role, Status
@@ -30,7 +30,9 @@ from .scenes import (
     dead,
     denied,
     garbled,
+    hampered,
     holds,
+    keyless,
     open_run,
     owed,
     record,
@@ -48,6 +50,9 @@ def sights(role: Role) -> dict[str, Reading]:
         **{str(number): holds(role, record(role, number)) for number in range(7)},
         "absent": absent(role),
         "denied": denied(role),
+        "keyless": keyless(role),
+        "walled off": hampered(role, Trouble.PROXY),
+        "intercepted": hampered(role, Trouble.MIDDLEBOX),
         "unreachable": dead(role),
         "unreadable": garbled(role),
         "mislinked": holds(role, record(role, target_uuid=STRANGER)),
@@ -80,7 +85,7 @@ def leads_somewhere(command: str, playbook: Playbook) -> bool:
     if words[2] != "payments":
         return False
     if "--to" not in words:
-        return words[1] in {"status", "resume", "adopt"}
+        return words[1] in {"status", "resume", "adopt", "doctor"}
     if words[-2:] == ["--override", "reverted=TEXT"]:
         words = words[:-2]
     stops = ONBOARDING.stops if words[-2:] == ["--playbook", "onboarding"] else playbook.stops
@@ -134,6 +139,15 @@ CELLS = [
     ("unreachable", "4", PhaseName.HALF_SEEN),
     ("unreachable", "unreachable", PhaseName.DARK),
     ("denied", "unreachable", PhaseName.DENIED),
+    ("keyless", "2", PhaseName.HAMPERED),
+    ("keyless", "keyless", PhaseName.HAMPERED),
+    ("2", "walled off", PhaseName.HAMPERED),
+    ("walled off", "walled off", PhaseName.DARK),
+    ("walled off", "unreachable", PhaseName.DARK),
+    ("walled off", "denied", PhaseName.HAMPERED),
+    ("intercepted", "unreachable", PhaseName.HAMPERED),
+    ("intercepted", "intercepted", PhaseName.HAMPERED),
+    ("intercepted", "6", PhaseName.UNRECOGNISED),
     ("denied", "unreadable", PhaseName.DENIED),
     ("2", "denied", PhaseName.DENIED),
     ("unreadable", "unreachable", PhaseName.UNREADABLE),

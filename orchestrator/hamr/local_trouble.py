@@ -1,0 +1,182 @@
+"""Trouble of this machine or its network, told from trouble of the org: by what failed, or by who answered.
+
+An untrusted certificate, a proxy that cannot be reached, a sign-in page: none of them says anything of the org, and
+each has a remedy here (law 21). Pure.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import cast
+from urllib.parse import urlsplit
+
+from orchestrator.model.reading import Hampered, Trouble
+
+_OUT_OF_DATE = frozenset({9, 10})
+_OTHER_NAME = frozenset({62, 64})
+"""OpenSSL's numbers of why a certificate does not verify: not valid yet or any more; another host, another address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How far a request came."""
+
+    host: str
+    """Whose API or page is asked."""
+    proxy: str
+    """The variable that names the proxy on the way; "" where there is none."""
+    connected_to: str
+    """Host and port of the last connection that was begun; "" for none."""
+    tunnelling: bool
+    """The proxy was asked for a tunnel, so it is there."""
+
+
+class Failed(enum.Enum):
+    """What did not come about, so that a request was not sent."""
+
+    CONNECTING = "connecting"
+    IN_TIME = "connecting in time"
+    TUNNEL = "the proxy's tunnel"
+
+
+def trouble_of(failed: Failed, error: Exception, way: Way) -> Hampered | None:
+    """What stands in the way on this machine or in its network, or None where it may as well be the org.
+
+    Args:
+        failed: what did not come about.
+        error: why.
+        way: how far it came.
+    """
+    root = root_of(error)
+    at_proxy = bool(way.proxy) and not way.tunnelling
+    if isinstance(root, ssl.SSLCertVerificationError):
+        return _untrusted(root, _host_of(way.connected_to) if at_proxy else way.host)
+    if failed is Failed.TUNNEL:
+        return _refused_by_proxy(words_of(root), way)
+    if at_proxy and way.connected_to:
+        why = "it did not answer in time" if failed is Failed.IN_TIME else words_of(root)
+        return Hampered(
+            f"the proxy {way.connected_to}, which {way.proxy} names, cannot be reached: {why}",
+            f"correct {way.proxy}, or list {way.host} in NO_PROXY where no proxy is needed",
+            Trouble.PROXY,
+        )
+    return None
+
+
+def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> Hampered:
+    reason = f"this machine does not trust the certificate of {host}: {error.verify_message}"
+    if error.verify_code in _OUT_OF_DATE:
+        remedy = (
+            "compare this machine's clock (date -u) with another's; if it is right, the certificate is "
+            f"out of date at {host}, or at whatever stands before it"
+        )
+    elif error.verify_code in _OTHER_NAME:
+        remedy = (
+            f"something else answers for {host} (a proxy, a sign-in page), or its site or url in pairs.yaml "
+            "is wrong: correct that"
+        )
+    else:
+        remedy = (
+            "name the certificate of the authority that signed it (your proxy's or TLS inspection's, mostly) "
+            "as ca: FILE in pairs.yaml, or one file with all that you trust in SSL_CERT_FILE"
+        )
+    return Hampered(reason, remedy, Trouble.TRUST)
+
+
+_SERVER_SIDE = re.compile(r"5\d\d\b")
+
+
+def _refused_by_proxy(said: str, way: Way) -> Hampered | None:
+    # A proxy says 502, 503 or 504 where it is the org that it cannot reach.
+    if _SERVER_SIDE.match(said):
+        return None
+    remedy = (
+        f"put the proxy's user and password into {way.proxy}"
+        if said.startswith("407")
+        else f"correct {way.proxy}"
+    )
+    return Hampered(
+        f"the proxy {way.connected_to}, which {way.proxy} names, refused: {said}",
+        f"{remedy}, have {way.host} allowed there, or list it in NO_PROXY where no proxy is needed",
+        Trouble.PROXY,
+    )
+
+
+_LOOKS_LIKE_HTML = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s{0,100}<(?:!doctype|html|head|body|\?xml|title)", re.IGNORECASE
+)
+_MIDDLEBOX_REFUSES = frozenset(
+    {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS}
+)
+_REMEDY = (
+    "sign in to this network, have the API's host allowed by its proxy or inspection, or try another network"
+)
+
+
+def answered_by_another(status: int, headers: Mapping[str, str], body: bytes, said: str) -> Hampered | None:
+    """Who answered in the place of the API, where that can be told: it speaks JSON, and never redirects.
+
+    A 5xx is no sign: the API's own edge answers those with HTML, too.
+
+    Args:
+        status: the answer's.
+        headers: its headers, names in lower case.
+        body: what was read of it.
+        said: all that in a few words, clean.
+    """
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return Hampered(f"a proxy answered, not Datadog's API ({said})", _REMEDY, Trouble.MIDDLEBOX)
+    if status == HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED:
+        return Hampered(f"this network wants a sign-in first ({said})", _REMEDY, Trouble.MIDDLEBOX)
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST and "location" in headers:
+        to = _host_of(headers["location"].split("://", 1)[-1]) if "://" in headers["location"] else ""
+        where = f" to {to}" if re.fullmatch(r"[A-Za-z0-9.-]{1,100}", to) else ""
+        return Hampered(
+            f"a proxy or middlebox answered, not Datadog's API, which never redirects ({said}{where})",
+            f"{_REMEDY}; or correct site or url in pairs.yaml",
+            Trouble.MIDDLEBOX,
+        )
+    if _is_html(headers, body) and (status in _MIDDLEBOX_REFUSES or status == HTTPStatus.OK):
+        return Hampered(
+            f"a proxy or middlebox answered, not Datadog's API ({said})", _REMEDY, Trouble.MIDDLEBOX
+        )
+    return None
+
+
+def _is_html(headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether an answer is a page: by what it holds, or by what it says it is where that is no JSON."""
+    if _LOOKS_LIKE_HTML.match(body):
+        return True
+    says_so = headers.get("content-type", "").lower().startswith("text/html")
+    return says_so and not body.lstrip(b" \t\r\n\xef\xbb\xbf").startswith((b"{", b"["))
+
+
+def _host_of(place: str) -> str:
+    return urlsplit(f"//{place}").hostname or place
+
+
+def root_of(error: BaseException) -> BaseException:
+    """The first cause of an error."""
+    while (cause := _cause(error)) is not None:
+        error = cause
+    return error
+
+
+def words_of(error: BaseException) -> str:
+    """An error's words: those of the operating system, mostly."""
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and (error.errno or 0) > 0:
+        return os.strerror(error.errno or 0)  # asyncio puts words of its own into strerror
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    if isinstance(error, BaseExceptionGroup):  # one for each address of a host
+        return cast("BaseException", error.exceptions[0])
+    told = error.args[0] if error.args else None  # where httpcore keeps it
+    return error.__cause__ or (told if isinstance(told, BaseException) else None)
