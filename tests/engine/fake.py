@@ -208,6 +208,15 @@ class FakeWorld:
             case "black-hole":
                 self.clock.advance(within if within is not None else 10.0)
                 return Lost(Exchange(), "no answer in time")
+            case "403-applied":
+                self.apply(draft)
+                return Rejected(Exchange(), "403 Forbidden")
+            case "429-applied":
+                self.apply(draft)
+                return Throttled(Exchange(), 2.0)
+            case "late-connection":
+                self.clock.advance(6)
+                return NotSent(Exchange(), "the connection took longer than the check is good for")
             case "lost-applied":
                 self.apply(draft)
                 return Lost(Exchange(), "connection reset")
@@ -401,8 +410,9 @@ def resumed(
 ) -> Bench:
     """A new process on the same world, with what the journal of the dead one holds, and nothing else."""
     records = dead.notes.records(dead.clock.now())
-    memory = recall(RUN, (event for event, _ in events_of(records)), {})
     history = history_of("payments", records)
+    memory = recall(RUN, (event for event, _ in events_of(records)), history.runs[RUN].floors)
+    memory.floors = dict(history.floors)
     mode = mode or memory.mode
     open_run = history.open_run.as_open_run() if history.open_run is not None else None
     again = bench(

@@ -1,0 +1,288 @@
+"""Law 21: one reading is no verdict. And law 3 from the first look on: what is older than was seen is no reading at all."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from orchestrator.engine.memory import Memory
+from orchestrator.model.events import ChangeSeen, WaitEnded, WriteConfirmed
+from orchestrator.model.reading import Absent, HamrRecord, Present, Unreachable
+from orchestrator.model.run import End, Mode
+from orchestrator.model.situation import Change
+from orchestrator.model.status import Role, Status
+from orchestrator.situation.floor import Floor
+
+from .beside import Beside, guarded
+from .fake import (
+    PLAYBOOK,
+    RUN,
+    START,
+    UUIDS,
+    Bench,
+    Died,
+    FakeClock,
+    FakeWorld,
+    P,
+    S,
+    bench,
+    record,
+    resumed,
+    started,
+)
+
+pytestmark = pytest.mark.anyio
+
+PASSIVE, FAILOVER, ACTIVE, RECOVERY = Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY
+BUSY = Unreachable("HTTP 429: Too many requests")
+
+
+def seen(*records: HamrRecord) -> Memory:
+    """What a new run knows when the journal has seen these records of two orgs."""
+    return Memory(RUN, floors={made.org_uuid: Floor(made) for made in records})
+
+
+def shows(b: Bench, role: Role, made: HamrRecord) -> None:
+    b.world.sights[role] = Present(made, Status(made.status))
+
+
+# One bad answer
+
+
+@pytest.mark.parametrize("role", [P, S])
+async def test_law_21_a_first_answer_that_is_none_is_asked_for_again(role: Role) -> None:
+    b = bench()
+    b.world.glitches[role] = [BUSY, Unreachable("connection reset")]
+    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+
+
+async def test_law_21_a_survivor_whose_first_answer_is_a_429_goes_through_with_its_emergency() -> None:
+    b = bench(mode=Mode.EMERGENCY)
+    b.world.sights[P] = Unreachable("connection refused")
+    b.world.glitches[S] = [BUSY]
+    assert (await b.engine.drive(ACTIVE)).end is End.OWING
+
+
+async def test_law_21_an_org_that_stays_silent_is_believed_after_a_few_seconds() -> None:
+    b = bench()
+    b.world.sights[S] = BUSY
+    began = b.clock.monotonic()
+    assert (await b.engine.drive(ACTIVE)).end is End.REFUSED
+    assert 2 < b.clock.monotonic() - began < 10
+
+
+async def test_law_21_a_wait_counts_a_failed_look_as_not_yet() -> None:
+    beside = Beside()
+    world = FakeWorld(beside.clock)
+    world.records = {P: record(P, PASSIVE), S: record(S, PASSIVE)}
+    beside.prober.values["agents"] = [None, None, None, None, 5.0]
+    b = bench(world=world, playbook=guarded(within=600.0), around=beside.around)
+    blips: list[float] = []
+
+    def blip(role: Role) -> None:
+        # Longer than an org is asked again for: this very look of the wait sees nothing of the secondary.
+        waiting = b.engine.task.memory.waiting
+        if role is S and waiting and len(blips) < 12:
+            blips.append(b.clock.monotonic())
+            b.world.glitches[S] = [BUSY]
+
+    b.world.before_read = blip
+    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+    assert len(blips) == 12
+    assert [event.passed for event in b.notes.of(WaitEnded)] == [True]
+
+
+# The floor
+
+
+async def test_law_03_a_resumed_run_never_writes_over_a_stranger_whom_a_lagging_replica_hides() -> None:
+    """It had stopped for the stranger; the replica then shows our own older record, which the journal ends with."""
+    dead = bench()
+    dead.notes.tell(started(ACTIVE))
+    ours: list[HamrRecord] = []
+
+    def stranger(event: object) -> None:
+        if type(event).__name__ == "RowMade" and not ours:
+            made = dead.world.records[S]
+            assert made is not None
+            ours.append(made)
+            dead.clock.advance(30)
+            dead.world.foreign(S, RECOVERY)
+
+    dead.notes.on_tell = stranger
+    assert (await dead.engine.drive(ACTIVE)).end is End.MOVED
+    again = resumed(dead)
+    shows(again, S, ours[0])
+    posts = len(again.world.posts())
+    ending = await again.engine.drive(ACTIVE)
+    assert ending.end is End.MOVED
+    assert "older than what this journal has seen of it (RECOVERY by bob@example.com" in ending.message
+    assert len(again.world.posts()) == posts
+
+
+async def test_law_03_a_new_run_is_not_done_by_readings_below_the_floor() -> None:
+    newer = [record(role, ACTIVE, "x@example.com", START - timedelta(minutes=1)) for role in (P, S)]
+    b = bench(memory=seen(*newer))
+    ending = await b.engine.drive(PASSIVE)
+    assert ending.end is End.REFUSED
+    assert "its reads lag, or it was put back (reverted)" in ending.message
+    assert ending.next_steps[0] == "hamr status payments --watch"
+    assert b.world.posts() == []
+
+
+async def test_law_03_a_new_run_waits_for_a_lagging_replica_and_enters_where_the_pair_really_stands() -> None:
+    newer = {role: record(role, ACTIVE, "x@example.com", START - timedelta(minutes=1)) for role in (P, S)}
+    b = bench(memory=seen(*newer.values()))
+    b.clock.on_sleep.append(lambda: b.world.records.update(newer))
+    assert (await b.engine.drive(PASSIVE)).end is End.DONE
+    assert b.world.posts()[0] == "POST secondary RECOVERY"
+
+
+async def test_law_03_a_person_can_say_that_an_org_was_put_back() -> None:
+    newer = record(S, ACTIVE, "x@example.com", START - timedelta(minutes=1))
+    b = bench(memory=seen(newer))
+    b.engine.settling.old_is_true = True
+    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+    (taken,) = b.notes.of(ChangeSeen)
+    assert (taken.change, taken.accepted, taken.expected) == (Change.REVERTED, True, newer)
+
+
+async def test_law_09_a_404_of_a_dead_regions_edge_is_never_expected_back() -> None:
+    dead = bench(mode=Mode.EMERGENCY)
+    dead.notes.tell(started(ACTIVE, Mode.EMERGENCY))
+    old = dead.world.records[P]
+    dead.world.sights[P] = Absent()
+    assert (await dead.engine.drive(ACTIVE)).end is End.OWING
+    again = resumed(dead, mode=Mode.PLANNED)
+    again.world.sights.clear()
+    again.world.records[P] = old
+    owed = again.engine.owed()
+    assert owed is not None
+    assert (await again.engine.deliver(owed)).end is End.DONE
+    assert again.world.statuses() == (ACTIVE, ACTIVE)
+
+
+# Refused, and taken all the same
+
+
+@pytest.mark.parametrize("answer", ["403-applied", "429-applied"])
+async def test_law_03_a_write_that_was_refused_and_taken_is_ours_and_the_run_goes_on(answer: str) -> None:
+    b = bench()
+    b.world.script[S] = [answer]
+    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+    assert b.world.posts().count("POST secondary FAILOVER") == 1
+    assert Change.REFUSED in [event.change for event in b.notes.of(WriteConfirmed)]
+
+
+async def test_law_03_a_resumed_run_knows_the_stamp_of_a_write_that_was_refused() -> None:
+    dead = bench()
+    dead.notes.tell(started(ACTIVE))
+    dead.world.script[S] = ["403-applied"]
+    dead.notes.crash_at = lambda event: type(event).__name__ == "WriteAnswered"
+    with pytest.raises(Died):
+        await dead.engine.drive(ACTIVE)
+    again = resumed(dead)
+    assert (await again.engine.drive(ACTIVE)).end is End.DONE
+    assert again.world.posts().count("POST secondary FAILOVER") == 1
+
+
+# Between the reading and the request
+
+
+async def test_law_06_a_request_whose_connection_took_too_long_is_not_sent_and_everything_is_read_again() -> (
+    None
+):
+    b = bench()
+    b.world.script[S] = ["late-connection"]
+
+    def stranger(_: object) -> None:
+        if len(b.world.posts()) == 1:
+            b.world.foreign(S, RECOVERY)
+
+    b.world.after_write = stranger
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.MOVED
+    assert len(b.world.posts()) == 1
+    assert ending.org is S
+
+
+async def test_law_06_a_write_is_told_by_when_it_has_to_leave() -> None:
+    """Five seconds from when the org was asked, by the monotonic clock."""
+    b = bench()
+    asked: dict[Role, float] = {}
+    left: list[float] = []
+    write = b.world.write
+
+    async def writing(draft, *, within=None, leave_by=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - as the method that it stands for
+        left.append(leave_by - asked[draft.role])
+        return await write(draft, within=within, leave_by=leave_by)
+
+    b.world.before_read = lambda role: asked.__setitem__(role, b.clock.monotonic())
+    b.world.write = writing  # type: ignore[method-assign]
+    await b.engine.drive(ACTIVE)
+    assert left == [pytest.approx(5.0)] * 4
+
+
+# Clocks of two machines
+
+
+class RightClock(FakeClock):
+    """The servers' clock, where this machine's own is ahead of it."""
+
+    def __init__(self, ours: FakeClock, ahead: timedelta) -> None:
+        super().__init__()
+        self.ours, self.ahead = ours, ahead
+
+    def now(self) -> datetime:
+        return self.ours.now() - self.ahead
+
+    def monotonic(self) -> float:
+        return self.ours.monotonic()
+
+    def advance(self, seconds: float) -> None:
+        self.ours.advance(seconds)
+
+
+async def test_law_05_a_machine_whose_clock_is_ahead_waits_for_the_write_in_flight_all_the_same() -> None:
+    dead = bench()
+    dead.notes.tell(started(ACTIVE))
+    dead.world.script[S] = ["lost-late"]
+    dead.notes.crash_at = lambda event: type(event).__name__ == "WriteAnswered"
+    with pytest.raises(Died):
+        await dead.engine.drive(ACTIVE)
+    again = resumed(dead)
+    again.world.clock = RightClock(again.clock, timedelta(days=1))
+    again.clock.wall += timedelta(days=1)
+    again.clock.on_sleep.append(again.world.arrive_late)
+    ending = await again.engine.drive(ACTIVE)
+    assert ending.end is End.DONE
+    assert again.world.posts().count("POST secondary FAILOVER") == 1
+
+
+# Two journals
+
+
+async def test_law_12_a_new_run_that_finds_a_pair_midway_is_bound_by_a_young_stamp_nobody_knows() -> None:
+    b = bench()
+    theirs = "bea+hamr-20261122-025900-bbbb-1@desk"
+    b.world.records[S] = record(S, FAILOVER, theirs, START - timedelta(seconds=20))
+    for goal in (PASSIVE, ACTIVE):
+        ending = await bench(world=b.world).engine.drive(goal)
+        assert ending.end is End.REFUSED
+        assert "alone fail" in ending.message
+    assert b.world.posts() == []
+
+
+async def test_law_07_a_run_of_this_very_journal_is_not_bound_by_its_own_stamp() -> None:
+    dead = bench()
+    dead.notes.tell(started(ACTIVE))
+    dead.notes.crash_at = lambda event: isinstance(event, WriteConfirmed)
+    with pytest.raises(Died):
+        await dead.engine.drive(ACTIVE)
+    assert (await resumed(dead).engine.drive(ACTIVE)).end is End.DONE
+
+
+def test_the_orgs_of_these_tests_are_those_of_the_floor() -> None:
+    assert {UUIDS.primary, UUIDS.secondary} == set(seen(record(P, PASSIVE), record(S, PASSIVE)).floors)
+    assert PLAYBOOK.late == timedelta(minutes=15)
