@@ -247,6 +247,12 @@ class Memory:
                 self.reverted.discard(role)
             case Change.LATE:
                 self.late_writes += 1
+                self.sent = [
+                    replace(sent, confirmed=True)
+                    if record is not None and sent.attempt.signed(record.modified_by)
+                    else sent
+                    for sent in self.sent
+                ]
                 told = self.confirmed[role][-1:]
                 if record is not None and told and told[0].status != record.status:
                     self.set_back.add(role)

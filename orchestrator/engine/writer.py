@@ -131,12 +131,12 @@ class Writer:
                         resends += 1
                     flight.purpose = "resend" if seen is Seen.NO else "repair"
                     patience = self.waits.patience()  # reading back has used up the old one
-                case Rejected() if await self._taken_all_the_same(role):
+                case Rejected() if await self._taken_all_the_same(attempt):
                     pass  # the check finds it there
                 case _:
                     await self.waits.not_taken(role, status, answer, patience)
 
-    async def _taken_all_the_same(self, role: Role) -> bool:
+    async def _taken_all_the_same(self, attempt: Attempt) -> bool:
         """Whether an org shows what it has just said that it does not take (law 5).
 
         Raises:
@@ -144,7 +144,8 @@ class Writer:
         """
         readings = await self.eyes.look("after write")
         self.checker.take_in(readings)
-        return self.memory.wrote(role, readings[role].record)
+        record = readings[attempt.role].record
+        return record is not None and attempt.signed(record.modified_by)
 
     def _count_stall(self, stalls: int, role: Role) -> int:
         if stalls + 1 >= STALLS:
