@@ -40,6 +40,7 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import AppliedLate, ClientError, ForeignWriter, Returning, StaleRead
 
 from .around_invariants import AROUND_INVARIANTS
+from .attacks import Kind
 from .draw import NOBODY, Story
 from .incident import Played
 from .loop import EPOCH, Process
@@ -89,10 +90,10 @@ def reaches_goal(played: Played) -> Iterator[str]:
 
 
 def keeps_goal(played: Played) -> Iterator[str]:
-    if not played.closed or not played.incident.settles:
+    if not played.closed or not played.incident.settles or played.incident.attacks.kind is Kind.LATE:
         return
     for role, record in played.final.items():
-        if record is None or record.status != played.incident.goal:
+        if record is None or record.status != played.goal:
             if record is not None and record.modified_by in FOREIGN:
                 continue
             yield f"the {role} shows {record and Status.of(record.status)} in the end"
@@ -249,7 +250,7 @@ def never_mislinked(played: Played) -> Iterator[str]:
     for note in played.tape.notes:
         if isinstance(note, Answered) and note.asked.reads and note.record is not None:
             role = note.asked.role
-            linked = note.record.target_uuid == played.regions.config.orgs[role.other].uuid
+            linked = note.record.target_uuid == note.asked.peer
             if linked and played.incident.wrong_uuid is None:
                 wrong.pop((note.asked.process, role), None)
             else:
@@ -364,6 +365,8 @@ def chain_holds(played: Played) -> Iterator[str]:
 
 
 def same_story(played: Played) -> Iterator[str]:  # noqa: C901 - one branch per kind of record
+    if played.incident.attacks.restored is not None:
+        return  # one of the two has lost its memory
     told: dict[str, dict[str, str]] = {}
     outcomes: set[tuple[str, int]] = set()
     superseded: set[str] = set()

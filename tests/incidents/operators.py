@@ -108,7 +108,9 @@ async def look(scene: Scene, machine: Machine) -> Standing:
     found: list[Standing] = []
 
     async def looking(present: Present) -> RunResult:
-        found.append(await stand(present.session))
+        standing = await stand(present.session)
+        scene.looks.append((present.process, standing))
+        found.append(standing)
         raise HamrError("looked")
 
     outcome = await scene.live(machine, "onlooker", Life(), looking, what="status")

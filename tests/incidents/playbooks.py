@@ -21,11 +21,13 @@ def playbook(name: str) -> Playbook:
 
     Args:
         name: a shipped one, as it is; "failover" and "onboarding-quick" with less patience; "failover-server", which
-            also leaves two moves to the server. Those three have no guards over probes: such guards are drawn.
+            also leaves two moves to the server; "failover-both-ways", whose way home has a survivor, too. Those four
+            have no guards over probes: such guards are drawn.
     """
     shipped = {
         "failover": "regional-failover",
         "failover-server": "regional-failover",
+        "failover-both-ways": "regional-failover",
         "onboarding-quick": "onboarding",
     }
     text = Path(find_playbook(shipped.get(name, name))).read_text(encoding="utf-8")
@@ -42,5 +44,9 @@ def playbook(name: str) -> Playbook:
     if name == "failover-server":
         for row in ("to: ACTIVE\n", "from: RECOVERY\n    to: PASSIVE\n"):
             text = text.replace(row, f"{row}    advances: server\n")
+    if name == "failover-both-ways":
+        for row in ("to: RECOVERY\n", "from: RECOVERY\n    to: PASSIVE\n"):
+            assert row in text
+            text = text.replace(row, f"{row}    survivor: primary\n")
     parsed = parse_playbook(text, f"{name}.yaml")
     return without_probes(parsed) if name in shipped else parsed
