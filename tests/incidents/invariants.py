@@ -22,7 +22,7 @@ prompt-emergency    an emergency does not wait for the dead region              
 no-false-alarm      nobody is told of a foreign write where there was none                                 (law 3)
 no-keys             no key in any byte of the journal, nor in any message                                  (law 17)
 
-What stands around a pair has thirteen more: `around_invariants`.
+What stands around a pair has thirteen more: `around_invariants`; what the world does, eight: `attack_invariants`.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import AppliedLate, ClientError, ForeignWriter, Returning, StaleRead
 
 from .around_invariants import AROUND_INVARIANTS
+from .attack_invariants import ATTACK_INVARIANTS
 from .attacks import Kind
 from .draw import NOBODY, Story
 from .incident import Played
@@ -550,6 +551,7 @@ INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
     "no-false-alarm": no_false_alarm,
     "no-keys": no_keys,
     **AROUND_INVARIANTS,
+    **ATTACK_INVARIANTS,
 }
 
 

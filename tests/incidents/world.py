@@ -100,6 +100,8 @@ class World:
         self.played.scene.loop.call_later(seconds, act, *arguments, context=world_context())  # type: ignore[arg-type]
 
     def _write_after(self, follower: Follower, write: Asked) -> None:
+        if self.played.scene.beside.over:
+            return
         role = write.role if follower.same_org else write.role.other
         status = follower.status or write.status
         if status is not None:
