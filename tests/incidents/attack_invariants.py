@@ -8,6 +8,7 @@ late-is-named       an attempt that was given up and may still come is named: at
 ours-is-ours        no record that this very run wrote is called somebody else's                              (law 3)
 next-accepted       no command that was read as the first thing to type is refused                           (law 15)
 one-bad-answer      one failed reading is no verdict, and no reason to offer an emergency first               (law 21)
+emergency-goes-on   after a failover the other region dies: the way home by an emergency is not refused        (law 9)
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from orchestrator.simulator import Authors, Closed, Refused, Reset, Response
 from .incident import Played
 from .loop import Process
 from .scene import Outcome, Raised, Returned
-from .tape import Answered, Appended, Asked, Happened
+from .tape import Answered, Appended, Asked, Happened, Wrote
 from .typist import DONE, first_next
 from .witness import Version, Writers, older, seen_by_then, version
 
@@ -118,6 +119,9 @@ def never_over_seen(played: Played) -> Iterator[str]:
     config = played.incident.config
     if config.renames_author or config.authors is Authors.EMPTY:
         return  # nobody can tell strangers from us there
+    if not any(isinstance(note, Wrote) and not note.ours for note in played.tape.notes):
+        if len(played.machines) == 1:
+            return  # there are no strangers
     writers = Writers.of(played)
     runs = {name: frozenset(each.run for each in records) for name, records in played.records.items()}
     adoptions = _adoptions(played)
@@ -188,7 +192,7 @@ def done_is_so(played: Played) -> Iterator[str]:
     for note in played.tape.notes:
         if isinstance(note, Answered) and note.asked.reads and (note.record is not None or note.absent):
             last[note.asked.process][note.asked.role] = note
-    known = _versions_by_end(played)
+    known: dict[Process, dict[Role, set[Version]]] | None = None
     for process, outcome in played.lives:
         if not isinstance(outcome, Returned) or outcome.result.exit_code is not ExitCode.DONE:
             continue
@@ -199,6 +203,7 @@ def done_is_so(played: Played) -> Iterator[str]:
             read = last[process].get(role)
             if shows is goal or read is None:
                 continue
+            known = _versions_by_end(played) if known is None else known
             could_be_read = since < read.asked.at - played.incident.config.read_lag
             shown = _same(read.record, truth)
             seen = truth is not None and version(truth) in known[process][role]
@@ -249,7 +254,7 @@ class _GivenUp:
     owner: str
 
 
-def late_is_named(played: Played) -> Iterator[str]:
+def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901 - the end, status and the next run
     if played.incident.attacks.restored is not None:
         return
     attempts: dict[tuple[str, int], _GivenUp] = {}
@@ -348,11 +353,35 @@ def one_bad_answer(played: Played) -> Iterator[str]:
         if isinstance(outcome, Returned):
             result = outcome.result
             first = result.ending.next_steps[0] if result.ending.next_steps else ""
-            planned = result.mode is Mode.PLANNED
-            if result.ending.end is End.REFUSED and once and (planned or Role.SECONDARY in once):
+            needed = set(Role) if result.mode is Mode.PLANNED else _survivor(played, result.goal)
+            if result.ending.end is End.REFUSED and once & needed:
                 yield f"{process.name}: refused after one failed reading: {result.ending.message}"
         if "--emergency" in str(first) and process not in ill:
             yield f"{process.name}: {first!r} is the first thing to type, and both regions are well"
+
+
+def _survivor(played: Played, goal: Status | None) -> set[Role]:
+    """The org that an emergency to a goal needs."""
+    return {
+        row.survivor for row in played.scene.playbook.rows if row.target is goal and row.survivor is not None
+    }
+
+
+def emergency_goes_on(played: Played) -> Iterator[str]:
+    """Where the survivor is well and the other region is dark all along, and nobody else has a hand in it."""
+    turned = [
+        outcome
+        for process, outcome in played.lives
+        if played.incident.attacks.turns and process.name.lower().startswith("erin#")
+    ]
+    for outcome in turned:
+        match outcome:
+            case Returned(result=result) if result.ending.end is End.REFUSED:
+                yield f"home by an emergency is refused: {result.ending.message}"
+            case Raised(error=error):
+                yield f"home by an emergency is refused: {error.message}"
+            case _:
+                pass
 
 
 def _may_pass(note: Answered) -> bool:
@@ -366,12 +395,12 @@ def _may_pass(note: Answered) -> bool:
             return False
 
 
-def _ill(played: Played) -> set[Process]:
-    """The processes in whose life a region was dark, or failed more often than a few times."""
+def _ill(played: Played) -> set[Process]:  # noqa: C901 - one branch per kind of note
+    """The processes in whose life a region was dark, or failed more than twice."""
     dark: set[str] = {str(each.role) for each in played.incident.dark if each.at <= 0}
     found: set[Process] = set()
     living: set[Process] = set()
-    failures: dict[Process, int] = defaultdict(int)
+    failures: dict[tuple[Process, Role], int] = defaultdict(int)
     if any("Dark" in type(fault.kind).__name__ for fault in played.incident.faults):
         return {process for process, _ in played.lives}
     for note in played.tape.notes:
@@ -390,8 +419,8 @@ def _ill(played: Played) -> set[Process]:
             elif note.what == "end" and note.process is not None:
                 living.discard(note.process)
         elif isinstance(note, Answered) and note.record is None and not note.absent:
-            failures[note.asked.process] += 1
-            if failures[note.asked.process] > 6:
+            failures[note.asked.process, note.asked.role] += 1
+            if failures[note.asked.process, note.asked.role] > 2:
                 found.add(note.asked.process)
     return found
 
@@ -418,4 +447,5 @@ ATTACK_INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
     "ours-is-ours": ours_is_ours,
     "next-accepted": next_accepted,
     "one-bad-answer": one_bad_answer,
+    "emergency-goes-on": emergency_goes_on,
 }

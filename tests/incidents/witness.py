@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from orchestrator.model.plain import moment
@@ -104,6 +105,11 @@ def seen_by_then(played: Played) -> Iterator[tuple[Note, dict[str, Seen]]]:
                 journals[note.machine].take(note.record.run, role, seen)
 
 
+@lru_cache(4096)
+def _moment(text: str) -> datetime:
+    return moment(text)
+
+
 def records_in(data: Any) -> Iterator[tuple[Role, Version]]:
     """Every HAMR record in what the journal holds, with the org that it is of."""
     if isinstance(data, dict):
@@ -113,7 +119,7 @@ def records_in(data: Any) -> Iterator[tuple[Role, Version]]:
                 ROLES[data["org_uuid"]],
                 (
                     data["status"],
-                    None if at is None else moment(at),
+                    None if at is None else _moment(at),
                     data["modified_by"],
                 ),
             )
