@@ -115,13 +115,13 @@ def _same(one: HamrRecord | None, other: HamrRecord | None) -> bool:
 # -- strangers ----------------------------------------------------------------------------------------------------
 
 
-def never_over_seen(played: Played) -> Iterator[str]:
+def never_over_seen(played: Played) -> Iterator[str]:  # noqa: C901 - who may write over what
     config = played.incident.config
     if config.renames_author or config.authors is Authors.EMPTY:
         return  # nobody can tell strangers from us there
-    if not any(isinstance(note, Wrote) and not note.ours for note in played.tape.notes):
-        if len(played.machines) == 1:
-            return  # there are no strangers
+    strangers = any(isinstance(note, Wrote) and not note.ours for note in played.tape.notes)
+    if not strangers and len(played.machines) == 1:
+        return
     writers = Writers.of(played)
     runs = {name: frozenset(each.run for each in records) for name, records in played.records.items()}
     adoptions = _adoptions(played)
@@ -321,8 +321,9 @@ def _names(outcome: Outcome, attempt: _GivenUp) -> bool:
 
 def next_accepted(played: Played) -> Iterator[str]:
     for typed in played.typed:
-        if not typed.read:
-            continue
+        began = played.tape.notes[typed.number]
+        if not typed.read or (isinstance(began, Happened) and began.what in ("restored", "repointed")):
+            continue  # nobody could know
         match typed.outcome:
             case Returned(result=result) if result.exit_code is ExitCode.REFUSED:
                 yield f"{typed.line!r} was the first thing to type, and is refused: {result.ending.message}"

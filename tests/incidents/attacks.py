@@ -169,13 +169,14 @@ class Drawn:
     attacks: Attacks
     config: SimulatorConfig
     faults: tuple[Fault, ...] = ()
-    emergency_dark: bool = False
-    """The primary's region is dark from the beginning, behind an edge that answers."""
     edge: int | None = None
+    """The status with which the edge of a region answers while that is dark."""
     second: bool = False
     """There is a second operator with another journal."""
     dies_at: int = 0
     """The first life is killed at that step."""
+    dies_again_at: int = 0
+    """The second life is killed at that step."""
 
 
 @dataclass(slots=True)
@@ -192,6 +193,7 @@ class _Draw:
     edge: int | None = None
     second: bool = False
     dies_at: int = 0
+    dies_again_at: int = 0
 
     def add(self, kind: Kind) -> None:
         """Put one kind into it."""
@@ -218,6 +220,9 @@ class _Draw:
 
     def _replicas(self) -> None:
         dice = self.dice
+        if dice.random() < 0.4:
+            self._hidden()
+            return
         life = dice.choice((2, 2, 2, 3))
         roles = dice.choice(((Role.PRIMARY,), (Role.SECONDARY,), (Role.PRIMARY, Role.SECONDARY)))
         lagging = tuple(
@@ -228,6 +233,15 @@ class _Draw:
         self._change(lagging=lagging, followers=(*self.attacks.followers, *followers))
         if not followers or dice.random() < 0.3:
             self.dies_at = dice.randint(60, 420)
+
+    def _hidden(self) -> None:
+        """A stranger is seen, and whoever takes the run up reads what was there before."""
+        dice = self.dice
+        seconds = dice.choice((4.0, 8.0, 20.0))
+        self._change(
+            lagging=tuple(Lagging(2, role, 1, seconds) for role in Role),
+            followers=(*self.attacks.followers, self._follower(0.02, 0.6)),
+        )
 
     def _same_second(self) -> None:
         self.config = replace(self.config, whole_seconds=True)
@@ -321,7 +335,21 @@ class _Draw:
     def _restored(self) -> None:
         dice = self.dice
         self.dies_at = dice.randint(100, 420)
-        self._change(restored=Restored(dice.choice((0, 1)), dice.choice((2, 3))))
+        self.dies_again_at = dice.randint(60, 300) if dice.random() < 0.6 else 0
+        copied = dice.choice((0, 1, 1, 1))
+        self._change(restored=Restored(copied, dice.choice((2, 3) if copied == 0 else (3,))))
+        if dice.random() < 0.6:
+            # What was sent after the copy leaves no trace in the orgs, or none yet.
+            kinds: tuple[FaultKind, ...] = (
+                ServerError(503),
+                ConnectionReset(),
+                AppliedLate(self._seconds(2.0, 60.0), 504),
+            )
+            self.faults += (
+                Fault(
+                    dice.choice(kinds), at=dice.choice((1, 2, 3, 4)), method="POST", times=dice.choice((1, 2))
+                ),
+            )
 
     def _turned(self) -> None:
         self._change(turns=True)
@@ -359,6 +387,7 @@ def draw_attacks(  # noqa: PLR0917 - what an incident is, before it is attacked
         edge=drawn.edge,
         second=drawn.second and drawn.config.authors not in _NAMELESS,
         dies_at=drawn.dies_at,
+        dies_again_at=drawn.dies_again_at,
     )
 
 

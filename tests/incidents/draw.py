@@ -185,6 +185,8 @@ def attacked(seed: int) -> Incident:
     lives = incident.lives
     if drawn.dies_at:
         lives = (Life(crash_at_step=drawn.dies_at), *lives[1:])
+    if drawn.dies_again_at:
+        lives = (lives[0], Life(crash_at_step=drawn.dies_again_at), *lives[2:])
     return replace(
         incident,
         config=drawn.config,

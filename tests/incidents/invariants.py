@@ -41,7 +41,7 @@ from orchestrator.simulator import AppliedLate, ClientError, ForeignWriter, Retu
 
 from .around_invariants import AROUND_INVARIANTS
 from .attack_invariants import ATTACK_INVARIANTS
-from .attacks import Kind
+from .attacks import Visits
 from .draw import NOBODY, Story
 from .incident import Played
 from .loop import EPOCH, Process
@@ -91,8 +91,8 @@ def reaches_goal(played: Played) -> Iterator[str]:
 
 
 def keeps_goal(played: Played) -> Iterator[str]:
-    if not played.closed or not played.incident.settles or played.incident.attacks.kind is Kind.LATE:
-        return
+    if not played.closed or not played.incident.settles or played.incident.attacks.visits != Visits():
+        return  # what is late may come later still
     for role, record in played.final.items():
         if record is None or record.status != played.goal:
             if record is not None and record.modified_by in FOREIGN:
@@ -272,6 +272,7 @@ def prefix_safe(played: Played) -> Iterator[str]:
     explained = {(row.source, row.target) for row in rows} | {(row.target, row.source) for row in rows}
     explained |= {(a, c) for a, b in explained for c in played.scene.playbook.server_moves(b)}
     behind = bool(incident.dark) or incident.mode is Mode.EMERGENCY or incident.switches
+    behind = behind or any("--emergency" in typed.line for typed in played.typed)
     for note in played.tape.notes:
         if not isinstance(note, Asked):
             continue

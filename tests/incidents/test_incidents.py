@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,14 @@ SURROUNDED: dict[int, str] = {
     32357: "a run that was resumed takes the place of an older open one, so nobody resumes that",
 }
 """The same for seeds whose pair has something around it."""
+
+
+@pytest.mark.parametrize("step", range(90, 97))
+def test_what_became_of_an_attempt_is_told_though_the_first_look_after_it_is_old(step: int) -> None:
+    """Killed inside its first POST, from ABSENT; whoever resumes reads the 404 that stood there before."""
+    incident = bare(5427)
+    lives = (replace(incident.lives[0], crash_at_step=step), *incident.lives[1:])
+    assert story(replace(incident, lives=lives)) == ""
 
 
 def story(incident: Incident) -> str:
