@@ -154,6 +154,8 @@ class SimulatorConfig:
     """Round-trip time of each region in seconds: half passes before a request is handled, half after."""
     skew: Both[float] = _NO_SECONDS
     """Seconds by which each region's clock is ahead: in `Date` and in `modified_at`."""
+    edge_page: bool = True
+    """The edge of a dark region that answers sends a page of HTML; else what it says has the API's own error form."""
     rate_limit: RateLimit | None = None
     extra: tuple[tuple[str, JSON], ...] = ()
     """Attributes that no reference names, in each org's first record."""

@@ -179,7 +179,11 @@ def in_the_dark(state: PairState, role: Role, now: Moment, seq: int) -> Response
     if darkness is None:
         return None
     if darkness.answers is not None:
-        return _html(darkness.answers, server_headers(state, role, now, f"edge-{role}-{seq:06d}"))
+        headers = server_headers(state, role, now, f"edge-{role}-{seq:06d}")
+        if state.config.edge_page:
+            return _html(darkness.answers, headers)
+        body = encode(error_strings(HTTPStatus(darkness.answers).phrase))
+        return respond(darkness.answers, body, ERROR_TYPE, headers)
     return Silent() if darkness.silent else None
 
 

@@ -331,6 +331,8 @@ class _Draw:
 
     def _edge(self) -> None:
         self.edge = self.dice.choice((404, 404, 200, 403, 502))
+        if self.edge != 200:
+            self.config = replace(self.config, edge_page=self.dice.random() < 0.6)
 
     def _restored(self) -> None:
         dice = self.dice

@@ -483,6 +483,8 @@ def no_false_alarm(played: Played) -> Iterator[str]:
         isinstance(fault.kind, ClientError) and fault.kind.status == 404 for fault in played.incident.faults
     ):
         return  # a region that says that there is no record cannot be told from one whose record was taken away
+    if any(dark.answers == 404 for dark in played.incident.dark) and not played.incident.config.edge_page:
+        return  # nor can its edge
     for process, outcome in played.lives:
         alarmed = isinstance(outcome, Returned) and outcome.result.exit_code is ExitCode.MOVED
         if alarmed and _others_wrote(played, process):
