@@ -2,6 +2,7 @@
 
 above-the-floor     no reading older than one that the journal has makes a write, a "done" or a phase        (laws 3, 4, 15)
 never-over-seen     no write over somebody else's record that the journal had seen, until a person says so    (law 3)
+alone-binds         no write of a new run that has first read a young stamp of a run that nobody here knows      (laws 7, 12)
 done-is-so          a run that says done is right, as far as any reading could tell                            (law 4)
 leaves-in-time      no write leaves on a reading that was asked for more than five seconds before             (law 6)
 late-is-named       an attempt that was given up and may still come is named: at the end, in status, by the next run (law 5)
@@ -21,20 +22,23 @@ from typing import Any
 
 from orchestrator.errors import ExitCode
 from orchestrator.model.reading import HamrRecord
-from orchestrator.model.run import End, Mode
+from orchestrator.model.run import End, Mode, Stamp
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Role, Status
 from orchestrator.simulator import Authors, Closed, Refused, Reset, Response
 
 from .incident import Played
-from .loop import Process
+from .loop import EPOCH, Process
 from .scene import Outcome, Raised, Returned
 from .tape import Answered, Appended, Asked, Happened, Wrote
 from .typist import DONE, first_next
-from .witness import Version, Writers, older, seen_by_then, version
+from .witness import Version, Writers, older, records_in, seen_by_then, version
 
 SEND_SECONDS = 5.0
 SLACK = 0.05
+
+ALONE = 540.0
+"""Seconds for which a stamp is young, with a margin for clocks."""
 
 LATE = 900.0
 """Seconds for which an attempt that was given up may still turn up."""
@@ -145,6 +149,31 @@ def never_over_seen(played: Played) -> Iterator[str]:  # noqa: C901 - who may wr
         if what == seen.bases[note.run].get(note.role) or Status.of(truth.status) in open_statuses[note.run]:
             continue  # a person has begun with it; or it cannot be told from ours, since an answer was lost
         yield f"{note.number}: POST of {note.run} to the {note.role}, over what this journal had seen there: {_said(what)}"
+
+
+def alone_binds(played: Played) -> Iterator[str]:
+    """A run that was begun anew, and has first read a young stamp of a run that its journal does not know."""
+    config = played.incident.config
+    if config.no_times or any(abs(seconds) > 3 for seconds in config.skew):
+        return  # nothing tells how young it is
+    known: dict[str, set[str]] = defaultdict(set)
+    young: dict[str, str] = {}
+    waived: set[str] = set()
+    for note, journals in seen_by_then(played):
+        if isinstance(note, Appended):
+            run, data = note.record.run, note.record.data
+            known[note.machine].add(run)
+            overrides: Any = data.get("overrides")
+            if isinstance(overrides, dict) and "alone" in overrides:
+                waived.add(run)
+            if note.record.kind == "situation.read" and run not in journals[note.machine].bases:
+                for role, (_, at, author) in records_in(data["readings"]):
+                    stamp = Stamp.parse(author)
+                    strange = stamp is not None and stamp.run not in known[note.machine]
+                    if strange and at is not None and (EPOCH - at).total_seconds() + note.at < ALONE:
+                        young.setdefault(run, f"{author} on the {role}")
+        elif isinstance(note, Asked) and note.posts and note.run in young and note.run not in waived:
+            yield f"{note.number}: POST of {note.run}, which had first read the young stamp {young[note.run]}"
 
 
 def _adoptions(played: Played) -> set[str]:
@@ -442,6 +471,7 @@ def _said(seen: Version | None) -> str:
 ATTACK_INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
     "above-the-floor": above_the_floor,
     "never-over-seen": never_over_seen,
+    "alone-binds": alone_binds,
     "done-is-so": done_is_so,
     "leaves-in-time": leaves_in_time,
     "late-is-named": late_is_named,

@@ -30,7 +30,7 @@ from orchestrator.situation.compare import Known
 
 from . import typist
 from .attacks import Attacks, Lagging, SlowConnection, Stumble, Visits
-from .draw import Dark, Foreign, Incident, Life, bare
+from .draw import Dark, Foreign, Incident, Life, Story, bare
 from .incident import play
 from .invariants import check
 from .test_breakages import Patch, plain
@@ -109,6 +109,18 @@ def _turned(incident: Incident) -> Incident:
     )
 
 
+def _midway_elsewhere(incident: Incident) -> Incident:
+    """Somebody with another journal begins between the first two writes."""
+    attacks = Attacks(second_after_post=1, second_delay=0.2, second_goal=Status.ACTIVE)
+    return plain(incident, story=Story.OTHER_JOURNAL, attacks=attacks)
+
+
+def _elsewhere(incident: Incident) -> Incident:
+    """Somebody with another journal wants to go home right after the run is done."""
+    attacks = Attacks(second_after_post=4, second_delay=3.0, second_goal=Status.PASSIVE)
+    return plain(incident, story=Story.OTHER_JOURNAL, attacks=attacks)
+
+
 # -- what is broken ---------------------------------------------------------------------------------------------
 
 
@@ -146,6 +158,19 @@ def _no_floor(patch: Patch) -> None:
         return replace(original(memory), floor={})
 
     patch.setattr(Memory, "known", known)
+
+
+def _nobody_is_ever_elsewhere(patch: Patch) -> None:
+    """Every stamp is taken for one of a run that this journal knows."""
+
+    class Everything(frozenset[str]):
+        def __contains__(self, _: object) -> bool:
+            return True
+
+    def situation(self: Eyes, *arguments: Any, original: Any = Eyes.situation, **more: Any) -> Any:
+        return replace(original(self, *arguments, **more), known_runs=Everything())
+
+    patch.setattr(Eyes, "situation", situation)
 
 
 def _nothing_is_written_and_nobody_waits(patch: Patch) -> None:
@@ -220,6 +245,10 @@ BREAKAGES = (
     Breakage("above-the-floor", "there is no floor", _no_floor, _hidden_stranger, later=True),
     Breakage("never-over-seen", "a stranger passes for an echo", _foreign_is_an_echo, _stranger),
     Breakage("never-over-seen", "there is no floor", _no_floor, _hidden_stranger, later=True),
+    Breakage("alone-binds", "every stamp is known", _nobody_is_ever_elsewhere, _elsewhere),
+    Breakage(
+        "alone-binds", "every stamp is known midway", _nobody_is_ever_elsewhere, _midway_elsewhere, later=True
+    ),
     Breakage("done-is-so", "rows are made without a write", _nothing_is_written_and_nobody_waits, plain),
     Breakage("leaves-in-time", "any reading is fresh", _always_fresh, _slow_looks),
     Breakage("leaves-in-time", "a write may leave at any time", _any_time_to_leave, _slow_write, later=True),
