@@ -3,6 +3,7 @@
 above-the-floor     no reading older than one that the journal has makes a write, a "done" or a phase        (laws 3, 4, 15)
 never-over-seen     no write over somebody else's record that the journal had seen, until a person says so    (law 3)
 alone-binds         no write of a new run that has first read a young stamp of a run that nobody here knows      (laws 7, 12)
+own-orgs            no write of a run to an org on which it did not begin                                      (law 10)
 done-is-so          a run that says done is right, as far as any reading could tell                            (law 4)
 leaves-in-time      no write leaves on a reading that was asked for more than five seconds before             (law 6)
 late-is-named       an attempt that was given up and may still come is named: at the end, in status, by the next run (law 5)
@@ -174,6 +175,25 @@ def alone_binds(played: Played) -> Iterator[str]:
                         young.setdefault(run, f"{author} on the {role}")
         elif isinstance(note, Asked) and note.posts and note.run in young and note.run not in waived:
             yield f"{note.number}: POST of {note.run}, which had first read the young stamp {young[note.run]}"
+
+
+def own_orgs(played: Played) -> Iterator[str]:
+    """What a run may write is the orgs that it began on, whatever the inventory says by now."""
+    began = {
+        record.run: {str(uuid) for uuid in _both(record.data["orgs"])}
+        for records in played.records.values()
+        for record in records
+        if record.kind == "run.started"
+    }
+    for note in played.tape.notes:
+        if isinstance(note, Asked) and note.posts and note.run in began:
+            body: Any = note.body
+            if body["data"]["id"] not in began[note.run]:
+                yield f"{note.number}: POST of {note.run} to org {body['data']['id']}, on which it did not begin"
+
+
+def _both(data: Any) -> tuple[Any, Any]:
+    return data["primary"], data["secondary"]
 
 
 def _adoptions(played: Played) -> set[str]:
@@ -472,6 +492,7 @@ ATTACK_INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
     "above-the-floor": above_the_floor,
     "never-over-seen": never_over_seen,
     "alone-binds": alone_binds,
+    "own-orgs": own_orgs,
     "done-is-so": done_is_so,
     "leaves-in-time": leaves_in_time,
     "late-is-named": late_is_named,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 from random import Random
 
 from orchestrator.model.org import Mirrors, Wire
@@ -154,6 +155,12 @@ PLACES: tuple[tuple[int, str, Status, Status], ...] = (
 def draw(seed: int) -> Incident:
     """The incident of a seed; every third has probes, hooks and people around its pair, and every third is attacked."""
     return (bare, attacked, surrounded)[seed % 3](seed)
+
+
+def about(kind: Kind, first: int = 0) -> Iterator[int]:
+    """The seeds, from the first one on, that draw an attack of that kind."""
+    kinds = list(Kind)
+    return (seed for seed in count(first) if seed % 3 == 1 and kinds[seed // 3 % len(kinds)] is kind)
 
 
 def attacked(seed: int) -> Incident:

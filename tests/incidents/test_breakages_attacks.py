@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator import resume
 from orchestrator.engine import check as engine_check
 from orchestrator.engine import way
 from orchestrator.engine.look import Eyes
@@ -24,7 +25,7 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Reading, Unreachable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.situation import Change, Comparison
-from orchestrator.model.status import Role, Status
+from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import AppliedLate, Fault, ServerError
 from orchestrator.situation.compare import Known
 
@@ -121,6 +122,12 @@ def _elsewhere(incident: Incident) -> Incident:
     return plain(incident, story=Story.OTHER_JOURNAL, attacks=attacks)
 
 
+def _repointed(incident: Incident) -> Incident:
+    """Ctrl-C in the middle; before somebody takes the run up, the inventory gets to name other orgs."""
+    lives = (Life(interrupt_at=0.1 + (incident.seed % 12) * 0.05, interrupts=1), *(Life(),) * 3)
+    return plain(incident, lives=lives, attacks=Attacks(repointed_before=2))
+
+
 # -- what is broken ---------------------------------------------------------------------------------------------
 
 
@@ -171,6 +178,21 @@ def _nobody_is_ever_elsewhere(patch: Patch) -> None:
         return replace(original(self, *arguments, **more), known_runs=Everything())
 
     patch.setattr(Eyes, "situation", situation)
+
+
+def _any_orgs_will_do(patch: Patch) -> None:
+    def recall(session: Any, name: str, original: Any = resume._recall) -> Memory:
+        found: Memory = original(session, name)
+        if found.started is not None:
+            orgs = Both(*(org.uuid for org in session.pair.orgs))
+            found.started = replace(found.started, orgs=orgs)
+        return found
+
+    patch.setattr(resume, "_recall", recall)
+    _compared(
+        patch,
+        lambda _, found: Comparison(Change.SAME) if found.change is Change.FOREIGN else found,
+    )
 
 
 def _nothing_is_written_and_nobody_waits(patch: Patch) -> None:
@@ -249,6 +271,7 @@ BREAKAGES = (
     Breakage(
         "alone-binds", "every stamp is known midway", _nobody_is_ever_elsewhere, _midway_elsewhere, later=True
     ),
+    Breakage("own-orgs", "any orgs will do", _any_orgs_will_do, _repointed, later=True),
     Breakage("done-is-so", "rows are made without a write", _nothing_is_written_and_nobody_waits, plain),
     Breakage("leaves-in-time", "any reading is fresh", _always_fresh, _slow_looks),
     Breakage("leaves-in-time", "a write may leave at any time", _any_time_to_leave, _slow_write, later=True),
