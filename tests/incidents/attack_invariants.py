@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.errors import ExitCode
+from orchestrator.model.org import Mirrors
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import End, Mode, Stamp
 from orchestrator.model.situation import PhaseName
@@ -47,9 +48,7 @@ LATE = 900.0
 NAMED = ("lag", "older than", "revert", "went back")
 """How a reading is called that is older than one that the journal has."""
 
-_JUDGED = frozenset(
-    {PhaseName.AGREED, PhaseName.MIDWAY, PhaseName.BEHIND, PhaseName.DIVERGED, PhaseName.HALF_ABSENT}
-)
+_JUDGED = frozenset({PhaseName.AGREED, PhaseName.MIDWAY, PhaseName.BEHIND, PhaseName.DIVERGED})
 """Phases that say what both orgs show."""
 
 _UNSEEN = frozenset({PhaseName.HALF_SEEN, PhaseName.DARK, PhaseName.UNREADABLE})
@@ -211,6 +210,8 @@ def _adoptions(played: Played) -> set[str]:
 
 
 def ours_is_ours(played: Played) -> Iterator[str]:
+    if played.incident.attacks.restored is not None:
+        return  # what it wrote after the copy it cannot know
     writers = Writers.of(played)
     for note in played.tape.notes:
         if not (isinstance(note, Appended) and note.record.kind == "change.seen"):
@@ -220,7 +221,10 @@ def ours_is_ours(played: Played) -> Iterator[str]:
             continue
         record = data["record"]
         seen = next((each for each in writers.found if _is(each, record)), None)
-        if seen is not None and writers.run(seen) == note.record.run:
+        if seen is None or writers.run(seen) != note.record.run:
+            continue
+        here = any(wrote.role.name == data["role"] for wrote in writers.found[seen])
+        if here or played.incident.mirrors is not Mirrors.AUTO:  # else it took a slow mirror for none
             yield f"{note.number}: {note.process.name} calls its own write somebody else's: {data['reason']}"
 
 

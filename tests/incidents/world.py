@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -136,7 +138,8 @@ class World:
     def _copy(self, machine: Machine, number: int) -> None:
         place = Path(machine.store.place)
         self.copy = place.with_suffix(f".{number}")
-        shutil.copy(place, self.copy)
+        with closing(sqlite3.connect(place)) as source, closing(sqlite3.connect(self.copy)) as target:
+            source.backup(target)
 
     def _restore(self, machine: Machine) -> None:
         """The file is put back as it was, by somebody who knows of no reason not to."""
@@ -144,6 +147,8 @@ class World:
             return
         place = Path(machine.store.place)
         machine.store.close()
+        for beside in ("-wal", "-shm", "-journal"):
+            Path(f"{place}{beside}").unlink(missing_ok=True)
         shutil.copy(self.copy, place)
         machine.store = SqliteStore.open(place, durable=False, now=machine.dated.now)
         self.played.tape.happened("restored", "the journal is put back as it was")
