@@ -366,7 +366,9 @@ def _names(outcome: Outcome, attempt: _GivenUp) -> bool:
         words = repr(outcome.result)
     elif isinstance(outcome, Raised):
         words = f"{outcome.error.message} {outcome.error.next_steps}"
-    return attempt.stamp in words or re.search(rf"attempt {attempt.number}\b", words) is not None
+    return (
+        attempt.stamp in words or re.search(rf"attempt {attempt.number}\b", words, re.IGNORECASE) is not None
+    )
 
 
 # -- what is typed next ---------------------------------------------------------------------------------------------
