@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.errors import ExitCode
+from orchestrator.errors import ExitCode, Locked
 from orchestrator.model.org import Mirrors
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import End, Mode, Stamp
@@ -312,13 +312,13 @@ def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901 - the end, sta
         return
     attempts: dict[tuple[str, int], _GivenUp] = {}
     finished: dict[str, list[_GivenUp]] = {}
-    starts: dict[Process, str] = {}
+    starts: dict[Process, tuple[str, float]] = {}
     outcomes, looks = dict(played.lives), dict(played.scene.looks)
     for note in played.tape.notes:
         if isinstance(note, Appended):
             _follow(note, attempts)
             if note.record.kind == "run.started":
-                starts[note.process] = note.record.run
+                starts[note.process] = (note.record.run, note.at)
         elif isinstance(note, Happened) and note.what == "end" and note.process is not None:
             outcome = outcomes[note.process]
             may_come = [each for each in attempts.values() if note.at - each.at < LATE - SLACK]
@@ -333,8 +333,8 @@ def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901 - the end, sta
                 standing = looks.get(note.process)
                 if standing is not None and each.stamp not in repr(standing):
                     yield f"{note.number}: status does not say that attempt {each.number} of {each.run} may still come"
-                new = starts.get(note.process, each.run)
-                if new != each.run and _says(outcome) and not _names(outcome, each):
+                new, began = starts.get(note.process, (each.run, 0.0))
+                if new != each.run and began > each.at and _says(outcome) and not _names(outcome, each):
                     yield f"{note.number}: run {new} does not say that attempt {each.number} of {each.run} may still come"
 
 
@@ -434,7 +434,7 @@ def emergency_goes_on(played: Played) -> Iterator[str]:
         match outcome:
             case Returned(result=result) if result.ending.end is End.REFUSED:
                 yield f"home by an emergency is refused: {result.ending.message}"
-            case Raised(error=error):
+            case Raised(error=error) if not isinstance(error, Locked):
                 yield f"home by an emergency is refused: {error.message}"
             case _:
                 pass

@@ -19,6 +19,10 @@ OLD = 10.0
 """Seconds after which a reading is too old to act on."""
 
 
+ONE_LOOK = 4.0
+"""Seconds within which a look that had a bad answer asks for it again."""
+
+
 @dataclass(slots=True)
 class Seen:
     """What one process has seen, as its notes go by."""
@@ -47,7 +51,8 @@ def _follow(seen: Seen, note: Note) -> None:  # noqa: C901, PLR0912 - one branch
         case Answered(asked=asked) if asked.reads and (note.record is not None or note.absent):
             seen.read[asked.role] = note
         case Woke() if seen.waiting:
-            seen.since = note.at
+            # One look may ask an org again, a moment after the other one had answered.
+            seen.since = max(seen.since, note.at - ONE_LOOK)
         case Appended(record=record):
             match record.kind:
                 case "run.started" | "run.resumed":
