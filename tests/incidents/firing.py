@@ -31,6 +31,8 @@ class Seen:
     read: dict[Role, Answered] = field(default_factory=dict)
     since: float = 0.0
     """When its last wait, hook or question ended."""
+    failed: float = -100.0
+    """When a reading last failed."""
     waiting: bool = False
     dead: set[str] = field(default_factory=set)
     """Orgs that its emergency has given up."""
@@ -50,9 +52,12 @@ def _follow(seen: Seen, note: Note) -> None:  # noqa: C901, PLR0912 - one branch
             seen.gauged[note.probe] = note
         case Answered(asked=asked) if asked.reads and (note.record is not None or note.absent):
             seen.read[asked.role] = note
+        case Answered(asked=asked) if asked.reads:
+            seen.failed = note.at
         case Woke() if seen.waiting:
-            # One look may ask an org again, a moment after the other one had answered.
-            seen.since = max(seen.since, note.at - ONE_LOOK)
+            # Where an answer was bad, the same look asks that org again, a moment after the other one has answered.
+            again = note.at - seen.failed < ONE_LOOK
+            seen.since = max(seen.since, note.at - ONE_LOOK) if again else note.at
         case Appended(record=record):
             match record.kind:
                 case "run.started" | "run.resumed":
