@@ -27,7 +27,16 @@ from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import End, Mode, Stamp
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Role, Status
-from orchestrator.simulator import Authors, Closed, Refused, Reset, Response
+from orchestrator.simulator import (
+    Authors,
+    ClientError,
+    Closed,
+    Redirect,
+    Refused,
+    Reset,
+    Response,
+    Throttle,
+)
 
 from .incident import Played
 from .loop import EPOCH, Process
@@ -212,6 +221,11 @@ def _adoptions(played: Played) -> set[str]:
 def ours_is_ours(played: Played) -> Iterator[str]:
     if played.incident.attacks.restored is not None:
         return  # what it wrote after the copy it cannot know
+    if played.incident.config.renames_author and any(
+        isinstance(fault.kind, ClientError | Redirect | Throttle) and fault.kind.applied
+        for fault in played.incident.faults
+    ):
+        return  # no answer has told by which name the server calls us
     writers = Writers.of(played)
     for note in played.tape.notes:
         if not (isinstance(note, Appended) and note.record.kind == "change.seen"):

@@ -59,6 +59,8 @@ SURROUNDED: dict[int, str] = {
 
 
 ATTACKED: dict[int, str] = {
+    391: "a mirror between clocks that are apart: a copy is no old record, and the pair does not lag for ever",
+    898: "an emergency's debt, and a survivor whose reads lag: nothing is delivered on what was there before",
     40: "a mirror's lagging side hides a stranger from whoever resumes: nothing is written on what was there before him",
     1405: "a stranger was seen and told of, and is out of sight when the run is resumed: he is not written over",
     1093: "status on replicas that lag: no phase is made of what the journal has long left behind",
@@ -66,7 +68,7 @@ ATTACKED: dict[int, str] = {
     553: "another journal's run finds the pair midway: the young stamp binds it there, too",
     49: "an attempt that was answered 502 comes minutes after the end: it was named until then",
     169: "a write was answered 404 and applied: it is our own",
-    364: "a write was answered 429 and applied: it is our own",
+    91: "a write was answered 429 and applied: it is our own",
     16: "a write whose connection took ten seconds does not leave on what was read before",
     19: "a 503 at the first look of a run is asked for again",
     217: "the inventory names other orgs: nothing of the old ones is offered, and a run begins",
