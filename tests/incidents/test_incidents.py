@@ -59,7 +59,7 @@ SURROUNDED: dict[int, str] = {
 
 
 ATTACKED: dict[int, str] = {
-    391: "a mirror between clocks that are apart: a copy is no old record, and the pair does not lag for ever",
+    391: "replicas that lag longer than the confirm time are no mirror that healed: the floor stays where it was",
     898: "an emergency's debt, and a survivor whose reads lag: nothing is delivered on what was there before",
     40: "a mirror's lagging side hides a stranger from whoever resumes: nothing is written on what was there before him",
     1405: "a stranger was seen and told of, and is out of sight when the run is resumed: he is not written over",
