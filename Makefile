@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 SEEDS ?= 2500
+FROM ?= 0
 
 .PHONY: simulate-incidents demo test lint types docs bench ci clean
 
@@ -26,8 +27,8 @@ docs: $(READY)  ## documented commands, flags, codes and kinds are the real ones
 bench: $(READY)  ## speeds and sizes, as ratios
 	@$(BIN)/python -m tests.bench
 
-simulate-incidents: $(READY)  ## incidents drawn from seeds, every invariant checked: SEEDS=N
-	@$(BIN)/python -m tests.incidents --seeds $(SEEDS)
+simulate-incidents: $(READY)  ## incidents drawn from seeds, every invariant checked: SEEDS=N FROM=SEED
+	@$(BIN)/python -m tests.incidents --seeds $(SEEDS) --from $(FROM)
 
 ci:  ## what must hold before a change lands, one after the other; the tests and their closing line last
 	@$(MAKE) --no-print-directory lint

@@ -81,6 +81,8 @@ MonitorId = Annotated[int, _between(1, MOST_ID), _number(1, MOST_ID)]
 Count = Annotated[int, _between(1, MOST), _number(1, MOST)]
 Refusal = Annotated[int, _between(400, 499), _number(400, 499)]
 Failure = Annotated[int, _between(500, 599), _number(500, 599)]
+Elsewhere = Annotated[int, _between(300, 399), _number(300, 399)]
+AnyStatus = Annotated[int, _between(200, 599), _number(200, 599)]
 Seconds = Annotated[int, _between(0, 3600), _number(0, 3600)]
 Times = Annotated[
     int | None,
@@ -127,16 +129,24 @@ class LateShape(Shape):
     """When the write takes effect."""
 
     after: Span
+    status: Failure | None = None
+    """The 5xx of a gateway that gave up waiting; left out: the connection is closed without an answer."""
 
 
-class ClientErrorShape(Shape):
+class ClientErrorShape(AppliedShape):
     """A refusal."""
 
     status: Refusal = 403
     detail: Text | None = None
 
 
-class ThrottleShape(Shape):
+class RedirectShape(AppliedShape):
+    """A 3xx, as of a proxy that wants somebody to log in."""
+
+    status: Elsewhere = 302
+
+
+class ThrottleShape(AppliedShape):
     """What a 429 says about waiting; neither: nothing."""
 
     reset: Seconds | None = None
@@ -164,6 +174,13 @@ class StaleReadShape(Shape):
     by: Span | None = None
 
 
+class BehindShape(ForShape):
+    """A replica that lags behind, as long as `for` says; without it, for good."""
+
+    changes: Count = 1
+    """How many of the latest changes it lacks."""
+
+
 class ForeignShape(Shape):
     """What somebody else writes."""
 
@@ -180,6 +197,8 @@ class DarkShape(ForShape):
 
     silent: bool = False
     """Connections are made and never answered, in place of being refused."""
+    answers: AnyStatus | None = None
+    """The edge in front of it answers everything with this status and a page of HTML."""
 
 
 class MetricShape(ForShape):
@@ -213,11 +232,13 @@ class FaultShape(Shape):
     answer_lost: NothingShape | None = None
     applied_late: LateShape | None = None
     client_error: ClientErrorShape | None = None
+    redirect: RedirectShape | None = None
     throttle: ThrottleShape | None = None
     server_error: ServerErrorShape | None = None
     truncated_body: NothingShape | None = None
     wrong_body: WrongBodyShape | None = None
     stale_read: StaleReadShape | None = None
+    replica_behind: BehindShape | None = None
     foreign_writer: ForeignShape | None = None
     region_dark: DarkShape | None = None
     metric: MetricShape | None = None
@@ -236,7 +257,7 @@ class FaultShape(Shape):
     """any: every path."""
 
 
-TIMED = ("foreign_writer", "region_dark", "metric", "monitor")
+TIMED = ("replica_behind", "foreign_writer", "region_dark", "metric", "monitor")
 """The kinds that need no request, so that `at` may be a time."""
 FROM_THE_START = ("metric", "monitor")
 """The kinds that hold from the beginning where `at` is left out."""

@@ -24,6 +24,33 @@ class Returning(enum.Enum):
     """The returning region's own, older record is copied over the other one."""
 
 
+class Authors(enum.Enum):
+    """What a server makes of the `modified_by` that was sent, whoever sent it."""
+
+    AS_SENT = "as sent"
+    LOWER = "in lower case"
+    SHORT = "cut off"
+    LOCAL = "without the host"
+    EMPTY = "dropped"
+
+    def as_returned(self, sent: str) -> str:
+        """The `modified_by` of the record that a write with that author leaves."""
+        match self:
+            case Authors.AS_SENT:
+                return sent
+            case Authors.LOWER:
+                return sent.lower()
+            case Authors.SHORT:
+                return sent[:AUTHOR_LENGTH]
+            case Authors.LOCAL:
+                return sent.partition("@")[0]
+            case Authors.EMPTY:
+                return ""
+
+
+AUTHOR_LENGTH = 32
+"""Characters of an author that a server keeps that cuts them off."""
+
 KNOWN_MOVES: frozenset[tuple[Status, Status]] = frozenset(
     {
         (Status.ABSENT, Status.ONBOARDING),
@@ -108,6 +135,8 @@ class SimulatorConfig:
     """Where each org starts; ABSENT for one that has no record yet."""
     renames_author: bool = False
     """The server puts the caller's name in the place of the `modified_by` that was sent."""
+    authors: Authors = Authors.AS_SENT
+    """What becomes of the `modified_by` that was sent, where the caller's name does not take its place."""
     strict: bool = False
     """Only `moves` are accepted, and only a target that is the peer; everything else gets a 400."""
     moves: frozenset[tuple[Status, Status]] = KNOWN_MOVES
@@ -117,12 +146,16 @@ class SimulatorConfig:
     """Seconds."""
     whole_seconds: bool = False
     """`modified_at` without a fraction."""
+    no_times: bool = False
+    """`modified_at` is null."""
     read_lag: float = 0.0
     """Seconds by which every GET lags behind the writes."""
     latency: Both[float] = _NO_SECONDS
     """Round-trip time of each region in seconds: half passes before a request is handled, half after."""
     skew: Both[float] = _NO_SECONDS
     """Seconds by which each region's clock is ahead: in `Date` and in `modified_at`."""
+    edge_page: bool = True
+    """The edge of a dark region that answers sends a page of HTML; else what it says has the API's own error form."""
     rate_limit: RateLimit | None = None
     extra: tuple[tuple[str, JSON], ...] = ()
     """Attributes that no reference names, in each org's first record."""

@@ -33,7 +33,7 @@ from .fault_kinds import (
     WorldFault,
 )
 from .faults import Fault, Faults
-from .region import Case, decide, strike
+from .region import Case, decide, in_the_dark, strike
 from .state import Darkness, PairState
 from .timetable import Timetable
 from .values import MetricValue
@@ -100,20 +100,33 @@ class Regions:
         self._settle()
         self._state.telemetry.set_monitor(role, number, state, self.clock.monotonic(), seconds)
 
-    def set_dark(self, role: Role, dark: bool, *, silent: bool = False) -> None:
+    def set_dark(self, role: Role, dark: bool, *, silent: bool = False, answers: int | None = None) -> None:
         """Take a region off the network, or bring it back.
 
         Args:
             role: whose region.
             dark: off, or on again.
             silent: connections are made and never answered, in place of being refused.
+            answers: the edge in front of it answers everything with this status.
         """
         self._settle()
         if dark:
-            self._state.go_dark(role, self._now(), silent=silent)
+            self._state.go_dark(role, self._now(), silent=silent, answers=answers)
             return
         for seq in self._state.come_back(role, self._now()):
             self._log.applied(seq)
+
+    def fall_behind(self, role: Role, *, versions: int = 1, seconds: float | None = None) -> None:
+        """From now on the org's reads lack its latest changes, for so many seconds or for good."""
+        self._settle()
+        self._state.fall_behind(role, self._now(), versions=versions, seconds=seconds)
+
+    def refuses(self, role: Role, method: str, path: str) -> bool:
+        """Whether a connection for such a request would be refused just now. Nothing is counted."""
+        darkness = self.darkness(role)
+        if darkness is not None:
+            return not darkness.silent and darkness.answers is None
+        return any(isinstance(fault.kind, ConnectionRefused) for fault in self.faults.due(role, method, path))
 
     def darkness(self, role: Role) -> Darkness | None:
         """How the region is dark now; None where it answers."""
@@ -150,14 +163,17 @@ class Regions:
     async def _exchange(self, role: Role, incoming: Incoming, seq: int) -> Effect:
         faults = self.faults.match(role, incoming.method, incoming.path)
         darkness = self._state.darkness(role)
-        if darkness is not None:
+        if darkness is not None and darkness.answers is None:
             return Silent() if darkness.silent else Refused()
         if any(isinstance(fault.kind, ConnectionRefused) for fault in faults):
             return Refused()
         latency, arrived = self.config.latency[role], self.clock.monotonic()
         await self._pass(latency / 2)
-        if (darkness := self._state.darkness(role)) is not None:
-            return Silent() if darkness.silent else Reset()
+        if self._state.darkness(role) is not None:
+            effect = in_the_dark(self._state, role, self._now(), seq) or Reset()
+            if isinstance(effect, Response):
+                await self._pass(latency / 2)
+            return effect
         decision = decide(Case(self._state, role, incoming, faults, seq, self._now()))
         if decision.applied:
             self._log.applied(seq)
@@ -165,9 +181,8 @@ class Regions:
             return decision.effect
         # Until the moment when the answer is due: what handling it took is part of the round trip, not on top of it.
         await self._pass(arrived + latency + decision.wait - self.clock.monotonic())
-        if (darkness := self._state.darkness(role)) is not None and not isinstance(decision.effect, Reset):
-            return Silent() if darkness.silent else Reset()
-        return decision.effect
+        darkened = self._state.darkness(role) is not None and not isinstance(decision.effect, Reset)
+        return in_the_dark(self._state, role, self._now(), seq) or Reset() if darkened else decision.effect
 
     async def _pass(self, seconds: float) -> None:
         if seconds > 0:

@@ -50,9 +50,11 @@ class AnswerLost:
 
 @dataclass(frozen=True, slots=True)
 class AppliedLate:
-    """The connection is closed without an answer; the write is applied so many seconds later."""
+    """The write is applied so many seconds later; until then there is no answer, or that of a gateway that gave up."""
 
     seconds: float
+    status: int | None = None
+    """A 5xx with a page of HTML; None: the connection is closed without an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,17 @@ class ClientError:
 
     status: int = 403
     detail: str = ""
+    applied: bool = False
+    """The write took effect all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Answered with a 3xx, as a proxy does that wants somebody to log in; `applied` where the write took effect first."""
+
+    status: int = 302
+    location: str = "https://login.example/"
+    applied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +89,8 @@ class Throttle:
     """Seconds until the next window."""
     retry_after: str | None = None
     """Seconds or an HTTP date, sent as it stands."""
+    applied: bool = False
+    """The write took effect all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +122,16 @@ class StaleRead:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplicaBehind:
+    """From now on a GET shows the record as it was before its latest changes, as a replica does that lags behind."""
+
+    versions: int = 1
+    """How many changes it lacks; those that are made from now on are not shown either."""
+    seconds: float | None = None
+    """How long; None: for good."""
+
+
+@dataclass(frozen=True, slots=True)
 class ForeignWriter:
     """Somebody else writes the record of `role` (None: the org that was asked) just before the request is handled, or after."""
 
@@ -123,6 +148,8 @@ class RegionDark:
     seconds: float | None = None
     """None: until it is switched on again."""
     silent: bool = False
+    answers: int | None = None
+    """The edge in front of it answers everything with this status and a page of HTML."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +200,7 @@ RequestFault = (
 )
 """What goes wrong with requests; `random_faults` draws from these."""
 
-FaultKind = RequestFault | MetricShows | MonitorShows
+FaultKind = RequestFault | Redirect | ReplicaBehind | MetricShows | MonitorShows
 
-WorldFault = ForeignWriter | RegionDark | MetricShows | MonitorShows
+WorldFault = ReplicaBehind | ForeignWriter | RegionDark | MetricShows | MonitorShows
 """The kinds that need no request to happen: these may have a time of their own."""

@@ -101,6 +101,14 @@ class Faults:
                     struck.append(fault)
         return tuple(struck)
 
+    def due(self, role: Role, method: str, path: str) -> tuple[Fault, ...]:
+        """The faults that would strike such a request just now. Nothing is counted."""
+        return tuple(
+            fault
+            for fault, seen in self._seen
+            if fault.concerns(role, method, path) and fault.strikes(seen + 1)
+        )
+
     def refusing(self, role: Role) -> Fault | None:
         """The fault that refuses the next connection to this org, whatever is asked; None where there is none.
 

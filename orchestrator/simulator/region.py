@@ -5,6 +5,7 @@ Nothing here waits: how long the answer takes is part of the decision.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import assert_never
@@ -24,7 +25,9 @@ from .fault_kinds import (
     ForeignWriter,
     MetricShows,
     MonitorShows,
+    Redirect,
     RegionDark,
+    ReplicaBehind,
     ServerError,
     Silence,
     Slow,
@@ -55,6 +58,7 @@ _Outcome = (
     | AppliedLate
     | ConnectionReset
     | ClientError
+    | Redirect
     | Throttle
     | ServerError
     | TruncatedBody
@@ -96,7 +100,7 @@ def decide(case: Case) -> Decision:
     for kind in kinds:
         if isinstance(kind, RegionDark):
             strike(state, kind, case.role, case.now)
-            return Decision(Silent() if kind.silent else Reset())
+            return Decision(in_the_dark(state, case.role, case.now, case.seq) or Reset())
     outcome = next((kind for kind in kinds if isinstance(kind, _Outcome)), None)
     decision = _come_to(case, outcome)
     _change_the_world(case, after=True)
@@ -118,17 +122,17 @@ def _come_to(case: Case, outcome: _Outcome | None) -> Decision:  # noqa: C901 - 
             return Decision(Silent(), applied and _served(case).applied)
         case AnswerLost():
             return Decision(Closed(), _served(case).applied)
-        case AppliedLate(seconds=seconds):
-            return _apply_later(case, seconds)
-        case ClientError(status=status, detail=detail):
-            return Decision(_client_error(case, status, detail))
-        case Throttle():
-            return Decision(_throttled(case, outcome))
-        case ServerError(status=status, applied=applied):
-            phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
-            page = f"<html><head><title>{status} {phrase}</title></head><body><h1>{phrase}</h1></body></html>"
-            response = respond(status, page.encode(), _HTML, _headers(case))
+        case AppliedLate(seconds=seconds, status=status):
+            return _apply_later(case, seconds, status)
+        case ClientError(status=status, detail=detail, applied=applied):
+            return Decision(_client_error(case, status, detail), applied and _served(case).applied)
+        case Redirect(status=status, location=location, applied=applied):
+            response = _html(status, {**_headers(case), "Location": location})
             return Decision(response, applied and _served(case).applied)
+        case Throttle(applied=applied):
+            return Decision(_throttled(case, outcome), applied and _served(case).applied)
+        case ServerError(status=status, applied=applied):
+            return Decision(_html(status, _headers(case)), applied and _served(case).applied)
         case TruncatedBody():
             return _truncated(_served(case))
         case WrongBody(body=body, content_type=content_type):
@@ -147,17 +151,40 @@ def _served(case: Case) -> Decision:
     else:
         lag = state.config.read_lag if stale is None else stale.seconds or 0.0
         shown = state.record_at(role, case.now.monotonic - lag)
+    if (behind := state.behind(role, case.now)) is not None:
+        shown = behind.record
     response, applied = answer(Call(state, role, case.incoming, case.now, lambda: shown), _headers(case))
     return Decision(response, applied)
 
 
-def _apply_later(case: Case, seconds: float) -> Decision:
+def _apply_later(case: Case, seconds: float, status: int | None) -> Decision:
     if case.incoming.method == "POST" and case.incoming.path == HAMR_PATH:
         org = case.state.org(case.role)
         posted = read_post(case.incoming.body, org.uuid, case.state.config.accepts)
         if not isinstance(posted, WireError):
             case.state.write_later(case.role, posted, case.seq, case.now.monotonic + seconds)
-    return Decision(Closed())
+    return Decision(Closed() if status is None else _html(status, _headers(case)))
+
+
+def _html(status: int, headers: Mapping[str, str]) -> Response:
+    """A page, as gateways and edges send it."""
+    phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
+    page = f"<html><head><title>{status} {phrase}</title></head><body><h1>{phrase}</h1></body></html>"
+    return respond(status, page.encode(), _HTML, headers)
+
+
+def in_the_dark(state: PairState, role: Role, now: Moment, seq: int) -> Response | Silent | None:
+    """What a dark region, or the edge in front of it, does about a request that reached it; None: the connection is reset."""
+    darkness = state.darkness(role)
+    if darkness is None:
+        return None
+    if darkness.answers is not None:
+        headers = server_headers(state, role, now, f"edge-{role}-{seq:06d}")
+        if state.config.edge_page:
+            return _html(darkness.answers, headers)
+        body = encode(error_strings(HTTPStatus(darkness.answers).phrase))
+        return respond(darkness.answers, body, ERROR_TYPE, headers)
+    return Silent() if darkness.silent else None
 
 
 def _client_error(case: Case, status: int, detail: str) -> Response:
@@ -191,7 +218,7 @@ def _change_the_world(case: Case, *, after: bool) -> None:
     """What the request's faults do beside it: somebody writes, and metrics and monitors change."""
     for fault in case.faults:
         kind = fault.kind
-        if isinstance(kind, ForeignWriter | MetricShows | MonitorShows):
+        if isinstance(kind, ReplicaBehind | ForeignWriter | MetricShows | MonitorShows):
             late = isinstance(kind, ForeignWriter) and kind.after
             if late is after:
                 strike(case.state, kind, fault.struck_role or case.role, case.now)
@@ -200,10 +227,12 @@ def _change_the_world(case: Case, *, after: bool) -> None:
 def strike(state: PairState, kind: WorldFault, role: Role, now: Moment) -> None:
     """Bring about what needs no request. The state must be settled."""
     match kind:
+        case ReplicaBehind():
+            state.fall_behind(role, now, versions=kind.versions, seconds=kind.seconds)
         case ForeignWriter():
             state.foreign_write(role, kind.status, kind.modified_by, now)
         case RegionDark():
-            state.go_dark(role, now, seconds=kind.seconds, silent=kind.silent)
+            state.go_dark(role, now, seconds=kind.seconds, silent=kind.silent, answers=kind.answers)
         case MetricShows():
             state.telemetry.set_metric(role, kind.query, kind.value, now.monotonic, kind.seconds)
         case MonitorShows():

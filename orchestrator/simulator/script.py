@@ -19,7 +19,9 @@ from .fault_kinds import (
     ForeignWriter,
     MetricShows,
     MonitorShows,
+    Redirect,
     RegionDark,
+    ReplicaBehind,
     ServerError,
     Silence,
     Slow,
@@ -63,13 +65,19 @@ MAKERS: Mapping[str, Callable[[Mapping[str, Any]], FaultKind]] = {
     "drip": lambda settings: Drip(settings["every"].total_seconds()),
     "silence": lambda settings: Silence(applied=settings["applied"]),
     "answer_lost": lambda _: AnswerLost(),
-    "applied_late": lambda settings: AppliedLate(settings["after"].total_seconds()),
-    "client_error": lambda settings: ClientError(settings["status"], settings["detail"] or ""),
-    "throttle": lambda settings: Throttle(settings["reset"], settings["retry_after"]),
+    "applied_late": lambda settings: AppliedLate(settings["after"].total_seconds(), settings["status"]),
+    "client_error": lambda settings: ClientError(
+        settings["status"], settings["detail"] or "", applied=settings["applied"]
+    ),
+    "redirect": lambda settings: Redirect(settings["status"], applied=settings["applied"]),
+    "throttle": lambda settings: Throttle(
+        settings["reset"], settings["retry_after"], applied=settings["applied"]
+    ),
     "server_error": lambda settings: ServerError(settings["status"], applied=settings["applied"]),
     "truncated_body": lambda _: TruncatedBody(),
     "wrong_body": lambda settings: WrongBody(settings["body"], settings["content_type"]),
     "stale_read": lambda settings: StaleRead(_seconds(settings["by"])),
+    "replica_behind": lambda settings: ReplicaBehind(settings["changes"], _seconds(settings["for"])),
     "foreign_writer": lambda settings: ForeignWriter(
         settings["status"], settings["modified_by"], settings["org"], after=settings["after"]
     ),
@@ -79,6 +87,8 @@ MAKERS: Mapping[str, Callable[[Mapping[str, Any]], FaultKind]] = {
     "monitor": lambda settings: MonitorShows(
         settings["id"], settings["state"], _seconds(settings["for"]), settings["org"]
     ),
-    "region_dark": lambda settings: RegionDark(_seconds(settings["for"]), silent=settings["silent"]),
+    "region_dark": lambda settings: RegionDark(
+        _seconds(settings["for"]), silent=settings["silent"], answers=settings["answers"]
+    ),
 }
 """A script's kinds, and what the simulator has for each; a test holds that they are all there."""

@@ -138,15 +138,20 @@ class Simulation:
         """From now on the org's monitor is in this state (None: there is no such monitor)."""
         self.regions.set_monitor(role, number, state, seconds=seconds)
 
-    def set_dark(self, role: Role, dark: bool, *, silent: bool = False) -> None:
+    def fall_behind(self, role: Role, *, versions: int = 1, seconds: float | None = None) -> None:
+        """From now on the org's reads lack its latest changes, for so many seconds or (None) for good."""
+        self.regions.fall_behind(role, versions=versions, seconds=seconds)
+
+    def set_dark(self, role: Role, dark: bool, *, silent: bool = False, answers: int | None = None) -> None:
         """Take a region off the network, or bring it back: connections are reset, and new ones refused.
 
         Args:
             role: whose region.
             dark: off, or on again.
             silent: connections are made and never answered, in place of being refused.
+            answers: the edge in front of it answers everything with this status and a page.
         """
-        self.regions.set_dark(role, dark, silent=silent)
+        self.regions.set_dark(role, dark, silent=silent, answers=answers)
         self._align()
 
     def _align(self) -> None:
@@ -157,7 +162,7 @@ class Simulation:
             darkness = self.regions.darkness(role)
             if darkness is not None and darkness.until is not None:
                 self._once(darkness, darkness.until - self.regions.clock.monotonic(), self._align)
-            if darkness is not None and not darkness.silent:
+            if darkness is not None and not darkness.silent and darkness.answers is None:
                 listener.close()
                 listener.break_all()
             elif self._refuses_next(role):

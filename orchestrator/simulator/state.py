@@ -73,6 +73,18 @@ class Darkness:
     """Connections are made and never answered; else they are refused."""
     until: float | None
     """When it ends, on the monotonic clock; None: when it is switched on again."""
+    answers: int | None = None
+    """The edge in front of the region answers, with this status; nothing reaches the region."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A region's reads are served by a replica that does not get newer."""
+
+    record: HamrRecord | None
+    """What it shows."""
+    until: float | None
+    """When it has caught up, on the monotonic clock; None: never."""
 
 
 class PairState:
@@ -84,6 +96,7 @@ class PairState:
         self._queue: list[tuple[float, int, _Due]] = []
         self._held: list[_Due] = []
         self._dark: Both[Darkness | None] = Both(None, None)
+        self._behind: Both[Behind | None] = Both(None, None)
         self.windows = Both(RateWindow(config.rate_limit), RateWindow(config.rate_limit))
         self.telemetry = Telemetry(config.metrics, config.monitors, start.monotonic)
         self.events: Both[list[PostedEvent]] = Both([], [])
@@ -115,6 +128,20 @@ class PairState:
         """How the region is dark; None where it answers."""
         return self._dark[role]
 
+    def behind(self, role: Role, now: Moment) -> Behind | None:
+        """The replica that serves the org's reads; None where they show what is there."""
+        behind = self._behind[role]
+        if behind is None or (behind.until is not None and behind.until <= now.monotonic):
+            return None
+        return behind
+
+    def fall_behind(self, role: Role, now: Moment, *, versions: int, seconds: float | None = None) -> None:
+        """From now on the org's reads lack its latest changes, for so many seconds or for good."""
+        history = self._history[role]
+        record = history[max(0, len(history) - 1 - versions)][1]
+        until = None if seconds is None else now.monotonic + seconds
+        self._behind = self._behind.with_(role, Behind(record, until))
+
     # -- writing ---------------------------------------------------------------------------------------------
 
     def refusal(self, role: Role, posted: Posted) -> tuple[str, str] | None:
@@ -138,7 +165,7 @@ class PairState:
                 org_uuid=self.org(role).uuid,
                 status=int(posted.status),
                 is_primary=posted.is_primary,
-                modified_by=self.org(role).caller if self.config.renames_author else posted.modified_by,
+                modified_by=self._author(role, posted.modified_by),
                 modified_at=self._stamp(role, now.wall),
                 target_uuid=posted.target_uuid,
                 target_name=peer.name if posted.target_name is None else posted.target_name,
@@ -164,16 +191,27 @@ class PairState:
         old = self.record(role) or self._first(role, status, now)
         assert old is not None  # noqa: S101 - only ABSENT makes no record
         changed = replace(
-            old, status=int(status), modified_by=modified_by, modified_at=self._stamp(role, now.wall)
+            old,
+            status=int(status),
+            modified_by=self.config.authors.as_returned(modified_by),
+            modified_at=self._stamp(role, now.wall),
         )
         return self._put(role, changed, now)
 
     # -- darkness --------------------------------------------------------------------------------------------
 
-    def go_dark(self, role: Role, now: Moment, *, seconds: float | None = None, silent: bool = False) -> None:
+    def go_dark(
+        self,
+        role: Role,
+        now: Moment,
+        *,
+        seconds: float | None = None,
+        silent: bool = False,
+        answers: int | None = None,
+    ) -> None:
         """The region stops answering, for so many seconds or until `come_back`."""
         until = None if seconds is None else now.monotonic + seconds
-        darkness = Darkness(next(self._numbers), silent, until)
+        darkness = Darkness(next(self._numbers), silent, until, answers)
         self._dark = self._dark.with_(role, darkness)
         if until is not None:
             self._enqueue(until, _Return(role, darkness))
@@ -224,15 +262,21 @@ class PairState:
             extra=self.config.extra,
         )
 
+    def _author(self, role: Role, sent: str) -> str:
+        """Who wrote, as the server has it."""
+        return self.org(role).caller if self.config.renames_author else self.config.authors.as_returned(sent)
+
     def _skew(self, role: Role) -> timedelta:
         return timedelta(seconds=self.config.skew[role])
 
-    def _stamp(self, role: Role, wall: datetime) -> datetime:
+    def _stamp(self, role: Role, wall: datetime) -> datetime | None:
         """The server's time of a write: later than every one before it, however still the clock stands."""
         self._stamped = max(wall, self._stamped + timedelta(microseconds=1))
         return self._exactness(self._stamped + self._skew(role))
 
-    def _exactness(self, moment: datetime) -> datetime:
+    def _exactness(self, moment: datetime) -> datetime | None:
+        if self.config.no_times:
+            return None
         return moment.replace(microsecond=0) if self.config.whole_seconds else moment
 
     def _put(self, role: Role, record: HamrRecord, now: Moment) -> HamrRecord:

@@ -1,4 +1,4 @@
-"""Play incidents: `python -m tests.incidents --seeds N [--from SEED] [--only SEED [--bare]]`."""
+"""Play incidents: `python -m tests.incidents --seeds N [--from SEED] [--about KIND] [--only SEED [--bare]]`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 
-from .draw import Incident, bare, draw
+from .attacks import Kind
+from .draw import Incident, about, bare, draw
 from .incident import play
 from .invariants import check
 from .trace import trace
@@ -25,10 +28,15 @@ def main() -> int:
     parser.add_argument("--bare", action="store_true", help="with --only: nothing around the pair")
     parser.add_argument("--most", type=int, default=10, help="stop after so many that fail")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time")
+    kinds = [kind.name.lower() for kind in Kind]
+    parser.add_argument("--about", choices=kinds, help="attacks of this kind alone, as many of them")
     options = parser.parse_args()
     if options.only is not None:
         return _only(bare(options.only) if options.bare else draw(options.only))
-    return _many(options.first, options.seeds, options.most, options.jobs)
+    seeds: Sequence[int] = range(options.first, options.first + options.seeds)
+    if options.about is not None:
+        seeds = list(islice(about(Kind[options.about.upper()], options.first), options.seeds))
+    return _many(seeds, options.most, options.jobs)
 
 
 def _only(incident: Incident) -> int:
@@ -60,14 +68,14 @@ def _tell(seed: int) -> Told:
     return Told(seed, tuple(str(each) for each in check(played)), tuple(ends), len(played.commands))
 
 
-def _many(first: int, count: int, most: int, jobs: int) -> int:
+def _many(seeds: Sequence[int], most: int, jobs: int) -> int:
     began = time.monotonic()
     failed: list[int] = []
     endings: Counter[str] = Counter()
     commands: Counter[int] = Counter()
     number = 0
     with ProcessPoolExecutor(jobs) as pool:
-        for told in pool.map(_tell, range(first, first + count), chunksize=10):
+        for told in pool.map(_tell, seeds, chunksize=10):
             number += 1
             endings.update(told.ends)
             commands[told.commands] += 1

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 from random import Random
 
 from orchestrator.model.org import Mirrors, Wire
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.simulator import Fault, ForeignWriter, Returning, SimulatorConfig, random_faults
+from orchestrator.simulator import (
+    Authors,
+    Fault,
+    ForeignWriter,
+    Returning,
+    SimulatorConfig,
+    random_faults,
+)
 
 from .around import Surroundings, draw_around
+from .attacks import NONE, Attacks, Kind, draw_attacks
 from .playbooks import playbook
 
 
@@ -44,6 +53,8 @@ class Dark:
     role: Role
     seconds: float
     silent: bool
+    answers: int | None = None
+    """The status with which the edge in front of it answers everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +123,13 @@ class Incident:
     """What stands around the pair; None where that is nothing."""
     adopts: Role | None = None
     """The orgs diverge from the start, and the first command adopts this one's status."""
+    attacks: Attacks = NONE
 
     @property
     def calm(self) -> bool:
         """Whether nothing but the pair's own program writes to it, and its orgs agreed in the beginning."""
-        return not self.foreign and self.story is not Story.OTHER_JOURNAL and self.adopts is None
+        alone = not self.foreign and self.story is not Story.OTHER_JOURNAL and self.adopts is None
+        return alone and not self.attacks.disturbs
 
 
 NOBODY = ("ops.lead@example.com", "terraform", "someone.else@example.com")
@@ -125,6 +138,7 @@ NOBODY = ("ops.lead@example.com", "terraform", "someone.else@example.com")
 STRANGE: Mapping[str, tuple[Status, ...]] = {
     "failover": (Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY),
     "failover-server": (Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY),
+    "failover-both-ways": (Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY),
     "onboarding-quick": (Status.ONBOARDING,),
 }
 """What foreign writers set: statuses from which the playbook has a way on."""
@@ -139,8 +153,90 @@ PLACES: tuple[tuple[int, str, Status, Status], ...] = (
 
 
 def draw(seed: int) -> Incident:
-    """The incident of a seed; every third has probes, hooks and people around its pair."""
-    return surrounded(seed) if seed % 3 == 2 else bare(seed)
+    """The incident of a seed; every third has probes, hooks and people around its pair, and every third is attacked."""
+    return (bare, attacked, surrounded)[seed % 3](seed)
+
+
+def about(kind: Kind, first: int = 0) -> Iterator[int]:
+    """The seeds, from the first one on, that draw an attack of that kind."""
+    kinds = list(Kind)
+    return (seed for seed in count(first) if seed % 3 == 1 and kinds[seed // 3 % len(kinds)] is kind)
+
+
+def attacked(seed: int) -> Incident:
+    """The incident of a seed, attacked; the same for ever, as long as `bare` and `attacks` are not changed."""
+    dice = Random(f"attacked {seed}")  # noqa: S311 - a replayable draw is the point
+    kind = list(Kind)[seed // 3 % len(Kind)]
+    incident = surrounded(seed) if dice.random() < (0.5 if kind is Kind.STUMBLES else 0.1) else bare(seed)
+    if incident.adopts is not None:
+        incident = bare(seed)
+    incident = replace(incident, wrong_uuid=None, config=replace(incident.config, strict=False))
+    if kind in _ELSEWHERE or dice.random() < 0.6:
+        # Most are about nothing else.
+        incident = replace(
+            incident,
+            faults=(),
+            foreign=(),
+            dark=incident.dark if incident.mode is Mode.EMERGENCY else (),
+            story=Story.ALONE,
+            switches=False,
+        )
+    if kind is Kind.TURNED:
+        incident = _both_ways(incident, dice)
+    book = playbook(incident.playbook)
+    drawn = draw_attacks(
+        dice, kind, incident.config, incident.mode, STRANGE[incident.playbook], tuple(book.stops)
+    )
+    nameless = drawn.config.renames_author or drawn.config.authors is Authors.EMPTY
+    faults = (*incident.faults, *drawn.faults)
+    lives = incident.lives
+    if drawn.dies_at:
+        lives = (Life(crash_at_step=drawn.dies_at), *lives[1:])
+    if drawn.dies_again_at:
+        lives = (lives[0], Life(crash_at_step=drawn.dies_again_at), *lives[2:])
+    return replace(
+        incident,
+        config=drawn.config,
+        faults=tuple(fault for fault in faults if not (nameless and isinstance(fault.kind, ForeignWriter))),
+        foreign=() if nameless else incident.foreign,
+        dark=_edged(incident, drawn.edge, dice),
+        lives=lives,
+        story=Story.OTHER_JOURNAL if drawn.second else _story(incident, nameless),
+        attacks=drawn.attacks,
+    )
+
+
+_ELSEWHERE = frozenset({Kind.REPOINTED, Kind.TURNED, Kind.RESTORED})
+
+
+def _story(incident: Incident, nameless: bool) -> Story:
+    other = incident.story is Story.OTHER_JOURNAL
+    return Story.ALONE if other and nameless else incident.story
+
+
+def _edged(incident: Incident, edge: int | None, dice: Random) -> tuple[Dark, ...]:
+    if edge is None:
+        return incident.dark
+    if incident.mode is Mode.EMERGENCY:
+        return (Dark(0.0, Role.PRIMARY, dice.choice((4.0, 30.0, 300.0)), silent=False, answers=edge),)
+    begins = round(dice.uniform(0.0, 4.0), 3)
+    role = dice.choice(list(Role))
+    return (Dark(begins, role, dice.choice((1.0, 8.0, 40.0)), silent=False, answers=edge),)
+
+
+def _both_ways(incident: Incident, dice: Random) -> Incident:
+    """Out by an emergency; the way home has a survivor, too."""
+    stands = Both(Status.PASSIVE, Status.PASSIVE)
+    dark = Dark(0.0, Role.PRIMARY, dice.choice((4.0, 30.0, 300.0)), dice.random() < 0.5)
+    return replace(
+        incident,
+        playbook="failover-both-ways",
+        goal=Status.ACTIVE,
+        mode=Mode.EMERGENCY,
+        config=replace(incident.config, status=stands, advances=False),
+        dark=(dark,),
+        around=None,
+    )
 
 
 def surrounded(seed: int) -> Incident:

@@ -19,17 +19,20 @@ from orchestrator.model.journal import Record, Verification
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Mode
 from orchestrator.model.standing import Standing
-from orchestrator.model.status import Both, Role
+from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import Regions
 
 from .around import Surroundings, Visit
 from .beside import Beside
 from .draw import Dark, Foreign, Incident, Life, Story
+from .ledger import Dated
 from .loop import EPOCH, Deadlock, Endless, Process, VirtualClock, VirtualLoop, run_to_the_end, world_context
-from .operators import acts, begin, break_the_lock, close, take_up
+from .operators import acts, begin, break_the_lock, close, look, take_up
 from .playbooks import playbook
 from .scene import Died, Machine, Outcome, Raised, Returned, Scene, pair_of
 from .tape import Tape
+from .typist import Typed, type_on
+from .world import World, patient
 
 TRIES = 8
 """How many commands people need at most to close an incident after the faults are over."""
@@ -51,8 +54,15 @@ class Played:
     verified: dict[str, Verification] = field(default_factory=dict)
     bytes: bytes = b""
     stuck: str = ""
+    typed: list[Typed] = field(default_factory=list)
+    """What whoever closed it typed, where that was what they read and nothing else."""
     faults_over: int = 0
     """The tape's number from which on nothing goes wrong any more."""
+
+    @property
+    def goal(self) -> Status:
+        """Where it is to end."""
+        return Status.PASSIVE if self.incident.attacks.turns else self.incident.goal
 
     @property
     def lives(self) -> list[tuple[Process, Outcome]]:
@@ -93,7 +103,9 @@ def _journals(loop: VirtualLoop, names: list[str]) -> Iterator[list[Machine]]:
         for name in names:
             place = folder / f"{name}.db"
             shutil.copy(_blank(), place)
-            machines.append(Machine(name, SqliteStore.open(place, durable=False, now=clock.now)))
+            dated = Dated(clock)
+            store = SqliteStore.open(place, durable=False, now=dated.now)
+            machines.append(Machine(name, store, dated=dated))
         yield machines
     finally:
         for machine in machines:
@@ -119,10 +131,12 @@ def play(incident: Incident) -> Played:
             tape,
             pair,
             incident.seed,
-            around.put_into(playbook(incident.playbook)),
+            patient(around.put_into(playbook(incident.playbook)), incident.attacks),
             beside,
+            attacks=incident.attacks,
         )
         played = Played(incident, tape, regions, scene, machines)
+        World(played).take_part()
         try:
             run_to_the_end(loop, _play(played))
         except (Deadlock, Endless, TimeoutError) as error:
@@ -140,18 +154,32 @@ def play(incident: Incident) -> Played:
 async def _play(played: Played) -> None:
     incident, scene, machine = played.incident, played.scene, played.machines[0]
     disturbances = _disturb(played)
+    begun = asyncio.Event()
+    if not incident.attacks.second_after_post:
+        begun.set()
+    scene.tape.listeners.append(lambda _: begun.set() if _time_for_second(scene) else None)
     tasks = [asyncio.create_task(_first(played, machine))]
     if incident.story is not Story.ALONE:
-        tasks.append(asyncio.create_task(_second(played, played.machines[-1])))
+        tasks.append(asyncio.create_task(_second(played, played.machines[-1], begun)))
     visit = asyncio.create_task(_visit(played, machine))
     for task in tasks:
         await task
+        begun.set()
+    await _visits(played, machine)
+    if incident.attacks.turns:
+        await _turn(played, machine)
     scene.beside.first_question.set()
     await visit
     for handle in disturbances:
         handle.cancel()
     await _over(played)
-    played.closed, played.commands, played.standing = await close(scene, machine, incident.goal, tries=TRIES)
+    if incident.attacks.typed:
+        played.closed, played.typed, played.standing = await type_on(scene, machine, played.goal, tries=TRIES)
+        played.commands = [typed.line for typed in played.typed]
+    else:
+        played.closed, played.commands, played.standing = await close(
+            scene, machine, played.goal, tries=TRIES
+        )
     await asyncio.sleep(120.0)  # whatever was late arrives now at the latest
 
 
@@ -195,15 +223,57 @@ def _worth_resuming(outcome: Outcome) -> bool:
             return False
 
 
-async def _second(played: Played, machine: Machine) -> None:
-    incident = played.incident
-    await asyncio.sleep(incident.second_at)
+async def _second(played: Played, machine: Machine, begun: asyncio.Event) -> None:
+    incident, attacks = played.incident, played.incident.attacks
+    await begun.wait()
+    await asyncio.sleep(attacks.second_delay if attacks.second_after_post else incident.second_at)
+    goal = attacks.second_goal or incident.goal
+    mode = incident.mode if attacks.second_goal is None else Mode.PLANNED
     await played.scene.live(
         machine,
         "carol",
         replace(incident.lives[3], interrupts=0),
-        lambda present: begin(present, incident.goal, incident.mode),
-        what=f"run --to {incident.goal} ({incident.mode.value})",
+        lambda present: begin(present, goal, mode),
+        what=f"run --to {goal} ({mode.value})",
+    )
+
+
+def _time_for_second(scene: Scene) -> bool:
+    wanted = scene.attacks.second_after_post
+    return bool(wanted) and scene.posts >= wanted
+
+
+async def _visits(played: Played, machine: Machine) -> None:
+    """Somebody looks, or runs again, some time after the first commands are through."""
+    scene, visits = played.scene, played.incident.attacks.visits
+    if visits.looks_at is not None:
+        await asyncio.sleep(max(0.0, visits.looks_at - scene.tape.now))
+        await look(scene, machine)
+    if visits.runs_at is not None:
+        await asyncio.sleep(max(0.0, visits.runs_at - scene.tape.now))
+        goal = played.incident.goal
+        await scene.live(
+            machine,
+            "erin",
+            Life(),
+            lambda present: begin(present, goal, Mode.PLANNED),
+            what=f"run --to {goal} (planned)",
+        )
+
+
+async def _turn(played: Played, machine: Machine) -> None:
+    """The primary's region is back, and the secondary's dies: somebody goes home by an emergency."""
+    scene = played.scene
+    played.regions.set_dark(Role.PRIMARY, False)
+    played.regions.set_dark(Role.SECONDARY, True)
+    played.tape.happened("dark", str(Role.SECONDARY))
+    await asyncio.sleep(5.0)
+    await scene.live(
+        machine,
+        "erin",
+        Life(),
+        lambda present: begin(present, played.goal, Mode.EMERGENCY),
+        what=f"run --to {played.goal} (emergency)",
     )
 
 
@@ -259,7 +329,7 @@ def _write(played: Played, foreign: Foreign) -> None:
 
 
 def _darken(played: Played, dark: Dark, on: bool) -> None:
-    played.regions.set_dark(dark.role, on, silent=dark.silent)
+    played.regions.set_dark(dark.role, on, silent=dark.silent, answers=dark.answers)
     played.tape.happened("dark" if on else "light", str(dark.role))
 
 

@@ -22,7 +22,7 @@ prompt-emergency    an emergency does not wait for the dead region              
 no-false-alarm      nobody is told of a foreign write where there was none                                 (law 3)
 no-keys             no key in any byte of the journal, nor in any message                                  (law 17)
 
-What stands around a pair has thirteen more: `around_invariants`.
+What stands around a pair has thirteen more: `around_invariants`; what the world does, eleven: `attack_invariants`.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import AppliedLate, ClientError, ForeignWriter, Returning, StaleRead
 
 from .around_invariants import AROUND_INVARIANTS
+from .attack_invariants import ATTACK_INVARIANTS
+from .attacks import Visits
 from .draw import NOBODY, Story
 from .incident import Played
 from .loop import EPOCH, Process
@@ -89,10 +91,10 @@ def reaches_goal(played: Played) -> Iterator[str]:
 
 
 def keeps_goal(played: Played) -> Iterator[str]:
-    if not played.closed or not played.incident.settles:
-        return
+    if not played.closed or not played.incident.settles or played.incident.attacks.visits != Visits():
+        return  # what is late may come later still
     for role, record in played.final.items():
-        if record is None or record.status != played.incident.goal:
+        if record is None or record.status != played.goal:
             if record is not None and record.modified_by in FOREIGN:
                 continue
             yield f"the {role} shows {record and Status.of(record.status)} in the end"
@@ -249,7 +251,7 @@ def never_mislinked(played: Played) -> Iterator[str]:
     for note in played.tape.notes:
         if isinstance(note, Answered) and note.asked.reads and note.record is not None:
             role = note.asked.role
-            linked = note.record.target_uuid == played.regions.config.orgs[role.other].uuid
+            linked = note.record.target_uuid == note.asked.peer
             if linked and played.incident.wrong_uuid is None:
                 wrong.pop((note.asked.process, role), None)
             else:
@@ -270,6 +272,7 @@ def prefix_safe(played: Played) -> Iterator[str]:
     explained = {(row.source, row.target) for row in rows} | {(row.target, row.source) for row in rows}
     explained |= {(a, c) for a, b in explained for c in played.scene.playbook.server_moves(b)}
     behind = bool(incident.dark) or incident.mode is Mode.EMERGENCY or incident.switches
+    behind = behind or any("--emergency" in typed.line for typed in played.typed)
     for note in played.tape.notes:
         if not isinstance(note, Asked):
             continue
@@ -364,6 +367,8 @@ def chain_holds(played: Played) -> Iterator[str]:
 
 
 def same_story(played: Played) -> Iterator[str]:  # noqa: C901 - one branch per kind of record
+    if played.incident.attacks.restored is not None:
+        return  # one of the two has lost its memory
     told: dict[str, dict[str, str]] = {}
     outcomes: set[tuple[str, int]] = set()
     superseded: set[str] = set()
@@ -478,6 +483,8 @@ def no_false_alarm(played: Played) -> Iterator[str]:
         isinstance(fault.kind, ClientError) and fault.kind.status == 404 for fault in played.incident.faults
     ):
         return  # a region that says that there is no record cannot be told from one whose record was taken away
+    if any(dark.answers == 404 for dark in played.incident.dark) and not played.incident.config.edge_page:
+        return  # nor can its edge
     for process, outcome in played.lives:
         alarmed = isinstance(outcome, Returned) and outcome.result.exit_code is ExitCode.MOVED
         if alarmed and _others_wrote(played, process):
@@ -547,6 +554,7 @@ INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
     "no-false-alarm": no_false_alarm,
     "no-keys": no_keys,
     **AROUND_INVARIANTS,
+    **ATTACK_INVARIANTS,
 }
 
 

@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.model.journal import Entry, Head, Holder, Record, Verification
 from orchestrator.model.protocols import Store
 
-from .loop import Process
+from .loop import EPOCH, Process, VirtualClock
 from .tape import Tape
 from .wire import Doom
+
+
+@dataclass(slots=True)
+class Dated:
+    """The wall clock that dates a journal's records: that of whichever machine appends."""
+
+    clock: VirtualClock | None = None
+
+    def now(self) -> datetime:
+        """Its time."""
+        return EPOCH if self.clock is None else self.clock.now()
 
 
 class Ledger:
     """A store that lives as long as its process."""
 
     def __init__(  # noqa: PLR0917 - what it stands between
-        self, inner: Store, process: Process, tape: Tape, doom: Doom, machine: str, full_at: int = 0
+        self,
+        inner: Store,
+        process: Process,
+        tape: Tape,
+        doom: Doom,
+        machine: str,
+        full_at: int = 0,
+        dating: Callable[[], None] = lambda: None,
     ) -> None:
+        self._dating = dating
         self._inner = inner
         self._process = process
         self._tape = tape
@@ -33,6 +53,7 @@ class Ledger:
 
     def _begin(self) -> int:
         self._process.alive()
+        self._dating()
         number = self._doom.next()
         if number == self._doom.before:
             self._process.kill(f"before its journal operation {number}")

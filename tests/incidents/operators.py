@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from orchestrator.adopt import adopt
 from orchestrator.errors import HamrError
@@ -27,14 +27,21 @@ ACCEPTED = {
 """What a person accepts by name when closing an incident."""
 
 
-async def begin(present: Present, goal: Status, mode: Mode, *, overriding: bool = False) -> RunResult:
+async def begin(
+    present: Present,
+    goal: Status,
+    mode: Mode,
+    *,
+    overriding: bool = False,
+    more: Mapping[str, str] | None = None,
+) -> RunResult:
     """Hamr run."""
     request = RunRequest(
         PAIR,
         goal,
         mode,
         reason="us1 is down" if mode is Mode.EMERGENCY else "",
-        overrides=ACCEPTED if overriding else {},
+        overrides={**(ACCEPTED if overriding else {}), **(more or {})},
     )
     return await start(present.session, request, controls=present.controls)
 
@@ -108,7 +115,9 @@ async def look(scene: Scene, machine: Machine) -> Standing:
     found: list[Standing] = []
 
     async def looking(present: Present) -> RunResult:
-        found.append(await stand(present.session))
+        standing = await stand(present.session)
+        scene.looks.append((present.process, standing))
+        found.append(standing)
         raise HamrError("looked")
 
     outcome = await scene.live(machine, "onlooker", Life(), looking, what="status")
@@ -129,6 +138,8 @@ def next_command(standing: Standing, goal: Status, *, last: str, stuck: str) -> 
         return f"adopt {_truth(phase)}"
     if standing.owed is not None:
         return f"adopt {standing.owed.role.other}"  # somebody changed an org since: a person looks, and settles it
+    if phase.name.value == "lagging" and last.startswith("run"):
+        return "run on from what was put back"  # it stays so: a person has asked, and says so
     offered = _offered(phase)
     if standing.cooling_down_after and not last.startswith("ack"):
         return "ack"
@@ -165,7 +176,8 @@ def acts(command: str, goal: Status) -> Callable[[Present], Awaitable[RunResult]
                 present.session, Role(command.split()[1]), "both teams agree", controls=present.controls
             )
         meant = Status[command.split()[2]] if command.startswith("run to") else goal
-        return await begin(present, meant, Mode.PLANNED, overriding=True)
+        more = {"reverted": "it was put back"} if command.startswith("run on") else {}
+        return await begin(present, meant, Mode.PLANNED, overriding=True, more=more)
 
     return act
 

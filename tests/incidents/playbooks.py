@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from orchestrator.documents import find_playbook, parse_playbook
 from orchestrator.model.playbook import Playbook
+from orchestrator.model.status import Role, Status
 
 from .around import without_probes
 
@@ -21,11 +23,13 @@ def playbook(name: str) -> Playbook:
 
     Args:
         name: a shipped one, as it is; "failover" and "onboarding-quick" with less patience; "failover-server", which
-            also leaves two moves to the server. Those three have no guards over probes: such guards are drawn.
+            also leaves two moves to the server; "failover-both-ways", whose way home has a survivor, too. Those four
+            have no guards over probes: such guards are drawn.
     """
     shipped = {
         "failover": "regional-failover",
         "failover-server": "regional-failover",
+        "failover-both-ways": "regional-failover",
         "onboarding-quick": "onboarding",
     }
     text = Path(find_playbook(shipped.get(name, name))).read_text(encoding="utf-8")
@@ -43,4 +47,10 @@ def playbook(name: str) -> Playbook:
         for row in ("to: ACTIVE\n", "from: RECOVERY\n    to: PASSIVE\n"):
             text = text.replace(row, f"{row}    advances: server\n")
     parsed = parse_playbook(text, f"{name}.yaml")
+    if name == "failover-both-ways":
+        home = {Status.ACTIVE, Status.RECOVERY}
+        rows = tuple(
+            replace(row, survivor=Role.PRIMARY) if row.source in home else row for row in parsed.rows
+        )
+        parsed = replace(parsed, rows=rows)
     return without_probes(parsed) if name in shipped else parsed

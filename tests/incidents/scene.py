@@ -12,21 +12,26 @@ from orchestrator.journal import SqliteStore
 from orchestrator.model.journal import Holder
 from orchestrator.model.org import Mirrors, Org, Pair, Wire
 from orchestrator.model.playbook import Playbook
+from orchestrator.model.reading import HamrRecord
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Operator
 from orchestrator.model.secret import EnvironmentKey
-from orchestrator.model.status import Both, Role
+from orchestrator.model.standing import Standing
+from orchestrator.model.status import Both, Role, Status
 from orchestrator.running import Controls
 from orchestrator.simulator import Regions, SimulatorConfig
 
+from .attacks import NONE, Attacks
 from .beside import Beside, Doomed, PlayedProber, PlayedPrograms, PlayedSession, asker
 from .draw import Life
-from .ledger import Ledger
-from .loop import Process, ProcessDied, VirtualClock, VirtualLoop, own_context, world_context
+from .ledger import Dated, Ledger
+from .loop import BEGINNING, Process, ProcessDied, VirtualClock, VirtualLoop, own_context, world_context
 from .tape import Tape
 from .wire import Doom, RegionTransport
 
 PAIR = "sim"
+
+FIRST_PID = 100
 
 
 def pair_of(config: SimulatorConfig, mirrors: Mirrors, wrong_uuid: Role | None = None) -> Pair:
@@ -89,6 +94,7 @@ class Machine:
     store: SqliteStore
     host: str = ""
     """Of the computer, where that is another name."""
+    dated: Dated = field(default_factory=Dated)
     living: dict[int, Process] = field(default_factory=dict)
 
 
@@ -131,8 +137,19 @@ class Scene:
     seed: int
     playbook: Playbook
     beside: Beside
-    pids: int = 100
+    pids: int = FIRST_PID
     lives: list[tuple[Process, Outcome]] = field(default_factory=list)
+    attacks: Attacks = NONE
+    posts: int = 0
+    """How many writes of the record have left, whoever sent them."""
+    stranger: Callable[[Role, Status], None] = lambda *_: None
+    """Somebody else writes."""
+    between_lives: Callable[[int, Machine], None] = lambda *_: None
+    """What happens between the lives of the program; is told the number of the next one."""
+    truths: dict[str, Both[tuple[float, HamrRecord | None]]] = field(default_factory=dict)
+    """What the orgs really showed when a process ended, by its name: since when, and what."""
+    looks: list[tuple[Process, Standing]] = field(default_factory=list)
+    """What `hamr status` said."""
     patience: float = 3600.0
     """Virtual seconds that a life may last."""
 
@@ -148,6 +165,7 @@ class Scene:
         """One life of the program on a machine: from its start until it ends or is killed."""
         self.pids += 1
         pid = self.pids
+        self.between_lives(pid - FIRST_PID, machine)
         process = Process(
             f"{operator}#{pid}", self.loop, life.crash_at_step, life.freeze_at_step, life.freeze_for
         )
@@ -166,10 +184,28 @@ class Scene:
             for trouble in troubles:
                 trouble.cancel()
         outcome = await self._end_of(process, task)
+        self.truths[process.name] = Both(self._truth(Role.PRIMARY), self._truth(Role.SECONDARY))
         del machine.living[pid]
         self.lives.append((process, outcome))
         self.tape.happened("end", f"{process.name}: {_in_words(outcome)}", process)
         return outcome
+
+    def _truth(self, role: Role) -> tuple[float, HamrRecord | None]:
+        since, record = self.regions._state._history[role][-1]
+        return since - BEGINNING, record
+
+    def slow(self, role: Role, *, posts: bool) -> float:
+        """How long a new connection takes: `wire.Connecting`."""
+        drawn = self.attacks.slow
+        if drawn is None or self.beside.over or (not posts and not drawn.reads_too):
+            return 0.0
+        if posts and self.posts + 1 != drawn.post:
+            return 0.0
+        if posts and drawn.stranger is not None:
+            self.loop.call_later(
+                drawn.seconds / 2, self.stranger, role, drawn.stranger, context=world_context()
+            )
+        return drawn.seconds
 
     async def _end_of(self, process: Process, task: asyncio.Task[RunResult]) -> Outcome:
         if not process.dead:
@@ -196,6 +232,11 @@ class Scene:
 
     def _present(self, machine: Machine, operator: str, life: Life, process: Process, pid: int) -> Present:
         clock = VirtualClock(self.loop, process)
+        wall = self.attacks.wall
+        clock.wall_offset = wall[(pid - FIRST_PID - 1) % len(wall)]
+        if self.attacks.capitals:
+            operator = operator.capitalize()
+        host = machine.host or machine.name
         requests = Doom(life.request_before, life.request_after, life.request_answered)
         operations = Doom(life.journal_before, life.journal_after)
         orgs = self.regions.config.orgs
@@ -206,7 +247,12 @@ class Scene:
         }
 
         def way(role: Role) -> RegionTransport:
-            return RegionTransport(self.regions, role, process, self.tape, requests, clock, machine.name)
+            return RegionTransport(
+                self.regions, role, process, self.tape, requests, clock, machine.name, self
+            )
+
+        def dating() -> None:
+            machine.dated.clock = clock
 
         if self.beside.drawn.gauges:
             clock.on_wake = lambda: self.tape.woke(process)
@@ -214,8 +260,10 @@ class Scene:
         session = PlayedSession(
             pair=self.pair,
             playbook=self.playbook,
-            operator=Operator(operator, machine.host or machine.name),
-            store=Ledger(machine.store, process, self.tape, operations, machine.name, life.disk_full_at),
+            operator=Operator(operator, host.capitalize() if self.attacks.capitals else host),
+            store=Ledger(
+                machine.store, process, self.tape, operations, machine.name, life.disk_full_at, dating
+            ),
             environ=environ,
             clock=clock,
             dice=Random(f"{self.seed}/{pid}"),  # noqa: S311 - replayable

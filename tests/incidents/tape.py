@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,7 +49,11 @@ class Asked(Note):
     path: str
     body: JSON
     seconds: float
-    """The process's own monotonic clock."""
+    """The process's own monotonic clock, when the bytes left."""
+    wanted: float
+    """The same clock, when the request was handed over to be sent."""
+    peer: str
+    """The uuid of the org's peer, as the inventory has it."""
     truth: Both[HamrRecord | None]
     """Both records as they were just then."""
 
@@ -120,6 +125,17 @@ class Answered(Note):
 
 
 @dataclass(frozen=True, slots=True)
+class Wrote(Note):
+    """An org's record was replaced: by a request, sooner or later, or by somebody else."""
+
+    role: Role
+    record: HamrRecord
+    author: str
+    """The `modified_by` that was sent, whatever the server made of it."""
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Happened(Note):
     """Something in the world: a foreign write, darkness, a crash, a life's beginning and end."""
 
@@ -182,6 +198,8 @@ class Tape:
 
     loop: VirtualLoop
     notes: list[Note] = field(default_factory=list)
+    listeners: list[Callable[[Note], None]] = field(default_factory=list)
+    """The world, which does something after something was done."""
 
     @property
     def now(self) -> float:
@@ -193,13 +211,23 @@ class Tape:
         """The next note's number."""
         return len(self.notes)
 
+    def note(self, note: Note) -> None:
+        """Keep a note, and let the world know."""
+        self.notes.append(note)
+        for listener in self.listeners:
+            listener(note)
+
+    def wrote(self, role: Role, record: HamrRecord, author: str, *, ours: bool) -> None:
+        """Note who replaced a record."""
+        self.notes.append(Wrote(self.next, self.now, role, record, author, ours))
+
     def happened(self, what: str, words: str = "", process: Process | None = None) -> None:
         """Note something in the world."""
         self.notes.append(Happened(self.next, self.now, what, words, process))
 
     def appended(self, process: Process, machine: str, record: Record) -> None:
         """Note a journal record."""
-        self.notes.append(Appended(self.next, self.now, process, machine, record))
+        self.note(Appended(self.next, self.now, process, machine, record))
 
     def measured(
         self, process: Process, probe: str, asked: float, measured: float, sight: Measured | Unmeasured

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from .draw import Incident, bare, draw, surrounded
+from .draw import Incident, attacked, bare, draw, surrounded
 from .incident import play
 from .invariants import check
 from .trace import trace
@@ -55,6 +56,44 @@ SURROUNDED: dict[int, str] = {
     32357: "a run that was resumed takes the place of an older open one, so nobody resumes that",
 }
 """The same for seeds whose pair has something around it."""
+
+
+ATTACKED: dict[int, str] = {
+    391: "replicas that lag longer than the confirm time are no mirror that healed: the floor stays where it was",
+    898: "an emergency's debt, and a survivor whose reads lag: nothing is delivered on what was there before",
+    40: "a mirror's lagging side hides a stranger from whoever resumes: nothing is written on what was there before him",
+    1405: "a stranger was seen and told of, and is out of sight when the run is resumed: he is not written over",
+    1093: "status on replicas that lag: no phase is made of what the journal has long left behind",
+    316: "a stranger in the very second of our write: the first next command leads on, and not round",
+    553: "another journal's run finds the pair midway: the young stamp binds it there, too",
+    49: "an attempt that was answered 502 comes minutes after the end: it was named until then",
+    169: "a write was answered 404 and applied: it is our own",
+    91: "a write was answered 429 and applied: it is our own",
+    16: "a write whose connection took ten seconds does not leave on what was read before",
+    19: "a 503 at the first look of a run is asked for again",
+    217: "the inventory names other orgs: nothing of the old ones is offered, and a run begins",
+    649: "clocks hours apart: an attempt that may still come is named all the same",
+    67: "a server that writes stamps in lower case: they are ours",
+    1366: "a server that drops authors and times: what shows our status after our own 2xx is ours",
+    2452: "a journal was restored from before the run: what refuses a new run says what clears it",
+    1867: "a journal was restored from the middle of a run: whoever resumes that stamps no attempt again",
+    31: "a mirror whose dark side took the survivor back: resume, which is offered, goes on",
+    37: "out by an emergency, and then the other region dies: home by an emergency",
+}
+"""The same for seeds that are attacked."""
+
+
+@pytest.mark.parametrize("seed", ATTACKED, ids=str)
+def test_what_went_wrong_under_attack_does_not_again(seed: int) -> None:
+    assert story(attacked(seed)) == ""
+
+
+@pytest.mark.parametrize("step", range(90, 97))
+def test_what_became_of_an_attempt_is_told_though_the_first_look_after_it_is_old(step: int) -> None:
+    """Killed inside its first POST, from ABSENT; whoever resumes reads the 404 that stood there before."""
+    incident = bare(5427)
+    lives = (replace(incident.lives[0], crash_at_step=step), *incident.lives[1:])
+    assert story(replace(incident, lives=lives)) == ""
 
 
 def story(incident: Incident) -> str:

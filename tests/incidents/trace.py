@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 
 from orchestrator.model.probe import Measured
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Role, Status
 
 from .around import Surroundings
+from .attacks import NONE
+from .draw import Incident
 from .incident import Played
 from .tape import Answered, Appended, Asked, Gauged, Happened, HookRan, Note, Questioned
 
@@ -25,6 +28,7 @@ def trace(played: Played) -> Iterator[str]:
     yield f"  inventory: mirrors {incident.mirrors.value}, wrong uuid: {incident.wrong_uuid}; playbook {incident.playbook}"
     for fault in incident.faults:
         yield f"  {fault}"
+    yield from _attacked(incident)
     around = incident.around or Surroundings()
     for drawn in (*around.gauges, *around.guards, *around.asks, *around.deeds):
         yield f"  {drawn}"
@@ -43,6 +47,19 @@ def trace(played: Played) -> Iterator[str]:
         yield f"{played.standing.phase.label}: {played.standing.phase.sentence}"
     for role in Role:
         yield f"the {role} shows {shown(played.final[role])}"
+
+
+def _attacked(incident: Incident) -> Iterator[str]:
+    attacks = incident.attacks
+    if attacks.kind is None:
+        return
+    yield f"  attacked: {attacks.kind.value}"
+    for each in fields(attacks):
+        drawn = getattr(attacks, each.name)
+        if each.name != "kind" and drawn != getattr(NONE, each.name):
+            yield f"    {each.name} {drawn}"
+    server = ("authors", "no_times", "edge_page")
+    yield "    " + ", ".join(f"{name} {getattr(incident.config, name)}" for name in server)
 
 
 def shown(record: HamrRecord | None) -> str:

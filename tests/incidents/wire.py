@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import httpx
 
@@ -38,6 +38,13 @@ class Doom:
         return self.count
 
 
+class Connecting(Protocol):
+    """How long it takes to open a connection."""
+
+    def slow(self, role: Role, *, posts: bool) -> float:
+        """Seconds that a new connection to that org takes, whatever else goes on; 0: none worth mentioning."""
+
+
 class RegionTransport(httpx.AsyncBaseTransport):
     """One process's way to one region."""
 
@@ -50,7 +57,9 @@ class RegionTransport(httpx.AsyncBaseTransport):
         doom: Doom,
         clock: VirtualClock,
         machine: str,
+        connecting: Connecting | None = None,
     ) -> None:
+        self._connecting = connecting
         self._regions = regions
         self._role = role
         self._process = process
@@ -68,17 +77,18 @@ class RegionTransport(httpx.AsyncBaseTransport):
             process.kill(f"before its request {number}")
             process.alive()
         trace = cast("Trace", request.extensions["trace"])
-        if not self._connected:
-            await trace("connection.connect_tcp.started", {})
-        asked, serving = self._depart(request)
+        wanted = self._clock.monotonic()
+        await self._connect(request, trace)
+        if not self._regions.refuses(self._role, request.method, request.url.path):
+            # What is refused was never sent. Whoever follows the trace may have the last word before the bytes leave.
+            await trace("http11.send_request_headers.started", {"request": request})
+        asked, serving = self._depart(request, wanted)
         await asyncio.sleep(0)  # now it has arrived
         if number == self._doom.after:
             process.kill(f"when its request {number} had arrived")
         process.alive()
         if not (serving.done() and isinstance(serving.result(), Refused)):
-            # What is refused was never sent.
             self._connected = True
-            await trace("http11.send_request_headers.started", {"request": request})
         limit = cast("dict[str, float]", request.extensions["timeout"])["read"]
         try:
             done, _ = await asyncio.wait({serving}, timeout=limit)
@@ -93,7 +103,21 @@ class RegionTransport(httpx.AsyncBaseTransport):
         process.alive()
         return await self._bring(request, asked, effect, limit)
 
-    def _depart(self, request: httpx.Request) -> tuple[Asked, asyncio.Task[Effect]]:
+    async def _connect(self, request: httpx.Request, trace: Trace) -> None:
+        """Have a connection; opening one may take its time."""
+        posts = request.method == "POST"
+        slow = self._connecting.slow(self._role, posts=posts) if self._connecting is not None else 0.0
+        if slow and posts:
+            self._connected = False  # the one that was kept has died
+        if self._connected:
+            return
+        await trace("connection.connect_tcp.started", {})
+        if slow:
+            await asyncio.sleep(slow)
+            self._process.alive()
+            await trace("connection.connect_tcp.complete", {})
+
+    def _depart(self, request: httpx.Request, wanted: float) -> tuple[Asked, asyncio.Task[Effect]]:
         loop = cast("VirtualLoop", asyncio.get_running_loop())
         content = request.read() if request.method == "POST" else b""
         path = request.url.path
@@ -108,9 +132,11 @@ class RegionTransport(httpx.AsyncBaseTransport):
             path,
             cast("JSON", json.loads(content)) if content else None,
             self._clock.monotonic(),
+            wanted,
+            self._regions.config.orgs[self._role.other].uuid,
             Both(self._regions.record(Role.PRIMARY), self._regions.record(Role.SECONDARY)),
         )
-        tape.notes.append(asked)
+        tape.note(asked)
         serving = loop.create_task(
             self._regions.handle(self._role, request.method, path, "", dict(request.headers), content),
             context=world_context(),

@@ -19,6 +19,7 @@ from orchestrator.simulator import (
     FaultKind,
     Faults,
     ForeignWriter,
+    Redirect,
     Refused,
     RegionDark,
     RequestFault,
@@ -324,3 +325,31 @@ async def test_every_random_fault_can_be_played() -> None:
         await bench.clock.sleep(100)
         bench.regions.faults.clear()
         assert isinstance(await bench.ask(P), Response)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (Redirect(applied=True), 302),
+        (ClientError(400, applied=True), 400),
+        (ClientError(404, applied=True), 404),
+        (Throttle(applied=True), 429),
+    ],
+)
+async def test_a_write_may_be_applied_though_it_was_answered_as_refused(kind: FaultKind, status: int) -> None:
+    bench = Bench(SimulatorConfig(), Fault(kind, method="POST"))
+    answer = await bench.ask(S, "POST", body=snake(S, 3))
+    assert isinstance(answer, Response)
+    assert answer.status == status
+    assert await bench.status(S) == 3
+    assert [request.applied for request in bench.regions.requests] == [True, False]
+
+
+async def test_a_gateway_may_answer_for_a_write_that_is_applied_later() -> None:
+    bench = Bench(SimulatorConfig(), Fault(AppliedLate(60.0, status=504), method="POST"))
+    answer = await bench.ask(S, "POST", body=snake(S, 3))
+    assert isinstance(answer, Response)
+    assert answer.status == 504
+    assert await bench.status(S) == 2
+    await bench.clock.sleep(60.0)
+    assert await bench.status(S) == 3

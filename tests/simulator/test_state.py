@@ -6,9 +6,9 @@ import pytest
 
 from orchestrator.model.org import Wire
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.simulator import Returning, SimulatorConfig, simulated_orgs
+from orchestrator.simulator import Authors, Response, Returning, SimulatorConfig, simulated_orgs
 
-from .bench import Bench, P, S, attributes
+from .bench import Bench, P, S, attributes, snake
 
 pytestmark = pytest.mark.anyio
 
@@ -153,3 +153,54 @@ def test_orgs_are_fixed_by_their_seed() -> None:
 def test_a_setting_that_cannot_be_is_an_error(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"auto is for clients|negative"):
         SimulatorConfig(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("authors", "shown"),
+    [
+        (Authors.AS_SENT, "Night.Shift+hamr-20261122-031502-k3f9-1@Laptop.example.com"),
+        (Authors.LOWER, "night.shift+hamr-20261122-031502-k3f9-1@laptop.example.com"),
+        (Authors.SHORT, "Night.Shift+hamr-20261122-031502"),
+        (Authors.LOCAL, "Night.Shift+hamr-20261122-031502-k3f9-1"),
+        (Authors.EMPTY, ""),
+    ],
+)
+async def test_a_server_may_change_the_author_that_was_sent_in_the_answer_as_in_the_record(
+    authors: Authors, shown: str
+) -> None:
+    bench = Bench(SimulatorConfig(authors=authors))
+    sent = "Night.Shift+hamr-20261122-031502-k3f9-1@Laptop.example.com"
+    assert attributes(await bench.post(P, 3, modified_by=sent))["modified_by"] == shown
+    assert attributes(await bench.answer(P))["modified_by"] == shown
+
+
+async def test_a_server_may_keep_no_times() -> None:
+    bench = Bench(SimulatorConfig(no_times=True))
+    assert attributes(await bench.answer(P))["modified_at"] is None
+    assert attributes(await bench.post(P, 3))["modified_at"] is None
+
+
+async def test_a_replica_that_lags_shows_what_was_there_before_and_nothing_new_until_it_has_caught_up() -> (
+    None
+):
+    bench = Bench()
+    for status in (3, 4):
+        await bench.post(S, status)
+    bench.regions.fall_behind(S, versions=1, seconds=10.0)
+    await bench.post(S, 5)
+    assert (await bench.status(S), await bench.status(P)) == (3, 2)
+    await bench.clock.sleep(10.0)
+    assert await bench.status(S) == 5
+
+
+async def test_the_edge_of_a_dark_region_may_answer_and_the_region_comes_back_as_it_was() -> None:
+    bench = Bench()
+    bench.regions.set_dark(P, True, answers=404)
+    answer = await bench.ask(P)
+    assert isinstance(answer, Response)
+    assert (answer.status, b"<html>" in answer.body) == (404, True)
+    refused = await bench.ask(P, "POST", body=snake(P, 3))
+    assert isinstance(refused, Response)
+    assert refused.status == 404
+    bench.regions.set_dark(P, False)
+    assert await bench.status(P) == 2

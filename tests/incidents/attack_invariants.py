@@ -1,0 +1,523 @@
+"""What must hold whatever the world does of its own accord; the third part of `invariants`.
+
+above-the-floor     no reading older than one that the journal has makes a write, a "done" or a phase        (laws 3, 4, 15)
+never-over-seen     no write over somebody else's record that the journal had seen, until a person says so    (law 3)
+alone-binds         no write of a new run that has first read a young stamp of a run that nobody here knows      (laws 7, 12)
+own-orgs            no write of a run to an org on which it did not begin                                      (law 10)
+done-is-so          a run that says done is right, as far as any reading could tell                            (law 4)
+leaves-in-time      no write leaves on a reading that was asked for more than five seconds before             (law 6)
+late-is-named       an attempt that was given up and may still come is named: at the end, in status, by the next run (law 5)
+ours-is-ours        no record that this very run wrote is called somebody else's                              (law 3)
+next-accepted       no command that was read as the first thing to type is refused                           (law 15)
+one-bad-answer      one failed reading is no verdict, and no reason to offer an emergency first               (law 21)
+emergency-goes-on   after a failover the other region dies: the way home by an emergency is not refused        (law 9)
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.errors import ExitCode, Locked
+from orchestrator.model.org import Mirrors
+from orchestrator.model.reading import HamrRecord
+from orchestrator.model.run import End, Mode, Stamp
+from orchestrator.model.situation import PhaseName
+from orchestrator.model.status import Role, Status
+from orchestrator.simulator import (
+    Authors,
+    ClientError,
+    Closed,
+    Redirect,
+    Refused,
+    Reset,
+    Response,
+    Throttle,
+)
+
+from .incident import Played
+from .loop import EPOCH, Process
+from .scene import Outcome, Raised, Returned
+from .tape import Answered, Appended, Asked, Happened, Wrote
+from .typist import DONE, first_next
+from .witness import Version, Writers, older, records_in, seen_by_then, version
+
+SEND_SECONDS = 5.0
+SLACK = 0.05
+
+ALONE = 540.0
+"""Seconds for which a stamp is young, with a margin for clocks."""
+
+LATE = 900.0
+"""Seconds for which an attempt that was given up may still turn up."""
+
+NAMED = ("lag", "older than", "revert", "went back")
+"""How a reading is called that is older than one that the journal has."""
+
+_JUDGED = frozenset({PhaseName.AGREED, PhaseName.MIDWAY, PhaseName.BEHIND, PhaseName.DIVERGED})
+"""Phases that say what both orgs show."""
+
+_UNSEEN = frozenset({PhaseName.HALF_SEEN, PhaseName.DARK, PhaseName.UNREADABLE})
+
+
+# -- old readings -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The last good reading of an org, by one process."""
+
+    note: Answered
+    below: Version | None
+    """The newer one that the journal had."""
+
+    @property
+    def words(self) -> str:
+        return f"{self.note.number} ({self.note.words}), older than what the journal had seen: {_said(self.below)}"
+
+
+def above_the_floor(played: Played) -> Iterator[str]:
+    config = played.incident.config
+    if config.no_times or (config.mirror is not None and any(config.skew)):
+        return  # nothing tells what is older
+    read: dict[Process, dict[Role, _Read]] = defaultdict(dict)
+    looks = dict(played.scene.looks)
+    outcomes = dict(played.lives)
+    alone = (
+        played.incident.mode is Mode.EMERGENCY or played.incident.switches or played.incident.attacks.turns
+    )
+    for note, journals in seen_by_then(played):
+        if isinstance(note, Answered) and note.asked.reads and (note.record is not None or note.absent):
+            asked = note.asked
+            newest = journals[asked.machine].newest.get(asked.role)
+            read[asked.process][asked.role] = _Read(note, _below(note, newest))
+        elif isinstance(note, Asked) and note.posts:
+            for role in (note.role,) if alone else Role:
+                found = read[note.process].get(role)
+                if found is not None and found.below is not None:
+                    yield f"{note.number}: POST to the {note.role} on reading {found.words}"
+        elif isinstance(note, Happened) and note.what == "end" and note.process is not None:
+            old = [found for found in read[note.process].values() if found.below is not None]
+            outcome, standing = outcomes.get(note.process), looks.get(note.process)
+            if old and isinstance(outcome, Returned) and outcome.result.exit_code is ExitCode.DONE:
+                yield f"{note.number}: {note.process.name} says done on reading {old[0].words}"
+            named = standing is not None and any(word in standing.phase.sentence for word in NAMED)
+            if old and standing is not None and standing.phase.name in _JUDGED and not named:
+                yield f"{note.number}: status says {standing.phase.label} on reading {old[0].words}"
+
+
+def _below(note: Answered, newest: Version | None) -> Version | None:
+    """The newer version that the journal had seen; None where there was none, or where the org did go back."""
+    truth = note.asked.truth[note.asked.role]
+    if newest is None or _same(note.record, truth):
+        return None
+    if note.record is None or older(version(note.record), newest):
+        return newest
+    return None
+
+
+def _same(one: HamrRecord | None, other: HamrRecord | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one.same_version(other)
+
+
+# -- strangers ----------------------------------------------------------------------------------------------------
+
+
+def never_over_seen(played: Played) -> Iterator[str]:  # noqa: C901 - who may write over what
+    config = played.incident.config
+    if config.renames_author or config.authors is Authors.EMPTY:
+        return  # nobody can tell strangers from us there
+    strangers = any(isinstance(note, Wrote) and not note.ours for note in played.tape.notes)
+    if not strangers and len(played.machines) == 1:
+        return
+    writers = Writers.of(played)
+    runs = {name: frozenset(each.run for each in records) for name, records in played.records.items()}
+    adoptions = _adoptions(played)
+    open_statuses: dict[str, set[Status]] = defaultdict(set)
+    for note, journals in seen_by_then(played):
+        if isinstance(note, Appended) and note.record.kind == "write.intended":
+            attempt: Any = note.record.data["attempt"]
+            open_statuses[note.record.run].add(Status[attempt["status"]])
+        elif isinstance(note, Appended) and note.record.kind == "write.answered":
+            answer: Any = note.record.data["answer"]
+            if answer.get("record") is not None:
+                open_statuses[note.record.run].clear()
+        if not (isinstance(note, Asked) and note.posts) or note.run in adoptions:
+            continue
+        truth = note.truth[note.role]
+        if truth is None:
+            continue
+        seen, what = journals[note.machine], version(truth)
+        if what not in seen.versions[note.role] or not writers.strange(what, runs[note.machine]):
+            continue
+        if what == seen.bases[note.run].get(note.role) or Status.of(truth.status) in open_statuses[note.run]:
+            continue  # a person has begun with it; or it cannot be told from ours, since an answer was lost
+        yield f"{note.number}: POST of {note.run} to the {note.role}, over what this journal had seen there: {_said(what)}"
+
+
+def alone_binds(played: Played) -> Iterator[str]:
+    """A run that was begun anew, and has first read a young stamp of a run that its journal does not know."""
+    config = played.incident.config
+    if config.no_times or any(abs(seconds) > 3 for seconds in config.skew):
+        return  # nothing tells how young it is
+    known: dict[str, set[str]] = defaultdict(set)
+    young: dict[str, str] = {}
+    waived: set[str] = set()
+    for note, journals in seen_by_then(played):
+        if isinstance(note, Appended):
+            run, data = note.record.run, note.record.data
+            known[note.machine].add(run)
+            overrides: Any = data.get("overrides")
+            if isinstance(overrides, dict) and "alone" in overrides:
+                waived.add(run)
+            if note.record.kind == "situation.read" and run not in journals[note.machine].bases:
+                for role, (_, at, author) in records_in(data["readings"]):
+                    stamp = Stamp.parse(author)
+                    strange = stamp is not None and stamp.run not in known[note.machine]
+                    if strange and at is not None and (EPOCH - at).total_seconds() + note.at < ALONE:
+                        young.setdefault(run, f"{author} on the {role}")
+        elif isinstance(note, Asked) and note.posts and note.run in young and note.run not in waived:
+            yield f"{note.number}: POST of {note.run}, which had first read the young stamp {young[note.run]}"
+
+
+def own_orgs(played: Played) -> Iterator[str]:
+    """What a run may write is the orgs that it began on, whatever the inventory says by now."""
+    began = {
+        record.run: {str(uuid) for uuid in _both(record.data["orgs"])}
+        for records in played.records.values()
+        for record in records
+        if record.kind == "run.started"
+    }
+    for note in played.tape.notes:
+        if isinstance(note, Asked) and note.posts and note.run in began:
+            body: Any = note.body
+            if body["data"]["id"] not in began[note.run]:
+                yield f"{note.number}: POST of {note.run} to org {body['data']['id']}, on which it did not begin"
+
+
+def _both(data: Any) -> tuple[Any, Any]:
+    return data["primary"], data["secondary"]
+
+
+def _adoptions(played: Played) -> set[str]:
+    return {
+        record.run
+        for records in played.records.values()
+        for record in records
+        if record.kind == "pair.adopted"
+    } | {
+        record.run
+        for records in played.records.values()
+        for record in records
+        if record.kind == "write.intended" and _attempt(record.data)["purpose"] == "adopt"
+    }
+
+
+def ours_is_ours(played: Played) -> Iterator[str]:
+    if played.incident.attacks.restored is not None:
+        return  # what it wrote after the copy it cannot know
+    if played.incident.config.renames_author and any(
+        isinstance(fault.kind, ClientError | Redirect | Throttle) and fault.kind.applied
+        for fault in played.incident.faults
+    ):
+        return  # no answer has told by which name the server calls us
+    writers = Writers.of(played)
+    for note in played.tape.notes:
+        if not (isinstance(note, Appended) and note.record.kind == "change.seen"):
+            continue
+        data: Any = note.record.data
+        if data["change"] != "FOREIGN" or data["record"] is None:
+            continue
+        record = data["record"]
+        seen = next((each for each in writers.found if _is(each, record)), None)
+        if seen is None or writers.run(seen) != note.record.run:
+            continue
+        here = any(wrote.role.name == data["role"] for wrote in writers.found[seen])
+        if here or played.incident.mirrors is not Mirrors.AUTO:  # else it took a slow mirror for none
+            yield f"{note.number}: {note.process.name} calls its own write somebody else's: {data['reason']}"
+
+
+def _is(seen: Version, record: dict[str, Any]) -> bool:
+    if (seen[0], seen[2]) != (record["status"], record["modified_by"]):
+        return False
+    at = record["modified_at"]
+    if seen[1] is None or at is None:
+        return seen[1] is None and at is None
+    return bool(seen[1].strftime("%Y-%m-%dT%H:%M:%S.%f") == at.rstrip("Z")[:26])
+
+
+# -- ends ---------------------------------------------------------------------------------------------------------
+
+
+def done_is_so(played: Played) -> Iterator[str]:
+    last: dict[Process, dict[Role, Answered]] = defaultdict(dict)
+    for note in played.tape.notes:
+        if isinstance(note, Answered) and note.asked.reads and (note.record is not None or note.absent):
+            last[note.asked.process][note.asked.role] = note
+    known: dict[Process, dict[Role, set[Version]]] | None = None
+    for process, outcome in played.lives:
+        if not isinstance(outcome, Returned) or outcome.result.exit_code is not ExitCode.DONE:
+            continue
+        goal = outcome.result.goal
+        for role in Role if goal is not None else ():
+            since, truth = played.scene.truths[process.name][role]
+            shows = Status.ABSENT if truth is None else Status.of(truth.status)
+            read = last[process].get(role)
+            if shows is goal or read is None:
+                continue
+            known = _versions_by_end(played) if known is None else known
+            could_be_read = since < read.asked.at - played.incident.config.read_lag
+            shown = _same(read.record, truth)
+            seen = truth is not None and version(truth) in known[process][role]
+            if could_be_read and (shown or seen):
+                yield f"{process.name} says done at {goal}, and the {role} has shown {shows} for {read.asked.at - since:.1f} s"
+
+
+def _versions_by_end(played: Played) -> dict[Process, dict[Role, set[Version]]]:
+    """What each process's journal had seen when it ended."""
+    found: dict[Process, dict[Role, set[Version]]] = defaultdict(lambda: defaultdict(set))
+    machines: dict[Process, str] = {}
+    for note, journals in seen_by_then(played):
+        if isinstance(note, Asked):
+            machines[note.process] = note.machine
+        elif isinstance(note, Happened) and note.what == "end" and note.process in machines:
+            seen = journals[machines[note.process]]
+            found[note.process] = defaultdict(
+                set, {role: set(versions) for role, versions in seen.versions.items()}
+            )
+    return found
+
+
+def leaves_in_time(played: Played) -> Iterator[str]:
+    read_at: dict[tuple[Process, Role], float] = {}
+    for note in played.tape.notes:
+        if isinstance(note, Answered) and note.asked.reads and (note.record is not None or note.absent):
+            read_at[note.asked.process, note.asked.role] = note.asked.wanted
+        elif isinstance(note, Asked) and note.posts:
+            wanted = read_at.get((note.process, note.role))
+            if wanted is not None and note.seconds - wanted > SEND_SECONDS + SLACK:
+                yield (
+                    f"{note.number}: POST to the {note.role} leaves {note.seconds - wanted:.1f} s after "
+                    "the reading was asked for that it rests on"
+                )
+
+
+# -- attempts that may still come -----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _GivenUp:
+    """One attempt that may have reached its org, and was not seen."""
+
+    run: str
+    number: int
+    stamp: str
+    at: float
+    owner: str
+
+
+def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901 - the end, status and the next run
+    if played.incident.attacks.restored is not None:
+        return
+    attempts: dict[tuple[str, int], _GivenUp] = {}
+    finished: dict[str, list[_GivenUp]] = {}
+    starts: dict[Process, tuple[str, float]] = {}
+    outcomes, looks = dict(played.lives), dict(played.scene.looks)
+    for note in played.tape.notes:
+        if isinstance(note, Appended):
+            _follow(note, attempts)
+            if note.record.kind == "run.started":
+                starts[note.process] = (note.record.run, note.at)
+        elif isinstance(note, Happened) and note.what == "end" and note.process is not None:
+            outcome = outcomes[note.process]
+            may_come = [each for each in attempts.values() if note.at - each.at < LATE - SLACK]
+            if isinstance(outcome, Returned) and outcome.result.ending.end in (End.DONE, End.OWING):
+                own = [each for each in may_come if each.run == outcome.result.run]
+                finished[outcome.result.run] = own
+                for each in own:
+                    if not _names(outcome, each):
+                        yield f"{note.number}: {note.process.name} ends, and does not say that attempt {each.number} may still come"
+            owed = [each for run, own in finished.items() for each in own if each in may_come]
+            for each in owed:
+                standing = looks.get(note.process)
+                if standing is not None and each.stamp not in repr(standing):
+                    yield f"{note.number}: status does not say that attempt {each.number} of {each.run} may still come"
+                new, began = starts.get(note.process, (each.run, 0.0))
+                if new != each.run and began > each.at and _says(outcome) and not _names(outcome, each):
+                    yield f"{note.number}: run {new} does not say that attempt {each.number} of {each.run} may still come"
+
+
+def _follow(note: Appended, attempts: dict[tuple[str, int], _GivenUp]) -> None:
+    record, data = note.record, note.record.data
+    match record.kind:
+        case "write.intended":
+            attempt = _attempt(data)
+            key = (record.run, attempt["number"])
+            attempts[key] = _GivenUp(*key, attempt["stamp"], note.at, note.process.name)
+        case "write.answered":
+            answer: Any = data["answer"]
+            if answer["is"] in ("NotSent", "Rejected", "Throttled"):
+                attempts.pop((record.run, _attempt(data)["number"]), None)
+        case "write.confirmed":
+            number: Any = data["attempt"]
+            attempts.pop((record.run, number), None)
+        case _:
+            pass
+
+
+def _says(outcome: Outcome) -> bool:
+    return isinstance(outcome, Returned | Raised)
+
+
+def _names(outcome: Outcome, attempt: _GivenUp) -> bool:
+    words = ""
+    if isinstance(outcome, Returned):
+        words = repr(outcome.result)
+    elif isinstance(outcome, Raised):
+        words = f"{outcome.error.message} {outcome.error.next_steps}"
+    return (
+        attempt.stamp in words or re.search(rf"attempt {attempt.number}\b", words, re.IGNORECASE) is not None
+    )
+
+
+# -- what is typed next ---------------------------------------------------------------------------------------------
+
+
+def next_accepted(played: Played) -> Iterator[str]:
+    for typed in played.typed:
+        began = played.tape.notes[typed.number]
+        if not typed.read or (isinstance(began, Happened) and began.what in ("restored", "repointed")):
+            continue  # nobody could know
+        match typed.outcome:
+            case Returned(result=result) if result.exit_code is ExitCode.REFUSED:
+                yield f"{typed.line!r} was the first thing to type, and is refused: {result.ending.message}"
+            case Raised(error=error) if error.message != DONE:
+                yield f"{typed.line!r} was the first thing to type, and is refused: {error.message}"
+            case _:
+                pass
+
+
+def one_bad_answer(played: Played) -> Iterator[str]:
+    good: dict[Process, set[Role]] = defaultdict(set)
+    bad: dict[Process, dict[Role, int]] = defaultdict(lambda: defaultdict(int))
+    for note in played.tape.notes:
+        if isinstance(note, Answered) and note.asked.reads:
+            if note.record is not None or note.absent:
+                good[note.asked.process].add(note.asked.role)
+            elif _may_pass(note):
+                bad[note.asked.process][note.asked.role] += 1
+            else:
+                good[note.asked.process].add(note.asked.role)  # it is no failure that passes
+    looks, ill = dict(played.scene.looks), _ill(played)
+    for process, outcome in played.lives:
+        once = {role for role, times in bad[process].items() if times == 1 and role not in good[process]}
+        standing = looks.get(process)
+        if standing is not None and once and standing.phase.name in _UNSEEN:
+            yield f"{process.name}: status says {standing.phase.label} after one failed reading"
+        first = first_next(standing) if standing is not None else ""
+        if isinstance(outcome, Returned):
+            result = outcome.result
+            first = result.ending.next_steps[0] if result.ending.next_steps else ""
+            needed = set(Role) if result.mode is Mode.PLANNED else _survivor(played, result.goal)
+            if result.ending.end is End.REFUSED and once & needed:
+                yield f"{process.name}: refused after one failed reading: {result.ending.message}"
+        if "--emergency" in str(first) and process not in ill:
+            yield f"{process.name}: {first!r} is the first thing to type, and both regions are well"
+
+
+def _survivor(played: Played, goal: Status | None) -> set[Role]:
+    """The org that an emergency to a goal needs."""
+    return {
+        row.survivor for row in played.scene.playbook.rows if row.target is goal and row.survivor is not None
+    }
+
+
+def emergency_goes_on(played: Played) -> Iterator[str]:
+    """Where the survivor is well and the other region is dark all along, and nobody else has a hand in it."""
+    turned = [
+        outcome
+        for process, outcome in played.lives
+        if played.incident.attacks.turns and process.name.lower().startswith("erin#")
+    ]
+    for outcome in turned:
+        match outcome:
+            case Returned(result=result) if result.ending.end is End.REFUSED:
+                yield f"home by an emergency is refused: {result.ending.message}"
+            case Raised(error=error) if not isinstance(error, Locked):
+                yield f"home by an emergency is refused: {error.message}"
+            case _:
+                pass
+
+
+def _may_pass(note: Answered) -> bool:
+    """Whether the answer is of a kind that passes."""
+    match note.effect:
+        case Response(status=status):
+            return status in (408, 429) or status >= 500
+        case Reset() | Closed() | Refused():
+            return True
+        case _:
+            return False
+
+
+def _ill(played: Played) -> set[Process]:  # noqa: C901 - one branch per kind of note
+    """The processes in whose life a region was dark, or failed more than twice."""
+    dark: set[str] = {str(each.role) for each in played.incident.dark if each.at <= 0}
+    found: set[Process] = set()
+    living: set[Process] = set()
+    failures: dict[tuple[Process, Role], int] = defaultdict(int)
+    if any("Dark" in type(fault.kind).__name__ for fault in played.incident.faults):
+        return {process for process, _ in played.lives}
+    for note in played.tape.notes:
+        if isinstance(note, Happened):
+            if note.what == "dark":
+                dark.add(note.words)
+                found |= living
+            elif note.what == "light":
+                dark.discard(note.words)
+            elif note.what == "over":
+                dark.clear()
+            elif note.what == "life" and note.process is not None:
+                living.add(note.process)
+                if dark:
+                    found.add(note.process)
+            elif note.what == "end" and note.process is not None:
+                living.discard(note.process)
+        elif isinstance(note, Answered) and note.record is None and not note.absent:
+            failures[note.asked.process, note.asked.role] += 1
+            if failures[note.asked.process, note.asked.role] > 2:
+                found.add(note.asked.process)
+    return found
+
+
+def _attempt(data: Any) -> dict[str, Any]:
+    found = data["attempt"]
+    assert isinstance(found, dict)
+    return found
+
+
+def _said(seen: Version | None) -> str:
+    if seen is None:
+        return "nothing"
+    at = "no time" if seen[1] is None else f"{seen[1]:%H:%M:%S.%f}"
+    return f"{Status.of(seen[0])} by {seen[2]} at {at}"
+
+
+ATTACK_INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
+    "above-the-floor": above_the_floor,
+    "never-over-seen": never_over_seen,
+    "alone-binds": alone_binds,
+    "own-orgs": own_orgs,
+    "done-is-so": done_is_so,
+    "leaves-in-time": leaves_in_time,
+    "late-is-named": late_is_named,
+    "ours-is-ours": ours_is_ours,
+    "next-accepted": next_accepted,
+    "one-bad-answer": one_bad_answer,
+    "emergency-goes-on": emergency_goes_on,
+}

@@ -1,0 +1,131 @@
+"""Who really wrote what, and what a journal has seen: what the invariants about strangers and old records ask."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from orchestrator.model.plain import moment
+from orchestrator.model.reading import HamrRecord
+from orchestrator.model.run import Stamp
+from orchestrator.model.status import Role
+from orchestrator.simulator import simulated_orgs
+
+from .incident import Played
+from .tape import Appended, Happened, Note, Wrote
+from .world import OTHER_ORGS
+
+ROLES = {org.uuid: org.role for seed in (0, OTHER_ORGS) for org in simulated_orgs(seed)}
+
+SEES = frozenset({"situation.read", "write.confirmed", "change.seen"})
+"""Record kinds that hold what was read."""
+
+Version = tuple[int, datetime | None, str]
+"""Status, modified_at and modified_by: what tells one write from another."""
+
+
+def version(record: HamrRecord) -> Version:
+    """Of a record."""
+    return record.status, record.modified_at, record.modified_by
+
+
+@dataclass(frozen=True, slots=True)
+class Writers:
+    """Who wrote each version that there ever was."""
+
+    found: dict[Version, list[Wrote]]
+
+    @classmethod
+    def of(cls, played: Played) -> Writers:
+        """From the tape."""
+        found: dict[Version, list[Wrote]] = defaultdict(list)
+        for note in played.tape.notes:
+            if isinstance(note, Wrote):
+                found[version(note.record)].append(note)
+        return cls(found)
+
+    def run(self, seen: Version) -> str:
+        """The run that wrote it; "" where nobody's did, or where nothing tells who did."""
+        notes = self.found.get(seen, [])
+        if not notes or not all(note.ours for note in notes):
+            return ""
+        runs = {stamp.run if stamp is not None else "" for stamp in (Stamp.parse(n.author) for n in notes)}
+        return runs.pop() if len(runs) == 1 else ""
+
+    def strange(self, seen: Version, runs: frozenset[str]) -> bool:
+        """Whether somebody else wrote it for certain: nobody at all of those runs."""
+        notes = self.found.get(seen, [])
+        return bool(notes) and not any(
+            note.ours and (stamp := Stamp.parse(note.author)) is not None and stamp.run in runs
+            for note in notes
+        )
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a journal has seen of each org by now."""
+
+    newest: dict[Role, Version] = field(default_factory=dict)
+    """The floor: by the org's own times."""
+    versions: dict[Role, set[Version]] = field(default_factory=lambda: defaultdict(set))
+    bases: dict[str, dict[Role, Version]] = field(default_factory=lambda: defaultdict(dict))
+    """What each run read first."""
+
+    def take(self, run: str, role: Role, seen: Version) -> None:
+        """Take note of one."""
+        self.versions[role].add(seen)
+        self.bases[run].setdefault(role, seen)
+        newest = self.newest.get(role)
+        if newest is None or older(newest, seen):
+            self.newest[role] = seen
+
+
+def older(one: Version, other: Version) -> bool:
+    """Whether one is from before the other, by the org's own times; False where nothing tells."""
+    return one[1] is not None and other[1] is not None and one[1] < other[1]
+
+
+def seen_by_then(played: Played) -> Iterator[tuple[Note, dict[str, Seen]]]:
+    """Every note, with what each journal had seen before it."""
+    journals: dict[str, Seen] = defaultdict(Seen)
+    for note in played.tape.notes:
+        yield note, journals
+        if isinstance(note, Happened) and note.what == "restored":
+            journals.clear()  # it has forgotten, and nobody can blame it
+        elif isinstance(note, Happened) and note.what == "repointed":
+            journals.clear()
+        elif isinstance(note, Appended) and note.record.kind in SEES:
+            data: Any = note.record.data
+            shown = data["readings"] if note.record.kind == "situation.read" else data["record"]
+            for role, seen in records_in(shown):
+                journals[note.machine].take(note.record.run, role, seen)
+
+
+@lru_cache(4096)
+def _moment(text: str) -> datetime:
+    return moment(text)
+
+
+def records_in(data: Any) -> Iterator[tuple[Role, Version]]:
+    """Every HAMR record in what the journal holds, with the org that it is of."""
+    if isinstance(data, dict):
+        if "modified_by" in data and data.get("org_uuid") in ROLES:
+            at = data["modified_at"]
+            yield (
+                ROLES[data["org_uuid"]],
+                (
+                    data["status"],
+                    None if at is None else _moment(at),
+                    data["modified_by"],
+                ),
+            )
+            return
+        for each in data.values():
+            yield from records_in(each)
+    elif isinstance(data, list):
+        for each in data:
+            yield from records_in(each)
