@@ -14,7 +14,6 @@ from typing import TextIO
 import pytest
 
 from orchestrator.cli.console import STYLES, Console, Stream
-from orchestrator.errors import PreparationError
 from orchestrator.model.secret import Secret
 from orchestrator.redaction import Redactor
 from orchestrator.report.styled import STYLES as MEANINGS
@@ -171,12 +170,24 @@ def test_a_reader_that_went_away_is_written_to_no_more() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
-def test_a_full_disk_is_told() -> None:
+def test_law_19_a_full_disk_is_told_once_to_whoever_wants_to_know() -> None:
+    lost: list[str] = []
     file = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115 - closing it fails, too
-    with pytest.raises(PreparationError, match="no space left on device"):
-        Stream(file, Redactor()).page(PAGE)
+    stream = Stream(file, Redactor(), lost=lambda stream: lost.append(stream.trouble_words))
+    stream.page(PAGE)
+    stream.page(PAGE)
+    assert stream.closed
+    assert lost == ["the disk is full"]
     with pytest.raises(OSError, match="No space left"):
         file.close()
+
+
+def test_law_19_a_stream_that_was_closed_is_written_to_no_more() -> None:
+    file = io.StringIO()
+    file.close()
+    stream = Stream(file, Redactor())
+    stream.page(PAGE)
+    assert stream.trouble_words == "it is closed"
 
 
 def test_a_terminal_of_another_encoding_gets_escapes() -> None:
