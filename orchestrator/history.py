@@ -110,9 +110,8 @@ class RunHistory:
         """The facts that a phase needs of it."""
         if not self.open or self.started is None:
             return None
-        start = self.start if self.started.start is None else self.started.start
         owed = tuple(f"{row}/{hook}" for row, hook in self.hooks_owed)
-        return OpenRun(self.run, self.started.goal, start, self.row, self.mode, owed, self.asking)
+        return OpenRun(self.run, self.started.goal, self.start, self.row, self.mode, owed, self.asking)
 
 
 @dataclass(slots=True)
@@ -220,7 +219,8 @@ class History:
         for run in reversed(self.runs.values()):
             if run.finished is None or run.finished_at is None or not run.intended:
                 continue
-            left = run.finished_at + cool_down - now
+            # Never longer than itself: an end that lies ahead was dated by a clock that was wrong, and counts as now.
+            left = min(run.finished_at, now) + cool_down - now
             if run.acknowledged or left <= timedelta(0):
                 return None
             return run, left

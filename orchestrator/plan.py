@@ -193,7 +193,7 @@ async def plan_from(
         rows=rows,
         ending=ending.message,
         reachable=ending.end in (End.DONE, End.OWING),
-        before=judge_before(history, session.playbook, session.clock),
+        before=judge_before(history, session.playbook, session.clock, request.mode),
         next_steps=ending.next_steps,
         timeouts=session.playbook.timeouts,
         confirm_within=session.playbook.confirm.within.total_seconds(),

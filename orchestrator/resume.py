@@ -61,6 +61,11 @@ async def resume(
             f"run {identifier} began on other orgs than the inventory now names for pair {session.pair.name}",
             next_steps=(f"hamr show {identifier}", "hamr check"),
         )
+    if mode is Mode.EMERGENCY and not reason.strip():
+        raise UsageError(
+            "--emergency wants a reason: it is what the audit journal will say",
+            next_steps=(f"hamr resume {identifier} --emergency --reason 'us1 is down, INC-1234'",),
+        )
     mode = mode or (memory.mode if run is not None else Mode.PLANNED)
     goal, since = memory.started.goal, memory.started.since
     merged = {**memory.overrides, **(overrides or {})}

@@ -10,7 +10,7 @@ from orchestrator.engine.memory import Memory
 from orchestrator.errors import Moved, Refused, UsageError
 from orchestrator.journalling import Journalling
 from orchestrator.locking import refuse_held, take_lock
-from orchestrator.model.events import RunStarted
+from orchestrator.model.events import GuardOverridden, RunStarted
 from orchestrator.model.plan import Plan
 from orchestrator.model.protocols import Observer
 from orchestrator.model.result import RunResult
@@ -18,6 +18,7 @@ from orchestrator.model.run import End, Ending, Mode, RunRequest
 from orchestrator.model.status import Both
 from orchestrator.preflight import (
     check_request,
+    overridden_before,
     refuse_before,
     refuse_in_drill,
     refuse_owing,
@@ -85,6 +86,9 @@ async def start(
                 check_plan(session, plan)
             running.observer.supersedes = history.open_beside(run)
             running.observer.tell(_started(session, request, plan, drill))
+            running.overridden_before = overridden_before(history, session.playbook, session.clock, request)
+            for verdict, reason in running.overridden_before:
+                running.observer.tell(GuardOverridden("", verdict, reason))
             running.memory.mode = request.mode
             engine = engine_for(running, world, prober, request, history)
             return await conduct(running, engine, lambda: _start_drive(engine, request, plan))

@@ -285,11 +285,11 @@ class Console:
         self.out.text(compact(self._redactor.clean_value(self._completed(document))) + "\n")
 
     def _say_lost(self, stream: Stream) -> None:
-        """Say on the other stream that this one shows nothing any more, unless that is how a reader ends a look."""
+        """Say on the other stream that this one shows nothing any more, unless its reader chose to go."""
         other = self.out if stream is self.err else self.err
         if other.closed or (other is self.out and self.json):
             return
-        if stream.trouble in _GONE and self.running is None:
+        if stream.trouble in _GONE:
             return
         name = "stdout" if stream is self.out else "stderr"
         words = [f"What goes to {name} could not be shown: {stream.trouble_words}."]
