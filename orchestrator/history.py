@@ -152,6 +152,9 @@ class History:
     drills: dict[str, DrillHistory] = field(default_factory=dict)
     """By id, in order."""
     owed: Owed | None = None
+    unjournalled: str = ""
+    """The place of the journal, where nothing was ever written to it: then all of this is not known, rather than
+    not so. "" where it holds any record at all."""
 
     @property
     def known_runs(self) -> frozenset[str]:

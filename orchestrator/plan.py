@@ -34,6 +34,7 @@ from orchestrator.preflight import judge_before
 from orchestrator.session import Session, playbook_digest, program_version
 from orchestrator.situation import phase_of
 from orchestrator.situation.compared import depends_on, row_probes
+from orchestrator.situation.strangers import strangers
 from orchestrator.standing import look_once
 
 PLAN_LASTS = timedelta(minutes=15)
@@ -204,6 +205,8 @@ async def plan_from(
         objectives={status: span.total_seconds() for status, span in session.playbook.objectives.items()},
         mode=request.mode,
         unpaid=history.hooks_owed,
+        unjournalled=history.unjournalled,
+        strangers=() if assumed is not None else strangers(readings, history.known_runs, now),
     )
 
 

@@ -14,7 +14,7 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Status
-from orchestrator.model.words import span
+from orchestrator.model.words import no_journal, span
 
 
 def check_request(request: RunRequest, playbook: Playbook) -> None:
@@ -98,6 +98,8 @@ def judge_before(
 
 
 def _judge_unknown(history: History) -> Verdict:
+    if history.unjournalled:
+        return Verdict("unknown", Outcome.PASS, no_journal(history.unjournalled))
     if not history.unknown:
         return Verdict("unknown", Outcome.PASS, "no earlier write's outcome is unknown")
     run, attempt = history.unknown[0]

@@ -128,7 +128,10 @@ class Session:
         if not self.verified:
             self._verify()
             self.verified = True
-        return history_of(self.pair.name, self.store.records(pair=self.pair.name, kinds=KINDS))
+        history = history_of(self.pair.name, self.store.records(pair=self.pair.name, kinds=KINDS))
+        if not history.runs and not self.store.head().seq:
+            history.unjournalled = self.store.place
+        return history
 
     def _verify(self) -> None:
         found = self.store.verify_newest(VERIFY_NEWEST)

@@ -11,6 +11,7 @@ from orchestrator.model.standing import Standing
 from orchestrator.model.status import Both, Role
 from orchestrator.session import Session
 from orchestrator.situation import phase_of
+from orchestrator.situation.strangers import strangers
 
 
 async def look_once(session: Session, reader: Reader, mode: Mode) -> tuple[Both[Reading], Both[Identity]]:
@@ -66,4 +67,5 @@ async def stand(session: Session, *, mode: Mode = Mode.PLANNED) -> Standing:
         journal=session.store.place,
         head=session.store.head(),
         open_drill=drill.as_open_drill() if drill is not None else None,
+        strangers=strangers(readings, history.known_runs, session.clock.now()),
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from .plain import timestamp
 from .run import Mode, RunRequest
+from .standing import Stranger
 
 DEFAULT_PLAYBOOK = "regional-failover"
 """The playbook that a command takes when none is named."""
@@ -44,3 +45,22 @@ def request_command(
     if request.since is not None:
         words.append(f"--since {timestamp(request.since)}")
     return " ".join([*words, *more])
+
+
+def after_asking(steps: Sequence[str], pair: str, found: Sequence[Stranger]) -> tuple[str, ...]:
+    """What to type next while somebody else may be at work: watch first, and go over them by name alone.
+
+    Args:
+        steps: what would be typed otherwise, most useful first.
+        pair: the pair's name.
+        found: who is at work; where nobody is, the steps are left as they are.
+    """
+    if not found:
+        return tuple(steps)
+    others = (
+        f"{step} {override_flag('alone')}"
+        if step.startswith("hamr run ") and "--override alone=" not in step
+        else step
+        for step in steps
+    )
+    return tuple(dict.fromkeys((f"hamr status {shlex.quote(pair)} --watch", *others)))

@@ -12,6 +12,7 @@ from .hook import Hook
 from .playbook import Timeouts
 from .reading import HamrRecord, Reading, Request
 from .run import Mode, Operator, RunRequest
+from .standing import Stranger
 from .status import Both, Role, Status
 
 
@@ -100,6 +101,11 @@ class Plan:
     mode: Mode = Mode.PLANNED
     unpaid: tuple[tuple[str, str], ...] = ()
     """(run, "row/hook") of what open runs still owe after their rows: a new run takes their place, and drops it."""
+
+    unjournalled: str = ""
+    """The journal's place, where nothing was ever written to it; "" where something was."""
+    strangers: tuple[Stranger, ...] = ()
+    """Who seems to be moving the pair without this journal's knowing."""
 
     @property
     def writes(self) -> tuple[PlannedWrite, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from orchestrator.model.command_line import after_asking
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.hook import When
 from orchestrator.model.plan import Plan, PlannedRow, PlannedWrite
@@ -19,6 +20,7 @@ from .orgs import called
 from .plan_document import plan_json
 from .question import question_lines
 from .styled import Line, Page, Span, line
+from .unknown_here import strangers_lines
 from .verdicts import refusal_lines, verdict_lines
 
 __all__ = ["plan_json", "plan_page", "preview_page"]
@@ -26,7 +28,7 @@ __all__ = ["plan_json", "plan_page", "preview_page"]
 
 def plan_page(plan: Plan) -> Page:
     """The whole plan: header, each row with its guards and writes, the ending, and what to type next."""
-    return (*_told(plan), *next_commands(_next(plan)))
+    return (*_told(plan), *next_commands(_next_steps(plan)))
 
 
 def preview_page(plan: Plan) -> Page:
@@ -105,6 +107,7 @@ def _header(plan: Plan) -> Page:
     page += labelled("read", _read(plan))
     page += labelled("playbook", f"{shortened(plan.playbook, 60)} (SHA-256 {plan.playbook_sha256[:12]}…)")
     page += labelled("operator", shortened(str(plan.operator), 120))
+    page += strangers_lines(plan.strangers, lambda role: called(plan.orgs[role], role))
     if request.reason:
         page += labelled("reason", shortened(request.reason))
     if request.ref:
@@ -276,6 +279,11 @@ def _remember(plan: Plan) -> Page:
     for text in plan.remember:
         page += paragraph(f"- {text}", indent=2, hanging=2)
     return tuple(page)
+
+
+def _next_steps(plan: Plan) -> tuple[str, ...]:
+    """What to type next: first of all watching, where somebody else seems to be at work."""
+    return after_asking(_next(plan), plan.request.pair, plan.strangers)
 
 
 def _next(plan: Plan) -> tuple[str, ...]:
