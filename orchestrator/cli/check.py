@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,8 @@ def check(opening: Opening, files: tuple[Path, ...]) -> ExitCode:
     """Show everything that is wrong with inventory and playbooks, at once.
 
     Without files, the inventory and the playbook that the other commands would use. No key is fetched, and nothing
-    is sent. Exits with 2 where something is wrong.
+    is sent. Exits with 2 where something is wrong. A hook whose program is not on this machine is noted, and is not
+    wrong: it may be on the one that runs it.
     """
     from orchestrator.documents import document_kind, problems_in
     from orchestrator.errors import DocumentError, ExitCode
@@ -42,10 +44,15 @@ def check(opening: Opening, files: tuple[Path, ...]) -> ExitCode:
         except DocumentError:
             kind = ""
         found.append((str(path), kind, problems_in(path)))
+    notes = [
+        note for file, kind, problems in found if kind == "playbook" and not problems for note in _notes(file)
+    ]
     page: list[Line] = []
     for file, kind, problems in found:
         if not problems:
             page.append((Span("fine  ", "good"), Span(f"{file}"), Span(f"  ({kind})", "dim")))
+    for note in notes:
+        page += paragraph(f"note  {note}", "warn", hanging=6)
     problems_of_all = [*missing, *(problem for _, _, problems in found for problem in problems)]
     for problem in problems_of_all:
         page += paragraph(str(problem), "bad", hanging=2)
@@ -58,6 +65,7 @@ def check(opening: Opening, files: tuple[Path, ...]) -> ExitCode:
                 "files": [
                     {"file": file, "kind": kind, "fine": not problems} for file, kind, problems in found
                 ],
+                "notes": [*notes],
                 "problems": [
                     {"file": one.file, "line": one.line, "column": one.column, "message": one.message}
                     for one in problems_of_all
@@ -66,6 +74,22 @@ def check(opening: Opening, files: tuple[Path, ...]) -> ExitCode:
         ),
     )
     return ExitCode.USAGE if problems_of_all else ExitCode.DONE
+
+
+def _notes(file: str) -> Iterator[str]:
+    """What is not wrong with a playbook, and would go wrong with a run of it on this machine."""
+    from orchestrator.documents import parse_playbook
+    from orchestrator.model.hook import Program, When
+    from orchestrator.programs import find_program
+
+    for row in parse_playbook(Path(file).read_text("utf-8"), file).rows:
+        for when in When:
+            for hook in row.hooks(when):
+                if isinstance(hook.what, Program) and find_program(hook.what.run[0], os.environ) is None:
+                    yield (
+                        f"{file}: hook {row.name}/{hook.name}: {hook.what.run[0]} is not on this machine, or cannot be "
+                        "run: it would fail here."
+                    )
 
 
 def _usual(opening: Opening) -> tuple[list[Path], tuple[Problem, ...]]:

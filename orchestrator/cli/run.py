@@ -121,7 +121,8 @@ def _shown(opening: Opening, preview: Plan) -> ExitCode | None:
         guards = dict.fromkeys(
             [*preview.refused_before, *(guard for row in preview.rows for guard in row.refused_by)]
         )
-        why = f"{', '.join(guards)} would stop it" if guards else preview.ending
+        stopping = [*guards, *(f"hook {hook}" for hook in preview.stopping_hooks)]
+        why = f"{', '.join(stopping)} would stop it" if stopping else preview.ending
         raise Refused(
             f"This run would be refused, so nobody is asked: {why.rstrip('.')}. The plan above says more."
         )

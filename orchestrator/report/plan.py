@@ -12,7 +12,7 @@ from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
 from orchestrator.model.words import age, counted, span, utc
 
-from .around_rows import hook_lines, note_of
+from .around_rows import hook_lines, not_here, note_of
 from .flags import override_flags, request_command, what_overrides
 from .json_text import compact
 from .layout import heading, labelled, next_commands, paragraph, shortened
@@ -87,6 +87,11 @@ def _refusal(plan: Plan) -> Page:
                 else f"REFUSED ON THE WAY: as things are predicted, a run would stop before row {row.name} and stay there."
             )
             page += [line(), line(words, "bad"), *refusal_lines(refusing)]
+    for row in plan.rows:
+        for hook in row.before:
+            if hook.name in row.stopped_by:
+                words = f"REFUSED BY A HOOK: a run would stop before row {row.name}: {hook.name}: {not_here(hook)}."
+                page += [line(), *paragraph(words, "bad")]
     if not plan.reachable:
         page += [line(), line(f"NO WAY: a run would not get to {plan.request.goal}.", "bad")]
         page += paragraph(shortened(plan.ending, 1200), indent=2)
@@ -294,6 +299,8 @@ def _next(plan: Plan) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*plan.next_steps, status)))
     if plan.assumed is not None:
         return (status, request_command("plan", request, plan.playbook))
+    if plan.stopping_hooks:  # no flag goes over a program that is not there
+        return (f"hamr doctor {shlex.quote(request.pair)}", status)
     if refusing:
         flags = override_flags(refusing)
         with_flags = () if flags is None else (request_command("run", request, plan.playbook, [flags]),)

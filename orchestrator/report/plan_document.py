@@ -90,6 +90,8 @@ def _row(row: PlannedRow) -> dict[str, JSON]:
         "waits": listed(row.waits),
         "waits_seconds": row.waits_seconds,
         "asks": listed(row.asks),
+        "missing_hooks": listed(row.missing),
+        "stopped_by_hooks": listed(row.stopped_by),
         "before": hooks_fact(row.before),
         "after": hooks_fact(row.after),
         "writes": listed(_write(write) for write in row.writes),

@@ -346,6 +346,8 @@ def test_the_document_carries_every_request_and_verdict() -> None:
             "waits": [],
             "waits_seconds": 0.0,
             "asks": [],
+            "missing_hooks": [],
+            "stopped_by_hooks": [],
             "before": [],
             "after": [],
             "writes": [
