@@ -109,7 +109,7 @@ def export(opening: Opening, out: Path | None) -> ExitCode:
     from orchestrator.errors import ExitCode
     from orchestrator.journal import export as write_records
 
-    from .output_file import written_whole
+    from .output_file import EXPORT, written_whole
 
     console = opening.front.console
     with _existing(opening) as store:
@@ -117,7 +117,7 @@ def export(opening: Opening, out: Path | None) -> ExitCode:
             with console.out.binary() as stdout:
                 write_records(store, stdout)
             return ExitCode.DONE
-        with written_whole(out, what="the export") as file:
+        with written_whole(out, EXPORT) as file:
             count = write_records(store, file)
     console.note(f"{count:,} records are in {out}.")
     return ExitCode.DONE

@@ -14,6 +14,7 @@ from .opening import Opening
 
 if TYPE_CHECKING:
     from orchestrator.errors import ExitCode, Problem
+    from orchestrator.model.playbook import Playbook
 
 
 @click.command()
@@ -26,27 +27,23 @@ def check(opening: Opening, files: tuple[Path, ...]) -> ExitCode:
     is sent. Exits with 2 where something is wrong. A hook whose program is not on this machine is noted, and is not
     wrong: it may be on the one that runs it.
     """
-    from orchestrator.documents import document_kind, problems_in
-    from orchestrator.errors import DocumentError, ExitCode
+    from orchestrator.documents import check_file
+    from orchestrator.errors import ExitCode
     from orchestrator.report.json_text import document
     from orchestrator.report.layout import paragraph
     from orchestrator.report.styled import Line, Span
 
     found: list[tuple[str, str, tuple[Problem, ...]]] = []
     missing: tuple[Problem, ...] = ()
+    notes: list[str] = []
     if files:
         paths = list(dict.fromkeys(files))
     else:
         paths, missing = _usual(opening)
     for path in paths:
-        try:
-            kind: str = document_kind(path)
-        except DocumentError:
-            kind = ""
-        found.append((str(path), kind, problems_in(path)))
-    notes = [
-        note for file, kind, problems in found if kind == "playbook" and not problems for note in _notes(file)
-    ]
+        checked = check_file(path)
+        found.append((str(path), checked.kind or "", checked.problems))
+        notes += [] if checked.playbook is None else _notes(str(path), checked.playbook)
     page: list[Line] = []
     for file, kind, problems in found:
         if not problems:
@@ -76,13 +73,12 @@ def check(opening: Opening, files: tuple[Path, ...]) -> ExitCode:
     return ExitCode.USAGE if problems_of_all else ExitCode.DONE
 
 
-def _notes(file: str) -> Iterator[str]:
+def _notes(file: str, playbook: Playbook) -> Iterator[str]:
     """What is not wrong with a playbook, and would go wrong with a run of it on this machine."""
-    from orchestrator.documents import parse_playbook
     from orchestrator.model.hook import Program, When
     from orchestrator.programs import find_program
 
-    for row in parse_playbook(Path(file).read_text("utf-8"), file).rows:
+    for row in playbook.rows:
         for when in When:
             for hook in row.hooks(when):
                 if isinstance(hook.what, Program) and find_program(hook.what.run[0], os.environ) is None:
