@@ -140,6 +140,7 @@ def finish(running: Running, ending: Ending) -> RunResult:
         hooks_failed=memory.hooks_failed(),
         waited=memory.waited,
         asked=memory.asked,
+        request=running.request,
     )
 
 

@@ -195,7 +195,7 @@ async def plan_from(
         rows=rows,
         ending=ending.message,
         reachable=ending.end in (End.DONE, End.OWING),
-        before=judge_before(history, session.playbook, session.clock, request.mode),
+        before=judge_before(history, session.playbook, session.clock, request),
         next_steps=ending.next_steps,
         timeouts=session.playbook.timeouts,
         confirm_within=session.playbook.confirm.within.total_seconds(),
@@ -207,6 +207,7 @@ async def plan_from(
         mode=request.mode,
         unpaid=history.hooks_owed,
         unjournalled=history.unjournalled,
+        open_drill=history.open_drill.drill if history.open_drill is not None else "",
         strangers=() if assumed is not None else strangers(readings, history.known_runs, now),
     )
 

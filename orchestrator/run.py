@@ -10,6 +10,7 @@ from orchestrator.engine.memory import Memory
 from orchestrator.errors import Moved, Refused, UsageError
 from orchestrator.journalling import Journalling
 from orchestrator.locking import refuse_held, take_lock
+from orchestrator.model.command_line import request_command
 from orchestrator.model.events import GuardOverridden, RunStarted
 from orchestrator.model.plan import Plan
 from orchestrator.model.protocols import Observer
@@ -75,6 +76,7 @@ async def start(
             since=request.since,
             started_at=session.clock.now(),
             goal=request.goal,
+            request=request,
         )
         try:
             # What was true before the lock may not be true any more.
@@ -122,7 +124,7 @@ async def _start_drive(engine: Engine, request: RunRequest, plan: Plan | None) -
         await engine.eyes.look("plan")
         moved = _moved_since(engine, plan)
         if moved is not None:
-            return Ending(End.MOVED, moved, next_steps=(f"hamr plan {request.pair} --to {request.goal}",))
+            return Ending(End.MOVED, moved, next_steps=(request_command("plan", request, plan.playbook),))
     return await engine.drive(request.goal)
 
 
@@ -150,7 +152,7 @@ def check_plan(session: Session, plan: Plan) -> None:
         Moved: it is spent, expired, or was made by another playbook or for other orgs.
         Refused: it leads nowhere.
     """
-    again = (f"hamr plan {plan.request.pair} --to {plan.request.goal} --out FILE",)
+    again = (request_command("plan", plan.request, plan.playbook, ["--out FILE"]),)
     if plan.assumed is not None:
         raise UsageError(
             "this plan assumed a status (--assume) and read nothing, so it can't be applied", next_steps=again

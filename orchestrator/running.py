@@ -63,6 +63,8 @@ class Running:
     since: datetime | None = None
     started_at: datetime | None = None
     goal: Status | None = None
+    request: RunRequest | None = None
+    """What was asked for; None for an adoption."""
     overridden_before: tuple[tuple[Verdict, str], ...] = ()
     """What it went over before its first row, by name, each with the operator's reason."""
     take_up: str = ""

@@ -122,9 +122,11 @@ def _by_run(histories: Mapping[str, History], run: RunHistory) -> Resumable:
     if owed is not None and owed.run == run.run:
         return Resumable(run.pair, None, f"hamr resume {run.pair}", f"what run {run.run} left owed")
     if run.superseded_by:
+        other = histories[run.pair].runs.get(run.superseded_by)
+        onward = f"hamr resume {run.superseded_by}" if other is not None and other.open else None
         raise UsageError(
             f"Run {run.run} is closed: run {run.superseded_by} took its place.",
-            next_steps=(f"hamr resume {run.superseded_by}", f"hamr show {run.run}"),
+            next_steps=(onward or f"hamr status {run.pair}", f"hamr show {run.superseded_by}"),
         )
     if run.finished is None:
         raise UsageError(

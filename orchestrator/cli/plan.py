@@ -77,7 +77,7 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
     check_request(request, playbook)
     with opening.session(pair, writes=False, playbook=playbook) as session:
         made = supervised(make_plan(session, request, assumed=assumed), console)
-        sheet = curl_script(made, session.pair) if curl else ""
+        sheet = curl_script(made, session.pair, playbook) if curl else ""
         redactor = opening.front.redactor
         if out is not None and not to_stdout:
             save_plan(made, out, playbook=playbook.path, redactor=redactor)

@@ -108,6 +108,8 @@ class Plan:
 
     unjournalled: str = ""
     """The journal's place, where nothing was ever written to it; "" where something was."""
+    open_drill: str = ""
+    """The drill that nobody has closed yet: a planned run is refused until then. "" where there is none."""
     strangers: tuple[Stranger, ...] = ()
     """Who seems to be moving the pair without this journal's knowing."""
 

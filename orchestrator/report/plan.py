@@ -299,6 +299,8 @@ def _next(plan: Plan) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*plan.next_steps, status)))
     if plan.assumed is not None:
         return (status, request_command("plan", request, plan.playbook))
+    if plan.open_drill and plan.mode is Mode.PLANNED:
+        return (f"hamr drill close {plan.open_drill} --notes TEXT", status)
     if plan.stopping_hooks:  # no flag goes over a program that is not there
         return (f"hamr doctor {shlex.quote(request.pair)}", status)
     if refusing:
