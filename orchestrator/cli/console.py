@@ -21,7 +21,7 @@ from orchestrator.redaction import Redactor
 from orchestrator.report.json_text import compact, to_json
 from orchestrator.report.styled import Line, Page, Span, line, plain_text
 
-from .outlets import Output
+from .outlets import PATIENCE, Output
 
 if TYPE_CHECKING:  # loaded on a terminal only
     from rich.console import Console as Terminal
@@ -118,6 +118,11 @@ class Stream:
             return self._file.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
         except ValueError:  # closed
             return False
+
+    def hurry(self) -> None:
+        """Wait no longer for room than a run can."""
+        if isinstance(self._file, Output):
+            self._file.outlet.patience = PATIENCE
 
     def page(self, page: Page) -> None:
         """Write a page: styled and folded to the width on a terminal, plain and as it is otherwise."""
@@ -253,6 +258,16 @@ class Console:
         """The id of the run that is under way, where there is one; empty while it has none yet."""
         self.out = Stream(sys.stdout, redactor, complete, self._say_lost)
         self.err = Stream(sys.stderr, redactor, complete, self._say_lost)
+
+    def follow(self, running: Callable[[], str]) -> None:
+        """A run is under way: from now on a reader who takes nothing (Ctrl-S, a pager) holds nothing up for long.
+
+        Args:
+            running: gives the run's id; empty while it has none yet.
+        """
+        self.running = running
+        for stream in (self.out, self.err):
+            stream.hurry()
 
     @property
     def aside(self) -> Stream:

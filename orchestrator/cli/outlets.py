@@ -1,7 +1,7 @@
-"""stdout and stderr whose trouble stays their own: a full disk, a closed stream, a reader that went away (law 19).
+"""stdout and stderr whose trouble stays their own: a full disk, a closed stream, a reader that went away or stalls.
 
 What cannot be written is dropped below everything that prints: click, rich, the log, a traceback, and Python's own
-flush at its end, which would turn the exit code into 120. The console asks afterwards whether there was trouble.
+flush at its end, which would turn the exit code into 120 (law 19). The console asks afterwards whether there was trouble.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ import select
 import sys
 from typing import IO, Any, TextIO, cast
 
-_PATIENCE = 1_000
-"""Milliseconds that a stream which does not block may take to have room again."""
+PATIENCE = 5.0
+"""Seconds that a reader who takes nothing may hold up a run; without one it is waited for as long as it likes."""
+
+_AT_ONCE = 512
+"""Bytes that a pipe takes without blocking where it has room at all, on any system."""
 
 
 class Outlet(io.RawIOBase):
@@ -30,6 +33,8 @@ class Outlet(io.RawIOBase):
         self._descriptor = descriptor
         self.trouble = trouble
         """The errno of the first write that failed; 0 while none did."""
+        self.patience: float | None = None
+        """Seconds until what has no room is dropped; None waits for ever, as for a pager that is being read."""
 
     def writable(self) -> bool:
         """It is."""
@@ -51,19 +56,23 @@ class Outlet(io.RawIOBase):
         view = memoryview(data).cast("B")
         sent = 0
         while sent < len(view) and not self.trouble:
+            if self.patience is not None and not self._has_room():
+                self.trouble = errno.EAGAIN
+                break
+            part = view[sent:] if self.patience is None else view[sent : sent + _AT_ONCE]
             try:
-                sent += os.write(self._descriptor, view[sent:])
-            except BlockingIOError:
-                if not self._has_room():
-                    self.trouble = errno.EAGAIN
+                sent += os.write(self._descriptor, part)
+            except BlockingIOError:  # whoever shares the stream has made it so
+                self._has_room()
             except OSError as error:
                 self.trouble = error.errno or errno.EIO
         return len(view)
 
     def _has_room(self) -> bool:
+        """Wait until there is room for a few bytes, or writing would fail at once; False where patience ends before."""
         room = select.poll()
         room.register(self._descriptor, select.POLLOUT)
-        return bool(room.poll(_PATIENCE))
+        return bool(room.poll(None if self.patience is None else self.patience * 1000))
 
 
 class Output(io.TextIOWrapper):

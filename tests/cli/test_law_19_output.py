@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 
+from orchestrator.cli.outlets import Outlet
 from orchestrator.model.status import Role, Status
 
 from .lab import Lab
@@ -174,3 +178,40 @@ def test_law_19_the_journal_holds_nothing_that_was_printed(lab: Lab) -> None:
     typed(lab, ("run", "sim", "--to", "ACTIVE", "--yes"), "<&- >&- 2>&-")
     with sqlite3.connect(lab.journal) as opened:
         assert opened.execute("pragma integrity_check").fetchone() == ("ok",)
+
+
+def full_pipe() -> tuple[int, int]:
+    """A pipe that has no room left, and whose reader is there and takes nothing: its reading and its writing end."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    os.set_blocking(writing, True)
+    return reading, writing
+
+
+def test_law_19_a_reader_who_takes_nothing_holds_up_no_run(lab: Lab) -> None:
+    reading, writing = full_pipe()
+    with lab.start("run", "sim", "--to", "ACTIVE", "--yes", stdout=writing, stderr=subprocess.PIPE) as run:
+        _, err = run.communicate(timeout=30)
+    os.close(writing)
+    os.close(reading)
+    assert run.returncode == 0
+    assert lab.statuses() == (Status.ACTIVE, Status.ACTIVE)
+    assert "What goes to stdout could not be shown: its reader takes nothing any more." in err
+
+
+def test_law_19_a_pager_that_is_being_read_is_waited_for() -> None:
+    reading, writing = full_pipe()
+    outlet = Outlet(writing)
+    reader = threading.Timer(0.3, lambda: os.read(reading, 65536))
+    reader.start()
+    assert outlet.write(b"the last line\n") == 14
+    reader.join()
+    assert outlet.trouble == 0
+    outlet.patience = 0.05
+    assert outlet.write(b"y" * 100_000) == 100_000
+    assert outlet.trouble == errno.EAGAIN
+    os.close(writing)
+    os.close(reading)
