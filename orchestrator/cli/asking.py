@@ -47,7 +47,8 @@ class Terminal:
     async def __call__(self, question: Question) -> Reply | None:
         """The reply; None where Ctrl-C came first, or the input's end, or a question that could not be shown.
 
-        The last two stop the run, too: nobody has answered then, and nobody may be there any more: that is no reason to write on.
+        The last two stop the run, too: nobody has answered then, and nobody may be there any more. That is no reason
+        to write on.
         """
         self._console.aside.end()
         _forget_typed_ahead()

@@ -95,6 +95,8 @@ class Stream:
         self._redactor = redactor
         self._complete = complete
         self._lost = lost
+        self._told = False
+        """Whether it was said already that it cannot be written to."""
         self.trouble = 0
         """The errno of what is wrong with it; 0 while nothing is."""
         self._terminal: Terminal | None = None
@@ -221,8 +223,8 @@ class Stream:
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
-        """Once it cannot be written to, the rest is dropped."""
-        if self.closed:
+        """Once it cannot be written to, the rest is dropped; a reader who only stalls may come back."""
+        if self.closed and self.trouble != errno.EAGAIN:
             self._file = io.StringIO()
         try:
             yield
@@ -236,8 +238,9 @@ class Stream:
             self._note(self._file.outlet.trouble)
 
     def _note(self, trouble: int) -> None:
-        if trouble and not self.closed:
-            self.trouble = trouble
+        self.trouble = trouble
+        if trouble and not self._told:
+            self._told = True
             self._lost(self)
 
 

@@ -23,6 +23,8 @@ _AT_ONCE = 512
 class Outlet(io.RawIOBase):
     """A descriptor that takes every write; what the system refuses is dropped, and so is all that comes after it.
 
+    A reader who takes nothing for too long misses what came meanwhile, and gets the rest once there is room again.
+
     Args:
         descriptor: where to; it is never closed here.
         trouble: what is known to be wrong with it from the start, as an errno; 0 for nothing.
@@ -32,7 +34,7 @@ class Outlet(io.RawIOBase):
         super().__init__()
         self._descriptor = descriptor
         self.trouble = trouble
-        """The errno of the first write that failed; 0 while none did."""
+        """The errno of the write that failed; 0 while none did."""
         self.patience: float | None = None
         """Seconds until what has no room is dropped; None waits for ever, as for a pager that is being read."""
 
@@ -55,24 +57,26 @@ class Outlet(io.RawIOBase):
         """Write all of it, or drop it; always as many bytes as it was given."""
         view = memoryview(data).cast("B")
         sent = 0
+        if self.trouble == errno.EAGAIN and self._has_room(0.0):  # the reader goes on, after Ctrl-Q for one
+            self.trouble = 0
         while sent < len(view) and not self.trouble:
-            if self.patience is not None and not self._has_room():
+            if self.patience is not None and not self._has_room(self.patience):
                 self.trouble = errno.EAGAIN
                 break
             part = view[sent:] if self.patience is None else view[sent : sent + _AT_ONCE]
             try:
                 sent += os.write(self._descriptor, part)
             except BlockingIOError:  # whoever shares the stream has made it so
-                self._has_room()
+                self._has_room(self.patience)
             except OSError as error:
                 self.trouble = error.errno or errno.EIO
         return len(view)
 
-    def _has_room(self) -> bool:
-        """Wait until there is room for a few bytes, or writing would fail at once; False where patience ends before."""
+    def _has_room(self, within: float | None) -> bool:
+        """Wait until there is room for a few bytes, or writing would fail at once; False where there was none in time."""
         room = select.poll()
         room.register(self._descriptor, select.POLLOUT)
-        return bool(room.poll(None if self.patience is None else self.patience * 1000))
+        return bool(room.poll(None if within is None else within * 1000))
 
 
 class Output(io.TextIOWrapper):

@@ -212,5 +212,9 @@ def test_law_19_a_pager_that_is_being_read_is_waited_for() -> None:
     outlet.patience = 0.05
     assert outlet.write(b"y" * 100_000) == 100_000
     assert outlet.trouble == errno.EAGAIN
+    os.read(reading, 1_000_000)
+    assert outlet.write(b"the result\n") == 11
+    assert outlet.trouble == 0
+    assert os.read(reading, 1000).endswith(b"the result\n")
     os.close(writing)
     os.close(reading)
