@@ -64,7 +64,7 @@ def _holds(answers: Answers) -> Check:
     if not found.exists or (found.history is not None and found.history.unjournalled):
         words = no_journal(found.place)
         sentence = f"{words[:1].upper()}{words[1:]}. The first run makes it."
-        brief = "no journal here yet, so who holds the lock, and what is owed or unknown, is not known on this machine"
+        brief = "no journal here yet: lock, owed and unknown are not known on this machine"
         return Check(Group.JOURNAL, "journal", Level.OK, Level.OK, sentence, brief=brief)
     records = counted(found.records, "record")
     newest = (

@@ -51,7 +51,7 @@ def test_where_there_is_no_journal_it_is_said(lab: Lab, words: tuple[str, ...]) 
 
 
 def test_doctor_says_it_in_short_as_well(lab: Lab) -> None:
-    assert "is not known on this machine" in said(lab.run("doctor", "sim", code=0).stdout)
+    assert "are not known on this machine" in said(lab.run("doctor", "sim", code=0).stdout)
 
 
 def test_a_journal_that_nothing_was_written_to_knows_as_little(lab: Lab) -> None:
