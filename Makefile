@@ -4,16 +4,26 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+NEWEST := .venv-newest
+TESTS ?=
+
 SEEDS ?= 2500
 FROM ?= 0
 
-.PHONY: simulate-incidents demo test lint types docs bench ci clean
+.PHONY: simulate-incidents demo test newest lint types docs bench ci clean
 
 demo: $(READY)  ## the whole cycle on the built-in simulator
 	@$(BIN)/hamr demo
 
 test: $(READY)  ## every test
 	@$(BIN)/python -m pytest
+
+# Nothing is locked here: it is made anew each time, and shows what a fresh installation would get.
+newest:  ## every test, with the newest versions that pyproject.toml allows, in a venv of its own
+	@$(PYTHON) -m venv --clear $(NEWEST)
+	@$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --editable . --group dev
+	@$(NEWEST)/bin/python -m pytest $(TESTS)
 
 lint: $(READY)  ## ruff: every rule considered, and the formatter
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -39,7 +49,7 @@ ci:  ## what must hold before a change lands, one after the other; the tests and
 	@$(MAKE) --no-print-directory test
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(NEWEST) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 # Locked: every package with its version and hashes, the build backend included; nothing is resolved here.
 $(READY): pyproject.toml .ci/constraints.txt

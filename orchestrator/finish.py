@@ -124,7 +124,10 @@ def finish(running: Running, ending: Ending) -> RunResult:
         objectives=objectives,
         remember=session.playbook.remember if _reached(running, ending, Status.ACTIVE) else (),
         refused_by=refused,
-        overridden=tuple(each for _, decision in decisions for each in decision.overridden),
+        overridden=(
+            *running.overridden_before,
+            *(each for _, decision in decisions for each in decision.overridden),
+        ),
         waived=tuple(each for _, decision in decisions for each in decision.waived),
         owed=engine.owed() if engine is not None else None,
         mode=memory.mode,
@@ -137,6 +140,7 @@ def finish(running: Running, ending: Ending) -> RunResult:
         hooks_failed=memory.hooks_failed(),
         waited=memory.waited,
         asked=memory.asked,
+        request=running.request,
     )
 
 

@@ -143,9 +143,8 @@ class RunHistory:
         """The facts that a phase needs of it."""
         if not self.open or self.started is None:
             return None
-        start = self.start if self.started.start is None else self.started.start
         owed = tuple(f"{row}/{hook}" for row, hook in self.hooks_owed)
-        return OpenRun(self.run, self.started.goal, start, self.row, self.mode, owed, self.asking)
+        return OpenRun(self.run, self.started.goal, self.start, self.row, self.mode, owed, self.asking)
 
 
 @dataclass(slots=True)
@@ -188,6 +187,9 @@ class History:
     owed: Owed | None = None
     floors: dict[str, Floor] = field(default_factory=dict)
     """The newest record seen of each org, by its uuid."""
+    unjournalled: str = ""
+    """The place of the journal, where nothing was ever written to it: then all of this is not known, rather than
+    not so. "" where it holds any record at all."""
 
     def of(self, pair: Pair) -> History:
         """The history of a pair's very orgs: what runs on others left open, owed or unknown is not theirs to settle."""
@@ -280,7 +282,8 @@ class History:
         for run in reversed(self.runs.values()):
             if run.finished is None or run.finished_at is None or not run.intended or run.elsewhere:
                 continue
-            left = run.finished_at + cool_down - now
+            # Never longer than itself: an end that lies ahead was dated by a clock that was wrong, and counts as now.
+            left = min(run.finished_at, now) + cool_down - now
             if run.acknowledged or left <= timedelta(0):
                 return None
             return run, left

@@ -6,6 +6,7 @@ a log that cannot be written never stops one.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -119,7 +120,7 @@ def configure(
     number = logging.getLevelNamesMapping().get(level.upper())
     if number is None:
         raise ValueError(f"no log level is called {level!r}: debug, info, warning or error")
-    stream = sys.stderr if stream is None else stream
+    stream = stream or sys.stderr or io.StringIO()  # a process without stderr has None: nobody hears it
     terminal = _is_terminal(stream)
     global _settings  # noqa: PLW0603 - logs are the process's own, as structlog's and logging's settings are
     _settings = _Settings(

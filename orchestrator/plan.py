@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from orchestrator.engine.admission import may_ask, waits_for
@@ -21,6 +21,7 @@ from orchestrator.model.events import (
     WriteConfirmed,
     WriteIntended,
 )
+from orchestrator.model.hook import Program, When
 from orchestrator.model.org import Mirrors, Pair
 from orchestrator.model.plan import Plan, PlannedRow, PlannedWrite
 from orchestrator.model.playbook import Advances, Row
@@ -34,6 +35,7 @@ from orchestrator.preflight import judge_before
 from orchestrator.session import Session, playbook_digest, program_version
 from orchestrator.situation import phase_of
 from orchestrator.situation.compared import depends_on, row_probes
+from orchestrator.situation.strangers import strangers
 from orchestrator.standing import read_pair
 
 PLAN_LASTS = timedelta(minutes=15)
@@ -202,7 +204,7 @@ async def plan_from(
         rows=rows,
         ending=ending.message,
         reachable=ending.end in (End.DONE, End.OWING),
-        before=judge_before(history, session.playbook, session.clock),
+        before=judge_before(history, session.playbook, session.clock, request),
         next_steps=ending.next_steps,
         timeouts=session.playbook.timeouts,
         confirm_within=session.playbook.confirm.within.total_seconds(),
@@ -213,6 +215,9 @@ async def plan_from(
         objectives={status: span.total_seconds() for status, span in session.playbook.objectives.items()},
         mode=request.mode,
         unpaid=history.hooks_owed,
+        unjournalled=history.unjournalled,
+        open_drill=history.open_drill.drill if history.open_drill is not None else "",
+        strangers=() if assumed is not None else strangers(readings, history.known_runs, now),
     )
 
 
@@ -232,7 +237,7 @@ def planned_task(
         owed=history.owed,
         open_run=as_open,
         known_runs=history.known_runs,
-        command=f"hamr run {request.pair} --to {request.goal}",
+        command=request_command("run", request, session.playbook.name),
         old_is_true="reverted" in request.overrides,
     )
 
@@ -284,12 +289,35 @@ def _rows(
     for name, event in judged.items():
         row = session.playbook.row(name)
         if row is not None:
-            rows.append(_row(row, event, tuple(writes[name]), engine, gate))
+            planned = _row(row, event, tuple(writes[name]), engine, gate)
+            if any(isinstance(hook.what, Program) for hook in (*row.before, *row.after)):
+                planned = _with_missing_hooks(planned, row, session, engine.task.memory.mode)
+            rows.append(planned)
     return tuple(rows)
 
 
+def _with_missing_hooks(planned: PlannedRow, row: Row, session: Session, mode: Mode) -> PlannedRow:
+    """The row with the hooks whose programs could not be started here, looked up as a run looks them up."""
+    from orchestrator.programs import find_program  # noqa: PLC0415 - most playbooks have no hooks
+
+    missing = tuple(
+        hook.name
+        for when in When
+        for hook in row.hooks(when)
+        if isinstance(hook.what, Program) and find_program(hook.what.run[0], session.environ) is None
+    )
+    # In an emergency no hook holds anything up, and of a row that is half made those that come before are skipped.
+    stops = mode is Mode.PLANNED and not planned.half_done
+    stopped_by = tuple(hook.name for hook in row.before if hook.name in missing) if stops else ()
+    return replace(planned, missing=missing, stopped_by=stopped_by)
+
+
 def _row(
-    row: Row, judged: GuardsJudged, writes: tuple[PlannedWrite, ...], engine: Engine, gate: EnforcingGate
+    row: Row,
+    judged: GuardsJudged,
+    writes: tuple[PlannedWrite, ...],
+    engine: Engine,
+    gate: EnforcingGate,
 ) -> PlannedRow:
     decision = gate.decide(
         judged.verdicts,

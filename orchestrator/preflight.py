@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 
 from orchestrator.errors import Refused, UsageError
 from orchestrator.history import DrillHistory, History
+from orchestrator.model.command_line import ANY_REASON, override_flag, request_command
 from orchestrator.model.guard import ALWAYS_ON, BEFORE_A_RUN, NEVER_OVERRIDDEN, Outcome, Verdict
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Status
+from orchestrator.model.words import no_journal, span
 
 
 def check_request(request: RunRequest, playbook: Playbook) -> None:
@@ -27,7 +31,7 @@ def check_request(request: RunRequest, playbook: Playbook) -> None:
         raise UsageError(
             "--emergency wants a reason: it is what the audit journal will say",
             next_steps=(
-                f"hamr run {request.pair} --to {request.goal} --emergency --reason 'us1 is down, INC-1234'",
+                request_command("run", replace(request, reason="us1 is down, INC-1234"), playbook.name),
             ),
         )
 
@@ -83,16 +87,22 @@ def _no_stop(request: RunRequest, playbook: Playbook) -> UsageError:
     stops = ", ".join(str(stop) for stop in playbook.stops)
     return UsageError(
         f"--to {request.goal}: a run of playbook {playbook.name} can't stop there{hint} Its stops are: {stops}",
-        next_steps=(f"hamr plan {request.pair} --to {nearest}",) if nearest is not None else (),
+        next_steps=(request_command("plan", replace(request, goal=nearest), playbook.name),)
+        if nearest is not None
+        else (),
     )
 
 
-def judge_before(history: History, playbook: Playbook, clock: Clock) -> tuple[Verdict, ...]:
-    """The verdicts on what earlier runs left behind."""
-    return (_judge_unknown(history), _judge_cool_down(history, playbook, clock))
+def judge_before(
+    history: History, playbook: Playbook, clock: Clock, request: RunRequest
+) -> tuple[Verdict, ...]:
+    """The verdicts on what earlier runs left behind, for a run that is asked for."""
+    return (_judge_unknown(history, request), _judge_cool_down(history, playbook, clock, request.mode))
 
 
-def _judge_unknown(history: History) -> Verdict:
+def _judge_unknown(history: History, request: RunRequest) -> Verdict:
+    if history.unjournalled:
+        return Verdict("unknown", Outcome.PASS, no_journal(history.unjournalled))
     if not history.unknown:
         return Verdict("unknown", Outcome.PASS, "no earlier write's outcome is unknown")
     run, attempt = history.unknown[0]
@@ -101,30 +111,71 @@ def _judge_unknown(history: History) -> Verdict:
         Outcome.FAIL,
         f"nobody knows whether attempt {attempt.number} of run {run} ({attempt.status} to the {attempt.role}) took "
         "effect, or still will",
-        why=f"{_take_up(history, run)} reads it again; overriding accepts that it may turn up late.",
+        why=f"{_take_up(history, request)} reads it again; overriding accepts that it may turn up late.",
     )
 
 
-def _take_up(history: History, run: str) -> str:
-    """What takes up a run that left an unknown: an adoption has no goal to resume, and is made anew."""
-    if history.runs[run].started is None:
-        return f"hamr adopt {history.pair} --truth primary|secondary --reason TEXT"
+def _take_up(history: History, request: RunRequest) -> str:
+    """What takes up the run that left an unknown: in an emergency, as one; an adoption is made anew.
+
+    Args:
+        history: of the pair, in which a write's outcome is unknown.
+        request: what is asked for now.
+    """
+    run, attempt = history.unknown[0]
+    if history.runs[run].started is None:  # it has no goal to resume; what it wrote is the other org's status
+        return f"hamr adopt {shlex.quote(history.pair)} --truth {attempt.role.other} --reason TEXT"
+    if request.mode is Mode.EMERGENCY:
+        return f"hamr resume {run} --emergency --reason {shlex.quote(request.reason or ANY_REASON)}"
     return f"hamr resume {run}"
 
 
-def _judge_cool_down(history: History, playbook: Playbook, clock: Clock) -> Verdict:
+def _judge_cool_down(history: History, playbook: Playbook, clock: Clock, mode: Mode) -> Verdict:
+    """Never in an emergency (law 13): it is not held up, and nobody is asked."""
     cooling = history.cooling_down(playbook.cool_down, clock.now())
     if cooling is None:
         return Verdict(
             "cool_down", Outcome.PASS, "no run has just finished" if playbook.cool_down else "not set"
         )
     run, left = cooling
+    reason = f"run {run.run} finished at {run.finished_at:%H:%M:%S} UTC"
+    if mode is Mode.EMERGENCY:
+        return Verdict("cool_down", Outcome.PASS, f"{reason}; an emergency does not wait for that")
     return Verdict(
         "cool_down",
         Outcome.FAIL,
-        f"run {run.run} finished at {run.finished_at:%H:%M:%S} UTC; the pair cools down for another "
-        f"{left.total_seconds():.0f} s",
+        f"{reason}; the pair cools down for another {left.total_seconds():.0f} s",
         why=f"hamr ack {run.run} ends it.",
+    )
+
+
+def cooling_question(history: History, playbook: Playbook, clock: Clock, request: RunRequest) -> str | None:
+    """What a person at a terminal is told of a cooling down before they confirm the run; None where there is none."""
+    verdict = _judge_cool_down(history, playbook, clock, request.mode)
+    cooling = history.cooling_down(playbook.cool_down, clock.now())
+    if verdict.outcome is Outcome.PASS or verdict.guard in request.overrides or cooling is None:
+        return None
+    run, left = cooling
+    return (
+        f"Run {run.run} has just finished: the pair cools down for another {span(left)}. "
+        "To confirm this run is to go on all the same."
+    )
+
+
+def over_cool_down(request: RunRequest) -> RunRequest:
+    """The request of somebody who was told of the cooling down and went on: it goes over it, by name."""
+    words = "asked at the terminal, the operator went on all the same"
+    return replace(request, overrides={**request.overrides, "cool_down": words})
+
+
+def overridden_before(
+    history: History, playbook: Playbook, clock: Clock, request: RunRequest
+) -> tuple[tuple[Verdict, str], ...]:
+    """What a run goes over before its first row, each with the operator's reason."""
+    return tuple(
+        (verdict, request.overrides[verdict.guard])
+        for verdict in judge_before(history, playbook, clock, request)
+        if verdict.outcome is not Outcome.PASS and verdict.guard in request.overrides
     )
 
 
@@ -134,20 +185,20 @@ def refuse_before(history: History, playbook: Playbook, clock: Clock, request: R
     Raises:
         Refused: lists every verdict that did not pass, with what clears it and the flag that overrides it.
     """
-    verdicts = judge_before(history, playbook, clock)
+    verdicts = judge_before(history, playbook, clock, request)
     refused = [v for v in verdicts if v.outcome is not Outcome.PASS and v.guard not in request.overrides]
     if not refused:
         return
     names = {verdict.guard for verdict in refused}
     cooling = history.cooling_down(playbook.cool_down, clock.now())
     clearing = [
-        *([_take_up(history, history.unknown[0][0])] if "unknown" in names else []),
+        *([_take_up(history, request)] if "unknown" in names else []),
         *([f"hamr ack {cooling[0].run}"] if "cool_down" in names and cooling is not None else []),
     ]
-    flags = " ".join(f"--override {verdict.guard}=REASON" for verdict in refused)
+    flags = [override_flag(verdict.guard) for verdict in refused]
     raise Refused(
         "\n".join(f"{verdict.guard}: {verdict.reason}. {verdict.why}" for verdict in refused),
-        next_steps=(*clearing, f"hamr run {request.pair} --to {request.goal} {flags}"),
+        next_steps=(*clearing, request_command("run", request, playbook.name, flags)),
     )
 
 

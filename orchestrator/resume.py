@@ -62,6 +62,11 @@ async def resume(
             "those can be brought to its end: name them in the inventory again, under a pair of their own",
             next_steps=(f"hamr status {session.pair.name}", f"hamr show {identifier}"),
         )
+    if mode is Mode.EMERGENCY and not reason.strip():
+        raise UsageError(
+            "--emergency wants a reason: it is what the audit journal will say",
+            next_steps=(f"hamr resume {identifier} --emergency --reason 'us1 is down, INC-1234'",),
+        )
     mode = mode or (memory.mode if run is not None else Mode.PLANNED)
     goal, since = memory.started.goal, memory.started.since
     merged = {**memory.overrides, **(overrides or {})}

@@ -10,7 +10,8 @@ from orchestrator.engine.memory import Memory
 from orchestrator.errors import Moved, Refused, UsageError
 from orchestrator.journalling import Journalling
 from orchestrator.locking import refuse_held, take_lock
-from orchestrator.model.events import RunStarted
+from orchestrator.model.command_line import request_command
+from orchestrator.model.events import GuardOverridden, RunStarted
 from orchestrator.model.plan import Plan
 from orchestrator.model.protocols import Observer
 from orchestrator.model.result import RunResult
@@ -18,6 +19,7 @@ from orchestrator.model.run import End, Ending, Mode, RunRequest
 from orchestrator.model.status import Both
 from orchestrator.preflight import (
     check_request,
+    overridden_before,
     refuse_before,
     refuse_in_drill,
     refuse_owing,
@@ -74,7 +76,8 @@ async def start(
             since=request.since,
             started_at=session.clock.now(),
             goal=request.goal,
-            command=f"hamr run {request.pair} --to {request.goal}",
+            command=request_command("run", request, session.playbook.name),
+            request=request,
         )
         try:
             # What was true before the lock may not be true any more.
@@ -86,6 +89,9 @@ async def start(
                 check_plan(session, plan)
             running.observer.supersedes = history.open_beside(run)
             running.observer.tell(_started(session, request, plan, drill))
+            running.overridden_before = overridden_before(history, session.playbook, session.clock, request)
+            for verdict, reason in running.overridden_before:
+                running.observer.tell(GuardOverridden("", verdict, reason))
             running.memory.mode = request.mode
             engine = engine_for(running, world, prober, request, history)
             return await conduct(running, engine, lambda: _start_drive(engine, request, plan))
@@ -119,7 +125,7 @@ async def _start_drive(engine: Engine, request: RunRequest, plan: Plan | None) -
         await engine.eyes.look("plan", once=False)
         moved = _moved_since(engine, plan)
         if moved is not None:
-            return Ending(End.MOVED, moved, next_steps=(f"hamr plan {request.pair} --to {request.goal}",))
+            return Ending(End.MOVED, moved, next_steps=(request_command("plan", request, plan.playbook),))
     return await engine.drive(request.goal)
 
 
@@ -147,7 +153,7 @@ def check_plan(session: Session, plan: Plan) -> None:
         Moved: it is spent, expired, or was made by another playbook or for other orgs.
         Refused: it leads nowhere.
     """
-    again = (f"hamr plan {plan.request.pair} --to {plan.request.goal} --out FILE",)
+    again = (request_command("plan", plan.request, plan.playbook, ["--out FILE"]),)
     if plan.assumed is not None:
         raise UsageError(
             "this plan assumed a status (--assume) and read nothing, so it can't be applied", next_steps=again

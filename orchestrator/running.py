@@ -15,6 +15,7 @@ from orchestrator.errors import ExitCode
 from orchestrator.history import GivenUp, History
 from orchestrator.journalling import Journalling
 from orchestrator.locking import Lock
+from orchestrator.model.guard import Verdict
 from orchestrator.model.protocols import Prober, World
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Ending, RunRequest
@@ -33,6 +34,8 @@ class Controls:
     code: ExitCode = ExitCode.INTERRUPTED
     asker: Asker | None = None
     """How the run asks a person; None where there is nobody to ask (--yes)."""
+    run: str = ""
+    """The id of the run that it reaches, once that holds its lock."""
     on_result: Callable[[RunResult], None] | None = None
     """Is told the result as soon as it is known: what is still being posted about the run may take a moment more."""
 
@@ -62,6 +65,10 @@ class Running:
     goal: Status | None = None
     command: str = ""
     """What a person began it with, or took it up with, as they may type it again."""
+    request: RunRequest | None = None
+    """What was asked for; None for an adoption."""
+    overridden_before: tuple[tuple[Verdict, str], ...] = ()
+    """What it went over before its first row, by name, each with the operator's reason."""
     take_up: str = ""
     """What takes it up again where `hamr resume` can't: an adoption is made anew."""
     given_up: tuple[GivenUp, ...] = ()
@@ -70,6 +77,9 @@ class Running:
     """Somebody broke the lock under this run."""
     left_to_others: bool = False
     """Somebody took this run up, or took its place: there is nothing of it left to resume here."""
+
+    def __post_init__(self) -> None:
+        self.controls.run = self.memory.run
 
 
 def engine_for(

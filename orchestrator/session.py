@@ -129,7 +129,10 @@ class Session:
             self._verify()
             self.verified = True
         records = self.store.records(pair=self.pair.name, kinds=KINDS)
-        return history_of(self.pair.name, records).of(self.pair)
+        history = history_of(self.pair.name, records).of(self.pair)
+        if not history.runs and not self.store.head().seq:
+            history.unjournalled = self.store.place
+        return history
 
     def _verify(self) -> None:
         found = self.store.verify_newest(VERIFY_NEWEST)

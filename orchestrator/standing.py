@@ -13,6 +13,7 @@ from orchestrator.model.status import Both, Role
 from orchestrator.session import Session
 from orchestrator.situation import phase_of
 from orchestrator.situation.floor import Floors, under_floor
+from orchestrator.situation.strangers import strangers
 
 
 async def read_pair(
@@ -107,4 +108,5 @@ async def stand(session: Session, *, needed: frozenset[Role] = BOTH_NEEDED, sett
         journal=session.store.place,
         head=session.store.head(),
         open_drill=drill.as_open_drill() if drill is not None else None,
+        strangers=strangers(readings, history.known_runs, session.clock.now()),
     )

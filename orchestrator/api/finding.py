@@ -128,9 +128,11 @@ def _by_run(histories: Mapping[str, History], run: RunHistory) -> Resumable:
             next_steps=(f"hamr status {run.pair}", f"hamr show {run.run}"),
         )
     if run.superseded_by:
+        other = histories[run.pair].runs.get(run.superseded_by)
+        onward = f"hamr resume {run.superseded_by}" if other is not None and other.open else None
         raise UsageError(
             f"Run {run.run} is closed: run {run.superseded_by} took its place.",
-            next_steps=(f"hamr resume {run.superseded_by}", f"hamr show {run.run}"),
+            next_steps=(onward or f"hamr status {run.pair}", f"hamr show {run.superseded_by}"),
         )
     if run.finished is None:
         raise UsageError(

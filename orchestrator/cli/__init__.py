@@ -1,7 +1,8 @@
 """The command `hamr`: one file per verb, loaded when the verb is used; deciding happens in the layers above.
 
 `group` dispatches and ends every command, `options` and `opening` turn flags into a Session, `console` alone prints,
-`prompt` alone asks, `signals` alone listens to Ctrl-C, `failures` turns what went wrong into words and an exit code.
+`prompt` alone asks, `signals` alone listens to Ctrl-C, `failures` turns what went wrong into words and an exit code,
+`outlets` lets no trouble of stdout and stderr come up.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import gc
 
 from .group import hamr
+from .outlets import hold_standard_streams
 
 __all__ = ["hamr", "main"]
 
@@ -18,11 +20,12 @@ _YOUNG_OBJECTS = 50_000
 
 
 def main() -> None:
-    """Run the command line of this process, and exit with its code.
+    """Run the command line of this process, and exit with its code, whatever becomes of its output (law 19).
 
     Loading makes some hundred thousand objects that live as long as the process: looking through them for cycles,
     time and again while they are made and once more at the end, is a seventh of what a short command costs.
     """
+    hold_standard_streams()
     gc.set_threshold(_YOUNG_OBJECTS, 10, 10)
     try:
         hamr.main(prog_name="hamr")

@@ -24,8 +24,11 @@ def apply(opening: Opening, file: Path, yes: bool) -> ExitCode:
     FILE is what hamr plan --out wrote. It is refused where it was applied before, is older than 15 minutes, was
     edited, or where the playbook, the inventory's orgs or the orgs' records have changed since.
     """
+    from dataclasses import replace
+
     from orchestrator.documents import load_playbook
     from orchestrator.locking import refuse_held
+    from orchestrator.preflight import cooling_question, over_cool_down
     from orchestrator.report.plan import preview_page
     from orchestrator.run import apply as apply_plan
     from orchestrator.run import check_plan
@@ -41,14 +44,19 @@ def apply(opening: Opening, file: Path, yes: bool) -> ExitCode:
     source = opening.playbook or saved.playbook
     playbook = opening.known(load_playbook(source), source)
     with opening.session(saved.plan.request.pair, writes=True, playbook=playbook) as session:
-        check_plan(session, saved.plan)
+        plan = saved.plan
+        check_plan(session, plan)
         if not yes:
             refuse_held(session)
-            front.console.aside.page(preview_page(saved.plan))
+            cooling = cooling_question(session.history(), playbook, session.clock, plan.request)
+            front.console.aside.page(preview_page(plan))
+            if cooling is not None:
+                front.console.note(cooling, "warn")
+                plan = replace(plan, request=over_cool_down(plan.request))
             confirm(front.console, session.pair.name)
         return conduct(
             front,
             session,
-            lambda watchers, controls: apply_plan(session, saved.plan, watchers=watchers, controls=controls),
+            lambda watchers, controls: apply_plan(session, plan, watchers=watchers, controls=controls),
             asks=not yes,
         )

@@ -45,15 +45,19 @@ class Terminal:
         self._controls = controls
 
     async def __call__(self, question: Question) -> Reply | None:
-        """The reply; None where Ctrl-C came first, or the end of the input, which stops the run, too.
+        """The reply; None where Ctrl-C came first, or the input's end, or a question that could not be shown.
 
-        Nobody has answered then, and nobody may be there any more: that is no reason to write on.
+        The last two stop the run, too: nobody has answered then, and nobody may be there any more. That is no reason
+        to write on.
         """
         self._console.aside.end()
         _forget_typed_ahead()
         self._console.err.text(f"\n{question.text}\nThe pair's lock is let go while this question stands.\n")
         while True:
             self._console.err.text(_HOW[question.asks])
+            if self._console.err.closed:  # nobody was asked, so nobody has answered
+                self._controls.interrupt(ExitCode.INTERRUPTED)
+                return None
             typed = await self._line()
             if typed is None:
                 self._console.err.text("\n")

@@ -103,19 +103,21 @@ def verify(opening: Opening, anchor: str | None) -> ExitCode:
 def export(opening: Opening, out: Path | None) -> ExitCode:
     """Print all records, each as one line of canonical JSON.
 
-    docs/reference/journal.md has a checker of a dozen lines for them.
+    docs/reference/journal.md has a checker of a dozen lines for them. For a copy that has to be whole, use --out: it
+    fails where the file cannot be written, while a stdout that takes nothing any more is only said on stderr.
     """
     from orchestrator.errors import ExitCode
     from orchestrator.journal import export as write_records
 
-    from .output_file import written_whole
+    from .output_file import EXPORT, written_whole
 
     console = opening.front.console
     with _existing(opening) as store:
         if out is None:
-            write_records(store, console.out.binary())
+            with console.out.binary() as stdout:
+                write_records(store, stdout)
             return ExitCode.DONE
-        with written_whole(out, what="the export") as file:
+        with written_whole(out, EXPORT) as file:
             count = write_records(store, file)
     console.note(f"{count:,} records are in {out}.")
     return ExitCode.DONE

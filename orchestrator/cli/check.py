@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from .opening import Opening
 
 if TYPE_CHECKING:
     from orchestrator.errors import ExitCode, Problem
+    from orchestrator.model.playbook import Playbook
 
 
 @click.command()
@@ -22,30 +24,32 @@ def check(opening: Opening, files: tuple[Path, ...]) -> ExitCode:
     """Show everything that is wrong with inventory and playbooks, at once.
 
     Without files, the inventory and the playbook that the other commands would use. No key is fetched, and nothing
-    is sent. Exits with 2 where something is wrong.
+    is sent. Exits with 2 where something is wrong. A hook whose program is not on this machine is noted, and is not
+    wrong: it may be on the one that runs it.
     """
-    from orchestrator.documents import document_kind, problems_in
-    from orchestrator.errors import DocumentError, ExitCode
+    from orchestrator.documents import check_file
+    from orchestrator.errors import ExitCode
     from orchestrator.report.json_text import document
     from orchestrator.report.layout import paragraph
     from orchestrator.report.styled import Line, Span
 
     found: list[tuple[str, str, tuple[Problem, ...]]] = []
     missing: tuple[Problem, ...] = ()
+    notes: list[str] = []
     if files:
         paths = list(dict.fromkeys(files))
     else:
         paths, missing = _usual(opening)
     for path in paths:
-        try:
-            kind: str = document_kind(path)
-        except DocumentError:
-            kind = ""
-        found.append((str(path), kind, problems_in(path)))
+        checked = check_file(path)
+        found.append((str(path), checked.kind or "", checked.problems))
+        notes += [] if checked.playbook is None else _notes(str(path), checked.playbook)
     page: list[Line] = []
     for file, kind, problems in found:
         if not problems:
             page.append((Span("fine  ", "good"), Span(f"{file}"), Span(f"  ({kind})", "dim")))
+    for note in notes:
+        page += paragraph(f"note  {note}", "warn", hanging=6)
     problems_of_all = [*missing, *(problem for _, _, problems in found for problem in problems)]
     for problem in problems_of_all:
         page += paragraph(str(problem), "bad", hanging=2)
@@ -58,6 +62,7 @@ def check(opening: Opening, files: tuple[Path, ...]) -> ExitCode:
                 "files": [
                     {"file": file, "kind": kind, "fine": not problems} for file, kind, problems in found
                 ],
+                "notes": [*notes],
                 "problems": [
                     {"file": one.file, "line": one.line, "column": one.column, "message": one.message}
                     for one in problems_of_all
@@ -66,6 +71,21 @@ def check(opening: Opening, files: tuple[Path, ...]) -> ExitCode:
         ),
     )
     return ExitCode.USAGE if problems_of_all else ExitCode.DONE
+
+
+def _notes(file: str, playbook: Playbook) -> Iterator[str]:
+    """What is not wrong with a playbook, and would go wrong with a run of it on this machine."""
+    from orchestrator.model.hook import Program, When
+    from orchestrator.programs import find_program
+
+    for row in playbook.rows:
+        for when in When:
+            for hook in row.hooks(when):
+                if isinstance(hook.what, Program) and find_program(hook.what.run[0], os.environ) is None:
+                    yield (
+                        f"{file}: hook {row.name}/{hook.name}: {hook.what.run[0]} is not on this machine, or cannot be "
+                        "run: it would fail here."
+                    )
 
 
 def _usual(opening: Opening) -> tuple[list[Path], tuple[Problem, ...]]:

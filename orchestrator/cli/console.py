@@ -1,7 +1,8 @@
 """Where everything is printed: pages in colour on a terminal, plain lines in a pipe. The one importer of rich.
 
-Every text passes the redactor on its way out (law 17). A reader that went away (`| head`) and a terminal that was
-closed are written to no more, without a word: neither may stop a run.
+Every text passes the redactor on its way out (law 17). A stream that cannot be written to is written to no more, and
+the other one says so, once: neither a full disk nor a reader that went away may stop a run, or change its exit code
+(law 19).
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, TextIO
 
-from orchestrator.errors import PreparationError
 from orchestrator.model.plain import JSON
 from orchestrator.redaction import Redactor
 from orchestrator.report.json_text import compact, to_json
 from orchestrator.report.styled import Line, Page, Span, line, plain_text
+
+from .outlets import PATIENCE, Output
 
 if TYPE_CHECKING:  # loaded on a terminal only
     from rich.console import Console as Terminal
@@ -40,8 +42,21 @@ STYLES: Mapping[str, str] = MappingProxyType(
 )
 """How a meaning looks; the words say it, too."""
 
-_GONE = frozenset({errno.EPIPE, errno.EIO, errno.EBADF, errno.ENXIO})
-"""Nobody reads it any more: a closed pipe, a closed terminal."""
+_GONE = frozenset({errno.EPIPE, errno.EIO, errno.ENXIO})
+"""Nobody reads it any more: a closed pipe, a closed terminal. Whoever went away has what they wanted."""
+
+_TROUBLES: Mapping[int, str] = MappingProxyType(
+    {
+        errno.EPIPE: "its reader went away",
+        errno.EIO: "its terminal is gone",
+        errno.ENXIO: "its terminal is gone",
+        errno.EBADF: "it is closed",
+        errno.ENOSPC: "the disk is full",
+        errno.EDQUOT: "the disk quota is used up",
+        errno.EAGAIN: "its reader takes nothing any more",
+    }
+)
+"""What is wrong with a stream, in words."""
 
 _CLEAR_LINE = "\r\x1b[2K"
 _CLEAR_SCREEN = "\x1b[H\x1b[2J"
@@ -51,10 +66,27 @@ def _as_it_is(command: str) -> str:
     return command
 
 
-class Stream:
-    """One way out, stdout or stderr."""
+def _nobody(stream: Stream) -> None:
+    """Nobody wants to know."""
 
-    def __init__(self, file: TextIO, redactor: Redactor, complete: Callable[[str], str] = _as_it_is) -> None:
+
+class Stream:
+    """One way out, stdout or stderr.
+
+    Args:
+        file: where to.
+        redactor: takes the keys out.
+        complete: what every command that is printed passes through.
+        lost: is called once, when it turns out that the stream cannot be written to.
+    """
+
+    def __init__(
+        self,
+        file: TextIO,
+        redactor: Redactor,
+        complete: Callable[[str], str] = _as_it_is,
+        lost: Callable[[Stream], None] = _nobody,
+    ) -> None:
         if isinstance(file, io.TextIOWrapper):
             file.reconfigure(
                 errors="backslashreplace"
@@ -62,15 +94,24 @@ class Stream:
         self._file = file
         self._redactor = redactor
         self._complete = complete
-        self._closed = False
+        self._lost = lost
+        self._told = False
+        """Whether it was said already that it cannot be written to."""
+        self.trouble = 0
+        """The errno of what is wrong with it; 0 while nothing is."""
         self._terminal: Terminal | None = None
         self._passing = False
         """Whether the cursor stands behind a passing line, which the next one replaces."""
 
     @property
     def closed(self) -> bool:
-        """Whether nobody reads it any more."""
-        return self._closed
+        """Whether it cannot be written to any more; what is left is dropped."""
+        return self.trouble != 0
+
+    @property
+    def trouble_words(self) -> str:
+        """What is wrong with it, as the end of a sentence."""
+        return _TROUBLES.get(self.trouble) or os.strerror(self.trouble).lower()
 
     @property
     def is_terminal(self) -> bool:
@@ -79,6 +120,11 @@ class Stream:
             return self._file.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
         except ValueError:  # closed
             return False
+
+    def hurry(self) -> None:
+        """Wait no longer for room than a run can."""
+        if isinstance(self._file, Output):
+            self._file.outlet.patience = PATIENCE
 
     def page(self, page: Page) -> None:
         """Write a page: styled and folded to the width on a terminal, plain and as it is otherwise."""
@@ -116,14 +162,13 @@ class Stream:
         if self.is_terminal:
             self.text(_CLEAR_SCREEN)
 
-    def binary(self) -> IO[bytes]:
-        """The bytes below the text.
-
-        Raises:
-            OSError: from writing to it; a reader that went away is one, too.
-        """
-        self._file.flush()
-        return self._file.buffer
+    @contextmanager
+    def binary(self) -> Iterator[IO[bytes]]:
+        """The bytes below the text, to be written to."""
+        with self._watched():
+            self._file.flush()
+            yield getattr(self._file, "buffer", io.BytesIO())
+            self._file.flush()
 
     def end(self) -> None:
         """Take away a passing line that is left."""
@@ -178,27 +223,25 @@ class Stream:
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
-        """Once nobody reads it, the rest is dropped.
-
-        Raises:
-            PreparationError: it cannot be written for another reason, a full disk for one.
-        """
-        if self._closed:
-            self._file = _nowhere()
+        """Once it cannot be written to, the rest is dropped; a reader who only stalls may come back."""
+        if self.closed and self.trouble != errno.EAGAIN:
+            self._file = io.StringIO()
         try:
             yield
         except OSError as error:
-            if error.errno not in _GONE:
-                words = (error.strerror or str(error)).lower()
-                raise PreparationError(
-                    f"The output cannot be written: {words}.",
-                    sent="What was sent, if anything, stands in the journal: hamr runs",
-                ) from error
-            self._closed = True
+            self._note(error.errno or errno.EIO)
+        except ValueError:
+            if not self._file.closed:
+                raise
+            self._note(errno.EBADF)
+        if isinstance(self._file, Output):
+            self._note(self._file.outlet.trouble)
 
-
-def _nowhere() -> TextIO:
-    return io.StringIO()
+    def _note(self, trouble: int) -> None:
+        self.trouble = trouble
+        if trouble and not self._told:
+            self._told = True
+            self._lost(self)
 
 
 class Console:
@@ -214,8 +257,20 @@ class Console:
         self._redactor = redactor
         self._complete = complete
         self.json = json
-        self.out = Stream(sys.stdout, redactor, complete)
-        self.err = Stream(sys.stderr, redactor, complete)
+        self.running: Callable[[], str] | None = None
+        """The id of the run that is under way, where there is one; empty while it has none yet."""
+        self.out = Stream(sys.stdout, redactor, complete, self._say_lost)
+        self.err = Stream(sys.stderr, redactor, complete, self._say_lost)
+
+    def follow(self, running: Callable[[], str]) -> None:
+        """A run is under way: from now on a reader who takes nothing (Ctrl-S, a pager) holds nothing up for long.
+
+        Args:
+            running: gives the run's id; empty while it has none yet.
+        """
+        self.running = running
+        for stream in (self.out, self.err):
+            stream.hurry()
 
     @property
     def aside(self) -> Stream:
@@ -246,6 +301,20 @@ class Console:
     def fact_line(self, document: Mapping[str, JSON]) -> None:
         """One JSON document on one line, for a stream of them."""
         self.out.text(compact(self._redactor.clean_value(self._completed(document))) + "\n")
+
+    def _say_lost(self, stream: Stream) -> None:
+        """Say on the other stream that this one shows nothing any more, unless its reader chose to go."""
+        other = self.out if stream is self.err else self.err
+        if other.closed or (other is self.out and self.json):
+            return
+        if stream.trouble in _GONE:
+            return
+        name = "stdout" if stream is self.out else "stderr"
+        words = [f"What goes to {name} could not be shown: {stream.trouble_words}."]
+        if self.running is not None:
+            run = self.running()
+            words.append(f"The run goes on; hamr {f'show {run}' if run else 'runs'} shows it.")
+        other.page(tuple(line(part, "warn") for part in words))
 
     def note(self, text: str, style: str = "dim") -> None:
         """A remark, on stderr."""

@@ -8,12 +8,13 @@ from orchestrator.errors import Refused
 from orchestrator.hamr import curl
 from orchestrator.model.org import Pair
 from orchestrator.model.plan import Plan, PlannedWrite
+from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Request
 from orchestrator.model.status import Role
 from orchestrator.report.styled import escaped
 
 
-def curl_script(plan: Plan, pair: Pair) -> str:
+def curl_script(plan: Plan, pair: Pair, playbook: Playbook) -> str:
     """Comments and commands for a POSIX shell: look at both orgs, then each write, then read both orgs again.
 
     Nothing here waits, compares or journals: that is what the comments ask of the person.
@@ -22,7 +23,7 @@ def curl_script(plan: Plan, pair: Pair) -> str:
         Refused: the plan has no writes, so there is nothing to paste.
     """
     if not plan.writes:
-        raise _nothing_to_paste(plan)
+        raise _nothing_to_paste(plan, playbook)
     lines = [
         f"# Pair {pair.name} to {plan.request.goal}, by hand. hamr sends none of this, and its journal will not know of it.",
         *_comment(plan.sentence),
@@ -36,7 +37,7 @@ def curl_script(plan: Plan, pair: Pair) -> str:
     return "\n".join(lines)
 
 
-def _nothing_to_paste(plan: Plan) -> Refused:
+def _nothing_to_paste(plan: Plan, playbook: Playbook) -> Refused:
     """A sheet without a command would be found out too late: when somebody wants to paste from it."""
     request = plan.request
     if plan.reachable:
@@ -47,7 +48,10 @@ def _nothing_to_paste(plan: Plan) -> Refused:
         )
     again = f"hamr plan {shlex.quote(request.pair)} --to {request.goal}"
     alone = f"{again} --emergency --reason TEXT --curl"
-    assumed = f"{again} --assume PASSIVE --curl"
+    # From where there is a way, the longest: the whole of it can be shortened by hand.
+    ways_there = {row.source: playbook.route(row.source, request.goal) or () for row in playbook.rows}
+    start = max(ways_there, key=lambda source: len(ways_there[source]))
+    assumed = f"{again} --assume {start} --curl"
     offered = any("--emergency" in step for step in plan.next_steps)
     ways = "--assume STATUS (as if both stood there; reads nothing)"
     if offered:

@@ -24,8 +24,6 @@ def told(front: Front, error: BaseException) -> int:
     With --json stdout carries the error as a document, unless the work had ended and its own document is there.
     """
     match error:
-        case BrokenPipeError():  # the reader of help or of an export went away: it has what it wanted
-            return _code(front, ExitCode.DONE)
         case click.ClickException():
             return _told_usage(front, error)
         case click.Abort() | KeyboardInterrupt():

@@ -97,8 +97,6 @@ class VerbGroup(click.Group):
             from .failures import told
 
             code = told(front, error)
-        finally:
-            _flush()
         sys.exit(int(code or 0))
 
 
@@ -109,25 +107,6 @@ def _complete(group: click.Group, name: str) -> None:
         from click.shell_completion import shell_complete
 
         sys.exit(shell_complete(group, {}, name, COMPLETION, instruction))
-
-
-def _flush() -> None:
-    """Write out what is left; where nobody reads it any more, drop it, so that Python does not complain at its end."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            _drop(stream)
-
-
-def _drop(stream: Any) -> None:
-    try:
-        descriptor = stream.fileno()
-    except (OSError, ValueError):
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, descriptor)
-    os.close(nowhere)
 
 
 CONTEXT: MutableMapping[str, Any] = {

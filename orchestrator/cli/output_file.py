@@ -1,4 +1,4 @@
-"""Files that a verb writes: for their owner alone, and whole or not at all."""
+"""Files that a verb writes: for their owner alone, whole or not at all, and over nothing that is not of their kind."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -19,38 +20,68 @@ _BESIDE = ("-wal", "-shm")
 """What SQLite keeps beside a database, under the same name."""
 
 
-def refuse_misplaced(path: Path, *, what: str, option: str = "--out") -> None:
-    """Make sure that a file may be written there at all: neither over a journal, nor where there is no folder.
+STDOUT = "-"
+"""In the place of a file's name."""
+
+_BEGINNING = 65_536
+"""Bytes of a file in which its kind shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a verb writes, and how a file of that kind is known: only such a one may be replaced."""
+
+    what: str
+    """For messages: the plan."""
+    mark: bytes
+    """Stands in the first bytes of every file of the kind, and of no other."""
+
+
+PLAN = Kind("the plan", b'"schema": "hamr/plan-file/')
+PAGE = Kind("the page", b'<meta name="generator" content="hamr">')
+JUNIT = Kind("the JUnit file", b"<!-- made by hamr -->")
+EXPORT = Kind("the export", b'"prev":"0000000000000000000000000000000000000000000000000000000000000000"')
+
+
+def refuse_misplaced(path: Path, kind: Kind, *, option: str = "--out") -> None:
+    """Make sure that a file may be written there at all: over nothing of another kind, and where there is a folder.
 
     Args:
         path: its name.
-        what: for messages: "the plan".
+        kind: of what is written.
         option: which one named the file, for messages.
 
     Raises:
-        UsageError: it is a folder, or a journal stands there, this one or another.
+        UsageError: it is a folder, or something else stands there: a journal, an inventory, a playbook, any file.
         PreparationError: its folder is not there, or cannot be written to.
     """
     if path.is_dir():
-        raise UsageError(f"{option} {path}: this is a folder, and {what} needs the name of a file.")
+        raise UsageError(f"{option} {path}: this is a folder, and {kind.what} needs the name of a file.")
     try:
         for each in (path, *(path.with_name(path.name.removesuffix(tail)) for tail in _BESIDE)):
-            if each.is_file() and _begins_as_database(each):
+            if each.is_file() and _beginning(each).startswith(_DATABASE):
                 raise UsageError(
-                    f"{option} {path}: a journal stands there, or another database, and {what} would take its place. "
+                    f"{option} {path}: a journal stands there, or another database, and {kind.what} would take its place. "
                     "Name another file."
+                )
+        if path.is_file():
+            beginning = _beginning(path)
+            if beginning and kind.mark not in beginning:
+                raise UsageError(
+                    f"{option} {path}: a file stands there that is something else, and {kind.what} would take its place. "
+                    "It is left as it is. Name another file, or remove that one first."
                 )
         if path.exists() or (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
             return
         path.parent.stat()
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
-        raise _unwritable(path, error, what=what, option=option) from error
+        raise _unwritable(path, error, what=kind.what, option=option) from error
 
 
-def _begins_as_database(path: Path) -> bool:
+def _beginning(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(len(_DATABASE)) == _DATABASE
+        return file.read(_BEGINNING)
 
 
 def _unwritable(path: Path, error: OSError, *, what: str, option: str) -> PreparationError:
@@ -66,21 +97,21 @@ def _unwritable(path: Path, error: OSError, *, what: str, option: str) -> Prepar
 
 
 @contextmanager
-def written_whole(path: Path, *, what: str, option: str = "--out") -> Iterator[IO[bytes]]:
+def written_whole(path: Path, kind: Kind, *, option: str = "--out") -> Iterator[IO[bytes]]:
     """A file to write to, which takes its name only when all of it is on the disk; mode 0600.
 
-    What stood there before is replaced. A device or a pipe is written to directly.
+    What stood there before is replaced, where it is of the same kind. A device or a pipe is written to directly.
 
     Args:
         path: its name.
-        what: for messages: "the plan".
+        kind: of what is written.
         option: which one named the file, for messages.
 
     Raises:
-        UsageError: it is a folder, or a journal stands there.
+        UsageError: it is a folder, or something else stands there.
         PreparationError: it cannot be written.
     """
-    refuse_misplaced(path, what=what, option=option)
+    refuse_misplaced(path, kind, option=option)
     try:
         if path.exists() and not path.is_file():
             with path.open("wb") as device:
@@ -99,4 +130,4 @@ def written_whole(path: Path, *, what: str, option: str = "--out") -> Iterator[I
                 part.unlink()
             raise
     except OSError as error:
-        raise _unwritable(path, error, what=what, option=option) from error
+        raise _unwritable(path, error, what=kind.what, option=option) from error

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     "--out",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Save the plan, for hamr apply FILE. It can be applied for 15 minutes, once.",
+    help="Save the plan, for hamr apply FILE; - for stdout. It can be applied for 15 minutes, once.",
 )
 @click.option(
     "--detailed-exitcode", is_flag=True, help="Exit with 10 where it has writes, and 3 where it is refused."
@@ -61,11 +61,15 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
     from orchestrator.report.plan import plan_json, plan_page
 
     from .curl_script import curl_script
-    from .plan_file import save_plan
+    from .output_file import PLAN, STDOUT, refuse_misplaced
+    from .plan_file import plan_text, save_plan
     from .requests import request_from
     from .signals import supervised
 
     _check(out, curl=curl, json=opening.front.json, assume=assume)
+    to_stdout = out == Path(STDOUT)
+    if out is not None and not to_stdout:
+        refuse_misplaced(out, PLAN)
     console = opening.front.console
     request = request_from(pair, now=SystemClock().now(), **flags)
     assumed = None if assume is None else status_named(assume)
@@ -73,15 +77,19 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
     check_request(request, playbook)
     with opening.session(pair, writes=False, playbook=playbook) as session:
         made = supervised(make_plan(session, request, assumed=assumed), console)
-        sheet = curl_script(made, session.pair) if curl else ""
-        if out is not None:
-            save_plan(made, out, playbook=playbook.path, redactor=opening.front.redactor)
-        if curl:
+        sheet = curl_script(made, session.pair, playbook) if curl else ""
+        redactor = opening.front.redactor
+        if out is not None and not to_stdout:
+            save_plan(made, out, playbook=playbook.path, redactor=redactor)
+        if to_stdout:
+            console.err.page(plan_page(made))
+            console.out.text(plan_text(made, playbook=playbook.path, redactor=redactor))
+        elif curl:
             console.out.text(sheet)
         else:
             console.facts(plan_page(made), plan_json(made))
         _note_drill(console, session, made)
-    if out is not None:
+    if out is not None and not to_stdout:
         command = opening.front.typed.complete(f"hamr apply {shlex.quote(str(out))}")
         console.note(f"Saved to {out}. Until {made.expires_at:%H:%M:%S} UTC: {command}")
     return _detailed(made) if detailed_exitcode else ExitCode.DONE
@@ -90,6 +98,10 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
 def _check(out: Path | None, *, curl: bool, json: bool, assume: str | None) -> None:
     from orchestrator.errors import UsageError
 
+    if str(out) == "-" and (curl or json):
+        raise UsageError(
+            "--out - prints the plan for hamr apply on stdout: give it a file, or leave --curl or --json out."
+        )
     if curl and json:
         raise UsageError("--curl prints commands, and --json a document: choose one of them.")
     if out is not None and assume is not None:

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.documents.source import content
 from orchestrator.errors import DocumentError, Problem
 from orchestrator.journal import canonical
 from orchestrator.journal.canonical import storable
@@ -18,7 +19,7 @@ from orchestrator.model.plain import JSON, plain, restore
 from orchestrator.model.plan import Plan
 from orchestrator.redaction import Redactor
 
-from .output_file import written_whole
+from .output_file import PLAN, written_whole
 
 SCHEMA = "hamr/plan-file/1"
 
@@ -35,11 +36,13 @@ class PlanFile:
     """The playbook's file, absolute."""
 
 
-def save_plan(plan: Plan, path: Path, *, playbook: str, redactor: Redactor) -> None:
-    """Write a plan to a file, for its owner alone.
+def plan_text(plan: Plan, *, playbook: str, redactor: Redactor) -> str:
+    """What a saved plan's file holds.
 
-    Raises:
-        HamrError: it cannot be written.
+    Args:
+        plan: the plan.
+        playbook: the playbook's file.
+        redactor: takes the keys out.
     """
     value: JSON = storable(redactor.clean_value(plain(plan)))
     document = {
@@ -48,8 +51,17 @@ def save_plan(plan: Plan, path: Path, *, playbook: str, redactor: Redactor) -> N
         "plan": value,
         "sha256": _digest(value),
     }
-    with written_whole(path, what="the plan") as file:
-        file.write(json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n")
+    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+
+def save_plan(plan: Plan, path: Path, *, playbook: str, redactor: Redactor) -> None:
+    """Write a plan to a file, for its owner alone.
+
+    Raises:
+        HamrError: it cannot be written.
+    """
+    with written_whole(path, PLAN) as file:
+        file.write(plan_text(plan, playbook=playbook, redactor=redactor).encode())
 
 
 def read_plan(path: Path) -> PlanFile:
@@ -85,15 +97,9 @@ def _digest(value: object) -> str:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
-    except OSError as error:
-        raise _refused(path, f"it cannot be read: {(error.strerror or str(error)).lower()}") from None
-    if len(data) > LARGEST:
-        raise _refused(path, f"it is larger than {LARGEST:,} bytes: is it the right file?")
-    if not data.strip():
-        raise _refused(path, "the file is empty")
-    return data
+        return content(path, LARGEST)
+    except DocumentError as error:
+        raise _refused(path, error.problems[0].message) from None
 
 
 def _object(path: Path, data: bytes) -> dict[str, object]:

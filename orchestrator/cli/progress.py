@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 
-from orchestrator.errors import PreparationError
 from orchestrator.model.events import Event, ReadingsTaken, Waiting
 from orchestrator.model.org import Pair
 from orchestrator.report.run import progress_line
@@ -14,7 +12,7 @@ from .console import Stream
 
 
 class Progress:
-    """An Observer that prints. It never stops a run: where it cannot print, it is silent.
+    """An Observer that prints. Where its stream takes nothing any more, it is silent.
 
     Args:
         stream: where to; what is waited for is shown on a terminal in a line that passes, elsewhere once.
@@ -33,17 +31,14 @@ class Progress:
     def tell(self, event: Event) -> None:
         """Print a line for an event that is worth one."""
         spans = progress_line(event, self._pair, self._monotonic() - self._began)
-        with suppress(
-            PreparationError
-        ):  # a full disk under the output is no reason to stop a failover midway
-            if spans is not None and isinstance(event, Waiting) and self._stream.is_terminal:
-                self._stream.passing(spans)
-            elif isinstance(event, Waiting):
-                if spans is not None and event.what != self._waiting:
-                    self._stream.page((spans,))
-                self._waiting = event.what
-            elif spans is not None:
+        if spans is not None and isinstance(event, Waiting) and self._stream.is_terminal:
+            self._stream.passing(spans)
+        elif isinstance(event, Waiting):
+            if spans is not None and event.what != self._waiting:
                 self._stream.page((spans,))
-                self._waiting = ""
-            elif not isinstance(event, ReadingsTaken):
-                self._waiting = ""
+            self._waiting = event.what
+        elif spans is not None:
+            self._stream.page((spans,))
+            self._waiting = ""
+        elif not isinstance(event, ReadingsTaken):
+            self._waiting = ""

@@ -32,11 +32,16 @@ def confirm(console: Console, pair: str) -> None:
     """Ask for the pair's name.
 
     Raises:
-        Refused: something else was typed.
+        Refused: something else was typed, or the question could not be shown.
         Interrupted: Ctrl-C.
     """
     try:
         console.err.text(f"\nType the pair's name ({pair}) to go on: ")
+        if console.err.closed:
+            raise Refused(
+                f"The question could not be shown ({console.err.trouble_words}), so nobody has agreed to anything.",
+                next_steps=(f"hamr status {shlex.quote(pair)}",),
+            )
         typed = sys.stdin.readline()
     except KeyboardInterrupt:
         console.err.text("\n")
@@ -54,7 +59,7 @@ def confirm(console: Console, pair: str) -> None:
 def _is_terminal(stream: object) -> bool:
     try:
         return bool(getattr(stream, "isatty", lambda: False)())
-    except ValueError:  # closed
+    except (OSError, ValueError):  # closed
         return False
 
 

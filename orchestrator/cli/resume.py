@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -94,7 +95,9 @@ def _check_reason(what: str | None, *, emergency: bool, reason: str) -> None:
     if emergency and not reason.strip():
         raise UsageError(
             "--emergency wants a reason: it is what the audit journal will say.",
-            next_steps=(f"hamr resume {what or 'RUN'} --emergency --reason 'us1 is down, INC-1234'",),
+            next_steps=(
+                f"hamr resume{f' {shlex.quote(what)}' if what else ''} --emergency --reason 'us1 is down, INC-1234'",
+            ),
         )
 
 

@@ -45,10 +45,13 @@ def run(opening: Opening, pair: str, yes: bool, **flags: Any) -> ExitCode:
     shown = ""
     with opening.session(pair, writes=True, playbook=playbook) as session:
         if not yes:
-            preview = _preview(opening, session, request)
+            preview, cooling = _preview(opening, session, request)
+            request = preview.request
             ended = _shown(opening, preview)
             if ended is not None:
                 return ended
+            if cooling is not None:
+                front.console.note(cooling, "warn")
             confirm(front.console, session.pair.name)
             shown = preview.run
         _note_drill(opening, session, request)
@@ -75,8 +78,11 @@ def _note_drill(opening: Opening, session: Session, request: RunRequest) -> None
         opening.front.console.note(f"{words} {close}", "warn")
 
 
-def _preview(opening: Opening, session: Session, request: RunRequest) -> Plan:
+def _preview(opening: Opening, session: Session, request: RunRequest) -> tuple[Plan, str | None]:
     """What the run would do, before anybody is asked; with --yes nobody is, and none of this is loaded.
+
+    Returns:
+        The plan, and what the question has to say of a cooling down, which the plan's request goes over then.
 
     Raises:
         Locked: somebody holds the pair.
@@ -84,13 +90,17 @@ def _preview(opening: Opening, session: Session, request: RunRequest) -> Plan:
     """
     from orchestrator.locking import refuse_held
     from orchestrator.plan import make_plan
-    from orchestrator.preflight import refuse_in_drill
+    from orchestrator.preflight import cooling_question, over_cool_down, refuse_in_drill
 
     from .signals import supervised
 
     refuse_held(session)
-    refuse_in_drill(session.history(), request, "")
-    return supervised(make_plan(session, request), opening.front.console)
+    history = session.history()
+    refuse_in_drill(history, request, "")
+    cooling = cooling_question(history, session.playbook, session.clock, request)
+    if cooling is not None:
+        request = over_cool_down(request)
+    return supervised(make_plan(session, request), opening.front.console), cooling
 
 
 def _shown(opening: Opening, preview: Plan) -> ExitCode | None:
@@ -111,7 +121,8 @@ def _shown(opening: Opening, preview: Plan) -> ExitCode | None:
         guards = dict.fromkeys(
             [*preview.refused_before, *(guard for row in preview.rows for guard in row.refused_by)]
         )
-        why = f"{', '.join(guards)} would stop it" if guards else preview.ending
+        stopping = [*guards, *(f"hook {hook}" for hook in preview.stopping_hooks)]
+        why = f"{', '.join(stopping)} would stop it" if stopping else preview.ending
         raise Refused(
             f"This run would be refused, so nobody is asked: {why.rstrip('.')}. The plan above says more."
         )

@@ -28,13 +28,17 @@ def runs(opening: Opening, pair: str | None) -> ExitCode:
 
     with opening.store(writes=False) as store:
         rows = summaries(store, pair)
+        unjournalled = "" if store.head().seq else store.place
         drills = [
             (name, drill.as_open_drill())
             for name, history in all_histories(store).items()
             for drill in history.drills.values()
             if drill.open and pair in (None, name)
         ]
-    if pair is not None and not rows:
+    if pair is not None and not rows and not unjournalled:
         opening.front.console.note(f"The journal {store.place} has no run of pair {pair!r}.")
-    opening.front.console.facts(runs_page(rows, drills), runs_json(rows, drills))
+    opening.front.console.facts(
+        runs_page(rows, drills, unjournalled=unjournalled),
+        runs_json(rows, drills, unjournalled=unjournalled),
+    )
     return ExitCode.DONE

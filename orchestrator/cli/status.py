@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -39,7 +40,7 @@ def status(opening: Opening, pair: str, watch: str | None) -> ExitCode:
 
     from .signals import supervised
 
-    every = None if watch is None else _seconds(watch)
+    every = None if watch is None else _seconds(watch, pair)
     with opening.session(pair, writes=False) as session:
         if every is not None:
             return _watch(opening, session, every)
@@ -59,7 +60,7 @@ def exit_code(standing: Standing) -> ExitCode:
     return ExitCode.OWING if standing.owed is not None or owes_hooks else ExitCode.DONE
 
 
-def _seconds(text: str) -> float:
+def _seconds(text: str, pair: str) -> float:
     from math import isfinite
 
     from orchestrator.errors import UsageError
@@ -71,7 +72,7 @@ def _seconds(text: str) -> float:
     if not isfinite(seconds) or seconds < SHORTEST_WATCH:
         raise UsageError(
             f"--watch {text[:40]!r}: a number of seconds is wanted, {SHORTEST_WATCH} or more. The pair stands before it.",
-            next_steps=("hamr status PAIR --watch 5",),
+            next_steps=(f"hamr status {shlex.quote(pair)} --watch 5",),
         )
     return seconds
 

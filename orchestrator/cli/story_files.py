@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .opening import Opening
+from .output_file import JUNIT, PAGE, STDOUT, Kind, refuse_misplaced, written_whole
+
+__all__ = ["STDOUT", "refuse_misplaced_files", "story_told", "write_html", "write_junit"]
 
 if TYPE_CHECKING:
     from orchestrator.model.events import RunStarted
@@ -13,9 +16,6 @@ if TYPE_CHECKING:
     from orchestrator.model.playbook import Playbook
     from orchestrator.model.protocols import Store
     from orchestrator.report.story import Story
-
-STDOUT = "-"
-"""In the place of a file."""
 
 
 def story_told(store: Store, subject: str, journal: str) -> Story:
@@ -64,20 +64,18 @@ def refuse_misplaced_files(html: str | None, junit: str | None) -> None:
     """Make sure that both files can be written, before there is anything to write.
 
     Raises:
-        UsageError: both are the same file, one is a folder, or a journal stands there.
+        UsageError: both are the same file, one is a folder, or something else stands there.
         PreparationError: a folder is not there, or cannot be written to.
     """
     from orchestrator.errors import UsageError
 
-    from .output_file import refuse_misplaced
-
     named = [
-        (Path(where), what, option)
-        for where, what, option in ((html, "the page", "--html"), (junit, "the JUnit file", "--junit"))
+        (Path(where), kind, option)
+        for where, kind, option in ((html, PAGE, "--html"), (junit, JUNIT, "--junit"))
         if where is not None and where != STDOUT
     ]
-    for path, what, option in named:
-        refuse_misplaced(path, what=what, option=option)
+    for path, kind, option in named:
+        refuse_misplaced(path, kind, option=option)
     if len({path.resolve() for path, _, _ in named}) < len(named):
         raise UsageError(f"--html and --junit name the same file, {html}: give each a name of its own.")
 
@@ -88,7 +86,7 @@ def write_html(opening: Opening, story: Story, where: str | None) -> None:
         return
     from orchestrator.report.html import page
 
-    _write(opening, page(story), where, what="the page", option="--html")
+    _write(opening, page(story), where, PAGE, option="--html")
 
 
 def write_junit(opening: Opening, story: Story, where: str | None) -> None:
@@ -97,17 +95,15 @@ def write_junit(opening: Opening, story: Story, where: str | None) -> None:
         return
     from orchestrator.report.junit import junit
 
-    _write(opening, junit(story), where, what="the JUnit file", option="--junit")
+    _write(opening, junit(story), where, JUNIT, option="--junit")
 
 
-def _write(opening: Opening, text: str, where: str, *, what: str, option: str) -> None:
+def _write(opening: Opening, text: str, where: str, kind: Kind, *, option: str) -> None:
     """To a file, whole or not at all, or to stdout; without keys either way."""
-    from .output_file import written_whole
-
     front = opening.front
     if where == STDOUT:
         front.console.out.text(text)
         return
-    with written_whole(Path(where), what=what, option=option) as file:
+    with written_whole(Path(where), kind, option=option) as file:
         file.write(front.redactor.clean(text).encode())
-    front.console.note(f"{what[:1].upper()}{what[1:]} is in {where}.")
+    front.console.note(f"{kind.what[:1].upper()}{kind.what[1:]} is in {where}.")

@@ -9,7 +9,7 @@ from shlex import quote
 from orchestrator.errors import HamrError
 from orchestrator.history import History
 from orchestrator.model.readiness import Check, Group, Level
-from orchestrator.model.words import counted, span, utc
+from orchestrator.model.words import counted, no_journal, span, utc
 from orchestrator.session import VERIFY_NEWEST
 
 from .answers import Answers
@@ -27,6 +27,8 @@ def check_journal(answers: Answers) -> Iterator[Check]:
     if found.history is None:
         return
     yield _holds(answers)
+    if found.history.unjournalled:
+        return  # what nobody ever wrote down is not known, rather than not so
     yield _lock(answers)
     yield _cooling_down(answers, found.history)
     yield _owed(answers, found.history)
@@ -59,9 +61,11 @@ def _writable(answers: Answers) -> Check:
 
 def _holds(answers: Answers) -> Check:
     found = answers.journal
-    if not found.exists:
-        sentence = f"There is no journal at {found.place} yet: the first run makes it."
-        return Check(Group.JOURNAL, "journal", Level.OK, Level.OK, sentence, brief="new")
+    if not found.exists or (found.history is not None and found.history.unjournalled):
+        words = no_journal(found.place)
+        sentence = f"{words[:1].upper()}{words[1:]}. The first run makes it."
+        brief = "no journal here yet: lock, owed and unknown are not known on this machine"
+        return Check(Group.JOURNAL, "journal", Level.OK, Level.OK, sentence, brief=brief)
     records = counted(found.records, "record")
     newest = (
         f", of which the newest {VERIFY_NEWEST:,} hold" if found.records > VERIFY_NEWEST else "; all hold"

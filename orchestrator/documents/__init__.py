@@ -6,7 +6,7 @@ Fault scripts and scenarios are read the same way; `fault_scripts` and `scenario
 Only this package imports yaml and pydantic. Relative to a text, all of it is pure.
 """
 
-from .check import document_kind, problems_in
+from .check import Checked, check_file, document_kind, problems_in
 from .durations import duration, written
 from .inventory import find_inventory, load_inventory, pair_named, parse_inventory
 from .playbook import (
@@ -21,6 +21,8 @@ from .starter import starter_inventory
 
 __all__ = [
     "DEFAULT_PLAYBOOK",
+    "Checked",
+    "check_file",
     "document_kind",
     "duration",
     "find_inventory",

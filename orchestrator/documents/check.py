@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from orchestrator.errors import DocumentError, Problem
+from orchestrator.model.playbook import Playbook
 
 from .compose import compose
 from .inventory import INVENTORY_NAME, read_inventory
@@ -28,23 +30,44 @@ def document_kind(path: Path) -> Kind:
     return _kind(compose(read_text(path), str(path)))
 
 
-def problems_in(path: Path) -> tuple[Problem, ...]:
-    """Everything that is wrong with an inventory, a playbook or a scenario, in the order of the file; () where nothing is."""
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What one look at a file has told; the file is read once, for a pipe can be read no second time."""
+
+    kind: Kind | None
+    """None where it cannot be told."""
+    problems: tuple[Problem, ...] = ()
+    """In the order of the file; () where nothing is wrong."""
+    playbook: Playbook | None = None
+    """Where it is one, and nothing is wrong with it."""
+
+
+def check_file(path: Path) -> Checked:
+    """Which kind of file it is, and everything that is wrong with it."""
     try:
         text = read_text(path)
         document = compose(text, str(path))
-        match _kind(document):
+        kind = _kind(document)
+    except DocumentError as error:
+        return Checked(None, error.problems)
+    try:
+        match kind:
             case "inventory":
                 read_inventory(document)
             case "playbook":
-                read_playbook(document, text)
+                return Checked(kind, playbook=read_playbook(document, text))
             case "scenario":
                 from .scenarios import read_scenario  # noqa: PLC0415 - only who drills pays for it
 
                 read_scenario(document, text)
     except DocumentError as error:
-        return error.problems
-    return ()
+        return Checked(kind, error.problems)
+    return Checked(kind)
+
+
+def problems_in(path: Path) -> tuple[Problem, ...]:
+    """Everything that is wrong with an inventory, a playbook or a scenario, in the order of the file; () where nothing is."""
+    return check_file(path).problems
 
 
 def _kind(document: Document) -> Kind:

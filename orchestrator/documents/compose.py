@@ -74,12 +74,15 @@ class _Composer:
     def document(self, text: str) -> Document:
         self._refuse_unprintable(text)
         broken: yaml.MarkedYAMLError | None = None
+        read = 0
         try:
             for event in yaml.parse(text, Loader=_LOADER):
                 self._take(event)
+                read = event.end_mark.index if event.end_mark is not None else read
         except yaml.MarkedYAMLError as error:
             broken = error
         if broken is not None:
+            self._stop_at_depth(broken, text, read)
             self._stop_at_syntax(broken)
         if self.root is None:
             self._stop(0, 0, "the file holds nothing (or only comments)")
@@ -218,6 +221,28 @@ class _Composer:
                 bad.start() - before.rfind("\n"),
                 f"the character U+{ord(bad.group()):04X} is not allowed in YAML: is this a text file?",
             )
+
+    def _stop_at_depth(self, error: yaml.MarkedYAMLError, text: str, read: int) -> None:
+        """A parser with a limit of its own looks ahead, and stops before we have seen how deep it goes: say it as we do.
+
+        Args:
+            error: what the parser said.
+            text: the whole text.
+            read: characters of it that the events stand for which came before.
+        """
+        mark = error.problem_mark
+        if mark is None or text[mark.index : mark.index + 1] not in {"[", "{"}:
+            return
+        depth = len(self.open)
+        for place in range(read, mark.index + 1):
+            depth += (text[place] in "[{") - (text[place] in "]}")
+            if depth > DEEPEST:
+                before = text[:place]
+                self._stop(
+                    before.count("\n") + 1,
+                    place - before.rfind("\n"),
+                    f"nested more than {DEEPEST} levels deep",
+                )
 
     def _stop_at_syntax(self, error: yaml.MarkedYAMLError) -> NoReturn:
         mark = error.problem_mark or error.context_mark

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import select
+import stat
+import time
 from pathlib import Path
 
 from orchestrator.errors import DocumentError, Problem
@@ -10,35 +15,115 @@ LARGEST = 1_000_000
 """Bytes of a file that is read; the largest inventory that anybody needs is a tenth of it."""
 
 
-def read_text(path: Path) -> str:
-    """The UTF-8 text of a file of at most a megabyte; pipes are read too.
+PATIENCE = 10.0
+"""Seconds that a pipe may take until all of it was written: whoever writes it may have a key to fetch first."""
+
+_NOBODY = 1.0
+"""Seconds until somebody has to have opened the other end of a pipe that stands in a folder."""
+
+
+def content(path: Path, most: int = LARGEST) -> bytes:
+    """What stands in a file, or comes out of a pipe: `<(sops -d pairs.yaml)`, for one, is a pipe.
+
+    Args:
+        path: its name.
+        most: bytes that it may have.
 
     Raises:
-        DocumentError: it is missing, a directory, unreadable, too large, binary, or not UTF-8.
+        DocumentError: it is missing, empty, too large, a directory or a device, cannot be read, or is a pipe that nobody
+            writes to.
     """
     file = str(path)
     try:
-        with path.open("rb") as stream:
-            content = stream.read(LARGEST + 1)
+        kind = _kind(path)
+        if stat.S_ISFIFO(kind):
+            found = _from_pipe(path, most + 1)
+        elif stat.S_ISREG(kind) or stat.S_ISDIR(kind):
+            with path.open("rb") as stream:
+                found = stream.read(most + 1)
+        else:
+            raise _refused(file, "this is a device or a socket, and a file is wanted")
     except FileNotFoundError:
         raise _refused(file, "there is no such file") from None
     except IsADirectoryError:
         raise _refused(file, "this is a directory, and a file is wanted") from None
     except PermissionError:
         raise _refused(file, "permission to read it is denied") from None
+    except TimeoutError:
+        raise _refused(
+            file, "this is a pipe, and nobody has written all of it: write it to a file, and name that"
+        ) from None
     except (OSError, ValueError) as error:
         words = error.strerror if isinstance(error, OSError) else None
         raise _refused(file, f"it cannot be read ({(words or str(error)).lower()})") from None
-    if len(content) > LARGEST:
-        raise _refused(file, f"it is larger than {LARGEST:,} bytes: is it the right file?")
-    if not content.strip():
+    if len(found) > most:
+        raise _refused(file, f"it is larger than {most:,} bytes: is it the right file?")
+    if not found.strip():
         raise _refused(file, "the file is empty")
-    if b"\0" in content:
+    return found
+
+
+def _kind(path: Path) -> int:
+    """What kind of thing it is, as a mode; a file where there is nothing, which opening it tells best."""
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return stat.S_IFREG
+
+
+def _from_pipe(path: Path, most: int) -> bytes:
+    """What comes out of a pipe until its last writer closes it.
+
+    Raises:
+        TimeoutError: nobody writes to it, or it was not closed in time.
+        OSError: it cannot be read.
+    """
+    until, found, opened = time.monotonic() + PATIENCE, b"", False
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        while len(found) < most:
+            try:
+                part = os.read(descriptor, most - len(found))
+            except BlockingIOError:  # somebody holds the other end, and has more to write
+                opened = True
+                _wait(descriptor, until - time.monotonic())
+                continue
+            found += part
+            if not part and (found or opened):
+                break
+            if not part:  # so it is with a pipe that nobody has opened yet, too
+                _wait(descriptor, _NOBODY)
+                opened = True
+    finally:
+        os.close(descriptor)
+    return found
+
+
+def _wait(descriptor: int, seconds: float) -> None:
+    """Wait until there is something to read, or the last writer has gone.
+
+    Raises:
+        TimeoutError: neither came in time.
+    """
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    if not waiting.poll(max(seconds, 0.0) * 1000):
+        raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+
+
+def read_text(path: Path) -> str:
+    """The UTF-8 text of a file of at most a megabyte; pipes are read too.
+
+    Raises:
+        DocumentError: there is none, see `content`; or it is binary, or not UTF-8.
+    """
+    file, found = str(path), content(path)
+    if b"\0" in found:
         raise _refused(file, "this is a binary file (or UTF-16), and a YAML text in UTF-8 is wanted")
     try:
-        return content.decode("utf-8")
+        return found.decode("utf-8")
     except UnicodeDecodeError as error:
-        before = content[: error.start]
+        before = found[: error.start]
         line = before.count(b"\n") + 1
         column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8")) + 1
         raise _refused(file, "this is not UTF-8 text from here on", line, column) from None

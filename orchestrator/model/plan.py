@@ -12,6 +12,7 @@ from .hook import Hook
 from .playbook import Timeouts
 from .reading import HamrRecord, Reading, Request
 from .run import Mode, Operator, RunRequest
+from .standing import Stranger
 from .status import Both, Role, Status
 
 
@@ -56,6 +57,10 @@ class PlannedRow:
     before: tuple[Hook, ...] = ()
     """Shown, never run by a plan."""
     after: tuple[Hook, ...] = ()
+    missing: tuple[str, ...] = ()
+    """The hooks whose programs are not on this machine, or cannot be run, by name: they would fail."""
+    stopped_by: tuple[str, ...] = ()
+    """Those of them that would stop a run here, before the row's first write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,13 @@ class Plan:
     unpaid: tuple[tuple[str, str], ...] = ()
     """(run, "row/hook") of what open runs still owe after their rows: a new run takes their place, and drops it."""
 
+    unjournalled: str = ""
+    """The journal's place, where nothing was ever written to it; "" where something was."""
+    open_drill: str = ""
+    """The drill that nobody has closed yet: a planned run is refused until then. "" where there is none."""
+    strangers: tuple[Stranger, ...] = ()
+    """Who seems to be moving the pair without this journal's knowing."""
+
     @property
     def writes(self) -> tuple[PlannedWrite, ...]:
         """All writes, in order."""
@@ -109,7 +121,13 @@ class Plan:
     @property
     def refused(self) -> bool:
         """Whether a run would be refused somewhere on the way, as things are now."""
-        return not self.reachable or any(row.refused_by for row in self.rows) or bool(self.refused_before)
+        stops = any(row.refused_by or row.stopped_by for row in self.rows)
+        return not self.reachable or stops or bool(self.refused_before)
+
+    @property
+    def stopping_hooks(self) -> tuple[str, ...]:
+        """The hooks that would stop a run, since their programs are not on this machine, as "row/hook"."""
+        return tuple(f"{row.name}/{hook}" for row in self.rows for hook in row.stopped_by)
 
     @property
     def refused_before(self) -> tuple[str, ...]:

@@ -117,7 +117,11 @@ class Host(Protocol):
 
 
 class Observer(Protocol):
-    """Is told what happens, in order. An exception from it stops the run before anything more is sent."""
+    """Is told what happens, in order.
+
+    An exception from the engine's own, which journals, stops the run before anything more is sent; one from whoever
+    only watches is logged, and the run goes on.
+    """
 
     def tell(self, event: Event) -> None:
         """Take note of one event."""

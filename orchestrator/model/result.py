@@ -8,7 +8,7 @@ from orchestrator.errors import ExitCode
 
 from .guard import Verdict
 from .journal import Head
-from .run import Ending, Mode, Objective, Step
+from .run import Ending, Mode, Objective, RunRequest, Step
 from .situation import Owed
 from .status import Status
 
@@ -50,3 +50,5 @@ class RunResult:
     """Seconds of it in which the run waited for guards."""
     asked: float = 0.0
     """Seconds of it in which it waited for people."""
+    request: RunRequest | None = None
+    """What was asked for; None for an adoption."""

@@ -10,7 +10,7 @@ from .org import Pair
 from .reading import Identity, Reading
 from .run import Attempt
 from .situation import OpenRun, Owed, Phase
-from .status import Both, Status
+from .status import Both, Role, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,18 @@ class OpenDrill:
     goal: Status
     home: Status
     """Where the pair stood when it began, and is to stand when it is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Whose young stamp an org carries, of a run that this journal does not know."""
+
+    role: Role
+    run: str
+    who: str
+    """Operator and host, as the stamp has them: alice@laptop."""
+    seconds: float | None
+    """How long ago, by the server's clock; None where the record does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +67,10 @@ class Standing:
     """(run, attempt) of every write that was given up for a later one, and may still turn up."""
     elsewhere: tuple[str, ...] = ()
     """Runs that are open on orgs which the inventory does not name any more."""
+    strangers: tuple[Stranger, ...] = ()
+    """Who seems to be moving the pair without this journal's knowing."""
+
+    @property
+    def journal_exists(self) -> bool:
+        """Whether there is a journal that anything was ever written to: an empty one knows as little as none."""
+        return self.head.seq > 0

@@ -16,6 +16,14 @@ CLOCKS_DIFFER = 1.0
 """Seconds by which another machine's clock may be ahead before it is worth a word."""
 
 
+def no_journal(place: str) -> str:
+    """That nothing was ever journalled here: not the same as that nothing ever happened (law 20)."""
+    return (
+        f"there is no journal here yet ({place}): what is owed or unknown, and who holds the lock, is not known on "
+        "this machine"
+    )
+
+
 def utc(at: datetime) -> str:
     """A time as people compare it across regions: 2026-05-28 16:34:21 UTC."""
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "seconds") + " UTC"

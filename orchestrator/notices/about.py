@@ -53,7 +53,7 @@ class About:
         match event:
             case RunStarted():
                 begun = replace(self, goal=event.goal, mode=event.mode, reason=event.reason)
-                begun = replace(begun, ref=event.ref, drill=event.drill, stands=event.start, looks=0)
+                begun = replace(begun, ref=event.ref, drill=event.drill, stands=None, looks=0)
                 return replace(begun, org=_told(begun))
             case RunResumed(mode=mode, reason=reason):
                 taken_up = replace(

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from orchestrator.model.guard import Verdict
-from orchestrator.model.hook import Again, Hook, InEmergency, Manual, When
+from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program, When
 from orchestrator.model.plain import JSON
 from orchestrator.model.plan import PlannedRow
 from orchestrator.model.run import Mode
@@ -25,10 +25,18 @@ def hook_lines(row: PlannedRow, when: When, mode: Mode) -> Page:
         return ()
     page: list[Line] = [line(_TITLES[when], "dim")]
     for hook in hooks:
-        page += labelled(
-            shortened(hook.name, 24), f"{_what(hook)}; {_terms(hook, when, mode)}", indent=4, width=20
-        )
+        words = f"{_what(hook)}; {_terms(hook, when, mode)}"
+        missing = hook.name in row.missing
+        if missing:
+            words = f"{words}; {not_here(hook)}"
+        page += labelled(shortened(hook.name, 24), words, "bad" if missing else "", indent=4, width=20)
     return tuple(page)
+
+
+def not_here(hook: Hook) -> str:
+    """That a hook's program is missing."""
+    name = hook.what.run[0] if isinstance(hook.what, Program) else hook.name
+    return f"{shortened(name, 120)} is not on this machine, or cannot be run: it would fail"
 
 
 def _what(hook: Hook) -> str:

@@ -74,7 +74,6 @@ def _start(event: RunStarted) -> list[str]:
     since = f"since {utc(event.since)}" if event.since is not None else ""
     facts = [
         f"playbook {event.playbook} (SHA-256 {event.playbook_sha256[:12]}…), version {event.version}",
-        *([f"stood at {event.start}"] if event.start is not None else []),
         *([f"reason: {event.reason}"] if event.reason else []),
         *([f"ref: {event.ref}"] if event.ref else []),
         *([since] if since else []),

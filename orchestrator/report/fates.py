@@ -38,8 +38,8 @@ HOOK_TONES = {
 class LetPass:
     """A guard that did not pass, and what became of it."""
 
-    row: RowStory
-    judgement: Judgement
+    row: str
+    """The row that it was judged for; "" for what a run asks before its first row."""
     verdict: Verdict
     fate: str
     """overridden, waived, refused, did not bind."""
@@ -48,15 +48,16 @@ class LetPass:
 
 
 def not_passed(run: RunStory) -> Iterator[LetPass]:
-    """Every guard that did not pass when its row was decided on, in order."""
+    """Every guard that did not pass when its row was decided on, in order; first what was gone over before any row."""
+    for verdict, reason in run.overridden_before:
+        yield LetPass("", verdict, "overridden", reason)
     for row in run.rows:
         for judgement in row.judgements:
             for verdict in judgement.verdicts:
                 if verdict.outcome is Outcome.PASS:
                     continue
                 yield LetPass(
-                    row,
-                    judgement,
+                    row.name,
                     verdict,
                     fate(row, judgement, verdict),
                     judgement.overridden.get(verdict.guard, ""),

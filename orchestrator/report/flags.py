@@ -1,24 +1,25 @@
-"""Command lines that say a request again, or override what refused it."""
+"""The flags that override what refused, as words of a page."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
+from orchestrator.model.command_line import (
+    ANY_REASON,
+    DEFAULT_PLAYBOOK,
+    override_flag,
+    request_command,
+)
 from orchestrator.model.guard import Verdict
-from orchestrator.model.plain import timestamp
-from orchestrator.model.run import Mode, RunRequest
 
-DEFAULT_PLAYBOOK = "regional-failover"
-"""The playbook that a command takes when none is named."""
-
-ANY_REASON = "REASON"
-"""Stands where the person has to write a reason."""
-
-
-def override_flag(guard: str, reason: str = ANY_REASON) -> str:
-    """The flag that overrides a guard: --override settled=REASON."""
-    return f"--override {shlex.quote(f'{guard}={reason}')}"
+__all__ = [
+    "ANY_REASON",
+    "DEFAULT_PLAYBOOK",
+    "override_flag",
+    "override_flags",
+    "request_command",
+    "what_overrides",
+]
 
 
 def what_overrides(verdict: Verdict) -> str:
@@ -34,29 +35,3 @@ def override_flags(verdicts: Iterable[Verdict]) -> str | None:
     if not all(verdict.overridable for verdict in verdicts):
         return None
     return " ".join(dict.fromkeys(override_flag(verdict.guard) for verdict in verdicts))
-
-
-def request_command(
-    verb: str, request: RunRequest, playbook: str = DEFAULT_PLAYBOOK, more: Sequence[str] = ()
-) -> str:
-    """The command line that asks for the same again.
-
-    Args:
-        verb: run or plan.
-        request: what was asked for.
-        playbook: its name; said only where it is not the default.
-        more: flags to add.
-    """
-    words = [f"hamr {verb} {shlex.quote(request.pair)} --to {request.goal}"]
-    if playbook != DEFAULT_PLAYBOOK:
-        words.append(f"--playbook {shlex.quote(playbook)}")
-    if request.mode is Mode.EMERGENCY:
-        words.append("--emergency")
-    if request.reason or request.mode is Mode.EMERGENCY:
-        words.append(f"--reason {shlex.quote(request.reason or ANY_REASON)}")
-    words += [override_flag(guard, reason) for guard, reason in request.overrides.items()]
-    if request.ref:
-        words.append(f"--ref {shlex.quote(request.ref)}")
-    if request.since is not None:
-        words.append(f"--since {timestamp(request.since)}")
-    return " ".join([*words, *more])

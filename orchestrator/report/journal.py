@@ -20,6 +20,7 @@ from .json_text import compact, document
 from .layout import folded_line, heading, labelled, shortened, table
 from .styled import Line, Page, Span, line
 from .told import headline
+from .unknown_here import unjournalled_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +47,18 @@ WIDTHS = (20, 12, 10, 9, 12, 11, 14)
 """Cells that a column of the list may take; with the gaps between them they make 100."""
 
 
-def runs_page(rows: Sequence[RunSummary], drills: Sequence[tuple[str, OpenDrill]] = ()) -> Page:
+def runs_page(
+    rows: Sequence[RunSummary], drills: Sequence[tuple[str, OpenDrill]] = (), *, unjournalled: str = ""
+) -> Page:
     """A line per run, in the order given; then what is open.
 
     Args:
         rows: the runs.
         drills: the drills that nobody has closed yet, each with its pair.
+        unjournalled: the journal's place, where nothing was ever written to it; "" where something was.
     """
+    if unjournalled:
+        return (*unjournalled_lines(unjournalled), line(), (Span("  "), Span("hamr status PAIR", "command")))
     return (*_runs(rows, drills), *_open_drills(drills))
 
 
@@ -100,13 +106,16 @@ def _run(row: RunSummary) -> tuple[Span, ...]:
     )
 
 
-def runs_json(rows: Sequence[RunSummary], drills: Sequence[tuple[str, OpenDrill]] = ()) -> dict[str, JSON]:
+def runs_json(
+    rows: Sequence[RunSummary], drills: Sequence[tuple[str, OpenDrill]] = (), *, unjournalled: str = ""
+) -> dict[str, JSON]:
     """The same as a document: hamr/runs/1."""
     return document(
         "hamr/runs/1",
         {
             "runs": listed(_run_fact(row) for row in rows),
             "open_drills": [{"pair": pair, **_drill_fact(drill)} for pair, drill in drills],
+            "journal_exists": not unjournalled,
         },
     )
 

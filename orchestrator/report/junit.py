@@ -25,6 +25,7 @@ def junit(story: Story) -> str:
     seconds = (story.last - story.began).total_seconds()
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
+        "<!-- made by hamr -->",
         f'<testsuites name={_attribute(gist_of(story).title)} {_counts(cases)} time="{seconds:.3f}">',
     ]
     for group, grouped in groupby(cases, key=lambda case: case.group):

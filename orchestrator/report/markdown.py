@@ -111,7 +111,7 @@ def _rows(run: RunStory) -> list[str]:
 
 def _let_pass(story: Story) -> list[str]:
     found = [
-        f"- {quoted(each.row.name)}: {quoted(each.verdict.guard)} **{each.fate}**: {quoted(each.verdict.reason)}"
+        f"- {quoted(each.row or 'before the first row')}: {quoted(each.verdict.guard)} **{each.fate}**: {quoted(each.verdict.reason)}"
         + (f" (because: {quoted(each.reason)})" if each.reason else "")
         for run in story.runs
         for each in not_passed(run)

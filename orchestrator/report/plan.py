@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from orchestrator.model.command_line import after_asking
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.hook import When
 from orchestrator.model.plan import Plan, PlannedRow, PlannedWrite
@@ -11,7 +12,7 @@ from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
 from orchestrator.model.words import age, counted, span, utc, why_waived
 
-from .around_rows import hook_lines, note_of
+from .around_rows import hook_lines, not_here, note_of
 from .flags import override_flags, request_command, what_overrides
 from .json_text import compact
 from .layout import heading, labelled, next_commands, paragraph, shortened
@@ -19,6 +20,7 @@ from .orgs import called
 from .plan_document import plan_json
 from .question import question_lines
 from .styled import Line, Page, Span, line
+from .unknown_here import strangers_lines
 from .verdicts import refusal_lines, verdict_lines
 
 __all__ = ["plan_json", "plan_page", "preview_page"]
@@ -26,7 +28,7 @@ __all__ = ["plan_json", "plan_page", "preview_page"]
 
 def plan_page(plan: Plan) -> Page:
     """The whole plan: header, each row with its guards and writes, the ending, and what to type next."""
-    return (*_told(plan), *next_commands(_next(plan)))
+    return (*_told(plan), *next_commands(_next_steps(plan)))
 
 
 def preview_page(plan: Plan) -> Page:
@@ -85,6 +87,11 @@ def _refusal(plan: Plan) -> Page:
                 else f"REFUSED ON THE WAY: as things are predicted, a run would stop before row {row.name} and stay there."
             )
             page += [line(), line(words, "bad"), *refusal_lines(refusing)]
+    for row in plan.rows:
+        for hook in row.before:
+            if hook.name in row.stopped_by:
+                words = f"REFUSED BY A HOOK: a run would stop before row {row.name}: {hook.name}: {not_here(hook)}."
+                page += [line(), *paragraph(words, "bad")]
     if not plan.reachable:
         page += [line(), line(f"NO WAY: a run would not get to {plan.request.goal}.", "bad")]
         page += paragraph(shortened(plan.ending, 1200), indent=2)
@@ -105,6 +112,7 @@ def _header(plan: Plan) -> Page:
     page += labelled("read", _read(plan))
     page += labelled("playbook", f"{shortened(plan.playbook, 60)} (SHA-256 {plan.playbook_sha256[:12]}…)")
     page += labelled("operator", shortened(str(plan.operator), 120))
+    page += strangers_lines(plan.strangers, lambda role: called(plan.orgs[role], role))
     if request.reason:
         page += labelled("reason", shortened(request.reason))
     if request.ref:
@@ -280,6 +288,11 @@ def _remember(plan: Plan) -> Page:
     return tuple(page)
 
 
+def _next_steps(plan: Plan) -> tuple[str, ...]:
+    """What to type next: first of all watching, where somebody else seems to be at work."""
+    return after_asking(_next(plan), plan.request.pair, plan.strangers)
+
+
 def _next(plan: Plan) -> tuple[str, ...]:
     request = plan.request
     refusing = (*_refusing_before(plan), *(verdict for row in plan.rows for verdict in _refusing(row)))
@@ -288,6 +301,10 @@ def _next(plan: Plan) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*plan.next_steps, status)))
     if plan.assumed is not None:
         return (status, request_command("plan", request, plan.playbook))
+    if plan.open_drill and plan.mode is Mode.PLANNED:
+        return (f"hamr drill close {plan.open_drill} --notes TEXT", status)
+    if plan.stopping_hooks:  # no flag goes over a program that is not there
+        return (f"hamr doctor {shlex.quote(request.pair)}", status)
     if refusing:
         flags = override_flags(refusing)
         with_flags = () if flags is None else (request_command("run", request, plan.playbook, [flags]),)

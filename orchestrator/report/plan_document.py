@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.model.command_line import after_asking
 from orchestrator.model.plain import JSON
 from orchestrator.model.plan import Plan, PlannedRow, PlannedWrite
 from orchestrator.model.run import RunRequest
@@ -10,6 +11,7 @@ from orchestrator.model.status import Role
 from .around_rows import hooks_fact
 from .facts import listed, readings_fact, record_fact, request_fact, status_name, verdict_fact, when
 from .json_text import document
+from .unknown_here import strangers_fact
 
 
 def plan_json(plan: Plan) -> dict[str, JSON]:
@@ -43,7 +45,7 @@ def plan_json(plan: Plan) -> dict[str, JSON]:
             "refused_before": listed(plan.refused_before),
             "rows": listed(_row(row) for row in plan.rows),
             "ending": plan.ending,
-            "next": listed(plan.next_steps),
+            "next": listed(after_asking(plan.next_steps, plan.request.pair, plan.strangers)),
             "timeouts_seconds": {
                 "connect": limits.connect.total_seconds(),
                 "read": limits.read.total_seconds(),
@@ -55,6 +57,8 @@ def plan_json(plan: Plan) -> dict[str, JSON]:
             "objectives_seconds": {status.name: seconds for status, seconds in plan.objectives.items()},
             "unpaid": [{"run": run, "hook": hook} for run, hook in plan.unpaid],
             "remember": listed(plan.remember),
+            "strangers": strangers_fact(plan.strangers),
+            "journal_exists": not plan.unjournalled,
         },
     )
 
@@ -86,6 +90,8 @@ def _row(row: PlannedRow) -> dict[str, JSON]:
         "waits": listed(row.waits),
         "waits_seconds": row.waits_seconds,
         "asks": listed(row.asks),
+        "missing_hooks": listed(row.missing),
+        "stopped_by_hooks": listed(row.stopped_by),
         "before": hooks_fact(row.before),
         "after": hooks_fact(row.after),
         "writes": listed(_write(write) for write in row.writes),

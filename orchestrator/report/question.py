@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.plan import Plan, PlannedWrite
 from orchestrator.model.status import Role
-from orchestrator.model.words import counted
+from orchestrator.model.words import counted, no_journal
 
 from .layout import paragraph, shortened
 from .orgs import called
@@ -15,8 +15,9 @@ from .styled import Page
 
 
 def question_lines(plan: Plan) -> Page:
-    """From where to where with how many writes to whom; and how the guards judge it."""
+    """What is not known here; from where to where with how many writes to whom; and how the guards judge it."""
     return (
+        *(paragraph(f"Beware: {no_journal(plan.unjournalled)}.", "warn") if plan.unjournalled else ()),
         *paragraph(f"{_start(plan)} → {plan.request.goal}, {_writes(plan)}.", "bold"),
         *paragraph(_guards(plan), "bold"),
         *_hooks(plan),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from orchestrator.model.events import (
     Event,
     LockReleased,
@@ -17,12 +15,12 @@ from orchestrator.model.events import (
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import JSON
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import End, Mode
+from orchestrator.model.run import End, Mode, RunRequest
 from orchestrator.model.words import counted, span, utc, why_waived
 
 from .exit_codes import meaning
 from .facts import listed, objective_fact, owed_fact, seconds, status_name, step_fact, verdict_fact
-from .flags import override_flags
+from .flags import override_flags, request_command
 from .json_text import document
 from .layout import LABEL, heading, labelled, next_commands, padded, paragraph, shortened, table
 from .left import left_lines, took_words
@@ -191,8 +189,8 @@ def _next(result: RunResult) -> tuple[str, ...]:
     if flags and result.resumable:
         steps.append(f"hamr resume {result.run} {flags}")
     elif flags and result.goal is not None:
-        emergency = " --emergency --reason REASON" if result.mode is Mode.EMERGENCY else ""
-        steps.append(f"hamr run {shlex.quote(result.pair)} --to {result.goal}{emergency} {flags}")
+        request = result.request or RunRequest(result.pair, result.goal, result.mode)
+        steps.append(request_command("run", request, more=[flags]))
     return tuple(dict.fromkeys([*steps, f"hamr show {result.run}"]))
 
 

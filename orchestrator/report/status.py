@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import assert_never
 from urllib.parse import urlsplit
 
+from orchestrator.model.command_line import after_asking
 from orchestrator.model.journal import Holder
 from orchestrator.model.org import Org
 from orchestrator.model.plain import JSON
@@ -36,6 +38,7 @@ from .json_text import document
 from .layout import beside, labelled, next_commands, paragraph, shortened
 from .orgs import called
 from .styled import Line, Page, Span, line
+from .unknown_here import strangers_fact, strangers_lines, unjournalled_lines
 
 COLUMN = 40
 """Cells of one org's column: a label of 14 behind a margin of 2, and two of these with their gaps, make 100."""
@@ -76,8 +79,9 @@ def standing_page(standing: Standing, playbook: Playbook) -> Page:
 
 
 def _next_steps(standing: Standing) -> tuple[str, ...]:
-    """What to type: in an open drill, what closes it, and nothing that would be refused because of it."""
-    steps, drill = standing.phase.next_steps, standing.open_drill
+    """What to type, and nothing that would be refused: because of somebody else at work, or an open drill."""
+    steps = after_asking(standing.phase.next_steps, standing.pair.name, standing.strangers)
+    drill = standing.open_drill
     if drill is None:
         return steps
     refused = ("hamr plan ", "hamr run ")
@@ -195,7 +199,10 @@ def _round_trip(reading: Reading) -> str:
 
 
 def _journal(standing: Standing, playbook: Playbook) -> Page:
-    page: list[Line] = []
+    page: list[Line] = [
+        *strangers_lines(standing.strangers, partial(_org, standing)),
+        *unjournalled_lines("" if standing.journal_exists else standing.journal),
+    ]
     if standing.owed is not None:
         owed = standing.owed
         page += labelled(
@@ -299,9 +306,11 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             "orgs": orgs,
             "mirrors": pair.mirrors.value,
             "owed": owed_fact(standing.owed),
-            "unknown": [{"run": name, **attempt_fact(attempt)} for name, attempt in standing.unknown],
             "may_come_late": [{"run": name, **attempt_fact(attempt)} for name, attempt in standing.given_up],
             "open_on_other_orgs": listed(standing.elsewhere),
+            "unknown": [{"run": name, **attempt_fact(attempt)} for name, attempt in standing.unknown]
+            if standing.journal_exists
+            else None,
             "open_run": None
             if run is None
             else {
@@ -318,7 +327,9 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             "cooling_down": None
             if not standing.cooling_down_after
             else {"after_run": standing.cooling_down_after, "seconds": seconds(standing.cooling_down_for)},
+            "strangers": strangers_fact(standing.strangers),
             "journal": standing.journal,
+            "journal_exists": standing.journal_exists,
             "head": {"seq": standing.head.seq, "hash": standing.head.hash},
         },
     )

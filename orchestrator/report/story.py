@@ -18,6 +18,7 @@ from orchestrator.model.events import (
     RunFinished,
     RunStarted,
 )
+from orchestrator.model.guard import Verdict
 from orchestrator.model.hook import SETTLED, HookOutcome, When
 from orchestrator.model.journal import Broken, Head
 from orchestrator.model.run import Mode, Objective
@@ -105,6 +106,8 @@ class RunStory:
     entries: tuple[Entry, ...]
     names: Both[str]
     """What the orgs are called: "" where no record told it."""
+    overridden_before: tuple[tuple[Verdict, str], ...] = ()
+    """What it went over before its first row, by name, each with the operator's reason."""
     remember: tuple[str, ...] = ()
     """What the playbook wants to be remembered by whoever reached ACTIVE."""
     objectives: tuple[Objective, ...] = ()
@@ -135,8 +138,6 @@ class RunStory:
     @property
     def start(self) -> Status | None:
         """Where the pair stood when it began; None where that is not known."""
-        if self.started is not None and self.started.start is not None:
-            return self.started.start
         first = next((row.source for row in self.rows if row.source is not None), None)
         if first is not None:
             return first

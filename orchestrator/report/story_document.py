@@ -134,6 +134,9 @@ def _run(run: RunStory) -> dict[str, JSON]:
             for each in run.resumes
         ],
         "overrides": {} if started is None else dict(started.overrides),
+        "overridden_before": [
+            {**verdict_fact(verdict), "override_reason": reason} for verdict, reason in run.overridden_before
+        ],
         "rows": listed(_row(run, row) for row in run.rows),
         "apart": listed(_write(write) for write in run.apart),
         "owed": [

@@ -113,7 +113,8 @@ def _not_passed(run: RunStory) -> Page:
     page: list[Line] = []
     for each in not_passed(run):
         because = f"; because: {each.reason}" if each.reason else ""
-        words = f"row {each.row.name}: {each.verdict.guard} {each.fate}: {each.verdict.reason}{because}"
+        where = f"row {each.row}" if each.row else "before the first row"
+        words = f"{where}: {each.verdict.guard} {each.fate}: {each.verdict.reason}{because}"
         page += paragraph(f"- {shortened(words, 600)}", indent=2, hanging=2)
     return (*heading("Guards that did not pass"), *page) if page else ()
 

@@ -10,6 +10,7 @@ from orchestrator.model.events import (
     ChangeSeen,
     ClockDistrusted,
     Event,
+    GuardOverridden,
     LockBroken,
     LockTakenOver,
     NameLearned,
@@ -27,6 +28,7 @@ from orchestrator.model.events import (
     WriteOwed,
     WriteUnknown,
 )
+from orchestrator.model.guard import Verdict
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import moment
 from orchestrator.model.playbook import Playbook
@@ -82,6 +84,7 @@ class RunTeller:
     acknowledged: bool = False
     mode: Mode = Mode.PLANNED
     resumes: list[Resume] = field(default_factory=list)
+    overridden_before: list[tuple[Verdict, str]] = field(default_factory=list)
     stands: dict[Role, list[Stand]] = field(default_factory=lambda: {role: [] for role in Role})
     debts: list[Debt] = field(default_factory=list)
     objectives: dict[Status, Objective] = field(default_factory=dict)
@@ -101,6 +104,8 @@ class RunTeller:
         self.entries.append(Entry(record.seq, at, record.kind, line, isinstance(event, _NOTABLE)))
         self.rows.note(event, at, record.seq)
         self._note_run(event, at, record)
+        if isinstance(event, GuardOverridden) and not event.row:
+            self.overridden_before.append((event.verdict, event.reason))
         self._note_orgs(event, at, record.seq)
 
     def settle(self, event: OwedSettled, at: datetime, run: str) -> None:
@@ -196,6 +201,7 @@ class RunTeller:
             mode=self.mode,
             times=times_of(self.events),
             resumes=tuple(self.resumes),
+            overridden_before=tuple(self.overridden_before),
             rows=rows,
             apart=apart,
             stands=Both(tuple(self.stands[Role.PRIMARY]), tuple(self.stands[Role.SECONDARY])),

@@ -119,7 +119,8 @@ def headline(event: Event, who: Who) -> Line:  # noqa: C901, PLR0912 - one case 
         case GuardsJudged():
             return _judged(event)
         case GuardOverridden(row=row, verdict=verdict, reason=reason):
-            words = f"Row {row}: guard {verdict.guard} is overridden ({verdict.reason}), because: {reason}"
+            where = f"Row {row}" if row else "Before the first row"
+            words = f"{where}: guard {verdict.guard} is overridden ({verdict.reason}), because: {reason}"
             return (_text(words, "warn"),)
         case GuardWaived(row=row, verdict=verdict):
             return (

@@ -13,12 +13,16 @@ from typing import TextIO
 
 import pytest
 
+from orchestrator.cli.asking import Terminal
 from orchestrator.cli.console import STYLES, Console, Stream
-from orchestrator.errors import PreparationError
+from orchestrator.cli.prompt import confirm
+from orchestrator.errors import Refused
+from orchestrator.model.person import Asks, Question
 from orchestrator.model.secret import Secret
 from orchestrator.redaction import Redactor
 from orchestrator.report.styled import STYLES as MEANINGS
 from orchestrator.report.styled import Span, line
+from orchestrator.running import Controls
 
 PAGE = (line("Pair payments", "heading"), (Span("DONE", "good"), Span(" → ACTIVE")))
 
@@ -171,12 +175,24 @@ def test_a_reader_that_went_away_is_written_to_no_more() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
-def test_a_full_disk_is_told() -> None:
+def test_law_19_a_full_disk_is_told_once_to_whoever_wants_to_know() -> None:
+    lost: list[str] = []
     file = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115 - closing it fails, too
-    with pytest.raises(PreparationError, match="no space left on device"):
-        Stream(file, Redactor()).page(PAGE)
+    stream = Stream(file, Redactor(), lost=lambda stream: lost.append(stream.trouble_words))
+    stream.page(PAGE)
+    stream.page(PAGE)
+    assert stream.closed
+    assert lost == ["the disk is full"]
     with pytest.raises(OSError, match="No space left"):
         file.close()
+
+
+def test_law_19_a_stream_that_was_closed_is_written_to_no_more() -> None:
+    file = io.StringIO()
+    file.close()
+    stream = Stream(file, Redactor())
+    stream.page(PAGE)
+    assert stream.trouble_words == "it is closed"
 
 
 def test_a_terminal_of_another_encoding_gets_escapes() -> None:
@@ -192,3 +208,29 @@ def test_with_json_a_person_follows_on_stderr(capsys: pytest.CaptureFixture[str]
     written = capsys.readouterr()
     assert written.err == "Pair payments\nDONE → ACTIVE\n"
     assert written.out == "Pair payments\n"
+
+
+def test_law_19_a_question_that_cannot_be_shown_is_not_answered(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = io.StringIO()
+    gone.close()
+    monkeypatch.setattr("sys.stderr", gone)
+    monkeypatch.setattr("sys.stdin", io.StringIO("payments\n"))
+    with pytest.raises(Refused, match=r"The question could not be shown \(it is closed\)"):
+        confirm(Console(Redactor(), json=False), "payments")
+    assert capsys.readouterr().out == "What goes to stderr could not be shown: it is closed.\n"
+
+
+@pytest.mark.anyio
+async def test_law_19_a_question_on_the_way_that_cannot_be_shown_stops_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gone = io.StringIO()
+    gone.close()
+    monkeypatch.setattr("sys.stderr", gone)
+    monkeypatch.setattr("sys.stdin", io.StringIO("done\n"))
+    controls = Controls()
+    asks = Terminal(Console(Redactor(), json=False), controls)
+    assert await asks(Question(Asks.MANUAL, "integrations", "declare", "Press the button.")) is None
+    assert controls.asked == 1

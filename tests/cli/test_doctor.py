@@ -46,6 +46,7 @@ def test_a_pair_that_is_ready_is_said_to_be_in_a_few_lines(lab: Lab) -> None:
 
 
 def test_verbose_says_in_full_what_is_well(lab: Lab) -> None:
+    lab.run("run", "sim", "--to", "ACTIVE", "--yes", code=0)
     short, full = (lab.run("doctor", "sim", *more, code=0).stdout for more in ((), ("--verbose",)))
     assert "Nobody holds the pair." in full
     assert "Nobody holds the pair." not in short

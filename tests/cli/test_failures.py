@@ -32,7 +32,7 @@ def _kept_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (click.Abort(), 130),
         (KeyboardInterrupt(), 130),
         (click.UsageError("no such option"), 2),
-        (BrokenPipeError(), 0),
+        (BrokenPipeError(), 1),
         (PermissionError(13, "Permission denied", "/etc/x"), 1),
         (RuntimeError("boom"), 1),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -162,3 +163,70 @@ def test_an_assumed_plan_is_not_saved(lab: Lab) -> None:
     result = lab.run("plan", "sim", "--to", "ACTIVE", "--assume", "PASSIVE", "--out", "p.json", code=2)
     assert "--assume" in result.stderr
     assert not (lab.folder / "p.json").exists()
+
+
+def test_a_plan_to_stdout_is_one_that_apply_takes(lab: Lab) -> None:
+    result = lab.run("plan", "sim", "--to", "ACTIVE", "--out", "-", code=0)
+    assert not (lab.folder / "-").exists()
+    assert "Plan for pair sim to ACTIVE" in result.stderr
+    (lab.folder / "plan.json").write_text(result.stdout)
+    lab.run("apply", "plan.json", "--yes", code=0)
+
+
+def test_a_plan_to_stdout_stands_there_alone(lab: Lab) -> None:
+    for other in ("--json", "--curl"):
+        refused = lab.run("plan", "sim", "--to", "ACTIVE", "--out", "-", other, code=2)
+        assert "leave --curl or --json out" in " ".join(refused.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("plan", "sim", "--to", "ACTIVE", "--out"),
+        ("audit", "export", "--out"),
+        ("report", "RUN", "--html"),
+        ("report", "RUN", "--junit"),
+        ("drill", "run", "--html"),
+        ("drill", "run", "--junit"),
+    ],
+)
+def test_nothing_of_another_kind_is_written_over(lab: Lab, words: tuple[str, ...]) -> None:
+    run = lab.json("run", "sim", "--to", "PASSIVE", "--yes")["run"]
+    words = tuple(run if word == "RUN" else word for word in words)
+    (lab.folder / "notes.txt").write_text("call Bob")
+    for name in ("pairs.yaml", "quick.yaml", "journal.db", "notes.txt"):
+        before = (lab.folder / name).read_bytes()
+        refused = " ".join(lab.run(*words, name, code=2).stderr.split())
+        assert f"{words[-1]} {name}: " in refused
+        assert "stands there" in refused
+        assert (lab.folder / name).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("plan", "sim", "--to", "PASSIVE", "--out"),
+        ("audit", "export", "--out"),
+        ("report", "RUN", "--html"),
+        ("report", "RUN", "--junit"),
+    ],
+)
+def test_what_hamr_wrote_itself_is_replaced_by_the_same_kind(lab: Lab, words: tuple[str, ...]) -> None:
+    run = lab.json("run", "sim", "--to", "ACTIVE", "--yes")["run"]
+    words = tuple(run if word == "RUN" else word for word in words)
+    (lab.folder / "out").write_bytes(b"")
+    for _ in range(2):
+        lab.run(*words, "out", code=0)
+    assert (lab.folder / "out").stat().st_size > 100
+
+
+def test_a_fifo_without_a_writer_hangs_nothing(lab: Lab) -> None:
+    os.mkfifo(lab.folder / "fifo")
+    for words, code in (
+        (("check", "fifo"), 2),
+        (("status", "sim", "--pairs", "fifo"), 2),
+        (("plan", "sim", "--to", "ACTIVE", "--playbook", "./fifo"), 2),
+        (("apply", "fifo", "--yes"), 2),
+        (("drill", "run", "--scenario", "./fifo"), 2),
+    ):
+        assert "nobody has written all of it" in " ".join(lab.run(*words, code=code).output.split())

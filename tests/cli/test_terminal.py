@@ -61,6 +61,34 @@ def test_anything_else_sends_nothing(lab: Lab, typed: str, words: str, code: int
     assert lab.json("runs")["runs"] == []
 
 
+def test_law_13_a_cooling_down_is_asked_about_in_the_one_question(lab: Lab) -> None:
+    playbook = lab.folder / "quick.yaml"
+    playbook.write_text(playbook.read_text() + "cool_down: 1h\n")
+    first = lab.json("run", "sim", "--to", "ACTIVE", "--yes")["run"]
+    with Person(lab, ("run", "sim", "--to", "PASSIVE")) as person:
+        person.wait_for(QUESTION)
+        assert f"Run {first} has just finished: the pair cools down for another" in person.seen
+        person.type("sim\n")
+        assert person.end() == 0
+    assert person.seen.count(QUESTION) == 1
+    (_, after) = person.seen.split(QUESTION)
+    assert "asked at the terminal, the operator went on all the same" in " ".join(after.split())
+    assert lab.statuses() == (PASSIVE, PASSIVE)
+
+
+def test_law_13_a_saved_plan_asks_about_a_cooling_down_as_well(lab: Lab) -> None:
+    playbook = lab.folder / "quick.yaml"
+    playbook.write_text(playbook.read_text() + "cool_down: 1h\n")
+    lab.run("run", "sim", "--to", "ACTIVE", "--yes", code=0)
+    lab.run("plan", "sim", "--to", "PASSIVE", "--out", "home.json", code=0)
+    assert "cool_down" in lab.run("apply", "home.json", "--yes", code=3).stderr
+    with Person(lab, ("apply", "home.json")) as person:
+        person.wait_for(QUESTION)
+        assert "the pair cools down for another" in person.seen
+        person.type("sim\n")
+        assert person.end() == 0
+
+
 def test_a_preview_that_is_refused_asks_nothing(lab: Lab) -> None:
     lab.do(lambda: lab.sim.foreign_write(P, PASSIVE, "bob@example.com"))
     with Person(lab, RUN) as person:

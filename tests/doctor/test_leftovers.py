@@ -181,9 +181,17 @@ def test_a_journal_that_is_not_there_yet_is_made_by_the_first_run() -> None:
     found = JournalFound("/j", exists=False, history=history())
     assert (
         checks(answers(journal=found))["journal"].sentence
-        == "There is no journal at /j yet: the first run makes it."
+        == "There is no journal here yet (/j): what is owed or unknown, and who holds the lock, is not known on this "
+        "machine. The first run makes it."
     )
     assert verdicts(answers(journal=found)) == {}
+
+
+def test_law_20_what_was_never_written_down_is_not_told_to_be_well() -> None:
+    nothing = replace(history(), unjournalled="/j")
+    told = checks(answers(journal=JournalFound("/j", exists=True, history=nothing)))
+    assert "is not known on this machine" in told["journal"].sentence
+    assert {"lock", "owed", "unknown", "open run"}.isdisjoint(told)
 
 
 def plenty(_folder: Path) -> int:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
+import yaml
 
 from orchestrator.documents.compose import compose
 from orchestrator.errors import DocumentError
@@ -119,3 +123,21 @@ def test_the_number_of_values_is_bounded() -> None:
 
 def test_quoted_scalars_are_texts() -> None:
     assert compose("a: \"1\"\nb: 'true'\nc: |\n  010\n", "f").data == {"a": "1", "b": "true", "c": "010\n"}
+
+
+def test_a_parser_with_a_limit_of_its_own_is_told_in_our_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = yaml.parse
+
+    def limited(text: str, **options: Any) -> Iterator[yaml.Event]:
+        """The events of the first lines; then it has looked ahead, and found too much."""
+        for event in real(text, **options):
+            if event.start_mark is not None and event.start_mark.line == 1:
+                mark = yaml.Mark("f", text.index("\n") + 60, 1, 59, None, 0)
+                raise yaml.MarkedYAMLError("while increasing flow level", None, "exceeded its depth", mark)
+            yield event
+
+    monkeypatch.setattr(yaml, "parse", limited)
+    assert said("a: 1\nb: " + "[" * 100) == ["f:2:35: nested more than 32 levels deep"]
+    assert said("a: 1\nb: " + "x" * 100) == [
+        "f:2:60: not valid YAML: while increasing flow level exceeded its depth"
+    ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -69,3 +71,37 @@ def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
         assert read_text(Path(f"/dev/fd/{reading}")) == "a: 1\n"
     finally:
         os.close(reading)
+
+
+def test_a_pipe_that_is_written_slowly_is_read_to_its_end(tmp_path: Path) -> None:
+    fifo = tmp_path / "f"
+    os.mkfifo(fifo)
+    script = f"sleep 0.2; exec >{fifo}; echo a: 1; sleep 0.2; echo b: 2"
+    with subprocess.Popen(["/bin/sh", "-c", script]):
+        assert read_text(fifo) == "a: 1\nb: 2\n"
+
+
+def test_a_pipe_that_nobody_writes_to_is_refused_soon(tmp_path: Path) -> None:
+    fifo = tmp_path / "f"
+    os.mkfifo(fifo)
+    began = time.monotonic()
+    assert refusal(fifo) == (
+        "FILE: this is a pipe, and nobody has written all of it: write it to a file, and name that"
+    )
+    assert time.monotonic() - began < 5
+
+
+def test_a_pipe_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.documents.source.PATIENCE", 0.2)
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, b"a: 1\n")
+        assert "nobody has written all of it" in refusal(Path(f"/dev/fd/{reading}"))
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/null"])
+def test_a_device_is_refused(device: str) -> None:
+    assert refusal(Path(device)) == "FILE: this is a device or a socket, and a file is wanted"

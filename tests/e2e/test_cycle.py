@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from orchestrator.documents import load_playbook
-from orchestrator.errors import ExitCode, Locked, Moved, Refused
+from orchestrator.errors import ExitCode, Locked, Moved, Refused, UsageError
 from orchestrator.locking import take_lock
 from orchestrator.model.journal import Verified
 from orchestrator.model.org import Mirrors, Wire
@@ -19,6 +19,8 @@ from orchestrator.model.playbook import Confirm, Timeouts
 from orchestrator.model.run import End, Mode, RunRequest
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.plan import make_plan
+from orchestrator.report.fates import not_passed
+from orchestrator.report.telling import story_of
 from orchestrator.resume import acknowledge, resume
 from orchestrator.run import apply, start
 from orchestrator.simulator import (
@@ -197,6 +199,77 @@ async def test_law_13_cooling_down_asks_by_name_and_ends_when_acknowledged(tmp_p
         acknowledge(bench.session, run, "drill is over")
         result = await start(bench.session, HOME)
         assert result.ending.end is End.DONE, result.ending
+
+
+async def test_law_13_cooling_down_never_holds_up_an_emergency(tmp_path: Path) -> None:
+    playbook = replace(quick_playbook(), cool_down=timedelta(minutes=10))
+    async with simulated(tmp_path, playbook=playbook) as bench:
+        await start(bench.session, TO_ACTIVE)
+        await start(bench.session, replace(HOME, overrides={"cool_down": "we know", **HOME.overrides}))
+        again = replace(TO_ACTIVE, mode=Mode.EMERGENCY, reason="us1 is down")
+        plan = await make_plan(bench.session, again)
+        assert plan.refused_before == ()
+        assert plan.before[1].reason.endswith("; an emergency does not wait for that")
+        result = await start(bench.session, again)
+        assert result.ending.end is End.DONE, result.ending
+
+
+async def test_law_13_cooling_down_never_lasts_longer_than_itself(tmp_path: Path) -> None:
+    playbook = replace(quick_playbook(), cool_down=timedelta(minutes=10))
+    async with simulated(tmp_path, playbook=playbook) as bench:
+        await start(bench.session, TO_ACTIVE)
+        history = bench.session.history()
+        (run,) = history.runs.values()
+        assert run.finished_at is not None
+        for fast in (timedelta(0), timedelta(days=2), timedelta(days=2000)):
+            before = run.finished_at - fast
+            assert history.cooling_down(playbook.cool_down, before) == (run, timedelta(minutes=10))
+        assert history.cooling_down(playbook.cool_down, run.finished_at + timedelta(minutes=10)) is None
+
+
+async def test_law_13_what_clears_a_cooling_down_keeps_every_flag(tmp_path: Path) -> None:
+    playbook = replace(quick_playbook(), cool_down=timedelta(minutes=10))
+    async with simulated(tmp_path, playbook=playbook) as bench:
+        await start(bench.session, TO_ACTIVE)
+        wanted = RunRequest(
+            "sim",
+            Status.PASSIVE,
+            reason="it's over",
+            overrides={"settled": "Bob's typo"},
+            ref="INC 1",
+            since=datetime(2026, 5, 28, 3, 15, tzinfo=UTC),
+        )
+        with pytest.raises(Refused) as refused:
+            await start(bench.session, wanted)
+        assert refused.value.next_steps[1] == (
+            "hamr run sim --to PASSIVE --reason 'it'\"'\"'s over' --override 'settled=Bob'\"'\"'s typo' --ref 'INC 1' "
+            "--since 2026-05-28T03:15:00.000000Z --override cool_down=REASON"
+        )
+
+
+async def test_law_10_what_is_overridden_before_the_first_row_is_journalled_and_told(tmp_path: Path) -> None:
+    playbook = replace(quick_playbook(), cool_down=timedelta(minutes=10))
+    async with simulated(tmp_path, playbook=playbook) as bench:
+        await start(bench.session, TO_ACTIVE)
+        home = replace(HOME, overrides={**HOME.overrides, "cool_down": "the tests are over"})
+        result = await start(bench.session, home)
+        assert result.ending.end is End.DONE, result.ending
+        assert [(verdict.guard, reason) for verdict, reason in result.overridden] == [
+            ("cool_down", "the tests are over")
+        ]
+        (record,) = bench.session.store.records(run=result.run, kinds=("guard.overridden",))
+        assert (record.data["row"], record.data["reason"]) == ("", "the tests are over")
+        story = story_of(result.run, list(bench.session.store.records()), result.head)
+        (let_pass,) = not_passed(story.runs[-1])
+        assert (let_pass.row, let_pass.verdict.guard, let_pass.fate) == ("", "cool_down", "overridden")
+
+
+async def test_an_emergency_that_is_taken_up_wants_a_reason_from_python_too(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        await start(bench.session, TO_ACTIVE)
+        (run,) = bench.session.history().runs.values()
+        with pytest.raises(UsageError, match="--emergency wants a reason"):
+            await resume(bench.session, run, mode=Mode.EMERGENCY, reason=" ")
 
 
 async def test_a_held_pair_is_told_before_an_unknown_write_of_its_run(tmp_path: Path) -> None:

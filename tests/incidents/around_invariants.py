@@ -11,7 +11,7 @@ unhindered          no hook makes an emergency's write to the survivor later, an
 asks-unlocked       nobody holds the lock for a question that stands
 intends-locked      nothing is intended without the lock
 waits-end           no wait outlasts what its guards may take, and none goes on after Ctrl-C
-cools-down          a run begins during a cooling down only by name
+cools-down          a planned run begins during a cooling down only by name
 small-records       no record holds more than a person can read
 """
 
@@ -139,7 +139,7 @@ def cools_down(played: Played) -> Iterator[str]:
                 case "run.resumed" | "run.acknowledged" if cooling is not None and cooling[0] == record.run:
                     cooling = None
                 case "run.started" if cooling is not None and at < cooling[1]:
-                    if "cool_down" not in data["overrides"]:
+                    if "cool_down" not in data["overrides"] and data["mode"] != "emergency":
                         yield f"run {record.run} of {machine} began while run {cooling[0]} cooled down"
                 case _:
                     pass

@@ -290,6 +290,7 @@ def test_the_documents_of_runs() -> None:
             },
         ],
         "open_drills": [],
+        "journal_exists": True,
     }
 
 

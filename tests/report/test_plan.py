@@ -346,6 +346,8 @@ def test_the_document_carries_every_request_and_verdict() -> None:
             "waits": [],
             "waits_seconds": 0.0,
             "asks": [],
+            "missing_hooks": [],
+            "stopped_by_hooks": [],
             "before": [],
             "after": [],
             "writes": [
@@ -388,3 +390,22 @@ def test_the_document_carries_every_request_and_verdict() -> None:
 def test_law_17_a_plan_shows_nothing_of_where_keys_are_found() -> None:
     text = plain_text(plan_page(plan())) + to_json(plan_json(plan()))
     assert CANARY not in text
+
+
+def test_a_plan_in_an_open_drill_leads_to_its_end() -> None:
+    drilled = replace(plan(), open_drill="20260528-150001-efgh")
+    assert lines(plan_page(drilled))[-2:] == [
+        "  hamr drill close 20260528-150001-efgh --notes TEXT",
+        "  hamr status payments",
+    ]
+    emergency = replace(drilled, mode=Mode.EMERGENCY)
+    assert not any("drill close" in each for each in lines(plan_page(emergency)))
+
+
+def test_what_the_question_does_not_know_stands_above_it() -> None:
+    page = " ".join(" ".join(lines(preview_page(replace(plan(), unjournalled="/j")))).split())
+    assert (
+        "Beware: there is no journal here yet (/j): what is owed or unknown, and who holds the lock, is not known"
+        in page
+    )
+    assert "Beware" not in " ".join(lines(preview_page(plan())))

@@ -348,7 +348,9 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
             "holder_is_gone": False,
         },
         "cooling_down": {"after_run": RUN, "seconds": 290.0},
+        "strangers": [],
         "journal": "/home/alice/.local/state/hamr/journal.db",
+        "journal_exists": True,
         "head": {"seq": 41, "hash": HASH},
     }
 

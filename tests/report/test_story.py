@@ -70,7 +70,7 @@ def test_a_lost_answer_that_was_read_back_is_seen_not_unknown() -> None:
 def test_an_override_stays_with_its_verdict_and_its_reason() -> None:
     (run,) = told(WHOLE).runs
     (let_pass,) = not_passed(run)
-    assert (let_pass.row.name, let_pass.verdict.guard, let_pass.fate, let_pass.reason) == (
+    assert (let_pass.row, let_pass.verdict.guard, let_pass.fate, let_pass.reason) == (
         "declare",
         "settled",
         "overridden",

@@ -31,8 +31,6 @@ class RunStarted:
     """Their uuids."""
     urls: Both[str]
     version: str
-    start: Status | None = None
-    """Where the pair stood agreed."""
     plan: str = ""
     """The id of the saved plan that it applies, or ""."""
     drill: str = ""

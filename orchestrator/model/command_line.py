@@ -1,0 +1,66 @@
+"""Command lines that say a request again, flag by flag, as a person would have to type it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from .plain import timestamp
+from .run import Mode, RunRequest
+from .standing import Stranger
+
+DEFAULT_PLAYBOOK = "regional-failover"
+"""The playbook that a command takes when none is named."""
+
+ANY_REASON = "REASON"
+"""Stands where the person has to write a reason."""
+
+
+def override_flag(guard: str, reason: str = ANY_REASON) -> str:
+    """The flag that overrides a guard: --override settled=REASON."""
+    return f"--override {shlex.quote(f'{guard}={reason}')}"
+
+
+def request_command(
+    verb: str, request: RunRequest, playbook: str = DEFAULT_PLAYBOOK, more: Sequence[str] = ()
+) -> str:
+    """The command line that asks for the same again.
+
+    Args:
+        verb: run or plan.
+        request: what was asked for.
+        playbook: its name; said only where it is not the default.
+        more: flags to add.
+    """
+    words = [f"hamr {verb} {shlex.quote(request.pair)} --to {request.goal}"]
+    if playbook != DEFAULT_PLAYBOOK:
+        words.append(f"--playbook {shlex.quote(playbook)}")
+    if request.mode is Mode.EMERGENCY:
+        words.append("--emergency")
+    if request.reason or request.mode is Mode.EMERGENCY:
+        words.append(f"--reason {shlex.quote(request.reason or ANY_REASON)}")
+    words += [override_flag(guard, reason) for guard, reason in request.overrides.items()]
+    if request.ref:
+        words.append(f"--ref {shlex.quote(request.ref)}")
+    if request.since is not None:
+        words.append(f"--since {timestamp(request.since)}")
+    return " ".join([*words, *more])
+
+
+def after_asking(steps: Sequence[str], pair: str, found: Sequence[Stranger]) -> tuple[str, ...]:
+    """What to type next while somebody else may be at work: watch first, and go over them by name alone.
+
+    Args:
+        steps: what would be typed otherwise, most useful first.
+        pair: the pair's name.
+        found: who is at work; where nobody is, the steps are left as they are.
+    """
+    if not found:
+        return tuple(steps)
+    others = (
+        f"{step} {override_flag('alone')}"
+        if step.startswith("hamr run ") and "--override alone=" not in step
+        else step
+        for step in steps
+    )
+    return tuple(dict.fromkeys((f"hamr status {shlex.quote(pair)} --watch", *others)))
