@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from tests.attack.region import DATACENTER, ROLES, UUID, Answer, Pair
+from tests.attack.region import DATACENTER, ROLES, Answer, Pair
 
 PLAIN = """\
 schema: 1
@@ -139,7 +139,7 @@ class Hamr:
             lines += [
                 f"    {role}:",
                 f"      name: Attack {role}",
-                f"      uuid: {UUID[role]}",
+                f"      uuid: {self.pair.uuids[role]}",
                 f"      url: {(urls or {}).get(role, self.pair.regions[role].url)}",
                 f"      datacenter: {DATACENTER[role]}",
             ]
@@ -225,10 +225,12 @@ class Hamr:
             arguments.remove("--watch")
         return self(*arguments)
 
-    def follow(self, ended: Ended, until: Iterable[tuple[int, int]], turns: int = 5) -> list[Ended]:
+    def follow(
+        self, ended: Ended, until: Iterable[tuple[int, int]], turns: int = 5, fine: tuple[int, ...] = (0, 4)
+    ) -> list[Ended]:
         """Type the first command under "Next", over and over, until the pair stands there; none may be refused."""
         wanted, typed = set(until), [ended]
-        while self.pair.stands not in wanted or typed[-1].code in {6, 7, 8}:
+        while self.pair.stands not in wanted or typed[-1].code not in fine:
             story = "\n".join(str(e) for e in typed)
             assert len(typed) <= turns, f"{turns} commands lead nowhere: {self.pair.stands}\n{story}"
             if not typed[-1].next:

@@ -142,7 +142,9 @@ class Pair:
         wire: Literal["snake", "pascal"] = "snake",
         tls: ssl.SSLContext | None = None,
         host: str = "127.0.0.1",
+        uuids: dict[str, str] | None = None,
     ) -> None:
+        self.uuids = uuids or UUID
         self.wire, self.mirror, self.host = wire, mirror, host
         self.mirrors = mirrors or ("false" if mirror is None else "true")
         self.whole_seconds = False
@@ -150,6 +152,10 @@ class Pair:
         """How the servers show an author that was sent."""
         self.answered_author: Callable[[str], str | None] | None = None
         """How the answer to a POST shows it, where that differs."""
+        self.uuid_form: Callable[[str], str] = lambda uuid: uuid
+        """How the servers write uuids."""
+        self.mirror_heals = False
+        """Whether the mirror carries a record over even where the other org has a newer one."""
         self.keys_suffix = ""
         """What every accepted key ends with: set it, and the keys were rotated."""
         self.strict = False
@@ -302,7 +308,7 @@ class Pair:
     def _mirror(self, role: str, record: Record) -> None:
         with self.changed:
             region = self.regions[role]
-            if region.record and record.version < region.record.version:
+            if region.record and record.version < region.record.version and not self.mirror_heals:
                 return
             if region.record:
                 region.past.append(region.record)
@@ -337,7 +343,7 @@ class Pair:
                 "OrgDatacenter": DATACENTER[role] + ".prod.dog",
                 "TargetOrgDatacenter": DATACENTER[peer] + ".prod.dog",
                 "TargetOrgName": f"Attack {peer}",
-                "TargetOrgUuid": UUID[peer],
+                "TargetOrgUuid": self.uuid_form(self.uuids[peer]),
             }
         else:
             attributes = {
@@ -347,9 +353,9 @@ class Pair:
                 "modified_by": by,
                 "target_org_datacenter": DATACENTER[peer],
                 "target_org_name": f"Attack {peer}",
-                "target_org_uuid": UUID[peer],
+                "target_org_uuid": self.uuid_form(self.uuids[peer]),
             }
-        return json.dumps({"data": {"id": UUID[role], "type": "hamr_org_connections", "attributes": attributes}})
+        return json.dumps({"data": {"id": self.uuid_form(self.uuids[role]), "type": "hamr_org_connections", "attributes": attributes}})
 
     # ── sockets ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -526,7 +532,7 @@ class Pair:
             return self.body(asked.role, shown, author) if shown else ""
         if asked.path == "/api/v2/validate":
             attributes = {"valid": True, "api_key_id": "k", "api_key_scopes": []}
-            return json.dumps({"data": {"id": UUID[asked.role], "type": "validate_v2", "attributes": attributes}})
+            return json.dumps({"data": {"id": self.uuid_form(self.uuids[asked.role]), "type": "validate_v2", "attributes": attributes}})
         if asked.path == "/api/v1/query":
             now = time.time() * 1000
             series = [{"pointlist": [[now - 60000, 12.0], [now - 1000, 12.0]], "scope": "*", "expression": "e"}]
@@ -552,8 +558,8 @@ class Pair:
             data = json.loads(body)["data"]
             attributes = {k.replace("_", "").lower(): v for k, v in data["attributes"].items()}
             good = (
-                data["id"].lower() == UUID[role]
-                and attributes["targetorguuid"].lower() == UUID[PEER[role]]
+                data["id"].lower() == self.uuids[role]
+                and attributes["targetorguuid"].lower() == self.uuids[PEER[role]]
                 and attributes["isprimary"] is (role == "primary")
                 and attributes["hamrstatus"] in range(1, 6)
             )
