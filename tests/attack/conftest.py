@@ -38,8 +38,29 @@ def certificate(tmp_path: Path) -> Path:
     if not openssl:
         pytest.skip("no openssl to make a certificate with")
     both, key = tmp_path / "both.pem", tmp_path / "key.pem"
-    of = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=region"]
-    made = [openssl, "req", "-x509", *of, "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(both)]
+    of = [
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=region",
+    ]
+    made = [
+        openssl,
+        "req",
+        "-x509",
+        *of,
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-keyout",
+        str(key),
+        "-out",
+        str(both),
+    ]
     subprocess.run(made, check=True, capture_output=True)
     both.write_bytes(key.read_bytes() + both.read_bytes())
     return both

@@ -21,6 +21,7 @@ PLAIN = """\
 schema: 1
 name: plain
 summary: The moves, without guards of their own.
+stops: [PASSIVE, ACTIVE]
 confirm: {within: 1500ms, every: 50ms}
 timeouts: {connect: 2s, read: 3s, total: 6s}
 emergency: {deadline: 1s}
@@ -35,6 +36,7 @@ transitions:
 """
 PAIR = "attacked"
 WRITES = {"run", "resume", "adopt", "apply", "unlock", "ack"}
+LOOKS = {"status", "show", "check", "runs", "doctor", "plan", "audit", "report"}
 LIMIT = 50.0
 
 
@@ -105,7 +107,13 @@ class Hamr:
     """One operator at one machine. Calling it runs a command to its end; `start` leaves it under way."""
 
     def __init__(
-        self, pair: Pair, folder: Path, who: str = "anna", *, playbook: str = PLAIN, journal: Path | None = None
+        self,
+        pair: Pair,
+        folder: Path,
+        who: str = "anna",
+        *,
+        playbook: str = PLAIN,
+        journal: Path | None = None,
     ) -> None:
         self.pair, self.who = pair, who
         self.folder = folder / who
@@ -114,7 +122,9 @@ class Hamr:
         self.inventory = self.folder / "pairs.yaml"
         self.playbook = self.folder / "plain.yaml"
         self.playbook.write_text(playbook)
-        self.keys = {f"ATTACK_{r.upper()}_{k.upper()}": f"{r}-{k}-{who}" for r in ROLES for k in ("api", "app")}
+        self.keys = {
+            f"ATTACK_{r.upper()}_{k.upper()}": f"{r}-{k}-{who}" for r in ROLES for k in ("api", "app")
+        }
         self.write_inventory()
         self.env = {
             "PATH": os.environ["PATH"],
@@ -133,7 +143,13 @@ class Hamr:
         self, *, keys: dict[str, str] | None = None, urls: dict[str, str] | None = None, more: str = ""
     ) -> None:
         """`keys` and `urls` replace what an org has, by variable's name and by role."""
-        lines = ["schema: 1", "pairs:", f"  {PAIR}:", f"    mirrors: {self.pair.mirrors}", "    events: false"]
+        lines = [
+            "schema: 1",
+            "pairs:",
+            f"  {PAIR}:",
+            f"    mirrors: {self.pair.mirrors}",
+            "    events: false",
+        ]
         lines += [f"    {line}" for line in more.splitlines()]
         for role in ROLES:
             lines += [
@@ -188,7 +204,9 @@ class Hamr:
     def start_run(self, to: str, *more: str) -> Running:
         return self.start("run", PAIR, "--to", to, "--yes", *more)
 
-    def killed_run(self, to: str, *, at_post: int = 0, at_get: int = 0, applied: bool = True, more: Sequence[str] = ()) -> Ended:
+    def killed_run(
+        self, to: str, *, at_post: int = 0, at_get: int = 0, applied: bool = True, more: Sequence[str] = ()
+    ) -> Ended:
         """A run whose process is killed with -9 when a POST (or GET) comes in: after it was applied, or before."""
         holder: list[Running] = []
 
@@ -199,7 +217,9 @@ class Hamr:
             holder[0].kill()
             holder[0].process.wait()
 
-        answer = Answer(after=kill, drop="close") if applied else Answer(before=kill, apply=False, drop="close")
+        answer = (
+            Answer(after=kill, drop="close") if applied else Answer(before=kill, apply=False, drop="close")
+        )
         self.pair.on("POST" if at_post else "GET", answer, n=at_post or at_get, who=self.who)
         holder.append(self.start_run(to, *more))
         return holder[0].wait()
@@ -216,7 +236,9 @@ class Hamr:
 
     def type(self, command: str) -> Ended:
         """Type a command as it was printed: words like TEXT filled in, and the question answered."""
-        words = shlex.split(command.replace("=TEXT", "=attack").replace("TEXT", "attack").replace("REASON", "attack"))
+        words = shlex.split(
+            command.replace("=TEXT", "=attack").replace("TEXT", "attack").replace("REASON", "attack")
+        )
         assert words[0] == "hamr", command
         arguments = words[1:]
         if arguments[0] in WRITES and "--yes" not in arguments:
@@ -228,18 +250,24 @@ class Hamr:
     def follow(
         self, ended: Ended, until: Iterable[tuple[int, int]], turns: int = 5, fine: tuple[int, ...] = (0, 4)
     ) -> list[Ended]:
-        """Type the first command under "Next", over and over, until the pair stands there; none may be refused."""
-        wanted, typed = set(until), [ended]
+        """Type the first command under "Next", over and over, until the pair stands there; none may be refused.
+
+        A look that was taken once, and showed nothing new, is passed over; so a person would.
+        """
+        wanted, typed, looked = set(until), [ended], set[str]()
         while self.pair.stands not in wanted or typed[-1].code not in fine:
             story = "\n".join(str(e) for e in typed)
             assert len(typed) <= turns, f"{turns} commands lead nowhere: {self.pair.stands}\n{story}"
-            if not typed[-1].next:
-                typed.append(self.status())
-                assert typed[-1].next, f"nothing to type next at {self.pair.stands}\n{story}\n{typed[-1]}"
-                continue
-            typed.append(self.type(typed[-1].next[0]))
-            story += f"\n{typed[-1]}"
-            assert typed[-1].code not in {2, 3}, f"what it told us to type is refused\n{story}"
+            last = next((e.next for e in reversed(typed) if e.next), [])
+            offered = [c for c in last if c.split()[1] not in looked]
+            command = offered[0] if offered else f"hamr status {PAIR}"
+            assert offered or "status" not in looked, f"nothing to type next at {self.pair.stands}\n{story}"
+            verb = command.split()[1]
+            looked = looked | {verb} if verb in LOOKS else set()
+            typed.append(self.type(command))
+            assert verb in LOOKS or typed[-1].code not in {2, 3}, (
+                f"what it told us to type is refused\n{story}\n{typed[-1]}"
+            )
         return typed
 
     def records(self) -> list[dict[str, Any]]:

@@ -7,7 +7,13 @@ from tests.attack.region import ACTIVE, FAILOVER, ONBOARDING, PASSIVE, RECOVERY,
 
 LEAVES_AFTER_READING = 5.0
 SLACK = 1.0
-STATUS = {"ONBOARDING": ONBOARDING, "PASSIVE": PASSIVE, "FAILOVER": FAILOVER, "ACTIVE": ACTIVE, "RECOVERY": RECOVERY}
+STATUS = {
+    "ONBOARDING": ONBOARDING,
+    "PASSIVE": PASSIVE,
+    "FAILOVER": FAILOVER,
+    "ACTIVE": ACTIVE,
+    "RECOVERY": RECOVERY,
+}
 
 
 def never_wrote_over_a_stranger(pair: Pair, *, accepted: tuple[Record, ...] = ()) -> None:
@@ -22,8 +28,12 @@ def never_wrote_over_a_stranger(pair: Pair, *, accepted: tuple[Record, ...] = ()
         over = event.over
         if over.writer != "stranger" or over.version in fine:
             continue
-        before = [e for e in pair.truth[:place] if e.kind == "shown" and e.who == event.who and e.role == event.role]
-        shown = [e for e in before if e.record and e.record.version == over.version and e.moment <= event.began]
+        before = [
+            e for e in pair.truth[:place] if e.kind == "shown" and e.who == event.who and e.role == event.role
+        ]
+        shown = [
+            e for e in before if e.record and e.record.version == over.version and e.moment <= event.began
+        ]
         assert not shown, f"{event.stamp} was written over {over}, which it had been shown\n{pair.tell()}"
         last = max((e.began for e in before if e.moment <= event.began), default=0.0)
         written = next(e.moment for e in pair.truth if e.kind == "applied" and e.record == over)

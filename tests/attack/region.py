@@ -42,7 +42,9 @@ class Record:
     writer: str
 
     def __str__(self) -> str:
-        return f"v{self.version}: {self.status} by {self.by} at {self.at:%H:%M:%S.%f}, written by {self.writer}"
+        return (
+            f"v{self.version}: {self.status} by {self.by} at {self.at:%H:%M:%S.%f}, written by {self.writer}"
+        )
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,8 @@ class Pair:
         self._sockets: list[socket.socket] = []
         self._closing = False
         self.regions = {
-            role: Region(role, self._new(status, "admin@example.com", LONG_AGO, "start"), tls=tls) for role in ROLES
+            role: Region(role, self._new(status, "admin@example.com", LONG_AGO, "start"), tls=tls)
+            for role in ROLES
         }
 
     def __enter__(self) -> Pair:
@@ -235,7 +238,9 @@ class Pair:
 
         self.rules.append(rule)
 
-    def next_gets(self, answer: Answer, *, times: int = 1, role: str = "", path: str = "/api/v2/hamr") -> None:
+    def next_gets(
+        self, answer: Answer, *, times: int = 1, role: str = "", path: str = "/api/v2/hamr"
+    ) -> None:
         """Give this answer to the next `times` GETs, counted from now."""
         left = [times]
 
@@ -292,7 +297,9 @@ class Pair:
         now = datetime.now(UTC) + timedelta(seconds=self.regions[role].skew)
         return now.replace(microsecond=0) if self.whole_seconds else now
 
-    def _apply(self, role: str, status: int, by: str, *, who: str, began: float, at: datetime | None = None) -> Record:
+    def _apply(
+        self, role: str, status: int, by: str, *, who: str, began: float, at: datetime | None = None
+    ) -> Record:
         with self.changed:
             at = at or self._now(role)
             region = self.regions[role]
@@ -355,7 +362,15 @@ class Pair:
                 "target_org_name": f"Attack {peer}",
                 "target_org_uuid": self.uuid_form(self.uuids[peer]),
             }
-        return json.dumps({"data": {"id": self.uuid_form(self.uuids[role]), "type": "hamr_org_connections", "attributes": attributes}})
+        return json.dumps(
+            {
+                "data": {
+                    "id": self.uuid_form(self.uuids[role]),
+                    "type": "hamr_org_connections",
+                    "attributes": attributes,
+                }
+            }
+        )
 
     # ── sockets ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -441,9 +456,19 @@ class Pair:
             for key in (over_both, here):
                 self._counts[key] = self._counts.get(key, 0) + 1
             asked = Asked(
-                region.role, method, path, who, self._counts[over_both], self._counts[here], began, status, stamp
+                region.role,
+                method,
+                path,
+                who,
+                self._counts[over_both],
+                self._counts[here],
+                began,
+                status,
+                stamp,
             )
-        answer = next((a for a in (rule(asked) for rule in list(self.rules)) if a is not None), None) or Answer()
+        answer = (
+            next((a for a in (rule(asked) for rule in list(self.rules)) if a is not None), None) or Answer()
+        )
         if answer.before:
             answer.before()
         if region.edge_404:
@@ -468,7 +493,15 @@ class Pair:
         with self.changed:
             self.posts.append(asked)
             self._note(
-                Event("posted", asked.role, asked.who, time.monotonic(), asked.began, n=asked.n, stamp=asked.stamp)
+                Event(
+                    "posted",
+                    asked.role,
+                    asked.who,
+                    time.monotonic(),
+                    asked.began,
+                    n=asked.n,
+                    stamp=asked.stamp,
+                )
             )
             if not asked.status or not asked.who:
                 return self.regions[asked.role].record
@@ -477,7 +510,9 @@ class Pair:
             if answer.apply is not False:
                 self._later(
                     answer.apply,
-                    lambda: self._apply(asked.role, asked.status, asked.stamp, who=asked.who, began=asked.began),
+                    lambda: self._apply(
+                        asked.role, asked.status, asked.stamp, who=asked.who, began=asked.began
+                    ),
                 )
             return self.regions[asked.role].record
 
@@ -532,10 +567,20 @@ class Pair:
             return self.body(asked.role, shown, author) if shown else ""
         if asked.path == "/api/v2/validate":
             attributes = {"valid": True, "api_key_id": "k", "api_key_scopes": []}
-            return json.dumps({"data": {"id": self.uuid_form(self.uuids[asked.role]), "type": "validate_v2", "attributes": attributes}})
+            return json.dumps(
+                {
+                    "data": {
+                        "id": self.uuid_form(self.uuids[asked.role]),
+                        "type": "validate_v2",
+                        "attributes": attributes,
+                    }
+                }
+            )
         if asked.path == "/api/v1/query":
             now = time.time() * 1000
-            series = [{"pointlist": [[now - 60000, 12.0], [now - 1000, 12.0]], "scope": "*", "expression": "e"}]
+            series = [
+                {"pointlist": [[now - 60000, 12.0], [now - 1000, 12.0]], "scope": "*", "expression": "e"}
+            ]
             return json.dumps({"status": "ok", "series": series})
         return json.dumps({"status": "ok", "valid": True})
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.attack import laws
-from tests.attack.hamr import PAIR, Hamr
+from tests.attack.hamr import Hamr
 from tests.attack.region import ACTIVE, FAILOVER, PASSIVE, RECOVERY, Answer, Pair, Region
 
 HOME, AWAY = (PASSIVE, PASSIVE), (ACTIVE, ACTIVE)
@@ -18,7 +18,11 @@ DEATHS = {
     "hole": lambda region: setattr(region, "hole", True),
     "edge-404": lambda region: setattr(region, "edge_404", True),
 }
-PAGES = {"html-503": Answer(503, apply=False), "html-403": Answer(403, apply=False), "429": Answer(429, apply=False)}
+PAGES = {
+    "html-503": Answer(503, apply=False),
+    "html-403": Answer(403, apply=False),
+    "429": Answer(429, apply=False),
+}
 
 
 def die(pair: Pair, region: Region, how: str) -> None:
@@ -151,7 +155,9 @@ def test_a_survivor_that_dies_right_after_its_write_is_not_forgotten(pair: Pair,
 # ── strangers ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_stranger_who_sets_the_pair_back_while_it_owed_is_told_apart_and_led_on(pair: Pair, anna: Hamr) -> None:
+def test_a_stranger_who_sets_the_pair_back_while_it_owed_is_told_apart_and_led_on(
+    pair: Pair, anna: Hamr
+) -> None:
     pair.primary.down = True
     assert emergency(anna)[0] == 8
     pair.primary.down = False
@@ -163,7 +169,9 @@ def test_a_stranger_who_sets_the_pair_back_while_it_owed_is_told_apart_and_led_o
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
-def test_a_run_that_a_stranger_stopped_is_led_on_by_what_stands_under_next(pair: Pair, anna: Hamr, n: int) -> None:
+def test_a_run_that_a_stranger_stopped_is_led_on_by_what_stands_under_next(
+    pair: Pair, anna: Hamr, n: int
+) -> None:
     theirs = []
     pair.on("POST", Answer(after=lambda: theirs.append(pair.stranger(pair.posts[n - 1].role, RECOVERY))), n=n)
     ended = anna.run("ACTIVE")
@@ -181,7 +189,9 @@ def test_a_diverged_pair_is_led_somewhere(pair: Pair, anna: Hamr, stands: tuple[
 
 
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda s: s.name)
-def test_a_run_that_is_interrupted_says_so_and_is_led_on(pair: Pair, anna: Hamr, blow: signal.Signals) -> None:
+def test_a_run_that_is_interrupted_says_so_and_is_led_on(
+    pair: Pair, anna: Hamr, blow: signal.Signals
+) -> None:
     running = []
 
     def hit() -> None:
@@ -198,7 +208,9 @@ def test_a_run_that_is_interrupted_says_so_and_is_led_on(pair: Pair, anna: Hamr,
     laws.hold(anna)
 
 
-def test_a_lag_a_stranger_and_a_kill_together_are_led_on_without_writing_over_them(pair: Pair, anna: Hamr) -> None:
+def test_a_lag_a_stranger_and_a_kill_together_are_led_on_without_writing_over_them(
+    pair: Pair, anna: Hamr
+) -> None:
     anna.killed_run("ACTIVE", at_post=2)
     pair.stranger("secondary", RECOVERY)
     first = anna.resume()
@@ -222,7 +234,9 @@ def test_a_write_that_is_refused_for_good_leaves_a_way_back(pair: Pair, anna: Ha
     laws.hold(anna)
 
 
-def test_a_run_answered_by_a_404_for_a_moment_is_not_sent_to_make_a_new_record(pair: Pair, anna: Hamr) -> None:
+def test_a_run_answered_by_a_404_for_a_moment_is_not_sent_to_make_a_new_record(
+    pair: Pair, anna: Hamr
+) -> None:
     pair.on("GET", Answer(404, "404 page not found"), n=5, times=2)
     ended = anna.run("ACTIVE")
     laws.done_means_there(pair, ended, "ACTIVE")

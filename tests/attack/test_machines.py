@@ -96,8 +96,12 @@ def test_a_key_program_whose_child_keeps_the_pipe_open_holds_nothing_up(pair: Pa
     assert time.monotonic() - began < 8
 
 
-@pytest.mark.parametrize("argument", ["0123456789abcdef0123456789abcdef", "--key=0123456789abcdef0123456789abcdef01234567"])
-def test_a_key_inside_a_commands_argument_is_refused_and_not_repeated(pair: Pair, anna: Hamr, argument: str) -> None:
+@pytest.mark.parametrize(
+    "argument", ["0123456789abcdef0123456789abcdef", "--key=0123456789abcdef0123456789abcdef01234567"]
+)
+def test_a_key_inside_a_commands_argument_is_refused_and_not_repeated(
+    pair: Pair, anna: Hamr, argument: str
+) -> None:
     anna.write_inventory(keys={"ATTACK_PRIMARY_API": f"{{command: [echo, '{argument}']}}"})
     for ended in (anna("check"), anna.run("ACTIVE")):
         assert ended.code == 2, str(ended)
@@ -106,7 +110,9 @@ def test_a_key_inside_a_commands_argument_is_refused_and_not_repeated(pair: Pair
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
-def test_keys_that_are_rotated_in_the_middle_of_a_run_are_fetched_anew(pair: Pair, anna: Hamr, n: int) -> None:
+def test_keys_that_are_rotated_in_the_middle_of_a_run_are_fetched_anew(
+    pair: Pair, anna: Hamr, n: int
+) -> None:
     files = {name: anna.folder / name.lower() for name in anna.keys}
 
     def write(suffix: str) -> None:
@@ -128,7 +134,12 @@ def test_keys_that_are_rotated_in_the_middle_of_a_run_are_fetched_anew(pair: Pai
 def test_no_key_stands_in_anything_that_was_written_or_said(pair: Pair, anna: Hamr) -> None:
     pair.on("POST", Answer(500, apply=False), n=1)
     pair.on("GET", Answer(drop="reset"), n=7)
-    said = [anna.run("ACTIVE"), anna.status(), anna("plan", PAIR, "--to", "PASSIVE", "--curl"), anna("doctor", PAIR)]
+    said = [
+        anna.run("ACTIVE"),
+        anna.status(),
+        anna("plan", PAIR, "--to", "PASSIVE", "--curl"),
+        anna("doctor", PAIR),
+    ]
     text = "".join(each.text for each in said) + anna("audit", "export").text
     for role in ROLES:
         for kind in ("api", "app"):

@@ -56,7 +56,9 @@ def away(pair: Pair, anna: Hamr) -> None:
 # ── the floor: reads that go back behind what this journal has seen ─────────────────────────────────────
 
 
-def test_a_resume_whose_replica_lags_behind_a_stranger_does_not_write_over_them(pair: Pair, anna: Hamr) -> None:
+def test_a_resume_whose_replica_lags_behind_a_stranger_does_not_write_over_them(
+    pair: Pair, anna: Hamr
+) -> None:
     ours = stopped_by_a_stranger(pair, anna)
     with lagging(pair.secondary, ours):
         ended = anna.resume()
@@ -66,7 +68,9 @@ def test_a_resume_whose_replica_lags_behind_a_stranger_does_not_write_over_them(
     laws.hold(anna)
 
 
-def test_a_resume_whose_replica_lags_behind_a_stranger_for_a_moment_stops_for_them(pair: Pair, anna: Hamr) -> None:
+def test_a_resume_whose_replica_lags_behind_a_stranger_for_a_moment_stops_for_them(
+    pair: Pair, anna: Hamr
+) -> None:
     ours = stopped_by_a_stranger(pair, anna)
     pair.secondary.shows = ours
     pair.next_gets(Answer(after=lambda: setattr(pair.secondary, "shows", None)), role="secondary")
@@ -95,7 +99,9 @@ def test_a_run_home_on_readings_from_before_the_failover_says_neither_done_nor_a
     laws.hold(anna)
 
 
-def test_a_run_out_on_readings_from_before_the_failover_writes_no_older_status_over_it(pair: Pair, anna: Hamr) -> None:
+def test_a_run_out_on_readings_from_before_the_failover_writes_no_older_status_over_it(
+    pair: Pair, anna: Hamr
+) -> None:
     away(pair, anna)
     for role in ROLES:
         pair.regions[role].shows = first(pair, role)
@@ -116,7 +122,9 @@ def test_a_plan_on_readings_from_before_the_failover_does_not_say_that_there_is_
     assert "agreed(passive)" not in plan.words, str(plan)
 
 
-def test_a_lag_that_ends_within_the_time_for_confirming_costs_a_run_nothing_but_time(pair: Pair, anna: Hamr) -> None:
+def test_a_lag_that_ends_within_the_time_for_confirming_costs_a_run_nothing_but_time(
+    pair: Pair, anna: Hamr
+) -> None:
     away(pair, anna)
     for role in ROLES:
         pair.regions[role].shows = first(pair, role)
@@ -129,7 +137,9 @@ def test_a_lag_that_ends_within_the_time_for_confirming_costs_a_run_nothing_but_
     laws.hold(anna)
 
 
-def test_an_adoption_whose_reading_lags_behind_a_stranger_does_not_write_over_them(pair: Pair, anna: Hamr) -> None:
+def test_an_adoption_whose_reading_lags_behind_a_stranger_does_not_write_over_them(
+    pair: Pair, anna: Hamr
+) -> None:
     ours = stopped_by_a_stranger(pair, anna)
     with lagging(pair.secondary, pair.secondary.past[0]):
         ended = anna("adopt", PAIR, "--truth", "primary", "--reason", "attack", "--yes")
@@ -172,7 +182,9 @@ def test_one_bad_first_answer_is_not_what_a_plan_is_made_of(pair: Pair, anna: Ha
 
 @pytest.mark.parametrize("blip", ["503", "429", "reset"])
 @pytest.mark.parametrize("path", ["/api/v2/hamr", "/api/v2/validate"])
-def test_one_bad_first_answer_does_not_change_what_doctor_says(pair: Pair, anna: Hamr, blip: str, path: str) -> None:
+def test_one_bad_first_answer_does_not_change_what_doctor_says(
+    pair: Pair, anna: Hamr, blip: str, path: str
+) -> None:
     well = anna("doctor", PAIR, "--json").json["level"]
     pair.next_gets(BLIPS[blip], path=path)
     ill = anna("doctor", PAIR)
@@ -239,10 +251,14 @@ THROTTLES: dict[str, Callable[[], tuple[tuple[str, str], ...]]] = {
 
 
 @pytest.mark.parametrize("form", THROTTLES, ids=str)
-def test_a_post_that_is_throttled_for_a_second_is_sent_once_that_is_over(pair: Pair, anna: Hamr, form: str) -> None:
+def test_a_post_that_is_throttled_for_a_second_is_sent_once_that_is_over(
+    pair: Pair, anna: Hamr, form: str
+) -> None:
     pair.rules.append(
         lambda asked: (
-            Answer(429, headers=THROTTLES[form](), apply=False) if (asked.method, asked.n) == ("POST", 2) else None
+            Answer(429, headers=THROTTLES[form](), apply=False)
+            if (asked.method, asked.n) == ("POST", 2)
+            else None
         )
     )
     ended = anna.run("ACTIVE")
@@ -275,7 +291,9 @@ def test_connections_that_are_swallowed_when_idle_do_not_end_a_run(pair: Pair, t
     laws.hold(anna)
 
 
-@pytest.mark.parametrize("body", ["", "{}", "[]", "null", '{"data": null}', '{"data": {"attributes": []}}', "\ufeff{"])
+@pytest.mark.parametrize(
+    "body", ["", "{}", "[]", "null", '{"data": null}', '{"data": {"attributes": []}}', "\ufeff{"]
+)
 def test_an_answer_that_is_no_record_is_never_written_on(pair: Pair, anna: Hamr, body: str) -> None:
     pair.on("GET", Answer(200, body), n=1, times=1000, role="primary")
     ended = anna.run("ACTIVE")
@@ -344,7 +362,9 @@ def test_a_proxys_page_with_a_403_is_not_called_a_wrong_key(pair: Pair, anna: Ha
 
 
 @pytest.mark.parametrize("quote", ['"', "'"])
-def test_a_key_in_quotation_marks_is_named_for_that_and_never_shown(pair: Pair, anna: Hamr, quote: str) -> None:
+def test_a_key_in_quotation_marks_is_named_for_that_and_never_shown(
+    pair: Pair, anna: Hamr, quote: str
+) -> None:
     anna.env["ATTACK_PRIMARY_API"] = f"{quote}primary-api-anna{quote}"
     status = anna.status()
     assert "quot" in status.words or "agreed(passive)" in status.words, str(status)
@@ -354,7 +374,11 @@ def test_a_key_in_quotation_marks_is_named_for_that_and_never_shown(pair: Pair, 
 
 
 def test_an_odd_proxy_of_this_machine_is_named_before_any_emergency(pair: Pair, anna: Hamr) -> None:
-    anna.env |= {"http_proxy": "http://user:s3cret@127.0.0.1:1", "NO_PROXY": "::1,fe80::/10, ,*.x", "no_proxy": ""}
+    anna.env |= {
+        "http_proxy": "http://user:s3cret@127.0.0.1:1",
+        "NO_PROXY": "::1,fe80::/10, ,*.x",
+        "no_proxy": "",
+    }
     status = anna.status()
     assert "s3cret" not in status.text
     if "agreed(passive)" not in status.words:

@@ -50,7 +50,9 @@ def test_our_own_write_is_ours_however_the_server_shows_its_author(pair: Pair, a
 
 
 @pytest.mark.parametrize("form", ["lower", "first-32", "local-part", "empty", "null"])
-def test_an_author_that_only_the_answer_to_our_own_write_alters_is_ours(pair: Pair, anna: Hamr, form: str) -> None:
+def test_an_author_that_only_the_answer_to_our_own_write_alters_is_ours(
+    pair: Pair, anna: Hamr, form: str
+) -> None:
     anna.env["HAMR_OPERATOR"] = "Anna.Longname@Desk"
     pair.answered_author = AUTHORS[form]
     ended = anna.run("ACTIVE")
@@ -97,7 +99,9 @@ def at_of(record: Record | None) -> Record:
     return record
 
 
-@pytest.mark.parametrize("status", [PASSIVE, RECOVERY, FAILOVER], ids=["old-status", "other-status", "same-status"])
+@pytest.mark.parametrize(
+    "status", [PASSIVE, RECOVERY, FAILOVER], ids=["old-status", "other-status", "same-status"]
+)
 @pytest.mark.parametrize("n", [1, 2])
 def test_a_stranger_within_the_second_of_our_write_is_neither_stale_nor_ours(
     pair: Pair, anna: Hamr, status: int, n: int
@@ -138,7 +142,9 @@ def test_whole_seconds_and_a_kill_after_each_write_lead_to_the_goal(pair: Pair, 
 def test_a_time_in_the_year_one_crashes_nothing(tmp_path: Path, wire: str) -> None:
     with Pair(wire=wire) as pair:  # type: ignore[arg-type]
         for role, region in pair.regions.items():
-            region.record = Record(-1 if role == "primary" else -2, PASSIVE, "admin@example.com", YEAR_ONE, "start")
+            region.record = Record(
+                -1 if role == "primary" else -2, PASSIVE, "admin@example.com", YEAR_ONE, "start"
+            )
         anna = Hamr(pair, tmp_path)
         assert "agreed(passive)" in anna.status().words
         assert anna("doctor", PAIR).code != 3 or anna.said[-1].text
@@ -200,7 +206,9 @@ def test_uuids_in_capitals_are_the_same_uuids(pair: Pair, anna: Hamr) -> None:
 
 @pytest.mark.parametrize("mirrors", ["true", "auto", "false"])
 @pytest.mark.parametrize("delay", [0.0, 0.3])
-def test_a_pair_that_mirrors_is_failed_over_and_brought_home(tmp_path: Path, mirrors: str, delay: float) -> None:
+def test_a_pair_that_mirrors_is_failed_over_and_brought_home(
+    tmp_path: Path, mirrors: str, delay: float
+) -> None:
     with Pair(mirror=delay, mirrors=mirrors, wire="pascal") as pair:
         anna = Hamr(pair, tmp_path)
         for goal, there in (("ACTIVE", AWAY), ("PASSIVE", HOME)):

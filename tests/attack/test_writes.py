@@ -14,7 +14,9 @@ from tests.attack import laws
 from tests.attack.hamr import PAIR, PLAIN, Hamr
 from tests.attack.region import ACTIVE, FAILOVER, PASSIVE, RECOVERY, Answer, Pair, context
 
-STILL_COMES = re.compile(r"(may|might|could) (still |yet )?(turn up|arrive|take effect|be applied|land|come|show)")
+STILL_COMES = re.compile(
+    r"(may|might|could) (still |yet )?(turn up|arrive|take effect|be applied|land|come|show)"
+)
 HOME, AWAY = (PASSIVE, PASSIVE), (ACTIVE, ACTIVE)
 
 
@@ -31,7 +33,9 @@ def test_a_run_killed_at_any_post_is_resumed_to_its_goal(
 
 
 @pytest.mark.parametrize("at_get", [1, 3, 6, 9])
-def test_a_run_killed_at_any_get_leads_on_by_what_status_says_to_type(pair: Pair, anna: Hamr, at_get: int) -> None:
+def test_a_run_killed_at_any_get_leads_on_by_what_status_says_to_type(
+    pair: Pair, anna: Hamr, at_get: int
+) -> None:
     anna.killed_run("ACTIVE", at_get=at_get)
     anna.follow(anna.status(), [AWAY, HOME])
     laws.hold(anna)
@@ -121,7 +125,9 @@ def test_an_attempt_that_comes_late_after_the_end_is_called_ours_and_what_is_nex
     laws.hold(anna)
 
 
-def test_an_attempt_that_comes_late_in_the_middle_of_the_run_is_put_right_once(pair: Pair, anna: Hamr) -> None:
+def test_an_attempt_that_comes_late_in_the_middle_of_the_run_is_put_right_once(
+    pair: Pair, anna: Hamr
+) -> None:
     pair.on("POST", Answer(504, apply=False), n=1)
     pair.on("POST", Answer(after=lambda: pair.late(1)), n=4)
     ended = anna.run("ACTIVE")
@@ -164,7 +170,9 @@ def test_an_answer_that_is_lost_after_applying_is_found_by_reading_and_not_sent_
     laws.hold(anna)
 
 
-def test_a_write_that_is_applied_a_while_after_its_connection_broke_is_waited_for(pair: Pair, anna: Hamr) -> None:
+def test_a_write_that_is_applied_a_while_after_its_connection_broke_is_waited_for(
+    pair: Pair, anna: Hamr
+) -> None:
     pair.on("POST", Answer(apply=0.8, drop="reset"), n=2)
     ended = anna.run("ACTIVE")
     assert (ended.code, pair.stands, pair.count("posted")) == (0, AWAY, 4), f"{ended}\n{pair.tell()}"
