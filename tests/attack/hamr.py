@@ -205,9 +205,18 @@ class Hamr:
         return self.start("run", PAIR, "--to", to, "--yes", *more)
 
     def killed_run(
-        self, to: str, *, at_post: int = 0, at_get: int = 0, applied: bool = True, more: Sequence[str] = ()
+        self,
+        to: str,
+        *,
+        at_post: int = 0,
+        at_get: int = 0,
+        applied: bool | float = True,
+        more: Sequence[str] = (),
     ) -> Ended:
-        """A run whose process is killed with -9 when a POST (or GET) comes in: after it was applied, or before."""
+        """A run whose process is killed with -9 when a POST (or GET) comes in.
+
+        The POST is applied before that, never, or so many seconds after.
+        """
         holder: list[Running] = []
 
         def kill() -> None:
@@ -217,8 +226,9 @@ class Hamr:
             holder[0].kill()
             holder[0].process.wait()
 
-        answer = (
-            Answer(after=kill, drop="close") if applied else Answer(before=kill, apply=False, drop="close")
+        lost = applied is False
+        answer = Answer(
+            apply=applied, before=kill if lost else None, after=None if lost else kill, drop="close"
         )
         self.pair.on("POST" if at_post else "GET", answer, n=at_post or at_get, who=self.who)
         holder.append(self.start_run(to, *more))
@@ -270,22 +280,10 @@ class Hamr:
             )
         return typed
 
+    def exported(self) -> list[str]:
+        """The lines of `hamr audit export`."""
+        return self("audit", "export").out.splitlines()
+
     def records(self) -> list[dict[str, Any]]:
         """The journal, as it is exported."""
-        return [json.loads(line) for line in self("audit", "export").out.splitlines()]
-
-    def intended(self) -> list[str]:
-        """The stamps of all writes that the journal says were intended."""
-        return [r["data"]["attempt"]["stamp"] for r in self.records() if r["kind"] == "write.intended"]
-
-
-def wait_until_gone(process: int, within: float = 10.0) -> None:
-    """Until no process has this id."""
-    end = time.monotonic() + within
-    while time.monotonic() < end:
-        try:
-            os.kill(process, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"process {process} is still there")
+        return [json.loads(line) for line in self.exported()]

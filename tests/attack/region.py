@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, Self
 
 ROLES = ("primary", "secondary")
 PEER = {"primary": "secondary", "secondary": "primary"}
@@ -60,6 +60,17 @@ class Asked:
     began: float
     status: int = 0
     stamp: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as it came off the wire; `began` is when its first line was read."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+    began: float
 
 
 @dataclass(frozen=True)
@@ -150,6 +161,8 @@ class Pair:
         self.wire, self.mirror, self.host = wire, mirror, host
         self.mirrors = mirrors or ("false" if mirror is None else "true")
         self.whole_seconds = False
+        self.timeless = False
+        """Whether every write is dated to the year one."""
         self.author: Callable[[str], str | None] = lambda by: by
         """How the servers show an author that was sent."""
         self.answered_author: Callable[[str], str | None] | None = None
@@ -176,7 +189,7 @@ class Pair:
             for role in ROLES
         }
 
-    def __enter__(self) -> Pair:
+    def __enter__(self) -> Self:
         for region in self.regions.values():
             family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
             listener = socket.socket(family, socket.SOCK_STREAM)
@@ -294,6 +307,8 @@ class Pair:
         return Record(self._version, status, by, at, writer)
 
     def _now(self, role: str) -> datetime:
+        if self.timeless:
+            return YEAR_ONE
         now = datetime.now(UTC) + timedelta(seconds=self.regions[role].skew)
         return now.replace(microsecond=0) if self.whole_seconds else now
 
@@ -415,19 +430,20 @@ class Pair:
         last = time.monotonic()
         while line := stream.readline():
             began = time.monotonic()
-            method, path = line.decode("latin-1").split()[:2]
+            method, target = line.decode("latin-1").split()[:2]
             headers: dict[str, str] = {}
             while (header := stream.readline().decode("latin-1").strip()) != "":
                 name, _, value = header.partition(":")
                 headers[name.strip().lower()] = value.strip()
             body = stream.read(int(headers.get("content-length", "0")))
+            request = Request(method, target, headers, body, began)
             if region.hole or (region.idle and began - last > region.idle):
                 self._swallow()
                 return
             if region.down:
                 reset(connection)
                 return
-            keep = self._answer(region, connection, method, path, headers, body, began)
+            keep = self._answer(region, connection, request)
             last = time.monotonic()
             if not keep or region.close_each:
                 return
@@ -436,36 +452,8 @@ class Pair:
         while not self._closing:
             time.sleep(0.05)
 
-    def _answer(
-        self,
-        region: Region,
-        connection: socket.socket,
-        method: str,
-        target: str,
-        headers: dict[str, str],
-        body: bytes,
-        began: float,
-    ) -> bool:
-        path = target.partition("?")[0]
-        who = self._who(region.role, path, headers)
-        status, stamp = 0, ""
-        if method == "POST" and path == "/api/v2/hamr":
-            status, stamp = self._parse(region.role, body)
-        with self.changed:
-            over_both, here = (f"{method} {path}", ""), (f"{method} {path}", region.role)
-            for key in (over_both, here):
-                self._counts[key] = self._counts.get(key, 0) + 1
-            asked = Asked(
-                region.role,
-                method,
-                path,
-                who,
-                self._counts[over_both],
-                self._counts[here],
-                began,
-                status,
-                stamp,
-            )
+    def _answer(self, region: Region, connection: socket.socket, request: Request) -> bool:
+        asked = self._asked(region.role, request)
         answer = (
             next((a for a in (rule(asked) for rule in list(self.rules)) if a is not None), None) or Answer()
         )
@@ -473,21 +461,31 @@ class Pair:
             answer.before()
         if region.edge_404:
             answer = Answer(404, "404 page not found", kind="text/plain", apply=False)
-        elif not who:
+        elif not asked.who:
             answer = Answer(401, json.dumps({"errors": ["Unauthorized"]}), apply=False)
         shown: Record | None = None
-        if path == "/api/v2/hamr":
-            if method == "POST":
-                shown = self._post(asked, answer)
-            elif answer.code == 200 and answer.body is None and not answer.raw and not answer.drop:
-                shown = region.shows or region.record
-                if shown is None:
-                    answer = Answer(404, json.dumps({"errors": [{"status": "404", "title": "Not Found"}]}))
+        if asked.path == "/api/v2/hamr" and asked.method == "POST":
+            shown = self._post(asked, answer)
+        elif asked.path == "/api/v2/hamr":
+            shown = region.shows or region.record
+            if shown is None and answer.code == 200:
+                answer = Answer(404, json.dumps({"errors": [{"status": "404", "title": "Not Found"}]}))
         if answer.after:
             answer.after()
-        if answer.wait:
-            time.sleep(answer.wait)
+        time.sleep(answer.wait)
         return self._reply(region, connection, asked, answer, shown)
+
+    def _asked(self, role: str, request: Request) -> Asked:
+        path = request.target.partition("?")[0]
+        who = self._who(role, path, request.headers)
+        posted = request.method == "POST" and path == "/api/v2/hamr"
+        status, stamp = self._parse(role, request.body) if posted else (0, "")
+        with self.changed:
+            over_both, here = (f"{request.method} {path}", ""), (f"{request.method} {path}", role)
+            for key in (over_both, here):
+                self._counts[key] = self._counts.get(key, 0) + 1
+            n, nth = self._counts[over_both], self._counts[here]
+        return Asked(role, request.method, path, who, n, nth, request.began, status, stamp)
 
     def _post(self, asked: Asked, answer: Answer) -> Record | None:
         with self.changed:
@@ -531,7 +529,7 @@ class Pair:
             connection.sendall(answer.raw)
             return False
         payload = self._payload(region, asked, answer, shown).encode()
-        if shown is not None and answer.code == 200 and asked.path == "/api/v2/hamr":
+        if shown is not None and answer.code == 200 and answer.body is None and asked.path == "/api/v2/hamr":
             self._note(Event("shown", asked.role, asked.who, time.monotonic(), asked.began, shown))
         extra = list(answer.headers)
         if region.gzip:

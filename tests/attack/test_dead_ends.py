@@ -192,7 +192,7 @@ def test_a_diverged_pair_is_led_somewhere(pair: Pair, anna: Hamr, stands: tuple[
 def test_a_run_that_is_interrupted_says_so_and_is_led_on(
     pair: Pair, anna: Hamr, blow: signal.Signals
 ) -> None:
-    running = []
+    running: list[Running] = []
 
     def hit() -> None:
         pair.wait_for(lambda: bool(running))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,8 +19,9 @@ STILL_COMES = re.compile(
 HOME, AWAY = (PASSIVE, PASSIVE), (ACTIVE, ACTIVE)
 
 
-@pytest.mark.parametrize("applied", [True, False], ids=["applied", "lost"])
-@pytest.mark.parametrize("at_post", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    ("at_post", "applied"), [(1, True), (2, True), (3, True), (4, True), (1, False), (4, False)]
+)
 def test_a_run_killed_at_any_post_is_resumed_to_its_goal(
     pair: Pair, anna: Hamr, at_post: int, applied: bool
 ) -> None:
@@ -32,7 +32,7 @@ def test_a_run_killed_at_any_post_is_resumed_to_its_goal(
     laws.hold(anna)
 
 
-@pytest.mark.parametrize("at_get", [1, 3, 6, 9])
+@pytest.mark.parametrize("at_get", [1, 4, 9])
 def test_a_run_killed_at_any_get_leads_on_by_what_status_says_to_type(
     pair: Pair, anna: Hamr, at_get: int
 ) -> None:
@@ -98,7 +98,7 @@ def test_a_post_whose_new_connection_takes_six_seconds_is_not_applied_over_a_str
         assert pair.secondary.record.writer == "stranger", pair.tell()
 
 
-@pytest.mark.parametrize("code", [504, 408, 500], ids=str)
+@pytest.mark.parametrize("code", [504, 408], ids=str)
 def test_an_attempt_given_up_may_still_turn_up_and_the_end_of_the_run_and_status_say_so(
     pair: Pair, anna: Hamr, code: int
 ) -> None:
@@ -145,8 +145,7 @@ def test_an_attempt_that_comes_late_twice_ends_in_a_word_that_leads_on(pair: Pai
     laws.hold(anna)
 
 
-@pytest.mark.parametrize("code", [302, 403, 409, 429], ids=str)
-@pytest.mark.parametrize("n", [1, 2])
+@pytest.mark.parametrize(("code", "n"), [(302, 1), (403, 1), (403, 2), (409, 2), (429, 1), (429, 2)])
 def test_a_write_that_was_applied_though_it_was_refused_is_recognised_as_ours(
     pair: Pair, anna: Hamr, code: int, n: int
 ) -> None:
@@ -159,8 +158,7 @@ def test_a_write_that_was_applied_though_it_was_refused_is_recognised_as_ours(
     laws.hold(anna)
 
 
-@pytest.mark.parametrize("drop", ["close", "reset", "early"])
-@pytest.mark.parametrize("n", [1, 4])
+@pytest.mark.parametrize(("n", "drop"), [(1, "close"), (2, "reset"), (4, "early")])
 def test_an_answer_that_is_lost_after_applying_is_found_by_reading_and_not_sent_again(
     pair: Pair, anna: Hamr, n: int, drop: str
 ) -> None:
@@ -208,11 +206,7 @@ def test_a_resume_on_a_machine_whose_clock_is_ahead_waits_for_the_write_in_fligh
     source, shim = tmp_path / "ahead.c", tmp_path / "ahead.so"
     source.write_text(SHIM)
     subprocess.run([compiler, "-shared", "-fPIC", "-o", str(shim), str(source), "-ldl"], check=True)
-    holder: list[Callable[[], object]] = []
-    pair.on("POST", Answer(apply=0.8, before=lambda: holder[0](), drop="close"), n=1)
-    running = anna.start_run("ACTIVE")
-    holder.append(running.kill)
-    running.wait()
+    anna.killed_run("ACTIVE", at_post=1, applied=0.8)
     anna.env["LD_PRELOAD"] = str(shim)
     ended = anna.resume()
     del anna.env["LD_PRELOAD"]
