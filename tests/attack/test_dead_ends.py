@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.attack import laws
-from tests.attack.hamr import Hamr
+from tests.attack.hamr import Hamr, Running
 from tests.attack.region import ACTIVE, FAILOVER, PASSIVE, RECOVERY, Answer, Pair, Region
 
 HOME, AWAY = (PASSIVE, PASSIVE), (ACTIVE, ACTIVE)

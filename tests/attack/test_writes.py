@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -206,7 +207,10 @@ def test_a_resume_on_a_machine_whose_clock_is_ahead_waits_for_the_write_in_fligh
     source, shim = tmp_path / "ahead.c", tmp_path / "ahead.so"
     source.write_text(SHIM)
     subprocess.run([compiler, "-shared", "-fPIC", "-o", str(shim), str(source), "-ldl"], check=True)
-    anna.killed_run("ACTIVE", at_post=1, applied=0.8)
+    anna.playbook.write_text(PLAIN.replace("within: 1500ms", "within: 8s"))
+    anna.killed_run("ACTIVE", at_post=1, applied=False)
+    arrives = threading.Timer(0.4, pair.late, [1])
+    pair.next_gets(Answer(after=arrives.start), role="secondary")
     anna.env["LD_PRELOAD"] = str(shim)
     ended = anna.resume()
     del anna.env["LD_PRELOAD"]
