@@ -11,7 +11,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from pathlib import Path
@@ -27,6 +27,7 @@ DATACENTER = {"primary": "us1", "secondary": "eu1"}
 ONBOARDING, PASSIVE, FAILOVER, ACTIVE, RECOVERY = 1, 2, 3, 4, 5
 LONG_AGO = datetime(2026, 3, 4, 5, 6, 7, 890123, UTC)
 YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
+END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, 999999, UTC)
 HTML = "<html><head><title>Attention</title></head><body><h1>Not what you wanted</h1></body></html>"
 STRANGER = "stranger@elsewhere.example"
 
@@ -130,6 +131,10 @@ class Region:
     """Every path answers 404 with a page."""
     skew: float = 0.0
     """Seconds that its clock is ahead."""
+    date: str | None = None
+    """What its Date header says in place of the time; empty: it sends none."""
+    drips: bool = False
+    """Its answers come a byte at a time, four a second."""
     close_each: bool = False
     """Each connection ends after one answer."""
     idle: float = 0.0
@@ -169,6 +174,8 @@ class Pair:
         """How the answer to a POST shows it, where that differs."""
         self.uuid_form: Callable[[str], str] = lambda uuid: uuid
         """How the servers write uuids."""
+        self.mirror_redates = False
+        """Whether the mirror's copies carry the time of copying."""
         self.mirror_heals = False
         """Whether the mirror carries a record over even where the other org has a newer one."""
         self.keys_suffix = ""
@@ -269,6 +276,17 @@ class Pair:
         """Somebody else writes this org (and, where the pair mirrors, both)."""
         return self._apply(role, status, by, who="stranger", began=time.monotonic(), at=at)
 
+    def shown(self, role: str) -> Record:
+        """The record that this org has."""
+        record = self.regions[role].record
+        assert record is not None
+        return record
+
+    @staticmethod
+    def stopped(process: int) -> bool:
+        """Whether this process has been stopped by a signal."""
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
     def late(self, n: int) -> Record:
         """The n-th POST, which was thought lost, is applied now."""
         asked = self.posts[n - 1]
@@ -306,7 +324,7 @@ class Pair:
         self._version += 1
         return Record(self._version, status, by, at, writer)
 
-    def _now(self, role: str) -> datetime:
+    def now(self, role: str) -> datetime:
         if self.timeless:
             return YEAR_ONE
         now = datetime.now(UTC) + timedelta(seconds=self.regions[role].skew)
@@ -316,7 +334,7 @@ class Pair:
         self, role: str, status: int, by: str, *, who: str, began: float, at: datetime | None = None
     ) -> Record:
         with self.changed:
-            at = at or self._now(role)
+            at = at or self.now(role)
             region = self.regions[role]
             record = self._new(status, by, at, who)
             over, region.record = region.record, record
@@ -334,7 +352,7 @@ class Pair:
                 return
             if region.record:
                 region.past.append(region.record)
-            region.record = record
+            region.record = replace(record, at=self.now(role)) if self.mirror_redates else record
             self.changed.notify_all()
 
     def _later(self, seconds: float, do: Callable[[], object]) -> None:
@@ -535,10 +553,11 @@ class Pair:
         if region.gzip:
             payload = gzip.compress(payload)
             extra.append(("Content-Encoding", "gzip"))
+        date = formatdate(time.time() + region.skew, usegmt=True) if region.date is None else region.date
         kind = answer.kind or ("text/html" if payload.startswith(b"<") else "application/json")
         head = [
             f"HTTP/1.1 {answer.code} Whatever",
-            f"Date: {formatdate(time.time() + region.skew, usegmt=True)}",
+            *([f"Date: {date}"] if date else []),
             f"Content-Type: {kind}",
             *(f"{name}: {value}" for name, value in extra),
         ]
@@ -550,7 +569,12 @@ class Pair:
             head.append(f"Content-Length: {len(payload)}")
         if answer.drop == "early":
             payload = payload[: len(payload) // 2]
-        connection.sendall("\r\n".join([*head, "", ""]).encode() + (b"" if answer.code == 204 else payload))
+        whole = "\r\n".join([*head, "", ""]).encode() + (b"" if answer.code == 204 else payload)
+        if not region.drips:
+            connection.sendall(whole)
+        for byte in whole if region.drips else b"":
+            connection.sendall(bytes([byte]))
+            time.sleep(0.25)
         return answer.drop != "early"
 
     def _payload(self, region: Region, asked: Asked, answer: Answer, shown: Record | None) -> str:
