@@ -104,6 +104,8 @@ class Answer:
     """Seconds between applying and answering."""
     raw: bytes = b""
     """Sent as it is, in place of everything."""
+    keep: bool = False
+    """Whether the connection stands after `raw`."""
     kind: str = ""
     before: Callable[[], object] | None = None
     """Called before the request is looked at: where a stranger writes between a GET and its POST."""
@@ -174,6 +176,8 @@ class Pair:
         """How the answer to a POST shows it, where that differs."""
         self.uuid_form: Callable[[str], str] = lambda uuid: uuid
         """How the servers write uuids."""
+        self.time_form: Callable[[datetime], str] | None = None
+        """How the servers write times, where not as documented."""
         self.mirror_redates = False
         """Whether the mirror's copies carry the time of copying."""
         self.mirror_heals = False
@@ -372,13 +376,12 @@ class Pair:
         """The record in this pair's wire form."""
         peer = PEER[role]
         by = record.by if record.by is None else (author or self.author)(record.by)
-        at = record.at.replace(tzinfo=None)
-        whole = self.whole_seconds and record.at.microsecond == 0
+        at = self._time(record.at)
         if self.wire == "pascal":
             attributes: dict[str, Any] = {
                 "HamrStatus": record.status,
                 "IsPrimary": role == "primary",
-                "ModifiedAt": at.isoformat(" ", "seconds" if whole else "microseconds"),
+                "ModifiedAt": at,
                 "ModifiedBy": by,
                 "OrgDatacenter": DATACENTER[role] + ".prod.dog",
                 "TargetOrgDatacenter": DATACENTER[peer] + ".prod.dog",
@@ -389,7 +392,7 @@ class Pair:
             attributes = {
                 "hamr_status": record.status,
                 "is_primary": role == "primary",
-                "modified_at": at.isoformat("T", "seconds" if whole else "microseconds") + "Z",
+                "modified_at": at,
                 "modified_by": by,
                 "target_org_datacenter": DATACENTER[peer],
                 "target_org_name": f"Attack {peer}",
@@ -404,6 +407,13 @@ class Pair:
                 }
             }
         )
+
+    def _time(self, at: datetime) -> str:
+        if self.time_form:
+            return self.time_form(at)
+        fine = "seconds" if self.whole_seconds and at.microsecond == 0 else "microseconds"
+        bare = at.replace(tzinfo=None)
+        return bare.isoformat(" ", fine) if self.wire == "pascal" else bare.isoformat("T", fine) + "Z"
 
     # ── sockets ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -545,7 +555,7 @@ class Pair:
             return False
         if answer.raw:
             connection.sendall(answer.raw)
-            return False
+            return answer.keep
         payload = self._payload(region, asked, answer, shown).encode()
         told = answer.code == 200 and answer.body is None and not answer.drop
         if told and shown is not None and asked.path == "/api/v2/hamr":
