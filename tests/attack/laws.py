@@ -9,7 +9,7 @@ from tests.attack.hamr import Ended, Hamr
 from tests.attack.region import ACTIVE, FAILOVER, ONBOARDING, PASSIVE, RECOVERY, Pair, Record
 
 LEAVES_AFTER_READING = 5.0
-SLACK = 1.0
+SLACK = 0.25
 STATUS = {
     "ONBOARDING": ONBOARDING,
     "PASSIVE": PASSIVE,
@@ -44,6 +44,21 @@ def never_wrote_over_a_stranger(pair: Pair, *, accepted: tuple[Record, ...] = ()
         assert written > event.began or late <= LEAVES_AFTER_READING + SLACK, (
             f"{event.stamp} left {late:.1f} s after its reading was asked for, over {over}\n{pair.tell()}"
         )
+
+
+def nothing_left_on_an_old_reading(pair: Pair) -> None:
+    """Each POST came in soon after a reading of its org had been asked for."""
+    for place, event in enumerate(pair.truth):
+        if event.kind == "posted":
+            asked = [
+                e.began
+                for e in pair.truth[:place]
+                if (e.kind, e.who, e.role) == ("shown", event.who, event.role) and e.moment <= event.began
+            ]
+            late = event.began - max(asked, default=0.0)
+            assert late <= LEAVES_AFTER_READING + SLACK, (
+                f"{event.stamp} left after {late:.1f} s\n{pair.tell()}"
+            )
 
 
 def done_means_there(pair: Pair, ended: Ended, goal: str) -> None:
