@@ -9,7 +9,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -204,25 +203,17 @@ class Hamr:
     def start_run(self, to: str, *more: str) -> Running:
         return self.start("run", PAIR, "--to", to, "--yes", *more)
 
-    def killed_run(
-        self,
-        to: str,
-        *,
-        at_post: int = 0,
-        at_get: int = 0,
-        applied: bool | float = True,
-        more: Sequence[str] = (),
+    def killed(
+        self, *arguments: str, at_post: int = 0, at_get: int = 0, applied: bool | float = True
     ) -> Ended:
-        """A run whose process is killed with -9 when a POST (or GET) comes in.
+        """A command whose process is killed with -9 when a POST (or GET) of its operator comes in.
 
         The POST is applied before that, never, or so many seconds after.
         """
         holder: list[Running] = []
 
         def kill() -> None:
-            end = time.monotonic() + 5
-            while not holder and time.monotonic() < end:
-                time.sleep(0.005)
+            self.pair.wait_for(lambda: bool(holder), within=5)
             holder[0].kill()
             holder[0].process.wait()
 
@@ -231,8 +222,14 @@ class Hamr:
             apply=applied, before=kill if lost else None, after=None if lost else kill, drop="close"
         )
         self.pair.on("POST" if at_post else "GET", answer, n=at_post or at_get, who=self.who)
-        holder.append(self.start_run(to, *more))
+        holder.append(self.start(*arguments))
         return holder[0].wait()
+
+    def killed_run(
+        self, to: str, *more: str, at_post: int = 0, at_get: int = 0, applied: bool | float = True
+    ) -> Ended:
+        arguments = ("run", PAIR, "--to", to, "--yes", *more)
+        return self.killed(*arguments, at_post=at_post, at_get=at_get, applied=applied)
 
     def resume(self, *more: str) -> Ended:
         return self("resume", PAIR, "--yes", *more)

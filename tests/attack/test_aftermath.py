@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
@@ -154,7 +155,7 @@ def test_the_other_region_dying_after_an_emergency_was_cut_short_leaves_no_comma
     pair: Pair, anna: Hamr
 ) -> None:
     pair.primary.down = True
-    anna.killed_run("ACTIVE", at_post=1, more=("--emergency", "--reason", "attack"))
+    anna.killed_run("ACTIVE", "--emergency", "--reason", "attack", at_post=1)
     pair.primary.down, pair.secondary.down = False, True
     status = anna.status()
     assert status.next, str(status)
@@ -271,3 +272,25 @@ def test_a_reading_that_was_asked_for_too_long_ago_is_taken_again_before_anythin
     assert ended.code in {0, 6}, f"{ended}\n{pair.tell()}"
     laws.done_means_there(pair, ended, "ACTIVE")
     laws.nothing_left_on_an_old_reading(pair)
+
+
+def test_four_resumes_that_were_killed_and_all_their_writes_coming_late_are_led_on(
+    pair: Pair, anna: Hamr
+) -> None:
+    anna.killed_run("ACTIVE", at_post=1, applied=False)
+    for n in (2, 3):
+        anna.killed("resume", PAIR, "--yes", at_post=n, applied=False)
+    anna.follow(anna.status(), [AWAY], fine=(0,))
+    for n in (1, 2, 3):
+        pair.late(n)
+    anna.follow(anna.status(), [AWAY], fine=(0,))
+    laws.hold(anna)
+
+
+def test_a_compressed_answer_that_swells_without_end_is_cut_off(pair: Pair, anna: Hamr) -> None:
+    bomb = gzip.compress(b" " * 200_000_000)
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+    pair.on("GET", Answer(raw=head % len(bomb) + bomb), n=1, times=9999, role="primary")
+    status = anna.start("status", PAIR, wrapper=("prlimit", "--as=600000000")).wait()
+    assert status.code == 0, str(status)
+    assert "bug" not in status.words

@@ -90,7 +90,7 @@ def test_a_run_killed_midway_whose_primary_then_dies_leads_out_by_what_stands_un
 @pytest.mark.parametrize("applied", [True, False], ids=["applied", "lost"])
 def test_an_emergency_killed_at_a_post_is_led_on(pair: Pair, anna: Hamr, at_post: int, applied: bool) -> None:
     pair.primary.down = True
-    anna.killed_run("ACTIVE", at_post=at_post, applied=applied, more=("--emergency", "--reason", "attack"))
+    anna.killed_run("ACTIVE", "--emergency", "--reason", "attack", at_post=at_post, applied=applied)
     anna.follow(anna.status(), [(PASSIVE, ACTIVE)], fine=(0, 8))
     pair.primary.down = False
     anna.follow(anna.status(), [AWAY])
@@ -241,4 +241,26 @@ def test_a_run_answered_by_a_404_for_a_moment_is_not_sent_to_make_a_new_record(
     ended = anna.run("ACTIVE")
     laws.done_means_there(pair, ended, "ACTIVE")
     anna.follow(ended, [AWAY, HOME])
+    laws.hold(anna)
+
+
+def test_an_emergency_asked_for_over_the_lock_of_a_killed_run_is_led_on_as_an_emergency(
+    pair: Pair, anna: Hamr
+) -> None:
+    anna.killed_run("ACTIVE", at_post=2)
+    pair.primary.down = True
+    ended = anna.run("ACTIVE", "--emergency", "--reason", "attack")
+    anna.follow(ended, [(FAILOVER, ACTIVE)], fine=(0, 8))
+    pair.primary.down = False
+    anna.follow(anna.status(), [AWAY], fine=(0,))
+    laws.hold(anna)
+
+
+def test_a_survivor_that_a_stranger_writes_in_an_emergency_is_not_written_over(
+    pair: Pair, anna: Hamr
+) -> None:
+    pair.primary.down = True
+    pair.on("POST", Answer(after=lambda: pair.stranger("secondary", RECOVERY)), n=1)
+    code, _ = emergency(anna)
+    assert code == 4, f"{anna.said[-1]}\n{pair.tell()}"
     laws.hold(anna)

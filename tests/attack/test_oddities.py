@@ -269,16 +269,7 @@ def test_a_saved_plan_is_not_applied_to_a_world_that_moved(pair: Pair, anna: Ham
 
 def test_an_adoption_that_is_killed_at_its_post_is_led_on(pair: Pair, anna: Hamr) -> None:
     pair.stranger("primary", ACTIVE)
-    running: list[Running] = []
-
-    def kill() -> None:
-        pair.wait_for(lambda: bool(running))
-        running[0].kill()
-        running[0].process.wait()
-
-    pair.on("POST", Answer(after=kill, drop="close"), n=1)
-    running.append(anna.start("adopt", PAIR, "--truth", "primary", "--reason", "attack", "--yes"))
-    running[0].wait()
+    anna.killed("adopt", PAIR, "--truth", "primary", "--reason", "attack", "--yes", at_post=1)
     assert pair.stands == AWAY
     anna.follow(anna.status(), [AWAY], fine=(0,))
     anna.follow(anna.run("PASSIVE"), [HOME], fine=(0,))
