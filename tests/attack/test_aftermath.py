@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -172,7 +172,6 @@ TIMES: dict[str, Callable[[datetime], str]] = {
     "nanoseconds": lambda at: f"{at:%Y-%m-%dT%H:%M:%S.%f}123Z",
     "offset": lambda at: at.astimezone(timezone(timedelta(hours=5, minutes=30))).isoformat(),
     "small-z": lambda at: f"{at:%Y-%m-%dt%H:%M:%S.%f}z",
-    "milliseconds": lambda at: at.astimezone(UTC).isoformat(timespec="milliseconds"),
     "go": lambda at: f"{at:%Y-%m-%d %H:%M:%S.%f} +0000 UTC",
 }
 
@@ -234,7 +233,7 @@ def test_verbs_that_promise_to_look_send_nothing_but_gets(pair: Pair, anna: Hamr
     assert {each.method for each in asked} == {"GET"}
 
 
-@pytest.mark.parametrize("end", ["done", "foreign", "unknown", "owing", "refused"])
+@pytest.mark.parametrize("end", ["foreign", "unknown", "owing"])
 def test_json_is_one_document_however_a_run_ends(pair: Pair, anna: Hamr, end: str) -> None:
     more: tuple[str, ...] = ()
     if end == "foreign":

@@ -47,7 +47,7 @@ def emergency(anna: Hamr, to: str = "ACTIVE") -> tuple[int, float]:
 # ── a region dies ───────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("how", [*DEATHS, *PAGES])
+@pytest.mark.parametrize("how", [*DEATHS, "html-403"])
 def test_an_emergency_is_finished_by_the_survivor_and_the_returning_org_is_told(
     pair: Pair, anna: Hamr, how: str
 ) -> None:
@@ -60,7 +60,7 @@ def test_an_emergency_is_finished_by_the_survivor_and_the_returning_org_is_told(
     laws.hold(anna)
 
 
-@pytest.mark.parametrize("how", ["refused", "hole", "edge-404"])
+@pytest.mark.parametrize("how", ["refused", "edge-404"])
 def test_what_status_says_first_leads_out_while_a_region_is_dead_and_home_when_it_is_back(
     pair: Pair, anna: Hamr, how: str
 ) -> None:
@@ -73,7 +73,7 @@ def test_what_status_says_first_leads_out_while_a_region_is_dead_and_home_when_i
     laws.hold(anna)
 
 
-@pytest.mark.parametrize("at_post", [1, 2, 3])
+@pytest.mark.parametrize("at_post", [1, 2])
 def test_a_run_killed_midway_whose_primary_then_dies_leads_out_by_what_stands_under_next(
     pair: Pair, anna: Hamr, at_post: int
 ) -> None:
@@ -86,8 +86,7 @@ def test_a_run_killed_midway_whose_primary_then_dies_leads_out_by_what_stands_un
     laws.hold(anna)
 
 
-@pytest.mark.parametrize("at_post", [1, 2])
-@pytest.mark.parametrize("applied", [True, False], ids=["applied", "lost"])
+@pytest.mark.parametrize(("at_post", "applied"), [(1, False), (2, True)])
 def test_an_emergency_killed_at_a_post_is_led_on(pair: Pair, anna: Hamr, at_post: int, applied: bool) -> None:
     pair.primary.down = True
     anna.killed_run("ACTIVE", "--emergency", "--reason", "attack", at_post=at_post, applied=applied)
@@ -168,7 +167,7 @@ def test_a_stranger_who_sets_the_pair_back_while_it_owed_is_told_apart_and_led_o
     laws.never_wrote_over_a_stranger(pair, accepted=theirs)
 
 
-@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("n", [1, 2])
 def test_a_run_that_a_stranger_stopped_is_led_on_by_what_stands_under_next(
     pair: Pair, anna: Hamr, n: int
 ) -> None:
@@ -181,7 +180,7 @@ def test_a_run_that_a_stranger_stopped_is_led_on_by_what_stands_under_next(
     laws.stamps_never_repeat(pair)
 
 
-@pytest.mark.parametrize("stands", [(PASSIVE, ACTIVE), (ACTIVE, PASSIVE), (FAILOVER, RECOVERY)], ids=str)
+@pytest.mark.parametrize("stands", [(PASSIVE, ACTIVE), (FAILOVER, RECOVERY)], ids=str)
 def test_a_diverged_pair_is_led_somewhere(pair: Pair, anna: Hamr, stands: tuple[int, int]) -> None:
     pair.stranger("primary", stands[0])
     pair.stranger("secondary", stands[1])
@@ -225,7 +224,7 @@ def test_a_lag_a_stranger_and_a_kill_together_are_led_on_without_writing_over_th
     laws.hold(anna)
 
 
-@pytest.mark.parametrize("code", [400, 403, 409], ids=str)
+@pytest.mark.parametrize("code", [403], ids=str)
 def test_a_write_that_is_refused_for_good_leaves_a_way_back(pair: Pair, anna: Hamr, code: int) -> None:
     pair.on("POST", Answer(code, apply=False), n=3, times=1)
     ended = anna.run("ACTIVE")

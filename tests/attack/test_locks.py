@@ -117,7 +117,7 @@ def test_two_operators_with_journals_of_their_own_who_start_at_once_never_write_
 # ── one journal ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("verb", ["run", "resume", "adopt"])
+@pytest.mark.parametrize("verb", ["run", "resume"])
 def test_whoever_comes_second_to_one_journal_is_told_who_holds_the_pair(
     pair: Pair, anna: Hamr, tmp_path: Path, verb: str
 ) -> None:
@@ -231,8 +231,7 @@ def test_cooling_down_never_holds_up_an_emergency(pair: Pair, tmp_path: Path) ->
 # ── the files of a journal ──────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("do", ["remove", "truncate"])
-@pytest.mark.parametrize("n", [1, 3])
+@pytest.mark.parametrize(("n", "do"), [(1, "remove"), (3, "remove"), (3, "truncate")])
 def test_files_beside_the_journal_hold_no_record_whose_loss_would_show(
     pair: Pair, anna: Hamr, n: int, do: str
 ) -> None:

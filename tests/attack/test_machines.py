@@ -24,8 +24,10 @@ STREAMS = {
 }
 
 
-@pytest.mark.parametrize("stream", STREAMS, ids=str)
-@pytest.mark.parametrize("more", [(), ("--json",)], ids=["plain", "json"])
+@pytest.mark.parametrize(
+    ("stream", "more"),
+    [*((stream, ()) for stream in STREAMS), ("stdout-full", ("--json",)), ("all-closed", ("--json",))],
+)
 def test_the_code_is_the_runs_whatever_becomes_of_its_output(
     pair: Pair, anna: Hamr, stream: str, more: tuple[str, ...]
 ) -> None:
