@@ -289,9 +289,7 @@ def test_connections_that_are_swallowed_when_idle_do_not_end_a_run(pair: Pair, t
     laws.hold(anna)
 
 
-@pytest.mark.parametrize(
-    "body", ["", "null", \'{"data": null}\']}}', "\ufeff{"]
-)
+@pytest.mark.parametrize("body", ["", "null", '{"data": null}'])
 def test_an_answer_that_is_no_record_is_never_written_on(pair: Pair, anna: Hamr, body: str) -> None:
     pair.on("GET", Answer(200, body), n=1, times=1000, role="primary")
     ended = anna.run("ACTIVE")
