@@ -194,6 +194,7 @@ class Pair:
         self._counts: dict[tuple[str, str], int] = {}
         self._version = 0
         self._sockets: list[socket.socket] = []
+        self._timers: list[threading.Timer] = []
         self._closing = False
         self.regions = {
             role: Region(role, self._new(status, "admin@example.com", LONG_AGO, "start"), tls=tls)
@@ -309,6 +310,10 @@ class Pair:
                 assert left > 0, f"not within {within} s; the truth is {self.tell()}"
                 self.changed.wait(min(left, 0.05))
 
+    def wait_for_rest(self, within: float = 20.0) -> None:
+        """Until nothing more is on its way to being applied or mirrored."""
+        self.wait_for(lambda: not any(timer.is_alive() for timer in self._timers), within)
+
     def wait_for_posts(self, n: int, within: float = 20.0) -> None:
         self.wait_for(lambda: self.count("posted") >= n, within)
 
@@ -366,6 +371,7 @@ class Pair:
         timer = threading.Timer(seconds, do)
         timer.daemon = True
         timer.start()
+        self._timers.append(timer)
 
     def _note(self, event: Event) -> None:
         with self.changed:

@@ -222,14 +222,14 @@ def test_a_slow_mirror_and_a_kill_lead_to_the_goal(tmp_path: Path, at_post: int)
         laws.hold(anna)
 
 
-def test_a_mirror_slower_than_it_was_waited_for_never_ends_in_done_elsewhere(tmp_path: Path) -> None:
+def test_a_mirror_slower_than_it_was_waited_for_leads_on_once_it_has_come_to_rest(tmp_path: Path) -> None:
     with Pair(mirror=1.3, mirrors="auto") as pair:
         pair.mirror_heals = True
         anna = Hamr(pair, tmp_path)
-        ended = anna.run("ACTIVE")
-        laws.done_means_there(pair, ended, "ACTIVE")
-        anna.follow(ended, [AWAY, HOME])
-        laws.hold(anna)
+        anna.run("ACTIVE")
+        pair.wait_for_rest()
+        anna.follow(anna.status(), [AWAY, HOME])
+        laws.stamps_never_repeat(pair)
 
 
 def test_a_stranger_on_one_side_of_a_mirror_is_not_an_echo(tmp_path: Path) -> None:
