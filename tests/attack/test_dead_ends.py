@@ -263,3 +263,14 @@ def test_a_survivor_that_a_stranger_writes_in_an_emergency_is_not_written_over(
     code, _ = emergency(anna)
     assert code == 4, f"{anna.said[-1]}\n{pair.tell()}"
     laws.hold(anna)
+
+
+def test_an_org_that_answers_reads_and_fails_every_write_is_not_a_resume_for_ever(
+    pair: Pair, anna: Hamr
+) -> None:
+    failing = Answer(503, apply=False)
+    pair.rules.append(lambda asked: failing if (asked.method, asked.role) == ("POST", "primary") else None)
+    anna.follow(anna.run("ACTIVE"), [(PASSIVE, ACTIVE)], turns=3, fine=(0, 8))
+    pair.rules.clear()
+    anna.follow(anna.status(), [AWAY], fine=(0,))
+    laws.hold(anna)
