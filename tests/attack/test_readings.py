@@ -277,7 +277,7 @@ def test_connections_that_are_swallowed_when_idle_do_not_end_a_run(pair: Pair, t
     slow = tmp_path / "slow.sh"
     slow.write_text("#!/bin/sh\nsleep 1.5\n")
     slow.chmod(0o755)
-    hooked = PLAIN.replace(
+    hooked = PLAIN.replace("within: 1500ms", "within: 8s").replace(
         "why: It takes over.,",
         f"why: It takes over., before: [{{name: slow, run: [{slow}], timeout: 10s, again: safe}}],",
     )
