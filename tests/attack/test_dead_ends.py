@@ -1,0 +1,276 @@
+"""Places where an operator could get stuck: dead regions, debts, repointed pairs; what stands under Next must lead out."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.attack import laws
+from tests.attack.hamr import Hamr, Running
+from tests.attack.region import ACTIVE, FAILOVER, PASSIVE, RECOVERY, Answer, Pair, Region
+
+HOME, AWAY = (PASSIVE, PASSIVE), (ACTIVE, ACTIVE)
+DEATHS = {
+    "refused": lambda region: setattr(region, "down", True),
+    "hole": lambda region: setattr(region, "hole", True),
+    "edge-404": lambda region: setattr(region, "edge_404", True),
+}
+PAGES = {
+    "html-503": Answer(503, apply=False),
+    "html-403": Answer(403, apply=False),
+    "429": Answer(429, apply=False),
+}
+
+
+def die(pair: Pair, region: Region, how: str) -> None:
+    if how in DEATHS:
+        DEATHS[how](region)
+    else:
+        role, answer = region.role, PAGES[how]
+        pair.rules.append(lambda asked: answer if asked.role == role else None)
+
+
+def come_back(pair: Pair, region: Region) -> None:
+    region.down = region.hole = region.edge_404 = False
+    pair.rules.clear()
+
+
+def emergency(anna: Hamr, to: str = "ACTIVE") -> tuple[int, float]:
+    began = time.monotonic()
+    ended = anna.run(to, "--emergency", "--reason", "attack")
+    return ended.code, time.monotonic() - began
+
+
+# ── a region dies ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("how", [*DEATHS, "html-403"])
+def test_an_emergency_is_finished_by_the_survivor_and_the_returning_org_is_told(
+    pair: Pair, anna: Hamr, how: str
+) -> None:
+    die(pair, pair.primary, how)
+    code, seconds = emergency(anna)
+    assert (code, pair.stands) == (8, (PASSIVE, ACTIVE)), f"{anna.said[-1]}\n{pair.tell()}"
+    assert seconds < 8, str(anna.said[-1])
+    come_back(pair, pair.primary)
+    anna.follow(anna.said[-1], [AWAY])
+    laws.hold(anna)
+
+
+@pytest.mark.parametrize("how", ["refused", "edge-404"])
+def test_what_status_says_first_leads_out_while_a_region_is_dead_and_home_when_it_is_back(
+    pair: Pair, anna: Hamr, how: str
+) -> None:
+    die(pair, pair.primary, how)
+    anna.follow(anna.run("ACTIVE"), [(PASSIVE, ACTIVE)], fine=(0, 8))
+    come_back(pair, pair.primary)
+    anna.follow(anna.status(), [AWAY])
+    ended = anna.run("PASSIVE")
+    assert (ended.code, pair.stands) == (0, HOME), f"{ended}\n{pair.tell()}"
+    laws.hold(anna)
+
+
+@pytest.mark.parametrize("at_post", [1, 2])
+def test_a_run_killed_midway_whose_primary_then_dies_leads_out_by_what_stands_under_next(
+    pair: Pair, anna: Hamr, at_post: int
+) -> None:
+    anna.killed_run("ACTIVE", at_post=at_post)
+    before = pair.stands[0]
+    pair.primary.down = True
+    anna.follow(anna.status(), [(before, ACTIVE)], fine=(0, 8))
+    pair.primary.down = False
+    anna.follow(anna.status(), [AWAY])
+    laws.hold(anna)
+
+
+@pytest.mark.parametrize(("at_post", "applied"), [(1, False), (2, True)])
+def test_an_emergency_killed_at_a_post_is_led_on(pair: Pair, anna: Hamr, at_post: int, applied: bool) -> None:
+    pair.primary.down = True
+    anna.killed_run("ACTIVE", "--emergency", "--reason", "attack", at_post=at_post, applied=applied)
+    anna.follow(anna.status(), [(PASSIVE, ACTIVE)], fine=(0, 8))
+    pair.primary.down = False
+    anna.follow(anna.status(), [AWAY])
+    laws.hold(anna)
+
+
+def test_a_pair_repointed_at_other_orgs_while_it_owed_is_led_on(pair: Pair, anna: Hamr) -> None:
+    pair.primary.down = True
+    assert emergency(anna)[0] == 8
+    others = {
+        "primary": "11111111-9b1c-4f7e-8a34-51c2d0e7aa01",
+        "secondary": "22222222-07d6-4be1-9c6f-2e8b7d3f5502",
+    }
+    with Pair(uuids=others) as new:
+        anna.pair = new
+        anna.write_inventory()
+        anna.follow(anna.status(), [AWAY, HOME], fine=(0,))
+        typed = anna.follow(anna.run("ACTIVE"), [AWAY], fine=(0,))
+        assert typed[-1].code == 0, str(typed[-1])
+
+
+def test_a_secondary_that_dies_after_a_failover_is_left_by_an_emergency_with_the_shipped_playbook(
+    tmp_path: Path,
+) -> None:
+    with Pair(status=ACTIVE) as pair:
+        anna = Hamr(pair, tmp_path)
+        anna.env["HAMR_PLAYBOOK"] = "regional-failover"
+        anna.write_inventory(more=f"pages: {{secondary_from_outside: '{pair.primary.url}/page'}}")
+        pair.secondary.down = True
+        code, _ = emergency(anna, "PASSIVE")
+        assert (code, pair.stands) == (8, (PASSIVE, ACTIVE)), f"{anna.said[-1]}\n{pair.tell()}"
+        pair.secondary.down = False
+        anna.follow(anna.said[-1], [HOME])
+        laws.hold(anna)
+
+
+def test_a_secondary_that_dies_on_the_way_home_leaves_something_to_type_that_is_not_refused(
+    pair: Pair, anna: Hamr
+) -> None:
+    assert anna.run("ACTIVE").code == 0
+    pair.on("POST", Answer(after=lambda: setattr(pair.secondary, "down", True)), n=5)
+    ended = anna.run("PASSIVE")
+    assert ended.code in {6, 7}, f"{ended}\n{pair.tell()}"
+    status = anna.status()
+    for command in status.next[:1]:
+        assert anna.type(command).code not in {2, 3}, f"{status}\n{anna.said[-1]}"
+    pair.secondary.down = False
+    anna.follow(anna.status(), [HOME, AWAY])
+    laws.hold(anna)
+
+
+def test_a_survivor_that_dies_right_after_its_write_is_not_forgotten(pair: Pair, anna: Hamr) -> None:
+    pair.primary.down = True
+    pair.on("POST", Answer(drop="reset", after=lambda: setattr(pair.secondary, "down", True)), n=1)
+    code, _ = emergency(anna)
+    assert code in {6, 7}, f"{anna.said[-1]}\n{pair.tell()}"
+    pair.secondary.down = pair.primary.down = False
+    anna.follow(anna.status(), [AWAY, HOME])
+    laws.hold(anna)
+
+
+# ── strangers ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_stranger_who_sets_the_pair_back_while_it_owed_is_told_apart_and_led_on(
+    pair: Pair, anna: Hamr
+) -> None:
+    pair.primary.down = True
+    assert emergency(anna)[0] == 8
+    pair.primary.down = False
+    theirs = (pair.stranger("secondary", PASSIVE), pair.stranger("primary", PASSIVE))
+    ended = anna.resume()
+    assert pair.stands == HOME, f"{ended}\n{pair.tell()}"
+    anna.follow(ended, [HOME, AWAY])
+    laws.never_wrote_over_a_stranger(pair, accepted=theirs)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_run_that_a_stranger_stopped_is_led_on_by_what_stands_under_next(
+    pair: Pair, anna: Hamr, n: int
+) -> None:
+    theirs = []
+    pair.on("POST", Answer(after=lambda: theirs.append(pair.stranger(pair.posts[n - 1].role, RECOVERY))), n=n)
+    ended = anna.run("ACTIVE")
+    assert ended.code == 4
+    assert ended.next
+    anna.follow(ended, [HOME, AWAY, (RECOVERY, RECOVERY), (FAILOVER, FAILOVER)])
+    laws.stamps_never_repeat(pair)
+
+
+@pytest.mark.parametrize("stands", [(PASSIVE, ACTIVE), (FAILOVER, RECOVERY)], ids=str)
+def test_a_diverged_pair_is_led_somewhere(pair: Pair, anna: Hamr, stands: tuple[int, int]) -> None:
+    pair.stranger("primary", stands[0])
+    pair.stranger("secondary", stands[1])
+    anna.follow(anna.status(), [(n, n) for n in range(2, 6)])
+
+
+@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda s: s.name)
+def test_a_run_that_is_interrupted_says_so_and_is_led_on(
+    pair: Pair, anna: Hamr, blow: signal.Signals
+) -> None:
+    running: list[Running] = []
+
+    def hit() -> None:
+        pair.wait_for(lambda: bool(running))
+        running[0].kill(blow)
+        time.sleep(0.2)
+
+    pair.on("POST", Answer(before=hit), n=2)
+    running.append(anna.start_run("ACTIVE"))
+    ended = running[0].wait()
+    assert ended.code == {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}[blow.name], f"{ended}\n{pair.tell()}"
+    assert pair.count("posted") == 2
+    anna.follow(ended, [AWAY], fine=(0,))
+    laws.hold(anna)
+
+
+def test_a_lag_a_stranger_and_a_kill_together_are_led_on_without_writing_over_them(
+    pair: Pair, anna: Hamr
+) -> None:
+    anna.killed_run("ACTIVE", at_post=2)
+    pair.stranger("secondary", RECOVERY)
+    first = anna.resume()
+    assert first.code == 4, f"{first}\n{pair.tell()}"
+    pair.secondary.shows = pair.secondary.past[-1]
+    posted = pair.count("posted")
+    second = anna.resume()
+    third = anna.run("ACTIVE")
+    assert pair.count("posted") == posted, f"{second}\n{third}\n{pair.tell()}"
+    assert 0 not in {second.code, third.code}
+    pair.secondary.shows = None
+    laws.hold(anna)
+
+
+@pytest.mark.parametrize("code", [403], ids=str)
+def test_a_write_that_is_refused_for_good_leaves_a_way_back(pair: Pair, anna: Hamr, code: int) -> None:
+    pair.on("POST", Answer(code, apply=False), n=3, times=1)
+    ended = anna.run("ACTIVE")
+    assert ended.code == 6, f"{ended}\n{pair.tell()}"
+    anna.follow(ended, [AWAY, HOME])
+    laws.hold(anna)
+
+
+def test_a_run_answered_by_a_404_for_a_moment_is_not_sent_to_make_a_new_record(
+    pair: Pair, anna: Hamr
+) -> None:
+    pair.on("GET", Answer(404, "404 page not found"), n=5, times=2)
+    ended = anna.run("ACTIVE")
+    laws.done_means_there(pair, ended, "ACTIVE")
+    anna.follow(ended, [AWAY, HOME])
+    laws.hold(anna)
+
+
+def test_an_emergency_asked_for_over_the_lock_of_a_killed_run_is_led_on_as_an_emergency(
+    pair: Pair, anna: Hamr
+) -> None:
+    anna.killed_run("ACTIVE", at_post=2)
+    pair.primary.down = True
+    ended = anna.run("ACTIVE", "--emergency", "--reason", "attack")
+    anna.follow(ended, [(FAILOVER, ACTIVE)], fine=(0, 8))
+    pair.primary.down = False
+    anna.follow(anna.status(), [AWAY], fine=(0,))
+    laws.hold(anna)
+
+
+def test_a_survivor_that_a_stranger_writes_in_an_emergency_is_not_written_over(
+    pair: Pair, anna: Hamr
+) -> None:
+    pair.primary.down = True
+    pair.on("POST", Answer(after=lambda: pair.stranger("secondary", RECOVERY)), n=1)
+    code, _ = emergency(anna)
+    assert code == 4, f"{anna.said[-1]}\n{pair.tell()}"
+    laws.hold(anna)
+
+
+def test_an_org_that_answers_reads_and_fails_every_write_is_not_a_resume_for_ever(
+    pair: Pair, anna: Hamr
+) -> None:
+    failing = Answer(503, apply=False)
+    pair.rules.append(lambda asked: failing if (asked.method, asked.role) == ("POST", "primary") else None)
+    anna.follow(anna.run("ACTIVE"), [(PASSIVE, ACTIVE)], turns=3, fine=(0, 8))
+    pair.rules.clear()
+    anna.follow(anna.status(), [AWAY], fine=(0,))
+    laws.hold(anna)
