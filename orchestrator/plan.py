@@ -15,6 +15,7 @@ from orchestrator.engine.memory import Memory
 from orchestrator.engine.predicted import PredictedClock, PredictedWorld
 from orchestrator.hamr.request import request_of
 from orchestrator.history import History
+from orchestrator.model.command_line import request_command
 from orchestrator.model.events import (
     Event,
     GuardsJudged,
