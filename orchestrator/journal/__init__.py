@@ -3,6 +3,7 @@
 `SqliteStore` keeps it, `export` and `verify_export` carry it out and check it, `processes` tells who is alive.
 """
 
+from .calls import InlineCalls, ThreadCalls
 from .canonical import canonical
 from .chain import check_anchor, parse_anchor, record_hash
 from .export import export, verify_export
@@ -11,8 +12,10 @@ from .processes import ThisHost, host_name, provably_alive, provably_dead, this_
 from .sqlite_store import SqliteStore
 
 __all__ = [
+    "InlineCalls",
     "SqliteStore",
     "ThisHost",
+    "ThreadCalls",
     "canonical",
     "check_anchor",
     "default_place",

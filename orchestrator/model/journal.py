@@ -24,6 +24,8 @@ class Entry:
     """The operator."""
     host: str
     data: Mapping[str, JSON]
+    at: datetime | None = None
+    """When it happened, in UTC; None: when it is appended."""
 
 
 @dataclass(frozen=True, slots=True)
