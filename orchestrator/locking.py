@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from orchestrator.errors import HamrError, Locked, UsageError
@@ -21,6 +22,8 @@ class Lock:
     lock: str
     is_let_go: bool = False
     """Whether it is not held just now, since a person is being asked."""
+    is_released: bool = False
+    """Whether it was given back at the end of the run."""
     is_anothers: bool = False
     """Whether somebody took the run up while it was let go: how the run ends is theirs to say."""
 
@@ -42,11 +45,14 @@ class Lock:
         self.lock, self.is_let_go = lock.lock, False
 
     def release(self) -> None:
-        """Let go, and journal it.
+        """Let go, and journal it; once.
 
         A journal that can't be written must not hide how the run ended: the lock then stays, and whoever resumes
         takes it over from a process that is gone.
         """
+        if self.is_released:
+            return
+        self.is_released = True
         try:
             self._release()
         except HamrError as error:
@@ -95,6 +101,22 @@ def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
         session.append(run, LockTakenOver(lock, present.lock, str(present)))
         return Lock(session, run, lock)
     raise locked_by(session, present, dead=dead)
+
+
+async def hold(session: Session, run: str, *, take_over: bool) -> Lock:
+    """As `take_lock`, beside the event loop; a caller that is cancelled meanwhile leaves no lock behind.
+
+    Raises:
+        Locked: somebody else holds it.
+    """
+    taken: list[Lock] = []
+    try:
+        await session.calls(lambda: taken.append(take_lock(session, run, take_over=take_over)))
+    except asyncio.CancelledError:
+        for lock in taken:
+            await session.calls(lock.release)
+        raise
+    return taken[0]
 
 
 def refuse_held(session: Session) -> None:

@@ -10,16 +10,16 @@ from orchestrator.engine.memory import Memory, recall
 from orchestrator.errors import Moved, UsageError
 from orchestrator.history import RunHistory, events_of
 from orchestrator.journalling import Journalling
-from orchestrator.locking import take_lock
+from orchestrator.locking import hold
 from orchestrator.model.events import RunAcknowledged, RunResumed
-from orchestrator.model.protocols import Observer
+from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, RunRequest
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Both, Status
 from orchestrator.preflight import check_overrides, require_reasons
 from orchestrator.running import Controls, Running, engine_for
-from orchestrator.session import Session
+from orchestrator.session import EMERGENCY_BUSY_SECONDS, Session
 
 
 async def resume(
@@ -29,7 +29,7 @@ async def resume(
     mode: Mode | None = None,
     reason: str = "",
     overrides: dict[str, str] | None = None,
-    watchers: Sequence[Observer] = (),
+    watchers: Sequence[Watcher] = (),
     controls: Controls | None = None,
 ) -> RunResult:
     """Take up an open run, or deliver what is owed.
@@ -46,14 +46,16 @@ async def resume(
     Raises:
         HamrError: nothing more was intended; the error says why.
     """
-    history = session.history()
+    if mode is Mode.EMERGENCY:
+        session.store.wait_at_most(EMERGENCY_BUSY_SECONDS)
+    history = await session.calls(session.history)
     if run is None and history.owed is None:
         raise UsageError(
             f"pair {session.pair.name} has no open run, and owes nothing",
             next_steps=(f"hamr status {session.pair.name}",),
         )
     identifier = run.run if run is not None else history.owed.run if history.owed is not None else ""
-    memory = _recall(session, identifier)
+    memory = await session.calls(lambda: _recall(session, identifier))
     if memory.started is None:
         raise UsageError(f"run {identifier} wrote no beginning into this journal", next_steps=("hamr runs",))
     if memory.started.orgs != Both(*(org.uuid for org in session.pair.orgs)):
@@ -71,11 +73,12 @@ async def resume(
         session.prober() as prober,
         session.notices(identifier, memory.started) as notices,
     ):
-        lock = take_lock(session, identifier, take_over=True)
+        lock = await hold(session, identifier, take_over=True)
         try:
             # Whoever held the lock until now may have gone on with it: what was recalled before is old.
-            history = session.history()
-            memory, run = _recall(session, identifier), history.runs[identifier]
+            history = await session.calls(session.history)
+            memory = await session.calls(lambda: _recall(session, identifier))
+            run = history.runs[identifier]
             finishing = run.open
             if not finishing and history.owed is None:
                 raise Moved(
@@ -97,6 +100,7 @@ async def resume(
                 running.observer.supersedes = history.open_beside(identifier)
             resumed = RunResumed(mode, reason, overrides or {})
             running.observer.tell(resumed)
+            await running.observer.commit()
             memory.note(resumed)
             request = RunRequest(session.pair.name, goal, mode, reason, merged)
             engine = engine_for(running, world, prober, request, history)
@@ -106,7 +110,7 @@ async def resume(
                 lambda: _resume_drive(engine, request.goal, history.owed, finishing=finishing),
             )
         finally:
-            lock.release()
+            await session.calls(lock.release)
 
 
 def _closed_by(run: RunHistory) -> str:

@@ -9,7 +9,7 @@ from orchestrator.history import DrillHistory, History
 from orchestrator.locking import refuse_held
 from orchestrator.model.events import DrillClosed, encode
 from orchestrator.model.journal import Entry
-from orchestrator.model.protocols import Observer, Store
+from orchestrator.model.protocols import Store, Watcher
 from orchestrator.model.run import Operator
 from orchestrator.model.status import Both
 from orchestrator.preflight import check_overrides
@@ -67,7 +67,7 @@ async def close(
     notes: str,
     *,
     overrides: Mapping[str, str] | None = None,
-    watchers: Sequence[Observer] = (),
+    watchers: Sequence[Watcher] = (),
     controls: Controls | None = None,
 ) -> Homecoming:
     """Bring a live pair home, and close its drill.

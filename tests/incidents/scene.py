@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 from orchestrator.errors import HamrError
-from orchestrator.journal import SqliteStore
+from orchestrator.journal import InlineCalls, SqliteStore
 from orchestrator.model.journal import Holder
 from orchestrator.model.org import Mirrors, Org, Pair, Wire
 from orchestrator.model.playbook import Playbook
@@ -221,6 +222,8 @@ class Scene:
             dice=Random(f"{self.seed}/{pid}"),  # noqa: S311 - replayable
             transports=Both(way(Role.PRIMARY), way(Role.SECONDARY)),
             host=PlayedHost(machine, pid),
+            calls=InlineCalls(),
+            told=partial(self.tape.told, process),
             played_prober=PlayedProber(self.beside, process, clock),
             played_programs=PlayedPrograms(self.beside, process, clock, doom),
         )
