@@ -95,6 +95,7 @@ async def resume(
                 since=since,
                 started_at=run.started_at,
                 goal=goal if finishing else None,
+                taken_up=True,
             )
             if finishing:
                 running.observer.supersedes = history.open_beside(identifier)

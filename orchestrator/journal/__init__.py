@@ -8,7 +8,7 @@ from .canonical import canonical
 from .chain import check_anchor, parse_anchor, record_hash
 from .export import export, verify_export
 from .place import default_place
-from .processes import ThisHost, host_name, provably_alive, provably_dead, this_process
+from .processes import ThisHost, host_name, provably_dead, this_process, whereabouts
 from .sqlite_store import SqliteStore
 
 __all__ = [
@@ -22,9 +22,9 @@ __all__ = [
     "export",
     "host_name",
     "parse_anchor",
-    "provably_alive",
     "provably_dead",
     "record_hash",
     "this_process",
     "verify_export",
+    "whereabouts",
 ]

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from .events import Event
 from .hook import Program, ProgramEnded
-from .journal import Entry, Head, Holder, Record, Verification
+from .journal import Entry, Head, Holder, Record, Verification, Whereabouts
 from .person import Question, Reply
 from .probe import Probe, ProbeReading
 from .reading import Answer, Draft, Identity, Reading, Request
@@ -113,6 +113,9 @@ class Host(Protocol):
 
     def this_process(self) -> tuple[int, str]:
         """The pid of this process, and what tells it from a later one with the same pid."""
+
+    def whereabouts(self, holder: Holder) -> Whereabouts:
+        """What can be told from here of a lock's holder."""
 
     def provably_dead(self, holder: Holder) -> bool:
         """Whether a lock's holder is gone for certain; False where nobody can tell from here."""

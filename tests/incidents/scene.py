@@ -10,7 +10,7 @@ from random import Random
 
 from orchestrator.errors import HamrError
 from orchestrator.journal import InlineCalls, SqliteStore
-from orchestrator.model.journal import Holder
+from orchestrator.model.journal import Holder, Whereabouts
 from orchestrator.model.org import Mirrors, Org, Pair, Wire
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.result import RunResult
@@ -106,6 +106,11 @@ class PlayedHost:
 
     def this_process(self) -> tuple[int, str]:
         return self.pid, f"{self.name}-{self.pid}"
+
+    def whereabouts(self, holder: Holder) -> Whereabouts:
+        if holder.host != self.name:
+            return Whereabouts.ELSEWHERE
+        return Whereabouts.RUNS if holder.pid in self.machine.living else Whereabouts.GONE
 
     def provably_dead(self, holder: Holder) -> bool:
         return holder.host == self.name and holder.pid not in self.machine.living
