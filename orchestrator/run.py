@@ -76,7 +76,6 @@ async def start(
             since=request.since,
             started_at=session.clock.now(),
             goal=request.goal,
-            taken_up=plan is not None,
         )
         try:
             # What was true before the lock may not be true any more.
