@@ -122,8 +122,8 @@ class Session:
         return Notices(
             about if started is None else about.after(started),
             Poster(self.pair, self.keys, self.redactor, self.clock, self.transports),
-            head=self.store.head,
-            note=lambda event: self.append(run, event),
+            head=lambda: self.calls(self.store.head),
+            note=lambda event: self.calls(lambda: self.append(run, event)),
         )
 
     def history(self) -> History:

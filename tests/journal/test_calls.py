@@ -15,7 +15,8 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_calls_are_made_one_after_the_other_in_the_order_in_which_they_were_asked_for() -> None:
-    run, made = ThreadCalls(), []
+    run = ThreadCalls()
+    made: list[int] = []
     go = threading.Event()
 
     def first() -> int:
@@ -31,7 +32,7 @@ async def test_calls_are_made_one_after_the_other_in_the_order_in_which_they_wer
     await asyncio.sleep(0.01)
     assert made == [], "the loop goes on while the store is slow"
     go.set()
-    assert await both == [1, 2]
+    assert list(await both) == [1, 2]
     assert made == [1, 2]
 
 
@@ -46,7 +47,8 @@ async def test_an_error_is_the_callers(run: ThreadCalls | InlineCalls) -> None:
 
 
 async def test_law_06_a_caller_that_is_cancelled_hears_of_it_when_the_call_has_ended() -> None:
-    go, made = threading.Event(), []
+    go = threading.Event()
+    made: list[int] = []
 
     def slow() -> None:
         go.wait(10)
