@@ -226,7 +226,8 @@ class FullAfter:
 
     def tell(self, event: Event) -> None:
         if isinstance(event, RowMade):
-            self.patch.setattr(self.bench.session.store, "append", self.refuse)
+            for name in ("append", "append_all"):
+                self.patch.setattr(self.bench.session.store, name, self.refuse)
 
     def refuse(self, *_: object, **__: object) -> None:
         raise JournalUnavailable("the journal is full")

@@ -223,7 +223,7 @@ async def test_law_05_no_stamp_is_used_twice_whatever_the_journal_has_forgotten(
         for record in bench.sim.requests:
             body = record.body
             if record.method == "POST" and isinstance(body, dict) and "hamr" in record.path:
-                stamps.append(body["data"]["attributes"]["modified_by"])  # type: ignore[index, call-overload]
+                stamps.append(str(body["data"]["attributes"]["modified_by"]))  # type: ignore[index, call-overload]
     parsed = [Stamp.parse(stamp) for stamp in stamps]
     assert [(stamp.attempt, bool(stamp.mark)) for stamp in parsed if stamp is not None] == [
         (1, False),

@@ -101,7 +101,7 @@ def _failing(incident: Incident) -> Incident:
 def _killed_late(incident: Incident) -> Incident:
     """The program is killed at the end of its last row."""
     deed = Deed("deed", "activate", When.AFTER)
-    return _hooked(incident, deed, lives=(Life(journal_after=5 + incident.seed % 10), *(Life(),) * 3))
+    return _hooked(incident, deed, lives=(Life(journal_before=5 + incident.seed % 12), *(Life(),) * 3))
 
 
 def _slow_in_an_emergency(incident: Incident) -> Incident:
