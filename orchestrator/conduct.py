@@ -82,7 +82,6 @@ async def _beat(running: Running, engine: Engine) -> None:
             held = await running.session.calls(running.lock.beat)
         except HamrError as error:
             # The next intent meets the same trouble, and stops the run before anything is sent.
-            observer.pressing.clear()
             logger().warning("a heartbeat could not be journalled", error=error.message)
             continue
         if not held:

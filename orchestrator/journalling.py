@@ -26,7 +26,7 @@ from orchestrator.session import Session
 _GRAVE_CHANGES = frozenset({Change.FOREIGN, Change.REVERTED, Change.MISLINKED})
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class _Told:
     """An event that waits for the next transaction."""
 

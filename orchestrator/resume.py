@@ -40,7 +40,7 @@ async def resume(
         mode: switch to this mode; None keeps the run's.
         reason: why, where the mode becomes EMERGENCY.
         overrides: for the rest of the run, beside those that it began with.
-        watchers: are told each event after it was journalled.
+        watchers: are told each event as it happens; an intent a moment before it is durable.
         controls: how a person stops it.
 
     Raises:
@@ -64,6 +64,8 @@ async def resume(
             next_steps=(f"hamr show {identifier}", "hamr check"),
         )
     mode = mode or (memory.mode if run is not None else Mode.PLANNED)
+    if mode is Mode.EMERGENCY:
+        session.store.wait_at_most(EMERGENCY_BUSY_SECONDS)
     goal, since = memory.started.goal, memory.started.since
     merged = {**memory.overrides, **(overrides or {})}
     check_overrides(merged, session.playbook)

@@ -42,7 +42,7 @@ async def start(
     Args:
         session: the pair, playbook and journal.
         request: where to, and how.
-        watchers: are told each event after it was journalled.
+        watchers: are told each event as it happens; an intent a moment before it is durable.
         controls: how a person stops it.
         plan: the saved plan that this run applies; its orgs must stand as they did.
         run: the id that a person was shown for it; a new one where it is empty.

@@ -9,7 +9,7 @@ from orchestrator.model.events import Event
 from orchestrator.model.protocols import Watcher
 
 Listener = Callable[[Event], None]
-"""Is told each event of a run, after it was journalled. What it raises stops the run before anything more is sent."""
+"""Is told each event of a run as it happens, an intent a moment before it is durable. What it raises stops the run before anything more is sent."""
 
 
 @dataclass(frozen=True, slots=True)

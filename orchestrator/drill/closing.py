@@ -79,7 +79,7 @@ async def close(
         drill: the drill, which is open.
         notes: what the journal keeps.
         overrides: guards that need not pass on the way home, each with the operator's reason.
-        watchers: are told each event after it was journalled.
+        watchers: are told each event as it happens; an intent a moment before it is durable.
         controls: how a person stops it.
 
     Raises:

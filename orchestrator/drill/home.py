@@ -70,7 +70,7 @@ async def bring_home(
         session: the pair.
         drill: the drill, which is open.
         overrides: guards that need not pass on the way, each with the operator's reason.
-        watchers: are told each event after it was journalled.
+        watchers: are told each event as it happens; an intent a moment before it is durable.
         controls: how a person stops it.
 
     Raises:

@@ -51,7 +51,7 @@ async def drill(
         session: a pair that may be drilled.
         goal: where to.
         notes: what the journal keeps at its end.
-        watchers: are told what happens, after it was journalled.
+        watchers: are told what happens, as it happens.
         controls: how a person stops it.
 
     Raises:

@@ -196,8 +196,11 @@ def _began_empty(left: Path) -> bool:
     """Whether a rollback journal says that the file was empty before: somebody was killed while he began it."""
     if not left.name.endswith("-journal"):
         return False
-    with left.open("rb") as file:
-        header = file.read(_ROLLBACK_HEADER)
+    try:
+        with left.open("rb") as file:
+            header = file.read(_ROLLBACK_HEADER)
+    except FileNotFoundError:
+        return True  # whoever began it is through with it by now
     return len(header) < _ROLLBACK_HEADER or header[16:20] == b"\0\0\0\0"
 
 
