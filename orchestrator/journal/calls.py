@@ -6,6 +6,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from functools import partial
 from typing import TypeVar
 
@@ -44,7 +45,8 @@ class ThreadCalls:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._put(partial(_make, call, loop, future))
+        # In the caller's context: what is logged meanwhile carries its run and pair.
+        self._put(partial(_make, partial(copy_context().run, call), loop, future))
         cancelled: asyncio.CancelledError | None = None
         while not future.done():
             try:

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+from contextvars import ContextVar
 
 import pytest
 
@@ -44,6 +45,12 @@ async def test_an_error_is_the_callers(run: ThreadCalls | InlineCalls) -> None:
     with pytest.raises(KeyError):
         await run(fails)
     assert await run(lambda: 3) == 3
+
+
+async def test_a_call_is_made_in_the_context_of_its_caller() -> None:
+    said: ContextVar[str] = ContextVar("said", default="")
+    said.set("run 1")
+    assert await ThreadCalls()(said.get) == "run 1"
 
 
 async def test_law_06_a_caller_that_is_cancelled_hears_of_it_when_the_call_has_ended() -> None:
