@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import ExitCode, JournalUnavailable
+from orchestrator.locking import hold
 from orchestrator.model.events import (
     INTENTS,
     Event,
@@ -19,7 +21,7 @@ from orchestrator.model.events import (
     WriteConfirmed,
     WriteIntended,
 )
-from orchestrator.model.journal import Entry, Record
+from orchestrator.model.journal import Entry, Holder, Record
 from orchestrator.model.plain import moment
 from orchestrator.model.run import Mode, RunRequest, Stamp
 from orchestrator.model.status import Role, Status
@@ -187,6 +189,41 @@ async def test_law_06_an_interrupt_while_an_intent_is_journalled_leaves_no_unkno
         assert history.unknown == ()
         assert history.open_run is not None
         assert (await resume(bench.session, history.open_run)).exit_code is ExitCode.DONE
+
+
+async def test_law_12_who_is_interrupted_while_the_lock_is_taken_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with simulated(tmp_path) as bench:
+        store = bench.session.store
+        take_lock = type(store).take_lock
+
+        def slowly(self: object, holder: Holder) -> Holder | None:
+            time.sleep(0.2)
+            return take_lock(store, holder)
+
+        monkeypatch.setattr(type(store), "take_lock", slowly)
+        task = asyncio.create_task(hold(bench.session, bench.session.new_run(), take_over=False))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert store.holder("sim") is None
+
+
+async def test_law_09_an_emergency_waits_two_seconds_for_a_busy_journal_and_names_the_way_out(
+    tmp_path: Path,
+) -> None:
+    async with simulated(tmp_path) as bench:
+        other = sqlite3.connect(bench.session.store.place, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        with pytest.raises(JournalUnavailable, match="is busy") as caught:
+            await start(bench.session, RunRequest("sim", Status.ACTIVE, Mode.EMERGENCY, "us1 is down"))
+        assert 1.9 < time.monotonic() - began < 4.0
+        assert caught.value.next_steps[0].startswith("--journal FILE")
+        other.close()
+        assert bench.posts() == []
 
 
 async def test_law_16_done_is_not_said_where_an_older_copy_was_put_in_the_journals_place(
