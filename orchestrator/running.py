@@ -23,7 +23,7 @@ from orchestrator.people import Asker, LetGoWhileAsking
 from orchestrator.session import Session
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class Controls:
     """How a person reaches a run: signals set it, and tests do."""
 
