@@ -68,7 +68,9 @@ async def test_a_goal_is_a_status_or_its_name(pair: OpenPair, regions: Simulated
     assert regions.statuses == PASSIVE
 
 
-async def test_a_listener_hears_each_step_as_it_happens_an_intent_a_moment_before_it_is_durable(pair: OpenPair) -> None:
+async def test_a_listener_hears_each_step_as_it_happens_an_intent_a_moment_before_it_is_durable(
+    pair: OpenPair,
+) -> None:
     heard: list[tuple[str, int]] = []
 
     def listener(event: Event) -> None:
