@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 import signal
-import time
 import subprocess
+import time
 from pathlib import Path
 
 import pytest

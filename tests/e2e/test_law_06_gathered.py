@@ -11,15 +11,18 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import ExitCode, JournalUnavailable
+from orchestrator.journalling import Journalling
 from orchestrator.locking import hold
 from orchestrator.model.events import (
     INTENTS,
     Event,
+    MirrorFound,
     RowMade,
     RunFinished,
     WriteAnswered,
     WriteConfirmed,
     WriteIntended,
+    WriteOwed,
 )
 from orchestrator.model.journal import Entry, Holder, Record
 from orchestrator.model.plain import moment
@@ -28,7 +31,7 @@ from orchestrator.model.status import Role, Status
 from orchestrator.resume import resume
 from orchestrator.run import start
 from orchestrator.running import Controls
-from orchestrator.simulator import ClientError, Fault
+from orchestrator.simulator import ClientError, Fault, Slow
 
 from .pairs import simulated
 
@@ -189,6 +192,40 @@ async def test_law_06_an_interrupt_while_an_intent_is_journalled_leaves_no_unkno
         assert history.unknown == ()
         assert history.open_run is not None
         assert (await resume(bench.session, history.open_run)).exit_code is ExitCode.DONE
+
+
+async def test_law_06_what_others_must_know_is_journalled_at_once_and_the_rest_with_the_next_intent(
+    tmp_path: Path,
+) -> None:
+    async with simulated(tmp_path) as bench:
+        session, run = bench.session, bench.session.new_run()
+        lock = await hold(session, run, take_over=False)
+        observer = Journalling(session, run, lock)
+        observer.tell(MirrorFound(mirrors=False))
+        assert not observer.pressing.is_set()
+        observer.tell(WriteOwed(Role.PRIMARY, Status.ACTIVE, "not seen"))
+        assert observer.pressing.is_set(), "whoever beats the heart commits it"
+        assert [record.kind for record in session.store.records(run=run)] == ["lock.taken"]
+        await observer.commit()
+        assert not observer.pressing.is_set()
+        kinds = [record.kind for record in session.store.records(run=run)]
+        assert kinds == ["lock.taken", "mirror.found", "write.owed"]
+
+
+async def test_law_12_the_heart_beats_while_a_write_is_awaited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.conduct.HEARTBEAT_SECONDS", 0.05)
+    async with simulated(tmp_path) as bench:
+        bench.sim.faults.add(Fault(Slow(1.0), method="POST", role=Role.SECONDARY))
+        running = asyncio.create_task(start(bench.session, TO_ACTIVE))
+        while not bench.posts():  # noqa: ASYNC110 - the simulator tells nobody when it is asked
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)
+        holder = bench.session.store.holder("sim")
+        assert holder is not None
+        assert holder.beat_at > holder.taken_at
+        assert (await running).exit_code is ExitCode.DONE
 
 
 async def test_law_12_who_is_interrupted_while_the_lock_is_taken_leaves_none(
