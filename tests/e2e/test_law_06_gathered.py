@@ -201,7 +201,7 @@ async def test_law_06_what_others_must_know_is_journalled_at_once_and_the_rest_w
         session, run = bench.session, bench.session.new_run()
         lock = await hold(session, run, take_over=False)
         observer = Journalling(session, run, lock)
-        observer.tell(MirrorFound(mirrors=False))
+        observer.tell(MirrorFound(mirrors=False, seconds=1.0))
         assert not observer.pressing.is_set()
         observer.tell(WriteOwed(Role.PRIMARY, Status.ACTIVE, "not seen"))
         assert observer.pressing.is_set(), "whoever beats the heart commits it"
