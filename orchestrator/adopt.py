@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from orchestrator.conduct import conduct
 from orchestrator.engine.memory import Memory
 from orchestrator.journalling import Journalling
-from orchestrator.locking import take_lock
-from orchestrator.model.protocols import Observer
+from orchestrator.locking import hold
+from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import RunRequest
 from orchestrator.model.status import Role, Status
@@ -21,7 +21,7 @@ async def adopt(
     truth: Role,
     reason: str,
     *,
-    watchers: Sequence[Observer] = (),
+    watchers: Sequence[Watcher] = (),
     controls: Controls | None = None,
 ) -> RunResult:
     """Write a diverged pair's other org once, so that both show what the true one shows.
@@ -32,7 +32,7 @@ async def adopt(
     run = session.new_run()
     async with session.world() as world, session.prober() as prober, session.notices(run) as notices:
         await world.require_keys()
-        lock = take_lock(session, run, take_over=False)
+        lock = await hold(session, run, take_over=False)
         again = f"hamr adopt {session.pair.name} --truth {truth} --reason TEXT"
         running = Running(
             session,
@@ -45,11 +45,11 @@ async def adopt(
             take_up=again,
         )
         try:
-            history = session.history()
+            history = await session.calls(session.history)
             request = RunRequest(
                 session.pair.name, Status.UNSPECIFIED, reason=reason, overrides={"reverted": reason}
             )
             engine = engine_for(running, world, prober, request, history)
             return await conduct(running, engine, lambda: engine.adopt(truth, reason))
         finally:
-            lock.release()
+            await session.calls(lock.release)

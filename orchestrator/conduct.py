@@ -50,18 +50,18 @@ async def conduct(running: Running, engine: Engine, act: Callable[[], Awaitable[
             heart.cancel()
             with suppress(asyncio.CancelledError):
                 await heart
-        result = finish(running, ending)
-        running.lock.release()
-        result = replace(result, head=_head(running, result))
+        result = await finish(running, ending)
+        await running.session.calls(running.lock.release)
+        result = replace(result, head=await _head(running, result))
         if controls.on_result is not None:
             controls.on_result(result)
         return result
 
 
-def _head(running: Running, result: RunResult) -> Head:
+async def _head(running: Running, result: RunResult) -> Head:
     """The journal's head after the lock was let go: only what was posted about the run may still be noted."""
     try:
-        return running.session.store.head()
+        return await running.session.calls(running.session.store.head)
     except HamrError:
         return result.head
 
@@ -71,10 +71,15 @@ async def _acting(act: Callable[[], Awaitable[Ending]]) -> Ending:
 
 
 async def _beat(running: Running, engine: Engine) -> None:
+    observer = running.observer
     while True:
-        await asyncio.sleep(HEARTBEAT_SECONDS)  # real time: another process reads the heartbeat
+        with suppress(TimeoutError):
+            # Real time: another process reads the heartbeat. (`wait_for` can lose a cancellation on Python 3.11.)
+            async with asyncio.timeout(HEARTBEAT_SECONDS):
+                await observer.pressing.wait()
         try:
-            held = running.lock.beat()
+            await observer.commit()
+            held = await running.session.calls(running.lock.beat)
         except HamrError as error:
             # The next intent meets the same trouble, and stops the run before anything is sent.
             logger().warning("a heartbeat could not be journalled", error=error.message)

@@ -16,7 +16,7 @@ from orchestrator.errors import ExitCode, HamrError
 from orchestrator.journal import SqliteStore, host_name
 from orchestrator.model.journal import Verified
 from orchestrator.model.org import Pair
-from orchestrator.model.protocols import Observer
+from orchestrator.model.protocols import Watcher
 from orchestrator.model.run import Operator, RunRequest
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.plan import make_plan
@@ -53,7 +53,7 @@ _FAULT = (
 async def demonstrate(
     folder: Path,
     show: Callable[[Page], None],
-    watcher: Callable[[Pair], Observer],
+    watcher: Callable[[Pair], Watcher],
     controls: Controls,
 ) -> ExitCode:
     """Fail a simulated pair over and bring it home.
@@ -103,7 +103,7 @@ async def _go(
     session: Session,
     goal: Status,
     show: Callable[[Page], None],
-    watcher: Callable[[Pair], Observer],
+    watcher: Callable[[Pair], Watcher],
     controls: Controls,
 ) -> ExitCode:
     result = await start(

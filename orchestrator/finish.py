@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from orchestrator.errors import ExitCode, HamrError, Moved
+from orchestrator.errors import ExitCode, HamrError, JournalDamaged, Moved
 from orchestrator.history import RunHistory, event_of
 from orchestrator.log import logger
 from orchestrator.model.events import RowMade, RunFinished
@@ -74,43 +74,35 @@ def stopped_by_bug(running: Running, error: Exception) -> Ending:
     return Ending(end, words, attempt.role if attempt is not None else None)
 
 
-def finish(running: Running, ending: Ending) -> RunResult:
+async def finish(running: Running, ending: Ending) -> RunResult:
     """Journal the end of a run, and gather what came of it."""
     session, memory = running.session, running.memory
     if running.lock_lost and ending.end is End.INTERRUPTED and memory.intended:
         ending = replace(ending, end=End.INCOMPLETE)
-    left = _left_owing(running, ending)
+    left = await session.calls(lambda: _left_owing(running, ending))
     ending = with_words(running, _with_left_owing(ending, left))
     code = EXIT_CODES[ending.end]
     if ending.end is End.INTERRUPTED:
         code = ExitCode.LOCKED if running.lock_lost else running.controls.code
     steps = tuple(memory.steps)
     now = session.clock.now()
-    objectives = _objectives(running, ending, now)
     phase = _phase(running)
     seconds = session.clock.monotonic() - running.began
     resumable = can_be_taken_up(running, ending)
     engine = running.engine
     decisions = engine.admission.decisions if engine is not None else []
     refused = engine.admission.refused_by() if engine is not None and ending.end in _REFUSALS else ()
-    try:
-        if ending.end in (End.DONE, End.OWING):
-            running.observer.supersede()
-        if not running.lock.is_anothers:
-            running.observer.tell(
-                RunFinished(ending, int(code), phase, steps, seconds, objectives, resumable=resumable)
-            )
-        head = session.store.head()
-    except HamrError as error:
-        logger().error("the end of the run could not be journalled", error=error.message)
-        head = Head(0, "")
-        if memory.intended and ending.end in (End.DONE, End.OWING):
-            # The journal still shows an open run: to say "done" would leave that to be found out later.
-            end = f"{ending.message}; but the end of this run could not be journalled: {error.message}"
-            ending = replace(
-                ending, end=End.INCOMPLETE, message=end, next_steps=(f"hamr resume {memory.run}",)
-            )
-            code, resumable = EXIT_CODES[ending.end], True
+    trouble = await _keep(running, ending)
+    objectives = await session.calls(lambda: _objectives(running, ending, now))
+    head = Head(0, "")
+    if trouble is None:
+        finished = RunFinished(ending, int(code), phase, steps, seconds, objectives, resumable=resumable)
+        trouble = await _tell_end(running, finished)
+    if trouble is None:
+        head = await _head(running)
+    else:
+        logger().error("the end of the run could not be journalled", error=trouble.message)
+        ending, code, resumable = _unkept(running, ending, trouble, code=code, resumable=resumable)
     return RunResult(
         run=memory.run,
         pair=session.pair.name,
@@ -142,6 +134,55 @@ def finish(running: Running, ending: Ending) -> RunResult:
         asked=memory.asked,
         request=running.request,
     )
+
+
+async def _keep(running: Running, ending: Ending) -> HamrError | None:
+    """Make everything durable that came before the end, and see that it is there; what went wrong, or None."""
+    try:
+        if ending.end in _GOOD:
+            running.observer.supersede()
+        await running.observer.commit()
+        await running.observer.check_kept()
+    except HamrError as error:
+        return error
+    return None
+
+
+async def _tell_end(running: Running, finished: RunFinished) -> HamrError | None:
+    """Journal the end, and read it back through a fresh handle (law 16); what went wrong, or None."""
+    try:
+        if not running.lock.is_anothers:
+            running.observer.tell(finished)
+            await running.observer.commit()
+            await running.observer.check_kept()
+    except HamrError as error:
+        return error
+    return None
+
+
+async def _head(running: Running) -> Head:
+    try:
+        return await running.session.calls(running.session.store.head)
+    except HamrError:
+        return Head(0, "")  # the end is journalled, and can be seen there
+
+
+def _unkept(
+    running: Running, ending: Ending, trouble: HamrError, *, code: ExitCode, resumable: bool
+) -> tuple[Ending, ExitCode, bool]:
+    """The ending of a run that the journal does not hold to its end: never "done"."""
+    resume = f"hamr resume {running.memory.run}"
+    if isinstance(trouble, JournalDamaged):
+        end = End.INCOMPLETE if ending.end in _GOOD else ending.end
+        words = f"{ending.message}; but {trouble.message}"
+        steps = tuple(dict.fromkeys((*trouble.next_steps, *ending.next_steps)))
+        return replace(ending, end=end, message=words, next_steps=steps), ExitCode.JOURNAL_DAMAGED, resumable
+    if running.memory.intended and ending.end in _GOOD:
+        # The journal still shows an open run: to say "done" would leave that to be found out later.
+        words = f"{ending.message}; but the end of this run could not be journalled: {trouble.message}"
+        ending = replace(ending, end=End.INCOMPLETE, message=words, next_steps=(resume,))
+        return ending, EXIT_CODES[ending.end], True
+    return ending, code, resumable
 
 
 def _left_owing(running: Running, ending: Ending) -> dict[str, tuple[str, ...]]:
@@ -183,6 +224,7 @@ def _with_left_owing(ending: Ending, left: dict[str, tuple[str, ...]]) -> Ending
     )
 
 
+_GOOD = frozenset({End.DONE, End.OWING})
 _REFUSALS = frozenset({End.REFUSED, End.INCOMPLETE})
 
 

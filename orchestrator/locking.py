@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from orchestrator.errors import HamrError, Locked, UsageError
-from orchestrator.journal import provably_alive
 from orchestrator.log import logger
 from orchestrator.model.events import LockBroken, LockReleased, LockTaken, LockTakenOver
-from orchestrator.model.journal import Holder
+from orchestrator.model.journal import Holder, Whereabouts
 from orchestrator.session import Session
 
 
@@ -21,6 +21,8 @@ class Lock:
     lock: str
     is_let_go: bool = False
     """Whether it is not held just now, since a person is being asked."""
+    is_released: bool = False
+    """Whether it was given back at the end of the run."""
     is_anothers: bool = False
     """Whether somebody took the run up while it was let go: how the run ends is theirs to say."""
 
@@ -42,11 +44,14 @@ class Lock:
         self.lock, self.is_let_go = lock.lock, False
 
     def release(self) -> None:
-        """Let go, and journal it.
+        """Let go, and journal it; once.
 
         A journal that can't be written must not hide how the run ended: the lock then stays, and whoever resumes
         takes it over from a process that is gone.
         """
+        if self.is_released:
+            return
+        self.is_released = True
         try:
             self._release()
         except HamrError as error:
@@ -63,7 +68,8 @@ def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
     Args:
         session: the pair.
         run: who wants it.
-        take_over: whether the lock of a provably dead process (same host, that very process gone) changes hands.
+        take_over: whether the lock of a provably dead process (this very machine and boot, that very process gone, and no
+            heartbeat since) changes hands.
 
     Raises:
         Locked: somebody else holds it; says who, since when, and what the holder last did.
@@ -90,11 +96,27 @@ def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
     if (
         dead
         and (take_over or not _left_a_run(session, present))
-        and session.store.replace_lock(present.lock, holder)
+        and session.store.replace_lock(present.lock, holder, beat_at=present.beat_at)
     ):
         session.append(run, LockTakenOver(lock, present.lock, str(present)))
         return Lock(session, run, lock)
     raise locked_by(session, present, dead=dead)
+
+
+async def hold(session: Session, run: str, *, take_over: bool) -> Lock:
+    """As `take_lock`, beside the event loop; a caller that is cancelled meanwhile leaves no lock behind.
+
+    Raises:
+        Locked: somebody else holds it.
+    """
+    taken: list[Lock] = []
+    try:
+        await session.calls(lambda: taken.append(take_lock(session, run, take_over=take_over)))
+    except asyncio.CancelledError:
+        for lock in taken:
+            await session.calls(lock.release)
+        raise
+    return taken[0]
 
 
 def refuse_held(session: Session) -> None:
@@ -123,13 +145,16 @@ def locked_by(session: Session, holder: Holder, *, dead: bool) -> Locked:
     silent = session.clock.now() - holder.beat_at
     run = session.history().runs.get(holder.run)
     did = f"; it last did {run.last} at {run.last_at:%H:%M:%S} UTC" if run is not None and run.last_at else ""
-    what = "that process is gone" if dead else f"its last heartbeat was {silent.total_seconds():.0f} s ago"
+    where = Whereabouts.GONE if dead else session.host.whereabouts(holder)
+    what = (
+        where.value if dead else f"{where.value}; its last heartbeat was {silent.total_seconds():.0f} s ago"
+    )
     name = session.pair.name
     steps: tuple[str, ...] = (f"hamr show {holder.run}", f"hamr status {name} --watch")
     if dead:
         steps = (f"hamr resume {holder.run}",)
-    elif not provably_alive(holder, host=session.host.name):
-        # The other machine can't be asked whether that process lives; a person can.
+    elif where is not Whereabouts.RUNS:
+        # Nobody can ask from here whether that process lives; a person can.
         steps = (*steps, f"hamr unlock {name} --lock-id {holder.lock} --reason TEXT")
     return Locked(
         f"pair {session.pair.name} is locked by {holder}, run {holder.run}, for {age.total_seconds():.0f} s; "
@@ -155,7 +180,7 @@ def check_unlock(session: Session, lock: str) -> Holder:
             f"pair {name} is not held by lock {lock[:40]!r}: its lock is {holder.lock} of {holder}, run {holder.run}",
             next_steps=look,
         )
-    if provably_alive(holder, host=session.host.name):
+    if session.host.whereabouts(holder) is Whereabouts.RUNS:
         raise Locked(
             f"process {holder.pid} holds pair {name} for run {holder.run}, and it runs on this machine: "
             "its lock is not broken while it lives. Ctrl-C in its terminal stops it before its next write",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.errors import Moved
 from orchestrator.journalling import Journalling
-from orchestrator.locking import Lock, take_lock
+from orchestrator.locking import Lock, hold
 from orchestrator.model.events import RunResumed
 from orchestrator.model.journal import Record
 from orchestrator.model.person import Question, Reply
@@ -42,15 +42,15 @@ class LetGoWhileAsking:
         """
         if self.asker is None:
             return None
-        asked = self.session.store.head().seq
-        self.lock.let_go()
+        asked = (await self.session.calls(self.session.store.head)).seq
+        await self.session.calls(self.lock.let_go)
         try:
             reply = await self.asker(question)
         finally:
             # Also where the question was broken off: what is journalled next needs the lock, or must say that it is lost.
-            taken_up = self._taken_up_since(asked)
+            taken_up = await self.session.calls(lambda: self._taken_up_since(asked))
             self.lock.is_anothers = taken_up is not None
-            self.lock.take_again(take_lock(self.session, self.run, take_over=False))
+            self.lock.take_again(await hold(self.session, self.run, take_over=False))
         if taken_up is not None:
             # What this process knows of the run is old by now: it must neither go on, nor say how the run ended.
             raise Moved(
@@ -58,7 +58,7 @@ class LetGoWhileAsking:
                 "what this process knows of it is old, so it leaves the run to them",
                 next_steps=(f"hamr show {self.run}", f"hamr status {self.session.pair.name}"),
             )
-        history = self.session.history()
+        history = await self.session.calls(self.session.history)
         run = history.runs.get(self.run)
         if run is not None and run.superseded_by:
             raise Moved(

@@ -55,6 +55,9 @@ class _Collector:
         if self.after_write is not None and isinstance(event, WriteConfirmed):
             self.after_write(event)
 
+    async def commit(self) -> None:
+        """Nothing: a plan leaves no trace."""
+
 
 async def make_plan(session: Session, request: RunRequest, *, assumed: Status | None = None) -> Plan:
     """The plan for a request.

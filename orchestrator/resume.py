@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from orchestrator.conduct import conduct
 from orchestrator.engine.drive import Engine
@@ -10,16 +11,16 @@ from orchestrator.engine.memory import Memory, recall
 from orchestrator.errors import Moved, UsageError
 from orchestrator.history import History, RunHistory, events_of
 from orchestrator.journalling import Journalling
-from orchestrator.locking import take_lock
+from orchestrator.locking import hold
 from orchestrator.model.events import RunAcknowledged, RunResumed
-from orchestrator.model.protocols import Observer
+from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, RunRequest
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Status
 from orchestrator.preflight import check_overrides, require_reasons
 from orchestrator.running import Controls, Running, engine_for
-from orchestrator.session import Session
+from orchestrator.session import EMERGENCY_BUSY_SECONDS, Session
 
 
 async def resume(
@@ -29,7 +30,7 @@ async def resume(
     mode: Mode | None = None,
     reason: str = "",
     overrides: dict[str, str] | None = None,
-    watchers: Sequence[Observer] = (),
+    watchers: Sequence[Watcher] = (),
     controls: Controls | None = None,
 ) -> RunResult:
     """Take up an open run, or deliver what is owed.
@@ -40,20 +41,22 @@ async def resume(
         mode: switch to this mode; None keeps the run's.
         reason: why, where the mode becomes EMERGENCY.
         overrides: for the rest of the run, beside those that it began with.
-        watchers: are told each event after it was journalled.
+        watchers: are told each event as it happens; an intent a moment before it is durable.
         controls: how a person stops it.
 
     Raises:
         HamrError: nothing more was intended; the error says why.
     """
-    history = session.history()
+    if mode is Mode.EMERGENCY:
+        session.store.wait_at_most(EMERGENCY_BUSY_SECONDS)
+    history = await session.calls(session.history)
     if run is None and history.owed is None:
         raise UsageError(
             f"pair {session.pair.name} has no open run, and owes nothing",
             next_steps=(f"hamr status {session.pair.name}",),
         )
     identifier = run.run if run is not None else history.owed.run if history.owed is not None else ""
-    memory = _recall(session, history, identifier)
+    memory = await session.calls(lambda: _recall(session, history, identifier))
     if memory.started is None:
         raise UsageError(f"run {identifier} wrote no beginning into this journal", next_steps=("hamr runs",))
     if not session.pair.is_of(memory.started.orgs):
@@ -68,6 +71,8 @@ async def resume(
             next_steps=(f"hamr resume {identifier} --emergency --reason 'us1 is down, INC-1234'",),
         )
     mode = mode or (memory.mode if run is not None else Mode.PLANNED)
+    if mode is Mode.EMERGENCY:
+        session.store.wait_at_most(EMERGENCY_BUSY_SECONDS)
     goal, since = memory.started.goal, memory.started.since
     merged = {**memory.overrides, **(overrides or {})}
     check_overrides(merged, session.playbook)
@@ -77,11 +82,12 @@ async def resume(
         session.prober() as prober,
         session.notices(identifier, memory.started) as notices,
     ):
-        lock = take_lock(session, identifier, take_over=True)
+        lock = await hold(session, identifier, take_over=True)
         try:
             # Whoever held the lock until now may have gone on with it: what was recalled before is old.
-            history = session.history()
-            memory, run = _recall(session, history, identifier), history.runs[identifier]
+            history = await session.calls(session.history)
+            memory = await session.calls(partial(_recall, session, history, identifier))
+            run = history.runs[identifier]
             finishing = run.open
             if not finishing and history.owed is None:
                 raise Moved(
@@ -99,11 +105,13 @@ async def resume(
                 started_at=run.started_at,
                 goal=goal if finishing else None,
                 command=f"hamr resume {identifier}",
+                taken_up=True,
             )
             if finishing:
                 running.observer.supersedes = history.open_beside(identifier)
             resumed = RunResumed(mode, reason, overrides or {})
             running.observer.tell(resumed)
+            await running.observer.commit()
             memory.note(resumed)
             request = RunRequest(session.pair.name, goal, mode, reason, merged)
             engine = engine_for(running, world, prober, request, history)
@@ -113,7 +121,7 @@ async def resume(
                 lambda: _resume_drive(engine, request.goal, history.owed, finishing=finishing),
             )
         finally:
-            lock.release()
+            await session.calls(lock.release)
 
 
 def _closed_by(run: RunHistory) -> str:

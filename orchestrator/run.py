@@ -9,11 +9,11 @@ from orchestrator.engine.drive import Engine
 from orchestrator.engine.memory import Memory
 from orchestrator.errors import Moved, Refused, UsageError
 from orchestrator.journalling import Journalling
-from orchestrator.locking import refuse_held, take_lock
+from orchestrator.locking import hold, refuse_held
 from orchestrator.model.command_line import request_command
 from orchestrator.model.events import GuardOverridden, RunStarted
 from orchestrator.model.plan import Plan
-from orchestrator.model.protocols import Observer
+from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, RunRequest
 from orchestrator.model.status import Both
@@ -26,14 +26,14 @@ from orchestrator.preflight import (
     require_reasons,
 )
 from orchestrator.running import Controls, Running, engine_for
-from orchestrator.session import Session, playbook_digest, program_version
+from orchestrator.session import EMERGENCY_BUSY_SECONDS, Session, playbook_digest, program_version
 
 
 async def start(
     session: Session,
     request: RunRequest,
     *,
-    watchers: Sequence[Observer] = (),
+    watchers: Sequence[Watcher] = (),
     controls: Controls | None = None,
     plan: Plan | None = None,
     run: str = "",
@@ -44,7 +44,7 @@ async def start(
     Args:
         session: the pair, playbook and journal.
         request: where to, and how.
-        watchers: are told each event after it was journalled.
+        watchers: are told each event as it happens; an intent a moment before it is durable.
         controls: how a person stops it.
         plan: the saved plan that this run applies; its orgs must stand as they did.
         run: the id that a person was shown for it; a new one where it is empty.
@@ -55,8 +55,10 @@ async def start(
     """
     check_request(request, session.playbook)
     require_reasons(request.reason, request.overrides)
-    refuse_held(session)
-    history = session.history()
+    if request.mode is Mode.EMERGENCY:
+        session.store.wait_at_most(EMERGENCY_BUSY_SECONDS)
+    await session.calls(lambda: refuse_held(session))
+    history = await session.calls(session.history)
     refuse_in_drill(history, request, drill)
     refuse_owing(history, request)
     refuse_before(history, session.playbook, session.clock, request)
@@ -64,7 +66,7 @@ async def start(
     async with session.world() as world, session.prober() as prober, session.notices(run) as notices:
         if request.mode is Mode.PLANNED:
             await world.require_keys()
-        lock = take_lock(session, run, take_over=False)
+        lock = await hold(session, run, take_over=False)
         controls = controls or Controls()
         running = Running(
             session,
@@ -81,22 +83,23 @@ async def start(
         )
         try:
             # What was true before the lock may not be true any more.
-            history = session.history()
+            history = await session.calls(session.history)
             refuse_in_drill(history, request, drill)
             refuse_owing(history, request)
             refuse_before(history, session.playbook, session.clock, request)
             if plan is not None:
-                check_plan(session, plan)
+                await session.calls(lambda: check_plan(session, plan))
             running.observer.supersedes = history.open_beside(run)
             running.observer.tell(_started(session, request, plan, drill))
             running.overridden_before = overridden_before(history, session.playbook, session.clock, request)
             for verdict, reason in running.overridden_before:
                 running.observer.tell(GuardOverridden("", verdict, reason))
+            await running.observer.commit()
             running.memory.mode = request.mode
             engine = engine_for(running, world, prober, request, history)
             return await conduct(running, engine, lambda: _start_drive(engine, request, plan))
         finally:
-            lock.release()
+            await session.calls(lock.release)
 
 
 def _started(session: Session, request: RunRequest, plan: Plan | None, drill: str) -> RunStarted:
@@ -178,7 +181,7 @@ def check_plan(session: Session, plan: Plan) -> None:
 
 
 async def apply(
-    session: Session, plan: Plan, *, watchers: Sequence[Observer] = (), controls: Controls | None = None
+    session: Session, plan: Plan, *, watchers: Sequence[Watcher] = (), controls: Controls | None = None
 ) -> RunResult:
     """Run a saved plan, exactly: refused where it is spent, expired, or made by another playbook.
 

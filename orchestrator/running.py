@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from orchestrator.engine.around import Around
@@ -18,13 +18,13 @@ from orchestrator.locking import Lock
 from orchestrator.model.guard import Verdict
 from orchestrator.model.protocols import Prober, World
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import Ending, RunRequest
+from orchestrator.model.run import Ending, RunRequest, new_mark
 from orchestrator.model.status import Status
 from orchestrator.people import Asker, LetGoWhileAsking
 from orchestrator.session import Session
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class Controls:
     """How a person reaches a run: signals set it, and tests do."""
 
@@ -69,6 +69,8 @@ class Running:
     """What was asked for; None for an adoption."""
     overridden_before: tuple[tuple[Verdict, str], ...] = ()
     """What it went over before its first row, by name, each with the operator's reason."""
+    taken_up: bool = False
+    """Whether another process may have sent something under this run's id."""
     take_up: str = ""
     """What takes it up again where `hamr resume` can't: an adoption is made anew."""
     given_up: tuple[GivenUp, ...] = ()
@@ -85,13 +87,20 @@ class Running:
 def engine_for(
     running: Running, world: World, prober: Prober, request: RunRequest, history: History
 ) -> Engine:
-    """The engine of a run, with what the journal says of its pair."""
+    """The engine of a run, with what the journal says of its pair.
+
+    A run whose id is not new to the world gets a mark for this process: no stamp is ever used twice, whatever a journal
+    that was restored from an older copy has forgotten.
+    """
     session = running.session
+    operator = session.operator
+    if running.taken_up:
+        operator = replace(operator, mark=new_mark(session.dice.choice))
     open_run = history.open_run
     task = Task(
         session.pair,
         session.playbook,
-        session.operator,
+        operator,
         running.memory,
         owed=history.owed,
         open_run=open_run.as_open_run() if open_run is not None else None,

@@ -15,7 +15,7 @@ from orchestrator.errors import JournalDamaged
 from orchestrator.hamr import HttpReader, HttpWorld
 from orchestrator.hamr.transport import Transport
 from orchestrator.history import KINDS, History, history_of
-from orchestrator.journal import ThisHost
+from orchestrator.journal import ThisHost, ThreadCalls
 from orchestrator.model.events import (
     Event,
     RunStarted,
@@ -24,7 +24,7 @@ from orchestrator.model.events import (
 from orchestrator.model.journal import Broken, Entry
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.protocols import Clock, Host, Observer, Prober, Programs, Store
+from orchestrator.model.protocols import Clock, Host, Prober, Programs, Store, StoreCalls, Watcher
 from orchestrator.model.run import Operator, new_run_id
 from orchestrator.model.status import Both
 from orchestrator.redaction import Redactor
@@ -32,6 +32,9 @@ from orchestrator.secrets import KeyRing
 
 VERIFY_NEWEST = 5_000
 """How many of the journal's newest records are verified before it is believed; `hamr audit verify` reads them all."""
+
+EMERGENCY_BUSY_SECONDS = 2.0
+"""How long an emergency waits for another process that writes to the journal, before it says so and names a way out."""
 
 
 @dataclass(slots=True)
@@ -49,6 +52,10 @@ class Session:
     transports: Both[Transport] | None = None
     """In the place of the network, for tests."""
     host: Host = field(default_factory=ThisHost)
+    calls: StoreCalls = field(default_factory=ThreadCalls)
+    """How a run, whose loop must not be held up, calls the store."""
+    gathers: bool = True
+    """Whether a run journals what happened with its next intent; False where something is to happen at a record."""
     verified: bool = False
     """Whether the journal's newest records were found to hold."""
     keys: KeyRing = field(init=False)
@@ -100,7 +107,7 @@ class Session:
 
         return LocalPrograms(self.environ, self.redactor, self.clock, key_variables(self.pair))
 
-    def notices(self, run: str, started: RunStarted | None = None) -> AbstractAsyncContextManager[Observer]:
+    def notices(self, run: str, started: RunStarted | None = None) -> AbstractAsyncContextManager[Watcher]:
         """Who is told of a run, where the pair's `events` say so. Use it as a context manager, and as a watcher.
 
         Args:
@@ -115,8 +122,8 @@ class Session:
         return Notices(
             about if started is None else about.after(started),
             Poster(self.pair, self.keys, self.redactor, self.clock, self.transports),
-            head=self.store.head,
-            note=lambda event: self.append(run, event),
+            head=lambda: self.calls(self.store.head),
+            note=lambda event: self.calls(lambda: self.append(run, event)),
         )
 
     def history(self) -> History:
@@ -152,9 +159,10 @@ class Session:
         return f"{self.dice.getrandbits(48):012x}"
 
     def entry(self, run: str, event: Event) -> Entry:
-        """An event as it goes into the journal, without keys."""
+        """An event as it goes into the journal, without keys, dated now: it may be appended a little later."""
         data = self.redactor.clean_value(encode(event))
-        return Entry(run, self.pair.name, event.kind, self.operator.name, self.operator.host, data)
+        operator = self.operator
+        return Entry(run, self.pair.name, event.kind, operator.name, operator.host, data, self.clock.now())
 
     def append(self, run: str, event: Event) -> None:
         """Journal one event that needs no lock."""

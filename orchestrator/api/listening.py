@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from orchestrator.model.events import Event
-from orchestrator.model.protocols import Observer
+from orchestrator.model.protocols import Watcher
 
 Listener = Callable[[Event], None]
-"""Is told each event of a run, after it was journalled. What it raises stops the run before anything more is sent."""
+"""Is told each event of a run as it happens, an intent a moment before it is durable. What it raises stops the run before anything more is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,6 @@ class _Told:
         self.listener(event)
 
 
-def watchers(listener: Listener | None) -> Sequence[Observer]:
+def watchers(listener: Listener | None) -> Sequence[Watcher]:
     """Those who are told what a run does."""
     return () if listener is None else (_Told(listener),)

@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestrator.errors import ExitCode
 from orchestrator.locking import locked_by
-from orchestrator.model.protocols import Observer
+from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
 from orchestrator.report.run import result_json, result_page
 from orchestrator.running import Controls
@@ -18,7 +18,7 @@ from .front import Front
 from .progress import Progress
 from .signals import supervised
 
-Work = Callable[[Sequence[Observer], Controls], Coroutine[Any, Any, RunResult]]
+Work = Callable[[Sequence[Watcher], Controls], Coroutine[Any, Any, RunResult]]
 
 
 def conduct(front: Front, session: Session, work: Work, *, asks: bool = False) -> ExitCode:

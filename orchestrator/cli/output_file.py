@@ -16,8 +16,8 @@ from orchestrator.errors import PreparationError, UsageError
 
 _DATABASE = b"SQLite format 3\x00"
 """How a journal begins."""
-_BESIDE = ("-wal", "-shm")
-"""What SQLite keeps beside a database, under the same name."""
+_BESIDE = ("-journal", "-wal", "-shm")
+"""What SQLite keeps beside a database, under the same name; the last two are an older hamr's."""
 
 
 STDOUT = "-"

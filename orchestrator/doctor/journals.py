@@ -67,7 +67,7 @@ def _look_at(session: Session, unopened: HamrError | None) -> JournalFound:
 def unwritable(place: Path, access: Access = os.access, free: Callable[[Path], int] | None = None) -> str:
     """Why a run could not write the journal, without trying; "" where nothing speaks against it.
 
-    SQLite keeps its write-ahead log beside the file, so the folder has to be writable too.
+    SQLite keeps its rollback journal beside the file during a transaction, so the folder has to be writable too.
 
     Args:
         place: the journal's file, whether it is there or not.
@@ -81,10 +81,12 @@ def unwritable(place: Path, access: Access = os.access, free: Callable[[Path], i
         return f"{folder} is not a folder"
     if not access(folder, os.W_OK | os.X_OK):
         return f"the folder {folder} cannot be written"
-    beside = [place.with_name(place.name + ending) for ending in ("", "-wal", "-shm")]
+    beside = [place.with_name(place.name + ending) for ending in ("", "-journal", "-wal", "-shm")]
     for file in beside:
         if file.exists() and not access(file, os.R_OK | os.W_OK):
             return f"{file} cannot be written"
+    if place.exists() and place.stat().st_nlink > 1:
+        return f"{place} has {place.stat().st_nlink} names (hard links), and a journal must have one"
     left = (free or _free)(folder)
     if left < ROOM:
         return f"the disk of {folder} has {left // (1024 * 1024)} MiB left"

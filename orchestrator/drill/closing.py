@@ -9,7 +9,7 @@ from orchestrator.history import DrillHistory, History
 from orchestrator.locking import refuse_held
 from orchestrator.model.events import DrillClosed, encode
 from orchestrator.model.journal import Entry
-from orchestrator.model.protocols import Observer, Store
+from orchestrator.model.protocols import Store, Watcher
 from orchestrator.model.run import Operator
 from orchestrator.preflight import check_overrides
 from orchestrator.running import Controls
@@ -66,7 +66,7 @@ async def close(
     notes: str,
     *,
     overrides: Mapping[str, str] | None = None,
-    watchers: Sequence[Observer] = (),
+    watchers: Sequence[Watcher] = (),
     controls: Controls | None = None,
 ) -> Homecoming:
     """Bring a live pair home, and close its drill.
@@ -78,7 +78,7 @@ async def close(
         drill: the drill, which is open.
         notes: what the journal keeps.
         overrides: guards that need not pass on the way home, each with the operator's reason.
-        watchers: are told each event after it was journalled.
+        watchers: are told each event as it happens; an intent a moment before it is durable.
         controls: how a person stops it.
 
     Raises:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from orchestrator.errors import ExitCode
 from orchestrator.model.drill import DrillResult, Expectation, Leg, Score
 from orchestrator.model.events import DrillClosed, DrillScored, Event
-from orchestrator.model.protocols import Observer
+from orchestrator.model.protocols import Watcher
 from orchestrator.model.words import span
 from orchestrator.running import Controls
 from orchestrator.session import Session
@@ -40,7 +40,7 @@ def score_and_close(
     notes: str,
     closes: bool,
     exit_code: ExitCode,
-    watchers: Sequence[Observer] = (),
+    watchers: Sequence[Watcher] = (),
     why_open: str = "",
     next_steps: tuple[str, ...] = (),
 ) -> DrillResult:

@@ -10,7 +10,7 @@ from typing import assert_never
 from orchestrator.adopt import adopt
 from orchestrator.errors import ExitCode, HamrError, Refused
 from orchestrator.history import DrillHistory, History, RunHistory
-from orchestrator.model.protocols import Observer
+from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import RunRequest
 from orchestrator.model.situation import PhaseName
@@ -61,7 +61,7 @@ async def bring_home(
     drill: DrillHistory,
     *,
     overrides: Mapping[str, str] | None = None,
-    watchers: Sequence[Observer] = (),
+    watchers: Sequence[Watcher] = (),
     controls: Controls | None = None,
 ) -> Homecoming:
     """Bring the pair to where it stood when the drill began; it sends nothing where it stands there already.
@@ -70,7 +70,7 @@ async def bring_home(
         session: the pair.
         drill: the drill, which is open.
         overrides: guards that need not pass on the way, each with the operator's reason.
-        watchers: are told each event after it was journalled.
+        watchers: are told each event as it happens; an intent a moment before it is durable.
         controls: how a person stops it.
 
     Raises:
@@ -155,7 +155,7 @@ async def _do(
     drill: DrillHistory,
     named: Mapping[str, str],
     *,
-    watchers: Sequence[Observer],
+    watchers: Sequence[Watcher],
     controls: Controls,
 ) -> RunResult:
     match action:

@@ -18,7 +18,7 @@ from orchestrator.history import History, events_of
 from orchestrator.locking import take_lock
 from orchestrator.model.drill import DrillResult, Expectation, Score
 from orchestrator.model.events import DrillStarted
-from orchestrator.model.protocols import Observer
+from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import RunRequest
 from orchestrator.model.situation import PhaseName
@@ -39,7 +39,7 @@ async def drill(
     goal: Status,
     *,
     notes: str = "",
-    watchers: Sequence[Observer] = (),
+    watchers: Sequence[Watcher] = (),
     controls: Controls | None = None,
 ) -> DrillResult:
     """Take a live pair to a goal and home again, score it, and clean up.
@@ -51,7 +51,7 @@ async def drill(
         session: a pair that may be drilled.
         goal: where to.
         notes: what the journal keeps at its end.
-        watchers: are told what happens, after it was journalled.
+        watchers: are told what happens, as it happens.
         controls: how a person stops it.
 
     Raises:
@@ -122,7 +122,7 @@ def _refuse_unready(session: Session, history: History) -> None:
         )
 
 
-def _open(session: Session, goal: Status, home: Status, watchers: Sequence[Observer]) -> str:
+def _open(session: Session, goal: Status, home: Status, watchers: Sequence[Watcher]) -> str:
     """Journal the start under the pair's lock, so that of two drills that begin at once one is refused."""
     identifier = session.new_run()
     lock = take_lock(session, identifier, take_over=False)
@@ -146,7 +146,7 @@ class _Live:
     drill: str
     goal: Status
     home: Status
-    watchers: Sequence[Observer]
+    watchers: Sequence[Watcher]
     controls: Controls
     made: list[Made] = field(default_factory=list)
     expectations: list[Expectation] = field(default_factory=list)

@@ -40,8 +40,34 @@ class PersonsStore:
         Raises:
             ProcessDied: the moment has come, or had come before.
         """
+        return self.append_all((entry,), holding=holding)[0]
+
+    def append_all(self, entries: Sequence[Entry], *, holding: str | None = None) -> tuple[Record, ...]:
+        """As `append`: where one of them is that moment, what comes after it does not become durable any more.
+
+        Raises:
+            ProcessDied: the moment has come, or had come before.
+        """
         self._must_live()
-        record = self.store.append(entry, holding=holding)
+        entries = entries[: self._durable(entries)]
+        records = self.store.append_all(entries, holding=holding)
+        for record in records:
+            self._pass(record)
+        return records
+
+    def _durable(self, entries: Sequence[Entry]) -> int:
+        """How many of these are journalled before the process dies."""
+        counts = self.counts.copy()
+        for number, entry in enumerate(entries, start=1):
+            counts[entry.kind] += 1
+            if self.dies is not None and (self.dies.after, self.dies.number) == (
+                entry.kind,
+                counts[entry.kind],
+            ):
+                return number
+        return len(entries)
+
+    def _pass(self, record: Record) -> None:
         self.records_written.append(record)
         self.counts[record.kind] += 1
         if self._is(self.meanwhile, record):
@@ -49,7 +75,14 @@ class PersonsStore:
         if self._is(self.dies, record):
             self.dead = True
             raise ProcessDied(f"after record {record.seq} ({record.kind})")
-        return record
+
+    def first_missing(self, kept: Sequence[Head]) -> int | None:
+        """As the journal's own."""
+        return self.store.first_missing(kept)
+
+    def wait_at_most(self, seconds: float) -> None:
+        """As the journal's own."""
+        self.store.wait_at_most(seconds)
 
     def _is(self, at: At | None, record: Record) -> bool:
         return at is not None and at.after == record.kind and at.number == self.counts[record.kind]
@@ -86,10 +119,10 @@ class PersonsStore:
         self._must_live()
         return self.store.take_lock(holder)
 
-    def replace_lock(self, old: str, holder: Holder) -> bool:
+    def replace_lock(self, old: str, holder: Holder, *, beat_at: datetime | None = None) -> bool:
         """As the journal's own; a process that is gone takes none."""
         self._must_live()
-        return self.store.replace_lock(old, holder)
+        return self.store.replace_lock(old, holder, beat_at=beat_at)
 
     def beat(self, lock: str, at: datetime) -> bool:
         """As the journal's own; a process that is gone has no heart."""

@@ -13,7 +13,7 @@ from orchestrator.model.events import DrillClosed, DrillStarted
 from orchestrator.model.journal import Broken
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.protocols import Observer
+from orchestrator.model.protocols import Watcher
 from orchestrator.model.run import new_run_id
 from orchestrator.model.scenario import DoAdopt, DoResume, DoRun, Expect, Scenario, ScenarioStep, Waits
 from orchestrator.model.status import Role, Status
@@ -32,7 +32,7 @@ from .stage import Desk, Stage, names_of, staged
 from .steps import Doing, Done, is_write, seen_now, stamp_of
 from .weather import weather
 
-Watching = Callable[[Pair], Sequence[Observer]]
+Watching = Callable[[Pair], Sequence[Watcher]]
 """Gives those who watch the runs of a pair."""
 
 
@@ -112,7 +112,7 @@ class _Play:
     seed: int | None
     notes: str
     controls: Controls
-    watchers: Sequence[Observer]
+    watchers: Sequence[Watcher]
     expectations: list[Expectation] = field(default_factory=list)
     made: list[Made] = field(default_factory=list)
     killed: set[str] = field(default_factory=set)

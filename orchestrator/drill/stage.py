@@ -13,6 +13,7 @@ from pathlib import Path
 
 from orchestrator.clock import SystemClock
 from orchestrator.documents import load_inventory
+from orchestrator.journal import InlineCalls
 from orchestrator.model.guard import Guard
 from orchestrator.model.org import Mirrors, Pair
 from orchestrator.model.playbook import Playbook
@@ -83,6 +84,8 @@ class Stage:
             desk.clock,
             desk.dice,
             host=host,
+            calls=InlineCalls(),
+            gathers=False,
             said=self.said,
             scripted=_scripted(self.scenario),
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from orchestrator.engine.around import Foretold
 from orchestrator.model.guard import AllOf, AnyOf, Compared, Not
 from orchestrator.model.hook import Program, ProgramEnded
-from orchestrator.model.journal import Holder
+from orchestrator.model.journal import Holder, Whereabouts
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.probe import Measured, Metric, Monitor, Probe, ProbeReading, Unmeasured, Value
 from orchestrator.model.protocols import Clock, Prober, Programs
@@ -175,6 +175,10 @@ class Mortals:
     def this_process(self) -> tuple[int, str]:
         """This program's own pid, and what tells the rehearsed process from the others in it."""
         return self.pid, self.token
+
+    def whereabouts(self, holder: Holder) -> Whereabouts:
+        """Of the rehearsed processes that are gone it knows."""
+        return Whereabouts.GONE if self.provably_dead(holder) else Whereabouts.UNCERTAIN
 
     def provably_dead(self, holder: Holder) -> bool:
         """Whether that rehearsed process is gone."""

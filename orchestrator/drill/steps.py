@@ -11,7 +11,7 @@ from orchestrator.adopt import adopt
 from orchestrator.errors import HamrError, Interrupted
 from orchestrator.model.drill import Expectation
 from orchestrator.model.plain import JSON
-from orchestrator.model.protocols import Observer
+from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, RunRequest, Stamp
 from orchestrator.model.scenario import (
@@ -85,7 +85,7 @@ class Doing:
 
     stage: Stage
     drill: str
-    watchers: Sequence[Observer] = ()
+    watchers: Sequence[Watcher] = ()
     controls: Controls = field(default_factory=Controls)
 
     async def step(self, step: ScenarioStep) -> tuple[Done, ...]:
@@ -169,7 +169,7 @@ class Doing:
         self,
         deed: DoRun | DoResume | DoAdopt,
         session: RehearsedSession,
-        watchers: Sequence[Observer],
+        watchers: Sequence[Watcher],
         controls: Controls,
     ) -> RunResult:
         match deed:

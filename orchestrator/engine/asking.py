@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from orchestrator.model.events import Event, PersonAnswered, PersonAsked
@@ -22,6 +22,8 @@ class Asking:
     eyes: Eyes
     probing: Probing
     tell: Callable[[Event], None]
+    commit: Callable[[], Awaitable[None]]
+    """Makes durable what was told: the question may stand for long, and others look meanwhile."""
 
     async def ask(self, question: Question) -> Reply | None:
         """The reply; None where there is nobody to ask.
@@ -33,6 +35,7 @@ class Asking:
             return None
         began = self.clock.monotonic()
         self.tell(PersonAsked(question))
+        await self.commit()
         reply = await self.people.ask(question)
         self.tell(PersonAnswered(question, reply, self.clock.monotonic() - began))
         self.eyes.distrust()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -86,7 +87,7 @@ class Engine:
         memory.orgs = pair.uuids
         if task.owed is not None:
             memory.owed.setdefault(task.owed.role, task.owed.status)
-        tell, clock = self.tell, self.clock
+        tell, intend, clock = self.tell, self.intend, self.clock
         self.eyes = Eyes(pair, self.world, clock, memory, tell, playbook.emergency_deadline, task.known_runs)
         checker = Checker(pair, playbook, self.eyes, memory, tell)
         waits = Waits(pair, playbook, clock, self.eyes, tell, self.jitter)
@@ -102,6 +103,7 @@ class Engine:
             waits,
             ReadBack(pair, playbook, self.eyes, checker, waits, memory, tell),
             tell,
+            intend,
             self._may_go_on,
         )
         arrival = Arrival(self.writer)
@@ -109,7 +111,7 @@ class Engine:
         self.delivery = Delivery(self.writer, arrival, self.settling)
         self.adoption = Adoption(self.writer, arrival)
         self.probing = Probing(pair, self.around.prober, clock, self.eyes, memory, tell)
-        asking = Asking(self.around.people, clock, self.eyes, self.probing, tell)
+        asking = Asking(self.around.people, clock, self.eyes, self.probing, tell, self.observer.commit)
         self.admission = Admission(
             playbook,
             self.eyes,
@@ -122,8 +124,10 @@ class Engine:
             tell,
             self._may_go_on,
         )
-        self.hooks = Hooks(pair, playbook, self.around.programs, asking, memory, clock, tell, self._may_go_on)
-        self.rows = Rows(self.writer, arrival, self.eyes, memory, self.admission, self.hooks, tell)
+        self.hooks = Hooks(
+            pair, playbook, self.around.programs, asking, memory, clock, tell, intend, self._may_go_on
+        )
+        self.rows = Rows(self.writer, arrival, self.eyes, memory, self.admission, self.hooks, tell, intend)
         self.way = Way(
             pair,
             playbook,
@@ -143,8 +147,26 @@ class Engine:
         )
 
     def tell(self, event: Event) -> None:
-        """Journal and show an event, and only then learn from it: what is not durable did not happen."""
+        """Record and show an event, and only then learn from it.
+
+        It is durable with the next intent at the latest. Where that can't be journalled nothing more is sent, so a
+        process that dies has done no more than one that died a little earlier.
+        """
         self.observer.tell(event)
+        self.task.memory.note(event)
+
+    async def intend(self, event: Event) -> None:
+        """Journal an intent with all that was told before it, durably, and only then learn from it (law 6).
+
+        Raises:
+            HamrError: it could not be journalled; nothing may be done on it.
+        """
+        self.observer.tell(event)
+        try:
+            await self.observer.commit()
+        except asyncio.CancelledError:
+            self.task.memory.note(event)  # it is durable: see Observer.commit
+            raise
         self.task.memory.note(event)
 
     def ask_to_stop(self, reason: str) -> None:

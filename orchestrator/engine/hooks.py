@@ -41,6 +41,7 @@ class Hooks:
     memory: Memory
     clock: Clock
     tell: Callable[[Event], None]
+    intend: Callable[[Event], Awaitable[None]]
     may_go_on: Callable[[], None]
     aside: asyncio.Task[None] | None = None
     """In an emergency: the hooks that go on beside the writes, one after the other."""
@@ -177,7 +178,7 @@ class Hooks:
             return self._end(row, when, hook, HookOutcome.LEFT_TO_PERSON, manual.text)
         self.may_go_on()
         before = self.memory.hooks.get((row.name, when, hook.name))
-        self.tell(HookIntended(row.name, when, hook.name, manual.text))
+        await self.intend(HookIntended(row.name, when, hook.name, manual.text))
         text = f"{when.value.capitalize()} row {row}, by hand: {manual.text}"
         reply = await self.asking.ask(Question(Asks.MANUAL, hook.name, row.name, text))
         if reply is None:
@@ -204,7 +205,11 @@ class Hooks:
                 return HookOutcome.NOT_DONE, refusal
             return self._end(row, when, hook, HookOutcome.NOT_DONE, refusal)
         self.may_go_on()
-        self.tell(HookIntended(row.name, when, hook.name, shlex.join(program.run)))
+        try:
+            await self.intend(HookIntended(row.name, when, hook.name, shlex.join(program.run)))
+        except asyncio.CancelledError:
+            self._end(row, when, hook, HookOutcome.NOT_DONE, "the run was given up before it was started")
+            raise
         if not self._emergency:
             self.tell(Waiting(f"hook {hook.name} to end", program.timeout.total_seconds()))
         began = self.clock.monotonic()

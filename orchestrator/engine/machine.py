@@ -36,8 +36,8 @@ class RowMaker(Protocol):
     async def admit(self, row: Row) -> bool:
         """Judge the row's guards."""
 
-    def intend(self, row: Row) -> None:
-        """Journal the row's intent."""
+    async def intend(self, row: Row) -> None:
+        """Journal the row's intent, durably."""
 
     async def make(self, row: Row) -> None:
         """Make the row's writes, and wait until it is done."""
@@ -127,8 +127,8 @@ class Machine:
     def _row(self, event: Any) -> Row:
         return self._rows[event.transition.source, event.transition.dest]
 
-    def _intend(self, event: Any) -> None:
-        self._maker.intend(self._row(event))
+    async def _intend(self, event: Any) -> None:
+        await self._maker.intend(self._row(event))
 
     def _arrive(self, event: Any) -> None:
         self._maker.arrive(self._row(event))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -40,6 +40,7 @@ class Rows:
     admission: Admission
     hooks: Hooks
     tell: Callable[[Event], None]
+    intend_durably: Callable[[Event], Awaitable[None]]
     taken_as_is: set[Role] = field(default_factory=set)
     """Orgs that stood at the half-done row's target when the run began."""
     next_probes: tuple[Probe, ...] = ()
@@ -51,11 +52,11 @@ class Rows:
         """The machine's one condition."""
         return await self.admission.admit(row)
 
-    def intend(self, row: Row) -> None:
+    async def intend(self, row: Row) -> None:
         """Before the state changes: the intent, durably."""
         self.began, self.written = self.writer.clock.monotonic(), self.memory.attempts
         self.writer.may_go_on()
-        self.tell(RowIntended(row.name, row.source, row.target))
+        await self.intend_durably(RowIntended(row.name, row.source, row.target))
 
     async def make(self, row: Row) -> None:
         """The `before` hooks, the coordinated writes, and waiting until the row is done."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -66,6 +66,8 @@ class Writer:
     waits: Waits
     readback: ReadBack
     tell: Callable[[Event], None]
+    intend: Callable[[Event], Awaitable[None]]
+    """Journals an intent, durably, and learns of it; only then is anything sent on it (law 6)."""
     may_go_on: Callable[[], None]
     """Raises Stopped where a person has asked the run to stop; called before each write."""
     beside: Callable[[], None] = lambda: None
@@ -227,7 +229,11 @@ class Writer:
         record = draft(self.pair, role, base, status, stamp)
         checked = (self.clock.now(), self.clock.monotonic())
         leave_by, date = self.eyes.leave_by(role), self.eyes.last_look()[role].exchange.server_date
-        self.tell(WriteIntended(attempt, self.world.describe(record), base, date))
+        try:
+            await self.intend(WriteIntended(attempt, self.world.describe(record), base, date))
+        except asyncio.CancelledError:
+            self.tell(WriteAnswered(attempt, NotSent(Exchange(), "interrupted before it was sent")))
+            raise
         began = self.clock.monotonic()
         if self._since(checked) > SEND_WITHIN.total_seconds() or began > leave_by:
             reason = f"{self.pair[role]} was asked too long ago by now; everything is read again first"

@@ -3,25 +3,28 @@
 `SqliteStore` keeps it, `export` and `verify_export` carry it out and check it, `processes` tells who is alive.
 """
 
+from .calls import InlineCalls, ThreadCalls
 from .canonical import canonical
 from .chain import check_anchor, parse_anchor, record_hash
 from .export import export, verify_export
 from .place import default_place
-from .processes import ThisHost, host_name, provably_alive, provably_dead, this_process
+from .processes import ThisHost, host_name, provably_dead, this_process, whereabouts
 from .sqlite_store import SqliteStore
 
 __all__ = [
+    "InlineCalls",
     "SqliteStore",
     "ThisHost",
+    "ThreadCalls",
     "canonical",
     "check_anchor",
     "default_place",
     "export",
     "host_name",
     "parse_anchor",
-    "provably_alive",
     "provably_dead",
     "record_hash",
     "this_process",
     "verify_export",
+    "whereabouts",
 ]

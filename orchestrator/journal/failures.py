@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import stat
 from pathlib import Path
 
 from orchestrator.errors import HamrError, JournalDamaged, JournalUnavailable
@@ -29,6 +30,7 @@ _DAMAGED = {
     sqlite3.SQLITE_ERROR: "is not laid out as a hamr journal",
     sqlite3.SQLITE_MISMATCH: "holds values of the wrong kind",
 }
+_FORBIDDEN = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM})
 _UNSENT = "Nothing was sent."
 UNWRITTEN = "The record was not written, and nothing more is sent without it."
 
@@ -46,7 +48,10 @@ def from_sqlite(error: sqlite3.Error, place: Path, *, sent: str = _UNSENT) -> Ha
         return damaged(place, "is damaged: it holds text that is not valid UTF-8")
     if primary in _DAMAGED:
         return damaged(place, f"{_DAMAGED[primary]} ({error})")
-    return unavailable(place, f"{_UNAVAILABLE.get(primary or 0, 'could not be used')} ({error})", sent=sent)
+    words = f"{_UNAVAILABLE.get(primary or 0, 'could not be used')} ({error})"
+    if primary in _FORBIDDEN:
+        words += whose(place)
+    return unavailable(place, words, sent=sent)
 
 
 def primary_code(error: sqlite3.Error) -> int | None:
@@ -71,7 +76,49 @@ def from_system(error: OSError, place: Path) -> JournalUnavailable:
     }
     reason = words.get(error.errno or 0, f"cannot be opened: {os.strerror(error.errno or 0)}")
     where = f" ({error.filename})" if error.filename and str(error.filename) != str(place) else ""
-    return unavailable(place, reason + where)
+    rights = whose(Path(error.filename or place)) if error.errno == errno.EACCES else ""
+    return unavailable(place, reason + where + rights)
+
+
+def whose(path: Path) -> str:
+    """Of what may be in the way, a file or else its folder: its mode and owner, and what its owner could type; "" where nothing is."""
+    effective = os.access in os.supports_effective_ids
+    for place in (path, Path(os.path.realpath(path)).parent):
+        try:
+            found = place.stat()
+        except OSError:
+            continue
+        wanted = os.R_OK | os.W_OK | (os.X_OK if stat.S_ISDIR(found.st_mode) else 0)
+        if os.access(place, wanted, effective_ids=effective):
+            continue
+        mode = "2770" if stat.S_ISDIR(found.st_mode) else "660"
+        return (
+            f"; {place} is {stat.filemode(found.st_mode)} of user {_user(found.st_uid)} and group {_group(found.st_gid)}:"
+            f" where that group is to share it, its owner types chmod {mode} {place}"
+        )
+    return ""
+
+
+def _user(uid: int) -> str:
+    try:
+        import pwd  # noqa: PLC0415 - only Unix has it
+    except ImportError:
+        return str(uid)
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _group(gid: int) -> str:
+    try:
+        import grp  # noqa: PLC0415 - as above
+    except ImportError:
+        return str(gid)
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
 
 
 def unavailable(place: Path, reason: str, *, sent: str = _UNSENT) -> JournalUnavailable:

@@ -45,8 +45,13 @@ def take(connection: sqlite3.Connection, holder: Holder) -> Holder | None:
     return None if present.lock == holder.lock else present
 
 
-def replace(connection: sqlite3.Connection, old: str, holder: Holder) -> bool:
-    """Hand the pair from the lock `old` to the holder; False where `old` does not hold it."""
+def replace(
+    connection: sqlite3.Connection, old: str, holder: Holder, beat_at: datetime | None = None
+) -> bool:
+    """Hand the pair from the lock `old` to the holder; False where `old` does not hold it, or was heard of since."""
+    present = holder_of(connection, holder.pair)
+    if beat_at is not None and (present is None or present.beat_at != beat_at):
+        return False
     changed = connection.execute(
         "UPDATE locks SET lock = ?, pair = ?, run = ?, operator = ?, host = ?, pid = ?, process_started = ?,"
         " taken_at = ?, beat_at = ? WHERE pair = ? AND lock = ?",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import stat
@@ -20,6 +21,9 @@ BUSY_SECONDS = 5.0
 _LEAST_PAGE = 512
 """A SQLite file is made of whole pages, of at least so many bytes."""
 
+_ROLLBACK_HEADER = 28
+"""Bytes of a rollback journal's header; the database's size before, in pages, stands at 16 (sqlite.org/fileformat2.html)."""
+
 _NEW: tuple[int, int, frozenset[str]] = (0, 0, frozenset())
 
 
@@ -36,7 +40,13 @@ class Opened:
 
 
 def open_for_writing(place: Path, *, durable: bool) -> Opened:
-    """Open the journal, and create it where there is none (the file for its owner alone, so too its folder).
+    """Open the journal, and create it where there is none.
+
+    The file is for its owner alone, and so is its folder; in a folder that a group shares (setgid, and writable for
+    the group) it is for the group, too, as far as the umask lets it.
+
+    Law 16: no file beside it may hold committed records, so it is kept with a rollback journal, and one that an older
+    hamr kept with a write-ahead log is switched over.
 
     Args:
         place: the file.
@@ -48,12 +58,13 @@ def open_for_writing(place: Path, *, durable: bool) -> Opened:
     """
     with _in_words(place):
         _refuse_odd_files(place)
-        file = _touch(place)
+        _refuse_second_name(place)
+        file = _touch(_real(place))
         connection = _connect(place, "mode=rw")
         with _closed_on_failure(connection):
+            connection.execute(f"PRAGMA synchronous = {'EXTRA' if durable else 'OFF'}")
             _lay_out_where_new(connection, place)
-            _use_write_ahead_log(connection)
-            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
+            _use_rollback_journal(connection, place)
             connection.execute("PRAGMA fullfsync = ON")
     return Opened(connection, writable=True, exists=True, file=file)
 
@@ -75,14 +86,16 @@ def open_for_reading(place: Path) -> Opened:
         try:
             connection = _look(place, "mode=rw")
         except sqlite3.Error as error:
-            # SQLite keeps a shared index beside the file, and may not write it here.
+            # SQLite rolls back what a killed process left, and of an older hamr's journal it keeps an index beside it:
+            # neither can be done here.
             if primary_code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
                 raise
-            if _pending(place):
+            left = _pending(place)
+            if left is not None:
                 raise unavailable(
                     place,
-                    f"has records in {place.name}-wal that cannot be read in a folder without write permission:"
-                    " copy both files to a folder of your own, and name the copy",
+                    f"cannot be read without {left.name}, which a killed process left beside it, and that takes write"
+                    " permission for both and their folder: copy both files to a folder of your own, and name the copy",
                 ) from error
             connection = _look(place, "mode=ro&immutable=1")
     return Opened(connection, writable=False, exists=True)
@@ -128,10 +141,31 @@ def _nothing() -> Opened:
     return Opened(connection, writable=False, exists=False)
 
 
-def _pending(place: Path) -> bool:
-    """Whether there is a write-ahead log with something in it."""
-    log = place.with_name(place.name + "-wal")
-    return log.exists() and log.stat().st_size > 0
+def _pending(place: Path) -> Path | None:
+    """The file beside the journal that belongs to its content: a rollback journal, or an older hamr's write-ahead log."""
+    place = _real(place)
+    for suffix in ("-journal", "-wal"):
+        beside = place.with_name(place.name + suffix)
+        found = _stat(beside)
+        if found is not None and found.st_size > 0:
+            return beside
+    return None
+
+
+def _real(place: Path) -> Path:
+    """The path without symbolic links: one file has one name, and one rollback journal."""
+    return Path(os.path.realpath(place))
+
+
+def _refuse_second_name(place: Path) -> None:
+    """Law 16: what a killed process leaves stands beside one name of the file, and whoever comes by another misses it."""
+    found = _stat(place)
+    if found is not None and found.st_nlink > 1:
+        raise unavailable(
+            place,
+            f"has {found.st_nlink} names (hard links), and a journal must have one: find the others with"
+            f" find DIR -samefile {place}, and remove all but one, or make a copy in the place of a link",
+        )
 
 
 def _stat(place: Path) -> os.stat_result | None:
@@ -150,11 +184,24 @@ def _refuse_odd_files(place: Path) -> None:
         raise unavailable(place, "is a folder: the path of a file is wanted")
     if not stat.S_ISREG(found.st_mode):
         raise unavailable(place, "is not a regular file")
-    if found.st_size == 0 and _pending(place):
-        raise damaged(place, f"is damaged: the file is empty, but {place.name}-wal beside it is not")
-    if 0 < found.st_size < _LEAST_PAGE:
+    left = _pending(place)
+    if found.st_size == 0 and left is not None and not _began_empty(left):
+        raise damaged(place, f"is damaged: the file is empty, but {left.name} beside it is not")
+    if 0 < found.st_size < _LEAST_PAGE and left is None:
         # SQLite would take a file of one byte for an empty one, and write over it.
         raise damaged(place, f"is no journal: {found.st_size} bytes are too few for a SQLite database")
+
+
+def _began_empty(left: Path) -> bool:
+    """Whether a rollback journal says that the file was empty before: somebody was killed while he began it."""
+    if not left.name.endswith("-journal"):
+        return False
+    try:
+        with left.open("rb") as file:
+            header = file.read(_ROLLBACK_HEADER)
+    except FileNotFoundError:
+        return True  # whoever began it is through with it by now
+    return len(header) < _ROLLBACK_HEADER or header[16:20] == b"\0\0\0\0"
 
 
 def _touch(place: Path) -> tuple[int, int]:
@@ -167,12 +214,19 @@ def _touch(place: Path) -> tuple[int, int]:
     for folder in reversed(missing):
         folder.mkdir(mode=0o700, exist_ok=True)
     try:
-        os.close(os.open(place, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        mode = 0o660 if _is_shared(place.parent) else 0o600
+        os.close(os.open(place, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
         _sync_folder(place.parent)
     except FileExistsError:
         pass
     found = place.stat()
     return found.st_dev, found.st_ino
+
+
+def _is_shared(folder: Path) -> bool:
+    """Whether a group shares the folder, and so what is in it."""
+    shared = stat.S_ISGID | stat.S_IWGRP
+    return folder.stat().st_mode & shared == shared
 
 
 def _sync_folder(folder: Path) -> None:
@@ -186,7 +240,7 @@ def _sync_folder(folder: Path) -> None:
 
 def _connect(place: Path, access: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        f"{place.absolute().as_uri()}?{access}",
+        f"{_real(place).as_uri()}?{access}",
         uri=True,
         timeout=BUSY_SECONDS,
         isolation_level=None,
@@ -205,6 +259,12 @@ def _lay_out_where_new(connection: sqlite3.Connection, place: Path) -> None:
         schema.lay_out(connection)
     connection.execute("COMMIT")
     _refuse_others(connection, place)
+    # SQLite begins to write to a file that may only be read, and says so at the first change alone: here it is none.
+    connection.execute("DELETE FROM locks WHERE FALSE")
+    if not os.access(
+        _real(place).parent, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids
+    ):
+        raise from_system(PermissionError(errno.EACCES, "", str(_real(place).parent)), place)
 
 
 def _refuse_others(connection: sqlite3.Connection, place: Path) -> None:
@@ -219,19 +279,26 @@ def _refuse_others(connection: sqlite3.Connection, place: Path) -> None:
         )
     if version != schema.VERSION or not {"records", "locks"} <= tables:
         raise damaged(place, "is not laid out as a hamr journal")
-    if place.stat().st_size % _LEAST_PAGE and not _pending(place):
+    if place.stat().st_size % _LEAST_PAGE and _pending(place) is None:
         raise damaged(place, "is damaged: the file was cut short, in the middle of a page")
 
 
-def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
-    """Switch a new file over, which wants it alone for a moment, and for which SQLite does not wait by itself."""
+def _use_rollback_journal(connection: sqlite3.Connection, place: Path) -> None:
+    """Take the records of an older hamr's write-ahead log into the file, which wants it alone for a moment."""
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
-            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            (mode,) = connection.execute("PRAGMA journal_mode = DELETE").fetchone()
         except sqlite3.OperationalError as error:
-            if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if primary_code(error) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise
-            time.sleep(0.005)
-        else:
+            mode = "wal"
+        if mode == "delete":
             return
+        if time.monotonic() > deadline:
+            raise unavailable(
+                place,
+                "was kept by an older hamr, which leaves records in a file beside it, and it can't be switched over while"
+                " another process has it open: wait until that process has ended",
+            )
+        time.sleep(0.005)

@@ -1,8 +1,10 @@
 """Which process this is, and whether the process that took a lock is gone for certain.
 
-A pid alone proves nothing: pids are given out again, and a container has its own. So a process is told by its
-pid and a token: on Linux the boot, the pid namespace and the kernel's start time; elsewhere the start time
-that `ps` prints. What cannot be proven counts as alive: a person then decides (`hamr unlock`).
+A pid alone proves nothing: pids are given out again, and a container has its own. A host name proves nothing either way:
+pods share one, and machines are renamed. So a process is told by its pid and a token of three parts: the boot that it runs
+in, which no other machine and no later boot shares; its pid namespace; and its start time. On Linux the kernel tells all
+three, on macOS `sysctl` tells the boot and `ps` the start. What cannot be proven counts as alive: a person then decides
+(`hamr unlock`), and so after a restart of the machine.
 """
 
 from __future__ import annotations
@@ -10,9 +12,10 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.model.journal import Holder
+from orchestrator.model.journal import Holder, Whereabouts
 
 _PROC = Path("/proc")
 _STATE_FIELD = 0
@@ -31,45 +34,35 @@ def this_process() -> tuple[int, str]:
     return pid, _token(pid) or ""
 
 
-def provably_dead(holder: Holder, *, host: str) -> bool:
-    """Whether a lock's holder is gone for certain: on this very host, and that process no longer runs.
-
-    False means "alive, or nobody can tell from here".
-
-    Args:
-        holder: who holds the lock.
-        host: this machine's name, as `host_name` gives it.
-    """
-    if holder.host != host or holder.pid <= 0:
-        return False
-    here, there = _boot_and_namespace(_token(os.getpid()) or ""), _boot_and_namespace(holder.process_started)
-    if here is not None and there is not None:
-        if here[0] != there[0]:
-            return True  # the machine has been started anew since
-        if here[1] != there[1]:
-            return False  # another container's pids cannot be seen from here
+def whereabouts(holder: Holder) -> Whereabouts:
+    """What can be told from here of the process that holds a lock."""
+    here, there = _parts(_token(os.getpid())), _parts(holder.process_started)
+    if here is None or there is None or holder.pid <= 0 or here.boot != there.boot:
+        return Whereabouts.ELSEWHERE
+    if here.namespace != there.namespace:
+        return Whereabouts.OTHER_NAMESPACE
     try:
         os.kill(holder.pid, 0)
     except ProcessLookupError:
-        return True
+        return Whereabouts.GONE
     except PermissionError:
         pass  # it exists, and is somebody else's
     except OverflowError:
-        return False
+        return Whereabouts.ELSEWHERE
     token = _token(holder.pid)
-    if token is None or not holder.process_started:
-        return False
-    return token != holder.process_started or _has_exited(holder.pid)
+    if token is None:
+        return Whereabouts.UNCERTAIN
+    return (
+        Whereabouts.GONE if token != holder.process_started or _has_exited(holder.pid) else Whereabouts.RUNS
+    )
 
 
-def provably_alive(holder: Holder, *, host: str) -> bool:
-    """Whether a lock's holder runs for certain: on this very host, and that very process.
+def provably_dead(holder: Holder) -> bool:
+    """Whether a lock's holder is gone for certain: this very boot of this machine, and that process runs no more.
 
-    False means "gone, or nobody can tell from here". Arguments are those of `provably_dead`.
+    False means "alive, or nobody can tell from here".
     """
-    if holder.host != host or holder.pid <= 0 or not holder.process_started:
-        return False
-    return _token(holder.pid) == holder.process_started and not _has_exited(holder.pid)
+    return whereabouts(holder) is Whereabouts.GONE
 
 
 class ThisHost:
@@ -87,14 +80,18 @@ class ThisHost:
         return this_process()
 
     def provably_dead(self, holder: Holder) -> bool:
-        """As the function of that name, seen from here."""
-        return provably_dead(holder, host=host_name())
+        """As the function of that name."""
+        return provably_dead(holder)
+
+    def whereabouts(self, holder: Holder) -> Whereabouts:
+        """As the function of that name."""
+        return whereabouts(holder)
 
 
 def _token(pid: int) -> str | None:
     stat = _stat(pid)
     if stat is None:
-        return None if _PROC.joinpath("self", "stat").exists() else _start_as_ps_tells(pid)
+        return None if _PROC.joinpath("self", "stat").exists() else _as_sysctl_and_ps_tell(pid)
     try:
         boot = _PROC.joinpath("sys/kernel/random/boot_id").read_text("ascii").strip()
         namespace = os.readlink(_PROC / "self" / "ns" / "pid")  # noqa: PTH115 - not a path, but `pid:[4026531836]`
@@ -103,9 +100,23 @@ def _token(pid: int) -> str | None:
     return f"{boot} {namespace} {stat[_START_FIELD]}"
 
 
-def _boot_and_namespace(token: str) -> tuple[str, str] | None:
-    parts = token.split(" ")
-    return (parts[0], parts[1]) if len(parts) == 3 and parts[1].startswith("pid:") else None  # noqa: PLR2004 - boot id, pid namespace, start time
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    boot: str
+    namespace: str
+    start: str
+
+
+_NO_NAMESPACES = "ps"
+"""What stands in the place of the pid namespace where the system has none."""
+
+
+def _parts(token: str | None) -> _Parts | None:
+    """A token's parts; None for one that tells no boot, as an older hamr wrote it where there is no /proc."""
+    parts = (token or "").split(" ", 2)
+    if len(parts) != 3 or not (parts[1].startswith("pid:") or parts[1] == _NO_NAMESPACES):  # noqa: PLR2004 - as above
+        return None
+    return _Parts(*parts)
 
 
 def _has_exited(pid: int) -> bool:
@@ -123,10 +134,18 @@ def _stat(pid: int) -> list[str] | None:
     return text.rpartition(")")[2].split()
 
 
-def _start_as_ps_tells(pid: int) -> str | None:
+def _as_sysctl_and_ps_tell(pid: int) -> str | None:
+    boot = _output(["sysctl", "-n", "kern.bootsessionuuid"])
+    start = _output(["ps", "-o", "lstart=", "-p", str(pid)])
+    if boot is None or start is None or " " in boot:
+        return None
+    return f"{boot} {_NO_NAMESPACES} {start}"
+
+
+def _output(command: list[str]) -> str | None:
     try:
         answer = subprocess.run(
-            ["ps", "-o", "lstart=", "-p", str(pid)],
+            command,
             capture_output=True,
             text=True,
             timeout=5,

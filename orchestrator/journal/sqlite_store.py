@@ -79,12 +79,47 @@ class SqliteStore:
 
     def append(self, entry: Entry, *, holding: str | None = None) -> Record:
         """Append durably; see `Store.append`. The record is dated with the wall clock, whatever came before it."""
+        return self.append_all((entry,), holding=holding)[0]
+
+    def append_all(self, entries: Sequence[Entry], *, holding: str | None = None) -> tuple[Record, ...]:
+        """Append several durably in one transaction; see `Store.append_all`.
+
+        Each is dated with when it happened, else with the wall clock, whatever came before it.
+        """
+        links: list[Link] = []
         with self._writing() as connection:
             if holding is not None:
-                self._want_lock(connection, entry.pair, holding)
-            link = _link_for(entry, after=self._last(connection), at=timestamp(self._now()))
-            connection.execute(_INSERT, astuple(link))
-        return self._record(link)
+                for pair in dict.fromkeys(entry.pair for entry in entries):
+                    self._want_lock(connection, pair, holding)
+            last = self._last(connection)
+            for entry in entries:
+                at = self._now() if entry.at is None else entry.at
+                link = _link_for(entry, after=last, at=timestamp(at))
+                connection.execute(_INSERT, astuple(link))
+                links.append(link)
+                last = Head(link.seq, link.hash)
+        return tuple(self._record(link) for link in links)
+
+    def first_missing(self, kept: Sequence[Head]) -> int | None:
+        """Which of these records a new connection, opened by the journal's name, does not show; see the protocol."""
+        if not kept:
+            return None
+        fresh = SqliteStore(open_for_reading(self._place), self._place, self._now)
+        with fresh:
+            return fresh._first_missing(kept)
+
+    def _first_missing(self, kept: Sequence[Head]) -> int | None:
+        query = "SELECT hash FROM records WHERE seq = ?"
+        with self._reading() as connection:
+            for head in kept:
+                if connection.execute(query, (head.seq,)).fetchone() != (head.hash,):
+                    return head.seq
+        return None
+
+    def wait_at_most(self, seconds: float) -> None:
+        """How long a call waits for another process that writes; BUSY_SECONDS until this is called."""
+        with self._reading() as connection:
+            connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 
     def records(
         self,
@@ -167,10 +202,10 @@ class SqliteStore:
         with self._writing() as connection:
             return locks.take(connection, holder)
 
-    def replace_lock(self, old: str, holder: Holder) -> bool:
+    def replace_lock(self, old: str, holder: Holder, *, beat_at: datetime | None = None) -> bool:
         """Hand a dead holder's lock over: True where `old` still held the pair and `holder` has it now."""
         with self._writing() as connection:
-            return locks.replace(connection, old, holder)
+            return locks.replace(connection, old, holder, beat_at)
 
     def beat(self, lock: str, at: datetime) -> bool:
         """Renew a heartbeat; False where the lock is no longer held."""
@@ -216,6 +251,7 @@ class SqliteStore:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
+                    self._want_no_log(self._connection)
                     yield self._connection
                     self._connection.execute("COMMIT")
                 except BaseException:
@@ -241,6 +277,17 @@ class SqliteStore:
         if not same:
             raise unavailable(
                 self._place, "was moved, deleted or replaced while it was in use", sent=UNWRITTEN
+            )
+
+    def _want_no_log(self, connection: sqlite3.Connection) -> None:
+        """Law 16: another program may have switched the file over since, and then records would lie beside it."""
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+        if mode == "wal":
+            raise unavailable(
+                self._place,
+                "was switched to write-ahead logging by another program (an older hamr?) while it was in use, which "
+                "keeps records in a file beside it",
+                sent=UNWRITTEN,
             )
 
     def _want_lock(self, connection: sqlite3.Connection, pair: str, lock: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,8 @@ class Entry:
     """The operator."""
     host: str
     data: Mapping[str, JSON]
+    at: datetime | None = None
+    """When it happened, in UTC; None: when it is appended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +70,24 @@ class Holder:
     host: str
     pid: int
     process_started: str
-    """What tells this process from a later one with the same pid: the kernel's start time of it, or ""."""
+    """What tells this process from any other on this machine, later or in a container: its boot, its pid namespace and
+    its start time, or "" where the system tells none."""
     taken_at: datetime
     beat_at: datetime
     """The last heartbeat."""
 
     def __str__(self) -> str:
         return f"{self.operator} on {self.host} (process {self.pid})"
+
+
+class Whereabouts(enum.Enum):
+    """What can be told from here of the process that holds a lock. Only GONE lets anybody take it over (law 12)."""
+
+    RUNS = "it runs on this very machine"
+    GONE = "that process is gone on this very machine"
+    UNCERTAIN = "same machine, and whether the process of that number is the one can't be told from here"
+    OTHER_NAMESPACE = "same machine, other pid namespace (a container?), which can't be looked into from here"
+    ELSEWHERE = "another machine or boot, which can't be looked into from here"
 
 
 @dataclass(frozen=True, slots=True)

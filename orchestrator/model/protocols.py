@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from .events import Event
 from .hook import Program, ProgramEnded
-from .journal import Entry, Head, Holder, Record, Verification
+from .journal import Entry, Head, Holder, Record, Verification, Whereabouts
 from .person import Question, Reply
 from .probe import Probe, ProbeReading
 from .reading import Answer, Draft, Identity, Reading, Request
 from .status import Role
+
+T = TypeVar("T")
 
 
 class Reader(Protocol):
@@ -112,19 +114,42 @@ class Host(Protocol):
     def this_process(self) -> tuple[int, str]:
         """The pid of this process, and what tells it from a later one with the same pid."""
 
+    def whereabouts(self, holder: Holder) -> Whereabouts:
+        """What can be told from here of a lock's holder."""
+
     def provably_dead(self, holder: Holder) -> bool:
         """Whether a lock's holder is gone for certain; False where nobody can tell from here."""
 
 
-class Observer(Protocol):
-    """Is told what happens, in order.
-
-    An exception from the engine's own, which journals, stops the run before anything more is sent; one from whoever
-    only watches is logged, and the run goes on.
-    """
+class Watcher(Protocol):
+    """Is told what happens, in order. An exception from it is logged, and the run goes on (law 19)."""
 
     def tell(self, event: Event) -> None:
         """Take note of one event."""
+
+
+class Observer(Watcher, Protocol):
+    """The watcher that keeps what a run is rebuilt from. What it was told is durable once `commit` has returned."""
+
+    async def commit(self) -> None:
+        """Make durable what was told. Called after an intent and before what was intended is done (law 6).
+
+        A caller that is cancelled meanwhile hears of it when the store is through with it: what was told is
+        durable then, too.
+
+        Raises:
+            HamrError: it could not be; nothing may be done on an intent that was told.
+        """
+
+
+class StoreCalls(Protocol):
+    """How a call of the store is made from the event loop: at once, or in a thread beside it."""
+
+    async def __call__(self, call: Callable[[], T]) -> T:
+        """Make the call, after those that were asked for before it; what it returns or raises.
+
+        A caller that is cancelled meanwhile still waits for the call to end, so that nothing is half done.
+        """
 
 
 class Store(Protocol):
@@ -148,6 +173,27 @@ class Store(Protocol):
             Locked: `holding` is no longer the pair's lock.
         """
 
+    def append_all(self, entries: Sequence[Entry], *, holding: str | None = None) -> tuple[Record, ...]:
+        """Append several, in order, in one durable transaction: all of them or none.
+
+        Args:
+            entries: what to append, all of one pair.
+            holding: as for `append`.
+
+        Raises:
+            Locked: as for `append`.
+        """
+
+    def first_missing(self, kept: Sequence[Head]) -> int | None:
+        """Which of these records is not there any more: the first one's number, or None where all are.
+
+        Reads through a fresh handle, opened by the journal's name: what this process still has open may be a file that
+        nobody else can see, and what it wrote may have been overwritten since (law 16).
+        """
+
+    def wait_at_most(self, seconds: float) -> None:
+        """How long a call waits from now on while another process writes, before it is JournalUnavailable."""
+
     def records(
         self,
         *,
@@ -170,8 +216,14 @@ class Store(Protocol):
     def take_lock(self, holder: Holder) -> Holder | None:
         """Take the pair's lock: None where it is now the caller's, else its present holder."""
 
-    def replace_lock(self, old: str, holder: Holder) -> bool:
-        """Hand a dead holder's lock over: True where `old` still held the pair and `holder` has it now."""
+    def replace_lock(self, old: str, holder: Holder, *, beat_at: datetime | None = None) -> bool:
+        """Hand a dead holder's lock over: True where `old` still held the pair and `holder` has it now.
+
+        Args:
+            old: the dead holder's lock.
+            holder: who gets it.
+            beat_at: its last heartbeat, as it was seen; one that came since proves it alive, and nothing changes.
+        """
 
     def beat(self, lock: str, at: datetime) -> bool:
         """Renew a heartbeat; False where the lock is no longer held."""

@@ -23,7 +23,8 @@ _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _RUN = r"\d{8}-\d{6}-[a-z0-9]{4}"
 RUN_PATTERN = re.compile(_RUN)
 _STAMP = re.compile(
-    rf"(?P<operator>.*)[+ ]hamr-(?P<run>{_RUN})(?:-(?P<attempt>\d{{1,9}})?(?:@(?P<host>.*))?)?",
+    rf"(?P<operator>.*)[+ ]hamr-(?P<run>{_RUN})"
+    r"(?:-(?P<attempt>\d{1,9})?(?:\.(?P<mark>[a-z0-9]{1,9})?)?(?:@(?P<host>.*))?)?",
     re.DOTALL | re.IGNORECASE,
 )
 
@@ -38,6 +39,15 @@ def new_run_id(now: datetime, pick: Callable[[str], str]) -> str:
     return now.astimezone(UTC).strftime("%Y%m%d-%H%M%S-") + "".join(pick(_ALPHABET) for _ in range(4))
 
 
+def new_mark(pick: Callable[[str], str]) -> str:
+    """What tells the stamps of one process of a run from those of any other: x7q2m.
+
+    Args:
+        pick: chooses one character of a text (random.Random().choice).
+    """
+    return "".join(pick(_ALPHABET) for _ in range(5))
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """What we put in `modified_by`, so that a write can be told from anyone else's."""
@@ -46,9 +56,13 @@ class Stamp:
     run: str
     attempt: int
     host: str
+    mark: str = ""
+    """Which process of the run it was, where that was not the only one that could use this number: a process that takes a
+    run up counts on from what the journal knows, and an older copy of the journal knows less than was sent."""
 
     def __str__(self) -> str:
-        return f"{self.operator}+hamr-{self.run}-{self.attempt}@{self.host}"
+        mark = f".{self.mark}" if self.mark else ""
+        return f"{self.operator}+hamr-{self.run}-{self.attempt}{mark}@{self.host}"
 
     @classmethod
     def parse(cls, text: str) -> Stamp | None:
@@ -60,7 +74,13 @@ class Stamp:
         found = _STAMP.fullmatch(text)
         if found is None:
             return None
-        return cls(found["operator"], found["run"].lower(), int(found["attempt"] or 0), found["host"] or "")
+        return cls(
+            found["operator"],
+            found["run"].lower(),
+            int(found["attempt"] or 0),
+            found["host"] or "",
+            (found["mark"] or "").lower(),
+        )
 
     def signs(self, text: str) -> bool:
         """Whether a `modified_by` is this stamp as a server may show it: in lower case, say, or cut short."""
@@ -78,13 +98,15 @@ class Operator:
 
     name: str
     host: str
+    mark: str = ""
+    """See `Stamp.mark`; "" in the process that began a run under a new id."""
 
     def __str__(self) -> str:
         return f"{self.name}@{self.host}"
 
     def stamp(self, run: str, attempt: int) -> Stamp:
         """The stamp of one attempt of a run."""
-        return Stamp(self.name, run, attempt, self.host)
+        return Stamp(self.name, run, attempt, self.host, self.mark)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Self
 
@@ -61,7 +61,12 @@ class Notices:
     """
 
     def __init__(
-        self, about: About, poster: Poster, *, head: Callable[[], Head], note: Callable[[Event], None]
+        self,
+        about: About,
+        poster: Poster,
+        *,
+        head: Callable[[], Awaitable[Head]],
+        note: Callable[[Event], Awaitable[None]],
     ) -> None:
         self._about = about
         self._poster = poster
@@ -70,6 +75,8 @@ class Notices:
         self._waiting: deque[tuple[Notice, datetime]] = deque()
         self._dropped = 0
         self._posting: dict[asyncio.Task[None], Notice] = {}
+        self._answered: set[asyncio.Task[None]] = set()
+        """Those of them whose outcome is known, and is being journalled."""
         self._more = asyncio.Event()
         self._closing = False
         self._warned = False
@@ -113,22 +120,22 @@ class Notices:
             for post in self._posting:
                 post.cancel()
             await asyncio.wait({worker, *self._posting})
-            self._give_up()
+            await self._give_up()
             await self._poster.aclose()
 
-    def _give_up(self) -> None:
-        for notice in self._posting.values():
-            self._failed(notice.role, notice.title, Failed(_CUT_OFF))
+    async def _give_up(self) -> None:
+        for notice in [each for post, each in self._posting.items() if post not in self._answered]:
+            await self._failed(notice.role, notice.title, Failed(_CUT_OFF))
         self._posting.clear()
         while self._waiting:
-            self._tell_dropped()
+            await self._tell_dropped()
             notice, _ = self._waiting.popleft()
-            self._failed(notice.role, notice.title, Failed(_NOT_SENT))
+            await self._failed(notice.role, notice.title, Failed(_NOT_SENT))
 
     async def _work(self) -> None:
         while True:
             while self._waiting and len(self._posting) < MOST_AT_ONCE:
-                self._tell_dropped()
+                await self._tell_dropped()
                 notice, at = self._waiting.popleft()
                 self._posting[asyncio.create_task(self._post(notice, at))] = notice
             if self._closing and not self._posting:
@@ -141,36 +148,42 @@ class Notices:
                 more.cancel()
             for post in [post for post in self._posting if post.done()]:
                 del self._posting[post]
+                self._answered.discard(post)
 
     async def _post(self, notice: Notice, at: datetime) -> None:
         try:
-            head = self._present_head()
+            head = await self._present_head()
             body = body_of(notice, at, head, self._poster.redactor)
             failed = await self._poster.post(notice.role, body)
         except Exception as error:  # noqa: BLE001 - a mistake in here must not silence all later notices
             logger().exception("an event could not be posted; the run goes on", run=notice.run)
-            self._record(NoticeFailed(notice.role, notice.title, f"hamr has a bug: {type(error).__name__}"))
+            await self._record(
+                NoticeFailed(notice.role, notice.title, f"hamr has a bug: {type(error).__name__}")
+            )
             return
+        posting = asyncio.current_task()
+        if posting is not None:
+            self._answered.add(posting)
         if failed is not None:
-            self._failed(notice.role, notice.title, failed)
+            await self._failed(notice.role, notice.title, failed)
         else:
             anchor = "" if head is None else str(head)
-            self._record(NoticeSent(notice.role, notice.title, anchor))
+            await self._record(NoticeSent(notice.role, notice.title, anchor))
 
-    def _present_head(self) -> Head | None:
+    async def _present_head(self) -> Head | None:
         try:
-            return self._head()
+            return await self._head()
         except HamrError as error:
             logger().warning("the journal's head could not be read for an event", error=error.message)
             return None
 
-    def _tell_dropped(self) -> None:
+    async def _tell_dropped(self) -> None:
         if self._dropped:
             count, self._dropped = self._dropped, 0
             reason = "dropped: more happened than could be posted meanwhile"
-            self._failed(self._waiting[0][0].role, counted(count, "older event"), Failed(reason))
+            await self._failed(self._waiting[0][0].role, counted(count, "older event"), Failed(reason))
 
-    def _failed(self, role: Role, title: str, failed: Failed) -> None:
+    async def _failed(self, role: Role, title: str, failed: Failed) -> None:
         # A person is warned once; the journal has the rest. An API without events is not worth a warning at all.
         say = logger().info if self._warned or failed.no_such_place else logger().warning
         self._warned = self._warned or not failed.no_such_place
@@ -180,12 +193,12 @@ class Notices:
             org=org,
             reason=failed.reason,
         )
-        self._record(NoticeFailed(role, title, failed.reason))
+        await self._record(NoticeFailed(role, title, failed.reason))
 
-    def _record(self, event: Event) -> None:
+    async def _record(self, event: Event) -> None:
         """Into the journal where it can be written; elsewhere it is in the log, and that is all."""
         try:
-            self._note(event)
+            await self._note(event)
         except Exception as error:  # noqa: BLE001 - what became of an event is worth no run
             logger().warning(
                 "what became of an event could not be journalled", kind=event.kind, error=str(error)

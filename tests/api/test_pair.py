@@ -29,7 +29,7 @@ from orchestrator import (
 from orchestrator.api.ended import ERRORS, reached
 from orchestrator.model.events import Event, WriteAnswered, WriteConfirmed, WriteIntended
 from orchestrator.model.run import Ending
-from orchestrator.simulator import AnswerLost, ClientError, Fault
+from orchestrator.simulator import AnswerLost, ClientError, Fault, Slow
 from tests.report.scenes import PAIR, result
 
 pytestmark = pytest.mark.anyio
@@ -68,7 +68,9 @@ async def test_a_goal_is_a_status_or_its_name(pair: OpenPair, regions: Simulated
     assert regions.statuses == PASSIVE
 
 
-async def test_a_listener_hears_each_step_after_it_was_journalled(pair: OpenPair) -> None:
+async def test_a_listener_hears_each_step_as_it_happens_an_intent_a_moment_before_it_is_durable(
+    pair: OpenPair,
+) -> None:
     heard: list[tuple[str, int]] = []
 
     def listener(event: Event) -> None:
@@ -77,10 +79,10 @@ async def test_a_listener_hears_each_step_after_it_was_journalled(pair: OpenPair
 
     await pair.run("ACTIVE", listener=listener)
     assert heard == [
+        ("write.intended", 0),
         ("write.intended", 1),
         ("write.intended", 2),
         ("write.intended", 3),
-        ("write.intended", 4),
     ]
 
 
@@ -149,7 +151,7 @@ async def test_a_plan_is_run_once_and_exactly(pair: OpenPair, regions: Simulated
 
 
 async def test_law_12_two_runs_at_once_are_one_too_many(pair: OpenPair, regions: SimulatedRegions) -> None:
-    regions.add_fault(Fault(AnswerLost(), role=Role.SECONDARY, method="POST"))
+    regions.add_fault(Fault(Slow(1.0), role=Role.SECONDARY, method="POST"))
     both = await asyncio.gather(pair.run("ACTIVE"), pair.run("ACTIVE"), return_exceptions=True)
     assert sorted(type(each).__name__ for each in both) == ["Locked", "RunResult"]
     assert any(isinstance(each, Locked) for each in both)

@@ -19,6 +19,8 @@ from orchestrator.model.plain import JSON
 from .figures import row
 
 RECORDS = 20_000
+GATHERED = 6
+"""About what a run tells between two intents."""
 
 
 def journal(folder: Path) -> None:
@@ -34,6 +36,11 @@ def journal(folder: Path) -> None:
         began = time.monotonic()
         durable.append(entry)
         spans.append(time.monotonic() - began)
+    gathered: list[float] = []
+    for _ in range(100):
+        began = time.monotonic()
+        durable.append_all([entry] * GATHERED)
+        gathered.append(time.monotonic() - began)
     written = io.BytesIO()
     count = export(durable, written)
     size = len(written.getvalue()) // count
@@ -44,6 +51,12 @@ def journal(folder: Path) -> None:
         "durable append / writing and syncing the same bytes",
         f"{1 / append:,.0f}/s against {1 / synced:,.0f}/s",
         append / synced,
+    )
+    together = statistics.median(gathered)
+    row(
+        f"{GATHERED} records in one transaction / one by one",
+        f"{1000 * together:.2f} ms against {1000 * GATHERED * append:.2f} ms",
+        together / (GATHERED * append),
     )
     store = SqliteStore.open(folder / "large.db", durable=False, now=lambda: datetime.now(UTC))
     appended = _peak(lambda: _append(store, entry, RECORDS))

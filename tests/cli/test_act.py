@@ -108,7 +108,10 @@ def test_law_12_a_dead_holders_lock_is_broken_by_its_id_and_journalled(lab: Lab)
 
 
 def test_a_lock_from_another_machine_may_be_broken(lab: Lab) -> None:
-    hold(lab, pid=os.getpid(), process=this_process()[1], host="elsewhere")
+    boot = "00000000-0000-4000-8000-000000000000"
+    hold(lab, pid=os.getpid(), process=f"{boot} pid:[4026531836] 99", host=host_name())
+    held = lab.run("run", "sim", "--to", "ACTIVE", "--yes", code=5)
+    assert "another machine or boot" in " ".join(held.stderr.split())
     lab.run("unlock", "sim", "--lock-id", "abc123", "--reason", "bob's laptop is off", "--yes", code=0)
 
 

@@ -103,7 +103,12 @@ def test_no_file_takes_the_place_of_a_journal(lab: Lab, run: str) -> None:
     link.symlink_to(lab.journal)
     other = lab.folder / "other.db"
     other.write_bytes(lab.journal.read_bytes())
-    for place in (lab.journal, link, other, lab.folder / "journal.db-wal", lab.folder / "journal.db-shm"):
+    for place in (
+        lab.journal,
+        link,
+        other,
+        *(lab.folder / f"journal.db-{tail}" for tail in ("journal", "wal", "shm")),
+    ):
         for option in ("--html", "--junit"):
             result = lab.run("report", run, option, str(place), code=2)
             assert "a journal stands there" in " ".join(result.stderr.split())

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,8 @@ def test_ctrl_c_twice_gives_up_waiting_and_calls_the_write_unknown(lab: Lab) -> 
     lab.fault(Fault(Silence(), role=S, method="POST"))
     with Person(lab, (*RUN, "--yes")) as person:
         person.wait_for("is told")
+        while not lab.writes():
+            time.sleep(0.01)  # it is told a moment before it is sent
         person.type("\x03")
         person.wait_for("Stopping before the next write")
         person.type("\x03")

@@ -206,11 +206,20 @@ def test_a_journal_can_be_written_where_its_folder_or_the_first_one_that_exists_
     assert denied == f"the folder {tmp_path} cannot be written"
 
 
-@pytest.mark.parametrize("name", ["journal.db", "journal.db-wal", "journal.db-shm"])
+@pytest.mark.parametrize("name", ["journal.db", "journal.db-journal", "journal.db-wal", "journal.db-shm"])
 def test_a_file_of_the_journal_that_cannot_be_written_is_named(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
     found = unwritable(tmp_path / "journal.db", lambda path, _: path != tmp_path / name, plenty)
     assert found == f"{tmp_path / name} cannot be written"
+
+
+def test_law_16_a_journal_with_a_second_name_is_said_before_a_run_finds_out(tmp_path: Path) -> None:
+    place = tmp_path / "journal.db"
+    place.touch()
+    (tmp_path / "second.db").hardlink_to(place)
+    assert unwritable(place, os.access, plenty) == (
+        f"{place} has 2 names (hard links), and a journal must have one"
+    )
 
 
 def test_a_disk_that_is_nearly_full_is_said_before_a_run_finds_out(tmp_path: Path) -> None:

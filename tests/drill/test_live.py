@@ -226,7 +226,8 @@ class FullAfter:
 
     def tell(self, event: Event) -> None:
         if isinstance(event, RowMade):
-            self.patch.setattr(self.bench.session.store, "append", self.refuse)
+            for name in ("append", "append_all"):
+                self.patch.setattr(self.bench.session.store, name, self.refuse)
 
     def refuse(self, *_: object, **__: object) -> None:
         raise JournalUnavailable("the journal is full")
@@ -339,10 +340,11 @@ async def test_closing_takes_up_what_a_killed_process_of_the_drill_left(tmp_path
             drill=name,
         )
         assert out.resumable
-        pid, _ = bench.session.host.this_process()
+        pid, token = bench.session.host.this_process()
+        gone = " ".join([*token.split(" ")[:2], "1"])  # the same pid, earlier in this boot
         now = bench.session.clock.now()
         bench.session.store.take_lock(
-            Holder("0123456789ab", "sim", out.run, "ann", bench.session.host.name, pid, "gone", now, now)
+            Holder("0123456789ab", "sim", out.run, "ann", bench.session.host.name, pid, gone, now, now)
         )
         assert (await close(bench.session, bench.session.history().drills[name], "battery")).at_home
         assert statuses(bench) == [2, 2]

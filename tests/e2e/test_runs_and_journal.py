@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.adopt import adopt
 from orchestrator.errors import ExitCode, JournalDamaged, JournalUnavailable, Locked, Moved
-from orchestrator.model.events import Event, RowIntended, RunFinished, WriteIntended
+from orchestrator.model.events import Event, RowIntended, RunFinished, WriteAnswered
 from orchestrator.model.hook import Hook, Program
 from orchestrator.model.journal import Entry, Record
 from orchestrator.model.playbook import Confirm
@@ -119,7 +119,7 @@ async def test_law_06_a_lock_that_was_broken_stops_the_run_before_its_next_inten
             assert holder is not None
             store.release(holder.lock)
 
-        result = await start(bench.session, TO_ACTIVE, watchers=[Watcher(WriteIntended, break_it)])
+        result = await start(bench.session, TO_ACTIVE, watchers=[Watcher(WriteAnswered, break_it)])
         assert result.exit_code is ExitCode.INCOMPLETE, result.ending
         assert len(bench.posts()) == 1
         with pytest.raises(Locked):
@@ -148,14 +148,16 @@ async def test_done_is_not_said_where_the_end_could_not_be_journalled(
 ) -> None:
     async with simulated(tmp_path) as bench:
         store = bench.session.store
-        append = type(store).append
+        append_all = type(store).append_all
 
-        def refuse_the_end(self: object, entry: Entry, *, holding: str | None = None) -> Record:
-            if entry.kind == RunFinished.kind:
+        def refuse_the_end(
+            self: object, entries: Sequence[Entry], *, holding: str | None = None
+        ) -> tuple[Record, ...]:
+            if any(entry.kind == RunFinished.kind for entry in entries):
                 raise JournalUnavailable("the disk is full")
-            return append(store, entry, holding=holding)
+            return append_all(store, entries, holding=holding)
 
-        monkeypatch.setattr(type(store), "append", refuse_the_end)
+        monkeypatch.setattr(type(store), "append_all", refuse_the_end)
         result = await start(bench.session, TO_ACTIVE)
         monkeypatch.undo()
         assert result.exit_code is ExitCode.INCOMPLETE

@@ -300,6 +300,8 @@ class Notes:
     fail_at: Callable[[Event], bool] | None = None
     """Where the journal can't be written."""
     on_tell: Callable[[Event], None] | None = None
+    fail_commit: Callable[[], bool] | None = None
+    commits: int = 0
 
     def tell(self, event: Event) -> None:
         if self.fail_at and self.fail_at(event):
@@ -312,6 +314,11 @@ class Notes:
             raise Died
         if self.on_tell:
             self.on_tell(event)
+
+    async def commit(self) -> None:
+        self.commits += 1
+        if self.fail_commit and self.fail_commit():
+            raise JournalUnavailable("the disk is full")
 
     def records(self, at: datetime, run: str = RUN) -> list[Record]:
         """What the journal holds, through JSON and back."""

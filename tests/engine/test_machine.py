@@ -44,7 +44,7 @@ class Maker:
         self.calls.append(f"admit {row.name}")
         return self.admits(row)  # type: ignore[no-any-return]
 
-    def intend(self, row: Row) -> None:
+    async def intend(self, row: Row) -> None:
         self.calls.append(f"intend {row.name}")
         self.intends(row)
 

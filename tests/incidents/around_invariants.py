@@ -26,7 +26,7 @@ from .firing import fresh_look, guards_hold
 from .hook_invariants import after_done, asked_again, done_once, hooks_first, owed_is_said, unhindered
 from .incident import Played
 from .loop import Process
-from .tape import Appended, Happened, Note, Questioned, Woke, data_of, kind_of
+from .tape import Appended, Happened, Note, Questioned, Told, Woke, data_of, kind_of
 
 LOOK = 45.0
 """Seconds that one look may take: slow probes twice, and both orgs at their time-outs twice."""
@@ -92,8 +92,8 @@ def waits_end(played: Played) -> Iterator[str]:  # noqa: C901 - one branch per k
         if process is None:
             continue
         wait = waits.get(process)
-        if kind_of(note) == "wait.began":
-            row = played.scene.playbook.row(data_of(note)["row"])
+        if kind_of(note, Told) == "wait.began":
+            row = played.scene.playbook.row(data_of(note, Told)["row"])
             names = row.guards if row is not None else ()
             most = max(
                 within.total_seconds() for name in names if (within := guards[name].within) is not None
@@ -101,7 +101,7 @@ def waits_end(played: Played) -> Iterator[str]:  # noqa: C901 - one branch per k
             waits[process] = Wait(note.at, most, process.lost)
         elif wait is None:
             continue
-        elif kind_of(note) == "wait.ended":
+        elif kind_of(note, Told) == "wait.ended":
             del waits[process]
             if note.at - wait.began > wait.most + LOOK + process.lost:
                 yield f"{note.number}: {process.name} waited {note.at - wait.began:.0f} s, and may wait {wait.most:.0f} s"

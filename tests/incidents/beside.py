@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
+from orchestrator.model.events import Event
 from orchestrator.model.hook import Program, ProgramEnded
+from orchestrator.model.journal import Entry
 from orchestrator.model.person import Question, Reply
 from orchestrator.model.probe import Measured, Probe, ProbeReading, Unmeasured
 from orchestrator.model.protocols import Prober, Programs
@@ -201,7 +203,14 @@ class PlayedSession(Session):
     """A session whose probes and programs are played, as its network is."""
 
     played_prober: Prober | None = None
+    told: Callable[[Entry], None] = lambda _: None
+    """Is shown what will be journalled, when it happens."""
     played_programs: Programs | None = None
+
+    def entry(self, run: str, event: Event) -> Entry:
+        entry = Session.entry(self, run, event)
+        self.told(entry)
+        return entry
 
     def prober(self) -> AbstractAsyncContextManager[Prober]:
         assert self.played_prober is not None

@@ -408,10 +408,10 @@ def _life(dice: Random, number: int) -> Life:
                 "request_answered",
             )
         )
-        most = {"crash_at_step": 700, "journal_before": 60, "journal_after": 60}.get(which, 40)
+        most = {"crash_at_step": 700, "journal_before": 20, "journal_after": 20}.get(which, 40)
         life[which] = dice.randint(1, most)
     if dice.random() < 0.05:
-        life["disk_full_at"] = dice.randint(2, 40)
+        life["disk_full_at"] = dice.randint(2, 16)
     if dice.random() < 0.08:
         life["freeze_at_step"] = dice.randint(1, 500)
         life["freeze_for"] = dice.choice((3.0, 20.0, 900.0))

@@ -13,7 +13,7 @@ from orchestrator.model.status import Role
 
 from .incident import Played
 from .loop import Process
-from .tape import Answered, Appended, Gauged, Note, Woke, data_of, kind_of
+from .tape import Answered, Gauged, Note, Told, Woke, data_of, kind_of
 
 OLD = 10.0
 """Seconds after which a reading is too old to act on."""
@@ -39,14 +39,14 @@ class Seen:
     emergency: bool = False
     accepted: set[str] = field(default_factory=set)
     """Guards that a person let pass unjudged."""
-    judged: Appended | None = None
+    judged: Told | None = None
     allowed: set[str] = field(default_factory=set)
     """Guards that were overridden or waived since then, in the journal."""
 
 
 def _follow(seen: Seen, note: Note) -> None:  # noqa: C901, PLR0912 - one branch per kind of note
     """Take in what one of its own notes teaches."""
-    data = data_of(note)
+    data = data_of(note, Told)
     match note:
         case Gauged():
             seen.gauged[note.probe] = note
@@ -58,7 +58,7 @@ def _follow(seen: Seen, note: Note) -> None:  # noqa: C901, PLR0912 - one branch
             # Where an answer was bad, the same look asks that org again, a moment after the other one has answered.
             again = note.at - seen.failed < ONE_LOOK
             seen.since = max(seen.since, note.at - ONE_LOOK) if again else note.at
-        case Appended(record=record):
+        case Told(record=record):
             match record.kind:
                 case "run.started" | "run.resumed":
                     seen.emergency = data["mode"] == "EMERGENCY"
@@ -84,7 +84,7 @@ def _follow(seen: Seen, note: Note) -> None:  # noqa: C901, PLR0912 - one branch
             pass
 
 
-def _fired(played: Played) -> Iterator[tuple[Seen, Appended, Row]]:
+def _fired(played: Played) -> Iterator[tuple[Seen, Told, Row]]:
     """Every row that is begun while its guards bind, with what its process has seen by then."""
     seen: dict[Process, Seen] = defaultdict(Seen)
     for note in played.tape.notes:
@@ -93,9 +93,9 @@ def _fired(played: Played) -> Iterator[tuple[Seen, Appended, Row]]:
             continue
         mine = seen[process]
         _follow(mine, note)
-        if kind_of(note) == "row.intended" and isinstance(note, Appended):
+        if kind_of(note, Told) == "row.intended" and isinstance(note, Told):
             row = played.scene.playbook.row(str(note.record.data["row"]))
-            if row is not None and mine.judged is not None and data_of(mine.judged)["binding"]:
+            if row is not None and mine.judged is not None and data_of(mine.judged, Told)["binding"]:
                 yield mine, note, row
 
 

@@ -68,11 +68,22 @@ class Ledger:
             self._process.alive()
 
     def append(self, entry: Entry, *, holding: str | None = None) -> Record:
+        return self.append_all((entry,), holding=holding)[0]
+
+    def append_all(self, entries: Sequence[Entry], *, holding: str | None = None) -> tuple[Record, ...]:
         number = self._begin()
-        record = self._inner.append(entry, holding=holding)
-        self._tape.appended(self._process, self._machine, record)
+        records = self._inner.append_all(entries, holding=holding)
+        for record in records:
+            self._tape.appended(self._process, self._machine, record, number)
         self._end(number)
-        return record
+        return records
+
+    def first_missing(self, kept: Sequence[Head]) -> int | None:
+        self._process.alive()
+        return self._inner.first_missing(kept)
+
+    def wait_at_most(self, seconds: float) -> None:
+        self._process.alive()
 
     def records(
         self,
@@ -101,9 +112,9 @@ class Ledger:
         self._end(number)
         return present
 
-    def replace_lock(self, old: str, holder: Holder) -> bool:
+    def replace_lock(self, old: str, holder: Holder, *, beat_at: datetime | None = None) -> bool:
         number = self._begin()
-        replaced = self._inner.replace_lock(old, holder)
+        replaced = self._inner.replace_lock(old, holder, beat_at=beat_at)
         self._end(number)
         return replaced
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 from orchestrator.errors import HamrError
-from orchestrator.journal import SqliteStore
-from orchestrator.model.journal import Holder
+from orchestrator.journal import InlineCalls, SqliteStore
+from orchestrator.model.journal import Holder, Whereabouts
 from orchestrator.model.org import Mirrors, Org, Pair, Wire
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import HamrRecord
@@ -111,6 +112,11 @@ class PlayedHost:
 
     def this_process(self) -> tuple[int, str]:
         return self.pid, f"{self.name}-{self.pid}"
+
+    def whereabouts(self, holder: Holder) -> Whereabouts:
+        if holder.host != self.name:
+            return Whereabouts.ELSEWHERE
+        return Whereabouts.RUNS if holder.pid in self.machine.living else Whereabouts.GONE
 
     def provably_dead(self, holder: Holder) -> bool:
         return holder.host == self.name and holder.pid not in self.machine.living
@@ -269,6 +275,8 @@ class Scene:
             dice=Random(f"{self.seed}/{pid}"),  # noqa: S311 - replayable
             transports=Both(way(Role.PRIMARY), way(Role.SECONDARY)),
             host=PlayedHost(machine, pid),
+            calls=InlineCalls(),
+            told=partial(self.tape.told, process),
             played_prober=PlayedProber(self.beside, process, clock),
             played_programs=PlayedPrograms(self.beside, process, clock, doom),
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.hamr.wire import decode_record
-from orchestrator.model.journal import Record
+from orchestrator.model.journal import Entry, Record
 from orchestrator.model.person import Question
 from orchestrator.model.plain import JSON
 from orchestrator.model.probe import Measured, Unmeasured
@@ -36,6 +36,16 @@ class Appended(Note):
     process: Process
     machine: str
     record: Record
+    operation: int
+    """Which of its process's journal operations it belongs to: several records are one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Note):
+    """A process knows something; it is in the journal with its next intent at the latest, unless the process dies."""
+
+    process: Process
+    record: Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +154,21 @@ class Happened(Note):
     process: Process | None = None
 
 
-def data_of(note: Note) -> Any:
-    """What a journal record holds; {} for any other note."""
-    return note.record.data if isinstance(note, Appended) else {}
+def data_of(note: Note, what: type[Appended | Told] | None = None) -> Any:
+    """What a journal record holds; {} for any other note.
+
+    Args:
+        note: any note.
+        what: Told for what a process knows, and when; Appended (the default) for what the journal holds.
+    """
+    what = Appended if what is None else what
+    return note.record.data if isinstance(note, what) else {}
 
 
-def kind_of(note: Note) -> str:
-    """A journal record's kind; "" for any other note."""
-    return note.record.kind if isinstance(note, Appended) else ""
+def kind_of(note: Note, what: type[Appended | Told] | None = None) -> str:
+    """A journal record's kind; "" for any other note. Arguments as for `data_of`."""
+    what = Appended if what is None else what
+    return note.record.kind if isinstance(note, what) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +242,13 @@ class Tape:
         """Note something in the world."""
         self.notes.append(Happened(self.next, self.now, what, words, process))
 
-    def appended(self, process: Process, machine: str, record: Record) -> None:
+    def appended(self, process: Process, machine: str, record: Record, operation: int) -> None:
         """Note a journal record."""
-        self.note(Appended(self.next, self.now, process, machine, record))
+        self.notes.append(Appended(self.next, self.now, process, machine, record, operation))
+
+    def told(self, process: Process, entry: Entry) -> None:
+        """Note what will be journalled."""
+        self.notes.append(Told(self.next, self.now, process, entry))
 
     def measured(
         self, process: Process, probe: str, asked: float, measured: float, sight: Measured | Unmeasured

@@ -275,17 +275,20 @@ def _only_one_side_is_written(patch: Patch) -> None:
 
 
 def _no_lock(patch: Patch) -> None:
-    def take(session: Any, name: str, *, take_over: bool) -> Lock:
+    async def hold(session: Any, name: str, *, take_over: bool) -> Lock:
         return Lock(session, name, "nobody-asks")
 
-    def tell(self: Journalling, event: Any) -> None:
-        if event.kind:
-            self.session.store.append(self.session.entry(self.run, event))
-
     for module in (run, resume):
-        patch.setattr(module, "take_lock", take)
-    patch.setattr(Journalling, "tell", tell)
+        patch.setattr(module, "hold", hold)
+    patch.setattr(Journalling, "_append", unfenced)
     patch.setattr(Lock, "beat", lambda _: True)
+
+
+def unfenced(
+    self: Journalling, batch: Any, *, holding: str | None, append: Any = Journalling._append
+) -> None:
+    """Whether the lock is still ours is not asked."""
+    append(self, batch, holding=None)
 
 
 def _on_after_a_failure(patch: Patch) -> None:

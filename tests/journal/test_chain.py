@@ -58,8 +58,8 @@ def test_records_are_numbered_without_gaps_and_carry_the_hash_before(store: Sqli
     assert list(store.records()) == [first, second]
 
 
-def test_an_empty_journal_holds() -> None:
-    with SqliteStore.open(Path("/nowhere/at/all.db"), create=False, now=ticking()) as store:
+def test_an_empty_journal_holds(place: Path) -> None:
+    with SqliteStore.open(place, create=False, now=ticking()) as store:
         assert store.verify() == Verified(0, Head(0, "0" * 64))
 
 

@@ -66,6 +66,28 @@ def test_law_12_a_lock_changes_hands_only_from_the_one_that_was_seen(store: Sqli
     assert not store.replace_lock("lock-a", holder("lock-c"))
 
 
+def test_law_12_a_lock_whose_holder_was_heard_of_since_does_not_change_hands(store: SqliteStore) -> None:
+    store.take_lock(holder("lock-a"))
+    seen = STARTED
+    store.beat("lock-a", STARTED + timedelta(seconds=5))
+    assert not store.replace_lock("lock-a", holder("lock-b"), beat_at=seen)
+    assert store.replace_lock("lock-a", holder("lock-b"), beat_at=STARTED + timedelta(seconds=5))
+
+
+def test_law_06_several_records_and_the_lock_are_one_transaction(store: SqliteStore) -> None:
+    store.take_lock(holder("lock-a"))
+    happened = replace(entry("write.answered"), at=STARTED - timedelta(seconds=3))
+    first, second = store.append_all([happened, entry("write.intended")], holding="lock-a")
+    assert (first.seq, second.seq, second.prev) == (1, 2, first.hash)
+    assert first.at == "2026-11-22T03:14:59.000000Z", (
+        "dated with when it happened, not with when it was written"
+    )
+    with pytest.raises(Locked):
+        store.append_all([entry(), entry("write.intended")], holding="lock-x")
+    assert store.head().seq == 2, "all of them or none"
+    assert store.append_all([]) == ()
+
+
 def test_a_lock_is_not_handed_to_another_pair(store: SqliteStore) -> None:
     store.take_lock(holder("lock-a"))
     assert not store.replace_lock("lock-a", holder("lock-b", pair="orders"))

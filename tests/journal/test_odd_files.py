@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from orchestrator.errors import JournalDamaged, JournalUnavailable
 from orchestrator.model.journal import Verified
 
-from .conftest import entry, journal_of, opened, refusal
+from .conftest import journal_of, opened, refusal
 
 
 @pytest.mark.parametrize("create", [True, False])
@@ -88,16 +87,16 @@ def test_a_journal_that_was_cut_short_is_damaged(place: Path, kept: float, creat
 
 
 @pytest.mark.parametrize("create", [True, False])
-def test_a_journal_that_was_emptied_under_its_log_is_damaged(
-    place: Path, tmp_path: Path, create: bool
+@pytest.mark.parametrize("left", ["-wal", "-journal"])
+def test_a_journal_that_was_emptied_under_what_lies_beside_it_is_damaged(
+    place: Path, left: str, create: bool
 ) -> None:
-    with opened(tmp_path / "other.db") as store:
-        store.append(entry())
-        shutil.copy(tmp_path / "other.db-wal", tmp_path / "journal.db-wal")
+    """A rollback journal says at its byte 16 how many pages the file had."""
     place.touch()
+    place.with_name(f"journal.db{left}").write_bytes(bytes.fromhex("d9d505f920a163d7") + b"\1" * 504)
     error = refusal(place, create=create)
     assert isinstance(error, JournalDamaged)
-    assert "journal.db-wal beside it is not" in error.message
+    assert f"journal.db{left} beside it is not" in error.message
 
 
 def test_law_16_overwritten_bytes_are_found(place: Path) -> None:

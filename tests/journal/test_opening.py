@@ -51,7 +51,7 @@ def test_file_and_folders_are_created_for_their_owner_alone(tmp_path: Path) -> N
         store.append(entry())
         assert store.place == str(place)
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in place.parent.iterdir()}
-    assert modes == {"journal.db": 0o600, "journal.db-wal": 0o600, "journal.db-shm": 0o600}
+        assert modes == {"journal.db": 0o600}, "law 16: nothing lies beside it between two transactions"
     assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
     assert stat.S_IMODE(place.parent.parent.stat().st_mode) == 0o700
     assert [path.name for path in place.parent.iterdir()] == ["journal.db"]
@@ -59,8 +59,10 @@ def test_file_and_folders_are_created_for_their_owner_alone(tmp_path: Path) -> N
 
 def test_law_06_a_record_is_on_the_disk_before_append_returns(place: Path) -> None:
     with SqliteStore.open(place, now=ticking()) as store:
-        assert store._connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
-        assert store._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert store._connection.execute("PRAGMA synchronous").fetchone() == (
+            3,
+        )  # EXTRA: the folder's entry, too
+        assert store._connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
     with SqliteStore.open(place, durable=False, now=ticking()) as store:
         assert store._connection.execute("PRAGMA synchronous").fetchone() == (0,)  # OFF
 
@@ -115,19 +117,182 @@ def test_a_file_that_may_only_be_read_is_read(open_folder: Path) -> None:
     assert "can only be read here" in error.message
 
 
-def test_records_that_wait_in_a_log_beside_a_read_only_file_are_not_passed_over(open_folder: Path) -> None:
+def kept_in_a_log(place: Path, records: int = 1) -> sqlite3.Connection:
+    """The journal as an older hamr has it open: its records are in the log beside it, until this is closed."""
+    journal_of(place, records)
+    older = sqlite3.connect(place, isolation_level=None)
+    older.execute("PRAGMA journal_mode = WAL")
+    older.execute("INSERT INTO locks VALUES ('orders', 'lock-o', '', '', '', 1, '', '', '')")
+    return older
+
+
+def killed_while_writing(place: Path) -> None:
+    """What a process leaves that is killed in the middle of a transaction, after it wrote to the file."""
+    script = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size = 1")
+connection.execute("PRAGMA cache_spill = 1")
+connection.execute("BEGIN IMMEDIATE")
+connection.execute("DROP TRIGGER records_are_not_deleted")
+connection.execute("DELETE FROM records")
+os.kill(os.getpid(), 9)
+"""
+    subprocess.run([sys.executable, "-I", "-c", script, str(place)], check=False, timeout=30)
+    assert place.with_name(f"{place.name}-journal").stat().st_size > 0
+
+
+@pytest.mark.parametrize("left", ["-wal", "-journal"])
+def test_what_lies_beside_a_read_only_file_is_not_passed_over(open_folder: Path, left: str) -> None:
     place, copy = open_folder / "journal.db", open_folder / "copy" / "journal.db"
     copy.parent.mkdir()
-    with opened(place) as store:
-        store.append(entry())
-        for suffix in ("", "-wal"):
-            shutil.copy(f"{place}{suffix}", f"{copy}{suffix}")
-            Path(f"{copy}{suffix}").chmod(0o444)
+    older = None
+    if left == "-wal":
+        older = kept_in_a_log(place)
+    else:
+        journal_of(place, 50)
+        killed_while_writing(place)
+    for suffix in ("", left):
+        shutil.copy(f"{place}{suffix}", f"{copy}{suffix}")
+        Path(f"{copy}{suffix}").chmod(0o444)
+    if older is not None:
+        older.close()
     copy.parent.chmod(0o555)
     with without_privileges():
         error = refusal(copy, create=False)
-    assert "journal.db-wal" in error.message
+    assert f"journal.db{left}" in error.message
     copy.parent.chmod(0o755)
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_law_16_what_a_killed_process_had_begun_is_undone_by_whoever_comes_next(
+    place: Path, create: bool
+) -> None:
+    journal_of(place, 50)
+    killed_while_writing(place)
+    with opened(place, create=create) as store:
+        assert store.verify() == Verified(50, store.head())
+    assert [path.name for path in place.parent.iterdir()] == ["journal.db"]
+
+
+def test_law_16_an_older_journal_takes_in_the_records_that_lie_beside_it(place: Path) -> None:
+    older = kept_in_a_log(place, records=3)
+    crashed = place.with_name("crashed.db")
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{place}{suffix}", f"{crashed}{suffix}")
+    older.close()
+    with opened(crashed) as store:
+        assert store.verify() == Verified(3, store.head())
+        assert not crashed.with_name("crashed.db-wal").exists()
+        store.append(entry())
+        assert not crashed.with_name("crashed.db-wal").exists()
+
+
+def test_law_16_an_older_journal_that_somebody_has_open_is_not_switched_over_and_says_so(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = kept_in_a_log(place)
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.02)
+    error = refusal(place)
+    assert "an older hamr" in error.message
+    assert "wait until that process has ended" in error.message
+    older.close()
+    with opened(place) as store:
+        assert store.append(entry()).seq == 2
+
+
+def test_law_16_a_journal_that_is_switched_to_a_log_under_a_run_is_not_written_to(place: Path) -> None:
+    with opened(place) as store:
+        store.append(entry())
+        older = sqlite3.connect(place, isolation_level=None)
+        older.execute("PRAGMA journal_mode = WAL")
+        with pytest.raises(JournalUnavailable, match="switched to write-ahead logging"):
+            store.append(entry())
+        older.close()
+
+
+def test_law_16_a_journal_under_two_names_is_refused_and_both_are_one_lock(place: Path) -> None:
+    with opened(place) as first:
+        first.take_lock(holder("lock-a"))
+        second = place.with_name("second.db")
+        second.hardlink_to(place)
+        error = refusal(second)
+        assert "has 2 names (hard links)" in error.message
+        assert "find DIR -samefile" in error.message
+        link = place.with_name("link.db")
+        second.unlink()
+        link.symlink_to(place)
+        with opened(link) as other:
+            assert other.take_lock(holder("lock-b")) == holder("lock-a")
+
+
+def test_a_link_to_a_journal_that_does_not_exist_yet_begins_it_there(place: Path) -> None:
+    link = place.with_name("link.db")
+    link.symlink_to(place)
+    journal_of(link, 1)
+    assert place.exists()
+    assert link.is_symlink()
+
+
+def test_somebody_who_was_killed_while_the_journal_began_is_in_nobodys_way(place: Path) -> None:
+    place.touch()
+    magic = bytes.fromhex("d9d505f920a163d7")
+    place.with_name("journal.db-journal").write_bytes(magic + b"\0" * 504)
+    with opened(place) as store:
+        assert store.append(entry()).seq == 1
+
+
+def test_law_16_a_fresh_handle_misses_what_an_older_copy_has_not(place: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "older.db"
+    with opened(place) as store:
+        first = store.append(entry(row="a"))
+        shutil.copy(place, copy)
+        second = store.append(entry(row="b"))
+        kept = [Head(each.seq, each.hash) for each in (first, second)]
+        assert store.first_missing(kept) is None
+        assert store.first_missing([]) is None
+        place.write_bytes(copy.read_bytes())  # restored in place: the file keeps its identity
+        assert store.first_missing(kept) == 2
+        store.append(entry(row="c"))
+        assert store.first_missing(kept) == 2
+        place.unlink()
+        assert store.first_missing(kept) == 1
+
+
+@pytest.mark.parametrize(
+    ("folder", "umask", "mode"),
+    [
+        (0o2775, 0o002, 0o660),
+        (0o2775, 0o022, 0o640),
+        (0o2775, 0o077, 0o600),
+        (0o775, 0o002, 0o600),
+        (0o2755, 0o002, 0o600),
+    ],
+)
+def test_a_journal_is_for_the_group_where_its_folder_is(
+    tmp_path: Path, folder: int, umask: int, mode: int
+) -> None:
+    place = tmp_path / "team" / "journal.db"
+    place.parent.mkdir()
+    place.parent.chmod(folder)
+    before = os.umask(umask)
+    try:
+        journal_of(place, 1)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(place.stat().st_mode) == mode
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the file must be another user's")
+def test_a_file_that_a_colleague_may_not_use_is_named_with_what_helps(open_folder: Path) -> None:
+    open_folder.chmod(0o777)
+    place = open_folder / "journal.db"
+    journal_of(place, 1)
+    place.chmod(0o600)
+    with without_privileges():
+        error = refusal(place)
+    assert f"{place} is -rw------- of user root and group " in error.message
+    assert f"chmod 660 {place}" in error.message
 
 
 def test_a_folder_that_may_not_be_written_is_named(open_folder: Path) -> None:
@@ -168,16 +333,15 @@ def test_law_06_a_full_disk_leaves_the_record_unwritten_and_says_so(place: Path)
 
 
 def test_a_second_store_in_the_same_process_leaves_the_firsts_locks_alone(place: Path) -> None:
-    """Else another process would take itself for the last one, and remove the write-ahead log under us."""
-    script = (
-        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM locks'); c.close()"
-    )
-    with opened(place) as first:
-        first.append(entry())
-        opened(place).close()
+    """Else another process could write in the middle of a transaction of ours."""
+    script = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('DELETE FROM locks')"
+    with opened(place) as first, first._writing():
         opened(place, create=False).close()
-        subprocess.run([sys.executable, "-I", "-c", script, str(place)], check=True, timeout=30)
-        assert place.with_name("journal.db-wal").exists()
+        first.first_missing([Head(1, "")])
+        other = subprocess.run(
+            [sys.executable, "-I", "-c", script, str(place)], check=False, timeout=30, capture_output=True
+        )
+        assert b"database is locked" in other.stderr
 
 
 def test_a_disk_that_is_full_from_the_start_is_named(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

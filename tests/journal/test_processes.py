@@ -1,4 +1,4 @@
-"""Who is alive: pids, start times, containers."""
+"""Who is alive: pids, start times, boots, containers. A host name proves nothing."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.journal import host_name, processes, provably_dead, this_process
+from orchestrator.journal import host_name, processes, provably_dead, this_process, whereabouts
+from orchestrator.model.journal import Holder, Whereabouts
 
 from .conftest import holder
 
-HERE = "laptop"
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells its boots and pid namespaces")
 
 
 @pytest.fixture
@@ -24,6 +25,14 @@ def child() -> Iterator[subprocess.Popen[bytes]]:
     yield process
     process.kill()
     process.communicate()
+
+
+def ours(pid: int | None = None, *, boot: str = "", namespace: str = "", start: str = "") -> Holder:
+    """This process as a holder, or another one in its boot and namespace; or with another part in its token."""
+    here, token = this_process()
+    parts = token.split(" ", 2)
+    token = " ".join((boot or parts[0], namespace or parts[1], start or parts[2]))
+    return replace(holder(pid=here if pid is None else pid), process_started=token)
 
 
 def test_this_process_is_told_by_its_pid_and_its_start() -> None:
@@ -38,80 +47,138 @@ def test_the_host_has_a_name() -> None:
 
 
 def test_law_12_a_process_that_runs_is_alive() -> None:
-    pid, token = this_process()
-    assert not provably_dead(replace(holder(pid=pid), process_started=token), host=HERE)
+    assert whereabouts(ours()) is Whereabouts.RUNS
+    assert not provably_dead(ours())
 
 
 def test_law_12_a_process_that_was_killed_is_dead_buried_or_not(child: subprocess.Popen[bytes]) -> None:
     token = processes._token(child.pid)
     assert token is not None
     gone = replace(holder(pid=child.pid), process_started=token)
-    assert not provably_dead(gone, host=HERE)
+    assert not provably_dead(gone)
     child.kill()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has collected it yet
-    assert provably_dead(gone, host=HERE)
+    assert provably_dead(gone)
     child.wait()
-    assert provably_dead(gone, host=HERE)
-    assert provably_dead(replace(gone, process_started=""), host=HERE)
+    assert whereabouts(gone) is Whereabouts.GONE
 
 
 def test_law_12_another_process_with_the_same_pid_is_not_the_holder() -> None:
-    pid, token = this_process()
-    earlier = " ".join([*token.split(" ")[:-1], "1"])
-    assert provably_dead(replace(holder(pid=pid), process_started=earlier), host=HERE)
+    assert provably_dead(ours(start="1"))
 
 
-def test_law_12_a_process_of_another_host_cannot_be_proven_dead() -> None:
-    assert not provably_dead(holder(host="bastion", pid=2**22 + 1), host=HERE)
+@pytest.mark.parametrize("name", ["laptop", "another-name", ""])
+def test_law_12_a_host_name_proves_nothing_either_way(name: str) -> None:
+    """A machine that was renamed finds its own dead lock; a pod of the same name is not taken for the dead one."""
+    gone = replace(ours(2**22 + 1), host=name)
+    assert provably_dead(gone)
+    assert whereabouts(replace(ours(), host=name)) is Whereabouts.RUNS
+    pod = replace(ours(2**22 + 1, boot="00000000-0000-4000-8000-000000000000"), host=host_name())
+    assert whereabouts(pod) is Whereabouts.ELSEWHERE
+    assert not provably_dead(pod)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells its boots and pid namespaces")
-def test_law_12_a_process_from_before_the_machine_was_started_anew_is_dead() -> None:
-    pid, token = this_process()
-    before = " ".join(["another-boot", *token.split(" ")[1:]])
-    assert provably_dead(replace(holder(pid=pid), process_started=before), host=HERE)
+@linux
+def test_law_12_a_process_of_another_boot_cannot_be_proven_dead() -> None:
+    """Whether that was this machine before its restart, nobody can tell: a machine's id is shared by its clones."""
+    before = ours(2**22 + 1, boot="00000000-0000-4000-8000-000000000000")
+    assert whereabouts(before) is Whereabouts.ELSEWHERE
+    assert not provably_dead(before)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells its boots and pid namespaces")
+@linux
 def test_law_12_a_process_of_another_container_cannot_be_proven_dead() -> None:
-    _, token = this_process()
-    boot, _, start = token.split(" ")
-    elsewhere = replace(holder(pid=2**22 + 1), process_started=f"{boot} pid:[1] {start}")
-    assert not provably_dead(elsewhere, host=HERE)
+    elsewhere = ours(2**22 + 1, namespace="pid:[1]")
+    assert whereabouts(elsewhere) is Whereabouts.OTHER_NAMESPACE
+    assert not provably_dead(elsewhere)
 
 
-def test_law_12_a_holder_without_a_start_time_is_alive_while_anything_has_its_pid() -> None:
-    assert not provably_dead(replace(holder(pid=os.getpid()), process_started=""), host=HERE)
+@linux
+def test_law_12_from_within_another_pid_namespace_a_dead_holder_cannot_be_proven_dead(
+    child: subprocess.Popen[bytes],
+) -> None:
+    token = processes._token(child.pid)
+    child.kill()
+    child.wait()
+    script = (
+        "import sys; from orchestrator.journal import whereabouts; from tests.journal.conftest import holder;"
+        " from dataclasses import replace;"
+        " print(whereabouts(replace(holder(pid=int(sys.argv[1])), process_started=sys.argv[2])).name)"
+    )
+    command = [
+        "unshare",
+        "-p",
+        "-f",
+        "--mount-proc",
+        sys.executable,
+        "-c",
+        script,
+        str(child.pid),
+        str(token),
+    ]
+    answer = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    if answer.returncode != 0 and "unshare" in answer.stderr:
+        pytest.skip("pid namespaces may not be made here")
+    assert answer.stdout == "OTHER_NAMESPACE\n"
+
+
+@pytest.mark.parametrize("token", ["", "Sun Nov 22 03:15:02 2026", "boot", "boot 1"])
+def test_law_12_a_holder_whose_boot_nobody_knows_is_alive(token: str) -> None:
+    unknown = replace(holder(pid=2**22 + 1), process_started=token)
+    assert whereabouts(unknown) is Whereabouts.ELSEWHERE
+
+
+@linux
+def test_law_12_a_process_whose_start_is_hidden_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """/proc mounted with hidepid shows a user no processes but their own."""
+    seen = processes._stat
+
+    def hides(pid: int) -> list[str] | None:
+        return seen(pid) if pid == os.getpid() else None
+
+    monkeypatch.setattr(processes, "_stat", hides)
+    assert whereabouts(ours(os.getppid())) is Whereabouts.UNCERTAIN
 
 
 @pytest.mark.parametrize("pid", [0, -1, 2**70])
 def test_law_12_a_pid_that_is_none_proves_nothing(pid: int) -> None:
-    _, token = this_process()
-    assert not provably_dead(replace(holder(pid=pid), process_started=token), host=HERE)
+    assert not provably_dead(ours(pid))
 
 
-def test_where_the_system_has_no_proc_the_start_time_is_what_ps_says(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def without_proc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answers: dict[str, str]) -> None:
+    """A machine that has no /proc, and says this instead."""
+
     def answer(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
-        assert command == ["ps", "-o", "lstart=", "-p", str(os.getpid())]
-        return subprocess.CompletedProcess(command, 0, "Sun Nov 22 03:15:02 2026\n", "")
+        if command[0] not in answers:
+            raise FileNotFoundError(command[0])
+        return subprocess.CompletedProcess(command, 0, answers[command[0]], "")
 
     monkeypatch.setattr(processes, "_PROC", tmp_path)
     monkeypatch.setattr(subprocess, "run", answer)
-    assert this_process() == (os.getpid(), "Sun Nov 22 03:15:02 2026")
-    ours = replace(holder(pid=os.getpid()), process_started="Sun Nov 22 03:15:02 2026")
-    assert not provably_dead(ours, host=HERE)
-    assert provably_dead(replace(ours, process_started="Sat Nov 21 03:15:02 2026"), host=HERE)
 
 
-def test_where_not_even_ps_is_there_nothing_is_known_and_nothing_is_proven(
+BOOT = "3F2504E0-4F89-41D3-9A0C-0305E82C3301"
+STARTED = "Sun Nov 22 03:15:02 2026"
+
+
+def test_law_12_where_the_system_has_no_proc_sysctl_tells_the_boot_and_ps_the_start(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def missing(*_: object, **__: object) -> None:
-        raise FileNotFoundError("ps")
+    without_proc(monkeypatch, tmp_path, {"sysctl": f"{BOOT}\n", "ps": f"{STARTED}\n"})
+    token = f"{BOOT} ps {STARTED}"
+    assert this_process() == (os.getpid(), token)
+    mine = replace(holder(pid=os.getpid(), host="before-it-was-renamed"), process_started=token)
+    assert whereabouts(mine) is Whereabouts.RUNS
+    assert provably_dead(replace(mine, process_started=f"{BOOT} ps Sat Nov 21 03:15:02 2026"))
+    assert provably_dead(replace(mine, pid=2**22 + 1))
+    assert not provably_dead(replace(mine, pid=2**22 + 1, process_started=f"OTHER ps {STARTED}"))
 
-    monkeypatch.setattr(processes, "_PROC", tmp_path)
-    monkeypatch.setattr(subprocess, "run", missing)
+
+@pytest.mark.parametrize("answers", [{}, {"ps": STARTED}, {"sysctl": BOOT}])
+def test_law_12_where_the_boot_or_the_start_is_not_told_nothing_is_proven(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answers: dict[str, str]
+) -> None:
+    without_proc(monkeypatch, tmp_path, answers)
     assert this_process() == (os.getpid(), "")
-    assert not provably_dead(holder(pid=os.getpid()), host=HERE)
+    assert not provably_dead(replace(holder(pid=2**22 + 1), process_started=""))
+    assert not provably_dead(replace(holder(pid=2**22 + 1), process_started=STARTED))

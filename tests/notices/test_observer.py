@@ -67,11 +67,11 @@ class Journal:
     seq: int = 40
     broken: bool = False
 
-    def head(self) -> Head:
+    async def head(self) -> Head:
         self.check()
         return Head(self.seq, "ab" * 32)
 
-    def note(self, event: Event) -> None:
+    async def note(self, event: Event) -> None:
         self.check()
         self.seq += 1
         self.noted.append(event)

@@ -64,7 +64,9 @@ async def test_law_16_every_head_that_was_told_or_printed_is_in_the_journal_that
     async with simulated(tmp_path) as bench:
         result = await start(bench.session, TO_ACTIVE)
         store = bench.session.store
-        assert store.head().seq > result.head.seq, "what became of the last event was recorded after the end"
+        assert store.head().seq >= result.head.seq, (
+            "what became of the last event may be recorded after the end"
+        )
         told = [event.text.rsplit("--anchor ", 1)[1] for event in bench.sim.events(S)]
         assert len(told) == 4
         for anchor in (*told, str(result.head)):
@@ -183,10 +185,15 @@ async def test_a_second_ctrl_c_ends_the_run_and_then_its_notices(
         class Twice:
             def tell(self, event: Event) -> None:
                 if isinstance(event, WriteIntended):
-                    loop = asyncio.get_running_loop()
-                    loop.call_later(0.01, controls.interrupt, ExitCode.INTERRUPTED)
-                    loop.call_later(0.02, controls.interrupt, ExitCode.INTERRUPTED)
+                    interrupting.append(asyncio.create_task(interrupt_twice()))
 
+        async def interrupt_twice() -> None:
+            while not bench.posts():  # noqa: ASYNC110 - the simulator tells nobody when it is asked
+                await asyncio.sleep(0.01)
+            controls.interrupt(ExitCode.INTERRUPTED)
+            controls.interrupt(ExitCode.INTERRUPTED)
+
+        interrupting: list[asyncio.Task[None]] = []
         before = asyncio.all_tasks()
         result = await start(bench.session, TO_ACTIVE, watchers=[Twice()], controls=controls)
         assert result.exit_code is ExitCode.UNKNOWN, result.ending

@@ -16,7 +16,7 @@ class LockTaken:
 
 @dataclass(frozen=True, slots=True)
 class LockTakenOver:
-    """The holder was provably dead (same host, that very process gone): the lock changed hands."""
+    """The holder was provably dead (this very machine and boot, that very process gone): the lock changed hands."""
 
     kind: ClassVar[str] = "lock.taken_over"
     lock: str

@@ -1,0 +1,105 @@
+"""How calls of the store are made from an event loop, so that a slow disk or a busy journal never holds it up."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
+from typing import TypeVar
+
+T = TypeVar("T")
+
+IDLE_SECONDS = 10.0
+"""How long the thread waits for another call before it ends."""
+
+
+class InlineCalls:
+    """Makes each call at once, in the loop: for simulations, whose time stands still meanwhile."""
+
+    __slots__ = ()
+
+    async def __call__(self, call: Callable[[], T]) -> T:
+        """Make the call."""
+        return call()
+
+
+class ThreadCalls:
+    """Makes one call after the other, in the order in which they were asked for, in one thread beside the loop.
+
+    The thread is a daemon: a disk that never answers does not keep the process from ending.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._mutex = threading.Lock()
+        self._at_work = False
+
+    async def __call__(self, call: Callable[[], T]) -> T:
+        """Make the call in the thread, and wait for its end, also where the caller is cancelled meanwhile.
+
+        Raises:
+            asyncio.CancelledError: the caller was cancelled, and the call ended well.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        # In the caller's context: what is logged meanwhile carries its run and pair.
+        self._put(partial(_make, partial(copy_context().run, call), loop, future))
+        cancelled: asyncio.CancelledError | None = None
+        while not future.done():
+            try:
+                await asyncio.wait({future})
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None and future.exception() is None:
+            raise cancelled
+        return future.result()
+
+    def _put(self, job: Callable[[], None]) -> None:
+        with self._mutex:
+            self._waiting.put(job)
+            if not self._at_work:
+                self._at_work = True
+                threading.Thread(target=self._work, name="hamr-journal", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            try:
+                job = self._waiting.get(timeout=IDLE_SECONDS)
+            except queue.Empty:
+                with self._mutex:
+                    if self._waiting.empty():
+                        self._at_work = False
+                        return
+                continue
+            job()
+
+
+def _make(call: Callable[[], T], loop: asyncio.AbstractEventLoop, future: asyncio.Future[T]) -> None:
+    try:
+        result = call()
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
+        _tell(loop, partial(_fail, future, error))
+    else:
+        _tell(loop, partial(_succeed, future, result))
+
+
+def _tell(loop: asyncio.AbstractEventLoop, end: Callable[[], None]) -> None:
+    try:
+        loop.call_soon_threadsafe(end)
+    except RuntimeError:
+        # The loop was closed: nobody waits any more.
+        if not loop.is_closed():
+            raise
+
+
+def _succeed(future: asyncio.Future[T], result: T) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _fail(future: asyncio.Future[T], error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)

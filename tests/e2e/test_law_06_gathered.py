@@ -1,0 +1,317 @@
+"""What a run journals: one transaction for each intent, beside the loop, and read back before "done" is said."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import ExitCode, JournalUnavailable
+from orchestrator.journalling import Journalling
+from orchestrator.locking import hold
+from orchestrator.model.events import (
+    INTENTS,
+    Event,
+    MirrorFound,
+    RowMade,
+    RunFinished,
+    WriteAnswered,
+    WriteConfirmed,
+    WriteIntended,
+    WriteOwed,
+)
+from orchestrator.model.journal import Entry, Holder, Record
+from orchestrator.model.plain import moment
+from orchestrator.model.run import Mode, RunRequest, Stamp
+from orchestrator.model.status import Role, Status
+from orchestrator.resume import resume
+from orchestrator.run import start
+from orchestrator.running import Controls
+from orchestrator.simulator import ClientError, Fault, Slow
+
+from .pairs import simulated
+
+pytestmark = pytest.mark.anyio
+
+TO_ACTIVE = RunRequest("sim", Status.ACTIVE)
+
+
+class On:
+    """Does something when the n-th event of a kind comes by."""
+
+    def __init__(self, wanted: type, act: Callable[[], None], number: int = 1) -> None:
+        self._wanted, self._act, self._left = wanted, act, number
+
+    def tell(self, event: Event) -> None:
+        if isinstance(event, self._wanted):
+            self._left -= 1
+            if self._left == 0:
+                self._act()
+
+
+def older_copy(place: Path) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Two things to do: copy the file, and put the copy's bytes in its place."""
+    copies: list[bytes] = []
+
+    def keep() -> None:
+        copies.append(place.read_bytes())
+
+    def restore() -> None:
+        place.write_bytes(copies[0])
+
+    return keep, restore
+
+
+async def test_law_06_a_run_commits_once_for_an_intent_and_not_once_for_a_record(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        store, commits = bench.session.store, 0
+
+        def count(statement: str) -> None:
+            nonlocal commits
+            commits += statement == "COMMIT"
+
+        store._connection.set_trace_callback(count)  # type: ignore[attr-defined]
+        result = await start(bench.session, TO_ACTIVE)
+        assert result.exit_code is ExitCode.DONE, result.ending
+        records = [
+            record for record in store.records(run=result.run) if record.kind.split(".")[0] != "notice"
+        ]
+        notices = len([*store.records(run=result.run)]) - len(records)
+        intents = [record for record in records if record.kind in INTENTS]
+        assert len(intents) == 6, "two rows, two writes each"
+        assert len(records) > 25
+        # The lock and its record when it is taken and let go, the start, and what came before the end, and the end.
+        assert commits - notices <= len(intents) + 8
+
+
+async def test_law_06_a_record_is_dated_with_when_it_happened(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        now, told = bench.session.clock.now, []
+        watcher = On(WriteConfirmed, lambda: told.append(now()))
+        result = await start(bench.session, TO_ACTIVE, watchers=[watcher])
+        record = next(bench.session.store.records(run=result.run, kinds=("write.confirmed",)))
+        assert abs((moment(record.at) - told[0]).total_seconds()) < 0.005
+
+
+async def test_law_09_a_slow_journal_does_not_hold_up_the_loop_of_an_emergency(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with simulated(tmp_path) as bench:
+        store = bench.session.store
+        append_all = type(store).append_all
+
+        def slowly(
+            self: object, entries: Sequence[Entry], *, holding: str | None = None
+        ) -> tuple[Record, ...]:
+            time.sleep(0.4)
+            return append_all(store, entries, holding=holding)
+
+        monkeypatch.setattr(type(store), "append_all", slowly)
+        gaps = []
+
+        async def tick() -> None:
+            while True:
+                before = time.monotonic()
+                await asyncio.sleep(0.01)
+                gaps.append(time.monotonic() - before)
+
+        ticking = asyncio.create_task(tick())
+        request = RunRequest("sim", Status.ACTIVE, Mode.EMERGENCY, "us1 is down")
+        result = await start(bench.session, request)
+        ticking.cancel()
+        assert result.exit_code is ExitCode.DONE, result.ending
+        assert len(gaps) > 100
+        assert sorted(gaps)[-5] < 0.35, "the loop stood still while the journal was written"
+
+
+async def test_law_06_an_intent_that_could_not_be_journalled_was_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with simulated(tmp_path) as bench:
+        store = bench.session.store
+        append_all = type(store).append_all
+
+        def full(self: object, entries: Sequence[Entry], *, holding: str | None = None) -> tuple[Record, ...]:
+            if any(entry.kind in INTENTS for entry in entries):
+                raise JournalUnavailable("the disk is full")
+            return append_all(store, entries, holding=holding)
+
+        monkeypatch.setattr(type(store), "append_all", full)
+        with pytest.raises(JournalUnavailable, match="the disk is full"):
+            await start(bench.session, TO_ACTIVE)
+        assert bench.posts() == []
+
+
+async def test_law_06_what_happened_is_journalled_though_the_lock_is_lost(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        store = bench.session.store
+
+        def break_it() -> None:
+            holder = store.holder("sim")
+            assert holder is not None
+            store.release(holder.lock)
+
+        result = await start(bench.session, TO_ACTIVE, watchers=[On(WriteAnswered, break_it)])
+        assert result.exit_code is ExitCode.INCOMPLETE, result.ending
+        assert "no longer ours" in result.ending.message
+        kinds = [record.kind for record in store.records(run=result.run)]
+        assert kinds.count("write.intended") == 1
+        assert kinds.count("write.confirmed") == 1, (
+            "it was told after the last intent, and the next one was refused"
+        )
+        assert len(bench.posts()) == 1
+
+
+async def test_law_06_an_interrupt_while_an_intent_is_journalled_leaves_no_unknown_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with simulated(tmp_path) as bench:
+        store, controls = bench.session.store, Controls()
+        append_all = type(store).append_all
+        loop = asyncio.get_running_loop()
+
+        def interrupted(
+            self: object, entries: Sequence[Entry], *, holding: str | None = None
+        ) -> tuple[Record, ...]:
+            if any(entry.kind == WriteIntended.kind for entry in entries):
+                for _ in range(2):
+                    loop.call_soon_threadsafe(controls.interrupt, ExitCode.INTERRUPTED)
+                time.sleep(0.1)
+            return append_all(store, entries, holding=holding)
+
+        monkeypatch.setattr(type(store), "append_all", interrupted)
+        result = await start(bench.session, TO_ACTIVE, controls=controls)
+        monkeypatch.undo()
+        assert result.exit_code is ExitCode.INTERRUPTED, result.ending
+        assert bench.posts() == []
+        history = bench.session.history()
+        assert history.unknown == ()
+        assert history.open_run is not None
+        assert (await resume(bench.session, history.open_run)).exit_code is ExitCode.DONE
+
+
+async def test_law_06_what_others_must_know_is_journalled_at_once_and_the_rest_with_the_next_intent(
+    tmp_path: Path,
+) -> None:
+    async with simulated(tmp_path) as bench:
+        session, run = bench.session, bench.session.new_run()
+        lock = await hold(session, run, take_over=False)
+        observer = Journalling(session, run, lock)
+        observer.tell(MirrorFound(mirrors=False, seconds=1.0))
+        assert not observer.pressing.is_set()
+        observer.tell(WriteOwed(Role.PRIMARY, Status.ACTIVE, "not seen"))
+        assert observer.pressing.is_set(), "whoever beats the heart commits it"
+        assert [record.kind for record in session.store.records(run=run)] == ["lock.taken"]
+        await observer.commit()
+        assert not observer.pressing.is_set()
+        kinds = [record.kind for record in session.store.records(run=run)]
+        assert kinds == ["lock.taken", "mirror.found", "write.owed"]
+
+
+async def test_law_12_the_heart_beats_while_a_write_is_awaited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.conduct.HEARTBEAT_SECONDS", 0.05)
+    async with simulated(tmp_path) as bench:
+        bench.sim.faults.add(Fault(Slow(1.0), method="POST", role=Role.SECONDARY))
+        running = asyncio.create_task(start(bench.session, TO_ACTIVE))
+        while not bench.posts():  # noqa: ASYNC110 - the simulator tells nobody when it is asked
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)
+        holder = bench.session.store.holder("sim")
+        assert holder is not None
+        assert holder.beat_at > holder.taken_at
+        assert (await running).exit_code is ExitCode.DONE
+
+
+async def test_law_12_who_is_interrupted_while_the_lock_is_taken_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with simulated(tmp_path) as bench:
+        store = bench.session.store
+        take_lock = type(store).take_lock
+
+        def slowly(self: object, holder: Holder) -> Holder | None:
+            time.sleep(0.2)
+            return take_lock(store, holder)
+
+        monkeypatch.setattr(type(store), "take_lock", slowly)
+        task = asyncio.create_task(hold(bench.session, bench.session.new_run(), take_over=False))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert store.holder("sim") is None
+
+
+async def test_law_09_an_emergency_waits_two_seconds_for_a_busy_journal_and_names_the_way_out(
+    tmp_path: Path,
+) -> None:
+    async with simulated(tmp_path) as bench:
+        other = sqlite3.connect(bench.session.store.place, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        with pytest.raises(JournalUnavailable, match="is busy") as caught:
+            await start(bench.session, RunRequest("sim", Status.ACTIVE, Mode.EMERGENCY, "us1 is down"))
+        assert 1.9 < time.monotonic() - began < 4.0
+        assert caught.value.next_steps[0].startswith("--journal FILE")
+        other.close()
+        assert bench.posts() == []
+
+
+async def test_law_16_done_is_not_said_where_an_older_copy_was_put_in_the_journals_place(
+    tmp_path: Path,
+) -> None:
+    async with simulated(tmp_path) as bench:
+        keep, restore = older_copy(Path(bench.session.store.place))
+        watchers = [On(RowMade, keep, number=1), On(RowMade, restore, number=2)]
+        result = await start(bench.session, TO_ACTIVE, watchers=watchers)
+        assert result.exit_code is ExitCode.JOURNAL_DAMAGED, result.ending
+        assert result.ending.end.value == "incomplete"
+        assert "older copy of the file was put in its place" in result.ending.message
+        assert result.ending.next_steps[0] == "hamr audit verify"
+        kinds = [record.kind for record in bench.session.store.records(run=result.run)]
+        assert RunFinished.kind not in kinds, "the copy does not say either that it was done"
+
+
+async def test_law_05_no_stamp_is_used_twice_whatever_the_journal_has_forgotten(tmp_path: Path) -> None:
+    """Taken up twice from the same state of the journal: the second time does not know what the first one sent."""
+    stamps: list[str] = []
+    async with simulated(tmp_path) as bench:
+        bench.sim.faults.add(Fault(ClientError(400, "not now"), method="POST", role=Role.PRIMARY))
+        stopped = await start(bench.session, TO_ACTIVE)
+        assert stopped.exit_code is ExitCode.INCOMPLETE, stopped.ending
+        place = Path(bench.session.store.place)
+        keep, restore = older_copy(place)
+        keep()
+        for _ in range(2):
+            restore()
+            open_run = bench.session.history().open_run
+            assert open_run is not None
+            bench.sim.faults.add(Fault(ClientError(400, "not now"), method="POST", role=Role.PRIMARY))
+            await resume(bench.session, open_run)
+        for record in bench.sim.requests:
+            body = record.body
+            if record.method == "POST" and isinstance(body, dict) and "hamr" in record.path:
+                stamps.append(str(body["data"]["attributes"]["modified_by"]))  # type: ignore[index, call-overload]
+    parsed = [Stamp.parse(stamp) for stamp in stamps]
+    assert [(stamp.attempt, bool(stamp.mark)) for stamp in parsed if stamp is not None] == [
+        (1, False),
+        (2, False),
+        (3, True),
+        (3, True),
+    ]
+    assert len(set(stamps)) == 4
+
+
+def test_a_stamp_of_an_older_hamr_is_still_read() -> None:
+    old = "alice+hamr-20261122-031502-k3f9-2@laptop"
+    assert Stamp.parse(old) == Stamp("alice", "20261122-031502-k3f9", 2, "laptop")
+    assert str(Stamp.parse(old)) == old
+    marked = Stamp("alice", "20261122-031502-k3f9", 3, "laptop", "x7q2m")
+    assert str(marked) == "alice+hamr-20261122-031502-k3f9-3.x7q2m@laptop"
+    assert Stamp.parse(str(marked)) == marked
