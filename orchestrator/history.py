@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from orchestrator.errors import JournalDamaged
+from orchestrator.model.change import Change
 from orchestrator.model.events import (
     ChangeSeen,
     DrillClosed,
@@ -40,7 +41,7 @@ from orchestrator.model.org import Pair
 from orchestrator.model.plain import moment
 from orchestrator.model.reading import NotSent, Rejected, Throttled
 from orchestrator.model.run import Attempt, End, Mode
-from orchestrator.model.situation import Change, OpenRun, Owed
+from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.standing import OpenDrill
 from orchestrator.model.status import Both, Status
 from orchestrator.situation.floor import Floor, Floors, raise_floors

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from orchestrator.errors import HamrError, JournalDamaged, Locked
 from orchestrator.locking import Lock
 from orchestrator.log import logger
+from orchestrator.model.change import Change
 from orchestrator.model.events import (
     INTENTS,
     ChangeSeen,
@@ -20,7 +21,6 @@ from orchestrator.model.events import (
 )
 from orchestrator.model.journal import Entry, Head
 from orchestrator.model.protocols import Watcher
-from orchestrator.model.situation import Change
 from orchestrator.session import Session
 
 _GRAVE_CHANGES = frozenset({Change.FOREIGN, Change.REVERTED, Change.MISLINKED})

@@ -119,8 +119,12 @@ async def hold(session: Session, run: str, *, take_over: bool) -> Lock:
     return taken[0]
 
 
-def refuse_held(session: Session) -> None:
+def refuse_held(session: Session, *, take_over: bool = False) -> None:
     """Say who holds the pair, before anything else is asked; the lock itself is taken later, and tells for certain.
+
+    Args:
+        session: the pair.
+        take_over: as for `take_lock`.
 
     Raises:
         Locked: somebody holds it, or somebody died who left a run to resume.
@@ -129,7 +133,7 @@ def refuse_held(session: Session) -> None:
     if holder is None:
         return
     dead = session.host.provably_dead(holder)
-    if not dead or _left_a_run(session, holder):
+    if not dead or (_left_a_run(session, holder) and not take_over):
         raise locked_by(session, holder, dead=dead)
 
 

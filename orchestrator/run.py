@@ -55,9 +55,10 @@ async def start(
     """
     check_request(request, session.playbook)
     require_reasons(request.reason, request.overrides)
-    if request.mode is Mode.EMERGENCY:
+    emergency = request.mode is Mode.EMERGENCY
+    if emergency:
         session.store.wait_at_most(EMERGENCY_BUSY_SECONDS)
-    await session.calls(lambda: refuse_held(session))
+    await session.calls(lambda: refuse_held(session, take_over=emergency))
     history = await session.calls(session.history)
     refuse_in_drill(history, request, drill)
     refuse_owing(history, request)
@@ -66,7 +67,7 @@ async def start(
     async with session.world() as world, session.prober() as prober, session.notices(run) as notices:
         if request.mode is Mode.PLANNED:
             await world.require_keys()
-        lock = await hold(session, run, take_over=False)
+        lock = await hold(session, run, take_over=emergency)
         controls = controls or Controls()
         running = Running(
             session,

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import replace
+
 from orchestrator.engine.memory import Memory
+from orchestrator.model.change import Change
 from orchestrator.model.playbook import Playbook, Row
 from orchestrator.model.run import End, Ending, Mode
+from orchestrator.model.situation import PhaseName
 from orchestrator.running import Running
+from orchestrator.situation.strangers import stranger_at
 
 
 def with_words(running: Running, ending: Ending) -> Ending:
     """The ending with what was sent, and with the commands for resuming, going back and switching to emergency."""
     memory, pair = running.memory, running.session.pair
-    words = " ".join((_sent_words(memory), *_may_come_late(running)))
+    unknown = ending.end is End.UNKNOWN  # then its message is about the newest attempt
+    words = " ".join((_sent_words(memory), *_may_come_late(running, unknown=unknown)))
     steps = ending.next_steps
     resumes = memory.intended and not running.left_to_others
     if resumes and ending.end in (
@@ -22,16 +29,22 @@ def with_words(running: Running, ending: Ending) -> Ending:
         End.REFUSED,
     ):
         again = running.take_up or f"hamr resume {memory.run}"
-        steps = (
-            again,
-            *_ways_out(running, moved=ending.end is End.MOVED),
-            f"hamr status {pair.name}",
-            *steps,
-        )
+        look = f"hamr status {shlex.quote(pair.name)}"
+        match ending.change:
+            case Change.STALE:
+                steps = (f"{look} --watch", again, f"{again} --override reverted=REASON", *steps)
+            case Change.REVERTED:
+                steps = (f"{again} --override reverted=REASON", look, *steps)
+            case Change.FOREIGN:
+                steps = (*steps, *_from_what_is_there(running), look, *_ways_back(running))
+            case _:
+                onward = (again, *_ways_back(running)), _alone(running)
+                first, then = reversed(onward) if _fails_again(running, ending) else onward
+                steps = (*first, *then, look, *steps)
     elif ending.end in (End.MOVED, End.REFUSED, End.INTERRUPTED) and not steps:
         resume = (f"hamr resume {memory.run}",) if can_be_taken_up(running, ending) else ()
         steps = (*resume, f"hamr status {pair.name}")
-    return Ending(ending.end, ending.message, ending.org, tuple(dict.fromkeys(steps)), ending.sent or words)
+    return replace(ending, next_steps=tuple(dict.fromkeys(steps)), sent=ending.sent or words)
 
 
 def _sent_words(memory: Memory) -> str:
@@ -50,7 +63,7 @@ def _sent_words(memory: Memory) -> str:
     return words + (f" {unseen} more may have reached an org." if unseen else "")
 
 
-def _may_come_late(running: Running) -> tuple[str, ...]:
+def _may_come_late(running: Running, *, unknown: bool) -> tuple[str, ...]:
     """What of this run or an earlier one was given up, and may still take effect: a sentence for each (law 5)."""
     engine, pair, late = running.engine, running.session.pair, running.session.playbook.late
     readings = None if engine is None else engine.eyes.last
@@ -62,6 +75,9 @@ def _may_come_late(running: Running) -> tuple[str, ...]:
         )
     ]
     own = [(running.memory.run, attempt) for attempt in running.memory.may_come_late()]
+    newest = running.memory.outstanding()
+    if newest is not None and not unknown:
+        own.append((running.memory.run, newest))
     return tuple(
         f"Attempt {attempt.number} of run {run} ({attempt.status} to {pair[attempt.role]}) was given up, and may still "
         f"take effect: look again in {late.total_seconds() / 60:g} min (hamr status {pair.name})."
@@ -69,23 +85,51 @@ def _may_come_late(running: Running) -> tuple[str, ...]:
     )
 
 
-def _ways_out(running: Running, *, moved: bool) -> tuple[str, ...]:
-    """Going back, and switching to emergency, where the playbook has rows for it (law 14)."""
+def _from_what_is_there(running: Running) -> tuple[str, ...]:
+    """After somebody else's write: resuming would stop for it again, and a new run starts from what is there now."""
+    engine, pair, goal = running.engine, running.session.pair, running.goal
+    if engine is None or engine.eyes.last is None or engine.eyes.identities is None or goal is None:
+        return ()
+    phase = engine.phase(goal)
+    name = shlex.quote(pair.name)
+    watch = f"hamr status {name} --watch"
+    at_work = any(
+        stranger_at(role, reading, engine.task.known_runs, engine.clock.now())
+        for role, reading in engine.eyes.last.items()
+    )
+    onward: tuple[str, ...] = tuple(
+        step for step in phase.next_steps if not step.startswith(("hamr resume", "hamr show"))
+    )
+    if phase.name in (PhaseName.AGREED, PhaseName.MIDWAY) and phase.status is not goal:
+        onward = (f"hamr run {name} --to {goal}",)
+        if running.memory.mode is Mode.EMERGENCY:
+            onward = (f"hamr run {name} --to {goal} --emergency --reason TEXT",)
+    return (watch, *onward) if at_work else onward
+
+
+def _ways_back(running: Running) -> tuple[str, ...]:
+    """Going back, where the playbook has a row for it (law 14)."""
     memory, playbook, pair = running.memory, running.session.playbook, running.session.pair
-    steps: list[str] = []
-    if moved and running.goal is not None:
-        # Somebody else wrote: resuming would stop for the same change; a new run starts from what is there now.
-        steps.append(f"hamr run {pair.name} --to {running.goal}")
     row = _row_here(memory, playbook)
-    if (
-        row is not None
-        and playbook.between(row.target, row.source) is not None
-        and row.source in playbook.stops
-    ):
-        steps.append(f"hamr run {pair.name} --to {row.source}")
-    if memory.mode is Mode.PLANNED and _may_go_on_alone(running, memory.row is not None, row):
-        steps.append(f"hamr resume {memory.run} --emergency --reason TEXT")
-    return tuple(steps)
+    if row is None or playbook.between(row.target, row.source) is None or row.source not in playbook.stops:
+        return ()
+    return (f"hamr run {shlex.quote(pair.name)} --to {row.source}",)
+
+
+def _alone(running: Running) -> tuple[str, ...]:
+    """Switching to emergency, where the row that comes next names a survivor (law 14)."""
+    memory, playbook = running.memory, running.session.playbook
+    row = _row_here(memory, playbook)
+    if memory.mode is not Mode.PLANNED or not _may_go_on_alone(running, memory.row is not None, row):
+        return ()
+    return (f"hamr resume {memory.run} --emergency --reason TEXT",)
+
+
+def _fails_again(running: Running, ending: Ending) -> bool:
+    """Whether an org that an emergency does without has failed a run that was taken up for the same org before."""
+    row = _row_here(running.memory, running.session.playbook)
+    survivor = None if row is None else row.survivor
+    return running.memory.recalled > 0 and survivor is not None and ending.org is survivor.other
 
 
 def _row_here(memory: Memory, playbook: Playbook) -> Row | None:

@@ -89,12 +89,13 @@ def _preview(opening: Opening, session: Session, request: RunRequest) -> tuple[P
         Refused: it is in a drill that nobody has closed.
     """
     from orchestrator.locking import refuse_held
+    from orchestrator.model.run import Mode
     from orchestrator.plan import make_plan
     from orchestrator.preflight import cooling_question, over_cool_down, refuse_in_drill
 
     from .signals import supervised
 
-    refuse_held(session)
+    refuse_held(session, take_over=request.mode is Mode.EMERGENCY)
     history = session.history()
     refuse_in_drill(history, request, "")
     cooling = cooling_question(history, session.playbook, session.clock, request)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, Event, WriteConfirmed
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Advances, Playbook
 from orchestrator.model.reading import Reading
 from orchestrator.model.run import End, Stamp
-from orchestrator.model.situation import Change, Comparison
+from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.compare import compare, describe, latest_sent, not_older
 
@@ -98,7 +99,7 @@ class Checker:
     def stop_for(self, role: Role, comparison: Comparison, reading: Reading) -> Stopped:
         """Journal a change that is not ours, and stop for it."""
         self.tell(self.seen(role, comparison, reading))
-        return stopped(End.MOVED, comparison.reason, org=role)
+        return stopped(End.MOVED, comparison.reason, org=role, change=comparison.change)
 
     def take_in(self, readings: Both[Reading], *, stop_for: frozenset[Change] = NOT_OURS) -> Unsettled | None:
         """Compare a look, take note of what is in order, and name the first org that must be read again.
@@ -127,14 +128,22 @@ class Checker:
             case Change.ECHO | Change.LATE | Change.SERVER:
                 return True
             case Change.OURS | Change.REFUSED | Change.UNPROVEN:
-                return self.is_newer(role, reading)
+                return self.is_newer(role, reading, comparison)
             case _:
                 return False
 
-    def is_newer(self, role: Role, reading: Reading) -> bool:
-        """Law 4: a write is in effect only where its modified_at is not older than what was there before."""
+    def is_newer(self, role: Role, reading: Reading, found: Comparison) -> bool:
+        """Law 4: a write is in effect only where its modified_at is not older than what was there before.
+
+        A stamp is proof enough, whatever a region's clock says: none is used twice, so it was not there before.
+        """
         record = reading.record
-        return record is not None and not_older(record, self.memory.expected.get(role))
+        if record is None:
+            return False
+        sent = (each.attempt for each in self.memory.sent if each.attempt.number == found.attempt)
+        if any(attempt.role is role and attempt.signed(record.modified_by) for attempt in sent):
+            return True
+        return not_older(record, self.memory.expected.get(role))
 
     def _why_again(self, role: Role, comparison: Comparison) -> str:
         if comparison.change in IN_EFFECT:
@@ -182,7 +191,7 @@ class Checker:
                 "this server keeps our stamps, so somebody else wrote that"
             )
             self.tell(ChangeSeen(role, Change.FOREIGN, reason, record, record))
-            raise stopped(End.MOVED, reason, org=role)
+            raise stopped(End.MOVED, reason, org=role, change=Change.FOREIGN)
 
     def limit_late(self, reason: str) -> None:
         """Law 3: a late write of our own is put right once.
@@ -199,7 +208,9 @@ class Checker:
         """The stop for an org that could not be read as it has to be, in time."""
         role, reason = unsettled.role, unsettled.reason
         if unsettled.change is Change.STALE:
-            return stopped(End.MOVED, f"{reason}: its reads lag, or it was put back", org=role)
+            return stopped(
+                End.MOVED, f"{reason}: its reads lag, or it was put back", org=role, change=Change.STALE
+            )
         end = End.INCOMPLETE if self.memory.intended else End.REFUSED
         if unsettled.change is Change.UNSEEN:
             reason = f"{reason}; a planned run needs both orgs"

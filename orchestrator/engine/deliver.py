@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, OwedSettled
 from orchestrator.model.run import End, Ending
-from orchestrator.model.situation import Change, Owed
+from orchestrator.model.situation import Owed
 from orchestrator.model.status import Role, Status
 from orchestrator.situation.compare import describe, older_than_ours
 from orchestrator.situation.link import Linked, NotLinked, judge_link
@@ -81,7 +82,7 @@ class Delivery:
         """Against the last confirmed records. What somebody else wrote meanwhile is not passed on unasked: adopt does that."""
         survivor, pair = owed.role.other, self.writer.pair
         try:
-            return await self.settling.settle(take_reverted=self.writer.memory.mirrors is not False)
+            return await self.settling.settle(restoring=self.writer.memory.mirrors is not False)
         except Stopped as stop:
             if stop.ending.end is not End.MOVED or stop.ending.org is not survivor:
                 raise

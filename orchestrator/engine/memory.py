@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from orchestrator.model.change import Change
 from orchestrator.model.events import (
     ChangeSeen,
     Event,
@@ -33,7 +34,6 @@ from orchestrator.model.events import (
 from orchestrator.model.hook import SETTLED, HookOutcome, When
 from orchestrator.model.reading import Accepted, HamrRecord, NotSent, Reading, Rejected, Throttled
 from orchestrator.model.run import Attempt, Mode, Stamp, Step
-from orchestrator.model.situation import Change
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.compare import Known, Sent
 from orchestrator.situation.floor import ACCEPTED, Floor, Floors, raise_floors, under_floor

@@ -6,12 +6,12 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from orchestrator.model.change import Change
 from orchestrator.model.events import Event, Waiting, WriteConfirmed
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Accepted, Lost, Reading
 from orchestrator.model.run import Attempt
-from orchestrator.model.situation import Change
 from orchestrator.model.status import Both, Role
 
 from .check import IN_EFFECT, NOT_OURS, Checker
@@ -89,7 +89,7 @@ class ReadBack:
             return Seen.NO
         if found.change not in IN_EFFECT and found.change is not Change.SERVER:
             return Seen.NO
-        if not self.checker.is_newer(role, reading):
+        if not self.checker.is_newer(role, reading, found):
             return Seen.NO
         seconds = self.waits.clock.monotonic() - began
         number = found.attempt if found.attempt is not None else attempt.number

@@ -203,5 +203,8 @@ class Rows:
         if row.advances is Advances.SERVER:
             return f"row {row.name} waits for the server to make this move"
         if self.memory.mirrors:
-            return "the inventory or this run found that this pair mirrors, so it was not written itself"
+            return (
+                "the inventory or this run found that this pair mirrors, so it was not written itself; "
+                "if it does not, say mirrors: false in the inventory"
+            )
         return f"row {row.name} writes {', '.join(str(role) for role in row.writes)} alone"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from orchestrator.model.events import ChangeSeen, Waiting
+from orchestrator.model.change import Change
+from orchestrator.model.events import ChangeSeen, Waiting, WriteUnknown
 from orchestrator.model.playbook import Row
 from orchestrator.model.reading import HamrRecord, Reading
 from orchestrator.model.run import Attempt, End, Stamp
-from orchestrator.model.situation import Change, Comparison
+from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.floor import floor_of
 
@@ -30,15 +31,15 @@ class Settling:
     old_is_true: bool = False
     """Whether a person said so (`--override reverted=REASON`, or an adoption)."""
 
-    async def settle(self, *, take_reverted: bool) -> frozenset[Role]:
+    async def settle(self, *, restoring: bool = False) -> frozenset[Role]:
         """Read until nothing is in flight any more and no org shows an old record, or the confirm time is up.
 
         A write that was in flight when the run stopped may still take effect, so it is looked for until the
         confirm time since its intent is up.
 
         Args:
-            take_reverted: go on from an old record that stays over one of ours: a mirror healed it over the newer
-                one, and somebody resumed this run knowing that. Otherwise it stops the run.
+            restoring: our newer status is about to be written once more over an old record that stays, to an org that
+                was left out of an emergency, or by its mirror. Otherwise an old record that stays stops the run.
 
         Returns:
             The orgs that stand reverted, by this process or by an earlier one that died right then.
@@ -49,7 +50,7 @@ class Settling:
         writer = self.writer
         patience, began = writer.waits.patience(), writer.clock.monotonic()
         flown = self._flown()
-        stop_for = NOT_OURS - {Change.REVERTED} if take_reverted or self.old_is_true else NOT_OURS
+        stop_for = NOT_OURS - {Change.REVERTED}
         while True:
             readings = writer.eyes.last_look()
             found = writer.checker.compare_both(readings, stop_for=stop_for)
@@ -64,8 +65,9 @@ class Settling:
             await writer.waits.pause()
             await writer.eyes.look("confirm", journal=False)
         for role in old:
-            self._take(role, found[role], readings[role], take_reverted=take_reverted)
+            self._take(role, found[role], readings[role], restoring=restoring)
         await writer.repair()
+        self._give_up_what_nobody_saw()
         return frozenset(writer.memory.reverted)
 
     async def outwait_lag(self) -> None:
@@ -84,12 +86,19 @@ class Settling:
             reading = writer.eyes.last_look()[old[0]]
             found = writer.checker.compare(reading)
             if patience.over:
-                self._take(old[0], found, reading, take_reverted=False)
+                self._take(old[0], found, reading, restoring=False)
                 continue
             writer.may_go_on()
             writer.tell(Waiting(f"another answer ({found.reason})", patience.left, old[0]))
             await writer.waits.pause()
             await writer.eyes.look("confirm", journal=False)
+
+    def _give_up_what_nobody_saw(self) -> None:
+        """Say of a write of an earlier process, which no reading has shown in all its time, that nobody knows of it."""
+        attempt, memory = self._in_flight(), self.writer.memory
+        if attempt is not None and attempt not in memory.unknown:
+            reason = "its process died, and no reading has shown it within the confirm time"
+            self.writer.tell(WriteUnknown(attempt, reason))
 
     def _old(self, found: Both[Comparison]) -> list[Role]:
         dead = self.writer.memory.dead
@@ -132,21 +141,22 @@ class Settling:
             return
         self.writer.tell(waiting)
 
-    def _take(self, role: Role, comparison: Comparison, reading: Reading, *, take_reverted: bool) -> None:
+    def _take(self, role: Role, comparison: Comparison, reading: Reading, *, restoring: bool) -> None:
         memory, pair = self.writer.memory, self.writer.pair
         floor = floor_of(memory.floors, pair[role].uuid)
         newest = memory.expected.get(role) if floor is None else floor.record
-        healed = take_reverted and reading.record is not None and newest is not None and self._ours(newest)
+        healed = restoring and reading.record is not None and newest is not None and self._ours(newest)
         if not (self.old_is_true or healed):
             end = End.MOVED if memory.intended else End.REFUSED
             raise stopped(
                 end,
-                f"{comparison.reason}, and it stays so: its reads lag, or it was put back (reverted). If it was put "
+                change=comparison.change,
+                message=f"{comparison.reason}, and it stays so: its reads lag, or it was put back (reverted). If it was put "
                 "back, --override reverted=REASON goes on from it",
                 org=role,
                 next_steps=(
                     f"hamr status {shlex.quote(pair.name)} --watch",
-                    f"{self.command} --override reverted=TEXT",
+                    f"{self.command} --override reverted=REASON",
                 ),
             )
         reason = f"{comparison.reason}; it stays so, and the run goes on from it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.model.change import Change
 from orchestrator.model.run import End, Ending
 from orchestrator.model.status import Role
 
@@ -14,6 +15,13 @@ class Stopped(Exception):
         self.ending = ending
 
 
-def stopped(end: End, message: str, *, org: Role | None = None, next_steps: tuple[str, ...] = ()) -> Stopped:
+def stopped(
+    end: End,
+    message: str,
+    *,
+    org: Role | None = None,
+    next_steps: tuple[str, ...] = (),
+    change: Change | None = None,
+) -> Stopped:
     """A `Stopped` with its ending."""
-    return Stopped(Ending(end, message, org, next_steps))
+    return Stopped(Ending(end, message, org, next_steps, change=change))

@@ -69,7 +69,7 @@ class Way:
         await self.look(goal)
         half_made = None
         if taken_up:
-            await self.settling.settle(take_reverted=memory.mirrors is True)
+            await self.settling.settle()
             half_made = self.settling.half_made()
         else:
             await self.settling.outwait_lag()

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from orchestrator.model.change import Change
 from orchestrator.model.events import (
     Event,
     NameLearned,
@@ -287,4 +288,5 @@ class Writer:
 
 def _says_enough(stop: Stopped, answer: Answer | None) -> bool:
     """Whether a stop already says what became of the write: unknown, or accepted and then written over by somebody."""
-    return stop.ending.end is End.UNKNOWN or (stop.ending.end is End.MOVED and isinstance(answer, Accepted))
+    moved = stop.ending.end is End.MOVED and stop.ending.change is not Change.STALE
+    return stop.ending.end is End.UNKNOWN or (moved and isinstance(answer, Accepted))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
+from .change import Change
 from .status import Role, Status
 
 
@@ -168,6 +169,8 @@ class Ending:
     next_steps: tuple[str, ...] = ()
     sent: str = ""
     """What was and was not sent."""
+    change: Change | None = None
+    """MOVED, REFUSED: the kind of change that it stopped for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
+from .change import Change
 from .org import Pair
 from .probe import ProbeReading
 from .reading import Identity, Reading
@@ -113,29 +114,6 @@ class Phase:
             PhaseName.ABSENT: None,
         }.get(self.name, self.status)
         return self.name.value if detail is None else f"{self.name.value}({detail})"
-
-
-class Change(enum.Enum):
-    """How a record that was read differs from what was last seen of it (law 3)."""
-
-    SAME = "same"
-    OURS = "ours"
-    REFUSED = "refused"
-    """Ours, though the server had answered that it did not take it."""
-    UNPROVEN = "unproven"
-    """After a lost answer: our status under another name."""
-    ECHO = "echo"
-    STALE = "stale"
-    SERVER = "server"
-    """The server made the move of a row that says `advances: server`."""
-    LATE = "late"
-    """A late write of an earlier attempt of this run."""
-    REVERTED = "reverted"
-    """A mirror healed an old record over a new one."""
-    FOREIGN = "foreign"
-    MISLINKED = "mislinked"
-    UNSEEN = "unseen"
-    """There is no record to compare: the org did not answer with one."""
 
 
 @dataclass(frozen=True, slots=True)

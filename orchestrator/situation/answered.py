@@ -69,11 +69,17 @@ def _agreed(view: View, status: Status) -> Phase:
             f" No row of the playbook {view.playbook.name} leads on from {status}: there is nothing to run."
         )
         steps = [commands.watch(view.pair), commands.graph(view.playbook)]
+    if view.set_back is not None:
+        _, attempt = view.set_back
+        sentence += f" That is a write of ours which had been given up and came late (attempt {attempt.number}: {attempt.status})."
+    if view.owed is not None:
+        sentence += f" {view.org(view.owed.role)} was owed {view.owed.status}: resume settles that."
+        steps = [commands.resume(view.pair), *steps]
     if view.open_run is not None:
         sentence += (
             f" Run {view.open_run.run} to {view.open_run.goal} is open: resume finishes it{_hooks(view)}."
         )
-        steps = [commands.resume(view.pair), *steps]
+        steps = list(dict.fromkeys((commands.resume(view.pair), *steps)))
     return Phase(PhaseName.AGREED, sentence, tuple(steps), status=status)
 
 

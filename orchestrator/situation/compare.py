@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from orchestrator.model.change import Change
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import timestamp
 from orchestrator.model.reading import HamrRecord, Reading
 from orchestrator.model.run import Attempt, Stamp
-from orchestrator.model.situation import Change, Comparison
+from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Role, Status
 
 from .floor import Floor, Floors, floor_of, under_floor
@@ -121,6 +122,8 @@ def _compare_below(pair: Pair, role: Role, record: HamrRecord, floor: Floor, kno
     seen_here = [old for old in (*known.earlier.get(role, ()), *floor.before) if old is not None]
     if any(record.same_version(old) for old in seen_here):
         return _seen_before(pair, role, record, floor, known)
+    if floor.record.modified_by in known.strangers:
+        return _stale(pair, role, record, floor)  # whatever it is, somebody else has written since
     for recognise in (_by_copy, _reverted):
         found = recognise(pair, role, record, known)
         if found is not None:

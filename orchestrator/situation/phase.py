@@ -99,7 +99,7 @@ def _lagging(view: View, role: Role, floor: Floor) -> Phase:
         steps.insert(0, commands.resume(view.pair))
     start = view.status(role) or view.status(role.other)
     goals = commands.goals_from(view, start) if start is not None else ()
-    steps += [f"{commands.run(view.pair, goal)} --override reverted=TEXT" for goal in goals[:1]]
+    steps += [f"{commands.run(view.pair, goal)} --override reverted=REASON" for goal in goals[:1]]
     return Phase(PhaseName.LAGGING, sentence, tuple(steps), status=Status.of(newest.status), role=role)
 
 

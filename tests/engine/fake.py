@@ -14,6 +14,7 @@ from orchestrator.engine.gate import EnforcingGate, Gate
 from orchestrator.engine.memory import Memory, recall
 from orchestrator.errors import JournalUnavailable
 from orchestrator.history import events_of, history_of
+from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, Event, RunResumed, RunStarted, WriteIntended, encode
 from orchestrator.model.journal import Record
 from orchestrator.model.org import Mirrors, Org, Pair, Wire
@@ -40,7 +41,7 @@ from orchestrator.model.reading import (
 )
 from orchestrator.model.run import Mode, Operator
 from orchestrator.model.secret import EnvironmentKey
-from orchestrator.model.situation import Change, OpenRun, Owed
+from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.status import Both, Role, Status
 
 E = TypeVar("E")

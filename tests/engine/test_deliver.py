@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, Event, OwedSettled
 from orchestrator.model.org import Mirrors
 from orchestrator.model.reading import Draft, HamrRecord, Present
 from orchestrator.model.run import End, Ending, Mode
-from orchestrator.model.situation import Change
 from orchestrator.model.status import Role, Status
 
 from .fake import DARK, Bench, Died, P, S, bench, record, resumed, started

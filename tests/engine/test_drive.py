@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.model.change import Change
 from orchestrator.model.events import MirrorFound, NameLearned, RowMade, WriteConfirmed
 from orchestrator.model.org import Mirrors
 from orchestrator.model.run import End, Mode
-from orchestrator.model.situation import Change
 from orchestrator.model.status import Status
 
 from .fake import DARK, SERVER_ADVANCES, P, S, bench

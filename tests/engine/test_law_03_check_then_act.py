@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
+from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, NameLearned, WriteConfirmed
 from orchestrator.model.org import Mirrors
 from orchestrator.model.reading import Draft, Present, Unreachable
 from orchestrator.model.run import End
-from orchestrator.model.situation import Change
 from orchestrator.model.status import Role, Status
 
 from .fake import START, UUIDS, Bench, Died, P, S, bench, record, resumed, started

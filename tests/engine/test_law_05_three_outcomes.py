@@ -43,12 +43,20 @@ async def test_law_04_a_write_that_is_never_shown_is_not_done(answer: str) -> No
 
 
 async def test_law_04_a_record_older_than_before_does_not_confirm_a_write() -> None:
+    """Where its server puts a name of its own in the place of our stamp, its time is all that tells it from an old one."""
     b = bench()
+    b.world.renames = "svc@example.com"
     b.world.skew[S] = -40 * 86400.0
     ending = await b.engine.drive(ACTIVE)
     assert (ending.end, ending.org) == (End.UNKNOWN, S)
     assert b.notes.of(WriteConfirmed) == []
     assert len(b.world.posts()) == 1, "it may be in effect, so it is not sent again over itself"
+
+
+async def test_law_04_a_stamp_confirms_a_write_though_its_regions_clock_was_set_back() -> None:
+    b = bench()
+    b.world.skew[S] = -40 * 86400.0
+    assert (await b.engine.drive(ACTIVE)).end is End.DONE
 
 
 async def test_law_04_a_record_as_old_as_before_to_the_second_confirms_a_write() -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from orchestrator.engine.memory import Memory
+from orchestrator.model.change import Change
 from orchestrator.model.events import (
     GuardsJudged,
     GuardWaived,
@@ -36,7 +37,6 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.run import End, Mode
-from orchestrator.model.situation import Change
 from orchestrator.model.status import Role, Status
 
 from .fake import DARK, PLAYBOOK, SERVER_ADVANCES, Bench, P, S, bench, record, resumed, started

@@ -23,12 +23,13 @@ from orchestrator.engine.writer import Writer
 from orchestrator.journal import sqlite_store
 from orchestrator.journalling import Journalling
 from orchestrator.locking import Lock
+from orchestrator.model.change import Change
 from orchestrator.model.events import WriteAnswered, WriteConfirmed, WriteIntended, WriteOwed
 from orchestrator.model.guard import Outcome
 from orchestrator.model.org import Mirrors
 from orchestrator.model.reading import Accepted, Lost
 from orchestrator.model.run import Attempt, End, Mode
-from orchestrator.model.situation import Change, Comparison, PhaseName
+from orchestrator.model.situation import Comparison, PhaseName
 from orchestrator.model.status import Role, Status
 from orchestrator.session import Session
 from orchestrator.simulator import AnswerLost, ConnectionReset, Fault, Silence

@@ -21,10 +21,11 @@ from orchestrator.engine.rows import Rows
 from orchestrator.engine.stop import stopped
 from orchestrator.errors import UsageError
 from orchestrator.hamr import HttpReader, HttpWorld
+from orchestrator.model.change import Change
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Reading, Unreachable
 from orchestrator.model.run import End, Mode
-from orchestrator.model.situation import Change, Comparison
+from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import AppliedLate, Fault, ServerError
 from orchestrator.situation.compare import Known

@@ -1,4 +1,7 @@
-"""Somebody who knows nothing of the program: they type the first command of what they read, letter by letter, and no other."""
+"""Somebody who knows nothing of the program: they type the first command of what they read, letter by letter, and no other.
+
+Only a look that showed nothing new when it was typed before is passed over for the next command, as anybody would.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ DONE = "it is done"
 LOOKS = ("status", "show", "runs", "check", "report", "graph", "doctor")
 """Verbs after which somebody looks at the pair again."""
 
-WORDS = "TEXT"
+WORDS = ("TEXT", "REASON")
+"""What stands where a person has to think."""
+
+BECAUSE = "the region's own people say so"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +58,16 @@ async def type_on(
         Whether it is closed, what was typed, and how the pair stands.
     """
     typed: list[Typed] = []
+    looked: set[tuple[str, str]] = set()
     line, read = f"hamr status {PAIR}", True
     for _ in range(3 * tries):
         if _verb(line) in LOOKS:
             standing = await look(scene, machine)
             if closed(standing, goal) or len(typed) == tries:
                 return closed(standing, goal), typed, standing
-            line, read = _first_of(standing, goal)
+            line, read = _first_of(standing, goal, looked)
             if _verb(line) in LOOKS:
+                looked.add((line, standing.phase.label))
                 await asyncio.sleep(20.0)  # it says to wait
             continue
         if len(typed) == tries:
@@ -73,13 +81,17 @@ async def type_on(
     return closed(standing, goal), typed, standing
 
 
-def first_next(standing: Standing) -> str:
-    """The first command that `hamr status` shows; "" where it shows none."""
+def nexts(standing: Standing) -> tuple[str, ...]:
+    """The commands that `hamr status` shows, in its order."""
     steps = status_json(standing)["next"]
-    if not isinstance(steps, list) or not steps:
-        return ""
-    step = steps[0]
-    return str(step.get("command", "")) if isinstance(step, dict) else str(step)
+    if not isinstance(steps, list):
+        return ()
+    return tuple(str(step.get("command", "")) if isinstance(step, dict) else str(step) for step in steps)
+
+
+def first_next(standing: Standing) -> str:
+    """The first of them; "" where there is none."""
+    return (*nexts(standing), "")[0]
 
 
 def steps_of(outcome: Outcome) -> tuple[str, ...]:
@@ -93,8 +105,9 @@ def steps_of(outcome: Outcome) -> tuple[str, ...]:
             return ()
 
 
-def _first_of(standing: Standing, goal: Status) -> tuple[str, bool]:
-    line = first_next(standing)
+def _first_of(standing: Standing, goal: Status, looked: set[tuple[str, str]]) -> tuple[str, bool]:
+    steps = [step for step in nexts(standing) if (step, standing.phase.label) not in looked]
+    line = (*steps, first_next(standing))[0]
     if _verb(line) in ("plan", ""):
         # Nothing is amiss; whoever came wants the pair at the goal.
         return f"hamr run {PAIR} --to {goal}", False
@@ -123,7 +136,8 @@ def types(line: str) -> Callable[[Present], Awaitable[RunResult]]:
     async def act(present: Present) -> RunResult:
         session = present.session
         mode = Mode.EMERGENCY if "--emergency" in flags else None
-        overrides = dict(each.split("=", 1) for each in flags.get("--override", []))
+        named = dict(each.split("=", 1) for each in flags.get("--override", []))
+        overrides = {guard: BECAUSE if why in WORDS else why for guard, why in named.items()}
         reason = "us1 is down" if "--reason" in flags else ""
         match verb:
             case "run":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.model.change import Change
 from orchestrator.model.events import (
     ChangeSeen,
     ClockDistrusted,
@@ -47,7 +48,6 @@ from orchestrator.model.reading import (
     Unreachable,
 )
 from orchestrator.model.run import Attempt, End, Ending, Mode, Step
-from orchestrator.model.situation import Change
 from orchestrator.model.status import Both, Status
 
 from .scenes import LINKED, RUN, SETTLED, UNSEEN, UNSETTLED, UUIDS, P, S, reading, record

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from orchestrator.model.change import Change
 from orchestrator.model.drill import Expectation, Leg, LessStrict, Score
 from orchestrator.model.events import (
     ChangeSeen,
@@ -51,7 +52,6 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.probe import Measured, ProbeReading, Unmeasured
 from orchestrator.model.reading import Accepted, Answer, Exchange, Lost, Present, Request, Unreachable
 from orchestrator.model.run import Attempt, End, Ending, Mode, Objective
-from orchestrator.model.situation import Change
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.report.story import Story
 from orchestrator.report.telling import story_of

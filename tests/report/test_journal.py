@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from orchestrator.model.change import Change
 from orchestrator.model.events import (
     ChangeSeen,
     Event,
@@ -22,7 +23,6 @@ from orchestrator.model.journal import Record
 from orchestrator.model.plain import JSON, timestamp
 from orchestrator.model.reading import Accepted, Exchange, Lost, Unreachable
 from orchestrator.model.run import Mode
-from orchestrator.model.situation import Change
 from orchestrator.model.standing import OpenDrill
 from orchestrator.model.status import Both, Status
 from orchestrator.report.journal import RunSummary, runs_json, runs_page, show_json, show_page

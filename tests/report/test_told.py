@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from orchestrator.model.change import Change
 from orchestrator.model.events import EVENT_TYPES, ChangeSeen, Event, NameLearned, Waiting
 from orchestrator.model.reading import Unrecognised
 from orchestrator.model.run import Mode
-from orchestrator.model.situation import Change
 from orchestrator.model.status import Role
 from orchestrator.report.orgs import called
 from orchestrator.report.styled import STYLES, plain_text

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from orchestrator.model.change import Change
 from orchestrator.model.org import Org, Pair, Wire
 from orchestrator.model.reading import (
     Absent,
@@ -22,7 +23,7 @@ from orchestrator.model.reading import (
 )
 from orchestrator.model.run import Attempt
 from orchestrator.model.secret import EnvironmentKey
-from orchestrator.model.situation import Change, Comparison
+from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.compare import Known, Sent, compare, describe, not_older, same_link
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrator.model.change import Change
 from orchestrator.model.reading import (
     Absent,
     Denied,
@@ -19,7 +20,6 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.run import Attempt, Stamp
-from orchestrator.model.situation import Change
 from orchestrator.model.status import Role, Status
 from orchestrator.situation.compare import Known, Sent, compare
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, SituationRead, WriteConfirmed
 from orchestrator.model.reading import Absent, HamrRecord
-from orchestrator.model.situation import Change
 from orchestrator.model.status import Both, Status
 from orchestrator.situation.compare import Known, Sent, compare
 from orchestrator.situation.floor import Floor, raise_floors, under_floor

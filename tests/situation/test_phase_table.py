@@ -86,7 +86,7 @@ def leads_somewhere(command: str, playbook: Playbook) -> bool:
         return False
     if "--to" not in words:
         return words[1] in {"status", "resume", "adopt", "doctor"}
-    if words[-2:] == ["--override", "reverted=TEXT"]:
+    if words[-2:] == ["--override", "reverted=REASON"]:
         words = words[:-2]
     stops = ONBOARDING.stops if words[-2:] == ["--playbook", "onboarding"] else playbook.stops
     return words[1] in {"plan", "run"} and words[words.index("--to") + 1] in {str(stop) for stop in stops}

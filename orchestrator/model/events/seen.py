@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from orchestrator.model.change import Change
 from orchestrator.model.reading import HamrRecord, Identity, Reading
-from orchestrator.model.situation import Change
 from orchestrator.model.status import Both, Role
 
 

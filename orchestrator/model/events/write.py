@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from orchestrator.model.change import Change
 from orchestrator.model.reading import Answer, HamrRecord, Request
 from orchestrator.model.run import Attempt
-from orchestrator.model.situation import Change
 from orchestrator.model.status import Role, Status
 
 
