@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from orchestrator.errors import Refused, UsageError
 from orchestrator.history import DrillHistory, History
+from orchestrator.model.change import Change
 from orchestrator.model.command_line import ANY_REASON, override_flag, request_command
 from orchestrator.model.guard import ALWAYS_ON, BEFORE_A_RUN, NEVER_OVERRIDDEN, Outcome, Verdict
 from orchestrator.model.playbook import Playbook
@@ -115,6 +116,12 @@ def _judge_unknown(history: History, request: RunRequest) -> Verdict:
     )
 
 
+def _stopped_for_somebody(history: History) -> bool:
+    """Whether the run that left an unknown stopped for somebody else's write: taken up, it would stop for it again."""
+    run = history.runs[history.unknown[0][0]]
+    return run.finished is not None and run.finished.ending.change is Change.FOREIGN
+
+
 def _take_up(history: History, request: RunRequest) -> str:
     """What takes up the run that left an unknown: in an emergency, as one; an adoption is made anew.
 
@@ -192,7 +199,7 @@ def refuse_before(history: History, playbook: Playbook, clock: Clock, request: R
     names = {verdict.guard for verdict in refused}
     cooling = history.cooling_down(playbook.cool_down, clock.now())
     clearing = [
-        *([_take_up(history, request)] if "unknown" in names else []),
+        *([_take_up(history, request)] if "unknown" in names and not _stopped_for_somebody(history) else []),
         *([f"hamr ack {cooling[0].run}"] if "cool_down" in names and cooling is not None else []),
     ]
     flags = [override_flag(verdict.guard) for verdict in refused]

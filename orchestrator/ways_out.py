@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from orchestrator.engine.memory import Memory
 from orchestrator.model.change import Change
+from orchestrator.model.command_line import override_flag
 from orchestrator.model.playbook import Playbook, Row
 from orchestrator.model.run import End, Ending, Mode
 from orchestrator.model.situation import PhaseName
@@ -35,7 +36,7 @@ def with_words(running: Running, ending: Ending) -> Ending:
                 steps = (f"{look} --watch", again, f"{again} --override reverted=REASON", *steps)
             case Change.REVERTED:
                 steps = (f"{again} --override reverted=REASON", look, *steps)
-            case Change.FOREIGN:
+            case Change.FOREIGN | Change.LATE:
                 steps = (*steps, *_from_what_is_there(running), look, *_ways_back(running))
             case _:
                 onward = (again, *_ways_back(running)), _alone(running)
@@ -100,10 +101,14 @@ def _from_what_is_there(running: Running) -> tuple[str, ...]:
     onward: tuple[str, ...] = tuple(
         step for step in phase.next_steps if not step.startswith(("hamr resume", "hamr show"))
     )
-    if phase.name in (PhaseName.AGREED, PhaseName.MIDWAY) and phase.status is not goal:
-        onward = (f"hamr run {name} --to {goal}",)
-        if running.memory.mode is Mode.EMERGENCY:
-            onward = (f"hamr run {name} --to {goal} --emergency --reason TEXT",)
+    if phase.name in (
+        PhaseName.AGREED,
+        PhaseName.MIDWAY,
+    ):  # at its goal, a run has nothing to do but close this one
+        flags = " --emergency --reason TEXT" if running.memory.dead else ""
+        if running.memory.unknown or running.memory.outstanding() is not None:
+            flags += f" {override_flag('unknown')}"
+        onward = (f"hamr run {name} --to {goal}{flags}",)
     return (watch, *onward) if at_work else onward
 
 
@@ -126,10 +131,14 @@ def _alone(running: Running) -> tuple[str, ...]:
 
 
 def _fails_again(running: Running, ending: Ending) -> bool:
-    """Whether an org that an emergency does without has failed a run that was taken up for the same org before."""
-    row = _row_here(running.memory, running.session.playbook)
+    """Whether an org that an emergency does without answers reads and fails write after write, resumed or not."""
+    memory = running.memory
+    row = _row_here(memory, running.session.playbook)
     survivor = None if row is None else row.survivor
-    return running.memory.recalled > 0 and survivor is not None and ending.org is survivor.other
+    if survivor is None or ending.org is not survivor.other or not memory.recalled:
+        return False
+    lost = [sent for sent in memory.sent if sent.attempt.role is ending.org and not sent.confirmed]
+    return len(lost) > 1
 
 
 def _row_here(memory: Memory, playbook: Playbook) -> Row | None:

@@ -201,7 +201,9 @@ class Checker:
         """
         if self.memory.late_writes > 1:
             raise stopped(
-                End.MOVED, f"{reason}; it is the second late write of this run, so it is left as it is"
+                End.MOVED,
+                f"{reason}; it is the second late write of this run, so it is left as it is",
+                change=Change.LATE,
             )
 
     def not_as_expected(self, unsettled: Unsettled) -> Stopped:

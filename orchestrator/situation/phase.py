@@ -71,7 +71,7 @@ def phase_of(
     for role in Role:
         floor = under_floor(floors or {}, pair[role].uuid, readings[role])
         if floor is not None:
-            return _lagging(view, role, floor)
+            return _lagging(view, role, floor, phase_of_answers(view, ()) if _both_answered(view) else None)
     silent = phase_of_silence(view)
     if silent is not None:
         return silent
@@ -87,7 +87,12 @@ def _mislinked(view: View, half: NotLinked) -> Phase:
     return Phase(PhaseName.MISLINKED, sentence, (commands.CHECK, commands.status(view.pair)), role=half.role)
 
 
-def _lagging(view: View, role: Role, floor: Floor) -> Phase:
+def _both_answered(view: View) -> bool:
+    return all(view.status(role) is not None for role in Role)
+
+
+def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Phase:
+    """One org shows less than what was seen of it; `beneath` is where the pair would stand if that were true."""
     org, newest = view.org(role), floor.record
     sentence = (
         f"{view.both_say()}. That is not where {org} stands: this journal has seen {describe(newest)} there, which is newer. "
@@ -97,9 +102,15 @@ def _lagging(view: View, role: Role, floor: Floor) -> Phase:
     steps = [commands.watch(view.pair)]
     if view.open_run is not None or view.owed is not None:
         steps.insert(0, commands.resume(view.pair))
-    start = view.status(role) or view.status(role.other)
-    goals = commands.goals_from(view, start) if start is not None else ()
-    steps += [f"{commands.run(view.pair, goal)} --override reverted=REASON" for goal in goals[:1]]
+    match beneath:
+        case Phase(name=PhaseName.DIVERGED | PhaseName.HALF_ABSENT):
+            steps.append(commands.adopt(view.pair, role.other))
+        case Phase(name=PhaseName.AGREED | PhaseName.MIDWAY | PhaseName.ABSENT):
+            start = view.status(role) or Status.ABSENT
+            goals = commands.goals_from(view, start)
+            steps += [f"{commands.run(view.pair, goal)} --override reverted=REASON" for goal in goals[:1]]
+        case _:
+            pass
     return Phase(PhaseName.LAGGING, sentence, tuple(steps), status=Status.of(newest.status), role=role)
 
 

@@ -366,6 +366,10 @@ def _follow(note: Appended, attempts: dict[tuple[str, int], _GivenUp]) -> None:
         case "write.confirmed":
             number: Any = data["attempt"]
             attempts.pop((record.run, number), None)
+        case "change.seen" if data["change"] == "LATE":
+            seen: Any = data["record"]
+            for key in [key for key, each in attempts.items() if each.stamp == seen["modified_by"]]:
+                del attempts[key]  # it came, and was put right
         case _:
             pass
 
@@ -402,10 +406,13 @@ def next_accepted(played: Played) -> Iterator[str]:
                 pass
 
 
-def one_bad_answer(played: Played) -> Iterator[str]:
+def one_bad_answer(played: Played) -> Iterator[str]:  # noqa: C901 - what was asked, what was answered, and what was said
     good: dict[Process, set[Role]] = defaultdict(set)
     bad: dict[Process, dict[Role, int]] = defaultdict(lambda: defaultdict(int))
+    asked: dict[Process, dict[Role, int]] = defaultdict(lambda: defaultdict(int))
     for note in played.tape.notes:
+        if isinstance(note, Asked) and note.reads:
+            asked[note.process][note.role] += 1
         if isinstance(note, Answered) and note.asked.reads:
             if note.record is not None or note.absent:
                 good[note.asked.process].add(note.asked.role)
@@ -426,7 +433,9 @@ def one_bad_answer(played: Played) -> Iterator[str]:
             needed = set(Role) if result.mode is Mode.PLANNED else _survivor(played, result.goal)
             if result.ending.end is End.REFUSED and once & needed:
                 yield f"{process.name}: refused after one failed reading: {result.ending.message}"
-        if "--emergency" in str(first) and process not in ill:
+        # It was asked again, for seconds, and stayed so.
+        again = any(times > 1 and role not in good[process] for role, times in asked[process].items())
+        if "--emergency" in str(first) and process not in ill and not again:
             yield f"{process.name}: {first!r} is the first thing to type, and both regions are well"
 
 

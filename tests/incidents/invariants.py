@@ -169,6 +169,7 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 
     seen: dict[Process, dict[Role, HamrRecord | None]] = defaultdict(dict)
     sent: dict[str, list[Status | None]] = defaultdict(list)
     unanswered: dict[str, set[int]] = defaultdict(set)
+    heard: dict[str, set[int]] = defaultdict(set)
     unsent: dict[str, set[Process]] = defaultdict(set)
     began: dict[str, float] = {}
     on: dict[Process, str] = defaultdict(str)
@@ -183,9 +184,12 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 
             unanswered[note.run].add(note.number)
             began.setdefault(note.run, note.at)
         elif isinstance(note, Answered) and note.asked.posts and note.record is not None:
-            unanswered[note.asked.run].discard(note.asked.number)
+            heard[note.asked.run].add(note.asked.number)
         elif isinstance(note, Appended):
             run = on[note.process] = note.record.run
+            if note.record.kind == "write.answered":
+                # An answer that died with its process, before it was journalled, is a lost one.
+                unanswered[run] -= heard[run]
             if note.record.kind == "write.intended":
                 # Whether the request left is not known to a later process, where this one dies here.
                 sent[run].append(Status[_attempt(note.record)["status"]])
@@ -320,11 +324,9 @@ def locked(played: Played) -> Iterator[str]:
 def own_stamps(played: Played) -> Iterator[str]:
     seen: dict[str, int] = {}
     for write in writes(played):
-        stamp = Stamp.parse(write.stamp)
-        attempt = write.stamp if stamp is None else f"attempt {stamp.attempt} of {stamp.run}"
-        if attempt in seen:
-            yield f"{write.number}: POST as {attempt}, as {seen[attempt]} was"
-        seen[attempt] = write.number
+        if write.stamp in seen:
+            yield f"{write.number}: POST as {write.stamp}, as {seen[write.stamp]} was"
+        seen[write.stamp] = write.number
 
 
 def one_repair(played: Played) -> Iterator[str]:
