@@ -32,7 +32,7 @@ async def adopt(
     run = session.new_run()
     async with session.world() as world, session.prober() as prober, session.notices(run) as notices:
         await world.require_keys()
-        lock = await hold(session, run, take_over=False)
+        lock = await hold(session, run, take_over=True)
         again = f"hamr adopt {session.pair.name} --truth {truth} --reason TEXT"
         running = Running(
             session,

@@ -101,10 +101,11 @@ def _from_what_is_there(running: Running) -> tuple[str, ...]:
     onward: tuple[str, ...] = tuple(
         step for step in phase.next_steps if not step.startswith(("hamr resume", "hamr show"))
     )
-    if phase.name in (
-        PhaseName.AGREED,
-        PhaseName.MIDWAY,
-    ):  # at its goal, a run has nothing to do but close this one
+    owed = engine.owed()
+    if owed is not None:
+        onward = (f"hamr adopt {name} --truth {owed.role.other} --reason TEXT",)
+    elif phase.name in {PhaseName.AGREED, PhaseName.MIDWAY}:
+        # At its goal, a run has nothing to do but close this one.
         flags = " --emergency --reason TEXT" if running.memory.dead else ""
         if running.memory.unknown or running.memory.outstanding() is not None:
             flags += f" {override_flag('unknown')}"

@@ -48,7 +48,7 @@ def adopt(opening: Opening, pair: str, truth: str, reason: str, yes: bool) -> Ex
         require_somebody(opening.front.typed)
     with opening.session(pair, writes=True) as session:
         if not yes:
-            refuse_held(session)
+            refuse_held(session, take_over=True)
             standing = supervised(stand(session), front.console)
             shows = standing.readings[right].status
             said = f"what {session.pair[right]} shows" + ("" if shows is None else f", {shows}")

@@ -199,7 +199,7 @@ class Checker:
         Raises:
             Stopped: this is the second one.
         """
-        if self.memory.late_writes > 1:
+        if len(self.memory.late) > 1:
             raise stopped(
                 End.MOVED,
                 f"{reason}; it is the second late write of this run, so it is left as it is",

@@ -82,8 +82,8 @@ class Memory:
     row: RowIntended | None = None
     """The row that is under way."""
     steps: list[Step] = field(default_factory=list)
-    late_writes: int = 0
-    """Writes of ours that took effect late, over a newer one."""
+    late: list[HamrRecord] = field(default_factory=list)
+    """Writes of ours that took effect late, over a newer one; what a mirror carried over is the same one."""
     intent_dates: dict[int, datetime | None] = field(default_factory=dict)
     """When each attempt was intended, by its org's own clock."""
     recalled: int = 0
@@ -246,7 +246,8 @@ class Memory:
                 self.confirmed[role].append(record)
                 self.reverted.discard(role)
             case Change.LATE:
-                self.late_writes += 1
+                if record is not None and not any(record.same_version(each) for each in self.late):
+                    self.late.append(record)
                 self.sent = [
                     replace(sent, confirmed=True)
                     if record is not None and sent.attempt.signed(record.modified_by)

@@ -145,7 +145,7 @@ class Settling:
         memory, pair = self.writer.memory, self.writer.pair
         floor = floor_of(memory.floors, pair[role].uuid)
         newest = memory.expected.get(role) if floor is None else floor.record
-        healed = restoring and reading.record is not None and newest is not None and self._ours(newest)
+        healed = restoring and newest is not None and self._ours(newest) and self._copied(role, reading)
         if not (self.old_is_true or healed):
             end = End.MOVED if memory.intended else End.REFUSED
             raise stopped(
@@ -161,6 +161,11 @@ class Settling:
             )
         reason = f"{comparison.reason}; it stays so, and the run goes on from it"
         self.writer.tell(ChangeSeen(role, Change.REVERTED, reason, reading.record, newest, accepted=True))
+
+    def _copied(self, role: Role, reading: Reading) -> bool:
+        """Whether both orgs show the very same record: that is a mirror's doing, where replicas that lag differ."""
+        record, other = reading.record, self.writer.eyes.last_look()[role.other].record
+        return record is not None and other is not None and record.same_version(other)
 
     def _ours(self, record: HamrRecord) -> bool:
         """Whether a run of hamr wrote it: what a stranger wrote is never taken for healed away."""

@@ -43,7 +43,7 @@ from .loop import EPOCH, Process
 from .scene import Outcome, Raised, Returned
 from .tape import Answered, Appended, Asked, Happened, Wrote
 from .typist import DONE, first_next
-from .witness import Version, Writers, older, records_in, seen_by_then, version
+from .witness import Version, Writers, carried_back, older, records_in, seen_by_then, version
 
 SEND_SECONDS = 5.0
 SLACK = 0.05
@@ -139,7 +139,10 @@ def never_over_seen(played: Played) -> Iterator[str]:  # noqa: C901 - who may wr
     runs = {name: frozenset(each.run for each in records) for name, records in played.records.items()}
     adoptions = _adoptions(played)
     open_statuses: dict[str, set[Status]] = defaultdict(set)
+    began: dict[str, float] = {}
     for note, journals in seen_by_then(played):
+        if isinstance(note, Asked) and note.posts:
+            began.setdefault(note.run, note.at)
         if isinstance(note, Appended) and note.record.kind == "write.intended":
             attempt: Any = note.record.data["attempt"]
             open_statuses[note.record.run].add(Status[attempt["status"]])
@@ -157,6 +160,8 @@ def never_over_seen(played: Played) -> Iterator[str]:  # noqa: C901 - who may wr
             continue
         if what == seen.bases[note.run].get(note.role) or Status.of(truth.status) in open_statuses[note.run]:
             continue  # a person has begun with it; or it cannot be told from ours, since an answer was lost
+        if carried_back(played, truth, began.get(note.run)):
+            continue  # a mirror healed it over what that run had written since
         yield f"{note.number}: POST of {note.run} to the {note.role}, over what this journal had seen there: {_said(what)}"
 
 

@@ -44,9 +44,10 @@ from .attack_invariants import ATTACK_INVARIANTS
 from .attacks import Visits
 from .draw import NOBODY, Story
 from .incident import Played
-from .loop import EPOCH, Process
+from .loop import Process
 from .scene import Crashed, Returned
 from .tape import Answered, Appended, Asked, Happened
+from .witness import carried_back
 
 FOREIGN = frozenset({*NOBODY, "someone.else@example.com"})
 SEND_SECONDS = 5.0
@@ -162,9 +163,11 @@ def read_before(played: Played) -> Iterator[str]:
                 yield f"{note.number}: POST to the {note.role} on a reading {at - wall[place]:.1f} s old"
 
 
-def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - one branch per kind of note
+def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912, PLR0915 - one branch per kind of note
     """A run's first reading of an org is what it begins with; a life that journalled no reading has seen nothing."""
     warned: dict[tuple[str, str, Role], str] = {}
+    by: dict[tuple[str, str, Role], Process] = {}
+    told: set[Process] = set()
     kept: dict[tuple[str, str], dict[Role, HamrRecord | None]] = defaultdict(dict)
     seen: dict[Process, dict[Role, HamrRecord | None]] = defaultdict(dict)
     sent: dict[str, list[Status | None]] = defaultdict(list)
@@ -178,7 +181,9 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 
         if isinstance(note, Asked) and note.posts:
             # An emergency goes on without the org that it does not see; what it must not write over is that very org.
             for role in (note.role,) if alone else Role:
-                if (note.machine, note.run, role) in warned:
+                key = (note.machine, note.run, role)
+                # What a process saw and never journalled died with it.
+                if key in warned and (by[key] is note.process or by[key] in told):
                     yield f"{note.number}: POST of {note.run} after {warned[note.machine, note.run, role]}"
             unsent[note.run].discard(note.process)
             unanswered[note.run].add(note.number)
@@ -187,6 +192,8 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 
             heard[note.asked.run].add(note.asked.number)
         elif isinstance(note, Appended):
             run = on[note.process] = note.record.run
+            if note.record.kind in ("change.seen", "situation.read"):
+                told.add(note.process)
             if note.record.kind == "write.answered":
                 # An answer that died with its process, before it was journalled, is a lost one.
                 unanswered[run] -= heard[run]
@@ -211,25 +218,19 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 
                 )  # it is not there any more: nothing is written over
             if not run or asked.role not in first or not _is_foreign(played, asked.machine, record):
                 continue
-            if any(_same(record, old) for old in first.values()) or _carried_back(
+            if any(_same(record, old) for old in first.values()) or carried_back(
                 played, record, began.get(run)
             ):
                 continue
             nameless = bool(unanswered[run] or unsent[run]) or played.incident.config.renames_author
             if record is not None and _passes_for_ours(played, Status.of(record.status), sent[run], nameless):
                 continue
-            warned.setdefault(
-                (asked.machine, run, asked.role), f"{note.number} had shown {note.words} on the {asked.role}"
-            )
-
-
-def _carried_back(played: Played, record: HamrRecord | None, began: float | None) -> bool:
-    """Whether a mirror carried a record over a newer one of this run: from an org that came back with what it had."""
-    config = played.incident.config
-    if began is None or record is None or record.modified_at is None or config.mirror is None:
-        return False
-    at = (record.modified_at - EPOCH).total_seconds()
-    return config.returning is Returning.REVERT and at + max(map(abs, config.skew)) < began
+            key = (asked.machine, run, asked.role)
+            if key not in warned:
+                warned[key], by[key] = (
+                    f"{note.number} had shown {note.words} on the {asked.role}",
+                    asked.process,
+                )
 
 
 def _same(one: HamrRecord | None, other: HamrRecord | None) -> bool:

@@ -13,9 +13,10 @@ from orchestrator.model.plain import moment
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Stamp
 from orchestrator.model.status import Role
-from orchestrator.simulator import simulated_orgs
+from orchestrator.simulator import Returning, simulated_orgs
 
 from .incident import Played
+from .loop import EPOCH
 from .tape import Appended, Happened, Note, Wrote
 from .world import OTHER_ORGS
 
@@ -129,3 +130,12 @@ def records_in(data: Any) -> Iterator[tuple[Role, Version]]:
     elif isinstance(data, list):
         for each in data:
             yield from records_in(each)
+
+
+def carried_back(played: Played, record: HamrRecord | None, began: float | None) -> bool:
+    """Whether a mirror carried a record over a newer one of this run: from an org that came back with what it had."""
+    config = played.incident.config
+    if began is None or record is None or record.modified_at is None or config.mirror is None:
+        return False
+    at = (record.modified_at - EPOCH).total_seconds()
+    return config.returning is Returning.REVERT and at + max(map(abs, config.skew)) < began
