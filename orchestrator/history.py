@@ -145,7 +145,18 @@ class RunHistory:
         if not self.open or self.started is None:
             return None
         owed = tuple(f"{row}/{hook}" for row, hook in self.hooks_owed)
-        return OpenRun(self.run, self.started.goal, self.start, self.row, self.mode, owed, self.asking)
+        stopped_for = None if self.finished is None else self.finished.ending.change
+        return OpenRun(
+            self.run,
+            self.started.goal,
+            self.start,
+            self.row,
+            self.mode,
+            owed,
+            stopped_for=stopped_for,
+            unknown=bool(self.unknown),
+            asking=self.asking,
+        )
 
 
 @dataclass(slots=True)

@@ -67,6 +67,10 @@ class OpenRun:
     mode: Mode = Mode.PLANNED
     hooks_owed: tuple[str, ...] = ()
     """`after` hooks that did not end well yet, as "row/hook"."""
+    stopped_for: Change | None = None
+    """The kind of change that it stopped for; None while it is under way, or where it stopped for anything else."""
+    unknown: bool = False
+    """Whether it left a write of which nobody knows whether it took effect."""
     asking: str = ""
     """What a person is being asked at its terminal just now, or ""; the pair's lock is not held meanwhile."""
 

@@ -56,7 +56,7 @@ def _absent(view: View, doubts: tuple[str, ...]) -> Phase:
         advice = f"Before anything can be created: {'; '.join(doubts)}"
         steps = [commands.status(view.pair), *steps]
     if view.open_run is not None:
-        steps = [commands.resume(view.pair), *steps]
+        steps = [commands.take_up(view), *steps]
     sentence = f"{view.both_say()}: the two orgs are not connected yet. {advice}."
     return Phase(PhaseName.ABSENT, sentence, tuple(steps), status=Status.ABSENT)
 
@@ -77,10 +77,17 @@ def _agreed(view: View, status: Status) -> Phase:
         steps = [commands.resume(view.pair), *steps]
     if view.open_run is not None:
         sentence += (
-            f" Run {view.open_run.run} to {view.open_run.goal} is open: resume finishes it{_hooks(view)}."
+            f" Run {view.open_run.run} to {view.open_run.goal} is open{_finished_by(view)}{_hooks(view)}."
         )
-        steps = list(dict.fromkeys((commands.resume(view.pair), *steps)))
+        steps = list(dict.fromkeys((commands.take_up(view), *steps)))
     return Phase(PhaseName.AGREED, sentence, tuple(steps), status=status)
+
+
+def _finished_by(view: View) -> str:
+    stopped_for = None if view.open_run is None else view.open_run.stopped_for
+    if stopped_for in commands.STOPS_AGAIN:
+        return ", and stopped for a write that was not its own: a new run takes its place"
+    return ": resume finishes it"
 
 
 def _hooks(view: View) -> str:
@@ -120,8 +127,8 @@ def _midway(view: View, half: HalfMade, doubts: tuple[str, ...]) -> Phase:
         sentence += f" Before anything can be written: {'; '.join(doubts)}."
         onward = [commands.status(view.pair), *onward]
     if view.open_run is not None:
-        sentence += f" Run {view.open_run.run} to {view.open_run.goal} is open: resume finishes it."
-        onward = [commands.resume(view.pair), *onward]
+        sentence += f" Run {view.open_run.run} to {view.open_run.goal} is open{_finished_by(view)}."
+        onward = list(dict.fromkeys((commands.take_up(view), *onward)))
     steps = (*onward, *back) or (commands.watch(view.pair), commands.graph(view.playbook))
     return Phase(PhaseName.MIDWAY, sentence, steps, row=row.name, role=done.other)
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import shlex
 
+from orchestrator.model.change import Change
+from orchestrator.model.command_line import override_flag
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Row
 from orchestrator.model.status import Role, Status
 
 from .view import View
+
+STOPS_AGAIN = frozenset({Change.FOREIGN, Change.LATE})
+"""What a run that stopped for it, and is resumed, stops for again."""
 
 CHECK = "hamr check"
 """Everything that is wrong with the inventory and the playbooks."""
@@ -47,6 +52,18 @@ def run_emergency(pair: Pair, goal: Status) -> str:
 def resume(pair: Pair) -> str:
     """Take the open run up again, or deliver what is owed."""
     return f"hamr resume {shlex.quote(pair.name)}"
+
+
+def take_up(view: View) -> str:
+    """Go on with the open run: resume, or a new run in its place where it stopped for somebody else's write.
+
+    Resumed, it would stop for that same write again: a new run starts from what is there now.
+    """
+    run_ = view.open_run
+    if run_ is None or run_.stopped_for not in STOPS_AGAIN:
+        return resume(view.pair)
+    accepted = f" {override_flag('unknown')}" if run_.unknown else ""
+    return f"{run(view.pair, run_.goal)}{accepted}"
 
 
 def resume_emergency(pair: Pair) -> str:

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from orchestrator.model.change import Change
+from orchestrator.model.command_line import override_flag
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Identity, Present, Reading, Unreadable, Unrecognised
@@ -100,7 +102,11 @@ def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Pha
         "from that only where you say so."
     )
     steps = [commands.watch(view.pair)]
-    if view.open_run is not None or view.owed is not None:
+    stopped_for = None if view.open_run is None else view.open_run.stopped_for
+    if stopped_for in {Change.STALE, Change.REVERTED}:
+        # It has waited for this already, as long as a write may take: what is left is to say what is true.
+        steps.append(f"{commands.resume(view.pair)} {override_flag('reverted')}")
+    elif view.owed is not None or (view.open_run is not None and stopped_for not in commands.STOPS_AGAIN):
         steps.insert(0, commands.resume(view.pair))
     match beneath:
         case Phase(name=PhaseName.DIVERGED | PhaseName.HALF_ABSENT):
@@ -108,7 +114,7 @@ def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Pha
         case Phase(name=PhaseName.AGREED | PhaseName.MIDWAY | PhaseName.ABSENT):
             start = view.status(role) or Status.ABSENT
             goals = commands.goals_from(view, start)
-            steps += [f"{commands.run(view.pair, goal)} --override reverted=REASON" for goal in goals[:1]]
+            steps += [f"{commands.run(view.pair, goal)} {override_flag('reverted')}" for goal in goals[:1]]
         case _:
             pass
     return Phase(PhaseName.LAGGING, sentence, tuple(steps), status=Status.of(newest.status), role=role)

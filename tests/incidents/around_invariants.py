@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from orchestrator.engine.look import ASK_AGAIN_FOR
+
 from .firing import fresh_look, guards_hold
 from .hook_invariants import after_done, asked_again, done_once, hooks_first, owed_is_said, unhindered
 from .incident import Played
@@ -80,7 +82,8 @@ class Wait:
     most: float
     lost: float
     woken: int = 0
-    interrupted: bool = False
+    interrupted: float | None = None
+    """When a person wanted it to end."""
 
 
 def waits_end(played: Played) -> Iterator[str]:  # noqa: C901 - one branch per kind of note
@@ -106,15 +109,18 @@ def waits_end(played: Played) -> Iterator[str]:  # noqa: C901 - one branch per k
             if note.at - wait.began > wait.most + LOOK + process.lost:
                 yield f"{note.number}: {process.name} waited {note.at - wait.began:.0f} s, and may wait {wait.most:.0f} s"
         elif isinstance(note, Happened) and note.what == "interrupt":
-            wait.interrupted = True
+            wait.interrupted = note.at if wait.interrupted is None else wait.interrupted
         elif isinstance(note, Happened) and note.what == "end" and not process.dead and not full:
             yield f"{note.number}: {process.name} ended in a wait, and does not say so"
         elif isinstance(note, Woke):
             # It may be in the middle of a look: probes of different speeds are begun one after the other.
             if note.at - wait.began > wait.most + LOOK + process.lost:
                 yield f"{note.number}: {process.name} still waits after {note.at - wait.began:.0f} s, and may wait {wait.most:.0f} s"
-            wait.woken += wait.interrupted
-            if wait.woken > 1:
+            if wait.interrupted is None:
+                continue
+            wait.woken += 1
+            # A look that has begun asks an org that does not answer again, for some seconds.
+            if wait.woken > 1 and note.at - wait.interrupted > ASK_AGAIN_FOR + process.lost:
                 yield f"{note.number}: {process.name} goes on waiting after Ctrl-C"
 
 

@@ -324,6 +324,8 @@ class _GivenUp:
     stamp: str
     at: float
     owner: str
+    machine: str
+    """Whose journal knows of it."""
 
 
 def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901 - the end, status and the next run
@@ -332,12 +334,14 @@ def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901 - the end, sta
     attempts: dict[tuple[str, int], _GivenUp] = {}
     finished: dict[str, list[_GivenUp]] = {}
     starts: dict[Process, tuple[str, float]] = {}
+    journal: dict[Process, str] = {}
     outcomes, looks = dict(played.lives), dict(played.scene.looks)
     for note in played.tape.notes:
         if isinstance(note, Appended):
             _follow(note, attempts)
             if note.record.kind == "run.started":
                 starts[note.process] = (note.record.run, note.at)
+                journal[note.process] = note.machine
         elif isinstance(note, Happened) and note.what == "end" and note.process is not None:
             outcome = outcomes[note.process]
             may_come = [each for each in attempts.values() if note.at - each.at < LATE - SLACK]
@@ -353,7 +357,13 @@ def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901 - the end, sta
                 if standing is not None and each.stamp not in repr(standing):
                     yield f"{note.number}: status does not say that attempt {each.number} of {each.run} may still come"
                 new, began = starts.get(note.process, (each.run, 0.0))
-                if new != each.run and began > each.at and _says(outcome) and not _names(outcome, each):
+                if (
+                    journal.get(note.process) == each.machine
+                    and new != each.run
+                    and began > each.at
+                    and _says(outcome)
+                    and not _names(outcome, each)
+                ):
                     yield f"{note.number}: run {new} does not say that attempt {each.number} of {each.run} may still come"
 
 
@@ -363,7 +373,7 @@ def _follow(note: Appended, attempts: dict[tuple[str, int], _GivenUp]) -> None:
         case "write.intended":
             attempt = _attempt(data)
             key = (record.run, attempt["number"])
-            attempts[key] = _GivenUp(*key, attempt["stamp"], note.at, note.process.name)
+            attempts[key] = _GivenUp(*key, attempt["stamp"], note.at, note.process.name, note.machine)
         case "write.answered":
             answer: Any = data["answer"]
             if answer["is"] in ("NotSent", "Rejected", "Throttled"):
