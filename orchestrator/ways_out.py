@@ -101,15 +101,22 @@ def _from_what_is_there(running: Running) -> tuple[str, ...]:
     onward: tuple[str, ...] = tuple(
         step for step in phase.next_steps if not step.startswith(("hamr resume", "hamr show"))
     )
-    owed = engine.owed()
+    flags = " --emergency --reason TEXT" if running.memory.dead else ""
+    if running.memory.unknown or running.memory.outstanding() is not None:
+        flags += f" {override_flag('unknown')}"
+    owed, status = engine.task.owed, phase.status
     if owed is not None:
         onward = (f"hamr adopt {name} --truth {owed.role.other} --reason TEXT",)
-    elif phase.name in {PhaseName.AGREED, PhaseName.MIDWAY}:
+    elif (
+        phase.name is PhaseName.AGREED and status and running.session.playbook.route(status, goal) is not None
+    ):
         # At its goal, a run has nothing to do but close this one.
-        flags = " --emergency --reason TEXT" if running.memory.dead else ""
-        if running.memory.unknown or running.memory.outstanding() is not None:
-            flags += f" {override_flag('unknown')}"
         onward = (f"hamr run {name} --to {goal}{flags}",)
+    elif phase.name is PhaseName.MIDWAY:
+        onward = tuple(
+            step if "--override" in step or not step.startswith("hamr run ") else f"{step}{flags}"
+            for step in onward
+        )
     return (watch, *onward) if at_work else onward
 
 
@@ -138,7 +145,11 @@ def _fails_again(running: Running, ending: Ending) -> bool:
     survivor = None if row is None else row.survivor
     if survivor is None or ending.org is not survivor.other or not memory.recalled:
         return False
-    lost = [sent for sent in memory.sent if sent.attempt.role is ending.org and not sent.confirmed]
+    lost = [
+        sent
+        for sent in memory.sent
+        if sent.attempt.role is ending.org and not sent.confirmed and sent.answered_with is None
+    ]
     return len(lost) > 1
 
 

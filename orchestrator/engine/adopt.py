@@ -37,11 +37,13 @@ class Adoption:
         writer, pair, other = self.writer, self.writer.pair, truth.other
         self._require_linked()
         status = writer.eyes.last_look()[truth].status
-        if phase.name is PhaseName.AGREED and status is not None:
+        # What is read of an org that lags is no proof that it has nothing to be told.
+        told = other not in writer.memory.reverted
+        if phase.name is PhaseName.AGREED and status is not None and told:
             self._settle_debt(status, "void")
             return Ending(End.DONE, f"both orgs of {pair.name} show {status} already; nothing to adopt")
         survivor = phase.name is PhaseName.BEHIND and phase.role is other
-        if not survivor and phase.name not in ADOPTABLE:
+        if told and not survivor and phase.name not in ADOPTABLE:
             raise stopped(End.REFUSED, phase.sentence, org=phase.role, next_steps=phase.next_steps)
         if status is None or status in (Status.ABSENT, Status.UNSPECIFIED):
             raise stopped(

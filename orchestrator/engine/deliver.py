@@ -76,7 +76,7 @@ class Delivery:
         reason = f"{pair[role]} was changed by somebody else while it was not seen: {describe(record)}"
         writer.tell(ChangeSeen(role, Change.FOREIGN, reason, record, None))
         steps = (f"hamr status {pair.name}", f"hamr adopt {pair.name} --truth {survivor} --reason TEXT")
-        raise stopped(End.MOVED, reason, org=role, next_steps=steps)
+        raise stopped(End.MOVED, reason, org=role, next_steps=steps, change=Change.FOREIGN)
 
     async def _settle(self, owed: Owed) -> frozenset[Role]:
         """Against the last confirmed records. What somebody else wrote meanwhile is not passed on unasked: adopt does that."""
@@ -84,10 +84,13 @@ class Delivery:
         try:
             return await self.settling.settle(restoring=self.writer.memory.mirrors is not False)
         except Stopped as stop:
-            if stop.ending.end is not End.MOVED or stop.ending.org is not survivor:
+            old = stop.ending.change in {Change.STALE, Change.REVERTED}
+            if stop.ending.end is not End.MOVED or stop.ending.org is not survivor or old:
                 raise
             steps = (f"hamr status {pair.name}", f"hamr adopt {pair.name} --truth {survivor} --reason TEXT")
-            raise stopped(End.MOVED, stop.ending.message, org=survivor, next_steps=steps) from stop
+            raise stopped(
+                End.MOVED, stop.ending.message, org=survivor, next_steps=steps, change=Change.FOREIGN
+            ) from stop
 
     def _shown(self, role: Role) -> Status | None:
         return self.writer.eyes.last_look()[role].status

@@ -245,6 +245,8 @@ class Memory:
             case Change.ECHO | Change.SERVER if record is not None:
                 self.confirmed[role].append(record)
                 self.reverted.discard(role)
+                if role.other in self.dead:
+                    self._derive_owed(role.other)
             case Change.LATE:
                 if record is not None and not any(record.same_version(each) for each in self.late):
                     self.late.append(record)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+from orchestrator.model.command_line import override_flag
 from orchestrator.model.events import Event, OwedSettled
 from orchestrator.model.guard import Verdict
 from orchestrator.model.org import Pair
@@ -181,7 +183,13 @@ class Way:
         verdicts = self.admission.refused_by()
         row = self.admission.decisions[-1][0]
         end = End.INCOMPLETE if self.memory.intended else End.REFUSED
-        return Ending(end, f"row {row} was refused: " + "; ".join(_say(verdict) for verdict in verdicts))
+        steps: tuple[str, ...] = ()
+        if all(verdict.overridable for verdict in verdicts):
+            flags = " ".join(override_flag(verdict.guard) for verdict in verdicts)
+            steps = (f"hamr status {shlex.quote(self.pair.name)} --watch", f"{self.settling.command} {flags}")
+        return Ending(
+            end, f"row {row} was refused: " + "; ".join(_say(verdict) for verdict in verdicts), None, steps
+        )
 
 
 def _say(verdict: Verdict) -> str:

@@ -74,7 +74,7 @@ def _agreed(view: View, status: Status) -> Phase:
         sentence += f" That is a write of ours which had been given up and came late (attempt {attempt.number}: {attempt.status})."
     if view.owed is not None:
         sentence += f" {view.org(view.owed.role)} was owed {view.owed.status}: resume settles that."
-        steps = [commands.resume(view.pair), *steps]
+        steps = [commands.take_up(view), *steps]
     if view.open_run is not None:
         sentence += (
             f" Run {view.open_run.run} to {view.open_run.goal} is open{_finished_by(view)}{_hooks(view)}."
@@ -128,7 +128,11 @@ def _midway(view: View, half: HalfMade, doubts: tuple[str, ...]) -> Phase:
         onward = [commands.status(view.pair), *onward]
     if view.open_run is not None:
         sentence += f" Run {view.open_run.run} to {view.open_run.goal} is open{_finished_by(view)}."
-        onward = list(dict.fromkeys((commands.take_up(view), *onward)))
+        again = commands.take_up(view)
+        if again == commands.resume(view.pair) or view.open_run.goal in commands.goals_onward(view, row):
+            onward = list(dict.fromkeys((again, *onward)))
+        else:
+            onward = [f"{step}{commands.accepting(view)}" for step in onward]
     steps = (*onward, *back) or (commands.watch(view.pair), commands.graph(view.playbook))
     return Phase(PhaseName.MIDWAY, sentence, steps, row=row.name, role=done.other)
 

@@ -62,8 +62,14 @@ def take_up(view: View) -> str:
     run_ = view.open_run
     if run_ is None or run_.stopped_for not in STOPS_AGAIN:
         return resume(view.pair)
-    accepted = f" {override_flag('unknown')}" if run_.unknown else ""
-    return f"{run(view.pair, run_.goal)}{accepted}"
+    if view.owed is not None:
+        return adopt(view.pair, view.owed.role.other)
+    return f"{run(view.pair, run_.goal)}{accepting(view)}"
+
+
+def accepting(view: View) -> str:
+    """The flag by which a new run accepts what the open one left unknown, with a blank before it; "" where it left nothing."""
+    return f" {override_flag('unknown')}" if view.open_run is not None and view.open_run.unknown else ""
 
 
 def resume_emergency(pair: Pair) -> str:

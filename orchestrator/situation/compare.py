@@ -131,7 +131,23 @@ def _compare_below(pair: Pair, role: Role, record: HamrRecord, floor: Floor, kno
     sent = _signed(record, known)
     if sent is not None and not sent.confirmed and sent == latest_sent(role, known):
         return Comparison(Change.OURS, describe(record), sent.attempt.number)  # not in effect by it: law 4
+    if _by_another_clock(role, record, known):
+        return _foreign(pair, role, record)
     return _stale(pair, role, record, floor)
+
+
+def _by_another_clock(role: Role, record: HamrRecord, known: Known) -> bool:
+    """Whether somebody else wrote it since this run began, though its time is older than our last one's.
+
+    Where a mirror copies records, their times are from two regions' clocks, which may differ.
+    """
+    began = next(
+        (old for old in (*known.earlier.get(role, ()), known.expected.get(role)) if old is not None), None
+    )
+    if known.mirrors is False or began is None or known.is_ours(record.modified_by):
+        return False
+    given_up = any(attempt.signed(record.modified_by) for attempt in known.given_up)
+    return not given_up and record.modified_at is not None and _newer(record, began)
 
 
 def _seen_before(pair: Pair, role: Role, record: HamrRecord, floor: Floor, known: Known) -> Comparison:

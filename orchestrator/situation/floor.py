@@ -59,8 +59,8 @@ def raise_floors(floors: dict[str, Floor], event: Event) -> None:
                 if reading is not None and reading.record is not None and not reading.predicted:
                     _see(floors, reading.record)
         case ChangeSeen(record=HamrRecord() as record):
-            if event.accepted or event.change in ACCEPTED:
-                _accept(floors, record)
+            if event.accepted or event.change in ACCEPTED or event.change is Change.FOREIGN:
+                _accept(floors, record)  # a stranger's is the newest, whatever their region's clock says
             else:
                 _see(floors, record)
         case ChangeSeen(record=None, accepted=True, expected=HamrRecord() as gone):

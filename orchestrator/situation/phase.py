@@ -114,7 +114,10 @@ def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Pha
         case Phase(name=PhaseName.AGREED | PhaseName.MIDWAY | PhaseName.ABSENT):
             start = view.status(role) or Status.ABSENT
             goals = commands.goals_from(view, start)
-            steps += [f"{commands.run(view.pair, goal)} {override_flag('reverted')}" for goal in goals[:1]]
+            steps += [
+                f"{commands.run(view.pair, goal)} {override_flag('reverted')}{commands.accepting(view)}"
+                for goal in goals[:1]
+            ]
         case _:
             pass
     return Phase(PhaseName.LAGGING, sentence, tuple(steps), status=Status.of(newest.status), role=role)

@@ -145,7 +145,7 @@ def cools_down(played: Played) -> Iterator[str]:
                 case "run.resumed" | "run.acknowledged" if cooling is not None and cooling[0] == record.run:
                     cooling = None
                 case "run.started" if cooling is not None and at < cooling[1]:
-                    if "cool_down" not in data["overrides"] and data["mode"] != "emergency":
+                    if "cool_down" not in data["overrides"] and data["mode"] != "EMERGENCY":
                         yield f"run {record.run} of {machine} began while run {cooling[0]} cooled down"
                 case _:
                     pass

@@ -79,7 +79,7 @@ class _Read:
         return f"{self.note.number} ({self.note.words}), older than what the journal had seen: {_said(self.below)}"
 
 
-def above_the_floor(played: Played) -> Iterator[str]:
+def above_the_floor(played: Played) -> Iterator[str]:  # noqa: C901 - what was read, sent and said
     config = played.incident.config
     if config.no_times or (config.mirror is not None and any(config.skew)):
         return  # nothing tells what is older
@@ -94,6 +94,8 @@ def above_the_floor(played: Played) -> Iterator[str]:
             asked = note.asked
             newest = journals[asked.machine].newest.get(asked.role)
             read[asked.process][asked.role] = _Read(note, _below(note, newest))
+        elif isinstance(note, Appended) and note.record.data.get("accepted"):
+            read[note.process].clear()
         elif isinstance(note, Asked) and note.posts:
             for role in (note.role,) if alone else Role:
                 found = read[note.process].get(role)
@@ -178,7 +180,7 @@ def alone_binds(played: Played) -> Iterator[str]:
             run, data = note.record.run, note.record.data
             known[note.machine].add(run)
             overrides: Any = data.get("overrides")
-            if isinstance(overrides, dict) and "alone" in overrides:
+            if note.record.kind == "pair.adopted" or (isinstance(overrides, dict) and "alone" in overrides):
                 waived.add(run)
             if note.record.kind == "situation.read" and run not in journals[note.machine].bases:
                 for role, (_, at, author) in records_in(data["readings"]):
@@ -472,6 +474,8 @@ def emergency_goes_on(played: Played) -> Iterator[str]:
         match outcome:
             case Returned(result=result) if result.ending.end is End.REFUSED:
                 yield f"home by an emergency is refused: {result.ending.message}"
+            case Raised(error=error) if error.message.startswith("unknown: "):
+                pass  # it has to be accepted by name (law 5), and the way on is named
             case Raised(error=error) if not isinstance(error, Locked):
                 yield f"home by an emergency is refused: {error.message}"
             case _:

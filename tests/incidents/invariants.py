@@ -188,6 +188,9 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
             unsent[note.run].discard(note.process)
             unanswered[note.run].add(note.number)
             began.setdefault(note.run, note.at)
+        elif isinstance(note, Happened) and note.what == "freeze" and note.process is not None:
+            if note.process not in told:
+                seen.pop(note.process, None)  # what was at the door came too late to be taken in
         elif isinstance(note, Answered) and note.asked.posts and note.record is not None:
             heard[note.asked.run].add(note.asked.number)
         elif isinstance(note, Appended):

@@ -66,7 +66,7 @@ def shown(record: HamrRecord | None) -> str:
     """A record in few words."""
     if record is None:
         return "nothing"
-    return f"{Status.of(record.status)} by {record.modified_by} at {record.modified_at:%H:%M:%S.%f}"
+    return f"{Status.of(record.status)} by {record.modified_by} at {record.modified_at and record.modified_at.strftime('%H:%M:%S.%f')}"
 
 
 def _words(note: Note) -> str:

@@ -76,7 +76,7 @@ async def type_on(
         outcome = await scene.live(machine, f"typist{len(typed)}", Life(), types(line), what=line)
         typed.append(Typed(line, read, outcome, began))
         await asyncio.sleep(5.0)  # people read what it says
-        line, read = _next_after(outcome), True
+        line, read = _next_after(outcome, looked), True
     standing = await look(scene, machine)
     return closed(standing, goal), typed, standing
 
@@ -114,11 +114,15 @@ def _first_of(standing: Standing, goal: Status, looked: set[tuple[str, str]]) ->
     return line, True
 
 
-def _next_after(outcome: Outcome) -> str:
+def _next_after(outcome: Outcome, looked: set[tuple[str, str]]) -> str:
     steps = steps_of(outcome)
     good = isinstance(outcome, Returned) and outcome.result.exit_code in (0, 8)
     if not steps or good:
         return f"hamr status {PAIR}"
+    if _verb(steps[0]) in LOOKS:
+        if (steps[0], "") in looked:
+            return next((step for step in steps if _verb(step) not in LOOKS), steps[0])
+        looked.add((steps[0], ""))
     return steps[0]
 
 

@@ -79,8 +79,9 @@ class Seen:
     def take(self, run: str, role: Role, seen: Version) -> None:
         """Take note of one."""
         self.versions[role].add(seen)
-        self.bases[run].setdefault(role, seen)
-        newest = self.newest.get(role)
+        newest, base = self.newest.get(role), self.bases[run].get(role)
+        if base is None or (newest is not None and older(base, newest)):
+            self.bases[run][role] = seen  # what lagged was none
         if newest is None or older(newest, seen):
             self.newest[role] = seen
 
@@ -104,6 +105,8 @@ def seen_by_then(played: Played) -> Iterator[tuple[Note, dict[str, Seen]]]:
             shown = data["readings"] if note.record.kind == "situation.read" else data["record"]
             for role, seen in records_in(shown):
                 journals[note.machine].take(note.record.run, role, seen)
+                if data.get("accepted"):
+                    journals[note.machine].newest[role] = seen  # a person has said that this is true
 
 
 @lru_cache(4096)

@@ -103,13 +103,35 @@ def test_law_03_what_a_run_accepted_is_the_floor_whatever_its_time_says(change: 
     assert under_floor(floors, EU, reading(S, STRANGER)) is not None  # seen before it
 
 
-def test_law_03_a_confirmed_write_is_a_floor_and_a_foreign_one_only_where_it_is_newer() -> None:
+def test_law_03_a_confirmed_write_is_a_floor_and_what_was_called_foreign_is_one() -> None:
     floors: dict[str, Floor] = {}
     raise_floors(floors, WriteConfirmed(S, Status.FAILOVER, OURS, Change.OURS, 1))
-    raise_floors(floors, ChangeSeen(S, Change.FOREIGN, "", OLD, OURS))
     assert floors[EU].record == OURS
-    raise_floors(floors, ChangeSeen(S, Change.FOREIGN, "", STRANGER, OURS))
-    assert floors[EU].record == STRANGER
+    behind = replace(STRANGER, modified_at=NOON)  # by the clock of a region that is behind
+    raise_floors(floors, ChangeSeen(S, Change.FOREIGN, "", behind, OURS))
+    assert floors[EU].record == behind
+    assert under_floor(floors, EU, reading(S, OURS)) is not None
+
+
+@pytest.mark.parametrize(
+    ("mirrors", "change"), [(True, Change.FOREIGN), (None, Change.FOREIGN), (False, Change.STALE)]
+)
+def test_law_03_a_stranger_of_a_region_whose_clock_is_behind_is_told_from_a_replica_that_lags(
+    mirrors: bool | None, change: Change
+) -> None:
+    """What nobody had seen, and is newer than what this run began with, was written since: on one clock, before ours."""
+    behind = replace(STRANGER, modified_at=NOON)
+    known = Known(
+        RUN,
+        {S: OURS},
+        (sent(1, S, Status.FAILOVER, confirmed=True),),
+        confirmed={S: (OURS,)},
+        earlier={S: (OLD,)},
+        mirrors=mirrors,
+        floors=floors_after(OLD, OURS),
+    )
+    assert compare(PAIR, reading(S, behind), known).change is change
+    assert compare(PAIR, reading(S, OLD), known).change is Change.STALE
 
 
 def test_law_03_a_person_can_take_a_reverted_record_or_a_404_for_true() -> None:
