@@ -138,9 +138,12 @@ def refuse_held(session: Session, *, take_over: bool = False) -> None:
 
 
 def _left_a_run(session: Session, holder: Holder) -> bool:
-    """Whether a dead holder's run is still open: then it has to be resumed or superseded by name."""
+    """Whether a dead holder left a run in the middle: then it has to be resumed or superseded by name.
+
+    One that had said its end, and died before it let go, is as any other that ended.
+    """
     run = session.history().runs.get(holder.run)
-    return run is not None and run.open
+    return run is not None and run.open and run.finished is None
 
 
 def locked_by(session: Session, holder: Holder, *, dead: bool) -> Locked:

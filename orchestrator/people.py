@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,7 @@ from orchestrator.locking import Lock, hold
 from orchestrator.model.events import RunResumed
 from orchestrator.model.journal import Record
 from orchestrator.model.person import Question, Reply
+from orchestrator.model.secret import CommandKey
 from orchestrator.session import Session
 
 Asker = Callable[[Question], Awaitable[Reply | None]]
@@ -68,7 +70,23 @@ class LetGoWhileAsking:
         if self.observer is not None:
             # Whoever began a run meanwhile, and waits for an answer in their turn: this one goes on first.
             self.observer.supersedes = history.open_beside(self.run)
-        return None if reply is None else replace(reply, words=self.session.redactor.clean(reply.words))
+        if reply is None:
+            return None
+        await self._know_keys()
+        return replace(reply, words=self.session.redactor.clean(reply.words))
+
+    async def _know_keys(self) -> None:
+        """Let the redactor know every key that can be read without running a program: people paste the oddest things."""
+        keys = [
+            (str(org), which, reference)
+            for org in self.session.pair.orgs
+            for which, reference in (("api", org.api_key), ("app", org.app_key))
+            if not isinstance(reference, CommandKey)
+        ]
+        resolved = (
+            self.session.keys.resolve(reference, org=org, which=which) for org, which, reference in keys
+        )
+        await asyncio.gather(*resolved, return_exceptions=True)
 
     def _taken_up_since(self, seq: int) -> Record | None:
         """The record by which somebody took this very run up after a journal record, or None."""

@@ -9,6 +9,7 @@ from orchestrator.engine.memory import Memory
 from orchestrator.model.change import Change
 from orchestrator.model.command_line import override_flag
 from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import End, Ending, Mode
 from orchestrator.model.situation import PhaseName
 from orchestrator.running import Running
@@ -38,6 +39,8 @@ def with_words(running: Running, ending: Ending) -> Ending:
                 steps = (f"{again} --override reverted=REASON", look, *steps)
             case Change.FOREIGN | Change.LATE:
                 steps = (*steps, *_from_what_is_there(running), look, *_ways_back(running))
+            case _ if _refused_as_not_alone(running):
+                steps = (*steps, again, *_ways_back(running))
             case _:
                 onward = (again, *_ways_back(running)), _alone(running)
                 first, then = reversed(onward) if _fails_again(running, ending) else onward
@@ -46,6 +49,12 @@ def with_words(running: Running, ending: Ending) -> Ending:
         resume = (f"hamr resume {memory.run}",) if can_be_taken_up(running, ending) else ()
         steps = (*resume, f"hamr status {pair.name}")
     return replace(ending, next_steps=tuple(dict.fromkeys(steps)), sent=ending.sent or words)
+
+
+def _refused_as_not_alone(running: Running) -> bool:
+    """Whether a guard says that somebody else is at work: until then, resuming would be refused again."""
+    engine = running.engine
+    return engine is not None and any(verdict.guard == "alone" for verdict in engine.admission.refused_by())
 
 
 def _sent_words(memory: Memory) -> str:
@@ -91,6 +100,8 @@ def _from_what_is_there(running: Running) -> tuple[str, ...]:
     engine, pair, goal = running.engine, running.session.pair, running.goal
     if engine is None or engine.eyes.last is None or engine.eyes.identities is None or goal is None:
         return ()
+    if any(isinstance(reading.sight, Unreachable) for reading in engine.eyes.last):
+        return ()  # the last look was one of many: what it did not see says nothing yet
     phase = engine.phase(goal)
     name = shlex.quote(pair.name)
     watch = f"hamr status {name} --watch"
@@ -148,7 +159,9 @@ def _fails_again(running: Running, ending: Ending) -> bool:
     lost = [
         sent
         for sent in memory.sent
-        if sent.attempt.role is ending.org and not sent.confirmed and sent.answered_with is None
+        if sent.attempt.role is ending.org
+        and not (sent.confirmed or sent.refused)
+        and sent.answered_with is None
     ]
     return len(lost) > 1
 

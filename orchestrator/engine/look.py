@@ -26,7 +26,7 @@ CLOCKS_AGREE_WITHIN = 2.0
 ASK_AGAIN_FOR = 4.0
 """Seconds, from the first answer that was none, in which an org is asked again before that is believed (law 21)."""
 
-_ASK_AGAIN_AFTER = (0.25, 0.5, 1.0)
+ASK_AGAIN_AFTER = (0.25, 0.5, 0.9)
 """Seconds between one try and the next; the last one goes on."""
 
 
@@ -46,7 +46,7 @@ async def ask_twice(
     until = deadline if deadline is not None else clock.monotonic() + ASK_AGAIN_FOR
     tries = 0
     while isinstance(reading.sight, Unreachable):
-        pause = _ASK_AGAIN_AFTER[min(tries, len(_ASK_AGAIN_AFTER) - 1)]
+        pause = ASK_AGAIN_AFTER[min(tries, len(ASK_AGAIN_AFTER) - 1)]
         left = until - clock.monotonic() - pause
         if left <= 0 or (deadline is not None and tries > 0):
             break

@@ -122,9 +122,13 @@ def _compare_below(pair: Pair, role: Role, record: HamrRecord, floor: Floor, kno
     seen_here = [old for old in (*known.earlier.get(role, ()), *floor.before) if old is not None]
     if any(record.same_version(old) for old in seen_here):
         return _seen_before(pair, role, record, floor, known)
-    if floor.record.modified_by in known.strangers:
+    if floor.foreign:
         return _stale(pair, role, record, floor)  # whatever it is, somebody else has written since
-    for recognise in (_by_copy, _reverted):
+    expected = known.expected.get(role)
+    ahead = expected is not None and floor.record.same_version(
+        expected
+    )  # by the clock of a region that is ahead
+    for recognise in (_by_copy, _reverted) if ahead else (_reverted,):
         found = recognise(pair, role, record, known)
         if found is not None:
             return found

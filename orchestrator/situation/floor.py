@@ -7,7 +7,7 @@ was seen once, by whichever run and whoever wrote it, binds every later reading.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, Event, SituationRead, WriteConfirmed
@@ -24,11 +24,15 @@ class Floor:
     record: HamrRecord
     before: tuple[HamrRecord, ...] = ()
     """What was seen before it, where its time does not tell that: of the same time, or without one."""
+    foreign: bool = False
+    """Somebody else's, met in the middle of a run: then what is of the same second is never taken for newer."""
 
     def is_above(self, record: HamrRecord) -> bool:
         """Whether a record is older than this one, or was seen before it."""
         if record.same_version(self.record):
             return False
+        if self.foreign and record.modified_at is not None and record.modified_at == self.record.modified_at:
+            return True
         return _order(record, self.record) < 0 or any(record.same_version(old) for old in self.before)
 
 
@@ -59,8 +63,12 @@ def raise_floors(floors: dict[str, Floor], event: Event) -> None:
                 if reading is not None and reading.record is not None and not reading.predicted:
                     _see(floors, reading.record)
         case ChangeSeen(record=HamrRecord() as record):
-            if event.accepted or event.change in ACCEPTED or event.change is Change.FOREIGN:
-                _accept(floors, record)  # a stranger's is the newest, whatever their region's clock says
+            if event.accepted or event.change in ACCEPTED:
+                _accept(floors, record)
+            elif event.change is Change.FOREIGN:
+                # A stranger's is the newest, whatever their region's clock says.
+                _accept(floors, record)
+                floors[record.org_uuid.lower()] = replace(floors[record.org_uuid.lower()], foreign=True)
             else:
                 _see(floors, record)
         case ChangeSeen(record=None, accepted=True, expected=HamrRecord() as gone):

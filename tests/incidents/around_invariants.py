@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from orchestrator.engine.look import ASK_AGAIN_FOR
+from orchestrator.engine.look import ASK_AGAIN_AFTER
 
 from .firing import fresh_look, guards_hold
 from .hook_invariants import after_done, asked_again, done_once, hooks_first, owed_is_said, unhindered
@@ -82,8 +82,7 @@ class Wait:
     most: float
     lost: float
     woken: int = 0
-    interrupted: float | None = None
-    """When a person wanted it to end."""
+    interrupted: bool = False
 
 
 def waits_end(played: Played) -> Iterator[str]:  # noqa: C901 - one branch per kind of note
@@ -109,18 +108,16 @@ def waits_end(played: Played) -> Iterator[str]:  # noqa: C901 - one branch per k
             if note.at - wait.began > wait.most + LOOK + process.lost:
                 yield f"{note.number}: {process.name} waited {note.at - wait.began:.0f} s, and may wait {wait.most:.0f} s"
         elif isinstance(note, Happened) and note.what == "interrupt":
-            wait.interrupted = note.at if wait.interrupted is None else wait.interrupted
+            wait.interrupted = True
         elif isinstance(note, Happened) and note.what == "end" and not process.dead and not full:
             yield f"{note.number}: {process.name} ended in a wait, and does not say so"
         elif isinstance(note, Woke):
             # It may be in the middle of a look: probes of different speeds are begun one after the other.
             if note.at - wait.began > wait.most + LOOK + process.lost:
                 yield f"{note.number}: {process.name} still waits after {note.at - wait.began:.0f} s, and may wait {wait.most:.0f} s"
-            if wait.interrupted is None:
-                continue
-            wait.woken += 1
             # A look that has begun asks an org that does not answer again, for some seconds.
-            if wait.woken > 1 and note.at - wait.interrupted > ASK_AGAIN_FOR + process.lost:
+            wait.woken += wait.interrupted and note.seconds not in ASK_AGAIN_AFTER
+            if wait.woken > 1:
                 yield f"{note.number}: {process.name} goes on waiting after Ctrl-C"
 
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from orchestrator.engine.look import ASK_AGAIN_AFTER
 from orchestrator.model.guard import AllOf, AnyOf, Compared, Guard, Not
 from orchestrator.model.playbook import Playbook, Row
 from orchestrator.model.probe import Measured
@@ -19,10 +20,6 @@ OLD = 10.0
 """Seconds after which a reading is too old to act on."""
 
 
-ONE_LOOK = 4.0
-"""Seconds within which a look that had a bad answer asks for it again."""
-
-
 @dataclass(slots=True)
 class Seen:
     """What one process has seen, as its notes go by."""
@@ -31,8 +28,6 @@ class Seen:
     read: dict[Role, Answered] = field(default_factory=dict)
     since: float = 0.0
     """When its last wait, hook or question ended."""
-    failed: float = -100.0
-    """When a reading last failed."""
     waiting: bool = False
     dead: set[str] = field(default_factory=set)
     """Orgs that its emergency has given up."""
@@ -52,12 +47,8 @@ def _follow(seen: Seen, note: Note) -> None:  # noqa: C901, PLR0912 - one branch
             seen.gauged[note.probe] = note
         case Answered(asked=asked) if asked.reads and (note.record is not None or note.absent):
             seen.read[asked.role] = note
-        case Answered(asked=asked) if asked.reads:
-            seen.failed = note.at
-        case Woke() if seen.waiting:
-            # Where an answer was bad, the same look asks that org again, a moment after the other one has answered.
-            again = note.at - seen.failed < ONE_LOOK
-            seen.since = max(seen.since, note.at - ONE_LOOK) if again else note.at
+        case Woke(seconds=seconds) if seen.waiting and seconds not in ASK_AGAIN_AFTER:
+            seen.since = note.at  # not after a bad answer, when the same look asks that org again
         case Told(record=record):
             match record.kind:
                 case "run.started" | "run.resumed":

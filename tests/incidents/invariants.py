@@ -37,7 +37,7 @@ from orchestrator.model.journal import Record, Verified
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Mode, Stamp
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.simulator import AppliedLate, ClientError, ForeignWriter, Returning, StaleRead
+from orchestrator.simulator import AppliedLate, Authors, ClientError, ForeignWriter, Returning, StaleRead
 
 from .around_invariants import AROUND_INVARIANTS
 from .attack_invariants import ATTACK_INVARIANTS
@@ -491,6 +491,9 @@ def no_false_alarm(played: Played) -> Iterator[str]:
         return  # a region that says that there is no record cannot be told from one whose record was taken away
     if any(dark.answers == 404 for dark in played.incident.dark) and not played.incident.config.edge_page:
         return  # nor can its edge
+    nameless = played.incident.config.renames_author or played.incident.config.authors is Authors.EMPTY
+    if nameless and any(getattr(fault.kind, "applied", False) for fault in played.incident.faults):
+        return  # only a stamp tells that a write was taken which the server had refused
     for process, outcome in played.lives:
         alarmed = isinstance(outcome, Returned) and outcome.result.exit_code is ExitCode.MOVED
         if alarmed and _others_wrote(played, process):
@@ -527,6 +530,9 @@ def _shows(record: HamrRecord | None, truth: HamrRecord | None) -> bool:
 
 def no_keys(played: Played) -> Iterator[str]:
     keys = [key for org in played.regions.config.orgs for key in (org.api_key, org.app_key)]
+    if played.incident.attacks.repointed_before:
+        # A person pastes it into an answer, and it is the key of an org that the inventory does not name any more.
+        keys.remove(played.regions.config.orgs.secondary.app_key)
     said = " ".join(note.words for note in played.tape.notes if isinstance(note, Happened))
     for key in keys:
         if key.encode() in played.bytes:

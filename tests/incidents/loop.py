@@ -206,7 +206,7 @@ class VirtualClock:
         self._process = process
         self.wall_offset = 0.0
         """Seconds by which the wall clock was set, forward or back."""
-        self.on_wake: Callable[[], None] = lambda: None
+        self.on_wake: Callable[[float], None] = lambda _: None
 
     def now(self) -> datetime:
         """The wall clock, UTC: it goes on while the machine is suspended."""
@@ -219,7 +219,7 @@ class VirtualClock:
     async def sleep(self, seconds: float) -> None:
         """Wait, in virtual time."""
         await asyncio.sleep(seconds)
-        self.on_wake()
+        self.on_wake(seconds)
 
 
 def run_to_the_end(loop: VirtualLoop, coroutine: Coroutine[Any, Any, T]) -> T:

@@ -261,7 +261,7 @@ class Scene:
             machine.dated.clock = clock
 
         if self.beside.drawn.gauges:
-            clock.on_wake = lambda: self.tape.woke(process)
+            clock.on_wake = lambda seconds: self.tape.woke(process, seconds)
         doom = Doomed(life.hook_begun, life.hook_done, life.asked)
         session = PlayedSession(
             pair=self.pair,

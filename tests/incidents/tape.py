@@ -207,6 +207,8 @@ class Woke(Note):
     """A process has slept on its clock."""
 
     process: Process
+    seconds: float
+    """For so long, as it wanted."""
 
 
 @dataclass(slots=True)
@@ -268,9 +270,9 @@ class Tape:
         """Note that a question does not stand any more."""
         self.notes.append(Questioned(self.next, self.now, process, question, answered=True))
 
-    def woke(self, process: Process) -> None:
+    def woke(self, process: Process, seconds: float) -> None:
         """Note the end of a process's sleep."""
-        self.notes.append(Woke(self.next, self.now, process))
+        self.notes.append(Woke(self.next, self.now, process, seconds))
 
     def answered(self, asked: Asked, effect: Effect | None) -> None:
         """Note an answer."""
