@@ -63,8 +63,9 @@ class ReadBack:
         patience = Patience(within, self.waits.clock)
         while True:
             readings = await self.eyes.look("after write", journal=False)
-            self._watch_peer(role.other, readings)
+            # The written org first: what its mirror carries over is told from a stranger's by what it shows.
             seen = self._settled(attempt, readings, began)
+            self._watch_peer(role.other, readings)
             if seen is not Seen.NO:
                 return seen
             hopeless = isinstance(answer, Lost) and self.eyes.may_be_given_up(role)

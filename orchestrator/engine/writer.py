@@ -236,7 +236,8 @@ class Writer:
             self.tell(WriteAnswered(attempt, NotSent(Exchange(), "interrupted before it was sent")))
             raise
         began = self.clock.monotonic()
-        if self._since(checked) > SEND_WITHIN.total_seconds() or began > leave_by:
+        suspended = self.eyes.age() == float("inf")
+        if self._since(checked) > SEND_WITHIN.total_seconds() or began > leave_by or suspended:
             reason = f"{self.pair[role]} was asked too long ago by now; everything is read again first"
             self.tell(WriteAnswered(attempt, NotSent(Exchange(), reason)))
             return attempt, None, began

@@ -65,7 +65,7 @@ def raise_floors(floors: dict[str, Floor], event: Event) -> None:
         case ChangeSeen(record=HamrRecord() as record):
             if event.accepted or event.change in ACCEPTED:
                 _accept(floors, record)
-            elif event.change is Change.FOREIGN:
+            elif event.change is Change.FOREIGN and not _is_about_the_past(event):
                 # A stranger's is the newest, whatever their region's clock says.
                 _accept(floors, record)
                 floors[record.org_uuid.lower()] = replace(floors[record.org_uuid.lower()], foreign=True)
@@ -77,6 +77,12 @@ def raise_floors(floors: dict[str, Floor], event: Event) -> None:
             _accept(floors, record)
         case _:
             pass
+
+
+def _is_about_the_past(event: ChangeSeen) -> bool:
+    """Whether it tells of a record that had been taken for ours, and may have been written over since."""
+    record, expected = event.record, event.expected
+    return record is not None and expected is not None and record.same_version(expected)
 
 
 def _see(floors: dict[str, Floor], record: HamrRecord) -> None:

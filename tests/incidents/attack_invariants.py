@@ -442,7 +442,7 @@ def one_bad_answer(played: Played) -> Iterator[str]:  # noqa: C901 - what was as
                 good[note.asked.process].add(note.asked.role)  # it is no failure that passes
     looks, ill = dict(played.scene.looks), _ill(played)
     for process, outcome in played.lives:
-        once = {role for role, times in bad[process].items() if times == 1 and role not in good[process]}
+        once = {role for role in bad[process] if asked[process][role] == 1 and role not in good[process]}
         standing = looks.get(process)
         if standing is not None and once and standing.phase.name in _UNSEEN:
             yield f"{process.name}: status says {standing.phase.label} after one failed reading"
