@@ -78,8 +78,16 @@ def to_resume(
             if name is None
             else f"Pair {name} has no open run, and owes nothing"
         )
+        left = [
+            run for history in histories.values() if name in (None, history.pair) for run in history.elsewhere
+        ]
+        elsewhere = "".join(
+            f" Run {run.run} is open on other orgs than the inventory now names for pair {run.pair}: name those again, "
+            "under a pair of their own, to bring it to its end."
+            for run in left
+        )
         raise UsageError(
-            f"{what}: there is nothing to resume in {store.place}.",
+            f"{what}: there is nothing to resume in {store.place}.{elsewhere}",
             next_steps=("hamr runs",) if name is None else (f"hamr status {name}", "hamr runs"),
         )
     raise UsageError(

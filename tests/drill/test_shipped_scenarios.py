@@ -79,7 +79,7 @@ def _never_sends_again(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, play
 
 def _locks_nobody_out(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
     plain = PersonsStore.append_all
-    monkeypatch.setattr("orchestrator.run.refuse_held", lambda _: None)
+    monkeypatch.setattr("orchestrator.run.refuse_held", lambda *_, **__: None)
     monkeypatch.setattr(PersonsStore, "take_lock", lambda *_: None)
     monkeypatch.setattr(PersonsStore, "append_all", lambda self, entries, **_: plain(self, entries))
     return scenario, playbook

@@ -284,7 +284,7 @@ async def test_law_17_a_redirect_takes_no_keys_anywhere(
                 "network; or correct site or url in pairs.yaml",
                 Trouble.MIDDLEBOX,
             )
-            assert isinstance(await orgs.write(draft()), Rejected)
+            assert isinstance(await orgs.write(draft()), Lost)  # whoever answered, it may have been taken
         assert thief.connections == 0
 
 

@@ -14,7 +14,7 @@ from orchestrator.model.journal import Head
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, Objective
 from orchestrator.model.situation import Owed
-from orchestrator.model.status import Both, Status
+from orchestrator.model.status import Both, Role, Status
 from orchestrator.report.json_text import to_json
 from orchestrator.report.run import progress_line, result_json, result_page
 from orchestrator.report.styled import STYLES, plain_text
@@ -220,7 +220,13 @@ def test_hostile_texts_are_neutralised() -> None:
 
 
 def test_what_was_overridden_and_waived_is_listed_for_later() -> None:
-    blind = replace(UNSETTLED, guard="reachable", outcome=Outcome.UNKNOWN, reason="the primary was not seen")
+    blind = replace(
+        UNSETTLED,
+        guard="reachable",
+        outcome=Outcome.UNKNOWN,
+        reason="the primary was not seen",
+        blind=Role.PRIMARY,
+    )
     passed = replace(result(), overridden=((UNSETTLED, "agreed with Bob"),), waived=(blind,))
     shown = lines(result_page(passed))
     assert "Did not pass, and did not stop it" in shown
