@@ -302,9 +302,11 @@ def _reverted(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
     if not known.mirrors:
         return None
     stamp = Stamp.parse(record.modified_by)
-    from_before = stamp is not None and stamp.run < known.run
+    expected = known.expected.get(role)
+    # A stamp's run may be of the same second as this one, on another machine, or may still be going on there.
+    from_before = stamp is not None and stamp.run < known.run and _older(record, expected)
     peers = (*known.earlier.get(role.other, ()), known.expected.get(role.other))
-    older = older_than_ours(record, known) and _not_newer(record, known.expected.get(role))
+    older = older_than_ours(record, known) and _not_newer(record, expected)
     copied = older and any(old is not None and record.same_version(old) for old in peers)
     if not (from_before or copied):
         return None
@@ -350,6 +352,13 @@ def _newer(record: HamrRecord, before: HamrRecord | None) -> bool:
     if before is None or before.modified_at is None or record.modified_at is None:
         return True
     return record.modified_at > before.modified_at
+
+
+def _older(record: HamrRecord, before: HamrRecord | None) -> bool:
+    """Whether a record's modified_at is older than another's (true where either has none)."""
+    if before is None or before.modified_at is None or record.modified_at is None:
+        return True
+    return record.modified_at < before.modified_at
 
 
 def not_older(record: HamrRecord, before: HamrRecord | None) -> bool:
