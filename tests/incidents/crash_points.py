@@ -224,9 +224,10 @@ def page() -> str:
         "",
         "A run is killed (as with `kill -9`) before and after each transaction of its journal and each request that it sends. Then",
         "another operator looks with `hamr status` and types what it says. Each cell names the commands that were needed and",
-        "how many writes they sent; *nothing* means that the run was already done and had let go of its lock. For a request,",
-        "*after* is killed when the region has it and no answer is there; for a write, *answered* with the answer unread. In the",
-        "last table people say yes to whatever they are asked, and a hook's program goes on when the run that started it is killed.",
+        "how many writes they sent; *nothing* means that the run was already done: the lock of a dead process is in nobody's way.",
+        "For a request, *after* is killed when the region has it and no answer is there; for a write, *answered* with the answer",
+        "unread. In the last table people say yes to whatever they are asked, and a hook's program goes on when the run that",
+        "started it is killed.",
     ]
     for route in ROUTES:
         lines += ["", *section(route)]

@@ -172,7 +172,7 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
     seen: dict[Process, dict[Role, HamrRecord | None]] = defaultdict(dict)
     sent: dict[str, list[Status | None]] = defaultdict(list)
     unanswered: dict[str, set[int]] = defaultdict(set)
-    heard: dict[str, set[int]] = defaultdict(set)
+    heard: dict[str, dict[int, Process]] = defaultdict(dict)
     unsent: dict[str, set[Process]] = defaultdict(set)
     began: dict[str, float] = {}
     on: dict[Process, str] = defaultdict(str)
@@ -192,14 +192,14 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
             if note.process not in told:
                 seen.pop(note.process, None)  # what was at the door came too late to be taken in
         elif isinstance(note, Answered) and note.asked.posts and note.record is not None:
-            heard[note.asked.run].add(note.asked.number)
+            heard[note.asked.run][note.asked.number] = note.asked.process
         elif isinstance(note, Appended):
             run = on[note.process] = note.record.run
             if note.record.kind in ("change.seen", "situation.read"):
                 told.add(note.process)
             if note.record.kind == "write.answered":
                 # An answer that died with its process, before it was journalled, is a lost one.
-                unanswered[run] -= heard[run]
+                unanswered[run] -= heard[run].keys()
             if note.record.kind == "write.intended":
                 # Whether the request left is not known to a later process, where this one dies here.
                 sent[run].append(Status[_attempt(note.record)["status"]])
@@ -225,7 +225,8 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
                 played, record, began.get(run)
             ):
                 continue
-            nameless = bool(unanswered[run] or unsent[run]) or played.incident.config.renames_author
+            open_here = any(heard[run].get(each) is not asked.process for each in unanswered[run])
+            nameless = open_here or bool(unsent[run]) or played.incident.config.renames_author
             if record is not None and _passes_for_ours(played, Status.of(record.status), sent[run], nameless):
                 continue
             key = (asked.machine, run, asked.role)
@@ -326,11 +327,14 @@ def locked(played: Played) -> Iterator[str]:
 
 
 def own_stamps(played: Played) -> Iterator[str]:
-    seen: dict[str, int] = {}
+    """Without the operator's name in them: the same person may take a run up."""
+    seen: dict[tuple[object, ...], int] = {}
     for write in writes(played):
-        if write.stamp in seen:
-            yield f"{write.number}: POST as {write.stamp}, as {seen[write.stamp]} was"
-        seen[write.stamp] = write.number
+        stamp = Stamp.parse(write.stamp)
+        own = (write.stamp,) if stamp is None else (stamp.run, stamp.attempt, stamp.mark)
+        if own in seen:
+            yield f"{write.number}: POST as {write.stamp}, as {seen[own]} was"
+        seen[own] = write.number
 
 
 def one_repair(played: Played) -> Iterator[str]:

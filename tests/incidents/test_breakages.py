@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator import history, resume, run
+from orchestrator import history, resume, run, running
 from orchestrator.engine import check as engine_check
 from orchestrator.engine import draft as drafting
 from orchestrator.engine import entry, rows, way
@@ -231,9 +231,15 @@ def _suspension_unnoticed(patch: Patch) -> None:
     )
 
 
+def _resumed_under_the_same_stamps(patch: Patch) -> None:
+    """Nor does anything but its number tell an attempt from one of the process before."""
+    _resumed_without_the_journal(patch)
+    patch.setattr(running, "new_mark", lambda _: "")
+
+
 def _resumed_without_the_journal(patch: Patch) -> None:
-    def forgetful(session: Any, name: str, original: Any = resume._recall) -> Memory:
-        found = original(session, name)
+    def forgetful(session: Any, history: Any, name: str, original: Any = resume._recall) -> Memory:
+        found = original(session, history, name)
         return Memory(name, mode=found.mode, started=found.started)
 
     patch.setattr(resume, "_recall", forgetful)
@@ -349,7 +355,7 @@ BREAKAGES = (
     Breakage(
         7,
         "resume does not read the journal",
-        _resumed_without_the_journal,
+        _resumed_under_the_same_stamps,
         frozenset({"own-stamps"}),
         _killed,
     ),

@@ -74,14 +74,19 @@ class Seen:
     """The floor: by the org's own times."""
     versions: dict[Role, set[Version]] = field(default_factory=lambda: defaultdict(set))
     bases: dict[str, dict[Role, Version]] = field(default_factory=lambda: defaultdict(dict))
-    """What each run read first."""
+    """What each run read first; what lagged behind the floor then is none."""
+    lagging: set[tuple[str, Role]] = field(default_factory=set)
+    """Whose first reading did, until a later one does not."""
 
     def take(self, run: str, role: Role, seen: Version) -> None:
         """Take note of one."""
         self.versions[role].add(seen)
-        newest, base = self.newest.get(role), self.bases[run].get(role)
-        if base is None or (newest is not None and older(base, newest)):
-            self.bases[run][role] = seen  # what lagged was none
+        newest = self.newest.get(role)
+        if role not in self.bases[run] or (run, role) in self.lagging:
+            self.bases[run][role] = seen
+            self.lagging.discard((run, role))
+            if newest is not None and older(seen, newest):
+                self.lagging.add((run, role))
         if newest is None or older(newest, seen):
             self.newest[role] = seen
 
