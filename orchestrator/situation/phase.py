@@ -111,9 +111,11 @@ def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Pha
     match beneath:
         case Phase(name=PhaseName.DIVERGED | PhaseName.HALF_ABSENT):
             steps.append(commands.adopt(view.pair, role.other))
-        case Phase(name=PhaseName.AGREED | PhaseName.MIDWAY | PhaseName.ABSENT):
+        case Phase(name=PhaseName.AGREED | PhaseName.MIDWAY | PhaseName.ABSENT) as beneath:
             start = view.status(role) or Status.ABSENT
             goals = commands.goals_from(view, start)
+            if beneath.name is PhaseName.MIDWAY and not goals:
+                goals = (start,)  # the playbook ends where this row does
             steps += [
                 f"{commands.run(view.pair, goal)} {override_flag('reverted')}{commands.accepting(view)}"
                 for goal in goals[:1]

@@ -45,6 +45,7 @@ from .attacks import Visits
 from .draw import NOBODY, Story
 from .incident import Played
 from .loop import Process
+from .operators import closed
 from .scene import Crashed, Returned
 from .tape import Answered, Appended, Asked, Happened
 from .witness import carried_back
@@ -86,9 +87,20 @@ def ends(played: Played) -> Iterator[str]:
 def reaches_goal(played: Played) -> Iterator[str]:
     if played.incident.wrong_uuid is not None or played.stuck:
         return
-    if not played.closed:
+    if not played.closed and not _led_past_it(played):
         where = "nowhere" if played.standing is None else played.standing.phase.label
         yield f"the pair stands at {where} after {played.commands}"
+
+
+def _led_past_it(played: Played) -> bool:
+    """Whether the pair is at peace where the playbook has no way back to the goal: what was offered led past it."""
+    standing, status = played.standing, played.standing.phase.status if played.standing is not None else None
+    return (
+        standing is not None
+        and status is not None
+        and closed(standing, status)
+        and played.scene.playbook.route(status, played.goal) is None
+    )
 
 
 def keeps_goal(played: Played) -> Iterator[str]:
