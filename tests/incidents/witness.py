@@ -108,6 +108,8 @@ def seen_by_then(played: Played) -> Iterator[tuple[Note, dict[str, Seen]]]:
         elif isinstance(note, Appended) and note.record.kind in SEES:
             data: Any = note.record.data
             shown = data["readings"] if note.record.kind == "situation.read" else data["record"]
+            if data.get("accepted") and shown is None:
+                journals[note.machine].newest.pop(Role[data["role"]], None)
             for role, seen in records_in(shown):
                 journals[note.machine].take(note.record.run, role, seen)
                 if data.get("accepted"):
