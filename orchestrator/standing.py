@@ -6,10 +6,11 @@ import asyncio
 
 from orchestrator.engine.look import ask_twice
 from orchestrator.engine.patience import Patience
+from orchestrator.history import History
 from orchestrator.model.protocols import Reader
 from orchestrator.model.reading import Identity, Reading
 from orchestrator.model.standing import Standing
-from orchestrator.model.status import Both, Role
+from orchestrator.model.status import Both, Role, Status
 from orchestrator.session import Session
 from orchestrator.situation import phase_of
 from orchestrator.situation.floor import Floors, under_floor
@@ -89,6 +90,7 @@ async def stand(session: Session, *, needed: frozenset[Role] = BOTH_NEEDED, sett
             session.playbook,
             owed=history.owed,
             open_run=as_open,
+            goal=_put_back_from(history, readings),
             floors=history.floors,
             given_up=tuple(each.attempt for each in history.given_up),
         ),
@@ -110,3 +112,13 @@ async def stand(session: Session, *, needed: frozenset[Role] = BOTH_NEEDED, sett
         open_drill=drill.as_open_drill() if drill is not None else None,
         strangers=strangers(readings, history.known_runs, session.clock.now()),
     )
+
+
+def _put_back_from(history: History, readings: Both[Reading]) -> Status | None:
+    """Where the pair was before a write that had been given up came after all; None where none did."""
+    for each in reversed(history.given_up):
+        shown = readings[each.attempt.role].record
+        if shown is not None and each.attempt.signed(shown.modified_by):
+            started = history.runs[each.run].started
+            return None if started is None else started.goal
+    return None

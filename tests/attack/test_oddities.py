@@ -267,11 +267,13 @@ def test_a_saved_plan_is_not_applied_to_a_world_that_moved(pair: Pair, anna: Ham
 
 def test_an_adoption_that_is_killed_at_its_post_is_led_on(pair: Pair, anna: Hamr) -> None:
     pair.stranger("primary", ACTIVE)
+    adopted = pair.primary.record
+    assert adopted is not None
     anna.killed("adopt", PAIR, "--truth", "primary", "--reason", "attack", "--yes", at_post=1)
     assert pair.stands == AWAY
     anna.follow(anna.status(), [AWAY], fine=(0,))
     anna.follow(anna.run("PASSIVE"), [HOME], fine=(0,))
-    laws.hold(anna)
+    laws.hold(anna, accepted=(adopted,))
 
 
 # ── odd machines ────────────────────────────────────────────────────────────────────────────────────────
