@@ -109,11 +109,12 @@ def _behind(view: View, role: Role) -> Phase:
         if view.owed is None
         else f" since {moment(view.owed.since)}, when run {view.owed.run} did without it"
     )
+    on = commands.take_up(view)
     sentence = (
-        f"{view.both_say()}. {view.org(role)} is owed {status}{since}: resume tells it, in one write, "
+        f"{view.both_say()}. {view.org(role)} is owed {status}{since}: {on.split()[1]} tells it, in one write, "
         f"and leaves {survivor} as it is."
     )
-    return Phase(PhaseName.BEHIND, sentence, (commands.resume(view.pair),), status=status, role=role)
+    return Phase(PhaseName.BEHIND, sentence, (on,), status=status, role=role)
 
 
 def _midway(view: View, half: HalfMade, doubts: tuple[str, ...]) -> Phase:

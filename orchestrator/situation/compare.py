@@ -119,7 +119,8 @@ def _compare_absent(pair: Pair, role: Role, expected: HamrRecord | None, known: 
 
 def _compare_below(pair: Pair, role: Role, record: HamrRecord, floor: Floor, known: Known) -> Comparison:
     """A record that is older than what was seen, whoever wrote either: never the present one, unless a mirror brought it."""
-    seen_here = [old for old in (*known.earlier.get(role, ()), *floor.before) if old is not None]
+    here = (*known.earlier.get(role, ()), *floor.before, known.expected.get(role))
+    seen_here = [old for old in here if old is not None]
     if any(record.same_version(old) for old in seen_here):
         return _seen_before(pair, role, record, floor, known)
     if floor.foreign:
