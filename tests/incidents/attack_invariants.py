@@ -228,11 +228,14 @@ def _adoptions(played: Played) -> set[str]:
 def ours_is_ours(played: Played) -> Iterator[str]:
     if played.incident.attacks.restored is not None:
         return  # what it wrote after the copy it cannot know
-    if played.incident.config.renames_author and any(
+    config = played.incident.config
+    nameless = config.renames_author or config.authors is Authors.EMPTY
+    told = any(
         isinstance(fault.kind, ClientError | Redirect | Throttle) and fault.kind.applied
         for fault in played.incident.faults
-    ):
-        return  # no answer has told by which name the server calls us
+    )
+    if nameless and (told or played.incident.foreign):
+        return  # no answer has told by which name the server calls us, or somebody else may have that name, too
     writers = Writers.of(played)
     for note in played.tape.notes:
         if not (isinstance(note, Appended) and note.record.kind == "change.seen"):

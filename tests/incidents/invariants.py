@@ -507,9 +507,10 @@ def no_false_alarm(played: Played) -> Iterator[str]:
         return  # a region that says that there is no record cannot be told from one whose record was taken away
     if any(dark.answers == 404 for dark in played.incident.dark) and not played.incident.config.edge_page:
         return  # nor can its edge
-    nameless = played.incident.config.renames_author or played.incident.config.authors is Authors.EMPTY
+    config = played.incident.config
+    nameless = config.renames_author or config.advances or config.authors is Authors.EMPTY
     if nameless and any(getattr(fault.kind, "applied", False) for fault in played.incident.faults):
-        return  # only a stamp tells that a write was taken which the server had refused
+        return  # only a stamp tells that a write was taken which had been refused, and the server's move on from it has none
     for process, outcome in played.lives:
         alarmed = isinstance(outcome, Returned) and outcome.result.exit_code is ExitCode.MOVED
         if alarmed and _others_wrote(played, process):
