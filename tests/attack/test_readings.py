@@ -137,14 +137,18 @@ def test_a_lag_that_ends_within_the_time_for_confirming_costs_a_run_nothing_but_
     laws.hold(anna)
 
 
-def test_an_adoption_whose_reading_lags_behind_a_stranger_does_not_write_over_them(
+def test_an_adoption_over_a_lagging_org_waits_for_it_and_says_that_it_was_reverted(
     pair: Pair, anna: Hamr
 ) -> None:
-    ours = stopped_by_a_stranger(pair, anna)
+    """Whoever adopts has said which org is right: what the other one shows is written over, and named."""
+    stopped_by_a_stranger(pair, anna)
+    stranger = pair.secondary.record
+    assert stranger is not None
     with lagging(pair.secondary, pair.secondary.past[0]):
         ended = anna("adopt", PAIR, "--truth", "primary", "--reason", "attack", "--yes")
-    assert pair.count("posted") == 2, f"{ours}\n{ended}\n{pair.tell()}"
-    laws.hold(anna)
+    assert ended.code == 7, str(ended)
+    assert "reverted" in ended.words, str(ended)
+    laws.hold(anna, accepted=(stranger,))
 
 
 def test_a_kill_then_a_lagging_resume_does_not_send_what_was_applied_again(pair: Pair, anna: Hamr) -> None:

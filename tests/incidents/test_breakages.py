@@ -221,6 +221,8 @@ def _intent_last(patch: Patch) -> None:
 
 def _always_fresh(patch: Patch) -> None:
     patch.setattr(Eyes, "fresh_enough", lambda self: self.last is not None)
+    patch.setattr(Eyes, "leave_by", lambda *_: float("inf"))
+    patch.setattr(Eyes, "age", lambda _: 0.0)
 
 
 def _suspension_unnoticed(patch: Patch) -> None:
