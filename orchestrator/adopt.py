@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from orchestrator.conduct import conduct
 from orchestrator.engine.memory import Memory
+from orchestrator.errors import UsageError
 from orchestrator.journalling import Journalling
 from orchestrator.locking import hold
 from orchestrator.model.protocols import Watcher
@@ -21,14 +23,26 @@ async def adopt(
     truth: Role,
     reason: str,
     *,
+    overrides: Mapping[str, str] = MappingProxyType({}),
     watchers: Sequence[Watcher] = (),
     controls: Controls | None = None,
 ) -> RunResult:
     """Write a diverged pair's other org once, so that both show what the true one shows.
 
+    Args:
+        session: whose pair.
+        truth: the org that is right.
+        reason: why.
+        overrides: {"reverted": REASON} where an org stays at a record older than what the journal has seen of it; no
+            other guard is asked.
+        watchers: are told what happens.
+        controls: stop it before its write.
+
     Raises:
+        UsageError: another override is named, or has no reason.
         HamrError: nothing was intended; the error says why.
     """
+    check_overrides(overrides)
     run = session.new_run()
     async with session.world() as world, session.prober() as prober, session.notices(run) as notices:
         await world.require_keys()
@@ -46,10 +60,21 @@ async def adopt(
         )
         try:
             history = await session.calls(session.history)
-            request = RunRequest(
-                session.pair.name, Status.UNSPECIFIED, reason=reason, overrides={"reverted": reason}
-            )
+            request = RunRequest(session.pair.name, Status.UNSPECIFIED, reason=reason, overrides=overrides)
             engine = engine_for(running, world, prober, request, history)
-            return await conduct(running, engine, lambda: engine.adopt(truth, reason))
+            return await conduct(running, engine, lambda: engine.adopt(truth, reason, overrides))
         finally:
             await session.calls(lock.release)
+
+
+def check_overrides(overrides: Mapping[str, str]) -> None:
+    """Refuse what an adoption does not ask.
+
+    Raises:
+        UsageError: a guard other than reverted is named, or its reason is missing.
+    """
+    for guard, reason in overrides.items():
+        if guard != "reverted":
+            raise UsageError(f"--override {guard}: an adoption asks no guard; it takes reverted alone")
+        if not reason.strip():
+            raise UsageError("--override reverted=REASON: the reason is missing")

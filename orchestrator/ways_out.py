@@ -13,7 +13,7 @@ from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import End, Ending, Mode
 from orchestrator.model.situation import PhaseName
 from orchestrator.running import Running
-from orchestrator.situation.strangers import stranger_at
+from orchestrator.situation.strangers import strangers
 
 
 def with_words(running: Running, ending: Ending) -> Ending:
@@ -105,10 +105,7 @@ def _from_what_is_there(running: Running) -> tuple[str, ...]:
     phase = engine.phase(goal)
     name = shlex.quote(pair.name)
     watch = f"hamr status {name} --watch"
-    at_work = any(
-        stranger_at(role, reading, engine.task.known_runs, engine.clock.now())
-        for role, reading in engine.eyes.last.items()
-    )
+    at_work = strangers(engine.eyes.last, engine.task.known_runs, engine.clock.now())
     onward: tuple[str, ...] = tuple(
         step for step in phase.next_steps if not step.startswith(("hamr resume", "hamr show"))
     )

@@ -23,15 +23,20 @@ if TYPE_CHECKING:
     help="primary or secondary: the org that is right: the other one is told what it shows.",
 )
 @options.required_reason
+@options.override
 @options.yes
 @options.takes(*options.LOOKING)
-def adopt(opening: Opening, pair: str, truth: str, reason: str, yes: bool) -> ExitCode:
+def adopt(  # noqa: PLR0917 - click passes each flag by its name
+    opening: Opening, pair: str, truth: str, reason: str, overrides: tuple[str, ...], yes: bool
+) -> ExitCode:
     """Make a diverged pair agree, by the org that is right.
 
     Shows where the pair stands, wants its name typed, and writes the other org once: checked, journalled and read
-    back like any other write.
+    back like any other write. It asks no guard; --override reverted=REASON goes on from an org that was put back to
+    an older record than the journal has seen of it.
     """
     from orchestrator.adopt import adopt as adopt_truth
+    from orchestrator.adopt import check_overrides
     from orchestrator.locking import refuse_held
     from orchestrator.model.status import Role
     from orchestrator.report.status import standing_page
@@ -40,10 +45,13 @@ def adopt(opening: Opening, pair: str, truth: str, reason: str, yes: bool) -> Ex
 
     from .conduct import conduct
     from .prompt import confirm, require_somebody, require_text
+    from .requests import overrides_from
     from .signals import supervised
 
     front, right = opening.front, Role(truth)
     require_text("--reason", reason)
+    named = overrides_from(overrides)
+    check_overrides(named)
     if not yes:
         require_somebody(opening.front.typed)
     with opening.session(pair, writes=True) as session:
@@ -61,6 +69,6 @@ def adopt(opening: Opening, pair: str, truth: str, reason: str, yes: bool) -> Ex
             front,
             session,
             lambda watchers, controls: adopt_truth(
-                session, right, reason, watchers=watchers, controls=controls
+                session, right, reason, overrides=named, watchers=watchers, controls=controls
             ),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestrator.model.events import OwedSettled, PairAdopted
@@ -25,7 +26,7 @@ class Adoption:
     writer: Writer
     arrival: Arrival
 
-    async def adopt(self, phase: Phase, truth: Role, reason: str) -> Ending:
+    async def adopt(self, phase: Phase, truth: Role, reason: str, overrides: Mapping[str, str]) -> Ending:
         """Write the other org once, where the pair stands so that nothing else leads on.
 
         A pair that owes can be adopted with the survivor as the truth: that is how a person settles it where
@@ -52,7 +53,7 @@ class Adoption:
                 org=truth,
                 next_steps=phase.next_steps,
             )
-        writer.tell(PairAdopted(truth, status, reason))
+        writer.tell(PairAdopted(truth, status, reason, overrides))
         await writer.write(other, status, purpose="adopt")
         await self.arrival.until(status)
         self._settle_debt(status, "delivered")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from orchestrator.model.events import Event
 from orchestrator.model.org import Mirrors, Pair
@@ -263,11 +264,13 @@ class Engine:
         except Stopped as stop:
             return stop.ending
 
-    async def adopt(self, truth: Role, reason: str) -> Ending:
+    async def adopt(
+        self, truth: Role, reason: str, overrides: Mapping[str, str] = MappingProxyType({})
+    ) -> Ending:
         """Write a diverged pair's other org once, so that both show what the true one shows."""
         try:
             await self.look()
             await self.settling.outwait_lag()
-            return await self.adoption.adopt(self.phase(), truth, reason)
+            return await self.adoption.adopt(self.phase(), truth, reason, overrides)
         except Stopped as stop:
             return stop.ending

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from orchestrator.model.change import Change
 from orchestrator.model.events import (
@@ -211,10 +212,9 @@ class Memory:
                 }
             case OrgGivenUp(role=role):
                 self.dead.add(role)
-                if self.expected.get(role, event) is None:
-                    del self.expected[
-                        role
-                    ]  # a 404 of a dead region's edge: what was not seen is never expected back
+                if role in self.expected and self.expected[role] is None:
+                    # A 404 of a dead region's edge: what was not seen is never expected back.
+                    del self.expected[role]
                 self._derive_owed(role)
             case _:
                 pass
@@ -247,26 +247,21 @@ class Memory:
                 self.reverted.discard(role)
                 if role.other in self.dead:
                     self._derive_owed(role.other)
-            case Change.LATE:
-                if record is not None and not any(record.same_version(each) for each in self.late):
+            case Change.LATE if record is not None:
+                if not any(record.same_version(each) for each in self.late):
                     self.late.append(record)
-                self.sent = [
-                    replace(sent, confirmed=True)
-                    if record is not None and sent.attempt.signed(record.modified_by)
-                    else sent
-                    for sent in self.sent
-                ]
+                self._update(lambda sent: sent.attempt.signed(record.modified_by), confirmed=True)
                 told = self.confirmed[role][-1:]
-                if record is not None and told and told[0].status != record.status:
+                if told and told[0].status != record.status:
                     self.set_back.add(role)
             case Change.FOREIGN if record is not None and record.modified_by not in self.our_names():
                 self.strangers.add(record.modified_by)
-                self.sent = [
-                    replace(sent, overtaken=True)
-                    if not sent.confirmed and (self.mirrors is not False or sent.attempt.role is role)
-                    else sent
-                    for sent in self.sent
-                ]
+                self._update(
+                    lambda sent: (
+                        not sent.confirmed and (self.mirrors is not False or sent.attempt.role is role)
+                    ),
+                    overtaken=True,
+                )
             case _:
                 pass
 
@@ -301,12 +296,12 @@ class Memory:
     def _note_answer(self, attempt: Attempt, answer: object) -> None:
         match answer:
             case Accepted(record=record) if record is not None and record.status == attempt.status:
-                self._update(attempt, answered_with=record.modified_by)
+                self._update(_is(attempt.number), answered_with=record.modified_by)
             case NotSent():
                 self.sent = [sent for sent in self.sent if sent.attempt.number != attempt.number]
             case Rejected() | Throttled():
                 # It says that it did not take it; should it have all the same, the stamp tells.
-                self._update(attempt, refused=True)
+                self._update(_is(attempt.number), refused=True)
             case _:
                 pass
 
@@ -315,11 +310,7 @@ class Memory:
         if not any(event.record.same_version(old) for old in self.confirmed[event.role]):
             self.confirmed[event.role].append(event.record)
         if event.attempt is not None:
-            number = event.attempt
-            self.sent = [
-                replace(sent, confirmed=True, refused=False) if sent.attempt.number == number else sent
-                for sent in self.sent
-            ]
+            self._update(_is(event.attempt), confirmed=True, refused=False)
         self.unknown = [attempt for attempt in self.unknown if attempt.role is not event.role]
         self.set_back.discard(event.role)
         self.reverted.discard(event.role)
@@ -328,13 +319,12 @@ class Memory:
         if event.role.other in self.dead:
             self._derive_owed(event.role.other)
 
-    def _update(self, attempt: Attempt, *, answered_with: str | None = None, refused: bool = False) -> None:
-        self.sent = [
-            replace(sent, answered_with=answered_with, refused=refused)
-            if sent.attempt.number == attempt.number
-            else sent
-            for sent in self.sent
-        ]
+    def _update(self, which: Callable[[Sent], bool], **changes: Any) -> None:
+        self.sent = [replace(sent, **changes) if which(sent) else sent for sent in self.sent]
+
+
+def _is(number: int) -> Callable[[Sent], bool]:
+    return lambda sent: sent.attempt.number == number
 
 
 def recall(run: str, events: Iterable[Event], floors: Floors) -> Memory:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 
 from orchestrator.model.change import Change
+from orchestrator.model.command_line import override_flag
 from orchestrator.model.events import ChangeSeen, Waiting, WriteUnknown
 from orchestrator.model.playbook import Row
 from orchestrator.model.reading import HamrRecord, Reading
 from orchestrator.model.run import Attempt, End, Stamp
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.situation import commands
 from orchestrator.situation.floor import floor_of
 
 from .check import NOT_OURS
@@ -19,6 +20,8 @@ from .stop import stopped
 from .writer import Writer
 
 _OLD = frozenset({Change.STALE, Change.REVERTED})
+
+_STOPS_AT_ONCE = NOT_OURS - _OLD
 
 
 @dataclass(slots=True)
@@ -29,7 +32,7 @@ class Settling:
     command: str
     """What this run was begun or taken up with: with the override, it goes on from an old record."""
     old_is_true: bool = False
-    """Whether a person said so (`--override reverted=REASON`, or an adoption)."""
+    """Whether a person said so (`--override reverted=REASON`)."""
 
     async def settle(self, *, restoring: bool = False) -> frozenset[Role]:
         """Read until nothing is in flight any more and no org shows an old record, or the confirm time is up.
@@ -50,14 +53,15 @@ class Settling:
         writer = self.writer
         patience, began = writer.waits.patience(), writer.clock.monotonic()
         flown = self._flown()
-        stop_for = NOT_OURS - {Change.REVERTED}
         while True:
             readings = writer.eyes.last_look()
-            found = writer.checker.compare_both(readings, stop_for=stop_for)
+            found = writer.checker.compare_both(readings, stop_for=_STOPS_AT_ONCE)
             writer.checker.accept(readings, found)
             old = self._old(found)
-            left = patience.left if old else flown - (writer.clock.monotonic() - began)
-            left = left if old or self._in_flight() else 0.0
+            if old:
+                left = patience.left
+            else:
+                left = flown - (writer.clock.monotonic() - began) if self._in_flight() else 0.0
             if left <= 0:
                 break
             self._say(found, old, left)
@@ -155,8 +159,8 @@ class Settling:
                 "back, --override reverted=REASON goes on from it",
                 org=role,
                 next_steps=(
-                    f"hamr status {shlex.quote(pair.name)} --watch",
-                    f"{self.command} --override reverted=REASON",
+                    commands.watch(pair),
+                    f"{self.command} {override_flag('reverted')}",
                 ),
             )
         reason = f"{comparison.reason}; it stays so, and the run goes on from it"

@@ -148,7 +148,8 @@ class Writer:
         readings = await self.eyes.look("after write")
         self.checker.take_in(readings)
         record = readings[attempt.role].record
-        return record is not None and attempt.signed(record.modified_by)
+        # A stamp that the server cuts short may be that of an earlier attempt.
+        return record is not None and record.status == attempt.status and attempt.signed(record.modified_by)
 
     def _count_stall(self, stalls: int, role: Role) -> int:
         if stalls + 1 >= STALLS:
@@ -243,17 +244,14 @@ class Writer:
             return attempt, None, began
         flight.attempts.append((attempt, None))
         answer = await self.world.write(record, within=self.eyes.deadline(role), leave_by=leave_by)
-        if isinstance(answer, NotSent) and self.clock.monotonic() >= leave_by:
-            flight.attempts.pop()
-            self.tell(WriteAnswered(attempt, answer))
-            return attempt, None, began
+        too_late = isinstance(answer, NotSent) and self.clock.monotonic() >= leave_by
         if isinstance(answer, Accepted | Lost):
             flight.attempts[-1] = (attempt, answer)
         else:
             flight.attempts.pop()
         self.tell(WriteAnswered(attempt, answer))
         self._learn(attempt, answer)
-        return attempt, answer, began
+        return attempt, None if too_late else answer, began
 
     def _since(self, checked: tuple[datetime, float]) -> float:
         """Seconds since then: the larger of what both clocks say (law 18)."""

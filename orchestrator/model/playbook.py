@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
@@ -110,17 +110,13 @@ class Playbook:
 
         Before the first look nobody knows which way it is, so none of these is read under the short deadline.
         """
-        ways = [self.route(row.source, goal) or () for row in self.rows]
-        agreed = [{row.survivor for row in way} for way in ways]
         there = self.survivor_at(goal)
-        named = {role for roles in agreed if len(roles) == 1 for role in roles if role is not None}
-        return frozenset(named | ({there} if there is not None else set()))
+        found = _enough(self.route(row.source, goal) or () for row in self.rows)
+        return found if there is None else found | {there}
 
     def survivors_from(self, start: Status) -> frozenset[Role]:
         """The orgs that are enough for an emergency from a status to some stop."""
-        ways = [self.route(start, goal) or () for goal in self.stops]
-        agreed = [{row.survivor for row in way} for way in ways]
-        return frozenset(role for roles in agreed if len(roles) == 1 for role in roles if role is not None)
+        return _enough(self.route(start, goal) or () for goal in self.stops)
 
     def server_moves(self, status: Status) -> frozenset[Status]:
         """A status, and all those to which the server goes on from it by itself."""
@@ -149,3 +145,9 @@ class Playbook:
         while not steps or steps[-1].source != start:
             steps.append(arrived[goal if not steps else steps[-1].source])
         return tuple(reversed(steps))
+
+
+def _enough(ways: Iterable[tuple[Row, ...]]) -> frozenset[Role]:
+    """The orgs that each are the one survivor of every row of one of these ways."""
+    agreed = ({row.survivor for row in way} for way in ways)
+    return frozenset(role for roles in agreed if len(roles) == 1 for role in roles if role is not None)

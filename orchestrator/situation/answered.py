@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.model.run import Attempt, Mode
-from orchestrator.model.situation import Phase, PhaseName
+from orchestrator.model.situation import Owed, Phase, PhaseName
 from orchestrator.model.status import Role, Status
 
 from . import commands
@@ -30,7 +30,7 @@ def phase_of_answers(view: View, doubts: tuple[str, ...]) -> Phase:
     if primary is secondary:
         return _agreed(view, primary)
     if view.owed is not None and view.status(view.owed.role.other) not in NOTHING_TO_TELL:
-        return _behind(view, view.owed.role)
+        return _behind(view, view.owed)
     if view.set_back is not None and view.open_run is None:
         return _set_back(view, *view.set_back)
     half = half_made(view)
@@ -73,7 +73,9 @@ def _agreed(view: View, status: Status) -> Phase:
         _, attempt = view.set_back
         sentence += f" That is a write of ours which had been given up and came late (attempt {attempt.number}: {attempt.status})."
     if view.owed is not None:
-        sentence += f" {view.org(view.owed.role)} was owed {view.owed.status}: resume settles that."
+        sentence += (
+            f" {view.org(view.owed.role)} was owed {view.owed.status}: {_settled_by(view)} settles that."
+        )
         steps = [commands.take_up(view), *steps]
     if view.open_run is not None:
         sentence += (
@@ -84,9 +86,9 @@ def _agreed(view: View, status: Status) -> Phase:
 
 
 def _finished_by(view: View) -> str:
-    stopped_for = None if view.open_run is None else view.open_run.stopped_for
-    if stopped_for in commands.STOPS_AGAIN:
-        return ", and stopped for a write that was not its own: a new run takes its place"
+    if view.stopped_for in commands.STOPS_AGAIN:
+        place = "" if view.owed is not None else ": a new run takes its place"
+        return f", and stopped for a write that was not its own{place}"
     return ": resume finishes it"
 
 
@@ -102,19 +104,18 @@ def _last_changed(view: View) -> str:
     return "; ".join(f"{org} was {changed(record)}" for org, record in records if record is not None)
 
 
-def _behind(view: View, role: Role) -> Phase:
-    survivor, status = view.org(role.other), view.status(role.other)
-    since = (
-        ""
-        if view.owed is None
-        else f" since {moment(view.owed.since)}, when run {view.owed.run} did without it"
-    )
-    on = commands.take_up(view)
+def _behind(view: View, owed: Owed) -> Phase:
+    role, status = owed.role, view.status(owed.role.other)
     sentence = (
-        f"{view.both_say()}. {view.org(role)} is owed {status}{since}: {on.split()[1]} tells it, in one write, "
-        f"and leaves {survivor} as it is."
+        f"{view.both_say()}. {view.org(role)} is owed {status} since {moment(owed.since)}, when run {owed.run} did without "
+        f"it: {_settled_by(view)} tells it, in one write, and leaves {view.org(role.other)} as it is."
     )
-    return Phase(PhaseName.BEHIND, sentence, (on,), status=status, role=role)
+    return Phase(PhaseName.BEHIND, sentence, (commands.take_up(view),), status=status, role=role)
+
+
+def _settled_by(view: View) -> str:
+    """What settles a debt: see `commands.take_up`."""
+    return "adopt" if view.stopped_for in commands.STOPS_AGAIN else "resume"
 
 
 def _midway(view: View, half: HalfMade, doubts: tuple[str, ...]) -> Phase:

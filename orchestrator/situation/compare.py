@@ -7,8 +7,10 @@ seen before. Pure: facts in, one `Comparison` out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from orchestrator.model.change import Change
 from orchestrator.model.org import Pair
@@ -110,11 +112,12 @@ def compare(pair: Pair, reading: Reading, known: Known) -> Comparison:
 
 def _compare_absent(pair: Pair, role: Role, expected: HamrRecord | None, known: Known) -> Comparison:
     floor = floor_of(known.floors, pair[role].uuid)
-    if floor is not None or expected is not None:
-        seen = expected if floor is None else floor.record
-        was = "" if seen is None else f", though this journal has seen {describe(seen)}"
-        return Comparison(Change.STALE, f"{pair[role]} answers 404{was}")
-    return Comparison(Change.SAME)
+    seen = expected if floor is None else floor.record
+    if seen is None:
+        return Comparison(Change.SAME)
+    return Comparison(
+        Change.STALE, f"{pair[role]} answers 404, though this journal has seen {describe(seen)}"
+    )
 
 
 def _compare_below(pair: Pair, role: Role, record: HamrRecord, floor: Floor, known: Known) -> Comparison:
@@ -126,9 +129,8 @@ def _compare_below(pair: Pair, role: Role, record: HamrRecord, floor: Floor, kno
     if floor.foreign:
         return _stale(pair, role, record, floor)  # whatever it is, somebody else has written since
     expected = known.expected.get(role)
-    ahead = expected is not None and floor.record.same_version(
-        expected
-    )  # by the clock of a region that is ahead
+    # By the clock of a region that is ahead.
+    ahead = expected is not None and floor.record.same_version(expected)
     for recognise in (_by_copy, _reverted) if ahead else (_reverted,):
         found = recognise(pair, role, record, known)
         if found is not None:
@@ -152,7 +154,7 @@ def _by_another_clock(role: Role, record: HamrRecord, known: Known) -> bool:
     if known.mirrors is False or began is None or known.is_ours(record.modified_by):
         return False
     given_up = any(attempt.signed(record.modified_by) for attempt in known.given_up)
-    return not given_up and record.modified_at is not None and _newer(record, began)
+    return not given_up and record.modified_at is not None and _by_time(record, operator.gt, began)
 
 
 def _seen_before(pair: Pair, role: Role, record: HamrRecord, floor: Floor, known: Known) -> Comparison:
@@ -287,7 +289,7 @@ def _unproven(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
         or record.status != latest.attempt.status
         or record.modified_by in known.strangers
         or Stamp.parse(record.modified_by) is not None
-        or not _newer(record, known.expected.get(role))
+        or not _by_time(record, operator.gt, known.expected.get(role))
     ):
         return None
     return Comparison(
@@ -305,9 +307,9 @@ def _reverted(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
     stamp = Stamp.parse(record.modified_by)
     expected = known.expected.get(role)
     # A stamp's run may be of the same second as this one, on another machine, or may still be going on there.
-    from_before = stamp is not None and stamp.run < known.run and _older(record, expected)
+    from_before = stamp is not None and stamp.run < known.run and _by_time(record, operator.lt, expected)
     peers = (*known.earlier.get(role.other, ()), known.expected.get(role.other))
-    older = older_than_ours(record, known) and _not_newer(record, expected)
+    older = older_than_ours(record, known) and _by_time(record, operator.le, expected)
     copied = older and any(old is not None and record.same_version(old) for old in peers)
     if not (from_before or copied):
         return None
@@ -341,32 +343,18 @@ def older_than_ours(record: HamrRecord, known: Known) -> bool:
     return not times or record.modified_at is None or record.modified_at <= min(times)
 
 
-def _not_newer(record: HamrRecord, before: HamrRecord | None) -> bool:
-    """Whether a record's modified_at is not newer than another's: only an old record can be healed over a new one."""
-    if before is None or before.modified_at is None or record.modified_at is None:
-        return True
-    return record.modified_at <= before.modified_at
-
-
-def _newer(record: HamrRecord, before: HamrRecord | None) -> bool:
-    """Whether a record's modified_at is newer than another's (true where either has none): whole seconds are no order."""
-    if before is None or before.modified_at is None or record.modified_at is None:
-        return True
-    return record.modified_at > before.modified_at
-
-
-def _older(record: HamrRecord, before: HamrRecord | None) -> bool:
-    """Whether a record's modified_at is older than another's (true where either has none)."""
-    if before is None or before.modified_at is None or record.modified_at is None:
-        return True
-    return record.modified_at < before.modified_at
-
-
 def not_older(record: HamrRecord, before: HamrRecord | None) -> bool:
     """Whether a record's modified_at is not older than another's (true where either has none)."""
+    return _by_time(record, operator.ge, before)
+
+
+def _by_time(
+    record: HamrRecord, holds: Callable[[datetime, datetime], bool], before: HamrRecord | None
+) -> bool:
+    """Whether that holds of their modified_at, true where either has none: whole seconds are no order."""
     if before is None or before.modified_at is None or record.modified_at is None:
         return True
-    return record.modified_at >= before.modified_at
+    return holds(record.modified_at, before.modified_at)
 
 
 def describe(record: HamrRecord) -> str:

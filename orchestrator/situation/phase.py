@@ -102,15 +102,16 @@ def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Pha
         "from that only where you say so."
     )
     steps = [commands.watch(view.pair)]
-    stopped_for = None if view.open_run is None else view.open_run.stopped_for
-    if stopped_for in {Change.STALE, Change.REVERTED}:
+    if view.stopped_for in {Change.STALE, Change.REVERTED}:
         # It has waited for this already, as long as a write may take: what is left is to say what is true.
         steps.append(f"{commands.resume(view.pair)} {override_flag('reverted')}")
-    elif view.owed is not None or (view.open_run is not None and stopped_for not in commands.STOPS_AGAIN):
+    elif view.owed is not None or (
+        view.open_run is not None and view.stopped_for not in commands.STOPS_AGAIN
+    ):
         steps.insert(0, commands.resume(view.pair))
     match beneath:
         case Phase(name=PhaseName.DIVERGED | PhaseName.HALF_ABSENT):
-            steps.append(commands.adopt(view.pair, role.other))
+            steps.append(f"{commands.adopt(view.pair, role.other)} {override_flag('reverted')}")
         case Phase(name=PhaseName.AGREED | PhaseName.MIDWAY | PhaseName.ABSENT) as beneath:
             start = view.status(role) or Status.ABSENT
             goals = commands.goals_from(view, start)

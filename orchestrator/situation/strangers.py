@@ -12,7 +12,7 @@ from orchestrator.model.standing import Stranger
 from orchestrator.model.status import Both, Role
 
 
-def stranger_at(role: Role, reading: Reading, known_runs: Collection[str], at: datetime) -> Stranger | None:
+def _stranger_at(role: Role, reading: Reading, known_runs: Collection[str], at: datetime) -> Stranger | None:
     """Whoever moves an org by a run that the journal does not know, and did so less than ALONE_FOR ago, or None.
 
     Args:
@@ -34,5 +34,5 @@ def stranger_at(role: Role, reading: Reading, known_runs: Collection[str], at: d
 
 def strangers(readings: Both[Reading], known_runs: Collection[str], at: datetime) -> tuple[Stranger, ...]:
     """The same for both orgs; whoever has stamped both is named for each."""
-    found = (stranger_at(role, reading, known_runs, at) for role, reading in readings.items())
+    found = (_stranger_at(role, reading, known_runs, at) for role, reading in readings.items())
     return tuple(stranger for stranger in found if stranger is not None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator.model.change import Change
 from orchestrator.model.org import Org, Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Reading
@@ -26,6 +27,11 @@ class View:
     goal: Status | None
     given_up: tuple[Attempt, ...] = ()
     """Attempts of ours that nobody has seen in effect, and that may turn up."""
+
+    @property
+    def stopped_for(self) -> Change | None:
+        """The kind of change that the open run stopped for; None where it stopped for anything else, or there is none."""
+        return None if self.open_run is None else self.open_run.stopped_for
 
     @property
     def set_back(self) -> tuple[Role, Attempt] | None:

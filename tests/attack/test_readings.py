@@ -137,17 +137,27 @@ def test_a_lag_that_ends_within_the_time_for_confirming_costs_a_run_nothing_but_
     laws.hold(anna)
 
 
-def test_an_adoption_over_a_lagging_org_waits_for_it_and_says_that_it_was_reverted(
+def test_an_adoption_whose_reading_lags_behind_a_stranger_does_not_write_over_them(
     pair: Pair, anna: Hamr
 ) -> None:
-    """Whoever adopts has said which org is right: what the other one shows is written over, and named."""
-    stopped_by_a_stranger(pair, anna)
-    stranger = pair.secondary.record
-    assert stranger is not None
+    ours = stopped_by_a_stranger(pair, anna)
     with lagging(pair.secondary, pair.secondary.past[0]):
         ended = anna("adopt", PAIR, "--truth", "primary", "--reason", "attack", "--yes")
-    assert ended.code == 7, str(ended)
-    assert "reverted" in ended.words, str(ended)
+    assert ended.code == 3, str(ended)
+    assert pair.count("posted") == 2, f"{ours}\n{ended}\n{pair.tell()}"
+    laws.hold(anna)
+
+
+def test_an_adoption_over_an_org_that_was_put_back_goes_on_by_name(pair: Pair, anna: Hamr) -> None:
+    stopped_by_a_stranger(pair, anna)
+    stranger, pair.secondary.record = pair.secondary.record, pair.secondary.past[0]
+    assert stranger is not None
+    refused = anna("adopt", PAIR, "--truth", "primary", "--reason", "attack", "--yes")
+    led_on = "hamr adopt attacked --truth primary --reason TEXT --override reverted=REASON"
+    assert led_on in refused.text, str(refused)
+    by_name = "reverted=the mirror went back"
+    ended = anna("adopt", PAIR, "--truth", "primary", "--reason", "attack", "--override", by_name, "--yes")
+    assert (ended.code, pair.stands) == (0, (FAILOVER, FAILOVER)), f"{ended}\n{pair.tell()}"
     laws.hold(anna, accepted=(stranger,))
 
 

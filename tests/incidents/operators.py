@@ -138,6 +138,12 @@ def next_command(standing: Standing, goal: Status, *, last: str, stuck: str) -> 
         return f"adopt {_truth(phase)}"
     if standing.owed is not None:
         return f"adopt {standing.owed.role.other}"  # somebody changed an org since: a person looks, and settles it
+    if (
+        phase.name is PhaseName.LAGGING
+        and last.startswith("run on")
+        and "adopt" in " ".join(phase.next_steps)
+    ):
+        return f"adopt {_truth(phase)} over what was put back"
     if phase.name.value == "lagging" and last.startswith("run"):
         return "run on from what was put back"  # it stays so: a person has asked, and says so
     offered = _offered(phase)
@@ -173,7 +179,11 @@ def acts(command: str, goal: Status) -> Callable[[Present], Awaitable[RunResult]
             raise HamrError("acknowledged")
         if command.startswith("adopt"):
             return await adopt(
-                present.session, Role(command.split()[1]), "both teams agree", controls=present.controls
+                present.session,
+                Role(command.split()[1]),
+                "both teams agree",
+                overrides={"reverted": "it was put back"} if command.endswith("put back") else {},
+                controls=present.controls,
             )
         meant = Status[command.split()[2]] if command.startswith("run to") else goal
         more = {"reverted": "it was put back"} if command.startswith("run on") else {}

@@ -160,7 +160,9 @@ def types(line: str) -> Callable[[Present], Awaitable[RunResult]]:
                 )
             case "adopt":
                 truth = Role(flags["--truth"][0])
-                return await adopt(session, truth, "both teams agree", controls=present.controls)
+                return await adopt(
+                    session, truth, "both teams agree", overrides=overrides, controls=present.controls
+                )
             case "unlock":
                 break_lock(session, flags["--lock-id"][0], "nobody answers there")
                 raise HamrError(DONE)

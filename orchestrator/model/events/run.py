@@ -86,3 +86,4 @@ class PairAdopted:
     truth: Role
     status: Status
     reason: str
+    overrides: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
