@@ -35,6 +35,7 @@ from orchestrator.model.events import (
     WriteUnknown,
     decode,
 )
+from orchestrator.model.floor import Floor, Floors, raise_floors
 from orchestrator.model.hook import SETTLED, When
 from orchestrator.model.journal import Record
 from orchestrator.model.org import Pair
@@ -44,7 +45,6 @@ from orchestrator.model.run import Attempt, End, Mode
 from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.standing import OpenDrill
 from orchestrator.model.status import Both, Status
-from orchestrator.situation.floor import Floor, Floors, raise_floors
 
 KINDS: tuple[str, ...] = tuple(
     event.kind

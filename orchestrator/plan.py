@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from orchestrator.engine.admission import may_ask, waits_for
 from orchestrator.engine.around import predicted_around
 from orchestrator.engine.drive import Engine, Task
-from orchestrator.engine.gate import BINDING_MIDWAY, Decision, EnforcingGate, ForecastGate
+from orchestrator.engine.gate import BINDING_MIDWAY, Decision, EnforcingGate, ForecastGate, Terms
 from orchestrator.engine.memory import Memory
 from orchestrator.engine.predicted import PredictedClock, PredictedWorld
 from orchestrator.hamr.request import request_of
@@ -70,18 +70,19 @@ async def make_plan(session: Session, request: RunRequest, *, assumed: Status | 
     Raises:
         KeyUnavailable: in a planned mode, a key cannot be had.
     """
+    history = session.history()
     if assumed is None:
         async with session.reader() as reader:
             if request.mode is Mode.PLANNED:
                 await reader.require_keys()
             (readings, identities), probed = await asyncio.gather(
-                read_pair(session, reader, _needed(session, request), session.history().floors),
+                read_pair(session, reader, _needed(session, request), history.floors),
                 probe_once(session, request),
             )
     else:
         readings, identities = assume(session.pair, assumed, session.clock.now(), session.clock.monotonic())
         probed = {}
-    return await plan_from(session, request, readings, identities, probed, assumed=assumed)
+    return await plan_from(session, request, history, readings, identities, probed=probed, assumed=assumed)
 
 
 def _needed(session: Session, request: RunRequest) -> frozenset[Role]:
@@ -144,14 +145,14 @@ def assume(
 async def plan_from(
     session: Session,
     request: RunRequest,
+    history: History,
     readings: Both[Reading],
     identities: Both[Identity],
-    probed: Mapping[str, ProbeReading],
     *,
+    probed: Mapping[str, ProbeReading],
     assumed: Status | None = None,
 ) -> Plan:
     """The plan that follows from readings: the same engine as a run's, in a world without a transport."""
-    history = session.history()
     run, now = session.new_run(), session.clock.now()
     clock = PredictedClock(now, session.clock.monotonic())
     world = PredictedWorld(
@@ -325,10 +326,12 @@ def _row(
 ) -> PlannedRow:
     decision = gate.decide(
         judged.verdicts,
-        binding=None if judged.binding else BINDING_MIDWAY,
-        spared=frozenset(row.planned_only),
-        mode=engine.task.memory.mode,
-        survivor=engine.eyes.survivor,
+        Terms(
+            None if judged.binding else BINDING_MIDWAY,
+            frozenset(row.planned_only),
+            engine.task.memory.mode,
+            engine.eyes.survivor,
+        ),
     )
     playbook = engine.task.playbook
     ahead = {verdict.guard for verdict in decision.refused_by if verdict.judged_again}

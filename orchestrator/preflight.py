@@ -158,9 +158,8 @@ def _judge_cool_down(history: History, playbook: Playbook, clock: Clock, mode: M
 
 def cooling_question(history: History, playbook: Playbook, clock: Clock, request: RunRequest) -> str | None:
     """What a person at a terminal is told of a cooling down before they confirm the run; None where there is none."""
-    verdict = _judge_cool_down(history, playbook, clock, request.mode)
     cooling = history.cooling_down(playbook.cool_down, clock.now())
-    if verdict.outcome is Outcome.PASS or verdict.guard in request.overrides or cooling is None:
+    if cooling is None or request.mode is Mode.EMERGENCY or "cool_down" in request.overrides:
         return None
     run, left = cooling
     return (

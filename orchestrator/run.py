@@ -171,8 +171,9 @@ def check_plan(session: Session, plan: Plan) -> None:
         raise Moved(f"this plan expired at {plan.expires_at:%Y-%m-%d %H:%M:%S} UTC", next_steps=again)
     if plan.playbook_sha256 != playbook_digest(session.playbook):
         raise Moved(f"this plan was made by another version of playbook {plan.playbook}", next_steps=again)
-    uuids = tuple(org.uuid for org in session.pair.orgs)
-    if uuids != tuple(plan.uuids) or tuple(org.base_url for org in session.pair.orgs) != tuple(plan.urls):
+    if not session.pair.is_of(plan.uuids) or tuple(org.base_url for org in session.pair.orgs) != tuple(
+        plan.urls
+    ):
         raise Moved(
             f"this plan was made for other orgs than the inventory's pair {session.pair.name}",
             next_steps=again,

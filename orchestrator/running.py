@@ -66,7 +66,7 @@ class Running:
     command: str = ""
     """What a person began it with, or took it up with, as they may type it again."""
     request: RunRequest | None = None
-    """What was asked for; None for an adoption."""
+    """What was asked for, where it was begun here; None for a run that was taken up, and for an adoption."""
     overridden_before: tuple[tuple[Verdict, str], ...] = ()
     """What it went over before its first row, by name, each with the operator's reason."""
     taken_up: bool = False

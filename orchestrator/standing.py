@@ -7,13 +7,13 @@ import asyncio
 from orchestrator.engine.look import ask_twice
 from orchestrator.engine.patience import Patience
 from orchestrator.history import History
+from orchestrator.model.floor import Floors, under_floor
 from orchestrator.model.protocols import Reader
 from orchestrator.model.reading import Identity, Reading
 from orchestrator.model.standing import Standing
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.session import Session
 from orchestrator.situation import phase_of
-from orchestrator.situation.floor import Floors, under_floor
 from orchestrator.situation.strangers import strangers
 
 

@@ -13,6 +13,7 @@ from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import End, Ending, Mode
 from orchestrator.model.situation import PhaseName
 from orchestrator.running import Running
+from orchestrator.situation import commands
 from orchestrator.situation.strangers import strangers
 
 
@@ -31,12 +32,12 @@ def with_words(running: Running, ending: Ending) -> Ending:
         End.REFUSED,
     ):
         again = running.take_up or f"hamr resume {memory.run}"
-        look = f"hamr status {shlex.quote(pair.name)}"
+        look = commands.status(pair)
         match ending.change:
             case Change.STALE:
-                steps = (f"{look} --watch", again, f"{again} --override reverted=REASON", *steps)
+                steps = (commands.watch(pair), again, f"{again} {override_flag('reverted')}", *steps)
             case Change.REVERTED:
-                steps = (f"{again} --override reverted=REASON", look, *steps)
+                steps = (f"{again} {override_flag('reverted')}", look, *steps)
             case Change.FOREIGN | Change.LATE:
                 steps = (*steps, *_from_what_is_there(running), look, *_ways_back(running))
             case _ if _refused_as_not_alone(running):
@@ -47,7 +48,7 @@ def with_words(running: Running, ending: Ending) -> Ending:
                 steps = (*first, *then, look, *steps)
     elif ending.end in (End.MOVED, End.REFUSED, End.INTERRUPTED) and not steps:
         resume = (f"hamr resume {memory.run}",) if can_be_taken_up(running, ending) else ()
-        steps = (*resume, f"hamr status {pair.name}")
+        steps = (*resume, commands.status(pair))
     return replace(ending, next_steps=tuple(dict.fromkeys(steps)), sent=ending.sent or words)
 
 
@@ -104,7 +105,7 @@ def _from_what_is_there(running: Running) -> tuple[str, ...]:
         return ()  # the last look was one of many: what it did not see says nothing yet
     phase = engine.phase(goal)
     name = shlex.quote(pair.name)
-    watch = f"hamr status {name} --watch"
+    watch = commands.watch(pair)
     at_work = strangers(engine.eyes.last, engine.task.known_runs, engine.clock.now())
     onward: tuple[str, ...] = tuple(
         step for step in phase.next_steps if not step.startswith(("hamr resume", "hamr show"))
@@ -114,7 +115,7 @@ def _from_what_is_there(running: Running) -> tuple[str, ...]:
         flags += f" {override_flag('unknown')}"
     owed, status = engine.task.owed, phase.status
     if owed is not None:
-        onward = (f"hamr adopt {name} --truth {owed.role.other} --reason TEXT",)
+        onward = (commands.adopt(pair, owed.role.other),)
     elif (
         phase.name is PhaseName.AGREED and status and running.session.playbook.route(status, goal) is not None
     ):

@@ -9,12 +9,12 @@ from orchestrator.model.events import Event
 from orchestrator.model.protocols import Watcher
 
 Listener = Callable[[Event], None]
-"""Is told each event of a run as it happens, an intent a moment before it is durable. What it raises stops the run before anything more is sent."""
+"""Is told each event of a run as it happens, an intent a moment before it is durable. What it raises is logged, and the run goes on."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """A listener as the observer of a run."""
+    """A listener as a watcher of a run."""
 
     listener: Listener
 

@@ -28,6 +28,7 @@ def apply(opening: Opening, file: Path, yes: bool) -> ExitCode:
 
     from orchestrator.documents import load_playbook
     from orchestrator.locking import refuse_held
+    from orchestrator.model.run import Mode
     from orchestrator.preflight import cooling_question, over_cool_down
     from orchestrator.report.plan import preview_page
     from orchestrator.run import apply as apply_plan
@@ -47,7 +48,7 @@ def apply(opening: Opening, file: Path, yes: bool) -> ExitCode:
         plan = saved.plan
         check_plan(session, plan)
         if not yes:
-            refuse_held(session)
+            refuse_held(session, take_over=plan.request.mode is Mode.EMERGENCY)
             cooling = cooling_question(session.history(), playbook, session.clock, plan.request)
             front.console.aside.page(preview_page(plan))
             if cooling is not None:

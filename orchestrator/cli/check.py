@@ -76,12 +76,15 @@ def check(opening: Opening, files: tuple[Path, ...]) -> ExitCode:
 def _notes(file: str, playbook: Playbook) -> Iterator[str]:
     """What is not wrong with a playbook, and would go wrong with a run of it on this machine."""
     from orchestrator.model.hook import Program, When
-    from orchestrator.programs import find_program
 
     for row in playbook.rows:
         for when in When:
             for hook in row.hooks(when):
-                if isinstance(hook.what, Program) and find_program(hook.what.run[0], os.environ) is None:
+                if not isinstance(hook.what, Program):
+                    continue
+                from orchestrator.programs import find_program
+
+                if find_program(hook.what.run[0], os.environ) is None:
                     yield (
                         f"{file}: hook {row.name}/{hook.name}: {hook.what.run[0]} is not on this machine, or cannot be "
                         "run: it would fail here."

@@ -36,7 +36,6 @@ def conduct(front: Front, session: Session, work: Work, *, asks: bool = False) -
     controls = Controls()
     if asks:
         controls.asker = Terminal(front.console, controls)
-    front.console.follow(lambda: controls.run)
     progress = Progress(front.console.aside, session.pair, session.clock.monotonic)
 
     def show(result: RunResult) -> None:

@@ -313,7 +313,9 @@ class Console:
         words = [f"What goes to {name} could not be shown: {stream.trouble_words}."]
         if self.running is not None:
             run = self.running()
-            words.append(f"The run goes on; hamr {f'show {run}' if run else 'runs'} shows it.")
+            words.append(
+                f"That changes nothing of the run; hamr {f'show {run}' if run else 'runs'} shows it."
+            )
         other.page(tuple(line(part, "warn") for part in words))
 
     def note(self, text: str, style: str = "dim") -> None:

@@ -38,7 +38,6 @@ def demo(front: Front, folder: Path | None) -> ExitCode:
 
     place = Path(tempfile.mkdtemp(prefix="hamr-demo-")) if folder is None else folder.absolute()
     controls, out, clock = Controls(), front.console.out, SystemClock()
-    front.console.follow(lambda: controls.run)
     return supervised(
         demonstrate(place, out.page, lambda pair: Progress(out, pair, clock.monotonic), controls),
         front.console,

@@ -40,7 +40,6 @@ def on_simulator(  # noqa: PLR0917 - the flags, one by one
     from .signals import supervised
 
     front, controls = opening.front, Controls()
-    front.console.follow(lambda: controls.run)
     scenario = _scenario(name, goal)
     playbook = _playbook(opening, scenario)
     with opening.store(writes=True) as store:
@@ -112,7 +111,6 @@ def on_live_pair(  # noqa: PLR0917 - as above
     from .signals import supervised
 
     front, controls, target = opening.front, Controls(), Status.ACTIVE if goal is None else goal
-    front.console.follow(lambda: controls.run)
     found = pair_named(opening.inventory(), pair)
     refuse_undrillable(found)
     with opening.session(found, writes=True) as session:
@@ -208,7 +206,6 @@ def close_live(
     from .signals import supervised
 
     front, controls = opening.front, Controls()
-    front.console.follow(lambda: controls.run)
     started = history.runs[found.legs[0]].started if found.legs else None
     # As the drill began: the file may have been edited since.
     playbook = (

@@ -14,7 +14,6 @@ from .opening import Opening
 if TYPE_CHECKING:
     from orchestrator.errors import ExitCode
     from orchestrator.model.plan import Plan
-    from orchestrator.session import Session
 
     from .console import Console
 
@@ -88,7 +87,7 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
             console.out.text(sheet)
         else:
             console.facts(plan_page(made), plan_json(made))
-        _note_drill(console, session, made)
+        _note_drill(console, made)
     if out is not None and not to_stdout:
         command = opening.front.typed.complete(f"hamr apply {shlex.quote(str(out))}")
         console.note(f"Saved to {out}. Until {made.expires_at:%H:%M:%S} UTC: {command}")
@@ -110,14 +109,13 @@ def _check(out: Path | None, *, curl: bool, json: bool, assume: str | None) -> N
         )
 
 
-def _note_drill(console: Console, session: Session, plan: Plan) -> None:
+def _note_drill(console: Console, plan: Plan) -> None:
     """Say of a planned run that an open drill would refuse it, which no guard of the plan can tell."""
     from orchestrator.model.run import Mode
 
-    drill = session.history().open_drill
-    if drill is not None and plan.request.mode is Mode.PLANNED:
-        words = f"Pair {session.pair.name} is in drill {drill.drill}: until that is closed, this run would be refused."
-        console.note(f"{words} hamr drill close {drill.drill} --notes TEXT", "warn")
+    if plan.open_drill and plan.request.mode is Mode.PLANNED:
+        words = f"Pair {plan.request.pair} is in drill {plan.open_drill}: until that is closed, this run would be refused."
+        console.note(f"{words} hamr drill close {plan.open_drill} --notes TEXT", "warn")
 
 
 def _detailed(plan: Plan) -> ExitCode:

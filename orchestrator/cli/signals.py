@@ -43,6 +43,8 @@ def supervised(work: Coroutine[Any, Any, T], console: Console, controls: Control
     Raises:
         Interrupted: a signal came while nothing could have been sent.
     """
+    if controls is not None:
+        console.follow(lambda: controls.run)
     return asyncio.run(_Supervision(console, controls).over(work))
 
 

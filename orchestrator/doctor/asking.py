@@ -90,13 +90,7 @@ async def _accepted(reader: HttpReader) -> Both[KeysSaid]:
 
 
 async def _identities(reader: HttpReader) -> Both[Identity]:
-    return Both(*await asyncio.gather(*(_identity(reader, role) for role in Role)))
-
-
-async def _identity(reader: HttpReader, role: Role) -> Identity:
-    """Whose keys they are; asked once more on a new connection where that was not said, since one bad answer is no verdict."""
-    found = await reader.identify(role, within=WITHIN / 2)
-    return found if found.uuid is not None else await reader.identify(role, within=WITHIN / 2, anew=True)
+    return Both(*await asyncio.gather(*(reader.identify(role, within=WITHIN) for role in Role)))
 
 
 async def _readings(reader: HttpReader, clock: Clock) -> Both[Reading]:

@@ -85,8 +85,9 @@ def unwritable(place: Path, access: Access = os.access, free: Callable[[Path], i
     for file in beside:
         if file.exists() and not access(file, os.R_OK | os.W_OK):
             return f"{file} cannot be written"
-    if place.exists() and place.stat().st_nlink > 1:
-        return f"{place} has {place.stat().st_nlink} names (hard links), and a journal must have one"
+    names = place.stat().st_nlink if place.exists() else 1
+    if names > 1:
+        return f"{place} has {names} names (hard links), and a journal must have one"
     left = (free or _free)(folder)
     if left < ROOM:
         return f"the disk of {folder} has {left // (1024 * 1024)} MiB left"

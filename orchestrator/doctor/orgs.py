@@ -55,12 +55,8 @@ def _record(answers: Answers, role: Role) -> Check:
                 f"{said}. The keys may read HAMR; whether they may write it (disaster_recovery_status_write) "
                 "only a write can show: rehearse with a drill."
             )
-        case Hampered(trouble=Trouble.KEYS):
-            level, sentence, steps = (
-                Level.CRITICAL,
-                silence(answers, role),
-                (),
-            )  # the key's own check says why
+        case Hampered(trouble=Trouble.KEYS):  # the key's own check says why
+            level, sentence, steps = Level.CRITICAL, silence(answers, role), ()
         case Hampered(remedy=remedy):
             level = Level.CRITICAL
             sentence = f"{said}. That is trouble of this machine or its network: {remedy}."

@@ -24,7 +24,7 @@ from orchestrator.situation.guards import judge_row
 
 from .asking import Asking
 from .check import Checker
-from .gate import BINDING_ALWAYS, BINDING_MIDWAY, Decision, Gate
+from .gate import BINDING_ALWAYS, BINDING_MIDWAY, Decision, Gate, Terms
 from .look import Eyes
 from .memory import Memory
 from .patience import Patience
@@ -96,10 +96,7 @@ class Admission:
         """What becomes of the row by these verdicts, with what a person has accepted."""
         decision = self.gate.decide(
             verdicts,
-            binding=self._binding(row),
-            spared=frozenset(row.planned_only),
-            mode=self.memory.mode,
-            survivor=self.eyes.survivor,
+            Terms(self._binding(row), frozenset(row.planned_only), self.memory.mode, self.eyes.survivor),
         )
         accepted = {
             verdict: self.accepted[row.name, verdict.guard]

@@ -9,6 +9,7 @@ from orchestrator.model.events import OwedSettled, PairAdopted
 from orchestrator.model.run import End, Ending
 from orchestrator.model.situation import Phase, PhaseName
 from orchestrator.model.status import Role, Status
+from orchestrator.situation import commands
 from orchestrator.situation.link import Linked, judge_link
 
 from .arrival import Arrival
@@ -70,4 +71,4 @@ class Adoption:
             raise RuntimeError("nothing was read yet")
         link = judge_link(pair, eyes.last_look(), eyes.identities)
         if not isinstance(link, Linked):
-            raise stopped(End.REFUSED, link.reason, org=link.role, next_steps=(f"hamr status {pair.name}",))
+            raise stopped(End.REFUSED, link.reason, org=link.role, next_steps=(commands.status(pair),))

@@ -9,6 +9,7 @@ from orchestrator.model.events import ChangeSeen, OwedSettled
 from orchestrator.model.run import End, Ending
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Role, Status
+from orchestrator.situation import commands
 from orchestrator.situation.compare import describe, older_than_ours
 from orchestrator.situation.link import Linked, NotLinked, judge_link
 
@@ -75,7 +76,7 @@ class Delivery:
         pair, survivor = writer.pair, role.other
         reason = f"{pair[role]} was changed by somebody else while it was not seen: {describe(record)}"
         writer.tell(ChangeSeen(role, Change.FOREIGN, reason, record, None))
-        steps = (f"hamr status {pair.name}", f"hamr adopt {pair.name} --truth {survivor} --reason TEXT")
+        steps = (commands.status(pair), commands.adopt(pair, survivor))
         raise stopped(End.MOVED, reason, org=role, next_steps=steps, change=Change.FOREIGN)
 
     async def _settle(self, owed: Owed) -> frozenset[Role]:
@@ -87,7 +88,7 @@ class Delivery:
             old = stop.ending.change in {Change.STALE, Change.REVERTED}
             if stop.ending.end is not End.MOVED or stop.ending.org is not survivor or old:
                 raise
-            steps = (f"hamr status {pair.name}", f"hamr adopt {pair.name} --truth {survivor} --reason TEXT")
+            steps = (commands.status(pair), commands.adopt(pair, survivor))
             raise stopped(
                 End.MOVED, stop.ending.message, org=survivor, next_steps=steps, change=Change.FOREIGN
             ) from stop
@@ -103,10 +104,10 @@ class Delivery:
         if isinstance(link, Linked):
             return
         if isinstance(link, NotLinked) or link.role is not owed.role:
-            raise stopped(End.REFUSED, link.reason, org=link.role, next_steps=(f"hamr status {pair.name}",))
+            raise stopped(End.REFUSED, link.reason, org=link.role, next_steps=(commands.status(pair),))
         raise stopped(
             End.OWING,
             f"{pair[owed.role]} can't be told yet: {link.reason}; it stays owed {self._shown(owed.role.other) or owed.status}",
             org=owed.role,
-            next_steps=(f"hamr resume {pair.name}",),
+            next_steps=(commands.resume(pair),),
         )

@@ -10,6 +10,7 @@ from orchestrator.model.reading import Reading
 from orchestrator.model.run import End, Mode
 from orchestrator.model.situation import OpenRun, Phase, PhaseName
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.situation import commands
 
 from .stop import Stopped, stopped
 
@@ -80,14 +81,14 @@ def survivor_of(pair: Pair, playbook: Playbook, start: Status, goal: Status) -> 
             raise stopped(
                 End.REFUSED,
                 f"row {row} names no survivor in playbook {playbook.name}, so it is not for emergencies; it needs both orgs",
-                next_steps=(f"hamr status {pair.name} --watch", f"hamr graph {playbook.name}"),
+                next_steps=(commands.watch(pair), commands.graph(playbook)),
             )
     survivor = survivors.pop() if len(survivors) == 1 else None
     if survivor is None:
         raise stopped(
             End.REFUSED,
             f"the rows from {start} to {goal} name different survivors, so neither org is enough for the whole way",
-            next_steps=(f"hamr status {pair.name} --watch",),
+            next_steps=(commands.watch(pair),),
         )
     return survivor
 
@@ -98,7 +99,7 @@ def _require_route(pair: Pair, playbook: Playbook, start: Status, goal: Status) 
         raise stopped(
             End.REFUSED,
             f"playbook {playbook.name} has no way from {start}, where pair {pair.name} stands, to {goal}",
-            next_steps=(f"hamr status {pair.name}", f"hamr graph {playbook.name}"),
+            next_steps=(commands.status(pair), commands.graph(playbook)),
         )
     return route
 
@@ -167,7 +168,7 @@ def _enter_midway(  # noqa: PLR0917 - the facts that decide it
             End.REFUSED,
             f"pair {pair.name} is midway in row {row}, and playbook {playbook.name} has no row that leads back to "
             f"{goal} without entering a status that was not reached yet",
-            next_steps=(f"hamr resume {pair.name}", *_runs_on(pair, playbook, row, goal)),
+            next_steps=(commands.resume(pair), *_runs_on(pair, playbook, row, goal)),
         )
     there = frozenset(role for role in Role if readings[role].status is row.source)
     return Entry(row.target, back, there)
@@ -191,6 +192,4 @@ def _no_way_on(pair: Pair, playbook: Playbook, row: Row, goal: Status) -> Stoppe
 def _runs_on(pair: Pair, playbook: Playbook, row: Row, refused: Status) -> tuple[str, ...]:
     """The commands that lead on from a half-made row: to every stop beyond it but the one that was refused."""
     stops = (stop for stop in playbook.stops if stop is not refused)
-    return tuple(
-        f"hamr run {pair.name} --to {stop}" for stop in stops if playbook.route(row.target, stop) is not None
-    )
+    return tuple(commands.run(pair, stop) for stop in stops if playbook.route(row.target, stop) is not None)

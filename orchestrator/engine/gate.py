@@ -33,26 +33,40 @@ class Decision:
         return not self.refused_by
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a row's verdicts are taken."""
+
+    binding: frozenset[str] | None
+    """The guards that can still stop it, where it is half made; None for all."""
+    spared: frozenset[str]
+    """The guards that an emergency does not stop at."""
+    mode: Mode
+    survivor: Role | None
+    """The org that alone is enough for an emergency."""
+
+    def blind(self, verdict: Verdict) -> bool:
+        """Whether a guard could not be judged since it depends on the org that an emergency does without."""
+        return (
+            self.survivor is not None
+            and verdict.outcome is Outcome.UNKNOWN
+            and verdict.blind is self.survivor.other
+        )
+
+
 class Gate(Protocol):
     """Turns verdicts into a decision."""
 
     def decide(
         self,
         verdicts: tuple[Verdict, ...],
-        *,
-        binding: frozenset[str] | None,
-        spared: frozenset[str],
-        mode: Mode,
-        survivor: Role | None,
+        terms: Terms,
     ) -> Decision:
         """Whether the row may fire, and which of its guards that is due to.
 
         Args:
             verdicts: of all its guards.
-            binding: the guards that can still stop it, where it is half made; None for all.
-            spared: the guards that an emergency does not stop at.
-            mode: planned or emergency.
-            survivor: the org that alone is enough.
+            terms: on what terms they are taken.
         """
 
 
@@ -65,11 +79,7 @@ class EnforcingGate:
     def decide(
         self,
         verdicts: tuple[Verdict, ...],
-        *,
-        binding: frozenset[str] | None,
-        spared: frozenset[str],
-        mode: Mode,
-        survivor: Role | None,
+        terms: Terms,
     ) -> Decision:
         """Sort the verdicts that did not pass into refused, overridden and waived."""
         refused: list[Verdict] = []
@@ -78,10 +88,9 @@ class EnforcingGate:
         for verdict in verdicts:
             if verdict.outcome is Outcome.PASS:
                 continue
-            if binding is not None and verdict.guard not in binding:
+            if terms.binding is not None and verdict.guard not in terms.binding:
                 continue
-            spares = mode is Mode.EMERGENCY and verdict.guard in spared
-            if spares or _blind_in_emergency(verdict, mode, survivor):
+            if terms.mode is Mode.EMERGENCY and (verdict.guard in terms.spared or terms.blind(verdict)):
                 waived.append(verdict)
             elif verdict.overridable and verdict.guard in self.overrides:
                 overridden.append((verdict, self.overrides[verdict.guard]))
@@ -99,23 +108,8 @@ class ForecastGate:
     def decide(
         self,
         verdicts: tuple[Verdict, ...],
-        *,
-        binding: frozenset[str] | None,
-        spared: frozenset[str],
-        mode: Mode,
-        survivor: Role | None,
+        terms: Terms,
     ) -> Decision:
         """The run's decision, without its refusals."""
-        decision = self.enforcing.decide(
-            verdicts, binding=binding, spared=spared, mode=mode, survivor=survivor
-        )
+        decision = self.enforcing.decide(verdicts, terms)
         return Decision((), decision.overridden, decision.waived)
-
-
-def _blind_in_emergency(verdict: Verdict, mode: Mode, survivor: Role | None) -> bool:
-    return (
-        mode is Mode.EMERGENCY
-        and survivor is not None
-        and verdict.outcome is Outcome.UNKNOWN
-        and verdict.blind is survivor.other
-    )

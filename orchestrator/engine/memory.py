@@ -32,12 +32,12 @@ from orchestrator.model.events import (
     WriteOwed,
     WriteUnknown,
 )
+from orchestrator.model.floor import ACCEPTED, Floor, Floors, raise_floors, under_floor
 from orchestrator.model.hook import SETTLED, HookOutcome, When
 from orchestrator.model.reading import Accepted, HamrRecord, NotSent, Reading, Rejected, Throttled
 from orchestrator.model.run import Attempt, Mode, Stamp, Step
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.compare import Known, Sent
-from orchestrator.situation.floor import ACCEPTED, Floor, Floors, raise_floors, under_floor
 
 
 @dataclass(slots=True)

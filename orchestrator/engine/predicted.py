@@ -74,9 +74,9 @@ class PredictedWorld:
             return reading
         return replace(reading, at=self.clock.now(), monotonic=self.clock.monotonic(), predicted=True)
 
-    async def identify(self, role: Role, *, within: float | None = None, anew: bool = False) -> Identity:
+    async def identify(self, role: Role, *, within: float | None = None) -> Identity:
         """Whose keys they were."""
-        del within, anew
+        del within
         return self.identities[role]
 
     def describe(self, draft: Draft) -> Request:

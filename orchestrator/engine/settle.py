@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from orchestrator.model.change import Change
 from orchestrator.model.command_line import override_flag
 from orchestrator.model.events import ChangeSeen, Waiting, WriteUnknown
+from orchestrator.model.floor import floor_of
 from orchestrator.model.playbook import Row
 from orchestrator.model.reading import HamrRecord, Reading
 from orchestrator.model.run import Attempt, End, Stamp
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import commands
-from orchestrator.situation.floor import floor_of
 
 from .check import NOT_OURS
 from .stop import stopped

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -15,6 +14,7 @@ from orchestrator.model.probe import Probe
 from orchestrator.model.run import End, Ending, Mode
 from orchestrator.model.situation import OpenRun, Phase, PhaseName
 from orchestrator.model.status import Role, Status
+from orchestrator.situation import commands
 from orchestrator.situation.compared import row_probes
 
 from .admission import Admission
@@ -175,7 +175,7 @@ class Way:
                 End.OWING,
                 f"{self.pair[role.other]} stands at {goal}; {self.pair[role]} was not reached and is owed {status}",
                 role,
-                (f"hamr resume {self.pair.name}",),
+                (commands.resume(self.pair),),
             )
         return Ending(End.DONE, f"pair {self.pair.name} stands at {goal}, on both orgs")
 
@@ -186,7 +186,7 @@ class Way:
         steps: tuple[str, ...] = ()
         if all(verdict.overridable for verdict in verdicts):
             flags = " ".join(override_flag(verdict.guard) for verdict in verdicts)
-            steps = (f"hamr status {shlex.quote(self.pair.name)} --watch", f"{self.settling.command} {flags}")
+            steps = (commands.watch(self.pair), f"{self.settling.command} {flags}")
         return Ending(
             end, f"row {row} was refused: " + "; ".join(_say(verdict) for verdict in verdicts), None, steps
         )

@@ -21,7 +21,7 @@ from orchestrator.redaction import Redactor
 from orchestrator.secrets import KeyRing
 
 from .excerpt import one_line
-from .transport import TOO_LATE, Exchanged, TooLate, Transport, exchange, seconds
+from .transport import KEYS_TOO_LATE, TOO_LATE, Exchanged, TooLate, Transport, exchange, seconds
 
 HEADERS: Mapping[str, str] = {
     "Accept": "application/json",
@@ -148,10 +148,10 @@ class OrgAsker:
         except TimeoutError:
             last = asking.tries[-1]
             too_late = leaving is not None and not last.sent and loop.time() >= leaving
-            if too_late and fetching:
-                last.failure = "its keys took longer than the check is good for; it was not sent"
-                return last
-            last.failure = TOO_LATE if too_late else self._out_of_time(last, fetching, within)
+            if not too_late:
+                last.failure = self._out_of_time(last, fetching, within)
+            else:
+                last.failure = KEYS_TOO_LATE if fetching else TOO_LATE
             return last
 
     async def _with_fresh_keys(

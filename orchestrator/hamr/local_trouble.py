@@ -111,8 +111,13 @@ def _refused_by_proxy(said: str, way: Way) -> Hampered | None:
 _LOOKS_LIKE_HTML = re.compile(
     rb"(?:\xef\xbb\xbf)?\s{0,100}<(?:!doctype|html|head|body|\?xml|title)", re.IGNORECASE
 )
-_MIDDLEBOX_REFUSES = frozenset(
-    {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS}
+_MIDDLEBOX_PAGES = frozenset(
+    {
+        HTTPStatus.OK,
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS,
+    }
 )
 _REMEDY = (
     "sign in to this network, have the API's host allowed by its proxy or inspection, or try another network"
@@ -135,14 +140,15 @@ def answered_by_another(status: int, headers: Mapping[str, str], body: bytes, sa
     if status == HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED:
         return Hampered(f"this network wants a sign-in first ({said})", _REMEDY, Trouble.MIDDLEBOX)
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST and "location" in headers:
-        to = _host_of(headers["location"].split("://", 1)[-1]) if "://" in headers["location"] else ""
+        _, absolute, rest = headers["location"].partition("://")
+        to = _host_of(rest) if absolute else ""
         where = f" to {to}" if re.fullmatch(r"[A-Za-z0-9.-]{1,100}", to) else ""
         return Hampered(
             f"a proxy or middlebox answered, not Datadog's API, which never redirects ({said}{where})",
             f"{_REMEDY}; or correct site or url in pairs.yaml",
             Trouble.MIDDLEBOX,
         )
-    if _is_html(headers, body) and (status in _MIDDLEBOX_REFUSES or status == HTTPStatus.OK):
+    if status in _MIDDLEBOX_PAGES and _is_html(headers, body):
         return Hampered(
             f"a proxy or middlebox answered, not Datadog's API ({said})", _REMEDY, Trouble.MIDDLEBOX
         )
@@ -158,7 +164,10 @@ def _is_html(headers: Mapping[str, str], body: bytes) -> bool:
 
 
 def _host_of(place: str) -> str:
-    return urlsplit(f"//{place}").hostname or place
+    try:
+        return urlsplit(f"//{place}").hostname or place
+    except ValueError:  # [portal: no host at all
+        return place
 
 
 def root_of(error: BaseException) -> BaseException:

@@ -77,8 +77,6 @@ def _looked_up(loop: asyncio.AbstractEventLoop, host: str, port: int) -> asyncio
     found.add_done_callback(_look_at)
 
     def deliver(outcome: list[str] | Exception) -> None:
-        if found.done():
-            return
         if isinstance(outcome, Exception):
             found.set_exception(outcome)
         else:
@@ -100,8 +98,7 @@ def _looked_up(loop: asyncio.AbstractEventLoop, host: str, port: int) -> asyncio
 
 def _look_at(found: asyncio.Future[list[str]]) -> None:
     """Have nothing logged about a failure that every waiter has given up on."""
-    if not found.cancelled():
-        found.exception()
+    found.exception()
 
 
 def _in_turn(found: list[str]) -> list[str]:

@@ -39,6 +39,7 @@ Transport = httpx.AsyncBaseTransport
 """What a test may put in the place of the network."""
 
 TOO_LATE = "the connection took longer than the check is good for; it was not sent"
+KEYS_TOO_LATE = "its keys took longer than the check is good for; it was not sent"
 
 LARGEST_BODY = 1024 * 1024
 """Bytes, unpacked. A HAMR record has a few hundred."""

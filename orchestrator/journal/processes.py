@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.model.journal import Holder, Whereabouts
@@ -37,9 +36,9 @@ def this_process() -> tuple[int, str]:
 def whereabouts(holder: Holder) -> Whereabouts:
     """What can be told from here of the process that holds a lock."""
     here, there = _parts(_token(os.getpid())), _parts(holder.process_started)
-    if here is None or there is None or holder.pid <= 0 or here.boot != there.boot:
+    if here is None or there is None or holder.pid <= 0 or here[0] != there[0]:
         return Whereabouts.ELSEWHERE
-    if here.namespace != there.namespace:
+    if here[1] != there[1]:
         return Whereabouts.OTHER_NAMESPACE
     try:
         os.kill(holder.pid, 0)
@@ -100,23 +99,16 @@ def _token(pid: int) -> str | None:
     return f"{boot} {namespace} {stat[_START_FIELD]}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    boot: str
-    namespace: str
-    start: str
-
-
 _NO_NAMESPACES = "ps"
 """What stands in the place of the pid namespace where the system has none."""
 
 
-def _parts(token: str | None) -> _Parts | None:
-    """A token's parts; None for one that tells no boot, as an older hamr wrote it where there is no /proc."""
+def _parts(token: str | None) -> tuple[str, str] | None:
+    """A token's boot and pid namespace; None for one that tells no boot, as an older hamr wrote it where there is no /proc."""
     parts = (token or "").split(" ", 2)
-    if len(parts) != 3 or not (parts[1].startswith("pid:") or parts[1] == _NO_NAMESPACES):  # noqa: PLR2004 - as above
+    if len(parts) != 3 or not (parts[1].startswith("pid:") or parts[1] == _NO_NAMESPACES):  # noqa: PLR2004 - boot, namespace, start
         return None
-    return _Parts(*parts)
+    return parts[0], parts[1]
 
 
 def _has_exited(pid: int) -> bool:

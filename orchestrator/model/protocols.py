@@ -29,7 +29,7 @@ class Reader(Protocol):
             anew: on a connection of its own, since one that was kept may be dead (law 21).
         """
 
-    async def identify(self, role: Role, *, within: float | None = None, anew: bool = False) -> Identity:
+    async def identify(self, role: Role, *, within: float | None = None) -> Identity:
         """Which org the keys belong to. Never raises for what the server or the network does."""
 
 

@@ -51,4 +51,4 @@ class RunResult:
     asked: float = 0.0
     """Seconds of it in which it waited for people."""
     request: RunRequest | None = None
-    """What was asked for; None for an adoption."""
+    """What was asked for, where it was begun here; None for a run that was taken up, and for an adoption."""

@@ -157,18 +157,23 @@ class Notices:
             failed = await self._poster.post(notice.role, body)
         except Exception as error:  # noqa: BLE001 - a mistake in here must not silence all later notices
             logger().exception("an event could not be posted; the run goes on", run=notice.run)
+            self._has_answered()
             await self._record(
                 NoticeFailed(notice.role, notice.title, f"hamr has a bug: {type(error).__name__}")
             )
             return
-        posting = asyncio.current_task()
-        if posting is not None:
-            self._answered.add(posting)
+        self._has_answered()
         if failed is not None:
             await self._failed(notice.role, notice.title, failed)
         else:
             anchor = "" if head is None else str(head)
             await self._record(NoticeSent(notice.role, notice.title, anchor))
+
+    def _has_answered(self) -> None:
+        """What became of this task's notice is about to be journalled: nobody else need give it up."""
+        posting = asyncio.current_task()
+        if posting is not None:
+            self._answered.add(posting)
 
     async def _present_head(self) -> Head | None:
         try:

@@ -4,22 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from orchestrator.model.command_line import (
-    ANY_REASON,
-    DEFAULT_PLAYBOOK,
-    override_flag,
-    request_command,
-)
+from orchestrator.model.command_line import override_flag
 from orchestrator.model.guard import Verdict
-
-__all__ = [
-    "ANY_REASON",
-    "DEFAULT_PLAYBOOK",
-    "override_flag",
-    "override_flags",
-    "request_command",
-    "what_overrides",
-]
 
 
 def what_overrides(verdict: Verdict) -> str:

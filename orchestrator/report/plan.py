@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from orchestrator.model.command_line import after_asking
+from orchestrator.model.command_line import after_asking, request_command
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.hook import When
 from orchestrator.model.plan import Plan, PlannedRow, PlannedWrite
@@ -13,7 +13,7 @@ from orchestrator.model.status import Role
 from orchestrator.model.words import age, counted, span, utc, why_waived
 
 from .around_rows import hook_lines, not_here, note_of
-from .flags import override_flags, request_command, what_overrides
+from .flags import override_flags, what_overrides
 from .json_text import compact
 from .layout import heading, labelled, next_commands, paragraph, shortened
 from .orgs import called

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.model.command_line import request_command
 from orchestrator.model.events import (
     Event,
     LockReleased,
@@ -20,7 +21,7 @@ from orchestrator.model.words import counted, span, utc, why_waived
 
 from .exit_codes import meaning
 from .facts import listed, objective_fact, owed_fact, seconds, status_name, step_fact, verdict_fact
-from .flags import override_flags, request_command
+from .flags import override_flags
 from .json_text import document
 from .layout import LABEL, heading, labelled, next_commands, padded, paragraph, shortened, table
 from .left import left_lines, took_words

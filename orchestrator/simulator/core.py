@@ -170,7 +170,7 @@ class Regions:
         latency, arrived = self.config.latency[role], self.clock.monotonic()
         await self._pass(latency / 2)
         if self._state.darkness(role) is not None:
-            effect = in_the_dark(self._state, role, self._now(), seq) or Reset()
+            effect = in_the_dark(self._state, role, self._now(), seq)
             if isinstance(effect, Response):
                 await self._pass(latency / 2)
             return effect
@@ -182,7 +182,7 @@ class Regions:
         # Until the moment when the answer is due: what handling it took is part of the round trip, not on top of it.
         await self._pass(arrived + latency + decision.wait - self.clock.monotonic())
         darkened = self._state.darkness(role) is not None and not isinstance(decision.effect, Reset)
-        return in_the_dark(self._state, role, self._now(), seq) or Reset() if darkened else decision.effect
+        return in_the_dark(self._state, role, self._now(), seq) if darkened else decision.effect
 
     async def _pass(self, seconds: float) -> None:
         if seconds > 0:

@@ -93,13 +93,9 @@ class Faults:
 
     def match(self, role: Role, method: str, path: str) -> tuple[Fault, ...]:
         """Count one request, and give the faults that strike it, in the order in which they were added."""
-        struck = []
-        for index, (fault, seen) in enumerate(self._seen):
-            if fault.concerns(role, method, path):
-                self._seen[index] = (fault, seen + 1)
-                if fault.strikes(seen + 1):
-                    struck.append(fault)
-        return tuple(struck)
+        struck = self.due(role, method, path)
+        self._seen = [(fault, seen + fault.concerns(role, method, path)) for fault, seen in self._seen]
+        return struck
 
     def due(self, role: Role, method: str, path: str) -> tuple[Fault, ...]:
         """The faults that would strike such a request just now. Nothing is counted."""

@@ -100,7 +100,7 @@ def decide(case: Case) -> Decision:
     for kind in kinds:
         if isinstance(kind, RegionDark):
             strike(state, kind, case.role, case.now)
-            return Decision(in_the_dark(state, case.role, case.now, case.seq) or Reset())
+            return Decision(in_the_dark(state, case.role, case.now, case.seq))
     outcome = next((kind for kind in kinds if isinstance(kind, _Outcome)), None)
     decision = _come_to(case, outcome)
     _change_the_world(case, after=True)
@@ -173,18 +173,18 @@ def _html(status: int, headers: Mapping[str, str]) -> Response:
     return respond(status, page.encode(), _HTML, headers)
 
 
-def in_the_dark(state: PairState, role: Role, now: Moment, seq: int) -> Response | Silent | None:
-    """What a dark region, or the edge in front of it, does about a request that reached it; None: the connection is reset."""
+def in_the_dark(state: PairState, role: Role, now: Moment, seq: int) -> Response | Silent | Reset:
+    """What a dark region, or the edge in front of it, does about a request that reached it."""
     darkness = state.darkness(role)
     if darkness is None:
-        return None
+        return Reset()
     if darkness.answers is not None:
         headers = server_headers(state, role, now, f"edge-{role}-{seq:06d}")
         if state.config.edge_page:
             return _html(darkness.answers, headers)
         body = encode(error_strings(HTTPStatus(darkness.answers).phrase))
         return respond(darkness.answers, body, ERROR_TYPE, headers)
-    return Silent() if darkness.silent else None
+    return Silent() if darkness.silent else Reset()
 
 
 def _client_error(case: Case, status: int, detail: str) -> Response:

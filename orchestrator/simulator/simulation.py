@@ -138,20 +138,15 @@ class Simulation:
         """From now on the org's monitor is in this state (None: there is no such monitor)."""
         self.regions.set_monitor(role, number, state, seconds=seconds)
 
-    def fall_behind(self, role: Role, *, versions: int = 1, seconds: float | None = None) -> None:
-        """From now on the org's reads lack its latest changes, for so many seconds or (None) for good."""
-        self.regions.fall_behind(role, versions=versions, seconds=seconds)
-
-    def set_dark(self, role: Role, dark: bool, *, silent: bool = False, answers: int | None = None) -> None:
+    def set_dark(self, role: Role, dark: bool, *, silent: bool = False) -> None:
         """Take a region off the network, or bring it back: connections are reset, and new ones refused.
 
         Args:
             role: whose region.
             dark: off, or on again.
             silent: connections are made and never answered, in place of being refused.
-            answers: the edge in front of it answers everything with this status and a page.
         """
-        self.regions.set_dark(role, dark, silent=silent, answers=answers)
+        self.regions.set_dark(role, dark, silent=silent)
         self._align()
 
     def _align(self) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from orchestrator.model.run import Attempt, Mode
 from orchestrator.model.situation import Owed, Phase, PhaseName
 from orchestrator.model.status import Role, Status
+from orchestrator.model.words import utc
 
 from . import commands
 from .midway import HalfMade, explained_but_older, half_made
 from .view import View
-from .wording import changed, moment
+from .wording import changed
 
 NOTHING_TO_TELL = frozenset({Status.ABSENT, Status.UNSPECIFIED})
 """Statuses that are never copied to the other org: one cannot be sent, the other says nothing."""
@@ -107,7 +108,7 @@ def _last_changed(view: View) -> str:
 def _behind(view: View, owed: Owed) -> Phase:
     role, status = owed.role, view.status(owed.role.other)
     sentence = (
-        f"{view.both_say()}. {view.org(role)} is owed {status} since {moment(owed.since)}, when run {owed.run} did without "
+        f"{view.both_say()}. {view.org(role)} is owed {status} since {utc(owed.since)}, when run {owed.run} did without "
         f"it: {_settled_by(view)} tells it, in one write, and leaves {view.org(role.other)} as it is."
     )
     return Phase(PhaseName.BEHIND, sentence, (commands.take_up(view),), status=status, role=role)

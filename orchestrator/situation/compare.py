@@ -13,14 +13,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from orchestrator.model.change import Change
+from orchestrator.model.floor import Floor, Floors, floor_of, under_floor
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import timestamp
 from orchestrator.model.reading import HamrRecord, Reading
 from orchestrator.model.run import Attempt, Stamp
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Role, Status
-
-from .floor import Floor, Floors, floor_of, under_floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +278,8 @@ def _unproven(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
     Not where this org has told by which name it calls us: then another name is somebody else's. Nor for whoever made
     a foreign change earlier in this run, nor once anybody has made one since the attempt.
     """
-    latest = latest_sent(role, known)
+    latest, before = latest_sent(role, known), known.expected.get(role)
+    same_author = before is not None and before.modified_by == record.modified_by
     if (
         latest is None
         or latest.confirmed
@@ -289,7 +289,7 @@ def _unproven(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
         or record.status != latest.attempt.status
         or record.modified_by in known.strangers
         or Stamp.parse(record.modified_by) is not None
-        or not _by_time(record, operator.gt, known.expected.get(role))
+        or not _by_time(record, operator.ge if same_author else operator.gt, before)
     ):
         return None
     return Comparison(

@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from orchestrator.model.change import Change
 from orchestrator.model.command_line import override_flag
+from orchestrator.model.floor import Floor, Floors, under_floor
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Identity, Present, Reading, Unreadable, Unrecognised
@@ -26,7 +27,6 @@ from orchestrator.model.status import Both, Role, Status
 from . import commands
 from .answered import phase_of_answers
 from .compare import describe
-from .floor import Floor, Floors, under_floor
 from .link import LinkUnknown, NotLinked, link_of
 from .silence import phase_of_silence
 from .view import View

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from orchestrator.model.reading import Denied, Hampered, Trouble, Unreachable, Unreadable
 from orchestrator.model.situation import Phase, PhaseName
 from orchestrator.model.status import Role
+from orchestrator.model.words import utc
 
 from . import commands
 from .view import View
-from .wording import LONGEST_REASON, moment, printable
+from .wording import LONGEST_REASON, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ def _way_on(view: View, living: Role | None) -> WayOn:
         )
     debt = ""
     if view.owed is not None:
-        debt = f"{gone} is owed {status} since {moment(view.owed.since)}: once it answers, resume tells it. "
+        debt = f"{gone} is owed {status} since {utc(view.owed.since)}: once it answers, resume tells it. "
     if view.open_run is not None and commands.can_finish_alone(view, living):
         return WayOn(
             f"{debt}Run {view.open_run.run} to {view.open_run.goal} is open, "

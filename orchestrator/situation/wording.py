@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import assert_never
 
 from orchestrator.model.org import Org
@@ -20,6 +20,7 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.run import Stamp
+from orchestrator.model.words import utc
 
 LONGEST = 120
 """Characters of a text from outside that are shown; more than that is no name and no reason."""
@@ -30,11 +31,6 @@ LONGEST_REASON = 400
 MINUTE = 60.0
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
-
-
-def moment(at: datetime) -> str:
-    """A time as people compare it across regions: 2026-05-28 16:34:21 UTC."""
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "seconds") + " UTC"
 
 
 def span(length: timedelta | float) -> str:
@@ -74,7 +70,7 @@ def author(modified_by: str) -> str:
 
 def changed(record: HamrRecord) -> str:
     """When and by whom a record was changed last: changed 2026-05-28 16:34:21 UTC by alice@example.com."""
-    when = "at a time the record does not tell" if record.modified_at is None else moment(record.modified_at)
+    when = "at a time the record does not tell" if record.modified_at is None else utc(record.modified_at)
     return f"changed {when} by {author(record.modified_by)}"
 
 

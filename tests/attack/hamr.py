@@ -265,7 +265,9 @@ class Hamr:
         while self.pair.stands not in wanted or typed[-1].code not in fine:
             story = "\n".join(str(e) for e in typed)
             assert len(typed) <= turns, f"{turns} commands lead nowhere: {self.pair.stands}\n{story}"
-            last = next((e.next for e in reversed(typed) if e.next), [])
+            last = typed[-1].next
+            if typed[-1].command.split()[1] in LOOKS:
+                last = next((e.next for e in reversed(typed) if e.next), [])
             offered = [c for c in last if c.split()[1] not in looked]
             command = offered[0] if offered else f"hamr status {PAIR}"
             assert offered or "status" not in looked, f"nothing to type next at {self.pair.stands}\n{story}"

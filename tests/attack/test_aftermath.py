@@ -234,7 +234,7 @@ def test_verbs_that_promise_to_look_send_nothing_but_gets(pair: Pair, anna: Hamr
     assert {each.method for each in asked} == {"GET"}
 
 
-@pytest.mark.parametrize("end", ["foreign", "unknown", "owing"])
+@pytest.mark.parametrize("end", ["done", "refused", "foreign", "unknown", "owing"])
 def test_json_is_one_document_however_a_run_ends(pair: Pair, anna: Hamr, end: str) -> None:
     more: tuple[str, ...] = ()
     if end == "foreign":

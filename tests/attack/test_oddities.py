@@ -106,7 +106,7 @@ def test_an_answer_without_an_end_is_cut_off(pair: Pair, anna: Hamr) -> None:
     flood = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + b" " * 60_000_000
     pair.on("GET", Answer(raw=flood), n=1, times=9999, role="primary")
     limited = anna.start("status", PAIR, wrapper=("prlimit", "--as=600000000")).wait()
-    assert limited.code in {0, 8}, str(limited)
+    assert limited.code == 0, str(limited)
     assert "bug" not in limited.words
 
 
@@ -304,10 +304,11 @@ def test_an_odd_environment_changes_no_run(pair: Pair, anna: Hamr, env: dict[str
 def test_many_who_look_at_once_do_not_disturb_a_run(pair: Pair, anna: Hamr) -> None:
     running = [anna.start("status", PAIR, "--json") for _ in range(4)]
     run = anna.start_run("ACTIVE")
+    pair.wait_for_posts(1)
     running += [anna.start(*what) for what in (("runs",), ("audit", "export"), ("audit", "verify"))]
     ended = run.wait()
     for each in running:
-        assert each.wait().code in {0, 1, 7}, each.command
+        assert each.wait().code in ({0, 7} if " status " in each.command else {0}), each.command
     assert (ended.code, pair.stands) == (0, AWAY), f"{ended}\n{pair.tell()}"
     laws.hold(anna)
 

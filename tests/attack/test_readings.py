@@ -53,6 +53,13 @@ def away(pair: Pair, anna: Hamr) -> None:
     assert (ended.code, pair.stands) == (0, AWAY), f"{ended}\n{pair.tell()}"
 
 
+def away_and_seen_from_before(pair: Pair, anna: Hamr, who: tuple[str, ...] = ROLES) -> None:
+    """The same, with these orgs' reads from before it."""
+    away(pair, anna)
+    for role in who:
+        pair.regions[role].shows = first(pair, role)
+
+
 # ── the floor: reads that go back behind what this journal has seen ─────────────────────────────────────
 
 
@@ -62,7 +69,7 @@ def test_a_resume_whose_replica_lags_behind_a_stranger_does_not_write_over_them(
     ours = stopped_by_a_stranger(pair, anna)
     with lagging(pair.secondary, ours):
         ended = anna.resume()
-    assert ended.code in {3, 4, 6, 7}, f"{ended}\n{pair.tell()}"
+    assert ended.code == 4, f"{ended}\n{pair.tell()}"
     assert pair.count("posted") == 2, f"{ended}\n{pair.tell()}"
     assert "done." not in ended.words
     laws.hold(anna)
@@ -75,7 +82,7 @@ def test_a_resume_whose_replica_lags_behind_a_stranger_for_a_moment_stops_for_th
     pair.secondary.shows = ours
     pair.next_gets(Answer(after=lambda: setattr(pair.secondary, "shows", None)), role="secondary")
     ended = anna.resume()
-    assert ended.code in {3, 4}, f"{ended}\n{pair.tell()}"
+    assert ended.code == 4, f"{ended}\n{pair.tell()}"
     assert pair.count("posted") == 2, f"{ended}\n{pair.tell()}"
     laws.hold(anna)
 
@@ -84,9 +91,7 @@ def test_a_resume_whose_replica_lags_behind_a_stranger_for_a_moment_stops_for_th
 def test_a_run_home_on_readings_from_before_the_failover_says_neither_done_nor_agreed(
     pair: Pair, anna: Hamr, who: tuple[str, ...]
 ) -> None:
-    away(pair, anna)
-    for role in who:
-        pair.regions[role].shows = first(pair, role)
+    away_and_seen_from_before(pair, anna, who)
     ended = anna.run("PASSIVE")
     status = anna.status()
     laws.done_means_there(pair, ended, "PASSIVE")
@@ -102,9 +107,7 @@ def test_a_run_home_on_readings_from_before_the_failover_says_neither_done_nor_a
 def test_a_run_out_on_readings_from_before_the_failover_writes_no_older_status_over_it(
     pair: Pair, anna: Hamr
 ) -> None:
-    away(pair, anna)
-    for role in ROLES:
-        pair.regions[role].shows = first(pair, role)
+    away_and_seen_from_before(pair, anna)
     ended = anna.run("ACTIVE")
     assert pair.stands == AWAY, f"{ended}\n{pair.tell()}"
     assert pair.count("posted") == 4, f"{ended}\n{pair.tell()}"
@@ -114,9 +117,7 @@ def test_a_run_out_on_readings_from_before_the_failover_writes_no_older_status_o
 def test_a_plan_on_readings_from_before_the_failover_does_not_say_that_there_is_nothing_to_do(
     pair: Pair, anna: Hamr
 ) -> None:
-    away(pair, anna)
-    for role in ROLES:
-        pair.regions[role].shows = first(pair, role)
+    away_and_seen_from_before(pair, anna)
     plan = anna("plan", PAIR, "--to", "PASSIVE", "--detailed-exitcode")
     assert plan.code != 0, str(plan)
     assert "agreed(passive)" not in plan.words, str(plan)
@@ -125,9 +126,8 @@ def test_a_plan_on_readings_from_before_the_failover_does_not_say_that_there_is_
 def test_a_lag_that_ends_within_the_time_for_confirming_costs_a_run_nothing_but_time(
     pair: Pair, anna: Hamr
 ) -> None:
-    away(pair, anna)
+    away_and_seen_from_before(pair, anna)
     for role in ROLES:
-        pair.regions[role].shows = first(pair, role)
         pair.next_gets(
             Answer(after=lambda role=role: setattr(pair.regions[role], "shows", None)),  # type: ignore[misc]
             role=role,
@@ -255,7 +255,7 @@ def test_a_blip_of_a_second_while_a_guard_is_waited_for_ends_well(
 THROTTLES: dict[str, Callable[[], tuple[tuple[str, str], ...]]] = {
     "reset-delta": lambda: (("X-RateLimit-Reset", "1"),),
     "reset-epoch": lambda: (("X-RateLimit-Reset", str(int(time.time()) + 1)),),
-    "reset-epoch-ms": lambda: (("X-RateLimit-Reset", str(int(time.time() * 1000) + 1000)),),
+    "reset-epoch-ms": lambda: (("X-RateLimit-Reset", str(int(time.time()) * 1000 + 1000)),),
     "retry-epoch": lambda: (("Retry-After", str(int(time.time()) + 1)),),
     "retry-float": lambda: (("Retry-After", "0.5"),),
     "nonsense": lambda: (("X-RateLimit-Reset", "soon"), ("Retry-After", "-3")),
@@ -315,8 +315,7 @@ def test_a_flood_of_headers_is_no_crash(pair: Pair, anna: Hamr) -> None:
     flood = tuple((f"X-Flood-{i}", "x" * 900) for i in range(200))
     pair.on("GET", Answer(headers=flood), n=1)
     ended = anna.run("ACTIVE")
-    laws.done_means_there(pair, ended, "ACTIVE")
-    assert ended.code in {0, 3}, f"{ended}\n{pair.tell()}"
+    assert (ended.code, pair.stands) == (0, AWAY), f"{ended}\n{pair.tell()}"
 
 
 @pytest.mark.parametrize("skews", [(7200.0, 0.0), (-900.0, 900.0)], ids=str)
@@ -377,19 +376,16 @@ def test_a_key_in_quotation_marks_is_named_for_that_and_never_shown(
 ) -> None:
     anna.env["ATTACK_PRIMARY_API"] = f"{quote}primary-api-anna{quote}"
     status = anna.status()
-    assert "quot" in status.words or "agreed(passive)" in status.words, str(status)
+    assert "quotation marks" in status.words, str(status)
     assert "primary-api-anna" not in status.text
-    if status.next:
-        not_an_emergency(status)
+    not_an_emergency(status)
 
 
 def test_an_odd_proxy_of_this_machine_is_named_before_any_emergency(pair: Pair, anna: Hamr) -> None:
-    anna.env |= {
-        "http_proxy": "http://user:s3cret@127.0.0.1:1",
-        "NO_PROXY": "::1,fe80::/10, ,*.x",
-        "no_proxy": "",
-    }
+    anna.write_inventory(urls={"primary": "https://no.such.example"})
+    anna.env |= {"HTTPS_PROXY": "http://user:s3cret@127.0.0.1:1", "NO_PROXY": "::1,fe80::/10, ,*.x"}
     status = anna.status()
     assert "s3cret" not in status.text
-    if "agreed(passive)" not in status.words:
-        not_an_emergency(status)
+    assert "https_proxy" in status.words, str(status)
+    assert "hampered" in status.words, str(status)
+    not_an_emergency(status)

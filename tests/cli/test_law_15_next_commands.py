@@ -45,7 +45,7 @@ def steps_after(history: History, playbook: Playbook, request: RunRequest) -> tu
     return refused.value.next_steps
 
 
-def test_an_emergency_after_an_unknown_is_taken_up_as_an_emergency() -> None:
+def test_law_15_an_emergency_after_an_unknown_is_taken_up_as_an_emergency() -> None:
     first, again = steps_after(left_unknown(), SCENE, ASKED)
     assert shlex.split(first) == ["hamr", "resume", RUN, "--emergency", "--reason", "it's down"]
     assert shlex.split(again)[2:] == [
@@ -57,12 +57,12 @@ def test_an_emergency_after_an_unknown_is_taken_up_as_an_emergency() -> None:
     assert steps_after(left_unknown(), SCENE, planned)[0] == f"hamr resume {RUN}"
 
 
-def test_an_adoption_is_made_anew_by_a_command_that_a_shell_takes() -> None:
+def test_law_15_an_adoption_is_made_anew_by_a_command_that_a_shell_takes() -> None:
     first, _ = steps_after(left_unknown(adopted=True), SCENE, replace(ASKED, mode=Mode.PLANNED))
     assert first == "hamr adopt payments --truth secondary --reason TEXT"
 
 
-def test_a_goal_that_is_no_stop_leads_to_one_with_all_flags() -> None:
+def test_law_15_a_goal_that_is_no_stop_leads_to_one_with_all_flags() -> None:
     with pytest.raises(UsageError) as refused:
         check_request(
             replace(ASKED, goal=Status.FAILOVER), replace(SCENE, stops=(Status.PASSIVE, Status.ACTIVE))
@@ -73,7 +73,7 @@ def test_a_goal_that_is_no_stop_leads_to_one_with_all_flags() -> None:
     assert step.endswith("--ref INC-1")
 
 
-def test_what_overrides_a_refusal_keeps_the_overrides_that_were_given(lab: Lab) -> None:
+def test_law_15_what_overrides_a_refusal_keeps_the_overrides_that_were_given(lab: Lab) -> None:
     lab.run("run", "sim", "--to", "ACTIVE", "--yes", code=0)
     lab.run("run", "sim", "--to", "PASSIVE", "--yes", code=0)
     elsewhere = {"HAMR_JOURNAL": str(lab.folder / "other.db")}
@@ -87,7 +87,7 @@ def test_what_overrides_a_refusal_keeps_the_overrides_that_were_given(lab: Lab) 
     lab.run(*typed, "--yes", env=elsewhere, code=0)
 
 
-def test_a_sheet_without_requests_leads_to_one_with_some(lab: Lab) -> None:
+def test_law_15_a_sheet_without_requests_leads_to_one_with_some(lab: Lab) -> None:
     lab.do(lambda: lab.sim.set_dark(P, True))
     lab.do(lambda: lab.sim.set_dark(S, True))
     refused = lab.run("plan", "sim", "--to", "PASSIVE", "--curl", code=3)
@@ -96,7 +96,7 @@ def test_a_sheet_without_requests_leads_to_one_with_some(lab: Lab) -> None:
     assert "curl" in lab.run(*shlex.split(step)[1:], code=0).stdout
 
 
-def test_an_emergency_without_a_reason_is_told_a_command_that_works(lab: Lab) -> None:
+def test_law_15_an_emergency_without_a_reason_is_told_a_command_that_works(lab: Lab) -> None:
     words = ("plan", "sim", "--to", "ACTIVE", "--emergency", "--override", "settled=x", "--json")
     (step,) = json.loads(lab.run(*words, code=2).stdout)["next"]
     assert "--override settled=x" in step
@@ -106,5 +106,5 @@ def test_an_emergency_without_a_reason_is_told_a_command_that_works(lab: Lab) ->
     )
 
 
-def test_watching_too_fast_names_the_pair(lab: Lab) -> None:
+def test_law_15_watching_too_fast_names_the_pair(lab: Lab) -> None:
     assert "hamr status sim --watch 5" in lab.run("status", "sim", "--watch", "0", code=2).stderr

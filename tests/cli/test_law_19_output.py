@@ -145,7 +145,7 @@ def test_law_19_what_could_not_be_shown_is_said_once_on_the_other_stream(lab: La
     (run,) = lab.json("runs")["runs"]
     assert code == 0
     assert "What goes to stdout could not be shown: the disk is full." in err
-    assert f"The run goes on; hamr show {run['run']} shows it." in err
+    assert f"That changes nothing of the run; hamr show {run['run']} shows it." in err
     assert err.count("could not be shown") == 1
 
 

@@ -35,7 +35,7 @@ def elsewhere(lab: Lab) -> dict[str, str]:
     "words",
     [("status", "sim"), ("plan", "sim", "--to", "ACTIVE"), ("runs",), ("doctor", "sim", "--verbose")],
 )
-def test_where_there_is_no_journal_it_is_said(lab: Lab, words: tuple[str, ...]) -> None:
+def test_law_20_where_there_is_no_journal_it_is_said(lab: Lab, words: tuple[str, ...]) -> None:
     page = said(lab.run(*words).stdout)
     assert "here is no journal here yet" in page
     assert WORDS in page
@@ -50,11 +50,11 @@ def test_where_there_is_no_journal_it_is_said(lab: Lab, words: tuple[str, ...]) 
     assert not lab.journal.exists()
 
 
-def test_doctor_says_it_in_short_as_well(lab: Lab) -> None:
+def test_law_20_doctor_says_it_in_short_as_well(lab: Lab) -> None:
     assert "are not known on this machine" in said(lab.run("doctor", "sim", code=0).stdout)
 
 
-def test_a_journal_that_nothing_was_written_to_knows_as_little(lab: Lab) -> None:
+def test_law_20_a_journal_that_nothing_was_written_to_knows_as_little(lab: Lab) -> None:
     lab.run("run", "sim", "--to", "ACTIVE", "--yes", "--operator", "not an operator")
     with Person(lab, ("run", "sim", "--to", "ACTIVE")) as person:
         person.wait_for("Type the pair's name")
@@ -65,7 +65,7 @@ def test_a_journal_that_nothing_was_written_to_knows_as_little(lab: Lab) -> None
     assert WORDS in said(lab.run("status", "sim").stdout)
 
 
-def test_documents_say_null_for_what_is_not_known(lab: Lab) -> None:
+def test_law_20_documents_say_null_for_what_is_not_known(lab: Lab) -> None:
     document = lab.json("status", "sim")
     assert document["journal_exists"] is False
     assert [document[key] for key in ("owed", "unknown", "lock", "open_run")] == [None] * 4
@@ -77,7 +77,7 @@ def test_documents_say_null_for_what_is_not_known(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("has_a_journal", [False, True])
-def test_a_young_stamp_that_this_journal_does_not_know_is_somebody_at_work(
+def test_law_20_a_young_stamp_that_this_journal_does_not_know_is_somebody_at_work(
     lab: Lab, has_a_journal: bool
 ) -> None:
     other = elsewhere(lab)
@@ -132,7 +132,7 @@ STAMP = "alice+hamr-20260528-163000-k3f9-2@laptop"
         ("alice@example.com", timedelta(seconds=1), timedelta(0), None),
     ],
 )
-def test_a_stamp_is_young_by_the_servers_clock(
+def test_law_20_a_stamp_is_young_by_the_servers_clock(
     by: str, ago: timedelta, server: timedelta, expected: float | None
 ) -> None:
     found = strangers(Both(reading(P), seen(S, by, ago, server)), (), NOW)
@@ -140,7 +140,7 @@ def test_a_stamp_is_young_by_the_servers_clock(
     assert strangers(Both(reading(P), seen(S, by, ago, server)), {"20260528-163000-k3f9"}, NOW) == ()
 
 
-def test_whoever_goes_over_a_stranger_does_it_by_name() -> None:
+def test_law_20_whoever_goes_over_a_stranger_does_it_by_name() -> None:
     found = (Stranger(S, "r", "alice@laptop", None),)
     steps = ("hamr run 'a pair' --to ACTIVE", "hamr plan 'a pair' --to ACTIVE")
     assert after_asking(steps, "a pair", found) == (

@@ -163,7 +163,7 @@ class FakeWorld:
         truth = Absent() if held is None else Present(held, Status(held.status))
         return glitch or self.sights.get(role) or truth
 
-    async def identify(self, role: Role, *, within: float | None = None, anew: bool = False) -> Identity:
+    async def identify(self, role: Role, *, within: float | None = None) -> Identity:
         self.deadlines.append(("identify", role, within))
         return Identity(role, self.identities.get(role, UUIDS[role]))
 

@@ -7,7 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.engine.gate import BINDING_ALWAYS, BINDING_MIDWAY, Decision, EnforcingGate, ForecastGate
+from orchestrator.engine.gate import (
+    BINDING_ALWAYS,
+    BINDING_MIDWAY,
+    Decision,
+    EnforcingGate,
+    ForecastGate,
+    Terms,
+)
 from orchestrator.model.events import GuardOverridden, GuardsJudged, RowRefused
 from orchestrator.model.guard import Guard, Outcome, Quiet, Reachable, Verdict
 from orchestrator.model.run import End, Mode
@@ -35,9 +42,7 @@ PASS, FAIL, UNKNOWN = Outcome.PASS, Outcome.FAIL, Outcome.UNKNOWN
 def decide(
     *verdicts: Verdict, overrides: dict[str, str] | None = None, binding: frozenset[str] | None = None
 ) -> Decision:
-    return EnforcingGate(overrides or {}).decide(
-        verdicts, binding=binding, spared=frozenset(), mode=Mode.PLANNED, survivor=None
-    )
+    return EnforcingGate(overrides or {}).decide(verdicts, Terms(binding, frozenset(), Mode.PLANNED, None))
 
 
 @pytest.mark.parametrize("outcome", [FAIL, UNKNOWN])
@@ -91,7 +96,7 @@ def test_law_09_only_what_is_blind_because_of_the_dead_org_is_waived(
     outcome: Outcome, blind: object, mode: Mode, waived: bool
 ) -> None:
     decision = EnforcingGate({}).decide(
-        (verdict("settled", outcome, blind),), binding=None, spared=frozenset(), mode=mode, survivor=S
+        (verdict("settled", outcome, blind),), Terms(None, frozenset(), mode, S)
     )
     assert decision.go is waived
     assert bool(decision.waived) is waived
@@ -101,10 +106,7 @@ def test_a_forecast_lets_go_and_keeps_what_is_overridden() -> None:
     forecast = ForecastGate(EnforcingGate({"a": "CHG-1"}))
     decision = forecast.decide(
         (verdict("a", FAIL), verdict("b", FAIL)),
-        binding=None,
-        spared=frozenset(),
-        mode=Mode.PLANNED,
-        survivor=None,
+        Terms(None, frozenset(), Mode.PLANNED, None),
     )
     assert decision.go
     assert [kept.guard for kept, _ in decision.overridden] == ["a"]
@@ -146,10 +148,7 @@ def test_a_guard_that_is_asked_in_planned_runs_alone_is_waived_by_name_in_an_eme
 ) -> None:
     found = EnforcingGate().decide(
         (verdict("telemetry", UNKNOWN),),
-        binding=None,
-        spared=frozenset({"telemetry"}),
-        mode=mode,
-        survivor=S,
+        Terms(None, frozenset({"telemetry"}), mode, S),
     )
     assert found.go is go
     assert [each.guard for each in found.waived] == (["telemetry"] if go else [])

@@ -9,10 +9,10 @@ import pytest
 from orchestrator.engine.memory import Memory
 from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, WaitEnded, WriteConfirmed
+from orchestrator.model.floor import Floor
 from orchestrator.model.reading import Absent, HamrRecord, Present, Unreachable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
-from orchestrator.situation.floor import Floor
 
 from .beside import Beside, guarded
 from .fake import (

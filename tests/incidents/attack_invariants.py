@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.errors import ExitCode, Locked
+from orchestrator.model.journal import Record
 from orchestrator.model.org import Mirrors
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import End, Mode, Stamp
@@ -130,7 +131,7 @@ def _same(one: HamrRecord | None, other: HamrRecord | None) -> bool:
 # -- strangers ----------------------------------------------------------------------------------------------------
 
 
-def never_over_seen(played: Played) -> Iterator[str]:  # noqa: C901 - who may write over what
+def never_over_seen(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - who may write over what
     config = played.incident.config
     if config.renames_author or config.authors is Authors.EMPTY:
         return  # nobody can tell strangers from us there
@@ -152,6 +153,8 @@ def never_over_seen(played: Played) -> Iterator[str]:  # noqa: C901 - who may wr
             answer: Any = note.record.data["answer"]
             if answer.get("record") is not None:
                 open_statuses[note.record.run].clear()
+        elif isinstance(note, Appended) and _proven(note.record):
+            open_statuses[note.record.run].clear()
         if not (isinstance(note, Asked) and note.posts) or note.run in adoptions:
             continue
         truth = note.truth[note.role]
@@ -165,6 +168,11 @@ def never_over_seen(played: Played) -> Iterator[str]:  # noqa: C901 - who may wr
         if carried_back(played, truth, began.get(note.run)):
             continue  # a mirror healed it over what that run had written since
         yield f"{note.number}: POST of {note.run} to the {note.role}, over what this journal had seen there: {_said(what)}"
+
+
+def _proven(record: Record) -> bool:
+    """Whether it says of a write that a reading has shown it, under our own name."""
+    return record.kind == "write.confirmed" and record.data["change"] != "UNPROVEN"
 
 
 def alone_binds(played: Played) -> Iterator[str]:
@@ -230,20 +238,23 @@ def ours_is_ours(played: Played) -> Iterator[str]:
         return  # what it wrote after the copy it cannot know
     config = played.incident.config
     nameless = config.renames_author or config.authors is Authors.EMPTY
-    told = any(
+    refused = any(
         isinstance(fault.kind, ClientError | Redirect | Throttle) and fault.kind.applied
         for fault in played.incident.faults
     )
-    if nameless and (told or played.incident.foreign):
-        return  # no answer has told by which name the server calls us, or somebody else may have that name, too
     writers = Writers.of(played)
+    learned: set[str] = set()
     for note in played.tape.notes:
+        if isinstance(note, Appended) and note.record.kind == "name.learned":
+            learned.add(note.record.run)
         if not (isinstance(note, Appended) and note.record.kind == "change.seen"):
             continue
         data: Any = note.record.data
         if data["change"] != "FOREIGN" or data["record"] is None:
             continue
         record = data["record"]
+        if nameless and (refused or (played.incident.foreign and note.record.run not in learned)):
+            continue  # no answer has told by which name the server calls us: it may be anybody's
         seen = next((each for each in writers.found if _is(each, record)), None)
         if seen is None or writers.run(seen) != note.record.run:
             continue
@@ -360,7 +371,11 @@ def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901 - the end, sta
             for each in owed:
                 standing = looks.get(note.process)
                 mine = journal.get(note.process, each.machine) == each.machine == "laptop"
-                if standing is not None and mine and each.stamp not in repr(standing):
+                if (
+                    standing is not None
+                    and mine
+                    and each.stamp not in repr((standing.given_up, standing.unknown))
+                ):
                     yield f"{note.number}: status does not say that attempt {each.number} of {each.run} may still come"
                 new, began = starts.get(note.process, (each.run, 0.0))
                 if (
@@ -400,14 +415,13 @@ def _says(outcome: Outcome) -> bool:
 
 
 def _names(outcome: Outcome, attempt: _GivenUp) -> bool:
-    words = ""
+    words, own = "", False
     if isinstance(outcome, Returned):
-        words = repr(outcome.result)
+        words, own = repr(outcome.result), outcome.result.run == attempt.run
     elif isinstance(outcome, Raised):
         words = f"{outcome.error.message} {outcome.error.next_steps}"
-    return (
-        attempt.stamp in words or re.search(rf"attempt {attempt.number}\b", words, re.IGNORECASE) is not None
-    )
+    number = re.search(rf"attempt {attempt.number}\b", words, re.IGNORECASE)
+    return attempt.stamp in words or (number is not None and (own or attempt.run in words))
 
 
 # -- what is typed next ---------------------------------------------------------------------------------------------
@@ -416,7 +430,9 @@ def _names(outcome: Outcome, attempt: _GivenUp) -> bool:
 def next_accepted(played: Played) -> Iterator[str]:
     for typed in played.typed:
         began = played.tape.notes[typed.number]
-        if not typed.read or (isinstance(began, Happened) and began.what in ("restored", "repointed")):
+        if not typed.read or (
+            isinstance(began, Happened) and began.what in ("restored", "repointed", "behind")
+        ):
             continue  # nobody could know
         match typed.outcome:
             case Returned(result=result) if result.exit_code is ExitCode.REFUSED:
@@ -505,6 +521,7 @@ def _ill(played: Played) -> set[Process]:  # noqa: C901 - one branch per kind of
     found: set[Process] = set()
     living: set[Process] = set()
     failures: dict[tuple[Process, Role], int] = defaultdict(int)
+    lost: dict[tuple[str, Role], int] = defaultdict(int)
     if any("Dark" in type(fault.kind).__name__ for fault in played.incident.faults):
         return {process for process, _ in played.lives}
     for note in played.tape.notes:
@@ -523,9 +540,11 @@ def _ill(played: Played) -> set[Process]:  # noqa: C901 - one branch per kind of
             elif note.what == "end" and note.process is not None:
                 living.discard(note.process)
         elif isinstance(note, Answered) and note.record is None and not note.absent:
-            failures[note.asked.process, note.asked.role] += 1
-            if failures[note.asked.process, note.asked.role] > 2:
-                found.add(note.asked.process)
+            asked = note.asked
+            failures[asked.process, asked.role] += asked.reads
+            lost[asked.run, asked.role] += asked.posts  # an org that fails write after write is not well
+            if failures[asked.process, asked.role] > 2 or lost[asked.run, asked.role] > 1:
+                found.add(asked.process)
     return found
 
 

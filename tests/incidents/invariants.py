@@ -37,7 +37,16 @@ from orchestrator.model.journal import Record, Verified
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Mode, Stamp
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.simulator import AppliedLate, Authors, ClientError, ForeignWriter, Returning, StaleRead
+from orchestrator.simulator import (
+    AppliedLate,
+    Authors,
+    ClientError,
+    ForeignWriter,
+    Redirect,
+    Returning,
+    StaleRead,
+    Throttle,
+)
 
 from .around_invariants import AROUND_INVARIANTS
 from .attack_invariants import ATTACK_INVARIANTS
@@ -508,9 +517,12 @@ def no_false_alarm(played: Played) -> Iterator[str]:
     if any(dark.answers == 404 for dark in played.incident.dark) and not played.incident.config.edge_page:
         return  # nor can its edge
     config = played.incident.config
-    nameless = config.renames_author or config.advances or config.authors is Authors.EMPTY
-    if nameless and any(getattr(fault.kind, "applied", False) for fault in played.incident.faults):
-        return  # only a stamp tells that a write was taken which had been refused, and the server's move on from it has none
+    nameless = config.renames_author or config.authors is Authors.EMPTY
+    applied = [fault.kind for fault in played.incident.faults if getattr(fault.kind, "applied", False)]
+    if nameless and applied:
+        return  # only a stamp tells that a write was taken which the server had refused
+    if config.advances and any(isinstance(kind, ClientError | Redirect | Throttle) for kind in applied):
+        return  # and the server's own move on from it has no stamp
     for process, outcome in played.lives:
         alarmed = isinstance(outcome, Returned) and outcome.result.exit_code is ExitCode.MOVED
         if alarmed and _others_wrote(played, process):

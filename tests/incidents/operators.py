@@ -129,21 +129,17 @@ async def look(scene: Scene, machine: Machine) -> Standing:
 def next_command(standing: Standing, goal: Status, *, last: str, stuck: str) -> str:
     """What a person types next."""
     phase = standing.phase
-    first = not last or last.startswith("adopt") or stuck == ""
+    first = not last or (last.startswith("adopt") and not stuck) or stuck == ""
     if (standing.open_run is not None or standing.owed is not None) and first:
         return "resume"
     if phase.name is PhaseName.BEHIND and phase.role is not None:
         return f"adopt {phase.role.other}"  # somebody moved the survivor: a person says that this is right
+    if phase.name is PhaseName.LAGGING and last.startswith("adopt") and stuck:
+        return f"{last} over what was put back"  # as it says
     if phase.name in (PhaseName.DIVERGED, PhaseName.HALF_ABSENT):
         return f"adopt {_truth(phase)}"
     if standing.owed is not None:
         return f"adopt {standing.owed.role.other}"  # somebody changed an org since: a person looks, and settles it
-    if (
-        phase.name is PhaseName.LAGGING
-        and last.startswith("run on")
-        and "adopt" in " ".join(phase.next_steps)
-    ):
-        return f"adopt {_truth(phase)} over what was put back"
     if phase.name.value == "lagging" and last.startswith("run"):
         return "run on from what was put back"  # it stays so: a person has asked, and says so
     offered = _offered(phase)

@@ -323,7 +323,7 @@ def _midway_leads_nowhere(patch: Patch) -> None:
 
 
 def _unknown_passes(patch: Patch) -> None:
-    def decide(_self: EnforcingGate, verdicts: Any, **_more: Any) -> Decision:
+    def decide(_self: EnforcingGate, verdicts: Any, _terms: Any) -> Decision:
         return Decision(tuple(verdict for verdict in verdicts if verdict.outcome is Outcome.FAIL))
 
     patch.setattr(EnforcingGate, "decide", decide)

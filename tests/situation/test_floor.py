@@ -9,10 +9,10 @@ import pytest
 
 from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, SituationRead, WriteConfirmed
+from orchestrator.model.floor import Floor, raise_floors, under_floor
 from orchestrator.model.reading import Absent, HamrRecord
 from orchestrator.model.status import Both, Status
 from orchestrator.situation.compare import Known, Sent, compare
-from orchestrator.situation.floor import Floor, raise_floors, under_floor
 
 from .test_compare import EU, NOON, ONE, PAIR, RUN, TWO, P, S, reading, sent, shows
 

@@ -8,13 +8,13 @@ from datetime import timedelta
 
 import pytest
 
+from orchestrator.model.floor import Floor, Floors
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Reading, Trouble
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import phase_of
-from orchestrator.situation.floor import Floor, Floors
 
 from .scenes import (
     FAILOVER,

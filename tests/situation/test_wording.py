@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from orchestrator.situation.wording import author, moment, printable, span
+from orchestrator.model.words import utc
+from orchestrator.situation.wording import author, printable, span
 
 
 @pytest.mark.parametrize(
@@ -30,9 +31,9 @@ def test_a_span_is_said_in_its_two_largest_units(length: timedelta | float, said
 
 
 def test_a_time_is_said_in_utc() -> None:
-    assert moment(datetime(2026, 5, 28, 16, 34, 21, 636_477, tzinfo=UTC)) == "2026-05-28 16:34:21 UTC"
+    assert utc(datetime(2026, 5, 28, 16, 34, 21, 636_477, tzinfo=UTC)) == "2026-05-28 16:34:21 UTC"
     berlin = timezone(timedelta(hours=2))
-    assert moment(datetime(2026, 5, 28, 18, 34, 21, tzinfo=berlin)) == "2026-05-28 16:34:21 UTC"
+    assert utc(datetime(2026, 5, 28, 18, 34, 21, tzinfo=berlin)) == "2026-05-28 16:34:21 UTC"
 
 
 def test_a_runs_stamp_is_said_as_its_operator_and_its_id() -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from orchestrator.model.change import Change
-from orchestrator.model.events import ChangeSeen, Event, SituationRead, WriteConfirmed
-from orchestrator.model.reading import Absent, HamrRecord, Reading
+from .change import Change
+from .events import ChangeSeen, Event, SituationRead, WriteConfirmed
+from .reading import Absent, HamrRecord, Reading
 
 ACCEPTED = frozenset({Change.OURS, Change.REFUSED, Change.ECHO, Change.UNPROVEN, Change.LATE, Change.SERVER})
 """Changes by which a run takes a record for what is there now, whatever its time says."""
