@@ -15,7 +15,7 @@ from orchestrator.model.events import (
     WriteThrottled,
     WriteUnknown,
 )
-from orchestrator.model.reading import Unreachable
+from orchestrator.model.reading import Draft, HamrRecord, Unreachable
 from orchestrator.model.run import End
 from orchestrator.model.status import Role, Status
 
@@ -343,3 +343,22 @@ async def test_law_05_a_cancelled_run_with_nothing_in_flight_journals_no_unknown
     with pytest.raises(asyncio.CancelledError):
         await task
     assert b.notes.of(WriteUnknown) == []
+
+
+async def test_law_05_a_refusal_is_no_write_where_a_stamp_cut_short_is_that_of_an_earlier_attempt() -> None:
+    b = bench()
+    apply = b.world.apply
+
+    def cut_short(draft: Draft) -> HamrRecord:
+        run, _, _ = draft.modified_by.rpartition("-")
+        return apply(replace(draft, modified_by=run))
+
+    def refuse(draft: Draft) -> None:
+        assert len(b.world.posts()) < 8, "it is sent without end"
+        if draft.status is ACTIVE:
+            b.world.script[draft.role] = ["400"]
+
+    b.world.apply, b.world.before_write = cut_short, refuse  # type: ignore[method-assign]
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.INCOMPLETE
+    assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER", "POST secondary ACTIVE"]
