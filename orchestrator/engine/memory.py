@@ -117,6 +117,7 @@ class Memory:
             strangers=frozenset(self.strangers),
             floors=self.floors,
             given_up=self.given_up,
+            began=next(iter(self.intent_dates.values()), None),
         )
 
     def our_names(self) -> frozenset[str]:

@@ -66,9 +66,12 @@ def raise_floors(floors: dict[str, Floor], event: Event) -> None:
             if event.accepted or event.change in ACCEPTED:
                 _accept(floors, record)
             elif event.change is Change.FOREIGN and not _is_about_the_past(event):
-                # A stranger's is the newest, whatever their region's clock says.
+                # A stranger's is the newest, whatever their region's clock says: newer than what a mirror may yet bring.
                 _accept(floors, record)
-                floors[record.org_uuid.lower()] = replace(floors[record.org_uuid.lower()], foreign=True)
+                here, peer = floors[record.org_uuid.lower()], floor_of(floors, record.target_uuid)
+                brought = () if peer is None else (peer.record, *peer.before)
+                before = (*here.before, *(old for old in brought if not old.same_version(record)))
+                floors[record.org_uuid.lower()] = replace(here, before=before, foreign=True)
             else:
                 _see(floors, record)
         case ChangeSeen(record=None, accepted=True, expected=HamrRecord() as gone):

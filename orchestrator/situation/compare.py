@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from orchestrator.model.change import Change
 from orchestrator.model.floor import Floor, Floors, floor_of, under_floor
@@ -20,6 +20,8 @@ from orchestrator.model.reading import HamrRecord, Reading
 from orchestrator.model.run import Attempt, Stamp
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Role, Status
+
+_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Known:
     """The newest record that the whole journal has seen of each org."""
     given_up: tuple[Attempt, ...] = ()
     """Attempts of earlier runs that nobody saw in effect, and that may still come."""
+    began: datetime | None = None
+    """When this run's first write was intended, by its org's own clock; None where that did not tell."""
 
     @property
     def keeps_stamps(self) -> bool:
@@ -122,11 +126,9 @@ def _compare_absent(pair: Pair, role: Role, expected: HamrRecord | None, known: 
 def _compare_below(pair: Pair, role: Role, record: HamrRecord, floor: Floor, known: Known) -> Comparison:
     """A record that is older than what was seen, whoever wrote either: never the present one, unless a mirror brought it."""
     here = (*known.earlier.get(role, ()), *floor.before, known.expected.get(role))
-    seen_here = [old for old in here if old is not None]
-    if any(record.same_version(old) for old in seen_here):
-        return _seen_before(pair, role, record, floor, known)
-    if floor.foreign:
-        return _stale(pair, role, record, floor)  # whatever it is, somebody else has written since
+    seen_here = any(old is not None and record.same_version(old) for old in here)
+    if seen_here or floor.foreign:  # somebody else has written since, whatever it is
+        return _seen_before(pair, role, record, floor, known, again=seen_here)
     expected = known.expected.get(role)
     # By the clock of a region that is ahead.
     ahead = expected is not None and floor.record.same_version(expected)
@@ -156,9 +158,12 @@ def _by_another_clock(role: Role, record: HamrRecord, known: Known) -> bool:
     return not given_up and record.modified_at is not None and _by_time(record, operator.gt, began)
 
 
-def _seen_before(pair: Pair, role: Role, record: HamrRecord, floor: Floor, known: Known) -> Comparison:
+def _seen_before(
+    pair: Pair, role: Role, record: HamrRecord, floor: Floor, known: Known, *, again: bool = True
+) -> Comparison:
     same_time = record.modified_at is not None and record.modified_at == floor.record.modified_at
-    if same_time and record.modified_by != floor.record.modified_by and not known.is_ours(record.modified_by):
+    another = not again or record.modified_by != floor.record.modified_by
+    if same_time and another and not known.is_ours(record.modified_by):
         # Whole seconds are no order: it may as well have been written since.
         return _foreign(pair, role, record)
     return _stale(pair, role, record, floor)
@@ -308,6 +313,8 @@ def _reverted(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
     expected = known.expected.get(role)
     # A stamp's run may be of the same second as this one, on another machine, or may still be going on there.
     from_before = stamp is not None and stamp.run < known.run and _by_time(record, operator.lt, expected)
+    if _since(record, known.began):
+        return None
     peers = (*known.earlier.get(role.other, ()), known.expected.get(role.other))
     older = older_than_ours(record, known) and _by_time(record, operator.le, expected)
     copied = older and any(old is not None and record.same_version(old) for old in peers)
@@ -341,6 +348,11 @@ def older_than_ours(record: HamrRecord, known: Known) -> bool:
     ours = [seen.modified_at for records in known.confirmed.values() for seen in records]
     times = [at for at in ours if at is not None]
     return not times or record.modified_at is None or record.modified_at <= min(times)
+
+
+def _since(record: HamrRecord, began: datetime | None) -> bool:
+    """Whether it was written after that moment, which has whole seconds."""
+    return began is not None and record.modified_at is not None and record.modified_at >= began + _SECOND
 
 
 def not_older(record: HamrRecord, before: HamrRecord | None) -> bool:

@@ -57,7 +57,7 @@ from .loop import Process
 from .operators import closed
 from .scene import Crashed, Returned
 from .tape import Answered, Appended, Asked, Happened
-from .witness import carried_back
+from .witness import Version, carried_back, records_in, version
 
 FOREIGN = frozenset({*NOBODY, "someone.else@example.com"})
 SEND_SECONDS = 5.0
@@ -187,8 +187,10 @@ def read_before(played: Played) -> Iterator[str]:
 def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912, PLR0915 - one branch per kind of note
     """A run's first reading of an org is what it begins with; a life that journalled no reading has seen nothing."""
     warned: dict[tuple[str, str, Role], str] = {}
-    by: dict[tuple[str, str, Role], Process] = {}
-    told: set[Process] = set()
+    by: dict[tuple[str, str, Role], Answered] = {}
+    told: dict[Process, int] = defaultdict(int)
+    frozen: dict[Process, int] = defaultdict(int)
+    accepted: dict[tuple[str, str], set[Version]] = defaultdict(set)
     kept: dict[tuple[str, str], dict[Role, HamrRecord | None]] = defaultdict(dict)
     seen: dict[Process, dict[Role, HamrRecord | None]] = defaultdict(dict)
     sent: dict[str, list[Status | None]] = defaultdict(list)
@@ -204,7 +206,9 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
             for role in (note.role,) if alone else Role:
                 key = (note.machine, note.run, role)
                 # What a process saw and never journalled died with it.
-                if key in warned and (by[key] is note.process or by[key] in told):
+                if key in warned and (
+                    by[key].asked.process is note.process or told[by[key].asked.process] > by[key].number
+                ):
                     yield f"{note.number}: POST of {note.run} after {warned[note.machine, note.run, role]}"
             unsent[note.run].discard(note.process)
             unanswered[note.run].add(note.number)
@@ -212,12 +216,17 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
         elif isinstance(note, Happened) and note.what == "freeze" and note.process is not None:
             if note.process not in told:
                 seen.pop(note.process, None)  # what was at the door came too late to be taken in
+                frozen[note.process] = note.number
         elif isinstance(note, Answered) and note.asked.posts and note.record is not None:
             heard[note.asked.run][note.asked.number] = note.asked.process
         elif isinstance(note, Appended):
             run = on[note.process] = note.record.run
             if note.record.kind in ("change.seen", "situation.read"):
-                told.add(note.process)
+                told[note.process] = note.number
+            if note.record.data.get("accepted"):  # a person has said that this is true
+                for role, what in records_in(note.record.data["record"]):
+                    warned.pop((note.machine, run, role), None)
+                    accepted[note.machine, run].add(what)
             if note.record.kind == "write.answered":
                 # An answer that died with its process, before it was journalled, is a lost one.
                 unanswered[run] -= heard[run].keys()
@@ -234,6 +243,8 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
         elif isinstance(note, Answered) and note.asked.reads and (note.record is not None or note.absent):
             asked, record = note.asked, note.record
             run = on[asked.process]
+            if asked.number < frozen[asked.process]:
+                continue
             first = {**seen[asked.process], **kept[asked.machine, run]}
             seen[asked.process].setdefault(asked.role, record)
             if not _is_foreign(played, asked.machine, asked.truth[asked.role]):
@@ -241,6 +252,8 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
                     (asked.machine, run, asked.role), None
                 )  # it is not there any more: nothing is written over
             if not run or asked.role not in first or not _is_foreign(played, asked.machine, record):
+                continue
+            if record is not None and version(record) in accepted[asked.machine, run]:
                 continue
             if any(_same(record, old) for old in first.values()) or carried_back(
                 played, record, began.get(run)
@@ -252,10 +265,7 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
                 continue
             key = (asked.machine, run, asked.role)
             if key not in warned:
-                warned[key], by[key] = (
-                    f"{note.number} had shown {note.words} on the {asked.role}",
-                    asked.process,
-                )
+                warned[key], by[key] = f"{note.number} had shown {note.words} on the {asked.role}", note
 
 
 def _same(one: HamrRecord | None, other: HamrRecord | None) -> bool:

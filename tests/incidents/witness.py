@@ -113,7 +113,10 @@ def seen_by_then(played: Played) -> Iterator[tuple[Note, dict[str, Seen]]]:
             for role, seen in records_in(shown):
                 journals[note.machine].take(note.record.run, role, seen)
                 if data.get("accepted"):
-                    journals[note.machine].newest[role] = seen  # a person has said that this is true
+                    # A person has said that this is true.
+                    journals[note.machine].newest[role] = journals[note.machine].bases[note.record.run][
+                        role
+                    ] = seen
 
 
 @lru_cache(4096)

@@ -327,6 +327,22 @@ def test_law_03_a_copy_of_what_was_written_to_the_other_org_during_the_run_is_fo
     assert change(shows(S, Status.RECOVERY, "terraform", 3), known).change is Change.FOREIGN
 
 
+def test_law_03_what_somebody_wrote_after_the_run_began_is_foreign_though_it_is_older_than_ours() -> None:
+    """The first write was intended at noon, its process died, and the second one was made a minute later."""
+    told, meanwhile = shows(S, Status.FAILOVER, TWO, 60), shows(P, Status.PASSIVE, "terraform", 30)
+    known = Known(
+        RUN,
+        {P: meanwhile, S: told},
+        sent=(sent(1, S, Status.FAILOVER), sent(2, S, Status.FAILOVER, confirmed=True)),
+        confirmed={S: (told,)},
+        mirrors=True,
+        began=NOON.replace(microsecond=0),
+    )
+    assert change(shows(S, Status.PASSIVE, "terraform", 30), known).change is Change.FOREIGN
+    at_once = replace(known, began=None)
+    assert change(shows(S, Status.PASSIVE, "terraform", 30), at_once).change is Change.REVERTED
+
+
 @pytest.mark.parametrize("mirrors", [False, None])
 def test_law_03_nothing_is_reverted_where_the_pair_is_not_known_to_mirror(mirrors: bool | None) -> None:
     told = shows(S, Status.FAILOVER, ONE)

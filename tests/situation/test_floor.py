@@ -14,7 +14,7 @@ from orchestrator.model.reading import Absent, HamrRecord
 from orchestrator.model.status import Both, Status
 from orchestrator.situation.compare import Known, Sent, compare
 
-from .test_compare import EU, NOON, ONE, PAIR, RUN, TWO, P, S, reading, sent, shows
+from .test_compare import EU, NOON, ONE, PAIR, RUN, TWO, US, P, S, reading, sent, shows
 
 OLD = shows(S, Status.PASSIVE, "admin@example.com", -60)
 OURS = shows(S, Status.FAILOVER, ONE, 1)
@@ -111,6 +111,35 @@ def test_law_03_a_confirmed_write_is_a_floor_and_what_was_called_foreign_is_one(
     raise_floors(floors, ChangeSeen(S, Change.FOREIGN, "", behind, OURS))
     assert floors[EU].record == behind
     assert under_floor(floors, EU, reading(S, OURS)) is not None
+
+
+def test_law_03_no_copy_of_what_the_other_org_was_told_lifts_a_stranger_off_the_floor() -> None:
+    """A stranger's, by a clock that is behind; then a replica that lags shows what a mirror had brought before it."""
+    behind, copy = (
+        replace(shows(P, Status.RECOVERY, "terraform"), modified_at=NOON),
+        shows(P, Status.FAILOVER, ONE, 1),
+    )
+    floors: dict[str, Floor] = {}
+    raise_floors(floors, WriteConfirmed(S, Status.FAILOVER, OURS, Change.OURS, 1))
+    raise_floors(
+        floors, ChangeSeen(P, Change.FOREIGN, "", behind, shows(P, Status.PASSIVE, "admin@example.com"))
+    )
+    assert copy.same_version(OURS)
+    assert under_floor(floors, US, reading(P, copy)) is not None
+
+
+@pytest.mark.parametrize("author", ["terraform", "bob@example.com"])
+def test_law_03_what_nobody_saw_before_a_stranger_in_the_strangers_own_second_is_a_strangers(
+    author: str,
+) -> None:
+    floors: dict[str, Floor] = {}
+    raise_floors(floors, WriteConfirmed(S, Status.FAILOVER, OURS, Change.OURS, 1))
+    raise_floors(floors, ChangeSeen(S, Change.FOREIGN, "", STRANGER, OURS))
+    attempts = (sent(1, S, Status.FAILOVER, confirmed=True),)
+    known = Known(RUN, {S: OURS}, attempts, confirmed={S: (OURS,)}, floors=floors)
+    second = replace(STRANGER, status=int(Status.PASSIVE), modified_by=author)
+    assert compare(PAIR, reading(S, second), known).change is Change.FOREIGN
+    assert compare(PAIR, reading(S, OURS), known).change is Change.STALE
 
 
 @pytest.mark.parametrize(
