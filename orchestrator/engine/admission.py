@@ -81,12 +81,12 @@ class Admission:
             self.probing.distrust()
         self.probing.start(probes)
         if not fresh:
-            await self.eyes.look("row", journal=not polling, once=False)
+            await self.eyes.look("row", journal=not polling, once=polling)
         readings = await self.probing.take(probes)
         for _ in range(LOOKS):
-            if not probes or self.eyes.fresh_enough():
+            if not probes or self.eyes.fresh_enough() or self.eyes.met_silence():
                 break
-            await self.eyes.look("row", journal=not polling, once=False)
+            await self.eyes.look("row", journal=not polling, once=polling)
             readings = await self.probing.take(probes)  # what has grown old, or is from before a suspension
         self.checker.compare_both(self.eyes.last_look())
         self.probing.note(row.name, readings, polling=polling)

@@ -192,6 +192,13 @@ class Eyes:
             return float("inf")
         return monotonic
 
+    def met_silence(self) -> bool:
+        """Whether an org that is part of the run did not answer the last look: looking at once again tells no more."""
+        return any(
+            isinstance(reading.sight, Unreachable) and role not in self.memory.dead
+            for role, reading in self.last_look().items()
+        )
+
     def fresh_enough(self) -> bool:
         """Whether a write may be sent on the last look (law 6)."""
         return self.age() <= SEND_WITHIN.total_seconds()
