@@ -53,7 +53,7 @@ def check_file(path: Path) -> Checked:
     try:
         match kind:
             case "inventory":
-                read_inventory(document)
+                read_inventory(document, certificates=True)
             case "playbook":
                 return Checked(kind, playbook=read_playbook(document, text))
             case "scenario":

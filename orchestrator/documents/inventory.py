@@ -48,15 +48,21 @@ def parse_inventory(text: str, file: str) -> Inventory:
     return read_inventory(compose(text, file))
 
 
-def read_inventory(document: Document) -> Inventory:
-    """Read an inventory from a composed document; see `parse_inventory`."""
+def read_inventory(document: Document, *, certificates: bool = False) -> Inventory:
+    """Read an inventory from a composed document; see `parse_inventory`.
+
+    Args:
+        document: what was composed.
+        certificates: whether to look into the files of `ca`, too. Whoever goes on to ask the orgs meets them there, each
+            its own: what one org lacks must not stop what is done at the others.
+    """
     fitted = fit(InventoryShape, document)
     folder = Path(document.file).parent
     problems = document.problems_with(
         [
             *fitted.findings,
             *bounded(inventory_findings(document.data)),
-            *bounded(certificate_findings(document.data, folder)),
+            *bounded(certificate_findings(document.data, folder) if certificates else ()),
         ]
     )
     if problems or fitted.shape is None:

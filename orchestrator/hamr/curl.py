@@ -33,6 +33,8 @@ def curl(request: Request, org: Org, *, max_time: int = MAX_TIME) -> str:
         f'--header "DD-APPLICATION-KEY: {_shell(org.app_key, org.role, "APP")}"',
         "--header 'Accept: application/json'",
     ]
+    if org.ca is not None:
+        words.append(f"--cacert {shlex.quote(org.ca)}")
     if request.body is not None:
         words += [
             "--header 'Content-Type: application/json'",

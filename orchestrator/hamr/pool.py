@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -14,11 +13,13 @@ import httpx  # leanly: the package has loaded .transport before this
 
 from orchestrator.errors import PreparationError
 from orchestrator.model.org import Org
+from orchestrator.model.reading import Hampered, Trouble
 from orchestrator.model.status import Both
 
+from .local_trouble import words_of
 from .network import Network
 from .proxy import Proxy, proxy_for
-from .transport import ANEW, PROXY, Transport
+from .transport import ANEW, PROXY, Barred, Transport
 
 KEEP_ALIVE = 30.0
 """Seconds an idle connection is kept: longer than a pause between two looks, shorter than most firewalls remember."""
@@ -106,18 +107,20 @@ def open_transports(
     orgs: Both[Org], environ: Mapping[str, str] | None = None, *, connections: int | None = _CONNECTIONS
 ) -> Both[Transport]:
     """Connections to both orgs' APIs, apart from each other; certificates are loaded once. As `open_transport`."""
-    secure = {org.ca for org in orgs if _is_secure(org.base_url)}
-    contexts = {ca: _verifying(ca) for ca in secure}
-    primary, secondary = (
-        open_transport(org, environ, contexts.get(org.ca), connections=connections) for org in orgs
-    )
-    return Both(primary, secondary)
+    shared: dict[str | None, ssl.SSLContext | Hampered] = {}
+
+    def opened(org: Org) -> Transport:
+        if _is_secure(org.base_url) and org.ca not in shared:
+            shared[org.ca] = _verifying(org.ca)
+        return open_transport(org, environ, shared.get(org.ca), connections=connections)
+
+    return Both(opened(orgs.primary), opened(orgs.secondary))
 
 
 def open_transport(
     org: Org,
     environ: Mapping[str, str] | None = None,
-    verifying: ssl.SSLContext | None = None,
+    verifying: ssl.SSLContext | Hampered | None = None,
     *,
     connections: int | None = _CONNECTIONS,
 ) -> Transport:
@@ -127,22 +130,24 @@ def open_transport(
     the certificates that come with httpx, and against the org's `ca` as well. An https API is reached through the
     proxy of HTTPS_PROXY or ALL_PROXY, minding NO_PROXY, since the tunnel keeps keys from it; an http one (the
     simulator) never is, since a proxy would read them. SSLKEYLOGFILE is not obeyed: it would write down what decrypts
-    the keys.
+    the keys. A `ca` that cannot be used is this org's trouble alone: then every request to it fails, and says so.
 
     Args:
         org: what is asked.
         environ: where the proxy is found; None for this process's own.
-        verifying: certificates that are loaded already.
+        verifying: certificates that are loaded already, or why they cannot be.
         connections: how many there may be at once, more requests waiting; None for as many as are needed.
 
     Raises:
-        PreparationError: the certificates or the proxy cannot be used.
+        PreparationError: the machine's own certificates or the proxy cannot be used.
     """
     environ = os.environ if environ is None else environ
     if not _is_secure(org.base_url):
         return _opened(org.base_url, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), None, connections)
-    proxy = proxy_for(org.base_url, environ)
-    return _opened(org.base_url, verifying or _verifying(org.ca), proxy, connections)
+    context = verifying or _verifying(org.ca)
+    if isinstance(context, Hampered):
+        return Barred(context)
+    return _opened(org.base_url, context, proxy_for(org.base_url, environ), connections)
 
 
 def open_page_transport(url: str, environ: Mapping[str, str]) -> Transport:
@@ -151,7 +156,7 @@ def open_page_transport(url: str, environ: Mapping[str, str]) -> Transport:
     Raises:
         PreparationError: the certificates or the proxy cannot be used.
     """
-    context = _verifying(None) if _is_secure(url) else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = _machines_own() if _is_secure(url) else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return _opened(url, context, proxy_for(url, environ), None)
 
 
@@ -182,7 +187,22 @@ def _is_secure(url: str) -> bool:
     return urlsplit(url).scheme == "https"
 
 
-def _verifying(ca: str | None) -> ssl.SSLContext:
+def _verifying(ca: str | None) -> ssl.SSLContext | Hampered:
+    """What verifies an org's certificate, or why its `ca` cannot be used."""
+    context = _machines_own()
+    if ca is not None:
+        try:
+            context.load_verify_locations(cafile=ca)
+        except OSError as error:
+            return Hampered(
+                f"the certificates of ca: {ca} in pairs.yaml cannot be loaded: {words_of(error)}",
+                "put that file there, or correct ca",
+                Trouble.TRUST,
+            )
+    return context
+
+
+def _machines_own() -> ssl.SSLContext:
     try:
         context = httpx.create_ssl_context()
     except OSError as error:
@@ -194,12 +214,4 @@ def _verifying(ca: str | None) -> ssl.SSLContext:
         ) from None
     # None switches it off, which typeshed does not know.
     context.keylog_filename = None  # type: ignore[assignment]
-    if ca is not None:
-        try:
-            context.load_verify_locations(cafile=ca)
-        except OSError as error:
-            raise PreparationError(
-                f"The certificates of ca: {ca} in pairs.yaml cannot be loaded: {error.strerror or error}.",
-                next_steps=(f"ls -l {shlex.quote(ca)}",),
-            ) from None
     return context

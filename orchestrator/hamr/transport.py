@@ -75,6 +75,23 @@ class Exchanged:
     """What stands in the way on this machine or in its network, where the failure is that."""
 
 
+class Barred(httpx.AsyncBaseTransport):
+    """What stands in the place of connections that this machine cannot make: every request ends here, and says why."""
+
+    def __init__(self, why: Hampered) -> None:
+        self._why = why
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:  # noqa: ARG002 - as httpx calls it
+        """Send nothing."""
+        raise _BarredError(self._why)
+
+
+class _BarredError(Exception):
+    def __init__(self, why: Hampered) -> None:
+        super().__init__(why.reason)
+        self.why = why
+
+
 class TooLate(Exception):
     """A request would leave later than it may."""
 
@@ -180,6 +197,8 @@ async def exchange(
             await response.aclose()
     except TooLate:
         into.sent, into.failure = False, TOO_LATE
+    except _BarredError as error:
+        into.sent, into.failure, into.trouble = False, error.why.reason, error.why
     except _NEVER_SENT as error:
         into.sent, into.failure = False, _words(error, timeouts)
         way = trail.way(str(request.extensions.get(PROXY, "")))

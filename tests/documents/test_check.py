@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.documents import document_kind, problems_in
+from orchestrator.documents import document_kind, load_inventory, problems_in
 from orchestrator.errors import DocumentError
 
 from .texts import INVENTORY, PLAYBOOK
@@ -54,3 +54,19 @@ def test_problems_name_the_file_as_it_was_named(tmp_path: Path) -> None:
 def test_a_missing_file_is_a_problem_and_no_exception(tmp_path: Path) -> None:
     (only,) = problems_in(tmp_path / "none.yaml")
     assert str(only) == f"{tmp_path}/none.yaml: there is no such file"
+
+
+@pytest.mark.parametrize(
+    ("ca", "said"),
+    [
+        ("no/such/ca.pem", "the certificates in {} cannot be read: No such file or directory"),
+        ("i.yaml", "{} holds no certificates: it has to be a PEM file"),
+    ],
+)
+def test_law_09_a_ca_that_cannot_be_used_is_a_problem_here_and_stops_no_reader(
+    tmp_path: Path, ca: str, said: str
+) -> None:
+    path = tmp_path / "i.yaml"
+    path.write_text(INVENTORY.replace("      site: us1\n", f"      site: us1\n      ca: {ca}\n", 1))
+    assert [problem.message.startswith(said.format(tmp_path / ca)) for problem in problems_in(path)] == [True]
+    assert load_inventory(path).pairs[0].orgs.primary.ca == str(tmp_path / ca)

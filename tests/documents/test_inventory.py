@@ -198,8 +198,6 @@ def test_an_org_that_cannot_be_right_is_refused_at_its_place(lines: str, expecte
         ("{env: A_KEY}", "{command: [op, read], timeout: 1h}", "8:47: 1h is out of bounds: between 1s and 10m"),
         ("{env: A_KEY}", "{env: A_KEY, timeout: 2m}", "8:29: only a command takes time: leave timeout out, or give the key by a command"),
         ("{env: A_KEY}", "{timeout: 2m}", "8:7: say where the key is found"),
-        ("      site: us1\n", "      site: us1\n      ca: no/such/ca.pem\n", f"8:11: the certificates in {Path.cwd()}/no/such/ca.pem cannot be read: No such file or directory"),
-        ("      site: us1\n", "      site: us1\n      ca: pyproject.toml\n", f"8:11: {Path.cwd()}/pyproject.toml holds no certificates: it has to be a PEM file"),
         ("      site: us1\n", "      site: us1\n      ca: [a]\n", "8:11: expected the path of a file with certificates (PEM), found a list"),
         ("      app_key: {env: B_KEY}\n", "", '4:5: "app_key" is missing in pairs.payments.primary'),
     ],

@@ -376,6 +376,23 @@ async def test_a_ca_of_the_inventory_is_trusted_beside_the_usual_ones() -> None:
         assert (await orgs.read(Role.SECONDARY)).status is Status.PASSIVE
 
 
+@pytest.mark.parametrize("ca", ["/no/such/ca.pem", __file__])
+async def test_law_09_a_ca_that_cannot_be_used_is_the_trouble_of_its_org_alone(ca: str) -> None:
+    async with raw_server(answers, "server.pem") as server:
+        there = pair_at(server.url, server.url)
+        trusting = replace(there.orgs.primary, ca=CA)
+        async with world(
+            server.url, ca=ca, pair=replace(there, orgs=Both(trusting, there.orgs.secondary))
+        ) as orgs:
+            sight = (await orgs.read(Role.SECONDARY)).sight
+            assert isinstance(sight, Hampered)
+            assert (sight.trouble, ca in sight.reason) == (Trouble.TRUST, True)
+            assert isinstance(await orgs.write(draft()), NotSent)
+            assert server.requests == []
+            await orgs.read(Role.PRIMARY)
+            assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize(
     ("answer", "first"),
     [

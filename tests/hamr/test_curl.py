@@ -41,6 +41,11 @@ def test_a_get_has_no_body() -> None:
     assert "--request GET" in curl(GET, ORG)
 
 
+def test_the_ca_of_an_org_goes_along() -> None:
+    assert "--cacert '/etc/our ca.pem'" in curl(GET, replace(ORG, ca="/etc/our ca.pem"))
+    assert "--cacert" not in curl(GET, ORG)
+
+
 @pytest.mark.parametrize(
     ("reference", "expected"),
     [
