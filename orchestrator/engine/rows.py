@@ -53,10 +53,14 @@ class Rows:
         return await self.admission.admit(row)
 
     async def intend(self, row: Row) -> None:
-        """Before the state changes: the intent, durably."""
+        """Before the state changes: the intent. It is durable with the first hook or write; where none comes, at once."""
         self.began, self.written = self.writer.clock.monotonic(), self.memory.attempts
         self.writer.may_go_on()
-        await self.intend_durably(RowIntended(row.name, row.source, row.target))
+        intended = RowIntended(row.name, row.source, row.target)
+        if row.advances is Advances.SERVER:
+            await self.intend_durably(intended)
+        else:
+            self.tell(intended)
 
     async def make(self, row: Row) -> None:
         """The `before` hooks, the coordinated writes, and waiting until the row is done."""
