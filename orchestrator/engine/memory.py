@@ -117,6 +117,7 @@ class Memory:
             strangers=frozenset(self.strangers),
             floors=self.floors,
             given_up=self.given_up,
+            recalled=self.recalled,
         )
 
     def our_names(self) -> frozenset[str]:

@@ -59,6 +59,8 @@ class Known:
     """The newest record that the whole journal has seen of each org."""
     given_up: tuple[Attempt, ...] = ()
     """Attempts of earlier runs that nobody saw in effect, and that may still come."""
+    recalled: int = 0
+    """Attempts up to this number were made by an earlier process of this run."""
 
     @property
     def keeps_stamps(self) -> bool:
@@ -106,6 +108,13 @@ def compare(pair: Pair, reading: Reading, known: Known) -> Comparison:
         return Comparison(Change.SAME, "first seen")
     if expected is not None and record.same_version(expected):
         return Comparison(Change.SAME)
+    sent = _signed(record, known)
+    if sent is not None and _before_a_stranger(sent, known):
+        return Comparison(
+            Change.STALE,
+            f"{pair[role]} shows {describe(record)}, which was sent before somebody else's change was seen: "
+            "two regions' clocks do not tell which of them came last",
+        )
     return _compare_changed(pair, role, record, known)
 
 
@@ -140,6 +149,12 @@ def _compare_below(pair: Pair, role: Role, record: HamrRecord, floor: Floor, kno
     if _by_another_clock(role, record, known):
         return _foreign(pair, role, record)
     return _stale(pair, role, record, floor)
+
+
+def _before_a_stranger(sent: Sent, known: Known) -> bool:
+    """Whether a write of an earlier process, where it shows up, may be what a stranger has written over since."""
+    earlier = sent.attempt.number <= known.recalled
+    return earlier and sent.overtaken and not sent.confirmed and known.mirrors is not False
 
 
 def _by_another_clock(role: Role, record: HamrRecord, known: Known) -> bool:
@@ -289,7 +304,8 @@ def _unproven(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
     """
     latest, before = latest_sent(role, known), known.expected.get(role)
     same_author = before is not None and before.modified_by == record.modified_by
-    if latest is not None and latest.confirmed and same_author:
+    taken = same_author and any(before.same_version(ours) for ours in known.confirmed.get(role, ()))
+    if latest is not None and latest.confirmed and taken:
         latest = _open_before(role, record.status, known)
     if (
         latest is None

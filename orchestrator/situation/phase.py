@@ -87,11 +87,13 @@ def _by_which_clock(view: View, floors: Floors) -> Iterator[str]:
     """Somebody else's record was taken for the newest, whatever its time: it may as well be old."""
     for role in Role:
         floor, record = floor_of(floors, view.org(role).uuid), view.readings[role].record
-        newer = floor.newer_before if floor is not None and record is not None else None
-        if floor is not None and newer is not None and record is not None and record.same_version(floor.record):
+        if floor is None or floor.newer_before is None or record is None:
+            continue
+        if record.same_version(floor.record):
             yield (
                 f" By its time, what {view.org(role)} shows is older than what this journal has seen there "
-                f"({describe(newer)}): the regions' clocks differ, or its reads lag. Look again before you say what is true."
+                f"({describe(floor.newer_before)}): the regions' clocks differ, or its reads lag. "
+                "Look again before you say what is true."
             )
 
 

@@ -165,7 +165,10 @@ def never_over_seen(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - w
         whose = writers.moved.get(what, what)
         if what not in seen.versions[note.role] or not writers.strange(whose, runs[note.machine]):
             continue
-        if seen.bases[note.run].get(note.role) in (what, whose) or Status.of(truth.status) in open_statuses[note.run]:
+        if (
+            seen.bases[note.run].get(note.role) in (what, whose)
+            or Status.of(truth.status) in open_statuses[note.run]
+        ):
             continue  # a person has begun with it; or it cannot be told from ours, since an answer was lost
         if carried_back(played, truth, began.get(note.run)):
             continue  # a mirror healed it over what that run had written since
@@ -235,7 +238,7 @@ def _adoptions(played: Played) -> set[str]:
     }
 
 
-def ours_is_ours(played: Played) -> Iterator[str]:
+def ours_is_ours(played: Played) -> Iterator[str]:  # noqa: C901 - what is not known, and what is
     if played.incident.attacks.restored is not None:
         return  # what it wrote after the copy it cannot know
     config = played.incident.config

@@ -10,11 +10,13 @@ import pytest
 from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, SituationRead, WriteConfirmed
 from orchestrator.model.floor import Floor, raise_floors, under_floor
-from orchestrator.model.reading import Absent, HamrRecord
+from orchestrator.model.reading import Absent, HamrRecord, Identity
 from orchestrator.model.status import Both, Status
+from orchestrator.situation import phase_of
 from orchestrator.situation.compare import Known, Sent, compare
 
-from .test_compare import EU, NOON, ONE, PAIR, RUN, TWO, P, S, reading, sent, shows
+from .scenes import FAILOVER
+from .test_compare import EU, NOON, ONE, PAIR, RUN, TWO, US, P, S, reading, sent, shows
 
 OLD = shows(S, Status.PASSIVE, "admin@example.com", -60)
 OURS = shows(S, Status.FAILOVER, ONE, 1)
@@ -111,6 +113,20 @@ def test_law_03_a_confirmed_write_is_a_floor_and_what_was_called_foreign_is_one(
     raise_floors(floors, ChangeSeen(S, Change.FOREIGN, "", behind, OURS))
     assert floors[EU].record == behind
     assert under_floor(floors, EU, reading(S, OURS)) is not None
+
+
+@pytest.mark.parametrize("change", [Change.FOREIGN, Change.OURS])
+def test_law_15_a_strangers_record_that_is_older_by_its_time_is_told_as_what_it_may_be(
+    change: Change,
+) -> None:
+    """A run has stopped for it, and it is the floor by now: nothing else says that those reads may lag."""
+    behind = replace(STRANGER, modified_at=NOON)
+    floors = floors_after(OLD, OURS)
+    raise_floors(floors, ChangeSeen(S, change, "", behind, OURS))
+    keys = Both(Identity(P, US), Identity(S, EU))
+    readings = Both(reading(P, shows(P, Status.FAILOVER, "bob@example.com")), reading(S, behind))
+    sentence = phase_of(PAIR, readings, keys, FAILOVER, floors=floors).sentence
+    assert ("or its reads lag" in sentence) is (change is Change.FOREIGN)
 
 
 @pytest.mark.parametrize(
