@@ -304,7 +304,8 @@ def _unproven(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
     """
     latest, before = latest_sent(role, known), known.expected.get(role)
     same_author = before is not None and before.modified_by == record.modified_by
-    taken = same_author and any(before.same_version(ours) for ours in known.confirmed.get(role, ()))
+    confirmed = known.confirmed.get(role, ())
+    taken = before is not None and same_author and any(before.same_version(ours) for ours in confirmed)
     if latest is not None and latest.confirmed and taken:
         latest = _open_before(role, record.status, known)
     if (
