@@ -118,6 +118,7 @@ class Memory:
             floors=self.floors,
             given_up=self.given_up,
             began=next(iter(self.intent_dates.values()), None),
+            recalled=self.recalled,
         )
 
     def our_names(self) -> frozenset[str]:

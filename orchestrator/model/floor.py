@@ -27,6 +27,12 @@ class Floor:
     foreign: bool = False
     """Somebody else's, met in the middle of a run: then what is of the same second is never taken for newer."""
 
+    @property
+    def newer_before(self) -> HamrRecord | None:
+        """What was seen before somebody else's, and is newer by its time; None where nothing is."""
+        newer = [old for old in self.before if self.foreign and _order(old, self.record) > 0]
+        return newer[-1] if newer else None
+
     def is_above(self, record: HamrRecord) -> bool:
         """Whether a record is older than this one, or was seen before it."""
         if record.same_version(self.record):

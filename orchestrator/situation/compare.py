@@ -63,6 +63,8 @@ class Known:
     """Attempts of earlier runs that nobody saw in effect, and that may still come."""
     began: datetime | None = None
     """When this run's first write was intended, by its org's own clock; None where that did not tell."""
+    recalled: int = 0
+    """Attempts up to this number were made by an earlier process of this run."""
 
     @property
     def keeps_stamps(self) -> bool:
@@ -110,6 +112,13 @@ def compare(pair: Pair, reading: Reading, known: Known) -> Comparison:
         return Comparison(Change.SAME, "first seen")
     if expected is not None and record.same_version(expected):
         return Comparison(Change.SAME)
+    sent = _signed(record, known)
+    if sent is not None and _before_a_stranger(sent, known):
+        return Comparison(
+            Change.STALE,
+            f"{pair[role]} shows {describe(record)}, which was sent before somebody else's change was seen: "
+            "two regions' clocks do not tell which of them came last",
+        )
     return _compare_changed(pair, role, record, known)
 
 
@@ -142,6 +151,12 @@ def _compare_below(pair: Pair, role: Role, record: HamrRecord, floor: Floor, kno
     if _by_another_clock(role, record, known):
         return _foreign(pair, role, record)
     return _stale(pair, role, record, floor)
+
+
+def _before_a_stranger(sent: Sent, known: Known) -> bool:
+    """Whether a write of an earlier process, where it shows up, may be what a stranger has written over since."""
+    earlier = sent.attempt.number <= known.recalled
+    return earlier and sent.overtaken and not sent.confirmed and known.mirrors is not False
 
 
 def _by_another_clock(role: Role, record: HamrRecord, known: Known) -> bool:
@@ -185,7 +200,9 @@ def _compare_changed(pair: Pair, role: Role, record: HamrRecord, known: Known) -
     floor = floor_of(known.floors, pair[role].uuid) or Floor(record)
     if any(old is not None and record.same_version(old) for old in known.earlier.get(role, ())):
         return _seen_before(pair, role, record, floor, known)
-    for recognise in (_by_stamp, _by_copy, _by_name, _unproven, _reverted, _given_up):
+    # Without a mirror, a copy is what a server made look alike that keeps neither names nor times.
+    alike = (_by_name, _by_copy) if known.mirrors is False else (_by_copy, _by_name)
+    for recognise in (_by_stamp, *alike, _unproven, _reverted, _given_up):
         found = recognise(pair, role, record, known)
         if found is not None:
             return found
@@ -261,13 +278,9 @@ def _by_name(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compar
             describe(record),
             latest.attempt.number,
         )
-    open_before = [
-        sent.attempt
-        for sent in known.sent
-        if sent.attempt.role is role and not sent.confirmed and sent.attempt.status == record.status
-    ]
-    if open_before:
-        attempt = open_before[-1]
+    open_before = _open_before(role, record.status, known)
+    if open_before is not None:
+        attempt = open_before.attempt
         return Comparison(
             Change.LATE,
             f"{pair[role]}: our attempt {attempt.number} ({attempt.status}) took effect late, "
@@ -277,17 +290,33 @@ def _by_name(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compar
     return None
 
 
+def _open_before(role: Role, status: int, known: Known) -> Sent | None:
+    """The newest attempt of a status to an org that no reading has shown, and that may come yet."""
+    fitting = [
+        sent
+        for sent in known.sent
+        if sent.attempt.role is role and not sent.confirmed and sent.attempt.status == status
+    ]
+    return fitting[-1] if fitting else None
+
+
 def _unproven(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison | None:
     """Our status under a name that is nobody's stamp, while an answer of ours is outstanding.
 
     Not where this org has told by which name it calls us: then another name is somebody else's. Nor for whoever made
-    a foreign change earlier in this run, nor once anybody has made one since the attempt.
+    a foreign change earlier in this run, nor once anybody has made one since the attempt. Once one was seen, an earlier
+    one of the same status may follow it, under the same name.
     """
     latest, before = latest_sent(role, known), known.expected.get(role)
     same_author = before is not None and before.modified_by == record.modified_by
+    confirmed = known.confirmed.get(role, ())
+    taken = before is not None and same_author and any(before.same_version(ours) for ours in confirmed)
+    if latest is not None and latest.confirmed and taken:
+        latest = _open_before(role, record.status, known)
     if (
         latest is None
         or latest.confirmed
+        or latest.refused
         or latest.overtaken
         or known.keeps_stamps
         or any(sent.attempt.role is role and sent.answered_with is not None for sent in known.sent)

@@ -12,11 +12,12 @@ The order of precedence, where the first that fits is the one (law 15: one alway
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from orchestrator.model.change import Change
 from orchestrator.model.command_line import override_flag
-from orchestrator.model.floor import Floor, Floors, under_floor
+from orchestrator.model.floor import Floor, Floors, floor_of, under_floor
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Identity, Present, Reading, Unreadable, Unrecognised
@@ -78,7 +79,22 @@ def phase_of(
     if silent is not None:
         return silent
     doubts = tuple(half.reason for half in halves.values() if isinstance(half, LinkUnknown))
-    return phase_of_answers(view, doubts)
+    phase = phase_of_answers(view, doubts)
+    return replace(phase, sentence=phase.sentence + "".join(_by_which_clock(view, floors or {})))
+
+
+def _by_which_clock(view: View, floors: Floors) -> Iterator[str]:
+    """Somebody else's record was taken for the newest, whatever its time: it may as well be old."""
+    for role in Role:
+        floor, record = floor_of(floors, view.org(role).uuid), view.readings[role].record
+        if floor is None or floor.newer_before is None or record is None:
+            continue
+        if record.same_version(floor.record):
+            yield (
+                f" By its time, what {view.org(role)} shows is older than what this journal has seen there "
+                f"({describe(floor.newer_before)}): the regions' clocks differ, or its reads lag. "
+                "Look again before you say what is true."
+            )
 
 
 def _mislinked(view: View, half: NotLinked) -> Phase:

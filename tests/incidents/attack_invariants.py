@@ -161,9 +161,14 @@ def never_over_seen(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - w
         if truth is None:
             continue
         seen, what = journals[note.machine], version(truth)
-        if what not in seen.versions[note.role] or not writers.strange(what, runs[note.machine]):
+        # A move of the server's own is whoever's it moved on from.
+        whose = writers.moved.get(what, what)
+        if what not in seen.versions[note.role] or not writers.strange(whose, runs[note.machine]):
             continue
-        if what == seen.bases[note.run].get(note.role) or Status.of(truth.status) in open_statuses[note.run]:
+        if (
+            seen.bases[note.run].get(note.role) in (what, whose)
+            or Status.of(truth.status) in open_statuses[note.run]
+        ):
             continue  # a person has begun with it; or it cannot be told from ours, since an answer was lost
         if carried_back(played, truth, began.get(note.run)):
             continue  # a mirror healed it over what that run had written since
@@ -233,7 +238,7 @@ def _adoptions(played: Played) -> set[str]:
     }
 
 
-def ours_is_ours(played: Played) -> Iterator[str]:
+def ours_is_ours(played: Played) -> Iterator[str]:  # noqa: C901 - what is not known, and what is
     if played.incident.attacks.restored is not None:
         return  # what it wrote after the copy it cannot know
     config = played.incident.config
@@ -243,18 +248,24 @@ def ours_is_ours(played: Played) -> Iterator[str]:
         for fault in played.incident.faults
     )
     writers = Writers.of(played)
-    learned: set[str] = set()
+    learned: dict[str, set[Any]] = defaultdict(set)
+    newest: dict[str, Status] = {}
     for note in played.tape.notes:
         if isinstance(note, Appended) and note.record.kind == "name.learned":
-            learned.add(note.record.run)
+            learned[note.record.run].add(note.record.data["name"])
+        elif isinstance(note, Appended) and note.record.kind == "write.intended":
+            newest[note.record.run] = Status[_attempt(note.record.data)["status"]]
         if not (isinstance(note, Appended) and note.record.kind == "change.seen"):
             continue
         data: Any = note.record.data
         if data["change"] != "FOREIGN" or data["record"] is None:
             continue
-        record = data["record"]
-        if nameless and (refused or (played.incident.foreign and note.record.run not in learned)):
+        record, names = data["record"], learned[note.record.run]
+        if nameless and (refused or (played.incident.foreign and not names)):
             continue  # no answer has told by which name the server calls us: it may be anybody's
+        due = Status.of(record["status"]) is newest.get(note.record.run)
+        if nameless and not due and record["modified_by"] not in names:
+            continue  # a name is learned from an answer alone; under any other, only what was sent last is taken for ours
         seen = next((each for each in writers.found if _is(each, record)), None)
         if seen is None or writers.run(seen) != note.record.run:
             continue

@@ -79,6 +79,10 @@ ATTACKED: dict[int, str] = {
     346: "a journal was restored from the middle of a run: whoever resumes that stamps no attempt again",
     31: "a mirror whose dark side took the survivor back: resume, which is offered, goes on",
     37: "out by an emergency, and then the other region dies: home by an emergency",
+    302407: "two clocks and replicas that lag: what a stranger has written over is no 'done'",
+    203350: "attempts that came late, one after the other, under no name: the second is ours as the first was",
+    312781: "a stranger's record, older by its time than what was seen: status says that it may be old",
+    200293: "no names and no times: what the other org was told too is a write of ours, where nothing mirrors",
 }
 """The same for seeds that are attacked."""
 

@@ -14,6 +14,7 @@ from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Stamp
 from orchestrator.model.status import Role
 from orchestrator.simulator import Returning, simulated_orgs
+from orchestrator.simulator.state import SERVER_NAME
 
 from .incident import Played
 from .loop import EPOCH
@@ -39,15 +40,23 @@ class Writers:
     """Who wrote each version that there ever was."""
 
     found: dict[Version, list[Wrote]]
+    moved: dict[Version, Version]
+    """What the server itself moved on from, where the pair does not mirror, by what it made of it."""
 
     @classmethod
     def of(cls, played: Played) -> Writers:
         """From the tape."""
         found: dict[Version, list[Wrote]] = defaultdict(list)
+        moved: dict[Version, Version] = {}
+        last: dict[Role, Version] = {}
         for note in played.tape.notes:
             if isinstance(note, Wrote):
-                found[version(note.record)].append(note)
-        return cls(found)
+                written = version(note.record)
+                if note.author == SERVER_NAME and note.role in last and played.incident.config.mirror is None:
+                    moved[written] = last[note.role]
+                last[note.role] = written
+                found[written].append(note)
+        return cls(found, moved)
 
     def run(self, seen: Version) -> str:
         """The run that wrote it; "" where nobody's did, or where nothing tells who did."""

@@ -143,6 +143,25 @@ def test_law_03_a_name_that_nobody_learned_is_foreign_where_stamps_are_kept() ->
     assert change(shows(S, Status.FAILOVER, "svc@example.com", 5), known).change is Change.FOREIGN
 
 
+@pytest.mark.parametrize(
+    ("mirrors", "recalled", "found"),
+    [
+        (True, 1, Change.STALE),
+        (None, 1, Change.STALE),
+        (False, 1, Change.OURS),
+        (True, 0, Change.OURS),
+    ],
+    ids=["two clocks", "perhaps two clocks", "one clock", "sent by this process"],
+)
+def test_law_03_a_write_from_before_a_stranger_was_seen_is_read_again(
+    mirrors: bool | None, recalled: int, found: Change
+) -> None:
+    """On a mirroring pair a stranger's time may be older than ours though they came last, and a replica may lag."""
+    attempt = replace(sent(1, S, Status.FAILOVER), overtaken=True)
+    known = Known(RUN, SEEN, sent=(attempt,), mirrors=mirrors, recalled=recalled)
+    assert change(shows(S, Status.FAILOVER, ONE, 5), known).change is found
+
+
 # Unproven
 
 
@@ -194,6 +213,23 @@ def test_law_03_it_is_foreign_where_nothing_of_ours_is_outstanding() -> None:
     assert change(shows(S, Status.FAILOVER, "svc@example.com"), known).change is Change.FOREIGN
 
 
+@pytest.mark.parametrize(("by", "found"), [("", Change.UNPROVEN), ("svc@example.com", Change.FOREIGN)])
+def test_law_03_an_attempt_that_was_given_up_may_follow_the_unproven_one_under_its_name(
+    by: str, found: Change
+) -> None:
+    taken = shows(S, Status.FAILOVER, "", 5)
+    known = Known(
+        RUN,
+        {**SEEN, S: taken},
+        sent=(sent(1, S, Status.FAILOVER), sent(2, S, Status.FAILOVER, confirmed=True)),
+        confirmed={S: (taken,)},
+    )
+    assert change(shows(S, Status.FAILOVER, by, 6), known).change is found
+    assert change(shows(S, Status.ACTIVE, by, 6), known).change is Change.FOREIGN
+    seen_by_nobody = replace(known, confirmed={})
+    assert change(shows(S, Status.FAILOVER, by, 6), seen_by_nobody).change is Change.FOREIGN
+
+
 def test_law_03_it_is_foreign_with_a_time_before_what_was_there() -> None:
     known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
     assert change(shows(S, Status.FAILOVER, "svc@example.com", -7200), known).change is Change.FOREIGN
@@ -213,6 +249,23 @@ def test_law_03_an_exact_copy_of_a_confirmed_write_on_the_other_org_is_an_echo()
         RUN, {**SEEN, S: told}, sent=(sent(1, S, Status.FAILOVER, confirmed=True),), confirmed={S: (told,)}
     )
     assert change(shows(P, Status.FAILOVER, "svc@example.com", 1), known, P).change is Change.ECHO
+
+
+@pytest.mark.parametrize(("mirrors", "found"), [(False, Change.OURS), (True, Change.ECHO)])
+def test_law_03_where_nothing_mirrors_a_write_that_looks_like_the_other_orgs_is_ours(
+    mirrors: bool, found: Change
+) -> None:
+    told = replace(shows(S, Status.FAILOVER, ""), modified_at=None)
+    known = Known(
+        RUN,
+        {**SEEN, S: told},
+        sent=(sent(1, S, Status.FAILOVER, confirmed=True, answered_with=""), sent(2, P, Status.FAILOVER)),
+        names=frozenset({""}),
+        confirmed={S: (told,)},
+        mirrors=mirrors,
+    )
+    record = replace(shows(P, Status.FAILOVER, ""), modified_at=None)
+    assert change(record, known, P).change is found
 
 
 def test_law_03_our_stamp_of_a_write_to_the_other_org_is_an_echo() -> None:

@@ -10,10 +10,12 @@ import pytest
 from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, SituationRead, WriteConfirmed
 from orchestrator.model.floor import Floor, raise_floors, under_floor
-from orchestrator.model.reading import Absent, HamrRecord
+from orchestrator.model.reading import Absent, HamrRecord, Identity
 from orchestrator.model.status import Both, Status
+from orchestrator.situation import phase_of
 from orchestrator.situation.compare import Known, Sent, compare
 
+from .scenes import FAILOVER
 from .test_compare import EU, NOON, ONE, PAIR, RUN, TWO, US, P, S, reading, sent, shows
 
 OLD = shows(S, Status.PASSIVE, "admin@example.com", -60)
@@ -140,6 +142,20 @@ def test_law_03_what_nobody_saw_before_a_stranger_in_the_strangers_own_second_is
     second = replace(STRANGER, status=int(Status.PASSIVE), modified_by=author)
     assert compare(PAIR, reading(S, second), known).change is Change.FOREIGN
     assert compare(PAIR, reading(S, OURS), known).change is Change.STALE
+
+
+@pytest.mark.parametrize("change", [Change.FOREIGN, Change.OURS])
+def test_law_15_a_strangers_record_that_is_older_by_its_time_is_told_as_what_it_may_be(
+    change: Change,
+) -> None:
+    """A run has stopped for it, and it is the floor by now: nothing else says that those reads may lag."""
+    behind = replace(STRANGER, modified_at=NOON)
+    floors = floors_after(OLD, OURS)
+    raise_floors(floors, ChangeSeen(S, change, "", behind, OURS))
+    keys = Both(Identity(P, US), Identity(S, EU))
+    readings = Both(reading(P, shows(P, Status.FAILOVER, "bob@example.com")), reading(S, behind))
+    sentence = phase_of(PAIR, readings, keys, FAILOVER, floors=floors).sentence
+    assert ("or its reads lag" in sentence) is (change is Change.FOREIGN)
 
 
 @pytest.mark.parametrize(
