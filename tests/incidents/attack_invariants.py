@@ -243,10 +243,8 @@ def ours_is_ours(played: Played) -> Iterator[str]:  # noqa: C901 - what is not k
         return  # what it wrote after the copy it cannot know
     config = played.incident.config
     nameless = config.renames_author or config.authors is Authors.EMPTY
-    refused = any(
-        isinstance(fault.kind, ClientError | Redirect | Throttle) and fault.kind.applied
-        for fault in played.incident.faults
-    )
+    refused = refused_though_taken(played)
+    strange: dict[str, set[Any]] = defaultdict(set)
     writers = Writers.of(played)
     learned: dict[str, set[Any]] = defaultdict(set)
     newest: dict[str, Status] = {}
@@ -264,14 +262,26 @@ def ours_is_ours(played: Played) -> Iterator[str]:  # noqa: C901 - what is not k
         if nameless and (refused or (played.incident.foreign and not names)):
             continue  # no answer has told by which name the server calls us: it may be anybody's
         due = Status.of(record["status"]) is newest.get(note.record.run)
-        if nameless and not due and record["modified_by"] not in names:
-            continue  # a name is learned from an answer alone; under any other, only what was sent last is taken for ours
+        known, strange_by_now = record["modified_by"] in names, strange[note.record.run]
+        if nameless and not known and (not due or record["modified_by"] in strange_by_now):
+            # A name is learned from an answer alone; under any other, only what was sent last is taken for ours, and not
+            # once somebody else's write was met under it.
+            strange_by_now.add(record["modified_by"])
+            continue
         seen = next((each for each in writers.found if _is(each, record)), None)
         if seen is None or writers.run(seen) != note.record.run:
             continue
         here = any(wrote.role.name == data["role"] for wrote in writers.found[seen])
         if here or played.incident.mirrors is not Mirrors.AUTO:  # else it took a slow mirror for none
             yield f"{note.number}: {note.process.name} calls its own write somebody else's: {data['reason']}"
+
+
+def refused_though_taken(played: Played) -> bool:
+    """Whether a write that was answered with a refusal may be there: by its server, or by the edge of a region gone dark."""
+    return any(
+        isinstance(fault.kind, ClientError | Redirect | Throttle) and fault.kind.applied
+        for fault in played.incident.faults
+    ) or any(dark.answers is not None and 400 <= dark.answers < 500 for dark in played.incident.dark)
 
 
 def _is(seen: Version, record: dict[str, Any]) -> bool:

@@ -49,7 +49,7 @@ from orchestrator.simulator import (
 )
 
 from .around_invariants import AROUND_INVARIANTS
-from .attack_invariants import ATTACK_INVARIANTS
+from .attack_invariants import ATTACK_INVARIANTS, refused_though_taken
 from .attacks import Visits
 from .draw import NOBODY, Story
 from .incident import Played
@@ -529,7 +529,7 @@ def no_false_alarm(played: Played) -> Iterator[str]:
     config = played.incident.config
     nameless = config.renames_author or config.authors is Authors.EMPTY
     applied = [fault.kind for fault in played.incident.faults if getattr(fault.kind, "applied", False)]
-    if nameless and applied:
+    if nameless and (applied or refused_though_taken(played)):
         return  # only a stamp tells that a write was taken which the server had refused
     if config.advances and any(isinstance(kind, ClientError | Redirect | Throttle) for kind in applied):
         return  # and the server's own move on from it has no stamp
