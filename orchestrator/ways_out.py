@@ -40,6 +40,9 @@ def with_words(running: Running, ending: Ending) -> Ending:
                 steps = (f"{again} {override_flag('reverted')}", look, *steps)
             case Change.FOREIGN | Change.LATE:
                 steps = (*steps, *_from_what_is_there(running), look, *_ways_back(running))
+            case _ if ending.end is End.REFUSED and steps:
+                # For where the pair stands: resumed, it would be refused again until that is settled.
+                steps = (*steps, look, again, *_ways_back(running))
             case _ if _refused_as_not_alone(running):
                 steps = (*steps, again, *_ways_back(running))
             case _:

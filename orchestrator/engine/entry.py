@@ -168,7 +168,10 @@ def _enter_midway(  # noqa: PLR0917 - the facts that decide it
             End.REFUSED,
             f"pair {pair.name} is midway in row {row}, and playbook {playbook.name} has no row that leads back to "
             f"{goal} without entering a status that was not reached yet",
-            next_steps=(commands.resume(pair), *_runs_on(pair, playbook, row, goal)),
+            next_steps=(
+                *((commands.resume(pair),) if open_run is not None else ()),
+                *_runs_on(pair, playbook, row, goal),
+            ),
         )
     there = frozenset(role for role in Role if readings[role].status is row.source)
     return Entry(row.target, back, there)
