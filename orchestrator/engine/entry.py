@@ -158,7 +158,8 @@ def _enter_midway(  # noqa: PLR0917 - the facts that decide it
     if not going_back:
         if goal is not row.target and playbook.route(row.target, goal) is None:
             raise _no_way_on(pair, playbook, row, goal)
-        there = frozenset(role for role in Role if readings[role].status is row.target)
+        arrived = playbook.server_moves(row.target)
+        there = frozenset(role for role in Role if readings[role].status in arrived)
         return Entry(row.source, row, there)
     back = playbook.between(row.target, row.source)
     beyond = playbook.route(row.source, goal)
