@@ -79,9 +79,7 @@ def _agreed(view: View, status: Status) -> Phase:
         )
         steps = [commands.take_up(view), *steps]
     if view.open_run is not None:
-        sentence += (
-            f" Run {view.open_run.run} to {view.open_run.goal} is open{_finished_by(view, status)}{_hooks(view)}."
-        )
+        sentence += f" Run {view.open_run.run} to {view.open_run.goal} is open{_finished_by(view, status)}{_hooks(view)}."
         passed = view.owed is None and commands.out_of_reach(view, status)
         again = commands.close_at(view, status) if passed else (commands.take_up(view),)
         steps = list(dict.fromkeys((*again, *steps)))
