@@ -79,6 +79,12 @@ ATTACKED: dict[int, str] = {
     346: "a journal was restored from the middle of a run: whoever resumes that stamps no attempt again",
     31: "a mirror whose dark side took the survivor back: resume, which is offered, goes on",
     37: "out by an emergency, and then the other region dies: home by an emergency",
+    203191: "a person took a lagging reading for true: the newer record makes no done, and is said to be true in its turn",
+    300307: "another run went past an open run's goal: a run to where the pair stands takes its place",
+    300421: "a record that lags in the middle of a row leads on through that row",
+    301666: "status waited for one org that lagged: the other one is read anew beside it",
+    302047: "a server without times moved an org to a record as it was before: a person says so, and the row goes on",
+    422248: "an emergency that began no row, as far as the journal goes: it is not resumed from a diverged pair",
 }
 """The same for seeds that are attacked."""
 

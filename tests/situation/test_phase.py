@@ -261,6 +261,8 @@ def test_diverged_after_an_open_emergency_is_resumed_first() -> None:
         f"hamr show {RUN}",
     )
     assert phase(*both, run=open_run("activate")).next_steps[-1] == f"hamr show {RUN}"
+    not_begun = replace(open_run(mode=Mode.EMERGENCY), start=None)
+    assert phase(*both, run=not_begun).next_steps[0] == "hamr adopt payments --truth primary --reason TEXT"
 
 
 def test_law_09_behind_is_owed_the_survivors_present_status() -> None:
