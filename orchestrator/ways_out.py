@@ -131,7 +131,8 @@ def _from_what_is_there(running: Running) -> tuple[str, ...]:
         step for step in phase.next_steps if not step.startswith(("hamr resume", "hamr show"))
     )
     flags = " --emergency --reason TEXT" if running.memory.dead else ""
-    if running.memory.unknown or running.memory.outstanding() is not None:
+    memory = running.memory
+    if memory.unknown or memory.outstanding() is not None or memory.may_come_late():
         flags += f" {override_flag('unknown')}"
     owed, status = engine.task.owed, phase.status
     if owed is not None:

@@ -171,7 +171,7 @@ async def test_law_03_what_a_person_called_replaced_makes_no_done_when_it_is_see
     assert b.world.posts() == []
 
 
-async def test_law_15_a_look_that_waited_for_one_org_reads_the_other_anew() -> None:
+async def test_law_21_a_look_that_waited_for_one_org_reads_the_other_anew() -> None:
     b = bench()
     old, newer = b.world.records[P], record(P, PASSIVE, "x@example.com", START - timedelta(minutes=1))
     late = record(S, ACTIVE, "x@example.com", START)

@@ -84,6 +84,7 @@ ATTACKED: dict[int, str] = {
     300421: "a record that lags in the middle of a row leads on through that row",
     301666: "status waited for one org that lagged: the other one is read anew beside it",
     302047: "a server without times moved an org to a record as it was before: a person says so, and the row goes on",
+    423730: "an attempt that was given up for a later one: the run that is offered accepts by name that it may come",
     422248: "an emergency that began no row, as far as the journal goes: it is not resumed from a diverged pair",
 }
 """The same for seeds that are attacked."""
