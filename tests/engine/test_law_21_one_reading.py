@@ -173,15 +173,15 @@ async def test_law_03_what_a_person_called_replaced_makes_no_done_when_it_is_see
 
 async def test_law_21_a_look_that_waited_for_one_org_reads_the_other_anew() -> None:
     b = bench()
-    old, newer = b.world.records[P], record(P, PASSIVE, "x@example.com", START - timedelta(minutes=1))
-    late = record(S, ACTIVE, "x@example.com", START)
-    b.world.records[P] = newer
-    b.world.glitches[P] = [Present(old, PASSIVE) if old is not None else None]
-    b.clock.on_sleep.append(lambda: b.world.records.update({S: late}))
+    old, newer = b.world.records[S], record(S, PASSIVE, "x@example.com", START - timedelta(minutes=1))
+    late = record(P, ACTIVE, "x@example.com", START)
+    b.world.records[S] = newer
+    b.world.glitches[S] = [Present(old, PASSIVE) if old is not None else None]
+    b.clock.on_sleep.append(lambda: b.world.records.update({P: late}))
     session = cast("Session", SimpleNamespace(pair=b.engine.task.pair, playbook=PLAYBOOK, clock=b.clock))
     floors = {newer.org_uuid: Floor(newer)}
     readings, _ = await read_pair(session, cast("Reader", b.world), frozenset(Role), floors)
-    assert (readings.primary.record, readings.secondary.record) == (newer, late)
+    assert (readings.primary.record, readings.secondary.record) == (late, newer)
 
 
 async def test_law_09_a_404_of_a_dead_regions_edge_is_never_expected_back() -> None:
