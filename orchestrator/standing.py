@@ -43,22 +43,25 @@ async def read_pair(
 
         return await ask_twice(ask, session.clock, within=within(role))
 
-    async def settled(role: Role) -> Reading:
+    def lags(reading: Reading) -> bool:
+        waited_for = within(reading.role) is None
+        return waited_for and under_floor(floors, session.pair[reading.role].uuid, reading) is not None
+
+    async def settled() -> Both[Reading]:
         deadline = Patience(session.playbook.confirm.within.total_seconds(), session.clock)
         while True:
-            reading = await read(role)
-            lags = under_floor(floors, session.pair[role].uuid, reading) is not None
-            if not lags or not settle or deadline.over or within(role) is not None:
-                return reading
+            # Both anew: beside one that has caught up, what the other said before may be old.
+            readings = Both(*await asyncio.gather(read(Role.PRIMARY), read(Role.SECONDARY)))
+            if not settle or deadline.over or not any(lags(reading) for reading in readings):
+                return readings
             await session.clock.sleep(session.playbook.confirm.every.total_seconds())
 
-    primary, secondary, primary_keys, secondary_keys = await asyncio.gather(
-        settled(Role.PRIMARY),
-        settled(Role.SECONDARY),
+    readings, primary_keys, secondary_keys = await asyncio.gather(
+        settled(),
         reader.identify(Role.PRIMARY, within=within(Role.PRIMARY)),
         reader.identify(Role.SECONDARY, within=within(Role.SECONDARY)),
     )
-    return Both(primary, secondary), Both(primary_keys, secondary_keys)
+    return readings, Both(primary_keys, secondary_keys)
 
 
 BOTH_NEEDED = frozenset(Role)

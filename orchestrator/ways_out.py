@@ -34,12 +34,17 @@ def with_words(running: Running, ending: Ending) -> Ending:
         again = running.take_up or f"hamr resume {memory.run}"
         look = commands.status(pair)
         match ending.change:
+            case _ if _out_of_reach(running):
+                steps = (look, *steps, again)
             case Change.STALE:
                 steps = (commands.watch(pair), again, f"{again} {override_flag('reverted')}", *steps)
             case Change.REVERTED:
                 steps = (f"{again} {override_flag('reverted')}", look, *steps)
             case Change.FOREIGN | Change.LATE:
                 steps = (*steps, *_from_what_is_there(running), look, *_ways_back(running))
+            case _ if ending.end is End.REFUSED and steps and _both_answered(running):
+                # For where the pair stands: resumed, it would be refused again until that is settled.
+                steps = (*steps, look, again, *_ways_back(running))
             case _ if _refused_as_not_alone(running):
                 steps = (*steps, again, *_ways_back(running))
             case _:
@@ -50,6 +55,21 @@ def with_words(running: Running, ending: Ending) -> Ending:
         resume = (f"hamr resume {memory.run}",) if can_be_taken_up(running, ending) else ()
         steps = (*resume, commands.status(pair))
     return replace(ending, next_steps=tuple(dict.fromkeys(steps)), sent=ending.sent or words)
+
+
+def _out_of_reach(running: Running) -> bool:
+    """Whether both orgs show a status from which no row leads to the goal: resumed from there, the run would be refused."""
+    engine, goal = running.engine, running.goal
+    if engine is None or engine.eyes.last is None or goal is None or engine.owed() is not None:
+        return False
+    primary, secondary = (reading.status for reading in engine.eyes.last)
+    return primary is not None and primary is secondary and engine.task.playbook.route(primary, goal) is None
+
+
+def _both_answered(running: Running) -> bool:
+    """Whether the last look showed both orgs: what was refused then is not for a look that failed."""
+    readings = None if running.engine is None else running.engine.eyes.last
+    return readings is not None and all(reading.status is not None for reading in readings)
 
 
 def _refused_as_not_alone(running: Running) -> bool:
@@ -111,7 +131,8 @@ def _from_what_is_there(running: Running) -> tuple[str, ...]:
         step for step in phase.next_steps if not step.startswith(("hamr resume", "hamr show"))
     )
     flags = " --emergency --reason TEXT" if running.memory.dead else ""
-    if running.memory.unknown or running.memory.outstanding() is not None:
+    memory = running.memory
+    if memory.unknown or memory.outstanding() is not None or memory.may_come_late():
         flags += f" {override_flag('unknown')}"
     owed, status = engine.task.owed, phase.status
     if owed is not None:

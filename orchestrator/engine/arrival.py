@@ -10,6 +10,7 @@ from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import End
 from orchestrator.model.status import Role, Status
 
+from .check import Unsettled
 from .patience import Patience
 from .stop import Stopped, stopped
 from .writer import Writer
@@ -59,7 +60,10 @@ class Arrival:
         while True:
             readings = writer.eyes.last_look()
             missing = tuple(
-                role for role in roles if role not in memory.dead and readings[role].status not in arrived
+                role
+                for role in roles
+                if role not in memory.dead
+                and (readings[role].status not in arrived or memory.is_under_floor(readings[role]))
             )
             if not missing or patience.over:
                 return missing
@@ -71,7 +75,11 @@ class Arrival:
             await writer.repair()
 
     def _never(self, role: Role, target: Status, within: float, hint: str) -> Stopped:
-        shows = self.writer.eyes.last_look()[role].status
+        reading, checker = self.writer.eyes.last_look()[role], self.writer.checker
+        if self.writer.memory.is_under_floor(reading):
+            found = checker.compare(reading)
+            return checker.not_as_expected(Unsettled(role, found.change, found.reason))
+        shows = reading.status
         org = self.writer.pair[role]
         because = f" ({hint})" if hint else ""
         return stopped(

@@ -158,7 +158,8 @@ def _enter_midway(  # noqa: PLR0917 - the facts that decide it
     if not going_back:
         if goal is not row.target and playbook.route(row.target, goal) is None:
             raise _no_way_on(pair, playbook, row, goal)
-        there = frozenset(role for role in Role if readings[role].status is row.target)
+        arrived = playbook.server_moves(row.target)
+        there = frozenset(role for role in Role if readings[role].status in arrived)
         return Entry(row.source, row, there)
     back = playbook.between(row.target, row.source)
     beyond = playbook.route(row.source, goal)
@@ -168,7 +169,10 @@ def _enter_midway(  # noqa: PLR0917 - the facts that decide it
             End.REFUSED,
             f"pair {pair.name} is midway in row {row}, and playbook {playbook.name} has no row that leads back to "
             f"{goal} without entering a status that was not reached yet",
-            next_steps=(commands.resume(pair), *_runs_on(pair, playbook, row, goal)),
+            next_steps=(
+                *((commands.resume(pair),) if open_run is not None else ()),
+                *_runs_on(pair, playbook, row, goal),
+            ),
         )
     there = frozenset(role for role in Role if readings[role].status is row.source)
     return Entry(row.target, back, there)

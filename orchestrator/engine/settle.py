@@ -189,7 +189,10 @@ class Settling:
         done = [role for role in Role if readings[role].status in arrived]
         if len(done) != 1 or readings[done[0].other].status is not row.source:
             return None
-        return row if memory.wrote(done[0], readings[done[0]].record) else None
+        told = memory.wrote(done[0], readings[done[0]].record)
+        # A server that puts no times may move on to a record as it was seen before: a person has said that it is the present one.
+        said = done[0] in memory.reverted and self.told(done[0]) is row.target
+        return row if told or said else None
 
     def told(self, role: Role) -> Status | None:
         """The status that an org was last seen to have from this run, or None."""

@@ -79,14 +79,17 @@ def _agreed(view: View, status: Status) -> Phase:
         )
         steps = [commands.take_up(view), *steps]
     if view.open_run is not None:
-        sentence += (
-            f" Run {view.open_run.run} to {view.open_run.goal} is open{_finished_by(view)}{_hooks(view)}."
-        )
-        steps = list(dict.fromkeys((commands.take_up(view), *steps)))
+        sentence += f" Run {view.open_run.run} to {view.open_run.goal} is open{_finished_by(view, status)}{_hooks(view)}."
+        passed = view.owed is None and commands.out_of_reach(view, status)
+        again = commands.close_at(view, status) if passed else (commands.take_up(view),)
+        steps = list(dict.fromkeys((*again, *steps)))
     return Phase(PhaseName.AGREED, sentence, tuple(steps), status=status)
 
 
-def _finished_by(view: View) -> str:
+def _finished_by(view: View, status: Status | None = None) -> str:
+    """What becomes of the open run, where both orgs agree on a status or stand midway (None)."""
+    if status is not None and view.owed is None and commands.out_of_reach(view, status):
+        return f", and no row leads there from {status}: a new run takes its place"
     if view.stopped_for in commands.STOPS_AGAIN:
         place = "" if view.owed is not None else ": a new run takes its place"
         return f", and stopped for a write that was not its own{place}"
@@ -189,7 +192,7 @@ def _adoptions(view: View) -> tuple[str, ...]:
     run = view.open_run
     if run is None:
         return tuple(steps)
-    if run.mode is Mode.EMERGENCY:
-        # It may have died before it noted what it left untold: resume knows its writes, and derives the debt.
+    if run.mode is Mode.EMERGENCY and run.start is not None:
+        # It began a row, and may have died before it noted what it left untold: resume derives the debt from its writes.
         return (commands.resume(view.pair), *steps, commands.show(run.run))
     return (*steps, commands.show(run.run))

@@ -67,6 +67,17 @@ def take_up(view: View) -> str:
     return f"{run(view.pair, run_.goal)}{accepting(view)}"
 
 
+def out_of_reach(view: View, status: Status) -> bool:
+    """Whether the playbook has no way from a status to the open run's goal: resumed from there, it would be refused."""
+    return view.open_run is not None and view.playbook.route(status, view.open_run.goal) is None
+
+
+def close_at(view: View, status: Status) -> tuple[str, ...]:
+    """A new run that takes the open one's place where its goal is out of reach: to where the pair stands, else onward."""
+    stops = (status,) if status in view.playbook.stops else goals_from(view, status)
+    return tuple(f"{run(view.pair, stop)}{accepting(view)}" for stop in stops[:1])
+
+
 def accepting(view: View) -> str:
     """The flag by which a new run accepts what the open one left unknown, with a blank before it; "" where it left nothing."""
     return f" {override_flag('unknown')}" if view.open_run is not None and view.open_run.unknown else ""

@@ -118,7 +118,10 @@ def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Pha
         "from that only where you say so."
     )
     steps = [commands.watch(view.pair)]
-    if view.stopped_for in {Change.STALE, Change.REVERTED}:
+    agreed = beneath.status if beneath is not None and beneath.name is PhaseName.AGREED else None
+    if agreed is not None and view.owed is None and commands.out_of_reach(view, agreed):
+        pass  # resumed, the open run would be refused
+    elif view.stopped_for in {Change.STALE, Change.REVERTED}:
         # It has waited for this already, as long as a write may take: what is left is to say what is true.
         steps.append(f"{commands.resume(view.pair)} {override_flag('reverted')}")
     elif view.owed is not None or (
@@ -129,17 +132,23 @@ def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Pha
         case Phase(name=PhaseName.DIVERGED | PhaseName.HALF_ABSENT):
             steps.append(f"{commands.adopt(view.pair, role.other)} {override_flag('reverted')}")
         case Phase(name=PhaseName.AGREED | PhaseName.MIDWAY | PhaseName.ABSENT) as beneath:
-            start = view.status(role) or Status.ABSENT
-            goals = commands.goals_from(view, start)
-            if beneath.name is PhaseName.MIDWAY and not goals:
-                goals = (start,)  # the playbook ends where this row does
             steps += [
                 f"{commands.run(view.pair, goal)} {override_flag('reverted')}{commands.accepting(view)}"
-                for goal in goals[:1]
+                for goal in _goals(view, beneath)[:1]
             ]
         case _:
             pass
     return Phase(PhaseName.LAGGING, sentence, tuple(steps), status=Status.of(newest.status), role=role)
+
+
+def _goals(view: View, beneath: Phase) -> tuple[Status, ...]:
+    """Where a run can go from what the orgs show: nowhere else, where they agree on a stop, so that it only says that this is true."""
+    row = None if beneath.row is None else view.playbook.row(beneath.row)
+    if row is not None:
+        return commands.goals_onward(view, row)
+    start = beneath.status or Status.ABSENT
+    goals = commands.goals_from(view, start)
+    return (start,) if start in view.playbook.stops and view.goal not in goals else goals
 
 
 def _unrecognised(view: View, role: Role) -> Phase:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -10,9 +12,13 @@ from orchestrator.engine.memory import Memory
 from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, WaitEnded, WriteConfirmed
 from orchestrator.model.floor import Floor
+from orchestrator.model.org import Mirrors
+from orchestrator.model.protocols import Reader
 from orchestrator.model.reading import Absent, HamrRecord, Present, Unreachable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
+from orchestrator.session import Session
+from orchestrator.standing import read_pair
 
 from .beside import Beside, guarded
 from .fake import (
@@ -146,6 +152,36 @@ async def test_law_03_a_person_can_say_that_an_org_was_put_back() -> None:
     assert (await b.engine.drive(ACTIVE)).end is End.DONE
     (taken,) = b.notes.of(ChangeSeen)
     assert (taken.change, taken.accepted, taken.expected) == (Change.REVERTED, True, newer)
+
+
+async def test_law_03_what_a_person_called_replaced_makes_no_done_when_it_is_seen_again() -> None:
+    newer = {role: record(role, ACTIVE, "x@example.com", START - timedelta(minutes=1)) for role in (P, S)}
+    b = bench(memory=seen(*newer.values()), mirrors=Mirrors.YES)
+    b.world.records = {P: record(P, FAILOVER, "x@example.com", START - timedelta(minutes=2)), S: newer[S]}
+    b.engine.settling.old_is_true = True
+
+    def come_back(role: Role) -> None:
+        if b.notes.of(ChangeSeen):
+            b.world.records[P] = newer[P]
+
+    b.world.before_read = come_back
+    ending = await b.engine.drive(ACTIVE)
+    assert [event.accepted for event in b.notes.of(ChangeSeen)] == [True]
+    assert (ending.end, ending.change) == (End.MOVED, Change.STALE)
+    assert b.world.posts() == []
+
+
+async def test_law_21_a_look_that_waited_for_one_org_reads_the_other_anew() -> None:
+    b = bench()
+    old, newer = b.world.records[S], record(S, PASSIVE, "x@example.com", START - timedelta(minutes=1))
+    late = record(P, ACTIVE, "x@example.com", START)
+    b.world.records[S] = newer
+    b.world.glitches[S] = [Present(old, PASSIVE) if old is not None else None]
+    b.clock.on_sleep.append(lambda: b.world.records.update({P: late}))
+    session = cast("Session", SimpleNamespace(pair=b.engine.task.pair, playbook=PLAYBOOK, clock=b.clock))
+    floors = {newer.org_uuid: Floor(newer)}
+    readings, _ = await read_pair(session, cast("Reader", b.world), frozenset(Role), floors)
+    assert (readings.primary.record, readings.secondary.record) == (late, newer)
 
 
 async def test_law_09_a_404_of_a_dead_regions_edge_is_never_expected_back() -> None:

@@ -455,6 +455,8 @@ def next_accepted(played: Played) -> Iterator[str]:
             isinstance(began, Happened) and began.what in ("restored", "repointed", "behind")
         ):
             continue  # nobody could know
+        if _moved_meanwhile(played, typed.number):
+            continue  # a mirror brought something between the look and the command
         match typed.outcome:
             case Returned(result=result) if result.exit_code is ExitCode.REFUSED:
                 yield f"{typed.line!r} was the first thing to type, and is refused: {result.ending.message}"
@@ -464,6 +466,14 @@ def next_accepted(played: Played) -> Iterator[str]:
                 yield f"{typed.line!r} was the first thing to type, and is refused: {error.message}"
             case _:
                 pass
+
+
+def _moved_meanwhile(played: Played, number: int) -> bool:
+    """Whether an org's record was another one when a command first read it than when somebody last looked before it."""
+    notes = played.tape.notes
+    before = next((note for note in reversed(notes[:number]) if isinstance(note, Asked) and note.reads), None)
+    after = next((note for note in notes[number:] if isinstance(note, Asked) and note.reads), None)
+    return before is not None and after is not None and before.truth != after.truth
 
 
 def one_bad_answer(played: Played) -> Iterator[str]:  # noqa: C901 - what was asked, what was answered, and what was said

@@ -83,6 +83,13 @@ ATTACKED: dict[int, str] = {
     203350: "attempts that came late, one after the other, under no name: the second is ours as the first was",
     312781: "a stranger's record, older by its time than what was seen: status says that it may be old",
     200293: "no names and no times: what the other org was told too is a write of ours, where nothing mirrors",
+    203191: "a person took a lagging reading for true: the newer record makes no done, and is said to be true in its turn",
+    300307: "another run went past an open run's goal: a run to where the pair stands takes its place",
+    300421: "a record that lags in the middle of a row leads on through that row",
+    301666: "status waited for one org that lagged: the other one is read anew beside it",
+    302047: "a server without times moved an org to a record as it was before: a person says so, and the row goes on",
+    423730: "an attempt that was given up for a later one: the run that is offered accepts by name that it may come",
+    422248: "an emergency that began no row, as far as the journal goes: it is not resumed from a diverged pair",
 }
 """The same for seeds that are attacked."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from orchestrator.model.floor import Floors
 from orchestrator.model.guard import Guard, GuardKind
 from orchestrator.model.org import Org, Pair, Wire
 from orchestrator.model.playbook import Playbook, Row
@@ -219,7 +220,8 @@ def phase(
     debt: Owed | None = None,
     run: OpenRun | None = None,
     goal: Status | None = None,
+    floors: Floors | None = None,
 ) -> Phase:
     """Where the pair stands."""
     readings = Both(primary, secondary)
-    return phase_of(PAIR, readings, identities, playbook, owed=debt, open_run=run, goal=goal)
+    return phase_of(PAIR, readings, identities, playbook, owed=debt, open_run=run, goal=goal, floors=floors)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from orchestrator.model.floor import Floor, Floors
 from orchestrator.model.playbook import Row
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import OpenRun, Phase, PhaseName
@@ -31,6 +32,7 @@ from .scenes import (
     open_run,
     owed,
     phase,
+    record,
     shows,
 )
 
@@ -68,6 +70,42 @@ def test_agreed_with_an_open_run_is_resumed_first() -> None:
     found = phase(PASSIVE_PRIMARY, PASSIVE_SECONDARY, run=open_run("declare"))
     assert found.next_steps == ("hamr resume payments", "hamr plan payments --to ACTIVE")
     assert found.sentence.endswith(f"Run {RUN} to ACTIVE is open: resume finishes it.")
+
+
+def test_law_15_an_open_run_whose_goal_is_out_of_reach_is_closed_by_a_run_to_where_the_pair_stands() -> None:
+    run = replace(open_run(goal=Status.ONBOARDING), unknown=True)
+    found = phase(PASSIVE_PRIMARY, PASSIVE_SECONDARY, playbook=ONBOARDING, run=run)
+    assert found.next_steps[0] == "hamr run payments --to PASSIVE --override unknown=REASON"
+    assert "hamr resume payments" not in found.next_steps
+    assert f"Run {RUN} to ONBOARDING is open, and no row leads there from PASSIVE" in found.sentence
+
+
+NEWER: Floors = {PAIR[SECONDARY].uuid: Floor(record(SECONDARY, 4, at=NOW, by="bob"))}
+"""What the journal has seen: all that the secondary shows from yesterday is older."""
+
+
+def test_law_15_what_lags_where_both_agree_can_be_said_to_be_true_without_going_anywhere() -> None:
+    accept = "hamr run payments --to PASSIVE --override reverted=REASON"
+    for playbook in (FAILOVER, ONBOARDING):  # one of them ends at PASSIVE
+        found = phase(PASSIVE_PRIMARY, PASSIVE_SECONDARY, playbook=playbook, floors=NEWER)
+        assert found.next_steps == ("hamr status payments --watch", accept)
+    asked = phase(PASSIVE_PRIMARY, PASSIVE_SECONDARY, goal=Status.ACTIVE, floors=NEWER)
+    assert asked.next_steps[-1] == "hamr run payments --to ACTIVE --override reverted=REASON"
+
+
+def test_law_15_what_lags_in_the_middle_of_a_row_leads_on_through_that_row() -> None:
+    ahead = shows(PRIMARY, Status.ACTIVE)
+    found = phase(ahead, shows(SECONDARY, Status.FAILOVER), floors=NEWER)
+    assert found.next_steps[-1] == "hamr run payments --to ACTIVE --override reverted=REASON"
+
+
+def test_law_15_what_lags_is_not_resumed_where_the_open_runs_goal_is_out_of_reach() -> None:
+    run = open_run(goal=Status.ONBOARDING)
+    found = phase(PASSIVE_PRIMARY, PASSIVE_SECONDARY, playbook=ONBOARDING, run=run, floors=NEWER)
+    assert found.next_steps == (
+        "hamr status payments --watch",
+        "hamr run payments --to PASSIVE --override reverted=REASON",
+    )
 
 
 def test_agreed_in_a_status_without_a_row_says_that_there_is_nothing_to_run() -> None:
@@ -223,6 +261,8 @@ def test_diverged_after_an_open_emergency_is_resumed_first() -> None:
         f"hamr show {RUN}",
     )
     assert phase(*both, run=open_run("activate")).next_steps[-1] == f"hamr show {RUN}"
+    not_begun = replace(open_run(mode=Mode.EMERGENCY), start=None)
+    assert phase(*both, run=not_begun).next_steps[0] == "hamr adopt payments --truth primary --reason TEXT"
 
 
 def test_law_09_behind_is_owed_the_survivors_present_status() -> None:
