@@ -241,6 +241,7 @@ class Memory:
             self._expect(role, record)
         if event.accepted:
             self.reverted.add(role)
+            self.set_back.discard(role)  # the run goes on from it: nothing is put right over it
         match event.change:
             case Change.ECHO | Change.SERVER if record is not None:
                 self.confirmed[role].append(record)

@@ -80,6 +80,7 @@ ATTACKED: dict[int, str] = {
     2452: "a journal was restored from before the run: what refuses a new run says what clears it",
     346: "a journal was restored from the middle of a run: whoever resumes that stamps no attempt again",
     31: "a mirror whose dark side took the survivor back: resume, which is offered, goes on",
+    431002: "a late write was put right within its second: once a person says what is true, nothing is put right again",
     300703: "a replica lags, and the looks that wait for it fail: an org that was read well is not called silent yet",
     205570: "killed twice before an answer, and reads that lag: the org took every write, so nobody goes on without it",
     8668: "the run was acknowledged while an attempt of it may still come: it is named all the same",
