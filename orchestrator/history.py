@@ -219,13 +219,17 @@ class History:
 
     @property
     def given_up(self) -> tuple[GivenUp, ...]:
-        """Attempts that nobody has seen in effect, and that may come yet; none of a run that somebody acknowledged."""
+        """Attempts that nobody has seen in effect, and that may come yet.
+
+        None of a run that somebody acknowledged, where their org does not tell the time: nothing else would end that.
+        """
         return tuple(
             given_up
             for run in self.runs.values()
-            if not run.elsewhere and not run.acknowledged
+            if not run.elsewhere
             for number, given_up in run.unseen.items()
             if number not in run.unknown or run.superseded_by
+            if not (run.acknowledged and given_up.sent_at is None)
         )
 
     @property

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from orchestrator.engine.memory import Memory
 from orchestrator.model.change import Change
-from orchestrator.model.command_line import override_flag
+from orchestrator.model.command_line import after_asking, override_flag
 from orchestrator.model.playbook import Playbook, Row
 from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import End, Ending, Mode
 from orchestrator.model.situation import PhaseName
+from orchestrator.model.standing import Stranger
 from orchestrator.running import Running
 from orchestrator.situation import commands
 from orchestrator.situation.strangers import strangers
@@ -51,6 +52,8 @@ def with_words(running: Running, ending: Ending) -> Ending:
                 onward = (again, *_ways_back(running)), _alone(running)
                 first, then = reversed(onward) if _fails_again(running, ending) else onward
                 steps = (*first, *then, look, *steps)
+    elif ending.end is End.OWING and not memory.attempts:
+        steps = after_asking(steps, pair.name, _at_work(running))
     elif ending.end in (End.MOVED, End.REFUSED, End.INTERRUPTED) and not steps:
         resume = (f"hamr resume {memory.run}",) if can_be_taken_up(running, ending) else ()
         steps = (*resume, commands.status(pair))
@@ -126,7 +129,6 @@ def _from_what_is_there(running: Running) -> tuple[str, ...]:
     phase = engine.phase(goal)
     name = shlex.quote(pair.name)
     watch = commands.watch(pair)
-    at_work = strangers(engine.eyes.last, engine.task.known_runs, engine.clock.now())
     onward: tuple[str, ...] = tuple(
         step for step in phase.next_steps if not step.startswith(("hamr resume", "hamr show"))
     )
@@ -147,7 +149,15 @@ def _from_what_is_there(running: Running) -> tuple[str, ...]:
             step if "--override" in step or not step.startswith("hamr run ") else f"{step}{flags}"
             for step in onward
         )
-    return (watch, *onward) if at_work else onward
+    return (watch, *onward) if _at_work(running) else onward
+
+
+def _at_work(running: Running) -> tuple[Stranger, ...]:
+    """Who seems to be moving the pair without this journal's knowing, by the last look."""
+    engine = running.engine
+    if engine is None or engine.eyes.last is None:
+        return ()
+    return strangers(engine.eyes.last, engine.task.known_runs, engine.clock.now())
 
 
 def _ways_back(running: Running) -> tuple[str, ...]:
@@ -175,14 +185,8 @@ def _fails_again(running: Running, ending: Ending) -> bool:
     survivor = None if row is None else row.survivor
     if survivor is None or ending.org is not survivor.other or not memory.recalled:
         return False
-    lost = [
-        sent
-        for sent in memory.sent
-        if sent.attempt.role is ending.org
-        and not (sent.confirmed or sent.refused)
-        and sent.answered_with is None
-    ]
-    return len(lost) > 1
+    newest = [sent for sent in memory.sent if sent.attempt.role is ending.org][-2:]
+    return len(newest) > 1 and all(sent.lost and not sent.confirmed for sent in newest)
 
 
 def _row_here(memory: Memory, playbook: Playbook) -> Row | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from orchestrator.model.command_line import override_flag
 from orchestrator.model.events import (
     Event,
     GuardOverridden,
@@ -19,8 +20,11 @@ from orchestrator.model.guard import IfUnknown, Outcome, Verdict
 from orchestrator.model.person import Asks, Question
 from orchestrator.model.playbook import Playbook, Row
 from orchestrator.model.reading import Unreachable
+from orchestrator.model.run import End
+from orchestrator.model.status import Role
+from orchestrator.situation import commands
 from orchestrator.situation.compared import row_probes
-from orchestrator.situation.guards import judge_row
+from orchestrator.situation.guards import judge, judge_row
 
 from .asking import Asking
 from .check import Checker
@@ -29,6 +33,7 @@ from .look import Eyes
 from .memory import Memory
 from .patience import Patience
 from .probing import Probing
+from .stop import stopped
 from .waits import Waits
 
 SLOWEST_POLL = 15.0
@@ -62,10 +67,12 @@ class Admission:
     asking: Asking
     tell: Callable[[Event], None]
     may_go_on: Callable[[], None]
+    command: str
+    """What this run was begun or taken up with: with overrides, it goes over guards by name."""
     half_done: str = ""
     """The row that was entered with a write of it already in effect."""
-    decisions: list[tuple[Row, Decision]] = field(default_factory=list)
-    """What became of each row's guards, in order."""
+    decisions: list[tuple[Row | None, Decision]] = field(default_factory=list)
+    """What became of each row's guards, in order; no row where an org was to be told what the other one shows."""
     accepted: dict[tuple[str, str], str] = field(default_factory=dict)
     """(row, guard) that could not be judged, and a person's reason for going on all the same."""
 
@@ -137,6 +144,34 @@ class Admission:
             self.tell(RowRefused(row.name, tuple(verdict.guard for verdict in decision.refused_by)))
         return decision.go
 
+    def require_alone(self, role: Role) -> None:
+        """Before an org is told what the other one shows: a run that has written nothing yet did not bring that one there.
+
+        Raises:
+            Stopped: an org carries a young stamp of a run that this journal does not know (law 12).
+        """
+        if self.memory.attempts:
+            return
+        verdict = judge("alone", self.playbook, self.eyes.situation())
+        terms = Terms(None, frozenset(), self.memory.mode, self.eyes.survivor)
+        decision = self.gate.decide((verdict,), terms)
+        self.decisions.append((None, decision))
+        for over, reason in decision.overridden:
+            self.tell(GuardOverridden("", over, reason))
+        if not decision.go:
+            raise stopped(
+                End.INCOMPLETE if self.memory.intended else End.REFUSED,
+                f"{self.eyes.pair[role]} was not told: {say(verdict)}",
+                next_steps=self.ways_over(decision.refused_by),
+            )
+
+    def ways_over(self, verdicts: tuple[Verdict, ...]) -> tuple[str, ...]:
+        """The commands for whoever was refused: look until it has passed, or go over it by name; () where nothing does."""
+        if not all(verdict.overridable for verdict in verdicts):
+            return ()
+        flags = (override_flag(verdict.guard) for verdict in verdicts)
+        return commands.watch(self.eyes.pair), " ".join((self.command, *flags))
+
     def refused_by(self) -> tuple[Verdict, ...]:
         """The verdicts that refused the last row that was judged."""
         return self.decisions[-1][1].refused_by if self.decisions else ()
@@ -206,6 +241,11 @@ class Admission:
             if reply is None or not reply.yes:
                 return
             self.accepted[row.name, verdict.guard] = reply.words or "a person said so when asked"
+
+
+def say(verdict: Verdict) -> str:
+    """A guard's verdict, in a refusal."""
+    return f"{verdict.guard} {verdict.outcome.value}: {verdict.reason}"
 
 
 def waits_for(decision: Decision, playbook: Playbook) -> float | None:

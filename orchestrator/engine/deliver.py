@@ -13,6 +13,7 @@ from orchestrator.situation import commands
 from orchestrator.situation.compare import describe, older_than_ours
 from orchestrator.situation.link import Linked, NotLinked, judge_link
 
+from .admission import Admission
 from .arrival import Arrival
 from .settle import Settling
 from .stop import Stopped, stopped
@@ -26,6 +27,7 @@ class Delivery:
     writer: Writer
     arrival: Arrival
     settling: Settling
+    admission: Admission
 
     async def deliver(self, owed: Owed) -> Ending:
         """Bring the org that is owed to the survivor's present status.
@@ -49,6 +51,8 @@ class Delivery:
             )
         self._require_untouched(role, status)
         written = memory.attempts
+        if any(self._shown(each) is not status for each in Role):
+            self.admission.require_alone(role)
         if self._shown(survivor) is not status:
             await writer.write(survivor, status, purpose="deliver")
             await self.arrival.find_mirror(survivor)

@@ -109,7 +109,6 @@ class Engine:
         )
         arrival = Arrival(self.writer)
         self.settling = Settling(self.writer, task.command, task.old_is_true)
-        self.delivery = Delivery(self.writer, arrival, self.settling)
         self.adoption = Adoption(self.writer, arrival)
         self.probing = Probing(pair, self.around.prober, clock, self.eyes, memory, tell)
         asking = Asking(self.around.people, clock, self.eyes, self.probing, tell, self.observer.commit)
@@ -124,7 +123,9 @@ class Engine:
             asking,
             tell,
             self._may_go_on,
+            task.command,
         )
+        self.delivery = Delivery(self.writer, arrival, self.settling, self.admission)
         self.hooks = Hooks(
             pair, playbook, self.around.programs, asking, memory, clock, tell, intend, self._may_go_on
         )

@@ -34,7 +34,7 @@ from orchestrator.model.events import (
 )
 from orchestrator.model.floor import ACCEPTED, Floor, Floors, raise_floors, under_floor
 from orchestrator.model.hook import SETTLED, HookOutcome, When
-from orchestrator.model.reading import Accepted, HamrRecord, NotSent, Reading, Rejected, Throttled
+from orchestrator.model.reading import Accepted, HamrRecord, Lost, NotSent, Reading, Rejected, Throttled
 from orchestrator.model.run import Attempt, Mode, Stamp, Step
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.compare import Known, Sent
@@ -243,6 +243,7 @@ class Memory:
             self._expect(role, record)
         if event.accepted:
             self.reverted.add(role)
+            self.set_back.discard(role)  # the run goes on from it: nothing is put right over it
         match event.change:
             case Change.ECHO | Change.SERVER if record is not None:
                 self.confirmed[role].append(record)
@@ -304,6 +305,8 @@ class Memory:
             case Rejected() | Throttled():
                 # It says that it did not take it; should it have all the same, the stamp tells.
                 self._update(_is(attempt.number), refused=True)
+            case Lost():
+                self._update(_is(attempt.number), lost=True)
             case _:
                 pass
 

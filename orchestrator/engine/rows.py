@@ -174,8 +174,11 @@ class Rows:
         """The other org, while it lives: one try under its short deadline, never stopping the run."""
         deadline = self.eyes.emergency_deadline.total_seconds()
         ours = row is None or row.advances is Advances.CLIENT
+        writes = ours and not self.memory.mirrors and not self._is_there(other, target)
+        if writes and row is None:
+            self.admission.require_alone(other)  # of a row, its guards have judged that
         try:
-            if ours and not self.memory.mirrors and not self._is_there(other, target):
+            if writes:
                 name, purpose = (row.name, "row") if row is not None else ("", "deliver")
                 await self.writer.write(other, target, row=name, purpose=purpose)
             await self.arrival.until(target, roles=(other,), within=deadline)

@@ -67,7 +67,7 @@ class Settling:
             self._say(found, old, left)
             writer.may_go_on()
             await writer.waits.pause()
-            await writer.eyes.look("confirm", journal=False)
+            await writer.eyes.look("confirm", journal=False, once=False)
         for role in old:
             self._take(role, found[role], readings[role], restoring=restoring)
         await writer.repair()
@@ -95,7 +95,7 @@ class Settling:
             writer.may_go_on()
             writer.tell(Waiting(f"another answer ({found.reason})", patience.left, old[0]))
             await writer.waits.pause()
-            await writer.eyes.look("confirm", journal=False)
+            await writer.eyes.look("confirm", journal=False, once=False)
 
     def _give_up_what_nobody_saw(self) -> None:
         """Say of a write of an earlier process, which no reading has shown in all its time, that nobody knows of it."""

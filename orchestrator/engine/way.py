@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from orchestrator.model.command_line import override_flag
 from orchestrator.model.events import Event, OwedSettled
-from orchestrator.model.guard import Verdict
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Row
 from orchestrator.model.probe import Probe
@@ -17,7 +15,7 @@ from orchestrator.model.status import Role, Status
 from orchestrator.situation import commands
 from orchestrator.situation.compared import row_probes
 
-from .admission import Admission
+from .admission import Admission, say
 from .entry import Entry, enter
 from .hooks import Hooks
 from .look import Eyes
@@ -183,14 +181,5 @@ class Way:
         verdicts = self.admission.refused_by()
         row = self.admission.decisions[-1][0]
         end = End.INCOMPLETE if self.memory.intended else End.REFUSED
-        steps: tuple[str, ...] = ()
-        if all(verdict.overridable for verdict in verdicts):
-            flags = " ".join(override_flag(verdict.guard) for verdict in verdicts)
-            steps = (commands.watch(self.pair), f"{self.settling.command} {flags}")
-        return Ending(
-            end, f"row {row} was refused: " + "; ".join(_say(verdict) for verdict in verdicts), None, steps
-        )
-
-
-def _say(verdict: Verdict) -> str:
-    return f"{verdict.guard} {verdict.outcome.value}: {verdict.reason}"
+        words = "; ".join(say(verdict) for verdict in verdicts)
+        return Ending(end, f"row {row} was refused: {words}", None, self.admission.ways_over(verdicts))

@@ -59,7 +59,7 @@ def after_asking(steps: Sequence[str], pair: str, found: Sequence[Stranger]) -> 
         return tuple(steps)
     others = (
         f"{step} {override_flag('alone')}"
-        if step.startswith("hamr run ") and "--override alone=" not in step
+        if step.startswith(("hamr run ", "hamr resume ")) and "--override alone=" not in step
         else step
         for step in steps
     )

@@ -37,6 +37,8 @@ class Sent:
     """Somebody else was seen to have written since: a record under another name is no sign of it any more."""
     refused: bool = False
     """The server answered that it did not take it (4xx, 429): only its own stamp can show that it did."""
+    lost: bool = False
+    """It was sent, and what came back does not say whether it was taken."""
 
 
 @dataclass(frozen=True, slots=True)

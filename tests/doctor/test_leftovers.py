@@ -15,19 +15,26 @@ from orchestrator.doctor.hooks import hook_programs
 from orchestrator.doctor.journals import ROOM, unwritable
 from orchestrator.errors import JournalDamaged
 from orchestrator.history import DrillHistory, History, RunHistory, history_of
+from orchestrator.model.change import Change
 from orchestrator.model.events import (
     DrillStarted,
     Event,
     HookEnded,
     RowMade,
+    RunAcknowledged,
     RunFinished,
     RunStarted,
+    RunSuperseded,
+    WriteAnswered,
+    WriteConfirmed,
+    WriteIntended,
     encode,
 )
 from orchestrator.model.hook import Hook, HookOutcome, InEmergency, Manual, Program, When
 from orchestrator.model.journal import GENESIS, Holder, Record
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.readiness import Level
+from orchestrator.model.reading import Exchange, HamrRecord, Lost, Request
 from orchestrator.model.run import Attempt, End, Ending, Mode
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Both, Status
@@ -157,6 +164,29 @@ def test_hooks_are_owed_until_each_has_ended_well(after: Sequence[Event], wanted
     assert history_of("payments", records(STARTED, made, *after, DONE)).hooks_owed == (), (
         "it is not open any more"
     )
+
+
+@pytest.mark.parametrize(
+    ("date", "named"), [(NOW, True), (None, False)], ids=["it tells the time", "no time"]
+)
+def test_law_05_a_run_that_somebody_acknowledged_still_names_what_may_come(
+    date: datetime | None, named: bool
+) -> None:
+    """Acknowledging ends a cooling down; the attempt's own time ends this, where its org tells any."""
+    given_up, seen = (Attempt(number, S, Status.FAILOVER, f"stamp {number}", "declare") for number in (1, 2))
+    shown = HamrRecord("uuid", int(Status.FAILOVER), False, seen.stamp, NOW, "peer", "Peer", "us1")
+    events: tuple[Event, ...] = (
+        STARTED,
+        WriteIntended(given_up, Request("POST", "url", {}), None, date),
+        WriteAnswered(given_up, Lost(Exchange(), "HTTP 502")),
+        WriteIntended(seen, Request("POST", "url", {}), None, date),
+        WriteConfirmed(S, Status.FAILOVER, shown, Change.OURS, 2),
+        DONE,
+        RunSuperseded("other"),
+    )
+    for more in ((), (RunAcknowledged("seen"),)):
+        found = history_of("payments", records(*events, *more)).given_up
+        assert [each.attempt.number for each in found] == ([1] if named or not more else [])
 
 
 def test_an_owed_hook_is_a_warning() -> None:

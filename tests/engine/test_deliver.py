@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from orchestrator.engine.gate import EnforcingGate
 from orchestrator.model.change import Change
-from orchestrator.model.events import ChangeSeen, Event, OwedSettled
+from orchestrator.model.events import ChangeSeen, Event, GuardOverridden, OwedSettled
 from orchestrator.model.org import Mirrors
 from orchestrator.model.reading import Draft, HamrRecord, Present
 from orchestrator.model.run import End, Ending, Mode
+from orchestrator.model.situation import Owed
 from orchestrator.model.status import Role, Status
 
-from .fake import DARK, Bench, Died, P, S, bench, record, resumed, started
+from .fake import DARK, RUN, START, Bench, Died, P, S, bench, record, resumed, started
 
 pytestmark = pytest.mark.anyio
 
@@ -32,6 +35,36 @@ async def owing(mirrors: Mirrors = Mirrors.NO, renames: str | None = None) -> Be
     b.world.log.clear()
     b.clock.advance(3600)
     return b
+
+
+def around_a_stranger(seconds: float, gate: EnforcingGate | None = None) -> Bench:
+    """A debt of a run that wrote nothing: a run that this journal does not know had brought the secondary there."""
+    theirs = "carol+hamr-20261122-025900-zzzz-2@bastion"
+    b = bench(owed=Owed(P, ACTIVE, RUN, START), gate=gate)
+    b.world.records[S] = record(S, ACTIVE, theirs, START - timedelta(seconds=seconds))
+    return b
+
+
+async def test_law_12_a_debt_of_a_run_that_wrote_nothing_is_bound_by_the_young_stamp_that_made_it() -> None:
+    b = around_a_stranger(20)
+    ending = await deliver(b)
+    assert ending.end is End.REFUSED
+    assert "Payments (primary) was not told: alone fail: Payments EU (secondary)" in ending.message
+    assert ending.next_steps[0] == "hamr status payments --watch"
+    assert ending.next_steps[1].endswith(" --override alone=REASON")
+    assert b.world.posts() == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "gate"), [(601, None), (20, EnforcingGate({"alone": "carol says she is done"}))]
+)
+async def test_law_12_it_is_delivered_when_the_stamp_is_old_or_a_person_says_so(
+    seconds: float, gate: EnforcingGate | None
+) -> None:
+    b = around_a_stranger(seconds, gate)
+    assert (await deliver(b)).end is End.DONE
+    assert b.world.posts() == ["POST primary ACTIVE"]
+    assert len(b.notes.of(GuardOverridden)) == (gate is not None)
 
 
 def back(b: Bench) -> Bench:

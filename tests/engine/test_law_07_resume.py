@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from orchestrator.engine.memory import Memory
 from orchestrator.model.change import Change
 from orchestrator.model.events import (
     ChangeSeen,
@@ -24,7 +25,21 @@ from orchestrator.model.reading import Draft, Present
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
 
-from .fake import DARK, PLAYBOOK, SERVER_ADVANCES, START, Bench, Died, P, S, bench, record, resumed, started
+from .fake import (
+    DARK,
+    PLAYBOOK,
+    RUN,
+    SERVER_ADVANCES,
+    START,
+    Bench,
+    Died,
+    P,
+    S,
+    bench,
+    record,
+    resumed,
+    started,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -353,6 +368,16 @@ async def test_law_07_resume_goes_on_from_where_a_mirror_carried_the_pair_back_t
     assert again.world.statuses() == (ACTIVE, ACTIVE)
     reverted = [event for event in again.notes.of(ChangeSeen) if event.change is Change.REVERTED]
     assert [event.accepted for event in reverted] == [True, True]
+
+
+def test_law_03_nothing_is_put_right_over_an_old_record_that_a_run_goes_on_from() -> None:
+    told, late = record(S, FAILOVER, at=START), record(S, ACTIVE, at=START + timedelta(seconds=1))
+    memory = Memory(RUN)
+    memory.note(WriteConfirmed(S, FAILOVER, told, Change.OURS, None))
+    memory.note(ChangeSeen(S, Change.LATE, "it came late", late, told))
+    assert memory.set_back == {S}
+    memory.note(ChangeSeen(S, Change.REVERTED, "it stays so", told, late, accepted=True))
+    assert memory.set_back == set()
 
 
 async def test_law_07_a_half_made_row_is_finished_although_the_orgs_clocks_say_otherwise() -> None:

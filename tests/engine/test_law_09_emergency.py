@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from orchestrator.engine.gate import EnforcingGate
 from orchestrator.engine.memory import Memory
 from orchestrator.model.change import Change
 from orchestrator.model.events import (
@@ -332,6 +333,27 @@ async def test_law_09_a_fresh_stamp_of_an_unknown_run_on_the_survivor_still_refu
     ending = await b.engine.drive(ACTIVE)
     assert ending.end is End.REFUSED
     assert "alone" in ending.message
+
+
+@pytest.mark.parametrize("over", [False, True])
+async def test_law_12_an_emergency_that_is_at_its_goal_by_an_unknown_run_tells_the_other_org_by_name_alone(
+    over: bool,
+) -> None:
+    """Both orgs live, so nothing is blind; no row is made, so no row's guards have judged it."""
+    b = emergency(gate=EnforcingGate({"alone": "carol is done"} if over else {}))
+    b.world.foreign(P, FAILOVER, "carol+hamr-20261122-025900-zzzz-2@bastion")
+    b.world.foreign(S, ACTIVE, "carol+hamr-20261122-025900-zzzz-3@bastion")
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is (End.DONE if over else End.REFUSED), ending
+    assert b.world.posts() == (["POST primary ACTIVE"] if over else [])
+
+
+async def test_law_12_an_emergency_that_is_at_its_goal_by_an_unknown_run_owes_the_dead_org() -> None:
+    b = emergency()
+    b.world.sights[P] = DARK
+    b.world.foreign(S, ACTIVE, "carol+hamr-20261122-025900-zzzz-3@bastion")
+    assert (await b.engine.drive(ACTIVE)).end is End.OWING
+    assert b.world.posts() == []
 
 
 # What is owed

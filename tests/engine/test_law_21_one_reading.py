@@ -99,6 +99,37 @@ async def test_law_21_a_wait_counts_a_failed_look_as_not_yet() -> None:
     assert [event.passed for event in b.notes.of(WaitEnded)] == [True]
 
 
+@pytest.mark.parametrize("taken_up", [False, True], ids=["a new run", "resumed"])
+async def test_law_21_a_look_that_fails_while_old_readings_are_waited_out_is_no_verdict(
+    taken_up: bool,
+) -> None:
+    newer = record(S, FAILOVER, "x@example.com", START - timedelta(minutes=1))
+    b = bench(memory=seen(newer))
+    if taken_up:
+        b.notes.tell(started(ACTIVE))
+        b.notes.crash_at = lambda event: isinstance(event, WriteConfirmed)
+        b.engine.task.memory.floors.clear()
+        with pytest.raises(Died):
+            await b.engine.drive(ACTIVE)
+        b = resumed(b)
+        shown = b.world.records[S]
+        assert shown is not None
+        newer = shown
+    b.world.records[S] = record(S, PASSIVE)  # its reads lag
+    failed: list[float] = []
+
+    def fail_once() -> None:
+        b.world.records[S] = newer
+        if not failed:
+            failed.append(b.clock.monotonic())
+            b.world.glitches[S] = [BUSY]
+
+    b.clock.on_sleep.append(fail_once)
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.DONE, ending
+    assert failed
+
+
 # The floor
 
 

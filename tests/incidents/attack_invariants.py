@@ -188,14 +188,18 @@ def alone_binds(played: Played) -> Iterator[str]:
     known: dict[str, set[str]] = defaultdict(set)
     young: dict[str, str] = {}
     waived: set[str] = set()
-    for note, journals in seen_by_then(played):
+    looked: set[str] = set()  # a first look that found no record was one, too
+    for note in played.tape.notes:
+        if isinstance(note, Happened) and note.what in ("restored", "repointed"):
+            looked.clear()
         if isinstance(note, Appended):
             run, data = note.record.run, note.record.data
             known[note.machine].add(run)
             overrides: Any = data.get("overrides")
             if note.record.kind == "pair.adopted" or (isinstance(overrides, dict) and "alone" in overrides):
                 waived.add(run)
-            if note.record.kind == "situation.read" and run not in journals[note.machine].bases:
+            if note.record.kind == "situation.read" and run not in looked:
+                looked.add(run)
                 for role, (_, at, author) in records_in(data["readings"]):
                     stamp = Stamp.parse(author)
                     strange = stamp is not None and stamp.run not in known[note.machine]

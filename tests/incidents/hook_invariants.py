@@ -71,30 +71,42 @@ def _hook(played: Played, row: str, name: str) -> Hook | None:
 
 
 def asked_again(played: Played) -> Iterator[str]:
-    begun: set[Key] = set()
-    yes: set[tuple[str, str]] = set()
+    begun: dict[Key, Record] = {}
+    yes: dict[tuple[str, str], Record] = {}
     for note in played.tape.notes:
+        _forget(played, note, begun, yes)
         if not isinstance(note, Appended):
             continue
         record, data = note.record, data_of(note)
         if record.kind == "person.answered" and data["question"]["asks"] == "AGAIN":
             if data["reply"] is not None and data["reply"]["yes"]:
-                yes.add((record.run, data["question"]["subject"]))
+                yes[record.run, data["question"]["subject"]] = record
         elif record.kind == "hook.intended":
             hook = _hook(played, data["row"], data["hook"])
             if hook is None or not isinstance(hook.what, Program) or hook.again is Again.SAFE:
                 continue
             if _key(record) in begun and (record.run, hook.name) not in yes:
                 yield f"{note.number}: hook {hook.name} is begun again, and nobody said that it may"
-            begun.add(_key(record))
-            yes.discard((record.run, hook.name))
+            begun.setdefault(_key(record), record)
+            yes.pop((record.run, hook.name), None)
+
+
+def _forget(played: Played, note: Note, *memories: dict[Any, Record]) -> None:
+    """A journal that is put back as it was has lost what came after the copy: nobody can go by that any more."""
+    if not (isinstance(note, Happened) and note.what == "restored"):
+        return
+    kept = {record.hash for records in played.records.values() for record in records}
+    for memory in memories:
+        for key in [key for key, record in memory.items() if record.hash not in kept]:
+            del memory[key]
 
 
 def done_once(played: Played) -> Iterator[str]:
-    done: set[Key] = set()
+    done: dict[Key, Record] = {}
     intended: dict[Key, int] = defaultdict(int)
     ran: dict[Key, int] = defaultdict(int)
     for note in played.tape.notes:
+        _forget(played, note, done)
         if isinstance(note, HookRan) and note.what == "begins":
             key = _ran_key(note)
             ran[key] += 1
@@ -110,7 +122,7 @@ def done_once(played: Played) -> Iterator[str]:
             and isinstance(note, Appended)
             and data_of(note)["outcome"] == "DONE"
         ):
-            done.add(_key(note.record))
+            done.setdefault(_key(note.record), note.record)
 
 
 @dataclass(slots=True)

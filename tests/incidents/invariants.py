@@ -497,6 +497,7 @@ def prompt_emergency(played: Played) -> Iterator[str]:
         or not incident.calm
         or incident.wrong_uuid
         or incident.around is not None  # what stands around it has an invariant of its own
+        or _leaves_late(played)  # law 6: no write leaves on a reading that is older than its connection took
     ):
         return
     if not (incident.dark and incident.dark[0].at == 0 and incident.dark[0].seconds >= 300):
@@ -510,11 +511,18 @@ def prompt_emergency(played: Played) -> Iterator[str]:
     if not isinstance(outcome, Returned):
         return
     # One deadline for the first look; the rest is the survivor's own round trips, and its read lag.
-    limit = 2.0 + 0.9 + (2 * 1.2 if incident.config.read_lag else 0.0)
+    slow = incident.attacks.slow
+    limit = 2.0 + 0.9 + (2 * 1.2 if incident.config.read_lag else 0.0) + (slow.seconds if slow else 0.0)
     if outcome.result.seconds > limit:
         yield f"{process.name} took {outcome.result.seconds:.1f} s with the primary dead all along"
     if outcome.result.exit_code is not ExitCode.OWING:
         yield f"{process.name} did not finish: {outcome.result.ending.message}"
+
+
+def _leaves_late(played: Played) -> bool:
+    """Whether the survivor's own connection takes about as long as a reading is good for, or each one takes its time."""
+    slow = played.incident.attacks.slow
+    return slow is not None and (slow.reads_too or slow.seconds > SEND_SECONDS - 1.0)
 
 
 def no_false_alarm(played: Played) -> Iterator[str]:

@@ -37,6 +37,8 @@ PINNED = {
     711375: "killed between an intent and its request: a stranger passes for it until the next answer tells",
     723007: "a stranger who was told of already writes again, the very status that an unsent attempt had intended",
     51298: "a look that took five seconds is no proof that a pair does not mirror",
+    317106: "another journal's emergency is at its goal already, by a run that is at work: it tells the other org nothing",
+    205563: "an emergency found its goal reached by another journal's run: what it owes is not delivered beside that",
     1390: "an emergency writes both orgs of a slow mirror: an older copy of our own write is late, not foreign",
 }
 """Seeds that once broke an invariant, and what they are about. They change their meaning when `bare` changes."""
@@ -78,6 +80,10 @@ ATTACKED: dict[int, str] = {
     2452: "a journal was restored from before the run: what refuses a new run says what clears it",
     346: "a journal was restored from the middle of a run: whoever resumes that stamps no attempt again",
     31: "a mirror whose dark side took the survivor back: resume, which is offered, goes on",
+    431002: "a late write was put right within its second: once a person says what is true, nothing is put right again",
+    300703: "a replica lags, and the looks that wait for it fail: an org that was read well is not called silent yet",
+    205570: "killed twice before an answer, and reads that lag: the org took every write, so nobody goes on without it",
+    8668: "the run was acknowledged while an attempt of it may still come: it is named all the same",
     37: "out by an emergency, and then the other region dies: home by an emergency",
     302407: "two clocks and replicas that lag: what a stranger has written over is no 'done'",
     203350: "attempts that came late, one after the other, under no name: the second is ours as the first was",
