@@ -23,6 +23,9 @@ from orchestrator.model.status import Role, Status
 
 _SECOND = timedelta(seconds=1)
 
+_SECONDS = len("20261122-031502")
+"""A run's id begins with when it was started; what follows is drawn, and says nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sent:
@@ -343,7 +346,11 @@ def _reverted(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
     stamp = Stamp.parse(record.modified_by)
     expected = known.expected.get(role)
     # A stamp's run may be of the same second as this one, on another machine, or may still be going on there.
-    from_before = stamp is not None and stamp.run < known.run and _by_time(record, operator.lt, expected)
+    from_before = (
+        stamp is not None
+        and stamp.run[:_SECONDS] < known.run[:_SECONDS]
+        and _by_time(record, operator.lt, expected)
+    )
     if _since(record, known.began):
         return None
     peers = (*known.earlier.get(role.other, ()), known.expected.get(role.other))
