@@ -57,7 +57,8 @@ class Checker:
     def _server_moved(self, reading: Reading) -> bool:
         """Whether the server made the move of a row that says `advances: server`.
 
-        It may leave the author as it was, or put a name of its own there; another run's stamp is another run's write.
+        It may leave the author as it was, or put a name of its own there; another run's stamp is another run's write. No
+        move is from a write after which somebody else's was seen, nor under that name.
         """
         if reading.record is None:
             return False
@@ -65,10 +66,14 @@ class Checker:
         author = reading.record.modified_by
         stamp = Stamp.parse(author)
         kept = before is not None and before.modified_by == author
-        if stamp is not None and stamp.run != self.memory.run and not kept:
+        if author in self.memory.strangers or (
+            stamp is not None and stamp.run != self.memory.run and not kept
+        ):
             return False
+        froms = {Status.of(before.status) if before is not None else None}
         latest = latest_sent(reading.role, self.memory.known())
-        froms = {Status.of(before.status) if before is not None else None, latest and latest.attempt.status}
+        if latest is not None and not latest.overtaken:
+            froms.add(latest.attempt.status)
         return any(
             row.advances is Advances.SERVER and reading.status is row.target and row.source in froms
             for row in self.playbook.rows

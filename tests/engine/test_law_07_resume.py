@@ -439,6 +439,24 @@ async def test_law_07_a_server_that_went_on_from_an_unseen_write_has_confirmed_i
     assert again.notes.of(WriteConfirmed)[0].attempt == 1
 
 
+@pytest.mark.parametrize("author", ["bob@example.com", "carol@example.com"])
+async def test_law_03_a_server_goes_on_from_no_write_that_a_stranger_may_have_written_over(
+    author: str,
+) -> None:
+    """Bob was seen before the first write was; what then stands there may be anybody's."""
+    dead = bench(ACTIVE, playbook=SERVER_ADVANCES)
+    dead.notes.tell(started(PASSIVE))
+    dead.world.script[S] = ["lost"]
+    dead.clock.on_sleep.append(
+        lambda: dead.world.foreign(S, FAILOVER) if dead.world.statuses()[1] is ACTIVE else None
+    )
+    assert (await dead.engine.drive(PASSIVE)).end is End.UNKNOWN
+    dead.world.foreign(S, PASSIVE, author)
+    again = resumed(dead, playbook=SERVER_ADVANCES)
+    assert (await again.engine.drive(PASSIVE)).change is Change.FOREIGN
+    assert again.world.posts() == ["POST secondary RECOVERY"]
+
+
 # Guards gate entry
 
 

@@ -205,6 +205,8 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
             # An emergency goes on without the org that it does not see; what it must not write over is that very org.
             for role in (note.role,) if alone else Role:
                 key = (note.machine, note.run, role)
+                if _same(note.truth[role], kept[note.machine, note.run].get(role)):
+                    continue  # what it began with is there; what came between was old
                 # What a process saw and never journalled died with it.
                 if key in warned and (
                     by[key].asked.process is note.process or told[by[key].asked.process] > by[key].number
