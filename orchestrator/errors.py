@@ -23,8 +23,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from orchestrator.model.result import RunResult
@@ -91,8 +92,7 @@ class UsageError(HamrError):
     exit_code = ExitCode.USAGE
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One thing that is wrong with a file, at a place in it (line and column count from 1; 0 where unknown)."""
 
     file: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from orchestrator.errors import ExitCode, HamrError, JournalDamaged, Moved
 from orchestrator.history import RunHistory, event_of

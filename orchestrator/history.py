@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
 
 from orchestrator.errors import JournalDamaged
 from orchestrator.model.change import Change
@@ -77,8 +78,7 @@ KINDS: tuple[str, ...] = tuple(
 """The record kinds that a pair's history is made of."""
 
 
-@dataclass(frozen=True, slots=True)
-class GivenUp:
+class GivenUp(Struct, frozen=True):
     """An attempt that was sent, and that no reading has shown: a later one was seen in its place, or the run ended."""
 
     run: str
@@ -91,8 +91,7 @@ class GivenUp:
         return now is None or self.sent_at is None or now - self.sent_at < late
 
 
-@dataclass(slots=True)
-class RunHistory:
+class RunHistory(Struct):
     """One run, as far as the journal goes."""
 
     run: str
@@ -159,8 +158,7 @@ class RunHistory:
         )
 
 
-@dataclass(slots=True)
-class DrillHistory:
+class DrillHistory(Struct):
     """One drill, as far as the journal goes."""
 
     drill: str
@@ -188,8 +186,7 @@ class DrillHistory:
         )
 
 
-@dataclass(slots=True)
-class History:
+class History(Struct):
     """All runs of one pair, and what they left behind."""
 
     pair: str

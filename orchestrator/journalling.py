@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.errors import HamrError, JournalDamaged, Locked
 from orchestrator.locking import Lock
@@ -26,8 +27,7 @@ from orchestrator.session import Session
 _GRAVE_CHANGES = frozenset({Change.FOREIGN, Change.REVERTED, Change.MISLINKED})
 
 
-@dataclass(eq=False, slots=True)
-class _Told:
+class _Told(Struct, eq=False):
     """An event that waits for the next transaction."""
 
     entry: Entry
@@ -37,8 +37,7 @@ class _Told:
     """Why a fenced one was not journalled, and never will be."""
 
 
-@dataclass(slots=True)
-class Journalling:
+class Journalling(Struct):
     """The observer of a run; the trouble of whoever watches it stays their own.
 
     `tell` only gathers, dates what it was told, and passes it on to whoever watches, at once and in order; `commit`

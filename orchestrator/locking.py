@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.errors import HamrError, Locked, UsageError
 from orchestrator.log import logger
@@ -12,8 +13,7 @@ from orchestrator.model.journal import Holder, Whereabouts
 from orchestrator.session import Session
 
 
-@dataclass(slots=True)
-class Lock:
+class Lock(Struct):
     """A pair's lock, held by this process for one run."""
 
     session: Session

@@ -14,10 +14,11 @@ import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType, TracebackType
 from typing import Any, Literal, Protocol, Self, TextIO, cast
+
+from msgspec import Struct
 
 from .lean_import import left_out
 from .redaction import Redactor
@@ -71,8 +72,7 @@ class _Redacting:
 Form = Literal["auto", "console", "json"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Settings:
+class _Settings(Struct, frozen=True):
     """Where logs go, as `configure` was told."""
 
     number: int

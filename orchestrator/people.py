@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.errors import Moved
 from orchestrator.journalling import Journalling
@@ -19,8 +21,7 @@ Asker = Callable[[Question], Awaitable[Reply | None]]
 """Puts a question to whoever sits at the terminal; None where nobody answers."""
 
 
-@dataclass(slots=True)
-class LetGoWhileAsking:
+class LetGoWhileAsking(Struct):
     """The people of a run that holds its pair."""
 
     session: Session

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from orchestrator.engine.admission import may_ask, waits_for
 from orchestrator.engine.around import predicted_around
@@ -43,8 +45,7 @@ PLAN_LASTS = timedelta(minutes=15)
 """How long a saved plan can be applied."""
 
 
-@dataclass(slots=True)
-class _Collector:
+class _Collector(Struct):
     """The planner's observer: keeps what the engine tells."""
 
     events: list[Event] = field(default_factory=list)

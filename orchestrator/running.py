@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.engine.around import Around
 from orchestrator.engine.drive import Engine, Task
@@ -24,8 +26,7 @@ from orchestrator.people import Asker, LetGoWhileAsking
 from orchestrator.session import Session
 
 
-@dataclass(eq=False, slots=True)
-class Controls:
+class Controls(Struct, eq=False):
     """How a person reaches a run: signals set it, and tests do."""
 
     engine: Engine | None = None
@@ -49,8 +50,7 @@ class Controls:
             self.task.cancel()
 
 
-@dataclass(slots=True)
-class Running:
+class Running(Struct):
     """A run that holds its lock."""
 
     session: Session

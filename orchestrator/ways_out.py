@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from orchestrator.engine.memory import Memory
 from orchestrator.model.change import Change

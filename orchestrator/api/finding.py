@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.errors import UsageError
 from orchestrator.history import KINDS, DrillHistory, History, RunHistory, histories_of
@@ -12,8 +13,7 @@ from orchestrator.model.protocols import Store
 from orchestrator.model.run import RUN_PATTERN
 
 
-@dataclass(frozen=True, slots=True)
-class Resumable:
+class Resumable(Struct, frozen=True):
     """Something that `resume` can take up."""
 
     pair: str

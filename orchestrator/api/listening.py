@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.model.events import Event
 from orchestrator.model.protocols import Watcher
@@ -12,8 +13,7 @@ Listener = Callable[[Event], None]
 """Is told each event of a run as it happens, an intent a moment before it is durable. What it raises is logged, and the run goes on."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
+class _Told(Struct, frozen=True):
     """A listener as a watcher of a run."""
 
     listener: Listener

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from .typed import Typed
 
@@ -16,8 +17,7 @@ if TYPE_CHECKING:  # `hamr --help` loads neither
     from .console import Console
 
 
-@dataclass
-class Front:
+class Front(Struct):
     """One invocation of `hamr`."""
 
     json: bool = False

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
+
+from msgspec import Struct
 
 from .front import Front
 
@@ -18,8 +19,7 @@ if TYPE_CHECKING:  # loaded when a verb needs them: `hamr --help` must be quick
     from orchestrator.session import Session
 
 
-@dataclass(slots=True)
-class Opening:
+class Opening(Struct):
     """The shared options of one command line, as given."""
 
     front: Front

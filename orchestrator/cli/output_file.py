@@ -8,9 +8,10 @@ import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from msgspec import Struct
 
 from orchestrator.errors import PreparationError, UsageError
 
@@ -27,8 +28,7 @@ _BEGINNING = 65_536
 """Bytes of a file in which its kind shows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """What a verb writes, and how a file of that kind is known: only such a one may be replaced."""
 
     what: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from orchestrator.documents.source import content
 from orchestrator.errors import DocumentError, Problem
@@ -27,8 +28,7 @@ LARGEST = 5_000_000
 """Bytes; a plan with a playbook of 2,000 lines takes a fiftieth of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlanFile:
+class PlanFile(Struct, frozen=True):
     """A plan, and where its playbook stood."""
 
     plan: Plan

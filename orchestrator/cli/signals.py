@@ -7,8 +7,9 @@ import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct
 
 from orchestrator.errors import ExitCode, Interrupted
 
@@ -48,8 +49,7 @@ def supervised(work: Coroutine[Any, Any, T], console: Console, controls: Control
     return asyncio.run(_Supervision(console, controls).over(work))
 
 
-@dataclass(slots=True)
-class _Supervision:
+class _Supervision(Struct):
     console: Console
     controls: Controls | None
     stopped_by: ExitCode | None = None

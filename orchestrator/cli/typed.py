@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 _AND = " && "
 _JOURNAL = ("journal",)
@@ -38,8 +39,7 @@ REPEATED: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Which of the options each verb takes; a test compares them with the verbs themselves."""
 
 
-@dataclass(slots=True)
-class Typed:
+class Typed(Struct):
     """What one command line said, as far as the commands that it prints have to say it again."""
 
     arguments: tuple[str, ...] = ()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from orchestrator.errors import HamrError
 from orchestrator.history import History
@@ -18,8 +19,7 @@ from orchestrator.model.run import Operator
 from orchestrator.model.status import Both, Role
 
 
-@dataclass(frozen=True, slots=True)
-class KeyFound:
+class KeyFound(Struct, frozen=True):
     """Whether one key's reference leads to a usable key."""
 
     role: Role
@@ -31,8 +31,7 @@ class KeyFound:
     next_steps: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Mirrored:
+class Mirrored(Struct, frozen=True):
     """What a run found out about whether the pair mirrors."""
 
     mirrors: bool
@@ -40,8 +39,7 @@ class Mirrored:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class JournalFound:
+class JournalFound(Struct, frozen=True):
     """What the journal says of the pair, and whether it could be written."""
 
     place: str
@@ -59,8 +57,7 @@ class JournalFound:
     records: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class OrgAnswers:
+class OrgAnswers(Struct, frozen=True):
     """What both orgs said, all of it asked at the same time."""
 
     keys: tuple[KeyFound, ...]
@@ -73,8 +70,7 @@ class OrgAnswers:
     monotonic: float
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
+class Answers(Struct, frozen=True):
     """All that was found out about one pair."""
 
     pair: Pair

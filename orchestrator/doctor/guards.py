@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from orchestrator.model.guard import (
     AllOf,
@@ -76,8 +77,7 @@ def _sight(answers: Answers, probe: str) -> Measured | Unmeasured:
     return Unmeasured("it was not read") if reading is None else reading.sight
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
+class _Column(Struct, frozen=True):
     """A guard in one of the two columns."""
 
     verdict: Verdict

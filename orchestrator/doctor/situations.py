@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from orchestrator.model.probe import ProbeReading, Unmeasured
 from orchestrator.model.reading import Identity, Unreachable

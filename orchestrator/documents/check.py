@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from orchestrator.errors import DocumentError, Problem
 from orchestrator.model.playbook import Playbook
@@ -30,8 +31,7 @@ def document_kind(path: Path) -> Kind:
     return _kind(compose(read_text(path), str(path)))
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """What one look at a file has told; the file is read once, for a pipe can be read no second time."""
 
     kind: Kind | None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import NoReturn
 
 import yaml
+from msgspec import Struct, field
 
 from orchestrator.errors import DocumentError, Problem
 
@@ -41,8 +41,7 @@ def compose(text: str, file: str) -> Document:
     return _Composer(file).document(text.removeprefix("\ufeff"))
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """A list or mapping whose end was not seen yet."""
 
     node: ListNode | MappingNode
@@ -53,15 +52,13 @@ class _Open:
     """The key that waits for its value, with its place."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Anchored:
+class _Anchored(Struct, frozen=True):
     node: Node
     values: int
     height: int
 
 
-@dataclass(slots=True)
-class _Composer:
+class _Composer(Struct):
     file: str
     problems: list[Problem] = field(default_factory=list)
     anchors: dict[str, _Anchored | None] = field(default_factory=dict)

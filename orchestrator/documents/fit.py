@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin
 
+from msgspec import Struct
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -27,8 +27,7 @@ UNSHOWN = "expected {env: NAME}, {file: PATH} or {command: [PROGRAM, …]} (what
 S = TypeVar("S", bound=Shape)
 
 
-@dataclass(frozen=True, slots=True)
-class Fitted(Generic[S]):
+class Fitted(Struct, Generic[S], frozen=True):
     """A document's shape, or what keeps it from having one."""
 
     shape: S | None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+
+from msgspec.structs import replace
 
 from orchestrator.errors import DocumentError, UsageError
 from orchestrator.model.org import Inventory, Mirrors, Org, Pair, Wire

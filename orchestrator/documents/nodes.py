@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.errors import Problem
 from orchestrator.model.plain import JSON
@@ -16,8 +17,7 @@ MOST_FINDINGS = 200
 """Findings of one kind of check that are told; a file with more is not the file that was meant."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScalarNode:
+class ScalarNode(Struct, frozen=True):
     """One value: a text, a number, true or false, or nothing."""
 
     line: int
@@ -25,8 +25,7 @@ class ScalarNode:
     value: JSON
 
 
-@dataclass(frozen=True, slots=True)
-class ListNode:
+class ListNode(Struct, frozen=True):
     """A list."""
 
     line: int
@@ -34,8 +33,7 @@ class ListNode:
     items: list[Node] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A key of a mapping, at its place, with its value."""
 
     line: int
@@ -43,8 +41,7 @@ class Entry:
     value: Node
 
 
-@dataclass(frozen=True, slots=True)
-class MappingNode:
+class MappingNode(Struct, frozen=True):
     """Names with values."""
 
     line: int
@@ -55,8 +52,7 @@ class MappingNode:
 Node = ScalarNode | ListNode | MappingNode
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """Something wrong with the value (or, with `at_key`, with the key) at the end of a way through the document."""
 
     steps: Steps
@@ -73,8 +69,7 @@ def bounded(findings: Iterable[Finding]) -> Iterator[Finding]:
         yield finding
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """A YAML text that could be read as one mapping."""
 
     file: str

@@ -5,7 +5,7 @@ A part that cannot be read is None here, and no check says anything about it: th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Status
@@ -22,8 +22,7 @@ WAITING = ("within", "unknown")
 """What a guard may say of a run's patience with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class RowSketch:
+class RowSketch(Struct, frozen=True):
     """One row as it stands in the file."""
 
     index: int
@@ -47,8 +46,7 @@ class RowSketch:
         return f'"{self.name}"' if self.name else f"row {self.index + 1}"
 
 
-@dataclass(frozen=True, slots=True)
-class GuardSketch:
+class GuardSketch(Struct, frozen=True):
     """One guard as it stands in the file."""
 
     name: str
@@ -67,8 +65,7 @@ class GuardSketch:
         return ("guards", self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeSketch:
+class ProbeSketch(Struct, frozen=True):
     """One probe as it stands in the file."""
 
     name: str
@@ -81,8 +78,7 @@ class ProbeSketch:
         return ("probes", self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class TableSketch:
+class TableSketch(Struct, frozen=True):
     """All rows, guards and probes, and whether the table is whole."""
 
     rows: tuple[RowSketch, ...]

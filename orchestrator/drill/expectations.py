@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 from orchestrator.model.drill import Expectation
 from orchestrator.model.journal import Record
@@ -18,8 +19,7 @@ OURS = "hamr"
 """How a scenario names whatever hamr wrote."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """What was seen of one step, or of the end."""
 
     name: str

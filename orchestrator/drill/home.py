@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from orchestrator.adopt import adopt
 from orchestrator.errors import ExitCode, HamrError, Refused
@@ -26,8 +27,7 @@ _TRIES = 6
 """Runs that a clean-up makes at most: what is left then wants a person."""
 
 
-@dataclass(frozen=True, slots=True)
-class Homecoming:
+class Homecoming(Struct, frozen=True):
     """What came of bringing a pair home."""
 
     at_home: bool

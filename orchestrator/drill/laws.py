@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.model.drill import Expectation
 from orchestrator.model.events import (
@@ -21,8 +22,7 @@ from orchestrator.model.run import Stamp
 from orchestrator.model.status import Role
 
 
-@dataclass(frozen=True, slots=True)
-class Witnessed:
+class Witnessed(Struct, frozen=True):
     """What both witnesses say of a rehearsal."""
 
     records: tuple[Record, ...]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.errors import (
     ExitCode,
@@ -138,8 +139,7 @@ def _open(session: Session, goal: Status, home: Status, watchers: Sequence[Watch
     return identifier
 
 
-@dataclass(slots=True)
-class _Live:
+class _Live(Struct):
     """A live drill that is open."""
 
     session: Session

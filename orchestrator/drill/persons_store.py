@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from orchestrator.model.journal import Entry, Head, Holder, Record, Verification
 from orchestrator.model.protocols import Store
@@ -16,8 +17,7 @@ class ProcessDied(BaseException):  # no Exception: nothing may catch it that wou
     """The process of a rehearsed run is gone: from here on it does nothing more."""
 
 
-@dataclass(slots=True)
-class PersonsStore:
+class PersonsStore(Struct):
     """A Store that counts the records of one process, and lets something happen at one of them."""
 
     store: Store

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from orchestrator.history import events_of
 from orchestrator.model.drill import DrillResult, Expectation, Score
@@ -103,8 +105,7 @@ def out_and_home(home: Status, goal: Status, *, expects: bool = True) -> tuple[S
     )
 
 
-@dataclass(slots=True)
-class _Play:
+class _Play(Struct):
     """A scenario while it is played."""
 
     stage: Stage

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from orchestrator.model.drill import Leg, LessStrict
 from orchestrator.model.events import (
@@ -34,8 +35,7 @@ KILLED = 137
 Timed = Sequence[tuple[Event, datetime]]
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """One run of a drill, with what it journalled."""
 
     leg: Leg

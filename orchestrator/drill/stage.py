@@ -7,9 +7,11 @@ import random
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from orchestrator.clock import SystemClock
 from orchestrator.documents import load_inventory
@@ -28,8 +30,7 @@ from .persons_store import PersonsStore
 from .stand_ins import Mortals, RehearsedSession, Said, assumed_values
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(Struct, frozen=True):
     """What whoever drills works with, whichever pair it is."""
 
     store: Store
@@ -40,8 +41,7 @@ class Desk:
     dice: random.Random = field(default_factory=random.SystemRandom)
 
 
-@dataclass(slots=True)
-class Stage:
+class Stage(Struct):
     """A rehearsal that is set up."""
 
     desk: Desk

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from orchestrator.engine.around import Foretold
 from orchestrator.model.guard import AllOf, AnyOf, Compared, Not
 from orchestrator.model.hook import Program, ProgramEnded
@@ -21,8 +23,7 @@ NOT_RUN = "not run: the regions are simulated"
 """What a hook's program says in a rehearsal."""
 
 
-@dataclass(slots=True)
-class Said:
+class Said(Struct):
     """What the probes of a rehearsal say, as it is now."""
 
     values: dict[str, Value | Unknown]
@@ -98,8 +99,7 @@ def _refers(kind: object) -> set[str]:
             return set()
 
 
-@dataclass(slots=True)
-class AgreedProber:
+class AgreedProber(Struct):
     """A Prober that says what was agreed, and nothing where the org's region is dark."""
 
     said: Said
@@ -130,8 +130,7 @@ class AgreedProber:
                 return Measured(agreed, detail="as the scenario has it")
 
 
-@dataclass(frozen=True, slots=True)
-class NoPrograms:
+class NoPrograms(Struct, frozen=True):
     """Programs of hooks are not started: a rehearsal must not move anybody's traffic."""
 
     async def run(self, program: Program, about: Mapping[str, str]) -> ProgramEnded:
@@ -163,8 +162,7 @@ class RehearsedSession(Session):
         return NoPrograms()
 
 
-@dataclass(slots=True)
-class Mortals:
+class Mortals(Struct):
     """The machine of a rehearsal: it knows which of its processes are gone."""
 
     name: str

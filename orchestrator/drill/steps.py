@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import assert_never
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from orchestrator.adopt import adopt
 from orchestrator.errors import HamrError, Interrupted
@@ -42,8 +44,7 @@ from .stage import Stage, names_of
 from .stand_ins import RehearsedSession
 
 
-@dataclass(slots=True)
-class Done:
+class Done(Struct):
     """A step that was done."""
 
     name: str
@@ -54,8 +55,7 @@ class Done:
     """None where it is no command, or one that was refused before it began."""
 
 
-@dataclass(slots=True)
-class _Came:
+class _Came(Struct):
     """What came of a deed."""
 
     result: RunResult | None = None
@@ -79,8 +79,7 @@ class _Came:
         return "its process died" if self.died else "" if self.error is None else self.error.message
 
 
-@dataclass(slots=True)
-class Doing:
+class Doing(Struct):
     """Does the steps of a scenario on its stage."""
 
     stage: Stage

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, cast
+
+from msgspec.structs import replace
 
 from orchestrator.simulator import Fault, FaultKind, Throttle, random_faults
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.model.command_line import override_flag
 from orchestrator.model.events import (
@@ -53,8 +54,7 @@ LOOKS = 3
 """How often the orgs are read again while slow probes are taken. What is too old after that, `fresh` refuses."""
 
 
-@dataclass(slots=True)
-class Admission:
+class Admission(Struct):
     """Judges rows, and remembers what it decided."""
 
     playbook: Playbook

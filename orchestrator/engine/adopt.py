@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.model.events import OwedSettled, PairAdopted
 from orchestrator.model.run import End, Ending
@@ -20,8 +21,7 @@ ADOPTABLE = frozenset({PhaseName.DIVERGED, PhaseName.HALF_ABSENT})
 """Phases from which nothing else leads on. Midway has its rows, and to write over one of them would go back without one."""
 
 
-@dataclass(slots=True)
-class Adoption:
+class Adoption(Struct):
     """Makes one org show what the other shows."""
 
     writer: Writer

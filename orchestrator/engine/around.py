@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.model.hook import Program, ProgramEnded
 from orchestrator.model.person import Question, Reply
@@ -11,8 +12,7 @@ from orchestrator.model.probe import Probe, ProbeReading, Unmeasured
 from orchestrator.model.protocols import Clock, People, Prober, Programs
 
 
-@dataclass(slots=True)
-class Foretold:
+class Foretold(Struct):
     """The probes of a predicted world: as they were read when the plan was made."""
 
     clock: Clock
@@ -50,8 +50,7 @@ class NobodyThere:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
+class Around(Struct, frozen=True):
     """The three together."""
 
     prober: Prober

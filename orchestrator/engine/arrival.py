@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from orchestrator.model.events import MirrorFound, Waiting
 from orchestrator.model.org import Mirrors
@@ -21,8 +21,7 @@ MIRROR_POLL = 0.25
 BOTH = (Role.PRIMARY, Role.SECONDARY)
 
 
-@dataclass(slots=True)
-class Arrival:
+class Arrival(Struct):
     """Looks until what was written is there."""
 
     writer: Writer

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.model.events import Event, PersonAnswered, PersonAsked
 from orchestrator.model.person import Question, Reply
@@ -13,8 +14,7 @@ from .look import Eyes
 from .probing import Probing
 
 
-@dataclass(slots=True)
-class Asking:
+class Asking(Struct):
     """The run's side of a question."""
 
     people: People

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, Event, WriteConfirmed
@@ -26,8 +27,7 @@ NOT_OURS = frozenset({Change.FOREIGN, Change.REVERTED, Change.MISLINKED})
 """Changes that stop a run: never write over them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unsettled:
+class Unsettled(Struct, frozen=True):
     """An org that has to be read again before anything can be said."""
 
     role: Role
@@ -35,8 +35,7 @@ class Unsettled:
     reason: str
 
 
-@dataclass(slots=True)
-class Checker:
+class Checker(Struct):
     """Compares each look with the run's memory."""
 
     pair: Pair

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, OwedSettled
@@ -20,8 +20,7 @@ from .stop import Stopped, stopped
 from .writer import Writer
 
 
-@dataclass(slots=True)
-class Delivery:
+class Delivery(Struct):
     """Tells an org what the survivor shows."""
 
     writer: Writer

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.model.events import Event
 from orchestrator.model.org import Mirrors, Pair
@@ -39,8 +42,7 @@ from .writer import Writer
 _GOOD = frozenset({End.DONE, End.OWING})
 
 
-@dataclass(slots=True)
-class Task:
+class Task(Struct):
     """What an engine is built for: the run's fixed facts."""
 
     pair: Pair

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Row
@@ -15,8 +15,7 @@ from orchestrator.situation import commands
 from .stop import Stopped, stopped
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """The state that the machine starts in."""
 
     status: Status

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.run import Mode
@@ -18,8 +19,7 @@ BINDING_MIDWAY: frozenset[str] = BINDING_ALWAYS | {"alone"}
 """What binds a new run that finds a row half made: somebody may be at work on it just now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What becomes of a row after its guards were judged."""
 
     refused_by: tuple[Verdict, ...] = ()
@@ -33,8 +33,7 @@ class Decision:
         return not self.refused_by
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """On what terms a row's verdicts are taken."""
 
     binding: frozenset[str] | None
@@ -70,8 +69,7 @@ class Gate(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class EnforcingGate:
+class EnforcingGate(Struct, frozen=True):
     """Of a run: every guard that does not pass stops the row, unless it is overridden by name or blind in an emergency."""
 
     overrides: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -99,8 +97,7 @@ class EnforcingGate:
         return Decision(tuple(refused), tuple(overridden), tuple(waived))
 
 
-@dataclass(frozen=True, slots=True)
-class ForecastGate:
+class ForecastGate(Struct, frozen=True):
     """Of a plan: decides as the run would, and lets the row go all the same, so that the rest can be shown."""
 
     enforcing: EnforcingGate

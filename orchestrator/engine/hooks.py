@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.model.events import Event, HookEnded, HookIntended, Waiting
 from orchestrator.model.hook import (
@@ -30,8 +31,7 @@ from .memory import Memory
 from .stop import stopped
 
 
-@dataclass(slots=True)
-class Hooks:
+class Hooks(Struct):
     """Runs what the playbook says around its rows."""
 
     pair: Pair

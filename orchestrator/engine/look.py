@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+
+from msgspec import Struct, field
 
 from orchestrator.model.events import ClockDistrusted, Event, OrgGivenUp, ReadingsTaken, SituationRead
 from orchestrator.model.org import Pair
@@ -56,8 +57,7 @@ async def ask_twice(
     return reading
 
 
-@dataclass(slots=True)
-class Eyes:
+class Eyes(Struct):
     """Takes readings for a run; remembers the last look."""
 
     pair: Pair

@@ -18,9 +18,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from msgspec import Struct
 from transitions.extensions.asyncio import AsyncMachine
 
 from orchestrator.model.playbook import Playbook, Row
@@ -46,8 +46,7 @@ class RowMaker(Protocol):
         """Journal the row's arrival."""
 
 
-@dataclass(slots=True)
-class Position:
+class Position(Struct):
     """The machine's model: where the pair stands, as far as the machine is concerned."""
 
     state: str

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from orchestrator.model.change import Change
 from orchestrator.model.events import (
@@ -40,8 +42,7 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.compare import Known, Sent
 
 
-@dataclass(slots=True)
-class Memory:
+class Memory(Struct):
     """A run's knowledge. Only `note` changes it."""
 
     run: str

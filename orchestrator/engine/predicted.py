@@ -6,8 +6,11 @@ It has no transport at all. The same engine runs in it, so a plan cannot differ 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Advances, Playbook
@@ -26,8 +29,7 @@ from orchestrator.model.reading import (
 from orchestrator.model.status import Both, Role, Status
 
 
-@dataclass(slots=True)
-class PredictedClock:
+class PredictedClock(Struct):
     """Stands still, except where somebody sleeps: then that time has passed at once."""
 
     wall: datetime

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from orchestrator.model.events import Event, ProbesRead
 from orchestrator.model.org import Pair
@@ -19,8 +20,7 @@ from .look import CLOCKS_AGREE_WITHIN, Eyes
 from .memory import Memory
 
 
-@dataclass(slots=True)
-class Probing:
+class Probing(Struct):
     """Probes under way, and what they last said."""
 
     pair: Pair

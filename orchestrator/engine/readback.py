@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.model.change import Change
 from orchestrator.model.events import Event, Waiting, WriteConfirmed
@@ -30,8 +31,7 @@ class Seen(enum.Enum):
     SET_BACK = "set back by a late write of ours"
 
 
-@dataclass(slots=True)
-class ReadBack:
+class ReadBack(Struct):
     """Looks for one write."""
 
     pair: Pair

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from functools import partial
+
+from msgspec import Struct, field
 
 from orchestrator.model.events import (
     Event,
@@ -29,8 +30,7 @@ from .stop import Stopped, stopped
 from .writer import Writer
 
 
-@dataclass(slots=True)
-class Rows:
+class Rows(Struct):
     """Makes rows; the machine says which."""
 
     writer: Writer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from orchestrator.model.change import Change
 from orchestrator.model.command_line import override_flag
@@ -24,8 +24,7 @@ _OLD = frozenset({Change.STALE, Change.REVERTED})
 _STOPS_AT_ONCE = NOT_OURS - _OLD
 
 
-@dataclass(slots=True)
-class Settling:
+class Settling(Struct):
     """Law 3 from the first look on: what the journal last saw is what is expected."""
 
     writer: Writer

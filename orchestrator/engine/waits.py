@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from orchestrator.model.events import Event, Waiting, WriteThrottled
 from orchestrator.model.org import Pair
@@ -19,8 +20,7 @@ from .patience import Patience
 from .stop import stopped
 
 
-@dataclass(slots=True)
-class Waits:
+class Waits(Struct):
     """Sleeps on the Clock, says so, and distrusts afterwards what was read before."""
 
     pair: Pair

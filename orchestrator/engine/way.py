@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.model.events import Event, OwedSettled
 from orchestrator.model.org import Pair
@@ -27,8 +29,7 @@ from .settle import Settling
 from .writer import Writer
 
 
-@dataclass(slots=True)
-class Way:
+class Way(Struct):
     """Fires rows, one after the other; the machine says which."""
 
     pair: Pair

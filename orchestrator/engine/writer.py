@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from orchestrator.model.change import Change
 from orchestrator.model.events import (
@@ -36,8 +37,7 @@ STALLS = 3
 """How often the time between check and request may be too long before a write is given up."""
 
 
-@dataclass(slots=True)
-class _Flight:
+class _Flight(Struct):
     """One write on its way, with the attempts of it that may have reached the server and were not seen."""
 
     role: Role
@@ -52,8 +52,7 @@ class _Flight:
         return self.attempts[-1] if self.attempts else None
 
 
-@dataclass(slots=True)
-class Writer:
+class Writer(Struct):
     """Writes one org at a time, and never on an old look."""
 
     pair: Pair

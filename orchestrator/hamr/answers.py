@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.model.plain import JSON
 from orchestrator.model.readiness import KeysSaid
@@ -173,8 +175,7 @@ def keys_said(role: Role, exchanged: Exchanged, redactor: Redactor) -> KeysSaid:
     return KeysSaid(role, valid=True)
 
 
-@dataclass(frozen=True, slots=True)
-class NoBody:
+class NoBody(Struct, frozen=True):
     """Why a body is of no use, in words: "it is not JSON"."""
 
     reason: str

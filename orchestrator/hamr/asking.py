@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from msgspec import Struct
+
 from orchestrator import __version__
 from orchestrator.errors import KeyUnavailable
 from orchestrator.model.org import Org
@@ -37,8 +39,7 @@ there is, where that is less."""
 _DENIALS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
-@dataclass(slots=True)
-class _LeavingBy:
+class _LeavingBy(Struct):
     """The last moment for a request to leave (law 6), and how long its exchange may take once it left."""
 
     clock: Clock

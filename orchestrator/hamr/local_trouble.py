@@ -11,10 +11,11 @@ import os
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import cast
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from orchestrator.model.reading import Hampered, Trouble
 
@@ -23,8 +24,7 @@ _OTHER_NAME = frozenset({62, 64})
 """OpenSSL's numbers of why a certificate does not verify: not valid yet or any more; another host, another address."""
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """How far a request came."""
 
     host: str

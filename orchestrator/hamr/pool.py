@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlsplit
 
 import httpx  # leanly: the package has loaded .transport before this
+from msgspec import Struct
 
 from orchestrator.errors import PreparationError
 from orchestrator.model.org import Org
@@ -27,8 +27,7 @@ KEEP_ALIVE = 30.0
 _CONNECTIONS = 8
 
 
-@dataclass(slots=True)
-class _Generation:
+class _Generation(Struct):
     """Connections of one age, and how many requests are on their way over them."""
 
     transport: Transport

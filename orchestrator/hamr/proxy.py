@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
+
+class Proxy(Struct, frozen=True):
     """A proxy, and the variable that names it. Its URL may hold a password: it is never shown."""
 
     url: str

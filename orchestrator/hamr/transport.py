@@ -7,11 +7,12 @@ The transport is driven directly, without httpx's client: so nothing follows a r
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
 
 from orchestrator.lean_import import left_out, looked_for_once
 from orchestrator.model.playbook import Timeouts
@@ -51,8 +52,7 @@ PROXY = "hamr.proxy"
 """Request extension, set by the connections: the variable that names the proxy which they go through."""
 
 
-@dataclass(slots=True)
-class Exchanged:
+class Exchanged(Struct):
     """How far one exchange came. Filled while it goes on, so that a time-out leaves what was known by then."""
 
     began: float | None = None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _AS_IT_IS = frozenset({"", "identity"})
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
@@ -12,8 +13,7 @@ _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 _LONGEST_NAME = 40
 
 
-@dataclass(frozen=True, slots=True)
-class CannotUnpack:
+class CannotUnpack(Struct, frozen=True):
     """A body that is not read at all, with the reason in words."""
 
     reason: str

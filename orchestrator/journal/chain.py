@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from json.encoder import encode_basestring as quoted
+
+from msgspec import Struct, field
 
 from orchestrator.errors import UsageError
 from orchestrator.model.journal import GENESIS, Broken, Head, Record, Verification, Verified
@@ -19,8 +20,7 @@ HASHED_FIELDS = ("seq", "at", "run", "pair", "kind", "by", "host", "data", "prev
 _ANCHOR = re.compile(r"(?P<seq>\d{1,18}):(?P<hash>[0-9a-f]{64})")
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """A record as it is stored: its data still the JSON text that was written."""
 
     seq: int
@@ -65,8 +65,7 @@ def record_hash(fields: Mapping[str, object]) -> str:
     return hashlib.sha256(canonical({name: fields[name] for name in HASHED_FIELDS})).hexdigest()
 
 
-@dataclass(slots=True)
-class Walk:
+class Walk(Struct):
     """One pass over a chain: takes link after link, remembers no more than the last one."""
 
     good: int = 0

@@ -9,8 +9,9 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from . import schema
 from .failures import damaged, from_sqlite, from_system, primary_code, unavailable
@@ -27,8 +28,7 @@ _ROLLBACK_HEADER = 28
 _NEW: tuple[int, int, frozenset[str]] = (0, 0, frozenset())
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """A connection to a journal, and what is known about its file."""
 
     connection: sqlite3.Connection

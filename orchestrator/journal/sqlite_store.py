@@ -6,10 +6,11 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Self
+
+from msgspec.structs import astuple, replace
 
 from orchestrator.errors import HamrError, JournalDamaged, Locked
 from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Holder, Record, Verification
@@ -21,7 +22,7 @@ from .chain import Link, Walk
 from .failures import UNWRITTEN, damaged, from_sqlite, unavailable
 from .opening import Opened, open_for_reading, open_for_writing, open_nothing
 
-_COLUMNS = ", ".join(field.name for field in fields(Link))
+_COLUMNS = ", ".join(Link.__struct_fields__)
 _INSERT = f"INSERT INTO records ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constant columns
 _SELECT = f"SELECT {_COLUMNS} FROM records WHERE {{}} ORDER BY seq LIMIT ?"  # noqa: S608 - values are bound
 _PAGE = 500

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from orchestrator.errors import ExitCode
 
@@ -11,8 +11,7 @@ from .run import Objective
 from .status import Status
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(Struct, frozen=True):
     """One thing that a scenario wants to hold at the end, and whether it did."""
 
     name: str
@@ -24,8 +23,7 @@ class Expectation:
     """Sequence numbers of the journal records that show it."""
 
 
-@dataclass(frozen=True, slots=True)
-class StepTime:
+class StepTime(Struct, frozen=True):
     """How long one row took, and where that time went. All in seconds."""
 
     row: str
@@ -45,8 +43,7 @@ class StepTime:
         return max(0.0, self.seconds - self.api - self.people - self.world)
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(Struct, frozen=True):
     """One run of a drill: out, or home."""
 
     name: str
@@ -60,16 +57,14 @@ class Leg:
     objectives: tuple[Objective, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LessStrict:
+class LessStrict(Struct, frozen=True):
     """A guard that was judged less strictly than it would be live."""
 
     guard: str
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(Struct, frozen=True):
     """What a drill showed."""
 
     drill: str
@@ -93,8 +88,7 @@ class Score:
         return all(expectation.held for expectation in self.expectations)
 
 
-@dataclass(frozen=True, slots=True)
-class DrillResult:
+class DrillResult(Struct, frozen=True):
     """What came of a drill, for a person and for a script."""
 
     score: Score

@@ -7,7 +7,9 @@ was seen once, by whichever run and whoever wrote it, binds every later reading.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from .change import Change
 from .events import ChangeSeen, Event, SituationRead, WriteConfirmed
@@ -17,8 +19,7 @@ ACCEPTED = frozenset({Change.OURS, Change.REFUSED, Change.ECHO, Change.UNPROVEN,
 """Changes by which a run takes a record for what is there now, whatever its time says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Floor:
+class Floor(Struct, frozen=True):
     """The newest record seen of one org."""
 
     record: HamrRecord

@@ -3,42 +3,38 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from datetime import date, time, timedelta
+
+from msgspec import Struct
 
 from .probe import Value
 from .status import Role
 
 
-@dataclass(frozen=True, slots=True)
-class Quiet:
+class Quiet(Struct, frozen=True):
     """Nobody but this run changed either record for so long, by the servers' clock."""
 
     for_: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class Reachable:
+class Reachable(Struct, frozen=True):
     """The named orgs answer."""
 
     orgs: tuple[Role, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
+class Located(Struct, frozen=True):
     """Both orgs' records name the datacenters that the inventory names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Freeze:
+class Freeze(Struct, frozen=True):
     """A span of whole days, both included, in which nothing may be changed."""
 
     first: date
     last: date
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """It is now, in that time zone, one of those week days and between those times, and in no freeze."""
 
     zone: str
@@ -50,29 +46,25 @@ class Window:
     freezes: tuple[Freeze, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AllOf:
+class AllOf(Struct, frozen=True):
     """Every one of the named guards passes."""
 
     guards: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AnyOf:
+class AnyOf(Struct, frozen=True):
     """At least one of the named guards passes."""
 
     guards: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Struct, frozen=True):
     """The named guard fails."""
 
     guard: str
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(Struct, frozen=True):
     """What a probe answered, compared; every comparison that is given has to hold. Without one, the probe's own word counts."""
 
     probe: str
@@ -103,8 +95,7 @@ NEVER_OVERRIDDEN: frozenset[str] = frozenset({"linked", "fresh"})
 """Guards that no flag overrides (law 10)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(Struct, frozen=True):
     """A named question to a situation."""
 
     name: str
@@ -124,8 +115,7 @@ class Outcome(enum.Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """A guard's answer, with the reason in words."""
 
     guard: str

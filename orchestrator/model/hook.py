@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 
 class When(enum.Enum):
@@ -28,23 +29,20 @@ class InEmergency(enum.Enum):
     SKIP = "skip"
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Struct, frozen=True):
     """A program, run without a shell, in a process group of its own, and without Datadog's keys."""
 
     run: tuple[str, ...]
     timeout: timedelta = timedelta(seconds=60)
 
 
-@dataclass(frozen=True, slots=True)
-class Manual:
+class Manual(Struct, frozen=True):
     """Something that a person does and confirms."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Hook:
+class Hook(Struct, frozen=True):
     """One thing to do around a row."""
 
     name: str
@@ -75,8 +73,7 @@ SETTLED: frozenset[HookOutcome] = frozenset(
 """Outcomes after which an `after` hook is no longer owed."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProgramEnded:
+class ProgramEnded(Struct, frozen=True):
     """How a program ended."""
 
     code: int | None

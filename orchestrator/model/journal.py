@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from .plain import JSON
 
@@ -13,8 +14,7 @@ GENESIS = "0" * 64
 """The first record's `prev`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """What is to be appended; the store adds seq, at, prev and hash."""
 
     run: str
@@ -29,8 +29,7 @@ class Entry:
     """When it happened, in UTC; None: when it is appended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One journal record. `hash` = SHA-256 over the other fields as RFC 8785 canonical JSON."""
 
     seq: int
@@ -47,8 +46,7 @@ class Record:
     hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """The newest record's number and hash: what anchors the journal when it is copied elsewhere."""
 
     seq: int
@@ -58,8 +56,7 @@ class Head:
         return f"{self.seq}:{self.hash}"
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(Struct, frozen=True):
     """Who holds a pair's lock."""
 
     lock: str
@@ -90,16 +87,14 @@ class Whereabouts(enum.Enum):
     ELSEWHERE = "another machine or boot, which can't be looked into from here"
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(Struct, frozen=True):
     """The chain holds, so many records, up to this head."""
 
     records: int
     head: Head
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(Struct, frozen=True):
     """The chain does not hold: the first record that is wrong, and how."""
 
     seq: int

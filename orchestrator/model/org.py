@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 from .secret import EnvironmentKey, KeyReference
 from .status import Both, Role
@@ -27,8 +28,7 @@ class Mirrors(enum.Enum):
     AUTO = "auto"
 
 
-@dataclass(frozen=True, slots=True)
-class Org:
+class Org(Struct, frozen=True):
     """One Datadog organisation: who it is, where its API is, and where its keys are found."""
 
     role: Role
@@ -48,8 +48,7 @@ class Org:
         return f"{self.name} ({self.role})"
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(Struct, frozen=True):
     """A primary and a secondary org that are linked by HAMR."""
 
     name: str
@@ -84,8 +83,7 @@ class Pair:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Inventory:
+class Inventory(Struct, frozen=True):
     """All pairs of one `pairs.yaml`, by name, in file order."""
 
     path: str

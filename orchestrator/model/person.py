@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
 class Asks(enum.Enum):
@@ -17,8 +18,7 @@ class Asks(enum.Enum):
     """Shall the run go on, though this guard could not be judged?"""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """One question, about one hook or guard of one row."""
 
     asks: Asks
@@ -28,8 +28,7 @@ class Question:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """What was answered."""
 
     yes: bool

@@ -1,12 +1,11 @@
-"""Dataclasses to plain JSON values and back: how events reach the journal and come back from it.
+"""Nouns to plain JSON values and back: how events reach the journal and come back from it.
 
-`plain` writes; `restore` rebuilds a value of a given type. A union of dataclasses is written with its class
+`plain` writes; `restore` rebuilds a value of a given type. A union of nouns is written with its class
 name under "is". Times are RFC 3339 in UTC with microseconds, durations are seconds.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import types
 import typing
@@ -14,6 +13,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 from typing import Any, TypeVar, Union, cast, get_args, get_origin
+
+from msgspec import Struct
 
 JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
 
@@ -36,7 +37,7 @@ def moment(text: str) -> datetime:
 
 
 def plain(value: object) -> JSON:
-    """The JSON form of a value made of dataclasses, enums, times and containers.
+    """The JSON form of a value made of nouns, enums, times and containers.
 
     Raises:
         TypeError: the value holds something that has no JSON form (a Secret, for one).
@@ -58,8 +59,8 @@ def plain(value: object) -> JSON:
             return [plain(item) for item in value]
         case frozenset() | set():
             return sorted((plain(item) for item in value), key=str)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Struct):
+        fields = {name: plain(getattr(value, name)) for name in value.__struct_fields__}
         return {"is": type(value).__name__, **fields}
     raise TypeError(f"{type(value).__name__} has no plain form")
 
@@ -113,8 +114,8 @@ def _restorer(kind: Any) -> Restorer:
             {_restore(arguments[0], key): _restore(arguments[1], item) for key, item in data.items()}
         )
     target = origin or kind
-    if dataclasses.is_dataclass(target):
-        return partial(_restore_dataclass, cast("type", target), arguments)
+    if isinstance(target, type) and issubclass(target, Struct):
+        return partial(_restore_struct, target, arguments)
     if isinstance(target, type) and issubclass(target, enum.Enum):
         return target.__getitem__
     return _SPECIAL.get(target) or partial(_restore_scalar, target)
@@ -168,17 +169,13 @@ def _restore_union(arguments: tuple[Any, ...], data: Any) -> object:
 
 
 @cache
-def _fields(target: type, arguments: tuple[Any, ...]) -> tuple[tuple[str, Any], ...]:
-    """A dataclass's fields that can be set, each with its type; a type variable is what it is bound to here."""
+def _fields(target: type[Struct], arguments: tuple[Any, ...]) -> tuple[tuple[str, Any], ...]:
+    """A noun's fields, each with its type; a type variable is what it is bound to here."""
     hints = _hints(target)
     bound = dict(zip(getattr(target, "__parameters__", ()), arguments, strict=False))
-    return tuple(
-        (field.name, bound.get(hints[field.name], hints[field.name]))
-        for field in dataclasses.fields(target)
-        if field.init
-    )
+    return tuple((name, bound.get(hints[name], hints[name])) for name in target.__struct_fields__)
 
 
-def _restore_dataclass(target: type, arguments: tuple[Any, ...], data: Any) -> object:
+def _restore_struct(target: type[Struct], arguments: tuple[Any, ...], data: Any) -> object:
     fields = _fields(target, arguments)
     return target(**{name: _restore(kind, data[name]) for name, kind in fields if name in data})

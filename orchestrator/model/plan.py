@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 from .guard import Verdict
 from .hook import Hook
@@ -16,8 +17,7 @@ from .standing import Stranger
 from .status import Both, Role, Status
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedWrite:
+class PlannedWrite(Struct, frozen=True):
     """One POST that the run would send, and what would happen if it went wrong."""
 
     role: Role
@@ -32,8 +32,7 @@ class PlannedWrite:
     """When it would be sent, where that is not certain."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedRow:
+class PlannedRow(Struct, frozen=True):
     """One row of the route."""
 
     name: str
@@ -63,8 +62,7 @@ class PlannedRow:
     """Those of them that would stop a run here, before the row's first write."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """The rows from the phase to a goal, with verdicts and exact requests."""
 
     run: str

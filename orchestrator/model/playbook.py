@@ -5,9 +5,10 @@ from __future__ import annotations
 import enum
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 from .guard import Guard
 from .hook import Hook, When
@@ -22,8 +23,7 @@ class Advances(enum.Enum):
     SERVER = "server"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One transition of the playbook."""
 
     name: str
@@ -51,16 +51,14 @@ class Row:
         return f"{self.name} ({self.source} → {self.target})"
 
 
-@dataclass(frozen=True, slots=True)
-class Confirm:
+class Confirm(Struct, frozen=True):
     """How long until a write must be seen by a read, and how often to look."""
 
     within: timedelta = timedelta(seconds=60)
     every: timedelta = timedelta(seconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(Struct, frozen=True):
     """Bounds of one HTTP exchange."""
 
     connect: timedelta = timedelta(seconds=3)
@@ -68,8 +66,7 @@ class Timeouts:
     total: timedelta = timedelta(seconds=20)
 
 
-@dataclass(frozen=True, slots=True)
-class Playbook:
+class Playbook(Struct, frozen=True):
     """The whole file, checked."""
 
     name: str

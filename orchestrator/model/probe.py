@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from .status import Role
 
@@ -22,8 +23,7 @@ class Take(enum.Enum):
     MOST = "most"
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(Struct, frozen=True):
     """A metric query to one org's own region: `GET /api/v1/query` [doc]."""
 
     org: Role
@@ -33,16 +33,14 @@ class Metric:
     take: Take = Take.LAST
 
 
-@dataclass(frozen=True, slots=True)
-class Monitor:
+class Monitor(Struct, frozen=True):
     """The state of one monitor of one org: `GET /api/v1/monitor/{id}` [doc]. Its value is a word, such as OK or Alert."""
 
     org: Role
     id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Http:
+class Http(Struct, frozen=True):
     """A GET of any page, without keys and without following redirects to another host."""
 
     url: str = ""
@@ -59,8 +57,7 @@ class Http:
         return self.url or pages.get(self.page)
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """A program, run without a shell and without keys: exit 0 is good, 1 is bad, anything else is unknown.
 
     Its value is the first line of its output, where that is a number.
@@ -72,8 +69,7 @@ class Command:
 ProbeKind = Metric | Monitor | Http | Command
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """A named reading."""
 
     name: str
@@ -82,8 +78,7 @@ class Probe:
     """How long it may take; past it, it reads as unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Struct, frozen=True):
     """There is an answer."""
 
     value: Value | None = None
@@ -94,17 +89,15 @@ class Measured:
     """Where the value is from, in words: "at 03:12:05 UTC", "answered 200"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unmeasured:
+class Unmeasured(Struct, frozen=True):
     """There is none: no data, a null, an error, a refusal, a time-out. Never zero, never a pass (law 8)."""
 
     reason: str
-    no_data: bool = field(default=False, compare=False)
+    no_data: bool = False
     """The question was understood and there is nothing to answer it with: not yet, perhaps. As unknown as the rest."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeReading:
+class ProbeReading(Struct, frozen=True):
     """What one probe said, and when."""
 
     probe: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from .status import Both, Role
 
@@ -51,8 +52,7 @@ class Group(enum.Enum):
     HERE = "Playbook and operator"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One question of readiness, with its answer for a planned run and for an emergency."""
 
     group: Group
@@ -77,8 +77,7 @@ class Check:
         return worst((self.planned, self.emergency))
 
 
-@dataclass(frozen=True, slots=True)
-class KeysSaid:
+class KeysSaid(Struct, frozen=True):
     """What `GET /api/v2/validate_keys` said of an org's two keys together."""
 
     role: Role
@@ -87,8 +86,7 @@ class KeysSaid:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Readiness:
+class Readiness(Struct, frozen=True):
     """All that was found out about one pair."""
 
     pair: str

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from .org import Wire
 from .plain import JSON
 from .status import Role, Status
 
 
-@dataclass(frozen=True, slots=True)
-class HamrRecord:
+class HamrRecord(Struct, frozen=True):
     """An org's HAMR record, whichever casing it came in."""
 
     org_uuid: str
@@ -41,8 +41,7 @@ class HamrRecord:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """What one HTTP exchange left behind, without keys."""
 
     seconds: float = 0.0
@@ -53,28 +52,24 @@ class Exchange:
     """The beginning of a body that could not be used, for the journal."""
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+class Present(Struct, frozen=True):
     """The org has a record with a status that is known."""
 
     record: HamrRecord
     status: Status
 
 
-@dataclass(frozen=True, slots=True)
-class Unrecognised:
+class Unrecognised(Struct, frozen=True):
     """The org has a record whose status number is not known: never acted on."""
 
     record: HamrRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(Struct, frozen=True):
     """404: the org has no HAMR connection."""
 
 
-@dataclass(frozen=True, slots=True)
-class Denied:
+class Denied(Struct, frozen=True):
     """401 or 403: wrong key, wrong site, or a missing permission."""
 
     reason: str
@@ -93,8 +88,7 @@ class Trouble(enum.Enum):
     """A proxy or a sign-in page answered in the API's place."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hampered:
+class Hampered(Struct, frozen=True):
     """The trouble is this machine's or its network's, not the org's, of which nothing is known."""
 
     reason: str
@@ -103,15 +97,13 @@ class Hampered:
     trouble: Trouble
 
 
-@dataclass(frozen=True, slots=True)
-class Unreachable:
+class Unreachable(Struct, frozen=True):
     """No answer, or one that says that the server is not able to: connect error, time-out, 408, 429, 5xx."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(Struct, frozen=True):
     """An answer that is not a HAMR record."""
 
     reason: str
@@ -120,8 +112,7 @@ class Unreadable:
 Sight = Present | Unrecognised | Absent | Denied | Hampered | Unreachable | Unreadable
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What one GET of one org said, and when."""
 
     role: Role
@@ -161,8 +152,7 @@ class Reading:
         return self.status is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """Which org an org's keys belong to, as `GET /api/v2/validate` says; uuid is None where it could not be told."""
 
     role: Role
@@ -170,8 +160,7 @@ class Identity:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """A HAMR record as it is about to be sent: one POST to one org."""
 
     role: Role
@@ -188,8 +177,7 @@ class Draft:
     extra: tuple[tuple[str, JSON], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A request as it goes over the wire, without its key headers."""
 
     method: str
@@ -197,40 +185,35 @@ class Request:
     body: JSON
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """2xx: the server took it. What it shows later is another matter; `record` is the body's, where it could be read."""
 
     exchange: Exchange
     record: HamrRecord | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True):
     """A 4xx other than 408 and 429: the server says that it did not take it."""
 
     exchange: Exchange
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Throttled:
+class Throttled(Struct, frozen=True):
     """429: not taken; try again after so many seconds (None where the server did not say)."""
 
     exchange: Exchange
     retry_after: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class NotSent:
+class NotSent(Struct, frozen=True):
     """The connection could not be made, or no key was to be had: the server never saw it."""
 
     exchange: Exchange
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """It was sent, and what became of it is not known: time-out, reset, 408, 3xx, 5xx, or a broken answer."""
 
     exchange: Exchange

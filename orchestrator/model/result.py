@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from orchestrator.errors import ExitCode
 
@@ -13,8 +13,7 @@ from .situation import Owed
 from .status import Status
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
+class RunResult(Struct, frozen=True):
     """What came of a run, for a person and for a script."""
 
     run: str

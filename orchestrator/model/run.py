@@ -5,9 +5,10 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 from .change import Change
 from .status import Role, Status
@@ -49,8 +50,7 @@ def new_mark(pick: Callable[[str], str]) -> str:
     return "".join(pick(_ALPHABET) for _ in range(5))
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(Struct, frozen=True):
     """What we put in `modified_by`, so that a write can be told from anyone else's."""
 
     operator: str
@@ -93,8 +93,7 @@ def _folded(text: str) -> str:
     return text.strip().replace(" ", "+").casefold()
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
+class Operator(Struct, frozen=True):
     """Who is at the keyboard, and on which machine."""
 
     name: str
@@ -110,8 +109,7 @@ class Operator:
         return Stamp(self.name, run, attempt, self.host, self.mark)
 
 
-@dataclass(frozen=True, slots=True)
-class RunRequest:
+class RunRequest(Struct, frozen=True):
     """What a person asked for."""
 
     pair: str
@@ -126,8 +124,7 @@ class RunRequest:
     """When the incident began: what objectives are counted from; the run's own start where None."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One POST to one org, as intended."""
 
     number: int
@@ -159,8 +156,7 @@ class End(enum.Enum):
     INTERRUPTED = "interrupted"
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """The end of a run, in words a person can act on."""
 
     end: End
@@ -173,8 +169,7 @@ class Ending:
     """MOVED, REFUSED: the kind of change that it stopped for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One row that was made, and how long it took."""
 
     row: str
@@ -184,8 +179,7 @@ class Step:
     writes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Objective:
+class Objective(Struct, frozen=True):
     """A recovery time objective of the playbook, and how this run did."""
 
     status: Status

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 from .org import Mirrors
 from .probe import Value
@@ -15,8 +16,7 @@ from .status import Role, Status
 Setting = bool | int | float | str | timedelta | Role | Status | tuple[float | None, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptedFault:
+class ScriptedFault(Struct, frozen=True):
     """One fault, as a script has it."""
 
     kind: str
@@ -34,8 +34,7 @@ class ScriptedFault:
     """When it happens, counted from the beginning, where that is not at a request; None: at a request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Waits:
+class Waits(Struct, frozen=True):
     """What takes the place of the playbook's own waits, so that a rehearsal is short; None keeps the playbook's."""
 
     confirm_within: timedelta | None = None
@@ -58,8 +57,7 @@ class Returns(enum.Enum):
     REVERT = "revert"
 
 
-@dataclass(frozen=True, slots=True)
-class Regions:
+class Regions(Struct, frozen=True):
     """What the two simulated regions are like, where that is not the usual."""
 
     status: Status = Status.PASSIVE
@@ -81,15 +79,13 @@ class Regions:
     """The server puts the caller's name in the place of ours."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """A probe that has no answer."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Owing:
+class Owing(Struct, frozen=True):
     """What must be owed."""
 
     role: Role
@@ -99,8 +95,7 @@ class Owing:
         return f"{self.role} {self.status}"
 
 
-@dataclass(frozen=True, slots=True)
-class Wrote:
+class Wrote(Struct, frozen=True):
     """A write that an org must have taken."""
 
     role: Role
@@ -110,8 +105,7 @@ class Wrote:
         return f"{self.role} {self.status}"
 
 
-@dataclass(frozen=True, slots=True)
-class Expect:
+class Expect(Struct, frozen=True):
     """What must hold when a step has ended, or at the end of the drill; None and empty: whatever it may be."""
 
     exit: int | None = None
@@ -138,8 +132,7 @@ class Expect:
 NOTHING_EXPECTED = Expect()
 
 
-@dataclass(frozen=True, slots=True)
-class At:
+class At(Struct, frozen=True):
     """A moment in a run: when the so-manyth journal record of a kind has just been written."""
 
     after: str
@@ -147,8 +140,7 @@ class At:
     number: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class DoRun:
+class DoRun(Struct, frozen=True):
     """Somebody types `hamr run`."""
 
     to: Status
@@ -157,39 +149,34 @@ class DoRun:
     overrides: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
-@dataclass(frozen=True, slots=True)
-class DoResume:
+class DoResume(Struct, frozen=True):
     """Somebody types `hamr resume`."""
 
     emergency: bool = False
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DoAdopt:
+class DoAdopt(Struct, frozen=True):
     """Somebody types `hamr adopt`."""
 
     truth: Role
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class GoesDark:
+class GoesDark(Struct, frozen=True):
     """A region goes dark."""
 
     org: Role
     silent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ComesBack:
+class ComesBack(Struct, frozen=True):
     """A region is back, with what it had."""
 
     org: Role
 
 
-@dataclass(frozen=True, slots=True)
-class SomebodyWrites:
+class SomebodyWrites(Struct, frozen=True):
     """Somebody else changes an org's status, without hamr."""
 
     org: Role
@@ -200,8 +187,7 @@ class SomebodyWrites:
 Deed = DoRun | DoResume | DoAdopt | GoesDark | ComesBack | SomebodyWrites
 
 
-@dataclass(frozen=True, slots=True)
-class Meanwhile:
+class Meanwhile(Struct, frozen=True):
     """What happens in the middle of a step."""
 
     at: At
@@ -211,8 +197,7 @@ class Meanwhile:
     expect: Expect = NOTHING_EXPECTED
 
 
-@dataclass(frozen=True, slots=True)
-class ScenarioStep:
+class ScenarioStep(Struct, frozen=True):
     """One thing that is done in a scenario, and what must come of it."""
 
     name: str
@@ -229,8 +214,7 @@ class ScenarioStep:
     expect: Expect = NOTHING_EXPECTED
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(Struct, frozen=True):
     """A whole scenario file, checked."""
 
     name: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 
 class Secret:
@@ -36,8 +37,7 @@ class Secret:
         raise TypeError("a Secret cannot be pickled or copied out of the process")
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentKey:
+class EnvironmentKey(Struct, frozen=True):
     """The key stands in an environment variable."""
 
     variable: str
@@ -46,8 +46,7 @@ class EnvironmentKey:
         return f"environment variable {self.variable}"
 
 
-@dataclass(frozen=True, slots=True)
-class FileKey:
+class FileKey(Struct, frozen=True):
     """The key stands in a file; a relative path is meant from the inventory's folder, and is stored absolute."""
 
     path: str
@@ -56,8 +55,7 @@ class FileKey:
         return f"file {self.path}"
 
 
-@dataclass(frozen=True, slots=True)
-class CommandKey:
+class CommandKey(Struct, frozen=True):
     """The key is what a command prints; run without a shell."""
 
     argv: tuple[str, ...]

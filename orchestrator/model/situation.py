@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 from .change import Change
 from .org import Pair
@@ -16,8 +17,7 @@ from .run import Mode
 from .status import Both, Role, Status
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(Struct, frozen=True):
     """Both orgs' readings, the probes', the times they were taken, and the run's own facts."""
 
     pair: Pair
@@ -42,8 +42,7 @@ class Situation:
     """What the probes of this row's guards said, by name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Owed:
+class Owed(Struct, frozen=True):
     """What the unseen org of an emergency still has to be told: the survivor's present status."""
 
     role: Role
@@ -54,8 +53,7 @@ class Owed:
     since: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class OpenRun:
+class OpenRun(Struct, frozen=True):
     """A run that has started and not finished, as far as the journal knows."""
 
     run: str
@@ -94,8 +92,7 @@ class PhaseName(enum.Enum):
     DARK = "dark"
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
+class Phase(Struct, frozen=True):
     """Where a pair stands: a name, a sentence, and a next command that leads somewhere."""
 
     name: PhaseName
@@ -120,8 +117,7 @@ class Phase:
         return self.name.value if detail is None else f"{self.name.value}({detail})"
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """One org's reading, compared with what was last seen of it."""
 
     change: Change

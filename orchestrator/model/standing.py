@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from .journal import Head, Holder
 from .org import Pair
@@ -13,8 +14,7 @@ from .situation import OpenRun, Owed, Phase
 from .status import Both, Role, Status
 
 
-@dataclass(frozen=True, slots=True)
-class OpenDrill:
+class OpenDrill(Struct, frozen=True):
     """A drill that was started and not closed yet."""
 
     drill: str
@@ -26,8 +26,7 @@ class OpenDrill:
     """Where the pair stood when it began, and is to stand when it is closed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stranger:
+class Stranger(Struct, frozen=True):
     """Whose young stamp an org carries, of a run that this journal does not know."""
 
     role: Role
@@ -38,8 +37,7 @@ class Stranger:
     """How long ago, by the server's clock; None where the record does not tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """One look at a pair, and what the journal says of it."""
 
     pair: Pair

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 
 class Status(enum.IntEnum):
@@ -49,8 +50,7 @@ class Role(enum.Enum):
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Both(Generic[T]):
+class Both(Struct, Generic[T], frozen=True):
     """One thing for each side of a pair."""
 
     primary: T

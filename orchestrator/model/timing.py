@@ -9,8 +9,10 @@ took the run up again is nobody's, and is not counted.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from .drill import StepTime
 from .events import (
@@ -47,8 +49,7 @@ _FROM_OUTSIDE = (LockTaken, LockTakenOver, LockBroken, RunResumed, RunSuperseded
 """What begins or ends without the run: nobody was at it in the time before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(Struct, frozen=True):
     """A span of time, and where it went. All in seconds."""
 
     seconds: float = 0.0
@@ -73,8 +74,7 @@ class Spent:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
+class Times(Struct, frozen=True):
     """A run's time, as a whole and by the rows that were made."""
 
     steps: tuple[StepTime, ...]
@@ -105,8 +105,7 @@ def times_of(events: Iterable[tuple[Event, datetime]]) -> Times:
     return Times(tuple(fold.steps), fold.whole)
 
 
-@dataclass(slots=True)
-class _Fold:
+class _Fold(Struct):
     steps: list[StepTime] = field(default_factory=list)
     whole: Spent = Spent()
     open: Spent = Spent()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.model.events import (
     Event,
@@ -22,8 +23,7 @@ from orchestrator.model.run import Mode, Operator
 from orchestrator.model.status import Both, Role, Status
 
 
-@dataclass(frozen=True, slots=True)
-class About:
+class About(Struct, frozen=True):
     """A run as its notices know it. `after` is what it becomes with one more event."""
 
     run: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from orchestrator.model.journal import Head
 from orchestrator.model.plain import JSON
@@ -36,8 +37,7 @@ class Alert(enum.Enum):
     SUCCESS = "success"
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """What one org is told. The journal's head is added when it is posted."""
 
     role: Role

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
 
+from msgspec import Struct
+
 from orchestrator.errors import HamrError
 from orchestrator.hamr.asking import OrgAsker
 from orchestrator.hamr.excerpt import excerpt, one_line
@@ -28,8 +30,7 @@ TIMEOUTS = Timeouts(connect=timedelta(seconds=2), read=timedelta(seconds=3), tot
 """Short: an event is worth less than the time that it takes. The total includes fetching the key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """An event was not taken, or nobody knows."""
 
     reason: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Self, assert_never
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from orchestrator.errors import PreparationError
 from orchestrator.hamr.asking import OrgAsker

@@ -8,7 +8,8 @@ import signal
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from .capture import Capture
 
@@ -34,8 +35,7 @@ class NotStarted(Exception):
         super().__init__(f"{program} could not be started ({words or type(error).__name__})")
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(Struct, frozen=True):
     """A program that was started."""
 
     process: Process

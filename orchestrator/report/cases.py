@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.model.guard import Outcome
 from orchestrator.model.words import span
@@ -13,8 +14,7 @@ from .row_story import RowStory
 from .story import RunStory, Story
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One thing that was wanted."""
 
     group: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from orchestrator.model.drill import StepTime
 from orchestrator.model.guard import Outcome, Verdict
@@ -34,8 +35,7 @@ HOOK_TONES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class LetPass:
+class LetPass(Struct, frozen=True):
     """A guard that did not pass, and what became of it."""
 
     row: str

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Todo:
+class Todo(Struct, frozen=True):
     """One thing that is left to do."""
 
     text: str
@@ -14,8 +13,7 @@ class Todo:
     """What to type; "" where it is done by hand."""
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(Struct, frozen=True):
     """One number that people ask for."""
 
     label: str
@@ -25,8 +23,7 @@ class Figure:
     """good, bad or ""."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gist:
+class Gist(Struct, frozen=True):
     """What stands above everything else."""
 
     title: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from orchestrator.model.events import Event, RunStarted, decode
 from orchestrator.model.journal import Record
@@ -23,8 +24,7 @@ from .told import headline
 from .unknown_here import unjournalled_lines
 
 
-@dataclass(frozen=True, slots=True)
-class RunSummary:
+class RunSummary(Struct, frozen=True):
     """One run, as the list of runs shows it."""
 
     run: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 from orchestrator.model.events import HookEnded, PersonAnswered, WriteConfirmed
 from orchestrator.model.guard import Verdict
@@ -17,8 +18,7 @@ from orchestrator.model.run import Attempt
 from orchestrator.model.status import Status
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """All guards of a row, judged on one situation, and what became of those that did not pass."""
 
     seq: int
@@ -31,8 +31,7 @@ class Judgement:
     """Guards that were blind because of an emergency's dead org."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """Waiting for guards to pass."""
 
     at: datetime
@@ -45,8 +44,7 @@ class Wait:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A question to a person, and what came of it."""
 
     at: datetime
@@ -56,8 +54,7 @@ class Asked:
     ended: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HookRun:
+class HookRun(Struct, frozen=True):
     """One hook, once."""
 
     at: datetime
@@ -71,8 +68,7 @@ class HookRun:
     ended_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(Struct, frozen=True):
     """One POST to one org, from its intent to the reading that shows it."""
 
     seq: int
@@ -87,8 +83,7 @@ class Write:
     """Why nobody knows what became of it; "" where that is known, or the journal does not say."""
 
 
-@dataclass(frozen=True, slots=True)
-class RowStory:
+class RowStory(Struct, frozen=True):
     """One row, from its guards to its last hook."""
 
     name: str

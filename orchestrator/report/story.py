@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 from orchestrator.model.drill import Score
 from orchestrator.model.events import (
@@ -29,8 +30,7 @@ from .row_story import HookRun, RowStory, Write
 from .styled import Line
 
 
-@dataclass(frozen=True, slots=True)
-class Stand:
+class Stand(Struct, frozen=True):
     """Where an org stood from some moment on, as far as the run saw it."""
 
     at: datetime
@@ -41,8 +41,7 @@ class Stand:
     seq: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Resume:
+class Resume(Struct, frozen=True):
     """Somebody took the run up again."""
 
     at: datetime
@@ -52,8 +51,7 @@ class Resume:
     overrides: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Debt:
+class Debt(Struct, frozen=True):
     """What an emergency left untold, and whether it was told since."""
 
     role: Role
@@ -65,8 +63,7 @@ class Debt:
     """The run that told it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One journal record in one line."""
 
     seq: int
@@ -77,8 +74,7 @@ class Entry:
     """Worth a line in a summary of what was unusual."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunStory:
+class RunStory(Struct, frozen=True):
     """One run."""
 
     run: str
@@ -181,8 +177,7 @@ class RunStory:
         return tuple(dict.fromkeys(f"{row}/{name}" for row, name in owed if (row, name) not in settled))
 
 
-@dataclass(frozen=True, slots=True)
-class DrillFacts:
+class DrillFacts(Struct, frozen=True):
     """What makes several runs one drill."""
 
     drill: str
@@ -194,8 +189,7 @@ class DrillFacts:
     began: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
+class Story(Struct, frozen=True):
     """One run, or a drill with all of its runs."""
 
     subject: str

@@ -5,7 +5,7 @@ Nothing that a server sent can steer a terminal from here: a Span escapes all th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 STYLES: frozenset[str] = frozenset(
     {"", "good", "bad", "warn", "dim", "bold", "heading", "org", "status", "command"}
@@ -13,8 +13,7 @@ STYLES: frozenset[str] = frozenset(
 """Every style that a span can have: what it means, not how it looks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """A piece of a line."""
 
     text: str

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from orchestrator.model.events import (
     Event,
@@ -32,8 +34,7 @@ from orchestrator.model.status import Status
 from .row_story import Asked, HookRun, Judgement, RowStory, Wait, Write
 
 
-@dataclass(slots=True)
-class _Row:
+class _Row(Struct):
     """A row that is being told."""
 
     name: str
@@ -53,8 +54,7 @@ class _Row:
     after: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class RowsTeller:
+class RowsTeller(Struct):
     """Takes in one event after the other."""
 
     rows: list[_Row] = field(default_factory=list)

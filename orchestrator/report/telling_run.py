@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from orchestrator.model.events import (
     ChangeSeen,
@@ -67,8 +69,7 @@ def the_role(role: Role) -> str:
     return f"the {role}"
 
 
-@dataclass(slots=True)
-class RunTeller:
+class RunTeller(Struct):
     """Takes in one record after the other."""
 
     run: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.model.plain import JSON
 from orchestrator.model.reading import HamrRecord
@@ -14,8 +15,7 @@ from .state import PairState
 from .wire import ERROR_TYPE, WireError, error_objects, error_strings
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One request to one org of one pair, at a moment."""
 
     state: PairState
@@ -31,8 +31,7 @@ class Call:
         return self.now.wall.timestamp() + self.state.config.skew[self.role]
 
 
-@dataclass(frozen=True, slots=True)
-class Handled:
+class Handled(Struct, frozen=True):
     """An endpoint's answer: status, body, and whether the org's record was changed."""
 
     status: int
@@ -42,8 +41,7 @@ class Handled:
     content_type: str = ERROR_TYPE
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """Who is let in, and what each method does."""
 
     admit: Callable[[Call], Handled | None]

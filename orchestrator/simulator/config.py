@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.model.org import Wire
 from orchestrator.model.plain import JSON
@@ -65,8 +66,7 @@ KNOWN_MOVES: frozenset[tuple[Status, Status]] = frozenset(
 """The moves that the guide describes, and the way back from FAILOVER. Which the real server accepts is unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class SimulatedOrg:
+class SimulatedOrg(Struct, frozen=True):
     """One made-up org; its keys open nothing but the simulator."""
 
     role: Role
@@ -101,8 +101,7 @@ def _org(role: Role, datacenter: str, digit: int, seed: int) -> SimulatedOrg:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class RateLimit:
+class RateLimit(Struct, frozen=True):
     """So many requests per org in each window; the window opens with the first of them."""
 
     limit: int
@@ -120,8 +119,7 @@ _NO_SECONDS = Both(0.0, 0.0)
 _FREE_PORTS = Both(0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class SimulatorConfig:
+class SimulatorConfig(Struct, frozen=True):
     """One simulated pair. The defaults are two separate, linked, PASSIVE orgs that answer in snake casing."""
 
     wire: Wire = Wire.SNAKE

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Role
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(Struct, frozen=True):
     """One request as a region gets it."""
 
     method: str
@@ -22,16 +23,14 @@ class Incoming:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """Now, on both clocks: the wall's, UTC, and the one that only goes forward, in seconds."""
 
     wall: datetime
     monotonic: float
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True):
     """An HTTP answer."""
 
     status: int
@@ -41,39 +40,33 @@ class Response:
     """Seconds between the bytes of the body; 0: all at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Truncated:
+class Truncated(Struct, frozen=True):
     """An HTTP answer whose Content-Length promises the whole body, and which ends after `sent` bytes of it."""
 
     response: Response
     sent: int
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(Struct, frozen=True):
     """The connection is closed without an answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reset:
+class Reset(Struct, frozen=True):
     """The connection is reset without an answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """There is no connection: nobody listens."""
 
 
-@dataclass(frozen=True, slots=True)
-class Silent:
+class Silent(Struct, frozen=True):
     """The connection stays open, and nothing is ever sent."""
 
 
 Effect = Response | Truncated | Closed | Reset | Refused | Silent
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedRequest:
+class LoggedRequest(Struct, frozen=True):
     """One request, as the simulator saw it: the other witness of what a run says that it did."""
 
     seq: int

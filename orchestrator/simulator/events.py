@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from orchestrator.model.plain import JSON
 
@@ -17,8 +18,7 @@ LONGEST_KEY = 100
 ALERT_TYPES: tuple[str, ...] = ("info", "warning", "error", "success")
 
 
-@dataclass(frozen=True, slots=True)
-class PostedEvent:
+class PostedEvent(Struct, frozen=True):
     """One event that an org has."""
 
     number: int

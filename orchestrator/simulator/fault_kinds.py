@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Role, Status
@@ -10,8 +10,7 @@ from orchestrator.model.status import Role, Status
 from .values import MetricValue, metric_value, monitor_state
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionRefused:
+class ConnectionRefused(Struct, frozen=True):
     """The connection is refused; the server never sees the request.
 
     On real sockets a request over an open connection cannot be refused. So a fault without a `method` closes
@@ -22,34 +21,29 @@ class ConnectionRefused:
     seconds: float = 0.3
 
 
-@dataclass(frozen=True, slots=True)
-class Slow:
+class Slow(Struct, frozen=True):
     """Handled at once, answered so many seconds later."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Drip:
+class Drip(Struct, frozen=True):
     """Answered one byte at a time, with so many seconds between them."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(Struct, frozen=True):
     """Never answered; the connection stays open. Not applied, unless it says so."""
 
     applied: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerLost:
+class AnswerLost(Struct, frozen=True):
     """Applied, then the connection is closed without an answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class AppliedLate:
+class AppliedLate(Struct, frozen=True):
     """The write is applied so many seconds later; until then there is no answer, or that of a gateway that gave up."""
 
     seconds: float
@@ -57,13 +51,11 @@ class AppliedLate:
     """A 5xx with a page of HTML; None: the connection is closed without an answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionReset:
+class ConnectionReset(Struct, frozen=True):
     """The connection is reset before anything was applied."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClientError:
+class ClientError(Struct, frozen=True):
     """Refused with 400, 401, 403, 404 or any other 4xx, in the form that the reference gives it."""
 
     status: int = 403
@@ -72,8 +64,7 @@ class ClientError:
     """The write took effect all the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class Redirect:
+class Redirect(Struct, frozen=True):
     """Answered with a 3xx, as a proxy does that wants somebody to log in; `applied` where the write took effect first."""
 
     status: int = 302
@@ -81,8 +72,7 @@ class Redirect:
     applied: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Throttle:
+class Throttle(Struct, frozen=True):
     """Refused with 429: `reset` in the X-RateLimit headers, or `retry_after` as some edges send it, or neither."""
 
     reset: int | None = 1
@@ -93,36 +83,31 @@ class Throttle:
     """The write took effect all the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerError:
+class ServerError(Struct, frozen=True):
     """A 5xx with a page of HTML; `applied` where the write took effect all the same."""
 
     status: int = 503
     applied: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TruncatedBody:
+class TruncatedBody(Struct, frozen=True):
     """Applied, but the connection is closed in the middle of the answer's body."""
 
 
-@dataclass(frozen=True, slots=True)
-class WrongBody:
+class WrongBody(Struct, frozen=True):
     """Applied, but the body of the 200 is something else: this JSON, or this text as it stands."""
 
     body: JSON = "null"
     content_type: str = "application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class StaleRead:
+class StaleRead(Struct, frozen=True):
     """A GET shows the record as it was so many seconds ago; None: as it was before its latest change."""
 
     seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicaBehind:
+class ReplicaBehind(Struct, frozen=True):
     """From now on a GET shows the record as it was before its latest changes, as a replica does that lags behind."""
 
     versions: int = 1
@@ -131,8 +116,7 @@ class ReplicaBehind:
     """How long; None: for good."""
 
 
-@dataclass(frozen=True, slots=True)
-class ForeignWriter:
+class ForeignWriter(Struct, frozen=True):
     """Somebody else writes the record of `role` (None: the org that was asked) just before the request is handled, or after."""
 
     status: Status
@@ -141,8 +125,7 @@ class ForeignWriter:
     after: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RegionDark:
+class RegionDark(Struct, frozen=True):
     """The region goes dark: this request is not applied, and those that follow are refused, or met with silence."""
 
     seconds: float | None = None
@@ -152,8 +135,7 @@ class RegionDark:
     """The edge in front of it answers everything with this status and a page of HTML."""
 
 
-@dataclass(frozen=True, slots=True)
-class MetricShows:
+class MetricShows(Struct, frozen=True):
     """A query of `role` (None: the org that was asked) shows this value, from now on."""
 
     query: str
@@ -166,8 +148,7 @@ class MetricShows:
         metric_value(self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class MonitorShows:
+class MonitorShows(Struct, frozen=True):
     """A monitor of `role` (None: the org that was asked) is in this state, from now on."""
 
     number: int

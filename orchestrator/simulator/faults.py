@@ -6,7 +6,8 @@ All of it is plain data, so that a script can be written down, drawn from a seed
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.model.status import Role
 
@@ -15,8 +16,7 @@ from .fault_kinds import ConnectionRefused, FaultKind, ForeignWriter, MetricShow
 HAMR_PATH = "/api/v2/hamr"
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """What happens to which requests: those from the `at`th matching one on, `times` of them."""
 
     kind: FaultKind

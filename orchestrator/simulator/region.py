@@ -6,9 +6,10 @@ Nothing here waits: how long the answer takes is part of the decision.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import assert_never
+
+from msgspec import Struct
 
 from orchestrator.model.status import Role
 
@@ -67,8 +68,7 @@ _Outcome = (
 """The kinds that decide what the request comes to; of several that strike it, the first one does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What a request comes to."""
 
     effect: Effect
@@ -78,8 +78,7 @@ class Decision:
     """Seconds until the effect is felt, besides the way back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One request that has reached its region, and the faults that strike it, in order."""
 
     state: PairState

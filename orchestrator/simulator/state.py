@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Both, Role, Status
@@ -27,16 +29,14 @@ SERVER_NAME = "hamr-server@datadog.example"
 _ADVANCES = {Status.FAILOVER: Status.ACTIVE, Status.RECOVERY: Status.PASSIVE}
 
 
-@dataclass(frozen=True, slots=True)
-class _Copy:
+class _Copy(Struct, frozen=True):
     """A mirror's copy of one org's record, on its way to the other."""
 
     to: Role
     record: HamrRecord
 
 
-@dataclass(frozen=True, slots=True)
-class _Advance:
+class _Advance(Struct, frozen=True):
     """The server is about to move a record by itself, if nobody wrote it since."""
 
     role: Role
@@ -44,8 +44,7 @@ class _Advance:
     status: Status
 
 
-@dataclass(frozen=True, slots=True)
-class _LateWrite:
+class _LateWrite(Struct, frozen=True):
     """A POST that was taken and not yet applied."""
 
     role: Role
@@ -53,8 +52,7 @@ class _LateWrite:
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Return:
+class _Return(Struct, frozen=True):
     """A region's darkness ends, if it is still the same darkness."""
 
     role: Role
@@ -64,8 +62,7 @@ class _Return:
 _Due = _Copy | _Advance | _LateWrite | _Return
 
 
-@dataclass(frozen=True, slots=True)
-class Darkness:
+class Darkness(Struct, frozen=True):
     """A region does not answer."""
 
     number: int
@@ -77,8 +74,7 @@ class Darkness:
     """The edge in front of the region answers, with this status; nothing reaches the region."""
 
 
-@dataclass(frozen=True, slots=True)
-class Behind:
+class Behind(Struct, frozen=True):
     """A region's reads are served by a replica that does not get newer."""
 
     record: HamrRecord | None

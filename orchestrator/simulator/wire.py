@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import cast
+
+from msgspec import Struct
 
 from orchestrator.model.org import Wire
 from orchestrator.model.plain import JSON
@@ -55,8 +56,7 @@ _REQUIRED: Mapping[Wire, tuple[str, ...]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(Struct, frozen=True):
     """A POST's body that is well formed."""
 
     status: Status
@@ -69,8 +69,7 @@ class Posted:
     extra: tuple[tuple[str, JSON], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class WireError:
+class WireError(Struct, frozen=True):
     """What a request is refused with: an HTTP status, and the detail and place that the reference's error form has."""
 
     status: int

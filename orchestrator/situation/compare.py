@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
 
 from orchestrator.model.change import Change
 from orchestrator.model.floor import Floor, Floors, floor_of, under_floor
@@ -27,8 +28,7 @@ _SECONDS = len("20261122-031502")
 """A run's id begins with when it was started; what follows is drawn, and says nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """One attempt that may have reached the server, and what is known of it."""
 
     attempt: Attempt
@@ -44,8 +44,7 @@ class Sent:
     """It was sent, and what came back does not say whether it was taken."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What a run knows when it compares: the fold of its events."""
 
     run: str

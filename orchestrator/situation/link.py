@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from orchestrator.model.org import Org, Pair
 from orchestrator.model.reading import (
@@ -23,21 +24,18 @@ from orchestrator.model.status import Both, Role
 from .wording import printable, says
 
 
-@dataclass(frozen=True, slots=True)
-class Linked:
+class Linked(Struct, frozen=True):
     """Every judged org is who the inventory says, points at its peer, and has its role."""
 
 
-@dataclass(frozen=True, slots=True)
-class NotLinked:
+class NotLinked(Struct, frozen=True):
     """One org is not what the inventory says: nothing may be sent."""
 
     reason: str
     role: Role
 
 
-@dataclass(frozen=True, slots=True)
-class LinkUnknown:
+class LinkUnknown(Struct, frozen=True):
     """It could not be told for one org; unknown is not pass."""
 
     reason: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from orchestrator.model.playbook import Row
 from orchestrator.model.status import Role
@@ -11,8 +12,7 @@ from orchestrator.model.status import Role
 from .view import View
 
 
-@dataclass(frozen=True, slots=True)
-class HalfMade:
+class HalfMade(Struct, frozen=True):
     """A row of which one org stands at `from`, the other at `to`."""
 
     row: Row

@@ -13,7 +13,8 @@ The order of precedence, where the first that fits is the one (law 15: one alway
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from orchestrator.model.change import Change
 from orchestrator.model.command_line import override_flag

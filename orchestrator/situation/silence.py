@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from orchestrator.model.reading import Denied, Hampered, Trouble, Unreachable, Unreadable
 from orchestrator.model.situation import Phase, PhaseName
@@ -14,8 +14,7 @@ from .view import View
 from .wording import LONGEST_REASON, printable
 
 
-@dataclass(frozen=True, slots=True)
-class WayOn:
+class WayOn(Struct, frozen=True):
     """What can be done while an org is not seen."""
 
     sentence: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from orchestrator.model.change import Change
 from orchestrator.model.org import Org, Pair
@@ -15,8 +15,7 @@ from orchestrator.model.status import Both, Role, Status
 from .wording import says
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """Both readings, and what else may explain them."""
 
     pair: Pair

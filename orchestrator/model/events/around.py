@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from orchestrator.model.hook import HookOutcome, When
 from orchestrator.model.person import Question, Reply
 from orchestrator.model.probe import ProbeReading
 
 
-@dataclass(frozen=True, slots=True)
-class ProbesRead:
+class ProbesRead(Struct, frozen=True):
     """The probes of a row's guards were read."""
 
     kind: ClassVar[str] = "probe.read"
@@ -19,8 +19,7 @@ class ProbesRead:
     readings: tuple[ProbeReading, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class WaitBegan:
+class WaitBegan(Struct, frozen=True):
     """A row's guards do not pass yet, and may be waited for."""
 
     kind: ClassVar[str] = "wait.began"
@@ -30,8 +29,7 @@ class WaitBegan:
     """For how long at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class WaitEnded:
+class WaitEnded(Struct, frozen=True):
     """The waiting for a row's guards is over; this is time that the machine waited for the world."""
 
     kind: ClassVar[str] = "wait.ended"
@@ -40,16 +38,14 @@ class WaitEnded:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class PersonAsked:
+class PersonAsked(Struct, frozen=True):
     """A person is asked something, without the pair's lock; this is time that the run waits for people."""
 
     kind: ClassVar[str] = "person.asked"
     question: Question
 
 
-@dataclass(frozen=True, slots=True)
-class PersonAnswered:
+class PersonAnswered(Struct, frozen=True):
     """What came of asking."""
 
     kind: ClassVar[str] = "person.answered"
@@ -59,8 +55,7 @@ class PersonAnswered:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class HookIntended:
+class HookIntended(Struct, frozen=True):
     """A hook's program is about to be started, or a person about to be asked."""
 
     kind: ClassVar[str] = "hook.intended"
@@ -71,8 +66,7 @@ class HookIntended:
     """The command line, or what a person is to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class HookEnded:
+class HookEnded(Struct, frozen=True):
     """What became of a hook."""
 
     kind: ClassVar[str] = "hook.ended"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from orchestrator.model.drill import Score
 from orchestrator.model.status import Both, Role, Status
 
 
-@dataclass(frozen=True, slots=True)
-class DrillStarted:
+class DrillStarted(Struct, frozen=True):
     """A drill began; its own run id is the drill's id, and the runs out and home name it."""
 
     kind: ClassVar[str] = "drill.started"
@@ -24,24 +24,21 @@ class DrillStarted:
     """Their uuids, where it is live; None in a journal of before they were kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class DrillScored:
+class DrillScored(Struct, frozen=True):
     """What a drill showed; journalled whole, so that its report can be made at any time."""
 
     kind: ClassVar[str] = "drill.scored"
     score: Score
 
 
-@dataclass(frozen=True, slots=True)
-class DrillClosed:
+class DrillClosed(Struct, frozen=True):
     """A drill was cleaned up: the pair is at home again, or a person said why not."""
 
     kind: ClassVar[str] = "drill.closed"
     notes: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class NoticeSent:
+class NoticeSent(Struct, frozen=True):
     """An event was posted to an org: an anchor of the journal outside this machine."""
 
     kind: ClassVar[str] = "notice.sent"
@@ -51,8 +48,7 @@ class NoticeSent:
     """SEQ:HASH that it carries."""
 
 
-@dataclass(frozen=True, slots=True)
-class NoticeFailed:
+class NoticeFailed(Struct, frozen=True):
     """An event could not be posted; it stops nothing."""
 
     kind: ClassVar[str] = "notice.failed"

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class LockTaken:
+
+class LockTaken(Struct, frozen=True):
     """The run holds its pair."""
 
     kind: ClassVar[str] = "lock.taken"
     lock: str
 
 
-@dataclass(frozen=True, slots=True)
-class LockTakenOver:
+class LockTakenOver(Struct, frozen=True):
     """The holder was provably dead (this very machine and boot, that very process gone): the lock changed hands."""
 
     kind: ClassVar[str] = "lock.taken_over"
@@ -24,16 +23,14 @@ class LockTakenOver:
     from_holder: str
 
 
-@dataclass(frozen=True, slots=True)
-class LockReleased:
+class LockReleased(Struct, frozen=True):
     """The run let go of its pair."""
 
     kind: ClassVar[str] = "lock.released"
     lock: str
 
 
-@dataclass(frozen=True, slots=True)
-class LockBroken:
+class LockBroken(Struct, frozen=True):
     """A person removed a lock, by its id and with a reason."""
 
     kind: ClassVar[str] = "lock.broken"

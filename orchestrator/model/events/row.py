@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from orchestrator.model.guard import Verdict
 from orchestrator.model.status import Status
 
 
-@dataclass(frozen=True, slots=True)
-class GuardsJudged:
+class GuardsJudged(Struct, frozen=True):
     """All guards of a row were judged on one situation."""
 
     kind: ClassVar[str] = "guard.judged"
@@ -20,8 +20,7 @@ class GuardsJudged:
     """False where a write of the row was already in effect: then only `linked` and `fresh` bind (law 7)."""
 
 
-@dataclass(frozen=True, slots=True)
-class GuardOverridden:
+class GuardOverridden(Struct, frozen=True):
     """A guard did not pass, and the operator had named it with a reason."""
 
     kind: ClassVar[str] = "guard.overridden"
@@ -30,8 +29,7 @@ class GuardOverridden:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class GuardWaived:
+class GuardWaived(Struct, frozen=True):
     """A guard was blind because of the dead org of an emergency, or is asked in planned runs alone."""
 
     kind: ClassVar[str] = "guard.waived"
@@ -39,8 +37,7 @@ class GuardWaived:
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class RowIntended:
+class RowIntended(Struct, frozen=True):
     """A row's guards let it go; its writes come next."""
 
     kind: ClassVar[str] = "row.intended"
@@ -49,8 +46,7 @@ class RowIntended:
     target: Status
 
 
-@dataclass(frozen=True, slots=True)
-class RowRefused:
+class RowRefused(Struct, frozen=True):
     """A row's guards did not let it go; nothing of it was written."""
 
     kind: ClassVar[str] = "row.refused"
@@ -58,8 +54,7 @@ class RowRefused:
     guards: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RowMade:
+class RowMade(Struct, frozen=True):
     """Both orgs (in an emergency, the survivor) show the row's target."""
 
     kind: ClassVar[str] = "row.made"

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import ClassVar
+
+from msgspec import Struct, field
 
 from orchestrator.model.run import Ending, Mode, Objective, Step
 from orchestrator.model.status import Both, Role, Status
 
 
-@dataclass(frozen=True, slots=True)
-class RunStarted:
+class RunStarted(Struct, frozen=True):
     """A run has its lock and begins; carries all that is needed to resume it, the playbook whole."""
 
     kind: ClassVar[str] = "run.started"
@@ -37,8 +37,7 @@ class RunStarted:
     """The id of the drill that it belongs to, or ""."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunResumed:
+class RunResumed(Struct, frozen=True):
     """Somebody took a run up again."""
 
     kind: ClassVar[str] = "run.resumed"
@@ -47,16 +46,14 @@ class RunResumed:
     overrides: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
-@dataclass(frozen=True, slots=True)
-class RunSuperseded:
+class RunSuperseded(Struct, frozen=True):
     """An open run was closed, by name, because a new one took its place."""
 
     kind: ClassVar[str] = "run.superseded"
     by_run: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunFinished:
+class RunFinished(Struct, frozen=True):
     """A run ended, one way or another; open ends (incomplete, unknown, interrupted, owing) can be resumed."""
 
     kind: ClassVar[str] = "run.finished"
@@ -70,16 +67,14 @@ class RunFinished:
     """Whether the run stays open: it intended something and did not get to its goal."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunAcknowledged:
+class RunAcknowledged(Struct, frozen=True):
     """A person has taken note of a finished run: its cooling down is over."""
 
     kind: ClassVar[str] = "run.acknowledged"
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PairAdopted:
+class PairAdopted(Struct, frozen=True):
     """A person declared one org's record the truth for a diverged pair."""
 
     kind: ClassVar[str] = "pair.adopted"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from orchestrator.model.change import Change
 from orchestrator.model.reading import HamrRecord, Identity, Reading
 from orchestrator.model.status import Both, Role
 
 
-@dataclass(frozen=True, slots=True)
-class SituationRead:
+class SituationRead(Struct, frozen=True):
     """Both orgs were read, at the same time."""
 
     kind: ClassVar[str] = "situation.read"
@@ -23,16 +23,14 @@ class SituationRead:
     """Whose keys these are; only with the first reading."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadingsTaken:
+class ReadingsTaken(Struct, frozen=True):
     """Both orgs were read again while waiting; nothing new was seen, so nothing is journalled."""
 
     kind: ClassVar[str] = ""
     readings: Both[Reading | None]
 
 
-@dataclass(frozen=True, slots=True)
-class MirrorFound:
+class MirrorFound(Struct, frozen=True):
     """Whether this pair mirrors, found out by waiting after the first confirmed write."""
 
     kind: ClassVar[str] = "mirror.found"
@@ -40,8 +38,7 @@ class MirrorFound:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class NameLearned:
+class NameLearned(Struct, frozen=True):
     """How this pair's server names us: it puts another name than our stamp into modified_by."""
 
     kind: ClassVar[str] = "name.learned"
@@ -49,8 +46,7 @@ class NameLearned:
     role: Role
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeSeen:
+class ChangeSeen(Struct, frozen=True):
     """A record was not as last seen, and it was not simply our write arriving."""
 
     kind: ClassVar[str] = "change.seen"
@@ -63,8 +59,7 @@ class ChangeSeen:
     """REVERTED: a person resumed the run, and it goes on from this record."""
 
 
-@dataclass(frozen=True, slots=True)
-class OrgGivenUp:
+class OrgGivenUp(Struct, frozen=True):
     """The other org of an emergency did not answer in time: it stays out of the run."""
 
     kind: ClassVar[str] = "org.given_up"
@@ -72,8 +67,7 @@ class OrgGivenUp:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class ClockDistrusted:
+class ClockDistrusted(Struct, frozen=True):
     """The clocks disagree or a step stalled: everything is read again (law 18)."""
 
     kind: ClassVar[str] = "clock.distrusted"
@@ -82,8 +76,7 @@ class ClockDistrusted:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """The run waits, and says for what; for people, not journalled."""
 
     kind: ClassVar[str] = ""

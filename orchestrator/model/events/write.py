@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
+
+from msgspec import Struct
 
 from orchestrator.model.change import Change
 from orchestrator.model.reading import Answer, HamrRecord, Request
@@ -12,8 +13,7 @@ from orchestrator.model.run import Attempt
 from orchestrator.model.status import Role, Status
 
 
-@dataclass(frozen=True, slots=True)
-class WriteIntended:
+class WriteIntended(Struct, frozen=True):
     """Durable before the request leaves."""
 
     kind: ClassVar[str] = "write.intended"
@@ -25,8 +25,7 @@ class WriteIntended:
     """That org's own clock at the look which it is sent on; None where it does not tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class WriteAnswered:
+class WriteAnswered(Struct, frozen=True):
     """What the POST came to; 2xx means accepted, not done."""
 
     kind: ClassVar[str] = "write.answered"
@@ -34,8 +33,7 @@ class WriteAnswered:
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
-class WriteConfirmed:
+class WriteConfirmed(Struct, frozen=True):
     """A GET shows the status (law 4)."""
 
     kind: ClassVar[str] = "write.confirmed"
@@ -49,8 +47,7 @@ class WriteConfirmed:
     """From the intent to the reading that shows it."""
 
 
-@dataclass(frozen=True, slots=True)
-class WriteUnknown:
+class WriteUnknown(Struct, frozen=True):
     """Sent, and neither its answer nor reading back says what became of it."""
 
     kind: ClassVar[str] = "write.unknown"
@@ -58,8 +55,7 @@ class WriteUnknown:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class WriteThrottled:
+class WriteThrottled(Struct, frozen=True):
     """429: the server asked us to wait, and we do."""
 
     kind: ClassVar[str] = "write.throttled"
@@ -67,8 +63,7 @@ class WriteThrottled:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class WriteOwed:
+class WriteOwed(Struct, frozen=True):
     """An emergency left an org untold: it is owed the survivor's present status."""
 
     kind: ClassVar[str] = "write.owed"
@@ -77,8 +72,7 @@ class WriteOwed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class OwedSettled:
+class OwedSettled(Struct, frozen=True):
     """What was owed was delivered, or the org shows it already."""
 
     kind: ClassVar[str] = "write.settled"

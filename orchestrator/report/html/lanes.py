@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from orchestrator.model.status import Role
 from orchestrator.model.words import span
@@ -29,8 +30,7 @@ _LETTER = 6.6
 """About the width of a letter."""
 
 
-@dataclass(slots=True)
-class Lanes:
+class Lanes(Struct):
     """The lanes, drawn."""
 
     bottom: float

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from orchestrator.model.status import Role
 from orchestrator.report.story import Stand, Story
@@ -12,8 +13,7 @@ MOST = 60
 """Moments that are listed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """From here on the orgs stood like this, as far as was seen."""
 
     at: datetime

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+
+from msgspec import Struct
 
 from orchestrator.model.words import MINUTE, span
 
@@ -27,8 +28,7 @@ _STEPS = (
 """Seconds between two ticks that people count in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Struct, frozen=True):
     """The time between two records, and where it is drawn."""
 
     begins: datetime
@@ -46,16 +46,14 @@ class Stretch:
         return (self.ends - self.begins).total_seconds()
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Struct, frozen=True):
     """A mark on the axis."""
 
     x: float
     label: str
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(Struct, frozen=True):
     """From the first record to the last."""
 
     began: datetime

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from orchestrator.model.events import (
     LockBroken,
@@ -27,8 +28,7 @@ _FROM_OUTSIDE = frozenset(
 """Records before which nobody was at it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(Struct, frozen=True):
     """How large a drawing is, and where its parts stand; in the units of the picture."""
 
     name: str
@@ -52,8 +52,7 @@ TOP = 30.0
 _BELOW_AXIS = 34.0
 
 
-@dataclass(slots=True)
-class Drawing:
+class Drawing(Struct):
     """A picture, ready to be written down."""
 
     size: Size
