@@ -9,12 +9,12 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from orchestrator.log import bind, configure, logger
 from orchestrator.model.secret import Secret
@@ -160,8 +160,7 @@ def test_law_17_no_key_is_logged_in_any_place(form: str) -> None:
     assert "worse" in text
 
 
-@dataclass
-class Holder:
+class Holder(Struct):
     key: str
 
 

@@ -10,9 +10,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+
+from msgspec import Struct
 
 from tests.attack.region import DATACENTER, ROLES, Answer, Pair
 
@@ -39,8 +40,7 @@ LOOKS = {"status", "show", "check", "runs", "doctor", "plan", "audit", "report"}
 LIMIT = 50.0
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """What a command came to."""
 
     command: str

@@ -11,11 +11,13 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from pathlib import Path
 from typing import IO, Any, Literal, Self
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 ROLES = ("primary", "secondary")
 PEER = {"primary": "secondary", "secondary": "primary"}
@@ -32,8 +34,7 @@ HTML = "<html><head><title>Attention</title></head><body><h1>Not what you wanted
 STRANGER = "stranger@elsewhere.example"
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(Struct, frozen=True):
     """What an org's record says; `version` is unique over the pair, `writer` is who wrote it, whatever `by` says."""
 
     version: int
@@ -48,8 +49,7 @@ class Record:
         )
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """One request as it came in. `n` counts this method over both orgs, `nth` at this org; both from 1, records only."""
 
     role: str
@@ -63,8 +63,7 @@ class Asked:
     stamp: str = ""
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(Struct, frozen=True):
     """A request as it came off the wire; `began` is when its first line was read."""
 
     method: str
@@ -74,8 +73,7 @@ class Request:
     began: float
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(Struct, frozen=True):
     """One line of the truth; `moment` is monotonic, `began` when the request's first bytes were read."""
 
     kind: Literal["posted", "applied", "shown", "connected"]
@@ -89,8 +87,7 @@ class Event:
     stamp: str = ""
 
 
-@dataclass
-class Answer:
+class Answer(Struct):
     """What a request gets; everything left out is as a healthy region does it."""
 
     code: int = 200
@@ -116,8 +113,7 @@ class Answer:
 Rule = Callable[[Asked], Answer | None]
 
 
-@dataclass
-class Region:
+class Region(Struct):
     """One org's region: its record, its past, and how it misbehaves. Change any field at any time."""
 
     role: str

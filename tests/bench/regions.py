@@ -8,8 +8,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from orchestrator.model.status import Both, Status
 from orchestrator.simulator import SimulatorConfig, serve
@@ -18,8 +19,7 @@ ROUND_TRIP = 0.05
 """Seconds, injected into every request of both regions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(Struct, frozen=True):
     """Where the regions are, and their keys."""
 
     inventory: Path

@@ -7,12 +7,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from msgspec import Struct, field
 
 import orchestrator
 from orchestrator import SimulatedRegions
@@ -49,8 +49,7 @@ socket.socket.connect, socket.getaddrinfo = connect, look_up
 '''
 
 
-@dataclass
-class Toolkit:
+class Toolkit(Struct):
     """A folder to run experiments in, and two regions that they find there."""
 
     folder: Path

@@ -10,11 +10,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from click.testing import CliRunner, Result
+from msgspec import Struct, field
 
 from orchestrator.cli import hamr
 from orchestrator.model.status import Role, Status
@@ -46,8 +46,7 @@ remember:
 """
 
 
-@dataclass
-class Lab:
+class Lab(Struct):
     """A folder with an inventory, a playbook and a journal, and two regions behind it."""
 
     folder: Path

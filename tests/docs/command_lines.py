@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import click
+from msgspec import Struct
 
 from orchestrator.cli import hamr
 
@@ -17,8 +17,7 @@ _PLACEHOLDER = re.compile(r"[A-Z][A-Z_]*(=[A-Z]+)?")
 _LEFT_OUT = frozenset({"…", "...", "[OPTIONS]", "[ARGS]..."})
 
 
-@dataclass(frozen=True)
-class CommandLine:
+class CommandLine(Struct, frozen=True):
     """One command line of a page."""
 
     page: str

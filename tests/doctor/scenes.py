@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from orchestrator.doctor import all_checks
 from orchestrator.doctor.answers import Answers, JournalFound, KeyFound, OrgAnswers

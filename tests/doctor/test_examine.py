@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import sqlite3
 import time
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.doctor import asking, examine
 from orchestrator.errors import JournalDamaged
@@ -98,7 +99,7 @@ async def test_all_questions_are_asked_at_the_same_time(tmp_path: Path) -> None:
         transports: Both[httpx.AsyncBaseTransport] = Both(
             httpx.MockTransport(answer), httpx.MockTransport(answer)
         )
-        session = replace(bench.session, transports=transports)
+        session = dataclasses.replace(bench.session, transports=transports)
         async with asyncio.timeout(5):
             (readiness,) = await examine([session])
     assert found(readiness, "HAMR record", P).sentence.startswith(
@@ -176,7 +177,7 @@ async def test_a_journal_that_cannot_be_opened_is_critical_and_the_orgs_are_aske
     async with simulated(tmp_path) as bench:
         place = tmp_path / "elsewhere.db"
         with SqliteStore.nothing(place, now=bench.session.clock.now) as store:
-            session = replace(bench.session, store=store)
+            session = dataclasses.replace(bench.session, store=store)
             (readiness,) = await examine([session], unopened=JournalDamaged("it is no journal"))
     assert found(readiness, "journal").sentence.startswith("It is no journal.")
     assert found(readiness, "phase").planned is Level.OK
@@ -195,7 +196,7 @@ async def test_several_pairs_are_looked_at_at_once_and_their_journal_is_verified
 
     monkeypatch.setattr(SqliteStore, "verify_newest", counted)
     async with simulated(tmp_path) as bench:
-        second = replace(bench.session, pair=replace(bench.session.pair, name="other"))
+        second = dataclasses.replace(bench.session, pair=replace(bench.session.pair, name="other"))
         both = await examine([bench.session, second])
     assert [(each.pair, each.level) for each in both] == [("sim", Level.OK), ("other", Level.OK)]
     assert verified == [5000]

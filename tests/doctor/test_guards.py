@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.doctor.answers import Answers
 from orchestrator.model.guard import AllOf, AnyOf, Compared, Guard, GuardKind, IfUnknown, Not, Quiet
@@ -66,7 +66,7 @@ def scene(
     row: str, kind: GuardKind, said: Mapping[str, Measured | Unmeasured] | None = None, **more: object
 ) -> Answers:
     """A pair at PASSIVE (where declare comes next) with one guard on a row."""
-    guard = replace(Guard("asked", kind, why="Look at the dashboard."), **more)  # type: ignore[arg-type]
+    guard = replace(Guard("asked", kind, why="Look at the dashboard."), **more)
     return answers(orgs(probes={**GOOD, **(said or {})}), playbook=playbook({row: ("asked",)}, guard))
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.doctor.answers import JournalFound
 from orchestrator.doctor.hooks import hook_programs
@@ -57,7 +57,7 @@ DONE = RunFinished(Ending(End.DONE, "done"), 0, "agreed(ACTIVE)", (), 1.0)
 
 
 def history(*runs: RunHistory, **more: object) -> History:
-    return replace(History("payments", {each.run: each for each in runs}), **more)  # type: ignore[arg-type]
+    return replace(History("payments", {each.run: each for each in runs}), **more)
 
 
 def holder(beat: timedelta = timedelta(seconds=3)) -> Holder:
@@ -262,7 +262,7 @@ def test_a_disk_that_is_nearly_full_is_said_before_a_run_finds_out(tmp_path: Pat
 
 def hooked(row: str, when: When, hook: Hook) -> Playbook:
     rows = tuple(
-        replace(each, **{when.value: (hook,)}) if each.name == row else each  # type: ignore[arg-type]
+        replace(each, **{when.value: (hook,)}) if each.name == row else each
         for each in PLAYBOOK.rows
     )
     return replace(PLAYBOOK, rows=rows)

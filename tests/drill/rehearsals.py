@@ -6,9 +6,10 @@ import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from orchestrator.documents import load_playbook
 from orchestrator.documents.scenarios import parse_scenario
@@ -24,8 +25,7 @@ HEAD = (
 )
 
 
-@dataclass
-class Room:
+class Room(Struct):
     """Where drills are played."""
 
     desk: Desk

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from orchestrator.drill.laws import Witnessed, laws_of
 from orchestrator.model.events import Event, SituationRead, WriteIntended, encode

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.drill import close, close_rehearsed, drill, drill_named
 from orchestrator.errors import ExitCode, Incomplete, JournalUnavailable, Moved, Refused, UsageError
@@ -176,8 +177,7 @@ async def test_a_drill_whose_way_out_fails_comes_home_all_the_same(tmp_path: Pat
         assert statuses(bench) == [2, 2]
 
 
-@dataclass
-class StopsAfter:
+class StopsAfter(Struct):
     """Interrupts a run as soon as it has made a row, as Ctrl-C would."""
 
     controls: Controls
@@ -203,8 +203,7 @@ async def test_an_interrupted_drill_stays_open_for_a_person_to_close(tmp_path: P
         assert (await close(bench.session, held, "now")).at_home
 
 
-@dataclass
-class EmergencyAfterTheWayOut:
+class EmergencyAfterTheWayOut(Struct):
     """Somebody takes the pair for a real emergency, right after the drill has arrived."""
 
     bench: Bench
@@ -217,8 +216,7 @@ class EmergencyAfterTheWayOut:
             self.bench.session.append("20260528-160000-real", WriteIntended(ATTEMPT, POST, None))
 
 
-@dataclass
-class FullAfter:
+class FullAfter(Struct):
     """The journal's disk is full as soon as a row is made."""
 
     bench: Bench

@@ -12,11 +12,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import Struct, field
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -57,8 +57,7 @@ def chromium() -> str:
     pytest.skip(words)
 
 
-@dataclass
-class Browser:
+class Browser(Struct):
     """One browser with one tab."""
 
     to: int

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.documents import load_inventory, load_playbook
 from orchestrator.journal import SqliteStore
@@ -32,8 +34,7 @@ def quick_playbook() -> Playbook:
     )
 
 
-@dataclass
-class Bench:
+class Bench(Struct):
     """Two regions and a session on them."""
 
     sim: Simulation

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from orchestrator.engine.around import Around
 from orchestrator.model.guard import Compared, Guard, IfUnknown
@@ -136,7 +138,7 @@ def hooked(
 
 def program(name: str, **settings: object) -> Hook:
     """A hook that runs a program of that name."""
-    return replace(Hook(name, Program((name,))), **settings)  # type: ignore[arg-type]
+    return replace(Hook(name, Program((name,))), **settings)
 
 
 def manual(name: str, text: str = "Press the button.") -> Hook:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from orchestrator.engine.around import Around, predicted_around
 from orchestrator.engine.drive import Engine, Task
@@ -75,8 +77,7 @@ def pair(mirrors: Mirrors = Mirrors.NO) -> Pair:
     return Pair("payments", ORGS, mirrors)
 
 
-@dataclass
-class FakeClock:
+class FakeClock(Struct):
     wall: datetime = START
     seconds: float = 1000.0
     on_sleep: list[Callable[[], None]] = field(default_factory=list)
@@ -110,8 +111,7 @@ def record(role: Role, status: int, by: str = "admin@example.com", at: datetime 
     )
 
 
-@dataclass
-class FakeWorld:
+class FakeWorld(Struct):
     """Two orgs.
 
     `script[role]` says what becomes of the next writes, one word each: ok, lost, lost-applied, lost-late,
@@ -290,8 +290,7 @@ class Died(BaseException):
     """The process is gone: nothing in it may catch this and go on."""
 
 
-@dataclass
-class Notes:
+class Notes(Struct):
     """The observer, and the journal: what was told before the process died is what a later one can read."""
 
     events: list[Event] = field(default_factory=list)
@@ -352,8 +351,7 @@ class Notes:
         return self.of(WriteIntended)
 
 
-@dataclass
-class Bench:
+class Bench(Struct):
     """An engine, its world, and what it told."""
 
     world: FakeWorld

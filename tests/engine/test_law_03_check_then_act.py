@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, NameLearned, WriteConfirmed

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.engine.memory import Memory
 from orchestrator.model.change import Change
@@ -57,8 +58,7 @@ CREATING = replace(
 )
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(Struct, frozen=True):
     """One kind of world to die in."""
 
     name: str

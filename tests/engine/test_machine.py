@@ -6,11 +6,11 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import Struct, field
 from transitions import MachineError
 from transitions.extensions.asyncio import AsyncMachine
 
@@ -30,8 +30,7 @@ async def _nothing(row: Row) -> None:
     """A row that needs no writes."""
 
 
-@dataclass
-class Maker:
+class Maker(Struct):
     """Says yes to every row, and keeps the order of what the machine called."""
 
     calls: list[str] = field(default_factory=list)

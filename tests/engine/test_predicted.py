@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import Struct
+from msgspec.structs import replace
 
 import orchestrator.engine.predicted as predicted_module
 from orchestrator.engine.around import predicted_around
@@ -37,8 +38,7 @@ CREATING = replace(
 )
 
 
-@dataclass
-class Forecast:
+class Forecast(Struct):
     """A plan's engine, and what it told."""
 
     engine: Engine

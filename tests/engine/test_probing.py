@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import Struct, field
 
 from orchestrator.engine.look import Eyes
 from orchestrator.engine.memory import Memory
@@ -20,8 +20,7 @@ from .fake import RUN, FakeWorld, S, pair
 from .fake import FakeClock as StillClock
 
 
-@dataclass
-class SharedClock:
+class SharedClock(Struct):
     """Time passes when everybody waits: then whoever is due first goes on."""
 
     seconds: float = 1000.0
@@ -51,8 +50,7 @@ class SharedClock:
         return task.result()
 
 
-@dataclass
-class SlowProber:
+class SlowProber(Struct):
     """Each probe takes as long as its name says."""
 
     clock: SharedClock

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, event, given, note, settings
 from hypothesis import strategies as st
+from msgspec import Struct, field
 
 from orchestrator.model.events import Event
 from orchestrator.model.org import Mirrors
@@ -24,8 +24,7 @@ PASSIVE, ACTIVE = Status.PASSIVE, Status.ACTIVE
 STRANGER = "bob@example.com"
 
 
-@dataclass
-class Witness:
+class Witness(Struct):
     """Stands on the wire: what was read last of each org, and what was wrong with a request when it left."""
 
     b: Bench
@@ -103,8 +102,7 @@ GLITCHES: st.SearchStrategy[Sight | None] = st.sampled_from(
 )
 
 
-@dataclass(frozen=True)
-class Story:
+class Story(Struct, frozen=True):
     """One incident."""
 
     start: Status

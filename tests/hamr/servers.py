@@ -7,15 +7,15 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 TLS = Path(__file__).parent / "tls"
 CA = str(TLS / "ca.pem")
 
 
-@dataclass
-class RawServer:
+class RawServer(Struct):
     """What a raw server was sent."""
 
     url: str

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpcore
 import pytest
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from orchestrator.clock import SystemClock
 from orchestrator.hamr import HttpWorld
@@ -49,8 +50,7 @@ PATIENT = Timeouts(connect=timedelta(seconds=20), read=timedelta(seconds=20), to
 Talk = Callable[[bytes, asyncio.StreamWriter], Awaitable[bool]]
 
 
-@dataclass
-class HandClock:
+class HandClock(Struct):
     """A clock that goes on when a test says so."""
 
     seconds: float = 1000.0
@@ -180,8 +180,7 @@ async def test_law_06_a_write_that_left_in_time_may_be_answered_later() -> None:
 # Kept connections that something on the way forgot.
 
 
-@dataclass
-class Forgetful:
+class Forgetful(Struct):
     """A server whose first connection is forgotten by the way to it, once it was used."""
 
     first: asyncio.StreamWriter | None = None
@@ -291,8 +290,7 @@ async def test_a_read_may_want_a_new_connection_and_cuts_off_no_other() -> None:
 # Keys that were rotated meanwhile.
 
 
-@dataclass
-class Rotated:
+class Rotated(Struct):
     """A server that takes one key, and a file that holds one; both can change."""
 
     file: Path

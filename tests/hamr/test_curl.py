@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.hamr import curl
 from orchestrator.model.org import Org

@@ -9,8 +9,9 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from itertools import islice
+
+from msgspec import Struct
 
 from .attacks import Kind
 from .draw import Incident, about, bare, draw
@@ -49,8 +50,7 @@ def _only(incident: Incident) -> int:
     return 1 if broken else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """What one incident came to."""
 
     seed: int

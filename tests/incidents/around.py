@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.model.guard import AllOf, AnyOf, Compared, Guard, IfUnknown, Not
 from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program, When
@@ -32,8 +34,7 @@ class Shows(enum.Enum):
     FLAPPING = "good and bad in turn"
 
 
-@dataclass(frozen=True, slots=True)
-class Gauge:
+class Gauge(Struct, frozen=True):
     """A probe, and what it shows as time goes by."""
 
     name: str
@@ -81,8 +82,7 @@ class Ends(enum.Enum):
     HANGS = "hangs as long as anything goes wrong"
 
 
-@dataclass(frozen=True, slots=True)
-class Deed:
+class Deed(Struct, frozen=True):
     """A hook of a row, and how it goes when it is run."""
 
     name: str
@@ -103,8 +103,7 @@ class Deed:
         return Hook(self.name, what, self.again, self.emergency)
 
 
-@dataclass(frozen=True, slots=True)
-class Says:
+class Says(Struct, frozen=True):
     """What a person says to one question, after how many seconds; None: nothing."""
 
     yes: bool | None
@@ -119,16 +118,14 @@ class Visit(enum.Enum):
     UNLOCK = "unlock"
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
+class Visitor(Struct, frozen=True):
     """Somebody else, who comes when the first question stands."""
 
     does: Visit
     after: float
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """All of it."""
 
     gauges: tuple[Gauge, ...] = ()

@@ -18,9 +18,10 @@ small-records       no record holds more than a person can read
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from orchestrator.engine.look import ASK_AGAIN_AFTER
 
@@ -74,8 +75,7 @@ def intends_locked(played: Played) -> Iterator[str]:
 # -- waiting ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class Wait:
+class Wait(Struct):
     """One process's wait, as it goes on."""
 
     began: float

@@ -18,8 +18,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from orchestrator.errors import ExitCode, Locked
 from orchestrator.model.journal import Record
@@ -67,8 +68,7 @@ _UNSEEN = frozenset({PhaseName.HALF_SEEN, PhaseName.DARK, PhaseName.UNREADABLE})
 # -- old readings -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(Struct, frozen=True):
     """The last good reading of an org, by one process."""
 
     note: Answered
@@ -356,8 +356,7 @@ def leaves_in_time(played: Played) -> Iterator[str]:
 # -- attempts that may still come -----------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _GivenUp:
+class _GivenUp(Struct):
     """One attempt that may have reached its org, and was not seen."""
 
     run: str

@@ -6,8 +6,10 @@ Every attacked incident has one kind that it is about, and now and then another 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
 from random import Random
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Both, Role, Status
@@ -44,8 +46,7 @@ class Kind(enum.Enum):
     TURNED = "the other region dies after a failover"
 
 
-@dataclass(frozen=True, slots=True)
-class Lagging:
+class Lagging(Struct, frozen=True):
     """From the beginning of one life on, a region's reads lack its latest changes."""
 
     life: int
@@ -55,8 +56,7 @@ class Lagging:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Follower:
+class Follower(Struct, frozen=True):
     """A stranger who writes so long after the nth write of the record has left, to that org or the other one."""
 
     after_post: int
@@ -67,8 +67,7 @@ class Follower:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class SlowConnection:
+class SlowConnection(Struct, frozen=True):
     """The connection that the nth write goes out on has to be opened anew, and takes its time."""
 
     post: int
@@ -79,8 +78,7 @@ class SlowConnection:
     """What somebody else writes to that org while it is being opened."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stumble:
+class Stumble(Struct, frozen=True):
     """The first readings of one life go wrong."""
 
     life: int
@@ -89,8 +87,7 @@ class Stumble:
     times: int
 
 
-@dataclass(frozen=True, slots=True)
-class Blip:
+class Blip(Struct, frozen=True):
     """A region is gone for seconds while guards are waited for."""
 
     role: Role
@@ -98,16 +95,14 @@ class Blip:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(Struct, frozen=True):
     """The journal's file is put back as it was when one life had ended, before another one begins."""
 
     copied_after: int
     before: int
 
 
-@dataclass(frozen=True, slots=True)
-class Visits:
+class Visits(Struct, frozen=True):
     """What somebody does after the first commands are through: after so many seconds."""
 
     looks_at: float | None = None
@@ -116,8 +111,7 @@ class Visits:
     """Types `hamr run` with the same goal."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attacks:
+class Attacks(Struct, frozen=True):
     """All of it; the defaults are none."""
 
     kind: Kind | None = None
@@ -162,8 +156,7 @@ NONE = Attacks()
 STRANGERS = ("ops.lead@example.com", "terraform", "someone.else@example.com")
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(Struct, frozen=True):
     """What an attack makes of an incident's own parts; None leaves them as they are."""
 
     attacks: Attacks
@@ -179,8 +172,7 @@ class Drawn:
     """The second life is killed at that step."""
 
 
-@dataclass(slots=True)
-class _Draw:
+class _Draw(Struct):
     """One seed's attack, as it is put together."""
 
     dice: Random
@@ -203,7 +195,7 @@ class _Draw:
         return round(self.dice.uniform(low, high), 3)
 
     def _change(self, **changes: object) -> None:
-        self.attacks = replace(self.attacks, **changes)  # type: ignore[arg-type]
+        self.attacks = replace(self.attacks, **changes)
 
     def _stranger(self) -> Status | None:
         return None if self.dice.random() < 0.35 else self.dice.choice(self.statuses)

@@ -6,7 +6,9 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from msgspec import Struct, field
 
 from orchestrator.model.events import Event
 from orchestrator.model.hook import Program, ProgramEnded
@@ -27,8 +29,7 @@ WELL = Says(yes=True, after=2.0)
 """What somebody says who closes an incident: it was done, it may be done."""
 
 
-@dataclass(slots=True)
-class Doomed:
+class Doomed(Struct):
     """At which of its hooks, or questions, a process dies; counted from 1, 0: never."""
 
     hook_begun: int = 0
@@ -36,8 +37,7 @@ class Doomed:
     asked: int = 0
 
 
-@dataclass(eq=False)
-class Beside:
+class Beside(Struct, eq=False):
     """What is drawn for an incident, as it goes on."""
 
     loop: VirtualLoop
@@ -68,8 +68,7 @@ class Beside:
         return people[(self.questions - 1) % len(people)] if people else None
 
 
-@dataclass(slots=True)
-class PlayedProber:
+class PlayedProber(Struct):
     """`orchestrator.model.protocols.Prober` of one process."""
 
     beside: Beside
@@ -115,8 +114,7 @@ async def _after(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
-@dataclass(slots=True)
-class PlayedPrograms:
+class PlayedPrograms(Struct):
     """`orchestrator.model.protocols.Programs` of one process. What it started goes on when it is killed."""
 
     beside: Beside

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+
+from msgspec import Struct
 
 from orchestrator.model.guard import Compared, Guard, IfUnknown
 from orchestrator.model.hook import Again, When
@@ -27,8 +28,7 @@ from .tape import Appended, Asked, Note
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "crash-points.md"
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """A way through a shipped playbook, and on what kind of pair."""
 
     title: str
@@ -116,8 +116,7 @@ def incident(route: Route, life: Life) -> Incident:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(Struct, frozen=True):
     """A place where a run can be killed."""
 
     number: int
@@ -126,8 +125,7 @@ class Point:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """What came of being killed there."""
 
     played: Played

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from itertools import count
 from random import Random
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.model.org import Mirrors, Wire
 from orchestrator.model.run import Mode
@@ -33,8 +35,7 @@ class Story(enum.Enum):
     OTHER_JOURNAL = "a second operator on another machine, with a journal of its own"
 
 
-@dataclass(frozen=True, slots=True)
-class Foreign:
+class Foreign(Struct, frozen=True):
     """Somebody else writes, so many seconds after the beginning."""
 
     at: float
@@ -45,8 +46,7 @@ class Foreign:
     """It makes the record point at another org, and leaves its status."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dark:
+class Dark(Struct, frozen=True):
     """A region goes dark, and comes back so many seconds later."""
 
     at: float
@@ -57,8 +57,7 @@ class Dark:
     """The status with which the edge in front of it answers everything."""
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
+class Life(Struct, frozen=True):
     """What befalls one life of the program; each number counts from 1, and 0 is never."""
 
     crash_at_step: int = 0
@@ -95,8 +94,7 @@ class Life:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Incident:
+class Incident(Struct, frozen=True):
     """Everything about an incident, before it is played."""
 
     seed: int

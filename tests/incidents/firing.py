@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from orchestrator.engine.look import ASK_AGAIN_AFTER
 from orchestrator.model.guard import AllOf, AnyOf, Compared, Guard, Not
@@ -20,8 +22,7 @@ OLD = 10.0
 """Seconds after which a reading is too old to act on."""
 
 
-@dataclass(slots=True)
-class Seen:
+class Seen(Struct):
     """What one process has seen, as its notes go by."""
 
     gauged: dict[str, Gauged] = field(default_factory=dict)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from orchestrator.errors import ExitCode
 from orchestrator.model.hook import Again, Hook, InEmergency, Program
@@ -125,8 +127,7 @@ def done_once(played: Played) -> Iterator[str]:
             done.setdefault(_key(note.record), note.record)
 
 
-@dataclass(slots=True)
-class Course:
+class Course(Struct):
     """One run, as its journal tells it."""
 
     begun: dict[str, None] = field(default_factory=dict)

@@ -8,10 +8,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from functools import cache
 from multiprocessing.util import Finalize
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from orchestrator.journal import SqliteStore
 from orchestrator.log import configure
@@ -38,8 +40,7 @@ TRIES = 8
 """How many commands people need at most to close an incident after the faults are over."""
 
 
-@dataclass
-class Played:
+class Played(Struct):
     """An incident that is over, and all that the witnesses say."""
 
     incident: Incident

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.model.journal import Entry, Head, Holder, Record, Verification
@@ -15,8 +16,7 @@ from .tape import Tape
 from .wire import Doom
 
 
-@dataclass(slots=True)
-class Dated:
+class Dated(Struct):
     """The wall clock that dates a journal's records: that of whichever machine appends."""
 
     clock: VirtualClock | None = None

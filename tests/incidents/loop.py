@@ -7,9 +7,10 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
+
+from msgspec import Struct, field
 
 T = TypeVar("T")
 
@@ -39,8 +40,7 @@ PROCESS: ContextVar[Process | None] = ContextVar("PROCESS", default=None)
 """Which process the running code belongs to; None: the world's own."""
 
 
-@dataclass(eq=False)
-class Process:
+class Process(Struct, eq=False):
     """One life of the program: its tasks, and how it may end."""
 
     name: str

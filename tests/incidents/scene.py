@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from functools import partial
 from random import Random
+
+from msgspec import Struct, field
 
 from orchestrator.errors import HamrError
 from orchestrator.journal import InlineCalls, SqliteStore
@@ -55,29 +56,25 @@ def pair_of(config: SimulatorConfig, mirrors: Mirrors, wrong_uuid: Role | None =
     return Pair(PAIR, Both(org(Role.PRIMARY), org(Role.SECONDARY)), mirrors, events=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Returned:
+class Returned(Struct, frozen=True):
     """The life ended with a result."""
 
     result: RunResult
 
 
-@dataclass(frozen=True, slots=True)
-class Raised:
+class Raised(Struct, frozen=True):
     """The life ended with an error that says why nothing was done."""
 
     error: HamrError
 
 
-@dataclass(frozen=True, slots=True)
-class Died:
+class Died(Struct, frozen=True):
     """The life was cut off."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Crashed:
+class Crashed(Struct, frozen=True):
     """Something escaped that no person should ever see."""
 
     error: BaseException
@@ -86,8 +83,7 @@ class Crashed:
 Outcome = Returned | Raised | Died | Crashed
 
 
-@dataclass(eq=False)
-class Machine:
+class Machine(Struct, eq=False):
     """A computer with a journal; several processes of it may live at once."""
 
     name: str
@@ -99,8 +95,7 @@ class Machine:
     living: dict[int, Process] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class PlayedHost:
+class PlayedHost(Struct, frozen=True):
     """The machine as one process of it sees it: `orchestrator.model.protocols.Host`."""
 
     machine: Machine
@@ -122,8 +117,7 @@ class PlayedHost:
         return holder.host == self.name and holder.pid not in self.machine.living
 
 
-@dataclass(eq=False)
-class Present:
+class Present(Struct, eq=False):
     """What a person has at hand in one life of the program."""
 
     session: PlayedSession
@@ -132,8 +126,7 @@ class Present:
     clock: VirtualClock
 
 
-@dataclass(eq=False)
-class Scene:
+class Scene(Struct, eq=False):
     """Everything that an incident plays on."""
 
     loop: VirtualLoop

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
+
 from orchestrator.hamr.wire import decode_record
 from orchestrator.model.journal import Entry, Record
 from orchestrator.model.person import Question
@@ -20,8 +22,7 @@ from orchestrator.simulator import HAMR_PATH, Effect, Response, Truncated
 from .loop import BEGINNING, Process, VirtualLoop
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """Something that happened, and when."""
 
     number: int
@@ -29,8 +30,7 @@ class Note:
     """Virtual seconds since the incident began."""
 
 
-@dataclass(frozen=True, slots=True)
-class Appended(Note):
+class Appended(Note, frozen=True):
     """A process journalled something."""
 
     process: Process
@@ -40,16 +40,14 @@ class Appended(Note):
     """Which of its process's journal operations it belongs to: several records are one transaction."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told(Note):
+class Told(Note, frozen=True):
     """A process knows something; it is in the journal with its next intent at the latest, unless the process dies."""
 
     process: Process
     record: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class Asked(Note):
+class Asked(Note, frozen=True):
     """A request left a process."""
 
     process: Process
@@ -102,8 +100,7 @@ class Asked(Note):
         return Status.of(number) if isinstance(number, int) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Answered(Note):
+class Answered(Note, frozen=True):
     """What a request came to reached its process."""
 
     asked: Asked
@@ -134,8 +131,7 @@ class Answered(Note):
                 return type(effect).__name__.lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Wrote(Note):
+class Wrote(Note, frozen=True):
     """An org's record was replaced: by a request, sooner or later, or by somebody else."""
 
     role: Role
@@ -145,8 +141,7 @@ class Wrote(Note):
     ours: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Happened(Note):
+class Happened(Note, frozen=True):
     """Something in the world: a foreign write, darkness, a crash, a life's beginning and end."""
 
     what: str
@@ -171,8 +166,7 @@ def kind_of(note: Note, what: type[Appended | Told] | None = None) -> str:
     return note.record.kind if isinstance(note, what) else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Gauged(Note):
+class Gauged(Note, frozen=True):
     """A process was told what a probe shows."""
 
     process: Process
@@ -183,8 +177,7 @@ class Gauged(Note):
     sight: Measured | Unmeasured
 
 
-@dataclass(frozen=True, slots=True)
-class HookRan(Note):
+class HookRan(Note, frozen=True):
     """A hook's program begins, ends well, or fails: whether or not anybody still waits for it."""
 
     process: Process
@@ -193,8 +186,7 @@ class HookRan(Note):
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class Questioned(Note):
+class Questioned(Note, frozen=True):
     """A person reads a question, or has dealt with it."""
 
     process: Process
@@ -202,8 +194,7 @@ class Questioned(Note):
     answered: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Woke(Note):
+class Woke(Note, frozen=True):
     """A process has slept on its clock."""
 
     process: Process

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator import history, resume, run, running
 from orchestrator.engine import check as engine_check
@@ -43,8 +44,7 @@ from .invariants import check
 Patch = pytest.MonkeyPatch
 
 
-@dataclass(frozen=True, slots=True)
-class Breakage:
+class Breakage(Struct, frozen=True):
     """One law, broken."""
 
     law: int

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator import running, standing
 from orchestrator.engine import admission, look, way
@@ -39,8 +40,7 @@ from .test_breakages import Patch, plain
 from .world import patient
 
 
-@dataclass(frozen=True, slots=True)
-class Breakage:
+class Breakage(Struct, frozen=True):
     """One rule, broken."""
 
     noticed_by: str

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.adopt import adopt
 from orchestrator.errors import HamrError, UsageError
@@ -37,8 +38,7 @@ WORDS = ("TEXT", "REASON")
 BECAUSE = "the region's own people say so"
 
 
-@dataclass(frozen=True, slots=True)
-class Typed:
+class Typed(Struct, frozen=True):
     """One command, and what came of it."""
 
     line: str

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 import httpx
+from msgspec import Struct
 
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Both, Role
@@ -20,8 +20,7 @@ from .tape import Asked, Tape
 Trace = Callable[[str, dict[str, object]], Awaitable[None]]
 
 
-@dataclass(slots=True)
-class Doom:
+class Doom(Struct):
     """At which of its requests, or journal operations, a process dies; counted from 1, 0: never."""
 
     before: int = 0

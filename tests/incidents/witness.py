@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct, field
 
 from orchestrator.model.plain import moment
 from orchestrator.model.reading import HamrRecord
@@ -35,8 +36,7 @@ def version(record: HamrRecord) -> Version:
     return record.status, record.modified_at, record.modified_by
 
 
-@dataclass(frozen=True, slots=True)
-class Writers:
+class Writers(Struct, frozen=True):
     """Who wrote each version that there ever was."""
 
     found: dict[Version, list[Wrote]]
@@ -75,8 +75,7 @@ class Writers:
         )
 
 
-@dataclass(slots=True)
-class Seen:
+class Seen(Struct):
     """What a journal has seen of each org by now."""
 
     newest: dict[Role, Version] = field(default_factory=dict)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from orchestrator.journal import SqliteStore
 from orchestrator.model.playbook import Playbook
@@ -40,8 +42,7 @@ def patient(playbook: Playbook, attacks: Attacks) -> Playbook:
     return replace(playbook, timeouts=timeouts)
 
 
-@dataclass(slots=True)
-class World:
+class World(Struct):
     """Follows the tape of one incident."""
 
     played: Played

@@ -6,10 +6,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.journal import host_name, processes, provably_dead, this_process, whereabouts
 from orchestrator.model.journal import Holder, Whereabouts

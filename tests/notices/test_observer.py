@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import pytest
+from msgspec import Struct, field
 
 from orchestrator.clock import SystemClock
 from orchestrator.errors import JournalUnavailable
@@ -59,8 +59,7 @@ class Posted(Poster):
         return [body["title"] for body in self.bodies]
 
 
-@dataclass
-class Journal:
+class Journal(Struct):
     """What the notices see of a journal: its head, and a place for what came of them."""
 
     noted: list[Event] = field(default_factory=list)

@@ -7,11 +7,11 @@ import json
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.clock import SystemClock
 from orchestrator.model.org import Pair

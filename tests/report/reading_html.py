@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
+from msgspec import Struct
+
 VOID = {"meta", "br", "link", "img", "input"}
 
 
-@dataclass
-class Element:
+class Element(Struct):
     tag: str
     attributes: dict[str, str]
     inside: tuple[str, ...]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.errors import DocumentError, JournalUnavailable, Problem
 from orchestrator.model.readiness import Check, Group, Level, NagiosCode, Readiness, worst
@@ -27,7 +26,7 @@ OK, WARNING, UNKNOWN, CRITICAL = Level.OK, Level.WARNING, Level.UNKNOWN, Level.C
 
 def check(name: str, planned: Level | None, emergency: Level | None, **more: object) -> Check:
     base = Check(Group.ORGS, name, planned, emergency, f"What {name} found.")
-    return replace(base, **more)  # type: ignore[arg-type]
+    return replace(base, **more)
 
 
 def readiness(*checks: Check, pair: str = "payments") -> Readiness:

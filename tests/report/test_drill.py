@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from orchestrator.errors import ExitCode
 from orchestrator.model.drill import DrillResult, Expectation, Leg, LessStrict, Score, StepTime

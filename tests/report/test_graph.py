@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from orchestrator.model.hook import Hook, Program
 from orchestrator.model.playbook import Advances, Playbook, Row

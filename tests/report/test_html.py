@@ -6,10 +6,10 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.model.journal import Head
 from orchestrator.report.html import page

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.model.change import Change
 from orchestrator.model.events import EVENT_TYPES, ChangeSeen, Event, NameLearned, Waiting

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.model.change import Change
 from orchestrator.model.org import Org, Pair, Wire
@@ -421,7 +421,7 @@ def test_law_03_a_newer_runs_stamp_is_foreign_even_where_it_mirrors() -> None:
 )
 def test_law_03_our_stamp_does_not_excuse_another_link(wrong: dict[str, object]) -> None:
     known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
-    record = replace(shows(S, Status.FAILOVER, ONE), **wrong)  # type: ignore[arg-type]
+    record = replace(shows(S, Status.FAILOVER, ONE), **wrong)
     assert change(record, known).change is Change.MISLINKED
 
 

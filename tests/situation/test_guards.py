@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+
+from msgspec.structs import replace
 
 from orchestrator.model.guard import AllOf, AnyOf, Located, Not, Outcome, Quiet, Reachable, Window
 from orchestrator.model.playbook import Row
