@@ -6,6 +6,7 @@ Nothing that a server sent can steer a terminal from here: a Span escapes all th
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 STYLES: frozenset[str] = frozenset(
     {"", "good", "bad", "warn", "dim", "bold", "heading", "org", "status", "command"}
@@ -23,7 +24,7 @@ class Span(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if not self.text.isprintable():
-            object.__setattr__(self, "text", escaped(self.text))
+            force_setattr(self, "text", escaped(self.text))
 
 
 Line = tuple[Span, ...]

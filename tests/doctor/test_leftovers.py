@@ -262,8 +262,7 @@ def test_a_disk_that_is_nearly_full_is_said_before_a_run_finds_out(tmp_path: Pat
 
 def hooked(row: str, when: When, hook: Hook) -> Playbook:
     rows = tuple(
-        replace(each, **{when.value: (hook,)}) if each.name == row else each
-        for each in PLAYBOOK.rows
+        replace(each, **{when.value: (hook,)}) if each.name == row else each for each in PLAYBOOK.rows
     )
     return replace(PLAYBOOK, rows=rows)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from msgspec import Struct, field
 from msgspec.structs import replace
 
 from orchestrator.engine.around import Around, predicted_around
@@ -77,7 +77,8 @@ def pair(mirrors: Mirrors = Mirrors.NO) -> Pair:
     return Pair("payments", ORGS, mirrors)
 
 
-class FakeClock(Struct):
+@dataclass
+class FakeClock:
     wall: datetime = START
     seconds: float = 1000.0
     on_sleep: list[Callable[[], None]] = field(default_factory=list)
@@ -111,7 +112,8 @@ def record(role: Role, status: int, by: str = "admin@example.com", at: datetime 
     )
 
 
-class FakeWorld(Struct):
+@dataclass
+class FakeWorld:
     """Two orgs.
 
     `script[role]` says what becomes of the next writes, one word each: ok, lost, lost-applied, lost-late,
@@ -290,7 +292,8 @@ class Died(BaseException):
     """The process is gone: nothing in it may catch this and go on."""
 
 
-class Notes(Struct):
+@dataclass
+class Notes:
     """The observer, and the journal: what was told before the process died is what a later one can read."""
 
     events: list[Event] = field(default_factory=list)
@@ -351,7 +354,8 @@ class Notes(Struct):
         return self.of(WriteIntended)
 
 
-class Bench(Struct):
+@dataclass
+class Bench:
     """An engine, its world, and what it told."""
 
     world: FakeWorld

@@ -92,6 +92,8 @@ def test_law_02_the_predicted_world_has_no_way_to_reach_anything() -> None:
         "collections.abc",
         "dataclasses",
         "datetime",
+        "msgspec",
+        "msgspec.structs",
         "orchestrator.model.org",
         "orchestrator.model.playbook",
         "orchestrator.model.reading",

@@ -102,7 +102,7 @@ def test_law_12_from_within_another_pid_namespace_a_dead_holder_cannot_be_proven
     child.wait()
     script = (
         "import sys; from orchestrator.journal import whereabouts; from tests.journal.conftest import holder;"
-        " from dataclasses import replace;"
+        " from msgspec.structs import replace;"
         " print(whereabouts(replace(holder(pid=int(sys.argv[1])), process_started=sys.argv[2])).name)"
     )
     command = [
