@@ -295,11 +295,13 @@ def _by_name(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compar
 
 
 def _open_before(role: Role, status: int, known: Known) -> Sent | None:
-    """The newest attempt of a status to an org that no reading has shown, and that may come yet."""
+    """The newest attempt of a status that no reading has shown, and that may come to an org yet: by its mirror, too."""
     fitting = [
         sent
         for sent in known.sent
-        if sent.attempt.role is role and not sent.confirmed and sent.attempt.status == status
+        if (sent.attempt.role is role or known.mirrors)
+        and not sent.confirmed
+        and sent.attempt.status == status
     ]
     return fitting[-1] if fitting else None
 

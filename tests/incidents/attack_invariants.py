@@ -302,9 +302,12 @@ def _is(seen: Version, record: dict[str, Any]) -> bool:
 
 def done_is_so(played: Played) -> Iterator[str]:
     last: dict[Process, dict[Role, Answered]] = defaultdict(dict)
+    said: set[tuple[Process, Role]] = set()
     for note in played.tape.notes:
         if isinstance(note, Answered) and note.asked.reads and (note.record is not None or note.absent):
             last[note.asked.process][note.asked.role] = note
+        elif isinstance(note, Appended) and note.record.data.get("accepted"):
+            said.add((note.process, Role[str(note.record.data["role"])]))
     known: dict[Process, dict[Role, set[Version]]] | None = None
     for process, outcome in played.lives:
         if not isinstance(outcome, Returned) or outcome.result.exit_code is not ExitCode.DONE:
@@ -314,8 +317,8 @@ def done_is_so(played: Played) -> Iterator[str]:
             since, truth = played.scene.truths[process.name][role]
             shows = Status.ABSENT if truth is None else Status.of(truth.status)
             read = last[process].get(role)
-            if shows is goal or read is None:
-                continue
+            if shows is goal or read is None or (process, role) in said:
+                continue  # a person may be wrong about what is true
             known = _versions_by_end(played) if known is None else known
             could_be_read = since < read.asked.at - played.incident.config.read_lag
             shown = _same(read.record, truth)

@@ -58,7 +58,7 @@ from .loop import Process
 from .operators import closed
 from .scene import Crashed, Returned
 from .tape import Answered, Appended, Asked, Happened
-from .witness import Version, carried_back, records_in, version
+from .witness import carried_back, seen_by_then, version
 
 FOREIGN = frozenset({*NOBODY, "someone.else@example.com"})
 SEND_SECONDS = 5.0
@@ -190,7 +190,6 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
     by: dict[tuple[str, str, Role], Answered] = {}
     told: dict[Process, int] = defaultdict(int)
     frozen: dict[Process, int] = defaultdict(int)
-    accepted: dict[tuple[str, str], set[Version]] = defaultdict(set)
     kept: dict[tuple[str, str], dict[Role, HamrRecord | None]] = defaultdict(dict)
     seen: dict[Process, dict[Role, HamrRecord | None]] = defaultdict(dict)
     sent: dict[str, list[Status | None]] = defaultdict(list)
@@ -200,13 +199,15 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
     began: dict[str, float] = {}
     on: dict[Process, str] = defaultdict(str)
     alone = played.incident.mode is Mode.EMERGENCY or played.incident.switches
-    for note in played.tape.notes:
+    for note, journals in seen_by_then(played):
         if isinstance(note, Asked) and note.posts:
+            bases = journals[note.machine].bases[note.run]
             # An emergency goes on without the org that it does not see; what it must not write over is that very org.
             for role in (note.role,) if alone else Role:
                 key = (note.machine, note.run, role)
-                if _same(note.truth[role], kept[note.machine, note.run].get(role)):
-                    continue  # what it began with is there; what came between was old
+                truth = note.truth[role]
+                if truth is not None and version(truth) == bases.get(role):
+                    continue  # what it began with is there, or what a person said is true; what came between was old
                 # What a process saw and never journalled died with it.
                 if key in warned and (
                     by[key].asked.process is note.process or told[by[key].asked.process] > by[key].number
@@ -225,10 +226,6 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
             run = on[note.process] = note.record.run
             if note.record.kind in ("change.seen", "situation.read"):
                 told[note.process] = note.number
-            if note.record.data.get("accepted"):  # a person has said that this is true
-                for role, what in records_in(note.record.data["record"]):
-                    warned.pop((note.machine, run, role), None)
-                    accepted[note.machine, run].add(what)
             if note.record.kind == "write.answered":
                 # An answer that died with its process, before it was journalled, is a lost one.
                 unanswered[run] -= heard[run].keys()
@@ -254,8 +251,6 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
                     (asked.machine, run, asked.role), None
                 )  # it is not there any more: nothing is written over
             if not run or asked.role not in first or not _is_foreign(played, asked.machine, record):
-                continue
-            if record is not None and version(record) in accepted[asked.machine, run]:
                 continue
             if any(_same(record, old) for old in first.values()) or carried_back(
                 played, record, began.get(run)

@@ -182,7 +182,8 @@ def acts(command: str, goal: Status) -> Callable[[Present], Awaitable[RunResult]
                 controls=present.controls,
             )
         meant = Status[command.split()[2]] if command.startswith("run to") else goal
-        more = {"reverted": "it was put back"} if command.startswith("run on") else {}
+        said = {"reverted": "it was put back", "cool_down": "this cannot wait"}
+        more = said if command.startswith("run on") else {}
         return await begin(present, meant, Mode.PLANNED, overriding=True, more=more)
 
     return act

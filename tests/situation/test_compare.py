@@ -349,6 +349,20 @@ def test_law_03_it_is_late_under_a_learned_name_as_well() -> None:
     assert (found.change, found.attempt) == (Change.LATE, 1)
 
 
+@pytest.mark.parametrize(("mirrors", "change_"), [(True, Change.LATE), (False, Change.FOREIGN)])
+def test_law_03_it_is_late_where_a_mirror_brings_it_too(mirrors: bool, change_: Change) -> None:
+    told = shows(S, Status.ACTIVE, "svc@example.com", 5)
+    known = Known(
+        RUN,
+        {S: told},
+        sent=(sent(1, P, Status.FAILOVER), sent(2, S, Status.ACTIVE, confirmed=True)),
+        names=frozenset({"svc@example.com"}),
+        confirmed={S: (told,)},
+        mirrors=mirrors,
+    )
+    assert change(shows(S, Status.FAILOVER, "svc@example.com", 6), known).change is change_
+
+
 # Reverted
 
 
