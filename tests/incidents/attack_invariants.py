@@ -484,7 +484,7 @@ def _moved_meanwhile(played: Played, number: int) -> bool:
 
 def one_bad_answer(played: Played) -> Iterator[str]:  # noqa: C901 - what was asked, what was answered, and what was said
     good: dict[Process, set[Role]] = defaultdict(set)
-    seen: dict[Process, set[Role]] = defaultdict(set)
+    since: dict[Process, dict[Role, int]] = defaultdict(lambda: defaultdict(int))
     bad: dict[Process, dict[Role, int]] = defaultdict(lambda: defaultdict(int))
     asked: dict[Process, dict[Role, int]] = defaultdict(lambda: defaultdict(int))
     for note in played.tape.notes:
@@ -493,8 +493,10 @@ def one_bad_answer(played: Played) -> Iterator[str]:  # noqa: C901 - what was as
         if isinstance(note, Answered) and note.asked.reads:
             if note.record is not None or note.absent:
                 good[note.asked.process].add(note.asked.role)
-                seen[note.asked.process].add(note.asked.role)
-            elif _may_pass(note):
+                since[note.asked.process][note.asked.role] = 0
+                continue
+            since[note.asked.process][note.asked.role] += 1
+            if _may_pass(note):
                 bad[note.asked.process][note.asked.role] += 1
             else:
                 good[note.asked.process].add(note.asked.role)  # it is no failure that passes
@@ -512,7 +514,7 @@ def one_bad_answer(played: Played) -> Iterator[str]:  # noqa: C901 - what was as
             if result.ending.end is End.REFUSED and once & needed:
                 yield f"{process.name}: refused after one failed reading: {result.ending.message}"
         # It was asked again, for seconds, and stayed so.
-        again = any(times > 1 and role not in seen[process] for role, times in asked[process].items())
+        again = any(times > 1 for times in since[process].values())
         if "--emergency" in str(first) and process not in ill and not again:
             yield f"{process.name}: {first!r} is the first thing to type, and both regions are well"
 
