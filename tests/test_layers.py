@@ -111,6 +111,8 @@ def test_each_outside_library_is_imported_in_one_place(path: Path) -> None:
         library = name.split(".")[0]
         if library == "orchestrator" or library in sys.stdlib_module_names - {"sqlite3"}:
             continue
+        if library == "msgspec":
+            continue  # what nouns are made of, wherever they stand
         assert library in LIBRARIES, f"{place} imports {library}, which has no place yet"
         allowed = LIBRARIES[library]
         assert any(place == where or place.startswith(f"{where}/") for where in allowed), (

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # `hamr --help` loads neither
     from .console import Console
 
 
-class Front(Struct):
+class Front(Struct, dict=True):
     """One invocation of `hamr`."""
 
     json: bool = False
