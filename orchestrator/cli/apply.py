@@ -24,7 +24,7 @@ def apply(opening: Opening, file: Path, yes: bool) -> ExitCode:
     FILE is what hamr plan --out wrote. It is refused where it was applied before, is older than 15 minutes, was
     edited, or where the playbook, the inventory's orgs or the orgs' records have changed since.
     """
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from orchestrator.documents import load_playbook
     from orchestrator.locking import refuse_held

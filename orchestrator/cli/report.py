@@ -30,7 +30,7 @@ def report(opening: Opening, run: str, html: str | None, junit: str | None, mark
     --junit, nothing else is printed unless --markdown or --json asks for it. Where the journal's chain does not hold, it
     says so on stderr, and ends with 9.
     """
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from orchestrator.errors import ExitCode
     from orchestrator.model.journal import Broken
