@@ -145,11 +145,14 @@ class Writer:
         Raises:
             Stopped: somebody else wrote.
         """
+        before = self.memory.expected.get(attempt.role)
         readings = await self.eyes.look("after write")
         self.checker.take_in(readings)
         record = readings[attempt.role].record
+        if record is None or (before is not None and record.same_version(before)):
+            return False
         # A stamp that the server cuts short may be that of an earlier attempt.
-        return record is not None and record.status == attempt.status and attempt.signed(record.modified_by)
+        return record.status == attempt.status and attempt.signed(record.modified_by)
 
     def _count_stall(self, stalls: int, role: Role) -> int:
         if stalls + 1 >= STALLS:
