@@ -15,7 +15,7 @@ from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import commands
 
-from .check import NOT_OURS
+from .check import IN_EFFECT, NOT_OURS
 from .stop import stopped
 from .writer import Writer
 
@@ -172,6 +172,8 @@ class Settling:
             )
         reason = f"{old}; it stays so, and the run goes on from it"
         self.writer.tell(ChangeSeen(role, Change.REVERTED, reason, reading.record, newest, accepted=True))
+        if self.old_is_true and comparison.change in IN_EFFECT:
+            self.writer.checker.take_note(role, comparison, reading)  # so our write is in effect
 
     def _copied(self, role: Role, reading: Reading) -> bool:
         """Whether both orgs show the very same record: that is a mirror's doing, where replicas that lag differ."""
