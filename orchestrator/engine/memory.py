@@ -243,7 +243,6 @@ class Memory:
             self._expect(role, record)
         if event.accepted:
             self.reverted.add(role)
-            self.set_back.discard(role)  # the run goes on from it: nothing is put right over it
         match event.change:
             case Change.ECHO | Change.SERVER if record is not None:
                 self.confirmed[role].append(record)
@@ -295,6 +294,7 @@ class Memory:
             if before is None or record is None or not before.same_version(record):
                 self.earlier[role].append(before)
         self.expected[role] = record
+        self.set_back.discard(role)  # whatever brought it: the run goes on from what is there now
 
     def _note_answer(self, attempt: Attempt, answer: object) -> None:
         match answer:
@@ -317,7 +317,6 @@ class Memory:
         if event.attempt is not None:
             self._update(_is(event.attempt), confirmed=True, refused=False)
         self.unknown = [attempt for attempt in self.unknown if attempt.role is not event.role]
-        self.set_back.discard(event.role)
         self.reverted.discard(event.role)
         if event.change is Change.UNPROVEN:
             self.unproven[event.role] = event.record

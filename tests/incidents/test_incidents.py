@@ -95,6 +95,12 @@ ATTACKED: dict[int, str] = {
     301666: "status waited for one org that lagged: the other one is read anew beside it",
     302047: "a server without times moved an org to a record as it was before: a person says so, and the row goes on",
     423730: "an attempt that was given up for a later one: the run that is offered accepts by name that it may come",
+    343990: "a mirror carried a late write over: one write puts both right, and nothing is read without end",
+    341923: "a write came after a stranger on a pair with two clocks: whoever has waited for it is led on",
+    343951: "the same in an emergency that was resumed when the other region was back",
+    341179: "whoever resumed died with the lock, and the goal is out of reach: the lock is broken, then a new run begins",
+    330946: "an emergency died before its first row, and a mirror healed old over new: it is not resumed unasked",
+    332059: "a mirror carried each org's write to the other, by two clocks: a person says that what is there is true",
     422248: "an emergency that began no row, as far as the journal goes: it is not resumed from a diverged pair",
 }
 """The same for seeds that are attacked."""
