@@ -155,7 +155,8 @@ class Settling:
         memory, pair = self.writer.memory, self.writer.pair
         floor = floor_of(memory.floors, pair[role].uuid)
         newest = memory.expected.get(role) if floor is None else floor.record
-        healed = restoring and newest is not None and self._ours(newest) and self._copied(role, reading)
+        ours = (floor is not None and floor.ours) or (newest is not None and self._ours(newest))
+        healed = restoring and ours and self._copied(role, reading)
         old = self.writer.checker.why_again(role, comparison)
         if not (self.old_is_true or healed):
             end = End.MOVED if memory.intended else End.REFUSED

@@ -26,6 +26,8 @@ class Floor:
     """What was seen before it, where its time does not tell that: of the same time, or without one."""
     foreign: bool = False
     """Somebody else's, met in the middle of a run: then what is of the same second is never taken for newer."""
+    ours: bool = False
+    """A run of this journal wrote it, whatever name the server gave it."""
 
     @property
     def newer_before(self) -> HamrRecord | None:
@@ -84,6 +86,8 @@ def raise_floors(floors: dict[str, Floor], event: Event) -> None:
             floors.pop(gone.org_uuid.lower(), None)
         case WriteConfirmed(record=record):
             _accept(floors, record)
+            key, ours = record.org_uuid.lower(), event.change is not Change.UNPROVEN
+            floors[key] = replace(floors[key], ours=ours)
         case _:
             pass
 

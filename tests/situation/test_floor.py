@@ -109,9 +109,11 @@ def test_law_03_a_confirmed_write_is_a_floor_and_what_was_called_foreign_is_one(
     floors: dict[str, Floor] = {}
     raise_floors(floors, WriteConfirmed(S, Status.FAILOVER, OURS, Change.OURS, 1))
     assert floors[EU].record == OURS
+    assert floors[EU].ours
     behind = replace(STRANGER, modified_at=NOON)  # by the clock of a region that is behind
     raise_floors(floors, ChangeSeen(S, Change.FOREIGN, "", behind, OURS))
     assert floors[EU].record == behind
+    assert not floors[EU].ours
     assert under_floor(floors, EU, reading(S, OURS)) is not None
 
 
