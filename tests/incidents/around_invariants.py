@@ -124,7 +124,7 @@ def waits_end(played: Played) -> Iterator[str]:  # noqa: C901 - one branch per k
 # -- cooling down, and what is kept -----------------------------------------------------------------------------
 
 
-def cools_down(played: Played) -> Iterator[str]:
+def cools_down(played: Played) -> Iterator[str]:  # noqa: C901 - one branch per kind of record
     around = played.incident.around
     if around is None or not around.cool_down or any(life.wall_jump for life in played.incident.lives):
         return

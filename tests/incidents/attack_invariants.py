@@ -369,7 +369,7 @@ class _GivenUp:
     """Whose journal knows of it."""
 
 
-def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901 - the end, status and the next run
+def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - the end, status and the next run
     if played.incident.attacks.restored is not None:
         return
     attempts: dict[tuple[str, int], _GivenUp] = {}
