@@ -96,6 +96,7 @@ ATTACKED: dict[int, str] = {
     302047: "a server without times moved an org to a record as it was before: a person says so, and the row goes on",
     423730: "an attempt that was given up for a later one: the run that is offered accepts by name that it may come",
     422248: "an emergency that began no row, as far as the journal goes: it is not resumed from a diverged pair",
+    471226: "a reading that stays old was waited for once: the next way on says that it is true",
 }
 """The same for seeds that are attacked."""
 
