@@ -38,8 +38,8 @@ def with_words(running: Running, ending: Ending) -> Ending:
             case _ if _out_of_reach(running):
                 steps = (look, *steps, again)
             case Change.STALE:
-                waiting = () if _waited_before(running) else (again,)
-                steps = (commands.watch(pair), *waiting, f"{again} {override_flag('reverted')}", *steps)
+                # One that has outwaited it says so first: resumed, it would stop for the same.
+                steps = (commands.watch(pair), *steps, again, f"{again} {override_flag('reverted')}")
             case Change.REVERTED:
                 steps = (f"{again} {override_flag('reverted')}", look, *steps)
             case Change.FOREIGN | Change.LATE:
@@ -68,12 +68,6 @@ def _out_of_reach(running: Running) -> bool:
         return False
     primary, secondary = (reading.status for reading in engine.eyes.last)
     return primary is not None and primary is secondary and engine.task.playbook.route(primary, goal) is None
-
-
-def _waited_before(running: Running) -> bool:
-    """Whether it was taken up after it had waited for an old reading in vain: what is left is to say what is true."""
-    before = None if running.engine is None else running.engine.task.open_run
-    return before is not None and before.run == running.memory.run and before.stopped_for is Change.STALE
 
 
 def _both_answered(running: Running) -> bool:

@@ -149,7 +149,7 @@ class Writer:
         self.checker.take_in(readings)
         record = readings[attempt.role].record
         # A stamp that the server cuts short may be that of an earlier attempt.
-        return record is not None and attempt.fits(record)
+        return record is not None and record.status == attempt.status and attempt.signed(record.modified_by)
 
     def _count_stall(self, stalls: int, role: Role) -> int:
         if stalls + 1 >= STALLS:

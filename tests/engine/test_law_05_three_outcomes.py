@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 
-from orchestrator.engine.memory import recall
-from orchestrator.history import history_of
-from orchestrator.model.change import Change
 from orchestrator.model.events import (
-    ChangeSeen,
     Waiting,
     WriteAnswered,
     WriteConfirmed,
-    WriteIntended,
     WriteThrottled,
     WriteUnknown,
 )
-from orchestrator.model.reading import Draft, Exchange, HamrRecord, Present, Reading, Request, Unreachable
-from orchestrator.model.run import Attempt, End
+from orchestrator.model.reading import Draft, HamrRecord, Unreachable
+from orchestrator.model.run import End
 from orchestrator.model.status import Role, Status
-from orchestrator.situation.compare import compare
 
-from .fake import PLAYBOOK, RUN, SERVER_ADVANCES, START, Notes, P, S, bench, pair, record
+from .fake import PLAYBOOK, SERVER_ADVANCES, START, P, S, bench, record
 
 pytestmark = pytest.mark.anyio
 
@@ -369,37 +362,3 @@ async def test_law_05_a_refusal_is_no_write_where_a_stamp_cut_short_is_that_of_a
     ending = await b.engine.drive(ACTIVE)
     assert ending.end is End.INCOMPLETE
     assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER", "POST secondary ACTIVE"]
-
-
-@pytest.mark.parametrize(
-    ("by", "remain"),
-    [
-        (f"alice+hamr-{RUN}-1@laptop", [2, 3]),
-        (f"alice+hamr-{RUN}", [1, 2, 3]),  # 1 or 2: nothing tells
-    ],
-)
-def test_law_05_what_came_late_takes_nothing_with_it_that_may_still_come(by: str, remain: list[int]) -> None:
-    attempts = [
-        Attempt(number, role, status, f"alice+hamr-{RUN}-{number}@laptop", "declare")
-        for number, (role, status) in enumerate(((S, FAILOVER), (S, FAILOVER), (P, FAILOVER), (S, ACTIVE)), 1)
-    ]
-    notes = Notes([WriteIntended(attempt, Request("POST", "", {}), None) for attempt in attempts])
-    told = record(S, ACTIVE, attempts[-1].stamp, START + timedelta(seconds=1))
-    notes.tell(WriteConfirmed(S, ACTIVE, told, Change.OURS, 4))
-    notes.tell(ChangeSeen(S, Change.LATE, "", record(S, FAILOVER, by, START + timedelta(seconds=2)), told))
-    assert [attempt.number for attempt in recall(RUN, notes.events, {}).may_come_late()] == remain
-    run = history_of("payments", notes.records(START)).runs[RUN]
-    assert list(run.unseen) == remain
-
-
-def test_law_05_the_attempt_that_came_late_is_named_by_its_org_though_its_stamp_was_cut_short() -> None:
-    attempts = [
-        Attempt(number, role, status, f"alice+hamr-{RUN}-{number}@laptop", "declare")
-        for number, (role, status) in enumerate(((S, FAILOVER), (P, FAILOVER), (S, ACTIVE)), 1)
-    ]
-    memory = recall(RUN, [WriteIntended(attempt, Request("POST", "", {}), None) for attempt in attempts], {})
-    told = record(S, ACTIVE, attempts[-1].stamp, START + timedelta(seconds=1))
-    memory.note(WriteConfirmed(S, ACTIVE, told, Change.OURS, 3))
-    late = record(S, FAILOVER, f"alice+hamr-{RUN}", START + timedelta(seconds=2))
-    found = compare(pair(), Reading(S, Present(late, FAILOVER), START, 0.0, Exchange()), memory.known())
-    assert (found.change, found.attempt) == (Change.LATE, 1)
