@@ -124,7 +124,7 @@ def _put_back_from(history: History, readings: Both[Reading]) -> Status | None:
     """Where the pair was before a write that had been given up came after all; None where none did."""
     for each in reversed(history.given_up):
         shown = readings[each.attempt.role].record
-        if shown is not None and each.attempt.signed(shown.modified_by):
+        if shown is not None and each.attempt.fits(shown):
             started = history.runs[each.run].started
             return None if started is None else started.goal
     return None

@@ -35,7 +35,7 @@ from orchestrator.model.events import (
 from orchestrator.model.floor import ACCEPTED, Floor, Floors, raise_floors, under_floor
 from orchestrator.model.hook import SETTLED, HookOutcome, When
 from orchestrator.model.reading import Accepted, HamrRecord, Lost, NotSent, Reading, Rejected, Throttled
-from orchestrator.model.run import Attempt, Mode, Stamp, Step
+from orchestrator.model.run import Attempt, Mode, Stamp, Step, the_one_that_came
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.compare import Known, Sent
 
@@ -252,7 +252,10 @@ class Memory:
             case Change.LATE if record is not None:
                 if not any(record.same_version(each) for each in self.late):
                     self.late.append(record)
-                self._update(lambda sent: sent.attempt.signed(record.modified_by), confirmed=True)
+                unseen = (sent.attempt for sent in self.sent if not sent.confirmed)
+                came = the_one_that_came(unseen, role, record)
+                if came is not None:
+                    self._update(_is(came.number), confirmed=True)
                 told = self.confirmed[role][-1:]
                 if told and told[0].status != record.status:
                     self.set_back.add(role)

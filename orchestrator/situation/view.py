@@ -39,11 +39,7 @@ class View:
         for role in Role:
             record = self.readings[role].record
             for attempt in self.given_up:
-                if (
-                    record is not None
-                    and record.status == attempt.status
-                    and attempt.signed(record.modified_by)
-                ):
+                if record is not None and attempt.fits(record):
                     return role, attempt
         return None
 

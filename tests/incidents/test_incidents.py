@@ -109,6 +109,7 @@ ATTACKED: dict[int, str] = {
     354442: "a given-up attempt came late, and a mirror brought it under a name that was learned: it is put right",
     352297: "two emergencies under names that the server made up, and a mirror that healed old over new: resume delivers",
     422248: "an emergency that began no row, as far as the journal goes: it is not resumed from a diverged pair",
+    471226: "a reading that stays old was waited for once: the next way on says that it is true",
 }
 """The same for seeds that are attacked."""
 
