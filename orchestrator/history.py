@@ -42,7 +42,7 @@ from orchestrator.model.journal import Record
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import moment
 from orchestrator.model.reading import NotSent, Rejected, Throttled
-from orchestrator.model.run import Attempt, End, Mode
+from orchestrator.model.run import Attempt, End, Mode, the_one_that_came
 from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.standing import OpenDrill
 from orchestrator.model.status import Both, Status
@@ -401,11 +401,11 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             run.unseen.pop(number, None)
         case WriteUnknown(attempt=attempt):
             run.unknown[attempt.number] = attempt
-        case ChangeSeen(change=Change.LATE, record=record) if record is not None:
+        case ChangeSeen(role=role, change=Change.LATE, record=record) if record is not None:
             # It came: nothing of it is on its way any more.
-            for given_up in (*run.unseen.values(),):
-                if given_up.attempt.signed(record.modified_by):
-                    del run.unseen[given_up.attempt.number]
+            came = the_one_that_came((each.attempt for each in run.unseen.values()), role, record)
+            if came is not None:
+                del run.unseen[came.number]
         case WriteOwed(role=role, status=status):
             history.owed = Owed(role, status, run.run, at)
         case OwedSettled():

@@ -7,7 +7,9 @@ import asyncio
 from msgspec import Struct
 
 from orchestrator.errors import HamrError, Locked, UsageError
+from orchestrator.history import History
 from orchestrator.log import logger
+from orchestrator.model.command_line import unlock_command
 from orchestrator.model.events import LockBroken, LockReleased, LockTaken, LockTakenOver
 from orchestrator.model.journal import Holder, Whereabouts
 from orchestrator.session import Session
@@ -95,7 +97,7 @@ def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
     dead = session.host.provably_dead(present)
     if (
         dead
-        and (take_over or not _left_a_run(session, present))
+        and (take_over or not left_a_run(session.history(), present))
         and session.store.replace_lock(present.lock, holder, beat_at=present.beat_at)
     ):
         session.append(run, LockTakenOver(lock, present.lock, str(present)))
@@ -133,16 +135,16 @@ def refuse_held(session: Session, *, take_over: bool = False) -> None:
     if holder is None:
         return
     dead = session.host.provably_dead(holder)
-    if not dead or (_left_a_run(session, holder) and not take_over):
+    if not dead or (left_a_run(session.history(), holder) and not take_over):
         raise locked_by(session, holder, dead=dead)
 
 
-def _left_a_run(session: Session, holder: Holder) -> bool:
+def left_a_run(history: History, holder: Holder) -> bool:
     """Whether a dead holder left a run in the middle: then it has to be resumed or superseded by name.
 
     One that had said its end, and died before it let go, is as any other that ended.
     """
-    run = session.history().runs.get(holder.run)
+    run = history.runs.get(holder.run)
     return run is not None and run.open and run.finished is None
 
 
@@ -162,7 +164,7 @@ def locked_by(session: Session, holder: Holder, *, dead: bool) -> Locked:
         steps = (f"hamr resume {holder.run}",)
     elif where is not Whereabouts.RUNS:
         # Nobody can ask from here whether that process lives; a person can.
-        steps = (*steps, f"hamr unlock {name} --lock-id {holder.lock} --reason TEXT")
+        steps = (*steps, unlock_command(name, holder))
     return Locked(
         f"pair {session.pair.name} is locked by {holder}, run {holder.run}, for {age.total_seconds():.0f} s; "
         f"{what}{did}",

@@ -7,6 +7,7 @@ import asyncio
 from orchestrator.engine.look import ask_twice
 from orchestrator.engine.patience import Patience
 from orchestrator.history import History
+from orchestrator.locking import left_a_run
 from orchestrator.model.floor import Floors, under_floor
 from orchestrator.model.protocols import Reader
 from orchestrator.model.reading import Identity, Reading
@@ -79,6 +80,7 @@ async def stand(session: Session, *, needed: frozenset[Role] = BOTH_NEEDED, sett
     open_run = history.open_run
     as_open = open_run.as_open_run() if open_run is not None else None
     holder = session.store.holder(session.pair.name)
+    holder_dead = holder is not None and session.host.provably_dead(holder)
     drill = history.open_drill
     cooling = history.cooling_down(session.playbook.cool_down, session.clock.now())
     return Standing(
@@ -107,13 +109,14 @@ async def stand(session: Session, *, needed: frozenset[Role] = BOTH_NEEDED, sett
         ),
         elsewhere=tuple(run.run for run in history.elsewhere),
         holder=holder,
-        holder_dead=holder is not None and session.host.provably_dead(holder),
+        holder_dead=holder_dead,
         cooling_down_after=cooling[0].run if cooling is not None else "",
         cooling_down_for=cooling[1].total_seconds() if cooling is not None else 0.0,
         journal=session.store.place,
         head=session.store.head(),
         open_drill=drill.as_open_drill() if drill is not None else None,
         strangers=strangers(readings, history.known_runs, session.clock.now()),
+        left_a_run=holder is not None and holder_dead and left_a_run(history, holder),
     )
 
 
@@ -121,7 +124,7 @@ def _put_back_from(history: History, readings: Both[Reading]) -> Status | None:
     """Where the pair was before a write that had been given up came after all; None where none did."""
     for each in reversed(history.given_up):
         shown = readings[each.attempt.role].record
-        if shown is not None and each.attempt.signed(shown.modified_by):
+        if shown is not None and each.attempt.fits(shown):
             started = history.runs[each.run].started
             return None if started is None else started.goal
     return None

@@ -39,7 +39,8 @@ def with_words(running: Running, ending: Ending) -> Ending:
             case _ if _out_of_reach(running):
                 steps = (look, *steps, again)
             case Change.STALE:
-                steps = (commands.watch(pair), again, f"{again} {override_flag('reverted')}", *steps)
+                # One that has outwaited it says so first: resumed, it would stop for the same.
+                steps = (commands.watch(pair), *steps, again, f"{again} {override_flag('reverted')}")
             case Change.REVERTED:
                 steps = (f"{again} {override_flag('reverted')}", look, *steps)
             case Change.FOREIGN | Change.LATE:

@@ -8,6 +8,7 @@ from shlex import quote
 
 from orchestrator.errors import HamrError
 from orchestrator.history import History
+from orchestrator.model.command_line import unlock_command
 from orchestrator.model.readiness import Check, Group, Level
 from orchestrator.model.words import counted, no_journal, span, utc
 from orchestrator.session import VERIFY_NEWEST
@@ -88,7 +89,7 @@ def _lock(answers: Answers) -> Check:
             f"{who}, and gave no sign of life for {span(silent)}. Until it lets go, no run starts: "
             "ask them, then break the lock."
         )
-        unlock = f"hamr unlock {pair} --lock-id {holder.lock} --reason TEXT"
+        unlock = unlock_command(answers.pair.name, holder)
         return _left("lock", Level.CRITICAL, Level.CRITICAL, sentence, f"hamr show {holder.run}", unlock)
     sentence = f"{who}: a run is under way now."
     return _left("lock", Level.WARNING, Level.WARNING, sentence, f"hamr show {holder.run}")

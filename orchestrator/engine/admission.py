@@ -22,6 +22,7 @@ from orchestrator.model.person import Asks, Question
 from orchestrator.model.playbook import Playbook, Row
 from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import End
+from orchestrator.model.situation import FRESH_WITHIN, SEND_WITHIN
 from orchestrator.model.status import Role
 from orchestrator.situation import commands
 from orchestrator.situation.compared import row_probes
@@ -51,7 +52,7 @@ POLLS = 20
 
 
 LOOKS = 3
-"""How often the orgs are read again while slow probes are taken. What is too old after that, `fresh` refuses."""
+"""How often the orgs are read again, where probes were slow or the look was interrupted. What is too old after that, `fresh` refuses."""
 
 
 class Admission(Struct):
@@ -90,8 +91,9 @@ class Admission(Struct):
         if not fresh:
             await self.eyes.look("row", journal=not polling, once=polling)
         readings = await self.probing.take(probes)
+        limit = (SEND_WITHIN if probes else FRESH_WITHIN).total_seconds()
         for _ in range(LOOKS):
-            if not probes or self.eyes.fresh_enough() or self.eyes.met_silence():
+            if self.eyes.age() <= limit or self.eyes.met_silence():
                 break
             await self.eyes.look("row", journal=not polling, once=polling)
             readings = await self.probing.take(probes)  # what has grown old, or is from before a suspension

@@ -124,7 +124,7 @@ class Checker(Struct):
             elif self._in_order(role, comparison, readings[role]):
                 self.take_note(role, comparison, readings[role])
             else:
-                again = again or Unsettled(role, comparison.change, self._why_again(role, comparison))
+                again = again or Unsettled(role, comparison.change, self.why_again(role, comparison))
         return again
 
     def _in_order(self, role: Role, comparison: Comparison, reading: Reading) -> bool:
@@ -149,7 +149,8 @@ class Checker(Struct):
             return True
         return not_older(record, self.memory.expected.get(role))
 
-    def _why_again(self, role: Role, comparison: Comparison) -> str:
+    def why_again(self, role: Role, comparison: Comparison) -> str:
+        """Why an org that shows this is not taken at its word."""
         if comparison.change in IN_EFFECT:
             return f"{self.pair[role]} shows our status with a time older than before: {comparison.reason}"
         return comparison.reason

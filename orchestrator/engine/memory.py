@@ -37,7 +37,7 @@ from orchestrator.model.events import (
 from orchestrator.model.floor import ACCEPTED, Floor, Floors, raise_floors, under_floor
 from orchestrator.model.hook import SETTLED, HookOutcome, When
 from orchestrator.model.reading import Accepted, HamrRecord, Lost, NotSent, Reading, Rejected, Throttled
-from orchestrator.model.run import Attempt, Mode, Stamp, Step
+from orchestrator.model.run import Attempt, Mode, Stamp, Step, the_one_that_came
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.compare import Known, Sent
 
@@ -244,7 +244,6 @@ class Memory(Struct):
             self._expect(role, record)
         if event.accepted:
             self.reverted.add(role)
-            self.set_back.discard(role)  # the run goes on from it: nothing is put right over it
         match event.change:
             case Change.ECHO | Change.SERVER if record is not None:
                 self.confirmed[role].append(record)
@@ -254,7 +253,10 @@ class Memory(Struct):
             case Change.LATE if record is not None:
                 if not any(record.same_version(each) for each in self.late):
                     self.late.append(record)
-                self._update(lambda sent: sent.attempt.signed(record.modified_by), confirmed=True)
+                unseen = (sent.attempt for sent in self.sent if not sent.confirmed)
+                came = the_one_that_came(unseen, role, record)
+                if came is not None:
+                    self._update(_is(came.number), confirmed=True)
                 told = self.confirmed[role][-1:]
                 if told and told[0].status != record.status:
                     self.set_back.add(role)
@@ -296,6 +298,7 @@ class Memory(Struct):
             if before is None or record is None or not before.same_version(record):
                 self.earlier[role].append(before)
         self.expected[role] = record
+        self.set_back.discard(role)  # whatever brought it: the run goes on from what is there now
 
     def _note_answer(self, attempt: Attempt, answer: object) -> None:
         match answer:
@@ -318,7 +321,6 @@ class Memory(Struct):
         if event.attempt is not None:
             self._update(_is(event.attempt), confirmed=True, refused=False)
         self.unknown = [attempt for attempt in self.unknown if attempt.role is not event.role]
-        self.set_back.discard(event.role)
         self.reverted.discard(event.role)
         if event.change is Change.UNPROVEN:
             self.unproven[event.role] = event.record

@@ -15,7 +15,7 @@ from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import commands
 
-from .check import NOT_OURS
+from .check import IN_EFFECT, NOT_OURS
 from .stop import stopped
 from .writer import Writer
 
@@ -104,8 +104,14 @@ class Settling(Struct):
             self.writer.tell(WriteUnknown(attempt, reason))
 
     def _old(self, found: Both[Comparison]) -> list[Role]:
-        dead = self.writer.memory.dead
-        return [role for role in Role if found[role].change in _OLD and role not in dead]
+        """The orgs that show an old record: a write of ours, too, where its time leaves it below what was seen there."""
+        memory, readings = self.writer.memory, self.writer.eyes.last_look()
+        return [
+            role
+            for role in Role
+            if role not in memory.dead
+            and (found[role].change in _OLD or memory.is_under_floor(readings[role]))
+        ]
 
     def _in_flight(self) -> Attempt | None:
         """The write of an earlier process that nobody has seen yet."""
@@ -148,13 +154,15 @@ class Settling(Struct):
         memory, pair = self.writer.memory, self.writer.pair
         floor = floor_of(memory.floors, pair[role].uuid)
         newest = memory.expected.get(role) if floor is None else floor.record
-        healed = restoring and newest is not None and self._ours(newest) and self._copied(role, reading)
+        ours = (floor is not None and floor.ours) or (newest is not None and self._ours(newest))
+        healed = restoring and ours and self._copied(role, reading)
+        old = self.writer.checker.why_again(role, comparison)
         if not (self.old_is_true or healed):
             end = End.MOVED if memory.intended else End.REFUSED
             raise stopped(
                 end,
-                change=comparison.change,
-                message=f"{comparison.reason}, and it stays so: its reads lag, or it was put back (reverted). If it was put "
+                change=comparison.change if comparison.change in _OLD else Change.STALE,
+                message=f"{old}, and it stays so: its reads lag, or it was put back (reverted). If it was put "
                 "back, --override reverted=REASON goes on from it",
                 org=role,
                 next_steps=(
@@ -162,8 +170,10 @@ class Settling(Struct):
                     f"{self.command} {override_flag('reverted')}",
                 ),
             )
-        reason = f"{comparison.reason}; it stays so, and the run goes on from it"
+        reason = f"{old}; it stays so, and the run goes on from it"
         self.writer.tell(ChangeSeen(role, Change.REVERTED, reason, reading.record, newest, accepted=True))
+        if self.old_is_true and comparison.change in IN_EFFECT:
+            self.writer.checker.take_note(role, comparison, reading)  # so our write is in effect
 
     def _copied(self, role: Role, reading: Reading) -> bool:
         """Whether both orgs show the very same record: that is a mirror's doing, where replicas that lag differ."""

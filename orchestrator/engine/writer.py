@@ -144,11 +144,14 @@ class Writer(Struct):
         Raises:
             Stopped: somebody else wrote.
         """
+        before = self.memory.expected.get(attempt.role)
         readings = await self.eyes.look("after write")
         self.checker.take_in(readings)
         record = readings[attempt.role].record
+        if record is None or (before is not None and record.same_version(before)):
+            return False
         # A stamp that the server cuts short may be that of an earlier attempt.
-        return record is not None and record.status == attempt.status and attempt.signed(record.modified_by)
+        return record.status == attempt.status and attempt.signed(record.modified_by)
 
     def _count_stall(self, stalls: int, role: Role) -> int:
         if stalls + 1 >= STALLS:
@@ -202,12 +205,12 @@ class Writer(Struct):
             self.eyes.distrust()
 
     async def repair(self) -> bool:
-        """Put right, once, what a late write of ours set back; whether there was anything to do.
+        """Put right, once, what a late write of ours set back; whether anything was.
 
         Raises:
             Stopped: it is the second time, or the org could not be put right.
         """
-        repaired = False
+        before = frozenset(self.memory.set_back)
         for role in sorted(self.memory.set_back - self.memory.dead, key=str):
             self.checker.limit_late(f"{self.pair[role]} was set back by a late write of ours")
             status = Status.of(self.memory.confirmed[role][-1].status)
@@ -216,8 +219,8 @@ class Writer(Struct):
             self.eyes.distrust()
             row = self.memory.row.row if self.memory.row else ""
             await self.write(role, status, row=row, purpose="repair")
-            repaired = True
-        return repaired
+        # A check looks again only after this: what stays as it was is no reason to.
+        return not before <= self.memory.set_back
 
     async def _send(self, flight: _Flight) -> tuple[Attempt, Answer | None, float]:
         """Intent, then the request; an answer of None is one that was not sent, since the check had grown old."""

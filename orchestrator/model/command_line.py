@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from .journal import Holder
 from .plain import timestamp
 from .run import Mode, RunRequest
 from .standing import Stranger
@@ -45,6 +46,26 @@ def request_command(
     if request.since is not None:
         words.append(f"--since {timestamp(request.since)}")
     return " ".join([*words, *more])
+
+
+def unlock_command(pair: str, holder: Holder) -> str:
+    """Break a lock, by its id and with a reason."""
+    return f"hamr unlock {shlex.quote(pair)} --lock-id {holder.lock} --reason TEXT"
+
+
+def after_unlocking(steps: Sequence[str], pair: str, holder: Holder) -> tuple[str, ...]:
+    """What to type next where a holder died in the middle of its run: no new run has the lock before it is broken.
+
+    What takes the lock over by itself (resume, adopt, an emergency) stays as it is.
+    """
+    new = next((at for at, step in enumerate(steps) if _begins_anew(step)), len(steps))
+    unlock = (unlock_command(pair, holder),) if new < len(steps) else ()
+    return (*steps[:new], *unlock, *steps[new:])
+
+
+def _begins_anew(step: str) -> bool:
+    """Whether a command line begins a new run that is no emergency."""
+    return step.startswith("hamr run ") and " --emergency" not in step
 
 
 def after_asking(steps: Sequence[str], pair: str, found: Sequence[Stranger]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .change import Change
-from .events import ChangeSeen, Event, SituationRead, WriteConfirmed
+from .events import ChangeSeen, Event, SituationRead, WriteConfirmed, WriteIntended
 from .reading import Absent, HamrRecord, Reading
 
 ACCEPTED = frozenset({Change.OURS, Change.REFUSED, Change.ECHO, Change.UNPROVEN, Change.LATE, Change.SERVER})
@@ -27,6 +27,8 @@ class Floor(Struct, frozen=True):
     """What was seen before it, where its time does not tell that: of the same time, or without one."""
     foreign: bool = False
     """Somebody else's, met in the middle of a run: then what is of the same second is never taken for newer."""
+    ours: bool = False
+    """A run of this journal wrote it, whatever name the server gave it."""
 
     @property
     def newer_before(self) -> HamrRecord | None:
@@ -62,7 +64,7 @@ def under_floor(floors: Floors, org_uuid: str, reading: Reading) -> Floor | None
     return floor if floor.is_above(reading.record) else None
 
 
-def raise_floors(floors: dict[str, Floor], event: Event) -> None:
+def raise_floors(floors: dict[str, Floor], event: Event) -> None:  # noqa: C901 - one case per event
     """Learn from one event, in place: what was seen raises a floor, and what a run accepted is one."""
     match event:
         case SituationRead(readings=readings):
@@ -83,8 +85,15 @@ def raise_floors(floors: dict[str, Floor], event: Event) -> None:
                 _see(floors, record)
         case ChangeSeen(record=None, accepted=True, expected=HamrRecord() as gone):
             floors.pop(gone.org_uuid.lower(), None)
+        case WriteIntended(expected=HamrRecord() as beneath):
+            floor = floor_of(floors, beneath.org_uuid)
+            if floor is not None and beneath.same_version(floor.record):
+                # A person has said that somebody else's may be written over: what comes in its second may be that write.
+                floors[beneath.org_uuid.lower()] = replace(floor, foreign=False)
         case WriteConfirmed(record=record):
             _accept(floors, record)
+            key, ours = record.org_uuid.lower(), event.change is not Change.UNPROVEN
+            floors[key] = replace(floors[key], ours=ours)
         case _:
             pass
 

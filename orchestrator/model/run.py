@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from msgspec import Struct, field
 
 from .change import Change
+from .reading import HamrRecord
 from .status import Role, Status
 
 
@@ -141,6 +142,21 @@ class Attempt(Struct, frozen=True):
         """Whether that author is this attempt's stamp, as a server may show it."""
         stamp = Stamp.parse(self.stamp)
         return modified_by == self.stamp or (stamp is not None and stamp.signs(modified_by))
+
+    def fits(self, record: HamrRecord) -> bool:
+        """Whether that record shows what it sent, under its stamp: a stamp that a server cut short may be another's."""
+        return record.status == self.status and self.signed(record.modified_by)
+
+
+def the_one_that_came(given_up: Iterable[Attempt], role: Role, record: HamrRecord) -> Attempt | None:
+    """Which of the attempts that nobody has seen a record on that org is.
+
+    None where it may be one as well as another, since a server cut their stamps short: then each may still come (law 5).
+    """
+    fitting = [attempt for attempt in given_up if attempt.fits(record)]
+    # On a pair that mirrors, it may have been sent to the other org.
+    found = [attempt for attempt in fitting if attempt.role is role] or fitting
+    return found[0] if len(found) == 1 else None
 
 
 class End(enum.Enum):

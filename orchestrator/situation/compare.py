@@ -18,7 +18,7 @@ from orchestrator.model.floor import Floor, Floors, floor_of, under_floor
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import timestamp
 from orchestrator.model.reading import HamrRecord, Reading
-from orchestrator.model.run import Attempt, Stamp
+from orchestrator.model.run import Attempt, Stamp, the_one_that_came
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Role, Status
 
@@ -250,10 +250,12 @@ def _by_stamp(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
             reason = f"{pair[role]} answered that it did not take our attempt {attempt.number}, and shows it: {describe(record)}"
             return Comparison(Change.REFUSED, reason, attempt.number)
         return Comparison(Change.OURS if own else Change.ECHO, describe(record), attempt.number)
+    unseen = (each.attempt for each in known.sent if not each.confirmed)
+    came = the_one_that_came(unseen, role, record) or attempt
     return Comparison(
         Change.LATE,
-        f"{pair[role]}: our attempt {attempt.number} ({attempt.status}) took effect late, over {due.status}",
-        attempt.number,
+        f"{pair[role]}: our attempt {came.number} ({came.status}) took effect late, over {due.status}",
+        came.number,
     )
 
 
@@ -368,9 +370,9 @@ def _reverted(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
 
 def _given_up(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison | None:
     """A write of an earlier run that was given up, and came after all."""
-    attempt = next((each for each in known.given_up if each.signed(record.modified_by)), None)
+    attempt = next((each for each in known.given_up if each.fits(record)), None)
     latest = latest_sent(role, known)
-    if attempt is None or record.status != attempt.status:
+    if attempt is None:
         return None
     stamp = Stamp.parse(attempt.stamp)
     run = "an earlier run" if stamp is None else f"run {stamp.run}"

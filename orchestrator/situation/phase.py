@@ -122,8 +122,8 @@ def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Pha
     agreed = beneath.status if beneath is not None and beneath.name is PhaseName.AGREED else None
     if agreed is not None and view.owed is None and commands.out_of_reach(view, agreed):
         pass  # resumed, the open run would be refused
-    elif view.stopped_for in {Change.STALE, Change.REVERTED}:
-        # It has waited for this already, as long as a write may take: what is left is to say what is true.
+    elif view.stopped_for in {Change.STALE, Change.REVERTED} or _began_nothing(view):
+        # It has waited for this already, or has nothing under way that might yet show: what is left is to say what is true.
         steps.append(f"{commands.resume(view.pair)} {override_flag('reverted')}")
     elif view.owed is not None or (
         view.open_run is not None and view.stopped_for not in commands.STOPS_AGAIN
@@ -140,6 +140,12 @@ def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Pha
         case _:
             pass
     return Phase(PhaseName.LAGGING, sentence, tuple(steps), status=Status.of(newest.status), role=role)
+
+
+def _began_nothing(view: View) -> bool:
+    """Whether the open run died before its first row, and nothing is owed: resumed, it is refused where this stays so."""
+    run = view.open_run
+    return run is not None and run.start is None and run.stopped_for is None and view.owed is None
 
 
 def _goals(view: View, beneath: Phase) -> tuple[Status, ...]:

@@ -38,11 +38,7 @@ class View(Struct, frozen=True):
         for role in Role:
             record = self.readings[role].record
             for attempt in self.given_up:
-                if (
-                    record is not None
-                    and record.status == attempt.status
-                    and attempt.signed(record.modified_by)
-                ):
+                if record is not None and attempt.fits(record):
                     return role, attempt
         return None
 

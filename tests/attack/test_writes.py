@@ -254,6 +254,7 @@ def test_two_resumes_at_once_send_each_write_once(pair: Pair, anna: Hamr) -> Non
     anna.killed_run("ACTIVE", at_post=2, applied=True)
     both = [anna.start("resume", PAIR, "--yes") for _ in range(2)]
     codes = sorted(each.wait().code for each in both)
-    assert codes in ([0, 5], [0, 0], [0, 2]), f"{codes}\n{pair.tell()}"
+    # The second one waits for the lock, or finds the run ended: done, unknown by that name, or not open any more.
+    assert codes in ([0, 5], [0, 0], [0, 2], [0, 4]), f"{codes}\n{pair.tell()}"
     assert (pair.stands, pair.count("applied")) == (AWAY, 4), pair.tell()
     laws.hold(anna)

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
+from orchestrator.engine.stop import Stopped
 from orchestrator.model.events import (
     Waiting,
     WriteAnswered,
@@ -19,7 +20,7 @@ from orchestrator.model.reading import Draft, HamrRecord, Unreachable
 from orchestrator.model.run import End
 from orchestrator.model.status import Role, Status
 
-from .fake import PLAYBOOK, SERVER_ADVANCES, START, P, S, bench, record
+from .fake import PLAYBOOK, RUN, SERVER_ADVANCES, START, P, S, bench, record
 
 pytestmark = pytest.mark.anyio
 
@@ -362,3 +363,20 @@ async def test_law_05_a_refusal_is_no_write_where_a_stamp_cut_short_is_that_of_a
     ending = await b.engine.drive(ACTIVE)
     assert ending.end is End.INCOMPLETE
     assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER", "POST secondary ACTIVE"]
+
+
+async def test_law_05_a_refusal_is_no_write_where_a_stamp_cut_short_was_there_before_the_run_wrote() -> None:
+    b = bench()
+    stamp = str(b.engine.task.operator.stamp(RUN, 1)).rpartition("-")[0]
+    b.world.records[S] = record(S, FAILOVER, by=stamp)
+
+    def refuse(draft: Draft) -> None:
+        assert len(b.world.posts()) < 8, "it is sent without end"
+        b.world.script[draft.role] = ["400"]
+
+    b.world.before_write = refuse
+    await b.engine.look()
+    with pytest.raises(Stopped) as stop:
+        await b.engine.writer.write(S, FAILOVER)
+    assert stop.value.ending.end is End.INCOMPLETE
+    assert b.world.posts() == ["POST secondary FAILOVER"]

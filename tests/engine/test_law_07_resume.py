@@ -16,6 +16,7 @@ from orchestrator.model.events import (
     Event,
     GuardsJudged,
     RowMade,
+    WriteAnswered,
     WriteConfirmed,
     WriteIntended,
 )
@@ -378,6 +379,53 @@ def test_law_03_nothing_is_put_right_over_an_old_record_that_a_run_goes_on_from(
     assert memory.set_back == {S}
     memory.note(ChangeSeen(S, Change.REVERTED, "it stays so", told, late, accepted=True))
     assert memory.set_back == set()
+
+
+async def test_law_07_what_came_late_to_both_orgs_is_put_right_by_one_write_that_a_mirror_carries() -> None:
+    dead = bench(Status.RECOVERY, mirrors=Mirrors.YES)
+    dead.notes.tell(started(ACTIVE))
+    dead.world.mirrored = True
+    dead.world.script[S] = ["lost-late"]
+    dead.notes.crash_at = lambda event: isinstance(event, RowMade) and event.row == "declare"
+    with pytest.raises(Died):
+        await dead.engine.drive(ACTIVE)
+    dead.world.arrive_late()
+    again = resumed(dead)
+    began = len(again.world.log)
+
+    def count(role: object) -> None:
+        assert len(again.world.log) < began + 40, f"{role} is read without end"
+
+    again.world.before_read = count
+    ending = await again.engine.drive(ACTIVE)
+    assert ending.end is End.DONE, ending
+    assert again.world.statuses() == (ACTIVE, ACTIVE)
+    assert [intent.attempt.purpose for intent in again.notes.intents()].count("repair") == 1
+
+
+async def test_law_03_a_write_of_ours_that_its_time_leaves_below_what_was_seen_is_said_to_be_true_by_a_person() -> (
+    None
+):
+    """A mirror carried each org's record to the other one, and the secondary's clock is ahead."""
+    playbook = replace(PLAYBOOK, rows=tuple(replace(row, writes=(P, S)) for row in PLAYBOOK.rows))
+    dead = bench(ACTIVE, mirrors=Mirrors.YES, playbook=playbook)
+    dead.notes.tell(started(PASSIVE))
+    before = record(S, ACTIVE, at=START + timedelta(minutes=5))
+    dead.world.records = {P: replace(record(P, ACTIVE), modified_at=before.modified_at), S: before}
+    dead.world.mirrored = True
+    dead.notes.crash_at = lambda event: isinstance(event, WriteAnswered)
+    with pytest.raises(Died):
+        await dead.engine.drive(PASSIVE)
+    dead.world.records[P] = replace(record(P, ACTIVE), modified_at=before.modified_at)
+    again = resumed(dead, playbook=playbook)
+    ending = await again.engine.drive(PASSIVE)
+    assert (ending.end, ending.org, ending.change) == (End.MOVED, S, Change.STALE)
+    assert "shows our status with a time older than before" in ending.message
+    assert "--override reverted=REASON" in ending.next_steps[-1]
+    again = resumed(again, playbook=playbook)
+    again.engine.settling.old_is_true = True
+    ending = await again.engine.drive(PASSIVE)
+    assert ending.end is End.DONE, ending
 
 
 async def test_law_07_a_half_made_row_is_finished_although_the_orgs_clocks_say_otherwise() -> None:

@@ -7,10 +7,17 @@ from datetime import timedelta
 import pytest
 
 from orchestrator.engine.rows import Rows
-from orchestrator.model.events import ClockDistrusted, Event, MirrorFound, RowIntended, WriteAnswered
+from orchestrator.model.events import (
+    ClockDistrusted,
+    Event,
+    GuardsJudged,
+    MirrorFound,
+    RowIntended,
+    WriteAnswered,
+)
 from orchestrator.model.org import Mirrors
 from orchestrator.model.run import End
-from orchestrator.model.status import Status
+from orchestrator.model.status import Role, Status
 
 from .fake import P, S, bench
 
@@ -56,6 +63,25 @@ async def test_law_18_a_stranger_during_the_suspension_is_seen_before_the_next_w
     ending = await b.engine.drive(ACTIVE)
     assert ending.end is End.MOVED
     assert len(b.world.posts()) == 2
+
+
+async def test_law_18_no_guard_is_judged_on_a_look_during_which_the_machine_slept() -> None:
+    b = bench()
+    looks: list[int] = []
+    judged_after: list[int] = []
+
+    def suspend(role: Role) -> None:
+        if role is S and len(looks) < 2:
+            looks.append(1)
+            b.clock.wall += timedelta(seconds=20)
+
+    def count(event: Event) -> None:
+        if isinstance(event, GuardsJudged):
+            judged_after.append(b.world.log.count("GET primary"))
+
+    b.world.before_read, b.notes.on_tell = suspend, count
+    assert (await b.engine.drive(FAILOVER)).end is End.DONE
+    assert judged_after == [3]
 
 
 async def test_law_18_a_stalled_step_is_distrusted_too() -> None:

@@ -124,13 +124,14 @@ def waits_end(played: Played) -> Iterator[str]:  # noqa: C901 - one branch per k
 # -- cooling down, and what is kept -----------------------------------------------------------------------------
 
 
-def cools_down(played: Played) -> Iterator[str]:
+def cools_down(played: Played) -> Iterator[str]:  # noqa: C901 - one branch per kind of record
     around = played.incident.around
     if around is None or not around.cool_down or any(life.wall_jump for life in played.incident.lives):
         return
     for machine, records in played.records.items():
         wrote: set[str] = set()
         cooling: tuple[str, datetime] | None = None
+        orgs: dict[str, Any] = {}
         for record in records:
             data: Any = record.data
             at = datetime.fromisoformat(record.at)
@@ -141,7 +142,12 @@ def cools_down(played: Played) -> Iterator[str]:
                     cooling = (record.run, at + timedelta(seconds=around.cool_down))
                 case "run.resumed" | "run.acknowledged" if cooling is not None and cooling[0] == record.run:
                     cooling = None
-                case "run.started" if cooling is not None and at < cooling[1]:
+                case "run.started":
+                    orgs[record.run] = data["orgs"]
+                    if cooling is None or at >= cooling[1]:
+                        continue
+                    if orgs.get(cooling[0], data["orgs"]) != data["orgs"]:
+                        continue  # what the inventory names now has not cooled down from anything
                     if "cool_down" not in data["overrides"] and data["mode"] != "EMERGENCY":
                         yield f"run {record.run} of {machine} began while run {cooling[0]} cooled down"
                 case _:

@@ -371,7 +371,7 @@ class _GivenUp(Struct):
     """Whose journal knows of it."""
 
 
-def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901 - the end, status and the next run
+def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - the end, status and the next run
     if played.incident.attacks.restored is not None:
         return
     attempts: dict[tuple[str, int], _GivenUp] = {}
@@ -379,9 +379,15 @@ def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901 - the end, sta
     starts: dict[Process, tuple[str, float]] = {}
     journal: dict[Process, str] = {}
     outcomes, looks = dict(played.lives), dict(played.scene.looks)
+    wrote: dict[Version, set[str]] = defaultdict(set)
     for note in played.tape.notes:
-        if isinstance(note, Appended):
-            _follow(note, attempts)
+        if isinstance(note, Wrote):
+            wrote[version(note.record)].add(note.author)
+        elif isinstance(note, Happened) and note.what == "repointed":
+            attempts.clear()  # what may come to other orgs is not this pair's any more
+            finished.clear()
+        elif isinstance(note, Appended):
+            _follow(note, attempts, wrote)
             if note.record.kind == "run.started":
                 starts[note.process] = (note.record.run, note.at)
                 journal[note.process] = note.machine
@@ -415,7 +421,9 @@ def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901 - the end, sta
                     yield f"{note.number}: run {new} does not say that attempt {each.number} of {each.run} may still come"
 
 
-def _follow(note: Appended, attempts: dict[tuple[str, int], _GivenUp]) -> None:
+def _follow(
+    note: Appended, attempts: dict[tuple[str, int], _GivenUp], wrote: dict[Version, set[str]]
+) -> None:
     record, data = note.record, note.record.data
     match record.kind:
         case "write.intended":
@@ -430,8 +438,9 @@ def _follow(note: Appended, attempts: dict[tuple[str, int], _GivenUp]) -> None:
             number: Any = data["attempt"]
             attempts.pop((record.run, number), None)
         case "change.seen" if data["change"] == "LATE":
-            seen: Any = data["record"]
-            for key in [key for key, each in attempts.items() if each.stamp == seen["modified_by"]]:
+            # By who wrote it in truth: a server may show a stamp in lower case, or cut short.
+            came = {author for _, seen in records_in(data["record"]) for author in wrote[seen]}
+            for key in [key for key, each in attempts.items() if each.stamp in came]:
                 del attempts[key]  # it came, and was put right
         case _:
             pass

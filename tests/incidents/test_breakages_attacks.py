@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orchestrator import running, standing
+from orchestrator import history, running, standing
 from orchestrator.engine import admission, look, way
 from orchestrator.engine import check as engine_check
 from orchestrator.engine import memory as memory_of_runs
@@ -23,11 +23,11 @@ from orchestrator.hamr import HttpWorld
 from orchestrator.model.change import Change
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.reading import Reading
-from orchestrator.model.run import End, Mode
+from orchestrator.model.reading import HamrRecord, Reading
+from orchestrator.model.run import Attempt, End, Mode
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Role, Status
-from orchestrator.simulator import AppliedLate, Fault, ServerError
+from orchestrator.simulator import AppliedLate, Authors, Fault, ServerError
 from orchestrator.situation import compare as situation_compare
 from orchestrator.situation import phase
 
@@ -93,6 +93,13 @@ def _typed(incident: Incident) -> Incident:
 def _late(incident: Incident) -> Incident:
     fault = Fault(AppliedLate(100.0, 504), at=1 + incident.seed % 4, method="POST")
     return plain(incident, faults=(fault,), attacks=Attacks(visits=Visits(looks_at=60.0)))
+
+
+def _late_and_cut_short(incident: Incident) -> Incident:
+    """One attempt to each org is given up in an emergency, and nothing but its org tells a late one from the other."""
+    faults = tuple(Fault(AppliedLate(50.0 * at, 504), at=at, method="POST") for at in (1, 3))
+    aimed = plain(incident, faults=faults, mode=Mode.EMERGENCY, attacks=Attacks(visits=Visits(looks_at=60.0)))
+    return replace(aimed, config=replace(aimed.config, authors=Authors.SHORT))
 
 
 def _stumbles(incident: Incident) -> Incident:
@@ -266,6 +273,14 @@ def _what_was_given_up_is_not_named(patch: Patch) -> None:
     patch.setattr(Memory, "may_come_late", lambda _: ())
 
 
+def _any_attempt_may_have_come(patch: Patch) -> None:
+    def newest(attempts: Iterable[Attempt], _: Role, record: HamrRecord) -> Attempt | None:
+        return next((each for each in reversed([*attempts]) if each.fits(record)), None)
+
+    for module in (history, memory_of_runs):
+        patch.setattr(module, "the_one_that_came", newest)
+
+
 def _emergencies_are_refused(patch: Patch) -> None:
     def enter(*arguments: Any, original: Any = way.enter, **more: Any) -> Any:  # type: ignore[attr-defined]
         if more["mode"] is Mode.EMERGENCY and Status.PASSIVE in arguments:
@@ -289,6 +304,7 @@ BREAKAGES = (
     Breakage("leaves-in-time", "a write may leave at any time", _any_time_to_leave, _slow_write),
     Breakage("late-is-named", "nothing is ever late", _nothing_is_ever_late, _late),
     Breakage("late-is-named", "what was given up is not named", _what_was_given_up_is_not_named, _late),
+    Breakage("late-is-named", "any may have come", _any_attempt_may_have_come, _late_and_cut_short),
     Breakage("ours-is-ours", "our own write is called foreign", _ours_is_foreign, plain),
     Breakage("next-accepted", "what was offered is refused", _what_was_offered_is_refused, _typed),
     Breakage("one-bad-answer", "nobody looks again", _once_is_enough, _stumbles),

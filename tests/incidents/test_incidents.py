@@ -95,7 +95,21 @@ ATTACKED: dict[int, str] = {
     301666: "status waited for one org that lagged: the other one is read anew beside it",
     302047: "a server without times moved an org to a record as it was before: a person says so, and the row goes on",
     423730: "an attempt that was given up for a later one: the run that is offered accepts by name that it may come",
+    343990: "a mirror carried a late write over: one write puts both right, and nothing is read without end",
+    341923: "a write came after a stranger on a pair with two clocks: whoever has waited for it is led on",
+    343951: "the same in an emergency that was resumed when the other region was back",
+    341179: "whoever resumed died with the lock, and the goal is out of reach: the lock is broken, then a new run begins",
+    330946: "an emergency died before its first row, and a mirror healed old over new: it is not resumed unasked",
+    332059: "a mirror carried each org's write to the other, by two clocks: a person says that what is there is true",
+    332125: "a mirror had brought our write; a stranger came by a clock that is behind: the copy does not lift him off the floor",
+    310499: "a stranger wrote while a region was dark, and a mirror brought it: a delivery does not write over him",
+    311419: "two strangers in one second: the second one is no reading that lags",
+    422382: "a stranger's record is no move of the server's, though it could be one from our status",
+    335768: "an org stays silent in a wait: each poll takes one look, and the wait ends when it should",
+    354442: "a given-up attempt came late, and a mirror brought it under a name that was learned: it is put right",
+    352297: "two emergencies under names that the server made up, and a mirror that healed old over new: resume delivers",
     422248: "an emergency that began no row, as far as the journal goes: it is not resumed from a diverged pair",
+    471226: "a reading that stays old was waited for once: the next way on says that it is true",
 }
 """The same for seeds that are attacked."""
 

@@ -176,6 +176,24 @@ def test_a_dead_holder_is_called_gone() -> None:
     assert "that process is gone" in shown
 
 
+def test_law_15_a_lock_is_broken_before_a_new_run_where_its_holder_died_in_the_middle_of_one() -> None:
+    holder = Holder("ab12", "payments", RUN, "bob", "laptop2", 42, "", NOW, NOW)
+    unlock = "hamr unlock payments --lock-id ab12 --reason TEXT"
+    new, resume, alone = "hamr run payments --to ACTIVE", "hamr resume payments", "hamr run p --emergency"
+
+    def following(*steps: str, left_a_run: bool = True) -> object:
+        of = replace(standing(), holder=holder, holder_dead=True, left_a_run=left_a_run)
+        return status_json(replace(of, phase=replace(of.phase, next_steps=steps)))["next"]
+
+    def written(*steps: str) -> object:
+        return status_json(replace(standing(), phase=replace(standing().phase, next_steps=steps)))["next"]
+
+    assert following(new) == written(unlock, new)
+    assert following(resume, new) == written(resume, unlock, new)
+    assert following(resume, alone) == written(resume, alone)
+    assert following(new, left_a_run=False) == written(new)
+
+
 HOSTILE = "\x1b[2J\x1b[31m" + "x" * 5000 + "\n\x9bowned\u202e" + "東" * 300
 
 

@@ -8,9 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.model.change import Change
-from orchestrator.model.events import ChangeSeen, SituationRead, WriteConfirmed
+from orchestrator.model.events import ChangeSeen, SituationRead, WriteConfirmed, WriteIntended
 from orchestrator.model.floor import Floor, raise_floors, under_floor
-from orchestrator.model.reading import Absent, HamrRecord, Identity
+from orchestrator.model.reading import Absent, HamrRecord, Identity, Request
 from orchestrator.model.status import Both, Status
 from orchestrator.situation import phase_of
 from orchestrator.situation.compare import Known, Sent, compare
@@ -109,10 +109,23 @@ def test_law_03_a_confirmed_write_is_a_floor_and_what_was_called_foreign_is_one(
     floors: dict[str, Floor] = {}
     raise_floors(floors, WriteConfirmed(S, Status.FAILOVER, OURS, Change.OURS, 1))
     assert floors[EU].record == OURS
+    assert floors[EU].ours
     behind = replace(STRANGER, modified_at=NOON)  # by the clock of a region that is behind
     raise_floors(floors, ChangeSeen(S, Change.FOREIGN, "", behind, OURS))
     assert floors[EU].record == behind
+    assert not floors[EU].ours
     assert under_floor(floors, EU, reading(S, OURS)) is not None
+
+
+def test_law_03_what_comes_in_a_strangers_second_counts_once_a_write_over_his_record_was_intended() -> None:
+    floors: dict[str, Floor] = {}
+    raise_floors(floors, ChangeSeen(S, Change.FOREIGN, "", STRANGER, OURS))
+    told = replace(shows(S, Status.FAILOVER, TWO), modified_at=STRANGER.modified_at)
+    attempt = sent(2, S, Status.FAILOVER).attempt
+    raise_floors(floors, WriteIntended(attempt, Request("POST", "", {}), OURS))
+    assert under_floor(floors, EU, reading(S, told)) is not None
+    raise_floors(floors, WriteIntended(attempt, Request("POST", "", {}), STRANGER))
+    assert under_floor(floors, EU, reading(S, told)) is None
 
 
 def test_law_03_no_copy_of_what_the_other_org_was_told_lifts_a_stranger_off_the_floor() -> None:

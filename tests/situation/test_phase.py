@@ -107,6 +107,18 @@ def test_law_15_what_lags_is_not_resumed_where_the_open_runs_goal_is_out_of_reac
     )
 
 
+def test_law_15_what_lags_is_not_resumed_by_a_run_that_began_nothing_unless_somebody_says_that_it_is_true() -> (
+    None
+):
+    by_name = "hamr resume payments --override reverted=REASON"
+    unbegun = replace(open_run(), start=None)
+    found = phase(PASSIVE_PRIMARY, PASSIVE_SECONDARY, run=unbegun, floors=NEWER)
+    assert found.next_steps[:2] == ("hamr status payments --watch", by_name)
+    assert "hamr resume payments" not in found.next_steps
+    begun = phase(PASSIVE_PRIMARY, PASSIVE_SECONDARY, run=open_run(), floors=NEWER)
+    assert begun.next_steps[0] == "hamr resume payments"
+
+
 def test_agreed_in_a_status_without_a_row_says_that_there_is_nothing_to_run() -> None:
     found = phase(shows(PRIMARY, Status.UNSPECIFIED), shows(SECONDARY, Status.UNSPECIFIED))
     assert (found.name, found.status) == (PhaseName.AGREED, Status.UNSPECIFIED)
