@@ -229,6 +229,10 @@ class Engine:
         except BaseException:
             await self._break_off()
             raise
+        memory = self.task.memory
+        if ending.end is End.REFUSED and memory.attempts > memory.recalled:
+            # What this very process has put right before was sent all the same.
+            ending = replace(ending, end=End.INCOMPLETE)
         return await self._gather(ending)
 
     async def _gather(self, ending: Ending) -> Ending:

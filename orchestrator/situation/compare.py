@@ -247,8 +247,7 @@ def _by_stamp(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
     own = attempt.role is role
     if attempt.number >= due.number or attempt.status == due.status:
         if own and sent.refused:
-            reason = f"{pair[role]} answered that it did not take our attempt {attempt.number}, and shows it: {describe(record)}"
-            return Comparison(Change.REFUSED, reason, attempt.number)
+            return _taken_though_refused(pair, record, attempt)
         return Comparison(Change.OURS if own else Change.ECHO, describe(record), attempt.number)
     unseen = (each.attempt for each in known.sent if not each.confirmed)
     came = the_one_that_came(unseen, role, record) or attempt
@@ -287,6 +286,8 @@ def _by_name(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compar
     open_before = _open_before(role, record.status, known)
     if open_before is not None:
         attempt = open_before.attempt
+        if open_before.refused and attempt.role is role and attempt.number > latest.attempt.number:
+            return _taken_though_refused(pair, record, attempt)
         return Comparison(
             Change.LATE,
             f"{pair[role]}: our attempt {attempt.number} ({attempt.status}) took effect late, "
@@ -294,6 +295,14 @@ def _by_name(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compar
             attempt.number,
         )
     return None
+
+
+def _taken_though_refused(pair: Pair, record: HamrRecord, attempt: Attempt) -> Comparison:
+    org = pair[attempt.role]
+    reason = (
+        f"{org} answered that it did not take our attempt {attempt.number}, and shows it: {describe(record)}"
+    )
+    return Comparison(Change.REFUSED, reason, attempt.number)
 
 
 def _open_before(role: Role, status: int, known: Known) -> Sent | None:

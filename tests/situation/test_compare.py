@@ -349,6 +349,19 @@ def test_law_03_it_is_late_under_a_learned_name_as_well() -> None:
     assert (found.change, found.attempt) == (Change.LATE, 1)
 
 
+def test_law_03_it_is_ours_though_refused_under_a_learned_name_as_well() -> None:
+    told = shows(S, Status.FAILOVER, "svc@example.com", 5)
+    known = Known(
+        RUN,
+        {S: told},
+        sent=(sent(1, S, Status.FAILOVER, confirmed=True), replace(sent(2, S, Status.ACTIVE), refused=True)),
+        names=frozenset({"svc@example.com"}),
+        confirmed={S: (told,)},
+    )
+    found = change(shows(S, Status.ACTIVE, "svc@example.com", 6), known)
+    assert (found.change, found.attempt) == (Change.REFUSED, 2)
+
+
 @pytest.mark.parametrize(("mirrors", "change_"), [(True, Change.LATE), (False, Change.FOREIGN)])
 def test_law_03_it_is_late_where_a_mirror_brings_it_too(mirrors: bool, change_: Change) -> None:
     told = shows(S, Status.ACTIVE, "svc@example.com", 5)
