@@ -26,6 +26,11 @@ class Mirrors(enum.Enum):
     NO = "false"
     AUTO = "auto"
 
+    @property
+    def known(self) -> bool | None:
+        """Whether it does; None where that is to be found out."""
+        return None if self is Mirrors.AUTO else self is Mirrors.YES
+
 
 @dataclass(frozen=True, slots=True)
 class Org:
