@@ -132,7 +132,8 @@ def _recall(session: Session, history: History, run: str) -> Memory:
     """What the journal says that a run knows."""
     known = history.runs.get(run)
     events = (event for event, _ in events_of(session.store.records(run=run)))
-    return recall(run, events, {} if known is None else known.floors)
+    floors = {} if known is None else known.floors
+    return recall(run, events, floors, mirrors=session.pair.mirrors.known)
 
 
 async def _resume_drive(engine: Engine, goal: Status, owed: Owed | None, *, finishing: bool) -> Ending:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.model.events import Event
-from orchestrator.model.org import Mirrors, Pair
+from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock, Observer, World
 from orchestrator.model.run import End, Ending, Operator
@@ -85,8 +85,8 @@ class Engine:
     def __post_init__(self) -> None:
         task, playbook = self.task, self.task.playbook
         pair, memory = task.pair, task.memory
-        if memory.mirrors is None and pair.mirrors is not Mirrors.AUTO:
-            memory.mirrors = pair.mirrors is Mirrors.YES
+        if memory.mirrors is None:
+            memory.mirrors = pair.mirrors.known
         memory.orgs = pair.uuids
         if task.owed is not None:
             memory.owed.setdefault(task.owed.role, task.owed.status)

@@ -335,15 +335,16 @@ def _is(number: int) -> Callable[[Sent], bool]:
     return lambda sent: sent.attempt.number == number
 
 
-def recall(run: str, events: Iterable[Event], floors: Floors) -> Memory:
+def recall(run: str, events: Iterable[Event], floors: Floors, *, mirrors: bool | None = None) -> Memory:
     """A run's memory, rebuilt from its journalled events in order.
 
     Args:
         run: its id.
         events: its events.
         floors: what the journal had seen of the orgs when it began.
+        mirrors: whether the pair does, as far as the inventory tells: what an event means may depend on it.
     """
-    memory = Memory(run, floors=dict(floors))
+    memory = Memory(run, mirrors, floors=dict(floors))
     for event in events:
         memory.note(event)
     memory.recalled = memory.attempts

@@ -78,10 +78,20 @@ def after_asking(steps: Sequence[str], pair: str, found: Sequence[Stranger]) -> 
     """
     if not found:
         return tuple(steps)
-    others = (
-        f"{step} {override_flag('alone')}"
-        if step.startswith(("hamr run ", "hamr resume ")) and "--override alone=" not in step
+    others = _by_name("alone", steps, "hamr run ", "hamr resume ")
+    return tuple(dict.fromkeys((f"hamr status {shlex.quote(pair)} --watch", *others)))
+
+
+def after_unknown(steps: Sequence[str]) -> tuple[str, ...]:
+    """What to type next while nobody knows what became of a write: a new run has to accept that by name."""
+    return _by_name("unknown", steps, "hamr run ")
+
+
+def _by_name(guard: str, steps: Sequence[str], *verbs: str) -> tuple[str, ...]:
+    """The steps, those of these verbs with the flag that overrides a guard."""
+    return tuple(
+        f"{step} {override_flag(guard)}"
+        if step.startswith(verbs) and f"--override {guard}=" not in step
         else step
         for step in steps
     )
-    return tuple(dict.fromkeys((f"hamr status {shlex.quote(pair)} --watch", *others)))

@@ -27,6 +27,11 @@ class Mirrors(enum.Enum):
     NO = "false"
     AUTO = "auto"
 
+    @property
+    def known(self) -> bool | None:
+        """Whether it does; None where that is to be found out."""
+        return None if self is Mirrors.AUTO else self is Mirrors.YES
+
 
 class Org(Struct, frozen=True):
     """One Datadog organisation: who it is, where its API is, and where its keys are found."""

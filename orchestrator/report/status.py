@@ -8,7 +8,7 @@ from functools import partial
 from typing import assert_never
 from urllib.parse import urlsplit
 
-from orchestrator.model.command_line import after_asking, after_unlocking
+from orchestrator.model.command_line import after_asking, after_unknown, after_unlocking
 from orchestrator.model.journal import Holder
 from orchestrator.model.org import Org
 from orchestrator.model.plain import JSON
@@ -81,7 +81,8 @@ def standing_page(standing: Standing, playbook: Playbook) -> Page:
 def _next_steps(standing: Standing) -> tuple[str, ...]:
     """What to type, and nothing that would be refused: because of somebody else at work, a lock, or an open drill."""
     name, holder = standing.pair.name, standing.holder
-    steps = after_asking(standing.phase.next_steps, name, standing.strangers)
+    steps = after_unknown(standing.phase.next_steps) if standing.unknown else standing.phase.next_steps
+    steps = after_asking(steps, name, standing.strangers)
     if standing.left_a_run and holder is not None:
         steps = after_unlocking(steps, name, holder)
     drill = standing.open_drill

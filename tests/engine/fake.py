@@ -421,7 +421,9 @@ def resumed(
     """A new process on the same world, with what the journal of the dead one holds, and nothing else."""
     records = dead.notes.records(dead.clock.now())
     history = history_of("payments", records)
-    memory = recall(RUN, (event for event, _ in events_of(records)), history.runs[RUN].floors)
+    known = (mirrors or dead.engine.task.pair.mirrors).known
+    events = (event for event, _ in events_of(records))
+    memory = recall(RUN, events, history.runs[RUN].floors, mirrors=known)
     memory.floors = dict(history.floors)
     mode = mode or memory.mode
     open_run = history.open_run.as_open_run() if history.open_run is not None else None

@@ -499,12 +499,12 @@ def one_bad_answer(played: Played) -> Iterator[str]:  # noqa: C901 - what was as
     for note in played.tape.notes:
         if isinstance(note, Asked) and note.reads:
             asked[note.process][note.role] += 1
+            since[note.process][note.role] += 1
         if isinstance(note, Answered) and note.asked.reads:
             if note.record is not None or note.absent:
                 good[note.asked.process].add(note.asked.role)
                 since[note.asked.process][note.asked.role] = 0
                 continue
-            since[note.asked.process][note.asked.role] += 1
             if _may_pass(note):
                 bad[note.asked.process][note.asked.role] += 1
             else:

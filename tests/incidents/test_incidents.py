@@ -109,6 +109,9 @@ ATTACKED: dict[int, str] = {
     354442: "a given-up attempt came late, and a mirror brought it under a name that was learned: it is put right",
     352297: "two emergencies under names that the server made up, and a mirror that healed old over new: resume delivers",
     500188: "a write was answered 400 and applied, under a name that was learned: it is our own, and nothing is put back",
+    503463: "a stranger at one org of a pair that mirrors nothing: the write at the other one is our own in every process",
+    517216: "an adoption's write is unknown, and its reads lag: the run that is offered accepts both by name",
+    519712: "an emergency without a write, and a mirror that healed old over a stranger's: resume needs a person's word",
     422248: "an emergency that began no row, as far as the journal goes: it is not resumed from a diverged pair",
     471226: "a reading that stays old was waited for once: the next way on says that it is true",
 }

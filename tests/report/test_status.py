@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from msgspec.structs import replace
@@ -192,6 +193,20 @@ def test_law_15_a_lock_is_broken_before_a_new_run_where_its_holder_died_in_the_m
     assert following(resume, new) == written(resume, unlock, new)
     assert following(resume, alone) == written(resume, alone)
     assert following(new, left_a_run=False) == written(new)
+
+
+def test_law_05_a_new_run_accepts_by_name_what_nobody_knows() -> None:
+    attempt = Attempt(1, S, Status.PASSIVE, "alice+hamr-x-1@laptop", "")
+    steps = ("hamr run payments --to ACTIVE", "hamr resume payments")
+
+    def following(*unknown: tuple[str, Attempt]) -> list[str]:
+        of = replace(standing(), unknown=unknown)
+        document = status_json(replace(of, phase=replace(of.phase, next_steps=steps)))
+        return [str(step) for step in cast("list[object]", document["next"])]
+
+    known, asked = following(), following((RUN, attempt))
+    assert [" --override unknown=REASON" in step for step in known] == [False, False]
+    assert [" --override unknown=REASON" in step for step in asked] == [True, False]
 
 
 HOSTILE = "\x1b[2J\x1b[31m" + "x" * 5000 + "\n\x9bowned\u202e" + "東" * 300
