@@ -56,8 +56,8 @@ class Checker(Struct):
     def _server_moved(self, reading: Reading) -> bool:
         """Whether the server made the move of a row that says `advances: server`.
 
-        It may leave the author as it was, or put a name of its own there; another run's stamp is another run's write. No
-        move is from a write after which somebody else's was seen, nor under that name.
+        It may leave the author as it was, or put a name of its own there; another run's stamp is another run's write. Once
+        somebody else has changed the org, a move is none under their name, nor under one that was not there, nor from a write of before.
         """
         if reading.record is None:
             return False
@@ -65,8 +65,9 @@ class Checker(Struct):
         author = reading.record.modified_by
         stamp = Stamp.parse(author)
         kept = before is not None and before.modified_by == author
+        anothers = stamp is not None and stamp.run != self.memory.run
         if author in self.memory.strangers or (
-            stamp is not None and stamp.run != self.memory.run and not kept
+            not kept and (anothers or reading.role in self.memory.meddled)
         ):
             return False
         froms = {Status.of(before.status) if before is not None else None}

@@ -79,6 +79,8 @@ class Memory(Struct):
     """
     strangers: set[str] = field(default_factory=set)
     """Who made the foreign changes of this run."""
+    meddled: set[Role] = field(default_factory=set)
+    """Orgs whose record somebody else has changed, or linked elsewhere, in this run."""
     unknown: list[Attempt] = field(default_factory=list)
     """Attempts that ended unknown and were not seen since."""
     row: RowIntended | None = None
@@ -178,8 +180,10 @@ class Memory(Struct):
                 self.mode = event.mode
                 self.overrides |= event.overrides
                 self.dead.clear()
-            case ChangeSeen():
+            case ChangeSeen(change=change):
                 self._note_change(event)
+                if change in (Change.FOREIGN, Change.MISLINKED):
+                    self.meddled.add(event.role)
             case RowIntended():
                 self.row = event
             case RowRefused():

@@ -171,7 +171,7 @@ def _by_another_clock(role: Role, record: HamrRecord, known: Known) -> bool:
     began = next(
         (old for old in (*known.earlier.get(role, ()), known.expected.get(role)) if old is not None), None
     )
-    if known.mirrors is False or began is None or known.is_ours(record.modified_by):
+    if not known.mirrors or began is None or known.is_ours(record.modified_by):
         return False
     given_up = any(attempt.signed(record.modified_by) for attempt in known.given_up)
     return not given_up and record.modified_at is not None and _by_time(record, operator.gt, began)

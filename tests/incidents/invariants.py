@@ -115,8 +115,12 @@ def _led_past_it(played: Played) -> bool:
 def keeps_goal(played: Played) -> Iterator[str]:
     if not played.closed or not played.incident.settles or played.incident.attacks.visits != Visits():
         return  # what is late may come later still
+    passed = (
+        played.scene.playbook.route
+    )  # where somebody went past the goal, and no row leads back, it stays there
     for role, record in played.final.items():
-        if record is None or record.status != played.goal:
+        at = None if record is None else Status.of(record.status)
+        if at is None or (at is not played.goal and passed(at, played.goal) is not None):
             if record is not None and record.modified_by in FOREIGN:
                 continue
             yield f"the {role} shows {record and Status.of(record.status)} in the end"

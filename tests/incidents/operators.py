@@ -99,6 +99,7 @@ async def close(
     before = ""
     for number in range(tries):
         standing = await look(scene, machine)
+        goal = _within_reach(scene, standing, goal)
         if closed(standing, goal):
             return True, done, standing
         command = next_command(standing, goal, last=done[-1] if done else "", stuck=before)
@@ -108,6 +109,13 @@ async def close(
         await asyncio.sleep(5.0)  # people read what it says
     standing = await look(scene, machine)
     return closed(standing, goal), done, standing
+
+
+def _within_reach(scene: Scene, standing: Standing, goal: Status) -> Status:
+    """The goal; where somebody has gone past it, and no row leads back, where the pair stands by now, as status offers."""
+    at, playbook = standing.phase.status, scene.playbook
+    passed = standing.phase.name is PhaseName.AGREED and at is not None and playbook.route(at, goal) is None
+    return at if passed and at is not None and at in playbook.stops else goal
 
 
 async def look(scene: Scene, machine: Machine) -> Standing:

@@ -112,6 +112,8 @@ ATTACKED: dict[int, str] = {
     503463: "a stranger at one org of a pair that mirrors nothing: the write at the other one is our own in every process",
     517216: "an adoption's write is unknown, and its reads lag: the run that is offered accepts both by name",
     519712: "an emergency without a write, and a mirror that healed old over a stranger's: resume needs a person's word",
+    605172: "somebody linked an org elsewhere and back, at the status to which its server moves: it is no move of the server's",
+    611950: "a replica lags behind our write and shows a stranger's from before it, where nothing tells that the pair mirrors",
     422248: "an emergency that began no row, as far as the journal goes: it is not resumed from a diverged pair",
     471226: "a reading that stays old was waited for once: the next way on says that it is true",
 }
