@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 
-from orchestrator.errors import DocumentError
 from orchestrator.model.plain import JSON
 from orchestrator.model.scenario import ScriptedFault
 
@@ -35,11 +32,10 @@ def parse_fault_script(text: str, file: str) -> tuple[ScriptedFault, ...]:
         DocumentError: it is no fault script; with all its problems at once.
     """
     document = compose(text, file)
-    fitted = fit(FaultScriptShape, document)
-    problems = document.problems_with([*fitted.findings, *bounded(fault_findings(document, ("faults",)))])
-    if problems or fitted.shape is None:
-        raise DocumentError(problems)
-    return faults_from(fitted.shape.faults)
+    faults: tuple[ScriptedFault, ...] = fit(
+        FaultScriptShape, document, bounded(fault_findings(document, ("faults",)))
+    )
+    return faults
 
 
 def fault_findings(document: Document, place: Steps) -> Iterator[Finding]:
@@ -49,7 +45,7 @@ def fault_findings(document: Document, place: Steps) -> Iterator[Finding]:
         if not isinstance(fault, dict):
             continue
         named = [key for key in fault if key in KINDS]
-        if not named and not [key for key in fault if key not in FaultShape.model_fields]:
+        if not named and not [key for key in fault if key not in FaultShape.__struct_fields__]:
             yield Finding(
                 (*place, index), f"this fault says not what goes wrong: give it one kind ({one_of(KINDS)})"
             )
@@ -89,27 +85,3 @@ def _times(kind: str, fault: Mapping[str, JSON], place: Steps) -> Iterator[Findi
             place,
             f"this {kind} happens {when}, so no request says whose it is: add org: primary or org: secondary",
         )
-
-
-def faults_from(shapes: Iterable[FaultShape]) -> tuple[ScriptedFault, ...]:
-    """The faults of a list that has no findings."""
-    return tuple(_fault(shape) for shape in shapes)
-
-
-def _fault(shape: FaultShape) -> ScriptedFault:
-    kind = next(name for name in KINDS if getattr(shape, name) is not None)
-    chosen = getattr(shape, kind)
-    settings = {
-        field.alias or name: getattr(chosen, name) for name, field in type(chosen).model_fields.items()
-    }
-    at = shape.at if shape.at is not None else timedelta(0) if kind in FROM_THE_START else 1
-    return ScriptedFault(
-        kind,
-        MappingProxyType(settings),
-        at if isinstance(at, int) else 1,
-        shape.times,
-        shape.org,
-        shape.method,
-        None if shape.path == "any" else shape.path,
-        None if isinstance(at, int) else at,
-    )

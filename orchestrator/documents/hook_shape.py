@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import PlainValidator
+from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program
 
-from orchestrator.model.hook import Again, InEmergency
-
-from .fields import SPAN_SCHEMA, Name, Text, choice_of, enumerated, span_of
+from .fields import Name, Text, choice, span_of
 from .probe_fields import CommandLine
 from .shapes import Shape
 
-_AGAIN = tuple(again.value for again in Again)
-_IN_EMERGENCY = tuple(choice.value for choice in InEmergency)
+HookTimeout = Annotated[timedelta, span_of(timedelta(seconds=1), timedelta(hours=1))]
+AgainName = Annotated[Again, choice(Again, "how it may be repeated")]
+InEmergencyName = Annotated[InEmergency, choice(InEmergency, "what an emergency does with it")]
 
-HookTimeout = Annotated[timedelta, span_of(timedelta(seconds=1), timedelta(hours=1)), SPAN_SCHEMA]
-AgainName = Annotated[
-    Again,
-    PlainValidator(lambda value: Again(choice_of(value, _AGAIN, "how it may be repeated"))),
-    enumerated(_AGAIN),
-]
-InEmergencyName = Annotated[
-    InEmergency,
-    PlainValidator(
-        lambda value: InEmergency(choice_of(value, _IN_EMERGENCY, "what an emergency does with it"))
-    ),
-    enumerated(_IN_EMERGENCY),
-]
+
+def _hook(
+    name: str,
+    *,
+    run: tuple[str, ...] = (),
+    manual: str = "",
+    timeout: timedelta | None = None,
+    **settings: Any,
+) -> Hook:
+    """The one of both that the checks have made sure of."""
+    if not run:
+        return Hook(name, Manual(manual), **settings)
+    return Hook(name, Program(run) if timeout is None else Program(run, timeout), **settings)
 
 
 class HookShape(Shape):
     """One thing that is done around a row; exactly one of run and manual."""
+
+    makes = _hook
 
     name: Name
     """Its name, for messages and the journal; no two hooks of a row share one."""

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any
 
-from pydantic import Field
+from msgspec import field
+from msgspec.structs import replace
+
+from orchestrator.model.org import Inventory, Org, Pair, Wire
+from orchestrator.model.secret import CommandKey, EnvironmentKey, FileKey, KeyReference
+from orchestrator.model.sites import api_url
+from orchestrator.model.status import Both, Role
 
 from .fields import Name, SchemaVersion, Text
 from .org_fields import (
@@ -21,24 +29,57 @@ from .org_fields import (
     WireName,
 )
 from .probe_fields import Page
-from .shapes import Shape
+from .shapes import AT_LEAST_ONE, Shape
+
+
+def _key(
+    env: str | None = None, file: str | None = None, command: tuple[str, ...] = (), **timeout: timedelta
+) -> KeyReference:
+    """The one source that the checks have made sure of."""
+    if env is not None:
+        return EnvironmentKey(env)
+    return FileKey(file) if file is not None else CommandKey(command, **timeout)
+
+
+def _org(
+    *, site: str = "", url: str = "", datacenter: str = "", wire: Wire = Wire.AUTO, **settings: Any
+) -> Org:
+    """An org, as if it were the primary one."""
+    datacenter = site or datacenter
+    return Org(
+        Role.PRIMARY, base_url=url or api_url(datacenter), datacenter=datacenter, wire=wire, **settings
+    )
+
+
+def _pair(*, primary: Org, secondary: Org, **settings: Any) -> Pair:
+    """A pair, but for its name."""
+    return Pair("", Both(primary, replace(secondary, role=Role.SECONDARY)), **settings)
+
+
+def _inventory(*, _schema: int, pairs: Mapping[str, Pair]) -> Inventory:
+    """An inventory, but for its place."""
+    return Inventory("", tuple(replace(pair, name=name) for name, pair in pairs.items()))
 
 
 class KeyShape(Shape):
     """Where a key is found: exactly one of env, file and command. The key itself never stands in the inventory."""
 
+    makes = _key
+
     env: Variable | None = None
     """Name of the environment variable that holds the key."""
     file: KeyPath | None = None
     """Path of a file that holds the key; a relative one is meant from the inventory's folder."""
-    command: Annotated[list[Argument], Field(min_length=1)] | None = None
+    command: Annotated[tuple[Argument, ...], AT_LEAST_ONE] | None = None
     """Program and arguments of a command that prints the key; run without a shell."""
     timeout: KeyTimeout | None = None
     """How long the command may take (10s): longer where it waits for a person."""
 
 
-class OrgShape(Shape):
+class OrgShape(Shape, kw_only=True):
     """One Datadog organisation; exactly one of site and url."""
+
+    makes = _org
 
     name: Text
     """The org's name, as people know it; it is sent to its peer as target_org_name."""
@@ -60,8 +101,10 @@ class OrgShape(Shape):
     """Where its application key is found, in the same three ways; its owner needs disaster_recovery_status_write."""
 
 
-class PairShape(Shape):
+class PairShape(Shape, kw_only=True):
     """A primary and a secondary org that are linked by HAMR."""
+
+    makes = _pair
 
     mirrors: MirrorsChoice | None = None
     """Whether a write to one org shows on both: true, false, or auto (the default: find out in the run)."""
@@ -69,7 +112,7 @@ class PairShape(Shape):
     """Whether live drills may use this pair."""
     events: bool = True
     """Whether what a run does is also posted as Datadog events, to the org that serves."""
-    pages: dict[Name, Page] = Field(default_factory=dict)
+    pages: dict[Name, Page] = field(default_factory=dict)
     """Web pages of your own that a playbook's probes ask by name (http: {page: NAME}), each with its address."""
     primary: OrgShape
     """The org that normally serves."""
@@ -80,7 +123,9 @@ class PairShape(Shape):
 class InventoryShape(Shape):
     """All pairs that hamr may work on."""
 
-    schema_version: SchemaVersion = Field(alias="schema")
+    makes = _inventory
+
+    _schema: SchemaVersion = field(name="schema")
     """Version of this format: 1."""
-    pairs: Annotated[dict[Name, PairShape], Field(min_length=1)]
+    pairs: Annotated[dict[Name, PairShape], AT_LEAST_ONE]
     """Pairs by name; the name is what is typed on the command line."""

@@ -7,9 +7,8 @@ from datetime import date, time
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import PlainValidator, WithJsonSchema
-
-from .fields import choice_of, enumerated, text_of
+from .fields import choice, text_of
+from .shapes import leaf
 from .wording import did_you_mean, found, shown
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -47,15 +46,7 @@ def _date(value: Any) -> date:
     raise ValueError(f"expected a date such as 2026-12-20, found {found(value)}")
 
 
-def _weekday(value: Any) -> int:
-    return WEEKDAYS.index(choice_of(value, WEEKDAYS, "a day of the week"))
-
-
-Zone = Annotated[
-    str, PlainValidator(_zone), WithJsonSchema({"type": "string", "examples": ["Europe/Paris", "UTC"]})
-]
-TimeOfDay = Annotated[
-    time, PlainValidator(_time_of_day), WithJsonSchema({"type": "string", "pattern": TIME_PATTERN})
-]
-Day = Annotated[date, PlainValidator(_date), WithJsonSchema({"type": "string", "pattern": DATE_PATTERN})]
-Weekday = Annotated[int, PlainValidator(_weekday), enumerated(WEEKDAYS)]
+Zone = Annotated[str, leaf(_zone, {"type": "string", "examples": ["Europe/Paris", "UTC"]})]
+TimeOfDay = Annotated[time, leaf(_time_of_day, {"type": "string", "pattern": TIME_PATTERN})]
+Day = Annotated[date, leaf(_date, {"type": "string", "pattern": DATE_PATTERN})]
+Weekday = Annotated[int, choice({name: day for day, name in enumerate(WEEKDAYS)}, "a day of the week")]

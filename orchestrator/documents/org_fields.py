@@ -6,12 +6,11 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import PlainValidator, WithJsonSchema
-
 from orchestrator.model.org import Mirrors, Wire
 from orchestrator.model.sites import SITES, datacenter_label, datacenter_of_site
 
-from .fields import SPAN_SCHEMA, choice_of, enumerated, span_of, text_of
+from .fields import choice, span_of, text_of
+from .shapes import leaf
 from .urls import is_loopback, split_url
 from .wording import did_you_mean, found, looks_like_key, one_of, shown
 
@@ -113,33 +112,18 @@ def _file_path(value: Any) -> str:
     return value
 
 
-def _wire(value: Any) -> Wire:
-    return Wire(choice_of(value, _WIRES, "a casing"))
-
-
-_WIRES = tuple(wire.value for wire in Wire)
-
-Uuid = Annotated[str, PlainValidator(_uuid), WithJsonSchema({"type": "string", "pattern": UUID_PATTERN})]
+Uuid = Annotated[str, leaf(_uuid, {"type": "string", "pattern": UUID_PATTERN})]
 Site = Annotated[
     str,
-    PlainValidator(_site),
-    WithJsonSchema({"type": "string", "examples": [*SITES, *SITES.values()]}),
+    leaf(_site, {"type": "string", "examples": [*SITES, *SITES.values()]}),
 ]
 """Read as the site's datacenter."""
-Datacenter = Annotated[
-    str, PlainValidator(_datacenter), WithJsonSchema({"type": "string", "examples": [*SITES]})
-]
-Url = Annotated[
-    str, PlainValidator(_url), WithJsonSchema({"type": "string", "pattern": r"^https?://[^/?#@\s]+/?$"})
-]
-MirrorsChoice = Annotated[Mirrors, PlainValidator(_mirrors), WithJsonSchema({"enum": [True, False, "auto"]})]
-WireName = Annotated[Wire, PlainValidator(_wire), enumerated(_WIRES)]
-Variable = Annotated[
-    str, PlainValidator(_variable), WithJsonSchema({"type": "string", "pattern": VARIABLE_PATTERN})
-]
-KeyPath = Annotated[str, PlainValidator(_file_path), WithJsonSchema({"type": "string", "minLength": 1})]
-CertificatePath = Annotated[
-    str, PlainValidator(_certificates), WithJsonSchema({"type": "string", "minLength": 1})
-]
-KeyTimeout = Annotated[timedelta, span_of(timedelta(seconds=1), timedelta(minutes=10)), SPAN_SCHEMA]
-Argument = Annotated[str, PlainValidator(_argument), WithJsonSchema({"type": "string"})]
+Datacenter = Annotated[str, leaf(_datacenter, {"type": "string", "examples": [*SITES]})]
+Url = Annotated[str, leaf(_url, {"type": "string", "pattern": r"^https?://[^/?#@\s]+/?$"})]
+MirrorsChoice = Annotated[Mirrors, leaf(_mirrors, {"enum": [True, False, "auto"]})]
+WireName = Annotated[Wire, choice(Wire, "a casing")]
+Variable = Annotated[str, leaf(_variable, {"type": "string", "pattern": VARIABLE_PATTERN})]
+KeyPath = Annotated[str, leaf(_file_path, {"type": "string", "minLength": 1})]
+CertificatePath = Annotated[str, leaf(_certificates, {"type": "string", "minLength": 1})]
+KeyTimeout = Annotated[timedelta, span_of(timedelta(seconds=1), timedelta(minutes=10))]
+Argument = Annotated[str, leaf(_argument, {"type": "string"})]

@@ -61,7 +61,7 @@ def _one_kind(place: Steps, deed: dict[str, JSON], shape: type[DeedShape]) -> It
 
 
 def _known(shape: type[Shape]) -> set[str]:
-    return {field.alias or name for name, field in shape.model_fields.items()}
+    return set(shape.__struct_encode_fields__)
 
 
 def _process(place: Steps, step: dict[str, JSON]) -> Iterator[Finding]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import PlainValidator, WithJsonSchema
-
 from orchestrator.model.plain import JSON
 
-from .fields import choice_of, enumerated
+from .fields import choice
+from .shapes import leaf
 from .wording import found
 
 NO_DATA = "no data"
@@ -46,28 +45,23 @@ def _point(value: Any) -> float | None:
     return float(value)
 
 
-def _monitor_state(value: Any) -> str | None:
-    state = choice_of(value, (*MONITOR_STATES, ABSENT), "the state of a monitor")
-    return None if state == ABSENT else state
-
-
+_STATES = {**{state: state for state in MONITOR_STATES}, ABSENT: None}
 _POINT: list[JSON] = [{"type": "number"}, {"const": NO_VALUE}]
 
 MetricShown = Annotated[
     float | str | tuple[float | None, ...] | None,
-    PlainValidator(_metric_value),
-    WithJsonSchema(
+    leaf(
+        _metric_value,
         {
             "anyOf": [
                 *_POINT,
                 {"const": NO_DATA},
                 {"type": "array", "minItems": 1, "items": {"anyOf": _POINT}},
             ]
-        }
+        },
     ),
 ]
 MonitorState = Annotated[
     str | None,
-    PlainValidator(_monitor_state),
-    enumerated((*MONITOR_STATES, ABSENT)),
+    choice(_STATES, "the state of a monitor"),
 ]
