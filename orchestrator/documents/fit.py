@@ -35,10 +35,10 @@ def fit(shape: type[Shape], document: Document, checks: Iterable[Finding] = ()) 
     Raises:
         DocumentError: it does not fit, or something else is wrong with it; with all its problems at once.
     """
-    other = [*bounded(_empty_values((), document.data)), *checks]
-    fitting = _Fitting(making=not (other or document.problems))
+    empty, checked = list(bounded(_empty_values((), document.data))), list(checks)
+    fitting = _Fitting(making=not (empty or checked or document.problems))
     made = fitting.read(keys_of(shape), document.data, ())
-    problems = document.problems_with([*bounded(fitting.findings), *other])
+    problems = document.problems_with([*empty, *bounded(fitting.findings), *checked])
     if problems:
         raise DocumentError(problems)
     return made

@@ -82,7 +82,7 @@ def _playbook(
     stops: tuple[Status, ...] | None = None,
     guards: Mapping[str, Guard] = MappingProxyType({}),
     probes: Mapping[str, Probe] = MappingProxyType({}),
-    emergency: Mapping[str, timedelta] = MappingProxyType({}),
+    emergency: Mapping[str, Any] = MappingProxyType({}),
     **settings: Any,
 ) -> Playbook:
     """A playbook, but for its text and place."""
