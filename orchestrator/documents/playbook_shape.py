@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, time, timedelta
 from types import MappingProxyType
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from msgspec import field
 from msgspec.structs import replace
@@ -23,6 +25,7 @@ from orchestrator.model.guard import (
     Reachable,
     Window,
 )
+from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program
 from orchestrator.model.playbook import Confirm, Playbook, Row, Timeouts
 from orchestrator.model.probe import Probe
 from orchestrator.model.status import Status
@@ -37,13 +40,55 @@ from .fields import (
     SourceStatus,
     TargetStatus,
     Text,
+    choice,
     span_of,
+    text_of,
 )
-from .hook_shape import HookShape
-from .moments import Day, TimeOfDay, Weekday, Zone
-from .probe_fields import IfUnknownName, Within
+from .probe_fields import CommandLine, IfUnknownName, Within
 from .probe_shape import ComparedShape, ProbeShape
-from .shapes import AT_LEAST_ONE, Shape, then
+from .shapes import AT_LEAST_ONE, Shape, leaf, then
+from .sketch import KINDS
+from .wording import did_you_mean, found, shown
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+TIME_PATTERN = r"^(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
+DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+
+
+def _zone(value: Any) -> str:
+    text = text_of(value)
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        near = did_you_mean(
+            text, sorted(available_timezones(), key=lambda zone: (zone[:3] != text[:3], zone))
+        )
+        raise ValueError(f"{shown(text)} is not a time zone, such as Europe/Paris or UTC{near}") from None
+    return text
+
+
+def _time_of_day(value: Any) -> time:
+    text = value if isinstance(value, str) else ""
+    if not re.fullmatch(TIME_PATTERN, text):
+        raise ValueError(f"expected a time of day such as 09:00, found {found(value)}")
+    return time.max if text == "24:00" else time(int(text[:2]), int(text[3:]))
+
+
+def _date(value: Any) -> date:
+    text = value if isinstance(value, str) else ""
+    try:
+        if re.fullmatch(DATE_PATTERN, text):
+            return date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text} is not a date: {error}") from None
+    raise ValueError(f"expected a date such as 2026-12-20, found {found(value)}")
+
+
+Zone = Annotated[str, leaf(_zone, {"type": "string", "examples": ["Europe/Paris", "UTC"]})]
+TimeOfDay = Annotated[time, leaf(_time_of_day, {"type": "string", "pattern": TIME_PATTERN})]
+Day = Annotated[date, leaf(_date, {"type": "string", "pattern": DATE_PATTERN})]
+Weekday = Annotated[int, choice({name: day for day, name in enumerate(WEEKDAYS)}, "a day of the week")]
 
 _INSTANT = timedelta(milliseconds=1)
 _TENTH = timedelta(milliseconds=100)
@@ -56,6 +101,25 @@ Late = Annotated[timedelta, span_of(timedelta(0), timedelta(hours=24))]
 MirrorWait = Annotated[timedelta, span_of(timedelta(0), timedelta(minutes=5))]
 CoolDown = Annotated[timedelta, span_of(timedelta(seconds=1), timedelta(days=7))]
 Span = Annotated[timedelta, span_of(_INSTANT, _YEAR)]
+
+
+HookTimeout = Annotated[timedelta, span_of(timedelta(seconds=1), timedelta(hours=1))]
+AgainName = Annotated[Again, choice(Again, "how it may be repeated")]
+InEmergencyName = Annotated[InEmergency, choice(InEmergency, "what an emergency does with it")]
+
+
+def _hook(
+    name: str,
+    *,
+    run: tuple[str, ...] = (),
+    manual: str = "",
+    timeout: timedelta | None = None,
+    **settings: Any,
+) -> Hook:
+    """The one of both that the checks have made sure of."""
+    if not run:
+        return Hook(name, Manual(manual), **settings)
+    return Hook(name, Program(run) if timeout is None else Program(run, timeout), **settings)
 
 
 def _in_order(days: tuple[int, ...]) -> tuple[int, ...]:
@@ -186,6 +250,7 @@ class GuardShape(Shape):
     """A question to a situation: exactly one kind, and why it is asked."""
 
     makes = _guard
+    kinds = KINDS
 
     quiet: QuietShape | None = None
     """Nobody but this run changed either record for so long: {for: 5m}."""
@@ -209,6 +274,27 @@ class GuardShape(Shape):
     """How long a run may wait until it passes; left out, a run does not wait."""
     if_unknown: IfUnknownName | None = field(name="unknown", default=None)
     """Where it can't be judged: fail (the default) refuses the row, ask asks a person first."""
+
+
+class HookShape(Shape):
+    """One thing that is done around a row; exactly one of run and manual."""
+
+    makes = _hook
+    kinds = ("run", "manual")
+    needs = MappingProxyType({"timeout": ["run"]})
+
+    name: Name
+    """Its name, for messages and the journal; no two hooks of a row share one."""
+    run: CommandLine | None = None
+    """Program and arguments, run without a shell; a relative path is meant from the folder in which hamr is started."""
+    manual: Text | None = None
+    """What a person does, and confirms, as a sentence."""
+    timeout: HookTimeout | None = None
+    """How long the program may take (60s); past that, it is ended, and has failed."""
+    again: AgainName | None = None
+    """Whether it may be repeated where it did not end well: safe, or ask (the default): only when a person says so."""
+    emergency: InEmergencyName | None = None
+    """What a run with --emergency does with it: run (the default) or skip; it holds up none."""
 
 
 class RowShape(Shape):

@@ -25,6 +25,7 @@ from .probe_fields import (
     Window,
 )
 from .shapes import AT_LEAST_ONE, Shape
+from .sketch import PROBE_KINDS
 
 
 def _probe_of(kind: Callable[..., ProbeKind]) -> Callable[..., Probe]:
@@ -105,6 +106,7 @@ class ProbeShape(Shape):
     """A named reading of anything but the two HAMR records; exactly one kind."""
 
     makes = _probe
+    kinds = PROBE_KINDS
 
     metric: MetricShape | None = None
     """A metric query to one org."""

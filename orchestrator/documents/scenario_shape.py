@@ -55,6 +55,9 @@ from .scenario_fields import (
 )
 from .shapes import Shape
 
+DEEDS = ("run", "resume", "adopt", "dark", "back", "somebody_writes")
+"""The kinds of a step, as a scenario names them."""
+
 _USUAL = Regions()
 
 
@@ -65,14 +68,6 @@ def _waits(*, confirm: Mapping[str, timedelta] = MappingProxyType({}), **waits: 
 def _expect(**expected: Any) -> Expect:
     """What is expected; owed: nothing is not the same as no word about it."""
     return Expect(**expected, owes_nothing=expected.get("owed", Role) is None)
-
-
-def _adopt(truth: Role, reason: str = "a drill") -> DoAdopt:
-    return DoAdopt(truth, reason)
-
-
-def _somebody(org: Role, status: Status, modified_by: str = "someone.else@example.com") -> SomebodyWrites:
-    return SomebodyWrites(org, status, modified_by)
 
 
 def _meanwhile(
@@ -260,7 +255,7 @@ class ResumeShape(Shape):
 class AdoptShape(Shape):
     """hamr adopt."""
 
-    makes = _adopt
+    makes = DoAdopt
 
     truth: RoleName
     """The org that is right."""
@@ -291,7 +286,7 @@ class ComesBackShape(Shape):
 class SomebodyShape(Shape):
     """What somebody else writes."""
 
-    makes = _somebody
+    makes = SomebodyWrites
 
     org: RoleName
     """Whose record."""
@@ -328,6 +323,7 @@ class MeanwhileShape(DeedShape, kw_only=True):
     """What happens in the middle of a step."""
 
     makes = _meanwhile
+    kinds = DEEDS
 
     after: Kind
     """It happens when a journal record of this kind has just been written."""
@@ -339,6 +335,7 @@ class StepShape(DeedShape):
     """One step: one key for what is done, and what must come of it."""
 
     makes = _step
+    kinds = DEEDS
 
     faults: tuple[FaultShape, ...] = ()
     """What goes wrong from here on; requests are counted from here."""
@@ -348,10 +345,6 @@ class StepShape(DeedShape):
     """What happens in the middle of it."""
     dies: AtShape | None = None
     """When its process dies, as with kill -9."""
-
-
-DEEDS = ("run", "resume", "adopt", "dark", "back", "somebody_writes")
-"""The kinds of a step, as a scenario names them."""
 
 
 class ScenarioShape(Shape):

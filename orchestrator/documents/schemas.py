@@ -5,7 +5,7 @@ A schema says which keys there are and of what type; what has to fit together, `
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from msgspec import NODEFAULT, to_builtins
 from msgspec.inspect import BoolType, DictType, Field, Metadata, StructType, Type, UnionType, VarTupleType
@@ -13,7 +13,6 @@ from msgspec.inspect import BoolType, DictType, Field, Metadata, StructType, Typ
 from .inventory_shape import InventoryShape
 from .playbook_shape import PlaybookShape
 from .shapes import Shape, descriptions, keys_of
-from .sketch import KINDS, PROBE_KINDS
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -22,37 +21,19 @@ Schema = dict[str, Any]
 
 def inventory_schema() -> Schema:
     """The JSON Schema (draft 2020-12) of an inventory."""
-    schema = _schema_of(InventoryShape, "hamr inventory (pairs.yaml)")
-    _exactly_one(schema["$defs"]["Key"], ("env", "file", "command"))
-    _exactly_one(schema["$defs"]["Org"], ("site", "url"))
-    schema["$defs"]["Org"]["dependentRequired"] = {"url": ["datacenter"]}
-    return schema
+    return _schema_of(InventoryShape, "hamr inventory (pairs.yaml)")
 
 
 def playbook_schema() -> Schema:
     """The JSON Schema (draft 2020-12) of a playbook."""
-    schema = _schema_of(PlaybookShape, "hamr playbook")
-    _exactly_one(schema["$defs"]["Guard"], KINDS)
-    _exactly_one(schema["$defs"]["Probe"], PROBE_KINDS)
-    _exactly_one(schema["$defs"]["Hook"], ("run", "manual"))
-    schema["$defs"]["Hook"]["dependentRequired"] = {"timeout": ["run"]}
-    return schema
+    return _schema_of(PlaybookShape, "hamr playbook")
 
 
 def scenario_schema() -> Schema:
     """The JSON Schema (draft 2020-12) of a scenario."""
-    from .fault_shape import KINDS as KINDS_OF_FAULTS  # noqa: PLC0415 - only who drills pays for it
-    from .scenario_shape import DEEDS, ScenarioShape  # noqa: PLC0415 - as above
+    from .scenario_shape import ScenarioShape  # noqa: PLC0415 - only who drills pays for it
 
-    schema = _schema_of(ScenarioShape, "Scenario of a hamr drill")
-    for name in ("Step", "Meanwhile"):
-        _exactly_one(schema["$defs"][name], DEEDS)
-    _exactly_one(schema["$defs"]["Fault"], KINDS_OF_FAULTS)
-    return schema
-
-
-def _exactly_one(definition: Schema, keys: tuple[str, ...]) -> None:
-    definition["oneOf"] = [{"required": [key]} for key in keys]
+    return _schema_of(ScenarioShape, "Scenario of a hamr drill")
 
 
 def _schema_of(shape: type[Shape], title: str) -> Schema:
@@ -63,15 +44,20 @@ def _schema_of(shape: type[Shape], title: str) -> Schema:
 
 
 def _mapping(kind: StructType, definitions: dict[str, Schema]) -> Schema:
-    properties = {field.encode_name: _field(kind.cls, field, definitions) for field in kind.fields}
-    required = [field.encode_name for field in kind.fields if field.required]
-    return {
+    shape = cast("type[Shape]", kind.cls)
+    schema: Schema = {
         "additionalProperties": False,
-        "description": kind.cls.__doc__,
-        "properties": properties,
-        **({"required": required} if required else {}),
+        "description": shape.__doc__,
+        "properties": {field.encode_name: _field(shape, field, definitions) for field in kind.fields},
         "type": "object",
     }
+    if required := [field.encode_name for field in kind.fields if field.required]:
+        schema["required"] = required
+    if shape.kinds:
+        schema["oneOf"] = [{"required": [key]} for key in shape.kinds]
+    if shape.needs:
+        schema["dependentRequired"] = dict(shape.needs)
+    return dict(sorted(schema.items()))
 
 
 def _field(shape: type, field: Field, definitions: dict[str, Schema]) -> Schema:

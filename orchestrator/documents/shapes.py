@@ -20,6 +20,10 @@ class Shape(Struct):
 
     makes: ClassVar[Callable[..., object] | None] = None
     """Makes the noun of the values, each by its field's name in Python, of those that are given; None: the shape will do."""
+    kinds: ClassVar[tuple[str, ...]] = ()
+    """Keys of which exactly one is given; the checks see to that, and the JSON Schema says it."""
+    needs: ClassVar[Mapping[str, list[str]]] = {}
+    """Keys that are given only together with others."""
 
 
 def leaf(read: Callable[[Any], object], schema: Mapping[str, JSON]) -> Meta:
