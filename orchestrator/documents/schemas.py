@@ -5,11 +5,16 @@ A schema says which keys there are and of what type; what has to fit together, `
 
 from __future__ import annotations
 
+import enum
+from datetime import timedelta
 from typing import Any, cast
 
-from msgspec import NODEFAULT, to_builtins
+from msgspec import NODEFAULT
 from msgspec.inspect import BoolType, DictType, Field, Metadata, StructType, Type, UnionType, VarTupleType
 
+from orchestrator.model.status import Status
+
+from .durations import written
 from .inventory_shape import InventoryShape
 from .playbook_shape import PlaybookShape
 from .shapes import Shape, descriptions, keys_of
@@ -64,9 +69,21 @@ def _field(shape: type, field: Field, definitions: dict[str, Schema]) -> Schema:
     """A key's value, what the text below the field says of it, and what it is where it is left out."""
     schema = _value(field.type, definitions)
     if field.default not in (NODEFAULT, None, ()):
-        schema["default"] = to_builtins(field.default)
+        schema["default"] = _in_words(field.default)
     about = descriptions(shape).get(field.name)
     return dict(sorted({**schema, **({"description": about} if about else {})}.items()))
+
+
+def _in_words(default: Any) -> Any:
+    """A default as a file would say it."""
+    match default:
+        case timedelta():
+            return written(default)
+        case Status():
+            return default.name
+        case enum.Enum():
+            return default.value
+    return default
 
 
 def _value(kind: Type, definitions: dict[str, Schema]) -> Schema:
