@@ -12,6 +12,7 @@ from .compose import compose
 from .fault_shape import FROM_THE_START, KINDS, TIMED, FaultScriptShape, FaultShape
 from .fit import fit
 from .nodes import Document, Finding, Steps, bounded
+from .shapes import Shape
 from .source import read_text
 from .wording import listed, one_of, shown
 
@@ -44,19 +45,34 @@ def fault_findings(document: Document, place: Steps) -> Iterator[Finding]:
     for index, fault in enumerate(faults if isinstance(faults, list) else ()):
         if not isinstance(fault, dict):
             continue
+        here: Steps = (*place, index)
+        yield from one_kind(here, fault, FaultShape, "fault", "what goes wrong")
         named = [key for key in fault if key in KINDS]
-        if not named and not [key for key in fault if key not in FaultShape.__struct_fields__]:
-            yield Finding(
-                (*place, index), f"this fault says not what goes wrong: give it one kind ({one_of(KINDS)})"
-            )
-        elif len(named) > 1:
-            yield Finding(
-                (*place, index, named[1]),
-                f"this fault has {len(named)} kinds ({listed(named)}), and one is allowed: make a fault of each",
-                at_key=True,
-            )
-        elif named:
-            yield from _times(named[0], fault, (*place, index))
+        if len(named) == 1:
+            yield from _times(named[0], fault, here)
+
+
+def one_kind(
+    place: Steps, given: Mapping[str, JSON], shape: type[Shape], what: str, lacking: str
+) -> Iterator[Finding]:
+    """What is wrong with a mapping that has to have exactly one of its shape's kinds.
+
+    Args:
+        place: where it stands.
+        given: what it holds.
+        shape: its shape.
+        what: what it is, for messages.
+        lacking: what nobody knows of one without a kind.
+    """
+    named = [key for key in given if key in shape.kinds]
+    if not named and set(given) <= set(shape.__struct_encode_fields__):
+        yield Finding(place, f"this {what} says not {lacking}: give it one kind ({one_of(shape.kinds)})")
+    elif len(named) > 1:
+        yield Finding(
+            (*place, named[1]),
+            f"this {what} has {len(named)} kinds ({listed(named)}), and one is allowed: make a {what} of each",
+            at_key=True,
+        )
 
 
 def _times(kind: str, fault: Mapping[str, JSON], place: Steps) -> Iterator[Finding]:
