@@ -4,8 +4,8 @@ From Python: `orchestrator.open_pair("payments")`, described in docs/reference/p
 
 Layers, each importing only from the ones above it (a test holds that):
 
-    errors, model/      nouns and seams: frozen dataclasses, Protocols; no I/O
-    documents/          YAML text → inventory, playbook, scenarios, with positions (yaml, pydantic)
+    errors, model/      nouns and seams: frozen Structs, Protocols; no I/O          (msgspec)
+    documents/          YAML text → inventory, playbook, scenarios, with positions (yaml)
     situation/          readings → phase, comparison, verdicts; pure
     engine/             the machine, the write protocol, the drive loop            (transitions)
     hamr/ journal/ secrets.py log.py    adapters: API client, store, keys, logging (httpx, sqlite3, structlog)

@@ -45,8 +45,6 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
     "yaml": ("documents",),
-    "pydantic": ("documents",),
-    "pydantic_core": ("documents",),
     "transitions": ("engine/machine.py",),
     "httpx": ("hamr/transport.py", "hamr/pool.py"),
     "httpcore": ("hamr/network.py",),

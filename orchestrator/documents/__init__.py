@@ -1,9 +1,9 @@
 """YAML text → typed documents with positions: inventories and playbooks, strictly, with every problem at once.
 
-    source → compose (nodes, scalars) → fit to a shape (pydantic) + checks of what must fit together → nouns of model/
+    source → compose (nodes, scalars) → fit to a shape (msgspec) + checks of what must fit together → nouns of model/
 
 Fault scripts and scenarios are read the same way; `fault_scripts` and `scenarios` are imported by whoever drills.
-Only this package imports yaml and pydantic. Relative to a text, all of it is pure.
+Only this package imports yaml. Relative to a text, all of it is pure.
 """
 
 from .check import Checked, check_file, document_kind, problems_in

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 
-from orchestrator.errors import DocumentError
 from orchestrator.model.plain import JSON
 from orchestrator.model.scenario import ScriptedFault
 
@@ -15,6 +12,7 @@ from .compose import compose
 from .fault_shape import FROM_THE_START, KINDS, TIMED, FaultScriptShape, FaultShape
 from .fit import fit
 from .nodes import Document, Finding, Steps, bounded
+from .shapes import Shape
 from .source import read_text
 from .wording import listed, one_of, shown
 
@@ -35,11 +33,10 @@ def parse_fault_script(text: str, file: str) -> tuple[ScriptedFault, ...]:
         DocumentError: it is no fault script; with all its problems at once.
     """
     document = compose(text, file)
-    fitted = fit(FaultScriptShape, document)
-    problems = document.problems_with([*fitted.findings, *bounded(fault_findings(document, ("faults",)))])
-    if problems or fitted.shape is None:
-        raise DocumentError(problems)
-    return faults_from(fitted.shape.faults)
+    faults: tuple[ScriptedFault, ...] = fit(
+        FaultScriptShape, document, bounded(fault_findings(document, ("faults",)))
+    )
+    return faults
 
 
 def fault_findings(document: Document, place: Steps) -> Iterator[Finding]:
@@ -48,19 +45,34 @@ def fault_findings(document: Document, place: Steps) -> Iterator[Finding]:
     for index, fault in enumerate(faults if isinstance(faults, list) else ()):
         if not isinstance(fault, dict):
             continue
+        here: Steps = (*place, index)
+        yield from one_kind(here, fault, FaultShape, "fault", "what goes wrong")
         named = [key for key in fault if key in KINDS]
-        if not named and not [key for key in fault if key not in FaultShape.model_fields]:
-            yield Finding(
-                (*place, index), f"this fault says not what goes wrong: give it one kind ({one_of(KINDS)})"
-            )
-        elif len(named) > 1:
-            yield Finding(
-                (*place, index, named[1]),
-                f"this fault has {len(named)} kinds ({listed(named)}), and one is allowed: make a fault of each",
-                at_key=True,
-            )
-        elif named:
-            yield from _times(named[0], fault, (*place, index))
+        if len(named) == 1:
+            yield from _times(named[0], fault, here)
+
+
+def one_kind(
+    place: Steps, given: Mapping[str, JSON], shape: type[Shape], what: str, lacking: str
+) -> Iterator[Finding]:
+    """What is wrong with a mapping that has to have exactly one of its shape's kinds.
+
+    Args:
+        place: where it stands.
+        given: what it holds.
+        shape: its shape.
+        what: what it is, for messages.
+        lacking: what nobody knows of one without a kind.
+    """
+    named = [key for key in given if key in shape.kinds]
+    if not named and set(given) <= set(shape.__struct_encode_fields__):
+        yield Finding(place, f"this {what} says not {lacking}: give it one kind ({one_of(shape.kinds)})")
+    elif len(named) > 1:
+        yield Finding(
+            (*place, named[1]),
+            f"this {what} has {len(named)} kinds ({listed(named)}), and one is allowed: make a {what} of each",
+            at_key=True,
+        )
 
 
 def _times(kind: str, fault: Mapping[str, JSON], place: Steps) -> Iterator[Finding]:
@@ -89,27 +101,3 @@ def _times(kind: str, fault: Mapping[str, JSON], place: Steps) -> Iterator[Findi
             place,
             f"this {kind} happens {when}, so no request says whose it is: add org: primary or org: secondary",
         )
-
-
-def faults_from(shapes: Iterable[FaultShape]) -> tuple[ScriptedFault, ...]:
-    """The faults of a list that has no findings."""
-    return tuple(_fault(shape) for shape in shapes)
-
-
-def _fault(shape: FaultShape) -> ScriptedFault:
-    kind = next(name for name in KINDS if getattr(shape, name) is not None)
-    chosen = getattr(shape, kind)
-    settings = {
-        field.alias or name: getattr(chosen, name) for name, field in type(chosen).model_fields.items()
-    }
-    at = shape.at if shape.at is not None else timedelta(0) if kind in FROM_THE_START else 1
-    return ScriptedFault(
-        kind,
-        MappingProxyType(settings),
-        at if isinstance(at, int) else 1,
-        shape.times,
-        shape.org,
-        shape.method,
-        None if shape.path == "any" else shape.path,
-        None if isinstance(at, int) else at,
-    )

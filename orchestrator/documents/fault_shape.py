@@ -3,26 +3,84 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from msgspec import field
 
 from orchestrator.model.plain import JSON
+from orchestrator.model.scenario import ScriptedFault
+from orchestrator.model.status import Role
 
 from .durations import DURATION_PATTERN, duration, written
 from .fields import (
-    SPAN_SCHEMA,
     RoleName,
     SchemaVersion,
     SourceStatus,
     Text,
-    choice_of,
-    enumerated,
+    choice,
     span_of,
+    whole_number,
 )
-from .shapes import Shape
-from .telemetry_fields import MetricShown, MonitorState
+from .shapes import Shape, leaf
 from .wording import found
+
+NO_DATA = "no data"
+"""A metric that nobody reports: no series."""
+
+NO_VALUE = "no value"
+"""A point that is null. A script says it in words, since a value that is missing there is most often a slip."""
+
+ABSENT = "absent"
+"""A monitor that is not there."""
+
+LARGEST = 1e300
+"""No metric is further from zero; so nothing here is infinite, or too long a whole number."""
+
+MONITOR_STATES = ("Alert", "Ignored", "No Data", "OK", "Skipped", "Unknown", "Warn")
+"""The states that a monitor can have [doc]."""
+
+
+def _metric_value(value: Any) -> float | str | tuple[float | None, ...] | None:
+    """What a metric shows."""
+    if value == NO_DATA:
+        return NO_DATA
+    if isinstance(value, list) and value:
+        return tuple(_point(each) for each in value)
+    return _point(value)
+
+
+def _point(value: Any) -> float | None:
+    if value == NO_VALUE:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
+        raise ValueError(
+            f"expected a number, {NO_DATA}, {NO_VALUE} or a list of numbers and {NO_VALUE}, found {found(value)}"
+        )
+    return float(value)
+
+
+_STATES = {**{state: state for state in MONITOR_STATES}, ABSENT: None}
+_POINT: list[JSON] = [{"type": "number"}, {"const": NO_VALUE}]
+
+MetricShown = Annotated[
+    float | str | tuple[float | None, ...] | None,
+    leaf(
+        _metric_value,
+        {
+            "anyOf": [
+                *_POINT,
+                {"const": NO_DATA},
+                {"type": "array", "minItems": 1, "items": {"anyOf": _POINT}},
+            ]
+        },
+    ),
+]
+MonitorState = Annotated[
+    str | None,
+    choice(_STATES, "the state of a monitor"),
+]
+
 
 MOST = 100_000
 """The highest number of a request, and of requests, that makes sense."""
@@ -31,15 +89,6 @@ MOST_ID = 10**15 - 1
 """The highest id of a monitor that the simulator reads from a path."""
 
 LONGEST_SPAN = timedelta(hours=1)
-
-
-def _between(least: int, most: int) -> PlainValidator:
-    def read(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise ValueError(f"expected a whole number from {least} to {most}, found {found(value)}")
-        return value
-
-    return PlainValidator(read)
 
 
 def _times(value: Any) -> int | None:
@@ -65,35 +114,54 @@ def _at(value: Any) -> int | timedelta:
     return value
 
 
-def _number(least: int, most: int) -> WithJsonSchema:
-    return WithJsonSchema({"type": "integer", "minimum": least, "maximum": most})
-
-
 _WHOLE_NUMBER: dict[str, JSON] = {"type": "integer", "minimum": 1, "maximum": MOST}
 
-Span = Annotated[timedelta, span_of(timedelta(0), LONGEST_SPAN), SPAN_SCHEMA]
+Span = Annotated[timedelta, span_of(timedelta(0), LONGEST_SPAN)]
 At = Annotated[
     int | timedelta,
-    PlainValidator(_at),
-    WithJsonSchema({"anyOf": [_WHOLE_NUMBER, {"type": "string", "pattern": DURATION_PATTERN}]}),
+    leaf(_at, {"anyOf": [_WHOLE_NUMBER, {"type": "string", "pattern": DURATION_PATTERN}]}),
 ]
-MonitorId = Annotated[int, _between(1, MOST_ID), _number(1, MOST_ID)]
-Count = Annotated[int, _between(1, MOST), _number(1, MOST)]
-Refusal = Annotated[int, _between(400, 499), _number(400, 499)]
-Failure = Annotated[int, _between(500, 599), _number(500, 599)]
-Elsewhere = Annotated[int, _between(300, 399), _number(300, 399)]
-AnyStatus = Annotated[int, _between(200, 599), _number(200, 599)]
-Seconds = Annotated[int, _between(0, 3600), _number(0, 3600)]
+MonitorId = Annotated[int, whole_number(1, MOST_ID)]
+Count = Annotated[int, whole_number(1, MOST)]
+Refusal = Annotated[int, whole_number(400, 499)]
+Failure = Annotated[int, whole_number(500, 599)]
+Elsewhere = Annotated[int, whole_number(300, 399)]
+AnyStatus = Annotated[int, whole_number(200, 599)]
+Seconds = Annotated[int, whole_number(0, 3600)]
 Times = Annotated[
     int | None,
-    PlainValidator(_times),
-    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "forever"}]}),
+    leaf(_times, {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "forever"}]}),
 ]
-Method = Annotated[
-    str,
-    PlainValidator(lambda value: choice_of(value, ("GET", "POST"), "a method")),
-    enumerated(("GET", "POST")),
-]
+Method = Annotated[str, choice({method: method for method in ("GET", "POST")}, "a method")]
+
+
+def _fault(
+    *,
+    at: int | timedelta | None = None,
+    times: int | None = 1,
+    org: Role | None = None,
+    method: str | None = None,
+    path: str | None = "/api/v2/hamr",
+    **kinds: Shape,
+) -> ScriptedFault:
+    """A fault of the one kind that the checks have made sure of."""
+    ((kind, chosen),) = kinds.items()
+    names = zip(chosen.__struct_encode_fields__, chosen.__struct_fields__, strict=True)
+    when = at if at is not None else timedelta(0) if kind in FROM_THE_START else 1
+    return ScriptedFault(
+        kind,
+        MappingProxyType({key: getattr(chosen, name) for key, name in names}),
+        when if isinstance(when, int) else 1,
+        times,
+        org,
+        method,
+        None if path == "any" else path,
+        None if isinstance(when, int) else when,
+    )
+
+
+def _faults(*, _schema: int, faults: tuple[ScriptedFault, ...]) -> tuple[ScriptedFault, ...]:
+    return faults
 
 
 class NothingShape(Shape):
@@ -103,7 +171,7 @@ class NothingShape(Shape):
 class ForShape(Shape):
     """How long it lasts."""
 
-    for_: Span | None = Field(default=None, alias="for")
+    for_: Span | None = field(default=None, name="for")
 
 
 class SlowShape(Shape):
@@ -201,7 +269,7 @@ class DarkShape(ForShape):
     """The edge in front of it answers everything with this status and a page of HTML."""
 
 
-class MetricShape(ForShape):
+class MetricShape(ForShape, kw_only=True):
     """What a metric query shows, as long as `for` says; without it, for good."""
 
     query: Text
@@ -211,7 +279,7 @@ class MetricShape(ForShape):
     """Whose metric; left out: that of the org that the fault is about."""
 
 
-class MonitorShape(ForShape):
+class MonitorShape(ForShape, kw_only=True):
     """The state of a monitor, as long as `for` says; without it, for good."""
 
     id: MonitorId
@@ -223,6 +291,8 @@ class MonitorShape(ForShape):
 
 class FaultShape(Shape):
     """One fault: one key for its kind, and which requests it strikes."""
+
+    makes = _fault
 
     connection_refused: ForShape | None = None
     connection_reset: NothingShape | None = None
@@ -262,12 +332,15 @@ TIMED = ("replica_behind", "foreign_writer", "region_dark", "metric", "monitor")
 FROM_THE_START = ("metric", "monitor")
 """The kinds that hold from the beginning where `at` is left out."""
 REQUEST_KEYS = ("at", "times", "org", "method", "path")
-KINDS: tuple[str, ...] = tuple(name for name in FaultShape.model_fields if name not in REQUEST_KEYS)
+KINDS: tuple[str, ...] = tuple(name for name in FaultShape.__struct_fields__ if name not in REQUEST_KEYS)
 """The kinds, as a script names them."""
+FaultShape.kinds = KINDS
 
 
 class FaultScriptShape(Shape):
     """A fault script."""
 
-    schema_: SchemaVersion = Field(alias="schema")
-    faults: list[FaultShape]
+    makes = _faults
+
+    _schema: SchemaVersion = field(name="schema")
+    faults: tuple[FaultShape, ...]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import enum
 import re
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import PlainValidator, WithJsonSchema
+from msgspec import Meta
 
+from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Advances
 from orchestrator.model.status import Role, Status
 
 from .durations import DURATION_PATTERN, duration, written
+from .shapes import leaf
 from .wording import did_you_mean, found, one_of, shown
 
 SCHEMA = 1
@@ -34,7 +37,7 @@ def text_of(value: Any) -> str:
     """
     if not isinstance(value, str):
         quotes = ": put it in quotes" if isinstance(value, bool | int | float) else ""
-        raise ValueError(f"expected text, found {found(value)}{quotes}")  # noqa: TRY004 - pydantic collects ValueErrors
+        raise ValueError(f"expected text, found {found(value)}{quotes}")  # noqa: TRY004 - a field's problem is a ValueError
     if not value.strip():
         raise ValueError("expected text, found an empty one")
     return value
@@ -59,7 +62,7 @@ def _name(value: Any) -> str:
 
 def _schema(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"expected the number {SCHEMA}, found {found(value)}")  # noqa: TRY004 - pydantic collects ValueErrors
+        raise ValueError(f"expected the number {SCHEMA}, found {found(value)}")  # noqa: TRY004 - a field's problem is a ValueError
     if value != SCHEMA:
         raise ValueError(
             f"this file says schema {value}, and this version of hamr reads schema {SCHEMA} alone"
@@ -67,7 +70,9 @@ def _schema(value: Any) -> int:
     return value
 
 
-def _bounded(least: timedelta, most: timedelta) -> Callable[[Any], timedelta]:
+def span_of(least: timedelta, most: timedelta) -> Meta:
+    """Reads a duration between two bounds, both included."""
+
     def read(value: Any) -> timedelta:
         if isinstance(value, int | float) and not isinstance(value, bool):
             value = str(value)
@@ -76,21 +81,31 @@ def _bounded(least: timedelta, most: timedelta) -> Callable[[Any], timedelta]:
             raise ValueError(f"{value} is out of bounds: between {written(least)} and {written(most)}")
         return span
 
-    return read
+    return leaf(read, _SPAN_SCHEMA)
 
 
-def span_of(least: timedelta, most: timedelta) -> PlainValidator:
-    """Reads a duration between two bounds, both included; its schema is SPAN_SCHEMA."""
-    return PlainValidator(_bounded(least, most))
+_SPAN_SCHEMA: dict[str, JSON] = {
+    "type": "string",
+    "pattern": DURATION_PATTERN,
+    "examples": ["30s", "1h30m"],
+}
 
 
-SPAN_SCHEMA = WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["30s", "1h30m"]})
+def whole_number(least: int, most: int) -> Meta:
+    """Reads a whole number between two bounds, both included."""
+
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise ValueError(f"expected a whole number from {least} to {most}, found {found(value)}")
+        return value
+
+    return leaf(read, {"type": "integer", "minimum": least, "maximum": most})
 
 
 def choice_of(value: Any, choices: tuple[str, ...], what: str) -> str:
     """One of a few words, or a sentence about what was probably meant."""
     if not isinstance(value, str):
-        raise ValueError(f"expected {what} ({one_of(choices)}), found {found(value)}")  # noqa: TRY004 - pydantic collects ValueErrors
+        raise ValueError(f"expected {what} ({one_of(choices)}), found {found(value)}")  # noqa: TRY004 - a field's problem is a ValueError
     if value not in choices:
         raise ValueError(f"{shown(value)} is not {what} ({one_of(choices)}){did_you_mean(value, choices)}")
     return value
@@ -110,44 +125,38 @@ def _target_status(value: Any) -> Status:
     return Status[choice_of(value, WRITABLE, "a status to go to")]
 
 
-def _resend(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 10:  # noqa: PLR2004 - the bounds stand in the message
-        raise ValueError(f"expected a whole number from 0 to 10, found {found(value)}")
-    return value
-
-
-def enumerated(choices: tuple[str, ...]) -> WithJsonSchema:
+def words(choices: Iterable[str]) -> dict[str, JSON]:
     """The JSON Schema of a choice between words."""
-    return WithJsonSchema({"type": "string", "enum": list(choices)})
+    return {"type": "string", "enum": [*choices]}
 
 
-_ROLES = tuple(role.value for role in Role)
-_ADVANCES = tuple(advances.value for advances in Advances)
+def choice(kinds: Mapping[str, object] | type[enum.Enum], what: str) -> Meta:
+    """Reads one of a few words as what it stands for.
 
-SchemaVersion = Annotated[int, PlainValidator(_schema), WithJsonSchema({"type": "integer", "const": SCHEMA})]
-Text = Annotated[str, PlainValidator(_plain_text), WithJsonSchema({"type": "string", "minLength": 1})]
+    Args:
+        kinds: what each word stands for, or an Enum whose values are the words.
+        what: what is chosen, for messages.
+    """
+    named = kinds if isinstance(kinds, Mapping) else {kind.value: kind for kind in kinds}
+    choices = tuple(named)
+    return leaf(lambda value: named[choice_of(value, choices, what)], words(choices))
+
+
+_REACHABLE = {
+    Role.PRIMARY.value: (Role.PRIMARY,),
+    Role.SECONDARY.value: (Role.SECONDARY,),
+    "both": (Role.PRIMARY, Role.SECONDARY),
+}
+
+SchemaVersion = Annotated[int, leaf(_schema, {"type": "integer", "const": SCHEMA})]
+Text = Annotated[str, leaf(_plain_text, {"type": "string", "minLength": 1})]
 Name = Annotated[
     str,
-    PlainValidator(_name),
-    WithJsonSchema({"type": "string", "pattern": NAME_PATTERN, "maxLength": _LONGEST_NAME}),
+    leaf(_name, {"type": "string", "pattern": NAME_PATTERN, "maxLength": _LONGEST_NAME}),
 ]
-SourceStatus = Annotated[Status, PlainValidator(_source_status), enumerated(STATUSES)]
-TargetStatus = Annotated[Status, PlainValidator(_target_status), enumerated(WRITABLE)]
-RoleName = Annotated[
-    Role,
-    PlainValidator(lambda value: Role(choice_of(value, _ROLES, "an org of the pair"))),
-    enumerated(_ROLES),
-]
-Resend = Annotated[
-    int, PlainValidator(_resend), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 10})
-]
-AdvancesName = Annotated[
-    Advances,
-    PlainValidator(lambda value: Advances(choice_of(value, _ADVANCES, "who makes the move"))),
-    enumerated(_ADVANCES),
-]
-ReachableName = Annotated[
-    str,
-    PlainValidator(lambda value: choice_of(value, (*_ROLES, "both"), "which orgs")),
-    enumerated((*_ROLES, "both")),
-]
+SourceStatus = Annotated[Status, leaf(_source_status, words(STATUSES))]
+TargetStatus = Annotated[Status, leaf(_target_status, words(WRITABLE))]
+RoleName = Annotated[Role, choice(Role, "an org of the pair")]
+Resend = Annotated[int, whole_number(0, 10)]
+AdvancesName = Annotated[Advances, choice(Advances, "who makes the move")]
+ReachableName = Annotated[tuple[Role, ...], choice(_REACHABLE, "which orgs")]

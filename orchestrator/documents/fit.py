@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import types
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin
+from collections.abc import Callable, Iterable, Iterator
+from types import MappingProxyType
+from typing import Any, cast
 
-from msgspec import Struct
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+from msgspec.inspect import BoolType, DictType, Metadata, StructType, Type, UnionType, VarTupleType
 
+from orchestrator.errors import DocumentError
 from orchestrator.model.plain import JSON
 
 from .compose import KEY_FIELDS
-from .nodes import Document, Finding, Steps, bounded
-from .shapes import Shape, descriptions
+from .nodes import MOST_FINDINGS, Document, Finding, Steps, bounded
+from .shapes import Shape, descriptions, keys_of
 from .wording import did_you_mean, found, shown
 
 INLINE_KEY = (
@@ -24,38 +23,25 @@ INLINE_KEY = (
 )
 UNSHOWN = "expected {env: NAME}, {file: PATH} or {command: [PROGRAM, …]} (what stands here is not shown, as it may be the key)"
 
-S = TypeVar("S", bound=Shape)
 
-
-class Fitted(Struct, Generic[S], frozen=True):
-    """A document's shape, or what keeps it from having one."""
-
-    shape: S | None
-    findings: tuple[Finding, ...]
-
-
-def fit(shape: type[S], document: Document) -> Fitted[S]:
-    """Read a document as a shape.
+def fit(shape: type[Shape], document: Document, checks: Iterable[Finding] = ()) -> Any:
+    """What the shape makes of a document.
 
     Args:
         shape: what it should look like.
         document: what was read.
+        checks: what else is wrong with it.
+
+    Raises:
+        DocumentError: it does not fit, or something else is wrong with it; with all its problems at once.
     """
-    empty = tuple(bounded(_empty_values((), document.data)))
-    errors: list[ErrorDetails] = []
-    fitted: S | None = None
-    try:
-        fitted = shape.model_validate(document.data)
-    except ValidationError as error:
-        # The library's own text repeats what was found, a key included: only its codes and places are used.
-        errors = error.errors(include_url=False, include_input=False)
-    told = {finding.steps for finding in empty}
-    findings = bounded(
-        _finding(shape, document, error)
-        for error in errors
-        if tuple(step for step in error["loc"] if step != "[key]") not in told
-    )
-    return Fitted(fitted, (*empty, *findings))
+    empty, checked = list(bounded(_empty_values((), document.data))), list(checks)
+    fitting = _Fitting(making=not (empty or checked or document.problems))
+    made = fitting.read(keys_of(shape), document.data, ())
+    problems = document.problems_with([*empty, *bounded(fitting.findings), *checked])
+    if problems:
+        raise DocumentError(problems)
+    return made
 
 
 def _empty_values(steps: Steps, value: JSON) -> Iterator[Finding]:
@@ -78,56 +64,131 @@ def _empty_values(steps: Steps, value: JSON) -> Iterator[Finding]:
                 yield from _empty_values((*steps, index), item)
 
 
-def _finding(shape: type[Shape], document: Document, error: ErrorDetails) -> Finding:
-    loc = error["loc"]
-    at_key = bool(loc) and loc[-1] == "[key]"
-    steps: Steps = tuple(step for step in loc if step != "[key]")
-    value = document.value(steps)
-    kind = error["type"]
-    if kind == "value_error":
-        return Finding(steps, str(error.get("ctx", {}).get("error", error["msg"])), at_key)
-    if kind == "missing":
-        return Finding(steps[:-1], _missing(shape, steps), at_key=True)
-    if kind == "extra_forbidden":
-        return Finding(steps, _unknown_key(shape, steps), at_key=True)
-    if not KEY_FIELDS.isdisjoint(steps):
-        return Finding(steps, INLINE_KEY if isinstance(value, str | int | float) else UNSHOWN)
-    match kind:
-        case "model_type" | "dict_type":
-            message = f"expected a mapping (name: value), found {_kind_of(value)}"
-        case "list_type":
-            message = f"expected a list ([…]), found {_kind_of(value)}"
-        case "bool_type":
-            message = f"expected true or false, found {found(value)}"
-        case "too_short":
-            message = "this is empty, and at least one is wanted"
-        case _:
-            message = error["msg"][:1].lower() + error["msg"][1:]
-    return Finding(steps, message, at_key)
+class _Fitting:
+    """One walk through a document. Nothing is made of a document in which anything was found."""
+
+    def __init__(self, *, making: bool) -> None:
+        self.findings: list[Finding] = []
+        self._making = making
+
+    def read(self, kind: Type, value: JSON, steps: Steps) -> Any:
+        """A value as the type wants it; what comes back where something was found means nothing."""
+        if len(self.findings) > MOST_FINDINGS:
+            return None
+        match kind:
+            case UnionType():  # of a type and None, which says that the key may be left out
+                return self.read(kind.types[0], value, steps)
+            case Metadata():
+                return self._read_with(kind, value, steps)
+            case StructType():
+                return self._mapping(kind, value, steps)
+            case DictType():
+                return self._names(kind, value, steps)
+            case VarTupleType():
+                return self._list(kind, value, steps)
+            case BoolType():
+                if not isinstance(value, bool):
+                    self._misfit(f"expected true or false, found {found(value)}", value, steps)
+                return value
+        raise TypeError(f"no field of a shape is of type {kind}")
+
+    def _read_with(self, kind: Metadata, value: JSON, steps: Steps) -> Any:
+        extra = kind.extra or {}
+        before = len(self.findings)
+        if "read" in extra:
+            result = self._judged(extra["read"], value, steps)
+        else:
+            result = self.read(kind.type, value, steps)
+        if "then" in extra and len(self.findings) == before and not _has_empty(value):
+            result = self._judged(extra["then"], result, steps)
+        return result
+
+    def _judged(
+        self, read: Callable[[Any], object], value: Any, steps: Steps, *, at_key: bool = False
+    ) -> Any:
+        try:
+            return read(value)
+        except ValueError as error:
+            self.findings.append(Finding(steps, str(error), at_key))
+            return None
+
+    def _mapping(self, kind: StructType, value: JSON, steps: Steps) -> Any:
+        if not isinstance(value, dict):
+            self._misfit(f"expected a mapping (name: value), found {_kind_of(value)}", value, steps)
+            return None
+        shape = cast("type[Shape]", kind.cls)
+        values = {}
+        for field in kind.fields:
+            key = field.encode_name
+            if key not in value:
+                if field.required:
+                    about = descriptions(shape).get(field.name, "")
+                    message = f'"{key}" is missing{where(steps)}' + (
+                        f": {about[0].lower()}{about[1:].rstrip('.')}" if about else ""
+                    )
+                    self.findings.append(Finding(steps, message, at_key=True))
+            elif value[key] is not None:
+                values[field.name] = self.read(field.type, value[key], (*steps, key))
+        self._unknown_keys([field.encode_name for field in kind.fields], value, steps)
+        return (shape.makes or shape)(**values) if self._making and not self.findings else None
+
+    def _unknown_keys(self, known: list[str], value: dict[str, JSON], steps: Steps) -> None:
+        for name, item in value.items():
+            if name in known or item is None or len(self.findings) > MOST_FINDINGS:
+                continue
+            if not KEY_FIELDS.isdisjoint(steps):
+                message = UNSHOWN
+            else:
+                near = did_you_mean(name, known)
+                allowed = f" (known here: {', '.join(known)})" if known and not near else ""
+                message = f"{shown(name)} is not a known key{where(steps)}{allowed}{near}"
+            self.findings.append(Finding((*steps, name), message, at_key=True))
+
+    def _names(self, kind: DictType, value: JSON, steps: Steps) -> Any:
+        if not isinstance(value, dict):
+            self._misfit(f"expected a mapping (name: value), found {_kind_of(value)}", value, steps)
+            return None
+        self._enough(kind.min_length, value, steps)
+        assert isinstance(kind.key_type, Metadata)  # noqa: S101 - so are the keys of all our mappings
+        read = (kind.key_type.extra or {})["read"]
+        return MappingProxyType(
+            {
+                self._judged(read, key, (*steps, key), at_key=True): self.read(
+                    kind.value_type, item, (*steps, key)
+                )
+                for key, item in value.items()
+                if item is not None
+            }
+        )
+
+    def _list(self, kind: VarTupleType, value: JSON, steps: Steps) -> Any:
+        if not isinstance(value, list):
+            self._misfit(f"expected a list ([…]), found {_kind_of(value)}", value, steps)
+            return None
+        self._enough(kind.min_length, value, steps)
+        return tuple(
+            self.read(kind.item_type, item, (*steps, index))
+            for index, item in enumerate(value)
+            if item is not None
+        )
+
+    def _enough(self, least: int | None, value: dict[str, JSON] | list[JSON], steps: Steps) -> None:
+        if least is not None and len(value) < least:
+            self._misfit("this is empty, and at least one is wanted", value, steps)
+
+    def _misfit(self, message: str, value: JSON, steps: Steps) -> None:
+        if not KEY_FIELDS.isdisjoint(steps):
+            message = INLINE_KEY if isinstance(value, str | int | float) else UNSHOWN
+        self.findings.append(Finding(steps, message))
+
+
+def _has_empty(value: JSON) -> bool:
+    return isinstance(value, list) and None in value
 
 
 def _kind_of(value: JSON) -> str:
     """What stands there, without repeating a text: whole secrets end up in wrong places."""
     return "text" if isinstance(value, str) else found(value)
-
-
-def _missing(shape: type[Shape], steps: Steps) -> str:
-    *parents, name = steps
-    holder = shape_at(shape, tuple(parents))
-    about = _about(holder, str(name))
-    return f'"{name}" is missing{where(tuple(parents))}' + (
-        f": {about[0].lower()}{about[1:].rstrip('.')}" if about else ""
-    )
-
-
-def _unknown_key(shape: type[Shape], steps: Steps) -> str:
-    holder, name = shape_at(shape, steps[:-1]), str(steps[-1])
-    if not KEY_FIELDS.isdisjoint(steps[:-1]):
-        return UNSHOWN
-    known = list(_fields(holder))
-    near = did_you_mean(name, known)
-    allowed = f" (known here: {', '.join(known)})" if known and not near else ""
-    return f"{shown(name)} is not a known key{where(steps[:-1])}{allowed}{near}"
 
 
 def where(steps: Steps) -> str:
@@ -145,45 +206,3 @@ def where(steps: Steps) -> str:
         return f" in item {last + 1} of {name}{outer}"
     words = [shown(str(step)).strip('"') if isinstance(step, str) else str(step + 1) for step in steps]
     return f" in {'.'.join(words)}"
-
-
-def _about(shape: type[Shape] | None, key: str) -> str:
-    """What a key of a shape is for; "" where that is not known."""
-    if shape is None:
-        return ""
-    return next(
-        (
-            descriptions(shape).get(name, "")
-            for name, field in shape.model_fields.items()
-            if (field.alias or name) == key
-        ),
-        "",
-    )
-
-
-def _fields(shape: type[Shape] | None) -> Mapping[str, Any]:
-    if shape is None:
-        return {}
-    return {field.alias or name: field for name, field in shape.model_fields.items()}
-
-
-def shape_at(shape: type[Shape], steps: Steps) -> type[Shape] | None:
-    """The shape of the mapping at the end of a way, or None where there is no shape there."""
-    here: Any = shape
-    for step in steps:
-        if isinstance(here, type) and issubclass(here, Shape):
-            field = _fields(here).get(str(step))
-            here = _bare(field.annotation) if field is not None else None
-        else:
-            arguments = get_args(here)
-            here = _bare(arguments[-1]) if arguments else None
-    return here if isinstance(here, type) and issubclass(here, Shape) else None
-
-
-def _bare(annotation: Any) -> Any:
-    """A type without `Annotated` and `| None`."""
-    if get_origin(annotation) is Annotated:
-        return _bare(get_args(annotation)[0])
-    if isinstance(annotation, types.UnionType):
-        return _bare(next(part for part in get_args(annotation) if part is not type(None)))
-    return annotation

@@ -3,65 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import chain
 
 from orchestrator.model.guard import ALWAYS_ON
 
-from .nodes import MOST_FINDINGS, Finding, Steps
-from .sketch import KINDS, GuardSketch, TableSketch
-from .wording import listed, meant, one_of, shown
+from .nodes import Finding
+from .sketch import GuardSketch, TableSketch, one_kind, unknown_names
+from .wording import listed
 
 
 def guard_findings(table: TableSketch) -> Iterator[Finding]:
     """Everything about the guards that does not fit together."""
     for guard in table.guards:
-        yield from _one_kind(guard)
+        yield from one_kind(guard)
         if guard.name in ALWAYS_ON:
             yield Finding(
                 guard.steps,
                 f'"{guard.name}" is taken: {listed(ALWAYS_ON)} are always on, and cannot be defined anew',
                 at_key=True,
             )
-    unknown, probable = _unknown_names(table)
+    uses = chain(
+        (use for row in table.rows for use in row.guards),
+        (use for guard in table.guards for use in guard.refers),
+    )
+    unknown, probable = unknown_names(uses, [*(guard.name for guard in table.guards), *ALWAYS_ON], "guard")
     yield from unknown
     yield from _circles(table.guards)
     yield from _unused(table, probable)
     yield from _idle_waiting(table)
-
-
-def _one_kind(guard: GuardSketch) -> Iterator[Finding]:
-    if not guard.kinds:
-        yield Finding(
-            guard.steps,
-            f'the guard "{guard.name}" asks nothing: give it one kind ({one_of(KINDS)})',
-            at_key=True,
-        )
-    elif len(guard.kinds) > 1:
-        yield Finding(
-            guard.steps,
-            f'the guard "{guard.name}" has {len(guard.kinds)} kinds ({listed(guard.kinds)}), and one is allowed: '
-            "make a guard of each, and join them with all or any",
-            at_key=True,
-        )
-
-
-def _unknown_uses(table: TableSketch) -> Iterator[tuple[Steps, str]]:
-    names = frozenset((*(guard.name for guard in table.guards), *ALWAYS_ON))
-    rows = (use for row in table.rows for use in row.guards)
-    guards = (use for guard in table.guards for use in guard.refers)
-    return (use for use in chain(rows, guards) if use[1] not in names)
-
-
-def _unknown_names(table: TableSketch) -> tuple[list[Finding], set[str]]:
-    """Names that no guard has; and the guards that they probably mean, which are not told again as unused."""
-    known = [*(guard.name for guard in table.guards), *ALWAYS_ON]
-    findings, probable = [], set()
-    for steps, name in islice(_unknown_uses(table), MOST_FINDINGS + 1):
-        near = meant(name, known)
-        probable.update(near)
-        guess = "".join(f'; did you mean "{other}"?' for other in near)
-        findings.append(Finding(steps, f"{shown(name)} is no guard of this playbook{guess}"))
-    return findings, probable
 
 
 def _circles(guards: tuple[GuardSketch, ...]) -> Iterator[Finding]:

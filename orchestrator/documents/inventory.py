@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 from msgspec.structs import replace
 
-from orchestrator.errors import DocumentError, UsageError
-from orchestrator.model.org import Inventory, Mirrors, Org, Pair, Wire
-from orchestrator.model.secret import CommandKey, EnvironmentKey, FileKey, KeyReference
-from orchestrator.model.sites import api_url
-from orchestrator.model.status import Both, Role
+from orchestrator.errors import UsageError
+from orchestrator.model.org import Inventory, Org, Pair
+from orchestrator.model.secret import FileKey, KeyReference
+from orchestrator.model.status import Both
 
 from .certificates import absolute, certificate_findings
 from .compose import compose
 from .fit import fit
 from .inventory_checks import inventory_findings
-from .inventory_shape import InventoryShape, KeyShape, OrgShape, PairShape
+from .inventory_shape import InventoryShape
 from .nodes import Document, bounded
 from .source import read_text
 from .wording import did_you_mean, shown
@@ -57,53 +55,36 @@ def read_inventory(document: Document, *, certificates: bool = False) -> Invento
         certificates: whether to look into the files of `ca`, too. Whoever goes on to ask the orgs meets them there, each
             its own: what one org lacks must not stop what is done at the others.
     """
-    fitted = fit(InventoryShape, document)
     folder = Path(document.file).parent
-    problems = document.problems_with(
-        [
-            *fitted.findings,
-            *bounded(inventory_findings(document.data)),
-            *bounded(certificate_findings(document.data, folder) if certificates else ()),
-        ]
-    )
-    if problems or fitted.shape is None:
-        raise DocumentError(problems)
-    pairs = tuple(_pair(name, pair, folder) for name, pair in fitted.shape.pairs.items())
-    everyones = frozenset().union(*(pair.own_keys for pair in pairs))
+    certified = certificate_findings(document.data, folder) if certificates else ()
+    checks = [*bounded(inventory_findings(document.data)), *bounded(certified)]
+    inventory: Inventory = fit(InventoryShape, document, checks)
+    everyones = frozenset().union(*(pair.own_keys for pair in inventory.pairs))
     return Inventory(
-        document.file, tuple(replace(pair, other_keys=everyones - pair.own_keys) for pair in pairs)
+        document.file,
+        tuple(
+            replace(
+                pair,
+                orgs=Both(*(_placed(org, folder) for org in pair.orgs)),
+                other_keys=everyones - pair.own_keys,
+            )
+            for pair in inventory.pairs
+        ),
     )
 
 
-def _pair(name: str, shape: PairShape, folder: Path) -> Pair:
-    orgs = Both(_org(Role.PRIMARY, shape.primary, folder), _org(Role.SECONDARY, shape.secondary, folder))
-    return Pair(
-        name, orgs, shape.mirrors or Mirrors.AUTO, shape.drill, shape.events, MappingProxyType(shape.pages)
+def _placed(org: Org, folder: Path) -> Org:
+    """An org with absolute paths: relative ones are meant from the inventory's folder."""
+    return replace(
+        org,
+        api_key=_placed_key(org.api_key, folder),
+        app_key=_placed_key(org.app_key, folder),
+        ca=None if org.ca is None else absolute(org.ca, folder),
     )
 
 
-def _org(role: Role, shape: OrgShape, folder: Path) -> Org:
-    datacenter = shape.site or shape.datacenter or ""
-    return Org(
-        role=role,
-        name=shape.name,
-        uuid=shape.uuid,
-        base_url=shape.url or api_url(datacenter),
-        datacenter=datacenter,
-        wire=shape.wire or Wire.AUTO,
-        api_key=_key(shape.api_key, folder),
-        app_key=_key(shape.app_key, folder),
-        ca=None if shape.ca is None else absolute(shape.ca, folder),
-    )
-
-
-def _key(shape: KeyShape, folder: Path) -> KeyReference:
-    if shape.env is not None:
-        return EnvironmentKey(shape.env)
-    if shape.file is not None:
-        return FileKey(absolute(shape.file, folder))
-    argv = tuple(shape.command or ())
-    return CommandKey(argv) if shape.timeout is None else CommandKey(argv, shape.timeout)
+def _placed_key(key: KeyReference, folder: Path) -> KeyReference:
+    return FileKey(absolute(key.path, folder)) if isinstance(key, FileKey) else key
 
 
 def find_inventory(option: str | None, environ: Mapping[str, str], cwd: Path) -> Path:

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from orchestrator.model.plain import JSON
 from orchestrator.model.sites import datacenter_label, datacenter_of_site
 
+from .inventory_shape import UUID_PATTERN
 from .nodes import Finding, Steps, mapping_in
-from .org_fields import UUID_PATTERN
 from .urls import is_loopback
 
 _ROLES = ("primary", "secondary")

@@ -7,15 +7,16 @@ from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 
-from orchestrator.errors import DocumentError, UsageError
-from orchestrator.model.playbook import Confirm, Playbook, Timeouts
+from msgspec.structs import replace
+
+from orchestrator.errors import UsageError
+from orchestrator.model.playbook import Playbook
 
 from .compose import compose
 from .fit import fit
 from .guard_checks import guard_findings
 from .hook_checks import hook_findings
 from .nodes import Document, Finding, bounded
-from .nouns import guard_of, probe_of, row_of
 from .playbook_shape import PlaybookShape
 from .probe_checks import probe_findings
 from .setting_checks import setting_findings
@@ -96,11 +97,8 @@ def parse_playbook(text: str, file: str) -> Playbook:
 
 def read_playbook(document: Document, text: str) -> Playbook:
     """Read a playbook from a composed document and the text that it was composed from; see `parse_playbook`."""
-    fitted = fit(PlaybookShape, document)
-    problems = document.problems_with([*fitted.findings, *_findings(document)])
-    if problems or fitted.shape is None:
-        raise DocumentError(problems)
-    return _playbook(fitted.shape, text, document.file)
+    playbook: Playbook = fit(PlaybookShape, document, _findings(document))
+    return replace(playbook, text=text, path=document.file)
 
 
 def _findings(document: Document) -> Iterator[Finding]:
@@ -113,32 +111,3 @@ def _findings(document: Document) -> Iterator[Finding]:
         setting_findings(document.data, table),
     )
     return chain.from_iterable(bounded(check) for check in checks)
-
-
-def _playbook(shape: PlaybookShape, text: str, path: str) -> Playbook:
-    rows = tuple(row_of(row) for row in shape.transitions)
-    arrivals = tuple(dict.fromkeys(row.target for row in rows))
-    usual, limits = Playbook(shape.name, rows, arrivals), Timeouts()
-    return Playbook(
-        name=shape.name,
-        rows=rows,
-        stops=arrivals if shape.stops is None else tuple(shape.stops),
-        summary=shape.summary or "",
-        guards=MappingProxyType({name: guard_of(name, guard) for name, guard in shape.guards.items()}),
-        probes=MappingProxyType({name: probe_of(name, probe) for name, probe in shape.probes.items()}),
-        objectives=MappingProxyType(dict(shape.objectives)),
-        confirm=Confirm(shape.confirm.within or Confirm().within, shape.confirm.every or Confirm().every),
-        resend=usual.resend if shape.resend is None else shape.resend,
-        timeouts=Timeouts(
-            shape.timeouts.connect or limits.connect,
-            shape.timeouts.read or limits.read,
-            shape.timeouts.total or limits.total,
-        ),
-        emergency_deadline=shape.emergency.deadline or usual.emergency_deadline,
-        mirror_wait=usual.mirror_wait if shape.mirror_wait is None else shape.mirror_wait,
-        late=usual.late if shape.late is None else shape.late,
-        cool_down=shape.cool_down,
-        remember=tuple(shape.remember),
-        text=text,
-        path=path,
-    )

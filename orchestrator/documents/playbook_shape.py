@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Annotated
+import re
+from collections.abc import Mapping
+from datetime import date, time, timedelta
+from types import MappingProxyType
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import Field
+from msgspec import field
+from msgspec.structs import replace
+
+from orchestrator.model.guard import (
+    AllOf,
+    AnyOf,
+    Freeze,
+    Guard,
+    GuardKind,
+    IfUnknown,
+    Located,
+    Not,
+    Quiet,
+    Reachable,
+    Window,
+)
+from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program
+from orchestrator.model.playbook import Confirm, Playbook, Row, Timeouts
+from orchestrator.model.probe import Probe
+from orchestrator.model.status import Status
 
 from .fields import (
-    SPAN_SCHEMA,
     AdvancesName,
     Name,
     ReachableName,
@@ -18,29 +40,131 @@ from .fields import (
     SourceStatus,
     TargetStatus,
     Text,
+    choice,
     span_of,
+    text_of,
 )
-from .hook_shape import HookShape
-from .moments import Day, TimeOfDay, Weekday, Zone
-from .probe_fields import IfUnknownName, Within
+from .probe_fields import CommandLine, IfUnknownName, Within
 from .probe_shape import ComparedShape, ProbeShape
-from .shapes import Shape
+from .shapes import AT_LEAST_ONE, Shape, leaf, then
+from .sketch import KINDS
+from .wording import did_you_mean, found, shown
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+TIME_PATTERN = r"^(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
+DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+
+
+def _zone(value: Any) -> str:
+    text = text_of(value)
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        near = did_you_mean(
+            text, sorted(available_timezones(), key=lambda zone: (zone[:3] != text[:3], zone))
+        )
+        raise ValueError(f"{shown(text)} is not a time zone, such as Europe/Paris or UTC{near}") from None
+    return text
+
+
+def _time_of_day(value: Any) -> time:
+    text = value if isinstance(value, str) else ""
+    if not re.fullmatch(TIME_PATTERN, text):
+        raise ValueError(f"expected a time of day such as 09:00, found {found(value)}")
+    return time.max if text == "24:00" else time(int(text[:2]), int(text[3:]))
+
+
+def _date(value: Any) -> date:
+    text = value if isinstance(value, str) else ""
+    try:
+        if re.fullmatch(DATE_PATTERN, text):
+            return date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text} is not a date: {error}") from None
+    raise ValueError(f"expected a date such as 2026-12-20, found {found(value)}")
+
+
+Zone = Annotated[str, leaf(_zone, {"type": "string", "examples": ["Europe/Paris", "UTC"]})]
+TimeOfDay = Annotated[time, leaf(_time_of_day, {"type": "string", "pattern": TIME_PATTERN})]
+Day = Annotated[date, leaf(_date, {"type": "string", "pattern": DATE_PATTERN})]
+Weekday = Annotated[int, choice({name: day for day, name in enumerate(WEEKDAYS)}, "a day of the week")]
 
 _INSTANT = timedelta(milliseconds=1)
 _TENTH = timedelta(milliseconds=100)
 _YEAR = timedelta(days=365)
 
-Patience = Annotated[timedelta, span_of(_INSTANT, timedelta(hours=1)), SPAN_SCHEMA]
-Timeout = Annotated[timedelta, span_of(timedelta(milliseconds=10), timedelta(minutes=5)), SPAN_SCHEMA]
-Deadline = Annotated[timedelta, span_of(_TENTH, timedelta(minutes=1)), SPAN_SCHEMA]
-Late = Annotated[timedelta, span_of(timedelta(0), timedelta(hours=24)), SPAN_SCHEMA]
-MirrorWait = Annotated[timedelta, span_of(timedelta(0), timedelta(minutes=5)), SPAN_SCHEMA]
-CoolDown = Annotated[timedelta, span_of(timedelta(seconds=1), timedelta(days=7)), SPAN_SCHEMA]
-Span = Annotated[timedelta, span_of(_INSTANT, _YEAR), SPAN_SCHEMA]
+Patience = Annotated[timedelta, span_of(_INSTANT, timedelta(hours=1))]
+Timeout = Annotated[timedelta, span_of(timedelta(milliseconds=10), timedelta(minutes=5))]
+Deadline = Annotated[timedelta, span_of(_TENTH, timedelta(minutes=1))]
+Late = Annotated[timedelta, span_of(timedelta(0), timedelta(hours=24))]
+MirrorWait = Annotated[timedelta, span_of(timedelta(0), timedelta(minutes=5))]
+CoolDown = Annotated[timedelta, span_of(timedelta(seconds=1), timedelta(days=7))]
+Span = Annotated[timedelta, span_of(_INSTANT, _YEAR)]
+
+
+HookTimeout = Annotated[timedelta, span_of(timedelta(seconds=1), timedelta(hours=1))]
+AgainName = Annotated[Again, choice(Again, "how it may be repeated")]
+InEmergencyName = Annotated[InEmergency, choice(InEmergency, "what an emergency does with it")]
+
+
+def _hook(
+    name: str,
+    *,
+    run: tuple[str, ...] = (),
+    manual: str = "",
+    timeout: timedelta | None = None,
+    **settings: Any,
+) -> Hook:
+    """The one of both that the checks have made sure of."""
+    if not run:
+        return Hook(name, Manual(manual), **settings)
+    return Hook(name, Program(run) if timeout is None else Program(run, timeout), **settings)
+
+
+def _in_order(days: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(days))
+
+
+def _guard(
+    *,
+    why: str = "",
+    within: timedelta | None = None,
+    if_unknown: IfUnknown = IfUnknown.FAIL,
+    **kinds: GuardKind,
+) -> Guard:
+    """A guard of the one kind that the checks have made sure of, but for its name."""
+    (kind,) = kinds.values()
+    return Guard("", kind, why, within, if_unknown)
+
+
+def _playbook(
+    *,
+    _schema: int,
+    name: str,
+    rows: tuple[Row, ...],
+    stops: tuple[Status, ...] | None = None,
+    guards: Mapping[str, Guard] = MappingProxyType({}),
+    probes: Mapping[str, Probe] = MappingProxyType({}),
+    emergency: Mapping[str, Any] = MappingProxyType({}),
+    **settings: Any,
+) -> Playbook:
+    """A playbook, but for its text and place."""
+    return Playbook(
+        name=name,
+        rows=rows,
+        stops=tuple(dict.fromkeys(row.target for row in rows)) if stops is None else stops,
+        guards=MappingProxyType({key: replace(guard, name=key) for key, guard in guards.items()}),
+        probes=MappingProxyType({key: replace(probe, name=key) for key, probe in probes.items()}),
+        **emergency,
+        **settings,
+    )
 
 
 class ConfirmShape(Shape):
     """How a write is confirmed."""
+
+    makes = Confirm
 
     within: Patience | None = None
     """How long until a write must be seen by a read (60s)."""
@@ -50,6 +174,8 @@ class ConfirmShape(Shape):
 
 class TimeoutsShape(Shape):
     """Bounds of one HTTP exchange."""
+
+    makes = Timeouts
 
     connect: Timeout | None = None
     """Until the connection stands (3s)."""
@@ -62,54 +188,69 @@ class TimeoutsShape(Shape):
 class EmergencyShape(Shape):
     """How a run with --emergency treats the org that it does without."""
 
-    deadline: Deadline | None = None
+    makes = dict
+
+    emergency_deadline: Deadline | None = field(name="deadline", default=None)
     """For anything that is asked of the other org (2s)."""
 
 
 class QuietShape(Shape):
     """Nobody but this run changed either record for so long, by the servers' clock."""
 
-    for_: Span = Field(alias="for")
+    makes = Quiet
+
+    for_: Span = field(name="for")
     """How long it has to have been quiet."""
 
 
 class ReachableShape(Shape):
     """The orgs answer."""
 
-    org: ReachableName | None = None
+    makes = Reachable
+
+    orgs: ReachableName | None = field(name="org", default=None)
     """primary, secondary or both (the default)."""
 
 
 class LocatedShape(Shape):
     """Both records name the datacenters that the inventory names."""
 
+    makes = Located
+
 
 class FreezeShape(Shape):
     """Whole days in which nothing may be changed, both included."""
 
-    first: Day = Field(alias="from")
+    makes = Freeze
+
+    first: Day = field(name="from")
     """First day."""
-    last: Day = Field(alias="until")
+    last: Day = field(name="until")
     """Last day."""
 
 
 class WindowShape(Shape):
     """It is a day and a time at which changes are allowed."""
 
+    makes = Window
+
     zone: Zone
     """Time zone that days and times are meant in, such as Europe/Paris."""
-    days: Annotated[list[Weekday], Field(min_length=1)] | None = None
+    days: Annotated[tuple[Weekday, ...], AT_LEAST_ONE, then(_in_order)] | None = None
     """Days of the week (all)."""
-    opens: TimeOfDay | None = Field(alias="from", default=None)
+    opens: TimeOfDay | None = field(name="from", default=None)
     """Time of day from which changes are allowed (00:00)."""
-    closes: TimeOfDay | None = Field(alias="until", default=None)
+    closes: TimeOfDay | None = field(name="until", default=None)
     """Time of day at which that ends (24:00); earlier than from means the day after."""
-    freezes: list[FreezeShape] = Field(default_factory=list)
+    freezes: tuple[FreezeShape, ...] = ()
     """Spans of days in which nothing may be changed."""
 
 
 class GuardShape(Shape):
     """A question to a situation: exactly one kind, and why it is asked."""
+
+    makes = _guard
+    kinds = KINDS
 
     quiet: QuietShape | None = None
     """Nobody but this run changed either record for so long: {for: 5m}."""
@@ -121,67 +262,92 @@ class GuardShape(Shape):
     """Changes are allowed now."""
     probe: ComparedShape | None = None
     """What a probe answered is as wanted."""
-    all: Annotated[list[Name], Field(min_length=1)] | None = None
+    all: Annotated[tuple[Name, ...], AT_LEAST_ONE, then(AllOf)] | None = None
     """Every one of the named guards passes."""
-    any: Annotated[list[Name], Field(min_length=1)] | None = None
+    any: Annotated[tuple[Name, ...], AT_LEAST_ONE, then(AnyOf)] | None = None
     """At least one of the named guards passes."""
-    not_: Name | None = Field(alias="not", default=None)
+    not_: Annotated[Name, then(Not)] | None = field(name="not", default=None)
     """The named guard fails."""
     why: Text | None = None
     """What a refusal means to whoever is on call."""
     within: Within | None = None
     """How long a run may wait until it passes; left out, a run does not wait."""
-    unknown: IfUnknownName | None = None
+    if_unknown: IfUnknownName | None = field(name="unknown", default=None)
     """Where it can't be judged: fail (the default) refuses the row, ask asks a person first."""
+
+
+class HookShape(Shape):
+    """One thing that is done around a row; exactly one of run and manual."""
+
+    makes = _hook
+    kinds = ("run", "manual")
+    needs = MappingProxyType({"timeout": ["run"]})
+
+    name: Name
+    """Its name, for messages and the journal; no two hooks of a row share one."""
+    run: CommandLine | None = None
+    """Program and arguments, run without a shell; a relative path is meant from the folder in which hamr is started."""
+    manual: Text | None = None
+    """What a person does, and confirms, as a sentence."""
+    timeout: HookTimeout | None = None
+    """How long the program may take (60s); past that, it is ended, and has failed."""
+    again: AgainName | None = None
+    """Whether it may be repeated where it did not end well: safe, or ask (the default): only when a person says so."""
+    emergency: InEmergencyName | None = None
+    """What a run with --emergency does with it: run (the default) or skip; it holds up none."""
 
 
 class RowShape(Shape):
     """One transition: from one status to another, what is asked before it, and who is written in which order."""
 
+    makes = Row
+
     name: Name
     """Its name, for messages and the journal."""
-    source: SourceStatus = Field(alias="from")
+    source: SourceStatus = field(name="from")
     """The status that both orgs show before; ABSENT where there is no connection yet."""
-    target: TargetStatus = Field(alias="to")
+    target: TargetStatus = field(name="to")
     """The status that both show afterwards."""
     why: Text | None = None
     """What it is for, shown in plans."""
-    guards: list[Name] = Field(default_factory=list)
+    guards: tuple[Name, ...] = ()
     """Guards that must pass before anything of this row is written."""
-    writes: Annotated[list[RoleName], Field(min_length=1)] | None = None
+    writes: Annotated[tuple[RoleName, ...], AT_LEAST_ONE] | None = None
     """Orgs that are written, in this order, each confirmed before the next ([secondary, primary])."""
     survivor: RoleName | None = None
     """With --emergency, this org alone is enough; left out, the row is not for emergencies."""
-    planned_only: list[Name] = Field(default_factory=list)
+    planned_only: tuple[Name, ...] = ()
     """Those of its guards that an emergency shows, and neither waits for nor stops at."""
     advances: AdvancesName | None = None
     """Who makes the move: client (the default), or server: hamr only waits for it."""
-    before: list[HookShape] = Field(default_factory=list)
+    before: tuple[HookShape, ...] = ()
     """What is done before the first write of this row, in this order; one that fails stops the row."""
-    after: list[HookShape] = Field(default_factory=list)
+    after: tuple[HookShape, ...] = ()
     """What is done once this row is made, in this order; what did not end well is owed."""
 
 
-class PlaybookShape(Shape):
+class PlaybookShape(Shape, kw_only=True):
     """The state machine of a pair: one row per move, and the bounds of a run."""
 
-    schema_version: SchemaVersion = Field(alias="schema")
+    makes = _playbook
+
+    _schema: SchemaVersion = field(name="schema")
     """Version of this format: 1."""
     name: Name
     """The playbook's name."""
     summary: Text | None = None
     """One sentence on what it is for."""
-    stops: Annotated[list[TargetStatus], Field(min_length=1)] | None = None
+    stops: Annotated[tuple[TargetStatus, ...], AT_LEAST_ONE] | None = None
     """Statuses that a run may have as its goal; left out, every status that a row leads to."""
-    objectives: dict[TargetStatus, Span] = Field(default_factory=dict)
+    objectives: dict[TargetStatus, Span] = field(default_factory=dict)
     """Recovery time objective per stop, counted from the start of the run, or from --since."""
-    confirm: ConfirmShape = Field(default_factory=ConfirmShape)
+    confirm: ConfirmShape | None = None
     """How long, and how often, a write is looked for before it is called unknown."""
     resend: Resend | None = None
     """How often a write that provably did not arrive is sent again (1)."""
-    timeouts: TimeoutsShape = Field(default_factory=TimeoutsShape)
+    timeouts: TimeoutsShape | None = None
     """How long an exchange with Datadog may take."""
-    emergency: EmergencyShape = Field(default_factory=EmergencyShape)
+    emergency: EmergencyShape | None = None
     """What the org that an emergency does without is given."""
     mirror_wait: MirrorWait | None = None
     """On a pair with mirrors: auto, how long to wait for an echo of the first write (3s)."""
@@ -189,11 +355,11 @@ class PlaybookShape(Shape):
     """For how long a write that was given up may still turn up, by its org's own clock (15m)."""
     cool_down: CoolDown | None = None
     """After a run, how long the next one asks before it starts; left out, there is none."""
-    probes: dict[Name, ProbeShape] = Field(default_factory=dict)
+    probes: dict[Name, ProbeShape] = field(default_factory=dict)
     """Readings of anything but the two HAMR records, by name; each must be used by a guard."""
-    guards: dict[Name, GuardShape] = Field(default_factory=dict)
+    guards: dict[Name, GuardShape] = field(default_factory=dict)
     """Guards by name; each must be used."""
-    transitions: Annotated[list[RowShape], Field(min_length=1)]
+    rows: Annotated[tuple[RowShape, ...], AT_LEAST_ONE] = field(name="transitions")
     """The rows; at most one per from and to. Their order decides between routes of the same length."""
-    remember: list[Text] = Field(default_factory=list)
+    remember: tuple[Text, ...] = ()
     """What to remind of at the end of a run that reached ACTIVE."""

@@ -10,8 +10,8 @@ from orchestrator.model.plain import JSON
 
 from .fields import choice_of
 from .nodes import MOST_FINDINGS, Finding, Steps, list_in, mapping_in
-from .sketch import PROBE_KINDS, ProbeSketch, TableSketch
-from .wording import found, listed, meant, one_of, shown
+from .sketch import ProbeSketch, TableSketch, one_kind, unknown_names
+from .wording import found, listed, meant, one_of
 
 STATES = ("Alert", "Ignored", "No Data", "OK", "Skipped", "Unknown", "Warn")
 """What `overall_state` of a monitor can be [doc]."""
@@ -22,8 +22,9 @@ COMPARISONS = ("above", "below", "equals", "one_of")
 def probe_findings(data: dict[str, JSON], table: TableSketch) -> Iterator[Finding]:
     """Everything about the probes, and about comparing them, that does not fit together."""
     for probe in table.probes:
-        yield from _one_kind(probe)
-    unknown, probable = _unknown_names(table)
+        yield from one_kind(probe)
+    uses = (guard.probe for guard in table.guards if guard.probe is not None)
+    unknown, probable = unknown_names(uses, [probe.name for probe in table.probes], "probe")
     yield from unknown
     yield from _unused(table, probable)
     yield from _one_address(data, table)
@@ -40,22 +41,6 @@ def probe_findings(data: dict[str, JSON], table: TableSketch) -> Iterator[Findin
                 mapping_in(mapping_in(data.get("probes")).get(probed.name)).get(probed.kinds[0])
             )
             yield from _comparable(steps, compared, probed, asked)
-
-
-def _one_kind(probe: ProbeSketch) -> Iterator[Finding]:
-    if not probe.kinds:
-        yield Finding(
-            probe.steps,
-            f'the probe "{probe.name}" reads nothing: give it one kind ({one_of(PROBE_KINDS)})',
-            at_key=True,
-        )
-    elif len(probe.kinds) > 1:
-        yield Finding(
-            probe.steps,
-            f'the probe "{probe.name}" has {len(probe.kinds)} kinds ({listed(probe.kinds)}), and one is allowed: '
-            "make a probe of each",
-            at_key=True,
-        )
 
 
 def _one_address(data: dict[str, JSON], table: TableSketch) -> Iterator[Finding]:
@@ -78,20 +63,6 @@ def _one_address(data: dict[str, JSON], table: TableSketch) -> Iterator[Finding]
         else:
             continue
         yield Finding((*probe.steps, "http"), words, at_key=True)
-
-
-def _unknown_names(table: TableSketch) -> tuple[list[Finding], set[str]]:
-    """Names that no probe has; and the probes that they probably mean, which are not told again as unused."""
-    known = [probe.name for probe in table.probes]
-    names = frozenset(known)
-    uses = (guard.probe for guard in table.guards if guard.probe is not None and guard.probe[1] not in names)
-    findings, probable = [], set()
-    for steps, name in islice(uses, MOST_FINDINGS + 1):
-        near = meant(name, known)
-        probable.update(near)
-        guess = "".join(f'; did you mean "{other}"?' for other in near)
-        findings.append(Finding(steps, f"{shown(name)} is no probe of this playbook{guess}"))
-    return findings, probable
 
 
 def _unused(table: TableSketch, probable: set[str]) -> Iterator[Finding]:

@@ -8,12 +8,11 @@ from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
-
 from orchestrator.model.guard import IfUnknown
 from orchestrator.model.probe import Take, Value
 
-from .fields import SPAN_SCHEMA, choice_of, enumerated, span_of, text_of
+from .fields import choice, span_of, text_of
+from .shapes import AT_LEAST_ONE, leaf, then
 from .urls import split_url
 from .wording import found, looks_like_key, shown
 
@@ -50,7 +49,7 @@ def _page(value: Any) -> str:
 
 def _pointer(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"expected a JSON pointer such as /status/indicator, found {found(value)}")  # noqa: TRY004 - pydantic collects ValueErrors
+        raise ValueError(f"expected a JSON pointer such as /status/indicator, found {found(value)}")  # noqa: TRY004 - a field's problem is a ValueError
     if re.fullmatch(POINTER_PATTERN, value):
         return value
     if value.startswith("/"):
@@ -105,49 +104,30 @@ def _word(value: Any) -> str:
         raise ValueError(_KEY_IN_PROGRAM)
     if not isinstance(value, str):
         quotes = ": put it in quotes" if isinstance(value, bool | int | float) else ""
-        raise ValueError(f"expected text, found {found(value)}{quotes}")  # noqa: TRY004 - pydantic collects ValueErrors
+        raise ValueError(f"expected text, found {found(value)}{quotes}")  # noqa: TRY004 - a field's problem is a ValueError
     if "\0" in value:
         raise ValueError("a word of a command cannot have a NUL character")
     return value
 
 
-def _command_line(words: list[str]) -> list[str]:
+def _command_line(words: tuple[str, ...]) -> tuple[str, ...]:
     if not words[0].strip():
         raise ValueError("the first word names the program, and here it is empty")
     return words
 
 
-_TAKES = tuple(take.value for take in Take)
-_IF_UNKNOWN = tuple(choice.value for choice in IfUnknown)
+Page = Annotated[str, leaf(_page, {"type": "string", "pattern": r"^https?://[^@#\s\\]+$"})]
+Pointer = Annotated[str, leaf(_pointer, {"type": "string", "pattern": POINTER_PATTERN})]
+MonitorId = Annotated[int, leaf(_monitor, {"type": "integer", "minimum": 1})]
+HttpStatus = Annotated[int, leaf(_http_status, {"type": "integer", "minimum": 100, "maximum": 599})]
+TakeName = Annotated[Take, choice(Take, "which point counts")]
+Number = Annotated[float, leaf(_number, {"type": "number"})]
+Wanted = Annotated[Value, leaf(_value, {"type": ["number", "string", "boolean"], "minLength": 1})]
+IfUnknownName = Annotated[IfUnknown, choice(IfUnknown, "what to do where it is unknown")]
+Window = Annotated[timedelta, span_of(timedelta(minutes=1), timedelta(days=1))]
+ProbeTimeout = Annotated[timedelta, span_of(timedelta(milliseconds=100), timedelta(minutes=5))]
+Within = Annotated[timedelta, span_of(timedelta(seconds=1), timedelta(hours=24))]
 
-Page = Annotated[
-    str, PlainValidator(_page), WithJsonSchema({"type": "string", "pattern": r"^https?://[^@#\s\\]+$"})
-]
-Pointer = Annotated[
-    str, PlainValidator(_pointer), WithJsonSchema({"type": "string", "pattern": POINTER_PATTERN})
-]
-MonitorId = Annotated[int, PlainValidator(_monitor), WithJsonSchema({"type": "integer", "minimum": 1})]
-HttpStatus = Annotated[
-    int, PlainValidator(_http_status), WithJsonSchema({"type": "integer", "minimum": 100, "maximum": 599})
-]
-TakeName = Annotated[
-    Take,
-    PlainValidator(lambda value: Take(choice_of(value, _TAKES, "which point counts"))),
-    enumerated(_TAKES),
-]
-Number = Annotated[float, PlainValidator(_number), WithJsonSchema({"type": "number"})]
-Wanted = Annotated[
-    Value, PlainValidator(_value), WithJsonSchema({"type": ["number", "string", "boolean"], "minLength": 1})
-]
-IfUnknownName = Annotated[
-    IfUnknown,
-    PlainValidator(lambda value: IfUnknown(choice_of(value, _IF_UNKNOWN, "what to do where it is unknown"))),
-    enumerated(_IF_UNKNOWN),
-]
-Window = Annotated[timedelta, span_of(timedelta(minutes=1), timedelta(days=1)), SPAN_SCHEMA]
-ProbeTimeout = Annotated[timedelta, span_of(timedelta(milliseconds=100), timedelta(minutes=5)), SPAN_SCHEMA]
-Within = Annotated[timedelta, span_of(timedelta(seconds=1), timedelta(hours=24)), SPAN_SCHEMA]
-
-Word = Annotated[str, PlainValidator(_word), WithJsonSchema({"type": "string"})]
-CommandLine = Annotated[list[Word], Field(min_length=1), AfterValidator(_command_line)]
+Word = Annotated[str, leaf(_word, {"type": "string"})]
+CommandLine = Annotated[tuple[Word, ...], AT_LEAST_ONE, then(_command_line)]
 """A program and its arguments; the program is not empty."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Annotated, Any
 
-from pydantic import Field
+from msgspec import field
+
+from orchestrator.model.guard import Compared
+from orchestrator.model.probe import Command, Http, Metric, Monitor, Probe, ProbeKind
 
 from .fields import Name, RoleName, Text
 from .probe_fields import (
@@ -19,11 +24,30 @@ from .probe_fields import (
     Wanted,
     Window,
 )
-from .shapes import Shape
+from .shapes import AT_LEAST_ONE, Shape
+from .sketch import PROBE_KINDS
+
+
+def _probe_of(kind: Callable[..., ProbeKind]) -> Callable[..., Probe]:
+    """Makes a probe of that kind, but for its name."""
+
+    def make(*, timeout: timedelta | None = None, **settings: Any) -> Probe:
+        usual = Probe("", kind(**settings))
+        return usual if timeout is None else Probe("", usual.kind, timeout)
+
+    return make
+
+
+def _probe(**kinds: Probe) -> Probe:
+    """The one kind that the checks have made sure of."""
+    (probe,) = kinds.values()
+    return probe
 
 
 class MetricShape(Shape):
     """One number of a metric query, asked of one org in its own region."""
+
+    makes = _probe_of(Metric)
 
     org: RoleName
     """The org that is asked: primary or secondary."""
@@ -40,6 +64,8 @@ class MetricShape(Shape):
 class MonitorShape(Shape):
     """The state of one monitor of one org, such as OK or Alert."""
 
+    makes = _probe_of(Monitor)
+
     org: RoleName
     """The org that the monitor belongs to: primary or secondary."""
     id: MonitorId
@@ -50,6 +76,8 @@ class MonitorShape(Shape):
 
 class HttpShape(Shape):
     """A GET of any page, without keys, and without following redirects to another host."""
+
+    makes = _probe_of(Http)
 
     url: Page | None = None
     """Address of the page; or instead:"""
@@ -66,6 +94,8 @@ class HttpShape(Shape):
 class CommandShape(Shape):
     """A program, run without a shell and without keys, that only looks: exit 0 is good, 1 is bad, all else unknown."""
 
+    makes = _probe_of(Command)
+
     run: CommandLine
     """Program and arguments; a relative path is meant from the folder in which hamr is started."""
     timeout: ProbeTimeout | None = None
@@ -74,6 +104,9 @@ class CommandShape(Shape):
 
 class ProbeShape(Shape):
     """A named reading of anything but the two HAMR records; exactly one kind."""
+
+    makes = _probe
+    kinds = PROBE_KINDS
 
     metric: MetricShape | None = None
     """A metric query to one org."""
@@ -88,7 +121,9 @@ class ProbeShape(Shape):
 class ComparedShape(Shape):
     """What a probe answered, compared; every comparison that is given has to hold."""
 
-    name: Name
+    makes = Compared
+
+    probe: Name = field(name="name")
     """The probe."""
     above: Number | None = None
     """Its value is a number greater than this one."""
@@ -96,5 +131,5 @@ class ComparedShape(Shape):
     """Its value is a number less than this one."""
     equals: Wanted | None = None
     """Its value is this."""
-    one_of: Annotated[list[Wanted], Field(min_length=1)] | None = None
+    one_of: Annotated[tuple[Wanted, ...], AT_LEAST_ONE] | None = None
     """Its value is one of these."""

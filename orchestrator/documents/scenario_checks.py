@@ -7,11 +7,10 @@ from itertools import chain
 
 from orchestrator.model.plain import JSON
 
-from .fault_scripts import fault_findings
+from .fault_scripts import fault_findings, one_kind
 from .nodes import Document, Finding, Steps
-from .scenario_shape import DEEDS, DeedShape, MeanwhileShape, StepShape
-from .shapes import Shape
-from .wording import listed, one_of
+from .scenario_shape import DEEDS, MeanwhileShape, StepShape
+from .wording import one_of
 
 _TYPED = ("run", "resume", "adopt")
 """The kinds that somebody types, and that a process works at."""
@@ -35,33 +34,17 @@ def scenario_findings(document: Document) -> Iterator[Finding]:
         meanwhile = step.get("meanwhile")
         yield from chain(
             fault_findings(document, (*place, "faults")),
-            _one_kind(place, step, StepShape),
+            one_kind(place, step, StepShape, "step", "what is done"),
             _process(place, step),
             _reasons(place, step),
             _contradictions((*place, "expect"), step.get("expect")),
         )
         if isinstance(meanwhile, dict):
-            yield from _one_kind((*place, "meanwhile"), meanwhile, MeanwhileShape)
+            yield from one_kind((*place, "meanwhile"), meanwhile, MeanwhileShape, "step", "what is done")
             yield from _reasons((*place, "meanwhile"), meanwhile)
             yield from _contradictions((*place, "meanwhile", "expect"), meanwhile.get("expect"))
     yield from _contradictions(("expect",), document.data.get("expect"))
     yield from _ending(document.data.get("expect"))
-
-
-def _one_kind(place: Steps, deed: dict[str, JSON], shape: type[DeedShape]) -> Iterator[Finding]:
-    named = [key for key in deed if key in DEEDS]
-    if not named and all(key in _known(shape) for key in deed):
-        yield Finding(place, f"this step says not what is done: give it one kind ({one_of(DEEDS)})")
-    elif len(named) > 1:
-        yield Finding(
-            (*place, named[1]),
-            f"this step has {len(named)} kinds ({listed(named)}), and one is allowed: make a step of each",
-            at_key=True,
-        )
-
-
-def _known(shape: type[Shape]) -> set[str]:
-    return {field.alias or name for name, field in shape.model_fields.items()}
 
 
 def _process(place: Steps, step: dict[str, JSON]) -> Iterator[Finding]:

@@ -8,8 +8,6 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import PlainValidator, WithJsonSchema
-
 from orchestrator.errors import ExitCode
 from orchestrator.model.events import JOURNALLED
 from orchestrator.model.org import Mirrors
@@ -19,13 +17,14 @@ from orchestrator.model.status import Role, Status
 
 from .durations import duration, written
 from .fields import (
-    SPAN_SCHEMA,
     STATUSES,
+    choice,
     choice_of,
-    enumerated,
     span_of,
     text_of,
+    words,
 )
+from .shapes import leaf
 from .wording import did_you_mean, found, one_of
 
 _ORGS = tuple(role.value for role in Role)
@@ -56,7 +55,7 @@ def _mirror(value: Any) -> timedelta | None:
     if value is True or value == "on":
         return timedelta(0)
     if not isinstance(value, str):
-        raise ValueError(f"expected on, off or a duration such as 200ms, found {found(value)}")  # noqa: TRY004 - pydantic collects ValueErrors
+        raise ValueError(f"expected on, off or a duration such as 200ms, found {found(value)}")  # noqa: TRY004 - a field's problem is a ValueError
     span = duration(value)
     if span > _LONGEST_DELAY:
         raise ValueError(f"{value} is out of bounds: {written(_LONGEST_DELAY)} at most")
@@ -65,7 +64,7 @@ def _mirror(value: Any) -> timedelta | None:
 
 def _exit_code(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"expected an exit code, found {found(value)}")  # noqa: TRY004 - pydantic collects ValueErrors
+        raise ValueError(f"expected an exit code, found {found(value)}")  # noqa: TRY004 - a field's problem is a ValueError
     if value not in _CODES:
         raise ValueError(f"hamr has no exit code {value} (there are {', '.join(map(str, _CODES))})")
     return value
@@ -123,7 +122,7 @@ def _said(value: Any) -> float | str | bool | Unknown:
     if isinstance(value, dict) and set(value) == {"unknown"}:
         return Unknown(text_of(value["unknown"]))
     if not isinstance(value, bool | int | float | str):
-        raise ValueError(  # noqa: TRY004 - pydantic collects ValueErrors
+        raise ValueError(  # noqa: TRY004 - a field's problem is a ValueError
             f"expected what the probe says (a number, a text, true or false), or {{unknown: REASON}}, found {found(value)}"
         )
     return value if isinstance(value, bool | str) else float(value)
@@ -131,56 +130,46 @@ def _said(value: Any) -> float | str | bool | Unknown:
 
 _RETURNS = {"keep": Returns.KEEP, "catch_up": Returns.CATCH_UP, "revert": Returns.REVERT}
 
-Span = Annotated[timedelta, span_of(timedelta(milliseconds=1), timedelta(hours=1)), SPAN_SCHEMA]
-Delay = Annotated[timedelta, span_of(timedelta(0), _LONGEST_DELAY), SPAN_SCHEMA]
+Span = Annotated[timedelta, span_of(timedelta(milliseconds=1), timedelta(hours=1))]
+Delay = Annotated[timedelta, span_of(timedelta(0), _LONGEST_DELAY)]
 Mirror = Annotated[
     timedelta | None,
-    PlainValidator(_mirror),
-    WithJsonSchema(
+    leaf(
+        _mirror,
         {
             "anyOf": [
                 {"type": "boolean"},
                 {"type": "string", "enum": ["on", "off"]},
                 {"type": "string", "pattern": "^[0-9]"},
             ]
-        }
+        },
     ),
 ]
 MirrorsName = Annotated[
     Mirrors,
-    PlainValidator(_mirrors),
-    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"const": "auto"}]}),
+    leaf(_mirrors, {"anyOf": [{"type": "boolean"}, {"const": "auto"}]}),
 ]
-ReturnsName = Annotated[
-    Returns,
-    PlainValidator(lambda value: _RETURNS[choice_of(value, tuple(_RETURNS), "what a region returns with")]),
-    enumerated(tuple(_RETURNS)),
-]
-ExitNumber = Annotated[
-    int, PlainValidator(_exit_code), WithJsonSchema({"type": "integer", "enum": list(_CODES)})
-]
+ReturnsName = Annotated[Returns, choice(_RETURNS, "what a region returns with")]
+ExitNumber = Annotated[int, leaf(_exit_code, {"type": "integer", "enum": list(_CODES)})]
 PhaseLabel = Annotated[
     str,
-    PlainValidator(_phase),
-    WithJsonSchema({"type": "string", "pattern": f"^{_PHASE.pattern}$"}),
+    leaf(_phase, {"type": "string", "pattern": f"^{_PHASE.pattern}$"}),
 ]
-Kind = Annotated[str, PlainValidator(_kind), enumerated(tuple(JOURNALLED))]
+Kind = Annotated[str, leaf(_kind, words(JOURNALLED))]
 Written = Annotated[
     Wrote,
-    PlainValidator(_wrote),
-    WithJsonSchema(
-        {"type": "string", "pattern": "^(primary|secondary) [A-Z]+$", "examples": ["primary ACTIVE"]}
+    leaf(
+        _wrote, {"type": "string", "pattern": "^(primary|secondary) [A-Z]+$", "examples": ["primary ACTIVE"]}
     ),
 ]
 Owed = Annotated[
     Owing | None,
-    PlainValidator(_owed),
-    WithJsonSchema({"type": "string", "pattern": "^(nothing|(primary|secondary) [A-Z]+)$"}),
+    leaf(_owed, {"type": "string", "pattern": "^(nothing|(primary|secondary) [A-Z]+)$"}),
 ]
 Said = Annotated[
     float | str | bool | Unknown,
-    PlainValidator(_said),
-    WithJsonSchema(
+    leaf(
+        _said,
         {
             "anyOf": [
                 {"type": ["number", "string", "boolean"]},
@@ -191,6 +180,6 @@ Said = Annotated[
                     "additionalProperties": False,
                 },
             ]
-        }
+        },
     ),
 ]

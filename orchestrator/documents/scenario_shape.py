@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated
+from types import MappingProxyType
+from typing import Annotated, Any
 
-from pydantic import Field
+from msgspec import field
+from msgspec.structs import replace
 
-from orchestrator.model.scenario import Returns
-from orchestrator.model.status import Status
+from orchestrator.model.scenario import (
+    NOTHING_EXPECTED,
+    At,
+    ComesBack,
+    Deed,
+    DoAdopt,
+    DoResume,
+    DoRun,
+    Expect,
+    GoesDark,
+    Meanwhile,
+    Regions,
+    Returns,
+    Scenario,
+    ScenarioStep,
+    SomebodyWrites,
+    Waits,
+)
+from orchestrator.model.status import Role, Status
 
 from .fault_shape import Count, FaultShape
 from .fields import (
@@ -18,6 +38,7 @@ from .fields import (
     SourceStatus,
     TargetStatus,
     Text,
+    whole_number,
 )
 from .scenario_fields import (
     Delay,
@@ -34,20 +55,101 @@ from .scenario_fields import (
 )
 from .shapes import Shape
 
+DEEDS = ("run", "resume", "adopt", "dark", "back", "somebody_writes")
+"""The kinds of a step, as a scenario names them."""
+
+_USUAL = Regions()
+
+
+def _waits(*, confirm: Mapping[str, timedelta] = MappingProxyType({}), **waits: timedelta) -> Waits:
+    return Waits(**confirm, **waits)
+
+
+def _expect(**expected: Any) -> Expect:
+    """What is expected; owed: nothing is not the same as no word about it."""
+    return Expect(**expected, owes_nothing=expected.get("owed", Role) is None)
+
+
+def _meanwhile(
+    *,
+    after: str,
+    number: int = 1,
+    name: str = "",
+    by: str = "",
+    expect: Expect = NOTHING_EXPECTED,
+    **deeds: Deed,
+) -> Meanwhile:
+    """Of the one kind that the checks have made sure of."""
+    (deed,) = deeds.values()
+    return Meanwhile(At(after, number), name, deed, by, expect)
+
+
+def _step(*, name: str = "", **settings: Any) -> ScenarioStep:
+    """Of the one kind that the checks have made sure of."""
+    (deed,) = [settings.pop(kind) for kind in DEEDS if kind in settings]
+    return ScenarioStep(name, deed, **settings)
+
+
+def _scenario(
+    *,
+    _schema: int,
+    regions: Regions = _USUAL,
+    steps: tuple[ScenarioStep, ...] = (),
+    **settings: Any,
+) -> Scenario:
+    """A scenario, each of its steps with a name of its own, but for its text and place."""
+    names = {step.name for step in steps if step.name}
+    named = []
+    for step in steps:
+        name = step.name or _free(_usual_name(step.deed, regions.status), names)
+        names.add(name)
+        meanwhile = step.meanwhile
+        if meanwhile is not None and not meanwhile.name:
+            usual = f"{_usual_name(meanwhile.deed, regions.status)}, during {name}"
+            meanwhile = replace(meanwhile, name=usual)
+        named.append(replace(step, name=name, meanwhile=meanwhile))
+    return Scenario(regions=regions, steps=tuple(named), **settings)
+
+
+def _usual_name(deed: Deed, home: Status) -> str:
+    match deed:
+        case DoRun(to=to):
+            return "home" if to is home else "out"
+        case DoResume():
+            return "resume"
+        case DoAdopt(truth=truth):
+            return f"adopt the {truth}"
+        case GoesDark(org=org):
+            return f"the {org}'s region goes dark"
+        case ComesBack(org=org):
+            return f"the {org}'s region is back"
+        case SomebodyWrites(org=org, status=status):
+            return f"somebody sets the {org} to {status}"
+
+
+def _free(name: str, taken: set[str]) -> str:
+    if name not in taken:
+        return name
+    return next(found for number in range(2, len(taken) + 3) if (found := f"{name} {number}") not in taken)
+
 
 class ConfirmWaitsShape(Shape):
     """How a write is confirmed."""
 
-    within: Span | None = None
+    makes = dict
+
+    confirm_within: Span | None = field(name="within", default=None)
     """How long until a write must be seen by a read."""
-    every: Span | None = None
+    confirm_every: Span | None = field(name="every", default=None)
     """How often to look meanwhile."""
 
 
 class WaitsShape(Shape):
     """What takes the place of the playbook's own waits."""
 
-    confirm: ConfirmWaitsShape = Field(default_factory=ConfirmWaitsShape)
+    makes = _waits
+
+    confirm: ConfirmWaitsShape | None = None
     """How a write is confirmed."""
     emergency: Span | None = None
     """How long the dead region of an emergency gets."""
@@ -61,6 +163,8 @@ class WaitsShape(Shape):
 
 class RegionsShape(Shape):
     """What the two simulated regions are like."""
+
+    makes = Regions
 
     status: SourceStatus = Status.PASSIVE
     """Where both orgs stand when the drill begins: its home (PASSIVE)."""
@@ -85,23 +189,25 @@ class RegionsShape(Shape):
 class ExpectShape(Shape):
     """What must hold; what is left out may be as it likes."""
 
+    makes = _expect
+
     exit: ExitNumber | None = None
     """The exit code that the command would have."""
     phase: PhaseLabel | None = None
     """Where the pair stands, as hamr status names it: agreed(ACTIVE)."""
-    refused: list[Name] | None = None
+    refused: tuple[Name, ...] | None = None
     """The guards that refused, all of them; [] for none."""
     says: Text | None = None
     """Words that stand in how it ended."""
-    writes: list[Written] | None = None
+    writes: tuple[Written, ...] | None = None
     """Every write that an org has taken during the step, in order: [secondary FAILOVER, primary FAILOVER]."""
-    no_writes_to: list[RoleName] = Field(default_factory=list)
+    no_writes_to: tuple[RoleName, ...] = ()
     """Orgs to which no write was sent during the step."""
     owed: Owed = None
     """What is owed: primary ACTIVE, or nothing."""
-    changed_by: dict[RoleName, Text] = Field(default_factory=dict)
+    changed_by: dict[RoleName, Text] = field(default_factory=dict)
     """Whose name each org's record carries: hamr for ours, else the name itself."""
-    records: dict[Kind, Annotated[int, Field(ge=0, le=100_000)]] = Field(default_factory=dict)
+    records: dict[Kind, Annotated[int, whole_number(0, 100_000)]] = field(default_factory=dict)
     """How many journal records of a kind the step has made, by kind."""
     at_least: Span | None = None
     """How long the step takes at least."""
@@ -112,6 +218,8 @@ class ExpectShape(Shape):
 class AtShape(Shape):
     """A moment in a run."""
 
+    makes = At
+
     after: Kind
     """The kind of the journal record that has just been written."""
     number: Count = 1
@@ -121,18 +229,22 @@ class AtShape(Shape):
 class RunShape(Shape):
     """hamr run."""
 
+    makes = DoRun
+
     to: TargetStatus
     """Where to."""
     emergency: bool = False
     """With the surviving org alone."""
     reason: Text | None = None
     """Why; an emergency wants one."""
-    override: dict[Name, Text] = Field(default_factory=dict)
+    overrides: dict[Name, Text] = field(name="override", default_factory=dict)
     """Guards that are let go, each with the reason."""
 
 
 class ResumeShape(Shape):
     """hamr resume."""
+
+    makes = DoResume
 
     emergency: bool = False
     """Switch to the surviving org alone."""
@@ -143,6 +255,8 @@ class ResumeShape(Shape):
 class AdoptShape(Shape):
     """hamr adopt."""
 
+    makes = DoAdopt
+
     truth: RoleName
     """The org that is right."""
     reason: Text = "a drill"
@@ -151,6 +265,8 @@ class AdoptShape(Shape):
 
 class GoesDarkShape(Shape):
     """A region that does not answer."""
+
+    makes = GoesDark
 
     org: RoleName
     """Whose region."""
@@ -161,6 +277,8 @@ class GoesDarkShape(Shape):
 class ComesBackShape(Shape):
     """A region that is back."""
 
+    makes = ComesBack
+
     org: RoleName
     """Whose region."""
 
@@ -168,11 +286,13 @@ class ComesBackShape(Shape):
 class SomebodyShape(Shape):
     """What somebody else writes."""
 
+    makes = SomebodyWrites
+
     org: RoleName
     """Whose record."""
     status: SourceStatus
     """What they write."""
-    by: Text = "someone.else@example.com"
+    modified_by: Text = field(name="by", default="someone.else@example.com")
     """Whose name the record then carries."""
 
 
@@ -195,12 +315,15 @@ class DeedShape(Shape):
     """Somebody changes an org without hamr."""
     by: Name | None = None
     """Who types it; left out: whoever runs the drill."""
-    expect: ExpectShape = Field(default_factory=ExpectShape)
+    expect: ExpectShape | None = None
     """What must hold when it has ended."""
 
 
-class MeanwhileShape(DeedShape):
+class MeanwhileShape(DeedShape, kw_only=True):
     """What happens in the middle of a step."""
+
+    makes = _meanwhile
+    kinds = DEEDS
 
     after: Kind
     """It happens when a journal record of this kind has just been written."""
@@ -211,9 +334,12 @@ class MeanwhileShape(DeedShape):
 class StepShape(DeedShape):
     """One step: one key for what is done, and what must come of it."""
 
-    faults: list[FaultShape] = Field(default_factory=list)
+    makes = _step
+    kinds = DEEDS
+
+    faults: tuple[FaultShape, ...] = ()
     """What goes wrong from here on; requests are counted from here."""
-    probes: dict[Name, Said] = Field(default_factory=dict)
+    probes: dict[Name, Said] = field(default_factory=dict)
     """What probes say from here on, by name, or {unknown: REASON}."""
     meanwhile: MeanwhileShape | None = None
     """What happens in the middle of it."""
@@ -221,14 +347,12 @@ class StepShape(DeedShape):
     """When its process dies, as with kill -9."""
 
 
-DEEDS = ("run", "resume", "adopt", "dark", "back", "somebody_writes")
-"""The kinds of a step, as a scenario names them."""
-
-
 class ScenarioShape(Shape):
     """A scenario."""
 
-    schema_: SchemaVersion = Field(alias="schema")
+    makes = _scenario
+
+    _schema: SchemaVersion = field(name="schema")
     """The version of this file's format: 1."""
     name: Name
     """What drills and reports call it."""
@@ -238,15 +362,15 @@ class ScenarioShape(Shape):
     """A playbook's path, or the name of one that ships with hamr; left out: whichever is drilled."""
     goal: TargetStatus = Status.ACTIVE
     """Where the drill goes before it comes home (ACTIVE)."""
-    simulator: RegionsShape = Field(default_factory=RegionsShape)
+    regions: RegionsShape | None = field(name="simulator", default=None)
     """What the two simulated regions are like."""
-    waits: WaitsShape = Field(default_factory=WaitsShape)
+    waits: WaitsShape | None = None
     """What takes the place of the playbook's own waits, so that the rehearsal is short."""
-    faults: list[FaultShape] = Field(default_factory=list)
+    faults: tuple[FaultShape, ...] = ()
     """What goes wrong; requests are counted from the start of the drill."""
-    probes: dict[Name, Said] = Field(default_factory=dict)
+    probes: dict[Name, Said] = field(default_factory=dict)
     """What probes say, by name, or {unknown: REASON}; one that is left out says what lets the playbook's guards pass."""
-    steps: list[StepShape] = Field(default_factory=list)
+    steps: tuple[StepShape, ...] = ()
     """What is done, in order; left out: out to the goal, and home."""
-    expect: ExpectShape = Field(default_factory=ExpectShape)
+    expect: ExpectShape | None = None
     """What must hold at the end, before anything is cleaned up."""

@@ -5,13 +5,19 @@ A schema says which keys there are and of what type; what has to fit together, `
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, get_args
+import enum
+from datetime import timedelta
+from typing import Any, cast
 
+from msgspec import NODEFAULT
+from msgspec.inspect import BoolType, DictType, Field, Metadata, StructType, Type, UnionType, VarTupleType
+
+from orchestrator.model.status import Status
+
+from .durations import written
 from .inventory_shape import InventoryShape
 from .playbook_shape import PlaybookShape
-from .shapes import Shape, descriptions
-from .sketch import KINDS, PROBE_KINDS
+from .shapes import Shape, descriptions, keys_of
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -20,97 +26,95 @@ Schema = dict[str, Any]
 
 def inventory_schema() -> Schema:
     """The JSON Schema (draft 2020-12) of an inventory."""
-    schema = _polished(InventoryShape, "hamr inventory (pairs.yaml)")
-    _exactly_one(schema["$defs"]["Key"], ("env", "file", "command"))
-    _exactly_one(schema["$defs"]["Org"], ("site", "url"))
-    schema["$defs"]["Org"]["dependentRequired"] = {"url": ["datacenter"]}
-    return schema
+    return _schema_of(InventoryShape, "hamr inventory (pairs.yaml)")
 
 
 def playbook_schema() -> Schema:
     """The JSON Schema (draft 2020-12) of a playbook."""
-    schema = _polished(PlaybookShape, "hamr playbook")
-    _exactly_one(schema["$defs"]["Guard"], KINDS)
-    _exactly_one(schema["$defs"]["Probe"], PROBE_KINDS)
-    _exactly_one(schema["$defs"]["Hook"], ("run", "manual"))
-    schema["$defs"]["Hook"]["dependentRequired"] = {"timeout": ["run"]}
-    return schema
+    return _schema_of(PlaybookShape, "hamr playbook")
 
 
 def scenario_schema() -> Schema:
     """The JSON Schema (draft 2020-12) of a scenario."""
-    from .fault_shape import KINDS as KINDS_OF_FAULTS  # noqa: PLC0415 - only who drills pays for it
-    from .scenario_shape import DEEDS, ScenarioShape  # noqa: PLC0415 - as above
+    from .scenario_shape import ScenarioShape  # noqa: PLC0415 - only who drills pays for it
 
-    schema = _polished(ScenarioShape, "Scenario of a hamr drill")
-    for name in ("Step", "Meanwhile"):
-        _exactly_one(schema["$defs"][name], DEEDS)
-    _exactly_one(schema["$defs"]["Fault"], KINDS_OF_FAULTS)
-    return schema
+    return _schema_of(ScenarioShape, "Scenario of a hamr drill")
 
 
-def _exactly_one(definition: Schema, keys: tuple[str, ...]) -> None:
-    definition["oneOf"] = [{"required": [key]} for key in keys]
+def _schema_of(shape: type[Shape], title: str) -> Schema:
+    """A shape's schema, in the words of our files: no null, and no class names."""
+    definitions: dict[str, Schema] = {}
+    top = _mapping(keys_of(shape), definitions)
+    return {"$schema": _DIALECT, "$defs": dict(sorted(definitions.items())), **top, "title": title}
 
 
-def _polished(shape: type[Shape], title: str) -> Schema:
-    """What pydantic makes of a shape, in the words of our files: no null, no class names, no made-up titles."""
-    schema = shape.model_json_schema(by_alias=True, ref_template="#/$defs/{model}")
-    _describe(schema, shape)
-    for part in _parts(shape):
-        if part.__name__ in schema["$defs"]:
-            _describe(schema["$defs"][part.__name__], part)
-    schema = _polish(schema)
-    schema["$defs"] = {name.removesuffix("Shape"): part for name, part in schema["$defs"].items()}
-    return {"$schema": _DIALECT, **schema, "title": title}
+def _mapping(kind: StructType, definitions: dict[str, Schema]) -> Schema:
+    shape = cast("type[Shape]", kind.cls)
+    schema: Schema = {
+        "additionalProperties": False,
+        "description": shape.__doc__,
+        "properties": {field.encode_name: _field(shape, field, definitions) for field in kind.fields},
+        "type": "object",
+    }
+    if required := [field.encode_name for field in kind.fields if field.required]:
+        schema["required"] = required
+    if shape.kinds:
+        schema["oneOf"] = [{"required": [key]} for key in shape.kinds]
+    if shape.needs:
+        schema["dependentRequired"] = dict(shape.needs)
+    return dict(sorted(schema.items()))
 
 
-def _parts(shape: type[Shape]) -> Iterator[type[Shape]]:
-    """The shapes that a shape is made of, itself included; several files have shapes of one name."""
-    left, seen = [shape], set[type[Shape]]()
-    while left:
-        part = left.pop()
-        if part in seen:
-            continue
-        seen.add(part)
-        yield part
-        left += [found for field in part.model_fields.values() for found in _shapes_in(field.annotation)]
+def _field(shape: type, field: Field, definitions: dict[str, Schema]) -> Schema:
+    """A key's value, what the text below the field says of it, and what it is where it is left out."""
+    schema = _value(field.type, definitions)
+    if field.default not in (NODEFAULT, None, ()):
+        schema["default"] = _in_words(field.default)
+    about = descriptions(shape).get(field.name)
+    return dict(sorted({**schema, **({"description": about} if about else {})}.items()))
 
 
-def _shapes_in(annotation: Any) -> Iterator[type[Shape]]:
-    if isinstance(annotation, type) and issubclass(annotation, Shape):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _shapes_in(argument)
+def _in_words(default: Any) -> Any:
+    """A default as a file would say it."""
+    match default:
+        case timedelta():
+            return written(default)
+        case Status():
+            return default.name
+        case enum.Enum():
+            return default.value
+    return default
 
 
-def _describe(definition: Schema, shape: type[Shape]) -> None:
-    """Add what the text below each field of the shape says."""
-    fields = definition.get("properties", {})
-    for name, text in descriptions(shape).items():
-        key = shape.model_fields[name].alias or name
-        fields[key] = dict(sorted({**fields[key], "description": text}.items()))
+def _value(kind: Type, definitions: dict[str, Schema]) -> Schema:
+    match kind:
+        case UnionType():  # of a type and None, which says that the key may be left out
+            return _value(kind.types[0], definitions)
+        case Metadata(extra_json_schema=dict() as schema):
+            return dict(sorted(schema.items()))
+        case Metadata():
+            return _value(kind.type, definitions)
+        case StructType():
+            name = kind.cls.__name__.removesuffix("Shape")
+            if name not in definitions:
+                definitions[name] = _mapping(kind, definitions)
+            return {"$ref": f"#/$defs/{name}"}
+        case BoolType():
+            return {"type": "boolean"}
+        case VarTupleType():
+            least = {"minItems": kind.min_length} if kind.min_length else {}
+            return {"items": _value(kind.item_type, definitions), "type": "array", **least}
+        case DictType():
+            least = {"minProperties": kind.min_length} if kind.min_length else {}
+            return {**_names(kind, definitions), "type": "object", **least}
+    raise TypeError(f"no field of a shape is of type {kind}")
 
 
-def _polish(part: Any) -> Any:
-    if isinstance(part, list):
-        return [_polish(item) for item in part]
-    if not isinstance(part, dict):
-        return part
-    choices = part.get("anyOf")
-    if isinstance(choices, list) and {"type": "null"} in choices:
-        left = [choice for choice in choices if choice != {"type": "null"}]
-        rest = {key: item for key, item in part.items() if key not in {"anyOf", "default"}}
-        return _polish({**left[0], **rest} if len(left) == 1 else {**rest, "anyOf": left})
-    # Names as keys: a name of another form is no key, as hamr has it too.
-    polished: Schema = {"additionalProperties": False} if "patternProperties" in part else {}
-    for key, item in part.items():
-        if key == "$ref":
-            polished[key] = item.removesuffix("Shape")
-        elif key == "properties":
-            polished[key] = {name: _polish(field) for name, field in item.items()}
-        elif not (key == "title" and isinstance(item, str)) and not (
-            key == "default" and item in ({}, [], None)
-        ):
-            polished[key] = _polish(item)
-    return polished
+def _names(kind: DictType, definitions: dict[str, Schema]) -> Schema:
+    """Names as keys: a name of another form is no key, as hamr has it too."""
+    names, value = _value(kind.key_type, definitions), _value(kind.value_type, definitions)
+    del names["type"]
+    if "pattern" not in names:
+        return {"additionalProperties": value, "propertyNames": names}
+    pattern = names.pop("pattern")
+    return {"additionalProperties": False, "patternProperties": {pattern: value}, "propertyNames": names}

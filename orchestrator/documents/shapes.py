@@ -1,28 +1,61 @@
-"""What pydantic shapes have in common: strict, closed, and each field described by the text below it."""
+"""What shapes have in common: a shape declares the keys of one mapping, and which noun is made of their values."""
 
 from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from itertools import pairwise
+from typing import Any, ClassVar, cast
 
-from pydantic import BaseModel, ConfigDict
+from msgspec import Meta, Struct
+from msgspec.inspect import StructType, type_info
+
+from orchestrator.model.plain import JSON
 
 
-class Shape(BaseModel):
+class Shape(Struct):
     """A mapping with known keys and no others."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    makes: ClassVar[Callable[..., object] | None] = None
+    """Makes the noun of the values, each by its field's name in Python, of those that are given; None: the shape will do."""
+    kinds: ClassVar[tuple[str, ...]] = ()
+    """Keys of which exactly one is given; the checks see to that, and the JSON Schema says it."""
+    needs: ClassVar[Mapping[str, list[str]]] = {}
+    """Keys that are given only together with others."""
+
+
+def leaf(read: Callable[[Any], object], schema: Mapping[str, JSON]) -> Meta:
+    """How the value of one field is read, and its JSON Schema.
+
+    Args:
+        read: gives the value, or raises a ValueError whose message is a sentence for a person.
+        schema: what editors are told.
+    """
+    return Meta(extra={"read": read}, extra_json_schema=dict(schema))
+
+
+def then(turn: Callable[[Any], object]) -> Meta:
+    """What a value that could be read is turned into; `turn` may refuse it, with a ValueError."""
+    return Meta(extra={"then": turn})
+
+
+AT_LEAST_ONE = Meta(min_length=1)
+"""A list or mapping that must not be empty."""
 
 
 @cache
-def descriptions(shape: type[Shape]) -> Mapping[str, str]:
+def keys_of(shape: type[Shape]) -> StructType:
+    """The keys of a shape with their types, and those of the shapes in it."""
+    return cast("StructType", type_info(shape))
+
+
+@cache
+def descriptions(shape: type) -> Mapping[str, str]:
     """What the text below each field says, by the field's name in Python; {} where the source is not at hand.
 
-    Read when an error message or a JSON Schema wants it. pydantic's own `use_attribute_docstrings` reads every
-    shape's source whenever the program starts: a tenth of what loading a document costs.
+    Read when an error message or a JSON Schema wants it.
     """
     try:
         (definition,) = ast.parse(inspect.getsource(shape)).body

@@ -5,13 +5,16 @@ A part that cannot be read is None here, and no check says anything about it: th
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
 from msgspec import Struct
 
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Status
 
-from .nodes import Steps, list_in, mapping_in
-from .wording import meant
+from .nodes import MOST_FINDINGS, Finding, Steps, list_in, mapping_in
+from .wording import listed, meant, one_of, shown
 
 KINDS = ("quiet", "reachable", "located", "window", "probe", "all", "any", "not")
 """Kinds of guards."""
@@ -88,6 +91,38 @@ class TableSketch(Struct, frozen=True):
     """None where they are left out."""
     whole: bool
     """Every row's from and to could be read, and every stop: ways through the table can be judged."""
+
+
+def one_kind(named: GuardSketch | ProbeSketch) -> Iterator[Finding]:
+    """What is wrong with a guard or a probe that has not exactly one kind."""
+    what, lacking, more = "probe", "reads", ""
+    kinds: tuple[str, ...] = PROBE_KINDS
+    if isinstance(named, GuardSketch):
+        what, lacking, more, kinds = "guard", "asks", ", and join them with all or any", KINDS
+    if not named.kinds:
+        words = f"{lacking} nothing: give it one kind ({one_of(kinds)})"
+    elif len(named.kinds) > 1:
+        words = f"has {len(named.kinds)} kinds ({listed(named.kinds)}), and one is allowed: make a {what} of each{more}"
+    else:
+        return
+    yield Finding(named.steps, f'the {what} "{named.name}" {words}', at_key=True)
+
+
+def unknown_names(
+    uses: Iterable[tuple[Steps, str]], known: Sequence[str], what: str
+) -> tuple[list[Finding], set[str]]:
+    """Names that nothing has, among the uses of guards or probes; and those that they probably mean.
+
+    The latter are not told again as unused.
+    """
+    names = frozenset(known)
+    findings, probable = [], set[str]()
+    for steps, name in islice((use for use in uses if use[1] not in names), MOST_FINDINGS + 1):
+        near = meant(name, known)
+        probable.update(near)
+        guess = "".join(f'; did you mean "{other}"?' for other in near)
+        findings.append(Finding(steps, f"{shown(name)} is no {what} of this playbook{guess}"))
+    return findings, probable
 
 
 def sketch(data: dict[str, JSON]) -> TableSketch:

@@ -20,7 +20,7 @@ class Quiet(Struct, frozen=True):
 class Reachable(Struct, frozen=True):
     """The named orgs answer."""
 
-    orgs: tuple[Role, ...]
+    orgs: tuple[Role, ...] = (Role.PRIMARY, Role.SECONDARY)
 
 
 class Located(Struct, frozen=True):
@@ -38,10 +38,10 @@ class Window(Struct, frozen=True):
     """It is now, in that time zone, one of those week days and between those times, and in no freeze."""
 
     zone: str
-    days: tuple[int, ...]
+    days: tuple[int, ...] = tuple(range(7))
     """0 is Monday, 6 is Sunday."""
-    opens: time
-    closes: time
+    opens: time = time.min
+    closes: time = time.max
     """May be earlier than `opens`: then the window spans midnight, and belongs to the day on which it opened."""
     freezes: tuple[Freeze, ...] = ()
 

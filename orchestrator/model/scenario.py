@@ -160,7 +160,7 @@ class DoAdopt(Struct, frozen=True):
     """Somebody types `hamr adopt`."""
 
     truth: Role
-    reason: str
+    reason: str = "a drill"
 
 
 class GoesDark(Struct, frozen=True):
@@ -181,7 +181,7 @@ class SomebodyWrites(Struct, frozen=True):
 
     org: Role
     status: Status
-    modified_by: str
+    modified_by: str = "someone.else@example.com"
 
 
 Deed = DoRun | DoResume | DoAdopt | GoesDark | ComesBack | SomebodyWrites

@@ -29,7 +29,7 @@ def loaded(code: str) -> set[str]:
 def test_importing_the_package_loads_nothing_else() -> None:
     modules = loaded("before = set(__import__('sys').modules)\nimport orchestrator")
     assert {name for name in modules if name.startswith("orchestrator")} == {"orchestrator"}
-    assert modules.isdisjoint({"typing", "httpx", "transitions", "pydantic", "rich", "asyncio"})
+    assert modules.isdisjoint({"typing", "httpx", "transitions", "msgspec", "rich", "asyncio"})
 
 
 def test_importing_the_api_loads_none_of_what_it_hands_out() -> None:

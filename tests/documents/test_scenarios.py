@@ -235,6 +235,10 @@ WRONG = [
         '4:23: expected an org and a status, such as "primary ACTIVE", found the text "secondary ACTIV"; did you mean',
     ),
     (
+        "steps:\n  - resume: {}\n    expect: {records: {row.made: many}}\n",
+        '4:34: expected a whole number from 0 to 100000, found the text "many"',
+    ),
+    (
         "steps:\n  - resume: {}\n    expect: {phas: x}\n",
         '4:14: "phas" is not a known key in steps.1.expect; did you mean "phase"?',
     ),
@@ -329,6 +333,19 @@ def test_the_schema_takes_what_hamr_takes() -> None:
         assert refusals(schema, path.read_text("utf-8")) == []
     assert refusals(schema, FULL.replace("exit: 8", "exit: 55")) == ["$.steps[1].expect.exit"]
     assert refusals(schema, FULL.replace("  - back: {org: primary}", "  - {}")) == ["$.steps[2]"]
+
+
+def test_what_the_schema_says_of_a_key_that_is_left_out_could_stand_in_a_file() -> None:
+    schema = scenario_schema()
+    fields = [
+        field
+        for part in [schema, *schema["$defs"].values()]
+        for field in part.get("properties", {}).values()
+        if "default" in field
+    ]
+    assert len(fields) > 20
+    for field in fields:
+        jsonschema.Draft202012Validator(field).validate(field["default"])
 
 
 def test_the_published_schema_is_current() -> None:

@@ -33,7 +33,7 @@ PAGE = (DOCS / "reference" / "scenarios.md").read_text("utf-8")
 
 
 def keys(shape: type[Shape]) -> set[str]:
-    return {field.alias or name for name, field in shape.model_fields.items()}
+    return set(shape.__struct_encode_fields__)
 
 
 def table(title: str) -> set[str]:

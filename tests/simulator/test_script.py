@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from orchestrator.documents import telemetry_fields
+from orchestrator.documents import fault_shape
 from orchestrator.documents.fault_scripts import parse_fault_script
 from orchestrator.documents.fault_shape import KINDS, TIMED
 from orchestrator.errors import DocumentError
@@ -168,8 +168,8 @@ def test_what_is_wrong_is_said_at_its_place(line: str, words: str) -> None:
 
 
 def test_the_states_and_words_of_scripts_are_the_simulators() -> None:
-    assert telemetry_fields.MONITOR_STATES == MONITOR_STATES
-    assert (telemetry_fields.NO_DATA, telemetry_fields.LARGEST) == (NO_DATA, values.LARGEST)
+    assert fault_shape.MONITOR_STATES == MONITOR_STATES
+    assert (fault_shape.NO_DATA, fault_shape.LARGEST) == (NO_DATA, values.LARGEST)
     assert {kind.__name__ for kind in get_args(WorldFault)} == {
         "".join(part.capitalize() for part in name.split("_"))
         .replace("Metric", "MetricShows")
