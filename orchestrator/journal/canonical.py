@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 import rfc8785
@@ -173,5 +174,5 @@ def _no_constant(token: str) -> None:
 
 _READER = json.JSONDecoder(parse_int=_whole_number, parse_float=_finite_number, parse_constant=_no_constant)
 _quick_reader = msgspec.json.Decoder().decode
-_cautious_reader = msgspec.json.Decoder(float_hook=_sure_number).decode
+_cautious_reader = msgspec.json.Decoder(float_hook=lru_cache(1024)(_sure_number)).decode
 _write_sorted = msgspec.json.Encoder(order="sorted").encode

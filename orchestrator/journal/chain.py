@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from json.encoder import encode_basestring as quoted
 
 from msgspec import Struct, field
+from msgspec.structs import astuple
 
 from orchestrator.errors import UsageError
 from orchestrator.model.journal import GENESIS, Broken, Head, Record, Verification, Verified
@@ -115,12 +116,11 @@ def _misnumbered(expected: int, found: int) -> str:
     return f"a record numbered {found} stands where {expected} was expected"
 
 
-_ALL_TEXT = (str,) * 9
+_KINDS = (int, *(str,) * 9)
 
 
 def _fault(link: Link, *, forms: bool) -> str | None:
-    texts = (link.at, link.run, link.pair, link.kind, link.by, link.host, link.prev, link.hash, link.data)
-    if tuple(map(type, texts)) != _ALL_TEXT:
+    if tuple(map(type, astuple(link))) != _KINDS:
         return "one of its fields is not text"
     try:
         actual = link.digest()
