@@ -49,7 +49,7 @@ def load_pair(path: Path, name: str) -> Pair:
     if part is None:
         return pair_named(parse_inventory(text, str(path)), name)
     pair = pair_named(parse_inventory(part.text, str(path)), name)
-    return replace(pair, all_keys=pair.own_keys | part.variables)
+    return replace(pair, all_keys=part.variables)
 
 
 def parse_inventory(text: str, file: str) -> Inventory:

@@ -7,6 +7,7 @@ no tags, no blocks of text, no quoted text with an escape. Of any other, the who
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -41,11 +42,40 @@ class Part(Struct, frozen=True):
     """Environment variables that hold keys of any pair."""
 
 
+class _Apart(Struct, frozen=True):
+    """An inventory that can be taken apart."""
+
+    text: str
+    lower: str
+    begin: int
+    """Where the first pair's lines may begin."""
+    ends: dict[str, tuple[int, int]]
+    """Where each pair begins and ends."""
+    twice: frozenset[str]
+    end: int
+    variables: frozenset[str]
+
+
 def part_of(text: str, name: str) -> Part | None:
     """One pair's part of an inventory, or None where only the whole tells.
 
     So it is where its lines are not ordinary, and where there is no such pair, or two, or one of its orgs stands twice.
     """
+    apart = _taken_apart(text)
+    if apart is None or name not in apart.ends or name in apart.twice:
+        return None
+    start, stop = apart.ends[name]
+    body = apart.text[start:stop]
+    if any(apart.lower.count(uuid.lower()) > 1 for uuid in _UUID.findall(body)):
+        return None
+    before = "\n" * apart.text.count("\n", apart.begin, start)
+    after = "\n" * apart.text.count("\n", stop, apart.end)
+    return Part(f"{apart.text[: apart.begin]}{before}{body}{after}{apart.text[apart.end :]}", apart.variables)
+
+
+@lru_cache(maxsize=1)
+def _taken_apart(text: str) -> _Apart | None:
+    """Where its pairs are, worked out once for a program that opens one after the other; None where it can't be told."""
     text = text if text.endswith("\n") else f"{text}\n"
     blocks = list(_PAIRS.finditer(text))
     if len(blocks) != 1 or _ODD.search(text) is not None or _ORDINARY.fullmatch(text) is None:
@@ -54,20 +84,16 @@ def part_of(text: str, name: str) -> Part | None:
     first = _INDENTED.search(text, begin, end)
     if first is None:
         return None
-    heads = [
-        *re.compile(rf"^ {{1,{len(first.group())}}}(?=[^ #\n])", re.MULTILINE).finditer(text, begin, end)
-    ]
-    starts = [head.start() for head in heads]
-    if any(head.group() != first.group() for head in heads):
+    head = re.compile(rf"^( {{1,{len(first.group())}}})(?=[^ #\n])({_KEY})?", re.MULTILINE)
+    heads = [*head.finditer(text, begin, end)]
+    if any(each.group(1) != first.group() or not each.group(2) for each in heads):
         return None
-    own = [at for at, start in enumerate(starts) if re.compile(rf" +{re.escape(name)}:").match(text, start)]
-    if len(own) != 1:
-        return None
-    start, stop = starts[own[0]], [*starts, end][own[0] + 1]
-    body = text[start:stop]
-    lower = text.lower()
-    if any(lower.count(uuid.lower()) > 1 for uuid in _UUID.findall(body)):
-        return None
-    before, after = "\n" * text.count("\n", begin, start), "\n" * text.count("\n", stop, end)
+    stops = [*(each.start() for each in heads[1:]), end]
+    ends: dict[str, tuple[int, int]] = {}
+    twice: set[str] = set()
+    for each, stop in zip(heads, stops, strict=True):
+        if each.group(2) in ends:
+            twice.add(each.group(2))
+        ends[each.group(2)] = each.start(), stop
     variables = frozenset(_VARIABLE.findall(_COMMENT.sub("", text)))
-    return Part(f"{text[:begin]}{before}{body}{after}{text[end:]}", variables)
+    return _Apart(text, text.lower(), begin, ends, frozenset(twice), end, variables)

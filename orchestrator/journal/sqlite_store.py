@@ -30,8 +30,9 @@ from . import locks
 from .canonical import canonical, read_json, storable, storable_text
 from .chain import Link, Walk
 from .failures import UNWRITTEN, damaged, from_sqlite, unavailable
-from .opening import Opened, open_for_reading, open_for_writing, open_nothing
+from .opening import BUSY_SECONDS, Opened, open_for_reading, open_for_writing, open_nothing
 from .selecting import first_of_each_run, places, selection
+from .turns import turns_at
 
 _COLUMNS = ", ".join(Link.__struct_fields__)
 _INSERT = f"INSERT INTO records ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constant columns
@@ -55,6 +56,8 @@ class SqliteStore:
         self._place = place
         self._now = now
         self._mutex = threading.RLock()
+        self._turns = turns_at(place)
+        self._patience = BUSY_SECONDS
 
     @classmethod
     def open(
@@ -74,7 +77,8 @@ class SqliteStore:
             JournalUnavailable: it cannot be opened, or is not for this version or this program.
             JournalDamaged: the file is not a whole journal.
         """
-        opened = open_for_writing(path, durable=durable) if create else open_for_reading(path)
+        with turns_at(path).one(path):
+            opened = open_for_writing(path, durable=durable) if create else open_for_reading(path)
         return cls(opened, path, now)
 
     @classmethod
@@ -135,6 +139,7 @@ class SqliteStore:
         """How long a call waits for another process that writes; BUSY_SECONDS until this is called."""
         with self._reading() as connection:
             connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
+        self._patience = seconds
 
     def records(
         self,
@@ -299,7 +304,7 @@ class SqliteStore:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._mutex:
+        with self._mutex, self._turns.one(self._place, self._patience):
             try:
                 yield self._connection
             except sqlite3.Error as error:
@@ -310,7 +315,7 @@ class SqliteStore:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction that holds the file from its first statement on, and leaves nothing behind if it fails."""
-        with self._mutex:
+        with self._mutex, self._turns.one(self._place, self._patience, sent=UNWRITTEN):
             self._want_writable()
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
