@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from bisect import insort
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -29,13 +30,11 @@ class _Index(Struct, frozen=True):
 
     size: int
     """How many characters; 0 where there is no form."""
-    forms: dict[str, tuple[str, ...]]
+    forms: dict[str, list[str]]
 
     def take(self, new: Iterable[str]) -> None:
         for form in new:
-            begins = form[: self.size]
-            alike = (*self.forms.get(begins, ()), form)
-            self.forms[begins] = tuple(sorted(alike, key=lambda each: (-len(each), each)))
+            insort(self.forms.setdefault(form[: self.size], []), form, key=lambda each: (-len(each), each))
 
 
 class Redactor:

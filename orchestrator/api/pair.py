@@ -5,6 +5,7 @@ Nothing here writes to an org unless `run`, `resume` or `drill` stands in the ca
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -19,6 +20,7 @@ from orchestrator.model.drill import DrillResult
 from orchestrator.model.org import Pair
 from orchestrator.model.plan import Plan
 from orchestrator.model.playbook import Playbook
+from orchestrator.model.protocols import Store
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, Operator, RunRequest
 from orchestrator.model.standing import Standing
@@ -102,7 +104,7 @@ class OpenPair:
         Raises:
             HamrError: the journal cannot be read. What the orgs answer, or that they don't, is the result.
         """
-        with self._session(writes=False) as session:
+        with self._session() as session:
             return await stand(session)
 
     async def plan(
@@ -135,7 +137,7 @@ class OpenPair:
         request = self._request(
             goal, emergency=emergency, reason=reason, overrides=overrides, ref=ref, since=since
         )
-        with self._session(writes=False) as session:
+        with self._session() as session:
             return await make_plan(session, request, assumed=None if assume is None else _status(assume))
 
     async def run(
@@ -311,12 +313,15 @@ class OpenPair:
         return request
 
     @contextmanager
-    def _session(self, *, writes: bool, playbook: Playbook | None = None) -> Iterator[Session]:
+    def _session(self) -> Iterator[Session]:
+        with self._sources.store(writes=False) as store:
+            yield self._session_on(store)
+
+    def _session_on(self, store: Store, playbook: Playbook | None = None) -> Session:
         prepared = replace(self._prepared, playbook=playbook or self.playbook)
-        with self._sources.store(writes=writes) as store:
-            session = prepared.session(store, self._redactor)
-            session.keys = self._keys
-            yield session
+        session = prepared.session(store, self._redactor)
+        session.keys = self._keys
+        return session
 
     @asynccontextmanager
     async def _at_work(
@@ -326,8 +331,9 @@ class OpenPair:
         slots = EMERGENCIES if emergency else PLANNED
         with self._under_way.controls() as controls:
             async with slots.one():
-                with self._session(writes=True, playbook=playbook) as session:
-                    yield session, controls
+                # Beside the loop: it may have to wait for others who write.
+                with await asyncio.to_thread(self._sources.store, writes=True) as store:
+                    yield self._session_on(store, playbook), controls
 
 
 def _status(goal: Status | str) -> Status:

@@ -123,7 +123,8 @@ class SqliteStore:
         """Which of these records a new connection, opened by the journal's name, does not show; see the protocol."""
         if not kept:
             return None
-        fresh = SqliteStore(open_for_reading(self._place), self._place, self._now)
+        with self._turns.one(self._place, self._patience):
+            fresh = SqliteStore(open_for_reading(self._place), self._place, self._now)
         with fresh:
             return fresh._first_missing(kept)
 
