@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import time
@@ -72,8 +73,6 @@ def _journal(place: Path, records: int) -> str:
 
 
 def _rehearsed(place: Path) -> Sequence[Entry]:
-    import asyncio  # noqa: PLC0415 - for this alone
-
     with SqliteStore.open(place, durable=False, now=lambda: datetime.now(UTC)) as store:
         desk = Desk(store, Operator("bench", "here"), ENVIRONMENT)
         asyncio.run(rehearse(desk, Scenario(""), load_playbook("regional-failover")))
