@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from orchestrator.errors import JournalDamaged
 from orchestrator.model.change import Change
@@ -76,6 +78,21 @@ KINDS: tuple[str, ...] = tuple(
     )
 )
 """The record kinds that a pair's history is made of."""
+
+ENDS: tuple[str, ...] = tuple(
+    event.kind
+    for event in (
+        RunStarted,
+        RunResumed,
+        RunFinished,
+        RunSuperseded,
+        PairAdopted,
+        DrillStarted,
+        DrillScored,
+        DrillClosed,
+    )
+)
+"""Those of them which tell what runs and drills there are, and which of them are open."""
 
 
 class GivenUp(Struct, frozen=True):
@@ -193,6 +210,8 @@ class History(Struct):
     runs: dict[str, RunHistory] = field(default_factory=dict)
     drills: dict[str, DrillHistory] = field(default_factory=dict)
     """By id, in order."""
+    uncertain: list[RunHistory] = field(default_factory=list)
+    """Runs that have had an unknown since one was last done."""
     owed: Owed | None = None
     floors: dict[str, Floor] = field(default_factory=dict)
     """The newest record seen of each org, by its uuid."""
@@ -357,7 +376,9 @@ def _note_drill(
 def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None:  # noqa: C901, PLR0912, PLR0915 - one case per event
     match event:
         case RunStarted():
-            run.started, run.mode, run.orgs = event, event.mode, event.orgs
+            # Of thousands of runs by the same playbook, its text is in memory once.
+            run.started = replace(event, playbook_text=sys.intern(event.playbook_text))
+            run.mode, run.orgs = event.mode, event.orgs
             if event.drill in history.drills:
                 history.drills[event.drill].legs.append(run.run)
         case RunResumed(mode=mode):
@@ -372,8 +393,9 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             run.finished, run.finished_at = event, at
             if event.ending.end in (End.DONE, End.OWING):
                 # Earlier unknowns were settled by it, or accepted by name before it began.
-                for other in history.runs.values():
+                for other in history.uncertain:
                     other.unknown.clear()
+                history.uncertain.clear()
         case RunSuperseded(by_run=by_run):
             run.superseded_by = by_run
         case RunAcknowledged():
@@ -392,6 +414,7 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             # Until its outcome is journalled, nobody knows it: the process may have died right here.
             run.intended = True
             run.unknown[attempt.number] = attempt
+            history.uncertain.append(run)
             run.unseen[attempt.number] = GivenUp(run.run, attempt, event.server_date)
         case WriteAnswered(attempt=attempt, answer=NotSent() | Rejected() | Throttled()):
             run.unknown.pop(attempt.number, None)
@@ -401,6 +424,7 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             run.unseen.pop(number, None)
         case WriteUnknown(attempt=attempt):
             run.unknown[attempt.number] = attempt
+            history.uncertain.append(run)
         case ChangeSeen(role=role, change=Change.LATE, record=record) if record is not None:
             # It came: nothing of it is on its way any more.
             came = the_one_that_came((each.attempt for each in run.unseen.values()), role, record)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-import re
-from collections.abc import Mapping
+from bisect import insort
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
+
+from msgspec import Struct
 
 from .model.secret import Secret
 
@@ -19,6 +21,21 @@ SHORTEST_SECRET = 4
 _SHORTEST_FRAGMENT = 8
 """A piece of base64 shorter than this could stand for anything."""
 
+_LONGEST_BEGINNING = 8
+"""Characters of a form by which it is looked up."""
+
+
+class _Index(Struct, frozen=True):
+    """Forms by their first characters, the longest first."""
+
+    size: int
+    """How many characters; 0 where there is no form."""
+    forms: dict[str, list[str]]
+
+    def take(self, new: Iterable[str]) -> None:
+        for form in new:
+            insort(self.forms.setdefault(form[: self.size], []), form, key=lambda each: (-len(each), each))
+
 
 class Redactor:
     """Knows every key that was fetched, and takes them out of texts and values.
@@ -29,29 +46,44 @@ class Redactor:
 
     def __init__(self) -> None:
         self._forms: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        self._index = _Index(0, {})
+        self.longest = 0
+        """Characters of the longest form of any key that is known; 0 where none is."""
 
     def add(self, secret: Secret) -> None:
         """Learn a key. Texts shorter than SHORTEST_SECRET are passed over."""
         text = secret.reveal()
         if len(text) < SHORTEST_SECRET:
             return
-        self._forms |= _forms(text)
-        self._pattern = None
+        new = _forms(text) - self._forms
+        if not new:
+            return
+        self._forms |= new
+        self.longest = max(self.longest, *map(len, new))
+        shortest = min(map(len, new))
+        if self._index.size and self._index.size <= shortest:
+            self._index.take(new)
+        else:
+            self._index = _Index(min(shortest, _LONGEST_BEGINNING), {})
+            self._index.take(self._forms)
 
     def clean(self, text: str) -> str:
         """The text with each known key replaced by "[redacted]"."""
-        if not self._forms:
+        size, forms = self._index.size, self._index.forms
+        if not size:
             return text
-        if self._pattern is None:  # made once for all keys that were learned together
-            longest_first = sorted(self._forms, key=lambda form: (-len(form), form))
-            self._pattern = re.compile("|".join(re.escape(form) for form in longest_first))
-        return self._pattern.sub(REDACTED, text)
-
-    @property
-    def longest(self) -> int:
-        """Characters of the longest form of any key that is known; 0 where none is."""
-        return max(map(len, self._forms), default=0)
+        # As quick with thousands of keys as with one, which no pattern of them all would be.
+        places = [at for at in range(len(text) - size + 1) if text[at : at + size] in forms]
+        if not places:
+            return text
+        parts: list[str] = []
+        end = 0
+        for at in places:
+            found = next((form for form in forms[text[at : at + size]] if text.startswith(form, at)), None)
+            if found is not None and at >= end:
+                parts += (text[end:at], REDACTED)
+                end = at + len(found)
+        return "".join((*parts, text[end:]))
 
     def clean_value(self, value: Any) -> Any:
         """The same shape, with every text in it cleaned, the names of mappings included.

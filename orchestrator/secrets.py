@@ -50,7 +50,7 @@ class KeyRing:
     def __init__(
         self, environ: Mapping[str, str], redactor: Redactor, *, refetch_after: float = REFETCH_AFTER
     ) -> None:
-        self._environ = dict(environ)
+        self._environ = environ
         self._redactor = redactor
         self._refetch_after = refetch_after
         self._keys: dict[KeyReference, Secret] = {}

@@ -15,7 +15,7 @@ from orchestrator.errors import JournalDamaged
 from orchestrator.hamr import HttpReader, HttpWorld
 from orchestrator.hamr.transport import Transport
 from orchestrator.history import KINDS, History, history_of
-from orchestrator.journal import ThisHost, ThreadCalls
+from orchestrator.journal import VERIFY_NEWEST, ThisHost, ThreadCalls
 from orchestrator.model.events import (
     Event,
     RunStarted,
@@ -29,9 +29,6 @@ from orchestrator.model.run import Operator, new_run_id
 from orchestrator.model.status import Both
 from orchestrator.redaction import Redactor
 from orchestrator.secrets import KeyRing
-
-VERIFY_NEWEST = 5_000
-"""How many of the journal's newest records are verified before it is believed; `hamr audit verify` reads them all."""
 
 EMERGENCY_BUSY_SECONDS = 2.0
 """How long an emergency waits for another process that writes to the journal, before it says so and names a way out."""

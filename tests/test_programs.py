@@ -337,7 +337,7 @@ def test_the_variables_that_hold_a_pairs_keys_are_known_from_the_inventory() -> 
 
 def test_law_17_a_program_is_not_handed_the_keys_of_another_pair() -> None:
     pair = pair_at("https://api.datadoghq.com", "https://api.us5.datadoghq.com")
-    beside_others = replace(pair, other_keys=frozenset({"ORDERS_API"}))
+    beside_others = replace(pair, all_keys=frozenset({"ORDERS_API"}))
     assert key_variables(beside_others) == {"P_API", "P_APP", "S_API", "S_APP", "ORDERS_API"}
 
 

@@ -8,7 +8,8 @@ from collections.abc import Collection, Mapping
 from msgspec import Struct
 
 from orchestrator.errors import UsageError
-from orchestrator.history import KINDS, DrillHistory, History, RunHistory, histories_of
+from orchestrator.history import ENDS, KINDS, DrillHistory, History, RunHistory, histories_of
+from orchestrator.journal import SqliteStore
 from orchestrator.model.protocols import Store
 from orchestrator.model.run import RUN_PATTERN
 
@@ -26,6 +27,11 @@ class Resumable(Struct, frozen=True):
 def all_histories(store: Store) -> Mapping[str, History]:
     """Every pair's history, by name."""
     return histories_of(store.records(kinds=KINDS))
+
+
+def outlines(store: SqliteStore, pair: str | None = None) -> Mapping[str, History]:
+    """Every pair's history, or one's, as far as its runs' and drills' beginnings and ends tell it."""
+    return histories_of(store.outline(ENDS, begins=KINDS, pair=pair))
 
 
 def run_named(histories: Mapping[str, History], name: str, store: Store) -> RunHistory:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from orchestrator.errors import JournalUnavailable
-from orchestrator.history import RunHistory
+from orchestrator.history import History, RunHistory
 from orchestrator.journal import SqliteStore, check_anchor, parse_anchor
 from orchestrator.model.journal import Head, Record, Verification
 from orchestrator.model.run import Mode
 from orchestrator.report.journal import RunSummary
 
-from .finding import all_histories, rehearsal_of, run_named
+from .finding import all_histories, outlines, rehearsal_of, run_named
 from .loading import as_text
 from .sources import Sources
 
@@ -45,7 +46,7 @@ class Journal:
     def runs(self, pair: str | None = None) -> tuple[RunSummary, ...]:
         """All runs, or those of one pair, the newest first; none where there is no journal yet."""
         with self._sources.store(writes=False) as store:
-            return summaries(store, pair)
+            return summaries(outlines(store, pair))
 
     def records(
         self, run: str | None = None, *, pair: str | None = None, after: int = 0
@@ -105,12 +106,11 @@ def require_existing(store: SqliteStore) -> None:
         )
 
 
-def summaries(store: SqliteStore, pair: str | None = None) -> tuple[RunSummary, ...]:
-    """Every run of the journal, or of one pair, the newest first."""
+def summaries(histories: Mapping[str, History]) -> tuple[RunSummary, ...]:
+    """Every run of these histories, the newest first."""
     found = [
         _summary(run, gone=rehearsal_of(history, run) is not None)
-        for name, history in all_histories(store).items()
-        if pair in (None, name)
+        for history in histories.values()
         for run in history.runs.values()
         if run.run
     ]

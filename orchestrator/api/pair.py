@@ -5,12 +5,13 @@ Nothing here writes to an org unless `run`, `resume` or `drill` stands in the ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.drill import Homecoming, close, drill_named
 from orchestrator.drill import drill as drill_live
@@ -19,6 +20,7 @@ from orchestrator.model.drill import DrillResult
 from orchestrator.model.org import Pair
 from orchestrator.model.plan import Plan
 from orchestrator.model.playbook import Playbook
+from orchestrator.model.protocols import Store
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, Operator, RunRequest
 from orchestrator.model.standing import Standing
@@ -38,6 +40,7 @@ from .finding import all_histories
 from .journal import Journal
 from .listening import Listener, watchers
 from .resuming import resumable
+from .slots import EMERGENCIES, PLANNED
 from .sources import Prepared, Sources
 from .texts import require_flags, require_reasons, require_texts
 from .under_way import UnderWay
@@ -101,7 +104,7 @@ class OpenPair:
         Raises:
             HamrError: the journal cannot be read. What the orgs answer, or that they don't, is the result.
         """
-        with self._session(writes=False) as session:
+        with self._session() as session:
             return await stand(session)
 
     async def plan(
@@ -134,7 +137,7 @@ class OpenPair:
         request = self._request(
             goal, emergency=emergency, reason=reason, overrides=overrides, ref=ref, since=since
         )
-        with self._session(writes=False) as session:
+        with self._session() as session:
             return await make_plan(session, request, assumed=None if assume is None else _status(assume))
 
     async def run(
@@ -178,10 +181,9 @@ class OpenPair:
         request = self._request(
             goal, emergency=emergency, reason=reason, overrides=overrides, ref=ref, since=since
         )
-        with self._session(writes=True) as session:
-            return await self._ended(
-                lambda controls: start(session, request, watchers=watchers(listener), controls=controls)
-            )
+        async with self._at_work(emergency=emergency) as (session, controls):
+            result = await start(session, request, watchers=watchers(listener), controls=controls)
+        return reached(result, self.pair)
 
     async def run_plan(self, plan: Plan, *, listener: Listener | None = None) -> RunResult:
         """Run a plan that was made before, exactly, once, and within a quarter of an hour.
@@ -190,10 +192,9 @@ class OpenPair:
             Moved: it is spent or expired, or the playbook, the inventory's orgs or their records have changed since.
             HamrError: as `run` says.
         """
-        with self._session(writes=True) as session:
-            return await self._ended(
-                lambda controls: apply(session, plan, watchers=watchers(listener), controls=controls)
-            )
+        async with self._at_work(emergency=plan.request.mode is Mode.EMERGENCY) as (session, controls):
+            result = await apply(session, plan, watchers=watchers(listener), controls=controls)
+        return reached(result, self.pair)
 
     async def resume(
         self,
@@ -225,18 +226,19 @@ class OpenPair:
         found, own = resumable(self._sources, self.name, run)
         playbook = own or self.playbook
         check_overrides(overrides or {}, playbook)
-        with self._session(writes=True, playbook=playbook) as session:
-            return await self._ended(
-                lambda controls: resume_run(
-                    session,
-                    found.run,
-                    mode=Mode.EMERGENCY if emergency else None,
-                    reason=reason,
-                    overrides=dict(overrides or {}),
-                    watchers=watchers(listener),
-                    controls=controls,
-                )
+        mode = Mode.EMERGENCY if emergency else None
+        hastens = emergency or (found.run is not None and found.run.mode is Mode.EMERGENCY)
+        async with self._at_work(emergency=hastens, playbook=playbook) as (session, controls):
+            result = await resume_run(
+                session,
+                found.run,
+                mode=mode,
+                reason=reason,
+                overrides=dict(overrides or {}),
+                watchers=watchers(listener),
+                controls=controls,
             )
+        return reached(result, self.pair)
 
     async def drill(
         self, goal: Status | str = Status.ACTIVE, *, notes: str = "", listener: Listener | None = None
@@ -256,7 +258,7 @@ class OpenPair:
             HamrError: the journal or the orgs could not be used at all.
         """
         require_texts(notes=notes)
-        with self._session(writes=True) as session, self._under_way.controls() as controls:
+        async with self._at_work() as (session, controls):
             return await drill_live(
                 session, _status(goal), notes=notes, watchers=watchers(listener), controls=controls
             )
@@ -277,7 +279,7 @@ class OpenPair:
         require_reasons(overrides)
         with self._sources.store(writes=False) as store:
             found = drill_named({**all_histories(store)}, self.name)
-        with self._session(writes=True) as session, self._under_way.controls() as controls:
+        async with self._at_work() as (session, controls):
             return await close(session, found, notes, overrides=overrides, controls=controls)
 
     def stop(self) -> bool:
@@ -311,16 +313,27 @@ class OpenPair:
         return request
 
     @contextmanager
-    def _session(self, *, writes: bool, playbook: Playbook | None = None) -> Iterator[Session]:
-        prepared = replace(self._prepared, playbook=playbook or self.playbook)
-        with self._sources.store(writes=writes) as store:
-            session = prepared.session(store, self._redactor)
-            session.keys = self._keys
-            yield session
+    def _session(self) -> Iterator[Session]:
+        with self._sources.store(writes=False) as store:
+            yield self._session_on(store)
 
-    async def _ended(self, work: Callable[[Controls], Coroutine[Any, Any, RunResult]]) -> RunResult:
+    def _session_on(self, store: Store, playbook: Playbook | None = None) -> Session:
+        prepared = replace(self._prepared, playbook=playbook or self.playbook)
+        session = prepared.session(store, self._redactor)
+        session.keys = self._keys
+        return session
+
+    @asynccontextmanager
+    async def _at_work(
+        self, *, emergency: bool = False, playbook: Playbook | None = None
+    ) -> AsyncIterator[tuple[Session, Controls]]:
+        """What a run needs, once it is its turn; `stop` reaches it while it waits for that, too."""
+        slots = EMERGENCIES if emergency else PLANNED
         with self._under_way.controls() as controls:
-            return reached(await work(controls), self.pair)
+            async with slots.one():
+                # Beside the loop: it may have to wait for others who write.
+                with await asyncio.to_thread(self._sources.store, writes=True) as store:
+                    yield self._session_on(store, playbook), controls
 
 
 def _status(goal: Status | str) -> Status:

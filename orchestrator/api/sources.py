@@ -71,6 +71,17 @@ class Sources:
 
         return load_inventory(find_inventory(self.pairs, self.environ, Path()))
 
+    def pair(self, name: str) -> Pair:
+        """One pair of the inventory; of a large one, nothing else is looked at.
+
+        Raises:
+            UsageError: there is no inventory, or no such pair in it.
+            DocumentError: it has problems.
+        """
+        from orchestrator.documents import find_inventory, load_pair  # noqa: PLC0415 - as above
+
+        return load_pair(find_inventory(self.pairs, self.environ, Path()), name)
+
     def playbook_name(self) -> str:
         """The playbook's path or name: as named, else HAMR_PLAYBOOK, else the default."""
         from orchestrator.documents import DEFAULT_PLAYBOOK  # noqa: PLC0415 - as above
@@ -99,10 +110,8 @@ class Sources:
             UsageError: the operator, the pair or the playbook is not there, or cannot be right.
             DocumentError: a file has problems.
         """
-        from orchestrator.documents import pair_named  # noqa: PLC0415 - as above
-
         operator = self.named_operator()
-        found = pair_named(self.inventory(), pair) if isinstance(pair, str) else pair
+        found = self.pair(pair) if isinstance(pair, str) else pair
         return Prepared(found, playbook or self.load_playbook(), operator, self.environ)
 
     def named_operator(self) -> Operator:

@@ -62,15 +62,13 @@ def doctor(opening: Opening, pair: str | None, verbose: bool, nagios: bool) -> N
     3 UNKNOWN, the worst verdict of either column; a command line or a file that cannot be right is UNKNOWN, too.
     """
     from orchestrator.doctor import examine
-    from orchestrator.documents import pair_named
     from orchestrator.report.doctor import doctor_code, doctor_json, doctor_page, nagios_line
     from orchestrator.session import Session
 
     from .signals import supervised
 
-    inventory = opening.inventory()
+    pairs = opening.inventory().pairs if pair is None else (opening.pair(pair),)
     playbook = opening.load_playbook()
-    pairs = inventory.pairs if pair is None else (pair_named(inventory, pair),)
     console = opening.front.console
     with _journal(opening) as (store, unopened):
         sessions: list[Session] = []

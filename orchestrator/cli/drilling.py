@@ -98,7 +98,6 @@ def on_live_pair(  # noqa: PLR0917 - as above
     yes: bool,
 ) -> ExitCode:
     """On a live pair."""
-    from orchestrator.documents import pair_named
     from orchestrator.drill import check_routes, refuse_undrillable, stands_at
     from orchestrator.drill import drill as drill_live
     from orchestrator.errors import Interrupted
@@ -111,7 +110,7 @@ def on_live_pair(  # noqa: PLR0917 - as above
     from .signals import supervised
 
     front, controls, target = opening.front, Controls(), Status.ACTIVE if goal is None else goal
-    found = pair_named(opening.inventory(), pair)
+    found = opening.pair(pair)
     refuse_undrillable(found)
     with opening.session(found, writes=True) as session:
         if not yes:

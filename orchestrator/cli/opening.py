@@ -46,6 +46,10 @@ class Opening(Struct):
         """
         return self._sources.inventory()
 
+    def pair(self, name: str) -> Pair:
+        """One pair of the inventory; raises as `inventory`, and UsageError where there is none of that name."""
+        return self._sources.pair(name)
+
     def playbook_name(self) -> str:
         """`--playbook`, HAMR_PLAYBOOK, or the default."""
         return self._sources.playbook_name()

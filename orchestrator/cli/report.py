@@ -8,7 +8,7 @@ import click
 
 from . import options
 from .opening import Opening
-from .story_files import STDOUT, refuse_misplaced_files, story_told, write_html, write_junit
+from .story_files import STDOUT, broken_chain, refuse_misplaced_files, story_told, write_html, write_junit
 
 if TYPE_CHECKING:
     from orchestrator.errors import ExitCode
@@ -27,13 +27,12 @@ def report(opening: Opening, run: str, html: str | None, junit: str | None, mark
 
     Made from the journal alone, for drills and real runs alike: whether it worked, how long it took, every guard,
     request and answer, and how to verify it. RUN is the id of a run, or of a drill with all its runs. With --html or
-    --junit, nothing else is printed unless --markdown or --json asks for it. Where the journal's chain does not hold, it
-    says so on stderr, and ends with 9.
+    --junit, nothing else is printed unless --markdown or --json asks for it. Where the journal's chain does not hold, at
+    its newest 5,000 records or at those that it tells of, it says so on stderr, and ends with 9.
     """
     from msgspec.structs import replace
 
     from orchestrator.errors import ExitCode
-    from orchestrator.model.journal import Broken
     from orchestrator.report.markdown import markdown as as_markdown
     from orchestrator.report.story_document import story_json
     from orchestrator.report.story_page import story_page
@@ -43,8 +42,8 @@ def report(opening: Opening, run: str, html: str | None, junit: str | None, mark
     refuse_misplaced_files(html, junit)
     with opening.store(writes=False) as store:
         story = story_told(store, run, opening.journal or "")
-        chain = store.verify()
-        story = replace(story, broken=chain if isinstance(chain, Broken) else None)
+        broken = broken_chain(store, story)
+        story = replace(story, broken=broken)
     write_html(opening, story, html)
     write_junit(opening, story, junit)
     if markdown:
@@ -53,7 +52,7 @@ def report(opening: Opening, run: str, html: str | None, junit: str | None, mark
         front.console.document(story_json(story))
     elif html is None and junit is None:
         front.console.out.page(story_page(story))
-    if not isinstance(chain, Broken):
+    if broken is None:
         return ExitCode.DONE
     front.console.note(story.warning, "bad")
     return ExitCode.JOURNAL_DAMAGED

@@ -21,19 +21,20 @@ def runs(opening: Opening, pair: str | None) -> ExitCode:
 
     The newest first; those that are open can be resumed. Drills that nobody has closed are pointed out below.
     """
-    from orchestrator.api.finding import all_histories
+    from orchestrator.api.finding import outlines
     from orchestrator.api.journal import summaries
     from orchestrator.errors import ExitCode
     from orchestrator.report.journal import runs_json, runs_page
 
     with opening.store(writes=False) as store:
-        rows = summaries(store, pair)
+        histories = outlines(store, pair)
+        rows = summaries(histories)
         unjournalled = "" if store.head().seq else store.place
         drills = [
             (name, drill.as_open_drill())
-            for name, history in all_histories(store).items()
+            for name, history in histories.items()
             for drill in history.drills.values()
-            if drill.open and pair in (None, name)
+            if drill.open
         ]
     if pair is not None and not rows and not unjournalled:
         opening.front.console.note(f"The journal {store.place} has no run of pair {pair!r}.")

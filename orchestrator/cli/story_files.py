@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from .opening import Opening
 from .output_file import JUNIT, PAGE, STDOUT, Kind, refuse_misplaced, written_whole
 
-__all__ = ["STDOUT", "refuse_misplaced_files", "story_told", "write_html", "write_junit"]
+__all__ = ["STDOUT", "broken_chain", "refuse_misplaced_files", "story_told", "write_html", "write_junit"]
 
 if TYPE_CHECKING:
+    from orchestrator.journal import SqliteStore
     from orchestrator.model.events import RunStarted
-    from orchestrator.model.journal import Record
+    from orchestrator.model.journal import Broken, Record
     from orchestrator.model.playbook import Playbook
     from orchestrator.model.protocols import Store
     from orchestrator.report.story import Story
@@ -33,16 +34,32 @@ def story_told(store: Store, subject: str, journal: str) -> Story:
     return story_of(subject, records, store.head(), playbook_of=_playbook_of, journal=journal)
 
 
+def broken_chain(store: SqliteStore, story: Story) -> Broken | None:
+    """Where the journal's chain does not hold; of a long one, its newest records and those that the story tells are looked at."""
+    from orchestrator.journal import VERIFY_NEWEST
+    from orchestrator.model.journal import Broken
+
+    whole = store.head().seq <= VERIFY_NEWEST
+    found = store.verify() if whole else store.verify_these(story.lines) or store.verify_newest(VERIFY_NEWEST)
+    return found if isinstance(found, Broken) else None
+
+
 def _records(store: Store, subject: str) -> list[Record]:
     """The subject's own records, those of a drill's runs, and what says whether a debt was settled since."""
-    from orchestrator.model.events import OwedSettled, RunStarted
+    from orchestrator.model.events import DrillClosed, DrillScored, DrillStarted, OwedSettled, RunStarted
 
     found = {record.seq: record for record in (store.records(run=subject) if subject else ())}
     if not found:
         return []
     pair = next(iter(found.values())).pair
     after = min(found)
-    for record in store.records(pair=pair, kinds=(RunStarted.kind, OwedSettled.kind), after=after):
+    is_drill = {record.kind for record in found.values()} & {
+        DrillStarted.kind,
+        DrillScored.kind,
+        DrillClosed.kind,
+    }
+    kinds = (RunStarted.kind, OwedSettled.kind) if is_drill else (OwedSettled.kind,)
+    for record in store.records(pair=pair, kinds=kinds, after=after):
         found[record.seq] = record
         if record.kind == RunStarted.kind and record.data.get("drill") == subject:
             found |= {each.seq: each for each in store.records(run=record.run)}

@@ -8,10 +8,10 @@ from shlex import quote
 
 from orchestrator.errors import HamrError
 from orchestrator.history import History
+from orchestrator.journal import VERIFY_NEWEST
 from orchestrator.model.command_line import unlock_command
 from orchestrator.model.readiness import Check, Group, Level
 from orchestrator.model.words import counted, no_journal, span, utc
-from orchestrator.session import VERIFY_NEWEST
 
 from .answers import Answers
 

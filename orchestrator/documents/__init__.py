@@ -8,7 +8,7 @@ Only this package imports yaml. Relative to a text, all of it is pure.
 
 from .check import Checked, check_file, document_kind, problems_in
 from .durations import duration, written
-from .inventory import find_inventory, load_inventory, pair_named, parse_inventory
+from .inventory import find_inventory, load_inventory, load_pair, pair_named, parse_inventory
 from .playbook import (
     DEFAULT_PLAYBOOK,
     find_playbook,
@@ -29,6 +29,7 @@ __all__ = [
     "find_playbook",
     "inventory_schema",
     "load_inventory",
+    "load_pair",
     "load_playbook",
     "pair_named",
     "parse_inventory",

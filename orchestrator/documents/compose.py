@@ -16,8 +16,8 @@ from .wording import shown
 DEEPEST = 32
 """Levels of nesting, aliases followed. What an operator writes has seven."""
 
-MOST_VALUES = 100_000
-"""Values of a document, aliases followed: a few aliases of aliases can stand for billions."""
+MOST_VALUES = 1_000_000
+"""Values of a document, aliases followed, thirty-four a pair: a few aliases of aliases can stand for billions."""
 
 KEY_FIELDS = frozenset({"api_key", "app_key"})
 """What stands below these is never repeated in a message (law 17)."""

@@ -16,6 +16,7 @@ from .certificates import absolute, certificate_findings
 from .compose import compose
 from .fit import fit
 from .inventory_checks import inventory_findings
+from .inventory_part import LARGE, part_of
 from .inventory_shape import InventoryShape
 from .nodes import Document, bounded
 from .source import read_text
@@ -32,6 +33,21 @@ def load_inventory(path: Path) -> Inventory:
         DocumentError: the file cannot be read, or is no inventory; with all its problems at once.
     """
     return parse_inventory(read_text(path), str(path))
+
+
+def load_pair(path: Path, name: str) -> Pair:
+    """Read one pair from an inventory: of a large one, its own part alone, and `hamr check` finds what is wrong elsewhere.
+
+    Raises:
+        DocumentError: as `load_inventory`.
+        UsageError: there is no such pair; says which there are.
+    """
+    text = read_text(path)
+    part = part_of(text, name) if len(text) > LARGE else None
+    if part is None:
+        return pair_named(parse_inventory(text, str(path)), name)
+    pair = pair_named(parse_inventory(part.text, str(path)), name)
+    return replace(pair, all_keys=part.variables)
 
 
 def parse_inventory(text: str, file: str) -> Inventory:
@@ -59,14 +75,16 @@ def read_inventory(document: Document, *, certificates: bool = False) -> Invento
     certified = certificate_findings(document.data, folder) if certificates else ()
     checks = [*bounded(inventory_findings(document.data)), *bounded(certified)]
     inventory: Inventory = fit(InventoryShape, document, checks)
-    everyones = frozenset().union(*(pair.own_keys for pair in inventory.pairs))
+    everyones = frozenset().union(
+        *(pair.own_keys for pair in inventory.pairs)
+    )  # one set, which all pairs share
     return Inventory(
         document.file,
         tuple(
             replace(
                 pair,
                 orgs=Both(*(_placed(org, folder) for org in pair.orgs)),
-                other_keys=everyones - pair.own_keys,
+                all_keys=everyones,
             )
             for pair in inventory.pairs
         ),

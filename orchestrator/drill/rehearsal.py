@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from orchestrator.history import events_of
+from orchestrator.journal import VERIFY_NEWEST
 from orchestrator.model.drill import DrillResult, Expectation, Score
 from orchestrator.model.events import DrillClosed, DrillStarted
 from orchestrator.model.journal import Broken
@@ -20,7 +21,6 @@ from orchestrator.model.run import new_run_id
 from orchestrator.model.scenario import DoAdopt, DoResume, DoRun, Expect, Scenario, ScenarioStep, Waits
 from orchestrator.model.status import Role, Status
 from orchestrator.running import Controls
-from orchestrator.session import VERIFY_NEWEST
 from orchestrator.simulator.state import SERVER_NAME
 from orchestrator.standing import stand
 

@@ -9,9 +9,10 @@ from .chain import check_anchor, parse_anchor, record_hash
 from .export import export, verify_export
 from .place import default_place
 from .processes import ThisHost, host_name, provably_dead, this_process, whereabouts
-from .sqlite_store import SqliteStore
+from .sqlite_store import VERIFY_NEWEST, SqliteStore
 
 __all__ = [
+    "VERIFY_NEWEST",
     "InlineCalls",
     "SqliteStore",
     "ThisHost",

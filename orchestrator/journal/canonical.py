@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 
+import msgspec
 import rfc8785
 
 from orchestrator.model.plain import JSON
@@ -22,9 +24,18 @@ DEEPEST = 100
 
 TOO_DEEP = "(nested too deeply to be kept)"
 
-_SURE_DIGITS = 15
 _MOST_DECIMAL_BITS = 14_000
 """Python refuses to write longer numbers than this in decimal digits."""
+
+_ROUGHLY = bytes(
+    0xEE if byte >= 0xEE else ord(":") if byte in b",[" else ord("0") if byte in b"0123456789" else byte  # noqa: PLR2004 - see below
+    for byte in range(256)
+)
+"""Makes all digits one, what may stand before a number one, and one of the bytes that begin a character from U+E000 on."""
+
+_LONG_NUMBER = b":0000000000000000"
+_ELSEWHERE = b"\xee"
+"""Such a character stands elsewhere in UTF-16 order than in that of code points."""
 
 
 class _DoubtfulNumber(Exception):
@@ -91,8 +102,17 @@ def read_json(text: str | bytes) -> JSON:
     Raises:
         ValueError: it is not JSON, or holds NaN or Infinity.
     """
+    value: JSON
+    data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+    if _LONG_NUMBER not in _rough(data):
+        try:
+            value = _quick_reader(data)
+        except (ValueError, RecursionError):
+            pass  # the long way says what is wrong
+        else:
+            return value
     try:
-        value: JSON = _READER.decode(text if isinstance(text, str) else text.decode("utf-8"))
+        value = _READER.decode(text if isinstance(text, str) else text.decode("utf-8"))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     return value
@@ -101,18 +121,32 @@ def read_json(text: str | bytes) -> JSON:
 def is_canonical(text: str) -> bool:
     """Whether a JSON text is exactly its own canonical form.
 
-    Most texts are settled by the standard library alone, six times as fast as by writing the canonical form
-    anew: plain ASCII with numbers that everybody writes the same way. All others take the long way.
+    Most texts are settled by writing sorted what was read, many times as fast as by RFC 8785 to the letter: those in
+    which every number is written by everybody the same way, and no character has another place in UTF-16 order.
     """
     try:
-        if text.isascii():
-            try:
-                return _write_sorted(_CAUTIOUS_READER.decode(text)) == text
-            except _DoubtfulNumber:
-                pass
+        if _quick(text):
+            return True
         return canonical(read_json(text)) == text.encode("utf-8")
     except (ValueError, RecursionError):
         return False
+
+
+def _quick(text: str) -> bool:
+    """Whether it is canonical for sure."""
+    try:
+        data = text.encode("utf-8")
+        rough = _rough(data)
+        if _LONG_NUMBER in rough or _ELSEWHERE in rough:
+            return False
+        return _write_sorted(_cautious_reader(data)) == data
+    except (_DoubtfulNumber, ValueError, RecursionError):
+        return False  # the long way tells
+
+
+def _rough(data: bytes) -> bytes:
+    """What shows by one look whether there may be a whole number of more digits than any reader keeps exact."""
+    return b":" + data.translate(_ROUGHLY, b"-")
 
 
 def _whole_number(token: str) -> int | float:
@@ -127,15 +161,9 @@ def _finite_number(token: str) -> float:
     return number
 
 
-def _sure_whole_number(token: str) -> int:
-    if len(token) > _SURE_DIGITS:
-        raise _DoubtfulNumber
-    return int(token)
-
-
 def _sure_number(token: str) -> float:
     number = float(token)
-    if repr(number) != token or "e" in token or token.endswith(".0"):
+    if "e" in token or token.endswith(".0") or repr(number) != token:
         raise _DoubtfulNumber
     return number
 
@@ -145,7 +173,6 @@ def _no_constant(token: str) -> None:
 
 
 _READER = json.JSONDecoder(parse_int=_whole_number, parse_float=_finite_number, parse_constant=_no_constant)
-_CAUTIOUS_READER = json.JSONDecoder(
-    parse_int=_sure_whole_number, parse_float=_sure_number, parse_constant=_no_constant
-)
-_write_sorted = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_quick_reader = msgspec.json.Decoder().decode
+_cautious_reader = msgspec.json.Decoder(float_hook=lru_cache(1024)(_sure_number)).decode
+_write_sorted = msgspec.json.Encoder(order="sorted").encode

@@ -31,11 +31,11 @@ _DAMAGED = {
     sqlite3.SQLITE_MISMATCH: "holds values of the wrong kind",
 }
 _FORBIDDEN = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM})
-_UNSENT = "Nothing was sent."
+UNSENT = "Nothing was sent."
 UNWRITTEN = "The record was not written, and nothing more is sent without it."
 
 
-def from_sqlite(error: sqlite3.Error, place: Path, *, sent: str = _UNSENT) -> HamrError:
+def from_sqlite(error: sqlite3.Error, place: Path, *, sent: str = UNSENT) -> HamrError:
     """The error to raise for what SQLite reported about the journal at that place.
 
     Args:
@@ -121,7 +121,7 @@ def _group(gid: int) -> str:
         return str(gid)
 
 
-def unavailable(place: Path, reason: str, *, sent: str = _UNSENT) -> JournalUnavailable:
+def unavailable(place: Path, reason: str, *, sent: str = UNSENT) -> JournalUnavailable:
     """The journal at that place cannot be used, for that reason ("is busy: …")."""
     return JournalUnavailable(f"The journal {place} {reason}.", sent=sent, next_steps=[ELSEWHERE])
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -13,20 +14,34 @@ from typing import Self
 from msgspec.structs import astuple, replace
 
 from orchestrator.errors import HamrError, JournalDamaged, Locked
-from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Holder, Record, Verification
+from orchestrator.model.journal import (
+    GENESIS,
+    Broken,
+    Entry,
+    Head,
+    Holder,
+    Record,
+    Verification,
+    Verified,
+)
 from orchestrator.model.plain import timestamp
 
 from . import locks
 from .canonical import canonical, read_json, storable, storable_text
 from .chain import Link, Walk
 from .failures import UNWRITTEN, damaged, from_sqlite, unavailable
-from .opening import Opened, open_for_reading, open_for_writing, open_nothing
+from .opening import BUSY_SECONDS, Opened, open_for_reading, open_for_writing, open_nothing
+from .selecting import first_of_each_run, places, selection
+from .turns import turns_at
 
 _COLUMNS = ", ".join(Link.__struct_fields__)
 _INSERT = f"INSERT INTO records ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constant columns
 _SELECT = f"SELECT {_COLUMNS} FROM records WHERE {{}} ORDER BY seq LIMIT ?"  # noqa: S608 - values are bound
 _PAGE = 500
 """How many records are in memory at a time while many are read."""
+
+VERIFY_NEWEST = 5_000
+"""How many of the journal's newest records are verified before it is believed; `hamr audit verify` reads them all."""
 
 
 class SqliteStore:
@@ -41,6 +56,8 @@ class SqliteStore:
         self._place = place
         self._now = now
         self._mutex = threading.RLock()
+        self._turns = turns_at(place)
+        self._patience = BUSY_SECONDS
 
     @classmethod
     def open(
@@ -60,7 +77,8 @@ class SqliteStore:
             JournalUnavailable: it cannot be opened, or is not for this version or this program.
             JournalDamaged: the file is not a whole journal.
         """
-        opened = open_for_writing(path, durable=durable) if create else open_for_reading(path)
+        with turns_at(path).one(path):
+            opened = open_for_writing(path, durable=durable) if create else open_for_reading(path)
         return cls(opened, path, now)
 
     @classmethod
@@ -105,7 +123,8 @@ class SqliteStore:
         """Which of these records a new connection, opened by the journal's name, does not show; see the protocol."""
         if not kept:
             return None
-        fresh = SqliteStore(open_for_reading(self._place), self._place, self._now)
+        with self._turns.one(self._place, self._patience):
+            fresh = SqliteStore(open_for_reading(self._place), self._place, self._now)
         with fresh:
             return fresh._first_missing(kept)
 
@@ -121,6 +140,7 @@ class SqliteStore:
         """How long a call waits for another process that writes; BUSY_SECONDS until this is called."""
         with self._reading() as connection:
             connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
+        self._patience = seconds
 
     def records(
         self,
@@ -135,21 +155,54 @@ class SqliteStore:
         Raises:
             JournalDamaged: a record cannot be read.
         """
-        conditions = ["seq > ?", "seq <= ?"]
-        wanted: list[str] = []
-        for column, value in (("run", run), ("pair", pair)):
-            if value is not None:
-                conditions.append(f"{column} = ?")
-                wanted.append(value)
-        if kinds is not None:
-            conditions.append(f"kind IN ({', '.join('?' * len(kinds))})")
-            wanted.extend(kinds)
-        query = _SELECT.format(" AND ".join(conditions))
         newest = self.head().seq
-        while page := self._page(query, (after, newest, *wanted, _PAGE)):
-            for link in page:
-                yield self._record(link)
+        if run is None and pair is None and kinds is None:
+            yield from self._all(after, newest)
+            return
+        found, values = selection(run, pair, kinds)
+        yield from self._numbered(
+            self._numbers(f"{found} AND seq > ? AND seq <= ? ORDER BY seq", (*values, after, newest))
+        )
+
+    def outline(
+        self, kinds: Sequence[str], *, begins: Sequence[str], pair: str | None = None
+    ) -> Iterator[Record]:
+        """In order, the records of some kinds, and of each run the first one that has a kind of `begins`.
+
+        Whatever else the runs have recorded is not read.
+
+        Args:
+            kinds: of all runs.
+            begins: kinds of which each run's first is wanted.
+            pair: of this pair only.
+
+        Raises:
+            JournalDamaged: a record cannot be read.
+        """
+        newest = self.head().seq
+        found, values = selection(None, pair, kinds)
+        numbers = {*self._numbers(f"{found} AND seq <= ?", (*values, newest))}
+        numbers |= {*self._numbers(first_of_each_run(begins), tuple(begins))}
+        for record in self._numbered(array("q", sorted(numbers))):
+            if pair in (None, record.pair) and record.seq <= newest:
+                yield record
+
+    def _all(self, after: int, newest: int) -> Iterator[Record]:
+        while page := self._page(_SELECT.format("seq > ? AND seq <= ?"), (after, newest, _PAGE)):
+            yield from map(self._record, page)
             after = page[-1].seq
+
+    def _numbers(self, query: str, values: tuple[object, ...]) -> array[int]:
+        """Sequence numbers, which an index alone tells; eight bytes each."""
+        with self._reading() as connection:
+            return array("q", (seq for (seq,) in connection.execute(query, values)))
+
+    def _numbered(self, numbers: array[int]) -> Iterator[Record]:
+        """Those records, a page at a time."""
+        for begin in range(0, len(numbers), _PAGE):
+            part = numbers[begin : begin + _PAGE]
+            query = _SELECT.format(f"seq IN ({places(len(part))})")
+            yield from map(self._record, self._page(query, (*part, _PAGE)))
 
     def head(self) -> Head:
         """The newest record's number and hash; 0 and GENESIS where there is none."""
@@ -162,40 +215,56 @@ class SqliteStore:
         Raises:
             JournalDamaged: all records hold, but the file that they lie in does not, its indexes for one.
         """
-        query = _SELECT.format("seq >= ?")
-        walk = Walk()
-        start, size = -(2**63), _PAGE
-        while True:
+        found = self._walked(Walk())
+        if isinstance(found, Verified):
+            self._want_whole_file()
+        return found
+
+    def verify_newest(self, count: int) -> Verification:
+        """Walk the newest records alone: quick however long the journal is, and says nothing of what is older.
+
+        Their hashes are over the very bytes that were written; whether those have the canonical form, `verify` tells.
+        """
+        walk = self._walk_after(max(0, self.head().seq - count), forms=False)
+        return walk if isinstance(walk, Broken) else self._walked(walk)
+
+    def verify_these(self, numbers: Iterable[int]) -> Broken | None:
+        """The first of these records that is not whole, or does not follow on the one before it; None where all are."""
+        for number in sorted(numbers):
+            walk = self._walk_after(number - 1)
+            found = walk if isinstance(walk, Broken) else self._walked(walk, until=number)
+            if isinstance(found, Broken):
+                return found
+            if found.records != number:
+                return Broken(number, "it is missing", number - 1)
+        return None
+
+    def _walk_after(self, number: int, *, forms: bool = True) -> Walk | Broken:
+        """A walk that stands at that record, whose hash alone is believed."""
+        if number <= 0:
+            return Walk(forms=forms)
+        before = self._page(_SELECT.format("seq = ?"), (number, 1))
+        return Walk(number, before[0].hash, forms) if before else Broken(number, "it is missing", 0)
+
+    def _walked(self, walk: Walk, until: int = 2**63 - 1) -> Verification:
+        """Go on from where the walk stands, to the end or to a number."""
+        query = _SELECT.format("seq >= ? AND seq <= ?")
+        start, size = walk.good + 1 if walk.good else -(2**63), _PAGE
+        while walk.good < until:
             try:
-                page = self._page(query, (start, size))
+                page = self._page(query, (start, until, size))
             except JournalDamaged as error:
                 if size == 1:
                     return walk.broken(error.message)
                 size = 1  # somewhere in this page: go on one by one, to name the record
                 continue
             if not page:
-                self._want_whole_file()
-                return walk.verified()
+                break
             for link in page:
                 broken = walk.take(link)
                 if broken is not None:
                     return broken
             start = walk.good + 1
-
-    def verify_newest(self, count: int) -> Verification:
-        """Walk the newest records alone: quick however long the journal is, and says nothing of what is older."""
-        head = self.head().seq
-        walk = Walk(max(0, head - count))
-        if walk.good:
-            before = self._page(_SELECT.format("seq = ?"), (walk.good, 1))
-            if not before:
-                return Broken(walk.good, "it is missing", 0)
-            walk.head = before[0].hash
-        while page := self._page(_SELECT.format("seq > ?"), (walk.good, _PAGE)):
-            for link in page:
-                broken = walk.take(link)
-                if broken is not None:
-                    return broken
         return walk.verified()
 
     def take_lock(self, holder: Holder) -> Holder | None:
@@ -236,7 +305,7 @@ class SqliteStore:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._mutex:
+        with self._mutex, self._turns.one(self._place, self._patience):
             try:
                 yield self._connection
             except sqlite3.Error as error:
@@ -247,7 +316,7 @@ class SqliteStore:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction that holds the file from its first statement on, and leaves nothing behind if it fails."""
-        with self._mutex:
+        with self._mutex, self._turns.one(self._place, self._patience, sent=UNWRITTEN):
             self._want_writable()
             try:
                 self._connection.execute("BEGIN IMMEDIATE")

@@ -64,8 +64,8 @@ class Pair(Struct, frozen=True):
     """Whether runs post Datadog events to the org that takes over."""
     pages: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Web pages of this pair's own that a playbook's probes ask by name, each with its URL."""
-    other_keys: frozenset[str] = frozenset()
-    """Environment variables that hold keys of the inventory's other pairs: no program of this one may see them."""
+    all_keys: frozenset[str] = frozenset()
+    """Environment variables that hold keys of any pair of the inventory: no program of this one may see them."""
 
     def __getitem__(self, role: Role) -> Org:
         return self.orgs[role]

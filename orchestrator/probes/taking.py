@@ -67,7 +67,7 @@ class Probes:
         self._keys = keys
         self._redactor = redactor
         self._clock = clock
-        self._environ = dict(environ)
+        self._environ = environ
         self._transports = transports
         self._page_transport = page_transport
         self._pages: dict[str, Transport] = {}

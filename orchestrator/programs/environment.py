@@ -17,7 +17,7 @@ DATADOG_VARIABLES: frozenset[str] = frozenset(
 
 def key_variables(pair: Pair) -> frozenset[str]:
     """The environment variables that the inventory names as keys: this pair's, and every other pair's."""
-    return pair.own_keys | pair.other_keys
+    return pair.own_keys | pair.all_keys
 
 
 def environment_without_keys(

@@ -34,7 +34,7 @@ class LocalPrograms:
         *,
         grace: float = GRACE,
     ) -> None:
-        self._environ = dict(environ)
+        self._environ = environ
         self._redactor = redactor
         self._clock = clock
         self._hidden = hidden

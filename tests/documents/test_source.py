@@ -33,7 +33,7 @@ def refusal(path: Path) -> str:
             "FILE: this is a binary file (or UTF-16), and a YAML text in UTF-8 is wanted",
         ),
         (b"a: 1\nb: \xc3\xa9 \xff\n", "FILE:2:6: this is not UTF-8 text from here on"),
-        (b"#" * 10_000_000, "FILE: it is larger than 1,000,000 bytes: is it the right file?"),
+        (b"#" * 10_000_001, "FILE: it is larger than 10,000,000 bytes: is it the right file?"),
     ],
 )
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path, content: bytes, expected: str) -> None:

@@ -1,0 +1,65 @@
+"""So many runs at once, and the others in a queue: none is refused, and none that gave up keeps a place."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from orchestrator.api.slots import Slots
+
+
+async def work(slots: Slots, at_work: list[int], most: list[int]) -> None:
+    async with slots.one():
+        at_work.append(1)
+        most.append(len(at_work))
+        await asyncio.sleep(0.001)
+        at_work.pop()
+
+
+def test_no_more_than_so_many_are_at_work_and_all_get_their_turn() -> None:
+    slots, most = Slots(3), list[int]()
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(work(slots, at_work, most) for _ in range(50)))
+
+    at_work: list[int] = []
+    asyncio.run(all_of_them())
+    assert len(most) == 50
+    assert max(most) == 3
+
+
+def test_the_places_are_shared_by_the_loops_of_all_threads() -> None:
+    slots, most = Slots(2), list[int]()
+    at_work: list[int] = []
+
+    async def some() -> None:
+        await asyncio.gather(*(work(slots, at_work, most) for _ in range(10)))
+
+    threads = [threading.Thread(target=lambda: asyncio.run(some())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(most) == 40
+    assert max(most) <= 2
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["while it waits", "when it is its turn"])
+def test_who_gives_up_leaves_the_place_to_the_next(late: bool) -> None:
+    slots = Slots(1)
+
+    async def scene() -> None:
+        async with slots.one():
+            given_up = asyncio.create_task(work(slots, [], []))
+            next_one = asyncio.create_task(work(slots, [], []))
+            await asyncio.sleep(0)
+            if not late:
+                given_up.cancel()
+        given_up.cancel()
+        await asyncio.wait_for(next_one, 5)
+        assert given_up.cancelled()
+        await asyncio.wait_for(work(slots, [], []), 5)
+
+    asyncio.run(scene())

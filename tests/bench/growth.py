@@ -1,0 +1,117 @@
+"""What a verb takes at once, ten and a hundred times as many pairs, or records of other runs."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from orchestrator.documents import load_playbook
+from orchestrator.drill import Desk, rehearse
+from orchestrator.journal import SqliteStore
+from orchestrator.model.journal import Entry
+from orchestrator.model.run import Operator
+from orchestrator.model.scenario import Scenario
+
+from .figures import ENVIRONMENT, hamr, row
+
+TIMES = (1, 10, 100)
+PAIRS = 100
+RECORDS = 2_000
+
+_PAIR = """\
+  pair-{number}:
+    primary: {{name: EU, uuid: {number:08x}-0000-4000-8000-000000000001, url: "http://127.0.0.1:9", datacenter: eu1, api_key: {{env: P{number}_A}}, app_key: {{env: P{number}_B}}}}
+    secondary: {{name: US, uuid: {number:08x}-0000-4000-8000-000000000002, url: "http://127.0.0.1:9", datacenter: us1, api_key: {{env: P{number}_C}}, app_key: {{env: P{number}_D}}}}
+"""
+
+
+def growth(folder: Path) -> None:
+    """Time and memory of verbs, and how they grow."""
+    by_pairs = [_inventory(folder / f"{times}.yaml", times * PAIRS) for times in TIMES]
+    nothing = str(folder / "no.db")
+    _rows(
+        f"status of one of {PAIRS} pairs",
+        [("status", "pair-7", "--pairs", path, "--journal", nothing) for path in by_pairs],
+    )
+    _rows(f"check of {PAIRS} pairs", [("check", path) for path in by_pairs])
+    journals = [_journal(folder / f"grown{times}.db", times * RECORDS) for times in TIMES]
+    run = _a_run(journals[0])
+    for verb in (
+        ("runs",),
+        ("runs", "--pair", "pair-1"),
+        ("show", run),
+        ("report", run),
+        ("audit", "verify"),
+    ):
+        words = " ".join(verb).replace(run, "RUN")
+        _rows(f"{words}, {RECORDS:,} records", [(*verb, "--journal", path) for path in journals])
+
+
+def _inventory(path: Path, pairs: int) -> str:
+    path.write_text("schema: 1\npairs:\n" + "".join(_PAIR.format(number=number) for number in range(pairs)))
+    return str(path)
+
+
+def _journal(place: Path, records: int) -> str:
+    """A rehearsal's records again and again, each time as another run of another pair."""
+    with SqliteStore.open(place, durable=False, now=lambda: datetime.now(UTC)) as store:
+        told = _rehearsed(place.with_suffix(".seed"))
+        for number in range(-(-records // len(told))):
+            run = f"20260101-{number // 3600:02d}{number // 60 % 60:02d}{number % 60:02d}-{number:04d}"[:20]
+            store.append_all(
+                [
+                    Entry(run, f"pair-{number % 20}", each.kind, each.by, each.host, {**each.data})
+                    for each in told
+                ]
+            )
+    return str(place)
+
+
+def _rehearsed(place: Path) -> Sequence[Entry]:
+    with SqliteStore.open(place, durable=False, now=lambda: datetime.now(UTC)) as store:
+        desk = Desk(store, Operator("bench", "here"), ENVIRONMENT)
+        asyncio.run(rehearse(desk, Scenario(""), load_playbook("regional-failover")))
+        (run, *_) = [each.run for each in store.records(kinds=("run.started",))]
+        return [
+            Entry(each.run, each.pair, each.kind, each.by, each.host, {**each.data, **_alone(each.data)})
+            for each in store.records(run=run)
+        ]
+
+
+def _alone(data: object) -> dict[str, str]:
+    """No run of these belongs to a drill."""
+    return {"drill": ""} if isinstance(data, dict) and "drill" in data else {}
+
+
+def _a_run(journal: str) -> str:
+    with SqliteStore.open(Path(journal), create=False, now=lambda: datetime.now(UTC)) as store:
+        return next(store.records(kinds=("run.started",))).run
+
+
+def _rows(name: str, commands: Sequence[Sequence[str]]) -> None:
+    first = 0.0
+    for times, command in zip(TIMES, commands, strict=True):
+        seconds, memory = _measured(command)
+        first = first or seconds
+        row(f"{name}, x{times}", f"{seconds:.2f} s, {memory} MB", seconds / first)
+
+
+def _measured(command: Sequence[str]) -> tuple[float, int]:
+    """Seconds and megabytes of a command in a process of its own, which says itself what it used."""
+    program = (
+        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], stdout=-3, stderr=-3);"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    began = time.monotonic()
+    said = subprocess.run(
+        [sys.executable, "-S", "-c", program, hamr(), *command],
+        check=True,
+        stdout=subprocess.PIPE,
+        env=ENVIRONMENT,
+    ).stdout
+    return time.monotonic() - began, int(said) // 1024
