@@ -25,8 +25,8 @@ newest:  ## every test, with the newest versions that pyproject.toml allows, in 
 	@$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --editable . --group dev
 	@$(NEWEST)/bin/python -m pytest $(TESTS)
 
-lint: $(READY)  ## ruff: every rule considered, and the formatter
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+lint: $(READY)  ## ruff: every rule considered, and the formatter; and which room imports which
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 
 types: $(READY)  ## mypy --strict
 	@$(BIN)/mypy

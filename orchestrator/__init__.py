@@ -25,7 +25,7 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # typing has the same, and loading that would cost more than all the rest of this file
 if TYPE_CHECKING:
-    from orchestrator.api import *  # noqa: F403 - exactly the names in its __all__
+    from .api import *  # noqa: F403 - exactly the names in its __all__
 
 
 if not TYPE_CHECKING:
@@ -50,4 +50,4 @@ def discover(discover_system: bool = True) -> object:
     """
     from importlib import import_module  # noqa: PLC0415 - as above
 
-    return import_module("orchestrator.chaos").discover(discover_system)
+    return import_module("orchestrator.integrations.chaos").discover(discover_system)

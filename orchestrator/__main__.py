@@ -1,6 +1,6 @@
 """`python -m orchestrator` is `hamr`."""
 
-from orchestrator.cli import main
+from .cli import main
 
 if __name__ == "__main__":
     main()

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, ClassVar
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from orchestrator.model.result import RunResult
+    from .model.result import RunResult
 
 
 class ExitCode(enum.IntEnum):

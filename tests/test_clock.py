@@ -6,8 +6,8 @@ from datetime import UTC, timedelta
 
 import pytest
 
-from orchestrator.clock import SystemClock
 from orchestrator.model.protocols import Clock
+from orchestrator.system.clock import SystemClock
 
 
 @pytest.mark.anyio

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import log
 from orchestrator.model.events import Event, RunFinished
 from orchestrator.model.run import End, RunRequest
 from orchestrator.model.status import Status
-from orchestrator.run import start
+from orchestrator.operations.run import start
+from orchestrator.system import log
 from tests.e2e.pairs import simulated
 
 pytestmark = pytest.mark.anyio

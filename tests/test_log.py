@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from orchestrator.log import bind, configure, logger
 from orchestrator.model.secret import Secret
-from orchestrator.redaction import Redactor
+from orchestrator.system.log import bind, configure, logger
+from orchestrator.system.redaction import Redactor
 
 CANARY = "canary0api0key0000000000000000001"
 
@@ -231,12 +231,12 @@ def loaded(code: str) -> str:
 
 
 def test_importing_the_log_is_cheap() -> None:
-    assert loaded("import orchestrator.log") == "[]"
+    assert loaded("import orchestrator.system.log") == "[]"
 
 
 def test_logging_loads_no_rich() -> None:
     assert "rich" not in loaded(
-        "import orchestrator.log as log; log.configure('console'); log.logger().info('x')"
+        "import orchestrator.system.log as log; log.configure('console'); log.logger().info('x')"
     )
 
 

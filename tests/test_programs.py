@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.clock import SystemClock
 from orchestrator.model.hook import Program, ProgramEnded
 from orchestrator.model.secret import Secret
-from orchestrator.programs import LocalPrograms, environment_without_keys, find_program, key_variables
-from orchestrator.programs.capture import Capture
-from orchestrator.programs.process import running
-from orchestrator.redaction import Redactor
+from orchestrator.system.clock import SystemClock
+from orchestrator.system.programs import LocalPrograms, environment_without_keys, find_program, key_variables
+from orchestrator.system.programs.capture import Capture
+from orchestrator.system.programs.process import running
+from orchestrator.system.redaction import Redactor
 
-from .hamr.orgs import KEYS, pair_at
+from .datadog.orgs import KEYS, pair_at
 
 pytestmark = pytest.mark.anyio
 
@@ -110,10 +110,10 @@ async def test_no_terminal_is_there_to_ask_at() -> None:
 def test_nothing_of_our_own_input_can_be_read() -> None:
     code = (
         "import asyncio, os\n"
-        "from orchestrator.clock import SystemClock\n"
+        "from orchestrator.system.clock import SystemClock\n"
         "from orchestrator.model.hook import Program\n"
-        "from orchestrator.programs import LocalPrograms\n"
-        "from orchestrator.redaction import Redactor\n"
+        "from orchestrator.system.programs import LocalPrograms\n"
+        "from orchestrator.system.redaction import Redactor\n"
         "programs = LocalPrograms(os.environ, Redactor(), SystemClock())\n"
         "print(asyncio.run(programs.run(Program(('cat',)), {})).output)"
     )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.model.secret import Secret
-from orchestrator.redaction import REDACTED, Redactor, _forms
+from orchestrator.system.redaction import REDACTED, Redactor, _forms
 
 KEYS = st.lists(st.text("abc", min_size=4, max_size=12), min_size=1, max_size=12)
 

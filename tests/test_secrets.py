@@ -14,8 +14,8 @@ import pytest
 
 from orchestrator.errors import ExitCode, KeyUnavailable
 from orchestrator.model.secret import CommandKey, EnvironmentKey, FileKey, KeyReference
-from orchestrator.redaction import Redactor
-from orchestrator.secrets import KeyRing
+from orchestrator.system.keys import KeyRing
+from orchestrator.system.redaction import Redactor
 
 pytestmark = pytest.mark.anyio
 

@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from msgspec import Struct
 
 from orchestrator.errors import UsageError
-from orchestrator.history import ENDS, KINDS, DrillHistory, History, RunHistory, histories_of
 from orchestrator.journal import SqliteStore
+from orchestrator.journal.history import ENDS, KINDS, DrillHistory, History, RunHistory, histories_of
 from orchestrator.model.protocols import Store
 from orchestrator.model.run import RUN_PATTERN
 

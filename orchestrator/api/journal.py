@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 
 from orchestrator.errors import JournalUnavailable
-from orchestrator.history import History, RunHistory
 from orchestrator.journal import SqliteStore, check_anchor, parse_anchor
+from orchestrator.journal.history import History, RunHistory
 from orchestrator.model.journal import Head, Record, Verification
 from orchestrator.model.run import Mode
 from orchestrator.report.journal import RunSummary

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from orchestrator.log import embed
+from orchestrator.system.log import embed
 
 from .loading import as_text
 from .pair import OpenPair

@@ -25,15 +25,15 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, Operator, RunRequest
 from orchestrator.model.standing import Standing
 from orchestrator.model.status import Status
-from orchestrator.plan import make_plan
-from orchestrator.preflight import check_overrides, check_request, status_named
-from orchestrator.redaction import Redactor
-from orchestrator.resume import resume as resume_run
-from orchestrator.run import apply, start
-from orchestrator.running import Controls
-from orchestrator.secrets import KeyRing
-from orchestrator.session import Session
-from orchestrator.standing import stand
+from orchestrator.operations.plan import make_plan
+from orchestrator.operations.preflight import check_overrides, check_request, status_named
+from orchestrator.operations.resume import resume as resume_run
+from orchestrator.operations.run import apply, start
+from orchestrator.operations.running import Controls
+from orchestrator.operations.session import Session
+from orchestrator.operations.standing import stand
+from orchestrator.system.keys import KeyRing
+from orchestrator.system.redaction import Redactor
 
 from .ended import reached
 from .finding import all_histories

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orchestrator.documents import parse_playbook
+from orchestrator.config import parse_playbook
 from orchestrator.errors import UsageError
-from orchestrator.history import History
+from orchestrator.journal.history import History
 from orchestrator.model.playbook import Playbook
 
 from .finding import Resumable, all_histories, to_resume

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from orchestrator.drill.stand_ins import Said, assumed_values
-from orchestrator.log import embed
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.probe import Value
 from orchestrator.model.scenario import Unknown
@@ -26,6 +25,7 @@ from orchestrator.simulator import (
     SimulatorConfig,
     write_inventory,
 )
+from orchestrator.system.log import embed
 
 from .loading import as_text
 from .pair import OpenPair

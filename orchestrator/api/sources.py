@@ -19,8 +19,8 @@ if TYPE_CHECKING:  # loaded when they are needed: a verb that reads the journal 
     from orchestrator.model.playbook import Playbook
     from orchestrator.model.protocols import Store
     from orchestrator.model.run import Operator
-    from orchestrator.redaction import Redactor
-    from orchestrator.session import Session
+    from orchestrator.operations.session import Session
+    from orchestrator.system.redaction import Redactor
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Prepared:
 
     def session(self, store: Store, redactor: Redactor) -> Session:
         """Everything wired together, on an open journal."""
-        from orchestrator.session import Session  # noqa: PLC0415 - as above
+        from orchestrator.operations.session import Session  # noqa: PLC0415 - as above
 
         wired = (self.pair, self.playbook, self.operator, store, self.environ, redactor)
         if self.stand_ins is None:
@@ -67,7 +67,7 @@ class Sources:
             UsageError: there is none.
             DocumentError: it has problems.
         """
-        from orchestrator.documents import find_inventory, load_inventory  # noqa: PLC0415 - as above
+        from orchestrator.config import find_inventory, load_inventory  # noqa: PLC0415 - as above
 
         return load_inventory(find_inventory(self.pairs, self.environ, Path()))
 
@@ -78,13 +78,13 @@ class Sources:
             UsageError: there is no inventory, or no such pair in it.
             DocumentError: it has problems.
         """
-        from orchestrator.documents import find_inventory, load_pair  # noqa: PLC0415 - as above
+        from orchestrator.config import find_inventory, load_pair  # noqa: PLC0415 - as above
 
         return load_pair(find_inventory(self.pairs, self.environ, Path()), name)
 
     def playbook_name(self) -> str:
         """The playbook's path or name: as named, else HAMR_PLAYBOOK, else the default."""
-        from orchestrator.documents import DEFAULT_PLAYBOOK  # noqa: PLC0415 - as above
+        from orchestrator.config import DEFAULT_PLAYBOOK  # noqa: PLC0415 - as above
 
         return self.playbook or self.environ.get("HAMR_PLAYBOOK") or DEFAULT_PLAYBOOK
 
@@ -95,7 +95,7 @@ class Sources:
             UsageError: there is none of that name.
             DocumentError: it has problems.
         """
-        from orchestrator.documents import load_playbook  # noqa: PLC0415 - as above
+        from orchestrator.config import load_playbook  # noqa: PLC0415 - as above
 
         return load_playbook(self.playbook_name())
 
@@ -143,7 +143,7 @@ class Sources:
             JournalUnavailable: it cannot be opened.
             JournalDamaged: it is not a whole journal.
         """
-        from orchestrator.clock import SystemClock  # noqa: PLC0415 - as above
         from orchestrator.journal import SqliteStore  # noqa: PLC0415 - as above
+        from orchestrator.system.clock import SystemClock  # noqa: PLC0415 - as above
 
         return SqliteStore.open(self.place(), create=writes, now=SystemClock().now)

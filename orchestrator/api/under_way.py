@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from orchestrator.errors import ExitCode
-from orchestrator.running import Controls
+from orchestrator.operations.running import Controls
 
 
 class UnderWay:

@@ -35,13 +35,13 @@ def adopt(  # noqa: PLR0917 - click passes each flag by its name
     back like any other write. It asks no guard; --override reverted=REASON goes on from an org that was put back to
     an older record than the journal has seen of it.
     """
-    from orchestrator.adopt import adopt as adopt_truth
-    from orchestrator.adopt import check_overrides
-    from orchestrator.locking import refuse_held
     from orchestrator.model.status import Role
+    from orchestrator.operations.adopt import adopt as adopt_truth
+    from orchestrator.operations.adopt import check_overrides
+    from orchestrator.operations.locking import refuse_held
+    from orchestrator.operations.standing import stand
     from orchestrator.report.status import standing_page
     from orchestrator.report.styled import line
-    from orchestrator.standing import stand
 
     from .conduct import conduct
     from .prompt import confirm, require_somebody, require_text

@@ -26,13 +26,13 @@ def apply(opening: Opening, file: Path, yes: bool) -> ExitCode:
     """
     from msgspec.structs import replace
 
-    from orchestrator.documents import load_playbook
-    from orchestrator.locking import refuse_held
+    from orchestrator.config import load_playbook
     from orchestrator.model.run import Mode
-    from orchestrator.preflight import cooling_question, over_cool_down
+    from orchestrator.operations.locking import refuse_held
+    from orchestrator.operations.preflight import cooling_question, over_cool_down
+    from orchestrator.operations.run import apply as apply_plan
+    from orchestrator.operations.run import check_plan
     from orchestrator.report.plan import preview_page
-    from orchestrator.run import apply as apply_plan
-    from orchestrator.run import check_plan
 
     from .conduct import conduct
     from .plan_file import read_plan

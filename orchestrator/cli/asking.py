@@ -13,7 +13,7 @@ from orchestrator.model.person import Asks, Question, Reply
 from .console import Console
 
 if TYPE_CHECKING:
-    from orchestrator.running import Controls
+    from orchestrator.operations.running import Controls
 
 _LOOK_EVERY = 0.1
 """Seconds between two looks whether somebody wants the run to stop."""

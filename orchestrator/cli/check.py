@@ -27,7 +27,7 @@ def check(opening: Opening, files: tuple[Path, ...]) -> ExitCode:
     is sent. Exits with 2 where something is wrong. A hook whose program is not on this machine is noted, and is not
     wrong: it may be on the one that runs it.
     """
-    from orchestrator.documents import check_file
+    from orchestrator.config import check_file
     from orchestrator.errors import ExitCode
     from orchestrator.report.json_text import document
     from orchestrator.report.layout import paragraph
@@ -82,7 +82,7 @@ def _notes(file: str, playbook: Playbook) -> Iterator[str]:
             for hook in row.hooks(when):
                 if not isinstance(hook.what, Program):
                     continue
-                from orchestrator.programs import find_program
+                from orchestrator.system.programs import find_program
 
                 if find_program(hook.what.run[0], os.environ) is None:
                     yield (
@@ -93,7 +93,7 @@ def _notes(file: str, playbook: Playbook) -> Iterator[str]:
 
 def _usual(opening: Opening) -> tuple[list[Path], tuple[Problem, ...]]:
     """The files that the other commands would use, and a problem for each that is not there."""
-    from orchestrator.documents import find_inventory, find_playbook
+    from orchestrator.config import find_inventory, find_playbook
     from orchestrator.errors import Problem, UsageError
 
     paths: list[Path] = []

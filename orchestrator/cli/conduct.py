@@ -6,12 +6,12 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from orchestrator.errors import ExitCode
-from orchestrator.locking import locked_by
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
+from orchestrator.operations.locking import locked_by
+from orchestrator.operations.running import Controls
+from orchestrator.operations.session import Session
 from orchestrator.report.run import result_json, result_page
-from orchestrator.running import Controls
-from orchestrator.session import Session
 
 from .asking import Terminal
 from .front import Front

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 
+from orchestrator.datadog import curl
 from orchestrator.errors import Refused
-from orchestrator.hamr import curl
 from orchestrator.model.org import Pair
 from orchestrator.model.plan import Plan, PlannedWrite
 from orchestrator.model.playbook import Playbook

@@ -29,9 +29,9 @@ def demo(front: Front, folder: Path | None) -> ExitCode:
     """
     import tempfile
 
-    from orchestrator.clock import SystemClock
-    from orchestrator.demo import demonstrate
-    from orchestrator.running import Controls
+    from orchestrator.drill.demo import demonstrate
+    from orchestrator.operations.running import Controls
+    from orchestrator.system.clock import SystemClock
 
     from .progress import Progress
     from .signals import supervised

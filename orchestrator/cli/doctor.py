@@ -62,8 +62,8 @@ def doctor(opening: Opening, pair: str | None, verbose: bool, nagios: bool) -> N
     3 UNKNOWN, the worst verdict of either column; a command line or a file that cannot be right is UNKNOWN, too.
     """
     from orchestrator.doctor import examine
+    from orchestrator.operations.session import Session
     from orchestrator.report.doctor import doctor_code, doctor_json, doctor_page, nagios_line
-    from orchestrator.session import Session
 
     from .signals import supervised
 
@@ -88,9 +88,9 @@ def _journal(opening: Opening) -> Iterator[tuple[SqliteStore, HamrError | None]]
     """The journal; or an empty one and the reason, where it cannot be opened: the orgs are asked all the same."""
     import os
 
-    from orchestrator.clock import SystemClock
     from orchestrator.errors import JournalDamaged, JournalUnavailable
     from orchestrator.journal import SqliteStore, default_place
+    from orchestrator.system.clock import SystemClock
 
     unopened: HamrError | None = None
     try:

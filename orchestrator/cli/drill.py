@@ -57,7 +57,7 @@ def run(  # noqa: PLR0917 - click passes each flag by its name
     With PAIR, live: only where its inventory says drill: true, whatever the flags; shows where the pair stands, and
     wants its name typed. Exits with 11 where an expectation was missed.
     """
-    from orchestrator.preflight import status_named
+    from orchestrator.operations.preflight import status_named
 
     from .drilling import on_live_pair, on_simulator
 

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
     from orchestrator.drill import Homecoming
     from orchestrator.errors import ExitCode, Interrupted
-    from orchestrator.history import DrillHistory, History
+    from orchestrator.journal.history import DrillHistory, History
     from orchestrator.model.drill import DrillResult
     from orchestrator.model.playbook import Playbook
     from orchestrator.model.protocols import Store
     from orchestrator.model.scenario import Scenario
     from orchestrator.model.status import Status
-    from orchestrator.session import Session
+    from orchestrator.operations.session import Session
 
 
 def on_simulator(  # noqa: PLR0917 - the flags, one by one
@@ -34,7 +34,7 @@ def on_simulator(  # noqa: PLR0917 - the flags, one by one
 
     from orchestrator.api.operators import operator_named
     from orchestrator.drill import Desk, rehearse
-    from orchestrator.running import Controls
+    from orchestrator.operations.running import Controls
 
     from .progress import Progress
     from .signals import supervised
@@ -67,7 +67,7 @@ def _scenario(name: str | None, goal: Status | None) -> Scenario:
         UsageError: there is none of that name, or it goes elsewhere than --to.
         DocumentError: it has problems.
     """
-    from orchestrator.documents.scenarios import load_scenario
+    from orchestrator.config.scenarios import load_scenario
     from orchestrator.errors import UsageError
     from orchestrator.model.scenario import Scenario
 
@@ -80,7 +80,7 @@ def _scenario(name: str | None, goal: Status | None) -> Scenario:
 
 def _playbook(opening: Opening, scenario: Scenario) -> Playbook:
     """--playbook, else the scenario's own, else the usual one."""
-    from orchestrator.documents import load_playbook
+    from orchestrator.config import load_playbook
 
     if opening.playbook is None and scenario.playbook:
         return load_playbook(scenario.playbook)
@@ -102,7 +102,7 @@ def on_live_pair(  # noqa: PLR0917 - as above
     from orchestrator.drill import drill as drill_live
     from orchestrator.errors import Interrupted
     from orchestrator.model.status import Status
-    from orchestrator.running import Controls
+    from orchestrator.operations.running import Controls
 
     from .asking import Terminal
     from .progress import Progress
@@ -191,12 +191,12 @@ def close_live(
     Raises:
         Incomplete: it can't be brought home.
     """
-    from orchestrator.documents import parse_playbook
+    from orchestrator.config import parse_playbook
     from orchestrator.drill import close as close_drill
+    from orchestrator.operations.running import Controls
+    from orchestrator.operations.standing import stand
     from orchestrator.report.status import standing_page
     from orchestrator.report.styled import line
-    from orchestrator.running import Controls
-    from orchestrator.standing import stand
 
     from .asking import Terminal
     from .conduct import refuse_locked

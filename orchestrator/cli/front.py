@@ -12,7 +12,7 @@ from .typed import Typed
 
 if TYPE_CHECKING:  # `hamr --help` loads neither
     from orchestrator.errors import ExitCode, HamrError
-    from orchestrator.redaction import Redactor
+    from orchestrator.system.redaction import Redactor
 
     from .console import Console
 
@@ -34,7 +34,7 @@ class Front(Struct, dict=True):
     @cached_property
     def redactor(self) -> Redactor:
         """Knows every key that this command fetched; the session, the log and the console share it."""
-        from orchestrator.redaction import Redactor
+        from orchestrator.system.redaction import Redactor
 
         return Redactor()
 

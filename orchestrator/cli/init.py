@@ -25,7 +25,7 @@ def init(opening: Opening, folder: Path) -> ExitCode:
     Into DIR, or the folder that you are in: pairs.yaml, and a copy of each playbook that ships with hamr, which then
     goes before the original. A file that is there already is left as it is.
     """
-    from orchestrator.documents import shipped_playbooks, starter_inventory
+    from orchestrator.config import shipped_playbooks, starter_inventory
     from orchestrator.errors import ExitCode
     from orchestrator.report.json_text import document
     from orchestrator.report.layout import next_commands

@@ -13,10 +13,10 @@ from .front import Front
 if TYPE_CHECKING:  # loaded when a verb needs them: `hamr --help` must be quick
     from orchestrator.api.sources import Sources
     from orchestrator.journal import SqliteStore
-    from orchestrator.log import Form
     from orchestrator.model.org import Inventory, Pair
     from orchestrator.model.playbook import Playbook
-    from orchestrator.session import Session
+    from orchestrator.operations.session import Session
+    from orchestrator.system.log import Form
 
 
 class Opening(Struct):
@@ -116,6 +116,6 @@ class Opening(Struct):
 
     def listen(self) -> None:
         """Send the log to stderr, in the form that was asked for, with the keys of this command taken out."""
-        from orchestrator.log import configure
+        from orchestrator.system.log import configure
 
         configure(cast("Form", self.log_format), self.log_level, redactor=self.front.redactor)

@@ -53,11 +53,11 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
     Reads both orgs once, judges every guard, and cannot send anything but GETs. Takes the flags of hamr run. Exits
     with 0 whether or not guards refuse, unless --detailed-exitcode is given; with 3 where --curl has nothing to print.
     """
-    from orchestrator.clock import SystemClock
     from orchestrator.errors import ExitCode
-    from orchestrator.plan import make_plan
-    from orchestrator.preflight import check_request, status_named
+    from orchestrator.operations.plan import make_plan
+    from orchestrator.operations.preflight import check_request, status_named
     from orchestrator.report.plan import plan_json, plan_page
+    from orchestrator.system.clock import SystemClock
 
     from .curl_script import curl_script
     from .output_file import PLAN, STDOUT, refuse_misplaced

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from orchestrator.documents.source import content
+from orchestrator.config.source import content
 from orchestrator.errors import DocumentError, Problem
 from orchestrator.journal import canonical
 from orchestrator.journal.canonical import storable
 from orchestrator.model.plain import JSON, plain, restore
 from orchestrator.model.plan import Plan
-from orchestrator.redaction import Redactor
+from orchestrator.system.redaction import Redactor
 
 from .output_file import PLAN, written_whole
 

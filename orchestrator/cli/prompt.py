@@ -69,7 +69,7 @@ def require_text(flag: str, text: str) -> None:
     Raises:
         UsageError: it is empty, or the very word that stands for a reason in a command as we print it.
     """
-    from orchestrator.preflight import says_why
+    from orchestrator.operations.preflight import says_why
 
     if not says_why(text):
         said = f"{flag} {text.strip()} says nothing" if text.strip() else f"{flag} is empty"

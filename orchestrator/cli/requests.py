@@ -7,7 +7,7 @@ from datetime import datetime
 
 from orchestrator.errors import UsageError
 from orchestrator.model.run import Mode, RunRequest
-from orchestrator.preflight import status_named
+from orchestrator.operations.preflight import status_named
 
 from .times import since_named
 

@@ -36,8 +36,8 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     from orchestrator.api.finding import all_histories, to_resume
     from orchestrator.api.resuming import playbook_to_resume
     from orchestrator.model.run import Mode
-    from orchestrator.preflight import check_overrides
-    from orchestrator.resume import resume as resume_run
+    from orchestrator.operations.preflight import check_overrides
+    from orchestrator.operations.resume import resume as resume_run
 
     from .conduct import conduct, refuse_locked
     from .prompt import confirm, require_somebody
@@ -60,9 +60,9 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     check_overrides(named, playbook)
     with opening.session(found.pair, writes=True, playbook=playbook) as session:
         if not yes:
+            from orchestrator.operations.standing import BOTH_NEEDED, stand
             from orchestrator.report.status import standing_page
             from orchestrator.report.styled import line
-            from orchestrator.standing import BOTH_NEEDED, stand
 
             from .signals import supervised
 

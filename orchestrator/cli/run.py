@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from orchestrator.errors import ExitCode
     from orchestrator.model.plan import Plan
     from orchestrator.model.run import RunRequest
-    from orchestrator.session import Session
+    from orchestrator.operations.session import Session
 
 
 @click.command()
@@ -28,9 +28,9 @@ def run(opening: Opening, pair: str, yes: bool, **flags: Any) -> ExitCode:
     by row: guards, then a write to each org, each seen by a read before the next. Every step is in the journal
     before it is taken. Ctrl-C stops before the next write; hamr resume takes it up again.
     """
-    from orchestrator.clock import SystemClock
-    from orchestrator.preflight import check_request
-    from orchestrator.run import start
+    from orchestrator.operations.preflight import check_request
+    from orchestrator.operations.run import start
+    from orchestrator.system.clock import SystemClock
 
     from .conduct import conduct
     from .prompt import confirm, require_somebody
@@ -88,10 +88,10 @@ def _preview(opening: Opening, session: Session, request: RunRequest) -> tuple[P
         Locked: somebody holds the pair.
         Refused: it is in a drill that nobody has closed.
     """
-    from orchestrator.locking import refuse_held
     from orchestrator.model.run import Mode
-    from orchestrator.plan import make_plan
-    from orchestrator.preflight import cooling_question, over_cool_down, refuse_in_drill
+    from orchestrator.operations.locking import refuse_held
+    from orchestrator.operations.plan import make_plan
+    from orchestrator.operations.preflight import cooling_question, over_cool_down, refuse_in_drill
 
     from .signals import supervised
 

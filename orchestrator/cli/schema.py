@@ -20,7 +20,7 @@ def schema(front: Front, kind: str) -> ExitCode:
 
     With it an editor completes keys and marks mistakes; hamr check finds the rest.
     """
-    from orchestrator.documents import inventory_schema, playbook_schema, scenario_schema
+    from orchestrator.config import inventory_schema, playbook_schema, scenario_schema
     from orchestrator.errors import ExitCode
     from orchestrator.report.json_text import to_json
 

@@ -16,7 +16,7 @@ from orchestrator.errors import ExitCode, Interrupted
 from .console import Console
 
 if TYPE_CHECKING:  # a verb that only looks does not load what a run needs
-    from orchestrator.running import Controls
+    from orchestrator.operations.running import Controls
 
 T = TypeVar("T")
 

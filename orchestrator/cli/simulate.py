@@ -111,7 +111,7 @@ def simulate(  # noqa: PLR0917 - click passes each flag by its name
     from orchestrator.errors import ExitCode
     from orchestrator.model.org import Wire
     from orchestrator.model.status import Both
-    from orchestrator.preflight import status_named
+    from orchestrator.operations.preflight import status_named
     from orchestrator.simulator import SimulatorConfig
 
     from .telemetry_flags import metrics_of, monitors_of, traffic_of
@@ -157,7 +157,7 @@ def _faults(script: Path | None, seed: int | None) -> tuple[Fault, ...]:
     Raises:
         DocumentError: the file is no fault script.
     """
-    from orchestrator.documents.fault_scripts import load_fault_script
+    from orchestrator.config.fault_scripts import load_fault_script
     from orchestrator.simulator import faults_of, random_faults
 
     scripted = () if script is None else faults_of(load_fault_script(script))

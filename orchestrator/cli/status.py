@@ -13,7 +13,7 @@ from .opening import Opening
 if TYPE_CHECKING:
     from orchestrator.errors import ExitCode
     from orchestrator.model.standing import Standing
-    from orchestrator.session import Session
+    from orchestrator.operations.session import Session
 
 SHORTEST_WATCH = 0.5
 """Seconds; each look is four requests."""
@@ -35,8 +35,8 @@ def status(opening: Opening, pair: str, watch: str | None) -> ExitCode:
     Reads both orgs and the journal, and writes nothing anywhere. Exits with 7 where a write's outcome is unknown,
     with 8 where an org is owed its status, and with 0 otherwise, whatever the phase.
     """
+    from orchestrator.operations.standing import stand
     from orchestrator.report.status import status_json, status_page
-    from orchestrator.standing import stand
 
     from .signals import supervised
 
@@ -89,9 +89,9 @@ def _watch(opening: Opening, session: Session, every: float) -> ExitCode:
 
 
 async def _looks(opening: Opening, session: Session, every: float) -> ExitCode:
+    from orchestrator.operations.standing import stand
     from orchestrator.report.status import status_json, status_page
     from orchestrator.report.styled import line
-    from orchestrator.standing import stand
 
     console = opening.front.console
     while True:

@@ -68,7 +68,7 @@ def _records(store: Store, subject: str) -> list[Record]:
 
 def _playbook_of(started: RunStarted) -> Playbook | None:
     """The playbook that a run began with, where this version can still read it."""
-    from orchestrator.documents import parse_playbook
+    from orchestrator.config import parse_playbook
     from orchestrator.errors import DocumentError
 
     try:

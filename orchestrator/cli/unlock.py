@@ -27,7 +27,7 @@ def unlock(opening: Opening, pair: str, lock_id: str, reason: str, yes: bool) ->
     one. Make sure that nobody works behind it. It is refused while the holder runs on this machine. The orgs are not touched.
     """
     from orchestrator.errors import ExitCode
-    from orchestrator.locking import break_lock, check_unlock
+    from orchestrator.operations.locking import break_lock, check_unlock
     from orchestrator.report.json_text import document
     from orchestrator.report.styled import Span, line
 

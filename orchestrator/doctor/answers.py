@@ -8,7 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from orchestrator.errors import HamrError
-from orchestrator.history import History
+from orchestrator.journal.history import History
 from orchestrator.model.journal import Holder
 from orchestrator.model.org import Org, Pair
 from orchestrator.model.playbook import Playbook

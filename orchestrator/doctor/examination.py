@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack
 from orchestrator.errors import HamrError
 from orchestrator.model.readiness import Check, Group, Readiness
 from orchestrator.model.status import Both
-from orchestrator.programs import find_program
-from orchestrator.session import Session
+from orchestrator.operations.session import Session
+from orchestrator.system.programs import find_program
 
 from .answers import Answers, JournalFound, OrgAnswers
 from .asking import ask

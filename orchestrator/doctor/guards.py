@@ -7,17 +7,7 @@ from typing import assert_never
 
 from msgspec import Struct
 
-from orchestrator.model.guard import (
-    AllOf,
-    AnyOf,
-    Guard,
-    IfUnknown,
-    Not,
-    Outcome,
-    Quiet,
-    Verdict,
-    Window,
-)
+from orchestrator.model.guard import AllOf, AnyOf, Guard, IfUnknown, Not, Outcome, Quiet, Verdict, Window
 from orchestrator.model.playbook import Playbook, Row
 from orchestrator.model.probe import Measured, Unmeasured
 from orchestrator.model.readiness import Check, Group, Level, worst

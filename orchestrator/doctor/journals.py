@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from orchestrator.errors import HamrError
-from orchestrator.history import event_of
+from orchestrator.journal.history import event_of
 from orchestrator.model.events import MirrorFound
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import moment
-from orchestrator.session import Session
+from orchestrator.operations.session import Session
 
 from .answers import JournalFound, Mirrored
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from orchestrator.errors import Incomplete, Moved, UsageError
-from orchestrator.history import DrillHistory, History
-from orchestrator.locking import refuse_held
+from orchestrator.journal.history import DrillHistory, History
 from orchestrator.model.events import DrillClosed, encode
 from orchestrator.model.journal import Entry
 from orchestrator.model.protocols import Store, Watcher
 from orchestrator.model.run import Operator
-from orchestrator.preflight import check_overrides
-from orchestrator.running import Controls
-from orchestrator.session import Session
+from orchestrator.operations.locking import refuse_held
+from orchestrator.operations.preflight import check_overrides
+from orchestrator.operations.running import Controls
+from orchestrator.operations.session import Session
 
 from .home import Homecoming, bring_home
 

@@ -9,8 +9,8 @@ from orchestrator.model.drill import DrillResult, Expectation, Leg, Score
 from orchestrator.model.events import DrillClosed, DrillScored, Event
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.words import span
-from orchestrator.running import Controls
-from orchestrator.session import Session
+from orchestrator.operations.running import Controls
+from orchestrator.operations.session import Session
 
 
 def objectives_met(legs: Iterable[Leg]) -> tuple[Expectation, ...]:

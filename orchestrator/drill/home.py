@@ -8,20 +8,20 @@ from typing import assert_never
 
 from msgspec import Struct
 
-from orchestrator.adopt import adopt
 from orchestrator.errors import ExitCode, HamrError, Refused
-from orchestrator.history import DrillHistory, History, RunHistory
+from orchestrator.journal.history import DrillHistory, History, RunHistory
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import RunRequest
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.standing import Standing
 from orchestrator.model.status import Role, Status
-from orchestrator.resume import resume
-from orchestrator.run import start
-from orchestrator.running import Controls
-from orchestrator.session import Session
-from orchestrator.standing import stand
+from orchestrator.operations.adopt import adopt
+from orchestrator.operations.resume import resume
+from orchestrator.operations.run import start
+from orchestrator.operations.running import Controls
+from orchestrator.operations.session import Session
+from orchestrator.operations.standing import stand
 
 _TRIES = 6
 """Runs that a clean-up makes at most: what is left then wants a person."""

@@ -15,8 +15,7 @@ from orchestrator.errors import (
     OutcomeUnknown,
     Refused,
 )
-from orchestrator.history import History, events_of
-from orchestrator.locking import take_lock
+from orchestrator.journal.history import History, events_of
 from orchestrator.model.drill import DrillResult, Expectation, Score
 from orchestrator.model.events import DrillStarted
 from orchestrator.model.protocols import Watcher
@@ -24,10 +23,11 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import RunRequest
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Status
-from orchestrator.run import start
-from orchestrator.running import Controls
-from orchestrator.session import Session
-from orchestrator.standing import stand
+from orchestrator.operations.locking import take_lock
+from orchestrator.operations.run import start
+from orchestrator.operations.running import Controls
+from orchestrator.operations.session import Session
+from orchestrator.operations.standing import stand
 
 from .checks import check_routes, refuse_undrillable
 from .ending import exit_code_of, objectives_met, score_and_close

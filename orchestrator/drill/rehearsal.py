@@ -9,8 +9,8 @@ from datetime import timedelta
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from orchestrator.history import events_of
 from orchestrator.journal import VERIFY_NEWEST
+from orchestrator.journal.history import events_of
 from orchestrator.model.drill import DrillResult, Expectation, Score
 from orchestrator.model.events import DrillClosed, DrillStarted
 from orchestrator.model.journal import Broken
@@ -20,9 +20,9 @@ from orchestrator.model.protocols import Watcher
 from orchestrator.model.run import new_run_id
 from orchestrator.model.scenario import DoAdopt, DoResume, DoRun, Expect, Scenario, ScenarioStep, Waits
 from orchestrator.model.status import Role, Status
-from orchestrator.running import Controls
+from orchestrator.operations.running import Controls
+from orchestrator.operations.standing import stand
 from orchestrator.simulator.state import SERVER_NAME
-from orchestrator.standing import stand
 
 from .checks import check_names, check_routes
 from .ending import exit_code_of, objectives_met, score_and_close

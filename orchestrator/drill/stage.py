@@ -13,8 +13,7 @@ from pathlib import Path
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from orchestrator.clock import SystemClock
-from orchestrator.documents import load_inventory
+from orchestrator.config import load_inventory
 from orchestrator.journal import InlineCalls
 from orchestrator.model.guard import Guard
 from orchestrator.model.org import Mirrors, Pair
@@ -23,8 +22,9 @@ from orchestrator.model.protocols import Clock, Store
 from orchestrator.model.run import Operator
 from orchestrator.model.scenario import At, Regions, Scenario, Waits
 from orchestrator.model.status import Both, Role
-from orchestrator.redaction import Redactor
 from orchestrator.simulator import Fault, Returning, Simulation, SimulatorConfig, faults_of, write_inventory
+from orchestrator.system.clock import SystemClock
+from orchestrator.system.redaction import Redactor
 
 from .persons_store import PersonsStore
 from .stand_ins import Mortals, RehearsedSession, Said, assumed_values

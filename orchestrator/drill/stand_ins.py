@@ -17,7 +17,7 @@ from orchestrator.model.probe import Measured, Metric, Monitor, Probe, ProbeRead
 from orchestrator.model.protocols import Clock, Prober, Programs
 from orchestrator.model.scenario import Unknown
 from orchestrator.model.status import Role
-from orchestrator.session import Session
+from orchestrator.operations.session import Session
 
 NOT_RUN = "not run: the regions are simulated"
 """What a hook's program says in a rehearsal."""

@@ -9,7 +9,6 @@ from typing import assert_never
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from orchestrator.adopt import adopt
 from orchestrator.errors import HamrError, Interrupted
 from orchestrator.model.drill import Expectation
 from orchestrator.model.plain import JSON
@@ -31,11 +30,12 @@ from orchestrator.model.scenario import (
     Wrote,
 )
 from orchestrator.model.status import Status
-from orchestrator.resume import resume
-from orchestrator.run import start
-from orchestrator.running import Controls
+from orchestrator.operations.adopt import adopt
+from orchestrator.operations.resume import resume
+from orchestrator.operations.run import start
+from orchestrator.operations.running import Controls
+from orchestrator.operations.standing import stand
 from orchestrator.simulator import HAMR_PATH, LoggedRequest, faults_of
-from orchestrator.standing import stand
 
 from .expectations import MOST_SHOWN, Seen, expectations_of
 from .home import pace

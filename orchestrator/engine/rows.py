@@ -7,13 +7,7 @@ from functools import partial
 
 from msgspec import Struct, field
 
-from orchestrator.model.events import (
-    Event,
-    OwedSettled,
-    RowIntended,
-    RowMade,
-    WriteOwed,
-)
+from orchestrator.model.events import Event, OwedSettled, RowIntended, RowMade, WriteOwed
 from orchestrator.model.playbook import Advances, Row
 from orchestrator.model.probe import Probe
 from orchestrator.model.run import End, Mode

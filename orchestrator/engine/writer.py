@@ -9,14 +9,7 @@ from datetime import datetime
 from msgspec import Struct, field
 
 from orchestrator.model.change import Change
-from orchestrator.model.events import (
-    Event,
-    NameLearned,
-    Waiting,
-    WriteAnswered,
-    WriteIntended,
-    WriteUnknown,
-)
+from orchestrator.model.events import Event, NameLearned, Waiting, WriteAnswered, WriteIntended, WriteUnknown
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock, World

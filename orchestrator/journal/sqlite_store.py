@@ -14,16 +14,7 @@ from typing import Self
 from msgspec.structs import astuple, replace
 
 from orchestrator.errors import HamrError, JournalDamaged, Locked
-from orchestrator.model.journal import (
-    GENESIS,
-    Broken,
-    Entry,
-    Head,
-    Holder,
-    Record,
-    Verification,
-    Verified,
-)
+from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Holder, Record, Verification, Verified
 from orchestrator.model.plain import timestamp
 
 from . import locks

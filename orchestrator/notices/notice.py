@@ -10,7 +10,7 @@ from msgspec import Struct
 from orchestrator.model.journal import Head
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Role
-from orchestrator.redaction import Redactor
+from orchestrator.system.redaction import Redactor
 
 LONGEST_TEXT = 4_000
 """Characters that an event's text may have [doc]."""

@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Self
 
 from orchestrator.errors import HamrError
-from orchestrator.log import logger
 from orchestrator.model.events import Event, NoticeFailed, NoticeSent
 from orchestrator.model.journal import Head
 from orchestrator.model.status import Role
 from orchestrator.model.words import counted
+from orchestrator.system.log import logger
 
 from .about import About
 from .notice import Notice, body_of

@@ -11,18 +11,18 @@ from http import HTTPStatus
 
 from msgspec import Struct
 
+from orchestrator.datadog.asking import OrgAsker
+from orchestrator.datadog.excerpt import excerpt, one_line
+from orchestrator.datadog.pool import open_transport
+from orchestrator.datadog.transport import Exchanged, Transport, seconds
 from orchestrator.errors import HamrError
-from orchestrator.hamr.asking import OrgAsker
-from orchestrator.hamr.excerpt import excerpt, one_line
-from orchestrator.hamr.pool import open_transport
-from orchestrator.hamr.transport import Exchanged, Transport, seconds
 from orchestrator.model.org import Org, Pair
 from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.protocols import Clock
 from orchestrator.model.status import Both, Role
-from orchestrator.redaction import Redactor
-from orchestrator.secrets import KeyRing
+from orchestrator.system.keys import KeyRing
+from orchestrator.system.redaction import Redactor
 
 EVENTS_PATH = "/api/v1/events"
 

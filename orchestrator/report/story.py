@@ -14,11 +14,7 @@ from types import MappingProxyType
 from msgspec import Struct, field
 
 from orchestrator.model.drill import Score
-from orchestrator.model.events import (
-    DrillStarted,
-    RunFinished,
-    RunStarted,
-)
+from orchestrator.model.events import DrillStarted, RunFinished, RunStarted
 from orchestrator.model.guard import Verdict
 from orchestrator.model.hook import SETTLED, HookOutcome, When
 from orchestrator.model.journal import Broken, Head

@@ -4,15 +4,7 @@
 Data goes config, faults → state → endpoints → region → core → app → sockets → simulation → serve.
 """
 
-from .config import (
-    KNOWN_MOVES,
-    Authors,
-    RateLimit,
-    Returning,
-    SimulatedOrg,
-    SimulatorConfig,
-    simulated_orgs,
-)
+from .config import KNOWN_MOVES, Authors, RateLimit, Returning, SimulatedOrg, SimulatorConfig, simulated_orgs
 from .core import Regions, describe
 from .effects import Closed, Effect, LoggedRequest, Refused, Reset, Response, Silent, Truncated
 from .events import PostedEvent

@@ -28,10 +28,7 @@ from .effects import (
     Truncated,
 )
 from .events import PostedEvent
-from .fault_kinds import (
-    ConnectionRefused,
-    WorldFault,
-)
+from .fault_kinds import ConnectionRefused, WorldFault
 from .faults import Fault, Faults
 from .region import Case, decide, in_the_dark, strike
 from .state import Darkness, PairState

@@ -41,14 +41,7 @@ from .fault_kinds import (
 from .faults import HAMR_PATH, Fault
 from .rate import limit_headers
 from .state import PairState
-from .wire import (
-    ERROR_TYPE,
-    WireError,
-    encode,
-    error_objects,
-    error_strings,
-    read_post,
-)
+from .wire import ERROR_TYPE, WireError, encode, error_objects, error_strings, read_post
 
 _HTML = "text/html; charset=utf-8"
 _STRING_FORM = (401, 429)

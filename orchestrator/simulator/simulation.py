@@ -8,19 +8,17 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from orchestrator.clock import SystemClock
 from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.system.clock import SystemClock
 
 from .app import region_app
 from .config import SimulatorConfig
 from .core import Regions
 from .effects import LoggedRequest
 from .events import PostedEvent
-from .fault_kinds import (
-    ConnectionRefused,
-)
+from .fault_kinds import ConnectionRefused
 from .faults import Fault, Faults
 from .sockets import Listener
 from .values import MetricValue

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from .fault_kinds import (
-    RegionDark,
-)
+from .fault_kinds import RegionDark
 from .faults import Fault, Faults
 
 

@@ -7,8 +7,9 @@ import logging
 import pytest
 
 import orchestrator
-from orchestrator import OpenPair, SimulatedRegions, log
+from orchestrator import OpenPair, SimulatedRegions
 from orchestrator.model.secret import Secret
+from orchestrator.system import log
 
 
 @pytest.fixture

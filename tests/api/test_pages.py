@@ -45,7 +45,17 @@ def test_the_tests_of_the_page_pass_as_they_stand(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
     # Other plugins stay away: some take their time. tests/testing_plugin/ finds ours as pytest itself does.
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "orchestrator.testing", "-p", "no:cacheprovider", "."],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "orchestrator.integrations.pytest_plugin",
+            "-p",
+            "no:cacheprovider",
+            ".",
+        ],
         cwd=tmp_path,
         env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,

@@ -15,9 +15,9 @@ from orchestrator.model.probe import Metric, Probe
 from orchestrator.model.readiness import Level
 from orchestrator.model.run import End, RunRequest
 from orchestrator.model.status import Role, Status
-from orchestrator.plan import make_plan
-from orchestrator.run import start
-from orchestrator.running import Controls
+from orchestrator.operations.plan import make_plan
+from orchestrator.operations.run import start
+from orchestrator.operations.running import Controls
 
 from .figures import least, round_trip, row, session
 from .regions import ROUND_TRIP, regions

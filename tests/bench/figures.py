@@ -12,11 +12,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestrator.documents import load_inventory, load_playbook
+from orchestrator.config import load_inventory, load_playbook
 from orchestrator.journal import SqliteStore
 from orchestrator.model.run import Operator
 from orchestrator.model.status import Role
-from orchestrator.session import Session
+from orchestrator.operations.session import Session
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 """Of every command: compiled modules are kept, as they are wherever hamr is installed."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestrator.documents import load_playbook
+from orchestrator.config import load_playbook
 from orchestrator.drill import Desk, rehearse
 from orchestrator.journal import SqliteStore
 from orchestrator.model.journal import Entry

@@ -17,8 +17,8 @@ from chaoslib.discovery.package import get_discover_function  # type: ignore[imp
 
 import orchestrator
 from orchestrator import Both, Incomplete, OpenPair, Refused, Role, SimulatedRegions, Status, UsageError
-from orchestrator.chaos import actions, control, probes, tolerances
-from orchestrator.chaos.opening import is_simulated
+from orchestrator.integrations.chaos import actions, control, probes, tolerances
+from orchestrator.integrations.chaos.opening import is_simulated
 from orchestrator.simulator import ClientError, Fault
 from tests.cli.lab import PLAYBOOK
 
@@ -285,7 +285,7 @@ def test_the_toolkit_takes_every_activity_for_valid() -> None:
 def test_everything_but_discovery_does_without_the_toolkit() -> None:
     code = (
         "import sys; sys.modules['chaoslib'] = None\n"
-        "from orchestrator.chaos import actions, control, probes, tolerances"
+        "from orchestrator.integrations.chaos import actions, control, probes, tolerances"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -30,7 +30,7 @@ def activity(name: str, module: str, func: str, **arguments: Any) -> dict[str, A
     kind = "probe" if module == "probes" else "action"
     provider = {
         "type": "python",
-        "module": f"orchestrator.chaos.{module}",
+        "module": f"orchestrator.integrations.chaos.{module}",
         "func": func,
         "arguments": arguments,
     }

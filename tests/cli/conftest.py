@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import log
+from orchestrator.system import log
 
 from .lab import Lab, laboratory
 

@@ -19,10 +19,10 @@ from orchestrator.cli.prompt import confirm
 from orchestrator.errors import Refused
 from orchestrator.model.person import Asks, Question
 from orchestrator.model.secret import Secret
-from orchestrator.redaction import Redactor
+from orchestrator.operations.running import Controls
 from orchestrator.report.styled import STYLES as MEANINGS
 from orchestrator.report.styled import Span, line
-from orchestrator.running import Controls
+from orchestrator.system.redaction import Redactor
 
 PAGE = (line("Pair payments", "heading"), (Span("DONE", "good"), Span(" → ACTIVE")))
 

@@ -11,12 +11,12 @@ from xml.etree import ElementTree as ET
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.documents import load_inventory, load_playbook
+from orchestrator.config import load_inventory, load_playbook
 from orchestrator.journal import SqliteStore
 from orchestrator.model.events import DrillStarted
 from orchestrator.model.run import Operator
 from orchestrator.model.status import Role, Status
-from orchestrator.session import Session
+from orchestrator.operations.session import Session
 from orchestrator.simulator import HAMR_PATH
 from tests.report.happened import STARTED
 

@@ -9,11 +9,11 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.errors import Refused, UsageError
-from orchestrator.history import History, RunHistory
+from orchestrator.journal.history import History, RunHistory
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.run import Attempt, Mode, RunRequest
 from orchestrator.model.status import Role, Status
-from orchestrator.preflight import check_request, refuse_before
+from orchestrator.operations.preflight import check_request, refuse_before
 from tests.doctor.scenes import PLAYBOOK as SCENE
 from tests.report.scenes import NOW, RUN
 

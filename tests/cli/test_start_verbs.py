@@ -11,7 +11,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from orchestrator.cli import hamr
-from orchestrator.documents import shipped_playbooks
+from orchestrator.config import shipped_playbooks
 
 
 def run(*args: str, code: int = 0) -> Result:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.documents import parse_playbook
+from orchestrator.config import parse_playbook
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "explanation" / "beyond-the-status.md").read_text("utf-8")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from orchestrator.documents.fault_scripts import parse_fault_script
-from orchestrator.documents.fault_shape import KINDS, REQUEST_KEYS
+from orchestrator.config.fault_scripts import parse_fault_script
+from orchestrator.config.fault_shape import KINDS, REQUEST_KEYS
 from tests.incidents.invariants import INVARIANTS
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -13,7 +13,6 @@ from orchestrator.errors import DocumentError, Problem
 from orchestrator.model.plain import JSON
 from orchestrator.model.run import Attempt
 from orchestrator.model.status import Role, Status
-from orchestrator.redaction import Redactor
 from orchestrator.report.doctor import doctor_json
 from orchestrator.report.errors import error_json
 from orchestrator.report.facts import attempt_fact, reading_fact, record_fact, verdict_fact
@@ -22,6 +21,7 @@ from orchestrator.report.plan import plan_json
 from orchestrator.report.run import result_json
 from orchestrator.report.status import status_json
 from orchestrator.report.story_document import story_json
+from orchestrator.system.redaction import Redactor
 from tests.report.scenes import LINKED, plan, reading, record, result, standing
 from tests.report.stories import drill
 

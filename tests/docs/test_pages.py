@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.documents import load_playbook
+from orchestrator.config import load_playbook
 from orchestrator.model.status import Status
 from orchestrator.report.graph import mermaid
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli import hamr
-from orchestrator.documents.sketch import KINDS
+from orchestrator.config.sketch import KINDS
 from orchestrator.errors import ExitCode
 from orchestrator.model.events import JOURNALLED
 from orchestrator.model.guard import ALWAYS_ON, BEFORE_A_RUN, GuardKind
@@ -52,7 +52,7 @@ def test_every_exit_code_is_documented_and_no_other() -> None:
 
 
 def test_every_environment_variable_is_documented_and_no_other() -> None:
-    folders = [ROOT / "orchestrator" / name for name in ("cli", "documents", "journal")]
+    folders = [ROOT / "orchestrator" / name for name in ("cli", "config", "journal")]
     code = "".join(path.read_text("utf-8") for folder in folders for path in folder.rglob("*.py"))
     known = set(re.findall(r"\bHAMR_[A-Z_]+\b", code))
     documented = set(re.findall(r"^\| `(HAMR_[A-Z_]+)` \|", page("commands.md"), re.MULTILINE))

@@ -14,7 +14,7 @@ from orchestrator.doctor.answers import JournalFound
 from orchestrator.doctor.hooks import hook_programs
 from orchestrator.doctor.journals import ROOM, unwritable
 from orchestrator.errors import JournalDamaged
-from orchestrator.history import DrillHistory, History, RunHistory, history_of
+from orchestrator.journal.history import DrillHistory, History, RunHistory, history_of
 from orchestrator.model.change import Change
 from orchestrator.model.events import (
     DrillStarted,

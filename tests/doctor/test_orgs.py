@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from orchestrator.doctor.answers import JournalFound, KeyFound, Mirrored
 from orchestrator.doctor.orgs import skew
-from orchestrator.history import History
+from orchestrator.journal.history import History
 from orchestrator.model.org import Mirrors
 from orchestrator.model.readiness import KeysSaid
 from orchestrator.model.reading import Identity, Reading, Trouble

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from orchestrator.documents import load_playbook
-from orchestrator.documents.scenarios import parse_scenario
+from orchestrator.config import load_playbook
+from orchestrator.config.scenarios import parse_scenario
 from orchestrator.drill import Desk, rehearse
 from orchestrator.journal import SqliteStore
 from orchestrator.model.drill import DrillResult, Expectation

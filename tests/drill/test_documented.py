@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.documents.scenario_shape import (
+from orchestrator.config.scenario_shape import (
     DEEDS,
     AdoptShape,
     ComesBackShape,
@@ -21,8 +21,8 @@ from orchestrator.documents.scenario_shape import (
     StepShape,
     WaitsShape,
 )
-from orchestrator.documents.scenarios import parse_scenario, shipped_scenarios
-from orchestrator.documents.shapes import Shape
+from orchestrator.config.scenarios import parse_scenario, shipped_scenarios
+from orchestrator.config.shapes import Shape
 from orchestrator.report.drill import closed_json, drill_json
 from tests.report.test_drill import RESULT
 

@@ -19,10 +19,10 @@ from orchestrator.model.journal import Holder
 from orchestrator.model.playbook import Confirm
 from orchestrator.model.run import Mode, Operator, RunRequest
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.run import start
-from orchestrator.running import Controls
+from orchestrator.operations.run import start
+from orchestrator.operations.running import Controls
+from orchestrator.operations.standing import stand
 from orchestrator.simulator import Fault, ServerError
-from orchestrator.standing import stand
 from tests.e2e.pairs import Bench, quick_playbook, simulated
 from tests.report.happened import ATTEMPT, POST, STARTED
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.documents import load_playbook, parse_playbook
+from orchestrator.config import load_playbook, parse_playbook
 from orchestrator.drill.rehearsal import out_and_home
 from orchestrator.errors import ExitCode, UsageError
 from orchestrator.model.drill import LessStrict, Score

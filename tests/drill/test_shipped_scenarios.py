@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.documents import load_playbook
-from orchestrator.documents.scenarios import load_scenario, shipped_scenarios
+from orchestrator.config import load_playbook
+from orchestrator.config.scenarios import load_scenario, shipped_scenarios
 from orchestrator.drill.persons_store import PersonsStore
 from orchestrator.drill.stand_ins import Mortals
 from orchestrator.engine import check
@@ -62,7 +62,7 @@ def _backwards(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Pl
 
 
 def _home_though_owing(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
-    monkeypatch.setattr("orchestrator.run.refuse_owing", lambda *_: None)
+    monkeypatch.setattr("orchestrator.operations.run.refuse_owing", lambda *_: None)
     return scenario, playbook
 
 
@@ -79,7 +79,7 @@ def _never_sends_again(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, play
 
 def _locks_nobody_out(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
     plain = PersonsStore.append_all
-    monkeypatch.setattr("orchestrator.run.refuse_held", lambda *_, **__: None)
+    monkeypatch.setattr("orchestrator.operations.run.refuse_held", lambda *_, **__: None)
     monkeypatch.setattr(PersonsStore, "take_lock", lambda *_: None)
     monkeypatch.setattr(PersonsStore, "append_all", lambda self, entries, **_: plain(self, entries))
     return scenario, playbook

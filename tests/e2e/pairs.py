@@ -11,12 +11,12 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orchestrator.documents import load_inventory, load_playbook
+from orchestrator.config import load_inventory, load_playbook
 from orchestrator.journal import SqliteStore
 from orchestrator.model.org import Mirrors
 from orchestrator.model.playbook import Confirm, Playbook
 from orchestrator.model.run import Operator
-from orchestrator.session import Session
+from orchestrator.operations.session import Session
 from orchestrator.simulator import Fault, Simulation, SimulatorConfig, write_inventory
 
 QUICK = Confirm(timedelta(seconds=2), timedelta(milliseconds=20))

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.documents import load_playbook
+from orchestrator.config import load_playbook
 from orchestrator.errors import ExitCode, Locked, Moved, Refused, UsageError
-from orchestrator.locking import take_lock
 from orchestrator.model.journal import Verified
 from orchestrator.model.org import Mirrors, Wire
 from orchestrator.model.plain import plain, restore
@@ -18,20 +17,14 @@ from orchestrator.model.plan import Plan
 from orchestrator.model.playbook import Confirm, Timeouts
 from orchestrator.model.run import End, Mode, RunRequest
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.plan import make_plan
+from orchestrator.operations.locking import take_lock
+from orchestrator.operations.plan import make_plan
+from orchestrator.operations.resume import acknowledge, resume
+from orchestrator.operations.run import apply, start
+from orchestrator.operations.standing import stand
 from orchestrator.report.fates import not_passed
 from orchestrator.report.telling import story_of
-from orchestrator.resume import acknowledge, resume
-from orchestrator.run import apply, start
-from orchestrator.simulator import (
-    AnswerLost,
-    Fault,
-    ServerError,
-    Silence,
-    SimulatorConfig,
-    Throttle,
-)
-from orchestrator.standing import stand
+from orchestrator.simulator import AnswerLost, Fault, ServerError, Silence, SimulatorConfig, Throttle
 
 from .pairs import quick_playbook, simulated
 

@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import ExitCode, JournalUnavailable
-from orchestrator.journalling import Journalling
-from orchestrator.locking import hold
 from orchestrator.model.events import (
     INTENTS,
     Event,
@@ -28,9 +26,11 @@ from orchestrator.model.journal import Entry, Holder, Record
 from orchestrator.model.plain import moment
 from orchestrator.model.run import Mode, RunRequest, Stamp
 from orchestrator.model.status import Role, Status
-from orchestrator.resume import resume
-from orchestrator.run import start
-from orchestrator.running import Controls
+from orchestrator.operations.journalling import Journalling
+from orchestrator.operations.locking import hold
+from orchestrator.operations.resume import resume
+from orchestrator.operations.run import start
+from orchestrator.operations.running import Controls
 from orchestrator.simulator import ClientError, Fault, Slow
 
 from .pairs import simulated
@@ -215,7 +215,7 @@ async def test_law_06_what_others_must_know_is_journalled_at_once_and_the_rest_w
 async def test_law_12_the_heart_beats_while_a_write_is_awaited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.conduct.HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr("orchestrator.operations.conduct.HEARTBEAT_SECONDS", 0.05)
     async with simulated(tmp_path) as bench:
         bench.sim.faults.add(Fault(Slow(1.0), method="POST", role=Role.SECONDARY))
         running = asyncio.create_task(start(bench.session, TO_ACTIVE))

@@ -11,7 +11,6 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.errors import ExitCode, HamrError, JournalUnavailable, Moved
-from orchestrator.locking import Lock, take_lock
 from orchestrator.model.guard import Compared, Guard, IfUnknown, Window
 from orchestrator.model.hook import Hook, Manual, Program
 from orchestrator.model.person import Question, Reply
@@ -20,9 +19,10 @@ from orchestrator.model.probe import Command, Probe
 from orchestrator.model.run import End, RunRequest
 from orchestrator.model.secret import Secret
 from orchestrator.model.status import Status
-from orchestrator.resume import resume
-from orchestrator.run import start
-from orchestrator.running import Controls
+from orchestrator.operations.locking import Lock, take_lock
+from orchestrator.operations.resume import resume
+from orchestrator.operations.run import start
+from orchestrator.operations.running import Controls
 
 from .pairs import quick_playbook, simulated
 

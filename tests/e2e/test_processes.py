@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.documents import shipped_playbooks
+from orchestrator.config import shipped_playbooks
 from tests.bench.regions import Served, regions
 
 HAMR = str(Path(sys.executable).with_name("hamr"))

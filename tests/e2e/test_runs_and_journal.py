@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.adopt import adopt
 from orchestrator.errors import ExitCode, JournalDamaged, JournalUnavailable, Locked, Moved
 from orchestrator.model.events import Event, RowIntended, RunFinished, WriteAnswered
 from orchestrator.model.hook import Hook, Program
@@ -18,12 +17,13 @@ from orchestrator.model.journal import Entry, Record
 from orchestrator.model.playbook import Confirm
 from orchestrator.model.run import RunRequest
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.plan import make_plan
-from orchestrator.resume import resume
-from orchestrator.run import start
-from orchestrator.running import Controls
+from orchestrator.operations.adopt import adopt
+from orchestrator.operations.plan import make_plan
+from orchestrator.operations.resume import resume
+from orchestrator.operations.run import start
+from orchestrator.operations.running import Controls
+from orchestrator.operations.standing import stand
 from orchestrator.simulator import ClientError, Fault, ServerError, SimulatorConfig
-from orchestrator.standing import stand
 
 from .pairs import Bench, quick_playbook, simulated
 
@@ -134,7 +134,7 @@ async def resume_with(bench: Bench, wanted: type, act: Callable[[], None]) -> No
 async def test_law_12_a_heartbeat_that_finds_the_lock_gone_does_not_look_like_ctrl_c(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.conduct.HEARTBEAT_SECONDS", 0.001)
+    monkeypatch.setattr("orchestrator.operations.conduct.HEARTBEAT_SECONDS", 0.001)
     config = SimulatorConfig(latency=Both(0.02, 0.02))
     async with simulated(tmp_path, config) as bench:
         monkeypatch.setattr(type(bench.session.store), "beat", lambda *_: False)

@@ -15,7 +15,7 @@ from orchestrator.engine.drive import Engine, Task
 from orchestrator.engine.gate import EnforcingGate, Gate
 from orchestrator.engine.memory import Memory, recall
 from orchestrator.errors import JournalUnavailable
-from orchestrator.history import events_of, history_of
+from orchestrator.journal.history import events_of, history_of
 from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, Event, RunResumed, RunStarted, WriteIntended, encode
 from orchestrator.model.journal import Record

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.history import history_of
+from orchestrator.journal.history import history_of
 from orchestrator.model.events import Event, OwedSettled, PairAdopted
 from orchestrator.model.reading import Absent
 from orchestrator.model.run import End, Mode

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from orchestrator.engine.entry import Entry, enter, survivor_of
 from orchestrator.engine.stop import Stopped
-from orchestrator.history import history_of
+from orchestrator.journal.history import history_of
 from orchestrator.model.events import RowMade
 from orchestrator.model.playbook import Row
 from orchestrator.model.reading import Absent, Denied, Present, Sight, Unreadable, Unrecognised

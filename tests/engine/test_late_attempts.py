@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from orchestrator.engine.memory import recall
-from orchestrator.history import history_of
+from orchestrator.journal.history import history_of
 from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, WriteConfirmed, WriteIntended
 from orchestrator.model.reading import Exchange, Present, Reading, Request

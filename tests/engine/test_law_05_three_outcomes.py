@@ -9,13 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.engine.stop import Stopped
-from orchestrator.model.events import (
-    Waiting,
-    WriteAnswered,
-    WriteConfirmed,
-    WriteThrottled,
-    WriteUnknown,
-)
+from orchestrator.model.events import Waiting, WriteAnswered, WriteConfirmed, WriteThrottled, WriteUnknown
 from orchestrator.model.reading import Draft, HamrRecord, Unreachable
 from orchestrator.model.run import End
 from orchestrator.model.status import Role, Status

@@ -17,8 +17,8 @@ from orchestrator.model.protocols import Reader
 from orchestrator.model.reading import Absent, HamrRecord, Present, Unreachable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
-from orchestrator.session import Session
-from orchestrator.standing import read_pair
+from orchestrator.operations.session import Session
+from orchestrator.operations.standing import read_pair
 
 from .beside import Beside, guarded
 from .fake import (

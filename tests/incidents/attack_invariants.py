@@ -29,16 +29,7 @@ from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import End, Mode, Stamp
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Role, Status
-from orchestrator.simulator import (
-    Authors,
-    ClientError,
-    Closed,
-    Redirect,
-    Refused,
-    Reset,
-    Response,
-    Throttle,
-)
+from orchestrator.simulator import Authors, ClientError, Closed, Redirect, Refused, Reset, Response, Throttle
 
 from .incident import Played
 from .loop import EPOCH, Process

@@ -16,7 +16,7 @@ from orchestrator.model.journal import Entry
 from orchestrator.model.person import Question, Reply
 from orchestrator.model.probe import Measured, Probe, ProbeReading, Unmeasured
 from orchestrator.model.protocols import Prober, Programs
-from orchestrator.session import Session
+from orchestrator.operations.session import Session
 from orchestrator.simulator import Regions
 
 from .around import Deed, Ends, Gauge, Says, Surroundings

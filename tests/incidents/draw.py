@@ -13,14 +13,7 @@ from msgspec.structs import replace
 from orchestrator.model.org import Mirrors, Wire
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.simulator import (
-    Authors,
-    Fault,
-    ForeignWriter,
-    Returning,
-    SimulatorConfig,
-    random_faults,
-)
+from orchestrator.simulator import Authors, Fault, ForeignWriter, Returning, SimulatorConfig, random_faults
 
 from .around import Surroundings, draw_around
 from .attacks import NONE, Attacks, Kind, draw_attacks

@@ -16,13 +16,13 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from orchestrator.journal import SqliteStore
-from orchestrator.log import configure
 from orchestrator.model.journal import Record, Verification
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Mode
 from orchestrator.model.standing import Standing
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import Regions
+from orchestrator.system.log import configure
 
 from .around import Surroundings, Visit
 from .beside import Beside

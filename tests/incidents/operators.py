@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
-from orchestrator.adopt import adopt
 from orchestrator.errors import HamrError
-from orchestrator.locking import break_lock
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.situation import Phase, PhaseName
 from orchestrator.model.standing import Standing
 from orchestrator.model.status import Role, Status
-from orchestrator.resume import acknowledge, resume
-from orchestrator.run import start
-from orchestrator.standing import stand
+from orchestrator.operations.adopt import adopt
+from orchestrator.operations.locking import break_lock
+from orchestrator.operations.resume import acknowledge, resume
+from orchestrator.operations.run import start
+from orchestrator.operations.standing import stand
 
 from .draw import Life
 from .scene import PAIR, Machine, Outcome, Present, Raised, Returned, Scene

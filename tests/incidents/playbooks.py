@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from orchestrator.documents import find_playbook, parse_playbook
+from orchestrator.config import find_playbook, parse_playbook
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.status import Role, Status
 

@@ -20,7 +20,7 @@ from orchestrator.model.run import Operator
 from orchestrator.model.secret import EnvironmentKey
 from orchestrator.model.standing import Standing
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.running import Controls
+from orchestrator.operations.running import Controls
 from orchestrator.simulator import Regions, SimulatorConfig
 
 from .attacks import NONE, Attacks

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from orchestrator.hamr.wire import decode_record
+from orchestrator.datadog.wire import decode_record
 from orchestrator.model.journal import Entry, Record
 from orchestrator.model.person import Question
 from orchestrator.model.plain import JSON

@@ -9,7 +9,6 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orchestrator import history, resume, run, running
 from orchestrator.engine import check as engine_check
 from orchestrator.engine import draft as drafting
 from orchestrator.engine import entry, rows, way
@@ -21,9 +20,7 @@ from orchestrator.engine.readback import ReadBack, Seen
 from orchestrator.engine.rows import Rows
 from orchestrator.engine.stop import Stopped
 from orchestrator.engine.writer import Writer
-from orchestrator.journal import sqlite_store
-from orchestrator.journalling import Journalling
-from orchestrator.locking import Lock
+from orchestrator.journal import history, sqlite_store
 from orchestrator.model.change import Change
 from orchestrator.model.events import WriteAnswered, WriteConfirmed, WriteIntended, WriteOwed
 from orchestrator.model.guard import Outcome
@@ -32,7 +29,10 @@ from orchestrator.model.reading import Accepted, Lost
 from orchestrator.model.run import Attempt, End, Mode
 from orchestrator.model.situation import Comparison, PhaseName
 from orchestrator.model.status import Role, Status
-from orchestrator.session import Session
+from orchestrator.operations import resume, run, running
+from orchestrator.operations.journalling import Journalling
+from orchestrator.operations.locking import Lock
+from orchestrator.operations.session import Session
 from orchestrator.simulator import AnswerLost, ConnectionReset, Fault, Silence
 from orchestrator.situation import always_on, link
 from orchestrator.situation.link import Linked

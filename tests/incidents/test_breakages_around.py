@@ -17,18 +17,18 @@ from orchestrator.engine.look import Eyes
 from orchestrator.engine.probing import Probing
 from orchestrator.engine.rows import Rows
 from orchestrator.engine.way import Way
-from orchestrator.history import History
-from orchestrator.journalling import Journalling
-from orchestrator.locking import Lock
+from orchestrator.journal.history import History
 from orchestrator.model.events import PersonAnswered, PersonAsked
 from orchestrator.model.guard import Compared, Guard, IfUnknown, Outcome
 from orchestrator.model.hook import SETTLED, Again, HookOutcome, When
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
-from orchestrator.people import LetGoWhileAsking
-from orchestrator.redaction import Redactor
+from orchestrator.operations.journalling import Journalling
+from orchestrator.operations.locking import Lock
+from orchestrator.operations.people import LetGoWhileAsking
 from orchestrator.situation import guards
 from orchestrator.situation.finding import Finding
+from orchestrator.system.redaction import Redactor
 
 from .around import Deed, Ends, Gauge, Says, Shows, Surroundings, Visit, Visitor
 from .draw import Dark, Incident, Life, Story

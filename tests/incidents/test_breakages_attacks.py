@@ -10,7 +10,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orchestrator import history, running, standing
+from orchestrator.datadog import HttpWorld
 from orchestrator.engine import admission, look, way
 from orchestrator.engine import check as engine_check
 from orchestrator.engine import memory as memory_of_runs
@@ -19,7 +19,7 @@ from orchestrator.engine.memory import Memory
 from orchestrator.engine.rows import Rows
 from orchestrator.engine.stop import stopped
 from orchestrator.errors import UsageError
-from orchestrator.hamr import HttpWorld
+from orchestrator.journal import history
 from orchestrator.model.change import Change
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
@@ -27,6 +27,7 @@ from orchestrator.model.reading import HamrRecord, Reading
 from orchestrator.model.run import Attempt, End, Mode
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Role, Status
+from orchestrator.operations import running, standing
 from orchestrator.simulator import AppliedLate, Authors, Fault, ServerError
 from orchestrator.situation import compare as situation_compare
 from orchestrator.situation import phase

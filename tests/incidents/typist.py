@@ -11,16 +11,16 @@ from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
 
-from orchestrator.adopt import adopt
 from orchestrator.errors import HamrError, UsageError
-from orchestrator.locking import break_lock
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.standing import Standing
 from orchestrator.model.status import Role, Status
+from orchestrator.operations.adopt import adopt
+from orchestrator.operations.locking import break_lock
+from orchestrator.operations.resume import acknowledge, resume
+from orchestrator.operations.run import start
 from orchestrator.report.status import status_json
-from orchestrator.resume import acknowledge, resume
-from orchestrator.run import start
 
 from .draw import Life
 from .operators import closed, look

@@ -13,7 +13,7 @@ import pytest
 
 from orchestrator.api.finding import all_histories, outlines
 from orchestrator.api.journal import summaries
-from orchestrator.documents import load_playbook
+from orchestrator.config import load_playbook
 from orchestrator.drill import Desk, rehearse
 from orchestrator.journal import SqliteStore
 from orchestrator.journal.sqlite_store import _PAGE

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import cache
 
-from orchestrator.documents import load_playbook
+from orchestrator.config import load_playbook
 from orchestrator.model.events import Event, RunStarted, SituationRead
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import HamrRecord, Present, Reading, Sight, Unreachable
 from orchestrator.model.run import Mode, Operator
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.notices import About
-from tests.hamr.orgs import PRIMARY_UUID, SECONDARY_UUID, pair_at
+from tests.datadog.orgs import PRIMARY_UUID, SECONDARY_UUID, pair_at
 
 P, S = Role.PRIMARY, Role.SECONDARY
 RUN = "20261122-031502-k3f9"

@@ -9,17 +9,17 @@ from collections.abc import Mapping
 import pytest
 from msgspec import Struct, field
 
-from orchestrator.clock import SystemClock
 from orchestrator.errors import JournalUnavailable
-from orchestrator.log import configure
 from orchestrator.model.events import Event, NoticeFailed, NoticeSent, RowMade, Waiting
 from orchestrator.model.journal import Head
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Role, Status
 from orchestrator.notices import NoNotices, Notices, Poster
 from orchestrator.notices.posting import Failed
-from orchestrator.redaction import Redactor
-from orchestrator.secrets import KeyRing
+from orchestrator.system.clock import SystemClock
+from orchestrator.system.keys import KeyRing
+from orchestrator.system.log import configure
+from orchestrator.system.redaction import Redactor
 
 from .facts import PAIR, S, begun
 

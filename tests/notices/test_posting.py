@@ -13,17 +13,17 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.clock import SystemClock
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.secret import CommandKey, EnvironmentKey
 from orchestrator.model.status import Both
 from orchestrator.notices import Poster
 from orchestrator.notices.posting import TIMEOUTS, Failed
-from orchestrator.redaction import Redactor
-from orchestrator.secrets import KeyRing
-from tests.hamr.orgs import KEYS, SHORT, pair_at
-from tests.hamr.servers import http, raw_server
+from orchestrator.system.clock import SystemClock
+from orchestrator.system.keys import KeyRing
+from orchestrator.system.redaction import Redactor
+from tests.datadog.orgs import KEYS, SHORT, pair_at
+from tests.datadog.servers import http, raw_server
 
 from .facts import PAIR, P, S
 

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.adopt import adopt
 from orchestrator.errors import ExitCode, JournalUnavailable, Locked
 from orchestrator.journal import check_anchor, parse_anchor
-from orchestrator.locking import take_lock
 from orchestrator.model.events import Event, NoticeFailed, NoticeSent, WriteIntended
 from orchestrator.model.journal import Entry, Record, Verified
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Role, Status
-from orchestrator.resume import resume
-from orchestrator.run import start
-from orchestrator.running import Controls
+from orchestrator.operations.adopt import adopt
+from orchestrator.operations.locking import take_lock
+from orchestrator.operations.resume import resume
+from orchestrator.operations.run import start
+from orchestrator.operations.running import Controls
 from orchestrator.simulator import ClientError, Fault, Silence, Simulation
 from tests.e2e.pairs import Bench, simulated
 

@@ -29,7 +29,7 @@ from orchestrator.model.status import Role, Status
 from orchestrator.notices import Notice, notice_of
 from orchestrator.notices.about import About
 from orchestrator.notices.notice import Alert, body_of
-from orchestrator.redaction import Redactor
+from orchestrator.system.redaction import Redactor
 from tests.report.happened import SAID
 
 from .facts import DARK, RUN, P, S, about, begun, read, shipped, shows, started

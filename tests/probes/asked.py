@@ -8,15 +8,15 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from orchestrator.clock import SystemClock
+from orchestrator.datadog.probes import Probes
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.probe import Http, Metric, Monitor, Probe, ProbeKind, ProbeReading, Unmeasured
 from orchestrator.model.status import Role
-from orchestrator.probes import Probes
-from orchestrator.redaction import Redactor
-from orchestrator.secrets import KeyRing
-from tests.hamr.orgs import KEYS, pair_at
-from tests.hamr.servers import RawServer, http, raw_server
+from orchestrator.system.clock import SystemClock
+from orchestrator.system.keys import KeyRing
+from orchestrator.system.redaction import Redactor
+from tests.datadog.orgs import KEYS, pair_at
+from tests.datadog.servers import RawServer, http, raw_server
 
 NOWHERE = "http://127.0.0.1:9"
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.hamr.conftest import keys, redactor
+from tests.datadog.conftest import keys, redactor
 
 __all__ = ["keys", "redactor"]

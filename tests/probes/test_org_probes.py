@@ -10,16 +10,16 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from orchestrator.clock import SystemClock
+from orchestrator.datadog.probes import Probes
 from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.probe import Measured, Metric, Monitor, Take, Unmeasured
 from orchestrator.model.status import Both, Role
-from orchestrator.probes import Probes
-from orchestrator.redaction import Redactor
-from orchestrator.secrets import KeyRing
-from tests.hamr.orgs import KEYS, pair_at
-from tests.hamr.servers import http, raw_server
+from orchestrator.system.clock import SystemClock
+from orchestrator.system.keys import KeyRing
+from orchestrator.system.redaction import Redactor
+from tests.datadog.orgs import KEYS, pair_at
+from tests.datadog.servers import http, raw_server
 
 from .asked import AT, METRIC, MONITOR, NOWHERE, asked, ok, probe, probes, said
 

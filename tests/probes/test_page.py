@@ -7,13 +7,13 @@ import json
 
 import pytest
 
-from orchestrator.hamr.transport import Exchanged
+from orchestrator.datadog.probes.page import _redirect
+from orchestrator.datadog.transport import Exchanged
 from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.probe import Http, Measured, Unmeasured, Value
-from orchestrator.probes.page import _redirect
-from tests.hamr.orgs import KEYS
-from tests.hamr.servers import http, raw_server
+from tests.datadog.orgs import KEYS
+from tests.datadog.servers import http, raw_server
 
 from .asked import METRIC, NOWHERE, got, ok, probe, probes, said
 

@@ -6,9 +6,9 @@ from typing import get_args
 
 import pytest
 
-from orchestrator.documents import fault_shape
-from orchestrator.documents.fault_scripts import parse_fault_script
-from orchestrator.documents.fault_shape import KINDS, TIMED
+from orchestrator.config import fault_shape
+from orchestrator.config.fault_scripts import parse_fault_script
+from orchestrator.config.fault_shape import KINDS, TIMED
 from orchestrator.errors import DocumentError
 from orchestrator.model.status import Role, Status
 from orchestrator.simulator import (

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.clock import SystemClock
-from orchestrator.documents import load_inventory, pair_named
-from orchestrator.hamr import HttpWorld
+from orchestrator.config import load_inventory, pair_named
+from orchestrator.datadog import HttpWorld
 from orchestrator.model.org import Mirrors, Wire
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.reading import Accepted, Draft, Lost, Present
 from orchestrator.model.status import Status
-from orchestrator.redaction import Redactor
-from orchestrator.secrets import KeyRing
 from orchestrator.simulator import AnswerLost, Fault, Simulation, SimulatorConfig, write_inventory
+from orchestrator.system.clock import SystemClock
+from orchestrator.system.keys import KeyRing
+from orchestrator.system.redaction import Redactor
 
 from .bench import PRIMARY_UUID, SECONDARY_UUID, P, S
 

@@ -12,15 +12,7 @@ from types import MappingProxyType
 
 from orchestrator.model.plain import JSON, plain, restore
 
-from .around import (
-    HookEnded,
-    HookIntended,
-    PersonAnswered,
-    PersonAsked,
-    ProbesRead,
-    WaitBegan,
-    WaitEnded,
-)
+from .around import HookEnded, HookIntended, PersonAnswered, PersonAsked, ProbesRead, WaitBegan, WaitEnded
 from .drill import DrillClosed, DrillScored, DrillStarted, NoticeFailed, NoticeSent
 from .lock import LockBroken, LockReleased, LockTaken, LockTakenOver
 from .row import GuardOverridden, GuardsJudged, GuardWaived, RowIntended, RowMade, RowRefused

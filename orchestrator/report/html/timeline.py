@@ -6,13 +6,7 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
-from orchestrator.model.events import (
-    LockBroken,
-    LockTaken,
-    LockTakenOver,
-    RunResumed,
-    RunStarted,
-)
+from orchestrator.model.events import LockBroken, LockTaken, LockTakenOver, RunResumed, RunStarted
 from orchestrator.model.status import Role, Status
 from orchestrator.model.words import span
 from orchestrator.report.story import Story

@@ -1,0 +1,309 @@
+"""One HTTP exchange with one org's API, and what is known of it however it ends. Only this and `pool` know httpx.
+
+The transport is driven directly, without httpx's client: so nothing follows a redirect, keeps a cookie, reads a
+.netrc or retries, and what is sent is what is written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Mapping
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any, Protocol, cast
+from urllib.parse import urlsplit
+
+from msgspec import Struct, field
+
+from orchestrator.model.playbook import Timeouts
+from orchestrator.model.reading import Hampered
+from orchestrator.system.lean_import import left_out, looked_for_once
+
+from .local_trouble import Failed, Way, root_of, trouble_of, words_of
+from .unpacking import Unpacker, unpacker_for
+
+with left_out("httpx", "httpx._main") as _without_command_line:
+    import httpx
+
+looked_for_once("sniffio")
+
+if _without_command_line:
+
+    def _command_line() -> None:
+        """The command line of httpx, loaded when somebody calls it after all."""
+        from httpx._main import main  # noqa: PLC0415 - what is being left out above
+
+        main()
+
+    httpx.main = _command_line  # type: ignore[assignment]
+
+Transport = httpx.AsyncBaseTransport
+"""What a test may put in the place of the network."""
+
+TOO_LATE = "the connection took longer than the check is good for; it was not sent"
+KEYS_TOO_LATE = "its keys took longer than the check is good for; it was not sent"
+
+LARGEST_BODY = 1024 * 1024
+"""Bytes, unpacked. A HAMR record has a few hundred."""
+
+ANEW = "hamr.anew"
+"""Request extension: it is to go over a new connection."""
+
+PROXY = "hamr.proxy"
+"""Request extension, set by the connections: the variable that names the proxy which they go through."""
+
+
+class Exchanged(Struct):
+    """How far one exchange came. Filled while it goes on, so that a time-out leaves what was known by then."""
+
+    began: float | None = None
+    """On our monotonic clock, when the keys were there and the request began; None where it did not come to that."""
+    sent: bool = False
+    """Whether the server may have seen the request; False only where that is certain."""
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Names in lower case."""
+    body: bytes = b""
+    whole: bool = False
+    """The body is there, to its end."""
+    refused: str = ""
+    """Why we did not read the body, which is no failure of the connection: too large, or compressed."""
+    failure: str = ""
+    """What went wrong with the connection, in words."""
+    reused: bool = False
+    """The request left on a connection that stood already, and that may be dead without anybody here knowing."""
+    trouble: Hampered | None = None
+    """What stands in the way on this machine or in its network, where the failure is that."""
+
+
+class Barred(httpx.AsyncBaseTransport):
+    """What stands in the place of connections that this machine cannot make: every request ends here, and says why."""
+
+    def __init__(self, why: Hampered) -> None:
+        self._why = why
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:  # noqa: ARG002 - as httpx calls it
+        """Send nothing."""
+        raise _BarredError(self._why)
+
+
+class _BarredError(Exception):
+    def __init__(self, why: Hampered) -> None:
+        super().__init__(why.reason)
+        self.why = why
+
+
+class TooLate(Exception):
+    """A request would leave later than it may."""
+
+
+class Departure(Protocol):
+    """Is told when a connection is being made for a request, and asked when its first byte is about to leave."""
+
+    def connect(self) -> None:
+        """A new connection is being made: it may take as long as the request may still leave."""
+
+    def leave(self) -> None:
+        """Let it go.
+
+        Raises:
+            TooLate: not any more.
+        """
+
+
+def seconds(span: timedelta) -> float:
+    """A duration in seconds."""
+    return span.total_seconds()
+
+
+class ReadOnly(httpx.AsyncBaseTransport):
+    """A transport that cannot send anything but a GET (law 2). It refuses before anything leaves."""
+
+    def __init__(self, inner: Transport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass a GET on.
+
+        Raises:
+            RuntimeError: it is not a GET: a mistake in this program, so it is loud.
+        """
+        if request.method != "GET":
+            raise RuntimeError(f"a plan reads only: {request.method} {request.url} was not sent")
+        return await self._inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._inner.aclose()
+
+
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+
+async def exchange(
+    transport: Transport,
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    content: bytes | None,
+    timeouts: Timeouts,
+    into: Exchanged,
+    anew: bool = False,
+    departure: Departure | None = None,
+) -> None:
+    """Send one request and read its answer into `into`. Only cancellation is raised, a deadline's included.
+
+    What is not known to have stayed here counts as sent.
+
+    Args:
+        transport: the connections.
+        method: GET or POST.
+        url: what is asked.
+        headers: all that are sent, beside those that HTTP itself needs.
+        content: the body, if any.
+        timeouts: for connecting, and for each wait for data.
+        into: filled while it goes on.
+        anew: whether it must go over a new connection.
+        departure: bounds connecting, and is asked just before the request leaves; where it says no, nothing is sent.
+    """
+    connect, read = seconds(timeouts.connect), seconds(timeouts.read)
+    limits = {"connect": connect, "pool": connect, "read": read, "write": read}
+    into.sent = True
+    trail = _Trail(into, url, departure)
+    try:
+        request = httpx.Request(
+            method,
+            url,
+            headers=dict(headers),
+            content=content,
+            extensions={"timeout": limits, "trace": trail.follow, ANEW: anew},
+        )
+    except (httpx.InvalidURL, ValueError, TypeError):
+        into.sent, into.failure = False, f"the request to {url} cannot be put together"
+        return
+    try:
+        response = await transport.handle_async_request(request)
+        try:
+            into.status = response.status_code
+            into.headers = MappingProxyType({name.lower(): value for name, value in response.headers.items()})
+            await _read(response, into)
+        finally:
+            await response.aclose()
+    except TooLate:
+        into.sent, into.failure = False, TOO_LATE
+    except _BarredError as error:
+        into.sent, into.failure, into.trouble = False, error.why.reason, error.why
+    except _NEVER_SENT as error:
+        into.sent, into.failure = False, _words(error, timeouts)
+        way = trail.way(str(request.extensions.get(PROXY, "")))
+        into.trouble = None if (failed := _failed(error)) is None else trouble_of(failed, error, way)
+        if into.trouble is not None:
+            into.failure = into.trouble.reason
+    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError) as error:
+        into.failure = _words(error, timeouts)
+    finally:
+        await trail.close()
+
+
+class _Trail:
+    """Follows what httpx's real transport tells of each step of a request. One that tells nothing is fine too."""
+
+    def __init__(self, into: Exchanged, url: str, departure: Departure | None) -> None:
+        self._into = into
+        self._url = url
+        self._departure = departure
+        self._left = False
+        self._connected_to = ""
+        self._tunnelling = False
+        self._connection: Any = None
+
+    async def follow(self, event: str, details: Mapping[str, object]) -> None:
+        """Take note of a step: connecting proves that the request is still here, its headers leaving end that.
+
+        Raises:
+            TooLate: its headers may not leave any more.
+        """
+        if event.endswith("send_request_headers.started"):
+            if getattr(details.get("request"), "method", b"") == b"CONNECT":
+                self._tunnelling = True  # asking a proxy for a tunnel is not yet the request
+                self._into.sent = self._left
+                return
+            if self._departure is not None:
+                self._departure.leave()
+            self._left = self._into.sent = True
+            self._into.reused = not self._connected_to
+            self._connection = None
+        elif event == "connection.connect_tcp.started":
+            self._into.sent = self._left
+            if self._departure is not None:
+                self._departure.connect()
+            self._connected_to = f"{details.get('host')}:{details.get('port')}"
+        elif event == "connection.connect_tcp.complete":
+            self._connection = details.get("return_value")
+
+    def way(self, proxy: str) -> Way:
+        """How far connecting came. The argument is the variable of the proxy on the way; "" for none."""
+        host = urlsplit(self._url).hostname or self._url
+        return Way(host, proxy, self._connected_to, self._tunnelling)
+
+    async def close(self) -> None:
+        """Close a connection that was given up during its TLS handshake, which httpcore forgets to."""
+        if self._connection is not None:
+            await self._connection.aclose()
+
+
+async def _read(response: httpx.Response, into: Exchanged) -> None:
+    unpacker = unpacker_for(into.headers.get("content-encoding", ""), LARGEST_BODY)
+    if not isinstance(unpacker, Unpacker):
+        into.refused = unpacker.reason
+        return
+    async for chunk in cast("AsyncIterable[bytes]", response.stream):
+        unpacker.add(chunk)
+        if unpacker.problem:
+            into.body, into.refused = unpacker.body, unpacker.problem
+            return
+    unpacker.end()
+    into.body, into.refused, into.whole = unpacker.body, unpacker.problem, not unpacker.problem
+
+
+def _failed(error: Exception) -> Failed | None:
+    match error:
+        case httpx.ConnectTimeout():
+            return Failed.IN_TIME
+        case httpx.ProxyError():
+            return Failed.TUNNEL
+        case httpx.ConnectError():
+            return Failed.CONNECTING
+        case _:
+            return None
+
+
+def _words(error: Exception, timeouts: Timeouts) -> str:
+    match error:
+        case httpx.ConnectTimeout() | httpx.PoolTimeout():
+            return f"no connection within {seconds(timeouts.connect):g} s"
+        case httpx.ReadTimeout():
+            return f"no answer for {seconds(timeouts.read):g} s"
+        case httpx.WriteTimeout():
+            return f"the request could not be sent within {seconds(timeouts.read):g} s"
+        case httpx.ConnectError():
+            return f"no connection: {_innermost(error)}"
+        case httpx.ProxyError():
+            return f"the proxy refused: {_innermost(error)}"
+        case httpx.RemoteProtocolError():
+            return f"the answer broke off or was no HTTP: {_innermost(error)}"
+        case httpx.NetworkError():
+            return f"the connection broke: {_innermost(error)}"
+        case _:
+            return f"the exchange failed: {_innermost(error)}"
+
+
+def _innermost(error: BaseException) -> str:
+    """The words of the first cause: those of the operating system, mostly."""
+    return words_of(root_of(error))

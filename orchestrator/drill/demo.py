@@ -1,0 +1,140 @@
+"""The whole cycle on the built-in simulator: what `hamr demo` shows to somebody who has never heard of HAMR.
+
+Everything in it is the real thing but the two regions: real HTTP over loopback sockets, the real engine, a real
+journal. One answer is lost on the way, on purpose, and recovered by reading back.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from orchestrator.config import load_inventory, load_playbook
+from orchestrator.errors import ExitCode, HamrError
+from orchestrator.journal import SqliteStore, host_name
+from orchestrator.model.journal import Verified
+from orchestrator.model.org import Pair
+from orchestrator.model.protocols import Watcher
+from orchestrator.model.run import Operator, RunRequest
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.operations.plan import make_plan
+from orchestrator.operations.run import start
+from orchestrator.operations.running import Controls
+from orchestrator.operations.session import Session
+from orchestrator.operations.standing import stand
+from orchestrator.report.layout import heading, paragraph
+from orchestrator.report.plan import plan_page
+from orchestrator.report.run import result_page
+from orchestrator.report.status import status_page
+from orchestrator.report.styled import Page, Span
+from orchestrator.simulator import AnswerLost, Fault, Simulation, SimulatorConfig, write_inventory
+from orchestrator.system.clock import SystemClock
+from orchestrator.system.redaction import Redactor
+
+ROUND_TRIP = 0.05
+"""Seconds that each simulated region takes to answer."""
+
+PLAYBOOK = "regional-failover"
+
+_WHAT = (
+    "Datadog can link two organisations in two regions, a primary and a secondary (High Availability Multi-Region, "
+    "HAMR). Each keeps a record of where the pair stands. When the primary's region goes down, both records have to be "
+    "moved, in order: PASSIVE, FAILOVER, ACTIVE; and later home again: RECOVERY, PASSIVE. The two regions share no "
+    "transaction, answers get lost, and people make mistakes at three in the morning. hamr makes these moves, checks "
+    "every one by reading it back, and keeps a journal that shows if it was tampered with."
+)
+_FAULT = (
+    "On the way, the simulator swallows one answer: the secondary takes the first write, and the connection breaks "
+    "before it says so. hamr does not send again blindly. It reads, and finds its own write."
+)
+
+
+async def demonstrate(
+    folder: Path,
+    show: Callable[[Page], None],
+    watcher: Callable[[Pair], Watcher],
+    controls: Controls,
+) -> ExitCode:
+    """Fail a simulated pair over and bring it home.
+
+    Args:
+        folder: where the inventory and the journal are left; made where it is missing.
+        show: prints a page.
+        watcher: shows the progress of a run of that pair.
+        controls: how a person stops it.
+
+    Raises:
+        HamrError: a port, the folder or the journal could not be used.
+    """
+    clock = SystemClock()
+    config = SimulatorConfig(latency=Both(ROUND_TRIP, ROUND_TRIP))
+    async with Simulation(config) as simulation:
+        inventory = folder / "pairs.yaml"
+        write_inventory(simulation, inventory)
+        pair = load_inventory(inventory).pairs[0]
+        with SqliteStore.open(folder / "journal.db", now=clock.now) as store:
+            session = Session(
+                pair, load_playbook(PLAYBOOK), Operator("demo", host_name()), store, os.environ, Redactor()
+            )
+            show((*heading("1. What this is"), *paragraph(_WHAT)))
+            show(_section("2. Where the pair stands", "hamr status sim"))
+            show(status_page(await stand(session), session.playbook))
+            show(_section("3. What a run would do, without sending anything", "hamr plan sim --to ACTIVE"))
+            show(plan_page(await make_plan(session, RunRequest(pair.name, Status.ACTIVE))))
+            show((*_section("4. Failing over", "hamr run sim --to ACTIVE"), *paragraph(_FAULT), ()))
+            simulation.faults.add(Fault(AnswerLost(), role=Role.SECONDARY, method="POST"))
+            code = await _go(session, Status.ACTIVE, show, watcher, controls)
+            if code is not ExitCode.DONE:
+                return code
+            show(_section("5. Coming home", "hamr run sim --to PASSIVE"))
+            code = await _go(session, Status.PASSIVE, show, watcher, controls)
+            if code is not ExitCode.DONE:
+                return code
+            show(_section("6. What the journal holds", "hamr audit verify"))
+            return _verify(store, folder, show)
+
+
+def _section(title: str, command: str) -> Page:
+    return ((), *heading(title), (Span("$ ", "dim"), Span(command, "command")), ())
+
+
+async def _go(
+    session: Session,
+    goal: Status,
+    show: Callable[[Page], None],
+    watcher: Callable[[Pair], Watcher],
+    controls: Controls,
+) -> ExitCode:
+    result = await start(
+        session,
+        RunRequest(session.pair.name, goal),
+        watchers=[watcher(session.pair)],
+        controls=controls,
+    )
+    show(((), *result_page(result)))
+    return result.exit_code
+
+
+def _verify(store: SqliteStore, folder: Path, show: Callable[[Page], None]) -> ExitCode:
+    found = store.verify()
+    if not isinstance(found, Verified):
+        raise HamrError(f"the demo's own journal does not verify: record {found.seq}: {found.reason}")
+    journal = folder / "journal.db"
+    show(
+        (
+            (Span("The chain holds", "good"), Span(f": {found.records} records, head {found.head}.")),
+            (),
+            *paragraph(
+                f"The demo left its inventory and its journal in {folder}. The regions are gone, so look back:"
+            ),
+            (Span("  "), Span(f"hamr runs --journal {journal}", "command")),
+            (Span("  "), Span(f"hamr audit verify --journal {journal}", "command")),
+            *paragraph("Or keep two regions running, and try it yourself:"),
+            (Span("  "), Span("hamr simulate --inventory-out pairs.yaml", "command")),
+            *paragraph(
+                'Your own pair: hamr init, then "The first ten minutes with your own pair" in README.md.'
+            ),
+        )
+    )
+    return ExitCode.DONE

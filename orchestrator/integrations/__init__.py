@@ -1,0 +1,1 @@
+"""Inside other tools: the pytest plugin, Chaos Toolkit."""

@@ -1,0 +1,1 @@
+"""What a person asks for: plan, run, resume, adopt, stand; and what they share."""

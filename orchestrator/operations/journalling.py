@@ -1,0 +1,161 @@
+"""The observer of a run that holds its pair: gathers what happens, makes it durable, and tells whoever watches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from msgspec import Struct, field
+
+from orchestrator.errors import HamrError, JournalDamaged, Locked
+from orchestrator.model.change import Change
+from orchestrator.model.events import (
+    INTENTS,
+    ChangeSeen,
+    Event,
+    OrgGivenUp,
+    RunSuperseded,
+    WriteOwed,
+    WriteUnknown,
+)
+from orchestrator.model.journal import Entry, Head
+from orchestrator.model.protocols import Watcher
+from orchestrator.system.log import logger
+
+from .locking import Lock
+from .session import Session
+
+_GRAVE_CHANGES = frozenset({Change.FOREIGN, Change.REVERTED, Change.MISLINKED})
+
+
+class _Told(Struct, eq=False):
+    """An event that waits for the next transaction."""
+
+    entry: Entry
+    fenced: bool
+    """Whether it may be journalled only while the lock is ours: an intent, or that another run is closed."""
+    refused: HamrError | None = None
+    """Why a fenced one was not journalled, and never will be."""
+
+
+class Journalling(Struct):
+    """The observer of a run; the trouble of whoever watches it stays their own.
+
+    `tell` only gathers, dates what it was told, and passes it on to whoever watches, at once and in order; `commit`
+    makes all of it durable in one transaction. The engine commits each intent before it does what was intended, and
+    an intent and "the lock is still ours" are that one transaction (law 6); what happened is journalled in any case.
+
+    The run learns of an event that was told before it is durable: where it can't be made so, nothing more is sent. So
+    a process that dies loses what it was told since its last intent, which is as if it had died a little earlier.
+    """
+
+    session: Session
+    run: str
+    lock: Lock
+    watchers: Sequence[Watcher] = ()
+    supersedes: list[str] = field(default_factory=list)
+    """Open runs of the pair that this run closes, by name, once it intends something or is done."""
+    _failed: set[int] = field(default_factory=set)
+    """The watchers that have failed, by identity."""
+    pressing: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set by what others must see soon, whatever the run does next: whoever beats the heart commits it."""
+    kept: list[Head] = field(default_factory=list)
+    """Number and hash of every record that this process journalled for the run."""
+    gathered: list[_Told] = field(default_factory=list)
+
+    def tell(self, event: Event) -> None:
+        """Gather an event, and pass it on."""
+        if event.kind in INTENTS:
+            self.supersede()
+        if event.kind:
+            self._gather(self.run, event, fenced=event.kind in INTENTS)
+            if _is_pressing(event):
+                self.pressing.set()
+            if not self.session.gathers and event.kind not in INTENTS:
+                self._write()
+        for watcher in self.watchers:
+            try:
+                watcher.tell(event)
+            except Exception:  # noqa: BLE001 - whoever only watches never stops a run (law 19)
+                self._say_failed(watcher, event)
+
+    def _say_failed(self, watcher: Watcher, event: Event) -> None:
+        """Log it, once for each watcher: one that fails at every event must not bury the rest."""
+        if id(watcher) not in self._failed:
+            self._failed.add(id(watcher))
+            logger().exception("somebody who watches this run failed; the run goes on", at=event.kind)
+
+    async def commit(self) -> None:
+        """Make durable what was told, in one transaction, in the order in which it was told.
+
+        Raises:
+            Locked: an intent was told, and the lock is not ours any more; the rest was journalled.
+            HamrError: the journal can't be written; the rest is tried again with the next commit, an intent is not.
+        """
+        mine = [told for told in self.gathered if told.fenced]
+        self.pressing.clear()
+        if self.gathered:
+            await self.session.calls(self._write)
+        for told in mine:
+            if told.refused is not None:
+                raise told.refused
+
+    def supersede(self) -> None:
+        """Close the open runs whose place this one takes: not before, so that a refused run leaves them open."""
+        superseded, self.supersedes = self.supersedes, []
+        for run in superseded:
+            self._gather(run, RunSuperseded(self.run), fenced=True)
+
+    async def check_kept(self) -> None:
+        """Make sure that everybody else can see what this process journalled (law 16).
+
+        Raises:
+            JournalDamaged: the journal's file does not hold it any more.
+            JournalUnavailable: it cannot be read.
+        """
+        store, kept = self.session.store, tuple(self.kept)
+        missing = await self.session.calls(lambda: store.first_missing(kept))
+        if missing is not None:
+            raise JournalDamaged(
+                f"the journal {store.place} does not hold record {missing} any more, which this run wrote into it: an "
+                "older copy of the file was put in its place, or it was written over",
+                next_steps=("hamr audit verify", f"hamr status {self.session.pair.name}"),
+            )
+
+    def _gather(self, run: str, event: Event, *, fenced: bool) -> None:
+        self.gathered.append(_Told(self.session.entry(run, event), fenced))
+
+    def _write(self) -> None:
+        """One transaction; runs where the store's calls do, one after the other."""
+        batch = self.gathered[:]
+        fenced = [told for told in batch if told.fenced]
+        try:
+            self._append(batch, holding=self.lock.lock if fenced else None)
+        except HamrError as error:
+            for told in fenced:
+                told.refused = error
+                self.gathered.remove(told)
+            if isinstance(error, Locked):
+                rest = [told for told in batch if not told.fenced]
+                self._append(rest, holding=None)
+                del self.gathered[: len(rest)]
+            raise
+        del self.gathered[: len(batch)]
+
+    def _append(self, batch: Sequence[_Told], *, holding: str | None) -> None:
+        if not batch:
+            return
+        records = self.session.store.append_all([told.entry for told in batch], holding=holding)
+        self.kept += [Head(record.seq, record.hash) for record in records]
+        for record in records:
+            logger().debug(record.kind, seq=record.seq)
+
+
+def _is_pressing(event: Event) -> bool:
+    match event:
+        case ChangeSeen(change=change):
+            return change in _GRAVE_CHANGES
+        case WriteUnknown() | WriteOwed() | OrgGivenUp():
+            return True
+        case _:
+            return False

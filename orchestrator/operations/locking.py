@@ -1,0 +1,213 @@
+"""A pair's lock: taken for a run, let go while a person is asked, and broken by its own id alone (law 12)."""
+
+from __future__ import annotations
+
+import asyncio
+
+from msgspec import Struct
+
+from orchestrator.errors import HamrError, Locked, UsageError
+from orchestrator.journal.history import History
+from orchestrator.model.command_line import unlock_command
+from orchestrator.model.events import LockBroken, LockReleased, LockTaken, LockTakenOver
+from orchestrator.model.journal import Holder, Whereabouts
+from orchestrator.system.log import logger
+
+from .session import Session
+
+
+class Lock(Struct):
+    """A pair's lock, held by this process for one run."""
+
+    session: Session
+    run: str
+    lock: str
+    is_let_go: bool = False
+    """Whether it is not held just now, since a person is being asked."""
+    is_released: bool = False
+    """Whether it was given back at the end of the run."""
+    is_anothers: bool = False
+    """Whether somebody took the run up while it was let go: how the run ends is theirs to say."""
+
+    def beat(self) -> bool:
+        """Renew the heartbeat; False where the lock was broken meanwhile."""
+        return self.is_let_go or self.session.store.beat(self.lock, self.session.clock.now())
+
+    def let_go(self) -> None:
+        """Let others have the pair while a person is asked.
+
+        Raises:
+            JournalUnavailable: it can't be let go, so nobody is to be asked.
+        """
+        self.is_let_go = True
+        self._release()
+
+    def take_again(self, lock: Lock) -> None:
+        """Hold the pair again, by a lock that was just taken for this run."""
+        self.lock, self.is_let_go = lock.lock, False
+
+    def release(self) -> None:
+        """Let go, and journal it; once.
+
+        A journal that can't be written must not hide how the run ended: the lock then stays, and whoever resumes
+        takes it over from a process that is gone.
+        """
+        if self.is_released:
+            return
+        self.is_released = True
+        try:
+            self._release()
+        except HamrError as error:
+            logger().error("the pair's lock could not be released", lock=self.lock, error=error.message)
+
+    def _release(self) -> None:
+        if self.session.store.release(self.lock):
+            self.session.append(self.run, LockReleased(self.lock))
+
+
+def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
+    """Take the pair's lock for a run.
+
+    Args:
+        session: the pair.
+        run: who wants it.
+        take_over: whether the lock of a provably dead process (this very machine and boot, that very process gone, and no
+            heartbeat since) changes hands.
+
+    Raises:
+        Locked: somebody else holds it; says who, since when, and what the holder last did.
+    """
+    pid, started = session.host.this_process()
+    now = session.clock.now()
+    lock = session.new_lock()
+    holder = Holder(
+        lock,
+        session.pair.name,
+        run,
+        session.operator.name,
+        session.host.name,
+        pid,
+        started,
+        taken_at=now,
+        beat_at=now,
+    )
+    present = session.store.take_lock(holder)
+    if present is None:
+        session.append(run, LockTaken(lock))
+        return Lock(session, run, lock)
+    dead = session.host.provably_dead(present)
+    if (
+        dead
+        and (take_over or not left_a_run(session.history(), present))
+        and session.store.replace_lock(present.lock, holder, beat_at=present.beat_at)
+    ):
+        session.append(run, LockTakenOver(lock, present.lock, str(present)))
+        return Lock(session, run, lock)
+    raise locked_by(session, present, dead=dead)
+
+
+async def hold(session: Session, run: str, *, take_over: bool) -> Lock:
+    """As `take_lock`, beside the event loop; a caller that is cancelled meanwhile leaves no lock behind.
+
+    Raises:
+        Locked: somebody else holds it.
+    """
+    taken: list[Lock] = []
+    try:
+        await session.calls(lambda: taken.append(take_lock(session, run, take_over=take_over)))
+    except asyncio.CancelledError:
+        for lock in taken:
+            await session.calls(lock.release)
+        raise
+    return taken[0]
+
+
+def refuse_held(session: Session, *, take_over: bool = False) -> None:
+    """Say who holds the pair, before anything else is asked; the lock itself is taken later, and tells for certain.
+
+    Args:
+        session: the pair.
+        take_over: as for `take_lock`.
+
+    Raises:
+        Locked: somebody holds it, or somebody died who left a run to resume.
+    """
+    holder = session.store.holder(session.pair.name)
+    if holder is None:
+        return
+    dead = session.host.provably_dead(holder)
+    if not dead or (left_a_run(session.history(), holder) and not take_over):
+        raise locked_by(session, holder, dead=dead)
+
+
+def left_a_run(history: History, holder: Holder) -> bool:
+    """Whether a dead holder left a run in the middle: then it has to be resumed or superseded by name.
+
+    One that had said its end, and died before it let go, is as any other that ended.
+    """
+    run = history.runs.get(holder.run)
+    return run is not None and run.open and run.finished is None
+
+
+def locked_by(session: Session, holder: Holder, *, dead: bool) -> Locked:
+    """The refusal that names the holder of a lock."""
+    age = session.clock.now() - holder.taken_at
+    silent = session.clock.now() - holder.beat_at
+    run = session.history().runs.get(holder.run)
+    did = f"; it last did {run.last} at {run.last_at:%H:%M:%S} UTC" if run is not None and run.last_at else ""
+    where = Whereabouts.GONE if dead else session.host.whereabouts(holder)
+    what = (
+        where.value if dead else f"{where.value}; its last heartbeat was {silent.total_seconds():.0f} s ago"
+    )
+    name = session.pair.name
+    steps: tuple[str, ...] = (f"hamr show {holder.run}", f"hamr status {name} --watch")
+    if dead:
+        steps = (f"hamr resume {holder.run}",)
+    elif where is not Whereabouts.RUNS:
+        # Nobody can ask from here whether that process lives; a person can.
+        steps = (*steps, unlock_command(name, holder))
+    return Locked(
+        f"pair {session.pair.name} is locked by {holder}, run {holder.run}, for {age.total_seconds():.0f} s; "
+        f"{what}{did}",
+        next_steps=steps,
+    )
+
+
+def check_unlock(session: Session, lock: str) -> Holder:
+    """The holder of the pair's lock, where that lock may be broken.
+
+    Raises:
+        UsageError: nobody holds the pair, or the lock has another id.
+        Locked: the holder is at work on this very machine.
+    """
+    name = session.pair.name
+    look = (f"hamr status {name}",)
+    holder = session.store.holder(name)
+    if holder is None:
+        raise UsageError(f"nobody holds pair {name}: there is no lock to break", next_steps=look)
+    if holder.lock != lock:
+        raise UsageError(
+            f"pair {name} is not held by lock {lock[:40]!r}: its lock is {holder.lock} of {holder}, run {holder.run}",
+            next_steps=look,
+        )
+    if session.host.whereabouts(holder) is Whereabouts.RUNS:
+        raise Locked(
+            f"process {holder.pid} holds pair {name} for run {holder.run}, and it runs on this machine: "
+            "its lock is not broken while it lives. Ctrl-C in its terminal stops it before its next write",
+            next_steps=(f"kill -INT {holder.pid}", *look),
+        )
+    return holder
+
+
+def break_lock(session: Session, lock: str, reason: str) -> Holder:
+    """Break the pair's lock, by its id and with a reason, and journal it; gives the holder that was.
+
+    Raises:
+        HamrError: see `check_unlock`; or the lock changed hands in this very moment.
+    """
+    holder = check_unlock(session, lock)
+    broken = session.entry(holder.run, LockBroken(lock, str(holder), reason))
+    # The record first: a lock that is gone without a word would be worse than a word about one that is not.
+    session.store.append(broken, holding=lock)
+    session.store.release(lock)
+    return holder

@@ -1,0 +1,172 @@
+"""Everything that is wired together for one pair: what the commands, the Python API and the test fixtures use."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
+
+from orchestrator import __version__
+from orchestrator.datadog import HttpReader, HttpWorld
+from orchestrator.datadog.transport import Transport
+from orchestrator.engine.around import Foretold
+from orchestrator.errors import JournalDamaged
+from orchestrator.journal import VERIFY_NEWEST, ThisHost, ThreadCalls
+from orchestrator.journal.history import KINDS, History, history_of
+from orchestrator.model.events import Event, RunStarted, encode
+from orchestrator.model.journal import Broken, Entry
+from orchestrator.model.org import Pair
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.protocols import Clock, Host, Prober, Programs, Store, StoreCalls, Watcher
+from orchestrator.model.run import Operator, new_run_id
+from orchestrator.model.status import Both
+from orchestrator.system.clock import SystemClock
+from orchestrator.system.keys import KeyRing
+from orchestrator.system.redaction import Redactor
+
+EMERGENCY_BUSY_SECONDS = 2.0
+"""How long an emergency waits for another process that writes to the journal, before it says so and names a way out."""
+
+
+@dataclass(slots=True)
+class Session:
+    """One pair, one playbook, one journal, one operator."""
+
+    pair: Pair
+    playbook: Playbook
+    operator: Operator
+    store: Store
+    environ: Mapping[str, str]
+    redactor: Redactor = field(default_factory=Redactor)
+    clock: Clock = field(default_factory=SystemClock)
+    dice: random.Random = field(default_factory=random.SystemRandom)
+    transports: Both[Transport] | None = None
+    """In the place of the network, for tests."""
+    host: Host = field(default_factory=ThisHost)
+    calls: StoreCalls = field(default_factory=ThreadCalls)
+    """How a run, whose loop must not be held up, calls the store."""
+    gathers: bool = True
+    """Whether a run journals what happened with its next intent; False where something is to happen at a record."""
+    verified: bool = False
+    """Whether the journal's newest records were found to hold."""
+    keys: KeyRing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.keys = KeyRing(self.environ, self.redactor)
+
+    def reader(self) -> HttpReader:
+        """A way to look at both orgs, which cannot send anything but a GET. Use it as a context manager."""
+        return HttpReader(
+            self.pair,
+            timeouts=self.playbook.timeouts,
+            keys=self.keys,
+            redactor=self.redactor,
+            clock=self.clock,
+            transports=self.transports,
+        )
+
+    def world(self) -> HttpWorld:
+        """Both orgs, to be read and written. Use it as a context manager."""
+        return HttpWorld(
+            self.pair,
+            timeouts=self.playbook.timeouts,
+            keys=self.keys,
+            redactor=self.redactor,
+            clock=self.clock,
+            transports=self.transports,
+        )
+
+    def prober(self) -> AbstractAsyncContextManager[Prober]:
+        """A way to read the playbook's probes. Use it as a context manager."""
+        if not self.playbook.probes:
+            return nullcontext(Foretold(self.clock))
+        from orchestrator.datadog.probes import Probes  # noqa: PLC0415 - a playbook without probes does not pay for them
+
+        return Probes(
+            self.pair,
+            timeouts=self.playbook.timeouts,
+            keys=self.keys,
+            redactor=self.redactor,
+            clock=self.clock,
+            environ=self.environ,
+            transports=self.transports,
+        )
+
+    def programs(self) -> Programs:
+        """A way to run hooks, in an environment without this pair's keys."""
+        from orchestrator.system.programs import LocalPrograms, key_variables  # noqa: PLC0415 - as above
+
+        return LocalPrograms(self.environ, self.redactor, self.clock, key_variables(self.pair))
+
+    def notices(self, run: str, started: RunStarted | None = None) -> AbstractAsyncContextManager[Watcher]:
+        """Who is told of a run, where the pair's `events` say so. Use it as a context manager, and as a watcher.
+
+        Args:
+            run: the run's id.
+            started: how it began, where it is taken up again.
+        """
+        from orchestrator.notices import About, NoNotices, Notices, Poster  # noqa: PLC0415 - only a run tells anybody
+
+        if not self.pair.events:
+            return NoNotices()
+        about = About(run, self.pair, self.playbook, self.operator, self.store.place)
+        return Notices(
+            about if started is None else about.after(started),
+            Poster(self.pair, self.keys, self.redactor, self.clock, self.transports),
+            head=lambda: self.calls(self.store.head),
+            note=lambda event: self.calls(lambda: self.append(run, event)),
+        )
+
+    def history(self) -> History:
+        """What the journal says of this pair; a journal that was changed is not believed.
+
+        Raises:
+            JournalDamaged: one of its newest records does not hold.
+        """
+        if not self.verified:
+            self._verify()
+            self.verified = True
+        records = self.store.records(pair=self.pair.name, kinds=KINDS)
+        history = history_of(self.pair.name, records).of(self.pair)
+        if not history.runs and not self.store.head().seq:
+            history.unjournalled = self.store.place
+        return history
+
+    def _verify(self) -> None:
+        found = self.store.verify_newest(VERIFY_NEWEST)
+        if isinstance(found, Broken):
+            raise JournalDamaged(
+                f"the journal {self.store.place} was changed: record {found.seq}: {found.reason}. "
+                "What it says of this pair can't be trusted",
+                next_steps=("hamr audit verify", f"hamr status {self.pair.name} --journal NEW_FILE"),
+            )
+
+    def new_run(self) -> str:
+        """An id for a new run."""
+        return new_run_id(self.clock.now(), self.dice.choice)
+
+    def new_lock(self) -> str:
+        """An id for a new lock."""
+        return f"{self.dice.getrandbits(48):012x}"
+
+    def entry(self, run: str, event: Event) -> Entry:
+        """An event as it goes into the journal, without keys, dated now: it may be appended a little later."""
+        data = self.redactor.clean_value(encode(event))
+        operator = self.operator
+        return Entry(run, self.pair.name, event.kind, operator.name, operator.host, data, self.clock.now())
+
+    def append(self, run: str, event: Event) -> None:
+        """Journal one event that needs no lock."""
+        self.store.append(self.entry(run, event))
+
+
+def playbook_digest(playbook: Playbook) -> str:
+    """SHA-256 of the playbook's text, in hexadecimal."""
+    return hashlib.sha256(playbook.text.encode()).hexdigest()
+
+
+def program_version() -> str:
+    """This program's version, as the journal and plans carry it."""
+    return __version__

@@ -1,0 +1,1 @@
+"""What this machine gives: clock, keys, redaction, logs, programs."""

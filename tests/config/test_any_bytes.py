@@ -1,0 +1,111 @@
+"""No bytes from a file cause an unhandled exception."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orchestrator.config import parse_inventory, parse_playbook, problems_in
+from orchestrator.errors import DocumentError
+from orchestrator.model.plain import JSON
+
+from .texts import AROUND, INVENTORY, PLAYBOOK
+
+# Words that stand in our files, and what YAML takes for special, drawn more often than chance would.
+PIECES = st.sampled_from(
+    [
+        "schema", "pairs", "primary", "site", "url", "http://", "[::1", "uuid", "api_key", "env", "transitions", "from", "to",
+        "stops", "guards", "quiet", "window", "zone", "all", "not", "probes", "metric", "monitor", "http", "run", "probe", "above", "one_of", "before", "manual", "PASSIVE", "ABSENT", "1", "010", "0x", "5m", "1e999",
+        ": ", "- ", "{", "}", "[", "]", ",", "\n", "\n  ", "\n    ", "&a ", "*a", "!!", "<<: ", "? ", "|\n", ">", "'", '"',
+        "---\n", "...\n", "%YAML 1.2\n", "#", "\t", "\\", "\0", "\ud800", "\u2028", "\ufeff", "~", "@", "`",
+    ]
+)  # fmt: skip
+TEXTS = st.text(max_size=80) | st.lists(PIECES, max_size=40).map("".join)
+VALUES: st.SearchStrategy[JSON] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10) | st.sampled_from(["PASSIVE", "us1", "5m", "a"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | st.sampled_from(["from", "env", "quiet", "all"]), inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@given(TEXTS)
+def test_any_text_is_read_or_refused(text: str) -> None:
+    for parse in (parse_inventory, parse_playbook):
+        with suppress(DocumentError):
+            parse(text, "f")
+
+
+@given(content=st.binary(max_size=120) | TEXTS.map(lambda text: text.encode("utf-8", "surrogatepass")))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_are_read_or_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_bytes(content)
+    for problem in problems_in(path):
+        assert problem.message
+
+
+@pytest.mark.parametrize("text", [INVENTORY, PLAYBOOK, AROUND])
+@given(data=st.data())
+def test_a_right_file_with_something_overwritten_is_read_or_refused(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, min(len(text), start + 20)))
+    changed = text[:start] + data.draw(TEXTS) + text[end:]
+    with suppress(DocumentError):
+        (parse_inventory if text is INVENTORY else parse_playbook)(changed, "f")
+
+
+@given(st.sampled_from(["site: us1", "{env: A_KEY}", "payments:\n", "schema: 1"]), VALUES)
+def test_any_value_in_any_place_of_an_inventory_is_read_or_refused(place: str, value: JSON) -> None:
+    key = place.partition(":")[0] + ": " if not place.startswith("{") else ""
+    with suppress(DocumentError):
+        parse_inventory(INVENTORY.replace(place.strip(), f"{key}{flow(value)}", 1), "f")
+
+
+@given(
+    st.sampled_from(
+        ["[calm]", "{for: 5m}", "quiet: {for: 5m}", "[PASSIVE, ACTIVE]", "name: home", "schema: 1"]
+    ),
+    VALUES,
+)
+def test_any_value_in_any_place_of_a_playbook_is_read_or_refused(place: str, value: JSON) -> None:
+    key = place.partition(":")[0] + ": " if not place.startswith(("{", "[")) else ""
+    with suppress(DocumentError):
+        parse_playbook(PLAYBOOK.replace(place, f"{key}{flow(value)}", 1), "f")
+
+
+@given(
+    st.sampled_from(
+        [
+            'metric: {org: secondary, query: "sum:agents{*}"}', "{org: primary, id: 42}", '"https://status.example.com/a.json"', "/status/indicator",
+            "[./bin/moved, payments]", "probe: {name: agents, above: 0}", "{name: intake, one_of: [OK, Warn]}", "[OK, Warn]", "{name: moved}", "10m", "ask",
+            "30s", "safe", "skip", "Press it.", "name: press", "42",
+        ]
+    ),
+    VALUES,
+)  # fmt: skip
+def test_any_value_in_any_place_around_a_row_is_read_or_refused(place: str, value: JSON) -> None:
+    assert place in AROUND
+    key = place.partition(":")[0] + ": " if place.startswith(("metric:", "probe:", "name:")) else ""
+    with suppress(DocumentError):
+        parse_playbook(AROUND.replace(place, f"{key}{flow(value)}", 1), "f")
+
+
+def flow(value: JSON) -> str:
+    """A value in YAML's flow style, written without the code under test."""
+    match value:
+        case None:
+            return "~"
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return str(value)
+        case str():
+            return '"' + "".join(f"\\U{ord(letter):08x}" for letter in value) + '"'
+        case list():
+            return "[" + ", ".join(flow(item) for item in value) + "]"
+        case dict():
+            return "{" + ", ".join(f"{flow(key)}: {flow(item)}" for key, item in value.items()) + "}"

@@ -1,0 +1,101 @@
+"""One pair of a large inventory is read alone, and is the same pair; where that can't be told, the whole is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.config import load_inventory, load_pair
+from orchestrator.config.inventory_part import LARGE, part_of
+from orchestrator.errors import DocumentError, UsageError
+
+PAIR = """\
+  {name}:
+    # env: COMMENTED
+    mirrors: false   # as we know
+    pages: {{shop: "https://shop.example/{name}"}}
+    primary: {{name: "{name} EU", uuid: {number:08x}-0000-4000-8000-000000000001, site: eu1, api_key: {{file: 'k'}}, app_key: {{"env":{up}_A}}}}
+    secondary:
+      name: {name} US
+      uuid: {number:08x}-0000-4000-8000-000000000002
+      url: https://us.example:8443
+      datacenter: us1
+      api_key:
+        command:
+          - op
+          - "read"
+      app_key: {{ env : '{up}_B' }}
+
+"""
+
+
+def inventory(pairs: int) -> str:
+    return "---\nschema: 1\npairs:\n\n" + "".join(
+        PAIR.format(name=f"pair-{number}", number=number, up=f"P{number}") for number in range(pairs)
+    )
+
+
+@pytest.mark.parametrize("name", ["pair-0", "pair-7", "pair-499"])
+def test_a_pair_alone_is_the_pair_that_the_whole_inventory_has(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "pairs.yaml"
+    path.write_text(inventory(500))
+    assert len(path.read_text()) > LARGE
+    assert part_of(path.read_text(), name) is not None
+    (same,) = (pair for pair in load_inventory(path).pairs if pair.name == name)
+    assert load_pair(path, name) == same
+    assert {"P3_A", "P3_B"} <= same.all_keys
+    assert "COMMENTED" not in same.all_keys
+
+
+def test_its_problems_stand_where_they_stand_in_the_file_and_no_other_pair_s_are_in_the_way(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "pairs.yaml"
+    path.write_text(inventory(500).replace("P7_B", "P7 B").replace("P9_B", "P9 B"))
+    assert load_pair(path, "pair-8").name == "pair-8"
+    with pytest.raises(DocumentError) as caught:
+        load_pair(path, "pair-9")
+    with pytest.raises(DocumentError) as whole:
+        load_inventory(path)
+    (problem,) = caught.value.problems
+    assert problem == whole.value.problems[1]
+
+
+def test_an_org_that_stands_in_another_pair_too_is_told_and_a_pair_that_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.yaml"
+    path.write_text(inventory(500).replace("00000009-0000", "00000007-0000"))
+    with pytest.raises(DocumentError, match=r"stands in pairs\.pair-7\.primary already"):
+        load_pair(path, "pair-7")
+    path.write_text(inventory(500))
+    with pytest.raises(UsageError, match="There is no pair"):
+        load_pair(path, "pair-x")
+
+
+@pytest.mark.parametrize(
+    ("ordinary", "odd"),
+    [
+        ("name: pair-1 US", 'name: "pair-1\n  US"'),
+        ("name: pair-1 US", "name: >\n        pair-1"),
+        ("name: pair-1 US", "name: pair-1\n        US"),
+        ("name: pair-1 US", "name: &a pair-1 US"),
+        ("name: pair-1 US", "name: *a"),
+        ("name: pair-1 US", "name: !!str pair-1"),
+        ("name: pair-1 US", r'name: "\u0070"'),
+        ("name: pair-1 US", "name: 'it''s\n  pair-2:'"),
+        ("name: pair-1 US", "name: a\u2028b"),
+        ("name: pair-1 US", "name: [a,\n b]"),
+        ("name: pair-1 US", "? name\n      : a"),
+        ("  pair-1:\n", '  "pair-1":\n'),
+        ("  pair-1:\n", "  pair-2:\n"),
+        ("  pair-1:\n", " pair-1:\n"),
+        ("    mirrors", "\tmirrors"),
+        ("schema: 1\n", "schema: 1\npairs:\n"),
+        ("  pair-1:\n", "  pair-1: # first\n...\n---\n"),
+    ],
+)
+def test_a_text_that_is_not_of_ordinary_lines_is_read_whole(ordinary: str, odd: str) -> None:
+    text = inventory(3)
+    assert ordinary in text
+    assert part_of(text, "pair-2") is not None
+    assert part_of(text.replace(ordinary, odd, 1), "pair-2") is None

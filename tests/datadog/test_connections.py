@@ -1,0 +1,505 @@
+"""Connections that are slow to stand, or that died without a word: nothing stale is sent, nothing living looks dead."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpcore
+import pytest
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from orchestrator.datadog import HttpWorld
+from orchestrator.model.org import Pair
+from orchestrator.model.playbook import Timeouts
+from orchestrator.model.protocols import Clock
+from orchestrator.model.reading import (
+    Accepted,
+    Denied,
+    Hampered,
+    Lost,
+    NotSent,
+    Rejected,
+    Trouble,
+    Unreachable,
+)
+from orchestrator.model.secret import CommandKey, FileKey
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.system.clock import SystemClock
+from orchestrator.system.keys import KeyRing
+from orchestrator.system.redaction import Redactor
+
+from .orgs import KEYS, draft, pair_at
+from .servers import CA, http, raw_server, slow_way
+
+pytestmark = pytest.mark.anyio
+
+PASSIVE = http(
+    "200 OK", b'{"data": {"id": "u", "type": "hamr_org_connections", "attributes": {"HamrStatus": 2}}}'
+)
+DENIED = http("401 Unauthorized", b'{"errors": ["Unauthorized"]}')
+NOWHERE = "http://127.0.0.1:9"
+PATIENT = Timeouts(connect=timedelta(seconds=20), read=timedelta(seconds=20), total=timedelta(seconds=20))
+"""Longer than any test takes: what ends sooner was ended by something else."""
+
+Talk = Callable[[bytes, asyncio.StreamWriter], Awaitable[bool]]
+
+
+class HandClock(Struct):
+    """A clock that goes on when a test says so."""
+
+    seconds: float = 1000.0
+
+    def now(self) -> datetime:
+        return datetime(2026, 11, 22, 3, 15, tzinfo=UTC) + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+def world(
+    url: str, *, clock: Clock | None = None, ca: str | None = CA, pair: Pair | None = None
+) -> HttpWorld:
+    there = pair or pair_at(NOWHERE, url)
+    orgs = Both(there.orgs.primary, replace(there.orgs.secondary, ca=ca))
+    redactor = Redactor()
+    return HttpWorld(
+        replace(there, orgs=orgs),
+        timeouts=PATIENT,
+        keys=KeyRing(KEYS, redactor, refetch_after=0.0),
+        redactor=redactor,
+        clock=clock or SystemClock(),
+    )
+
+
+async def answers(_: bytes, writer: asyncio.StreamWriter) -> bool:
+    writer.write(PASSIVE)
+    await writer.drain()
+    return True
+
+
+def posts(requests: list[bytes]) -> int:
+    return sum(1 for request in requests if request.startswith(b"POST"))
+
+
+# Law 6: nothing leaves later than its check is good for.
+
+
+async def test_law_06_a_write_whose_connection_took_too_long_is_not_sent() -> None:
+    clock = HandClock()
+
+    async def twelve_seconds() -> None:
+        clock.seconds += 12
+
+    async with (
+        raw_server(answers, "server.pem") as server,
+        slow_way(server.url, twelve_seconds) as url,
+        world(url, clock=clock) as orgs,
+    ):
+        late = await orgs.write(draft(), leave_by=clock.seconds + 5)
+        assert isinstance(late, NotSent)
+        assert late.reason == "the connection took longer than the check is good for; it was not sent"
+        assert posts(server.requests) == 0
+        await orgs.read(Role.SECONDARY)
+        sent = await orgs.write(draft(), leave_by=clock.seconds + 5)
+        assert isinstance(sent, Accepted)
+        assert posts(server.requests) == 1
+
+
+async def test_law_06_a_connection_that_was_closed_meanwhile_is_not_opened_again_for_a_stale_write() -> None:
+    clock = HandClock()
+
+    async def twelve_seconds() -> None:
+        clock.seconds += 12
+
+    async def answers_once(_: bytes, writer: asyncio.StreamWriter) -> bool:
+        writer.write(PASSIVE.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+        await writer.drain()
+        return False
+
+    async with (
+        raw_server(answers_once, "server.pem") as server,
+        slow_way(server.url, twelve_seconds) as url,
+        world(url, clock=clock) as orgs,
+    ):
+        assert (await orgs.read(Role.SECONDARY)).status is Status.PASSIVE
+        answer = await orgs.write(draft(), leave_by=clock.seconds + 5)
+    assert isinstance(answer, NotSent)
+    assert posts(server.requests) == 0
+
+
+async def test_law_06_connecting_for_a_write_ends_when_it_may_not_leave_any_more() -> None:
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    clock = SystemClock()
+    async with (
+        raw_server(answers, "server.pem") as server,
+        slow_way(server.url, never) as url,
+        world(url) as orgs,
+        asyncio.timeout(10),
+    ):
+        answer = await orgs.write(draft(), leave_by=clock.monotonic() + 0.2)
+    assert isinstance(answer, NotSent)
+    assert answer.reason == "the connection took longer than the check is good for; it was not sent"
+
+
+async def test_law_06_a_write_whose_keys_took_too_long_is_not_sent() -> None:
+    pair = pair_at(NOWHERE, NOWHERE)
+    slow = CommandKey(("sleep", "30"), timedelta(seconds=30))
+    pair = replace(pair, orgs=Both(pair.orgs.primary, replace(pair.orgs.secondary, api_key=slow)))
+    async with world(NOWHERE, pair=pair) as orgs, asyncio.timeout(10):
+        answer = await orgs.write(draft(), leave_by=SystemClock().monotonic() + 0.2)
+    assert isinstance(answer, NotSent)
+    assert answer.reason == "its keys took longer than the check is good for; it was not sent"
+
+
+async def test_law_06_a_write_that_left_in_time_may_be_answered_later() -> None:
+    left = asyncio.Event()
+
+    async def slowly(_: bytes, writer: asyncio.StreamWriter) -> bool:
+        left.set()
+        await asyncio.sleep(0.3)
+        writer.write(PASSIVE)
+        return True
+
+    async with raw_server(slowly) as server, world(server.url) as orgs:
+        answer = await orgs.write(draft(), leave_by=SystemClock().monotonic() + 0.2)
+    assert left.is_set()
+    assert isinstance(answer, Accepted)
+
+
+# Kept connections that something on the way forgot.
+
+
+class Forgetful(Struct):
+    """A server whose first connection is forgotten by the way to it, once it was used."""
+
+    first: asyncio.StreamWriter | None = None
+    used: int = 0
+    silent: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def talk(self, request: bytes, writer: asyncio.StreamWriter) -> bool:
+        self.first = self.first or writer
+        if writer is self.first:
+            self.used += 1
+            if self.used > 1:
+                self.silent.set()
+                await asyncio.Event().wait()
+        return await answers(request, writer)
+
+
+async def test_a_read_on_a_kept_connection_that_died_is_made_on_a_new_one_within_its_deadline() -> None:
+    way = Forgetful()
+    async with raw_server(way.talk) as server, world(server.url) as orgs:
+        await orgs.read(Role.SECONDARY)
+        again = await orgs.read(Role.SECONDARY, within=1.0)
+        assert again.status is Status.PASSIVE
+        assert way.silent.is_set()
+        answer = await orgs.write(draft())
+        assert isinstance(answer, Accepted)
+        assert (server.connections, posts(server.requests)) == (2, 1)
+
+
+async def test_a_kept_connection_that_is_only_slow_still_answers() -> None:
+    second = asyncio.Event()
+    served: list[asyncio.StreamWriter] = []
+
+    async def talk(request: bytes, writer: asyncio.StreamWriter) -> bool:
+        served.append(writer)
+        turn = len(served)
+        if turn == 2:  # the kept connection answers once the new one was asked, too
+            await second.wait()
+        if turn == 3:
+            second.set()
+            await asyncio.Event().wait()
+        return await answers(request, writer)
+
+    async with raw_server(talk) as server, world(server.url) as orgs:
+        await orgs.read(Role.SECONDARY)
+        assert (await orgs.read(Role.SECONDARY, within=2.0)).status is Status.PASSIVE
+        assert served[0] is served[1]
+        assert served[2] is not served[0]
+
+
+async def test_an_org_that_answers_on_no_connection_is_given_up_at_its_deadline() -> None:
+    served: list[asyncio.StreamWriter] = []
+
+    async def talk(request: bytes, writer: asyncio.StreamWriter) -> bool:
+        served.append(writer)
+        if len(served) > 1:
+            await asyncio.Event().wait()
+        return await answers(request, writer)
+
+    async with raw_server(talk) as server, world(server.url) as orgs:
+        await orgs.read(Role.SECONDARY)
+        assert (await orgs.read(Role.SECONDARY, within=0.4)).sight == Unreachable("no answer within 0.4 s")
+    assert len(served) == 3
+
+
+@pytest.mark.parametrize("what", ["GET", "POST"])
+async def test_law_05_a_kept_connection_that_breaks_is_asked_anew_by_reads_alone(what: str) -> None:
+    served: list[asyncio.StreamWriter] = []
+
+    async def talk(request: bytes, writer: asyncio.StreamWriter) -> bool:
+        served.append(writer)
+        if len(served) == 2:
+            return False
+        return await answers(request, writer)
+
+    async with raw_server(talk) as server, world(server.url) as orgs:
+        await orgs.read(Role.SECONDARY)
+        if what == "GET":
+            assert (await orgs.read(Role.SECONDARY)).status is Status.PASSIVE
+        else:
+            assert isinstance(await orgs.write(draft()), Lost)
+            assert posts(server.requests) == 1
+
+
+async def test_a_read_may_want_a_new_connection_and_cuts_off_no_other() -> None:
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def talk(request: bytes, writer: asyncio.StreamWriter) -> bool:
+        if b"/validate" in request:
+            asked.set()
+            await go_on.wait()
+            writer.write(http("200 OK", b'{"data": {"id": "u"}}'))
+            return True
+        return await answers(request, writer)
+
+    async with raw_server(talk) as server, world(server.url) as orgs:
+        whose = asyncio.create_task(orgs.identify(Role.SECONDARY))
+        await asked.wait()
+        assert (await orgs.read(Role.SECONDARY, anew=True)).status is Status.PASSIVE
+        assert (await orgs.read(Role.SECONDARY, anew=True)).status is Status.PASSIVE
+        assert server.connections == 3
+        await orgs.read(Role.SECONDARY)
+        assert server.connections == 3
+        go_on.set()
+        assert (await whose).uuid == "u"
+
+
+# Keys that were rotated meanwhile.
+
+
+class Rotated(Struct):
+    """A server that takes one key, and a file that holds one; both can change."""
+
+    file: Path
+    taken: str = "the0old0key0000000000000000000001"
+    seen: list[bytes] = field(default_factory=list)
+
+    def write(self, key: str) -> None:
+        self.file.write_text(key)
+
+    async def talk(self, request: bytes, writer: asyncio.StreamWriter) -> bool:
+        self.seen.append(request)
+        writer.write(PASSIVE if self.taken.encode() in request else DENIED)
+        await writer.drain()
+        return True
+
+    def pair(self, url: str) -> Pair:
+        pair = pair_at(NOWHERE, url)
+        secondary = replace(pair.orgs.secondary, app_key=FileKey(str(self.file)))
+        return replace(pair, orgs=Both(pair.orgs.primary, secondary))
+
+
+NEW = "the0new0key0000000000000000000002"
+
+
+async def test_a_read_that_is_denied_is_made_once_more_with_rotated_keys(tmp_path: Path) -> None:
+    keys = Rotated(tmp_path / "key")
+    keys.write(keys.taken)
+    async with raw_server(keys.talk) as server, world(server.url, pair=keys.pair(server.url)) as orgs:
+        assert (await orgs.read(Role.SECONDARY)).status is Status.PASSIVE
+        keys.taken = NEW
+        assert isinstance((await orgs.read(Role.SECONDARY)).sight, Denied)
+        assert len(keys.seen) == 2  # the file holds the same key: asking again would say the same
+        keys.write(NEW)
+        assert (await orgs.read(Role.SECONDARY)).status is Status.PASSIVE
+        assert len(keys.seen) == 4
+
+
+async def test_a_write_that_is_denied_is_sent_once_and_the_next_one_has_the_rotated_keys(
+    tmp_path: Path,
+) -> None:
+    keys = Rotated(tmp_path / "key")
+    keys.write(keys.taken)
+    async with raw_server(keys.talk) as server, world(server.url, pair=keys.pair(server.url)) as orgs:
+        await orgs.read(Role.SECONDARY)
+        keys.taken = NEW
+        keys.write(NEW)
+        assert isinstance(await orgs.write(draft()), Rejected)
+        assert posts(keys.seen) == 1
+        assert isinstance(await orgs.write(draft()), Accepted)
+        assert posts(keys.seen) == 2
+
+
+# Trouble of this machine, not of the org (law 21).
+
+
+@pytest.mark.parametrize(
+    ("certificate", "ca", "why", "remedy"),
+    [
+        ("server.pem", None, "unable to get local issuer certificate", "as ca: FILE in pairs.yaml"),
+        ("expired.pem", CA, "certificate has expired", "compare this machine's clock (date -u)"),
+        ("elsewhere.pem", CA, "IP address mismatch", "something else answers for 127.0.0.1"),
+    ],
+)
+async def test_law_21_a_certificate_that_is_not_trusted_is_this_machines_trouble(
+    certificate: str, ca: str | None, why: str, remedy: str
+) -> None:
+    async with raw_server(answers, certificate) as server, world(server.url, ca=ca) as orgs:
+        sight = (await orgs.read(Role.SECONDARY)).sight
+        assert isinstance(sight, Hampered)
+        assert sight.trouble is Trouble.TRUST
+        assert sight.reason.startswith("this machine does not trust the certificate of 127.0.0.1: ")
+        assert why in sight.reason
+        assert remedy in sight.remedy
+        assert (await orgs.identify(Role.SECONDARY)).reason == sight.reason
+        assert isinstance(await orgs.write(draft()), NotSent)
+    assert server.requests == []
+
+
+async def test_a_ca_of_the_inventory_is_trusted_beside_the_usual_ones() -> None:
+    async with raw_server(answers, "server.pem") as server, world(server.url, ca=CA) as orgs:
+        assert (await orgs.read(Role.SECONDARY)).status is Status.PASSIVE
+
+
+@pytest.mark.parametrize("ca", ["/no/such/ca.pem", __file__])
+async def test_law_09_a_ca_that_cannot_be_used_is_the_trouble_of_its_org_alone(ca: str) -> None:
+    async with raw_server(answers, "server.pem") as server:
+        there = pair_at(server.url, server.url)
+        trusting = replace(there.orgs.primary, ca=CA)
+        async with world(
+            server.url, ca=ca, pair=replace(there, orgs=Both(trusting, there.orgs.secondary))
+        ) as orgs:
+            sight = (await orgs.read(Role.SECONDARY)).sight
+            assert isinstance(sight, Hampered)
+            assert (sight.trouble, ca in sight.reason) == (Trouble.TRUST, True)
+            assert isinstance(await orgs.write(draft()), NotSent)
+            assert server.requests == []
+            await orgs.read(Role.PRIMARY)
+            assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "first"),
+    [
+        (http("407 Proxy Authentication Required"), "put the proxy's user and password into HTTPS_PROXY"),
+        (http("403 Blocked"), "correct HTTPS_PROXY"),
+    ],
+)
+async def test_law_21_a_proxy_that_refuses_is_named_with_its_variable(
+    answer: bytes, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuses(_: bytes, writer: asyncio.StreamWriter) -> bool:
+        writer.write(answer)
+        return False
+
+    async with raw_server(refuses) as proxy:
+        place = proxy.url.removeprefix("http://")
+        monkeypatch.setenv("HTTPS_PROXY", f"http://ana:hunter2@{place}")
+        async with world("https://api.datadoghq.com", ca=None) as orgs:
+            sight = (await orgs.read(Role.SECONDARY)).sight
+    said = answer.split(b"\r\n")[0].decode().removeprefix("HTTP/1.1 ")
+    assert sight == Hampered(
+        f"the proxy {place}, which HTTPS_PROXY names, refused: {said}",
+        f"{first}, have api.datadoghq.com allowed there, or list it in NO_PROXY where no proxy is needed",
+        Trouble.PROXY,
+    )
+
+
+async def test_a_proxy_that_cannot_reach_the_org_says_nothing_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def cannot(_: bytes, writer: asyncio.StreamWriter) -> bool:
+        writer.write(http("503 Service Unavailable"))
+        return False
+
+    async with raw_server(cannot) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        async with world("https://api.datadoghq.com", ca=None) as orgs:
+            sight = (await orgs.read(Role.SECONDARY)).sight
+    assert sight == Unreachable("the proxy refused: 503 Service Unavailable")
+
+
+async def test_law_21_a_proxy_that_cannot_be_reached_is_named_with_its_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "http://ana:hunter2@127.0.0.1:9")
+    async with world("https://api.datadoghq.com", ca=None) as orgs:
+        sight = (await orgs.read(Role.SECONDARY)).sight
+    assert sight == Hampered(
+        "the proxy 127.0.0.1:9, which ALL_PROXY names, cannot be reached: Connection refused",
+        "correct ALL_PROXY, or list api.datadoghq.com in NO_PROXY where no proxy is needed",
+        Trouble.PROXY,
+    )
+
+
+# Names with several addresses.
+
+
+async def test_an_address_that_does_not_answer_does_not_hide_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with raw_server(answers) as server:
+        port = int(server.url.rpartition(":")[2])
+
+        def look_up(*_: object, **__: object) -> list[object]:
+            kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+            return [(*kind, ("127.0.0.2", 9)), (*kind, ("127.0.0.1", port))]
+
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        async with world(f"http://pair.example:{port}") as orgs:
+            assert (await orgs.read(Role.SECONDARY)).status is Status.PASSIVE
+
+
+async def test_an_address_that_stays_silent_does_not_hide_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect, given_up = httpcore.AnyIOBackend.connect_tcp, asyncio.Event()
+
+    async def swallowed(self: httpcore.AnyIOBackend, host: str, *rest: Any) -> httpcore.AsyncNetworkStream:
+        if host == "::1":
+            try:
+                await asyncio.Event().wait()
+            finally:
+                given_up.set()
+        return await connect(self, host, *rest)
+
+    async with raw_server(answers) as server:
+        port = int(server.url.rpartition(":")[2])
+        v6 = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0))
+        v4 = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [v6, v6, v4])
+        monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", swallowed)
+        async with world(f"http://pair.example:{port}") as orgs, asyncio.timeout(10):
+            assert (await orgs.read(Role.SECONDARY)).status is Status.PASSIVE
+    assert given_up.is_set()
+
+
+def not_found(*_: object, **__: object) -> list[object]:
+    raise socket.gaierror(-2, "Name or service not known")
+
+
+@pytest.mark.parametrize(
+    ("look_up", "reason"),
+    [
+        (not_found, "no connection: Name or service not known"),
+        (lambda *_, **__: [], "no connection: the name has no address"),
+    ],
+)
+async def test_a_name_that_is_not_found_may_be_the_orgs_trouble(
+    look_up: object, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    async with world("http://pair.example") as orgs:
+        assert (await orgs.read(Role.SECONDARY)).sight == Unreachable(reason)
+        assert isinstance(await orgs.write(draft()), NotSent)
