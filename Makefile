@@ -26,7 +26,7 @@ newest:  ## every test, with the newest versions that pyproject.toml allows, in 
 	@$(NEWEST)/bin/python -m pytest $(TESTS)
 
 lint: $(READY)  ## ruff: every rule considered, and the formatter; and which room imports which
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-logo --no-cache
 
 types: $(READY)  ## mypy --strict
 	@$(BIN)/mypy
