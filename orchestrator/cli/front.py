@@ -6,8 +6,6 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from msgspec import Struct, field
-
 from .typed import Typed
 
 if TYPE_CHECKING:  # `hamr --help` loads neither
@@ -17,19 +15,28 @@ if TYPE_CHECKING:  # `hamr --help` loads neither
     from .console import Console
 
 
-class Front(Struct, dict=True):
-    """One invocation of `hamr`."""
+class Front:
+    """One invocation of `hamr`. A plain class, since `hamr --help` makes one.
 
-    json: bool = False
-    """Whether stdout carries one JSON document and nothing else."""
-    debug: bool = False
-    """Whether bugs are shown with their traceback."""
-    outcome: ExitCode | None = None
-    """How the work ended, once that is certain: trouble with printing it does not change it any more."""
-    tell_error: Callable[[HamrError], int] | None = None
-    """A verb's own way to tell an error, which gives the exit code; None for the usual one."""
-    typed: Typed = field(default_factory=Typed)
-    """The command line, of which the commands that are printed repeat a part."""
+    Args:
+        json: whether stdout carries one JSON document and nothing else.
+        debug: whether bugs are shown with their traceback.
+        outcome: how the work ended, once that is certain: trouble with printing it does not change it any more.
+        typed: the command line, of which the commands that are printed repeat a part.
+    """
+
+    def __init__(
+        self,
+        *,
+        json: bool = False,
+        debug: bool = False,
+        outcome: ExitCode | None = None,
+        typed: Typed | None = None,
+    ) -> None:
+        self.json, self.debug, self.outcome = json, debug, outcome
+        self.typed = typed or Typed()
+        self.tell_error: Callable[[HamrError], int] | None = None
+        """A verb's own way to tell an error, which gives the exit code; None for the usual one."""
 
     @cached_property
     def redactor(self) -> Redactor:

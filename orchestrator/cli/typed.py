@@ -11,8 +11,6 @@ import shlex
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from msgspec import Struct, field
-
 _AND = " && "
 _JOURNAL = ("journal",)
 _ALL = ("pairs", "playbook", "journal", "operator")
@@ -39,17 +37,26 @@ REPEATED: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Which of the options each verb takes; a test compares them with the verbs themselves."""
 
 
-class Typed(Struct):
-    """What one command line said, as far as the commands that it prints have to say it again."""
+class Typed:
+    """What one command line said, as far as the commands that it prints have to say it again. Plain, as `Front`.
 
-    arguments: tuple[str, ...] = ()
-    """The whole command line, without `hamr`."""
-    options: Mapping[str, str] = field(default_factory=dict)
-    """--pairs, --playbook, --journal and --operator, where they were typed."""
-    playbook: str = ""
-    """The playbook's own name, once it is loaded."""
-    playbook_source: str = ""
-    """What it was loaded from: a file's path, or the name of one that ships with hamr."""
+    Args:
+        arguments: the whole command line, without `hamr`.
+        options: --pairs, --playbook, --journal and --operator, where they were typed.
+        playbook: the playbook's own name, once it is loaded.
+        playbook_source: what it was loaded from: a file's path, or the name of one that ships with hamr.
+    """
+
+    def __init__(
+        self,
+        *,
+        arguments: tuple[str, ...] = (),
+        options: Mapping[str, str] = MappingProxyType({}),
+        playbook: str = "",
+        playbook_source: str = "",
+    ) -> None:
+        self.arguments, self.options = arguments, options
+        self.playbook, self.playbook_source = playbook, playbook_source
 
     def with_yes(self) -> str:
         """The command line as it was typed, and --yes."""

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from orchestrator.cli import hamr
 from orchestrator.cli.verbs import NAMES, SECTIONS, summary_of
 
-HEAVY = ("httpx", "transitions", "rich", "structlog", "yaml", "sqlite3", "starlette", "asyncio")
+HEAVY = ("httpx", "transitions", "rich", "structlog", "yaml", "sqlite3", "starlette", "asyncio", "msgspec")
 
 
 @pytest.mark.parametrize(
