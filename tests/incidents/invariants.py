@@ -424,6 +424,8 @@ def same_story(played: Played) -> Iterator[str]:  # noqa: C901 - one branch per 
             outcomes.add((record.run, record.data["attempt"]))
         elif record.kind == "run.superseded":
             superseded.add(record.run)
+        elif record.kind == "pair.adopted":  # a person has said what is true, over whatever was open
+            superseded |= {attempt["run"] for attempt in told.values()}
     for request in played.regions.requests:
         if request.method != "POST":
             continue

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
+
+from msgspec.structs import fields
 
 from orchestrator.model.probe import Measured
 from orchestrator.model.reading import HamrRecord
