@@ -141,7 +141,8 @@ def _from_what_is_there(running: Running) -> tuple[str, ...]:
         flags += f" {override_flag('unknown')}"
     owed, status = engine.task.owed, phase.status
     if owed is not None:
-        onward = (commands.adopt(pair, owed.role.other),)
+        old = f" {override_flag('reverted')}" if phase.name is PhaseName.LAGGING else ""
+        onward = (f"{commands.adopt(pair, owed.role.other)}{old}",)
     elif (
         phase.name is PhaseName.AGREED and status and running.session.playbook.route(status, goal) is not None
     ):

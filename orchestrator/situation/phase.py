@@ -125,6 +125,9 @@ def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Pha
     elif view.stopped_for in {Change.STALE, Change.REVERTED} or _began_nothing(view):
         # It has waited for this already, or has nothing under way that might yet show: what is left is to say what is true.
         steps.append(f"{commands.resume(view.pair)} {override_flag('reverted')}")
+    elif view.owed is not None and view.stopped_for in commands.STOPS_AGAIN:
+        # Resumed, it would stop for that same write again, whatever this org shows by then.
+        steps.append(f"{commands.adopt(view.pair, view.owed.role.other)} {override_flag('reverted')}")
     elif view.owed is not None and not floor.ours:
         # A mirror that healed old over ours is put right with what is owed; over anybody else's, only where somebody says so.
         steps.append(f"{commands.resume(view.pair)} {override_flag('reverted')}")

@@ -59,7 +59,7 @@ from .loop import Process
 from .operators import closed
 from .scene import Crashed, Returned
 from .tape import Answered, Appended, Asked, Happened
-from .witness import carried_back, seen_by_then, version
+from .witness import Writers, carried_back, seen_by_then, version
 
 FOREIGN = frozenset({*NOBODY, "someone.else@example.com"})
 SEND_SECONDS = 5.0
@@ -116,13 +116,14 @@ def _led_past_it(played: Played) -> bool:
 def keeps_goal(played: Played) -> Iterator[str]:
     if not played.closed or not played.incident.settles or played.incident.attacks.visits != Visits():
         return  # what is late may come later still
-    passed = (
-        played.scene.playbook.route
-    )  # where somebody went past the goal, and no row leads back, it stays there
+    writers = Writers.of(played)
+    # Where somebody went past the goal, and no row leads back, it stays there.
+    passed = played.scene.playbook.route
     for role, record in played.final.items():
         at = None if record is None else Status.of(record.status)
         if at is None or (at is not played.goal and passed(at, played.goal) is not None):
-            if record is not None and record.modified_by in FOREIGN:
+            wrote = [] if record is None else writers.found.get(version(record), [])
+            if wrote and not any(note.ours for note in wrote):
                 continue
             yield f"the {role} shows {record and Status.of(record.status)} in the end"
 
@@ -204,6 +205,7 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
     began: dict[str, float] = {}
     on: dict[Process, str] = defaultdict(str)
     alone = played.incident.mode is Mode.EMERGENCY or played.incident.switches
+    crossed = played.incident.config.mirror is not None and any(played.incident.config.skew)
     for note, journals in seen_by_then(played):
         if isinstance(note, Asked) and note.posts:
             bases = journals[note.machine].bases[note.run]
@@ -261,6 +263,8 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
                 played, record, began.get(run)
             ):
                 continue
+            if crossed and not sent[run]:
+                continue  # by two clocks its first look may have been old; it begins with the last one before it writes
             open_here = any(heard[run].get(each) is not asked.process for each in unanswered[run])
             nameless = open_here or bool(unsent[run]) or played.incident.config.renames_author
             if record is not None and _passes_for_ours(played, Status.of(record.status), sent[run], nameless):

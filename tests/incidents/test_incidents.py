@@ -114,6 +114,7 @@ ATTACKED: dict[int, str] = {
     519712: "an emergency without a write, and a mirror that healed old over a stranger's: resume needs a person's word",
     605172: "somebody linked an org elsewhere and back, at the status to which its server moves: it is no move of the server's",
     611950: "a replica lags behind our write and shows a stranger's from before it, where nothing tells that the pair mirrors",
+    717016: "a stranger's write over what is owed, and a mirror that brought it: whoever adopts says what is true at once",
     422248: "an emergency that began no row, as far as the journal goes: it is not resumed from a diverged pair",
     471226: "a reading that stays old was waited for once: the next way on says that it is true",
 }
