@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -34,7 +34,7 @@ from orchestrator.simulator import Authors, ClientError, Closed, Redirect, Refus
 from .incident import Played
 from .loop import EPOCH, Process
 from .scene import Outcome, Raised, Returned
-from .tape import Answered, Appended, Asked, Happened, Wrote
+from .tape import Answered, Appended, Asked, Happened, Note, Wrote
 from .typist import DONE, first_next
 from .witness import Version, Writers, carried_back, older, records_in, seen_by_then, version
 
@@ -475,11 +475,29 @@ def next_accepted(played: Played) -> Iterator[str]:
 
 
 def _moved_meanwhile(played: Played, number: int) -> bool:
-    """Whether an org's record was another one when a command first read it than when somebody last looked before it."""
+    """Whether an org's record was another one when a command first read it than when somebody last looked before it.
+
+    Or a lag came to an end while the command read.
+    """
     notes = played.tape.notes
     before = next((note for note in reversed(notes[:number]) if isinstance(note, Asked) and note.reads), None)
     after = next((note for note in notes[number:] if isinstance(note, Asked) and note.reads), None)
-    return before is not None and after is not None and before.truth != after.truth
+    if before is None or after is None:
+        return False
+    looked, read = _last_shown(notes[:number], before.process), _last_shown(notes[number:], after.process)
+    return before.truth != after.truth or any(not _same(looked.get(role), read[role]) for role in read)
+
+
+def _last_shown(notes: Sequence[Note], process: Process) -> dict[Role, HamrRecord | None]:
+    """What each org showed a process last."""
+    return {
+        note.asked.role: note.record
+        for note in notes
+        if isinstance(note, Answered)
+        and note.asked.process is process
+        and note.asked.reads
+        and (note.record is not None or note.absent)
+    }
 
 
 def one_bad_answer(played: Played) -> Iterator[str]:  # noqa: C901 - what was asked, what was answered, and what was said
