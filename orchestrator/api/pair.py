@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from orchestrator.drill import Homecoming, close, drill_named
@@ -30,7 +31,7 @@ from orchestrator.operations.preflight import check_overrides, check_request, st
 from orchestrator.operations.resume import resume as resume_run
 from orchestrator.operations.run import apply, start
 from orchestrator.operations.running import Controls
-from orchestrator.operations.session import Session
+from orchestrator.operations.session import EMERGENCY_BUSY_SECONDS, Session
 from orchestrator.operations.standing import stand
 from orchestrator.system.keys import KeyRing
 from orchestrator.system.redaction import Redactor
@@ -40,12 +41,14 @@ from .finding import all_histories
 from .journal import Journal
 from .listening import Listener, watchers
 from .resuming import resumable
-from .slots import EMERGENCIES, PLANNED
+from .slots import PLANNED
 from .sources import Prepared, Sources
 from .texts import require_flags, require_reasons, require_texts
 from .under_way import UnderWay
 
 if TYPE_CHECKING:
+    from orchestrator.journal import SqliteStore
+
     from .waiting import WaitingPair
 
 
@@ -328,12 +331,35 @@ class OpenPair:
         self, *, emergency: bool = False, playbook: Playbook | None = None
     ) -> AsyncIterator[tuple[Session, Controls]]:
         """What a run needs, once it is its turn; `stop` reaches it while it waits for that, too."""
-        slots = EMERGENCIES if emergency else PLANNED
         with self._under_way.controls() as controls:
-            async with slots.one():
-                # Beside the loop: it may have to wait for others who write.
-                with await asyncio.to_thread(self._sources.store, writes=True) as store:
+            async with nullcontext() if emergency else PLANNED.one():
+                with await self._journal(emergency=emergency) as store:
                     yield self._session_on(store, playbook), controls
+
+    async def _journal(self, *, emergency: bool) -> SqliteStore:
+        """The journal, opened beside the loop: it may have to wait for others who write.
+
+        An emergency has a thread of its own, and less patience. What is opened although nobody waits for it any more is
+        closed again.
+        """
+        patience = EMERGENCY_BUSY_SECONDS if emergency else None
+        thread = ThreadPoolExecutor(1) if emergency else None
+        opening = asyncio.get_running_loop().run_in_executor(
+            thread, partial(self._sources.store, writes=True, patience=patience)
+        )
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close)
+            raise
+        finally:
+            if thread is not None:
+                thread.shutdown(wait=False)
+
+
+def _close(opening: asyncio.Future[SqliteStore]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 def _status(goal: Status | str) -> Status:

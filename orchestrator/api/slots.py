@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 MOST_AT_ONCE = 32
-"""Planned runs, and as many emergencies beside them: each keeps a journal open, and connections to two orgs."""
+"""Planned runs: each keeps a journal open, and connections to two orgs. An emergency waits for nobody."""
 
 
 class Slots:
@@ -32,7 +32,7 @@ class Slots:
                 self._waiting.append(turn)
         try:
             await turn
-        except asyncio.CancelledError:
+        except BaseException:  # cancelled, or given up without that
             self._leave(turn)
             raise
         try:
@@ -52,6 +52,8 @@ class Slots:
         with self._mutex:
             while self._waiting:
                 turn = self._waiting.popleft()
+                if not turn.get_loop().is_running():
+                    continue
                 with suppress(RuntimeError):  # its loop has closed, and nobody waits any more
                     turn.get_loop().call_soon_threadsafe(_give, turn)
                     return
@@ -63,5 +65,5 @@ def _give(turn: asyncio.Future[None]) -> None:
         turn.set_result(None)
 
 
-PLANNED, EMERGENCIES = Slots(), Slots()
-"""An emergency does not wait for a planned run."""
+PLANNED = Slots()
+"""Of this process."""

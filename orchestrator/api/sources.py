@@ -136,8 +136,12 @@ class Sources:
 
         return default_place(self.journal, self.environ)
 
-    def store(self, *, writes: bool) -> SqliteStore:
+    def store(self, *, writes: bool, patience: float | None = None) -> SqliteStore:
         """The journal, open; who only looks leaves no file behind. Close it, or use it as a context manager.
+
+        Args:
+            writes: whether records are added.
+            patience: seconds to wait for others who write; None for the usual.
 
         Raises:
             JournalUnavailable: it cannot be opened.
@@ -146,4 +150,4 @@ class Sources:
         from orchestrator.journal import SqliteStore  # noqa: PLC0415 - as above
         from orchestrator.system.clock import SystemClock  # noqa: PLC0415 - as above
 
-        return SqliteStore.open(self.place(), create=writes, now=SystemClock().now)
+        return SqliteStore.open(self.place(), create=writes, now=SystemClock().now, patience=patience)

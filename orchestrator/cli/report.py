@@ -42,7 +42,7 @@ def report(opening: Opening, run: str, html: str | None, junit: str | None, mark
     refuse_misplaced_files(html, junit)
     with opening.store(writes=False) as store:
         story = story_told(store, run, opening.journal or "")
-        broken = broken_chain(store, story)
+        broken = broken_chain(store)
         story = replace(story, broken=broken)
     write_html(opening, story, html)
     write_junit(opening, story, junit)

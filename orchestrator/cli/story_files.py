@@ -34,13 +34,11 @@ def story_told(store: Store, subject: str, journal: str) -> Story:
     return story_of(subject, records, store.head(), playbook_of=_playbook_of, journal=journal)
 
 
-def broken_chain(store: SqliteStore, story: Story) -> Broken | None:
-    """Where the journal's chain does not hold; of a long one, its newest records and those that the story tells are looked at."""
-    from orchestrator.journal import VERIFY_NEWEST
+def broken_chain(store: SqliteStore) -> Broken | None:
+    """Where the journal's chain does not hold."""
     from orchestrator.model.journal import Broken
 
-    whole = store.head().seq <= VERIFY_NEWEST
-    found = store.verify() if whole else store.verify_these(story.lines) or store.verify_newest(VERIFY_NEWEST)
+    found = store.verify()
     return found if isinstance(found, Broken) else None
 
 

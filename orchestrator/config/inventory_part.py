@@ -30,7 +30,9 @@ _PAIRS = re.compile(r"^pairs: *(?:#.*)?\n((?:(?: .*| *#.*)?\n)*)", re.MULTILINE)
 _INDENTED = re.compile(r"^ +(?=[^ #\n])", re.MULTILINE)
 _COMMENT = re.compile(r"#.*")
 _VARIABLE = re.compile(r"""(?:^ *|[{,] *)["']?env["']? *: *["']?([A-Za-z_][A-Za-z0-9_]*)""", re.MULTILINE)
-_UUID = re.compile(r"^ +uuid: *[\"']?([0-9a-f-]{36})", re.MULTILINE | re.IGNORECASE)
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_FLOW_LINE = re.compile(r"^[^\n]*[\[{][^\n]*$", re.MULTILINE)
+_ITEM = re.compile(rf"([\[{{,:] *){_TEXT}(?= *[,\]}}:])")
 
 
 class Part(Struct, frozen=True):
@@ -80,6 +82,8 @@ def _taken_apart(text: str) -> _Apart | None:
     blocks = list(_PAIRS.finditer(text))
     if len(blocks) != 1 or _ODD.search(text) is not None or _ORDINARY.fullmatch(text) is None:
         return None
+    if any(quote in _ITEM.sub(r"\1", line) for line in _FLOW_LINE.findall(text) for quote in "\"'"):
+        return None  # a quote within an item, where YAML may read a text that goes on
     begin, end = blocks[0].span(1)
     first = _INDENTED.search(text, begin, end)
     if first is None:

@@ -39,7 +39,7 @@ class Opened(Struct, frozen=True):
     """Device and inode of a file that is written: how a file that was swapped underneath is noticed."""
 
 
-def open_for_writing(place: Path, *, durable: bool) -> Opened:
+def open_for_writing(place: Path, *, durable: bool, patience: float = BUSY_SECONDS) -> Opened:
     """Open the journal, and create it where there is none.
 
     The file is for its owner alone, and so is its folder; in a folder that a group shares (setgid, and writable for
@@ -51,6 +51,7 @@ def open_for_writing(place: Path, *, durable: bool) -> Opened:
     Args:
         place: the file.
         durable: wait at each commit until the disk has it; a simulation can do without.
+        patience: seconds to wait for others who write.
 
     Raises:
         JournalUnavailable: it cannot be created, opened or written, or belongs to something else.
@@ -60,19 +61,19 @@ def open_for_writing(place: Path, *, durable: bool) -> Opened:
         _refuse_odd_files(place)
         _refuse_second_name(place)
         file = _touch(_real(place))
-        connection = _connect(place, "mode=rw")
+        connection = _connect(place, "mode=rw", patience)
         with _closed_on_failure(connection):
             connection.execute(f"PRAGMA synchronous = {'EXTRA' if durable else 'OFF'}")
             _lay_out_where_new(connection, place)
-            _use_rollback_journal(connection, place)
+            _use_rollback_journal(connection, place, patience)
             connection.execute("PRAGMA fullfsync = ON")
     return Opened(connection, writable=True, exists=True, file=file)
 
 
-def open_for_reading(place: Path) -> Opened:
+def open_for_reading(place: Path, *, patience: float = BUSY_SECONDS) -> Opened:
     """Open the journal so that nothing can be added; where there is none, an empty one that leaves no file.
 
-    Works on a file, and in a folder, that may only be read.
+    Works on a file, and in a folder, that may only be read. `patience` is the seconds to wait for others who write.
 
     Raises:
         JournalUnavailable: it cannot be opened, or belongs to something else.
@@ -84,7 +85,7 @@ def open_for_reading(place: Path) -> Opened:
         if found is None or found.st_size == 0:
             return _nothing()
         try:
-            connection = _look(place, "mode=rw")
+            connection = _look(place, "mode=rw", patience)
         except sqlite3.Error as error:
             # SQLite rolls back what a killed process left, and of an older hamr's journal it keeps an index beside it:
             # neither can be done here.
@@ -97,7 +98,7 @@ def open_for_reading(place: Path) -> Opened:
                     f"cannot be read without {left.name}, which a killed process left beside it, and that takes write"
                     " permission for both and their folder: copy both files to a folder of your own, and name the copy",
                 ) from error
-            connection = _look(place, "mode=ro&immutable=1")
+            connection = _look(place, "mode=ro&immutable=1", patience)
     return Opened(connection, writable=False, exists=True)
 
 
@@ -106,8 +107,8 @@ def open_nothing() -> Opened:
     return _nothing()
 
 
-def _look(place: Path, access: str) -> sqlite3.Connection:
-    connection = _connect(place, access)
+def _look(place: Path, access: str, patience: float) -> sqlite3.Connection:
+    connection = _connect(place, access, patience)
     with _closed_on_failure(connection):
         connection.execute("PRAGMA query_only = ON")
         _refuse_others(connection, place)
@@ -238,11 +239,11 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _connect(place: Path, access: str) -> sqlite3.Connection:
+def _connect(place: Path, access: str, patience: float) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{_real(place).as_uri()}?{access}",
         uri=True,
-        timeout=BUSY_SECONDS,
+        timeout=patience,
         isolation_level=None,
         check_same_thread=False,
     )
@@ -283,9 +284,9 @@ def _refuse_others(connection: sqlite3.Connection, place: Path) -> None:
         raise damaged(place, "is damaged: the file was cut short, in the middle of a page")
 
 
-def _use_rollback_journal(connection: sqlite3.Connection, place: Path) -> None:
+def _use_rollback_journal(connection: sqlite3.Connection, place: Path, patience: float) -> None:
     """Take the records of an older hamr's write-ahead log into the file, which wants it alone for a moment."""
-    deadline = time.monotonic() + BUSY_SECONDS
+    deadline = time.monotonic() + patience
     while True:
         try:
             (mode,) = connection.execute("PRAGMA journal_mode = DELETE").fetchone()

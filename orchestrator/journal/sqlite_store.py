@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -52,7 +52,13 @@ class SqliteStore:
 
     @classmethod
     def open(
-        cls, path: Path, *, create: bool = True, durable: bool = True, now: Callable[[], datetime]
+        cls,
+        path: Path,
+        *,
+        create: bool = True,
+        durable: bool = True,
+        now: Callable[[], datetime],
+        patience: float | None = None,
     ) -> SqliteStore:
         """Open the journal.
 
@@ -63,13 +69,18 @@ class SqliteStore:
                 where there is none the journal is empty and no file appears.
             durable: a record is on the disk before `append` returns; only simulations do without.
             now: the wall clock, which dates the records.
+            patience: seconds to wait for others who write, here and later; None for BUSY_SECONDS.
 
         Raises:
             JournalUnavailable: it cannot be opened, or is not for this version or this program.
             JournalDamaged: the file is not a whole journal.
         """
-        with turns_at(path).one(path):
-            opened = open_for_writing(path, durable=durable) if create else open_for_reading(path)
+        wait = BUSY_SECONDS if patience is None else patience
+        with turns_at(path).one(path, wait):
+            if create:
+                opened = open_for_writing(path, durable=durable, patience=wait)
+            else:
+                opened = open_for_reading(path, patience=wait)
         return cls(opened, path, now)
 
     @classmethod
@@ -115,7 +126,9 @@ class SqliteStore:
         if not kept:
             return None
         with self._turns.one(self._place, self._patience):
-            fresh = SqliteStore(open_for_reading(self._place), self._place, self._now)
+            opened = open_for_reading(self._place, patience=self._patience)
+        fresh = SqliteStore(opened, self._place, self._now)
+        fresh._patience = self._patience
         with fresh:
             return fresh._first_missing(kept)
 
@@ -128,10 +141,10 @@ class SqliteStore:
         return None
 
     def wait_at_most(self, seconds: float) -> None:
-        """How long a call waits for another process that writes; BUSY_SECONDS until this is called."""
-        with self._reading() as connection:
-            connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
+        """How long a call waits for others who write, of this process and then of another; BUSY_SECONDS until this is called."""
         self._patience = seconds
+        with self._mutex:  # no turn is needed: it touches no file
+            self._connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 
     def records(
         self,
@@ -218,17 +231,6 @@ class SqliteStore:
         """
         walk = self._walk_after(max(0, self.head().seq - count), forms=False)
         return walk if isinstance(walk, Broken) else self._walked(walk)
-
-    def verify_these(self, numbers: Iterable[int]) -> Broken | None:
-        """The first of these records that is not whole, or does not follow on the one before it; None where all are."""
-        for number in sorted(numbers):
-            walk = self._walk_after(number - 1)
-            found = walk if isinstance(walk, Broken) else self._walked(walk, until=number)
-            if isinstance(found, Broken):
-                return found
-            if found.records != number:
-                return Broken(number, "it is missing", number - 1)
-        return None
 
     def _walk_after(self, number: int, *, forms: bool = True) -> Walk | Broken:
         """A walk that stands at that record, whose hash alone is believed."""

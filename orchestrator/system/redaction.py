@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from bisect import insort
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -41,10 +42,12 @@ class Redactor:
     """Knows every key that was fetched, and takes them out of texts and values.
 
     Besides the key itself it knows the forms in which one travels: URL-encoded, as inside a JSON or Python
-    string, and base64, alone or within a longer text.
+    string, and base64, alone or within a longer text. Runs on several threads may share one: a key is known to all of
+    them when `add` returns.
     """
 
     def __init__(self) -> None:
+        self._mutex = threading.Lock()
         self._forms: set[str] = set()
         self._index = _Index(0, {})
         self.longest = 0
@@ -55,21 +58,24 @@ class Redactor:
         text = secret.reveal()
         if len(text) < SHORTEST_SECRET:
             return
-        new = _forms(text) - self._forms
-        if not new:
-            return
-        self._forms |= new
-        self.longest = max(self.longest, *map(len, new))
-        shortest = min(map(len, new))
-        if self._index.size and self._index.size <= shortest:
-            self._index.take(new)
-        else:
-            self._index = _Index(min(shortest, _LONGEST_BEGINNING), {})
-            self._index.take(self._forms)
+        with self._mutex:
+            new = _forms(text) - self._forms
+            if not new:
+                return
+            self._forms |= new
+            self.longest = max(self.longest, *map(len, new))
+            shortest = min(map(len, new))
+            if self._index.size and self._index.size <= shortest:
+                self._index.take(new)
+            else:
+                index = _Index(min(shortest, _LONGEST_BEGINNING), {})
+                index.take(self._forms)
+                self._index = index  # filled before anybody looks into it
 
     def clean(self, text: str) -> str:
         """The text with each known key replaced by "[redacted]"."""
-        size, forms = self._index.size, self._index.forms
+        index = self._index
+        size, forms = index.size, index.forms
         if not size:
             return text
         # As quick with thousands of keys as with one, which no pattern of them all would be.
@@ -80,9 +86,11 @@ class Redactor:
         end = 0
         for at in places:
             found = next((form for form in forms[text[at : at + size]] if text.startswith(form, at)), None)
-            if found is not None and at >= end:
+            if found is None or at + len(found) <= end:
+                continue
+            if at >= end:  # else it begins within one that is taken out already
                 parts += (text[end:at], REDACTED)
-                end = at + len(found)
+            end = at + len(found)
         return "".join((*parts, text[end:]))
 
     def clean_value(self, value: Any) -> Any:

@@ -63,3 +63,22 @@ def test_who_gives_up_leaves_the_place_to_the_next(late: bool) -> None:
         await asyncio.wait_for(work(slots, [], []), 5)
 
     asyncio.run(scene())
+
+
+def test_a_loop_that_has_stopped_is_passed_over() -> None:
+    slots, stopped = Slots(1), asyncio.new_event_loop()
+
+    async def queue() -> None:
+        waiting.append(asyncio.ensure_future(work(slots, [], [])))
+        await asyncio.sleep(0)
+
+    async def scene() -> None:
+        async with slots.one():
+            await asyncio.to_thread(stopped.run_until_complete, queue())
+        await asyncio.wait_for(work(slots, [], []), 5)
+
+    waiting: list[asyncio.Future[None]] = []
+    asyncio.run(scene())
+    waiting[0].cancel()
+    stopped.run_until_complete(asyncio.gather(*waiting, return_exceptions=True))
+    stopped.close()

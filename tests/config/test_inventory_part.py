@@ -99,3 +99,22 @@ def test_a_text_that_is_not_of_ordinary_lines_is_read_whole(ordinary: str, odd: 
     assert ordinary in text
     assert part_of(text, "pair-2") is not None
     assert part_of(text.replace(ordinary, odd, 1), "pair-2") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "odd"),
+    [
+        ("    primary: {name: 'b, c', site: us1}", False),
+        ("    primary: {app_key: {env: B}, api_key: {command: [x'], timeout: 10s}, name: 'b]}}", True),
+    ],
+)
+def test_a_quote_within_an_item_is_left_to_the_whole(line: str, odd: bool) -> None:
+    text = inventory(3).replace("    mirrors: false   # as we know", line, 1)
+    assert (part_of(text, "pair-1") is None) is odd
+
+
+def test_an_org_in_flow_style_that_stands_in_two_pairs_is_left_to_the_whole() -> None:
+    text = inventory(3).replace(
+        "00000001-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000001"
+    )
+    assert [part_of(text, f"pair-{number}") is None for number in range(3)] == [True, True, False]

@@ -17,12 +17,10 @@ from orchestrator.config import load_playbook
 from orchestrator.drill import Desk, rehearse
 from orchestrator.journal import SqliteStore
 from orchestrator.journal.sqlite_store import _PAGE
-from orchestrator.model.journal import Broken
 from orchestrator.model.run import Operator
 from orchestrator.model.scenario import Scenario
 
 from .conftest import entry
-from .test_chain import tamper, ten_records
 
 PAIRS = ("payments", "orders", "")
 RUNS = ("", "r1", "r2", "r3", "r4")
@@ -78,20 +76,3 @@ def test_an_outline_lists_the_runs_that_everything_lists(tmp_path: Path) -> None
         assert [history.drills for history in outlines(store).values()] == [
             history.drills for history in whole.values()
         ]
-
-
-def test_law_16_some_records_are_verified_alone(store: SqliteStore, place: Path) -> None:
-    ten_records(store)
-    assert store.verify_these([10, 1, 4]) is None
-    tamper(place, "UPDATE records SET by = 'mallory' WHERE seq = 4")
-    assert store.verify_these([1, 3, 5, 10]) is None
-    found = store.verify_these([10, 4])
-    assert isinstance(found, Broken)
-    assert (found.seq, found.good) == (4, 3)
-
-
-def test_law_16_a_record_that_follows_on_none_is_not_verified(store: SqliteStore, place: Path) -> None:
-    ten_records(store)
-    tamper(place, "DELETE FROM records WHERE seq = 3")
-    assert store.verify_these([4]) == Broken(3, "it is missing", 0)
-    assert isinstance(store.verify_these([3]), Broken)
