@@ -308,6 +308,8 @@ class OpenPair:
         require_flags(emergency=emergency)
         require_texts(reason=reason, ref=ref)
         require_reasons(overrides)
+        if since is not None and not isinstance(since, datetime):
+            raise UsageError(f"since={since!r} is no datetime: datetime.now(UTC) is one")
         if since is not None and since.tzinfo is None:
             raise UsageError(f"since={since!r} has no time zone: datetime.now(UTC) has one")
         mode = Mode.EMERGENCY if emergency else Mode.PLANNED

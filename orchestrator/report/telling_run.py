@@ -123,7 +123,10 @@ class RunTeller(Struct):
             case RunStarted():
                 self.started, self.mode = event, event.mode
             case RunResumed(mode=mode, reason=reason, overrides=overrides):
-                self.mode = mode
+                if (
+                    mode is Mode.EMERGENCY
+                ):  # once it was one, it is told as one, however what it owed was delivered
+                    self.mode = mode
                 self.finished = self.finished_at = None
                 by = f"{record.by} on {record.host}"
                 self.resumes.append(Resume(at, by, mode, reason, overrides))

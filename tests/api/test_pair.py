@@ -210,6 +210,8 @@ async def test_what_cannot_be_right_is_told_before_anything_is_read(
         await pair.plan("ACTIVE", overrides={"setled": "x"})
     with pytest.raises(UsageError, match="time zone"):
         await pair.plan("ACTIVE", since=datetime(2026, 11, 22, 3, 15))  # noqa: DTZ001 - that is what is wrong with it
+    with pytest.raises(UsageError, match="no datetime"):
+        await pair.plan("ACTIVE", since="now")  # type: ignore[arg-type]  # that is what is wrong with it
     with pytest.raises(UsageError, match="no open run"):
         await pair.resume()
     assert regions.requests == ()
