@@ -123,10 +123,8 @@ class RunTeller(Struct):
             case RunStarted():
                 self.started, self.mode = event, event.mode
             case RunResumed(mode=mode, reason=reason, overrides=overrides):
-                if (
-                    mode is Mode.EMERGENCY
-                ):  # once it was one, it is told as one, however what it owed was delivered
-                    self.mode = mode
+                # Once it was an emergency it is told as one, however what it owed was delivered.
+                self.mode = max(self.mode, mode, key=lambda each: each is Mode.EMERGENCY)
                 self.finished = self.finished_at = None
                 by = f"{record.by} on {record.host}"
                 self.resumes.append(Resume(at, by, mode, reason, overrides))
