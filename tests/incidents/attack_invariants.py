@@ -240,6 +240,7 @@ def ours_is_ours(played: Played) -> Iterator[str]:  # noqa: C901 - what is not k
     nameless = config.renames_author or config.authors is Authors.EMPTY
     refused = refused_though_taken(played)
     strange: dict[str, set[Any]] = defaultdict(set)
+    strangers = any(isinstance(note, Wrote) and not note.ours for note in played.tape.notes)
     writers = Writers.of(played)
     learned: dict[str, set[Any]] = defaultdict(set)
     newest: dict[str, Status] = {}
@@ -254,7 +255,7 @@ def ours_is_ours(played: Played) -> Iterator[str]:  # noqa: C901 - what is not k
         if data["change"] != "FOREIGN" or data["record"] is None:
             continue
         record, names = data["record"], learned[note.record.run]
-        if nameless and (refused or (played.incident.foreign and not names)):
+        if nameless and (refused or (strangers and not names)):
             continue  # no answer has told by which name the server calls us: it may be anybody's
         due = Status.of(record["status"]) is newest.get(note.record.run)
         known, strange_by_now = record["modified_by"] in names, strange[note.record.run]

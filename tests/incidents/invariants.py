@@ -59,7 +59,7 @@ from .loop import Process
 from .operators import closed
 from .scene import Crashed, Returned
 from .tape import Answered, Appended, Asked, Happened
-from .witness import Writers, carried_back, seen_by_then, version
+from .witness import Writers, carried_back, records_in, seen_by_then, version
 
 FOREIGN = frozenset({*NOBODY, "someone.else@example.com"})
 SEND_SECONDS = 5.0
@@ -418,9 +418,12 @@ def same_story(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - one br
         return  # one of the two has lost its memory
     told: dict[str, dict[str, str]] = {}
     outcomes: set[tuple[str, int]] = set()
+    shown: set[str] = set()
     superseded: set[str] = set()
     for record in _records(played):
-        if record.kind == "write.intended":
+        if record.kind in ("situation.read", "change.seen"):  # its stamp in a reading tells, too
+            shown |= {what[2] for _, what in records_in(dict(record.data))}
+        elif record.kind == "write.intended":
             told[_attempt(record)["stamp"]] = {"role": _attempt(record)["role"], "run": record.run}
         elif record.kind in ("write.answered", "write.unknown"):
             outcomes.add((record.run, _attempt(record)["number"]))
@@ -440,7 +443,7 @@ def same_story(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - one br
         if told[stamp]["role"] != request.role.name:
             yield f"request {request.seq} went to the {request.role}, the intent says {told[stamp]['role']}"
         parsed = Stamp.parse(stamp)
-        if not request.applied or parsed is None or parsed.run in superseded:
+        if not request.applied or parsed is None or parsed.run in superseded or stamp in shown:
             continue
         if played.closed and not _disturbed(played) and (parsed.run, parsed.attempt) not in outcomes:
             yield f"nothing in the journal says what became of attempt {parsed.attempt} of {parsed.run}"
