@@ -205,6 +205,7 @@ def test_an_objective_that_was_met_stays_met_when_what_was_owed_is_delivered_lat
         (9001.5, finished(End.DONE, 0, "pair payments stands at ACTIVE, on both orgs", 1.5)),
     )
     story = told([*OWING[:-1], (1.5, finished(End.OWING, 8, "owing", 1.5, met(1.5))), *settled])
+    assert story.runs[0].mode is Mode.EMERGENCY, "how it was delivered does not change what it was"
     assert "The objective for ACTIVE was met: 1.5 s, of 15 min allowed." in gist_of(story).sentences
     assert ("objective: ACTIVE within 15 min", True) in [(case.name, case.held) for case in cases_of(story)]
 
