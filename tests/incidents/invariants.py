@@ -531,9 +531,12 @@ def prompt_emergency(played: Played) -> Iterator[str]:
 
 
 def _leaves_late(played: Played) -> bool:
-    """Whether the survivor's own connection takes about as long as a reading is good for, or each one takes its time."""
+    """Whether the survivor's own connection takes what is left of a reading's time, or each one takes its time.
+
+    The deadline of the dead org was taken from it: both are read beside each other.
+    """
     slow = played.incident.attacks.slow
-    return slow is not None and (slow.reads_too or slow.seconds > SEND_SECONDS - 1.0)
+    return slow is not None and (slow.reads_too or slow.seconds > SEND_SECONDS - 2.0)
 
 
 def no_false_alarm(played: Played) -> Iterator[str]:
