@@ -596,8 +596,9 @@ def _shows(record: HamrRecord | None, truth: HamrRecord | None) -> bool:
 def no_keys(played: Played) -> Iterator[str]:
     keys = [key for org in played.regions.config.orgs for key in (org.api_key, org.app_key)]
     if played.incident.attacks.repointed_before:
-        # A person pastes it into an answer, and it is the key of an org that the inventory does not name any more.
+        # A person pastes the one, a hook prints the other: keys of orgs that the process's own inventory does not name.
         keys.remove(played.regions.config.orgs.secondary.app_key)
+        keys.remove(played.regions.config.orgs.primary.api_key)
     said = " ".join(note.words for note in played.tape.notes if isinstance(note, Happened))
     for key in keys:
         if key.encode() in played.bytes:
