@@ -27,8 +27,8 @@ def report(opening: Opening, run: str, html: str | None, junit: str | None, mark
 
     Made from the journal alone, for drills and real runs alike: whether it worked, how long it took, every guard,
     request and answer, and how to verify it. RUN is the id of a run, or of a drill with all its runs. With --html or
-    --junit, nothing else is printed unless --markdown or --json asks for it. Where the journal's chain does not hold, at
-    its newest 5,000 records or at those that it tells of, it says so on stderr, and ends with 9.
+    --junit, nothing else is printed unless --markdown or --json asks for it. The journal's whole chain is verified:
+    where it does not hold, this says so on stderr, and ends with 9.
     """
     from msgspec.structs import replace
 

@@ -24,7 +24,7 @@ from orchestrator.model.status import Role, Status
 
 _SECOND = timedelta(seconds=1)
 
-_SECONDS = len("20261122-031502")
+_BEGAN = len("20261122-031502")
 """A run's id begins with when it was started; what follows is drawn, and says nothing."""
 
 
@@ -360,7 +360,7 @@ def _reverted(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
     # A stamp's run may be of the same second as this one, on another machine, or may still be going on there.
     from_before = (
         stamp is not None
-        and stamp.run[:_SECONDS] < known.run[:_SECONDS]
+        and stamp.run[:_BEGAN] < known.run[:_BEGAN]
         and _by_time(record, operator.lt, expected)
     )
     if _since(record, known.began):
