@@ -64,11 +64,10 @@ def test_a_command_that_is_not_whole_shows_its_help_and_does_not_pass_for_done(t
 
 
 def test_h_is_help_and_the_version_is_one_line() -> None:
-    assert (
-        CliRunner()
-        .invoke(hamr, ["run", "-h"], prog_name="hamr")
-        .stdout.startswith("Usage: hamr run [OPTIONS] PAIR")
-    )
+    # In a process of its own: click keeps a verb's help option from the first context that asked for it.
+    command = [sys.executable, "-m", "orchestrator", "run", "-h"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Usage: hamr run [OPTIONS] PAIR")
     assert CliRunner().invoke(hamr, ["--version"]).stdout == "hamr 0.1.0\n"
 
 
