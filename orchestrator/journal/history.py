@@ -172,6 +172,7 @@ class RunHistory(Struct):
             stopped_for=stopped_for,
             unknown=bool(self.unknown),
             asking=self.asking,
+            ended=self.finished is not None,
         )
 
 

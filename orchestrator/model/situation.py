@@ -71,6 +71,8 @@ class OpenRun(Struct, frozen=True):
     """Whether it left a write of which nobody knows whether it took effect."""
     asking: str = ""
     """What a person is being asked at its terminal just now, or ""; the pair's lock is not held meanwhile."""
+    ended: bool = False
+    """Whether its newest process said how it ended: then all that it left behind is in the journal."""
 
 
 class PhaseName(enum.Enum):

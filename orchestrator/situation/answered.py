@@ -192,7 +192,7 @@ def _adoptions(view: View) -> tuple[str, ...]:
     run = view.open_run
     if run is None:
         return tuple(steps)
-    if run.mode is Mode.EMERGENCY and run.start is not None:
-        # It began a row, and may have died before it noted what it left untold: resume derives the debt from its writes.
+    if run.mode is Mode.EMERGENCY and run.start is not None and not run.ended:
+        # It began a row, and died before it noted what it left untold: resume derives the debt from its writes.
         return (commands.resume(view.pair), *steps, commands.show(run.run))
     return (*steps, commands.show(run.run))

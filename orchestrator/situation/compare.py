@@ -205,7 +205,7 @@ def _compare_changed(pair: Pair, role: Role, record: HamrRecord, known: Known) -
     if any(old is not None and record.same_version(old) for old in known.earlier.get(role, ())):
         return _seen_before(pair, role, record, floor, known)
     # Without a mirror, a copy is what a server made look alike that keeps neither names nor times.
-    alike = (_by_name, _by_copy) if known.mirrors is False else (_by_copy, _by_name)
+    alike = (_by_name, _by_copy, _by_the_peers_name) if known.mirrors is False else (_by_copy, _by_name)
     for recognise in (_by_stamp, *alike, _unproven, _reverted, _given_up):
         found = recognise(pair, role, record, known)
         if found is not None:
@@ -295,6 +295,22 @@ def _by_name(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compar
             attempt.number,
         )
     return None
+
+
+def _by_the_peers_name(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison | None:
+    """A mirror that was taken for none, since it was silent: it brings a write that was lost, by the name that the other org gives us."""
+    ours = [{old.modified_by for old in known.confirmed.get(each, ())} for each in (role, role.other)]
+    here, there = ours
+    lost = latest_sent(role.other, known)
+    if (
+        lost is None
+        or lost.confirmed
+        or record.status != lost.attempt.status
+        or record.modified_by not in there - here - known.strangers
+        or not here
+    ):
+        return None
+    return Comparison(Change.ECHO, describe(record), lost.attempt.number)
 
 
 def _taken_though_refused(pair: Pair, record: HamrRecord, attempt: Attempt) -> Comparison:

@@ -116,6 +116,8 @@ ATTACKED: dict[int, str] = {
     611950: "a replica lags behind our write and shows a stranger's from before it, where nothing tells that the pair mirrors",
     717016: "a stranger's write over what is owed, and a mirror that brought it: whoever adopts says what is true at once",
     422248: "an emergency that began no row, as far as the journal goes: it is not resumed from a diverged pair",
+    471831: "a mirror of a dark region was taken for none: what it brings by the other org's name is our own",
+    1011361: "an emergency ended on a diverged pair, and said how: adopt is offered, not resume once more",
     471226: "a reading that stays old was waited for once: the next way on says that it is true",
 }
 """The same for seeds that are attacked."""
