@@ -50,19 +50,19 @@ def knowing(*keys: str) -> Redactor:
 def test_a_pipe_gets_one_json_object_a_line() -> None:
     stream = io.StringIO()
     configure("auto", "info", stream, Redactor())
-    logger().info("row made", row="declare", seconds=1.5)
+    logger().info("transition made", transition="declare", seconds=1.5)
     (line,) = stream.getvalue().splitlines()
     record = json.loads(line)
     assert record.pop("timestamp").endswith("Z")
-    assert record == {"event": "row made", "level": "info", "row": "declare", "seconds": 1.5}
+    assert record == {"event": "transition made", "level": "info", "transition": "declare", "seconds": 1.5}
 
 
 def test_a_terminal_gets_text_in_colour(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     stream = Terminal()
     configure("auto", "info", stream, Redactor())
-    logger().info("row made", row="declare")
-    assert "row made" in stream.getvalue()
+    logger().info("transition made", transition="declare")
+    assert "transition made" in stream.getvalue()
     assert "declare" in stream.getvalue()
     assert "\x1b[" in stream.getvalue()
 
@@ -71,15 +71,15 @@ def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     stream = Terminal()
     configure("auto", "info", stream, Redactor())
-    logger().warning("row made", row="declare")
+    logger().warning("transition made", transition="declare")
     assert "\x1b[" not in stream.getvalue()
-    assert "row=declare" in stream.getvalue()
+    assert "transition=declare" in stream.getvalue()
 
 
 def test_the_console_in_a_pipe_has_no_colour() -> None:
     stream = io.StringIO()
     configure("console", "info", stream, Redactor())
-    logger().info("row made", row="declare")
+    logger().info("transition made", transition="declare")
     assert "\x1b[" not in stream.getvalue()
     assert not stream.getvalue().startswith("{")
 

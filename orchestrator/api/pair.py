@@ -156,7 +156,7 @@ class OpenPair:
     ) -> RunResult:
         """Move the pair to a status. Returns when it stands there, and raises where it does not.
 
-        Takes the pair's lock, reads everything again, and goes row by row: guards, then a write to each org, each seen
+        Takes the pair's lock, reads everything again, and goes transition by transition: guards, then a write to each org, each seen
         by a read before the next. Nobody is asked. A task that is cancelled meanwhile gives up waiting, and leaves a
         run that `resume` takes up; `stop` is gentler.
 

@@ -77,16 +77,16 @@ def _notes(file: str, playbook: Playbook) -> Iterator[str]:
     """What is not wrong with a playbook, and would go wrong with a run of it on this machine."""
     from orchestrator.model.hook import Program, When
 
-    for row in playbook.rows:
+    for transition in playbook.transitions:
         for when in When:
-            for hook in row.hooks(when):
+            for hook in transition.hooks(when):
                 if not isinstance(hook.what, Program):
                     continue
                 from orchestrator.system.programs import find_program
 
                 if find_program(hook.what.run[0], os.environ) is None:
                     yield (
-                        f"{file}: hook {row.name}/{hook.name}: {hook.what.run[0]} is not on this machine, or cannot be "
+                        f"{file}: hook {transition.name}/{hook.name}: {hook.what.run[0]} is not on this machine, or cannot be "
                         "run: it would fail here."
                     )
 

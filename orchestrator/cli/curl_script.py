@@ -49,7 +49,10 @@ def _nothing_to_paste(plan: Plan, playbook: Playbook) -> Refused:
     again = f"hamr plan {shlex.quote(request.pair)} --to {request.goal}"
     alone = f"{again} --emergency --reason TEXT --curl"
     # From where there is a way, the longest: the whole of it can be shortened by hand.
-    ways_there = {row.source: playbook.route(row.source, request.goal) or () for row in playbook.rows}
+    ways_there = {
+        transition.source: playbook.route(transition.source, request.goal) or ()
+        for transition in playbook.transitions
+    }
     start = max(ways_there, key=lambda source: len(ways_there[source]))
     assumed = f"{again} --assume {start} --curl"
     offered = any("--emergency" in step for step in plan.next_steps)

@@ -109,5 +109,5 @@ def _promise(found: Resumable, *, emergency: bool) -> str:
     alone = " with the survivor alone" if emergency else ""
     return (
         f"This takes up run {run.run} of {run.by}@{run.host} again, to {run.started.goal}{alone}: "
-        "both orgs are read, and the rows that are left are made."
+        "both orgs are read, and the transitions that are left are made."
     )

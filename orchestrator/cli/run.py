@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def run(opening: Opening, pair: str, yes: bool, **flags: Any) -> ExitCode:
     """Move a pair to a status.
 
-    Shows the plan and wants the pair's name typed; then takes the pair's lock, reads everything again, and goes row
-    by row: guards, then a write to each org, each seen by a read before the next. Every step is in the journal
+    Shows the plan and wants the pair's name typed; then takes the pair's lock, reads everything again, and goes transition
+    by transition: guards, then a write to each org, each seen by a read before the next. Every step is in the journal
     before it is taken. Ctrl-C stops before the next write; hamr resume takes it up again.
     """
     from orchestrator.operations.preflight import check_request
@@ -114,13 +114,16 @@ def _shown(opening: Opening, preview: Plan) -> ExitCode | None:
     from orchestrator.report.plan import plan_json, plan_page, preview_page
 
     console = opening.front.console
-    if not preview.rows and preview.reachable and not preview.refused:
+    if not preview.transitions and preview.reachable and not preview.refused:
         console.facts(plan_page(preview), plan_json(preview))
         return ExitCode.DONE
     console.aside.page(plan_page(preview) if preview.refused else preview_page(preview))
     if preview.refused:
         guards = dict.fromkeys(
-            [*preview.refused_before, *(guard for row in preview.rows for guard in row.refused_by)]
+            [
+                *preview.refused_before,
+                *(guard for transition in preview.transitions for guard in transition.refused_by),
+            ]
         )
         stopping = [*guards, *(f"hook {hook}" for hook in preview.stopping_hooks)]
         why = f"{', '.join(stopping)} would stop it" if stopping else preview.ending

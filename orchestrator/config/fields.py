@@ -118,7 +118,7 @@ def _source_status(value: Any) -> Status:
 def _target_status(value: Any) -> Status:
     if value == Status.ABSENT.name:
         raise ValueError(
-            "ABSENT can only be where a row comes from: Datadog has no way to delete a connection"
+            "ABSENT can only be where a transition comes from: Datadog has no way to delete a connection"
         )
     if value == Status.UNSPECIFIED.name:
         raise ValueError("UNSPECIFIED means that nobody has said: it cannot be written")

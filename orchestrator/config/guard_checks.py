@@ -23,7 +23,7 @@ def guard_findings(table: TableSketch) -> Iterator[Finding]:
                 at_key=True,
             )
     uses = chain(
-        (use for row in table.rows for use in row.guards),
+        (use for transition in table.transitions for use in transition.guards),
         (use for guard in table.guards for use in guard.refers),
     )
     unknown, probable = unknown_names(uses, [*(guard.name for guard in table.guards), *ALWAYS_ON], "guard")
@@ -61,7 +61,7 @@ def _circles(guards: tuple[GuardSketch, ...]) -> Iterator[Finding]:
 
 def _unused(table: TableSketch, probable: set[str]) -> Iterator[Finding]:
     by_name = {guard.name: guard for guard in table.guards}
-    left = [name for row in table.rows for _, name in row.guards]
+    left = [name for transition in table.transitions for _, name in transition.guards]
     left += probable
     used: set[str] = set()
     while left:
@@ -73,14 +73,14 @@ def _unused(table: TableSketch, probable: set[str]) -> Iterator[Finding]:
         if guard.name not in used and guard.name not in ALWAYS_ON:
             yield Finding(
                 guard.steps,
-                f'the guard "{guard.name}" is used by no row: name it in the guards of a row, or take it out',
+                f'the guard "{guard.name}" is used by no transition: name it in the guards of a transition, or take it out',
                 at_key=True,
             )
 
 
 def _idle_waiting(table: TableSketch) -> Iterator[Finding]:
     """A guard that is only a part of others says how patient a run is with it, where no run ever is."""
-    named = {name for row in table.rows for _, name in row.guards}
+    named = {name for transition in table.transitions for _, name in transition.guards}
     parts = {name for guard in table.guards for _, name in guard.refers}
     for guard in table.guards:
         if guard.name in named or guard.name not in parts:
@@ -88,7 +88,7 @@ def _idle_waiting(table: TableSketch) -> Iterator[Finding]:
         for key in guard.waiting:
             yield Finding(
                 (*guard.steps, key),
-                f'"{key}" has no effect here: no row names the guard "{guard.name}", which is only a part of others; '
-                "write it on the guard that a row names",
+                f'"{key}" has no effect here: no transition names the guard "{guard.name}", which is only a part of others; '
+                "write it on the guard that a transition names",
                 at_key=True,
             )

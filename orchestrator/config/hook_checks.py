@@ -1,4 +1,4 @@
-"""What must fit together in a row's hooks: a program or a person, and names that tell them apart."""
+"""What must fit together in a transition's hooks: a program or a person, and names that tell them apart."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .nodes import Finding, Steps, list_in
 
 def hook_findings(data: dict[str, JSON]) -> Iterator[Finding]:
     """Everything about the hooks that does not fit together."""
-    for index, row in enumerate(list_in(data.get("transitions"))):
+    for index, transition in enumerate(list_in(data.get("transitions"))):
         first: dict[str, str] = {}
-        for steps, hook in _hooks(("transitions", index), row):
+        for steps, hook in _hooks(("transitions", index), transition):
             yield from _one_doing(steps, hook)
             name, when = hook.get("name"), str(steps[-2])
             if not isinstance(name, str):
@@ -23,14 +23,14 @@ def hook_findings(data: dict[str, JSON]) -> Iterator[Finding]:
                 both = f"both {when}" if other == when else f"one {other} and one {when} it"
                 yield Finding(
                     (*steps, "name"),
-                    f'two hooks of this row are named "{name}" ({both}): give each a name of its own',
+                    f'two hooks of this transition are named "{name}" ({both}): give each a name of its own',
                 )
             first.setdefault(name, when)
 
 
-def _hooks(steps: Steps, row: JSON) -> Iterator[tuple[Steps, dict[str, JSON]]]:
+def _hooks(steps: Steps, transition: JSON) -> Iterator[tuple[Steps, dict[str, JSON]]]:
     for when in When:
-        hooks = row.get(when.value) if isinstance(row, dict) else None
+        hooks = transition.get(when.value) if isinstance(transition, dict) else None
         for index, hook in enumerate(list_in(hooks)):
             if isinstance(hook, dict):
                 yield (*steps, when.value, index), hook

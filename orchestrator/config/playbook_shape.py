@@ -26,7 +26,7 @@ from orchestrator.model.guard import (
     Window,
 )
 from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program
-from orchestrator.model.playbook import Confirm, Playbook, Row, Timeouts
+from orchestrator.model.playbook import Confirm, Playbook, Timeouts, Transition
 from orchestrator.model.probe import Probe
 from orchestrator.model.status import Status
 
@@ -142,7 +142,7 @@ def _playbook(
     *,
     _schema: int,
     name: str,
-    rows: tuple[Row, ...],
+    transitions: tuple[Transition, ...],
     stops: tuple[Status, ...] | None = None,
     guards: Mapping[str, Guard] = MappingProxyType({}),
     probes: Mapping[str, Probe] = MappingProxyType({}),
@@ -152,8 +152,10 @@ def _playbook(
     """A playbook, but for its text and place."""
     return Playbook(
         name=name,
-        rows=rows,
-        stops=tuple(dict.fromkeys(row.target for row in rows)) if stops is None else stops,
+        transitions=transitions,
+        stops=tuple(dict.fromkeys(transition.target for transition in transitions))
+        if stops is None
+        else stops,
         guards=MappingProxyType({key: replace(guard, name=key) for key, guard in guards.items()}),
         probes=MappingProxyType({key: replace(probe, name=key) for key, probe in probes.items()}),
         **emergency,
@@ -273,18 +275,18 @@ class GuardShape(Shape):
     within: Within | None = None
     """How long a run may wait until it passes; left out, a run does not wait."""
     if_unknown: IfUnknownName | None = field(name="unknown", default=None)
-    """Where it can't be judged: fail (the default) refuses the row, ask asks a person first."""
+    """Where it can't be judged: fail (the default) refuses the transition, ask asks a person first."""
 
 
 class HookShape(Shape):
-    """One thing that is done around a row; exactly one of run and manual."""
+    """One thing that is done around a transition; exactly one of run and manual."""
 
     makes = _hook
     kinds = ("run", "manual")
     needs = MappingProxyType({"timeout": ["run"]})
 
     name: Name
-    """Its name, for messages and the journal; no two hooks of a row share one."""
+    """Its name, for messages and the journal; no two hooks of a transition share one."""
     run: CommandLine | None = None
     """Program and arguments, run without a shell; a relative path is meant from the folder in which hamr is started."""
     manual: Text | None = None
@@ -297,10 +299,10 @@ class HookShape(Shape):
     """What a run with --emergency does with it: run (the default) or skip; it holds up none."""
 
 
-class RowShape(Shape):
+class TransitionShape(Shape):
     """One transition: from one status to another, what is asked before it, and who is written in which order."""
 
-    makes = Row
+    makes = Transition
 
     name: Name
     """Its name, for messages and the journal."""
@@ -311,23 +313,23 @@ class RowShape(Shape):
     why: Text | None = None
     """What it is for, shown in plans."""
     guards: tuple[Name, ...] = ()
-    """Guards that must pass before anything of this row is written."""
+    """Guards that must pass before anything of this transition is written."""
     writes: Annotated[tuple[RoleName, ...], AT_LEAST_ONE] | None = None
     """Orgs that are written, in this order, each confirmed before the next ([secondary, primary])."""
     survivor: RoleName | None = None
-    """With --emergency, this org alone is enough; left out, the row is not for emergencies."""
+    """With --emergency, this org alone is enough; left out, the transition is not for emergencies."""
     planned_only: tuple[Name, ...] = ()
     """Those of its guards that an emergency shows, and neither waits for nor stops at."""
     advances: AdvancesName | None = None
     """Who makes the move: client (the default), or server: hamr only waits for it."""
     before: tuple[HookShape, ...] = ()
-    """What is done before the first write of this row, in this order; one that fails stops the row."""
+    """What is done before the first write of this transition, in this order; one that fails stops the transition."""
     after: tuple[HookShape, ...] = ()
-    """What is done once this row is made, in this order; what did not end well is owed."""
+    """What is done once this transition is made, in this order; what did not end well is owed."""
 
 
 class PlaybookShape(Shape, kw_only=True):
-    """The state machine of a pair: one row per move, and the bounds of a run."""
+    """The state machine of a pair: one transition per move, and the bounds of a run."""
 
     makes = _playbook
 
@@ -338,7 +340,7 @@ class PlaybookShape(Shape, kw_only=True):
     summary: Text | None = None
     """One sentence on what it is for."""
     stops: Annotated[tuple[TargetStatus, ...], AT_LEAST_ONE] | None = None
-    """Statuses that a run may have as its goal; left out, every status that a row leads to."""
+    """Statuses that a run may have as its goal; left out, every status that a transition leads to."""
     objectives: dict[TargetStatus, Span] = field(default_factory=dict)
     """Recovery time objective per stop, counted from the start of the run, or from --since."""
     confirm: ConfirmShape | None = None
@@ -359,7 +361,7 @@ class PlaybookShape(Shape, kw_only=True):
     """Readings of anything but the two HAMR records, by name; each must be used by a guard."""
     guards: dict[Name, GuardShape] = field(default_factory=dict)
     """Guards by name; each must be used."""
-    rows: Annotated[tuple[RowShape, ...], AT_LEAST_ONE] = field(name="transitions")
-    """The rows; at most one per from and to. Their order decides between routes of the same length."""
+    transitions: Annotated[tuple[TransitionShape, ...], AT_LEAST_ONE] = field(name="transitions")
+    """The transitions; at most one per from and to. Their order decides between routes of the same length."""
     remember: tuple[Text, ...] = ()
     """What to remind of at the end of a run that reached ACTIVE."""

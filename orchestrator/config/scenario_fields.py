@@ -31,7 +31,7 @@ _ABOUT: Mapping[str, tuple[str, ...] | None] = MappingProxyType(
         PhaseName.ABSENT.value: ("",),
     }
 )
-"""What stands in the brackets, where that is no status: an org, nothing, or (None) a row, which is the playbook's affair."""
+"""What stands in the brackets, where that is no status: an org, nothing, or (None) a transition, which is the playbook's affair."""
 _ALWAYS_ABOUT = frozenset({PhaseName.AGREED.value, PhaseName.BEHIND.value, PhaseName.LAGGING.value})
 _LONGEST_DELAY = timedelta(minutes=5)
 _CODES = tuple(int(code) for code in ExitCode)

@@ -55,7 +55,7 @@ def _objectives(objectives: dict[str, JSON], table: TableSketch) -> Iterator[Fin
     if table.stops is not None:
         stops = [stop for _, stop in table.stops]
     else:
-        stops = [row.target for row in table.rows if row.target is not None]
+        stops = [transition.target for transition in table.transitions if transition.target is not None]
     for name in objectives:
         status = Status.__members__.get(name)
         if status is not None and status > 0 and status not in stops:

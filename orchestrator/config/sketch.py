@@ -25,8 +25,8 @@ WAITING = ("within", "unknown")
 """What a guard may say of a run's patience with it."""
 
 
-class RowSketch(Struct, frozen=True):
-    """One row as it stands in the file."""
+class TransitionSketch(Struct, frozen=True):
+    """One transition as it stands in the file."""
 
     index: int
     name: str | None
@@ -40,13 +40,13 @@ class RowSketch(Struct, frozen=True):
 
     @property
     def steps(self) -> Steps:
-        """Where the row stands."""
+        """Where the transition stands."""
         return ("transitions", self.index)
 
     @property
     def label(self) -> str:
-        """The row in a person's words."""
-        return f'"{self.name}"' if self.name else f"row {self.index + 1}"
+        """The transition in a person's words."""
+        return f'"{self.name}"' if self.name else f"transition {self.index + 1}"
 
 
 class GuardSketch(Struct, frozen=True):
@@ -82,15 +82,15 @@ class ProbeSketch(Struct, frozen=True):
 
 
 class TableSketch(Struct, frozen=True):
-    """All rows, guards and probes, and whether the table is whole."""
+    """All transitions, guards and probes, and whether the table is whole."""
 
-    rows: tuple[RowSketch, ...]
+    transitions: tuple[TransitionSketch, ...]
     guards: tuple[GuardSketch, ...]
     probes: tuple[ProbeSketch, ...]
     stops: tuple[tuple[Steps, Status], ...] | None
     """None where they are left out."""
     whole: bool
-    """Every row's from and to could be read, and every stop: ways through the table can be judged."""
+    """Every transition's from and to could be read, and every stop: ways through the table can be judged."""
 
 
 def one_kind(named: GuardSketch | ProbeSketch) -> Iterator[Finding]:
@@ -128,7 +128,11 @@ def unknown_names(
 def sketch(data: dict[str, JSON]) -> TableSketch:
     """Read what can be read of a playbook's table."""
     listed = data.get("transitions")
-    rows = tuple(_row(index, row) for index, row in enumerate(listed)) if isinstance(listed, list) else ()
+    transitions = (
+        tuple(_transition(index, transition) for index, transition in enumerate(listed))
+        if isinstance(listed, list)
+        else ()
+    )
     stops = data.get("stops")
     read_stops = tuple(
         (("stops", index), status)
@@ -137,7 +141,7 @@ def sketch(data: dict[str, JSON]) -> TableSketch:
     )
     named = mapping_in(data.get("guards"))
     return TableSketch(
-        rows,
+        transitions,
         tuple(_guard(name, guard) for name, guard in named.items() if isinstance(guard, dict)),
         tuple(
             ProbeSketch(name, tuple(kind for kind in probe if kind in PROBE_KINDS))
@@ -145,18 +149,18 @@ def sketch(data: dict[str, JSON]) -> TableSketch:
             if isinstance(probe, dict)
         ),
         read_stops if "stops" in data else None,
-        bool(rows)
-        and all(row.source is not None and row.target is not None for row in rows)
+        bool(transitions)
+        and all(transition.source is not None and transition.target is not None for transition in transitions)
         and ("stops" not in data or (isinstance(stops, list) and len(read_stops) == len(stops) > 0)),
     )
 
 
-def _row(index: int, row: JSON) -> RowSketch:
-    data = mapping_in(row)
+def _transition(index: int, transition: JSON) -> TransitionSketch:
+    data = mapping_in(transition)
     writes = data.get("writes")
     # A misspelled key is told by the shape; what stands there is still what its author meant as guards.
     guards = "guards" if "guards" in data else next(iter(meant("guards", data)), "guards")
-    return RowSketch(
+    return TransitionSketch(
         index,
         _text(data.get("name")),
         _status(data.get("from")),

@@ -1,4 +1,4 @@
-"""What must fit together in a playbook's table: rows, stops, and ways through them."""
+"""What must fit together in a playbook's table: transitions, stops, and ways through them."""
 
 from __future__ import annotations
 
@@ -7,79 +7,88 @@ from collections.abc import Iterable, Iterator
 from orchestrator.model.status import Status
 
 from .nodes import Finding, Steps
-from .sketch import RowSketch, TableSketch
+from .sketch import TableSketch, TransitionSketch
 from .wording import listed
 
 
 def table_findings(table: TableSketch) -> Iterator[Finding]:
-    """Everything about the rows that does not fit together."""
-    yield from _repeated_rows(table.rows)
-    for row in table.rows:
-        yield from _within_row(row)
+    """Everything about the transitions that does not fit together."""
+    yield from _repeated_transitions(table.transitions)
+    for transition in table.transitions:
+        yield from _within_transition(transition)
     yield from _repeated_stops(table)
     if table.whole:
         yield from _ways(table)
         yield from _emergency_ways(table)
 
 
-def _repeated_rows(rows: Iterable[RowSketch]) -> Iterator[Finding]:
-    names: dict[str, RowSketch] = {}
-    moves: dict[tuple[Status, Status], RowSketch] = {}
-    for row in rows:
-        if row.name is not None and (first := names.setdefault(row.name, row)) is not row:
+def _repeated_transitions(transitions: Iterable[TransitionSketch]) -> Iterator[Finding]:
+    names: dict[str, TransitionSketch] = {}
+    moves: dict[tuple[Status, Status], TransitionSketch] = {}
+    for transition in transitions:
+        if (
+            transition.name is not None
+            and (first := names.setdefault(transition.name, transition)) is not transition
+        ):
             yield Finding(
-                (*row.steps, "name"),
-                f'two rows are named "{row.name}" (rows {first.index + 1} and {row.index + 1})',
+                (*transition.steps, "name"),
+                f'two transitions are named "{transition.name}" (transitions {first.index + 1} and {transition.index + 1})',
             )
-        if row.source is None or row.target is None:
+        if transition.source is None or transition.target is None:
             continue
-        if (other := moves.setdefault((row.source, row.target), row)) is not row:
+        if (other := moves.setdefault((transition.source, transition.target), transition)) is not transition:
             yield Finding(
-                row.steps,
-                f"two rows go from {row.source} to {row.target}: {other.label} does already, "
-                "and a refused row must not fall through to a laxer one",
+                transition.steps,
+                f"two transitions go from {transition.source} to {transition.target}: {other.label} does already, "
+                "and a refused transition must not fall through to a laxer one",
             )
 
 
-def _within_row(row: RowSketch) -> Iterator[Finding]:
-    if row.source is not None and row.source == row.target:
-        yield Finding((*row.steps, "to"), f"{row.label} goes from {row.source} to itself")
+def _within_transition(transition: TransitionSketch) -> Iterator[Finding]:
+    if transition.source is not None and transition.source == transition.target:
+        yield Finding(
+            (*transition.steps, "to"), f"{transition.label} goes from {transition.source} to itself"
+        )
     seen: set[str] = set()
-    for index, role in enumerate(row.writes or ()):
+    for index, role in enumerate(transition.writes or ()):
         if role in seen:
             yield Finding(
-                (*row.steps, "writes", index), f"{role} is written twice in this row: once is enough"
+                (*transition.steps, "writes", index),
+                f"{role} is written twice in this transition: once is enough",
             )
         seen.add(role)
     named: set[str] = set()
-    for steps, guard in row.guards:
+    for steps, guard in transition.guards:
         if guard in named:
-            yield Finding(steps, f'the guard "{guard}" is named twice in this row')
+            yield Finding(steps, f'the guard "{guard}" is named twice in this transition')
         named.add(guard)
-    yield from _planned_only(row, named)
-    if row.survivor is None:
+    yield from _planned_only(transition, named)
+    if transition.survivor is None:
         return
-    if row.writes is not None and row.survivor not in row.writes:
+    if transition.writes is not None and transition.survivor not in transition.writes:
         yield Finding(
-            (*row.steps, "survivor"),
-            f"{row.survivor} is not among the writes of this row, so it cannot be the org that is written alone",
+            (*transition.steps, "survivor"),
+            f"{transition.survivor} is not among the writes of this transition, so it cannot be the org that is written alone",
         )
-    if row.source is Status.ABSENT:
+    if transition.source is Status.ABSENT:
         yield Finding(
-            (*row.steps, "survivor"),
-            "a connection cannot be made with one org alone: a row from ABSENT has no survivor",
+            (*transition.steps, "survivor"),
+            "a connection cannot be made with one org alone: a transition from ABSENT has no survivor",
             at_key=True,
         )
 
 
-def _planned_only(row: RowSketch, named: set[str]) -> Iterator[Finding]:
-    for steps, guard in row.planned_only:
+def _planned_only(transition: TransitionSketch, named: set[str]) -> Iterator[Finding]:
+    for steps, guard in transition.planned_only:
         if guard not in named:
             yield Finding(
-                steps, f'"{guard}" is not among the guards of this row, so no emergency would stop at it'
+                steps,
+                f'"{guard}" is not among the guards of this transition, so no emergency would stop at it',
             )
-        elif row.survivor is None:
-            yield Finding(steps, "this row names no survivor, so it is made in planned runs alone anyway")
+        elif transition.survivor is None:
+            yield Finding(
+                steps, "this transition names no survivor, so it is made in planned runs alone anyway"
+            )
 
 
 def _repeated_stops(table: TableSketch) -> Iterator[Finding]:
@@ -94,68 +103,75 @@ def _ways(table: TableSketch) -> Iterator[Finding]:
     """Every stop can be reached, and from everywhere else some stop can. With stops left out, both are so."""
     if table.stops is None:
         return
-    moves = _moves(table.rows)
+    moves = _moves(table.transitions)
     arrivals = {target for targets in moves.values() for target in targets}
     stops = {stop for _, stop in table.stops}
     entries = set(moves) - arrivals
     for steps, stop in table.stops:
         starts = (stops | entries) - {stop}
         if stop not in arrivals:
-            yield Finding(steps, f"{stop} can't be reached: no row leads to it")
+            yield Finding(steps, f"{stop} can't be reached: no transition leads to it")
         elif starts and stop not in _reached(moves, starts):
             yield Finding(
-                steps, f"{stop} can't be reached: no way through the rows leads to it from elsewhere"
+                steps, f"{stop} can't be reached: no way through the transitions leads to it from elsewhere"
             )
-    for here, steps in _first_places(table.rows).items():
+    for here, steps in _first_places(table.transitions).items():
         if here in stops or not stops.isdisjoint(_reached(moves, {here})):
             continue
         if here in moves:
-            yield Finding(steps, f"{here} is no stop, and no way through the rows leads from it to one")
+            yield Finding(
+                steps, f"{here} is no stop, and no way through the transitions leads from it to one"
+            )
         else:
             yield Finding(
                 steps,
-                f"{here} is no stop and can't be left: no row comes from it, so a pair would stay there; "
-                "add a row, or add it to stops",
+                f"{here} is no stop and can't be left: no transition comes from it, so a pair would stay there; "
+                "add a transition, or add it to stops",
             )
 
 
-def _first_places(rows: Iterable[RowSketch]) -> dict[Status, Steps]:
+def _first_places(transitions: Iterable[TransitionSketch]) -> dict[Status, Steps]:
     """Each status of the table, with the place where it stands first; places that lead to it go before others."""
     places: dict[Status, Steps] = {}
-    for row in rows:
-        if row.target is not None:
-            places.setdefault(row.target, (*row.steps, "to"))
-    for row in rows:
-        if row.source is not None:
-            places.setdefault(row.source, (*row.steps, "from"))
+    for transition in transitions:
+        if transition.target is not None:
+            places.setdefault(transition.target, (*transition.steps, "to"))
+    for transition in transitions:
+        if transition.source is not None:
+            places.setdefault(transition.source, (*transition.steps, "from"))
     return places
 
 
 def _emergency_ways(table: TableSketch) -> Iterator[Finding]:
-    """A run with --emergency that begins a row can go on to a stop with the same survivor."""
+    """A run with --emergency that begins a transition can go on to a stop with the same survivor."""
     stops = (
-        {stop for _, stop in table.stops} if table.stops is not None else {row.target for row in table.rows}
+        {stop for _, stop in table.stops}
+        if table.stops is not None
+        else {transition.target for transition in table.transitions}
     )
     survivors = ("primary", "secondary")
-    moves = {name: _moves(row for row in table.rows if row.survivor == name) for name in survivors}
-    for row in table.rows:
-        if row.survivor not in moves or row.target is None or row.target in stops:
+    moves = {
+        name: _moves(transition for transition in table.transitions if transition.survivor == name)
+        for name in survivors
+    }
+    for transition in table.transitions:
+        if transition.survivor not in moves or transition.target is None or transition.target in stops:
             continue
-        if stops.isdisjoint(_reached(moves[row.survivor], {row.target})):
-            names = [other.label for other in table.rows if other.source == row.target]
-            rows = f": {listed(names, 'or')} would need the same survivor" if names else ""
+        if stops.isdisjoint(_reached(moves[transition.survivor], {transition.target})):
+            names = [other.label for other in table.transitions if other.source == transition.target]
+            transitions = f": {listed(names, 'or')} would need the same survivor" if names else ""
             yield Finding(
-                (*row.steps, "survivor"),
-                f"with --emergency, a run would get stuck at {row.target}, which is no stop, "
-                f"as no way on has the survivor {row.survivor}{rows}",
+                (*transition.steps, "survivor"),
+                f"with --emergency, a run would get stuck at {transition.target}, which is no stop, "
+                f"as no way on has the survivor {transition.survivor}{transitions}",
             )
 
 
-def _moves(rows: Iterable[RowSketch]) -> dict[Status, set[Status]]:
+def _moves(transitions: Iterable[TransitionSketch]) -> dict[Status, set[Status]]:
     moves: dict[Status, set[Status]] = {}
-    for row in rows:
-        if row.source is not None and row.target is not None:
-            moves.setdefault(row.source, set()).add(row.target)
+    for transition in transitions:
+        if transition.source is not None and transition.target is not None:
+            moves.setdefault(transition.source, set()).add(transition.target)
     return moves
 
 

@@ -86,7 +86,9 @@ class Answers(Struct, frozen=True):
         """The orgs that an emergency may have to do with alone: from where the pair stands, as far as that is known."""
         stands = {reading.status for reading in self.orgs.readings if reading.status is not None}
         here = {role for status in stands for role in self.playbook.survivors_from(status)}
-        named = {row.survivor for row in self.playbook.rows if row.survivor is not None}
+        named = {
+            transition.survivor for transition in self.playbook.transitions if transition.survivor is not None
+        }
         return frozenset(here or named)
 
     def org(self, role: Role) -> Org:

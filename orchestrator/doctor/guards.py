@@ -8,13 +8,13 @@ from typing import assert_never
 from msgspec import Struct
 
 from orchestrator.model.guard import AllOf, AnyOf, Guard, IfUnknown, Not, Outcome, Quiet, Verdict, Window
-from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.probe import Measured, Unmeasured
 from orchestrator.model.readiness import Check, Group, Level, worst
 from orchestrator.model.status import Role
 from orchestrator.model.words import value_words
 from orchestrator.situation import judge
-from orchestrator.situation.compared import depends_on, probes_of, row_probes
+from orchestrator.situation.compared import depends_on, probes_of, transition_probes
 from orchestrator.situation.wording import printable
 
 from .answers import Answers
@@ -25,7 +25,7 @@ _LONGEST = 300
 
 
 def check_guards(answers: Answers) -> Iterator[Check]:
-    """Each probe, then each guard; `alone` too, which every row has."""
+    """Each probe, then each guard; `alone` too, which every transition has."""
     for name in answers.playbook.probes:
         yield _probe(answers, name)
     for name in ("alone", *answers.playbook.guards):
@@ -50,7 +50,11 @@ def _probe(answers: Answers, name: str) -> Check:
             sentence = f"{name} could not be read: {printable(reason, _LONGEST)}."
         case _ as never:
             assert_never(never)
-    asking = {row.survivor for row in answers.playbook.rows if _asks(answers.playbook, row, name)}
+    asking = {
+        transition.survivor
+        for transition in answers.playbook.transitions
+        if _asks(answers.playbook, transition, name)
+    }
     asked_by = asking & answers.survivors
     # An emergency does without the other org, and waives what is blind for want of it.
     needed = asked_by if org is None else asked_by & {org}
@@ -58,8 +62,8 @@ def _probe(answers: Answers, name: str) -> Check:
     return Check(Group.GUARDS, f"probe {name}", level, emergency, sentence, brief=brief)
 
 
-def _asks(playbook: Playbook, row: Row, probe: str) -> bool:
-    return probe in [each.name for each in row_probes(row, playbook)]
+def _asks(playbook: Playbook, transition: Transition, probe: str) -> bool:
+    return probe in [each.name for each in transition_probes(transition, playbook)]
 
 
 def _sight(answers: Answers, probe: str) -> Measured | Unmeasured:
@@ -76,10 +80,20 @@ class _Column(Struct, frozen=True):
 
 def _guard(answers: Answers, name: str) -> Check:
     guard = answers.playbook.guards.get(name)
-    rows = [row for row in answers.playbook.rows if name == "alone" or name in row.guards]
-    planned = _planned(answers, guard, name, rows)
+    transitions = [
+        transition
+        for transition in answers.playbook.transitions
+        if name == "alone" or name in transition.guards
+    ]
+    planned = _planned(answers, guard, name, transitions)
     emergencies = [
-        _emergency(answers, guard, name, survivor, [row for row in rows if row.survivor is survivor])
+        _emergency(
+            answers,
+            guard,
+            name,
+            survivor,
+            [transition for transition in transitions if transition.survivor is survivor],
+        )
         for survivor in Role
         if survivor in answers.survivors
     ]
@@ -89,18 +103,18 @@ def _guard(answers: Answers, name: str) -> Check:
         f"guard {name}",
         planned.level,
         emergency,
-        _sentence(answers, planned, emergencies, rows),
+        _sentence(answers, planned, emergencies, transitions),
     )
 
 
-def _planned(answers: Answers, guard: Guard | None, name: str, rows: Sequence[Row]) -> _Column:
+def _planned(answers: Answers, guard: Guard | None, name: str, transitions: Sequence[Transition]) -> _Column:
     verdict = judge(name, answers.playbook, planned_situation(answers))
     shown = {reading.status for reading in answers.orgs.readings}
-    return _column(answers, guard, verdict, [row.source in shown for row in rows])
+    return _column(answers, guard, verdict, [transition.source in shown for transition in transitions])
 
 
 def _emergency(
-    answers: Answers, guard: Guard | None, name: str, survivor: Role, rows: Sequence[Row]
+    answers: Answers, guard: Guard | None, name: str, survivor: Role, transitions: Sequence[Transition]
 ) -> _Column:
     """As an emergency would judge it with the other org dead; what is blind for that reason alone is waived (law 9)."""
     verdict = judge(name, answers.playbook, emergency_situation(answers, survivor))
@@ -108,19 +122,19 @@ def _emergency(
         return _Column(verdict, None)
     shown = answers.orgs.readings[survivor].status
     if shown is None and verdict.outcome is Outcome.UNKNOWN:
-        return _Column(verdict, Level.UNKNOWN if rows else None)
-    return _column(answers, guard, verdict, [row.source is shown for row in rows])
+        return _Column(verdict, Level.UNKNOWN if transitions else None)
+    return _column(answers, guard, verdict, [transition.source is shown for transition in transitions])
 
 
 def _column(answers: Answers, guard: Guard | None, verdict: Verdict, nearby: Sequence[bool]) -> _Column:
-    """A verdict on the rows that ask for it, each of which may come next (`nearby`) or later."""
+    """A verdict on the transitions that ask for it, each of which may come next (`nearby`) or later."""
     if verdict.outcome is Outcome.UNKNOWN and verdict.blind is not None and answers.silent(verdict.blind):
         return _Column(verdict, Level.UNKNOWN if nearby else None)
     return _Column(verdict, worst(_level(answers, guard, verdict, nearby=near) for near in nearby))
 
 
 def _level(answers: Answers, guard: Guard | None, verdict: Verdict, *, nearby: bool) -> Level:
-    """What a verdict means for one row; a row that comes later is judged again then."""
+    """What a verdict means for one transition; a transition that comes later is judged again then."""
     match verdict.outcome:
         case Outcome.PASS:
             return Level.OK
@@ -172,7 +186,9 @@ def _meaning(verdict: Verdict) -> str:
     return f"If it refuses, that means: {verdict.why}" if blind else verdict.why
 
 
-def _sentence(answers: Answers, planned: _Column, emergencies: Sequence[_Column], rows: Sequence[Row]) -> str:
+def _sentence(
+    answers: Answers, planned: _Column, emergencies: Sequence[_Column], transitions: Sequence[Transition]
+) -> str:
     """What it says now, what an emergency would hear where that is something else, and why that matters."""
     verdict = planned.verdict
     if verdict.blind is not None and answers.silent(verdict.blind):
@@ -182,10 +198,12 @@ def _sentence(answers: Answers, planned: _Column, emergencies: Sequence[_Column]
     troubled = [each for each in emergencies if each.level not in (None, Level.OK)]
     told = {each.verdict.reason: each for each in troubled if each.verdict.outcome is not verdict.outcome}
     sentences += [f"In an emergency: {_said(each.verdict)}" for each in told.values()]
-    if not rows:
-        sentences.append("No row asks it by itself.")
+    if not transitions:
+        sentences.append("No transition asks it by itself.")
     elif planned.level not in (None, Level.OK) or troubled:
         sentences += [_meaning(verdict)] if sentences[0] == _said(verdict) else []
     elif verdict.outcome is not Outcome.PASS:
-        sentences.append(f"It is judged again when {' or '.join(row.name for row in rows)} comes.")
+        sentences.append(
+            f"It is judged again when {' or '.join(transition.name for transition in transitions)} comes."
+        )
     return " ".join(filter(None, sentences))

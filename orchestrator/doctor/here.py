@@ -16,9 +16,9 @@ NOBODY = "unknown"
 def check_here(answers: Answers) -> Iterator[Check]:
     """The playbook, its objectives, and the operator."""
     playbook, operator = answers.playbook, answers.operator
-    rows = counted(len(playbook.rows), "row")
+    transitions = counted(len(playbook.transitions), "transition")
     where = f" ({playbook.path})" if playbook.path else ""
-    loaded = f"Playbook {playbook.name} loads, with {rows}{where}."
+    loaded = f"Playbook {playbook.name} loads, with {transitions}{where}."
     yield Check(Group.HERE, "playbook", Level.OK, Level.OK, loaded, brief=playbook.name)
     yield _objectives(answers)
     if operator.name == NOBODY:

@@ -151,7 +151,7 @@ def _hooks(history: History) -> Check:
     if not owed:
         return _fine("hooks owed", "No hook is owed.")
     names = ", ".join(hook for _, hook in owed)
-    sentence = f"What is done after a row did not end well yet: {names}. Resume runs it."
+    sentence = f"What is done after a transition did not end well yet: {names}. Resume runs it."
     return _left("hooks owed", Level.WARNING, None, sentence, f"hamr resume {owed[0][0]}")
 
 

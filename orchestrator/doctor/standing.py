@@ -117,10 +117,10 @@ def _phase(answers: Answers, phase: Phase) -> Check:
 
 
 def _planned(playbook: Playbook, phase: Phase) -> Level:
-    """A planned run starts where both orgs agree, and the playbook has a row that leads on."""
+    """A planned run starts where both orgs agree, and the playbook has a transition that leads on."""
     if phase.name not in (PhaseName.AGREED, PhaseName.ABSENT):
         return Level.CRITICAL
-    if any(row.source is phase.status for row in playbook.rows):
+    if any(transition.source is phase.status for transition in playbook.transitions):
         return Level.OK
     return Level.WARNING if phase.name is PhaseName.AGREED else Level.CRITICAL
 
@@ -147,7 +147,7 @@ def _way(answers: Answers) -> Check:
     """Whether an emergency could go anywhere from where its survivor stands."""
     if not answers.survivors:
         sentence = (
-            f"No row of the playbook {answers.playbook.name} names a survivor: with it, nothing can be done "
+            f"No transition of the playbook {answers.playbook.name} names a survivor: with it, nothing can be done "
             "while a region is dead."
         )
         return Check(Group.ORGS, "emergency", None, Level.WARNING, sentence)
@@ -172,11 +172,14 @@ def _way_of(answers: Answers, survivor: Role) -> tuple[Level, str]:
         return Level.OK, f"The open run can be finished with {org} alone."
     if _led_to(answers.playbook, survivor, status):
         return Level.OK, f"{org} shows {status}: an emergency would lead no further."
-    return Level.WARNING, f"From {status}, no row leads on with {org} alone: no emergency is possible now."
+    return (
+        Level.WARNING,
+        f"From {status}, no transition leads on with {org} alone: no emergency is possible now.",
+    )
 
 
 def _led_to(playbook: Playbook, survivor: Role, status: Status) -> bool:
-    """Whether a status is a stop that this org's emergency rows lead to."""
+    """Whether a status is a stop that this org's emergency transitions lead to."""
     return status in playbook.stops and any(
-        row.survivor is survivor and row.target is status for row in playbook.rows
+        transition.survivor is survivor and transition.target is status for transition in playbook.transitions
     )

@@ -47,7 +47,7 @@ def check_routes(playbook: Playbook, home: Status, goal: Status) -> None:
     for start, end in ((home, goal), (goal, home)):
         if playbook.route(start, end) is None:
             raise UsageError(
-                f"playbook {playbook.name} has no rows that lead from {start} to {end}, and a drill needs the way out "
+                f"playbook {playbook.name} has no transitions that lead from {start} to {end}, and a drill needs the way out "
                 "and the way home"
             )
 

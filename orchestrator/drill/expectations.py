@@ -57,7 +57,12 @@ def _all_of(expect: Expect, seen: Seen) -> Iterator[Expectation]:
     if expect.exit is not None:
         found = "its process died" if seen.died else _ended(seen)
         yield _held(
-            seen, f"exit code {expect.exit}", expect.exit == seen.exit, found, "run.finished", "row.refused"
+            seen,
+            f"exit code {expect.exit}",
+            expect.exit == seen.exit,
+            found,
+            "run.finished",
+            "transition.refused",
         )
     if expect.phase is not None:
         words = f"the pair stands at {seen.phase or 'nothing that was seen'}"
@@ -68,7 +73,12 @@ def _all_of(expect: Expect, seen: Seen) -> Iterator[Expectation]:
         words = f"refused by {_listed(seen.refused)}"
         wanted = f"refused by {_listed(expect.refused)}"
         yield _held(
-            seen, wanted, set(expect.refused) == set(seen.refused), words, "guard.judged", "row.refused"
+            seen,
+            wanted,
+            set(expect.refused) == set(seen.refused),
+            words,
+            "guard.judged",
+            "transition.refused",
         )
     if expect.says is not None:
         words = f"it said: {seen.said}" if seen.said else "it said nothing"

@@ -52,7 +52,7 @@ class _Action(enum.Enum):
     RESUME = "resume"
     RUN = "run"
     ONWARD = "onward"
-    """To the drill's goal: from the middle of a row, the way home may lead through there."""
+    """To the drill's goal: from the middle of a transition, the way home may lead through there."""
     ADOPT = "adopt"
 
 

@@ -202,7 +202,7 @@ class _Live(Struct):
         self._note(name, goal, result)
         seqs = tuple(
             record.seq
-            for record in session.store.records(run=result.run, kinds=("run.finished", "row.refused"))
+            for record in session.store.records(run=result.run, kinds=("run.finished", "transition.refused"))
         )
         words = f"exit code {int(result.exit_code)}: {result.ending.message}"
         held = result.exit_code is ExitCode.DONE

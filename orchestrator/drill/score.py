@@ -16,7 +16,7 @@ from orchestrator.model.events import (
     HookIntended,
     NoticeSent,
     ProbesRead,
-    RowMade,
+    TransitionMade,
     WaitEnded,
 )
 from orchestrator.model.hook import HookOutcome
@@ -75,10 +75,12 @@ def _executed(made: Made, *, simulated: bool) -> Iterator[str]:
     name, probes = made.leg.name, dict[str, None]()
     for event, _ in made.events:
         match event:
-            case RowMade(row=row, source=source, target=target, writes=writes):
-                yield f"{name}: row {row} ({source} → {target}), {counted(writes, 'write')}"
-            case HookEnded(hook=hook, outcome=HookOutcome.DONE, row=row, when=when) if not simulated:
-                yield f"{name}: hook {hook} ({when.value} {row})"
+            case TransitionMade(transition=transition, source=source, target=target, writes=writes):
+                yield f"{name}: transition {transition} ({source} → {target}), {counted(writes, 'write')}"
+            case HookEnded(hook=hook, outcome=HookOutcome.DONE, transition=transition, when=when) if (
+                not simulated
+            ):
+                yield f"{name}: hook {hook} ({when.value} {transition})"
             case ProbesRead(readings=readings) if not simulated:
                 probes |= {reading.probe: None for reading in readings}
             case NoticeSent(title=title, role=role):
@@ -107,7 +109,7 @@ def not_executed(made: Sequence[Made], *, simulated: bool) -> tuple[str, ...]:
 
 def _left_out(event: HookEnded, *, simulated: bool) -> str:
     """Why a hook was not done; "" where it was."""
-    hook = f"hook {event.hook} of row {event.row}"
+    hook = f"hook {event.hook} of transition {event.transition}"
     if event.outcome is not HookOutcome.DONE:
         return f"{hook}: {event.outcome.value}" + (f": {event.reason}" if event.reason else "")
     return f"{hook}: its program was not started, as the regions are simulated" if simulated else ""
@@ -138,9 +140,9 @@ def _let_pass(made: Iterable[Made]) -> Iterator[LessStrict]:
                     yield LessStrict(
                         verdict.guard, f"waived on the way {each.leg.name}, {why_waived(verdict)}"
                     )
-                case WaitEnded(row=row, passed=True, seconds=seconds):
+                case WaitEnded(transition=transition, passed=True, seconds=seconds):
                     yield LessStrict(
-                        f"guards of {row}",
+                        f"guards of {transition}",
                         f"passed on the way {each.leg.name} after a wait of {span(seconds)}",
                     )
                 case _:

@@ -1,4 +1,4 @@
-"""Whether a row may fire: one situation, all its guards, and the time and the people that they may be given."""
+"""Whether a transition may fire: one situation, all its guards, and the time and the people that they may be given."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from orchestrator.model.events import (
     GuardOverridden,
     GuardsJudged,
     GuardWaived,
-    RowRefused,
+    TransitionRefused,
     WaitBegan,
     WaitEnded,
     Waiting,
 )
 from orchestrator.model.guard import IfUnknown, Outcome, Verdict
 from orchestrator.model.person import Asks, Question
-from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import End
 from orchestrator.model.situation import FRESH_WITHIN, SEND_WITHIN
 from orchestrator.model.status import Role
 from orchestrator.situation import commands
-from orchestrator.situation.compared import row_probes
-from orchestrator.situation.guards import judge, judge_row
+from orchestrator.situation.compared import transition_probes
+from orchestrator.situation.guards import judge, judge_transition
 
 from .asking import Asking
 from .check import Checker
@@ -56,7 +56,7 @@ LOOKS = 3
 
 
 class Admission(Struct):
-    """Judges rows, and remembers what it decided."""
+    """Judges transitions, and remembers what it decided."""
 
     playbook: Playbook
     eyes: Eyes
@@ -71,79 +71,86 @@ class Admission(Struct):
     command: str
     """What this run was begun or taken up with: with overrides, it goes over guards by name."""
     half_done: str = ""
-    """The row that was entered with a write of it already in effect."""
-    decisions: list[tuple[Row | None, Decision]] = field(default_factory=list)
-    """What became of each row's guards, in order; no row where an org was to be told what the other one shows."""
+    """The transition that was entered with a write of it already in effect."""
+    decisions: list[tuple[Transition | None, Decision]] = field(default_factory=list)
+    """What became of each transition's guards, in order; no transition where an org was to be told what the other one shows."""
     accepted: dict[tuple[str, str], str] = field(default_factory=dict)
-    """(row, guard) that could not be judged, and a person's reason for going on all the same."""
+    """(transition, guard) that could not be judged, and a person's reason for going on all the same."""
 
-    async def see(self, row: Row, *, polling: bool = False) -> tuple[Verdict, ...]:
-        """Both orgs and the row's probes, read beside each other and none of them old; judged on that one situation.
+    async def see(self, transition: Transition, *, polling: bool = False) -> tuple[Verdict, ...]:
+        """Both orgs and the transition's probes, read beside each other and none of them old; judged on that one situation.
 
         Raises:
             Stopped: somebody else wrote.
         """
-        probes = row_probes(row, self.playbook)
+        probes = transition_probes(transition, self.playbook)
         fresh = self.eyes.fresh_enough()
         if not fresh:
             self.probing.distrust()
         self.probing.start(probes)
         if not fresh:
-            await self.eyes.look("row", journal=not polling, once=polling)
+            await self.eyes.look("transition", journal=not polling, once=polling)
         readings = await self.probing.take(probes)
         limit = (SEND_WITHIN if probes else FRESH_WITHIN).total_seconds()
         for _ in range(LOOKS):
             if self.eyes.age() <= limit or self.eyes.met_silence():
                 break
-            await self.eyes.look("row", journal=not polling, once=polling)
+            await self.eyes.look("transition", journal=not polling, once=polling)
             readings = await self.probing.take(probes)  # what has grown old, or is from before a suspension
         self.checker.compare_both(self.eyes.last_look())
-        self.probing.note(row.name, readings, polling=polling)
-        return judge_row(row, self.playbook, self.eyes.situation(readings))
+        self.probing.note(transition.name, readings, polling=polling)
+        return judge_transition(transition, self.playbook, self.eyes.situation(readings))
 
-    def decide(self, row: Row, verdicts: tuple[Verdict, ...]) -> Decision:
-        """What becomes of the row by these verdicts, with what a person has accepted."""
+    def decide(self, transition: Transition, verdicts: tuple[Verdict, ...]) -> Decision:
+        """What becomes of the transition by these verdicts, with what a person has accepted."""
         decision = self.gate.decide(
             verdicts,
-            Terms(self._binding(row), frozenset(row.planned_only), self.memory.mode, self.eyes.survivor),
+            Terms(
+                self._binding(transition),
+                frozenset(transition.planned_only),
+                self.memory.mode,
+                self.eyes.survivor,
+            ),
         )
         accepted = {
-            verdict: self.accepted[row.name, verdict.guard]
+            verdict: self.accepted[transition.name, verdict.guard]
             for verdict in decision.refused_by
-            if verdict.outcome is Outcome.UNKNOWN and (row.name, verdict.guard) in self.accepted
+            if verdict.outcome is Outcome.UNKNOWN and (transition.name, verdict.guard) in self.accepted
         }
         refused = tuple(verdict for verdict in decision.refused_by if verdict not in accepted)
         return Decision(refused, (*decision.overridden, *accepted.items()), decision.waived)
 
-    def _binding(self, row: Row) -> frozenset[str] | None:
-        if row.name != self.half_done:
+    def _binding(self, transition: Transition) -> frozenset[str] | None:
+        if transition.name != self.half_done:
             return None
         return BINDING_ALWAYS if self.memory.attempts else BINDING_MIDWAY
 
-    async def prepare(self, row: Row) -> None:
+    async def prepare(self, transition: Transition) -> None:
         """Before the machine is asked: wait for guards that may be waited for, and ask about those that may be asked about.
 
         Raises:
             Stopped: a person wants the run to stop, or somebody else wrote.
         """
-        if not self._may_need_time(row):
+        if not self._may_need_time(transition):
             return
-        decision = await self._wait(row)
+        decision = await self._wait(transition)
         if may_ask(decision, self.playbook):
-            await self._ask(row, decision)
+            await self._ask(transition, decision)
 
-    async def admit(self, row: Row) -> bool:
+    async def admit(self, transition: Transition) -> bool:
         """The machine's one condition: every guard is judged, and every verdict is kept."""
-        verdicts = await self.see(row)
-        self.tell(GuardsJudged(row.name, verdicts, binding=row.name != self.half_done))
-        decision = self.decide(row, verdicts)
-        self.decisions.append((row, decision))
+        verdicts = await self.see(transition)
+        self.tell(GuardsJudged(transition.name, verdicts, binding=transition.name != self.half_done))
+        decision = self.decide(transition, verdicts)
+        self.decisions.append((transition, decision))
         for verdict, reason in decision.overridden:
-            self.tell(GuardOverridden(row.name, verdict, reason))
+            self.tell(GuardOverridden(transition.name, verdict, reason))
         for verdict in decision.waived:
-            self.tell(GuardWaived(row.name, verdict))
+            self.tell(GuardWaived(transition.name, verdict))
         if not decision.go:
-            self.tell(RowRefused(row.name, tuple(verdict.guard for verdict in decision.refused_by)))
+            self.tell(
+                TransitionRefused(transition.name, tuple(verdict.guard for verdict in decision.refused_by))
+            )
         return decision.go
 
     def require_alone(self, role: Role) -> None:
@@ -175,25 +182,25 @@ class Admission(Struct):
         return commands.watch(self.eyes.pair), " ".join((self.command, *flags))
 
     def refused_by(self) -> tuple[Verdict, ...]:
-        """The verdicts that refused the last row that was judged."""
+        """The verdicts that refused the last transition that was judged."""
         return self.decisions[-1][1].refused_by if self.decisions else ()
 
-    def _may_need_time(self, row: Row) -> bool:
-        guards = (self.playbook.guards[name] for name in row.guards if name in self.playbook.guards)
+    def _may_need_time(self, transition: Transition) -> bool:
+        guards = (self.playbook.guards[name] for name in transition.guards if name in self.playbook.guards)
         return any(guard.within is not None or guard.if_unknown is IfUnknown.ASK for guard in guards)
 
-    async def _wait(self, row: Row) -> Decision:
-        """Wait until the row's guards pass, or as long as every guard that does not pass may take."""
+    async def _wait(self, transition: Transition) -> Decision:
+        """Wait until the transition's guards pass, or as long as every guard that does not pass may take."""
         clock = self.waits.clock
         began: float | None = None
         limit: float | None = None
-        decision = self.decide(row, await self.see(row))
+        decision = self.decide(transition, await self.see(transition))
         try:
             while (limit := self._limit(decision, limit)) is not None:
                 now = clock.monotonic()
                 if began is None:
                     began = now
-                    self.tell(WaitBegan(row.name, tuple(v.guard for v in decision.refused_by), limit))
+                    self.tell(WaitBegan(transition.name, tuple(v.guard for v in decision.refused_by), limit))
                 left = began + limit - now
                 if left <= SHORTEST_NAP:
                     break
@@ -201,10 +208,10 @@ class Admission(Struct):
                 await self._pause(decision, left, min(left, max(every, min(limit / POLLS, SLOWEST_POLL))))
                 self.eyes.distrust()
                 self.probing.distrust()
-                decision = self.decide(row, await self.see(row, polling=True))
+                decision = self.decide(transition, await self.see(transition, polling=True))
         finally:
             if began is not None:
-                self.tell(WaitEnded(row.name, decision.go, clock.monotonic() - began))
+                self.tell(WaitEnded(transition.name, decision.go, clock.monotonic() - began))
         return decision
 
     def _limit(self, decision: Decision, before: float | None) -> float | None:
@@ -232,17 +239,17 @@ class Admission(Struct):
             self.tell(Waiting(what, left - seconds + patience.left))
             await self.waits.clock.sleep(min(LONGEST_NAP, patience.left))
 
-    async def _ask(self, row: Row, decision: Decision) -> None:
+    async def _ask(self, transition: Transition, decision: Decision) -> None:
         for verdict in decision.refused_by:
             text = (
-                f"Guard {verdict.guard} of row {row} could not be judged: {verdict.reason}. "
+                f"Guard {verdict.guard} of transition {transition} could not be judged: {verdict.reason}. "
                 "Go on without knowing?"
             )
-            reply = await self.asking.ask(Question(Asks.UNKNOWN, verdict.guard, row.name, text))
+            reply = await self.asking.ask(Question(Asks.UNKNOWN, verdict.guard, transition.name, text))
             self.may_go_on()
             if reply is None or not reply.yes:
                 return
-            self.accepted[row.name, verdict.guard] = reply.words or "a person said so when asked"
+            self.accepted[transition.name, verdict.guard] = reply.words or "a person said so when asked"
 
 
 def say(verdict: Verdict) -> str:

@@ -18,7 +18,7 @@ from .stop import stopped
 from .writer import Writer
 
 ADOPTABLE = frozenset({PhaseName.DIVERGED, PhaseName.HALF_ABSENT})
-"""Phases from which nothing else leads on. Midway has its rows, and to write over one of them would go back without one."""
+"""Phases from which nothing else leads on. Midway has its transitions, and to write over one of them would go back without one."""
 
 
 class Adoption(Struct):

@@ -54,7 +54,7 @@ class Checker(Struct):
         return found
 
     def _server_moved(self, reading: Reading) -> bool:
-        """Whether the server made the move of a row that says `advances: server`.
+        """Whether the server made the move of a transition that says `advances: server`.
 
         It may leave the author as it was, or put a name of its own there; another run's stamp is another run's write. Once
         somebody else has changed the org, a move is none under their name, nor under one that was not there, nor from a write of before.
@@ -75,8 +75,10 @@ class Checker(Struct):
         if latest is not None and not latest.overtaken:
             froms.add(latest.attempt.status)
         return any(
-            row.advances is Advances.SERVER and reading.status is row.target and row.source in froms
-            for row in self.playbook.rows
+            transition.advances is Advances.SERVER
+            and reading.status is transition.target
+            and transition.source in froms
+            for transition in self.playbook.transitions
         )
 
     def _moved_on_from(self, role: Role, status: Status | None) -> int | None:

@@ -32,9 +32,9 @@ from .look import Eyes
 from .memory import Memory
 from .probing import Probing
 from .readback import ReadBack
-from .rows import Rows
 from .settle import Settling
 from .stop import Stopped, stopped
+from .transitions import Transitions
 from .waits import Waits
 from .way import Way
 from .writer import Writer
@@ -73,7 +73,7 @@ class Engine:
     """Why a person wants the run to stop before its next write; None while it may go on."""
     eyes: Eyes = field(init=False)
     writer: Writer = field(init=False)
-    rows: Rows = field(init=False)
+    transitions: Transitions = field(init=False)
     settling: Settling = field(init=False)
     delivery: Delivery = field(init=False)
     adoption: Adoption = field(init=False)
@@ -131,7 +131,9 @@ class Engine:
         self.hooks = Hooks(
             pair, playbook, self.around.programs, asking, memory, clock, tell, intend, self._may_go_on
         )
-        self.rows = Rows(self.writer, arrival, self.eyes, memory, self.admission, self.hooks, tell, intend)
+        self.transitions = Transitions(
+            self.writer, arrival, self.eyes, memory, self.admission, self.hooks, tell, intend
+        )
         self.way = Way(
             pair,
             playbook,
@@ -139,7 +141,7 @@ class Engine:
             lambda: task.open_run,
             self.eyes,
             self.writer,
-            self.rows,
+            self.transitions,
             self.settling,
             self.probing,
             self.admission,
@@ -256,7 +258,7 @@ class Engine:
         owed = self.task.memory.hooks_owed()
         if not owed or ending.end not in _GOOD:
             return ending
-        names = ", ".join(f"{hook} (after {row})" for row, hook in owed)
+        names = ", ".join(f"{hook} (after {transition})" for transition, hook in owed)
         return replace(
             ending,
             end=End.OWING,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from orchestrator.model.org import Pair
-from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.reading import Reading
 from orchestrator.model.run import End, Mode
 from orchestrator.model.situation import OpenRun, Phase, PhaseName
@@ -19,12 +19,12 @@ class Entry(Struct, frozen=True):
     """The state that the machine starts in."""
 
     status: Status
-    half_done: Row | None = None
-    """The row of which a write is already in effect."""
+    half_done: Transition | None = None
+    """The transition of which a write is already in effect."""
     taken_as_is: frozenset[Role] = frozenset()
-    """The orgs that stand at that row's target already."""
+    """The orgs that stand at that transition's target already."""
     survivor: Role | None = None
-    """The one org that an emergency's rows need; None in a planned run."""
+    """The one org that an emergency's transitions need; None in a planned run."""
 
 
 def enter(
@@ -52,7 +52,7 @@ def enter(
             wrote explains that the other org is behind.
 
     Raises:
-        Stopped: the pair stands where no row of this run leads on; nothing was written.
+        Stopped: the pair stands where no transition of this run leads on; nothing was written.
     """
     if mode is Mode.EMERGENCY:
         return _enter_emergency(pair, playbook, phase, readings, goal, ours)
@@ -60,39 +60,39 @@ def enter(
         case PhaseName.AGREED | PhaseName.ABSENT if phase.status is not None:
             _require_route(pair, playbook, phase.status, goal)
             return Entry(phase.status)
-        case PhaseName.MIDWAY if phase.row is not None:
-            row = playbook.row(phase.row)
-            if row is not None:
-                return _enter_midway(pair, playbook, row, readings, goal, open_run)
+        case PhaseName.MIDWAY if phase.transition is not None:
+            transition = playbook.transition(phase.transition)
+            if transition is not None:
+                return _enter_midway(pair, playbook, transition, readings, goal, open_run)
     raise _refused(phase)
 
 
 def survivor_of(pair: Pair, playbook: Playbook, start: Status, goal: Status) -> Role:
-    """The one org that every row of an emergency's route names as its survivor.
+    """The one org that every transition of an emergency's route names as its survivor.
 
     Raises:
-        Stopped: a row of the route names none, or another one.
+        Stopped: a transition of the route names none, or another one.
     """
     route = _require_route(pair, playbook, start, goal)
-    survivors = {row.survivor for row in route}
-    for row in route:
-        if row.survivor is None:
+    survivors = {transition.survivor for transition in route}
+    for transition in route:
+        if transition.survivor is None:
             raise stopped(
                 End.REFUSED,
-                f"row {row} names no survivor in playbook {playbook.name}, so it is not for emergencies; it needs both orgs",
+                f"transition {transition} names no survivor in playbook {playbook.name}, so it is not for emergencies; it needs both orgs",
                 next_steps=(commands.watch(pair), commands.graph(playbook)),
             )
     survivor = survivors.pop() if len(survivors) == 1 else None
     if survivor is None:
         raise stopped(
             End.REFUSED,
-            f"the rows from {start} to {goal} name different survivors, so neither org is enough for the whole way",
+            f"the transitions from {start} to {goal} name different survivors, so neither org is enough for the whole way",
             next_steps=(commands.watch(pair),),
         )
     return survivor
 
 
-def _require_route(pair: Pair, playbook: Playbook, start: Status, goal: Status) -> tuple[Row, ...]:
+def _require_route(pair: Pair, playbook: Playbook, start: Status, goal: Status) -> tuple[Transition, ...]:
     route = playbook.route(start, goal)
     if route is None:
         raise stopped(
@@ -140,7 +140,7 @@ def _enter_emergency(  # noqa: PLR0917 - the facts that decide it
 
 def _half_done(
     playbook: Playbook, readings: Both[Reading], survivor: Role, status: Status, goal: Status
-) -> tuple[Row | None, frozenset[Role]]:
+) -> tuple[Transition | None, frozenset[Role]]:
     """The other org of an emergency may be ahead: it got the first write of a planned run."""
     route = playbook.route(status, goal)
     if route and readings[survivor.other].status is route[0].target:
@@ -149,50 +149,64 @@ def _half_done(
 
 
 def _enter_midway(  # noqa: PLR0917 - the facts that decide it
-    pair: Pair, playbook: Playbook, row: Row, readings: Both[Reading], goal: Status, open_run: OpenRun | None
+    pair: Pair,
+    playbook: Playbook,
+    transition: Transition,
+    readings: Both[Reading],
+    goal: Status,
+    open_run: OpenRun | None,
 ) -> Entry:
-    """Forward through the half-done row, or back by a row that leads back; never into a status not yet reached."""
-    back_to_start = _on_its_way(playbook, row, open_run) and open_run is not None and goal is open_run.start
-    going_back = goal is row.source or (back_to_start and goal is not row.target)
+    """Forward through the half-done transition, or back by a transition that leads back; never into a status not yet reached."""
+    back_to_start = (
+        _on_its_way(playbook, transition, open_run) and open_run is not None and goal is open_run.start
+    )
+    going_back = goal is transition.source or (back_to_start and goal is not transition.target)
     if not going_back:
-        if goal is not row.target and playbook.route(row.target, goal) is None:
-            raise _no_way_on(pair, playbook, row, goal)
-        arrived = playbook.server_moves(row.target)
+        if goal is not transition.target and playbook.route(transition.target, goal) is None:
+            raise _no_way_on(pair, playbook, transition, goal)
+        arrived = playbook.server_moves(transition.target)
         there = frozenset(role for role in Role if readings[role].status in arrived)
-        return Entry(row.source, row, there)
-    back = playbook.between(row.target, row.source)
-    beyond = playbook.route(row.source, goal)
+        return Entry(transition.source, transition, there)
+    back = playbook.between(transition.target, transition.source)
+    beyond = playbook.route(transition.source, goal)
     reached = {reading.status for reading in readings} | ({open_run.start} if open_run else set())
-    if back is None or beyond is None or row in beyond or any(step.target not in reached for step in beyond):
+    if (
+        back is None
+        or beyond is None
+        or transition in beyond
+        or any(step.target not in reached for step in beyond)
+    ):
         raise stopped(
             End.REFUSED,
-            f"pair {pair.name} is midway in row {row}, and playbook {playbook.name} has no row that leads back to "
+            f"pair {pair.name} is midway in transition {transition}, and playbook {playbook.name} has no transition that leads back to "
             f"{goal} without entering a status that was not reached yet",
             next_steps=(
                 *((commands.resume(pair),) if open_run is not None else ()),
-                *_runs_on(pair, playbook, row, goal),
+                *_runs_on(pair, playbook, transition, goal),
             ),
         )
-    there = frozenset(role for role in Role if readings[role].status is row.source)
-    return Entry(row.target, back, there)
+    there = frozenset(role for role in Role if readings[role].status is transition.source)
+    return Entry(transition.target, back, there)
 
 
-def _on_its_way(playbook: Playbook, row: Row, open_run: OpenRun | None) -> bool:
-    """Whether a half-made row is one that the open run was to make; a row that somebody else began is not."""
+def _on_its_way(playbook: Playbook, transition: Transition, open_run: OpenRun | None) -> bool:
+    """Whether a half-made transition is one that the open run was to make; a transition that somebody else began is not."""
     if open_run is None or open_run.start is None:
         return False
-    return row in (playbook.route(open_run.start, open_run.goal) or ())
+    return transition in (playbook.route(open_run.start, open_run.goal) or ())
 
 
-def _no_way_on(pair: Pair, playbook: Playbook, row: Row, goal: Status) -> Stopped:
+def _no_way_on(pair: Pair, playbook: Playbook, transition: Transition, goal: Status) -> Stopped:
     return stopped(
         End.REFUSED,
-        f"pair {pair.name} is midway in row {row}, and playbook {playbook.name} has no way on to {goal}",
-        next_steps=_runs_on(pair, playbook, row, goal),
+        f"pair {pair.name} is midway in transition {transition}, and playbook {playbook.name} has no way on to {goal}",
+        next_steps=_runs_on(pair, playbook, transition, goal),
     )
 
 
-def _runs_on(pair: Pair, playbook: Playbook, row: Row, refused: Status) -> tuple[str, ...]:
-    """The commands that lead on from a half-made row: to every stop beyond it but the one that was refused."""
+def _runs_on(pair: Pair, playbook: Playbook, transition: Transition, refused: Status) -> tuple[str, ...]:
+    """The commands that lead on from a half-made transition: to every stop beyond it but the one that was refused."""
     stops = (stop for stop in playbook.stops if stop is not refused)
-    return tuple(commands.run(pair, stop) for stop in stops if playbook.route(row.target, stop) is not None)
+    return tuple(
+        commands.run(pair, stop) for stop in stops if playbook.route(transition.target, stop) is not None
+    )

@@ -1,4 +1,4 @@
-"""Whether verdicts let a row go: laws 8 to 10, kept apart from judging."""
+"""Whether verdicts let a transition go: laws 8 to 10, kept apart from judging."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
 
 BINDING_ALWAYS: frozenset[str] = frozenset({"linked", "fresh"})
-"""What still binds a row of which a write of this very run is in effect (law 7)."""
+"""What still binds a transition of which a write of this very run is in effect (law 7)."""
 
 BINDING_MIDWAY: frozenset[str] = BINDING_ALWAYS | {"alone"}
-"""What binds a new run that finds a row half made: somebody may be at work on it just now."""
+"""What binds a new run that finds a transition half made: somebody may be at work on it just now."""
 
 
 class Decision(Struct, frozen=True):
-    """What becomes of a row after its guards were judged."""
+    """What becomes of a transition after its guards were judged."""
 
     refused_by: tuple[Verdict, ...] = ()
     overridden: tuple[tuple[Verdict, str], ...] = ()
@@ -29,12 +29,12 @@ class Decision(Struct, frozen=True):
 
     @property
     def go(self) -> bool:
-        """Whether the row may fire; a real bool, since `transitions` takes a truthy object for a refusal."""
+        """Whether the transition may fire; a real bool, since `transitions` takes a truthy object for a refusal."""
         return not self.refused_by
 
 
 class Terms(Struct, frozen=True):
-    """On what terms a row's verdicts are taken."""
+    """On what terms a transition's verdicts are taken."""
 
     binding: frozenset[str] | None
     """The guards that can still stop it, where it is half made; None for all."""
@@ -61,7 +61,7 @@ class Gate(Protocol):
         verdicts: tuple[Verdict, ...],
         terms: Terms,
     ) -> Decision:
-        """Whether the row may fire, and which of its guards that is due to.
+        """Whether the transition may fire, and which of its guards that is due to.
 
         Args:
             verdicts: of all its guards.
@@ -70,7 +70,7 @@ class Gate(Protocol):
 
 
 class EnforcingGate(Struct, frozen=True):
-    """Of a run: every guard that does not pass stops the row, unless it is overridden by name or blind in an emergency."""
+    """Of a run: every guard that does not pass stops the transition, unless it is overridden by name or blind in an emergency."""
 
     overrides: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -98,7 +98,7 @@ class EnforcingGate(Struct, frozen=True):
 
 
 class ForecastGate(Struct, frozen=True):
-    """Of a plan: decides as the run would, and lets the row go all the same, so that the rest can be shown."""
+    """Of a plan: decides as the run would, and lets the transition go all the same, so that the rest can be shown."""
 
     enforcing: EnforcingGate
 

@@ -1,4 +1,4 @@
-"""Hooks around a row: intent first, outcome after; a failing `before` stops the row, and `after` ones are owed until they end well."""
+"""Hooks around a transition: intent first, outcome after; a failing `before` stops the transition, and `after` ones are owed until they end well."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from orchestrator.model.hook import (
 )
 from orchestrator.model.org import Pair
 from orchestrator.model.person import Asks, Question
-from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.protocols import Clock, Programs
 from orchestrator.model.run import End, Mode
 
@@ -32,7 +32,7 @@ from .stop import stopped
 
 
 class Hooks(Struct):
-    """Runs what the playbook says around its rows."""
+    """Runs what the playbook says around its transitions."""
 
     pair: Pair
     playbook: Playbook
@@ -45,72 +45,74 @@ class Hooks(Struct):
     may_go_on: Callable[[], None]
     aside: asyncio.Task[None] | None = None
     """In an emergency: the hooks that go on beside the writes, one after the other."""
-    put_off: list[tuple[Row, Hook, Program]] = field(default_factory=list)
+    put_off: list[tuple[Transition, Hook, Program]] = field(default_factory=list)
     """In an emergency: `after` hooks that only a person can let be repeated. They are asked about in the end."""
     at_leisure: bool = False
     """Nothing is left to write."""
 
-    async def before(self, row: Row, *, half_done: bool) -> bool:
-        """What comes before a row's first write; whether anything was done, so that everything is read again.
+    async def before(self, transition: Transition, *, half_done: bool) -> bool:
+        """What comes before a transition's first write; whether anything was done, so that everything is read again.
 
         Raises:
-            Stopped: one did not end well; nothing of the row was written.
+            Stopped: one did not end well; nothing of the transition was written.
         """
         if half_done:
-            for hook in row.before:
-                if not self._is_settled(row, When.BEFORE, hook):
+            for hook in transition.before:
+                if not self._is_settled(transition, When.BEFORE, hook):
                     self._end(
-                        row,
+                        transition,
                         When.BEFORE,
                         hook,
                         HookOutcome.SKIPPED,
-                        "a write of this row is in effect already",
+                        "a write of this transition is in effect already",
                     )
             return False
         if self._emergency:
-            self._beside(lambda: self._all(row, When.BEFORE))
+            self._beside(lambda: self._all(transition, When.BEFORE))
             return False
         acted = False
-        for hook in row.before:
-            if self._is_settled(row, When.BEFORE, hook):
+        for hook in transition.before:
+            if self._is_settled(transition, When.BEFORE, hook):
                 continue
             acted = True
-            outcome, reason = await self._one(row, When.BEFORE, hook)
+            outcome, reason = await self._one(transition, When.BEFORE, hook)
             if outcome not in SETTLED:
                 raise stopped(
                     End.INCOMPLETE,
-                    f"hook {hook.name} before row {row} ended as {outcome.value}: {reason}; nothing of this row was written",
+                    f"hook {hook.name} before transition {transition} ended as {outcome.value}: {reason}; nothing of this transition was written",
                 )
         return acted
 
-    async def after(self, row: Row) -> bool:
-        """What comes after a row; what does not end well stays owed, and the run goes on.
+    async def after(self, transition: Transition) -> bool:
+        """What comes after a transition; what does not end well stays owed, and the run goes on.
 
         Returns:
             Whether anything was done that the run has waited for, so that everything is read again.
         """
         if not self._emergency:
-            return await self._all(row, When.AFTER)
-        self._beside(lambda: self._all(row, When.AFTER))
+            return await self._all(transition, When.AFTER)
+        self._beside(lambda: self._all(transition, When.AFTER))
         return False
 
     async def catch_up(self) -> bool:
-        """The `after` hooks that rows of this run still owe; as `after`."""
+        """The `after` hooks that transitions of this run still owe; as `after`."""
         acted = False
-        for name in dict.fromkeys(row for row, _ in self.memory.hooks_owed()):
-            row = self.playbook.row(name)
-            if row is not None:
-                acted |= await self.after(row)
+        for name in dict.fromkeys(transition for transition, _ in self.memory.hooks_owed()):
+            transition = self.playbook.transition(name)
+            if transition is not None:
+                acted |= await self.after(transition)
         return acted
 
-    def due_after(self, row: Row) -> tuple[str, ...]:
-        """The `after` hooks that a row owes from the moment it is made."""
+    def due_after(self, transition: Transition) -> tuple[str, ...]:
+        """The `after` hooks that a transition owes from the moment it is made."""
         return tuple(
-            hook.name for hook in row.after if not (self._emergency and hook.emergency is InEmergency.SKIP)
+            hook.name
+            for hook in transition.after
+            if not (self._emergency and hook.emergency is InEmergency.SKIP)
         )
 
     async def finish(self) -> None:
-        """Wait for what goes on beside an emergency: its row is made, its end is not known yet."""
+        """Wait for what goes on beside an emergency: its transition is made, its end is not known yet."""
         if self.aside is None:
             return
         if not self.aside.done():
@@ -128,10 +130,10 @@ class Hooks(Struct):
         """
         self.at_leisure = True
         while self.put_off:
-            row, hook, program = self.put_off.pop(0)
-            # A row that had to be made a second time has put it off twice.
-            if not self._is_settled(row, When.AFTER, hook):
-                await self._by_program(row, When.AFTER, hook, program)
+            transition, hook, program = self.put_off.pop(0)
+            # A transition that had to be made a second time has put it off twice.
+            if not self._is_settled(transition, When.AFTER, hook):
+                await self._by_program(transition, When.AFTER, hook, program)
 
     async def close(self) -> None:
         """Break off what goes on beside; each hook says so in the journal."""
@@ -155,70 +157,80 @@ class Hooks(Struct):
 
         self.aside = asyncio.create_task(go_on())
 
-    async def _all(self, row: Row, when: When) -> bool:
-        unsettled = [hook for hook in row.hooks(when) if not self._is_settled(row, when, hook)]
+    async def _all(self, transition: Transition, when: When) -> bool:
+        unsettled = [hook for hook in transition.hooks(when) if not self._is_settled(transition, when, hook)]
         for hook in unsettled:
-            await self._one(row, when, hook)
+            await self._one(transition, when, hook)
         return bool(unsettled)
 
-    def _is_settled(self, row: Row, when: When, hook: Hook) -> bool:
-        return self.memory.hooks.get((row.name, when, hook.name)) in SETTLED
+    def _is_settled(self, transition: Transition, when: When, hook: Hook) -> bool:
+        return self.memory.hooks.get((transition.name, when, hook.name)) in SETTLED
 
-    async def _one(self, row: Row, when: When, hook: Hook) -> tuple[HookOutcome, str]:
+    async def _one(self, transition: Transition, when: When, hook: Hook) -> tuple[HookOutcome, str]:
         if self._emergency and hook.emergency is InEmergency.SKIP:
-            return self._end(row, when, hook, HookOutcome.SKIPPED, "the playbook skips it in an emergency")
+            return self._end(
+                transition, when, hook, HookOutcome.SKIPPED, "the playbook skips it in an emergency"
+            )
         match hook.what:
             case Manual():
-                return await self._by_hand(row, when, hook, hook.what)
+                return await self._by_hand(transition, when, hook, hook.what)
             case Program():
-                return await self._by_program(row, when, hook, hook.what)
+                return await self._by_program(transition, when, hook, hook.what)
 
-    async def _by_hand(self, row: Row, when: When, hook: Hook, manual: Manual) -> tuple[HookOutcome, str]:
+    async def _by_hand(
+        self, transition: Transition, when: When, hook: Hook, manual: Manual
+    ) -> tuple[HookOutcome, str]:
         if self._emergency:
-            return self._end(row, when, hook, HookOutcome.LEFT_TO_PERSON, manual.text)
+            return self._end(transition, when, hook, HookOutcome.LEFT_TO_PERSON, manual.text)
         self.may_go_on()
-        before = self.memory.hooks.get((row.name, when, hook.name))
-        await self.intend(HookIntended(row.name, when, hook.name, manual.text))
-        text = f"{when.value.capitalize()} row {row}, by hand: {manual.text}"
-        reply = await self.asking.ask(Question(Asks.MANUAL, hook.name, row.name, text))
+        before = self.memory.hooks.get((transition.name, when, hook.name))
+        await self.intend(HookIntended(transition.name, when, hook.name, manual.text))
+        text = f"{when.value.capitalize()} transition {transition}, by hand: {manual.text}"
+        reply = await self.asking.ask(Question(Asks.MANUAL, hook.name, transition.name, text))
         if reply is None:
             self.may_go_on()
             if before is HookOutcome.NOT_DONE:
                 # A person's no stands until a person says otherwise: that nobody was asked this time settles nothing.
                 return self._end(
-                    row, when, hook, HookOutcome.NOT_DONE, "a person said before that it was not done"
+                    transition, when, hook, HookOutcome.NOT_DONE, "a person said before that it was not done"
                 )
-            return self._end(row, when, hook, HookOutcome.LEFT_TO_PERSON, manual.text)
+            return self._end(transition, when, hook, HookOutcome.LEFT_TO_PERSON, manual.text)
         if not reply.yes:
             return self._end(
-                row, when, hook, HookOutcome.NOT_DONE, reply.words or "a person said that it was not done"
+                transition,
+                when,
+                hook,
+                HookOutcome.NOT_DONE,
+                reply.words or "a person said that it was not done",
             )
-        return self._end(row, when, hook, HookOutcome.DONE, reply.words)
+        return self._end(transition, when, hook, HookOutcome.DONE, reply.words)
 
     async def _by_program(
-        self, row: Row, when: When, hook: Hook, program: Program
+        self, transition: Transition, when: When, hook: Hook, program: Program
     ) -> tuple[HookOutcome, str]:
-        refusal = await self._may_not_repeat(row, when, hook)
+        refusal = await self._may_not_repeat(transition, when, hook)
         if refusal:
             if self._emergency and not self.at_leisure and when is When.AFTER:
-                self.put_off.append((row, hook, program))
+                self.put_off.append((transition, hook, program))
                 return HookOutcome.NOT_DONE, refusal
-            return self._end(row, when, hook, HookOutcome.NOT_DONE, refusal)
+            return self._end(transition, when, hook, HookOutcome.NOT_DONE, refusal)
         self.may_go_on()
         try:
-            await self.intend(HookIntended(row.name, when, hook.name, shlex.join(program.run)))
+            await self.intend(HookIntended(transition.name, when, hook.name, shlex.join(program.run)))
         except asyncio.CancelledError:
-            self._end(row, when, hook, HookOutcome.NOT_DONE, "the run was given up before it was started")
+            self._end(
+                transition, when, hook, HookOutcome.NOT_DONE, "the run was given up before it was started"
+            )
             raise
         if not self._emergency:
             self.tell(Waiting(f"hook {hook.name} to end", program.timeout.total_seconds()))
         began = self.clock.monotonic()
         try:
-            ended = await self.programs.run(program, self._about(row, when, hook))
+            ended = await self.programs.run(program, self._about(transition, when, hook))
         except asyncio.CancelledError:
             took = self.clock.monotonic() - began
             self._end(
-                row,
+                transition,
                 when,
                 hook,
                 HookOutcome.CUT_OFF,
@@ -227,32 +239,32 @@ class Hooks(Struct):
             )
             raise
         if ended.code == 0:
-            return self._end(row, when, hook, HookOutcome.DONE, "", ended)
+            return self._end(transition, when, hook, HookOutcome.DONE, "", ended)
         reason = ended.failure or f"exit code {ended.code}"
-        return self._end(row, when, hook, HookOutcome.FAILED, reason, ended)
+        return self._end(transition, when, hook, HookOutcome.FAILED, reason, ended)
 
-    async def _may_not_repeat(self, row: Row, when: When, hook: Hook) -> str:
+    async def _may_not_repeat(self, transition: Transition, when: When, hook: Hook) -> str:
         """Why a hook that was begun before and did not end well may not be repeated; "" where it may."""
-        if (row.name, when, hook.name) not in self.memory.hooks or hook.again is Again.SAFE:
+        if (transition.name, when, hook.name) not in self.memory.hooks or hook.again is Again.SAFE:
             return ""
         if self._emergency and not self.at_leisure:
             return "it was begun before, and an emergency asks nobody before its last write whether it may be repeated"
-        before = self.memory.hooks[row.name, when, hook.name]
+        before = self.memory.hooks[transition.name, when, hook.name]
         how = "was begun, and nobody knows how it ended" if before is None else f"ended as {before.value}"
-        text = f"Hook {hook.name} ({when.value} row {row}) {how}. May it be run again?"
-        reply = await self.asking.ask(Question(Asks.AGAIN, hook.name, row.name, text))
+        text = f"Hook {hook.name} ({when.value} transition {transition}) {how}. May it be run again?"
+        reply = await self.asking.ask(Question(Asks.AGAIN, hook.name, transition.name, text))
         if reply is None:
             self.may_go_on()
             return "it was begun before, and there was nobody to ask whether it may be repeated"
         return "" if reply.yes else "a person said that it must not be repeated"
 
-    def _about(self, row: Row, when: When, hook: Hook) -> dict[str, str]:
+    def _about(self, transition: Transition, when: When, hook: Hook) -> dict[str, str]:
         return {
             "HAMR_RUN": self.memory.run,
             "HAMR_PAIR": self.pair.name,
-            "HAMR_ROW": row.name,
-            "HAMR_FROM": row.source.name,
-            "HAMR_TO": row.target.name,
+            "HAMR_TRANSITION": transition.name,
+            "HAMR_FROM": transition.source.name,
+            "HAMR_TO": transition.target.name,
             "HAMR_HOOK": hook.name,
             "HAMR_WHEN": when.value,
             "HAMR_MODE": self.memory.mode.value,
@@ -260,7 +272,7 @@ class Hooks(Struct):
 
     def _end(  # noqa: PLR0917 - what the journal holds of it
         self,
-        row: Row,
+        transition: Transition,
         when: When,
         hook: Hook,
         outcome: HookOutcome,
@@ -271,5 +283,5 @@ class Hooks(Struct):
     ) -> tuple[HookOutcome, str]:
         code, output = (None, "") if ended is None else (ended.code, ended.output)
         seconds = seconds if ended is None else ended.seconds
-        self.tell(HookEnded(row.name, when, hook.name, outcome, reason, code, output, seconds))
+        self.tell(HookEnded(transition.name, when, hook.name, outcome, reason, code, output, seconds))
         return outcome, reason

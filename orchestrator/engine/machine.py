@@ -1,4 +1,4 @@
-"""The state machine: `transitions.AsyncMachine`, built from the playbook's rows (law 1).
+"""The state machine: `transitions.AsyncMachine`, built from the playbook's transitions (law 1).
 
 What the library does that shapes this file, each found by running 0.9.3 and each with a test:
 
@@ -9,7 +9,7 @@ What the library does that shapes this file, each found by running 0.9.3 and eac
   is set every error is: so nothing is in those slots;
 - a cancelled trigger returns False instead of raising, so the task is asked after each one;
 - a second trigger on the same model cancels the first: only the drive loop fires triggers;
-- a row that is refused falls through to the next one with the same trigger and source, so there is one per (from, to);
+- a transition that is refused falls through to the next one with the same trigger and source, so there is one per (from, to);
 - a dotted string for a callback would be imported and called, so it is given functions only.
 """
 
@@ -23,27 +23,27 @@ from typing import Any, Protocol
 from msgspec import Struct
 from transitions.extensions.asyncio import AsyncMachine
 
-from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.status import Status
 
 # The library logs each exception as an error before it raises it; the engine tells its own story.
 logging.getLogger("transitions").setLevel(logging.CRITICAL + 1)
 
 
-class RowMaker(Protocol):
+class TransitionMaker(Protocol):
     """What the machine calls, in this order."""
 
-    async def admit(self, row: Row) -> bool:
-        """Judge the row's guards."""
+    async def admit(self, transition: Transition) -> bool:
+        """Judge the transition's guards."""
 
-    async def intend(self, row: Row) -> None:
-        """Journal the row's intent, durably."""
+    async def intend(self, transition: Transition) -> None:
+        """Journal the transition's intent, durably."""
 
-    async def make(self, row: Row) -> None:
-        """Make the row's writes, and wait until it is done."""
+    async def make(self, transition: Transition) -> None:
+        """Make the transition's writes, and wait until it is done."""
 
-    def arrive(self, row: Row) -> None:
-        """Journal the row's arrival."""
+    def arrive(self, transition: Transition) -> None:
+        """Journal the transition's arrival."""
 
 
 class Position(Struct):
@@ -57,24 +57,34 @@ class Position(Struct):
         return Status[self.state]
 
 
-def first_steps(playbook: Playbook, goal: Status) -> tuple[Row, ...]:
-    """The rows that are the first step towards a goal, from every status that has a way there."""
-    steps: list[Row] = []
-    for row in playbook.rows:
-        route = playbook.route(row.source, goal)
-        if route and route[0] is row:
-            steps.append(row)
+def first_steps(playbook: Playbook, goal: Status) -> tuple[Transition, ...]:
+    """The transitions that are the first step towards a goal, from every status that has a way there."""
+    steps: list[Transition] = []
+    for transition in playbook.transitions:
+        route = playbook.route(transition.source, goal)
+        if route and route[0] is transition:
+            steps.append(transition)
     return tuple(steps)
 
 
 class Machine:
     """One event, towards one goal."""
 
-    def __init__(self, playbook: Playbook, goal: Status, maker: RowMaker) -> None:
-        self._rows = {(row.source.name, row.target.name): row for row in playbook.rows}
+    def __init__(self, playbook: Playbook, goal: Status, maker: TransitionMaker) -> None:
+        self._transitions = {
+            (transition.source.name, transition.target.name): transition
+            for transition in playbook.transitions
+        }
         self._maker = maker
         self._event = f"to_{goal.name}"
-        statuses = sorted({status for row in playbook.rows for status in (row.source, row.target)} | {goal})
+        statuses = sorted(
+            {
+                status
+                for transition in playbook.transitions
+                for status in (transition.source, transition.target)
+            }
+            | {goal}
+        )
         self._machine: Any = AsyncMachine(
             model=None,
             states=[status.name for status in statuses],
@@ -82,12 +92,12 @@ class Machine:
             transitions=[
                 {
                     "trigger": self._event,
-                    "source": row.source.name,
-                    "dest": row.target.name,
+                    "source": transition.source.name,
+                    "dest": transition.target.name,
                     "conditions": [self._calling(maker.admit)],
                     "before": [self._calling(maker.make)],
                 }
-                for row in first_steps(playbook, goal)
+                for transition in first_steps(playbook, goal)
             ],
             before_state_change=[self._intend],
             after_state_change=[self._arrive],
@@ -102,14 +112,14 @@ class Machine:
         self._machine.add_model(position, initial=position.state)
 
     async def step(self, position: Position) -> bool:
-        """Fire the one row that leads on from here.
+        """Fire the one transition that leads on from here.
 
         Returns:
             False where its guards refused it.
 
         Raises:
             asyncio.CancelledError: this task was cancelled meanwhile; the library would hide it.
-            transitions.MachineError: there is no row from here.
+            transitions.MachineError: there is no transition from here.
         """
         fired = await self._machine.events[self._event].trigger(position)
         task = asyncio.current_task()
@@ -117,17 +127,17 @@ class Machine:
             raise asyncio.CancelledError
         return bool(fired)
 
-    def _calling(self, act: Callable[[Row], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
+    def _calling(self, act: Callable[[Transition], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
         async def call(event: Any) -> Any:
-            return await act(self._row(event))
+            return await act(self._transition(event))
 
         return call
 
-    def _row(self, event: Any) -> Row:
-        return self._rows[event.transition.source, event.transition.dest]
+    def _transition(self, event: Any) -> Transition:
+        return self._transitions[event.transition.source, event.transition.dest]
 
     async def _intend(self, event: Any) -> None:
-        await self._maker.intend(self._row(event))
+        await self._maker.intend(self._transition(event))
 
     def _arrive(self, event: Any) -> None:
-        self._maker.arrive(self._row(event))
+        self._maker.arrive(self._transition(event))

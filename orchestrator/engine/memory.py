@@ -20,12 +20,12 @@ from orchestrator.model.events import (
     OrgGivenUp,
     OwedSettled,
     PersonAnswered,
-    RowIntended,
-    RowMade,
-    RowRefused,
     RunResumed,
     RunStarted,
     SituationRead,
+    TransitionIntended,
+    TransitionMade,
+    TransitionRefused,
     WaitBegan,
     WaitEnded,
     WriteAnswered,
@@ -83,8 +83,8 @@ class Memory(Struct):
     """Orgs whose record somebody else has changed, or linked elsewhere, in this run."""
     unknown: list[Attempt] = field(default_factory=list)
     """Attempts that ended unknown and were not seen since."""
-    row: RowIntended | None = None
-    """The row that is under way."""
+    transition: TransitionIntended | None = None
+    """The transition that is under way."""
     steps: list[Step] = field(default_factory=list)
     late: list[HamrRecord] = field(default_factory=list)
     """Writes of ours that took effect late, over a newer one; what a mirror carried over is the same one."""
@@ -95,9 +95,9 @@ class Memory(Struct):
     intended: bool = False
     """Whether any write or hook was ever intended: from here on a bug is no longer "nothing was done"."""
     hooks: dict[tuple[str, When, str], HookOutcome | None] = field(default_factory=dict)
-    """What became of each hook (row, side, name) that was begun; None while nobody knows."""
+    """What became of each hook (transition, side, name) that was begun; None while nobody knows."""
     hooks_due: list[tuple[str, str]] = field(default_factory=list)
-    """(row, `after` hook) of the rows that were made."""
+    """(transition, `after` hook) of the transitions that were made."""
     left_to_person: list[str] = field(default_factory=list)
     """What was not done for want of somebody to ask, in the playbook's words."""
     waiting: bool = False
@@ -134,19 +134,19 @@ class Memory(Struct):
         return {name for name in answered if Stamp.parse(name) is None}
 
     def hooks_failed(self) -> tuple[str, ...]:
-        """The `before` hooks that did not end well, as "row/hook": in an emergency their rows were made all the same."""
+        """The `before` hooks that did not end well, as "transition/hook": in an emergency their transitions were made all the same."""
         return tuple(
-            f"{row}/{hook}"
-            for (row, when, hook), outcome in self.hooks.items()
+            f"{transition}/{hook}"
+            for (transition, when, hook), outcome in self.hooks.items()
             if when is When.BEFORE and outcome not in SETTLED
         )
 
     def hooks_owed(self) -> tuple[tuple[str, str], ...]:
-        """(row, `after` hook) of what did not end well yet."""
+        """(transition, `after` hook) of what did not end well yet."""
         return tuple(
-            (row, hook)
-            for row, hook in dict.fromkeys(self.hooks_due)
-            if self.hooks.get((row, When.AFTER, hook)) not in SETTLED
+            (transition, hook)
+            for transition, hook in dict.fromkeys(self.hooks_due)
+            if self.hooks.get((transition, When.AFTER, hook)) not in SETTLED
         )
 
     def outstanding(self) -> Attempt | None:
@@ -184,14 +184,16 @@ class Memory(Struct):
                 self._note_change(event)
                 if change in (Change.FOREIGN, Change.MISLINKED):
                     self.meddled.add(event.role)
-            case RowIntended():
-                self.row = event
-            case RowRefused():
-                self.row = None
-            case RowMade():
-                self.steps.append(Step(event.row, event.source, event.target, event.seconds, event.writes))
-                self.hooks_due += [(event.row, hook) for hook in event.after]
-                self.row = None
+            case TransitionIntended():
+                self.transition = event
+            case TransitionRefused():
+                self.transition = None
+            case TransitionMade():
+                self.steps.append(
+                    Step(event.transition, event.source, event.target, event.seconds, event.writes)
+                )
+                self.hooks_due += [(event.transition, hook) for hook in event.after]
+                self.transition = None
             case HookIntended() | HookEnded() | WaitBegan() | WaitEnded() | PersonAnswered():
                 self._note_around(event)
             case WriteIntended(attempt=attempt):
@@ -228,11 +230,11 @@ class Memory(Struct):
 
     def _note_around(self, event: HookIntended | HookEnded | WaitBegan | WaitEnded | PersonAnswered) -> None:
         match event:
-            case HookIntended(row=row, when=when, hook=hook):
+            case HookIntended(transition=transition, when=when, hook=hook):
                 self.intended = True
-                self.hooks[row, when, hook] = None
-            case HookEnded(row=row, when=when, hook=hook, outcome=outcome):
-                self.hooks[row, when, hook] = outcome
+                self.hooks[transition, when, hook] = None
+            case HookEnded(transition=transition, when=when, hook=hook, outcome=outcome):
+                self.hooks[transition, when, hook] = outcome
                 if outcome is HookOutcome.LEFT_TO_PERSON:
                     self.left_to_person.append(event.reason)
             case WaitBegan():

@@ -107,11 +107,13 @@ class PredictedWorld:
         held = {role: reading.record for role, reading in self.readings.items()}
         moved = {role: record for role, record in held.items() if record is not None}
         statuses = {record.status for record in moved.values()}
-        for row in self.playbook.rows:
-            if row.advances is Advances.SERVER and statuses == {int(row.source)}:
+        for transition in self.playbook.transitions:
+            if transition.advances is Advances.SERVER and statuses == {int(transition.source)}:
                 self.changed_at = self.clock.monotonic()
                 for role, record in moved.items():
-                    self._show(role, replace(record, status=int(row.target), modified_at=self.clock.now()))
+                    self._show(
+                        role, replace(record, status=int(transition.target), modified_at=self.clock.now())
+                    )
                 return
 
     def _show(self, role: Role, record: HamrRecord) -> None:

@@ -1,4 +1,4 @@
-"""Taking the probes of a row's guards: beside the readings of the orgs, all at once, and never an old one."""
+"""Taking the probes of a transition's guards: beside the readings of the orgs, all at once, and never an old one."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ class Probing(Struct):
     async def _all(self, probes: Sequence[Probe]) -> tuple[ProbeReading, ...]:
         return tuple(await asyncio.gather(*(self.under_way[probe.name] for probe in probes)))
 
-    def note(self, row: str, readings: tuple[ProbeReading, ...], *, polling: bool) -> None:
+    def note(self, transition: str, readings: tuple[ProbeReading, ...], *, polling: bool) -> None:
         """Journal what was read; while polling, only where it says something new."""
         news = any(self._is_news(reading, polling=polling) for reading in readings)
         if news:
-            self.tell(ProbesRead(row, readings))
+            self.tell(ProbesRead(transition, readings))
             self.told |= {reading.probe: reading for reading in readings}
 
     def _is_news(self, reading: ProbeReading, *, polling: bool) -> bool:
@@ -76,7 +76,7 @@ class Probing(Struct):
         return before is None or (before.sight != reading.sight if polling else before != reading)
 
     def distrust(self) -> None:
-        """Forget what was read: the next row takes everything anew. What is under way is broken off."""
+        """Forget what was read: the next transition takes everything anew. What is under way is broken off."""
         self.broken_off = [task for task in self.broken_off if not task.done()]
         for task in self.under_way.values():
             if not task.done():

@@ -8,7 +8,7 @@ from orchestrator.model.change import Change
 from orchestrator.model.command_line import override_flag
 from orchestrator.model.events import ChangeSeen, Waiting, WriteUnknown
 from orchestrator.model.floor import floor_of
-from orchestrator.model.playbook import Row
+from orchestrator.model.playbook import Transition
 from orchestrator.model.reading import HamrRecord, Reading
 from orchestrator.model.run import Attempt, End, Stamp
 from orchestrator.model.situation import Comparison
@@ -185,23 +185,27 @@ class Settling(Struct):
         author = record.modified_by
         return Stamp.parse(author) is not None or self.writer.memory.known().is_ours(author)
 
-    def half_made(self) -> Row | None:
-        """The row that the journal says was under way, where one org shows its target by a write of ours and the other its source.
+    def half_made(self) -> Transition | None:
+        """The transition that the journal says was under way, where one org shows its target by a write of ours and the other its source.
 
         The orgs' clocks may differ, so the times of their records can't always tell; the journal can.
         """
         memory, readings = self.writer.memory, self.writer.eyes.last_look()
-        row = self.writer.playbook.row(memory.row.row) if memory.row is not None else None
-        if row is None:
+        transition = (
+            self.writer.playbook.transition(memory.transition.transition)
+            if memory.transition is not None
+            else None
+        )
+        if transition is None:
             return None
-        arrived = self.writer.playbook.server_moves(row.target)
+        arrived = self.writer.playbook.server_moves(transition.target)
         done = [role for role in Role if readings[role].status in arrived]
-        if len(done) != 1 or readings[done[0].other].status is not row.source:
+        if len(done) != 1 or readings[done[0].other].status is not transition.source:
             return None
         told = memory.wrote(done[0], readings[done[0]].record)
         # A server that puts no times may move on to a record as it was seen before: a person has said that it is the present one.
-        said = done[0] in memory.reverted and self.told(done[0]) is row.target
-        return row if told or said else None
+        said = done[0] in memory.reverted and self.told(done[0]) is transition.target
+        return transition if told or said else None
 
     def told(self, role: Role) -> Status | None:
         """The status that an org was last seen to have from this run, or None."""

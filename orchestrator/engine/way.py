@@ -1,4 +1,4 @@
-"""The way of one run: from where the pair stands to its goal, row by row."""
+"""The way of one run: from where the pair stands to its goal, transition by transition."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from msgspec.structs import replace
 
 from orchestrator.model.events import Event, OwedSettled
 from orchestrator.model.org import Pair
-from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.probe import Probe
 from orchestrator.model.run import End, Ending, Mode
 from orchestrator.model.situation import OpenRun, Phase, PhaseName
 from orchestrator.model.status import Role, Status
 from orchestrator.situation import commands
-from orchestrator.situation.compared import row_probes
+from orchestrator.situation.compared import transition_probes
 
 from .admission import Admission, say
 from .entry import Entry, enter
@@ -24,13 +24,13 @@ from .look import Eyes
 from .machine import Machine, Position, first_steps
 from .memory import Memory
 from .probing import Probing
-from .rows import Rows
 from .settle import Settling
+from .transitions import Transitions
 from .writer import Writer
 
 
 class Way(Struct):
-    """Fires rows, one after the other; the machine says which."""
+    """Fires transitions, one after the other; the machine says which."""
 
     pair: Pair
     playbook: Playbook
@@ -39,7 +39,7 @@ class Way(Struct):
     """The run that has not finished, if any: paying what was owed may close it."""
     eyes: Eyes
     writer: Writer
-    rows: Rows
+    transitions: Transitions
     settling: Settling
     probing: Probing
     admission: Admission
@@ -76,7 +76,7 @@ class Way(Struct):
             await self.settling.outwait_lag()
         phase = self.phase(goal)
         if half_made is not None and not emergency and phase.name in (PhaseName.MIDWAY, PhaseName.DIVERGED):
-            phase = replace(phase, name=PhaseName.MIDWAY, row=half_made.name)
+            phase = replace(phase, name=PhaseName.MIDWAY, transition=half_made.name)
         readings = self.eyes.last_look()
         entry = enter(
             self.pair,
@@ -93,31 +93,35 @@ class Way(Struct):
         return await self._step_through(entry, goal)
 
     def _probable_probes(self, goal: Status) -> tuple[Probe, ...]:
-        """The probes of the rows that lead from a stop towards the goal: most likely one of them comes first.
+        """The probes of the transitions that lead from a stop towards the goal: most likely one of them comes first.
 
-        They are read beside the first look, so that the first row need not wait for them; where another row turns out
+        They are read beside the first look, so that the first transition need not wait for them; where another transition turns out
         to come first, they are left.
         """
         playbook = self.playbook
-        first = (row for row in first_steps(playbook, goal) if row.source in playbook.stops)
-        return tuple(dict.fromkeys(probe for row in first for probe in row_probes(row, playbook)))
+        first = (
+            transition for transition in first_steps(playbook, goal) if transition.source in playbook.stops
+        )
+        return tuple(
+            dict.fromkeys(probe for transition in first for probe in transition_probes(transition, playbook))
+        )
 
     async def _step_through(self, entry: Entry, goal: Status) -> Ending:
         if entry.half_done is not None:
             self.admission.half_done = entry.half_done.name
-            self.rows.taken_as_is = set(entry.taken_as_is)
+            self.transitions.taken_as_is = set(entry.taken_as_is)
         else:
             self._find_made(entry)
         if await self.hooks.catch_up():
             self._distrust()
         position = Position(entry.status.name)
-        machine = Machine(self.playbook, goal, self.rows)
+        machine = Machine(self.playbook, goal, self.transitions)
         if entry.half_done is not None and not self._leads_on(entry, goal):
-            machine = Machine(self.playbook, entry.half_done.target, self.rows)
+            machine = Machine(self.playbook, entry.half_done.target, self.transitions)
             machine.place(position)
             if not await self._step(machine, position, entry.half_done, goal):
                 return self._refusal()
-            machine = Machine(self.playbook, goal, self.rows)
+            machine = Machine(self.playbook, goal, self.transitions)
         machine.place(position)
         while position.status is not goal:
             self.may_go_on()
@@ -125,42 +129,46 @@ class Way(Struct):
             if not await self._step(machine, position, route[0] if route else None, goal):
                 return self._refusal()
         if entry.survivor is not None:
-            await self.rows.tell_other(entry.survivor, goal)
+            await self.transitions.tell_other(entry.survivor, goal)
         return self._arrived(goal)
 
-    async def _step(self, machine: Machine, position: Position, row: Row | None, goal: Status) -> bool:
-        """One row: what may be waited for first, then the machine, then the row's `after` hooks."""
+    async def _step(
+        self, machine: Machine, position: Position, transition: Transition | None, goal: Status
+    ) -> bool:
+        """One transition: what may be waited for first, then the machine, then the transition's `after` hooks."""
         playbook = self.playbook
-        if row is not None:
-            beyond = playbook.route(row.target, goal)
-            self.rows.next_probes = row_probes(beyond[0], playbook) if beyond else ()
-            await self.admission.prepare(row)
+        if transition is not None:
+            beyond = playbook.route(transition.target, goal)
+            self.transitions.next_probes = transition_probes(beyond[0], playbook) if beyond else ()
+            await self.admission.prepare(transition)
         if not await machine.step(position):
             return False
-        if row is not None and await self.hooks.after(row):
+        if transition is not None and await self.hooks.after(transition):
             self._distrust()
         return True
 
     def _distrust(self) -> None:
-        """Law 18: hooks have run since everything was read, so it is read again before the next row."""
+        """Law 18: hooks have run since everything was read, so it is read again before the next transition."""
         self.eyes.distrust()
         self.probing.distrust()
 
     def _find_made(self, entry: Entry) -> None:
-        """The row that was under way when the run's process died, where the pair stands at its target by now.
+        """The transition that was under way when the run's process died, where the pair stands at its target by now.
 
-        An emergency's row is made by its survivor alone. Else one record of ours is enough: the other org stood there
-        already when the row was begun, or it would have been settled as somebody else's.
+        An emergency's transition is made by its survivor alone. Else one record of ours is enough: the other org stood there
+        already when the transition was begun, or it would have been settled as somebody else's.
         """
         memory, playbook, readings = self.memory, self.playbook, self.eyes.last_look()
-        row = playbook.row(memory.row.row) if memory.row is not None else None
+        transition = (
+            playbook.transition(memory.transition.transition) if memory.transition is not None else None
+        )
         needed = tuple(Role) if entry.survivor is None else (entry.survivor,)
         ours = any(memory.wrote(role, readings[role].record) for role in needed if role not in memory.dead)
-        if row is not None and ours and entry.status in playbook.server_moves(row.target):
-            self.rows.find_made(row)
+        if transition is not None and ours and entry.status in playbook.server_moves(transition.target):
+            self.transitions.find_made(transition)
 
     def _leads_on(self, entry: Entry, goal: Status) -> bool:
-        """Whether the half-done row is itself the first step of the way to the goal."""
+        """Whether the half-done transition is itself the first step of the way to the goal."""
         route = self.playbook.route(entry.status, goal)
         return bool(route) and route is not None and route[0] is entry.half_done
 
@@ -180,7 +188,9 @@ class Way(Struct):
 
     def _refusal(self) -> Ending:
         verdicts = self.admission.refused_by()
-        row = self.admission.decisions[-1][0]
+        transition = self.admission.decisions[-1][0]
         end = End.INCOMPLETE if self.memory.intended else End.REFUSED
         words = "; ".join(say(verdict) for verdict in verdicts)
-        return Ending(end, f"row {row} was refused: {words}", None, self.admission.ways_over(verdicts))
+        return Ending(
+            end, f"transition {transition} was refused: {words}", None, self.admission.ways_over(verdicts)
+        )

@@ -35,7 +35,7 @@ class _Flight(Struct):
 
     role: Role
     status: Status
-    row: str
+    transition: str
     purpose: str
     safe: Callable[[], None]
     attempts: list[tuple[Attempt, Answer | None]] = field(default_factory=list)
@@ -71,8 +71,8 @@ class Writer(Struct):
         role: Role,
         status: Status,
         *,
-        row: str = "",
-        purpose: str = "row",
+        transition: str = "",
+        purpose: str = "transition",
         safe: Callable[[], None] = lambda: None,
     ) -> None:
         """Bring one org to a status, and return when a reading shows it.
@@ -80,15 +80,15 @@ class Writer(Struct):
         Args:
             role: the org.
             status: what to set.
-            row: the row that it belongs to, or "".
-            purpose: row, repair, deliver or adopt, as `Attempt` has it.
+            transition: the transition that it belongs to, or "".
+            purpose: transition, repair, deliver or adopt, as `Attempt` has it.
             safe: raises Stopped where the pair must not be left as it would stand (law 11); asked on the very look
                 that the write is sent on.
 
         Raises:
             Stopped: foreign write, refused, not reachable, or unknown, as its ending says.
         """
-        flight = _Flight(role, status, row, purpose, safe)
+        flight = _Flight(role, status, transition, purpose, safe)
         try:
             await self._write(flight)
         except Stopped as stop:
@@ -210,8 +210,8 @@ class Writer(Struct):
             if status is None:
                 continue
             self.eyes.distrust()
-            row = self.memory.row.row if self.memory.row else ""
-            await self.write(role, status, row=row, purpose="repair")
+            transition = self.memory.transition.transition if self.memory.transition else ""
+            await self.write(role, status, transition=transition, purpose="repair")
         # A check looks again only after this: what stays as it was is no reason to.
         return not before <= self.memory.set_back
 
@@ -220,7 +220,7 @@ class Writer(Struct):
         role, status = flight.role, flight.status
         number = self.memory.attempts + 1
         stamp = str(self.operator.stamp(self.memory.run, number))
-        attempt = Attempt(number, role, status, stamp, flight.row, flight.purpose)
+        attempt = Attempt(number, role, status, stamp, flight.transition, flight.purpose)
         # The very record that the check has just found in order: what was read before may have had another link.
         base = self.eyes.last_look()[role].record
         record = draft(self.pair, role, base, status, stamp)

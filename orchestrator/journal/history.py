@@ -22,15 +22,15 @@ from orchestrator.model.events import (
     PairAdopted,
     PersonAnswered,
     PersonAsked,
-    RowIntended,
-    RowMade,
-    RowRefused,
     RunAcknowledged,
     RunFinished,
     RunResumed,
     RunStarted,
     RunSuperseded,
     SituationRead,
+    TransitionIntended,
+    TransitionMade,
+    TransitionRefused,
     WriteAnswered,
     WriteConfirmed,
     WriteIntended,
@@ -57,9 +57,9 @@ KINDS: tuple[str, ...] = tuple(
         RunFinished,
         RunSuperseded,
         RunAcknowledged,
-        RowIntended,
-        RowMade,
-        RowRefused,
+        TransitionIntended,
+        TransitionMade,
+        TransitionRefused,
         SituationRead,
         ChangeSeen,
         WriteIntended,
@@ -117,9 +117,9 @@ class RunHistory(Struct):
     host: str
     started_at: datetime
     started: RunStarted | None = None
-    row: str = ""
+    transition: str = ""
     start: Status | None = None
-    """Where the pair stood when it began: the `from` of its first row; None until a row was intended."""
+    """Where the pair stood when it began: the `from` of its first transition; None until a transition was intended."""
     floors: Floors = field(default_factory=dict)
     """What the journal had seen of the orgs when it began."""
     orgs: Both[str] | None = None
@@ -135,7 +135,7 @@ class RunHistory(Struct):
     unseen: dict[int, GivenUp] = field(default_factory=dict)
     """Attempts that may have been taken, and that no reading has shown."""
     hooks_owed: dict[tuple[str, str], None] = field(default_factory=dict)
-    """(row, `after` hook) of what did not end well yet, in order."""
+    """(transition, `after` hook) of what did not end well yet, in order."""
     asking: str = ""
     """What a person was asked, where nothing of the run was journalled since."""
     elsewhere: bool = False
@@ -160,13 +160,13 @@ class RunHistory(Struct):
         """The facts that a phase needs of it."""
         if not self.open or self.started is None:
             return None
-        owed = tuple(f"{row}/{hook}" for row, hook in self.hooks_owed)
+        owed = tuple(f"{transition}/{hook}" for transition, hook in self.hooks_owed)
         stopped_for = None if self.finished is None else self.finished.ending.change
         return OpenRun(
             self.run,
             self.started.goal,
             self.start,
-            self.row,
+            self.transition,
             self.mode,
             owed,
             stopped_for=stopped_for,
@@ -287,12 +287,12 @@ class History(Struct):
 
     @property
     def hooks_owed(self) -> tuple[tuple[str, str], ...]:
-        """(run, "row/hook") of every `after` hook that an open run still owes, in order."""
+        """(run, "transition/hook") of every `after` hook that an open run still owes, in order."""
         return tuple(
-            (run.run, f"{row}/{hook}")
+            (run.run, f"{transition}/{hook}")
             for run in self.runs.values()
             if run.open
-            for row, hook in run.hooks_owed
+            for transition, hook in run.hooks_owed
         )
 
     @property
@@ -401,16 +401,18 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             run.superseded_by = by_run
         case RunAcknowledged():
             run.acknowledged = True
-        case RowIntended(row=row, source=source):
-            run.row = row
+        case TransitionIntended(transition=transition, source=source):
+            run.transition = transition
             run.start = source if run.start is None else run.start
-        case RowMade(row=row, after=after):
-            run.row = ""
-            run.hooks_owed |= dict.fromkeys((row, hook) for hook in after)
-        case RowRefused():
-            run.row = ""
-        case HookEnded(row=row, when=When.AFTER, hook=hook, outcome=outcome) if outcome in SETTLED:
-            run.hooks_owed.pop((row, hook), None)
+        case TransitionMade(transition=transition, after=after):
+            run.transition = ""
+            run.hooks_owed |= dict.fromkeys((transition, hook) for hook in after)
+        case TransitionRefused():
+            run.transition = ""
+        case HookEnded(transition=transition, when=When.AFTER, hook=hook, outcome=outcome) if (
+            outcome in SETTLED
+        ):
+            run.hooks_owed.pop((transition, hook), None)
         case WriteIntended(attempt=attempt):
             # Until its outcome is journalled, nobody knows it: the process may have died right here.
             run.intended = True

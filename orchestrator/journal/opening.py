@@ -70,10 +70,11 @@ def open_for_writing(place: Path, *, durable: bool, patience: float = BUSY_SECON
     return Opened(connection, writable=True, exists=True, file=file)
 
 
-def open_for_reading(place: Path, *, patience: float = BUSY_SECONDS) -> Opened:
+def open_for_reading(place: Path, *, patience: float = BUSY_SECONDS, older: bool = False) -> Opened:
     """Open the journal so that nothing can be added; where there is none, an empty one that leaves no file.
 
-    Works on a file, and in a folder, that may only be read. `patience` is the seconds to wait for others who write.
+    Works on a file, and in a folder, that may only be read. `patience` is the seconds to wait for others who write;
+    `older` takes an older hamr's journal too, for what only passes its records on.
 
     Raises:
         JournalUnavailable: it cannot be opened, or belongs to something else.
@@ -85,7 +86,7 @@ def open_for_reading(place: Path, *, patience: float = BUSY_SECONDS) -> Opened:
         if found is None or found.st_size == 0:
             return _nothing()
         try:
-            connection = _look(place, "mode=rw", patience)
+            connection = _look(place, "mode=rw", patience, older=older)
         except sqlite3.Error as error:
             # SQLite rolls back what a killed process left, and of an older hamr's journal it keeps an index beside it:
             # neither can be done here.
@@ -98,7 +99,7 @@ def open_for_reading(place: Path, *, patience: float = BUSY_SECONDS) -> Opened:
                     f"cannot be read without {left.name}, which a killed process left beside it, and that takes write"
                     " permission for both and their folder: copy both files to a folder of your own, and name the copy",
                 ) from error
-            connection = _look(place, "mode=ro&immutable=1", patience)
+            connection = _look(place, "mode=ro&immutable=1", patience, older=older)
     return Opened(connection, writable=False, exists=True)
 
 
@@ -107,11 +108,11 @@ def open_nothing() -> Opened:
     return _nothing()
 
 
-def _look(place: Path, access: str, patience: float) -> sqlite3.Connection:
+def _look(place: Path, access: str, patience: float, *, older: bool) -> sqlite3.Connection:
     connection = _connect(place, access, patience)
     with _closed_on_failure(connection):
         connection.execute("PRAGMA query_only = ON")
-        _refuse_others(connection, place)
+        _refuse_others(connection, place, older=older)
     return connection
 
 
@@ -268,7 +269,7 @@ def _lay_out_where_new(connection: sqlite3.Connection, place: Path) -> None:
         raise from_system(PermissionError(errno.EACCES, "", str(_real(place).parent)), place)
 
 
-def _refuse_others(connection: sqlite3.Connection, place: Path) -> None:
+def _refuse_others(connection: sqlite3.Connection, place: Path, *, older: bool = False) -> None:
     application, version, tables = schema.identity(connection)
     if application != schema.APPLICATION_ID:
         raise unavailable(place, "is a database of another program, and was left alone")
@@ -278,8 +279,14 @@ def _refuse_others(connection: sqlite3.Connection, place: Path) -> None:
             f"was written by a newer hamr (its layout is version {version}, this one knows {schema.VERSION}):"
             " use that version",
         )
-    if version != schema.VERSION or not {"records", "locks"} <= tables:
+    if version < 1 or not {"records", "locks"} <= tables:
         raise damaged(place, "is not laid out as a hamr journal")
+    if version < schema.VERSION and not older:
+        raise unavailable(
+            place,
+            f"was written by an older hamr (its layout is version {version}, this one knows {schema.VERSION}):"
+            " hamr audit export passes its records on, and a new journal begins in another file",
+        )
     if place.stat().st_size % _LEAST_PAGE and _pending(place) is None:
         raise damaged(place, "is damaged: the file was cut short, in the middle of a page")
 

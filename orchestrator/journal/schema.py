@@ -7,8 +7,8 @@ import sqlite3
 APPLICATION_ID = 0x48414D52
 """`HAMR` in ASCII, in the file's header: tells a journal from other programs' databases."""
 
-VERSION = 1
-"""In the file's user_version; a newer hamr raises it with each change of layout."""
+VERSION = 2
+"""In the file's user_version; a newer hamr raises it with each change of layout, or of the records' kinds and fields."""
 
 STATEMENTS = (
     """CREATE TABLE records (

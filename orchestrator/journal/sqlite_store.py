@@ -59,6 +59,7 @@ class SqliteStore:
         durable: bool = True,
         now: Callable[[], datetime],
         patience: float | None = None,
+        older: bool = False,
     ) -> SqliteStore:
         """Open the journal.
 
@@ -70,6 +71,7 @@ class SqliteStore:
             durable: a record is on the disk before `append` returns; only simulations do without.
             now: the wall clock, which dates the records.
             patience: seconds to wait for others who write, here and later; None for BUSY_SECONDS.
+            older: where nothing is created, take an older hamr's journal too: its records can be passed on, not read.
 
         Raises:
             JournalUnavailable: it cannot be opened, or is not for this version or this program.
@@ -80,7 +82,7 @@ class SqliteStore:
             if create:
                 opened = open_for_writing(path, durable=durable, patience=wait)
             else:
-                opened = open_for_reading(path, patience=wait)
+                opened = open_for_reading(path, patience=wait, older=older)
         return cls(opened, path, now)
 
     @classmethod

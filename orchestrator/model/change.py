@@ -17,7 +17,7 @@ class Change(enum.Enum):
     ECHO = "echo"
     STALE = "stale"
     SERVER = "server"
-    """The server made the move of a row that says `advances: server`."""
+    """The server made the move of a transition that says `advances: server`."""
     LATE = "late"
     """A late write of an earlier attempt of this run."""
     REVERTED = "reverted"

@@ -24,9 +24,9 @@ class Expectation(Struct, frozen=True):
 
 
 class StepTime(Struct, frozen=True):
-    """How long one row took, and where that time went. All in seconds."""
+    """How long one transition took, and where that time went. All in seconds."""
 
-    row: str
+    transition: str
     source: Status
     target: Status
     seconds: float
@@ -74,7 +74,7 @@ class Score(Struct, frozen=True):
     legs: tuple[Leg, ...]
     expectations: tuple[Expectation, ...]
     executed: tuple[str, ...]
-    """What was really done: rows, hooks, probes; each in a few words."""
+    """What was really done: transitions, hooks, probes; each in a few words."""
     not_executed: tuple[str, ...]
     """What a live failover would do and this drill did not, each with why."""
     less_strict: tuple[LessStrict, ...] = ()

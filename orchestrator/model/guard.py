@@ -78,17 +78,17 @@ GuardKind = Quiet | Reachable | Located | Window | Compared | AllOf | AnyOf | No
 
 
 class IfUnknown(enum.Enum):
-    """What happens where a guard could not be judged: the row is refused, or a person is asked first."""
+    """What happens where a guard could not be judged: the transition is refused, or a person is asked first."""
 
     FAIL = "fail"
     ASK = "ask"
 
 
 ALWAYS_ON: tuple[str, ...] = ("linked", "fresh", "alone")
-"""Guards that every row has, named or not. Their names are taken."""
+"""Guards that every transition has, named or not. Their names are taken."""
 
 BEFORE_A_RUN: tuple[str, ...] = ("unknown", "cool_down", "reverted")
-"""Questions that a new run answers before its first row, overridden by these names: is an earlier write's
+"""Questions that a new run answers before its first transition, overridden by these names: is an earlier write's
 outcome unknown, and is the pair cooling down? A playbook's guards cannot take these names either."""
 
 NEVER_OVERRIDDEN: frozenset[str] = frozenset({"linked", "fresh"})
@@ -125,9 +125,9 @@ class Verdict(Struct, frozen=True):
     blind: Role | None = None
     """The org whose silence made the verdict unknown, or None."""
     predicted: bool = False
-    """Judged on a predicted situation: the row is not the first one of its plan."""
+    """Judged on a predicted situation: the transition is not the first one of its plan."""
     judged_again: bool = False
-    """It goes by a probe's value of today, for a row that comes later: it is judged again then, and stops no plan."""
+    """It goes by a probe's value of today, for a transition that comes later: it is judged again then, and stops no plan."""
 
     @property
     def overridable(self) -> bool:

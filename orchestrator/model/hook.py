@@ -1,4 +1,4 @@
-"""Hooks: what people or programs do before and after a row, and what became of it."""
+"""Hooks: what people or programs do before and after a transition, and what became of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import Struct
 
 
 class When(enum.Enum):
-    """Which side of a row's writes a hook stands on."""
+    """Which side of a transition's writes a hook stands on."""
 
     BEFORE = "before"
     AFTER = "after"
@@ -43,7 +43,7 @@ class Manual(Struct, frozen=True):
 
 
 class Hook(Struct, frozen=True):
-    """One thing to do around a row."""
+    """One thing to do around a transition."""
 
     name: str
     what: Program | Manual
@@ -64,7 +64,7 @@ class HookOutcome(enum.Enum):
     LEFT_TO_PERSON = "left to a person"
     """Manual, and there was nobody to ask: listed at the end of the run."""
     SKIPPED = "skipped"
-    """It does not belong here: the playbook says so for emergencies, or the row was half made already."""
+    """It does not belong here: the playbook says so for emergencies, or the transition was half made already."""
 
 
 SETTLED: frozenset[HookOutcome] = frozenset(

@@ -19,12 +19,12 @@ class Asks(enum.Enum):
 
 
 class Question(Struct, frozen=True):
-    """One question, about one hook or guard of one row."""
+    """One question, about one hook or guard of one transition."""
 
     asks: Asks
     subject: str
     """The hook's or guard's name."""
-    row: str
+    transition: str
     text: str
 
 

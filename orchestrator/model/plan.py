@@ -1,4 +1,4 @@
-"""A plan: what a run would do, row by row and request by request. It sends nothing."""
+"""A plan: what a run would do, transition by transition and request by request. It sends nothing."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class PlannedWrite(Struct, frozen=True):
     """When it would be sent, where that is not certain."""
 
 
-class PlannedRow(Struct, frozen=True):
-    """One row of the route."""
+class PlannedTransition(Struct, frozen=True):
+    """One transition of the route."""
 
     name: str
     source: Status
@@ -59,11 +59,11 @@ class PlannedRow(Struct, frozen=True):
     missing: tuple[str, ...] = ()
     """The hooks whose programs are not on this machine, or cannot be run, by name: they would fail."""
     stopped_by: tuple[str, ...] = ()
-    """Those of them that would stop a run here, before the row's first write."""
+    """Those of them that would stop a run here, before the transition's first write."""
 
 
 class Plan(Struct, frozen=True):
-    """The rows from the phase to a goal, with verdicts and exact requests."""
+    """The transitions from the phase to a goal, with verdicts and exact requests."""
 
     run: str
     """The id that the run would have: its stamps are in the requests, so a plan is spent once."""
@@ -82,13 +82,13 @@ class Plan(Struct, frozen=True):
     readings: Both[Reading]
     phase: str
     sentence: str
-    rows: tuple[PlannedRow, ...]
+    transitions: tuple[PlannedTransition, ...]
     ending: str
     """How the run would end if nothing goes wrong, or why it would not begin."""
     reachable: bool
     """Whether the route leads to the goal at all."""
     before: tuple[Verdict, ...] = ()
-    """What a run asks before its first row: `unknown`, `cool_down`."""
+    """What a run asks before its first transition: `unknown`, `cool_down`."""
     next_steps: tuple[str, ...] = ()
     timeouts: Timeouts = field(default_factory=Timeouts)
     confirm_within: float = 60.0
@@ -102,7 +102,7 @@ class Plan(Struct, frozen=True):
     """Seconds."""
     mode: Mode = Mode.PLANNED
     unpaid: tuple[tuple[str, str], ...] = ()
-    """(run, "row/hook") of what open runs still owe after their rows: a new run takes their place, and drops it."""
+    """(run, "transition/hook") of what open runs still owe after their transitions: a new run takes their place, and drops it."""
 
     unjournalled: str = ""
     """The journal's place, where nothing was ever written to it; "" where something was."""
@@ -114,22 +114,24 @@ class Plan(Struct, frozen=True):
     @property
     def writes(self) -> tuple[PlannedWrite, ...]:
         """All writes, in order."""
-        return tuple(write for row in self.rows for write in row.writes)
+        return tuple(write for transition in self.transitions for write in transition.writes)
 
     @property
     def refused(self) -> bool:
         """Whether a run would be refused somewhere on the way, as things are now."""
-        stops = any(row.refused_by or row.stopped_by for row in self.rows)
+        stops = any(transition.refused_by or transition.stopped_by for transition in self.transitions)
         return not self.reachable or stops or bool(self.refused_before)
 
     @property
     def stopping_hooks(self) -> tuple[str, ...]:
-        """The hooks that would stop a run, since their programs are not on this machine, as "row/hook"."""
-        return tuple(f"{row.name}/{hook}" for row in self.rows for hook in row.stopped_by)
+        """The hooks that would stop a run, since their programs are not on this machine, as "transition/hook"."""
+        return tuple(
+            f"{transition.name}/{hook}" for transition in self.transitions for hook in transition.stopped_by
+        )
 
     @property
     def refused_before(self) -> tuple[str, ...]:
-        """The questions before the first row that a run would be refused for."""
+        """The questions before the first transition that a run would be refused for."""
         return tuple(
             verdict.guard
             for verdict in self.before

@@ -1,4 +1,4 @@
-"""A playbook: the table of rows, and all that it sets."""
+"""A playbook: the table of transitions, and all that it sets."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .status import Role, Status
 
 
 class Advances(enum.Enum):
-    """Who makes a row's move: we do, or the server does it by itself and we wait."""
+    """Who makes a transition's move: we do, or the server does it by itself and we wait."""
 
     CLIENT = "client"
     SERVER = "server"
 
 
-class Row(Struct, frozen=True):
+class Transition(Struct, frozen=True):
     """One transition of the playbook."""
 
     name: str
@@ -34,7 +34,7 @@ class Row(Struct, frozen=True):
     writes: tuple[Role, ...] = (Role.SECONDARY, Role.PRIMARY)
     """The orgs that are written, in this order."""
     survivor: Role | None = None
-    """The org that alone is enough in an emergency; None where the row is not for emergencies."""
+    """The org that alone is enough in an emergency; None where the transition is not for emergencies."""
     planned_only: tuple[str, ...] = ()
     """Those of its guards that an emergency judges and shows, and neither waits for nor stops at."""
     advances: Advances = Advances.CLIENT
@@ -70,7 +70,7 @@ class Playbook(Struct, frozen=True):
     """The whole file, checked."""
 
     name: str
-    rows: tuple[Row, ...]
+    transitions: tuple[Transition, ...]
     stops: tuple[Status, ...]
     summary: str = ""
     guards: Mapping[str, Guard] = field(default_factory=lambda: MappingProxyType({}))
@@ -89,26 +89,37 @@ class Playbook(Struct, frozen=True):
     """The file's own text, kept whole in the journal so that a run can be resumed from there."""
     path: str = ""
 
-    def row(self, name: str) -> Row | None:
-        """The row of that name, or None."""
-        return next((row for row in self.rows if row.name == name), None)
+    def transition(self, name: str) -> Transition | None:
+        """The transition of that name, or None."""
+        return next((transition for transition in self.transitions if transition.name == name), None)
 
-    def between(self, source: Status, target: Status) -> Row | None:
-        """The row from one status to another, or None; there is at most one."""
-        return next((row for row in self.rows if (row.source, row.target) == (source, target)), None)
+    def between(self, source: Status, target: Status) -> Transition | None:
+        """The transition from one status to another, or None; there is at most one."""
+        return next(
+            (
+                transition
+                for transition in self.transitions
+                if (transition.source, transition.target) == (source, target)
+            ),
+            None,
+        )
 
     def survivor_at(self, goal: Status) -> Role | None:
-        """The one org that the rows which end at a goal name as their survivor, or None."""
-        survivors = {row.survivor for row in self.rows if row.target is goal and row.survivor is not None}
+        """The one org that the transitions which end at a goal name as their survivor, or None."""
+        survivors = {
+            transition.survivor
+            for transition in self.transitions
+            if transition.target is goal and transition.survivor is not None
+        }
         return survivors.pop() if len(survivors) == 1 else None
 
     def survivors_towards(self, goal: Status) -> frozenset[Role]:
-        """The orgs that some emergency to this goal needs: those that a row of a way there names as its survivor.
+        """The orgs that some emergency to this goal needs: those that a transition of a way there names as its survivor.
 
         Before the first look nobody knows which way it is, so none of these is read under the short deadline.
         """
         there = self.survivor_at(goal)
-        found = _enough(self.route(row.source, goal) or () for row in self.rows)
+        found = _enough(self.route(transition.source, goal) or () for transition in self.transitions)
         return found if there is None else found | {there}
 
     def survivors_from(self, start: Status) -> frozenset[Role]:
@@ -118,33 +129,39 @@ class Playbook(Struct, frozen=True):
     def server_moves(self, status: Status) -> frozenset[Status]:
         """A status, and all those to which the server goes on from it by itself."""
         reached = {status}
-        for _ in self.rows:
+        for _ in self.transitions:
             reached |= {
-                row.target for row in self.rows if row.advances is Advances.SERVER and row.source in reached
+                transition.target
+                for transition in self.transitions
+                if transition.advances is Advances.SERVER and transition.source in reached
             }
         return frozenset(reached)
 
-    def route(self, start: Status, goal: Status) -> tuple[Row, ...] | None:
-        """The shortest way through the rows, ties by order; () where start is the goal, None where there is no way."""
+    def route(self, start: Status, goal: Status) -> tuple[Transition, ...] | None:
+        """The shortest way through the transitions, ties by order; () where start is the goal, None where there is no way."""
         if start == goal:
             return ()
-        arrived: dict[Status, Row] = {}
+        arrived: dict[Status, Transition] = {}
         queue = deque([start])
         while queue:
             here = queue.popleft()
-            for row in self.rows:
-                if row.source == here and row.target not in arrived and row.target != start:
-                    arrived[row.target] = row
-                    queue.append(row.target)
+            for transition in self.transitions:
+                if (
+                    transition.source == here
+                    and transition.target not in arrived
+                    and transition.target != start
+                ):
+                    arrived[transition.target] = transition
+                    queue.append(transition.target)
         if goal not in arrived:
             return None
-        steps: list[Row] = []
+        steps: list[Transition] = []
         while not steps or steps[-1].source != start:
             steps.append(arrived[goal if not steps else steps[-1].source])
         return tuple(reversed(steps))
 
 
-def _enough(ways: Iterable[tuple[Row, ...]]) -> frozenset[Role]:
-    """The orgs that each are the one survivor of every row of one of these ways."""
-    agreed = ({row.survivor for row in way} for way in ways)
+def _enough(ways: Iterable[tuple[Transition, ...]]) -> frozenset[Role]:
+    """The orgs that each are the one survivor of every transition of one of these ways."""
+    agreed = ({transition.survivor for transition in way} for way in ways)
     return frozenset(role for roles in agreed if len(roles) == 1 for role in roles if role is not None)

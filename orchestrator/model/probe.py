@@ -109,4 +109,4 @@ class ProbeReading(Struct, frozen=True):
     seconds: float = 0.0
     """How long it took."""
     predicted: bool = False
-    """Today's value, shown by a plan for a row that comes later."""
+    """Today's value, shown by a plan for a transition that comes later."""

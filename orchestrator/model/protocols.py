@@ -72,7 +72,7 @@ class Programs(Protocol):
 
         Args:
             program: what to run.
-            about: environment variables that tell it what for (HAMR_PAIR, HAMR_ROW, …).
+            about: environment variables that tell it what for (HAMR_PAIR, HAMR_TRANSITION, …).
         """
 
 

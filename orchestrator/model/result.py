@@ -40,9 +40,9 @@ class RunResult(Struct, frozen=True):
     mode: Mode = Mode.PLANNED
     resumable: bool = False
     hooks_owed: tuple[str, ...] = ()
-    """`after` hooks that did not end well yet, as "row/hook"; `resume` runs them."""
+    """`after` hooks that did not end well yet, as "transition/hook"; `resume` runs them."""
     hooks_failed: tuple[str, ...] = ()
-    """`before` hooks that did not end well, as "row/hook": nothing runs them again once their row is made."""
+    """`before` hooks that did not end well, as "transition/hook": nothing runs them again once their transition is made."""
     left_to_person: tuple[str, ...] = ()
     """What a person still has to do by hand, in the playbook's words."""
     waited: float = 0.0

@@ -133,10 +133,10 @@ class Attempt(Struct, frozen=True):
     role: Role
     status: Status
     stamp: str
-    row: str
-    """The row that it belongs to, or "" for a delivery of what is owed and for an adoption."""
-    purpose: str = "row"
-    """row, resend, repair (after a late write), deliver, adopt."""
+    transition: str
+    """The transition that it belongs to, or "" for a delivery of what is owed and for an adoption."""
+    purpose: str = "transition"
+    """transition, resend, repair (after a late write), deliver, adopt."""
 
     def signed(self, modified_by: str) -> bool:
         """Whether that author is this attempt's stamp, as a server may show it."""
@@ -186,9 +186,9 @@ class Ending(Struct, frozen=True):
 
 
 class Step(Struct, frozen=True):
-    """One row that was made, and how long it took."""
+    """One transition that was made, and how long it took."""
 
-    row: str
+    transition: str
     source: Status
     target: Status
     seconds: float

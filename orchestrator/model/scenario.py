@@ -136,7 +136,7 @@ class At(Struct, frozen=True):
     """A moment in a run: when the so-manyth journal record of a kind has just been written."""
 
     after: str
-    """A record kind: write.intended, row.made, …"""
+    """A record kind: write.intended, transition.made, …"""
     number: int = 1
 
 

@@ -37,9 +37,9 @@ class Situation(Struct, frozen=True):
     known_runs: frozenset[str] = frozenset()
     """Runs that this journal knows: what `alone` compares stamps with."""
     predicted: bool = False
-    """Made by a plan for a later row; not read from the world."""
+    """Made by a plan for a later transition; not read from the world."""
     probes: Mapping[str, ProbeReading] = field(default_factory=lambda: MappingProxyType({}))
-    """What the probes of this row's guards said, by name."""
+    """What the probes of this transition's guards said, by name."""
 
 
 class Owed(Struct, frozen=True):
@@ -60,11 +60,11 @@ class OpenRun(Struct, frozen=True):
     goal: Status
     start: Status | None
     """Where the pair stood agreed when it began."""
-    row: str
-    """The row it was in, or "" between rows."""
+    transition: str
+    """The transition it was in, or "" between transitions."""
     mode: Mode = Mode.PLANNED
     hooks_owed: tuple[str, ...] = ()
-    """`after` hooks that did not end well yet, as "row/hook"."""
+    """`after` hooks that did not end well yet, as "transition/hook"."""
     stopped_for: Change | None = None
     """The kind of change that it stopped for; None while it is under way, or where it stopped for anything else."""
     unknown: bool = False
@@ -102,8 +102,8 @@ class Phase(Struct, frozen=True):
     next_steps: tuple[str, ...]
     status: Status | None = None
     """AGREED, ABSENT: what both show. HALF_SEEN, BEHIND: what the living org shows. LAGGING: what was seen last."""
-    row: str | None = None
-    """MIDWAY: the row that is half done."""
+    transition: str | None = None
+    """MIDWAY: the transition that is half done."""
     role: Role | None = None
     """BEHIND: the org that is owed. LAGGING: the one whose reads are old. HALF_SEEN: the org that answers. Else the org that is the trouble."""
 
@@ -111,7 +111,7 @@ class Phase(Struct, frozen=True):
     def label(self) -> str:
         """The name with what it is about: agreed(PASSIVE), midway(declare), behind(primary)."""
         detail: object = {
-            PhaseName.MIDWAY: self.row,
+            PhaseName.MIDWAY: self.transition,
             PhaseName.BEHIND: self.role,
             PhaseName.LAGGING: self.role,
             PhaseName.ABSENT: None,

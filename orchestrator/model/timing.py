@@ -28,13 +28,13 @@ from .events import (
     PersonAnswered,
     PersonAsked,
     ProbesRead,
-    RowMade,
-    RowRefused,
     RunAcknowledged,
     RunFinished,
     RunResumed,
     RunSuperseded,
     SituationRead,
+    TransitionMade,
+    TransitionRefused,
     WaitBegan,
     WaitEnded,
     WriteAnswered,
@@ -75,17 +75,17 @@ class Spent(Struct, frozen=True):
 
 
 class Times(Struct, frozen=True):
-    """A run's time, as a whole and by the rows that were made."""
+    """A run's time, as a whole and by the transitions that were made."""
 
     steps: tuple[StepTime, ...]
     whole: Spent
-    """Including what belongs to no row that was made: a row that was refused, and the end."""
+    """Including what belongs to no transition that was made: a transition that was refused, and the end."""
 
 
 def step_times(events: Iterable[tuple[Event, datetime]]) -> tuple[StepTime, ...]:
-    """How long each row took that was made, and where that time went.
+    """How long each transition took that was made, and where that time went.
 
-    A row's time begins where the one before it ended, so that waiting for its guards counts, and ends with the last
+    A transition's time begins where the one before it ended, so that waiting for its guards counts, and ends with the last
     of its `after` hooks.
 
     Args:
@@ -109,7 +109,7 @@ class _Fold(Struct):
     steps: list[StepTime] = field(default_factory=list)
     whole: Spent = Spent()
     open: Spent = Spent()
-    """What belongs to no row yet."""
+    """What belongs to no transition yet."""
     asking: bool = False
     waiting: bool = False
     hooked: bool = False
@@ -126,10 +126,10 @@ class _Fold(Struct):
             self.unlocked = 0.0
         self._follow(event)
         match event:
-            case RowMade():
+            case TransitionMade():
                 taken = self.open
                 step = StepTime(
-                    event.row,
+                    event.transition,
                     event.source,
                     event.target,
                     taken.seconds,
@@ -140,7 +140,7 @@ class _Fold(Struct):
                 self.steps.append(step)
                 self.open = Spent()
             case HookEnded(when=When.AFTER):
-                self._belongs_to(event.row)
+                self._belongs_to(event.transition)
             case _:
                 pass
 
@@ -183,19 +183,19 @@ class _Fold(Struct):
                 self.hooked = False
             case WriteIntended():
                 self.writing = True
-            case WriteAnswered(answer=Rejected()) | WriteConfirmed() | WriteUnknown() | RowMade():
+            case WriteAnswered(answer=Rejected()) | WriteConfirmed() | WriteUnknown() | TransitionMade():
                 self.writing = False
-            case RunResumed() | RunFinished() | RowRefused():
+            case RunResumed() | RunFinished() | TransitionRefused():
                 self.asking = self.waiting = self.hooked = self.writing = False
                 self.unlocked, self.ended = 0.0, isinstance(event, RunFinished)
             case _:
                 pass
 
-    def _belongs_to(self, row: str) -> None:
-        """The time since the last row was made belongs to that row's hooks."""
+    def _belongs_to(self, transition: str) -> None:
+        """The time since the last transition was made belongs to that transition's hooks."""
         for place in range(len(self.steps) - 1, -1, -1):
             step = self.steps[place]
-            if step.row == row:
+            if step.transition == transition:
                 more, self.open = self.open, Spent()
                 self.steps[place] = replace(
                     step,

@@ -10,10 +10,10 @@ from orchestrator.model.events import (
     GuardsJudged,
     OrgGivenUp,
     PairAdopted,
-    RowMade,
     RunResumed,
     RunStarted,
     SituationRead,
+    TransitionMade,
 )
 from orchestrator.model.guard import Verdict
 from orchestrator.model.org import Pair
@@ -44,7 +44,7 @@ class About(Struct, frozen=True):
     stands: Status | None = None
     """The status that the pair stands at, as far as one is agreed on."""
     verdicts: tuple[Verdict, ...] = ()
-    """What the guards of the latest row said."""
+    """What the guards of the latest transition said."""
     org: Role | None = None
     """The org that is told; None before that is known."""
 
@@ -68,7 +68,7 @@ class About(Struct, frozen=True):
                 return replace(self, org=truth, stands=status, reason=reason)
             case GuardsJudged(verdicts=verdicts):
                 return replace(self, verdicts=verdicts)
-            case RowMade(target=target):
+            case TransitionMade(target=target):
                 return replace(self, stands=target, verdicts=())
             case _:
                 return self
@@ -91,14 +91,16 @@ def _agreed(readings: Both[Reading | None], *, alone: bool) -> Status | None:
 
 
 def _told(about: About) -> Role | None:
-    """In an emergency the survivor; else the org that the last row on the way to the goal writes first."""
+    """In an emergency the survivor; else the org that the last transition on the way to the goal writes first."""
     if about.goal is None:
         return None
     way = () if about.stands is None else about.playbook.route(about.stands, about.goal) or ()
     if about.mode is Mode.EMERGENCY:
-        named = [row.survivor for row in reversed(way) if row.survivor is not None]
+        named = [transition.survivor for transition in reversed(way) if transition.survivor is not None]
         # Every survivor of some way, where the way is not known yet: seldom more than one.
         towards = about.playbook.survivors_towards(about.goal)
         return next(iter(named or (towards if len(towards) == 1 else ())), None)
-    arriving = way[-1:] or tuple(row for row in about.playbook.rows if row.target is about.goal)
+    arriving = way[-1:] or tuple(
+        transition for transition in about.playbook.transitions if transition.target is about.goal
+    )
     return arriving[0].writes[0] if arriving else None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from orchestrator.model.events import (
     Event,
     PairAdopted,
-    RowMade,
-    RowRefused,
     RunFinished,
     SituationRead,
+    TransitionMade,
+    TransitionRefused,
     WriteOwed,
     WriteUnknown,
 )
@@ -47,14 +47,19 @@ def notice_of(event: Event, about: About) -> Notice | None:
         case PairAdopted(truth=truth, status=status):
             words = f"{about.pair[truth]} is right: {about.pair[truth.other]} is told {status} as well."
             return _notice(about, f"is made to agree on {status}", words, Alert.WARNING)
-        case RowMade(row=row, source=source, target=target, seconds=seconds, writes=writes):
-            how = f"Row {row}, {source} → {target}: {counted(writes, 'write')} in {span(seconds)}."
+        case TransitionMade(
+            transition=transition, source=source, target=target, seconds=seconds, writes=writes
+        ):
+            how = f"Transition {transition}, {source} → {target}: {counted(writes, 'write')} in {span(seconds)}."
             return _notice(about, f"stands at {target}", how, Alert.SUCCESS)
-        case RowRefused(row=row, guards=guards):
+        case TransitionRefused(transition=transition, guards=guards):
             words = "\n".join(
-                [f"Nothing of row {row} was written. What stopped it:", *_reasons(about, guards)]
+                [
+                    f"Nothing of transition {transition} was written. What stopped it:",
+                    *_reasons(about, guards),
+                ]
             )
-            return _notice(about, f"was refused at row {row}", words, Alert.WARNING)
+            return _notice(about, f"was refused at transition {transition}", words, Alert.WARNING)
         case WriteOwed(role=role, status=status, reason=reason):
             words = f"{about.pair[role]} was not told {status}: {reason}\nTell it later: hamr resume {about.pair.name}"
             return _notice(about, f"owes its {role} {status}", words, Alert.WARNING)

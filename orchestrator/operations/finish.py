@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from orchestrator.errors import ExitCode, HamrError, JournalDamaged, Moved
 from orchestrator.journal.history import RunHistory, event_of
-from orchestrator.model.events import RowMade, RunFinished
+from orchestrator.model.events import RunFinished, TransitionMade
 from orchestrator.model.journal import Head
 from orchestrator.model.plain import moment
 from orchestrator.model.result import RunResult
@@ -127,7 +127,7 @@ async def finish(running: Running, ending: Ending) -> RunResult:
         mode=memory.mode,
         resumable=resumable,
         hooks_owed=(
-            *(f"{row}/{hook}" for row, hook in memory.hooks_owed()),
+            *(f"{transition}/{hook}" for transition, hook in memory.hooks_owed()),
             *(hook for hooks in left.values() for hook in hooks),
         ),
         left_to_person=tuple(memory.left_to_person),
@@ -188,10 +188,10 @@ def _unkept(
 
 
 def _left_owing(running: Running, ending: Ending) -> dict[str, tuple[str, ...]]:
-    """A run that found nothing to do has moved nothing: what earlier runs still owe after their rows stays owed.
+    """A run that found nothing to do has moved nothing: what earlier runs still owe after their transitions stays owed.
 
     Returns:
-        "row/hook" of what stays owed, by the run that owes it; those runs are no longer closed by this one.
+        "transition/hook" of what stays owed, by the run that owes it; those runs are no longer closed by this one.
     """
     if ending.end is not End.DONE or running.memory.intended:
         return {}
@@ -201,7 +201,7 @@ def _left_owing(running: Running, ending: Ending) -> dict[str, tuple[str, ...]]:
         return {}  # journalling the end meets the same trouble
     superseded = running.observer.supersedes
     left = {
-        run: tuple(f"{row}/{hook}" for row, hook in runs[run].hooks_owed)
+        run: tuple(f"{transition}/{hook}" for transition, hook in runs[run].hooks_owed)
         for run in superseded
         if runs[run].hooks_owed and _ended_owing(runs[run])
     }
@@ -253,10 +253,10 @@ def _objectives(running: Running, ending: Ending, now: datetime) -> tuple[Object
 
 
 def _stood_there(running: Running, goal: Status) -> datetime | None:
-    """When this run's last row brought the pair to its goal: hooks that came after it moved nothing any more."""
+    """When this run's last transition brought the pair to its goal: hooks that came after it moved nothing any more."""
     try:
-        made = [*running.session.store.records(run=running.memory.run, kinds=(RowMade.kind,))]
+        made = [*running.session.store.records(run=running.memory.run, kinds=(TransitionMade.kind,))]
         last = event_of(made[-1]) if made else None
     except HamrError:
         return None
-    return moment(made[-1].at) if isinstance(last, RowMade) and last.target is goal else None
+    return moment(made[-1].at) if isinstance(last, TransitionMade) and last.target is goal else None

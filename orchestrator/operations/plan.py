@@ -21,8 +21,8 @@ from orchestrator.model.command_line import request_command
 from orchestrator.model.events import Event, GuardsJudged, WriteConfirmed, WriteIntended
 from orchestrator.model.hook import Program, When
 from orchestrator.model.org import Mirrors, Pair
-from orchestrator.model.plan import Plan, PlannedRow, PlannedWrite
-from orchestrator.model.playbook import Advances, Row
+from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
+from orchestrator.model.playbook import Advances, Transition
 from orchestrator.model.probe import Probe, ProbeReading
 from orchestrator.model.protocols import Prober
 from orchestrator.model.reading import Absent, Exchange, HamrRecord, Identity, Present, Reading
@@ -30,7 +30,7 @@ from orchestrator.model.run import End, Mode, RunRequest
 from orchestrator.model.situation import OpenRun
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import phase_of
-from orchestrator.situation.compared import depends_on, row_probes
+from orchestrator.situation.compared import depends_on, transition_probes
 from orchestrator.situation.strangers import strangers
 
 from .preflight import judge_before
@@ -90,13 +90,15 @@ def _needed(session: Session, request: RunRequest) -> frozenset[Role]:
 
 
 async def probe_once(session: Session, request: RunRequest) -> dict[str, ProbeReading]:
-    """Every probe of a row that may be on the way, all at once; in an emergency an org's probes get its short deadline."""
+    """Every probe of a transition that may be on the way, all at once; in an emergency an org's probes get its short deadline."""
     ways = {
-        row
-        for each in session.playbook.rows
-        for row in session.playbook.route(each.source, request.goal) or ()
+        transition
+        for each in session.playbook.transitions
+        for transition in session.playbook.route(each.source, request.goal) or ()
     }
-    probes = {probe.name: probe for row in ways for probe in row_probes(row, session.playbook)}
+    probes = {
+        probe.name: probe for transition in ways for probe in transition_probes(transition, session.playbook)
+    }
     survivors = session.playbook.survivors_towards(request.goal)
 
     async def take(prober: Prober, probe: Probe) -> ProbeReading:
@@ -186,7 +188,7 @@ async def plan_from(
         goal=request.goal,
         floors={} if assumed is not None else history.floors,
     )
-    rows = _rows(session, collector.events, stands, engine, gate)
+    transitions = _transitions(session, collector.events, stands, engine, gate)
     return Plan(
         run=run,
         made_at=now,
@@ -203,7 +205,7 @@ async def plan_from(
         readings=readings,
         phase=phase.label,
         sentence=phase.sentence,
-        rows=rows,
+        transitions=transitions,
         ending=ending.message,
         reachable=ending.end in (End.DONE, End.OWING),
         before=judge_before(history, session.playbook, session.clock, request),
@@ -249,18 +251,18 @@ def _label(session: Session, world: PredictedWorld, identities: Both[Identity], 
     memory = engine.task.memory
     if memory.dead:
         return f"behind({next(iter(memory.dead))})"
-    row = memory.row.row if memory.row else ""
-    here = OpenRun(memory.run, Status.UNSPECIFIED, None, row, memory.mode)
+    transition = memory.transition.transition if memory.transition else ""
+    here = OpenRun(memory.run, Status.UNSPECIFIED, None, transition, memory.mode)
     return phase_of(
         session.pair, world.readings, identities, session.playbook, owed=engine.task.owed, open_run=here
     ).label
 
 
-def _rows(
+def _transitions(
     session: Session, events: list[Event], stands: list[str], engine: Engine, gate: EnforcingGate
-) -> tuple[PlannedRow, ...]:
-    """The planned rows, from what the engine told in the predicted world."""
-    rows: list[PlannedRow] = []
+) -> tuple[PlannedTransition, ...]:
+    """The planned transitions, from what the engine told in the predicted world."""
+    transitions: list[PlannedTransition] = []
     writes: dict[str, list[PlannedWrite]] = {}
     judged: dict[str, GuardsJudged] = {}
     labels = iter(stands)
@@ -268,12 +270,12 @@ def _rows(
     maybe_mirrors = session.pair.mirrors is Mirrors.AUTO
     for event in events:
         match event:
-            case GuardsJudged(row=name):
+            case GuardsJudged(transition=name):
                 judged[name] = event
                 writes.setdefault(name, [])
             case WriteIntended(attempt=attempt):
-                first = not writes.get(attempt.row)
-                writes.setdefault(attempt.row, []).append(
+                first = not writes.get(attempt.transition)
+                writes.setdefault(attempt.transition, []).append(
                     PlannedWrite(
                         role=attempt.role,
                         org=session.pair[attempt.role].name,
@@ -289,43 +291,45 @@ def _rows(
             case _:
                 pass
     for name, event in judged.items():
-        row = session.playbook.row(name)
-        if row is not None:
-            planned = _row(row, event, tuple(writes[name]), engine, gate)
-            if any(isinstance(hook.what, Program) for hook in (*row.before, *row.after)):
-                planned = _with_missing_hooks(planned, row, session, engine.task.memory.mode)
-            rows.append(planned)
-    return tuple(rows)
+        transition = session.playbook.transition(name)
+        if transition is not None:
+            planned = _transition(transition, event, tuple(writes[name]), engine, gate)
+            if any(isinstance(hook.what, Program) for hook in (*transition.before, *transition.after)):
+                planned = _with_missing_hooks(planned, transition, session, engine.task.memory.mode)
+            transitions.append(planned)
+    return tuple(transitions)
 
 
-def _with_missing_hooks(planned: PlannedRow, row: Row, session: Session, mode: Mode) -> PlannedRow:
-    """The row with the hooks whose programs could not be started here, looked up as a run looks them up."""
+def _with_missing_hooks(
+    planned: PlannedTransition, transition: Transition, session: Session, mode: Mode
+) -> PlannedTransition:
+    """The transition with the hooks whose programs could not be started here, looked up as a run looks them up."""
     from orchestrator.system.programs import find_program  # noqa: PLC0415 - most playbooks have no hooks
 
     missing = tuple(
         hook.name
         for when in When
-        for hook in row.hooks(when)
+        for hook in transition.hooks(when)
         if isinstance(hook.what, Program) and find_program(hook.what.run[0], session.environ) is None
     )
-    # In an emergency no hook holds anything up, and of a row that is half made those that come before are skipped.
+    # In an emergency no hook holds anything up, and of a transition that is half made those that come before are skipped.
     stops = mode is Mode.PLANNED and not planned.half_done
-    stopped_by = tuple(hook.name for hook in row.before if hook.name in missing) if stops else ()
+    stopped_by = tuple(hook.name for hook in transition.before if hook.name in missing) if stops else ()
     return replace(planned, missing=missing, stopped_by=stopped_by)
 
 
-def _row(
-    row: Row,
+def _transition(
+    transition: Transition,
     judged: GuardsJudged,
     writes: tuple[PlannedWrite, ...],
     engine: Engine,
     gate: EnforcingGate,
-) -> PlannedRow:
+) -> PlannedTransition:
     decision = gate.decide(
         judged.verdicts,
         Terms(
             None if judged.binding else BINDING_MIDWAY,
-            frozenset(row.planned_only),
+            frozenset(transition.planned_only),
             engine.task.memory.mode,
             engine.eyes.survivor,
         ),
@@ -336,21 +340,21 @@ def _row(
     limit = waits_for(Decision(binding), playbook)
     waits = () if limit is None else tuple(v.guard for v in binding)
     asks = tuple(v.guard for v in binding) if not waits and may_ask(Decision(binding), playbook) else ()
-    return PlannedRow(
-        name=row.name,
-        source=row.source,
-        target=row.target,
-        why=row.why,
+    return PlannedTransition(
+        name=transition.name,
+        source=transition.source,
+        target=transition.target,
+        why=transition.why,
         verdicts=judged.verdicts,
         refused_by=tuple(v.guard for v in binding if v.guard not in (*waits, *asks)),
         overridden=tuple(verdict.guard for verdict, _ in decision.overridden),
         waived=tuple(verdict.guard for verdict in decision.waived),
         writes=writes,
-        waits_for_server=row.advances is Advances.SERVER,
+        waits_for_server=transition.advances is Advances.SERVER,
         half_done=not judged.binding,
         waits=waits,
         waits_seconds=limit or 0.0,
         asks=asks,
-        before=row.before,
-        after=row.after,
+        before=transition.before,
+        after=transition.after,
     )

@@ -1,4 +1,4 @@
-"""What a run asks before its first row: overrides by name, an open unknown, cooling down, what is owed."""
+"""What a run asks before its first transition: overrides by name, an open unknown, cooling down, what is owed."""
 
 from __future__ import annotations
 
@@ -83,7 +83,9 @@ def check_overrides(overrides: Mapping[str, str], playbook: Playbook) -> None:
 
 def _no_stop(request: RunRequest, playbook: Playbook) -> UsageError:
     routes = {stop: playbook.route(request.goal, stop) for stop in playbook.stops}
-    ahead = {stop: (len(route), playbook.rows.index(route[0])) for stop, route in routes.items() if route}
+    ahead = {
+        stop: (len(route), playbook.transitions.index(route[0])) for stop, route in routes.items() if route
+    }
     nearest = min(ahead, key=ahead.__getitem__, default=None)
     hint = f"; did you mean {nearest}?" if nearest is not None else "."
     stops = ", ".join(str(stop) for stop in playbook.stops)
@@ -178,7 +180,7 @@ def over_cool_down(request: RunRequest) -> RunRequest:
 def overridden_before(
     history: History, playbook: Playbook, clock: Clock, request: RunRequest
 ) -> tuple[tuple[Verdict, str], ...]:
-    """What a run goes over before its first row, each with the operator's reason."""
+    """What a run goes over before its first transition, each with the operator's reason."""
     return tuple(
         (verdict, request.overrides[verdict.guard])
         for verdict in judge_before(history, playbook, clock, request)

@@ -179,8 +179,8 @@ def check_plan(session: Session, plan: Plan) -> None:
             f"this plan was made for other orgs than the inventory's pair {session.pair.name}",
             next_steps=again,
         )
-    if not plan.rows and not plan.reachable:
-        raise Refused(f"this plan has no rows: {plan.ending}", next_steps=plan.next_steps or again)
+    if not plan.transitions and not plan.reachable:
+        raise Refused(f"this plan has no transitions: {plan.ending}", next_steps=plan.next_steps or again)
 
 
 async def apply(

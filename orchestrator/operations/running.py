@@ -69,7 +69,7 @@ class Running(Struct):
     request: RunRequest | None = None
     """What was asked for, where it was begun here; None for a run that was taken up, and for an adoption."""
     overridden_before: tuple[tuple[Verdict, str], ...] = ()
-    """What it went over before its first row, by name, each with the operator's reason."""
+    """What it went over before its first transition, by name, each with the operator's reason."""
     taken_up: bool = False
     """Whether another process may have sent something under this run's id."""
     take_up: str = ""

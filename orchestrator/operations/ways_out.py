@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from orchestrator.engine.memory import Memory
 from orchestrator.model.change import Change
 from orchestrator.model.command_line import after_asking, override_flag
-from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import End, Ending, Mode
 from orchestrator.model.situation import PhaseName
@@ -64,7 +64,7 @@ def with_words(running: Running, ending: Ending) -> Ending:
 
 
 def _out_of_reach(running: Running) -> bool:
-    """Whether both orgs show a status from which no row leads to the goal: resumed from there, the run would be refused."""
+    """Whether both orgs show a status from which no transition leads to the goal: resumed from there, the run would be refused."""
     engine, goal = running.engine, running.goal
     if engine is None or engine.eyes.last is None or goal is None or engine.owed() is not None:
         return False
@@ -165,19 +165,25 @@ def _at_work(running: Running) -> tuple[Stranger, ...]:
 
 
 def _ways_back(running: Running) -> tuple[str, ...]:
-    """Going back, where the playbook has a row for it (law 14)."""
+    """Going back, where the playbook has a transition for it (law 14)."""
     memory, playbook, pair = running.memory, running.session.playbook, running.session.pair
-    row = _row_here(memory, playbook)
-    if row is None or playbook.between(row.target, row.source) is None or row.source not in playbook.stops:
+    transition = _transition_here(memory, playbook)
+    if (
+        transition is None
+        or playbook.between(transition.target, transition.source) is None
+        or transition.source not in playbook.stops
+    ):
         return ()
-    return (f"hamr run {shlex.quote(pair.name)} --to {row.source}",)
+    return (f"hamr run {shlex.quote(pair.name)} --to {transition.source}",)
 
 
 def _alone(running: Running) -> tuple[str, ...]:
-    """Switching to emergency, where the row that comes next names a survivor (law 14)."""
+    """Switching to emergency, where the transition that comes next names a survivor (law 14)."""
     memory, playbook = running.memory, running.session.playbook
-    row = _row_here(memory, playbook)
-    if memory.mode is not Mode.PLANNED or not _may_go_on_alone(running, memory.row is not None, row):
+    transition = _transition_here(memory, playbook)
+    if memory.mode is not Mode.PLANNED or not _may_go_on_alone(
+        running, memory.transition is not None, transition
+    ):
         return ()
     return (f"hamr resume {memory.run} --emergency --reason TEXT",)
 
@@ -185,26 +191,26 @@ def _alone(running: Running) -> tuple[str, ...]:
 def _fails_again(running: Running, ending: Ending) -> bool:
     """Whether an org that an emergency does without answers reads and fails write after write, resumed or not."""
     memory = running.memory
-    row = _row_here(memory, running.session.playbook)
-    survivor = None if row is None else row.survivor
+    transition = _transition_here(memory, running.session.playbook)
+    survivor = None if transition is None else transition.survivor
     if survivor is None or ending.org is not survivor.other or not memory.recalled:
         return False
     newest = [sent for sent in memory.sent if sent.attempt.role is ending.org][-2:]
     return len(newest) > 1 and all(sent.lost and not sent.confirmed for sent in newest)
 
 
-def _row_here(memory: Memory, playbook: Playbook) -> Row | None:
-    """The row that is under way; between two rows, the one that was made last."""
-    if memory.row is not None:
-        return playbook.row(memory.row.row)
-    return playbook.row(memory.steps[-1].row) if memory.steps else None
+def _transition_here(memory: Memory, playbook: Playbook) -> Transition | None:
+    """The transition that is under way; between two transitions, the one that was made last."""
+    if memory.transition is not None:
+        return playbook.transition(memory.transition.transition)
+    return playbook.transition(memory.steps[-1].transition) if memory.steps else None
 
 
-def _may_go_on_alone(running: Running, under_way: bool, row: Row | None) -> bool:
-    """Whether the row that comes next names a survivor."""
-    if row is None or under_way or running.goal is None:
-        return row is not None and row.survivor is not None
-    beyond = running.session.playbook.route(row.target, running.goal)
+def _may_go_on_alone(running: Running, under_way: bool, transition: Transition | None) -> bool:
+    """Whether the transition that comes next names a survivor."""
+    if transition is None or under_way or running.goal is None:
+        return transition is not None and transition.survivor is not None
+    beyond = running.session.playbook.route(transition.target, running.goal)
     return bool(beyond) and beyond is not None and beyond[0].survivor is not None
 
 

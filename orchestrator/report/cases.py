@@ -10,8 +10,8 @@ from orchestrator.model.guard import Outcome
 from orchestrator.model.words import span
 
 from .exit_codes import meaning
-from .row_story import RowStory
 from .story import RunStory, Story
+from .transition_story import TransitionStory
 
 
 class Case(Struct, frozen=True):
@@ -29,7 +29,7 @@ class Case(Struct, frozen=True):
 
 
 def cases_of(story: Story) -> tuple[Case, ...]:
-    """A drill's expectations; for a run, and for a drill that was not scored: every row, the end, and the objectives.
+    """A drill's expectations; for a run, and for a drill that was not scored: every transition, the end, and the objectives.
 
     Before them, where the journal's chain does not hold: that it does not.
     """
@@ -54,9 +54,9 @@ def _told(story: Story) -> tuple[Case, ...]:
 
 
 def _run(run: RunStory) -> Iterator[Case]:
-    for row in run.rows:
-        if row.source is not None or row.refused_by:
-            yield _row(run, row)
+    for transition in run.transitions:
+        if transition.source is not None or transition.refused_by:
+            yield _transition(run, transition)
     yield _end(run)
     for objective in run.objectives:
         found = f"{span(objective.took)}, of {span(objective.wanted)} allowed"
@@ -69,23 +69,23 @@ def _group(run: RunStory) -> str:
     return f"run {run.run}"
 
 
-def _row(run: RunStory, row: RowStory) -> Case:
-    move = "" if row.source is None else f" ({row.source} to {row.target})"
-    name = f"row {row.name}{move} is made"
-    if row.made:
-        seconds = next((step.seconds for step in run.times.steps if step.row == row.name), 0.0)
-        return Case(_group(run), name, True, f"made in {span(seconds)}", (row.made_seq,), seconds)
-    writes = tuple(write.seq for write in row.writes)
-    if not row.refused_by:
+def _transition(run: RunStory, transition: TransitionStory) -> Case:
+    move = "" if transition.source is None else f" ({transition.source} to {transition.target})"
+    name = f"transition {transition.name}{move} is made"
+    if transition.made:
+        seconds = next((step.seconds for step in run.times.steps if step.transition == transition.name), 0.0)
+        return Case(_group(run), name, True, f"made in {span(seconds)}", (transition.made_seq,), seconds)
+    writes = tuple(write.seq for write in transition.writes)
+    if not transition.refused_by:
         return Case(_group(run), name, False, "it was begun and not made", writes)
-    judged = row.judgements[-1] if row.judgements else None
+    judged = transition.judgements[-1] if transition.judgements else None
     reasons = [
         f"{verdict.guard} {verdict.outcome.value}: {verdict.reason}"
         for verdict in (judged.verdicts if judged else ())
-        if verdict.outcome is not Outcome.PASS and verdict.guard in row.refused_by
+        if verdict.outcome is not Outcome.PASS and verdict.guard in transition.refused_by
     ]
-    found = "refused by " + ("; ".join(reasons) or ", ".join(row.refused_by))
-    records = (judged.seq, row.refused_seq) if judged else (row.refused_seq,)
+    found = "refused by " + ("; ".join(reasons) or ", ".join(transition.refused_by))
+    records = (judged.seq, transition.refused_seq) if judged else (transition.refused_seq,)
     return Case(_group(run), name, False, found, records)
 
 

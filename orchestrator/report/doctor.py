@@ -128,12 +128,12 @@ def _group(group: Group, checks: Sequence[Check], *, everything: bool) -> Page:
         worst(check.planned for check in checks),
         worst(check.emergency for check in checks),
     )
-    page = [*_row(group.value, planned, emergency, Span(text), "heading")]
+    page = [*_transition(group.value, planned, emergency, Span(text), "heading")]
     shown = [check for check in checks if everything or check.worst not in (None, Level.OK)]
     for alike in _alike(_by_weight(shown)):
         first = alike[0]
         name = ", ".join(_named(check) for check in alike)
-        page += _row(f"  {name}", first.planned, first.emergency, Span(""), "")
+        page += _transition(f"  {name}", first.planned, first.emergency, Span(""), "")
         page += [
             (Span(" " * _INDENT), Span(text))
             for text in fold(shortened(first.sentence, 1200), _WIDTH - _INDENT)
@@ -149,7 +149,7 @@ def _alike(checks: Sequence[Check]) -> Iterator[tuple[Check, ...]]:
     yield from (tuple(alike) for alike in found.values())
 
 
-def _row(name: str, planned: Level | None, emergency: Level | None, text: Span, style: str) -> Page:
+def _transition(name: str, planned: Level | None, emergency: Level | None, text: Span, style: str) -> Page:
     """A name and both verdicts, with a folded text beside them; a long name is folded, too."""
     indent = len(name) - len(name.lstrip())
     names = [" " * indent + part for part in fold(name.strip(), _GROUP - indent - GAP)]

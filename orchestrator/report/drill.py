@@ -92,10 +92,10 @@ def _record(seq: int, record: Record | None) -> Page:
 
 
 def _times(legs: Sequence[Leg]) -> Page:
-    rows: list[tuple[Span, ...]] = []
+    transitions: list[tuple[Span, ...]] = []
     for leg in legs:
         code = "killed" if leg.exit_code == _KILLED else f"exit {leg.exit_code}"
-        rows.append(
+        transitions.append(
             (
                 Span(shortened(leg.name, 60), "bold"),
                 Span(f"to {leg.goal}, {code}", "" if leg.exit_code == 0 else "warn"),
@@ -103,17 +103,17 @@ def _times(legs: Sequence[Leg]) -> Page:
                 *(Span("") for _ in range(4)),
             )
         )
-        rows += [_step(step) for step in leg.steps]
-    if not rows:
+        transitions += [_step(step) for step in leg.steps]
+    if not transitions:
         return ()
-    header = ("run, row", "", "time", "API", "world", "people", "own")
-    return (*heading("Time"), *table(header, rows, (28, 26, 8, 8, 8, 8, 8), indent=2))
+    header = ("run, transition", "", "time", "API", "world", "people", "own")
+    return (*heading("Time"), *table(header, transitions, (28, 26, 8, 8, 8, 8, 8), indent=2))
 
 
 def _step(step: StepTime) -> tuple[Span, ...]:
     times = (step.seconds, step.api, step.world, step.people, step.machine)
     return (
-        Span(f"- {step.row}"),
+        Span(f"- {step.transition}"),
         Span(f"{step.source} → {step.target}", "status"),
         *(Span(span(each) if each else "-") for each in times),
     )
@@ -194,7 +194,7 @@ def _leg_fact(leg: Leg) -> dict[str, JSON]:
 
 def _step_fact(step: StepTime) -> dict[str, JSON]:
     return {
-        "row": step.row,
+        "transition": step.transition,
         "from": step.source.name,
         "to": step.target.name,
         "seconds": seconds(step.seconds),

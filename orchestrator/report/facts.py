@@ -105,7 +105,7 @@ def attempt_fact(attempt: Attempt) -> dict[str, JSON]:
         "org": attempt.role.value,
         "status": attempt.status.name,
         "stamp": attempt.stamp,
-        "row": attempt.row,
+        "transition": attempt.transition,
         "purpose": attempt.purpose,
     }
 
@@ -136,9 +136,9 @@ def open_drill_fact(drill: OpenDrill | None) -> JSON:
 
 
 def step_fact(step: Step) -> dict[str, JSON]:
-    """One row that was made."""
+    """One transition that was made."""
     return {
-        "row": step.row,
+        "transition": step.transition,
         "from": step.source.name,
         "to": step.target.name,
         "seconds": seconds(step.seconds),

@@ -1,4 +1,4 @@
-"""What became of things, in words that every form of a report shares: of writes, hooks, rows, and guards that did not pass."""
+"""What became of things, in words that every form of a report shares: of writes, hooks, transitions, and guards that did not pass."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from orchestrator.model.hook import HookOutcome
 from orchestrator.model.reading import Accepted, Answer, Lost, NotSent, Rejected, Throttled
 from orchestrator.model.words import span
 
-from .row_story import HookRun, Judgement, RowStory, Write
 from .story import RunStory
+from .transition_story import HookRun, Judgement, TransitionStory, Write
 
 PURPOSES = {
-    "row": "",
+    "transition": "",
     "resend": "sent again",
     "repair": "to put right what a late write of ours set back",
     "deliver": "what it was owed",
     "adopt": "as the other one shows",
 }
-"""Why a write was sent, beside being part of its row."""
+"""Why a write was sent, beside being part of its transition."""
 
 HOOK_TONES = {
     HookOutcome.DONE: "good",
@@ -38,8 +38,8 @@ HOOK_TONES = {
 class LetPass(Struct, frozen=True):
     """A guard that did not pass, and what became of it."""
 
-    row: str
-    """The row that it was judged for; "" for what a run asks before its first row."""
+    transition: str
+    """The transition that it was judged for; "" for what a run asks before its first transition."""
     verdict: Verdict
     fate: str
     """overridden, waived, refused, did not bind."""
@@ -48,23 +48,23 @@ class LetPass(Struct, frozen=True):
 
 
 def not_passed(run: RunStory) -> Iterator[LetPass]:
-    """Every guard that did not pass when its row was decided on, in order; first what was gone over before any row."""
+    """Every guard that did not pass when its transition was decided on, in order; first what was gone over before any transition."""
     for verdict, reason in run.overridden_before:
         yield LetPass("", verdict, "overridden", reason)
-    for row in run.rows:
-        for judgement in row.judgements:
+    for transition in run.transitions:
+        for judgement in transition.judgements:
             for verdict in judgement.verdicts:
                 if verdict.outcome is Outcome.PASS:
                     continue
                 yield LetPass(
-                    row.name,
+                    transition.name,
                     verdict,
-                    fate(row, judgement, verdict),
+                    fate(transition, judgement, verdict),
                     judgement.overridden.get(verdict.guard, ""),
                 )
 
 
-def fate(row: RowStory, judgement: Judgement, verdict: Verdict) -> str:
+def fate(transition: TransitionStory, judgement: Judgement, verdict: Verdict) -> str:
     """What became of a guard's verdict: passed, overridden, waived, refused, or it did not bind."""
     if verdict.outcome is Outcome.PASS:
         return "passed"
@@ -72,7 +72,7 @@ def fate(row: RowStory, judgement: Judgement, verdict: Verdict) -> str:
         return "overridden"
     if verdict.guard in judgement.waived:
         return "waived"
-    if judgement is row.judgements[-1] and verdict.guard in row.refused_by:
+    if judgement is transition.judgements[-1] and verdict.guard in transition.refused_by:
         return "refused"
     return "did not bind" if not judgement.binding else "refused"
 
@@ -133,26 +133,26 @@ def hook_fate(hook: HookRun) -> tuple[str, str]:
     return (f"{ended.outcome.value}{took}", HOOK_TONES[ended.outcome])
 
 
-def row_fate(row: RowStory) -> tuple[str, str]:
-    """What became of a row, in a word, and its tone."""
-    if row.made:
+def transition_fate(transition: TransitionStory) -> tuple[str, str]:
+    """What became of a transition, in a word, and its tone."""
+    if transition.made:
         return ("made", "good")
-    if row.refused_by:
+    if transition.refused_by:
         return ("refused", "bad")
-    return ("begun, not made", "bad") if row.source is not None else ("not begun", "warn")
+    return ("begun, not made", "bad") if transition.source is not None else ("not begun", "warn")
 
 
-def step_of(run: RunStory, row: RowStory) -> StepTime | None:
-    """Where a row's time went; None for one that was not made."""
-    if not row.made:
+def step_of(run: RunStory, transition: TransitionStory) -> StepTime | None:
+    """Where a transition's time went; None for one that was not made."""
+    if not transition.made:
         return None
-    place = [other.made_seq for other in run.rows if other.name == row.name and other.made].index(
-        row.made_seq
-    )
-    steps = [step for step in run.times.steps if step.row == row.name]
+    place = [
+        other.made_seq for other in run.transitions if other.name == transition.name and other.made
+    ].index(transition.made_seq)
+    steps = [step for step in run.times.steps if step.transition == transition.name]
     return steps[place] if place < len(steps) else None
 
 
-def row_words(row: RowStory) -> str:
-    """A row's move: PASSIVE → FAILOVER; "" where it never began."""
-    return "" if row.source is None else f"{row.source} → {row.target}"
+def transition_words(transition: TransitionStory) -> str:
+    """A transition's move: PASSIVE → FAILOVER; "" where it never began."""
+    return "" if transition.source is None else f"{transition.source} → {transition.target}"

@@ -1,9 +1,9 @@
-"""The playbook's table as a Mermaid state diagram, from the same rows that the engine is built from."""
+"""The playbook's table as a Mermaid state diagram, from the same transitions that the engine is built from."""
 
 from __future__ import annotations
 
 from orchestrator.model.hook import When
-from orchestrator.model.playbook import Advances, Playbook, Row
+from orchestrator.model.playbook import Advances, Playbook, Transition
 from orchestrator.model.status import Status
 
 from .styled import escaped
@@ -12,14 +12,17 @@ _SAFE = frozenset(" _-.,()")
 
 
 def mermaid(playbook: Playbook) -> str:
-    """The diagram, ended by a newline: each row an arrow with its name, the order of its writes, and its guards."""
+    """The diagram, ended by a newline: each transition an arrow with its name, the order of its writes, and its guards."""
     lines = ["stateDiagram-v2"]
     about = f"{playbook.name}: {playbook.summary}" if playbook.summary else playbook.name
     lines.append(f"    %% {escaped(about)}")
     lines += [f"    {_state(status, playbook)}" for status in _statuses(playbook)]
-    entered = {row.target for row in playbook.rows}
+    entered = {transition.target for transition in playbook.transitions}
     lines += [f"    [*] --> {status.name}" for status in _statuses(playbook) if status not in entered]
-    lines += [f"    {row.source.name} --> {row.target.name}: {_label(row)}" for row in playbook.rows]
+    lines += [
+        f"    {transition.source.name} --> {transition.target.name}: {_label(transition)}"
+        for transition in playbook.transitions
+    ]
     lines.append("    classDef stop font-weight:bold,stroke-width:3px")
     lines += [f"    class {status.name} stop" for status in playbook.stops]
     return "\n".join(lines) + "\n"
@@ -27,7 +30,9 @@ def mermaid(playbook: Playbook) -> str:
 
 def _statuses(playbook: Playbook) -> tuple[Status, ...]:
     """Every status that the table names, in the order in which it does."""
-    named = [status for row in playbook.rows for status in (row.source, row.target)]
+    named = [
+        status for transition in playbook.transitions for status in (transition.source, transition.target)
+    ]
     return tuple(dict.fromkeys([*named, *playbook.stops]))
 
 
@@ -40,21 +45,21 @@ def _state(status: Status, playbook: Playbook) -> str:
     return f'state "{text}" as {status.name}'
 
 
-def _label(row: Row) -> str:
-    if row.advances is Advances.SERVER:
+def _label(transition: Transition) -> str:
+    if transition.advances is Advances.SERVER:
         how = "made by the server"
     else:
-        how = "writes " + ", then ".join(role.value for role in row.writes)
-    parts = [_safe(row.name), how]
-    if row.guards:
-        parts.append("guards " + ", ".join(_safe(guard) for guard in row.guards))
+        how = "writes " + ", then ".join(role.value for role in transition.writes)
+    parts = [_safe(transition.name), how]
+    if transition.guards:
+        parts.append("guards " + ", ".join(_safe(guard) for guard in transition.guards))
     parts += [
-        f"{when.value} " + ", ".join(_safe(hook.name) for hook in row.hooks(when))
+        f"{when.value} " + ", ".join(_safe(hook.name) for hook in transition.hooks(when))
         for when in When
-        if row.hooks(when)
+        if transition.hooks(when)
     ]
-    if row.survivor is not None:
-        parts.append(f"emergency by the {row.survivor} alone")
+    if transition.survivor is not None:
+        parts.append(f"emergency by the {transition.survivor} alone")
     return "<br/>".join(parts)
 
 

@@ -48,18 +48,18 @@ WIDTHS = (20, 12, 10, 9, 12, 11, 14)
 
 
 def runs_page(
-    rows: Sequence[RunSummary], drills: Sequence[tuple[str, OpenDrill]] = (), *, unjournalled: str = ""
+    transitions: Sequence[RunSummary], drills: Sequence[tuple[str, OpenDrill]] = (), *, unjournalled: str = ""
 ) -> Page:
     """A line per run, in the order given; then what is open.
 
     Args:
-        rows: the runs.
+        transitions: the runs.
         drills: the drills that nobody has closed yet, each with its pair.
         unjournalled: the journal's place, where nothing was ever written to it; "" where something was.
     """
     if unjournalled:
         return (*unjournalled_lines(unjournalled), line(), (Span("  "), Span("hamr status PAIR", "command")))
-    return (*_runs(rows, drills), *_open_drills(drills))
+    return (*_runs(transitions, drills), *_open_drills(drills))
 
 
 def _open_drills(drills: Sequence[tuple[str, OpenDrill]]) -> Page:
@@ -73,47 +73,53 @@ def _open_drills(drills: Sequence[tuple[str, OpenDrill]]) -> Page:
     return tuple(page)
 
 
-def _runs(rows: Sequence[RunSummary], drills: Sequence[tuple[str, OpenDrill]]) -> Page:
-    if not rows and drills:
+def _runs(transitions: Sequence[RunSummary], drills: Sequence[tuple[str, OpenDrill]]) -> Page:
+    if not transitions and drills:
         return (line("This journal holds no runs."),)
-    if not rows:
+    if not transitions:
         return (
             line("This journal holds no runs."),
             line(),
             (Span("  "), Span("hamr status PAIR", "command")),
         )
-    lines = [_run(row) for row in rows]
-    open_runs = [row for row in rows if row.open]
+    lines = [_run(transition) for transition in transitions]
+    open_runs = [transition for transition in transitions if transition.open]
     page = table(("run", "pair", "goal", "mode", "by", "took", "end"), lines, WIDTHS)
     if not open_runs:
         return page
-    commands = tuple((Span("  "), Span(f"hamr resume {row.run}", "command")) for row in open_runs)
+    commands = tuple(
+        (Span("  "), Span(f"hamr resume {transition.run}", "command")) for transition in open_runs
+    )
     return (*page, *heading("Open, and can be resumed"), *commands)
 
 
-def _run(row: RunSummary) -> tuple[Span, ...]:
-    took = "-" if row.finished_at is None else span((row.finished_at - row.started_at).total_seconds())
-    end = row.end or "not ended"
-    style = "warn" if row.open else "good" if row.exit_code == 0 else "bad"
+def _run(transition: RunSummary) -> tuple[Span, ...]:
+    took = (
+        "-"
+        if transition.finished_at is None
+        else span((transition.finished_at - transition.started_at).total_seconds())
+    )
+    end = transition.end or "not ended"
+    style = "warn" if transition.open else "good" if transition.exit_code == 0 else "bad"
     return (
-        Span(row.run, "bold"),
-        Span(row.pair),
-        Span("-" if row.goal is None else str(row.goal), "status"),
-        Span(row.mode.value, "warn" if row.mode is Mode.EMERGENCY else ""),
-        Span(f"{row.by}@{row.host}"),
+        Span(transition.run, "bold"),
+        Span(transition.pair),
+        Span("-" if transition.goal is None else str(transition.goal), "status"),
+        Span(transition.mode.value, "warn" if transition.mode is Mode.EMERGENCY else ""),
+        Span(f"{transition.by}@{transition.host}"),
         Span(took),
-        Span(end if row.exit_code is None else f"{end} ({row.exit_code})", style),
+        Span(end if transition.exit_code is None else f"{end} ({transition.exit_code})", style),
     )
 
 
 def runs_json(
-    rows: Sequence[RunSummary], drills: Sequence[tuple[str, OpenDrill]] = (), *, unjournalled: str = ""
+    transitions: Sequence[RunSummary], drills: Sequence[tuple[str, OpenDrill]] = (), *, unjournalled: str = ""
 ) -> dict[str, JSON]:
     """The same as a document: hamr/runs/1."""
     return document(
         "hamr/runs/1",
         {
-            "runs": listed(_run_fact(row) for row in rows),
+            "runs": listed(_run_fact(transition) for transition in transitions),
             "open_drills": [{"pair": pair, **_drill_fact(drill)} for pair, drill in drills],
             "journal_exists": not unjournalled,
         },
@@ -126,21 +132,25 @@ def _drill_fact(drill: OpenDrill) -> dict[str, JSON]:
     return fact
 
 
-def _run_fact(row: RunSummary) -> dict[str, JSON]:
-    took = None if row.finished_at is None else seconds((row.finished_at - row.started_at).total_seconds())
+def _run_fact(transition: RunSummary) -> dict[str, JSON]:
+    took = (
+        None
+        if transition.finished_at is None
+        else seconds((transition.finished_at - transition.started_at).total_seconds())
+    )
     return {
-        "run": row.run,
-        "pair": row.pair,
-        "goal": status_name(row.goal),
-        "mode": row.mode.value,
-        "by": row.by,
-        "host": row.host,
-        "started_at": when(row.started_at),
-        "finished_at": when(row.finished_at),
+        "run": transition.run,
+        "pair": transition.pair,
+        "goal": status_name(transition.goal),
+        "mode": transition.mode.value,
+        "by": transition.by,
+        "host": transition.host,
+        "started_at": when(transition.started_at),
+        "finished_at": when(transition.finished_at),
         "seconds": took,
-        "end": row.end,
-        "exit_code": row.exit_code,
-        "open": row.open,
+        "end": transition.end,
+        "exit_code": transition.exit_code,
+        "open": transition.open,
     }
 
 

@@ -30,15 +30,18 @@ def left_lines(result: RunResult) -> Page:
     if result.hooks_owed:
         page += heading("Hooks that are owed (hamr resume runs them)")
         for each in result.hooks_owed:
-            row, _, hook = each.partition("/")
+            transition, _, hook = each.partition("/")
             page += paragraph(
-                f"- {shortened(hook, 60)}, after row {shortened(row, 60)}", "warn", indent=2, hanging=2
+                f"- {shortened(hook, 60)}, after transition {shortened(transition, 60)}",
+                "warn",
+                indent=2,
+                hanging=2,
             )
     if result.hooks_failed:
-        page += heading("Hooks before a row that did not end well")
+        page += heading("Hooks before a transition that did not end well")
         for each in result.hooks_failed:
-            row, _, hook = each.partition("/")
-            words = f"- {shortened(hook, 60)}, before row {shortened(row, 60)}"
+            transition, _, hook = each.partition("/")
+            words = f"- {shortened(hook, 60)}, before transition {shortened(transition, 60)}"
             page += paragraph(words, "warn", indent=2, hanging=2)
     if result.left_to_person:
         page += heading("Not done, since nobody was asked: do it by hand")

@@ -7,7 +7,7 @@ import re
 from orchestrator.model.words import counted, span, utc
 
 from .cases import cases_of
-from .fates import not_passed, row_fate, row_words, step_of
+from .fates import not_passed, step_of, transition_fate, transition_words
 from .gist_drill import gist_of
 from .layout import shortened
 from .story import RunStory, Story
@@ -22,11 +22,11 @@ LONGEST = 300
 """Characters of any one text."""
 
 MOST = 8
-"""Rows of any one list; the page and the journal have the rest."""
+"""Transitions of any one list; the page and the journal have the rest."""
 
 
 def markdown(story: Story) -> str:
-    """The gist, the checks, the rows with their times, what did not pass, and how to verify it."""
+    """The gist, the checks, the transitions with their times, what did not pass, and how to verify it."""
     gist = gist_of(story)
     lines = [f"### {quoted(gist.title)}: {quoted(gist.verdict)}", ""]
     lines += [quoted(sentence) for sentence in gist.sentences[:MOST]]
@@ -39,7 +39,7 @@ def markdown(story: Story) -> str:
     lines += _most(todo)
     lines += _missed(story)
     for run in story.runs[:3]:
-        lines += _rows(run)
+        lines += _transitions(run)
     lines += _let_pass(story)
     lines += ["", f"Journal head {code(str(story.head))}; to check it: {code(story.verify)}", ""]
     return "\n".join(lines)
@@ -89,29 +89,34 @@ def _missed(story: Story) -> list[str]:
     return [*lines, *([""] if missed else []), *_most(missed)]
 
 
-def _rows(run: RunStory) -> list[str]:
-    if not run.rows:
+def _transitions(run: RunStory) -> list[str]:
+    if not run.transitions:
         return []
     lines = [
         "",
-        "| row | from → to | | time | of it API | world | people |",
+        "| transition | from → to | | time | of it API | world | people |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for row in run.rows[:MOST]:
-        step = step_of(run, row)
+    for transition in run.transitions[:MOST]:
+        step = step_of(run, transition)
         times = (
             ("", "", "", "")
             if step is None
             else (span(step.seconds), span(step.api), span(step.world), span(step.people))
         )
-        cells = (quoted(row.name), row_words(row), row_fate(row)[0], *times)
+        cells = (
+            quoted(transition.name),
+            transition_words(transition),
+            transition_fate(transition)[0],
+            *times,
+        )
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
 
 def _let_pass(story: Story) -> list[str]:
     found = [
-        f"- {quoted(each.row or 'before the first row')}: {quoted(each.verdict.guard)} **{each.fate}**: {quoted(each.verdict.reason)}"
+        f"- {quoted(each.transition or 'before the first transition')}: {quoted(each.verdict.guard)} **{each.fate}**: {quoted(each.verdict.reason)}"
         + (f" (because: {quoted(each.reason)})" if each.reason else "")
         for run in story.runs
         for each in not_passed(run)

@@ -7,12 +7,12 @@ import shlex
 from orchestrator.model.command_line import after_asking, request_command
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.hook import When
-from orchestrator.model.plan import Plan, PlannedRow, PlannedWrite
+from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
 from orchestrator.model.words import age, counted, span, utc, why_waived
 
-from .around_rows import hook_lines, not_here, note_of
+from .around_transitions import hook_lines, not_here, note_of
 from .flags import override_flags, what_overrides
 from .json_text import compact
 from .layout import heading, labelled, next_commands, paragraph, shortened
@@ -27,7 +27,7 @@ __all__ = ["plan_json", "plan_page", "preview_page"]
 
 
 def plan_page(plan: Plan) -> Page:
-    """The whole plan: header, each row with its guards and writes, the ending, and what to type next."""
+    """The whole plan: header, each transition with its guards and writes, the ending, and what to type next."""
     return (*_told(plan), *next_commands(_next_steps(plan)))
 
 
@@ -37,13 +37,13 @@ def preview_page(plan: Plan) -> Page:
 
 
 def _told(plan: Plan) -> Page:
-    rows: list[Line] = []
+    transitions: list[Line] = []
     number = 0
     stands = plan.phase
-    for place, row in enumerate(plan.rows, start=1):
-        rows += _row(plan, row, place, number, stands)
-        number += len(row.writes)
-        stands = row.writes[-1].stands if row.writes else stands
+    for place, transition in enumerate(plan.transitions, start=1):
+        transitions += _transition(plan, transition, place, number, stands)
+        number += len(transition.writes)
+        stands = transition.writes[-1].stands if transition.writes else stands
     return (
         (
             Span("Plan ", "heading"),
@@ -54,14 +54,14 @@ def _told(plan: Plan) -> Page:
         line(),
         *_header(plan),
         *_before(plan),
-        *rows,
+        *transitions,
         *_ending(plan),
         *_remember(plan),
     )
 
 
-def _refusing(row: PlannedRow) -> tuple[Verdict, ...]:
-    return tuple(verdict for verdict in row.verdicts if verdict.guard in row.refused_by)
+def _refusing(transition: PlannedTransition) -> tuple[Verdict, ...]:
+    return tuple(verdict for verdict in transition.verdicts if verdict.guard in transition.refused_by)
 
 
 def _refusing_before(plan: Plan) -> tuple[Verdict, ...]:
@@ -78,19 +78,19 @@ def _refusal(plan: Plan) -> Page:
             line("REFUSED: a run would not start, because of what an earlier one left behind.", "bad"),
         ]
         page += refusal_lines(before)
-    for place, row in enumerate(plan.rows):
-        refusing = _refusing(row)
+    for place, transition in enumerate(plan.transitions):
+        refusing = _refusing(transition)
         if refusing:
             words = (
-                f"REFUSED: a run would stop before its first row, {row.name}, and send nothing."
+                f"REFUSED: a run would stop before its first transition, {transition.name}, and send nothing."
                 if place == 0
-                else f"REFUSED ON THE WAY: as things are predicted, a run would stop before row {row.name} and stay there."
+                else f"REFUSED ON THE WAY: as things are predicted, a run would stop before transition {transition.name} and stay there."
             )
             page += [line(), line(words, "bad"), *refusal_lines(refusing)]
-    for row in plan.rows:
-        for hook in row.before:
-            if hook.name in row.stopped_by:
-                words = f"REFUSED BY A HOOK: a run would stop before row {row.name}: {hook.name}: {not_here(hook)}."
+    for transition in plan.transitions:
+        for hook in transition.before:
+            if hook.name in transition.stopped_by:
+                words = f"REFUSED BY A HOOK: a run would stop before transition {transition.name}: {hook.name}: {not_here(hook)}."
                 page += [line(), *paragraph(words, "bad")]
     if not plan.reachable:
         page += [line(), line(f"NO WAY: a run would not get to {plan.request.goal}.", "bad")]
@@ -120,7 +120,7 @@ def _header(plan: Plan) -> Page:
     for guard, why in request.overrides.items():
         needless = "" if _is_needed(plan, guard) else " (not needed: it passes)"
         page += labelled("override", f"{shortened(guard, 60)}: {shortened(why)}{needless}", "warn")
-    for run, hook in plan.unpaid if plan.rows else ():
+    for run, hook in plan.unpaid if plan.transitions else ():
         words = (
             f"run {run} still owes {hook}; this one takes its place, and drops that. First: hamr resume {run}"
         )
@@ -132,7 +132,10 @@ def _header(plan: Plan) -> Page:
 
 def _is_needed(plan: Plan, guard: str) -> bool:
     """Whether a guard that is overridden would stop the run anywhere."""
-    verdicts = (*plan.before, *(verdict for row in plan.rows for verdict in row.verdicts))
+    verdicts = (
+        *plan.before,
+        *(verdict for transition in plan.transitions for verdict in transition.verdicts),
+    )
     return any(verdict.guard == guard and verdict.outcome is not Outcome.PASS for verdict in verdicts)
 
 
@@ -154,51 +157,55 @@ def _timeouts(plan: Plan) -> str:
 def _before(plan: Plan) -> Page:
     if not plan.before:
         return ()
-    page: list[Line] = [*heading("Before the first row")]
+    page: list[Line] = [*heading("Before the first transition")]
     for verdict in plan.before:
         overridden = verdict.outcome is not Outcome.PASS and verdict.guard not in plan.refused_before
         page += verdict_lines(verdict, "overridden" if overridden else "")
     return tuple(page)
 
 
-def _row(plan: Plan, row: PlannedRow, place: int, number: int, stands: str) -> Page:
-    page: list[Line] = [*heading(f"Row {place} of {len(plan.rows)}: {row.name}, {row.source} → {row.target}")]
-    if row.why:
-        page += paragraph(shortened(row.why), indent=2)
-    if row.half_done:
+def _transition(plan: Plan, transition: PlannedTransition, place: int, number: int, stands: str) -> Page:
+    page: list[Line] = [
+        *heading(
+            f"Transition {place} of {len(plan.transitions)}: {transition.name}, {transition.source} → {transition.target}"
+        )
+    ]
+    if transition.why:
+        page += paragraph(shortened(transition.why), indent=2)
+    if transition.half_done:
         page += paragraph(
-            "A write of this row is in effect already: only linked, fresh and alone bind it.",
+            "A write of this transition is in effect already: only linked, fresh and alone bind it.",
             "warn",
             indent=2,
         )
     page.append(line("  Guards", "dim"))
-    for verdict in row.verdicts:
-        page += _verdict(row, verdict)
-    page += hook_lines(row, When.BEFORE, plan.mode)
-    if row.waits_for_server:
+    for verdict in transition.verdicts:
+        page += _verdict(transition, verdict)
+    page += hook_lines(transition, When.BEFORE, plan.mode)
+    if transition.waits_for_server:
         page += paragraph(
             "Nothing is sent: the server makes this move by itself, and the run waits for it.", indent=2
         )
-    elif not row.writes:
+    elif not transition.writes:
         page += paragraph("Nothing is sent: both orgs show it already.", indent=2)
     else:
         page.append(line("  Writes", "dim"))
-    for place_in_row, write in enumerate(row.writes):
-        spare = plan.mode is Mode.EMERGENCY and place_in_row > 0
-        page += _write(plan, write, number + place_in_row + 1, stands, spare=spare)
+    for place_in_transition, write in enumerate(transition.writes):
+        spare = plan.mode is Mode.EMERGENCY and place_in_transition > 0
+        page += _write(plan, write, number + place_in_transition + 1, stands, spare=spare)
         stands = write.stands
-    return (*page, *hook_lines(row, When.AFTER, plan.mode))
+    return (*page, *hook_lines(transition, When.AFTER, plan.mode))
 
 
-def _verdict(row: PlannedRow, verdict: Verdict) -> Page:
-    note = note_of(row, verdict)
-    if verdict.guard in row.refused_by:
+def _verdict(transition: PlannedTransition, verdict: Verdict) -> Page:
+    note = note_of(transition, verdict)
+    if verdict.guard in transition.refused_by:
         note = "refuses"
-    elif verdict.guard in row.overridden:
+    elif verdict.guard in transition.overridden:
         note = "overridden"
-    elif verdict.guard in row.waived:
+    elif verdict.guard in transition.waived:
         note = f"waived: {why_waived(verdict)}"
-    elif verdict.outcome is not Outcome.PASS and row.half_done:
+    elif verdict.outcome is not Outcome.PASS and transition.half_done:
         note = "does not bind"
     page = verdict_lines(verdict, note)
     if note != "refuses":
@@ -262,7 +269,7 @@ def _ending(plan: Plan) -> Page:
     for status, seconds in plan.objectives.items():
         if status is plan.request.goal:
             page += paragraph(f"The objective for {status} is {span(seconds)}.", indent=2)
-    if plan.assumed is None and plan.rows and not plan.refused:
+    if plan.assumed is None and plan.transitions and not plan.refused:
         page += paragraph(f"This plan can be applied until {utc(plan.expires_at)}.", indent=2)
     number = len(plan.writes)
     requests = (
@@ -295,7 +302,10 @@ def _next_steps(plan: Plan) -> tuple[str, ...]:
 
 def _next(plan: Plan) -> tuple[str, ...]:
     request = plan.request
-    refusing = (*_refusing_before(plan), *(verdict for row in plan.rows for verdict in _refusing(row)))
+    refusing = (
+        *_refusing_before(plan),
+        *(verdict for transition in plan.transitions for verdict in _refusing(transition)),
+    )
     status = f"hamr status {shlex.quote(request.pair)}"
     if not plan.reachable:
         return tuple(dict.fromkeys((*plan.next_steps, status)))
@@ -309,7 +319,7 @@ def _next(plan: Plan) -> tuple[str, ...]:
         flags = override_flags(refusing)
         with_flags = () if flags is None else (request_command("run", request, plan.playbook, [flags]),)
         return (status, *with_flags)
-    if not plan.rows:
+    if not plan.transitions:
         return tuple(dict.fromkeys((*plan.next_steps, status)))
     return (
         request_command("run", request, plan.playbook),

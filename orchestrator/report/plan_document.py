@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from orchestrator.model.command_line import after_asking
 from orchestrator.model.plain import JSON
-from orchestrator.model.plan import Plan, PlannedRow, PlannedWrite
+from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
 from orchestrator.model.run import RunRequest
 from orchestrator.model.status import Role
 
-from .around_rows import hooks_fact
+from .around_transitions import hooks_fact
 from .facts import listed, readings_fact, record_fact, request_fact, status_name, verdict_fact, when
 from .json_text import document
 from .unknown_here import strangers_fact
@@ -43,7 +43,7 @@ def plan_json(plan: Plan) -> dict[str, JSON]:
             "sentence": plan.sentence,
             "before": listed(verdict_fact(verdict) for verdict in plan.before),
             "refused_before": listed(plan.refused_before),
-            "rows": listed(_row(row) for row in plan.rows),
+            "transitions": listed(_transition(transition) for transition in plan.transitions),
             "ending": plan.ending,
             "next": listed(after_asking(plan.next_steps, plan.request.pair, plan.strangers)),
             "timeouts_seconds": {
@@ -75,26 +75,26 @@ def _request(request: RunRequest) -> dict[str, JSON]:
     }
 
 
-def _row(row: PlannedRow) -> dict[str, JSON]:
+def _transition(transition: PlannedTransition) -> dict[str, JSON]:
     return {
-        "name": row.name,
-        "from": row.source.name,
-        "to": row.target.name,
-        "why": row.why,
-        "verdicts": listed(verdict_fact(verdict) for verdict in row.verdicts),
-        "refused_by": listed(row.refused_by),
-        "overridden": listed(row.overridden),
-        "waived": listed(row.waived),
-        "waits_for_server": row.waits_for_server,
-        "half_done": row.half_done,
-        "waits": listed(row.waits),
-        "waits_seconds": row.waits_seconds,
-        "asks": listed(row.asks),
-        "missing_hooks": listed(row.missing),
-        "stopped_by_hooks": listed(row.stopped_by),
-        "before": hooks_fact(row.before),
-        "after": hooks_fact(row.after),
-        "writes": listed(_write(write) for write in row.writes),
+        "name": transition.name,
+        "from": transition.source.name,
+        "to": transition.target.name,
+        "why": transition.why,
+        "verdicts": listed(verdict_fact(verdict) for verdict in transition.verdicts),
+        "refused_by": listed(transition.refused_by),
+        "overridden": listed(transition.overridden),
+        "waived": listed(transition.waived),
+        "waits_for_server": transition.waits_for_server,
+        "half_done": transition.half_done,
+        "waits": listed(transition.waits),
+        "waits_seconds": transition.waits_seconds,
+        "asks": listed(transition.asks),
+        "missing_hooks": listed(transition.missing),
+        "stopped_by_hooks": listed(transition.stopped_by),
+        "before": hooks_fact(transition.before),
+        "after": hooks_fact(transition.after),
+        "writes": listed(_write(write) for write in transition.writes),
     }
 
 

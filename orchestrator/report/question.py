@@ -25,7 +25,7 @@ def question_lines(plan: Plan) -> Page:
 
 
 def _start(plan: Plan) -> str:
-    return str(plan.rows[0].source) if plan.rows else plan.phase
+    return str(plan.transitions[0].source) if plan.transitions else plan.phase
 
 
 def _writes(plan: Plan) -> str:
@@ -47,16 +47,27 @@ def _most(writes: Sequence[PlannedWrite]) -> str:
 
 def _guards(plan: Plan) -> str:
     """Each guard once, by the worst that it says anywhere on the way."""
-    refusing = [*plan.refused_before, *(guard for row in plan.rows for guard in row.refused_by)]
+    refusing = [
+        *plan.refused_before,
+        *(guard for transition in plan.transitions for guard in transition.refused_by),
+    ]
     overridden = [
         *(one.guard for one in plan.before if _says_no(one) and one.guard not in plan.refused_before),
-        *(guard for row in plan.rows for guard in row.overridden),
+        *(guard for transition in plan.transitions for guard in transition.overridden),
     ]
-    waived = [guard for row in plan.rows for guard in row.waived]
-    waits = [guard for row in plan.rows for guard in row.waits]
-    asks = [guard for row in plan.rows for guard in row.asks]
-    later = [one.guard for row in plan.rows for one in row.verdicts if one.judged_again and _says_no(one)]
-    verdicts = (*plan.before, *(verdict for row in plan.rows for verdict in row.verdicts))
+    waived = [guard for transition in plan.transitions for guard in transition.waived]
+    waits = [guard for transition in plan.transitions for guard in transition.waits]
+    asks = [guard for transition in plan.transitions for guard in transition.asks]
+    later = [
+        one.guard
+        for transition in plan.transitions
+        for one in transition.verdicts
+        if one.judged_again and _says_no(one)
+    ]
+    verdicts = (
+        *plan.before,
+        *(verdict for transition in plan.transitions for verdict in transition.verdicts),
+    )
     names = dict.fromkeys(verdict.guard for verdict in verdicts)
     other = dict.fromkeys(verdict.guard for verdict in verdicts if _says_no(verdict))
     passing = [name for name in names if name not in other]
@@ -78,7 +89,7 @@ def _guards(plan: Plan) -> str:
 
 def _hooks(plan: Plan) -> Page:
     """The hooks that a yes runs; none says nothing."""
-    names = [hook.name for row in plan.rows for hook in (*row.before, *row.after)]
+    names = [hook.name for transition in plan.transitions for hook in (*transition.before, *transition.after)]
     if not names:
         return ()
     return paragraph(f"Hooks: {len(names)}: {', '.join(dict.fromkeys(names))}.", "bold")

@@ -9,9 +9,9 @@ from orchestrator.model.events import (
     LockTaken,
     PersonAsked,
     ReadingsTaken,
-    RowRefused,
     RunFinished,
     SituationRead,
+    TransitionRefused,
 )
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import JSON
@@ -41,7 +41,7 @@ _TITLES = {
     End.INTERRUPTED: "INTERRUPTED",
 }
 
-_SILENT = (ReadingsTaken, LockTaken, LockReleased, RowRefused, RunFinished, PersonAsked)
+_SILENT = (ReadingsTaken, LockTaken, LockReleased, TransitionRefused, RunFinished, PersonAsked)
 """Not worth a line while a run goes: nothing new, or the summary says it a moment later."""
 
 _LOOKS_TOLD = frozenset({"start", "plan"})
@@ -49,7 +49,7 @@ _LOOKS_TOLD = frozenset({"start", "plan"})
 
 
 def progress_line(event: Event, pair: Pair, elapsed: float) -> Line | None:
-    """One line of progress: when, which row, which org, what is being waited for; None for what is not worth a line.
+    """One line of progress: when, which transition, which org, what is being waited for; None for what is not worth a line.
 
     Args:
         event: what just happened.
@@ -136,16 +136,19 @@ def _facts(result: RunResult) -> Page:
 def _steps(result: RunResult) -> Page:
     if not result.steps:
         return ()
-    rows = [
+    transitions = [
         (
-            Span(step.row, "bold"),
+            Span(step.transition, "bold"),
             Span(f"{step.source} → {step.target}", "status"),
             Span(span(step.seconds)),
             Span(counted(step.writes, "write")),
         )
         for step in result.steps
     ]
-    return (line(), *table(("row", "from → to", "time", "writes"), rows, (34, 28, 14, 14), indent=2))
+    return (
+        line(),
+        *table(("transition", "from → to", "time", "writes"), transitions, (34, 28, 14, 14), indent=2),
+    )
 
 
 def _objectives(result: RunResult) -> Page:

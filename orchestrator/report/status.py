@@ -57,7 +57,7 @@ def status_page(standing: Standing, playbook: Playbook) -> Page:
 
     Args:
         standing: what was seen, and what the journal says.
-        playbook: its rows say what the open run is in the middle of.
+        playbook: its transitions say what the open run is in the middle of.
     """
     return (*standing_page(standing, playbook), *next_commands(_next_steps(standing)))
 
@@ -262,8 +262,10 @@ def _unknown(standing: Standing, run: str, attempt: Attempt) -> str:
 
 
 def _open_run(run: OpenRun, playbook: Playbook) -> str:
-    row = playbook.row(run.row)
-    where = f", in row {row or run.row}" if run.row else ", between two rows"
+    transition = playbook.transition(run.transition)
+    where = (
+        f", in transition {transition or run.transition}" if run.transition else ", between two transitions"
+    )
     emergency = ", in emergency mode" if run.mode is Mode.EMERGENCY else ""
     asking = f"; it waits for an answer at its terminal: {shortened(run.asking)}" if run.asking else ""
     return f"{run.run}, to {run.goal}{where}{emergency}{asking}; hamr show {run.run} tells it"
@@ -321,7 +323,7 @@ def status_json(standing: Standing) -> dict[str, JSON]:
                 "run": run.run,
                 "goal": run.goal.name,
                 "start": status_name(run.start),
-                "row": run.row,
+                "transition": run.transition,
                 "mode": run.mode.value,
                 "hooks_owed": listed(run.hooks_owed),
                 "asking": run.asking,

@@ -22,8 +22,8 @@ from orchestrator.model.run import Mode, Objective
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.timing import Times
 
-from .row_story import HookRun, RowStory, Write
 from .styled import Line
+from .transition_story import HookRun, TransitionStory, Write
 
 
 class Stand(Struct, frozen=True):
@@ -90,16 +90,16 @@ class RunStory(Struct, frozen=True):
     """As it was last taken up."""
     times: Times
     resumes: tuple[Resume, ...]
-    rows: tuple[RowStory, ...]
+    transitions: tuple[TransitionStory, ...]
     apart: tuple[Write, ...]
-    """Writes that belong to no row: a delivery of what was owed, an adoption."""
+    """Writes that belong to no transition: a delivery of what was owed, an adoption."""
     stands: Both[tuple[Stand, ...]]
     debts: tuple[Debt, ...]
     entries: tuple[Entry, ...]
     names: Both[str]
     """What the orgs are called: "" where no record told it."""
     overridden_before: tuple[tuple[Verdict, str], ...] = ()
-    """What it went over before its first row, by name, each with the operator's reason."""
+    """What it went over before its first transition, by name, each with the operator's reason."""
     remember: tuple[str, ...] = ()
     """What the playbook wants to be remembered by whoever reached ACTIVE."""
     objectives: tuple[Objective, ...] = ()
@@ -112,7 +112,7 @@ class RunStory(Struct, frozen=True):
     @property
     def writes(self) -> tuple[Write, ...]:
         """All of them, in the order in which they were sent."""
-        found = [*self.apart, *(write for row in self.rows for write in row.writes)]
+        found = [*self.apart, *(write for transition in self.transitions for write in transition.writes)]
         return tuple(sorted(found, key=lambda write: write.seq))
 
     @property
@@ -130,7 +130,9 @@ class RunStory(Struct, frozen=True):
     @property
     def start(self) -> Status | None:
         """Where the pair stood when it began; None where that is not known."""
-        first = next((row.source for row in self.rows if row.source is not None), None)
+        first = next(
+            (transition.source for transition in self.transitions if transition.source is not None), None
+        )
         if first is not None:
             return first
         seen = {stands[0].status for stands in self.stands if stands}
@@ -156,21 +158,25 @@ class RunStory(Struct, frozen=True):
     def hooks(self) -> tuple[HookRun, ...]:
         """The last of each hook, in order."""
         newest: dict[tuple[str, When, str], HookRun] = {}
-        for row in self.rows:
-            for hook in row.hooks:
-                newest[hook.row, hook.when, hook.name] = hook
+        for transition in self.transitions:
+            for hook in transition.hooks:
+                newest[hook.transition, hook.when, hook.name] = hook
         return tuple(newest.values())
 
     @property
     def hooks_owed(self) -> tuple[str, ...]:
-        """`after` hooks that did not end well yet, as "row/hook": `resume` runs them."""
+        """`after` hooks that did not end well yet, as "transition/hook": `resume` runs them."""
         settled = {
-            (hook.row, hook.name)
+            (hook.transition, hook.name)
             for hook in self.hooks
             if hook.when is When.AFTER and hook.ended is not None and hook.ended.outcome in SETTLED
         }
-        owed = [(row.name, name) for row in self.rows for name in row.after]
-        return tuple(dict.fromkeys(f"{row}/{name}" for row, name in owed if (row, name) not in settled))
+        owed = [(transition.name, name) for transition in self.transitions for name in transition.after]
+        return tuple(
+            dict.fromkeys(
+                f"{transition}/{name}" for transition, name in owed if (transition, name) not in settled
+            )
+        )
 
 
 class DrillFacts(Struct, frozen=True):

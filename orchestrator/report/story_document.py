@@ -18,11 +18,11 @@ from .facts import (
     verdict_fact,
     when,
 )
-from .fates import answer_words, fate, row_fate, step_of, write_fate
+from .fates import answer_words, fate, step_of, transition_fate, write_fate
 from .gist_drill import gist_of
 from .json_text import document
-from .row_story import HookRun, RowStory, Write
 from .story import DrillFacts, RunStory, Story
+from .transition_story import HookRun, TransitionStory, Write
 
 
 def story_json(story: Story) -> dict[str, JSON]:
@@ -137,7 +137,7 @@ def _run(run: RunStory) -> dict[str, JSON]:
         "overridden_before": [
             {**verdict_fact(verdict), "override_reason": reason} for verdict, reason in run.overridden_before
         ],
-        "rows": listed(_row(run, row) for row in run.rows),
+        "transitions": listed(_transition(run, transition) for transition in run.transitions),
         "apart": listed(_write(write) for write in run.apart),
         "owed": [
             {
@@ -169,16 +169,16 @@ def _spent(spent: Spent | StepTime) -> dict[str, JSON]:
     }
 
 
-def _row(run: RunStory, row: RowStory) -> dict[str, JSON]:
-    step = step_of(run, row)
+def _transition(run: RunStory, transition: TransitionStory) -> dict[str, JSON]:
+    step = step_of(run, transition)
     return {
-        "row": row.name,
-        "from": status_name(row.source),
-        "to": status_name(row.target),
-        "outcome": row_fate(row)[0],
-        "refused_by": listed(row.refused_by),
-        "began_at": when(row.began),
-        "ended_at": when(row.ended),
+        "transition": transition.name,
+        "from": status_name(transition.source),
+        "to": status_name(transition.target),
+        "outcome": transition_fate(transition)[0],
+        "refused_by": listed(transition.refused_by),
+        "began_at": when(transition.began),
+        "ended_at": when(transition.ended),
         "times": None if step is None else _spent(step),
         "judged": [
             {
@@ -187,15 +187,15 @@ def _row(run: RunStory, row: RowStory) -> dict[str, JSON]:
                 "verdicts": [
                     {
                         **verdict_fact(verdict),
-                        "fate": fate(row, judgement, verdict),
+                        "fate": fate(transition, judgement, verdict),
                         "override_reason": judgement.overridden.get(verdict.guard, ""),
                     }
                     for verdict in judgement.verdicts
                 ],
             }
-            for judgement in row.judgements
+            for judgement in transition.judgements
         ],
-        "probes": listed(_probe(reading) for reading in row.probes),
+        "probes": listed(_probe(reading) for reading in transition.probes),
         "waits": [
             {
                 "at": when(wait.at),
@@ -204,7 +204,7 @@ def _row(run: RunStory, row: RowStory) -> dict[str, JSON]:
                 "seconds": seconds(wait.seconds),
                 "passed": wait.passed,
             }
-            for wait in row.waits
+            for wait in transition.waits
         ],
         "asked": [
             {
@@ -217,10 +217,10 @@ def _row(run: RunStory, row: RowStory) -> dict[str, JSON]:
                 else asked.answer.reply.words,
                 "seconds": None if asked.answer is None else seconds(asked.answer.seconds),
             }
-            for asked in row.questions
+            for asked in transition.questions
         ],
-        "hooks": listed(_hook(hook) for hook in row.hooks),
-        "writes": listed(_write(write) for write in row.writes),
+        "hooks": listed(_hook(hook) for hook in transition.hooks),
+        "writes": listed(_write(write) for write in transition.writes),
     }
 
 

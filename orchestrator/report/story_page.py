@@ -5,7 +5,7 @@ from __future__ import annotations
 from orchestrator.model.words import span, utc
 
 from .cases import cases_of
-from .fates import not_passed, row_fate, row_words, step_of, write_fate
+from .fates import not_passed, step_of, transition_fate, transition_words, write_fate
 from .gist import Gist
 from .gist_drill import gist_of
 from .layout import LABEL, heading, labelled, padded, paragraph, shortened, table
@@ -62,16 +62,16 @@ def _run(run: RunStory, *, alone: bool) -> Page:
         page += labelled("playbook", shortened(digest))
     for resume in run.resumes:
         page += labelled("resumed", shortened(f"{utc(resume.at)} by {resume.by}, {resume.mode.value}"))
-    return (*page, *_rows(run), *_writes(run), *_not_passed(run), *_hooks(run))
+    return (*page, *_transitions(run), *_writes(run), *_not_passed(run), *_hooks(run))
 
 
-def _rows(run: RunStory) -> Page:
-    if not run.rows:
+def _transitions(run: RunStory) -> Page:
+    if not run.transitions:
         return ()
-    rows: list[tuple[Span, ...]] = []
-    for row in run.rows:
-        word, tone = row_fate(row)
-        step = step_of(run, row)
+    transitions: list[tuple[Span, ...]] = []
+    for transition in run.transitions:
+        word, tone = transition_fate(transition)
+        step = step_of(run, transition)
         times = (
             ("-",) * 4
             if step is None
@@ -79,26 +79,26 @@ def _rows(run: RunStory) -> Page:
                 span(each) if each else "-" for each in (step.seconds, step.api, step.world, step.people)
             )
         )
-        rows.append(
+        transitions.append(
             (
-                Span(row.name, "bold"),
-                Span(row_words(row) or "-", "status"),
+                Span(transition.name, "bold"),
+                Span(transition_words(transition) or "-", "status"),
                 Span(word, tone),
                 *(Span(each) for each in times),
             )
         )
-    header = ("row", "from → to", "", "time", "API", "world", "people")
-    return (line(), *table(header, rows, (14, 20, 12, 10, 10, 10, 10), indent=2))
+    header = ("transition", "from → to", "", "time", "API", "world", "people")
+    return (line(), *table(header, transitions, (14, 20, 12, 10, 10, 10, 10), indent=2))
 
 
 def _writes(run: RunStory) -> Page:
     if not run.writes:
         return ()
-    rows = []
+    transitions = []
     for write in run.writes:
         words, tone = write_fate(write)
         attempt = write.attempt
-        rows.append(
+        transitions.append(
             (
                 Span(str(attempt.number)),
                 Span(str(attempt.status), "status"),
@@ -106,14 +106,17 @@ def _writes(run: RunStory) -> Page:
                 Span(words, tone),
             )
         )
-    return (line(), *table(("write", "status", "org", "what became of it"), rows, (5, 12, 36, 36), indent=2))
+    return (
+        line(),
+        *table(("write", "status", "org", "what became of it"), transitions, (5, 12, 36, 36), indent=2),
+    )
 
 
 def _not_passed(run: RunStory) -> Page:
     page: list[Line] = []
     for each in not_passed(run):
         because = f"; because: {each.reason}" if each.reason else ""
-        where = f"row {each.row}" if each.row else "before the first row"
+        where = f"transition {each.transition}" if each.transition else "before the first transition"
         words = f"{where}: {each.verdict.guard} {each.fate}: {each.verdict.reason}{because}"
         page += paragraph(f"- {shortened(words, 600)}", indent=2, hanging=2)
     return (*heading("Guards that did not pass"), *page) if page else ()
@@ -124,7 +127,7 @@ def _hooks(run: RunStory) -> Page:
     for hook in run.hooks:
         words = "not ended" if hook.ended is None else hook.ended.outcome.value
         reason = f": {hook.ended.reason}" if hook.ended is not None and hook.ended.reason else ""
-        text = f"- {hook.name}, {hook.when.value} row {hook.row}: {words}{reason}"
+        text = f"- {hook.name}, {hook.when.value} transition {hook.transition}: {words}{reason}"
         page += paragraph(shortened(text, 600), indent=2, hanging=2)
     return (*heading("Hooks"), *page) if page else ()
 

@@ -42,7 +42,7 @@ from orchestrator.model.timing import times_of
 from .layout import shortened
 from .story import Debt, Entry, Resume, RunStory, Stand
 from .styled import Span
-from .telling_rows import RowsTeller
+from .telling_transitions import TransitionsTeller
 from .told import headline, reading_words
 
 _NOTABLE = (
@@ -74,7 +74,7 @@ class RunTeller(Struct):
 
     run: str
     name: str = ""
-    rows: RowsTeller = field(default_factory=RowsTeller)
+    transitions: TransitionsTeller = field(default_factory=TransitionsTeller)
     records: list[Record] = field(default_factory=list)
     events: list[tuple[Event, datetime]] = field(default_factory=list)
     started: RunStarted | None = None
@@ -103,9 +103,9 @@ class RunTeller(Struct):
         self.events.append((event, at))
         line = headline(event, the_role)
         self.entries.append(Entry(record.seq, at, record.kind, line, isinstance(event, _NOTABLE)))
-        self.rows.note(event, at, record.seq)
+        self.transitions.note(event, at, record.seq)
         self._note_run(event, at, record)
-        if isinstance(event, GuardOverridden) and not event.row:
+        if isinstance(event, GuardOverridden) and not event.transition:
             self.overridden_before.append((event.verdict, event.reason))
         self._note_orgs(event, at, record.seq)
 
@@ -185,7 +185,7 @@ class RunTeller(Struct):
         """All of it."""
         started = self.started
         playbook = None if started is None else playbook_of(started)
-        rows, apart = self.rows.told()
+        transitions, apart = self.transitions.told()
         by = tuple(dict.fromkeys(f"{record.by} on {record.host}" for record in self.records))
         moments = [moment(record.at) for record in self.records]
         return RunStory(
@@ -204,7 +204,7 @@ class RunTeller(Struct):
             times=times_of(self.events),
             resumes=tuple(self.resumes),
             overridden_before=tuple(self.overridden_before),
-            rows=rows,
+            transitions=transitions,
             apart=apart,
             stands=Both(tuple(self.stands[Role.PRIMARY]), tuple(self.stands[Role.SECONDARY])),
             debts=tuple(self.debts),

@@ -33,15 +33,15 @@ from orchestrator.model.events import (
     PersonAsked,
     ProbesRead,
     ReadingsTaken,
-    RowIntended,
-    RowMade,
-    RowRefused,
     RunAcknowledged,
     RunFinished,
     RunResumed,
     RunStarted,
     RunSuperseded,
     SituationRead,
+    TransitionIntended,
+    TransitionMade,
+    TransitionRefused,
     WaitBegan,
     WaitEnded,
     Waiting,
@@ -66,7 +66,7 @@ Who = Callable[[Role], str]
 """How an org is called: Payments (primary), or the primary where no name is known."""
 
 _PURPOSES = {
-    "row": "",
+    "transition": "",
     "resend": ", sent again",
     "repair": ", to put right what a late write of ours set back",
     "deliver": ", which it is owed",
@@ -118,24 +118,31 @@ def headline(event: Event, who: Who) -> Line:  # noqa: C901, PLR0912 - one case 
             return (Span("Read again: "), *_both(readings, who))
         case GuardsJudged():
             return _judged(event)
-        case GuardOverridden(row=row, verdict=verdict, reason=reason):
-            where = f"Row {row}" if row else "Before the first row"
+        case GuardOverridden(transition=transition, verdict=verdict, reason=reason):
+            where = f"Transition {transition}" if transition else "Before the first transition"
             words = f"{where}: guard {verdict.guard} is overridden ({verdict.reason}), because: {reason}"
             return (_text(words, "warn"),)
-        case GuardWaived(row=row, verdict=verdict):
+        case GuardWaived(transition=transition, verdict=verdict):
             return (
                 _text(
-                    f"Row {row}: guard {verdict.guard} is waived, {why_waived(verdict)}: {verdict.reason}",
+                    f"Transition {transition}: guard {verdict.guard} is waived, {why_waived(verdict)}: {verdict.reason}",
                     "warn",
                 ),
             )
-        case RowIntended(row=row, source=source, target=target):
-            return (Span("Row "), Span(row, "bold"), Span(": "), *_move(source, target))
-        case RowRefused(row=row, guards=guards):
-            return (_text(f"Row {row} is refused by {', '.join(guards)}; nothing of it was written", "bad"),)
-        case RowMade(row=row, source=source, target=target, seconds=seconds, writes=writes):
+        case TransitionIntended(transition=transition, source=source, target=target):
+            return (Span("Transition "), Span(transition, "bold"), Span(": "), *_move(source, target))
+        case TransitionRefused(transition=transition, guards=guards):
+            return (
+                _text(
+                    f"Transition {transition} is refused by {', '.join(guards)}; nothing of it was written",
+                    "bad",
+                ),
+            )
+        case TransitionMade(
+            transition=transition, source=source, target=target, seconds=seconds, writes=writes
+        ):
             done = f" is made in {span(seconds)}, with {counted(writes, 'write')}: "
-            return (Span("Row "), Span(row, "bold"), Span(done, "good"), *_move(source, target))
+            return (Span("Transition "), Span(transition, "bold"), Span(done, "good"), *_move(source, target))
         case WriteIntended(attempt=attempt):
             return (
                 *_told(attempt, who),
@@ -249,11 +256,13 @@ def _told(attempt: Attempt, who: Who) -> Line:
 
 def _judged(event: GuardsJudged) -> Line:
     missing = [verdict.guard for verdict in event.verdicts if verdict.outcome is not Outcome.PASS]
-    head = Span(f"Row {event.row}: ")
+    head = Span(f"Transition {event.transition}: ")
     if not missing:
         number = len(event.verdicts)
         return (head, Span("1 guard passes" if number == 1 else f"all {number} guards pass", "good"))
-    binding = "" if event.binding else " (a write of the row is in effect: only linked and fresh bind it)"
+    binding = (
+        "" if event.binding else " (a write of the transition is in effect: only linked and fresh bind it)"
+    )
     words = f"{len(missing)} of {counted(len(event.verdicts), 'guard')} did not pass: {', '.join(missing)}{binding}"
     return (head, _text(words, "warn"))
 

@@ -1,4 +1,4 @@
-"""What happened around a row's writes, in one line for each event: probes, waiting, people, hooks, notices, drills."""
+"""What happened around a transition's writes, in one line for each event: probes, waiting, people, hooks, notices, drills."""
 
 from __future__ import annotations
 
@@ -67,22 +67,22 @@ def probe_words(reading: ProbeReading) -> str:
 
 
 def around_headline(event: Around) -> Line:  # noqa: C901, PLR0912 - one case per event
-    """One line for an event around a row's writes."""
+    """One line for an event around a transition's writes."""
     match event:
         case ProbesRead(readings=readings):
             return (Span("Probes: "), _text("; ".join(probe_words(reading) for reading in readings)))
-        case WaitBegan(row=row, guards=guards, seconds=seconds):
-            words = f"Row {row}: waiting for {', '.join(guards)}, for up to {span(seconds)}"
+        case WaitBegan(transition=transition, guards=guards, seconds=seconds):
+            words = f"Transition {transition}: waiting for {', '.join(guards)}, for up to {span(seconds)}"
             return (_text(words, "warn"),)
-        case WaitEnded(row=row, passed=passed, seconds=seconds):
-            words = f"Row {row}: {'its guards pass' if passed else 'stopped waiting'} after {span(seconds)}"
+        case WaitEnded(transition=transition, passed=passed, seconds=seconds):
+            words = f"Transition {transition}: {'its guards pass' if passed else 'stopped waiting'} after {span(seconds)}"
             return (_text(words, "good" if passed else "bad"),)
         case PersonAsked(question=question):
             return (Span("Asked: "), _text(question.text))
         case PersonAnswered(question=question, reply=reply, seconds=seconds):
             return (_text(f"{question.subject}: {_reply(reply)}"), Span(f", after {span(seconds)}", "dim"))
-        case HookIntended(row=row, when=when, hook=hook, what=what):
-            return (Span(f"Hook {hook} ({when.value} {row}): "), _text(what, "command"))
+        case HookIntended(transition=transition, when=when, hook=hook, what=what):
+            return (Span(f"Hook {hook} ({when.value} {transition}): "), _text(what, "command"))
         case HookEnded(hook=hook, outcome=outcome, reason=reason, seconds=seconds):
             took = f" in {span(seconds)}" if outcome is HookOutcome.DONE else ""
             because = f": {reason}" if reason else ""

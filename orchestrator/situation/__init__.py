@@ -1,9 +1,9 @@
-"""Readings → phase and verdicts: where a pair stands, and whether a row may fire. Pure: no I/O, no clock.
+"""Readings → phase and verdicts: where a pair stands, and whether a transition may fire. Pure: no I/O, no clock.
 
-`phase_of` names where a pair stands, `judge_row` and `judge` ask guards, `judge_link` checks who is whose peer.
+`phase_of` names where a pair stands, `judge_transition` and `judge` ask guards, `judge_link` checks who is whose peer.
 """
 
-from .guards import judge, judge_row
+from .guards import judge, judge_transition
 from .link import Link, Linked, LinkUnknown, NotLinked, judge_link, link_reason
 from .phase import phase_of
 
@@ -14,7 +14,7 @@ __all__ = [
     "NotLinked",
     "judge",
     "judge_link",
-    "judge_row",
+    "judge_transition",
     "link_reason",
     "phase_of",
 ]

@@ -1,4 +1,4 @@
-"""The guards that every row has, named or not: linked, fresh and alone."""
+"""The guards that every transition has, named or not: linked, fresh and alone."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def linked(situation: Situation) -> Finding:
 def fresh(situation: Situation) -> Finding:
     """Was everything that is judged, probes included, read within the last ten seconds, by our monotonic clock?"""
     if situation.predicted:
-        return passes("both orgs are read anew right before this row")
+        return passes("both orgs are read anew right before this transition")
     halves = [_fresh_half(situation, role) for role in Role if role in judged_roles(situation)]
     return every([*halves, *(_fresh_probe(situation, name) for name in situation.probes)])
 

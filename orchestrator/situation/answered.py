@@ -49,9 +49,7 @@ def _absent(view: View, doubts: tuple[str, ...]) -> Phase:
         advice = f"The playbook {view.playbook.name} can create them"
         steps = [commands.plan(view.pair, goal) for goal in goals]
     else:
-        advice = (
-            f"The playbook {view.playbook.name} has no row from ABSENT; the one that is called onboarding has"
-        )
+        advice = f"The playbook {view.playbook.name} has no transition from ABSENT; the one that is called onboarding has"
         steps = [commands.onboard(view.pair)]
     if doubts:
         advice = f"Before anything can be created: {'; '.join(doubts)}"
@@ -66,9 +64,7 @@ def _agreed(view: View, status: Status) -> Phase:
     sentence = f"Both orgs show {status}: {_last_changed(view)}."
     steps = [commands.plan(view.pair, goal) for goal in commands.goals_from(view, status)]
     if not steps:
-        sentence += (
-            f" No row of the playbook {view.playbook.name} leads on from {status}: there is nothing to run."
-        )
+        sentence += f" No transition of the playbook {view.playbook.name} leads on from {status}: there is nothing to run."
         steps = [commands.watch(view.pair), commands.graph(view.playbook)]
     if view.set_back is not None:
         _, attempt = view.set_back
@@ -89,7 +85,7 @@ def _agreed(view: View, status: Status) -> Phase:
 def _finished_by(view: View, status: Status | None = None) -> str:
     """What becomes of the open run, where both orgs agree on a status or stand midway (None)."""
     if status is not None and view.owed is None and commands.out_of_reach(view, status):
-        return f", and no row leads there from {status}: a new run takes its place"
+        return f", and no transition leads there from {status}: a new run takes its place"
     if view.stopped_for in commands.STOPS_AGAIN:
         place = "" if view.owed is not None else ": a new run takes its place"
         return f", and stopped for a write that was not its own{place}"
@@ -97,10 +93,10 @@ def _finished_by(view: View, status: Status | None = None) -> str:
 
 
 def _hooks(view: View) -> str:
-    """What the open run still has to do beside its rows."""
+    """What the open run still has to do beside its transitions."""
     owed = view.open_run.hooks_owed if view.open_run is not None else ()
     names = (each.partition("/") for each in owed)
-    return "".join(f"; hook {hook} after row {row} is owed" for row, _, hook in names)
+    return "".join(f"; hook {hook} after transition {transition} is owed" for transition, _, hook in names)
 
 
 def _last_changed(view: View) -> str:
@@ -123,10 +119,10 @@ def _settled_by(view: View) -> str:
 
 
 def _midway(view: View, half: HalfMade, doubts: tuple[str, ...]) -> Phase:
-    row, done = half.row, half.done
-    onward = [commands.run(view.pair, goal) for goal in commands.goals_onward(view, row)][:1]
-    back = [commands.plan(view.pair, goal) for goal in commands.goals_back(view, row)][:1]
-    sentence = f"{view.both_say()}. Row {row} is half made: {view.org(done)} was told, {view.org(done.other)} was not."
+    transition, done = half.transition, half.done
+    onward = [commands.run(view.pair, goal) for goal in commands.goals_onward(view, transition)][:1]
+    back = [commands.plan(view.pair, goal) for goal in commands.goals_back(view, transition)][:1]
+    sentence = f"{view.both_say()}. Transition {transition} is half made: {view.org(done)} was told, {view.org(done.other)} was not."
     if not half.settled:
         sentence += " The times do not tell in which direction the pair was going: the goal you name decides."
     if doubts:
@@ -135,27 +131,27 @@ def _midway(view: View, half: HalfMade, doubts: tuple[str, ...]) -> Phase:
     if view.open_run is not None:
         sentence += f" Run {view.open_run.run} to {view.open_run.goal} is open{_finished_by(view)}."
         again = commands.take_up(view)
-        if again == commands.resume(view.pair) or view.open_run.goal in commands.goals_onward(view, row):
+        if again == commands.resume(view.pair) or view.open_run.goal in commands.goals_onward(
+            view, transition
+        ):
             onward = list(dict.fromkeys((again, *onward)))
         else:
             onward = [f"{step}{commands.accepting(view)}" for step in onward]
     steps = (*onward, *back) or (commands.watch(view.pair), commands.graph(view.playbook))
-    return Phase(PhaseName.MIDWAY, sentence, steps, row=row.name, role=done.other)
+    return Phase(PhaseName.MIDWAY, sentence, steps, transition=transition.name, role=done.other)
 
 
 def _half_absent(view: View, role: Role) -> Phase:
-    sentence = (
-        f"{view.both_say()}, and no row of the playbook {view.playbook.name} explains that. {_adoption(view)}"
-    )
+    sentence = f"{view.both_say()}, and no transition of the playbook {view.playbook.name} explains that. {_adoption(view)}"
     return Phase(PhaseName.HALF_ABSENT, sentence, _adoptions(view), role=role)
 
 
 def _diverged(view: View) -> Phase:
     near = explained_but_older(view)
     because = (
-        f"no row of the playbook {view.playbook.name} explains that"
+        f"no transition of the playbook {view.playbook.name} explains that"
         if near is None
-        else f"row {near} does not explain that, since the org at {near.source} changed last"
+        else f"transition {near} does not explain that, since the org at {near.source} changed last"
     )
     sentence = f"{view.both_say()}, and {because}. {_adoption(view)}"
     return Phase(PhaseName.DIVERGED, sentence, _adoptions(view))
@@ -193,6 +189,6 @@ def _adoptions(view: View) -> tuple[str, ...]:
     if run is None:
         return tuple(steps)
     if run.mode is Mode.EMERGENCY and run.start is not None and not run.ended:
-        # It began a row, and died before it noted what it left untold: resume derives the debt from its writes.
+        # It began a transition, and died before it noted what it left untold: resume derives the debt from its writes.
         return (commands.resume(view.pair), *steps, commands.show(run.run))
     return (*steps, commands.show(run.run))

@@ -7,7 +7,7 @@ import shlex
 from orchestrator.model.change import Change
 from orchestrator.model.command_line import override_flag
 from orchestrator.model.org import Pair
-from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.status import Role, Status
 
 from .view import View
@@ -99,12 +99,12 @@ def show(run_id: str) -> str:
 
 
 def graph(playbook: Playbook) -> str:
-    """The rows that there are."""
+    """The transitions that there are."""
     return f"hamr graph {shlex.quote(playbook.path or playbook.name)}"
 
 
 def onboard(pair: Pair) -> str:
-    """The shipped playbook that has a row from ABSENT."""
+    """The shipped playbook that has a transition from ABSENT."""
     return f"{plan(pair, Status.ONBOARDING)} --playbook onboarding"
 
 
@@ -116,14 +116,14 @@ def goals_from(view: View, start: Status) -> tuple[Status, ...]:
 
 
 def emergency_goals(view: View, survivor: Role) -> tuple[Status, ...]:
-    """The stops that an org can reach alone: every row on the way names it as its survivor."""
+    """The stops that an org can reach alone: every transition on the way names it as its survivor."""
     start = view.status(survivor)
     if start is None:
         return ()
     return tuple(
         goal
         for goal in goals_from(view, start)
-        if all(row.survivor is survivor for row in view.playbook.route(start, goal) or ())
+        if all(transition.survivor is survivor for transition in view.playbook.route(start, goal) or ())
     )
 
 
@@ -134,33 +134,33 @@ def can_finish_alone(view: View, survivor: Role) -> bool:
     goal = view.open_run.goal
     if goal in emergency_goals(view, survivor):
         return True
-    begun = view.playbook.row(view.open_run.row)
+    begun = view.playbook.transition(view.open_run.transition)
     return view.status(survivor) is goal and begun is not None and begun.survivor is survivor
 
 
-def goals_onward(view: View, row: Row) -> tuple[Status, ...]:
-    """The stops to go to by finishing a row: those to which it is the first step, else whatever lies beyond it."""
+def goals_onward(view: View, transition: Transition) -> tuple[Status, ...]:
+    """The stops to go to by finishing a transition: those to which it is the first step, else whatever lies beyond it."""
     through = tuple(
         goal
-        for goal in goals_from(view, row.source)
-        if (view.playbook.route(row.source, goal) or ())[:1] == (row,)
+        for goal in goals_from(view, transition.source)
+        if (view.playbook.route(transition.source, goal) or ())[:1] == (transition,)
     )
-    return through or goals_from(view, row.target)
+    return through or goals_from(view, transition.target)
 
 
-def goals_back(view: View, row: Row) -> tuple[Status, ...]:
-    """The stops to go back to from the middle of a row.
+def goals_back(view: View, transition: Transition) -> tuple[Status, ...]:
+    """The stops to go back to from the middle of a transition.
 
-    Law 14: only by a row that leads back, and never into a status that was not yet reached.
+    Law 14: only by a transition that leads back, and never into a status that was not yet reached.
     """
-    if view.playbook.between(row.target, row.source) is None:
+    if view.playbook.between(transition.target, transition.source) is None:
         return ()
     start = view.open_run.start if view.open_run else None
-    reached = {row.source, row.target, start}
+    reached = {transition.source, transition.target, start}
     goals: list[Status] = []
-    for goal in (row.source, start):
-        route = None if goal is None else view.playbook.route(row.source, goal)
-        if goal not in view.playbook.stops or route is None or row in route:
+    for goal in (transition.source, start):
+        route = None if goal is None else view.playbook.route(transition.source, goal)
+        if goal not in view.playbook.stops or route is None or transition in route:
             continue
         if {step.target for step in route} <= reached:
             goals.append(goal)

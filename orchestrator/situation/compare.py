@@ -205,8 +205,8 @@ def _compare_changed(pair: Pair, role: Role, record: HamrRecord, known: Known) -
     if any(old is not None and record.same_version(old) for old in known.earlier.get(role, ())):
         return _seen_before(pair, role, record, floor, known)
     # Without a mirror, a copy is what a server made look alike that keeps neither names nor times.
-    alike = (_by_name, _by_copy, _by_the_peers_name) if known.mirrors is False else (_by_copy, _by_name)
-    for recognise in (_by_stamp, *alike, _unproven, _reverted, _given_up):
+    alike = (_by_name, _by_copy) if known.mirrors is False else (_by_copy, _by_name)
+    for recognise in (_by_stamp, *alike, _by_the_peers_name, _unproven, _reverted, _given_up):
         found = recognise(pair, role, record, known)
         if found is not None:
             return found
@@ -310,7 +310,8 @@ def _by_the_peers_name(pair: Pair, role: Role, record: HamrRecord, known: Known)
         or not here
     ):
         return None
-    return Comparison(Change.ECHO, describe(record), lost.attempt.number)
+    reason = f"{pair[role]} shows what {pair[role.other]} was sent: {describe(record)}"
+    return Comparison(Change.ECHO, reason, lost.attempt.number)
 
 
 def _taken_though_refused(pair: Pair, record: HamrRecord, attempt: Attempt) -> Comparison:

@@ -1,4 +1,4 @@
-"""Probes as guards see them: which ones a row needs, which org each depends on, and how an answer compares."""
+"""Probes as guards see them: which ones a transition needs, which org each depends on, and how an answer compares."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from orchestrator.model.guard import AllOf, AnyOf, Compared, Not
 from orchestrator.model.org import Pair
-from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.probe import Command, Http, Measured, Metric, Monitor, Probe, Unmeasured, Value
 from orchestrator.model.situation import Situation
 from orchestrator.model.status import Role
@@ -41,9 +41,11 @@ def probes_of(guards: Iterable[str], playbook: Playbook) -> tuple[str, ...]:
     return tuple(found)
 
 
-def row_probes(row: Row, playbook: Playbook) -> tuple[Probe, ...]:
-    """The probes that a row's guards need."""
-    return tuple(playbook.probes[name] for name in probes_of(row.guards, playbook) if name in playbook.probes)
+def transition_probes(transition: Transition, playbook: Playbook) -> tuple[Probe, ...]:
+    """The probes that a transition's guards need."""
+    return tuple(
+        playbook.probes[name] for name in probes_of(transition.guards, playbook) if name in playbook.probes
+    )
 
 
 def depends_on(probe: Probe, pair: Pair) -> Role | None:

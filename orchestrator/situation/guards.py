@@ -18,7 +18,7 @@ from orchestrator.model.guard import (
     Verdict,
     Window,
 )
-from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.situation import Situation
 
 from . import always_on
@@ -30,12 +30,12 @@ from .window import window
 IN_WORDS = {Outcome.PASS: "passes", Outcome.FAIL: "fails", Outcome.UNKNOWN: "is unknown"}
 
 
-def judge_row(row: Row, playbook: Playbook, situation: Situation) -> tuple[Verdict, ...]:
-    """The verdicts of all guards of a row: the ones that are always on first, then the row's own, in its order.
+def judge_transition(transition: Transition, playbook: Playbook, situation: Situation) -> tuple[Verdict, ...]:
+    """The verdicts of all guards of a transition: the ones that are always on first, then the transition's own, in its order.
 
     All are judged, also after one that does not pass: a refusal lists every one of them (law 10).
     """
-    named = tuple(name for name in row.guards if name not in ALWAYS_ON)
+    named = tuple(name for name in transition.guards if name not in ALWAYS_ON)
     return tuple(judge(name, playbook, situation) for name in (*ALWAYS_ON, *named))
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from orchestrator.model.org import Pair
-from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.status import Both, Role, Status
 
 
 def prefix_trouble(
     pair: Pair,
     playbook: Playbook,
-    row: Row,
+    transition: Transition,
     before: Both[Status | None],
     role: Role,
     *,
@@ -21,22 +21,22 @@ def prefix_trouble(
     Args:
         pair: for names.
         playbook: for the moves that the server makes by itself.
-        row: the row that the write belongs to.
+        transition: the transition that the write belongs to.
         before: what both orgs show before it.
-        role: the org that the write brings to the row's target.
+        role: the org that the write brings to the transition's target.
         unseen: the dead org of an emergency, which is behind by what is owed whatever it shows.
     """
-    explained = {row.source, *playbook.server_moves(row.target)}
+    explained = {transition.source, *playbook.server_moves(transition.target)}
     # What the server has moved on from the target already must not be set back.
-    if before[role] not in {row.source, row.target}:
+    if before[role] not in {transition.source, transition.target}:
         return (
-            f"writing {row.target} to {pair[role]} now would write over "
-            f"{before[role] or 'a status that was not seen'}, which row {row} does not lead on from"
+            f"writing {transition.target} to {pair[role]} now would write over "
+            f"{before[role] or 'a status that was not seen'}, which transition {transition} does not lead on from"
         )
     other = role.other
     if other is unseen or before[other] in explained:
         return None
     return (
-        f"writing {row.target} to {pair[role]} now would leave {pair[other]} at "
-        f"{before[other] or 'a status that was not seen'}, which row {row} does not explain: the pair would be diverged"
+        f"writing {transition.target} to {pair[role]} now would leave {pair[other]} at "
+        f"{before[other] or 'a status that was not seen'}, which transition {transition} does not explain: the pair would be diverged"
     )

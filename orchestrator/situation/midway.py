@@ -1,4 +1,4 @@
-"""Which row, half made, explains that two orgs show different statuses."""
+"""Which transition, half made, explains that two orgs show different statuses."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from orchestrator.model.playbook import Row
+from orchestrator.model.playbook import Transition
 from orchestrator.model.status import Role
 
 from .view import View
 
 
 class HalfMade(Struct, frozen=True):
-    """A row of which one org stands at `from`, the other at `to`."""
+    """A transition of which one org stands at `from`, the other at `to`."""
 
-    row: Row
+    transition: Transition
     done: Role
-    """The org that stands at the row's `to`."""
+    """The org that stands at the transition's `to`."""
     settled: bool
     """False where neither the times nor the journal nor a goal says which way the pair was going."""
 
 
 def half_made(view: View) -> HalfMade | None:
-    """The row that explains the two statuses, or None where no row does.
+    """The transition that explains the two statuses, or None where no transition does.
 
     The org at `to` has to have changed later. Where the times can't say (equal, missing, or from a server that
-    counts whole seconds), the open run's row decides, then the goal.
+    counts whole seconds), the open run's transition decides, then the goal.
     """
     candidates = _candidates(view)
     later = _changed_later(view)
@@ -37,33 +37,35 @@ def half_made(view: View) -> HalfMade | None:
     return _settle_tie(view, candidates)
 
 
-def explained_but_older(view: View) -> Row | None:
-    """A row whose statuses fit while its times do not: the org at its `from` changed after the one at its `to`."""
+def explained_but_older(view: View) -> Transition | None:
+    """A transition whose statuses fit while its times do not: the org at its `from` changed after the one at its `to`."""
     candidates = _candidates(view)
-    return candidates[0].row if candidates and half_made(view) is None else None
+    return candidates[0].transition if candidates and half_made(view) is None else None
 
 
 def _candidates(view: View) -> list[HalfMade]:
     statuses = {role: view.status(role) for role in Role}
     return [
-        HalfMade(row, done, settled=True)
-        for row in view.playbook.rows
+        HalfMade(transition, done, settled=True)
+        for transition in view.playbook.transitions
         for done in Role
-        if (statuses[done.other], statuses[done]) == (row.source, row.target)
+        if (statuses[done.other], statuses[done]) == (transition.source, transition.target)
     ]
 
 
 def _settle_tie(view: View, candidates: list[HalfMade]) -> HalfMade:
     if view.open_run is not None:
         for candidate in candidates:
-            if candidate.row.name == view.open_run.row:
+            if candidate.transition.name == view.open_run.transition:
                 return candidate
     goals = (view.goal, view.open_run.goal if view.open_run else None)
     for goal in goals:
         for candidate in candidates:
-            if goal is not None and candidate.row in (view.playbook.route(candidate.row.source, goal) or ()):
+            if goal is not None and candidate.transition in (
+                view.playbook.route(candidate.transition.source, goal) or ()
+            ):
                 return candidate
-    return HalfMade(candidates[0].row, candidates[0].done, settled=False)
+    return HalfMade(candidates[0].transition, candidates[0].done, settled=False)
 
 
 def _changed_later(view: View) -> Role | None:

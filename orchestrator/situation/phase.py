@@ -52,9 +52,9 @@ def phase_of(
         pair: what the inventory says.
         readings: what both orgs said.
         identities: whose keys we hold.
-        playbook: its rows say what is half made, and where the pair can go.
+        playbook: its transitions say what is half made, and where the pair can go.
         owed: what an emergency left untold, if anything.
-        open_run: the run that has not finished, if any; its row breaks a tie between two rows.
+        open_run: the run that has not finished, if any; its transition breaks a tie between two transitions.
         goal: where somebody wants to go, if that is known; breaks a tie that the journal does not.
         floors: the newest that the journal has seen of each org; what is older is not where it stands.
         given_up: attempts of ours that may turn up late, or have.
@@ -149,16 +149,16 @@ def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Pha
 
 
 def _began_nothing(view: View) -> bool:
-    """Whether the open run died before its first row, and nothing is owed: resumed, it is refused where this stays so."""
+    """Whether the open run died before its first transition, and nothing is owed: resumed, it is refused where this stays so."""
     run = view.open_run
     return run is not None and run.start is None and run.stopped_for is None and view.owed is None
 
 
 def _goals(view: View, beneath: Phase) -> tuple[Status, ...]:
     """Where a run can go from what the orgs show: nowhere else, where they agree on a stop, so that it only says that this is true."""
-    row = None if beneath.row is None else view.playbook.row(beneath.row)
-    if row is not None:
-        return commands.goals_onward(view, row)
+    transition = None if beneath.transition is None else view.playbook.transition(beneath.transition)
+    if transition is not None:
+        return commands.goals_onward(view, transition)
     start = beneath.status or Status.ABSENT
     goals = commands.goals_from(view, start)
     return (start,) if start in view.playbook.stops and view.goal not in goals else goals

@@ -157,7 +157,9 @@ def _way_on(view: View, living: Role | None) -> WayOn:
     if view.goal in goals:
         goals = tuple(goal for goal in goals if goal is view.goal)
     if not goals:
-        return WayOn(f"{debt}No row leads on from {status} with {here} alone: wait for {gone}.", (), waiting)
+        return WayOn(
+            f"{debt}No transition leads on from {status} with {here} alone: wait for {gone}.", (), waiting
+        )
     urgent = tuple(commands.run_emergency(view.pair, goal) for goal in goals)
     names = " or ".join(str(goal) for goal in goals)
     said = f"{debt}If it stays so, {here} alone can go on to {names} as an emergency."

@@ -8,7 +8,7 @@ import pytest
 
 import orchestrator
 from orchestrator import Both, OpenPair, Refused, Role, SimulatedRegions, Status, UsageError
-from orchestrator.model.events import Event, RowMade
+from orchestrator.model.events import Event, TransitionMade
 
 pytestmark = pytest.mark.anyio
 
@@ -29,7 +29,7 @@ async def test_a_scenario_is_played_scored_and_journalled(tmp_path: Path) -> Non
     assert drill.closed
     assert (drill.score.scenario, drill.score.playbook) == ("answer-lost", "regional-failover")
     assert "run.finished" in heard
-    assert {row.by for row in orchestrator.open_journal(journal).runs()} == {"alice"}
+    assert {transition.by for transition in orchestrator.open_journal(journal).runs()} == {"alice"}
 
 
 async def test_a_scenario_that_misses_is_a_result_and_no_error(tmp_path: Path, playbook: Path) -> None:
@@ -77,7 +77,7 @@ async def test_a_drill_that_stayed_open_is_closed_from_home(
     pair: OpenPair, regions: SimulatedRegions
 ) -> None:
     def dark_on_arrival(event: Event) -> None:
-        if isinstance(event, RowMade) and event.row == "activate":
+        if isinstance(event, TransitionMade) and event.transition == "activate":
             regions.set_dark(Role.PRIMARY)
 
     drill = await pair.drill("ACTIVE", listener=dark_on_arrival)

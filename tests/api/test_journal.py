@@ -15,7 +15,7 @@ def test_runs_records_and_head_of_a_run(pair: OpenPair, tmp_path: Path) -> None:
     out = pair.sync.run("ACTIVE")
     home = pair.sync.run("PASSIVE")
     journal = orchestrator.open_journal(tmp_path / "journal.db")
-    assert [row.run for row in journal.runs()] == [home.run, out.run]
+    assert [transition.run for transition in journal.runs()] == [home.run, out.run]
     assert journal.runs("other") == ()
     kinds = [record.kind for record in journal.records(out.run)]
     assert (kinds[0], kinds[1]) == ("lock.taken", "run.started")

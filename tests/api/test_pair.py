@@ -45,8 +45,11 @@ async def test_law_02_looking_and_planning_write_nothing_anywhere(
     plan = await pair.plan("ACTIVE")
     assumed = await pair.plan("ACTIVE", assume="PASSIVE")
     assert standing.phase.label == "agreed(PASSIVE)"
-    assert [(row.name, len(row.writes)) for row in plan.rows] == [("declare", 2), ("activate", 2)]
-    assert [row.name for row in assumed.rows] == ["declare", "activate"]
+    assert [(transition.name, len(transition.writes)) for transition in plan.transitions] == [
+        ("declare", 2),
+        ("activate", 2),
+    ]
+    assert [transition.name for transition in assumed.transitions] == ["declare", "activate"]
     assert {request.method for request in regions.requests} == {"GET"}
     assert not (tmp_path / "journal.db").exists()
 
@@ -58,8 +61,13 @@ async def test_a_run_returns_when_the_pair_stands_at_its_goal(
     assert (ended.exit_code, ended.phase, ended.goal) == (ExitCode.DONE, "agreed(ACTIVE)", Status.ACTIVE)
     assert regions.statuses == ACTIVE
     assert len(regions.writes) == 4
-    (row,) = pair.journal.runs()
-    assert (row.run, row.by, row.host, row.end) == (ended.run, "alice", "laptop", "done")
+    (transition,) = pair.journal.runs()
+    assert (transition.run, transition.by, transition.host, transition.end) == (
+        ended.run,
+        "alice",
+        "laptop",
+        "done",
+    )
 
 
 async def test_a_goal_is_a_status_or_its_name(pair: OpenPair, regions: SimulatedRegions) -> None:

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from .figures import command, hamr, least, row
+from .figures import command, figure, hamr, least
 from .regions import ROUND_TRIP, regions
 
 
@@ -25,7 +25,7 @@ def against_a_script(folder: Path) -> None:
                 command(sys.executable, "-m", "tests.bench.official_script", json.dumps(served.ready))
             )
     ratio = min(ours) / min(theirs)
-    row(
+    figure(
         "hamr run / plain script on the official client",
         f"{min(ours):.3f} s / {min(theirs):.3f} s",
         ratio,
@@ -37,7 +37,7 @@ def start_up(folder: Path) -> None:
     """Start-up times, the least of ten fresh processes."""
     bare = least(10, lambda: command(sys.executable, "-c", "pass"))
     help_seconds = least(10, lambda: command(hamr(), "--help"))
-    row(
+    figure(
         "hamr --help / a bare interpreter",
         f"{help_seconds * 1000:.0f} ms / {bare * 1000:.0f} ms",
         help_seconds / bare,
@@ -49,7 +49,7 @@ def start_up(folder: Path) -> None:
             lambda: command(hamr(), "status", "sim", "--pairs", str(served.inventory),
                             "--journal", str(folder / "none.db")),
         )  # fmt: skip
-    row(
+    figure(
         "hamr status (one round trip taken off) / import httpx",
         f"{(status - ROUND_TRIP) * 1000:.0f} ms / {client * 1000:.0f} ms",
         (status - ROUND_TRIP) / client,

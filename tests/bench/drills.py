@@ -14,7 +14,7 @@ from orchestrator.journal import SqliteStore
 from orchestrator.model.run import Operator
 from orchestrator.model.scenario import Scenario
 
-from .figures import least, row
+from .figures import figure, least
 
 
 def drill_seconds(folder: Path) -> None:
@@ -31,4 +31,4 @@ def drill_seconds(folder: Path) -> None:
         return seconds
 
     seconds = least(5, once)
-    row("drill on the simulator, its own time / one second", f"{seconds:.3f} s / 1 s", seconds, 0.5)
+    figure("drill on the simulator, its own time / one second", f"{seconds:.3f} s / 1 s", seconds, 0.5)

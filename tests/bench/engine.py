@@ -19,18 +19,18 @@ from orchestrator.operations.plan import make_plan
 from orchestrator.operations.run import start
 from orchestrator.operations.running import Controls
 
-from .figures import least, round_trip, row, session
+from .figures import figure, least, round_trip, session
 from .regions import ROUND_TRIP, regions
 
 PROBES = 10
 
 
-def run_seconds(folder: Path, begin: Status, rows: int) -> None:
-    """A run of N rows with two writes each, against its floor of 1 + 4N round trips, injected and as measured."""
-    trips = 1 + 4 * rows
+def run_seconds(folder: Path, begin: Status, transitions: int) -> None:
+    """A run of N transitions with two writes each, against its floor of 1 + 4N round trips, injected and as measured."""
+    trips = 1 + 4 * transitions
     measured: list[tuple[float, float]] = []
     for _ in range(5):
-        with regions(folder / f"run{rows}", begin) as served:
+        with regions(folder / f"run{transitions}", begin) as served:
             trip = round_trip(served.inventory, folder)
             held = session(served.inventory, folder)
             controls, known = Controls(), list[float]()
@@ -40,19 +40,19 @@ def run_seconds(folder: Path, begin: Status, rows: int) -> None:
             seconds = known[0] - began
             held.store.close()
             assert result.ending.end is End.DONE, result
-            assert len(result.steps) == rows
+            assert len(result.steps) == transitions
             measured.append((seconds, trip))
     seconds, trip = min(measured)
     floor = trips * ROUND_TRIP
-    row(
-        f"run of {rows} rows / {trips} injected round trips",
+    figure(
+        f"run of {transitions} transitions / {trips} injected round trips",
         f"{seconds:.3f} s / {floor:.3f} s",
         seconds / floor,
         1.15,
     )
     floor = trips * trip
-    row(
-        f"run of {rows} rows / {trips} round trips as measured",
+    figure(
+        f"run of {transitions} transitions / {trips} round trips as measured",
         f"{seconds:.3f} s / {floor:.3f} s",
         seconds / floor,
     )
@@ -70,7 +70,7 @@ def plan_seconds(folder: Path) -> None:
 
         seconds = least(5, once)
         held.store.close()
-    row("plan / one round trip", f"{seconds:.3f} s / {ROUND_TRIP:.3f} s", seconds / ROUND_TRIP, 1.5)
+    figure("plan / one round trip", f"{seconds:.3f} s / {ROUND_TRIP:.3f} s", seconds / ROUND_TRIP, 1.5)
 
 
 def doctor_seconds(folder: Path) -> None:
@@ -87,13 +87,13 @@ def doctor_seconds(folder: Path) -> None:
 
         seconds, slowest = min(once() for _ in range(5))
         held.store.close()
-    row(
+    figure(
         "doctor beside start-up / one injected round trip",
         f"{seconds:.3f} s / {ROUND_TRIP:.3f} s",
         seconds / ROUND_TRIP,
         1.5,
     )
-    row(
+    figure(
         "doctor beside start-up / its slowest answer as measured",
         f"{seconds:.3f} s / {slowest:.3f} s",
         seconds / slowest,
@@ -111,13 +111,13 @@ def situation_seconds(folder: Path) -> None:
             began = time.monotonic()
             plan = asyncio.run(make_plan(held, RunRequest("sim", Status.ACTIVE)))
             seconds = time.monotonic() - began
-            assert len(plan.rows[0].verdicts) == 3 + PROBES
-            assert not plan.refused, plan.rows[0].refused_by
+            assert len(plan.transitions[0].verdicts) == 3 + PROBES
+            assert not plan.refused, plan.transitions[0].refused_by
             return seconds
 
         seconds = least(5, once)
         held.store.close()
-    row(
+    figure(
         f"plan with {PROBES} probes / the slowest of them",
         f"{seconds:.3f} s / {ROUND_TRIP:.3f} s",
         seconds / ROUND_TRIP,
@@ -129,7 +129,7 @@ def _with_probes(playbook: Playbook) -> Playbook:
     names = [f"probe{number}" for number in range(PROBES)]
     probes = {name: Probe(name, Metric(Role.SECONDARY, f"sum:{name}{{*}}")) for name in names}
     guards = {name: Guard(name, Compared(name, above=0.0)) for name in names}
-    rows = tuple(
-        replace(each, guards=tuple(names) if each.name == "declare" else ()) for each in playbook.rows
+    transitions = tuple(
+        replace(each, guards=tuple(names) if each.name == "declare" else ()) for each in playbook.transitions
     )
-    return replace(playbook, rows=rows, probes=probes, guards=guards)
+    return replace(playbook, transitions=transitions, probes=probes, guards=guards)

@@ -22,7 +22,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYT
 """Of every command: compiled modules are kept, as they are wherever hamr is installed."""
 
 
-def row(name: str, figure: str, ratio: float, bound: float | None = None) -> None:
+def figure(name: str, figure: str, ratio: float, bound: float | None = None) -> None:
     """Print one line: what, measured, ratio, and the bound that it should keep."""
     kept = "" if bound is None else f"  (at most {bound:g}: {'kept' if ratio <= bound else 'MISSED'})"
     print(f"{name:<58} {figure:<28} {ratio:6.2f}{kept}", flush=True)

@@ -17,7 +17,7 @@ from orchestrator.model.journal import Entry
 from orchestrator.model.run import Operator
 from orchestrator.model.scenario import Scenario
 
-from .figures import ENVIRONMENT, hamr, row
+from .figures import ENVIRONMENT, figure, hamr
 
 TIMES = (1, 10, 100)
 PAIRS = 100
@@ -34,11 +34,11 @@ def growth(folder: Path) -> None:
     """Time and memory of verbs, and how they grow."""
     by_pairs = [_inventory(folder / f"{times}.yaml", times * PAIRS) for times in TIMES]
     nothing = str(folder / "no.db")
-    _rows(
+    _transitions(
         f"status of one of {PAIRS} pairs",
         [("status", "pair-7", "--pairs", path, "--journal", nothing) for path in by_pairs],
     )
-    _rows(f"check of {PAIRS} pairs", [("check", path) for path in by_pairs])
+    _transitions(f"check of {PAIRS} pairs", [("check", path) for path in by_pairs])
     journals = [_journal(folder / f"grown{times}.db", times * RECORDS) for times in TIMES]
     run = _a_run(journals[0])
     for verb in (
@@ -49,7 +49,7 @@ def growth(folder: Path) -> None:
         ("audit", "verify"),
     ):
         words = " ".join(verb).replace(run, "RUN")
-        _rows(f"{words}, {RECORDS:,} records", [(*verb, "--journal", path) for path in journals])
+        _transitions(f"{words}, {RECORDS:,} records", [(*verb, "--journal", path) for path in journals])
 
 
 def _inventory(path: Path, pairs: int) -> str:
@@ -93,12 +93,12 @@ def _a_run(journal: str) -> str:
         return next(store.records(kinds=("run.started",))).run
 
 
-def _rows(name: str, commands: Sequence[Sequence[str]]) -> None:
+def _transitions(name: str, commands: Sequence[Sequence[str]]) -> None:
     first = 0.0
     for times, command in zip(TIMES, commands, strict=True):
         seconds, memory = _measured(command)
         first = first or seconds
-        row(f"{name}, x{times}", f"{seconds:.2f} s, {memory} MB", seconds / first)
+        figure(f"{name}, x{times}", f"{seconds:.2f} s, {memory} MB", seconds / first)
 
 
 def _measured(command: Sequence[str]) -> tuple[float, int]:

@@ -16,7 +16,7 @@ from orchestrator.journal import SqliteStore, export
 from orchestrator.model.journal import Entry, Verified
 from orchestrator.model.plain import JSON
 
-from .figures import row
+from .figures import figure
 
 RECORDS = 20_000
 GATHERED = 6
@@ -26,7 +26,7 @@ GATHERED = 6
 def journal(folder: Path) -> None:
     """Durable appends, verification, and memory."""
     data: dict[str, JSON] = {
-        "row": "declare",
+        "transition": "declare",
         "verdicts": [{"guard": "linked", "outcome": "PASS", "reason": "both name each other"}] * 3,
     }
     entry = Entry("20261122-031502-k3f9", "payments", "guard.judged", "alice", "laptop", data)
@@ -47,13 +47,13 @@ def journal(folder: Path) -> None:
     durable.close()
     synced = _synced_writes(folder, size)
     append = statistics.median(spans)
-    row(
+    figure(
         "durable append / writing and syncing the same bytes",
         f"{1 / append:,.0f}/s against {1 / synced:,.0f}/s",
         append / synced,
     )
     together = statistics.median(gathered)
-    row(
+    figure(
         f"{GATHERED} records in one transaction / one by one",
         f"{1000 * together:.2f} ms against {1000 * GATHERED * append:.2f} ms",
         together / (GATHERED * append),
@@ -71,7 +71,7 @@ def journal(folder: Path) -> None:
     for piece in lines:
         hashlib.sha256(piece).hexdigest()
     plain = time.monotonic() - began
-    row(
+    figure(
         f"verify {RECORDS:,} records / plain SHA-256 over their bytes",
         f"{RECORDS / seconds:,.0f}/s against {RECORDS / plain:,.0f}/s",
         seconds / plain,
@@ -81,12 +81,12 @@ def journal(folder: Path) -> None:
     small = SqliteStore.open(folder / "small.db", durable=False, now=lambda: datetime.now(UTC))
     few_appended = _peak(lambda: _append(small, entry, RECORDS // 10))
     few = _peak(small.verify)
-    row(
+    figure(
         f"peak memory of appending {RECORDS:,} / {RECORDS // 10:,} records",
         f"{appended / 1024:.0f} KiB / {few_appended / 1024:.0f} KiB",
         appended / few_appended,
     )
-    row(
+    figure(
         f"peak memory of verifying {RECORDS:,} / {RECORDS // 10:,} records",
         f"{many / 1024:.0f} KiB / {few / 1024:.0f} KiB",
         many / few,

@@ -1,6 +1,6 @@
 """What somebody would write in five minutes: PASSIVE to ACTIVE with Datadog's official client, nothing checked.
 
-Per row: GET, GET, POST, POST, GET, GET, one after the other; no guards, no journal, no lock.
+Per transition: GET, GET, POST, POST, GET, GET, one after the other; no guards, no journal, no lock.
 """
 
 from __future__ import annotations

@@ -163,8 +163,8 @@ def test_arguments_come_before_the_configuration(configuration: dict[str, str], 
     actions.run(
         "ACTIVE", journal=str(tmp_path / "other.db"), operator="eve@desk", configuration=configuration
     )
-    (row,) = orchestrator.open_journal(tmp_path / "other.db").runs()
-    assert (row.by, row.host) == ("eve", "desk")
+    (transition,) = orchestrator.open_journal(tmp_path / "other.db").runs()
+    assert (transition.by, transition.host) == ("eve", "desk")
     assert not (tmp_path / "journal.db").exists()
     with pytest.raises(UsageError, match="no pair is named"):
         probes.phase(configuration={**configuration, "hamr_pair": ""})
@@ -295,6 +295,6 @@ def test_the_page_names_every_activity_and_its_arguments(module: Any) -> None:
     shared = {"pair", "pairs", "playbook", "journal", "operator", "configuration", "secrets", "value"}
     section = PAGE.split("## What there is", 1)[1]
     for name in module.__all__:
-        (row,) = re.findall(rf"^\|.*\| `{name}` \| (.*)$", section, re.MULTILINE)
+        (transition,) = re.findall(rf"^\|.*\| `{name}` \| (.*)$", section, re.MULTILINE)
         wanted = set(inspect.signature(getattr(module, name)).parameters) - shared
-        assert {word for word in re.findall(r"`(\w+)`", row) if word in wanted} == wanted, name
+        assert {word for word in re.findall(r"`(\w+)`", transition) if word in wanted} == wanted, name

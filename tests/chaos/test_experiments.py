@@ -77,9 +77,9 @@ def test_the_documented_rollback_brings_the_pair_home_and_the_head_is_in_the_jou
     assert hamr["head_before"] == f"0:{'0' * 64}"
     assert hamr["head_after"] == str(kept.head())
     assert hamr["holds"] is True
-    assert hamr["runs"] == [row.run for row in reversed(kept.runs())]
+    assert hamr["runs"] == [transition.run for transition in reversed(kept.runs())]
     assert isinstance(kept.verify(hamr["head_after"]), Verified)
-    assert {(row.by, row.host) for row in kept.runs()} == {("chaos", "ci")}
+    assert {(transition.by, transition.host) for transition in kept.runs()} == {("chaos", "ci")}
 
 
 def test_a_refused_run_fails_its_action_in_words_and_the_tolerance_deviates(toolkit: Toolkit) -> None:
@@ -133,7 +133,7 @@ def test_a_signal_stops_the_run_before_its_next_write_and_it_can_be_resumed(
     process.send_signal(number)
     process.wait(20)
     assert toolkit.regions.statuses == Both(Status.PASSIVE, Status.FAILOVER)
-    (row,) = orchestrator.open_journal(toolkit.folder / "rehearsal.db").runs()
-    assert (row.end, row.open) == ("interrupted", True)
+    (transition,) = orchestrator.open_journal(toolkit.folder / "rehearsal.db").runs()
+    assert (transition.end, transition.open) == ("interrupted", True)
     status = json.loads((toolkit.folder / "journal.json").read_text())["status"]
     assert status == {signal.SIGTERM: "completed", signal.SIGINT: "interrupted"}[number]

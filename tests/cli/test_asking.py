@@ -63,7 +63,7 @@ def test_a_manual_hook_waits_for_the_person_and_then_goes_on(lab: Lab) -> None:
     with Person(lab, ("run", "sim", "--to", "ACTIVE", "--playbook", "quick.yaml")) as person:
         person.wait_for("Type the pair's name")
         person.type("sim\n")
-        person.wait_for("Before row declare (PASSIVE → FAILOVER), by hand: Press the button.")
+        person.wait_for("Before transition declare (PASSIVE → FAILOVER), by hand: Press the button.")
         person.wait_for("Type done when it is done, or no:")
         assert lab.writes() == 0
         person.type("what\n")

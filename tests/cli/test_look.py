@@ -87,7 +87,7 @@ def test_law_15_a_region_that_is_dark_is_a_phase_not_an_error(lab: Lab) -> None:
 
 def test_a_plan_shows_the_requests_and_sends_none(lab: Lab) -> None:
     document = lab.json("plan", "sim", "--to", "ACTIVE")
-    assert [row["name"] for row in document["rows"]] == ["declare", "activate"]
+    assert [transition["name"] for transition in document["transitions"]] == ["declare", "activate"]
     assert lab.posts() == 0
 
 

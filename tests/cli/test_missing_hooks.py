@@ -41,17 +41,20 @@ def planned(lab: Lab, playbook: str, *more: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     "program", ["./bin/nope", "no-such-program-anywhere", "/nope/at/all", "./not-executable"]
 )
-def test_a_hook_before_a_row_that_is_missing_refuses_the_plan(lab: Lab, program: str) -> None:
+def test_a_hook_before_a_transition_that_is_missing_refuses_the_plan(lab: Lab, program: str) -> None:
     (lab.folder / "not-executable").write_text("#!/bin/sh\n")
     code, page = planned(lab, hooked(lab, program))
     assert code == 3
-    assert f"REFUSED BY A HOOK: a run would stop before row declare: stop-sync: {program} {WORDS}." in page
+    assert (
+        f"REFUSED BY A HOOK: a run would stop before transition declare: stop-sync: {program} {WORDS}."
+        in page
+    )
     assert "Next hamr doctor sim --playbook" in page
     document = json.loads(
         lab.run("plan", "sim", "--to", "ACTIVE", "--playbook", hooked(lab, program), "--json", code=0).stdout
     )
     assert document["refused"] is True
-    assert [row["stopped_by_hooks"] for row in document["rows"]] == [["stop-sync"], []]
+    assert [transition["stopped_by_hooks"] for transition in document["transitions"]] == [["stop-sync"], []]
 
 
 def test_a_relative_program_is_looked_for_where_the_run_looks(
@@ -67,7 +70,7 @@ def test_a_relative_program_is_looked_for_where_the_run_looks(
     assert planned(lab, playbook)[0] == 3
 
 
-def test_a_hook_after_a_row_is_said_and_refuses_nothing(lab: Lab) -> None:
+def test_a_hook_after_a_transition_is_said_and_refuses_nothing(lab: Lab) -> None:
     code, page = planned(lab, hooked(lab, "./bin/nope", "after"))
     assert code == 10
     assert WORDS in page

@@ -111,7 +111,9 @@ def test_a_plan_is_applied_once(lab: Lab, saved: Path) -> None:
 
 def test_what_is_sent_is_what_the_plan_showed(lab: Lab, saved: Path) -> None:
     plan = json.loads(saved.read_text())["plan"]
-    wanted = [write["request"]["body"] for row in plan["rows"] for write in row["writes"]]
+    wanted = [
+        write["request"]["body"] for transition in plan["transitions"] for write in transition["writes"]
+    ]
     lab.run("apply", str(saved), "--yes", code=0)
     shown = lab.json("show", plan["run"])
     sent = [one["data"]["request"]["body"] for one in shown["records"] if one["kind"] == "write.intended"]

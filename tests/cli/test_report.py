@@ -58,8 +58,10 @@ def test_the_document_has_the_whole_story(lab: Lab, run: str) -> None:
     document = lab.json("report", run)
     assert (document["schema"], document["subject"], document["verdict"]) == ("hamr/report/1", run, "Done")
     (told,) = document["runs"]
-    assert [row["row"] for row in told["rows"]] == ["declare", "activate"]
-    assert [write["outcome"][:4] for row in told["rows"] for write in row["writes"]] == ["seen"] * 4
+    assert [transition["transition"] for transition in told["transitions"]] == ["declare", "activate"]
+    assert [write["outcome"][:4] for transition in told["transitions"] for write in transition["writes"]] == [
+        "seen"
+    ] * 4
     assert document["remember"] == ["A status moves no traffic."]
     assert all(check["held"] for check in document["checks"])
 

@@ -87,7 +87,7 @@ def test_any_value_in_any_place_of_a_playbook_is_read_or_refused(place: str, val
     ),
     VALUES,
 )  # fmt: skip
-def test_any_value_in_any_place_around_a_row_is_read_or_refused(place: str, value: JSON) -> None:
+def test_any_value_in_any_place_around_a_transition_is_read_or_refused(place: str, value: JSON) -> None:
     assert place in AROUND
     key = place.partition(":")[0] + ": " if place.startswith(("metric:", "probe:", "name:")) else ""
     with suppress(DocumentError):

@@ -46,7 +46,19 @@ def test_the_reference_names_every_key_of_both_files() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["Row", "Hook", "Compared", "Window", "Metric", "Monitor", "Http", "Command", "Org", "Pair", "Playbook"],
+    [
+        "Transition",
+        "Hook",
+        "Compared",
+        "Window",
+        "Metric",
+        "Monitor",
+        "Http",
+        "Command",
+        "Org",
+        "Pair",
+        "Playbook",
+    ],
 )
 def test_the_tables_of_the_reference_name_no_key_that_does_not_exist(name: str) -> None:
     playbook, inventory = playbook_schema(), inventory_schema()
@@ -72,7 +84,7 @@ def test_the_reference_lists_every_site_and_every_shipped_playbook() -> None:
 def test_the_defaults_of_the_reference_are_the_real_ones() -> None:
     rows = re.findall(
         r"^\| `(confirm|resend|timeouts|emergency|mirror_wait|late)` \| `([^`]+)` \|",
-        PLAYBOOK_PAGE.partition("## Rows")[0],
+        PLAYBOOK_PAGE.partition("## Transitions")[0],
         re.MULTILINE,
     )
     assert len(rows) == 6
@@ -107,7 +119,7 @@ def test_the_defaults_of_hooks_and_probes_are_the_real_ones() -> None:
     left_out, spelled = parse_playbook(around(spelled=False), "f"), parse_playbook(around(spelled=True), "f")
     assert left_out.text != spelled.text
     assert left_out.probes == spelled.probes
-    assert left_out.rows == spelled.rows
+    assert left_out.transitions == spelled.transitions
 
 
 AROUND_ROW = """\
@@ -146,7 +158,7 @@ def test_every_example_of_probes_is_right_in_a_playbook_that_uses_it(text: str) 
 
 @pytest.mark.parametrize("text", examples(HOWTO) + examples(PLAYBOOK_PAGE))
 def test_every_playbook_of_the_pages_is_right(text: str) -> None:
-    assert parse_playbook(text, "f").rows
+    assert parse_playbook(text, "f").transitions
 
 
 @pytest.mark.parametrize("text", examples(INVENTORY_PAGE))

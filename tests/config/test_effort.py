@@ -25,8 +25,8 @@ def inventory_of(pairs: int) -> str:
 def playbook_of(guards: int) -> str:
     named = [f"  guard_{number}:\n    quiet: {{for: 5m}}\n    why: Because.\n" for number in range(guards)]
     used = [f"      - guard_{number}\n" for number in range(guards)]
-    rows = "transitions:\n  - name: out\n    from: PASSIVE\n    to: ACTIVE\n    guards:\n"
-    return "schema: 1\nname: big\nguards:\n" + "".join(named) + rows + "".join(used)
+    transitions = "transitions:\n  - name: out\n    from: PASSIVE\n    to: ACTIVE\n    guards:\n"
+    return "schema: 1\nname: big\nguards:\n" + "".join(named) + transitions + "".join(used)
 
 
 def calls_of(work: Callable[[], object]) -> int:

@@ -24,7 +24,7 @@ def test_an_unknown_guard_is_refused_with_what_was_meant_and_not_told_as_unused_
 
 def test_an_unused_guard_is_refused() -> None:
     assert with_guards("  spare: {located: {}}\n") == [
-        '7:3: the guard "spare" is used by no row: name it in the guards of a row, or take it out'
+        '7:3: the guard "spare" is used by no transition: name it in the guards of a transition, or take it out'
     ]
 
 

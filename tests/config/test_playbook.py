@@ -19,7 +19,7 @@ from orchestrator.model.guard import (
     Reachable,
     Window,
 )
-from orchestrator.model.playbook import Advances, Confirm, Playbook, Row, Timeouts
+from orchestrator.model.playbook import Advances, Confirm, Playbook, Timeouts, Transition
 from orchestrator.model.status import Role, Status
 
 from .texts import PLAYBOOK, said_of_playbook
@@ -88,8 +88,8 @@ def test_a_playbook_is_read_whole() -> None:
             name: Guard(name, kind, "Let them finish." if name == "calm" else "")
             for name, kind in guards.items()
         },
-        rows=(
-            Row(
+        transitions=(
+            Transition(
                 name="out",
                 source=Status.PASSIVE,
                 target=Status.ACTIVE,
@@ -99,7 +99,7 @@ def test_a_playbook_is_read_whole() -> None:
                 survivor=Role.PRIMARY,
                 advances=Advances.SERVER,
             ),
-            Row("home", Status.ACTIVE, Status.PASSIVE, guards=("busy", "placed")),
+            Transition("home", Status.ACTIVE, Status.PASSIVE, guards=("busy", "placed")),
         ),
         remember=("One thing.", "Another."),
         text=FULL,
@@ -113,8 +113,8 @@ def test_what_is_left_out_has_its_default() -> None:
         "f",
     )
     assert playbook.stops == (Status.ONBOARDING, Status.PASSIVE)
-    assert playbook.rows[0].writes == (Role.SECONDARY, Role.PRIMARY)
-    assert playbook.rows[0].survivor is None
+    assert playbook.transitions[0].writes == (Role.SECONDARY, Role.PRIMARY)
+    assert playbook.transitions[0].survivor is None
     assert (playbook.confirm.within, playbook.confirm.every) == (timedelta(seconds=60), timedelta(seconds=1))
     assert (playbook.resend, playbook.cool_down) == (1, None)
     assert playbook.timeouts == Timeouts(timedelta(seconds=3), timedelta(seconds=10), timedelta(seconds=20))
@@ -131,11 +131,11 @@ def test_what_is_left_out_has_its_default() -> None:
         ("stops: [PASSIVE, ACTIVE]", "stops: []", ["3:8: this is empty, and at least one is wanted"]),
         ("stops: [PASSIVE, ACTIVE]", "stops: ACTIVE", ["3:8: expected a list ([…]), found text"]),
         ("to: ACTIVE", "to: UNSPECIFIED", ["10:9: UNSPECIFIED means that nobody has said: it cannot be written"]),
-        ("to: ACTIVE", "to: ABSENT", ["10:9: ABSENT can only be where a row comes from: Datadog has no way to delete a connection"]),
+        ("to: ACTIVE", "to: ABSENT", ["10:9: ABSENT can only be where a transition comes from: Datadog has no way to delete a connection"]),
         ("to: ACTIVE", "to: 4", ["10:9: expected a status to go to (ONBOARDING, PASSIVE, FAILOVER, ACTIVE or RECOVERY), found the number 4"]),
         ("from: PASSIVE", "from: PASIVE", ['9:11: "PASIVE" is not a status (ABSENT, UNSPECIFIED, ONBOARDING, PASSIVE, FAILOVER, ACTIVE or RECOVERY); did you mean "PASSIVE"?']),
         ("    from: PASSIVE\n", "", ['8:5: "from" is missing in item 1 of transitions: the status that both orgs show before; ABSENT where there is no connection yet']),
-        ("guards: [calm]", "guards: calm", ["11:13: expected a list ([…]), found text", '5:3: the guard "calm" is used by no row: name it in the guards of a row, or take it out']),
+        ("guards: [calm]", "guards: calm", ["11:13: expected a list ([…]), found text", '5:3: the guard "calm" is used by no transition: name it in the guards of a transition, or take it out']),
         ("guards: [calm]", "gaurds: [calm]", ['11:5: "gaurds" is not a known key in item 1 of transitions; did you mean "guards"?']),
         ("guards: [calm]", "guards: [calm]\n    writes: []", ["12:13: this is empty, and at least one is wanted"]),
         ("guards: [calm]", "guards: [calm]\n    writes: [both]", ['12:14: "both" is not an org of the pair (primary or secondary)']),

@@ -196,7 +196,7 @@ def test_a_comparison_that_cannot_be_right_is_refused_at_its_place(
 
 def test_a_probe_that_only_an_unused_guard_compares_is_told_by_that_guard_alone() -> None:
     assert said_of_playbook(changed(", gone]", "]")) == [
-        '22:3: the guard "gone" is used by no row: name it in the guards of a row, or take it out'
+        '22:3: the guard "gone" is used by no transition: name it in the guards of a transition, or take it out'
     ]
 
 
@@ -209,17 +209,17 @@ def test_any_guard_may_be_waited_for_and_asked_about() -> None:
     assert (guard.within, guard.if_unknown) == (timedelta(seconds=1), IfUnknown.FAIL)
 
 
-def test_patience_with_a_guard_that_no_row_names_is_refused_as_it_would_never_act() -> None:
+def test_patience_with_a_guard_that_no_transition_names_is_refused_as_it_would_never_act() -> None:
     text = changed("  gone:\n", "  both:\n    any: [arrived, gone]\n  gone:\n")
     text = text.replace("[arrived, healthy, green, gone]", "[both, healthy, green]")
     assert said_of_playbook(text) == [
         (
-            '16:5: "within" has no effect here: no row names the guard "arrived", which is only a part of others; '
-            "write it on the guard that a row names"
+            '16:5: "within" has no effect here: no transition names the guard "arrived", which is only a part of others; '
+            "write it on the guard that a transition names"
         ),
         (
-            '17:5: "unknown" has no effect here: no row names the guard "arrived", which is only a part of others; '
-            "write it on the guard that a row names"
+            '17:5: "unknown" has no effect here: no transition names the guard "arrived", which is only a part of others; '
+            "write it on the guard that a transition names"
         ),
     ]
     assert said_of_playbook(text.replace("[both, healthy", "[both, arrived, healthy")) == []

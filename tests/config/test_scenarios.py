@@ -193,15 +193,15 @@ WRONG = [
         '3:17: "primry" is not an org of the pair (primary or secondary); did you mean "primary"?',
     ),
     (
-        "steps:\n  - dark: {org: primary}\n    dies: {after: row.made}\n",
+        "steps:\n  - dark: {org: primary}\n    dies: {after: transition.made}\n",
         '4:5: "dies" belongs to a step that somebody types (run, resume or adopt), and this one is dark',
     ),
     (
-        "steps:\n  - run: {to: ACTIVE}\n    dies: {after: row.mad}\n",
-        '4:19: the text "row.mad" is no kind of journal record; did you mean "row.made"?',
+        "steps:\n  - run: {to: ACTIVE}\n    dies: {after: transition.mad}\n",
+        '4:19: the text "transition.mad" is no kind of journal record; did you mean "transition.made"?',
     ),
     (
-        "steps:\n  - run: {to: ACTIVE}\n    dies: {after: row.made}\n    expect: {exit: 0}\n",
+        "steps:\n  - run: {to: ACTIVE}\n    dies: {after: transition.made}\n    expect: {exit: 0}\n",
         "5:14: a process that dies has no exit code of its own: leave exit out (that it dies there is expected already)",
     ),
     (
@@ -230,7 +230,7 @@ WRONG = [
         '4:23: expected an org and a status, such as "primary ACTIVE", found the text "secondary ACTIV"; did you mean',
     ),
     (
-        "steps:\n  - resume: {}\n    expect: {records: {row.made: many}}\n",
+        "steps:\n  - resume: {}\n    expect: {records: {transition.made: many}}\n",
         '4:34: expected a whole number from 0 to 100000, found the text "many"',
     ),
     (

@@ -11,7 +11,7 @@ from orchestrator.config import load_playbook, problems_in, shipped_playbooks
 from orchestrator.errors import DocumentError, UsageError
 from orchestrator.model.probe import Http, Metric
 from orchestrator.model.status import Role, Status
-from orchestrator.situation.compared import row_probes
+from orchestrator.situation.compared import transition_probes
 
 from .texts import PLAYBOOK
 
@@ -25,7 +25,10 @@ def test_two_playbooks_ship_and_are_right() -> None:
 
 def test_regional_failover_goes_out_and_home_and_back_again() -> None:
     playbook = load_playbook("regional-failover")
-    assert [(row.name, row.source, row.target, row.survivor) for row in playbook.rows] == [
+    assert [
+        (transition.name, transition.source, transition.target, transition.survivor)
+        for transition in playbook.transitions
+    ] == [
         ("enroll", Status.ONBOARDING, Status.PASSIVE, None),
         ("declare", Status.PASSIVE, Status.FAILOVER, Role.SECONDARY),
         ("activate", Status.FAILOVER, Status.ACTIVE, Role.SECONDARY),
@@ -43,15 +46,17 @@ def test_regional_failover_goes_out_and_home_and_back_again() -> None:
     ]:
         route = playbook.route(start, goal)
         assert route is not None
-        assert [row.name for row in route] == names
+        assert [transition.name for transition in route] == names
 
 
 def test_no_guard_on_the_way_out_or_home_waits_for_the_run_before() -> None:
     playbook = load_playbook("regional-failover")
-    waiting = {row.name for row in playbook.rows if "settled" in row.guards}
+    waiting = {transition.name for transition in playbook.transitions if "settled" in transition.guards}
     assert waiting == {"enroll"}
     assert {
-        row.name: (row.guards, row.planned_only) for row in playbook.rows if row.survivor is not None
+        transition.name: (transition.guards, transition.planned_only)
+        for transition in playbook.transitions
+        if transition.survivor is not None
     } == {
         "declare": (("secondary_takes_telemetry", "secondary_is_well"), ()),
         "activate": (("telemetry_in_secondary",), ()),
@@ -64,16 +69,19 @@ def test_no_guard_on_the_way_out_or_home_waits_for_the_run_before() -> None:
 def test_the_shipped_playbook_looks_beyond_the_record() -> None:
     """Telemetry in the org that takes over, on the way out and home; and a witness that is not Datadog."""
     playbook = load_playbook("regional-failover")
-    needs = {row.name: [probe.kind for probe in row_probes(row, playbook)] for row in playbook.rows}
+    needs = {
+        transition.name: [probe.kind for probe in transition_probes(transition, playbook)]
+        for transition in playbook.transitions
+    }
     canary, page = needs["declare"]
     assert isinstance(canary, Metric)
     assert canary.org is Role.SECONDARY
     assert page == Http(page="secondary_from_outside")
-    for row, org in (("activate", Role.SECONDARY), ("settle", Role.PRIMARY)):
-        (agents,) = needs[row]
+    for transition, org in (("activate", Role.SECONDARY), ("settle", Role.PRIMARY)):
+        (agents,) = needs[transition]
         assert isinstance(agents, Metric)
         assert agents.org is org
-        (name,) = playbook.row(row).guards  # type: ignore[union-attr]
+        (name,) = playbook.transition(transition).guards  # type: ignore[union-attr]
         assert playbook.guards[name].within == timedelta(minutes=10)
     assert needs["abort"] == needs["recover"] == []
 
@@ -82,8 +90,8 @@ def test_onboarding_begins_where_there_is_nothing() -> None:
     playbook = load_playbook("onboarding")
     route = playbook.route(Status.ABSENT, Status.PASSIVE)
     assert route is not None
-    assert [row.name for row in route] == ["create", "enroll"]
-    assert playbook.rows[0].writes == (Role.PRIMARY, Role.SECONDARY)
+    assert [transition.name for transition in route] == ["create", "enroll"]
+    assert playbook.transitions[0].writes == (Role.PRIMARY, Role.SECONDARY)
 
 
 def test_the_text_is_kept_whole_and_the_path_is_where_it_came_from() -> None:

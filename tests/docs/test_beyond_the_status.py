@@ -30,7 +30,7 @@ def test_every_part_that_a_playbook_covers_has_an_example() -> None:
 
 @pytest.mark.parametrize("text", EXAMPLES)
 def test_every_example_is_right_in_a_playbook(text: str) -> None:
-    assert parse_playbook(f"schema: 1\nname: x\n{text}", "f").rows
+    assert parse_playbook(f"schema: 1\nname: x\n{text}", "f").transitions
 
 
 def test_the_checklists_name_guards_and_hooks_that_the_shipped_playbook_has() -> None:

@@ -61,7 +61,7 @@ def test_every_key_of_a_saved_plan_is_on_the_page_and_no_other(tmp_path: Path) -
     assert keys_of(document["schema"]) == set(document) - {"schema"}
 
 
-ATTEMPT = Attempt(1, Role.PRIMARY, Status.ACTIVE, "stamp", "declare", "row")
+ATTEMPT = Attempt(1, Role.PRIMARY, Status.ACTIVE, "stamp", "declare", "transition")
 
 
 @pytest.mark.parametrize(

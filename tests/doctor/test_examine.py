@@ -40,12 +40,18 @@ async def one(bench: Bench) -> Readiness:
 
 
 def with_probes(*probes: Probe) -> Playbook:
-    """The playbook with a guard for each of these probes, all of them on the row declare."""
+    """The playbook with a guard for each of these probes, all of them on the transition declare."""
     base = quick_playbook()
     guards = {f"{probe.name}_asked": Guard(f"{probe.name}_asked", Compared(probe.name)) for probe in probes}
-    rows = tuple(replace(row, guards=(*guards,)) if row.name == "declare" else row for row in base.rows)
+    transitions = tuple(
+        replace(transition, guards=(*guards,)) if transition.name == "declare" else transition
+        for transition in base.transitions
+    )
     return replace(
-        base, rows=rows, guards={**base.guards, **guards}, probes={probe.name: probe for probe in probes}
+        base,
+        transitions=transitions,
+        guards={**base.guards, **guards},
+        probes={probe.name: probe for probe in probes},
     )
 
 

@@ -1,4 +1,4 @@
-"""Checks of probes and guards: today, for the row that comes next and for later ones; and if the other org were dead."""
+"""Checks of probes and guards: today, for the transition that comes next and for later ones; and if the other org were dead."""
 
 from __future__ import annotations
 
@@ -43,11 +43,13 @@ BROKEN = Unmeasured("HTTP 403: Forbidden")
 
 
 def playbook(named: Mapping[str, tuple[str, ...]], *guards: Guard) -> Playbook:
-    """The failover playbook with these guards, named by these rows."""
-    rows = tuple(replace(row, guards=named.get(row.name, ())) for row in PLAYBOOK.rows)
+    """The failover playbook with these guards, named by these transitions."""
+    transitions = tuple(
+        replace(transition, guards=named.get(transition.name, ())) for transition in PLAYBOOK.transitions
+    )
     return replace(
         PLAYBOOK,
-        rows=rows,
+        transitions=transitions,
         guards={guard.name: guard for guard in guards},
         probes=probing(AGENTS, PRIMARY_AGENTS, HEALTHY, PAGE, TRAFFIC),
     )
@@ -63,11 +65,11 @@ GOOD: Mapping[str, Measured | Unmeasured] = {
 
 
 def scene(
-    row: str, kind: GuardKind, said: Mapping[str, Measured | Unmeasured] | None = None, **more: object
+    transition: str, kind: GuardKind, said: Mapping[str, Measured | Unmeasured] | None = None, **more: object
 ) -> Answers:
-    """A pair at PASSIVE (where declare comes next) with one guard on a row."""
+    """A pair at PASSIVE (where declare comes next) with one guard on a transition."""
     guard = replace(Guard("asked", kind, why="Look at the dashboard."), **more)
-    return answers(orgs(probes={**GOOD, **(said or {})}), playbook=playbook({row: ("asked",)}, guard))
+    return answers(orgs(probes={**GOOD, **(said or {})}), playbook=playbook({transition: ("asked",)}, guard))
 
 
 def columns(found: Answers) -> tuple[Level | None, Level | None]:
@@ -77,12 +79,12 @@ def columns(found: Answers) -> tuple[Level | None, Level | None]:
 ABOVE = Compared("agents", above=0)
 
 
-def test_a_guard_that_passes_is_fine_in_the_columns_in_which_its_row_counts() -> None:
+def test_a_guard_that_passes_is_fine_in_the_columns_in_which_its_transition_counts() -> None:
     assert columns(scene("declare", ABOVE)) == (OK, OK)
     assert columns(scene("recover", ABOVE)) == (OK, None)
 
 
-def test_a_guard_that_refuses_the_row_that_comes_next_is_critical_and_says_why_it_matters() -> None:
+def test_a_guard_that_refuses_the_transition_that_comes_next_is_critical_and_says_why_it_matters() -> None:
     found = scene("declare", ABOVE, {"agents": Measured(0.0)})
     assert columns(found) == (CRITICAL, CRITICAL)
     assert checks(found)["guard asked"].sentence == (
@@ -121,7 +123,7 @@ def test_waiting_may_also_be_all_that_a_part_of_it_needs() -> None:
         assert verdicts(found, "guard both") == {"guard both": (level, level)}
 
 
-def test_one_that_refuses_a_later_row_is_judged_again_then() -> None:
+def test_one_that_refuses_a_later_transition_is_judged_again_then() -> None:
     found = scene("activate", ABOVE, {"agents": Measured(0.0)})
     assert columns(found) == (OK, OK)
     assert checks(found)["guard asked"].sentence == (
@@ -140,14 +142,14 @@ def test_one_about_which_a_person_is_asked_is_a_warning() -> None:
     assert columns(found) == (WARNING, WARNING)
 
 
-def test_data_that_is_not_there_yet_is_only_mentioned_on_a_later_row() -> None:
+def test_data_that_is_not_there_yet_is_only_mentioned_on_a_later_transition() -> None:
     found = scene("activate", ABOVE, {"agents": NO_DATA})
     assert columns(found) == (OK, OK)
     told = checks(found)["probe agents"]
     assert (told.planned, told.brief) == (OK, "agents has no data")
 
 
-def test_a_part_that_no_row_asks_by_itself_is_answered_and_does_not_count() -> None:
+def test_a_part_that_no_transition_asks_by_itself_is_answered_and_does_not_count() -> None:
     book = playbook({"declare": ("not_healthy",)}, Guard("healthy", Compared("healthy", equals="Alert")),
                     Guard("not_healthy", Not("healthy")))  # fmt: skip
     found = answers(orgs(probes=GOOD), playbook=book)
@@ -155,7 +157,7 @@ def test_a_part_that_no_row_asks_by_itself_is_answered_and_does_not_count() -> N
         "guard healthy": (None, None),
         "guard not_healthy": (OK, OK),
     }
-    assert "No row asks it by itself." in checks(found)["guard healthy"].sentence
+    assert "No transition asks it by itself." in checks(found)["guard healthy"].sentence
 
 
 def test_law_09_what_only_the_dead_org_could_tell_is_waived_in_an_emergency() -> None:
@@ -210,9 +212,11 @@ def test_a_probe_is_fine_where_it_answers_whatever_it_answers(
     assert (told.planned, told.emergency, told.sentence) == (level, level, words)
 
 
-def test_a_probe_counts_in_an_emergency_where_a_row_of_one_needs_it_and_the_survivor_answers_it() -> None:
-    rows = {"declare": ("a", "b"), "recover": ("c",)}
-    book = playbook(rows, Guard("a", Compared("primary_agents")), Guard("b", Compared("page")),
+def test_a_probe_counts_in_an_emergency_where_a_transition_of_one_needs_it_and_the_survivor_answers_it() -> (
+    None
+):
+    transitions = {"declare": ("a", "b"), "recover": ("c",)}
+    book = playbook(transitions, Guard("a", Compared("primary_agents")), Guard("b", Compared("page")),
                     Guard("c", Compared("traffic")))  # fmt: skip
     found = answers(orgs(probes=GOOD), playbook=book)
     assert verdicts(found, "probe primary_agents", "probe page", "probe traffic") == {

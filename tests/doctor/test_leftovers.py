@@ -20,11 +20,11 @@ from orchestrator.model.events import (
     DrillStarted,
     Event,
     HookEnded,
-    RowMade,
     RunAcknowledged,
     RunFinished,
     RunStarted,
     RunSuperseded,
+    TransitionMade,
     WriteAnswered,
     WriteConfirmed,
     WriteIntended,
@@ -159,7 +159,7 @@ def ended(hook: str, outcome: HookOutcome, when: When = When.AFTER) -> HookEnded
     ],
 )
 def test_hooks_are_owed_until_each_has_ended_well(after: Sequence[Event], wanted: object) -> None:
-    made = RowMade("declare", Status.PASSIVE, Status.FAILOVER, 1.0, 2, ("dns", "sync"))
+    made = TransitionMade("declare", Status.PASSIVE, Status.FAILOVER, 1.0, 2, ("dns", "sync"))
     assert history_of("payments", records(STARTED, made, *after)).hooks_owed == wanted
     assert history_of("payments", records(STARTED, made, *after, DONE)).hooks_owed == (), (
         "it is not open any more"
@@ -260,18 +260,19 @@ def test_a_disk_that_is_nearly_full_is_said_before_a_run_finds_out(tmp_path: Pat
     assert verdicts(answers(journal=found)) == {"writable": (CRITICAL, CRITICAL)}
 
 
-def hooked(row: str, when: When, hook: Hook) -> Playbook:
-    rows = tuple(
-        replace(each, **{when.value: (hook,)}) if each.name == row else each for each in PLAYBOOK.rows
+def hooked(transition: str, when: When, hook: Hook) -> Playbook:
+    transitions = tuple(
+        replace(each, **{when.value: (hook,)}) if each.name == transition else each
+        for each in PLAYBOOK.transitions
     )
-    return replace(PLAYBOOK, rows=rows)
+    return replace(PLAYBOOK, transitions=transitions)
 
 
 STOP = Hook("stop-sync", Program(("./bin/stop-sync", "now")))
 
 
 @pytest.mark.parametrize(
-    ("row", "when", "hook", "wanted"),
+    ("transition", "when", "hook", "wanted"),
     [
         ("declare", When.BEFORE, STOP, (CRITICAL, WARNING)),
         ("declare", When.AFTER, STOP, (WARNING, WARNING)),
@@ -279,12 +280,12 @@ STOP = Hook("stop-sync", Program(("./bin/stop-sync", "now")))
         ("recover", When.BEFORE, STOP, (CRITICAL, None)),
     ],
 )
-def test_a_hooks_program_that_is_missing(row: str, when: When, hook: Hook, wanted: object) -> None:
-    book = hooked(row, when, hook)
+def test_a_hooks_program_that_is_missing(transition: str, when: When, hook: Hook, wanted: object) -> None:
+    book = hooked(transition, when, hook)
     assert hook_programs(book) == {"./bin/stop-sync"}
     assert verdicts(answers(playbook=book)) == {}
     missing = answers(playbook=book, missing=frozenset({"./bin/stop-sync"}))
-    assert verdicts(missing) == {f"hook {row}/stop-sync": wanted}
+    assert verdicts(missing) == {f"hook {transition}/stop-sync": wanted}
 
 
 def test_what_a_person_does_needs_no_program() -> None:

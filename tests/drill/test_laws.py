@@ -24,7 +24,7 @@ def read(modified_by: str, minutes: int = 0) -> SituationRead:
     shown = replace(record(Role.SECONDARY, by=modified_by), modified_at=NOW + timedelta(minutes=minutes))
     sight = Present(shown, Status.PASSIVE)
     reading = Reading(Role.SECONDARY, sight, NOW, 0.0, Exchange())
-    return SituationRead("row", Both(None, reading))
+    return SituationRead("transition", Both(None, reading))
 
 
 def intends(stamp: str = STAMP) -> WriteIntended:

@@ -13,7 +13,14 @@ from msgspec.structs import replace
 
 from orchestrator.drill import close, close_rehearsed, drill, drill_named
 from orchestrator.errors import ExitCode, Incomplete, JournalUnavailable, Moved, Refused, UsageError
-from orchestrator.model.events import DrillClosed, DrillStarted, Event, RowMade, RunFinished, WriteIntended
+from orchestrator.model.events import (
+    DrillClosed,
+    DrillStarted,
+    Event,
+    RunFinished,
+    TransitionMade,
+    WriteIntended,
+)
 from orchestrator.model.guard import Guard, Not
 from orchestrator.model.journal import Holder
 from orchestrator.model.playbook import Confirm
@@ -33,11 +40,11 @@ EMERGENCY = RunRequest("sim", Status.ACTIVE, Mode.EMERGENCY, "us1 is down")
 
 @asynccontextmanager
 async def drillable(folder: Path, *faults: Fault, may: bool = True) -> AsyncIterator[Bench]:
-    """A simulated pair that is taken for a live one, and the shipped rows without guards over probes."""
+    """A simulated pair that is taken for a live one, and the shipped transitions without guards over probes."""
     shipped = quick_playbook()
     playbook = replace(
         shipped,
-        rows=tuple(replace(row, guards=()) for row in shipped.rows),
+        transitions=tuple(replace(transition, guards=()) for transition in shipped.transitions),
         confirm=Confirm(timedelta(milliseconds=200), timedelta(milliseconds=10)),
     )
     async with simulated(folder, faults=faults, playbook=playbook) as bench:
@@ -129,7 +136,7 @@ async def test_closing_after_a_crash_brings_the_pair_home(tmp_path: Path) -> Non
             drill_named({"sim": bench.session.history()}, name)
 
 
-async def test_closing_in_the_middle_of_a_row_takes_the_way_back(tmp_path: Path) -> None:
+async def test_closing_in_the_middle_of_a_transition_takes_the_way_back(tmp_path: Path) -> None:
     broken = Fault(ServerError(503), role=Role.PRIMARY, method="POST", times=None)
     async with drillable(tmp_path, broken) as bench:
         name = opened(bench)
@@ -165,10 +172,13 @@ async def test_a_pair_that_an_emergency_has_moved_meanwhile_is_left_alone(tmp_pa
 
 async def test_a_drill_whose_way_out_fails_comes_home_all_the_same(tmp_path: Path) -> None:
     async with drillable(tmp_path) as bench:
-        rows = bench.session.playbook.rows
-        shut = tuple(replace(row, guards=("never",)) if row.name == "activate" else row for row in rows)
+        transitions = bench.session.playbook.transitions
+        shut = tuple(
+            replace(transition, guards=("never",)) if transition.name == "activate" else transition
+            for transition in transitions
+        )
         guards = {**bench.session.playbook.guards, "never": Guard("never", Not("in_place"))}
-        bench.session.playbook = replace(bench.session.playbook, rows=shut, guards=guards)
+        bench.session.playbook = replace(bench.session.playbook, transitions=shut, guards=guards)
         result = await drill(bench.session, Status.ACTIVE)
         assert result.exit_code is ExitCode.DRILL_MISSED
         assert not result.score.expectations[0].held
@@ -178,15 +188,15 @@ async def test_a_drill_whose_way_out_fails_comes_home_all_the_same(tmp_path: Pat
 
 
 class StopsAfter(Struct):
-    """Interrupts a run as soon as it has made a row, as Ctrl-C would."""
+    """Interrupts a run as soon as it has made a transition, as Ctrl-C would."""
 
     controls: Controls
-    rows: int = 0
+    transitions: int = 0
 
     def tell(self, event: Event) -> None:
-        if isinstance(event, RowMade):
-            self.rows += 1
-        if isinstance(event, RowMade) and self.rows == 1:
+        if isinstance(event, TransitionMade):
+            self.transitions += 1
+        if isinstance(event, TransitionMade) and self.transitions == 1:
             self.controls.interrupt(ExitCode.INTERRUPTED)
 
 
@@ -217,13 +227,13 @@ class EmergencyAfterTheWayOut(Struct):
 
 
 class FullAfter(Struct):
-    """The journal's disk is full as soon as a row is made."""
+    """The journal's disk is full as soon as a transition is made."""
 
     bench: Bench
     patch: pytest.MonkeyPatch
 
     def tell(self, event: Event) -> None:
-        if isinstance(event, RowMade):
+        if isinstance(event, TransitionMade):
             for name in ("append", "append_all"):
                 self.patch.setattr(self.bench.session.store, name, self.refuse)
 
@@ -276,12 +286,14 @@ async def test_a_drill_on_regions_that_are_gone_is_closed_without_them(tmp_path:
         assert bench.sim.requests == ()
 
 
-def refusing(bench: Bench, row: str) -> None:
-    """A guard of that row refuses from now on."""
-    rows, guards = bench.session.playbook.rows, bench.session.playbook.guards
+def refusing(bench: Bench, transition: str) -> None:
+    """A guard of that transition refuses from now on."""
+    transitions, guards = bench.session.playbook.transitions, bench.session.playbook.guards
     bench.session.playbook = replace(
         bench.session.playbook,
-        rows=tuple(replace(each, guards=("never",)) if each.name == row else each for each in rows),
+        transitions=tuple(
+            replace(each, guards=("never",)) if each.name == transition else each for each in transitions
+        ),
         guards={**guards, "never": Guard("never", Not("in_place"))},
     )
 

@@ -56,7 +56,7 @@ def test_out_and_home_is_what_a_drill_does_where_nothing_is_written_down(room: R
         ("out", Status.ACTIVE, 0, "agreed(ACTIVE)"),
         ("home", Status.PASSIVE, 0, "agreed(PASSIVE)"),
     ]
-    assert [step.row for leg in result.score.legs for step in leg.steps] == [
+    assert [step.transition for leg in result.score.legs for step in leg.steps] == [
         "declare",
         "activate",
         "recover",
@@ -95,12 +95,12 @@ def test_a_rehearsal_starts_no_program_and_takes_probes_to_pass(room: Room, tmp_
     score = result.score
     assert missed(result) == []
     assert not place.exists()
-    assert score.executed[0] == "out: row declare (PASSIVE → FAILOVER), 2 writes"
+    assert score.executed[0] == "out: transition declare (PASSIVE → FAILOVER), 2 writes"
     assert not [each for each in score.executed if "flip" in each or "probe" in each]
-    assert "hook flip of row declare: its program was not started, as the regions are simulated" in (
+    assert "hook flip of transition declare: its program was not started, as the regions are simulated" in (
         score.not_executed
     )
-    assert "hook press of row declare: left to a person: Press the button." in score.not_executed
+    assert "hook press of transition declare: left to a person: Press the button." in score.not_executed
     assert score.not_executed[0].startswith("Datadog itself: the two regions are simulated")
     assert (
         LessStrict("agents_seen", "its probe agents was not read: it was taken to say 6") in score.less_strict
@@ -186,8 +186,11 @@ def test_a_playbook_without_a_way_home_is_refused_before_anything_is_journalled(
     with pytest.raises(UsageError, match="onboarding can't be drilled from PASSIVE to ACTIVE"):
         room.play(Scenario(""), playbook=load_playbook("onboarding"))
     shipped = load_playbook("regional-failover")
-    one_way = replace(shipped, rows=tuple(row for row in shipped.rows if row.name != "recover"))
-    with pytest.raises(UsageError, match="no rows that lead from ACTIVE to PASSIVE"):
+    one_way = replace(
+        shipped,
+        transitions=tuple(transition for transition in shipped.transitions if transition.name != "recover"),
+    )
+    with pytest.raises(UsageError, match="no transitions that lead from ACTIVE to PASSIVE"):
         room.play(Scenario(""), playbook=one_way)
     assert room.store.head().seq == 0
 

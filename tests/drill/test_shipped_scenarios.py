@@ -57,8 +57,10 @@ def test_each_is_green(name: str, room: Room) -> None:
 
 
 def _backwards(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
-    rows = tuple(replace(row, writes=row.writes[::-1]) for row in playbook.rows)
-    return scenario, replace(playbook, rows=rows)
+    transitions = tuple(
+        replace(transition, writes=transition.writes[::-1]) for transition in playbook.transitions
+    )
+    return scenario, replace(playbook, transitions=transitions)
 
 
 def _home_though_owing(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
@@ -86,8 +88,8 @@ def _locks_nobody_out(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playb
 
 
 def _asks_no_guard(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
-    rows = tuple(replace(row, guards=()) for row in playbook.rows)
-    return scenario, replace(playbook, rows=rows)
+    transitions = tuple(replace(transition, guards=()) for transition in playbook.transitions)
+    return scenario, replace(playbook, transitions=transitions)
 
 
 def _keeps_what_it_had(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:

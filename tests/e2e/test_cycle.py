@@ -240,7 +240,9 @@ async def test_law_13_what_clears_a_cooling_down_keeps_every_flag(tmp_path: Path
         )
 
 
-async def test_law_10_what_is_overridden_before_the_first_row_is_journalled_and_told(tmp_path: Path) -> None:
+async def test_law_10_what_is_overridden_before_the_first_transition_is_journalled_and_told(
+    tmp_path: Path,
+) -> None:
     playbook = replace(quick_playbook(), cool_down=timedelta(minutes=10))
     async with simulated(tmp_path, playbook=playbook) as bench:
         await start(bench.session, TO_ACTIVE)
@@ -251,10 +253,10 @@ async def test_law_10_what_is_overridden_before_the_first_row_is_journalled_and_
             ("cool_down", "the tests are over")
         ]
         (record,) = bench.session.store.records(run=result.run, kinds=("guard.overridden",))
-        assert (record.data["row"], record.data["reason"]) == ("", "the tests are over")
+        assert (record.data["transition"], record.data["reason"]) == ("", "the tests are over")
         story = story_of(result.run, list(bench.session.store.records()), result.head)
         (let_pass,) = not_passed(story.runs[-1])
-        assert (let_pass.row, let_pass.verdict.guard, let_pass.fate) == ("", "cool_down", "overridden")
+        assert (let_pass.transition, let_pass.verdict.guard, let_pass.fate) == ("", "cool_down", "overridden")
 
 
 async def test_an_emergency_that_is_taken_up_wants_a_reason_from_python_too(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from orchestrator.model.events import (
     INTENTS,
     Event,
     MirrorFound,
-    RowMade,
     RunFinished,
+    TransitionMade,
     WriteAnswered,
     WriteConfirmed,
     WriteIntended,
@@ -82,7 +82,7 @@ async def test_law_06_a_run_commits_once_for_an_intent_and_not_once_for_a_record
         ]
         notices = len([*store.records(run=result.run)]) - len(records)
         intents = [record for record in records if record.kind in INTENTS]
-        assert len(intents) == 6, "two rows, two writes each"
+        assert len(intents) == 6, "two transitions, two writes each"
         assert len(records) > 25
         # The lock and its record when it is taken and let go, the start, and what came before the end, and the end.
         assert len(intents) <= commits - notices <= len(intents) + 8
@@ -268,7 +268,7 @@ async def test_law_16_done_is_not_said_where_an_older_copy_was_put_in_the_journa
 ) -> None:
     async with simulated(tmp_path) as bench:
         keep, restore = older_copy(Path(bench.session.store.place))
-        watchers = [On(RowMade, keep, number=1), On(RowMade, restore, number=2)]
+        watchers = [On(TransitionMade, keep, number=1), On(TransitionMade, restore, number=2)]
         result = await start(bench.session, TO_ACTIVE, watchers=watchers)
         assert result.exit_code is ExitCode.JOURNAL_DAMAGED, result.ending
         assert result.ending.end.value == "incomplete"

@@ -31,10 +31,12 @@ pytestmark = pytest.mark.anyio
 BUTTON = Hook("button", Manual("Press the button."))
 
 
-def with_button(row: str = "declare") -> Playbook:
+def with_button(transition: str = "declare") -> Playbook:
     playbook = quick_playbook()
-    rows = tuple(replace(each, before=(BUTTON,)) if each.name == row else each for each in playbook.rows)
-    return replace(playbook, rows=rows)
+    transitions = tuple(
+        replace(each, before=(BUTTON,)) if each.name == transition else each for each in playbook.transitions
+    )
+    return replace(playbook, transitions=transitions)
 
 
 def asked(answer: Callable[[Question], Awaitable[Reply | None]]) -> Controls:
@@ -59,7 +61,7 @@ async def test_law_12_the_lock_is_let_go_while_a_person_is_asked(tmp_path: Path)
 
         result = await start(bench.session, REQUEST, controls=asked(answer))
         assert result.exit_code is ExitCode.DONE
-        asked_for = "Before row declare (PASSIVE → FAILOVER), by hand: Press the button."
+        asked_for = "Before transition declare (PASSIVE → FAILOVER), by hand: Press the button."
         assert seen == [None, asked_for, asked_for]
         assert bench.session.history().runs[result.run].asking == ""
         kinds = [record.kind for record in bench.session.store.records(run=result.run)]
@@ -158,12 +160,13 @@ async def test_a_resumed_run_takes_the_place_of_other_open_ones_as_a_new_one_doe
         probe = Probe("dice", Command(("sh", "-c", "exit 2")))
         guard = Guard("sure", Compared("dice"), if_unknown=IfUnknown.ASK)
         playbook = quick_playbook()
-        rows = tuple(
-            replace(row, guards=("sure",)) if row.name == "declare" else row for row in playbook.rows
+        transitions = tuple(
+            replace(transition, guards=("sure",)) if transition.name == "declare" else transition
+            for transition in playbook.transitions
         )
         bench.session.playbook = replace(
             playbook,
-            rows=rows,
+            transitions=transitions,
             guards={**playbook.guards, "sure": guard},
             probes={**playbook.probes, "dice": probe},
         )
@@ -202,8 +205,9 @@ async def test_law_12_whoever_is_answered_first_takes_the_place_of_a_run_that_be
         probe = Probe("dice", Command(("sh", "-c", "exit 2")))
         bench.session.playbook = other.playbook = replace(
             playbook,
-            rows=tuple(
-                replace(row, guards=("sure",)) if row.name == "declare" else row for row in playbook.rows
+            transitions=tuple(
+                replace(transition, guards=("sure",)) if transition.name == "declare" else transition
+                for transition in playbook.transitions
             ),
             guards={**playbook.guards, "sure": unsure},
             probes={**playbook.probes, "dice": probe},
@@ -228,7 +232,10 @@ async def test_law_17_a_key_in_an_answer_is_neither_journalled_nor_shown(tmp_pat
             return Reply(yes=False, words="no: a-key-that-was-pasted-by-mistake")
 
         result = await start(bench.session, REQUEST, controls=asked(answer))
-        assert "ended as not done: no: [redacted]; nothing of this row was written" in result.ending.message
+        assert (
+            "ended as not done: no: [redacted]; nothing of this transition was written"
+            in result.ending.message
+        )
 
 
 async def test_hooks_that_are_owed_are_run_by_resume(tmp_path: Path) -> None:
@@ -236,8 +243,10 @@ async def test_hooks_that_are_owed_are_run_by_resume(tmp_path: Path) -> None:
     there = tmp_path / "there"
     hook = Hook("flip", Program(("test", "-e", str(there))))
     playbook = quick_playbook()
-    rows = tuple(replace(each, after=(hook,)) if each.name == "activate" else each for each in playbook.rows)
-    async with simulated(tmp_path, playbook=replace(playbook, rows=rows)) as bench:
+    transitions = tuple(
+        replace(each, after=(hook,)) if each.name == "activate" else each for each in playbook.transitions
+    )
+    async with simulated(tmp_path, playbook=replace(playbook, transitions=transitions)) as bench:
         result = await start(bench.session, REQUEST)
         assert (result.exit_code, result.resumable) == (ExitCode.OWING, True)
         assert result.hooks_owed == ("activate/flip",)
@@ -253,7 +262,7 @@ async def test_hooks_that_are_owed_are_run_by_resume(tmp_path: Path) -> None:
         async def again(question: Question) -> Reply:
             assert (
                 question.text
-                == "Hook flip (after row activate (FAILOVER → ACTIVE)) ended as failed. May it be run again?"
+                == "Hook flip (after transition activate (FAILOVER → ACTIVE)) ended as failed. May it be run again?"
             )
             return Reply(yes=True)
 
@@ -286,8 +295,10 @@ async def test_a_run_that_finds_nothing_to_do_does_not_void_the_hooks_that_are_o
     """The pair still stands where they belong: "done" here would have lost them without a word."""
     hook = Hook("flip", Program(("false",)))
     playbook = quick_playbook()
-    rows = tuple(replace(each, after=(hook,)) if each.name == "activate" else each for each in playbook.rows)
-    async with simulated(tmp_path, playbook=replace(playbook, rows=rows)) as bench:
+    transitions = tuple(
+        replace(each, after=(hook,)) if each.name == "activate" else each for each in playbook.transitions
+    )
+    async with simulated(tmp_path, playbook=replace(playbook, transitions=transitions)) as bench:
         first = await start(bench.session, REQUEST)
         assert first.exit_code is ExitCode.OWING
         again = await start(bench.session, REQUEST)
@@ -305,13 +316,15 @@ async def test_a_run_that_finds_nothing_to_do_does_not_void_the_hooks_that_are_o
 
 
 async def test_an_override_of_one_resumption_holds_for_the_rest_of_the_run(tmp_path: Path) -> None:
-    """`settled` refuses the second row; somebody resumes past it, is interrupted, and somebody else goes on."""
+    """`settled` refuses the second transition; somebody resumes past it, is interrupted, and somebody else goes on."""
     playbook = quick_playbook()
-    rows = tuple(
-        replace(each, guards=("settled",) if each.name == "activate" else ()) for each in playbook.rows
+    transitions = tuple(
+        replace(each, guards=("settled",) if each.name == "activate" else ()) for each in playbook.transitions
     )
     guards = {"settled": Guard("settled", Window("UTC", (), time(0), time(0)))}
-    async with simulated(tmp_path, playbook=replace(playbook, rows=rows, guards=guards, probes={})) as bench:
+    async with simulated(
+        tmp_path, playbook=replace(playbook, transitions=transitions, guards=guards, probes={})
+    ) as bench:
         result = await start(bench.session, REQUEST)
         assert (result.exit_code, [each.guard for each in result.refused_by]) == (
             ExitCode.INCOMPLETE,

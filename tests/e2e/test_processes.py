@@ -83,7 +83,7 @@ def read_until(process: subprocess.Popen[str], words: str) -> str:
 @pytest.mark.parametrize(
     "last_words",
     [
-        "Row declare: PASSIVE → FAILOVER",
+        "Transition declare: PASSIVE → FAILOVER",
         "is told FAILOVER (attempt 1)",
         "accepted it",
         "is told ACTIVE (attempt 4)",
@@ -115,7 +115,7 @@ transitions:
   - {name: abort, from: FAILOVER, to: PASSIVE}
   - {name: home, from: ACTIVE, to: PASSIVE}
 """
-"""Its first row begins with a hook that a test ends by making a file."""
+"""Its first transition begins with a hook that a test ends by making a file."""
 
 
 def test_law_12_of_two_runs_at_once_one_goes_and_the_other_is_told_by_whom(alice: Operator) -> None:
@@ -146,7 +146,7 @@ def test_an_interrupt_stops_before_the_next_write_and_leaves_a_run_to_resume(ali
     assert alice.statuses() == ("ACTIVE", "ACTIVE")
 
 
-def test_going_back_from_midway_takes_the_row_that_leads_back(alice: Operator) -> None:
+def test_going_back_from_midway_takes_the_transition_that_leads_back(alice: Operator) -> None:
     with alice.start("run", "sim", "--to", "ACTIVE", "--yes") as process:
         read_until(process, "is told FAILOVER (attempt 1)")
         process.send_signal(signal.SIGTERM)

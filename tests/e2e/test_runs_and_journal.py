@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.errors import ExitCode, JournalDamaged, JournalUnavailable, Locked, Moved
-from orchestrator.model.events import Event, RowIntended, RunFinished, WriteAnswered
+from orchestrator.model.events import Event, RunFinished, TransitionIntended, WriteAnswered
 from orchestrator.model.hook import Hook, Program
 from orchestrator.model.journal import Entry, Record
 from orchestrator.model.playbook import Confirm
@@ -123,7 +123,7 @@ async def test_law_06_a_lock_that_was_broken_stops_the_run_before_its_next_inten
         assert result.exit_code is ExitCode.INCOMPLETE, result.ending
         assert len(bench.posts()) == 1
         with pytest.raises(Locked):
-            await resume_with(bench, RowIntended, break_it)
+            await resume_with(bench, TransitionIntended, break_it)
 
 
 async def resume_with(bench: Bench, wanted: type, act: Callable[[], None]) -> None:
@@ -184,8 +184,11 @@ async def test_law_05_an_adoption_that_ended_unknown_is_remembered_and_made_anew
 async def test_an_objective_ends_when_the_pair_stands_there_and_not_after_the_hooks(tmp_path: Path) -> None:
     slow = Hook("flip", Program(("sleep", "1")))
     playbook = quick_playbook()
-    rows = tuple(replace(row, after=(slow,)) if row.name == "activate" else row for row in playbook.rows)
-    async with simulated(tmp_path, playbook=replace(playbook, rows=rows)) as bench:
+    transitions = tuple(
+        replace(transition, after=(slow,)) if transition.name == "activate" else transition
+        for transition in playbook.transitions
+    )
+    async with simulated(tmp_path, playbook=replace(playbook, transitions=transitions)) as bench:
         result = await start(bench.session, TO_ACTIVE)
     assert result.exit_code is ExitCode.DONE, result.ending
     (objective,) = result.objectives

@@ -108,32 +108,35 @@ class Beside:
 
 
 def guarded(
-    row: str = "activate",
+    transition: str = "activate",
     *,
     within: float | None = None,
     if_unknown: IfUnknown = IfUnknown.FAIL,
     probe: Probe = AGENTS,
     playbook: Playbook = PLAYBOOK,
 ) -> Playbook:
-    """The playbook with a guard `seen` on one row: the probe's value has to be above 0."""
+    """The playbook with a guard `seen` on one transition: the probe's value has to be above 0."""
     span = None if within is None else timedelta(seconds=within)
     guard = Guard("seen", Compared(probe.name, above=0.0), within=span, if_unknown=if_unknown)
-    rows = tuple(replace(each, guards=("seen",)) if each.name == row else each for each in playbook.rows)
-    return replace(playbook, rows=rows, guards={"seen": guard}, probes={probe.name: probe})
+    transitions = tuple(
+        replace(each, guards=("seen",)) if each.name == transition else each for each in playbook.transitions
+    )
+    return replace(playbook, transitions=transitions, guards={"seen": guard}, probes={probe.name: probe})
 
 
 def hooked(
-    row: str = "activate",
+    transition: str = "activate",
     *,
     before: tuple[Hook, ...] = (),
     after: tuple[Hook, ...] = (),
     playbook: Playbook = PLAYBOOK,
 ) -> Playbook:
-    """The playbook with hooks on one row."""
-    rows = tuple(
-        replace(each, before=before, after=after) if each.name == row else each for each in playbook.rows
+    """The playbook with hooks on one transition."""
+    transitions = tuple(
+        replace(each, before=before, after=after) if each.name == transition else each
+        for each in playbook.transitions
     )
-    return replace(playbook, rows=rows)
+    return replace(playbook, transitions=transitions)
 
 
 def program(name: str, **settings: object) -> Hook:

@@ -21,7 +21,7 @@ from orchestrator.model.events import ChangeSeen, Event, RunResumed, RunStarted,
 from orchestrator.model.journal import Record
 from orchestrator.model.org import Mirrors, Org, Pair, Wire
 from orchestrator.model.plain import JSON, timestamp
-from orchestrator.model.playbook import Advances, Confirm, Playbook, Row
+from orchestrator.model.playbook import Advances, Confirm, Playbook, Transition
 from orchestrator.model.reading import (
     Absent,
     Accepted,
@@ -57,17 +57,17 @@ ORGS = Both(
     Org(P, "Payments", UUIDS.primary, "http://127.0.0.1:1", "us1", Wire.AUTO, KEY, KEY),
     Org(S, "Payments EU", UUIDS.secondary, "http://127.0.0.1:2", "eu1", Wire.AUTO, KEY, KEY),
 )
-ROWS = (
-    Row("enroll", Status.ONBOARDING, Status.PASSIVE),
-    Row("declare", Status.PASSIVE, Status.FAILOVER, survivor=S),
-    Row("activate", Status.FAILOVER, Status.ACTIVE, survivor=S),
-    Row("abort", Status.FAILOVER, Status.PASSIVE),
-    Row("recover", Status.ACTIVE, Status.RECOVERY),
-    Row("settle", Status.RECOVERY, Status.PASSIVE),
+TRANSITIONS = (
+    Transition("enroll", Status.ONBOARDING, Status.PASSIVE),
+    Transition("declare", Status.PASSIVE, Status.FAILOVER, survivor=S),
+    Transition("activate", Status.FAILOVER, Status.ACTIVE, survivor=S),
+    Transition("abort", Status.FAILOVER, Status.PASSIVE),
+    Transition("recover", Status.ACTIVE, Status.RECOVERY),
+    Transition("settle", Status.RECOVERY, Status.PASSIVE),
 )
 PLAYBOOK = Playbook(
     "regional-failover",
-    ROWS,
+    TRANSITIONS,
     (Status.PASSIVE, Status.ACTIVE),
     confirm=Confirm(timedelta(seconds=10), timedelta(seconds=1)),
 )
@@ -447,8 +447,11 @@ def resumed(
 
 SERVER_ADVANCES = replace(
     PLAYBOOK,
-    rows=tuple(
-        replace(row, advances=Advances.SERVER) if row.name in {"activate", "settle"} else row for row in ROWS
+    transitions=tuple(
+        replace(transition, advances=Advances.SERVER)
+        if transition.name in {"activate", "settle"}
+        else transition
+        for transition in TRANSITIONS
     ),
 )
 DARK = Unreachable("connection refused")

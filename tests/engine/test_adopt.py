@@ -45,7 +45,9 @@ async def test_a_pair_that_agrees_is_left_alone() -> None:
     assert b.notes.of(PairAdopted) == []
 
 
-async def test_law_14_a_pair_that_is_midway_is_not_adopted_since_that_could_go_back_without_a_row() -> None:
+async def test_law_14_a_pair_that_is_midway_is_not_adopted_since_that_could_go_back_without_a_transition() -> (
+    None
+):
     b = standing(PASSIVE, FAILOVER)
     ending = await b.engine.adopt(P, "back, please")
     assert ending.end is End.REFUSED

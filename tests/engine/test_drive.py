@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.model.change import Change
-from orchestrator.model.events import MirrorFound, NameLearned, RowMade, WriteConfirmed
+from orchestrator.model.events import MirrorFound, NameLearned, TransitionMade, WriteConfirmed
 from orchestrator.model.org import Mirrors
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
@@ -15,7 +15,7 @@ from .fake import DARK, SERVER_ADVANCES, P, S, bench
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_planned_run_writes_the_secondary_then_the_primary_row_by_row() -> None:
+async def test_a_planned_run_writes_the_secondary_then_the_primary_transition_by_transition() -> None:
     b = bench()
     ending = await b.engine.drive(Status.ACTIVE)
     assert ending.end is End.DONE, ending
@@ -28,7 +28,7 @@ async def test_a_planned_run_writes_the_secondary_then_the_primary_row_by_row() 
     assert b.world.statuses() == (Status.ACTIVE, Status.ACTIVE)
 
 
-async def test_two_rows_with_two_writes_take_one_look_and_four_round_trips_a_row() -> None:
+async def test_two_transitions_with_two_writes_take_one_look_and_four_round_trips_a_transition() -> None:
     b = bench()
     await b.engine.drive(Status.ACTIVE)
     # a look reads both orgs in parallel: one before the first write, then one after each of the four writes
@@ -42,7 +42,7 @@ async def test_a_pair_that_is_there_already_is_done_without_a_write() -> None:
     assert b.world.posts() == []
 
 
-async def test_a_pair_that_mirrors_is_written_once_a_row() -> None:
+async def test_a_pair_that_mirrors_is_written_once_a_transition() -> None:
     b = bench(mirrors=Mirrors.YES)
     b.world.mirrored = True
     ending = await b.engine.drive(Status.ACTIVE)
@@ -88,7 +88,7 @@ async def test_the_whole_cycle_comes_home() -> None:
     b = bench()
     assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
     assert (await b.engine.drive(Status.PASSIVE)).end is End.DONE
-    assert [event.row for event in b.notes.of(RowMade)] == [
+    assert [event.transition for event in b.notes.of(TransitionMade)] == [
         "declare",
         "activate",
         "recover",

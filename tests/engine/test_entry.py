@@ -1,4 +1,4 @@
-"""Where a run enters the table, and law 14: it never goes back without a row, or into what was not reached."""
+"""Where a run enters the table, and law 14: it never goes back without a transition, or into what was not reached."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from orchestrator.engine.entry import Entry, enter, survivor_of
 from orchestrator.engine.stop import Stopped
 from orchestrator.journal.history import history_of
-from orchestrator.model.events import RowMade
-from orchestrator.model.playbook import Row
+from orchestrator.model.events import TransitionMade
+from orchestrator.model.playbook import Transition
 from orchestrator.model.reading import Absent, Denied, Present, Sight, Unreadable, Unrecognised
 from orchestrator.model.run import End, Mode
 from orchestrator.model.situation import OpenRun, PhaseName
@@ -29,7 +29,7 @@ ABSENT, ONBOARDING, ACTIVE, FAILOVER, PASSIVE, RECOVERY = (
     Status.PASSIVE,
     Status.RECOVERY,
 )
-ROW = {row.name: row for row in PLAYBOOK.rows}
+TRANSITION = {transition.name: transition for transition in PLAYBOOK.transitions}
 
 
 def standing(primary: Status, secondary: Status, *, first: Role = S, mode: Mode = Mode.PLANNED) -> Bench:
@@ -60,49 +60,52 @@ async def test_an_agreed_pair_enters_where_it_stands(status: Status) -> None:
     assert await entry_of(standing(status, status), PASSIVE) == Entry(status)
 
 
-async def test_a_pair_without_records_enters_at_absent_where_a_row_begins_there() -> None:
-    create = Row("create", ABSENT, ONBOARDING)
+async def test_a_pair_without_records_enters_at_absent_where_a_transition_begins_there() -> None:
+    create = Transition("create", ABSENT, ONBOARDING)
     b = standing(ABSENT, ABSENT)
-    b.engine.task.playbook = replace(PLAYBOOK, rows=(create, *PLAYBOOK.rows))
+    b.engine.task.playbook = replace(PLAYBOOK, transitions=(create, *PLAYBOOK.transitions))
     assert await entry_of(b, PASSIVE) == Entry(ABSENT)
 
 
-async def test_a_pair_without_records_is_refused_where_no_row_begins_there() -> None:
+async def test_a_pair_without_records_is_refused_where_no_transition_begins_there() -> None:
     with pytest.raises(Stopped) as stop:
         await entry_of(standing(ABSENT, ABSENT), PASSIVE)
     assert stop.value.ending.end is End.REFUSED
     assert stop.value.ending.next_steps
 
 
-async def test_a_half_made_row_is_entered_at_its_beginning_with_the_org_that_is_there() -> None:
+async def test_a_half_made_transition_is_entered_at_its_beginning_with_the_org_that_is_there() -> None:
     b = standing(PASSIVE, FAILOVER, first=P)
-    assert await entry_of(b, ACTIVE) == Entry(PASSIVE, ROW["declare"], frozenset({S}))
+    assert await entry_of(b, ACTIVE) == Entry(PASSIVE, TRANSITION["declare"], frozenset({S}))
 
 
-async def test_the_way_there_may_lead_on_from_the_half_made_row() -> None:
+async def test_the_way_there_may_lead_on_from_the_half_made_transition() -> None:
     b = standing(FAILOVER, ACTIVE, first=P)
-    assert await entry_of(b, PASSIVE) == Entry(FAILOVER, ROW["activate"], frozenset({S}))
+    assert await entry_of(b, PASSIVE) == Entry(FAILOVER, TRANSITION["activate"], frozenset({S}))
 
 
 # Going back
 
 
-async def test_law_14_going_back_takes_the_row_that_leads_back() -> None:
+async def test_law_14_going_back_takes_the_transition_that_leads_back() -> None:
     b = standing(PASSIVE, FAILOVER, first=P)
-    assert await entry_of(b, PASSIVE) == Entry(FAILOVER, ROW["abort"], frozenset({P}))
+    assert await entry_of(b, PASSIVE) == Entry(FAILOVER, TRANSITION["abort"], frozenset({P}))
     b = standing(PASSIVE, FAILOVER, first=P)
     ending = await b.engine.drive(PASSIVE)
     assert ending.end is End.DONE, ending
     assert b.world.posts() == ["POST secondary PASSIVE"]
 
 
-async def test_law_14_going_back_without_such_a_row_is_refused() -> None:
-    without = replace(PLAYBOOK, rows=tuple(row for row in PLAYBOOK.rows if row.name != "abort"))
+async def test_law_14_going_back_without_such_a_transition_is_refused() -> None:
+    without = replace(
+        PLAYBOOK,
+        transitions=tuple(transition for transition in PLAYBOOK.transitions if transition.name != "abort"),
+    )
     b = standing(PASSIVE, FAILOVER, first=P)
     b.engine.task.playbook = without
     with pytest.raises(Stopped) as stop:
         await entry_of(b, PASSIVE)
-    assert "no row that leads back" in stop.value.ending.message
+    assert "no transition that leads back" in stop.value.ending.message
     assert "hamr run payments --to ACTIVE" in stop.value.ending.next_steps
 
 
@@ -114,7 +117,7 @@ async def test_law_14_going_back_to_the_start_never_enters_a_status_that_was_not
     assert stop.value.ending.end is End.REFUSED
 
 
-async def test_law_14_where_a_run_began_is_known_from_its_first_row() -> None:
+async def test_law_14_where_a_run_began_is_known_from_its_first_transition() -> None:
     b = bench()
     b.notes.tell(started(ACTIVE))
     b.world.script[P] = ["ok", "400"]
@@ -123,7 +126,7 @@ async def test_law_14_where_a_run_began_is_known_from_its_first_row() -> None:
     assert open_run is not None
     facts = open_run.as_open_run()
     assert facts is not None
-    assert (facts.start, facts.row, facts.goal) == (PASSIVE, "activate", ACTIVE)
+    assert (facts.start, facts.transition, facts.goal) == (PASSIVE, "activate", ACTIVE)
     assert b.world.statuses() == (FAILOVER, ACTIVE)
     again = bench(world=b.world, open_run=facts)
     ending = await again.engine.drive(PASSIVE)
@@ -138,7 +141,7 @@ async def test_law_14_a_failed_step_pauses_and_rolls_nothing_back() -> None:
     assert ending.end is End.INCOMPLETE
     assert b.world.statuses() == (PASSIVE, FAILOVER)
     assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER"]
-    assert b.notes.of(RowMade) == []
+    assert b.notes.of(TransitionMade) == []
 
 
 async def test_law_14_a_person_who_stops_a_run_leaves_it_where_it_is() -> None:
@@ -199,8 +202,10 @@ async def test_a_status_without_a_way_to_the_goal_is_refused() -> None:
     assert "has no way from UNSPECIFIED" in ending.message
 
 
-async def test_a_half_made_row_without_a_way_on_is_refused() -> None:
-    short = replace(PLAYBOOK, rows=(ROW["enroll"], ROW["declare"], ROW["activate"]))
+async def test_a_half_made_transition_without_a_way_on_is_refused() -> None:
+    short = replace(
+        PLAYBOOK, transitions=(TRANSITION["enroll"], TRANSITION["declare"], TRANSITION["activate"])
+    )
     b = standing(PASSIVE, FAILOVER, first=P)
     b.engine.task.playbook = short
     with pytest.raises(Stopped) as stop:
@@ -219,7 +224,7 @@ async def test_law_09_an_emergency_enters_where_its_survivor_stands() -> None:
 
 async def test_law_09_an_emergency_may_find_the_other_org_ahead() -> None:
     b = standing(FAILOVER, PASSIVE, mode=Mode.EMERGENCY, first=S)
-    assert await entry_of(b, ACTIVE) == Entry(PASSIVE, ROW["declare"], frozenset({P}), S)
+    assert await entry_of(b, ACTIVE) == Entry(PASSIVE, TRANSITION["declare"], frozenset({P}), S)
 
 
 async def test_law_09_an_emergency_on_a_diverged_pair_that_is_seen_is_refused() -> None:
@@ -229,7 +234,7 @@ async def test_law_09_an_emergency_on_a_diverged_pair_that_is_seen_is_refused() 
     assert b.world.posts() == []
 
 
-def test_survivors_are_named_by_rows() -> None:
+def test_survivors_are_named_by_transitions() -> None:
     b = bench()
     pair = b.engine.task.pair
     assert survivor_of(pair, PLAYBOOK, PASSIVE, ACTIVE) is S
@@ -237,14 +242,17 @@ def test_survivors_are_named_by_rows() -> None:
     assert PLAYBOOK.survivor_at(RECOVERY) is None
     mixed = replace(
         PLAYBOOK,
-        rows=tuple(replace(row, survivor=P) if row.name == "declare" else row for row in PLAYBOOK.rows),
+        transitions=tuple(
+            replace(transition, survivor=P) if transition.name == "declare" else transition
+            for transition in PLAYBOOK.transitions
+        ),
     )
     with pytest.raises(Stopped, match="different survivors"):
         survivor_of(pair, mixed, PASSIVE, ACTIVE)
 
 
-async def test_phase_of_a_half_made_row_is_midway() -> None:
+async def test_phase_of_a_half_made_transition_is_midway() -> None:
     b = standing(PASSIVE, FAILOVER, first=P)
     phase = await b.engine.look(ACTIVE)
-    assert (phase.name, phase.row) == (PhaseName.MIDWAY, "declare")
+    assert (phase.name, phase.transition) == (PhaseName.MIDWAY, "declare")
     assert Both(P, S)[P] is P

@@ -15,7 +15,7 @@ from orchestrator.engine.gate import (
     ForecastGate,
     Terms,
 )
-from orchestrator.model.events import GuardOverridden, GuardsJudged, RowRefused
+from orchestrator.model.events import GuardOverridden, GuardsJudged, TransitionRefused
 from orchestrator.model.guard import Guard, Outcome, Quiet, Reachable, Verdict
 from orchestrator.model.run import End, Mode
 
@@ -28,7 +28,10 @@ GUARDED = replace(
         "settled": Guard("settled", Quiet(timedelta(minutes=5))),
         "both": Guard("both", Reachable((P, S))),
     },
-    rows=tuple(replace(row, guards=ACTIVE_GUARDS) if row.name == "declare" else row for row in PLAYBOOK.rows),
+    transitions=tuple(
+        replace(transition, guards=ACTIVE_GUARDS) if transition.name == "declare" else transition
+        for transition in PLAYBOOK.transitions
+    ),
 )
 
 
@@ -77,7 +80,7 @@ def test_law_10_identity_and_freshness_are_never_overridden(guard: str) -> None:
 @pytest.mark.parametrize(
     ("guard", "go"), [("linked", False), ("fresh", False), ("alone", True), ("settled", True)]
 )
-def test_law_07_a_half_done_row_is_bound_by_linked_and_fresh_alone(guard: str, go: bool) -> None:
+def test_law_07_a_half_done_transition_is_bound_by_linked_and_fresh_alone(guard: str, go: bool) -> None:
     assert decide(verdict(guard, FAIL), binding=BINDING_ALWAYS).go is go
 
 
@@ -120,7 +123,7 @@ async def test_law_10_a_run_that_is_refused_tells_every_verdict_and_sends_nothin
     ending = await b.engine.drive(PLAYBOOK.stops[1])
     assert ending.end is End.REFUSED
     assert b.world.posts() == []
-    (refused,) = b.notes.of(RowRefused)
+    (refused,) = b.notes.of(TransitionRefused)
     assert refused.guards == ("alone", "settled")
     (judged,) = b.notes.of(GuardsJudged)
     assert [each.guard for each in judged.verdicts] == ["linked", "fresh", "alone", "settled", "both"]
@@ -137,7 +140,7 @@ async def test_law_10_an_override_is_journalled_with_its_reason() -> None:
     assert (overridden.verdict.guard, overridden.reason) == ("settled", "CHG-1")
 
 
-def test_law_07_a_new_run_that_finds_a_row_half_made_is_bound_by_alone_too() -> None:
+def test_law_07_a_new_run_that_finds_a_transition_half_made_is_bound_by_alone_too() -> None:
     assert not decide(verdict("alone", FAIL), binding=BINDING_MIDWAY).go
     assert decide(verdict("settled", FAIL), binding=BINDING_MIDWAY).go
 

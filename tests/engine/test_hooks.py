@@ -1,4 +1,4 @@
-"""Hooks: intent first, outcome after; `before` ones stop the row, `after` ones are owed, and none holds up an emergency."""
+"""Hooks: intent first, outcome after; `before` ones stop the transition, `after` ones are owed, and none holds up an emergency."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ import asyncio
 import pytest
 
 from orchestrator.engine.around import Around
-from orchestrator.model.events import Event, HookEnded, HookIntended, RowIntended, RowMade, WriteIntended
+from orchestrator.model.events import (
+    Event,
+    HookEnded,
+    HookIntended,
+    TransitionIntended,
+    TransitionMade,
+    WriteIntended,
+)
 from orchestrator.model.hook import Again, HookOutcome, InEmergency, Program, ProgramEnded, When
 from orchestrator.model.person import Asks, Reply
 from orchestrator.model.reading import Unreachable
@@ -38,23 +45,23 @@ async def test_law_06_hooks_are_intended_run_and_ended_around_the_writes() -> No
     kinds = [
         event.kind
         for event in b.notes.events
-        if isinstance(event, RowIntended | HookIntended | HookEnded | WriteIntended | RowMade)
+        if isinstance(event, TransitionIntended | HookIntended | HookEnded | WriteIntended | TransitionMade)
     ]
     assert kinds[:9] == [
-        "row.intended",
+        "transition.intended",
         "hook.intended",
         "hook.ended",
         "write.intended",
         "write.intended",
-        "row.made",
+        "transition.made",
         "hook.intended",
         "hook.ended",
-        "row.intended",
+        "transition.intended",
     ]
     assert beside.programs.about[0] == {
         "HAMR_RUN": "20261122-030000-test",
         "HAMR_PAIR": "payments",
-        "HAMR_ROW": "declare",
+        "HAMR_TRANSITION": "declare",
         "HAMR_FROM": "PASSIVE",
         "HAMR_TO": "FAILOVER",
         "HAMR_HOOK": "stop-sync",
@@ -74,7 +81,7 @@ async def test_law_03_everything_is_read_again_after_a_before_hook() -> None:
     assert b.world.posts() == []
 
 
-async def test_a_failing_before_hook_stops_the_row_with_nothing_written() -> None:
+async def test_a_failing_before_hook_stops_the_transition_with_nothing_written() -> None:
     beside = Beside()
     beside.programs.ends["stop-sync"] = [1]
     playbook = hooked("declare", before=(program("stop-sync"), program("second")))
@@ -82,7 +89,7 @@ async def test_a_failing_before_hook_stops_the_row_with_nothing_written() -> Non
     ending = await b.engine.drive(Status.ACTIVE)
     assert ending.end is End.INCOMPLETE
     assert (
-        "hook stop-sync before row declare (PASSIVE → FAILOVER) ended as failed: exit code 1"
+        "hook stop-sync before transition declare (PASSIVE → FAILOVER) ended as failed: exit code 1"
         in ending.message
     )
     assert b.world.posts() == []
@@ -90,7 +97,7 @@ async def test_a_failing_before_hook_stops_the_row_with_nothing_written() -> Non
     assert b.engine.task.memory.intended
 
 
-async def test_law_07_a_resumed_row_repeats_what_failed_and_not_what_is_done() -> None:
+async def test_law_07_a_resumed_transition_repeats_what_failed_and_not_what_is_done() -> None:
     beside = Beside()
     beside.programs.ends["second"] = [1, 0]
     playbook = hooked("declare", before=(program("first"), program("second", again=Again.SAFE)))
@@ -167,9 +174,9 @@ async def test_an_after_hook_that_fails_is_owed_and_resume_runs_it() -> None:
     assert beside.programs.run_ == ["flip", "flip"]
 
 
-@pytest.mark.parametrize("kind", ["write.confirmed", "row.made"])
-async def test_law_07_after_hooks_survive_a_crash_at_the_end_of_their_row(kind: str) -> None:
-    """Also where the process died after the last write and before it could say that the row is made."""
+@pytest.mark.parametrize("kind", ["write.confirmed", "transition.made"])
+async def test_law_07_after_hooks_survive_a_crash_at_the_end_of_their_transition(kind: str) -> None:
+    """Also where the process died after the last write and before it could say that the transition is made."""
     beside = Beside()
     playbook = hooked("activate", after=(program("flip"),))
     b = bench(world=world(beside), playbook=playbook, around=beside.around)
@@ -177,7 +184,7 @@ async def test_law_07_after_hooks_survive_a_crash_at_the_end_of_their_row(kind: 
 
     def last(event: Event) -> bool:
         seen.extend([event] if event.kind == kind else [])
-        return event.kind == kind and len(seen) == {"write.confirmed": 4, "row.made": 2}[kind]
+        return event.kind == kind and len(seen) == {"write.confirmed": 4, "transition.made": 2}[kind]
 
     b.notes.crash_at = last
     with pytest.raises(Died):
@@ -186,10 +193,10 @@ async def test_law_07_after_hooks_survive_a_crash_at_the_end_of_their_row(kind: 
     again = resumed(b, playbook=playbook, around=beside.around)
     assert (await again.engine.drive(Status.ACTIVE)).end is End.DONE
     assert beside.programs.run_ == ["flip"]
-    assert [step.row for step in again.engine.task.memory.steps] == ["declare", "activate"]
+    assert [step.transition for step in again.engine.task.memory.steps] == ["declare", "activate"]
 
 
-async def test_a_half_made_row_does_not_run_its_before_hooks_again() -> None:
+async def test_a_half_made_transition_does_not_run_its_before_hooks_again() -> None:
     beside = Beside()
     made = world(beside)
     made.records[S] = record(S, Status.FAILOVER, at=beside.clock.now())
@@ -221,7 +228,7 @@ async def test_a_manual_hook_asks_a_person(replies: list[Reply], outcome: HookOu
     assert (await b.engine.drive(Status.ACTIVE)).end is end
     assert outcomes(b.notes.of(HookEnded)) == [("button", outcome)]
     (question,) = beside.people.questions
-    assert question.text == "Before row declare (PASSIVE → FAILOVER), by hand: Press the button."
+    assert question.text == "Before transition declare (PASSIVE → FAILOVER), by hand: Press the button."
     left = ["Press the button."] if outcome is HookOutcome.LEFT_TO_PERSON else []
     assert b.engine.task.memory.left_to_person == left
 
@@ -335,13 +342,13 @@ async def test_law_09_an_emergency_writes_while_its_hooks_are_still_under_way() 
     playbook = hooked("declare", before=(program("stop-sync"),))
     around = Around(beside.prober, endless, beside.people)
     b = bench(world=made, mode=Mode.EMERGENCY, playbook=playbook, around=around)
-    b.notes.on_tell = lambda event: endless.may_end.set() if _last_row(event) else None
+    b.notes.on_tell = lambda event: endless.may_end.set() if _last_transition(event) else None
     assert (await b.engine.drive(Status.ACTIVE)).end is End.OWING
     assert endless.started == ["stop-sync"]
 
 
-def _last_row(event: Event) -> bool:
-    return isinstance(event, RowMade) and event.row == "activate"
+def _last_transition(event: Event) -> bool:
+    return isinstance(event, TransitionMade) and event.transition == "activate"
 
 
 async def test_a_run_that_is_given_up_says_that_its_hook_was_cut_off() -> None:
@@ -368,7 +375,7 @@ async def test_ctrl_c_stops_before_the_next_hook() -> None:
     assert b.world.posts() == []
 
 
-async def test_everything_is_read_anew_for_the_next_row_after_a_slow_after_hook() -> None:
+async def test_everything_is_read_anew_for_the_next_transition_after_a_slow_after_hook() -> None:
     beside = Beside()
     beside.programs.takes = 30.0
     b = bench(world=world(beside), playbook=hooked("declare", after=(program("slow"),)), around=beside.around)

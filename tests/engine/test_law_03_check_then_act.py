@@ -57,7 +57,7 @@ async def test_law_03_a_stranger_before_the_first_write_stops_the_run_with_nothi
     b = bench()
 
     def slow(event: object) -> None:
-        if type(event).__name__ == "RowIntended":
+        if type(event).__name__ == "TransitionIntended":
             b.clock.advance(30)
             b.world.foreign(role, FAILOVER)
 
@@ -106,7 +106,7 @@ async def test_law_03_a_stranger_who_was_seen_for_a_moment_is_not_forgotten(answ
     assert b.notes.of(ChangeSeen)[0].change is Change.FOREIGN
 
 
-async def test_law_03_a_stranger_after_the_last_row_but_one_stops_the_run() -> None:
+async def test_law_03_a_stranger_after_the_last_transition_but_one_stops_the_run() -> None:
     b = bench()
     once(b, lambda: len(b.world.posts()) == 3, lambda: b.world.foreign(P, PASSIVE))
     ending = await b.engine.drive(ACTIVE)
@@ -292,7 +292,7 @@ async def test_law_03_a_stale_read_is_read_again_and_never_written_on(role: Role
     old = record(role, PASSIVE)
 
     def lag(event: object) -> None:
-        if type(event).__name__ == "RowMade":
+        if type(event).__name__ == "TransitionMade":
             b.clock.advance(30)
             b.world.glitches[role] = [Present(old, PASSIVE)] * 3
 
@@ -311,7 +311,7 @@ async def test_law_03_a_stale_read_that_stays_stops_the_run_when_the_confirm_tim
     b = bench()
 
     def lag(event: object) -> None:
-        if type(event).__name__ == "RowMade":
+        if type(event).__name__ == "TransitionMade":
             b.clock.advance(30)
             b.world.sights[P] = Present(record(P, PASSIVE), PASSIVE)
 
@@ -335,11 +335,11 @@ async def test_law_03_a_late_write_of_our_own_is_put_right_once() -> None:
     assert b.world.statuses() == (ACTIVE, ACTIVE)
     assert b.notes.changes() == [Change.LATE]
     assert [intent.attempt.purpose for intent in b.notes.intents()] == [
-        "row",
+        "transition",
         "resend",
-        "row",
-        "row",
-        "row",
+        "transition",
+        "transition",
+        "transition",
         "repair",
     ]
 

@@ -13,8 +13,8 @@ from orchestrator.model.events import (
     ClockDistrusted,
     Event,
     GuardsJudged,
-    RowIntended,
     SituationRead,
+    TransitionIntended,
     WriteAnswered,
     WriteConfirmed,
     WriteIntended,
@@ -54,9 +54,9 @@ async def test_law_06_where_an_intent_cannot_be_written_nothing_is_sent(which: i
     assert len(b.world.posts()) == which - 1
 
 
-async def test_law_06_where_a_rows_intent_cannot_be_written_nothing_is_sent() -> None:
+async def test_law_06_where_a_transitions_intent_cannot_be_written_nothing_is_sent() -> None:
     b = bench()
-    b.notes.fail_at = lambda event: isinstance(event, RowIntended)
+    b.notes.fail_at = lambda event: isinstance(event, TransitionIntended)
     with pytest.raises(JournalUnavailable):
         await b.engine.drive(ACTIVE)
     assert b.world.posts() == []
@@ -87,12 +87,12 @@ async def test_law_06_a_run_that_is_asked_to_stop_while_its_guards_are_judged_in
         b.engine.ask_to_stop("stopped") if isinstance(event, GuardsJudged) else None
     )
     assert (await b.engine.drive(ACTIVE)).end is End.INTERRUPTED
-    assert b.notes.of(RowIntended) == []
+    assert b.notes.of(TransitionIntended) == []
 
 
 async def test_law_06_a_reading_older_than_a_few_seconds_is_read_again_before_a_write() -> None:
     b = bench()
-    b.notes.on_tell = lambda event: b.clock.advance(5.5) if isinstance(event, RowIntended) else None
+    b.notes.on_tell = lambda event: b.clock.advance(5.5) if isinstance(event, TransitionIntended) else None
     assert (await b.engine.drive(FAILOVER)).end is End.DONE
     assert [event.purpose for event in b.notes.of(SituationRead)][:2] == ["start", "before write"]
     assert b.world.log[:5] == [
@@ -107,7 +107,7 @@ async def test_law_06_a_reading_older_than_a_few_seconds_is_read_again_before_a_
 
 async def test_law_06_a_reading_of_a_moment_ago_is_good_enough() -> None:
     b = bench()
-    b.notes.on_tell = lambda event: b.clock.advance(4.5) if isinstance(event, RowIntended) else None
+    b.notes.on_tell = lambda event: b.clock.advance(4.5) if isinstance(event, TransitionIntended) else None
     assert (await b.engine.drive(FAILOVER)).end is End.DONE
     assert b.world.log[2] == "POST secondary FAILOVER"
 

@@ -15,7 +15,7 @@ from orchestrator.model.events import (
     ChangeSeen,
     Event,
     GuardsJudged,
-    RowMade,
+    TransitionMade,
     WriteAnswered,
     WriteConfirmed,
     WriteIntended,
@@ -51,9 +51,9 @@ ENDS = (End.DONE, End.OWING)
 
 CREATING = replace(
     PLAYBOOK,
-    rows=(
-        replace(PLAYBOOK.rows[0], name="create", source=Status.ABSENT, target=Status.ONBOARDING),
-        *PLAYBOOK.rows,
+    transitions=(
+        replace(PLAYBOOK.transitions[0], name="create", source=Status.ABSENT, target=Status.ONBOARDING),
+        *PLAYBOOK.transitions,
     ),
     stops=(Status.ONBOARDING, *PLAYBOOK.stops),
 )
@@ -228,7 +228,7 @@ async def test_law_07_a_resumed_run_does_not_begin_from_a_stale_reading() -> Non
     """Both orgs stood at ACTIVE when the process died; the first reads of the next one are old, and say PASSIVE."""
     dead = bench()
     dead.notes.tell(started(ACTIVE))
-    dead.notes.crash_at = lambda event: isinstance(event, RowMade) and event.row == "activate"
+    dead.notes.crash_at = lambda event: isinstance(event, TransitionMade) and event.transition == "activate"
     with pytest.raises(Died):
         await dead.engine.drive(ACTIVE)
     again = resumed(dead)
@@ -243,7 +243,7 @@ async def test_law_07_a_resumed_run_does_not_begin_from_a_stale_reading() -> Non
 async def test_law_07_a_stale_reading_that_stays_stops_a_resumed_run() -> None:
     dead = bench()
     dead.notes.tell(started(ACTIVE))
-    dead.notes.crash_at = lambda event: isinstance(event, RowMade) and event.row == "activate"
+    dead.notes.crash_at = lambda event: isinstance(event, TransitionMade) and event.transition == "activate"
     with pytest.raises(Died):
         await dead.engine.drive(ACTIVE)
     again = resumed(dead)
@@ -353,7 +353,7 @@ async def test_law_07_resume_goes_on_from_where_a_mirror_carried_the_pair_back_t
     dead.notes.tell(started(ACTIVE))
     dead.world.mirrored = True
     old = dict(dead.world.records)
-    dead.notes.crash_at = lambda event: isinstance(event, RowMade) and event.row == "declare"
+    dead.notes.crash_at = lambda event: isinstance(event, TransitionMade) and event.transition == "declare"
     with pytest.raises(Died):
         await dead.engine.drive(ACTIVE)
     dead.world.records.update(old)
@@ -386,7 +386,7 @@ async def test_law_07_what_came_late_to_both_orgs_is_put_right_by_one_write_that
     dead.notes.tell(started(ACTIVE))
     dead.world.mirrored = True
     dead.world.script[S] = ["lost-late"]
-    dead.notes.crash_at = lambda event: isinstance(event, RowMade) and event.row == "declare"
+    dead.notes.crash_at = lambda event: isinstance(event, TransitionMade) and event.transition == "declare"
     with pytest.raises(Died):
         await dead.engine.drive(ACTIVE)
     dead.world.arrive_late()
@@ -407,7 +407,9 @@ async def test_law_03_a_write_of_ours_that_its_time_leaves_below_what_was_seen_i
     None
 ):
     """A mirror carried each org's record to the other one, and the secondary's clock is ahead."""
-    playbook = replace(PLAYBOOK, rows=tuple(replace(row, writes=(P, S)) for row in PLAYBOOK.rows))
+    playbook = replace(
+        PLAYBOOK, transitions=tuple(replace(transition, writes=(P, S)) for transition in PLAYBOOK.transitions)
+    )
     dead = bench(ACTIVE, mirrors=Mirrors.YES, playbook=playbook)
     dead.notes.tell(started(PASSIVE))
     before = record(S, ACTIVE, at=START + timedelta(minutes=5))
@@ -428,7 +430,7 @@ async def test_law_03_a_write_of_ours_that_its_time_leaves_below_what_was_seen_i
     assert ending.end is End.DONE, ending
 
 
-async def test_law_07_a_half_made_row_is_finished_although_the_orgs_clocks_say_otherwise() -> None:
+async def test_law_07_a_half_made_transition_is_finished_although_the_orgs_clocks_say_otherwise() -> None:
     """The primary's record is from a clock that is ahead, so by the times alone the pair would be diverged."""
     dead = bench()
     dead.notes.tell(started(ACTIVE))
@@ -511,14 +513,14 @@ async def test_law_03_a_server_goes_on_from_no_write_that_a_stranger_may_have_wr
 SETTLED = replace(
     PLAYBOOK,
     guards={"settled": Guard("settled", Quiet(timedelta(days=1)))},
-    rows=tuple(
-        replace(row, guards=("settled",)) if row.name in {"declare", "activate"} else row
-        for row in PLAYBOOK.rows
+    transitions=tuple(
+        replace(transition, guards=("settled",)) if transition.name in {"declare", "activate"} else transition
+        for transition in PLAYBOOK.transitions
     ),
 )
 
 
-async def test_law_07_a_half_done_row_is_finished_although_a_guard_fails_by_now() -> None:
+async def test_law_07_a_half_done_transition_is_finished_although_a_guard_fails_by_now() -> None:
     dead = bench(playbook=SETTLED)
     dead.notes.tell(started(FAILOVER))
     dead.notes.crash_at = lambda event: isinstance(event, WriteConfirmed)
@@ -534,7 +536,7 @@ async def test_law_07_a_half_done_row_is_finished_although_a_guard_fails_by_now(
     assert [(verdict.guard, verdict.outcome.value) for verdict in judged.verdicts][-1] == ("settled", "fail")
 
 
-async def test_law_07_a_row_that_was_not_begun_is_refused_by_the_same_guard() -> None:
+async def test_law_07_a_transition_that_was_not_begun_is_refused_by_the_same_guard() -> None:
     b = bench(playbook=SETTLED)
     b.world.foreign(P, PASSIVE)
     b.world.foreign(S, PASSIVE)
@@ -543,7 +545,7 @@ async def test_law_07_a_row_that_was_not_begun_is_refused_by_the_same_guard() ->
     assert b.world.posts() == []
 
 
-async def test_law_07_linked_still_binds_a_half_done_row() -> None:
+async def test_law_07_linked_still_binds_a_half_done_transition() -> None:
     dead = bench()
     dead.notes.tell(started(FAILOVER))
     dead.notes.crash_at = lambda event: isinstance(event, WriteConfirmed)

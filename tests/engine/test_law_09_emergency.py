@@ -17,7 +17,7 @@ from orchestrator.model.events import (
     MirrorFound,
     OrgGivenUp,
     OwedSettled,
-    RowRefused,
+    TransitionRefused,
     WriteConfirmed,
     WriteOwed,
     decode,
@@ -190,7 +190,9 @@ async def test_law_09_a_mislinked_survivor_that_is_there_already_is_refused_too(
 
 
 async def test_law_09_the_survivor_is_written_first_whatever_the_order_of_writes() -> None:
-    playbook = replace(PLAYBOOK, rows=tuple(replace(row, writes=(P, S)) for row in PLAYBOOK.rows))
+    playbook = replace(
+        PLAYBOOK, transitions=tuple(replace(transition, writes=(P, S)) for transition in PLAYBOOK.transitions)
+    )
     b = emergency(playbook=playbook)
     await b.engine.drive(ACTIVE)
     assert b.world.posts() == [
@@ -208,12 +210,15 @@ async def test_law_09_the_survivor_keeps_the_usual_timeouts() -> None:
     assert {within for _, role, within in b.world.deadlines if role is S} == {None}
 
 
-async def test_law_09_rows_back_home_that_name_another_survivor_do_not_shorten_the_first_look() -> None:
-    """On a cycle every row leads to every goal; only those of one way with one survivor count."""
-    rows = tuple(
-        replace(row, survivor=P) if row.name in {"recover", "settle"} else row for row in PLAYBOOK.rows
+async def test_law_09_transitions_back_home_that_name_another_survivor_do_not_shorten_the_first_look() -> (
+    None
+):
+    """On a cycle every transition leads to every goal; only those of one way with one survivor count."""
+    transitions = tuple(
+        replace(transition, survivor=P) if transition.name in {"recover", "settle"} else transition
+        for transition in PLAYBOOK.transitions
     )
-    b = emergency(playbook=replace(PLAYBOOK, rows=rows))
+    b = emergency(playbook=replace(PLAYBOOK, transitions=transitions))
     b.world.sights[P] = DARK
     assert (await b.engine.drive(ACTIVE)).end is End.OWING
     assert {within for _, role, within in b.world.deadlines if role is S} == {None}
@@ -223,10 +228,11 @@ async def test_law_09_rows_back_home_that_name_another_survivor_do_not_shorten_t
 
 
 async def test_law_09_an_org_that_some_way_needs_has_the_usual_timeouts_until_the_way_is_known() -> None:
-    rows = tuple(
-        replace(row, survivor={"abort": S, "settle": P}.get(row.name, row.survivor)) for row in PLAYBOOK.rows
+    transitions = tuple(
+        replace(transition, survivor={"abort": S, "settle": P}.get(transition.name, transition.survivor))
+        for transition in PLAYBOOK.transitions
     )
-    b = emergency(playbook=replace(PLAYBOOK, rows=rows))
+    b = emergency(playbook=replace(PLAYBOOK, transitions=transitions))
     b.world.records = {P: record(P, Status.FAILOVER), S: record(S, Status.FAILOVER)}
     b.world.sights[P] = DARK
     assert (await b.engine.drive(PASSIVE)).end is End.OWING
@@ -235,13 +241,16 @@ async def test_law_09_an_org_that_some_way_needs_has_the_usual_timeouts_until_th
 
 
 async def test_law_09_a_primary_that_survives_is_as_good() -> None:
-    rows = tuple(replace(row, survivor=P) if row.survivor else row for row in PLAYBOOK.rows)
-    b = emergency(playbook=replace(PLAYBOOK, rows=rows))
+    transitions = tuple(
+        replace(transition, survivor=P) if transition.survivor else transition
+        for transition in PLAYBOOK.transitions
+    )
+    b = emergency(playbook=replace(PLAYBOOK, transitions=transitions))
     b.world.sights[S] = DARK
     ending = await b.engine.drive(ACTIVE)
     assert ending.end is End.OWING, ending
     assert b.world.posts() == ["POST primary FAILOVER", "POST primary ACTIVE"]
-    again = emergency(playbook=replace(PLAYBOOK, rows=rows), world=b.world)
+    again = emergency(playbook=replace(PLAYBOOK, transitions=transitions), world=b.world)
     ending = await again.engine.drive(ACTIVE)
     assert (ending.end, ending.org) == (End.OWING, S), "it stands at the goal, and says that it owes"
 
@@ -255,7 +264,7 @@ async def test_law_09_a_lost_write_to_the_survivor_is_read_back_and_sent_again()
     assert b.world.posts() == ["POST secondary FAILOVER", *ALONE]
 
 
-async def test_law_09_rows_without_a_survivor_are_not_for_emergencies() -> None:
+async def test_law_09_transitions_without_a_survivor_are_not_for_emergencies() -> None:
     b = emergency(start=ACTIVE)
     b.world.sights[P] = DARK
     ending = await b.engine.drive(PASSIVE)
@@ -289,9 +298,11 @@ GUARDED = replace(
         "both": Guard("both", Reachable((P, S))),
         "survivor_answers": Guard("survivor_answers", Reachable((S,))),
     },
-    rows=tuple(
-        replace(row, guards=("settled", "both", "survivor_answers")) if row.name == "declare" else row
-        for row in PLAYBOOK.rows
+    transitions=tuple(
+        replace(transition, guards=("settled", "both", "survivor_answers"))
+        if transition.name == "declare"
+        else transition
+        for transition in PLAYBOOK.transitions
     ),
 )
 
@@ -321,7 +332,7 @@ async def test_law_09_guards_of_the_survivor_are_not_waived() -> None:
     b.world.foreign(S, PASSIVE)
     ending = await b.engine.drive(FAILOVER)
     assert ending.end is End.REFUSED
-    (refused,) = b.notes.of(RowRefused)
+    (refused,) = b.notes.of(TransitionRefused)
     assert refused.guards == ("settled",)
     assert b.world.posts() == []
 
@@ -339,7 +350,7 @@ async def test_law_09_a_fresh_stamp_of_an_unknown_run_on_the_survivor_still_refu
 async def test_law_12_an_emergency_that_is_at_its_goal_by_an_unknown_run_tells_the_other_org_by_name_alone(
     over: bool,
 ) -> None:
-    """Both orgs live, so nothing is blind; no row is made, so no row's guards have judged it."""
+    """Both orgs live, so nothing is blind; no transition is made, so no transition's guards have judged it."""
     b = emergency(gate=EnforcingGate({"alone": "carol is done"} if over else {}))
     b.world.foreign(P, FAILOVER, "carol+hamr-20261122-025900-zzzz-2@bastion")
     b.world.foreign(S, ACTIVE, "carol+hamr-20261122-025900-zzzz-3@bastion")
@@ -359,7 +370,7 @@ async def test_law_12_an_emergency_that_is_at_its_goal_by_an_unknown_run_owes_th
 # What is owed
 
 
-async def test_law_09_each_row_says_what_is_owed_by_then() -> None:
+async def test_law_09_each_transition_says_what_is_owed_by_then() -> None:
     b = emergency()
     b.world.sights[P] = DARK
     await b.engine.drive(ACTIVE)

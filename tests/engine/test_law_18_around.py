@@ -1,4 +1,4 @@
-"""Law 18 around a row: after a hook, a question and a suspension both orgs and the probes are read again."""
+"""Law 18 around a transition: after a hook, a question and a suspension both orgs and the probes are read again."""
 
 from __future__ import annotations
 
@@ -27,18 +27,21 @@ def world(beside: Beside, status: Status = Status.PASSIVE) -> FakeWorld:
     return made
 
 
-def on_both_rows() -> Playbook:
-    """The same probe is asked for by both rows of the way out."""
+def on_both_transitions() -> Playbook:
+    """The same probe is asked for by both transitions of the way out."""
     playbook = guarded("declare")
-    rows = tuple(replace(row, guards=("seen",)) if row.name == "activate" else row for row in playbook.rows)
-    return replace(playbook, rows=rows)
+    transitions = tuple(
+        replace(transition, guards=("seen",)) if transition.name == "activate" else transition
+        for transition in playbook.transitions
+    )
+    return replace(playbook, transitions=transitions)
 
 
 async def test_law_18_everything_is_read_again_after_an_after_hook_however_short() -> None:
     beside = Beside()
     beside.prober.values["agents"] = [12.0]
     beside.programs.takes = 0.5
-    playbook = hooked("declare", after=(program("short"),), playbook=on_both_rows())
+    playbook = hooked("declare", after=(program("short"),), playbook=on_both_transitions())
     b = bench(world=world(beside), playbook=playbook, around=beside.around)
     at: list[tuple[int, int]] = []
     beside.programs.on_run = lambda _name: at.append((len(b.world.log), len(beside.prober.taken)))
@@ -48,10 +51,10 @@ async def test_law_18_everything_is_read_again_after_an_after_hook_however_short
     assert len(beside.prober.taken) > probes
 
 
-async def test_law_18_a_probe_from_before_a_before_hook_is_not_trusted_for_the_next_row() -> None:
+async def test_law_18_a_probe_from_before_a_before_hook_is_not_trusted_for_the_next_transition() -> None:
     beside = Beside()
     beside.prober.values["agents"] = [12.0, 0.0]
-    playbook = hooked("declare", before=(program("short"),), playbook=on_both_rows())
+    playbook = hooked("declare", before=(program("short"),), playbook=on_both_transitions())
     b = bench(world=world(beside), playbook=playbook, around=beside.around)
     ending = await b.engine.drive(Status.ACTIVE)
     assert ending.end is End.INCOMPLETE
@@ -86,8 +89,9 @@ async def test_law_18_what_was_measured_before_a_suspension_is_measured_again_af
         playbook,
         probes={**playbook.probes, "hosts": hosts},
         guards={**playbook.guards, "hosted": Guard("hosted", Compared("hosts", above=0.0))},
-        rows=tuple(
-            replace(row, guards=(*row.guards, "hosted") if row.guards else ()) for row in playbook.rows
+        transitions=tuple(
+            replace(transition, guards=(*transition.guards, "hosted") if transition.guards else ())
+            for transition in playbook.transitions
         ),
     )
     b = bench(world=world(beside), playbook=playbook, around=beside.around)
@@ -116,7 +120,7 @@ async def test_a_probe_that_always_takes_long_is_not_asked_for_ever() -> None:
 
 
 async def test_law_07_an_emergencys_after_hooks_survive_a_crash_though_the_other_org_is_back() -> None:
-    """The row was made by its survivor alone; its process died before it could say so."""
+    """The transition was made by its survivor alone; its process died before it could say so."""
     beside = Beside()
     made = world(beside)
     made.sights[P] = Unreachable("connection refused")
@@ -139,7 +143,7 @@ async def test_law_07_an_emergencys_after_hooks_survive_a_crash_though_the_other
     assert beside.programs.run_ == ["flip"]
 
 
-async def test_law_07_after_hooks_survive_a_crash_in_a_row_that_was_found_half_made() -> None:
+async def test_law_07_after_hooks_survive_a_crash_in_a_transition_that_was_found_half_made() -> None:
     """The secondary stood at the target already; the write to the primary is this run's only one."""
     beside = Beside()
     made = world(beside)

@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.engine.rows import Rows
+from orchestrator.engine.transitions import Transitions
 from orchestrator.model.events import (
     ClockDistrusted,
     Event,
     GuardsJudged,
     MirrorFound,
-    RowIntended,
+    TransitionIntended,
     WriteAnswered,
 )
 from orchestrator.model.org import Mirrors
@@ -34,7 +34,7 @@ async def test_law_18_where_the_clocks_disagree_everything_is_read_again_before_
     b = bench()
 
     def suspend(event: Event) -> None:
-        if isinstance(event, RowIntended) and event.row == "declare":
+        if isinstance(event, TransitionIntended) and event.transition == "declare":
             b.clock.wall += timedelta(seconds=jump)
 
     b.notes.on_tell = suspend
@@ -55,7 +55,7 @@ async def test_law_18_a_stranger_during_the_suspension_is_seen_before_the_next_w
     b = bench()
 
     def suspend(event: Event) -> None:
-        if isinstance(event, RowIntended) and event.row == "activate":
+        if isinstance(event, TransitionIntended) and event.transition == "activate":
             b.clock.wall += timedelta(hours=2)
             b.world.foreign(P, Status.RECOVERY)
 
@@ -88,7 +88,7 @@ async def test_law_18_a_stalled_step_is_distrusted_too() -> None:
     b = bench()
 
     def stall(event: Event) -> None:
-        if isinstance(event, RowIntended) and event.row == "activate":
+        if isinstance(event, TransitionIntended) and event.transition == "activate":
             b.clock.advance(60)
             b.world.foreign(S, Status.RECOVERY)
 
@@ -120,7 +120,7 @@ async def test_law_18_clocks_that_agree_to_a_second_are_trusted() -> None:
     b.notes.on_tell = lambda event: setattr(
         b.clock,
         "wall",
-        b.clock.wall + timedelta(seconds=1.5 if isinstance(event, RowIntended) else 0),
+        b.clock.wall + timedelta(seconds=1.5 if isinstance(event, TransitionIntended) else 0),
     )
     assert (await b.engine.drive(FAILOVER)).end is End.DONE
     assert b.notes.of(ClockDistrusted) == []
@@ -131,13 +131,13 @@ async def test_law_11_every_write_of_a_run_is_asked_for_on_the_look_that_it_is_s
 ) -> None:
     b = bench()
     asked: list[tuple[str, str]] = []
-    ask = Rows._check_prefix
+    ask = Transitions._check_prefix
 
-    def note(self: Rows, row: object, role: object) -> None:
+    def note(self: Transitions, transition: object, role: object) -> None:
         asked.append((str(role), b.world.log[-1]))
-        ask(self, row, role)  # type: ignore[arg-type]
+        ask(self, transition, role)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Rows, "_check_prefix", note)
+    monkeypatch.setattr(Transitions, "_check_prefix", note)
     assert (await b.engine.drive(ACTIVE)).end is End.DONE
     assert asked == [(role, "GET secondary") for role in ("secondary", "primary") * 2]
 

@@ -140,7 +140,7 @@ async def test_law_03_a_resumed_run_never_writes_over_a_stranger_whom_a_lagging_
     ours: list[HamrRecord] = []
 
     def stranger(event: object) -> None:
-        if type(event).__name__ == "RowMade" and not ours:
+        if type(event).__name__ == "TransitionMade" and not ours:
             made = dead.world.records[S]
             assert made is not None
             ours.append(made)

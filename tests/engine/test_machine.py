@@ -15,7 +15,7 @@ from transitions import MachineError
 from transitions.extensions.asyncio import AsyncMachine
 
 from orchestrator.engine.machine import Machine, Position, first_steps
-from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.run import End
 from orchestrator.model.status import Status
 
@@ -26,34 +26,34 @@ pytestmark = pytest.mark.anyio
 ACTIVE, FAILOVER, PASSIVE = Status.ACTIVE, Status.FAILOVER, Status.PASSIVE
 
 
-async def _nothing(row: Row) -> None:
-    """A row that needs no writes."""
+async def _nothing(transition: Transition) -> None:
+    """A transition that needs no writes."""
 
 
 class Maker(Struct):
-    """Says yes to every row, and keeps the order of what the machine called."""
+    """Says yes to every transition, and keeps the order of what the machine called."""
 
     calls: list[str] = field(default_factory=list)
-    admits: Callable[[Row], Any] = lambda _row: True
-    makes: Callable[[Row], Awaitable[None]] = _nothing
-    intends: Callable[[Row], None] = lambda _row: None
-    arrives: Callable[[Row], None] = lambda _row: None
+    admits: Callable[[Transition], Any] = lambda _transition: True
+    makes: Callable[[Transition], Awaitable[None]] = _nothing
+    intends: Callable[[Transition], None] = lambda _transition: None
+    arrives: Callable[[Transition], None] = lambda _transition: None
 
-    async def admit(self, row: Row) -> bool:
-        self.calls.append(f"admit {row.name}")
-        return self.admits(row)  # type: ignore[no-any-return]
+    async def admit(self, transition: Transition) -> bool:
+        self.calls.append(f"admit {transition.name}")
+        return self.admits(transition)  # type: ignore[no-any-return]
 
-    async def intend(self, row: Row) -> None:
-        self.calls.append(f"intend {row.name}")
-        self.intends(row)
+    async def intend(self, transition: Transition) -> None:
+        self.calls.append(f"intend {transition.name}")
+        self.intends(transition)
 
-    async def make(self, row: Row) -> None:
-        self.calls.append(f"make {row.name}")
-        await self.makes(row)
+    async def make(self, transition: Transition) -> None:
+        self.calls.append(f"make {transition.name}")
+        await self.makes(transition)
 
-    def arrive(self, row: Row) -> None:
-        self.calls.append(f"arrive {row.name}")
-        self.arrives(row)
+    def arrive(self, transition: Transition) -> None:
+        self.calls.append(f"arrive {transition.name}")
+        self.arrives(transition)
 
 
 def ours(maker: Maker, start: Status = PASSIVE, goal: Status = ACTIVE) -> tuple[Machine, Position]:
@@ -75,21 +75,21 @@ def theirs(model: object, **settings: Any) -> Any:
     )
 
 
-def row_of_the_library(**callbacks: Any) -> dict[str, Any]:
+def transition_of_the_library(**callbacks: Any) -> dict[str, Any]:
     return {"transitions": [{"trigger": "go", "source": "A", "dest": "B", **callbacks}]}
 
 
 # One table, one engine
 
 
-async def test_law_01_the_machine_has_the_playbooks_rows_and_no_others() -> None:
+async def test_law_01_the_machine_has_the_playbooks_transitions_and_no_others() -> None:
     machine = Machine(PLAYBOOK, ACTIVE, Maker())
-    rows = [
+    transitions = [
         (transition.source, transition.dest)
         for transitions in machine._machine.events["to_ACTIVE"].transitions.values()
         for transition in transitions
     ]
-    assert sorted(rows) == [
+    assert sorted(transitions) == [
         ("FAILOVER", "ACTIVE"),
         ("ONBOARDING", "PASSIVE"),
         ("PASSIVE", "FAILOVER"),
@@ -98,8 +98,12 @@ async def test_law_01_the_machine_has_the_playbooks_rows_and_no_others() -> None
     assert list(machine._machine.events) == ["to_ACTIVE"]
 
 
-async def test_law_01_a_row_that_is_taken_out_of_the_table_cannot_fire() -> None:
-    without = Playbook("short", tuple(row for row in PLAYBOOK.rows if row.name != "activate"), PLAYBOOK.stops)
+async def test_law_01_a_transition_that_is_taken_out_of_the_table_cannot_fire() -> None:
+    without = Playbook(
+        "short",
+        tuple(transition for transition in PLAYBOOK.transitions if transition.name != "activate"),
+        PLAYBOOK.stops,
+    )
     machine, position = Machine(without, ACTIVE, Maker()), Position("FAILOVER")
     machine.place(position)
     with pytest.raises((MachineError, KeyError)):
@@ -109,7 +113,7 @@ async def test_law_01_a_row_that_is_taken_out_of_the_table_cannot_fire() -> None
 
 async def test_law_01_each_first_step_stands_alone_for_its_status() -> None:
     for goal in (ACTIVE, PASSIVE, Status.RECOVERY, FAILOVER):
-        sources = [row.source for row in first_steps(PLAYBOOK, goal)]
+        sources = [transition.source for transition in first_steps(PLAYBOOK, goal)]
         assert len(sources) == len(set(sources)), goal
 
 
@@ -138,20 +142,20 @@ async def test_law_01_one_event_leads_all_the_way_to_its_goal_by_the_shortest_ro
 
 async def test_the_library_takes_a_truthy_object_for_a_refusal() -> None:
     model = Model()
-    machine = theirs(model, **row_of_the_library(conditions=[lambda _event: object()]))
+    machine = theirs(model, **transition_of_the_library(conditions=[lambda _event: object()]))
     assert await machine.events["go"].trigger(model) is False
     assert model.state == "A"
 
 
 async def test_our_guards_decision_reaches_the_machine_as_a_real_bool() -> None:
-    """`Decision.go` is what admit returns: a list or an object there would refuse every row without a word."""
+    """`Decision.go` is what admit returns: a list or an object there would refuse every transition without a word."""
     b = bench()
     assert (await b.engine.drive(ACTIVE)).end is End.DONE
     assert all(type(decision.go) is bool for _, decision in b.engine.admission.decisions)
 
 
 async def test_an_error_in_a_guard_is_raised_and_leaves_the_state() -> None:
-    def broken(row: Row) -> bool:
+    def broken(transition: Transition) -> bool:
         raise ValueError("no guard")
 
     machine, position = ours(Maker(admits=broken))
@@ -175,12 +179,12 @@ async def test_the_library_runs_two_callbacks_of_one_slot_at_once() -> None:
         seen.append("second begins")
 
     model = Model()
-    machine = theirs(model, **row_of_the_library(before=[first, second]))
+    machine = theirs(model, **transition_of_the_library(before=[first, second]))
     await machine.events["go"].trigger(model)
     assert seen == ["first begins", "second begins", "first ends"]
 
 
-async def test_our_rows_have_one_callback_in_each_slot() -> None:
+async def test_our_transitions_have_one_callback_in_each_slot() -> None:
     machine = Machine(PLAYBOOK, ACTIVE, Maker())._machine
     assert (len(machine.before_state_change), len(machine.after_state_change)) == (1, 1)
     for transitions in machine.events["to_ACTIVE"].transitions.values():
@@ -208,7 +212,7 @@ async def _fail(event: object) -> None:
 @pytest.mark.parametrize("slot", ["conditions", "before"])
 async def test_the_library_leaves_the_state_when_a_callback_up_to_before_fails(slot: str) -> None:
     model = Model()
-    machine = theirs(model, **row_of_the_library(**{slot: [_fail]}))
+    machine = theirs(model, **transition_of_the_library(**{slot: [_fail]}))
     with pytest.raises(RuntimeError):
         await machine.events["go"].trigger(model)
     assert model.state == "A"
@@ -243,7 +247,7 @@ async def test_the_library_swallows_every_error_where_on_exception_is_set() -> N
         seen.append(event.error)
 
     model = Model()
-    machine = theirs(model, on_exception=[note], **row_of_the_library(before=[_fail]))
+    machine = theirs(model, on_exception=[note], **transition_of_the_library(before=[_fail]))
     assert not await machine.events["go"].trigger(model)
     assert len(seen) == 1
 
@@ -258,7 +262,7 @@ async def test_the_library_has_moved_already_when_on_enter_fails() -> None:
 
 
 async def test_an_error_in_our_intent_leaves_the_position_and_makes_nothing() -> None:
-    def full(row: Row) -> None:
+    def full(transition: Transition) -> None:
         raise OSError("disk full")
 
     maker = Maker(intends=full)
@@ -270,7 +274,7 @@ async def test_an_error_in_our_intent_leaves_the_position_and_makes_nothing() ->
 
 
 async def test_an_error_in_our_writes_leaves_the_position() -> None:
-    async def lost(row: Row) -> None:
+    async def lost(transition: Transition) -> None:
         raise OSError("no way out")
 
     machine, position = ours(Maker(makes=lost))
@@ -280,7 +284,7 @@ async def test_an_error_in_our_writes_leaves_the_position() -> None:
 
 
 async def test_an_error_in_our_arrival_is_raised_though_the_position_has_moved() -> None:
-    def full(row: Row) -> None:
+    def full(transition: Transition) -> None:
         raise OSError("disk full")
 
     machine, position = ours(Maker(arrives=full))
@@ -300,7 +304,7 @@ async def test_the_library_turns_cancellation_into_false() -> None:
         started.set()
         await asyncio.Event().wait()
 
-    machine = theirs(model, **row_of_the_library(before=[wait]))
+    machine = theirs(model, **transition_of_the_library(before=[wait]))
     task = asyncio.ensure_future(machine.events["go"].trigger(model))
     await started.wait()
     task.cancel()
@@ -310,7 +314,7 @@ async def test_the_library_turns_cancellation_into_false() -> None:
 async def test_our_step_raises_cancellation() -> None:
     started = asyncio.Event()
 
-    async def wait(row: Row) -> None:
+    async def wait(transition: Transition) -> None:
         started.set()
         await asyncio.Event().wait()
 
@@ -328,7 +332,7 @@ async def test_our_step_raises_cancellation_during_guards_too() -> None:
     started = asyncio.Event()
 
     class Slow(Maker):
-        async def admit(self, row: Row) -> bool:
+        async def admit(self, transition: Transition) -> bool:
             started.set()
             await asyncio.Event().wait()
             return True
@@ -365,7 +369,7 @@ async def test_the_library_cancels_the_first_trigger_when_a_second_one_comes() -
 # Falling through
 
 
-async def test_the_library_falls_through_from_a_refused_row_to_the_next() -> None:
+async def test_the_library_falls_through_from_a_refused_transition_to_the_next() -> None:
     model = Model()
     machine = theirs(
         model,
@@ -378,8 +382,8 @@ async def test_the_library_falls_through_from_a_refused_row_to_the_next() -> Non
     assert model.state == "C"
 
 
-async def test_a_row_that_is_refused_stays_refused_and_no_other_is_tried() -> None:
-    maker = Maker(admits=lambda _row: False)
+async def test_a_transition_that_is_refused_stays_refused_and_no_other_is_tried() -> None:
+    maker = Maker(admits=lambda _transition: False)
     machine, position = ours(maker, FAILOVER)
     assert await machine.step(position) is False
     assert maker.calls == ["admit activate"], "abort leads from FAILOVER too, and must not be tried"
@@ -395,15 +399,15 @@ async def test_the_library_imports_and_calls_a_dotted_string(
     (tmp_path / "planted_by_yaml.py").write_text("called = []\ndef go(event):\n    called.append(1)\n")
     monkeypatch.syspath_prepend(tmp_path)
     model = Model()
-    machine = theirs(model, **row_of_the_library(before=["planted_by_yaml.go"]))
+    machine = theirs(model, **transition_of_the_library(before=["planted_by_yaml.go"]))
     await machine.events["go"].trigger(model)
     assert sys.modules["planted_by_yaml"].called == [1]
     monkeypatch.delitem(sys.modules, "planted_by_yaml")
 
 
-async def test_our_machine_is_given_functions_only_whatever_rows_are_called() -> None:
+async def test_our_machine_is_given_functions_only_whatever_transitions_are_called() -> None:
     planted = Playbook(
-        "p", (Row("os.getcwd", PASSIVE, FAILOVER, guards=("os.getcwd",)),), (PASSIVE, FAILOVER)
+        "p", (Transition("os.getcwd", PASSIVE, FAILOVER, guards=("os.getcwd",)),), (PASSIVE, FAILOVER)
     )
     machine = Machine(planted, FAILOVER, Maker())._machine
     for transition in machine.events["to_FAILOVER"].transitions["PASSIVE"]:
@@ -423,7 +427,7 @@ async def test_our_position_gets_no_attributes() -> None:
     assert [name for name in dir(position) if name.startswith(("to_", "may_", "is_"))] == []
 
 
-async def test_a_half_done_row_is_entered_where_it_begins() -> None:
+async def test_a_half_done_transition_is_entered_where_it_begins() -> None:
     maker = Maker()
     machine, position = ours(maker, FAILOVER)
     assert position.status is FAILOVER
@@ -432,7 +436,7 @@ async def test_a_half_done_row_is_entered_where_it_begins() -> None:
 
 
 async def test_the_librarys_logger_is_silent(caplog: pytest.LogCaptureFixture) -> None:
-    async def lost(row: Row) -> None:
+    async def lost(transition: Transition) -> None:
         raise OSError("no way out")
 
     machine, position = ours(Maker(makes=lost))

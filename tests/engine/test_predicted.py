@@ -17,10 +17,10 @@ from orchestrator.engine.drive import Engine, Task
 from orchestrator.engine.gate import EnforcingGate, ForecastGate
 from orchestrator.engine.memory import Memory
 from orchestrator.engine.predicted import PredictedClock, PredictedWorld
-from orchestrator.model.events import GuardsJudged, RowIntended, RowMade, WriteIntended
+from orchestrator.model.events import GuardsJudged, TransitionIntended, TransitionMade, WriteIntended
 from orchestrator.model.org import Mirrors, Wire
 from orchestrator.model.plain import JSON
-from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.reading import Draft, Identity, NotSent
 from orchestrator.model.run import End, Ending, Mode, Operator
 from orchestrator.model.status import Both, Role, Status
@@ -33,7 +33,7 @@ ABSENT, ACTIVE, FAILOVER, PASSIVE = Status.ABSENT, Status.ACTIVE, Status.FAILOVE
 ONBOARDING, RECOVERY = Status.ONBOARDING, Status.RECOVERY
 CREATING = replace(
     PLAYBOOK,
-    rows=(Row("create", ABSENT, ONBOARDING, writes=(P, S)), *PLAYBOOK.rows),
+    transitions=(Transition("create", ABSENT, ONBOARDING, writes=(P, S)), *PLAYBOOK.transitions),
     stops=(ONBOARDING, *PLAYBOOK.stops),
 )
 
@@ -53,7 +53,7 @@ class Forecast(Struct):
 
 def requests(notes: Notes) -> list[tuple[str, Role, Status, JSON]]:
     return [
-        (event.attempt.row, event.attempt.role, event.attempt.status, event.request.body)
+        (event.attempt.transition, event.attempt.role, event.attempt.status, event.request.body)
         for event in notes.of(WriteIntended)
     ]
 
@@ -123,17 +123,19 @@ async def test_law_01_a_plan_leads_from_every_status_to_every_goal(
     route = CREATING.route(start, goal)
     assert route is not None
     assert plan.ending.end is End.DONE, plan.ending
-    assert [event.row for event in plan.notes.of(RowMade)] == [row.name for row in route]
+    assert [event.transition for event in plan.notes.of(TransitionMade)] == [
+        transition.name for transition in route
+    ]
     assert len(plan.requests()) == len(route) * (1 if mirrors is Mirrors.YES else 2)
     assert [reading.status for reading in plan.world.readings] == [goal, goal]
 
 
-async def test_law_01_a_plan_from_midway_finishes_the_row_first() -> None:
+async def test_law_01_a_plan_from_midway_finishes_the_transition_first() -> None:
     b = bench()
     b.world.records[S] = record(S, FAILOVER, at=START - timedelta(minutes=1))
     plan = await forecast(b, ACTIVE)
     assert plan.ending.end is End.DONE, plan.ending
-    assert [(row, role, status) for row, role, status, _ in plan.requests()] == [
+    assert [(transition, role, status) for transition, role, status, _ in plan.requests()] == [
         ("declare", P, FAILOVER),
         ("activate", S, ACTIVE),
         ("activate", P, ACTIVE),
@@ -146,7 +148,7 @@ async def test_law_01_a_plan_waits_for_the_moves_that_the_server_makes(start: St
     b = bench(start, playbook=SERVER_ADVANCES)
     plan = await forecast(b, ACTIVE)
     assert plan.ending.end is End.DONE, plan.ending
-    assert [event.row for event in plan.notes.of(RowIntended)][-1] == "activate"
+    assert [event.transition for event in plan.notes.of(TransitionIntended)][-1] == "activate"
     assert {status for _, _, status, _ in plan.requests()} <= {FAILOVER}
 
 
@@ -242,8 +244,13 @@ def _pairs(draw: st.DrawFn) -> tuple[Bench, Status]:
     statuses = [ABSENT, ONBOARDING, PASSIVE, FAILOVER, ACTIVE, RECOVERY]
     mirrors = draw(st.sampled_from([Mirrors.YES, Mirrors.NO]))
     mode = draw(st.sampled_from(list(Mode)))
-    orders = {row.name: draw(st.sampled_from([(S, P), (P, S)])) for row in CREATING.rows}
-    playbook = replace(CREATING, rows=tuple(replace(row, writes=orders[row.name]) for row in CREATING.rows))
+    orders = {transition.name: draw(st.sampled_from([(S, P), (P, S)])) for transition in CREATING.transitions}
+    playbook = replace(
+        CREATING,
+        transitions=tuple(
+            replace(transition, writes=orders[transition.name]) for transition in CREATING.transitions
+        ),
+    )
     b = bench(mirrors=mirrors, mode=mode, playbook=playbook)
     b.world.mirrored = mirrors is Mirrors.YES
     for role in (P, S):
@@ -263,4 +270,6 @@ async def test_law_01_a_run_sends_exactly_what_its_plan_foretold(drawn: tuple[Be
     ending = await b.engine.drive(goal)
     assert plan.requests() == requests(b.notes)
     assert (plan.ending.end, plan.ending.message) == (ending.end, ending.message)
-    assert [event.row for event in plan.notes.of(RowMade)] == [event.row for event in b.notes.of(RowMade)]
+    assert [event.transition for event in plan.notes.of(TransitionMade)] == [
+        event.transition for event in b.notes.of(TransitionMade)
+    ]

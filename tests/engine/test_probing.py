@@ -1,4 +1,4 @@
-"""Probes of different speeds, in time that passes for all of them at once: no row is judged on an old answer."""
+"""Probes of different speeds, in time that passes for all of them at once: no transition is judged on an old answer."""
 
 from __future__ import annotations
 

@@ -11,9 +11,9 @@ from orchestrator.model.events import (
     GuardWaived,
     PersonAnswered,
     ProbesRead,
-    RowIntended,
-    RowMade,
     SituationRead,
+    TransitionIntended,
+    TransitionMade,
     WaitBegan,
     WaitEnded,
     Waiting,
@@ -37,7 +37,7 @@ def world(beside: Beside, status: Status = Status.PASSIVE) -> FakeWorld:
     return made
 
 
-async def test_a_guard_over_a_probe_lets_the_row_go_when_its_value_is_as_wanted() -> None:
+async def test_a_guard_over_a_probe_lets_the_transition_go_when_its_value_is_as_wanted() -> None:
     beside = Beside()
     beside.prober.values["agents"] = [12.0]
     b = bench(world=world(beside), playbook=guarded(), around=beside.around)
@@ -45,7 +45,7 @@ async def test_a_guard_over_a_probe_lets_the_row_go_when_its_value_is_as_wanted(
     verdict = b.notes.of(GuardsJudged)[1].verdicts[-1]
     assert (verdict.guard, verdict.outcome, verdict.reason) == ("seen", Outcome.PASS, "agents is 12, above 0")
     (read,) = b.notes.of(ProbesRead)
-    assert (read.row, read.readings[0].probe) == ("activate", "agents")
+    assert (read.transition, read.readings[0].probe) == ("activate", "agents")
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ async def test_law_08_a_probe_that_does_not_say_so_refuses(value: float | str | 
     assert b.world.posts() == []
 
 
-async def test_probes_are_read_beside_the_read_back_before_their_row() -> None:
-    """No look, and no probe, comes between the last write of a row and the first one of the next."""
+async def test_probes_are_read_beside_the_read_back_before_their_transition() -> None:
+    """No look, and no probe, comes between the last write of a transition and the first one of the next."""
     beside = Beside()
     beside.prober.values["agents"] = [12.0]
     b = bench(world=world(beside), playbook=guarded(), around=beside.around)
@@ -91,10 +91,10 @@ async def test_law_03_probes_and_orgs_are_read_anew_when_they_have_grown_old() -
     verdicts = b.notes.of(GuardsJudged)[0].verdicts
     assert [verdict.outcome for verdict in verdicts if verdict.guard == "fresh"] == [Outcome.PASS]
     purposes = [event.purpose for event in b.notes.of(SituationRead)]
-    assert purposes[:2] == ["start", "row"]
+    assert purposes[:2] == ["start", "transition"]
 
 
-async def test_the_first_rows_probes_are_read_beside_the_first_look() -> None:
+async def test_the_first_transitions_probes_are_read_beside_the_first_look() -> None:
     beside = Beside()
     beside.prober.values["agents"] = [12.0]
     b = bench(world=world(beside), playbook=guarded("declare"), around=beside.around)
@@ -112,7 +112,7 @@ async def test_the_run_waits_for_a_guard_that_may_be_waited_for() -> None:
     assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
     (began,) = b.notes.of(WaitBegan)
     (ended,) = b.notes.of(WaitEnded)
-    assert (began.row, began.guards, began.seconds) == ("declare", ("seen",), 60.0)
+    assert (began.transition, began.guards, began.seconds) == ("declare", ("seen",), 60.0)
     assert ended.passed
     assert ended.seconds == pytest.approx(6.0, abs=0.1)
     waits = [event for event in b.notes.of(Waiting) if event.what.startswith("seen")]
@@ -121,7 +121,7 @@ async def test_the_run_waits_for_a_guard_that_may_be_waited_for() -> None:
     assert b.engine.task.memory.waited == pytest.approx(6.0, abs=0.1)
 
 
-async def test_law_03_everything_is_read_again_before_the_row_fires_after_a_wait() -> None:
+async def test_law_03_everything_is_read_again_before_the_transition_fires_after_a_wait() -> None:
     beside = Beside()
     beside.prober.values["agents"] = [0.0, 3.0]
     b = bench(world=world(beside), playbook=guarded("declare", within=60), around=beside.around)
@@ -186,7 +186,7 @@ async def test_a_person_who_wants_the_run_to_stop_does_not_wait_for_the_next_loo
     assert b.clock.monotonic() - began == pytest.approx(1.0, abs=0.1)
 
 
-async def test_law_07_guards_of_a_half_made_row_are_neither_waited_nor_asked_for() -> None:
+async def test_law_07_guards_of_a_half_made_transition_are_neither_waited_nor_asked_for() -> None:
     beside = Beside()
     beside.prober.values["agents"] = [None]
     made = world(beside)
@@ -234,17 +234,21 @@ async def test_a_guard_that_fails_after_the_question_refuses_all_the_same() -> N
 
 
 @pytest.mark.parametrize(
-    ("row", "taken"), [("declare", [("agents", 2.0)]), ("activate", [])], ids=["first row", "a later row"]
+    ("transition", "taken"),
+    [("declare", [("agents", 2.0)]), ("activate", [])],
+    ids=["first transition", "a later transition"],
 )
 async def test_law_09_a_probe_of_the_dead_org_has_its_deadline_and_is_waived(
-    row: str, taken: list[tuple[str, float]]
+    transition: str, taken: list[tuple[str, float]]
 ) -> None:
     """It is asked beside the first look, before anybody knows that the org is dead, and never again."""
     probe = Probe("agents", Metric(P, "sum:datadog.agent.running{*}"))
     beside = Beside()
     made = world(beside)
     made.sights[P] = Unreachable("connection refused")
-    b = bench(world=made, mode=Mode.EMERGENCY, playbook=guarded(row, probe=probe), around=beside.around)
+    b = bench(
+        world=made, mode=Mode.EMERGENCY, playbook=guarded(transition, probe=probe), around=beside.around
+    )
     assert (await b.engine.drive(Status.ACTIVE)).end is End.OWING
     assert "seen" in [event.verdict.guard for event in b.notes.of(GuardWaived)]
     assert beside.prober.taken == taken
@@ -274,10 +278,10 @@ async def test_law_18_probes_are_not_trusted_after_a_suspension() -> None:
     b = bench(world=world(beside), playbook=guarded("activate"), around=beside.around)
 
     def suspend(event: object) -> None:
-        if isinstance(event, RowMade) and event.row == "declare":
+        if isinstance(event, TransitionMade) and event.transition == "declare":
             b.clock.wall = b.clock.wall.replace(hour=b.clock.wall.hour + 1)
 
     b.notes.on_tell = suspend
     assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
     assert [name for name, _ in beside.prober.taken] == [AGENTS.name, AGENTS.name]
-    assert [event.row for event in b.notes.of(RowIntended)] == ["declare", "activate"]
+    assert [event.transition for event in b.notes.of(TransitionIntended)] == ["declare", "activate"]

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from orchestrator.model.guard import AllOf, AnyOf, Compared, Guard, IfUnknown, Not
 from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program, When
-from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.probe import Command, Metric, Probe
 from orchestrator.model.status import Role
 from orchestrator.situation.compared import probes_of
@@ -83,10 +83,10 @@ class Ends(enum.Enum):
 
 
 class Deed(Struct, frozen=True):
-    """A hook of a row, and how it goes when it is run."""
+    """A hook of a transition, and how it goes when it is run."""
 
     name: str
-    row: str
+    transition: str
     when: When
     ends: Ends = Ends.WELL
     takes: float = 0.5
@@ -131,7 +131,7 @@ class Surroundings(Struct, frozen=True):
     gauges: tuple[Gauge, ...] = ()
     guards: tuple[Guard, ...] = ()
     asks: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """(row, its further guards)."""
+    """(transition, its further guards)."""
     deeds: tuple[Deed, ...] = ()
     people: tuple[Says, ...] = ()
     """What people say, one question after the other, and round again; () where there is nobody to ask."""
@@ -142,25 +142,27 @@ class Surroundings(Struct, frozen=True):
     def put_into(self, playbook: Playbook) -> Playbook:
         """The playbook with all of that in it."""
         asks = dict(self.asks)
-        rows = tuple(
+        transitions = tuple(
             replace(
-                row,
-                guards=(*row.guards, *asks.get(row.name, ())),
-                before=self._hooks(row, When.BEFORE),
-                after=self._hooks(row, When.AFTER),
+                transition,
+                guards=(*transition.guards, *asks.get(transition.name, ())),
+                before=self._hooks(transition, When.BEFORE),
+                after=self._hooks(transition, When.AFTER),
             )
-            for row in playbook.rows
+            for transition in playbook.transitions
         )
         return replace(
             playbook,
-            rows=rows,
+            transitions=transitions,
             guards={**playbook.guards, **{guard.name: guard for guard in self.guards}},
             probes={**playbook.probes, **{gauge.name: gauge.probe() for gauge in self.gauges}},
             cool_down=timedelta(seconds=self.cool_down) if self.cool_down else None,
         )
 
-    def _hooks(self, row: Row, when: When) -> tuple[Hook, ...]:
-        return tuple(deed.hook() for deed in self.deeds if (deed.row, deed.when) == (row.name, when))
+    def _hooks(self, transition: Transition, when: When) -> tuple[Hook, ...]:
+        return tuple(
+            deed.hook() for deed in self.deeds if (deed.transition, deed.when) == (transition.name, when)
+        )
 
 
 def without_probes(playbook: Playbook) -> Playbook:
@@ -168,9 +170,9 @@ def without_probes(playbook: Playbook) -> Playbook:
     dropped = {name for name in playbook.guards if probes_of((name,), playbook)}
     return replace(
         playbook,
-        rows=tuple(
-            replace(row, guards=tuple(name for name in row.guards if name not in dropped))
-            for row in playbook.rows
+        transitions=tuple(
+            replace(transition, guards=tuple(name for name in transition.guards if name not in dropped))
+            for transition in playbook.transitions
         ),
         guards={name: guard for name, guard in playbook.guards.items() if name not in dropped},
         probes={},
@@ -180,8 +182,8 @@ def without_probes(playbook: Playbook) -> Playbook:
 # -- drawing ----------------------------------------------------------------------------------------------------
 
 
-def draw_around(dice: Random, route: Sequence[Row]) -> Surroundings:
-    """What stands around the rows of a route."""
+def draw_around(dice: Random, route: Sequence[Transition]) -> Surroundings:
+    """What stands around the transitions of a route."""
     gauges = tuple(_gauge(dice, number) for number in range(dice.choice((0, 1, 1, 2, 2, 3))))
     guards, asks = _guards(dice, gauges, route)
     deeds = tuple(_deed(dice, number, route) for number in range(dice.choice((0, 1, 1, 2, 3, 4))))
@@ -206,9 +208,9 @@ def _gauge(dice: Random, number: int) -> Gauge:
 
 
 def _guards(
-    dice: Random, gauges: tuple[Gauge, ...], route: Sequence[Row]
+    dice: Random, gauges: tuple[Gauge, ...], route: Sequence[Transition]
 ) -> tuple[tuple[Guard, ...], tuple[tuple[str, tuple[str, ...]], ...]]:
-    """One guard over each gauge, now and then one over two of them, put to the rows of the route."""
+    """One guard over each gauge, now and then one over two of them, put to the transitions of the route."""
     guards: list[Guard] = []
     for gauge in gauges:
         kind = dice.choice((Compared(gauge.name, above=0.0), Compared(gauge.name, one_of=(GOOD, 13.0))))
@@ -225,8 +227,8 @@ def _guards(
         asked = [guard for guard in asked if guard not in (one, other)] + [both]
     asks: dict[str, tuple[str, ...]] = {}
     for guard in asked:
-        for row in dice.sample(list(route), min(len(route), dice.choice((1, 1, 2)))):
-            asks[row.name] = (*asks.get(row.name, ()), guard.name)
+        for transition in dice.sample(list(route), min(len(route), dice.choice((1, 1, 2)))):
+            asks[transition.name] = (*asks.get(transition.name, ()), guard.name)
     return tuple(guards), tuple(asks.items())
 
 
@@ -235,11 +237,11 @@ def _with_time(dice: Random, guard: Guard) -> Guard:
     return replace(guard, within=within, if_unknown=IfUnknown.ASK if dice.random() < 0.45 else IfUnknown.FAIL)
 
 
-def _deed(dice: Random, number: int, route: Sequence[Row]) -> Deed:
+def _deed(dice: Random, number: int, route: Sequence[Transition]) -> Deed:
     ends = dice.choices(list(Ends), (62, 18, 10, 10))[0]
     return Deed(
         name=f"deed{number}",
-        row=dice.choice(route).name,
+        transition=dice.choice(route).name,
         when=dice.choice(list(When)),
         ends=ends,
         takes=dice.choice((0.0, 0.2, 1.0, 4.0, 7.0, 15.0)),

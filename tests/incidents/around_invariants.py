@@ -1,11 +1,11 @@
 """What must hold of probes, waiting, hooks and questions, whatever happened; the other half of `invariants`.
 
-guards-hold         no row fires on a probe or guard that did not pass, but by a person's word or an emergency's blindness
-fresh-look          all that a row fires on is at most ten seconds old, and read after the last wait, hook and question
-hooks-first         in a planned run no write of a row before each of its `before` hooks has ended well
+guards-hold         no transition fires on a probe or guard that did not pass, but by a person's word or an emergency's blindness
+fresh-look          all that a transition fires on is at most ten seconds old, and read after the last wait, hook and question
+hooks-first         in a planned run no write of a transition before each of its `before` hooks has ended well
 asked-again         what may be repeated only when a person says so is started twice only after a yes
 done-once           a hook that is done is not started again in its run; every start has its intent before it
-after-done          a run that got to its goal has done the `after` hooks of all its rows, or left them to a person
+after-done          a run that got to its goal has done the `after` hooks of all its transitions, or left them to a person
 owed-is-said        a run says which `after` hooks it owes, and is done only where it owes none
 unhindered          no hook makes an emergency's write to the survivor later, and no probe longer than it takes
 asks-unlocked       nobody holds the lock for a question that stands
@@ -64,7 +64,7 @@ def asks_unlocked(played: Played) -> Iterator[str]:
 
 def intends_locked(played: Played) -> Iterator[str]:
     for note, holding in _holders(played):
-        if kind_of(note) in ("row.intended", "write.intended", "hook.intended") and isinstance(
+        if kind_of(note) in ("transition.intended", "write.intended", "hook.intended") and isinstance(
             note, Appended
         ):
             holder = holding.get(note.machine)
@@ -95,8 +95,8 @@ def waits_end(played: Played) -> Iterator[str]:  # noqa: C901 - one branch per k
             continue
         wait = waits.get(process)
         if kind_of(note, Told) == "wait.began":
-            row = played.scene.playbook.row(data_of(note, Told)["row"])
-            names = row.guards if row is not None else ()
+            transition = played.scene.playbook.transition(data_of(note, Told)["transition"])
+            names = transition.guards if transition is not None else ()
             most = max(
                 within.total_seconds() for name in names if (within := guards[name].within) is not None
             )

@@ -541,7 +541,9 @@ def one_bad_answer(played: Played) -> Iterator[str]:  # noqa: C901 - what was as
 def _survivor(played: Played, goal: Status | None) -> set[Role]:
     """The org that an emergency to a goal needs."""
     return {
-        row.survivor for row in played.scene.playbook.rows if row.target is goal and row.survivor is not None
+        transition.survivor
+        for transition in played.scene.playbook.transitions
+        if transition.target is goal and transition.survivor is not None
     }
 
 

@@ -129,7 +129,7 @@ class PlayedPrograms(Struct):
         deed, began = beside.deed(about["HAMR_HOOK"]), self.clock.monotonic()
         beside.begun[deed.name] += 1
         self.begun += 1
-        key = (about["HAMR_RUN"], about["HAMR_ROW"], about["HAMR_WHEN"], about["HAMR_HOOK"])
+        key = (about["HAMR_RUN"], about["HAMR_TRANSITION"], about["HAMR_WHEN"], about["HAMR_HOOK"])
         beside.tape.hook(self.process, key, "begins")
         ends = self._ends(deed)
         working = beside.loop.create_task(self._work(deed, ends, key), context=world_context())

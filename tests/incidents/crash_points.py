@@ -59,7 +59,7 @@ _BUSY = Surroundings(
     ),
     people=(Says(yes=True, after=3.0),),
 )
-"""One of each: a guard that is waited for, one that a person is asked about, and hooks before and after both rows."""
+"""One of each: a guard that is waited for, one that a person is asked about, and hooks before and after both transitions."""
 
 ROUTES = (
     Route("Out: regional-failover, PASSIVE to ACTIVE", "regional-failover", Status.PASSIVE, Status.ACTIVE),
@@ -82,7 +82,7 @@ ROUTES = (
     ),
     Route("Joining: onboarding, ABSENT to PASSIVE", "onboarding", Status.ABSENT, Status.PASSIVE),
     Route(
-        "Out, with a guard that is waited for, one that a person is asked about, and hooks around both rows",
+        "Out, with a guard that is waited for, one that a person is asked about, and hooks around both transitions",
         "failover",
         Status.PASSIVE,
         Status.ACTIVE,
@@ -170,7 +170,7 @@ def _transaction(notes: list[Appended]) -> Iterator[Point]:
     """What was journalled at once: the last of it is why it was journalled just then."""
     *before, last = notes
     if last.record.kind in ("lock.taken", "lock.released"):
-        # The lock's own row, in front of its record.
+        # The lock's own transition, in front of its record.
         yield Point(last.operation - 1, False, f"the lock itself ({last.record.kind})")
     words = f"`{last.record.kind}`{_about(last)}"
     if before:
@@ -185,7 +185,7 @@ def _about(note: Appended) -> str:
         return f" {attempt['status']} to the {str(attempt['role']).lower()}"
     if isinstance(data.get("question"), dict):
         return f" about {data['question']['subject']}"  # type: ignore[index, call-overload]
-    for key in ("hook", "row", "purpose"):
+    for key in ("hook", "transition", "purpose"):
         if isinstance(data.get(key), str):
             return f" {data[key]}"
     return ""

@@ -245,7 +245,7 @@ def surrounded(seed: int) -> Incident:
     adopts = dice.choice(list(Role)) if incident.mode is Mode.PLANNED and dice.random() < 0.08 else None
     config = incident.config
     if adopts is not None and incident.playbook == "failover":
-        # Two statuses with no row between them: nothing but a person's word leads on.
+        # Two statuses with no transition between them: nothing but a person's word leads on.
         config = replace(config, status=config.status.with_(adopts.other, _APART[start]), strict=False)
     else:
         adopts = None

@@ -1,4 +1,4 @@
-"""What a row may fire on: guards that passed, and readings that are young enough, worked out from the tape alone."""
+"""What a transition may fire on: guards that passed, and readings that are young enough, worked out from the tape alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from orchestrator.engine.look import ASK_AGAIN_AFTER
 from orchestrator.model.guard import AllOf, AnyOf, Compared, Guard, Not
-from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.probe import Measured
 from orchestrator.model.status import Role
 
@@ -76,8 +76,8 @@ def _follow(seen: Seen, note: Note) -> None:  # noqa: C901, PLR0912 - one branch
             pass
 
 
-def _fired(played: Played) -> Iterator[tuple[Seen, Told, Row]]:
-    """Every row that is begun while its guards bind, with what its process has seen by then."""
+def _fired(played: Played) -> Iterator[tuple[Seen, Told, Transition]]:
+    """Every transition that is begun while its guards bind, with what its process has seen by then."""
     seen: dict[Process, Seen] = defaultdict(Seen)
     for note in played.tape.notes:
         process = note.asked.process if isinstance(note, Answered) else getattr(note, "process", None)
@@ -85,10 +85,10 @@ def _fired(played: Played) -> Iterator[tuple[Seen, Told, Row]]:
             continue
         mine = seen[process]
         _follow(mine, note)
-        if kind_of(note, Told) == "row.intended" and isinstance(note, Told):
-            row = played.scene.playbook.row(str(note.record.data["row"]))
-            if row is not None and mine.judged is not None and data_of(mine.judged, Told)["binding"]:
-                yield mine, note, row
+        if kind_of(note, Told) == "transition.intended" and isinstance(note, Told):
+            transition = played.scene.playbook.transition(str(note.record.data["transition"]))
+            if transition is not None and mine.judged is not None and data_of(mine.judged, Told)["binding"]:
+                yield mine, note, transition
 
 
 def _finds(name: str, playbook: Playbook, seen: Seen) -> bool | None:
@@ -117,11 +117,11 @@ def _finds(name: str, playbook: Playbook, seen: Seen) -> bool | None:
             return True
 
 
-def _drawn(played: Played, row: Row) -> list[Guard]:
-    """The row's guards that were drawn: all are over probes."""
+def _drawn(played: Played, transition: Transition) -> list[Guard]:
+    """The transition's guards that were drawn: all are over probes."""
     around = played.incident.around
     drawn = {guard.name for guard in around.guards} if around is not None else set()
-    return [played.scene.playbook.guards[name] for name in row.guards if name in drawn]
+    return [played.scene.playbook.guards[name] for name in transition.guards if name in drawn]
 
 
 def _gauges_under(name: str, playbook: Playbook) -> Iterator[str]:
@@ -144,8 +144,8 @@ def _is_dead(played: Played, gauge: str, seen: Seen) -> bool:
 
 def guards_hold(played: Played) -> Iterator[str]:
     playbook = played.scene.playbook
-    for seen, note, row in _fired(played):
-        for guard in _drawn(played, row):
+    for seen, note, transition in _fired(played):
+        for guard in _drawn(played, transition):
             dead = [each for each in _gauges_under(guard.name, playbook) if _is_dead(played, each, seen)]
             if _finds(guard.name, playbook, _without_old(seen, dead, note.at)) is True:
                 continue
@@ -155,7 +155,7 @@ def guards_hold(played: Played) -> Iterator[str]:
             blind = finding is None and bool(dead) and guard.name in seen.allowed
             if not (by_a_person or blind):
                 said = "nobody can tell" if finding is None else "it fails"
-                yield f"{note.number}: {note.process.name} begins row {row.name}, and of {guard.name} {said}"
+                yield f"{note.number}: {note.process.name} begins transition {transition.name}, and of {guard.name} {said}"
 
 
 def _without_old(seen: Seen, dead: list[str], at: float) -> Seen:
@@ -167,24 +167,24 @@ def _without_old(seen: Seen, dead: list[str], at: float) -> Seen:
 def fresh_look(played: Played) -> Iterator[str]:
     if played.incident.around is None:
         return
-    for seen, note, row in _fired(played):
+    for seen, note, transition in _fired(played):
         assert seen.judged is not None
-        who = f"{note.number}: {note.process.name} begins row {row.name}"
-        for what, asked, measured in _used(played, seen, row):
+        who = f"{note.number}: {note.process.name} begins transition {transition.name}"
+        for what, asked, measured in _used(played, seen, transition):
             if seen.judged.at - measured > OLD + 0.1:
                 yield f"{who} on {what} as it was {seen.judged.at - measured:.1f} s ago"
             if asked < seen.since:
                 yield f"{who} on {what} as read {seen.since - asked:.1f} s before the last wait, hook or question ended"
 
 
-def _used(played: Played, seen: Seen, row: Row) -> Iterator[tuple[str, float, float]]:
-    """(what was read, when it was asked for, when it was so) for everything that a row fires on."""
-    survivor = row.survivor if seen.emergency else None
+def _used(played: Played, seen: Seen, transition: Transition) -> Iterator[tuple[str, float, float]]:
+    """(what was read, when it was asked for, when it was so) for everything that a transition fires on."""
+    survivor = transition.survivor if seen.emergency else None
     for role, read in seen.read.items():
         if survivor in (None, role):
             yield f"the {role}", read.asked.at, read.asked.at
     playbook = played.scene.playbook
-    gauges = {each for guard in _drawn(played, row) for each in _gauges_under(guard.name, playbook)}
+    gauges = {each for guard in _drawn(played, transition) for each in _gauges_under(guard.name, playbook)}
     for name in sorted(gauges & set(seen.gauged)):
         if not _is_dead(played, name, seen):
             yield name, seen.gauged[name].asked, seen.gauged[name].measured

@@ -23,19 +23,19 @@ from .scene import Returned
 from .tape import Appended, Asked, Happened, HookRan, Note, Woke, data_of, kind_of
 
 Key = tuple[str, str, str, str]
-"""Run, row, side, hook."""
+"""Run, transition, side, hook."""
 
 ENDED_WELL = frozenset({"DONE", "LEFT_TO_PERSON", "SKIPPED"})
 
 
 def _key(record: Record) -> Key:
     data: Any = record.data
-    return record.run, data["row"], data["when"], data["hook"]
+    return record.run, data["transition"], data["when"], data["hook"]
 
 
 def _ran_key(note: HookRan) -> Key:
-    run, row, when, hook = note.key
-    return run, row, when.upper(), hook
+    run, transition, when, hook = note.key
+    return run, transition, when.upper(), hook
 
 
 def _modes(played: Played) -> Iterator[tuple[Note, dict[str, str]]]:
@@ -57,17 +57,17 @@ def hooks_first(played: Played) -> Iterator[str]:
             ended[_key(record)] = data_of(note)["outcome"]
         elif record.kind == "write.intended" and modes.get(record.run) == "PLANNED":
             attempt = data_of(note)["attempt"]
-            row = played.scene.playbook.row(attempt["row"])
-            if row is None or attempt["purpose"] not in ("row", "resend"):
+            transition = played.scene.playbook.transition(attempt["transition"])
+            if transition is None or attempt["purpose"] not in ("transition", "resend"):
                 continue
-            for hook in row.before:
-                outcome = ended.get((record.run, row.name, "BEFORE", hook.name))
+            for hook in transition.before:
+                outcome = ended.get((record.run, transition.name, "BEFORE", hook.name))
                 if outcome not in ENDED_WELL:
-                    yield f"{note.number}: a write of row {row.name} is intended, and its hook {hook.name} is {outcome}"
+                    yield f"{note.number}: a write of transition {transition.name} is intended, and its hook {hook.name} is {outcome}"
 
 
-def _hook(played: Played, row: str, name: str) -> Hook | None:
-    found = played.scene.playbook.row(row)
+def _hook(played: Played, transition: str, name: str) -> Hook | None:
+    found = played.scene.playbook.transition(transition)
     hooks = () if found is None else (*found.before, *found.after)
     return next((hook for hook in hooks if hook.name == name), None)
 
@@ -84,7 +84,7 @@ def asked_again(played: Played) -> Iterator[str]:
             if data["reply"] is not None and data["reply"]["yes"]:
                 yes[record.run, data["question"]["subject"]] = record
         elif record.kind == "hook.intended":
-            hook = _hook(played, data["row"], data["hook"])
+            hook = _hook(played, data["transition"], data["hook"])
             if hook is None or not isinstance(hook.what, Program) or hook.again is Again.SAFE:
                 continue
             if _key(record) in begun and (record.run, hook.name) not in yes:
@@ -131,7 +131,7 @@ class Course(Struct):
     """One run, as its journal tells it."""
 
     begun: dict[str, None] = field(default_factory=dict)
-    """Rows that were begun, and not refused."""
+    """Transitions that were begun, and not refused."""
     made: dict[str, None] = field(default_factory=dict)
     ended: dict[Key, str] = field(default_factory=dict)
     emergency: bool = False
@@ -151,12 +151,12 @@ def _courses(  # noqa: C901 - one branch per kind of record
         match note.record.kind:
             case "run.started" | "run.resumed":
                 course.emergency |= data["mode"] == "EMERGENCY"
-            case "row.intended":
-                course.begun[data["row"]] = None
-            case "row.refused":
-                course.begun.pop(data["row"], None)
-            case "row.made":
-                course.made[data["row"]] = None
+            case "transition.intended":
+                course.begun[data["transition"]] = None
+            case "transition.refused":
+                course.begun.pop(data["transition"], None)
+            case "transition.made":
+                course.made[data["transition"]] = None
             case "hook.ended":
                 course.ended[_key(note.record)] = data["outcome"]
             case "run.superseded":
@@ -171,20 +171,20 @@ def _courses(  # noqa: C901 - one branch per kind of record
     return courses
 
 
-def _owed(played: Played, run: str, course: Course, rows: dict[str, None]) -> list[str]:
-    """Row and hook, as "row/hook", of the `after` hooks of these rows that did not end well."""
+def _owed(played: Played, run: str, course: Course, transitions: dict[str, None]) -> list[str]:
+    """Transition and hook, as "transition/hook", of the `after` hooks of these transitions that did not end well."""
     return [
-        f"{row.name}/{hook.name}"
-        for row in (played.scene.playbook.row(name) for name in rows)
-        if row is not None
-        for hook in row.after
-        if course.ended.get((run, row.name, "AFTER", hook.name)) not in ENDED_WELL
+        f"{transition.name}/{hook.name}"
+        for transition in (played.scene.playbook.transition(name) for name in transitions)
+        if transition is not None
+        for hook in transition.after
+        if course.ended.get((run, transition.name, "AFTER", hook.name)) not in ENDED_WELL
         and not (course.emergency and hook.emergency is InEmergency.SKIP)
     ]
 
 
 def after_done(played: Played) -> Iterator[str]:
-    """A row that a run began, and that lies behind the goal at which it arrived, was made: whoever journalled that or not."""
+    """A transition that a run began, and that lies behind the goal at which it arrived, was made: whoever journalled that or not."""
     if not played.closed or not _undisturbed(played):
         return
     for run, course in _courses(played).items():
@@ -270,7 +270,7 @@ def _survivor_written(played: Played) -> list[float]:
 
 
 def _probes_bound(played: Played) -> Iterator[str]:
-    """From the start, or from the last write, to the next one: a look, and what the slowest probe of the row takes."""
+    """From the start, or from the last write, to the next one: a look, and what the slowest probe of the transition takes."""
     first, since = _first(played), 0.0
     slowest = max((min(each.takes, each.timeout) for each in played.scene.beside.drawn.gauges), default=0.0)
     if played.incident.faults or played.incident.config.read_lag or played.incident.config.advances:

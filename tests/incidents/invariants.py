@@ -9,7 +9,7 @@ read-between        no two writes to an org without a good read of it between th
 read-before         no write on a reading of that org older than a few seconds                             (laws 3, 6, 18)
 never-over-foreign  no write of a run after a read had shown it a foreign change                           (law 3)
 never-mislinked     no write to an org that was read as belonging to another pair                          (law 10)
-guards-bind         no row is begun while a guard that binds did not pass, unless waived or overridden     (laws 8, 10)
+guards-bind         no transition is begun while a guard that binds did not pass, unless waived or overridden     (laws 8, 10)
 prefix-safe         after each write the pair stands in a phase with a name that leads on                  (law 11)
 locked              no write of a run whose process does not hold the lock                                 (law 12)
 chain-holds         the journal verifies                                                                   (law 16)
@@ -117,7 +117,7 @@ def keeps_goal(played: Played) -> Iterator[str]:
     if not played.closed or not played.incident.settles or played.incident.attacks.visits != Visits():
         return  # what is late may come later still
     writers = Writers.of(played)
-    # Where somebody went past the goal, and no row leads back, it stays there.
+    # Where somebody went past the goal, and no transition leads back, it stays there.
     passed = played.scene.playbook.route
     for role, record in played.final.items():
         at = None if record is None else Status.of(record.status)
@@ -314,8 +314,10 @@ def prefix_safe(played: Played) -> Iterator[str]:
     incident = played.incident
     if _disturbed(played) or incident.wrong_uuid is not None:
         return
-    rows = played.scene.playbook.rows
-    explained = {(row.source, row.target) for row in rows} | {(row.target, row.source) for row in rows}
+    transitions = played.scene.playbook.transitions
+    explained = {(transition.source, transition.target) for transition in transitions} | {
+        (transition.target, transition.source) for transition in transitions
+    }
     explained |= {(a, c) for a, b in explained for c in played.scene.playbook.server_moves(b)}
     behind = bool(incident.dark) or incident.mode is Mode.EMERGENCY or incident.switches
     behind = behind or any("--emergency" in typed.line for typed in played.typed)
@@ -331,22 +333,22 @@ def prefix_safe(played: Played) -> Iterator[str]:
 
 
 def guards_bind(played: Played) -> Iterator[str]:
-    """Unknown is not pass: what did not pass is waived or overridden in the journal, by name, or the row is not begun."""
+    """Unknown is not pass: what did not pass is waived or overridden in the journal, by name, or the transition is not begun."""
     for run in {record.run for record in _records(played)}:
         refusing: dict[str, set[str]] = {}
         for record in (each for each in _records(played) if each.run == run):
             data: Any = record.data
             if record.kind == "guard.judged":
-                refusing[data["row"]] = {
+                refusing[data["transition"]] = {
                     verdict["guard"]
                     for verdict in data["verdicts"]
                     if verdict["outcome"] != "PASS"
                     and (data["binding"] or verdict["guard"] in ("linked", "fresh"))
                 }
             elif record.kind in ("guard.waived", "guard.overridden"):
-                refusing.get(data["row"], set()).discard(data["verdict"]["guard"])
-            elif record.kind == "row.intended" and refusing.get(data["row"]):
-                yield f"run {run} began row {data['row']} although {sorted(refusing[data['row']])} did not pass"
+                refusing.get(data["transition"], set()).discard(data["verdict"]["guard"])
+            elif record.kind == "transition.intended" and refusing.get(data["transition"]):
+                yield f"run {run} began transition {data['transition']} although {sorted(refusing[data['transition']])} did not pass"
                 return
 
 
@@ -380,7 +382,7 @@ def one_repair(played: Played) -> Iterator[str]:
     for write in writes(played):
         attempt = attempts.get(write.stamp)
         if attempt is not None and attempt["purpose"] == "repair":
-            repairs[write.run].add((attempt["role"], attempt["status"], attempt["row"]))
+            repairs[write.run].add((attempt["role"], attempt["status"], attempt["transition"]))
             if len(repairs[write.run]) == 2:
                 yield f"{write.number}: a second late write of {write.run} is put right"
 
@@ -398,7 +400,7 @@ def few_sends(played: Played) -> Iterator[str]:
         words = note.words if note is not None else ""
         if words == "refused" or words.startswith("4"):
             continue
-        key = (write.process, write.run, attempt["row"], write.role, write.status)
+        key = (write.process, write.run, attempt["transition"], write.role, write.status)
         sends[key] += 1
         if sends[key] == limit + 1:
             yield f"{write.number}: sent {limit + 1} times: {write.status} to the {write.role} in one life"

@@ -112,7 +112,7 @@ async def close(
 
 
 def _within_reach(scene: Scene, standing: Standing, goal: Status) -> Status:
-    """The goal; where somebody has gone past it, and no row leads back, where the pair stands by now, as status offers."""
+    """The goal; where somebody has gone past it, and no transition leads back, where the pair stands by now, as status offers."""
     at, playbook = standing.phase.status, scene.playbook
     passed = standing.phase.name is PhaseName.AGREED and at is not None and playbook.route(at, goal) is None
     return at if passed and at is not None and at in playbook.stops else goal

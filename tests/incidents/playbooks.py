@@ -45,13 +45,14 @@ def playbook(name: str) -> Playbook:
             assert old in text, f"{old} stands no longer in the shipped playbook"
             text = text.replace(old, new)
     if name == "failover-server":
-        for row in ("to: ACTIVE\n", "from: RECOVERY\n    to: PASSIVE\n"):
-            text = text.replace(row, f"{row}    advances: server\n")
+        for transition in ("to: ACTIVE\n", "from: RECOVERY\n    to: PASSIVE\n"):
+            text = text.replace(transition, f"{transition}    advances: server\n")
     parsed = parse_playbook(text, f"{name}.yaml")
     if name == "failover-both-ways":
         home = {Status.ACTIVE, Status.RECOVERY}
-        rows = tuple(
-            replace(row, survivor=Role.PRIMARY) if row.source in home else row for row in parsed.rows
+        transitions = tuple(
+            replace(transition, survivor=Role.PRIMARY) if transition.source in home else transition
+            for transition in parsed.transitions
         )
-        parsed = replace(parsed, rows=rows)
+        parsed = replace(parsed, transitions=transitions)
     return without_probes(parsed) if name in shipped else parsed

@@ -182,7 +182,7 @@ class HookRan(Note, frozen=True):
 
     process: Process
     key: tuple[str, str, str, str]
-    """Run, row, side, hook."""
+    """Run, transition, side, hook."""
     what: str
 
 

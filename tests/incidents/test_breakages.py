@@ -11,14 +11,14 @@ from msgspec.structs import replace
 
 from orchestrator.engine import check as engine_check
 from orchestrator.engine import draft as drafting
-from orchestrator.engine import entry, rows, way
+from orchestrator.engine import entry, transitions, way
 from orchestrator.engine.arrival import Arrival
 from orchestrator.engine.gate import Decision, EnforcingGate
 from orchestrator.engine.look import Eyes
 from orchestrator.engine.memory import Memory
 from orchestrator.engine.readback import ReadBack, Seen
-from orchestrator.engine.rows import Rows
 from orchestrator.engine.stop import Stopped
+from orchestrator.engine.transitions import Transitions
 from orchestrator.engine.writer import Writer
 from orchestrator.journal import history, sqlite_store
 from orchestrator.model.change import Change
@@ -206,7 +206,7 @@ def _intent_last(patch: Patch) -> None:
     async def send(self: Writer, flight: Any) -> Any:
         number = self.memory.attempts + 1
         stamp = str(self.operator.stamp(self.memory.run, number))
-        attempt = Attempt(number, flight.role, flight.status, stamp, flight.row, flight.purpose)
+        attempt = Attempt(number, flight.role, flight.status, stamp, flight.transition, flight.purpose)
         base = self.memory.expected.get(flight.role)
         record = drafting.draft(self.pair, flight.role, base, flight.status, stamp)
         began = self.clock.monotonic()
@@ -270,17 +270,17 @@ def _anything_is_linked(patch: Patch) -> None:
     from orchestrator.situation import compare as situation_compare
     from orchestrator.situation import phase
 
-    for module in (link, always_on, rows):
+    for module in (link, always_on, transitions):
         patch.setattr(module, "judge_link", lambda *_, **__: Linked())
     patch.setattr(phase, "link_of", lambda *_: Linked())
     patch.setattr(situation_compare, "same_link", lambda *_: True)
 
 
 def _only_one_side_is_written(patch: Patch) -> None:
-    async def with_one(self: Rows, row: Any) -> None:
-        await self.writer.write(row.writes[0], row.target, row=row.name)
+    async def with_one(self: Transitions, transition: Any) -> None:
+        await self.writer.write(transition.writes[0], transition.target, transition=transition.name)
 
-    patch.setattr(Rows, "_with_both", with_one)
+    patch.setattr(Transitions, "_with_both", with_one)
 
 
 def _no_lock(patch: Patch) -> None:
@@ -301,14 +301,14 @@ def unfenced(
 
 
 def _on_after_a_failure(patch: Patch) -> None:
-    async def make(self: Rows, row: Any, original: Any = Rows.make) -> None:
+    async def make(self: Transitions, transition: Any, original: Any = Transitions.make) -> None:
         try:
-            await original(self, row)
+            await original(self, transition)
         except Stopped as stop:
             if stop.ending.end is End.INTERRUPTED:
                 raise
 
-    patch.setattr(Rows, "make", make)
+    patch.setattr(Transitions, "make", make)
 
 
 def _midway_leads_nowhere(patch: Patch) -> None:
@@ -387,7 +387,11 @@ BREAKAGES = (
         14, "a failed step is stepped over", _on_after_a_failure, frozenset({"done-is-seen"}), _lost_answers
     ),
     Breakage(
-        15, "a half-made row leads nowhere", _midway_leads_nowhere, frozenset({"reaches-goal"}), _killed
+        15,
+        "a half-made transition leads nowhere",
+        _midway_leads_nowhere,
+        frozenset({"reaches-goal"}),
+        _killed,
     ),
     Breakage(16, "records are not chained", _chain_is_loose, frozenset({"chain-holds"}), plain),
     Breakage(

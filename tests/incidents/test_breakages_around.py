@@ -15,7 +15,7 @@ from orchestrator.engine.drive import Engine
 from orchestrator.engine.hooks import Hooks
 from orchestrator.engine.look import Eyes
 from orchestrator.engine.probing import Probing
-from orchestrator.engine.rows import Rows
+from orchestrator.engine.transitions import Transitions
 from orchestrator.engine.way import Way
 from orchestrator.journal.history import History
 from orchestrator.model.events import PersonAnswered, PersonAsked
@@ -43,10 +43,12 @@ def _around(incident: Incident, around: Surroundings, **changes: Any) -> Inciden
     return plain(incident, around=around, **changes)
 
 
-def _guarded(gauge: Gauge, *rows: str, within: float | None = None, ask: bool = False) -> Surroundings:
+def _guarded(gauge: Gauge, *transitions: str, within: float | None = None, ask: bool = False) -> Surroundings:
     span = None if within is None else timedelta(seconds=within)
     guard = Guard("sees", Compared(gauge.name, above=0.0), "", span, IfUnknown.ASK if ask else IfUnknown.FAIL)
-    return Surroundings((gauge,), (guard,), tuple((row, ("sees",)) for row in rows), (), YES)
+    return Surroundings(
+        (gauge,), (guard,), tuple((transition, ("sees",)) for transition in transitions), (), YES
+    )
 
 
 def _no_data(incident: Incident) -> Incident:
@@ -77,7 +79,7 @@ def _short_after(incident: Incident) -> Incident:
 
 
 def _long_after(incident: Incident) -> Incident:
-    """Both rows look at one gauge, and between them a hook takes its time."""
+    """Both transitions look at one gauge, and between them a hook takes its time."""
     around = _guarded(Gauge("gauge", Role.SECONDARY), "declare", "activate")
     return _around(incident, replace(around, deeds=(Deed("deed", "declare", When.AFTER, takes=7.0),)))
 
@@ -99,7 +101,7 @@ def _failing(incident: Incident) -> Incident:
 
 
 def _killed_late(incident: Incident) -> Incident:
-    """The program is killed at the end of its last row."""
+    """The program is killed at the end of its last transition."""
     deed = Deed("deed", "activate", When.AFTER)
     return _hooked(incident, deed, lives=(Life(journal_before=5 + incident.seed % 12), *(Life(),) * 3))
 
@@ -177,7 +179,7 @@ def _failed_is_good_enough(patch: Patch) -> None:
     patch.setattr(engine_hooks, "SETTLED", SETTLED | {HookOutcome.FAILED})
 
 
-def _no_row_is_found_made(patch: Patch) -> None:
+def _no_transition_is_found_made(patch: Patch) -> None:
     patch.setattr(Way, "_find_made", lambda *_: None)
 
 
@@ -190,12 +192,12 @@ def _debts_of_hooks_are_forgotten(patch: Patch) -> None:
 
 
 def _an_emergency_waits_for_hooks(patch: Patch) -> None:
-    async def make(self: Rows, row: Any, original: Any = Rows.make) -> None:
+    async def make(self: Transitions, transition: Any, original: Any = Transitions.make) -> None:
         if self.memory.mode is Mode.EMERGENCY:
-            await self.hooks._all(row, When.BEFORE)
-        await original(self, row)
+            await self.hooks._all(transition, When.BEFORE)
+        await original(self, transition)
 
-    patch.setattr(Rows, "make", make)
+    patch.setattr(Transitions, "make", make)
 
 
 def _lock_is_kept_while_asking(patch: Patch) -> None:
@@ -240,8 +242,8 @@ BREAKAGES = (
     Breakage(7, "a hook is repeated without asking", _nobody_is_asked, frozenset({"asked-again"}), _cut_off),
     Breakage(
         7,
-        "a made row that nobody told of is forgotten",
-        _no_row_is_found_made,
+        "a made transition that nobody told of is forgotten",
+        _no_transition_is_found_made,
         frozenset({"after-done"}),
         _killed_late,
     ),

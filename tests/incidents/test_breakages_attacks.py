@@ -16,8 +16,8 @@ from orchestrator.engine import check as engine_check
 from orchestrator.engine import memory as memory_of_runs
 from orchestrator.engine.look import Eyes
 from orchestrator.engine.memory import Memory
-from orchestrator.engine.rows import Rows
 from orchestrator.engine.stop import stopped
+from orchestrator.engine.transitions import Transitions
 from orchestrator.errors import UsageError
 from orchestrator.journal import history
 from orchestrator.model.change import Change
@@ -221,7 +221,7 @@ def _nothing_is_written_and_nobody_waits(patch: Patch) -> None:
     async def with_both(*_: Any, **__: Any) -> None:
         return None
 
-    patch.setattr(Rows, "_with_both", with_both)
+    patch.setattr(Transitions, "_with_both", with_both)
 
 
 def _always_fresh(patch: Patch) -> None:
@@ -297,10 +297,14 @@ BREAKAGES = (
     Breakage("never-over-seen", "a stranger passes for an echo", _foreign_is_an_echo, _stranger),
     Breakage("never-over-seen", "there is no floor", _no_floor, _hidden_stranger),
     Breakage("alone-binds", "every stamp is known", _nobody_is_ever_elsewhere, _elsewhere),
-    Breakage("alone-binds", "nobody else binds a row midway", _nobody_else_binds_midway, _midway_elsewhere),
+    Breakage(
+        "alone-binds", "nobody else binds a transition midway", _nobody_else_binds_midway, _midway_elsewhere
+    ),
     Breakage("own-orgs", "any orgs will do", _any_orgs_will_do, _repointed),
     Breakage("own-stamps", "nobody marks who resumes", _nobody_marks_who_resumes, _restored),
-    Breakage("done-is-so", "rows are made without a write", _nothing_is_written_and_nobody_waits, plain),
+    Breakage(
+        "done-is-so", "transitions are made without a write", _nothing_is_written_and_nobody_waits, plain
+    ),
     Breakage("leaves-in-time", "any reading is fresh", _always_fresh, _slow_looks),
     Breakage("leaves-in-time", "a write may leave at any time", _any_time_to_leave, _slow_write),
     Breakage("late-is-named", "nothing is ever late", _nothing_is_ever_late, _late),

@@ -23,7 +23,7 @@ def ticking() -> Callable[[], datetime]:
     return lambda: STARTED + timedelta(seconds=next(seconds))
 
 
-def entry(kind: str = "row.refused", *, pair: str = "payments", run: str = RUN, **data: JSON) -> Entry:
+def entry(kind: str = "transition.refused", *, pair: str = "payments", run: str = RUN, **data: JSON) -> Entry:
     return Entry(run, pair, kind, "alice", "laptop", data)
 
 
@@ -49,7 +49,7 @@ def opened(place: Path, *, create: bool = True) -> SqliteStore:
 def journal_of(place: Path, records: int) -> None:
     with opened(place) as store:
         for number in range(records):
-            store.append(entry(row=f"row {number}", padding="x" * 200))
+            store.append(entry(transition=f"transition {number}", padding="x" * 200))
 
 
 def refusal(place: Path, *, create: bool = True) -> HamrError:

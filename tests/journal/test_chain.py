@@ -30,13 +30,13 @@ def tamper(place: Path, *statements: str) -> None:
 
 def ten_records(store: SqliteStore) -> None:
     for number in range(1, 11):
-        store.append(entry("row.refused", row=f"row {number}", guards=["settled"]))
+        store.append(entry("transition.refused", transition=f"transition {number}", guards=["settled"]))
 
 
 def test_a_records_hash_is_sha_256_over_its_other_fields_as_canonical_json(store: SqliteStore) -> None:
     """Expected: `sha256sum` over the canonical JSON, typed by hand."""
     record = store.append(
-        Entry("r1", "payments", "row.refused", "alice", "laptop", {"row": "declare", "n": 5.0})
+        Entry("r1", "payments", "transition.refused", "alice", "laptop", {"transition": "declare", "n": 5.0})
     )
     assert record.at == "2026-11-22T03:15:02.000000Z"
     assert record.prev == GENESIS
@@ -51,8 +51,8 @@ def test_a_records_hash_is_sha_256_over_its_other_fields_as_canonical_json(store
 
 
 def test_records_are_numbered_without_gaps_and_carry_the_hash_before(store: SqliteStore) -> None:
-    first = store.append(entry(row="a"))
-    second = store.append(entry(row="b", pair="other", run=""))
+    first = store.append(entry(transition="a"))
+    second = store.append(entry(transition="b", pair="other", run=""))
     assert (first.seq, second.seq, second.prev) == (1, 2, first.hash)
     assert store.head() == Head(2, second.hash)
     assert list(store.records()) == [first, second]
@@ -74,7 +74,7 @@ def test_a_clock_that_was_set_back_is_recorded_as_it_was(place: Path) -> None:
 
 def test_records_are_filtered_by_run_pair_and_kind(store: SqliteStore) -> None:
     store.append(entry("run.started", run="one"))
-    store.append(entry("row.made", run="one", pair="other"))
+    store.append(entry("transition.made", run="one", pair="other"))
     store.append(entry("run.finished", run="two"))
     assert [record.seq for record in store.records(run="one")] == [1, 2]
     assert [record.seq for record in store.records(pair="payments")] == [1, 3]
@@ -164,14 +164,14 @@ def rehash(place: Path, seq: int, change: Callable[[Link], Link]) -> None:
 
 def test_law_16_a_record_that_was_hashed_anew_shows_in_the_next_one(store: SqliteStore, place: Path) -> None:
     ten_records(store)
-    rehash(place, 7, lambda link: replace(link, data='{"row":"another"}'))
+    rehash(place, 7, lambda link: replace(link, data='{"transition":"another"}'))
     found = store.verify()
     assert isinstance(found, Broken)
     assert found.seq == 8
     assert "does not follow" in found.reason
 
 
-@pytest.mark.parametrize("data", ['{"row": "another"}', '{"a":1,"a":1}', "[]", "{", '{"a":NaN}'])
+@pytest.mark.parametrize("data", ['{"transition": "another"}', '{"a":1,"a":1}', "[]", "{", '{"a":NaN}'])
 def test_data_that_is_not_canonical_is_named_even_where_its_hash_fits(
     store: SqliteStore, place: Path, data: str
 ) -> None:

@@ -27,7 +27,7 @@ holder = Holder("lock-" + name, "payments", "run-" + name, name, host_name(), pi
 print("ready", flush=True)
 sys.stdin.readline()
 store = SqliteStore.open(place, now=now)
-def append(number): store.append(Entry("run-" + name, "payments", "row.made", name, "h", {"number": number}))
+def append(number): store.append(Entry("run-" + name, "payments", "transition.made", name, "h", {"number": number}))
 """
 
 

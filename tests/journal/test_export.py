@@ -64,19 +64,21 @@ def run_checker(checker: Path, lines: list[bytes]) -> subprocess.CompletedProces
 
 
 def a_few_records(store: SqliteStore) -> None:
-    store.append(entry("row.refused", row="declare", guards=["settled"]))
+    store.append(entry("transition.refused", transition="declare", guards=["settled"]))
     store.append(Entry(RUN, 'pay"ments', "situation.read", 'o\\"hash":"', 'host","hash":"é', NASTY))
     store.append(Entry("", "", "", "", "", {}))
-    store.append(entry("row.made", row="declare", seconds=5.0))
+    store.append(entry("transition.made", transition="declare", seconds=5.0))
 
 
 def test_a_line_is_the_whole_record_as_canonical_json(store: SqliteStore) -> None:
     """Typed by hand; the hash is what `sha256sum` says of the line without it."""
-    store.append(Entry("r1", "payments", "row.refused", "alice", "laptop", {"row": "declare", "n": 5.0}))
+    store.append(
+        Entry("r1", "payments", "transition.refused", "alice", "laptop", {"transition": "declare", "n": 5.0})
+    )
     assert lines_of(store) == [
-        b'{"at":"2026-11-22T03:15:02.000000Z","by":"alice","data":{"n":5,"row":"declare"},'
+        b'{"at":"2026-11-22T03:15:02.000000Z","by":"alice","data":{"n":5,"transition":"declare"},'
         b'"hash":"d24fceebca0a73bd7296c5a61cf106650dd325e760c6afcad269b163ea446aa2","host":"laptop",'
-        b'"kind":"row.refused","pair":"payments","prev":"' + b"0" * 64 + b'","run":"r1","seq":1}\n'
+        b'"kind":"transition.refused","pair":"payments","prev":"' + b"0" * 64 + b'","run":"r1","seq":1}\n'
     ]
 
 
@@ -135,7 +137,7 @@ def test_a_line_that_is_no_record_is_named(line: bytes, reason: str) -> None:
         (b'"run":"20261122-031502-k3f9"', b'"run":null', "wrong kind"),
         (b'"by":', b' "by":', "not canonical"),
         (b'"seq":1}', b'"seq":1,"seq":1}', "not canonical"),
-        (b'{"guards":["settled"],"row":"declare"}', b"[]", "changed after"),
+        (b'{"guards":["settled"],"transition":"declare"}', b"[]", "changed after"),
     ],
 )
 def test_a_line_that_is_written_otherwise_is_named(
@@ -178,7 +180,9 @@ def test_whatever_is_recorded_verifies_reads_back_and_exports(
     place = tmp_path / "journal.db"
     place.unlink(missing_ok=True)
     with SqliteStore.open(place, durable=False, now=ticking()) as store:
-        written = [store.append(Entry(RUN, pair, "row.made", by, "h", data)) for pair, by, data in contents]
+        written = [
+            store.append(Entry(RUN, pair, "transition.made", by, "h", data)) for pair, by, data in contents
+        ]
         verified = store.verify()
         assert verified == Verified(len(contents), store.head())
         assert list(store.records()) == written

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from orchestrator.errors import JournalDamaged, JournalUnavailable
+from orchestrator.journal import SqliteStore
 from orchestrator.model.journal import Verified
 
 from .conftest import journal_of, opened, refusal
@@ -58,11 +60,26 @@ def test_a_database_of_another_program_is_left_alone(place: Path, create: bool) 
 def test_a_journal_from_a_newer_version_is_left_alone(place: Path, create: bool) -> None:
     journal_of(place, 1)
     with sqlite3.connect(place) as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute("PRAGMA user_version = 3")
     connection.close()
     error = refusal(place, create=create)
     assert isinstance(error, JournalUnavailable)
-    assert "newer hamr (its layout is version 2, this one knows 1)" in error.message
+    assert "newer hamr (its layout is version 3, this one knows 2)" in error.message
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_a_journal_from_an_older_version_is_refused_with_the_way_to_export_it(
+    place: Path, create: bool
+) -> None:
+    journal_of(place, 1)
+    with sqlite3.connect(place) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    error = refusal(place, create=create)
+    assert isinstance(error, JournalUnavailable)
+    assert "older hamr (its layout is version 1, this one knows 2): hamr audit export" in error.message
+    with SqliteStore.open(place, create=False, older=True, now=lambda: datetime.now(UTC)) as store:
+        assert isinstance(store.verify(), Verified)
 
 
 @pytest.mark.parametrize("create", [True, False])

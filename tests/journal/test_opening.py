@@ -245,15 +245,15 @@ def test_somebody_who_was_killed_while_the_journal_began_is_in_nobodys_way(place
 def test_law_16_a_fresh_handle_misses_what_an_older_copy_has_not(place: Path, tmp_path: Path) -> None:
     copy = tmp_path / "older.db"
     with opened(place) as store:
-        first = store.append(entry(row="a"))
+        first = store.append(entry(transition="a"))
         shutil.copy(place, copy)
-        second = store.append(entry(row="b"))
+        second = store.append(entry(transition="b"))
         kept = [Head(each.seq, each.hash) for each in (first, second)]
         assert store.first_missing(kept) is None
         assert store.first_missing([]) is None
         place.write_bytes(copy.read_bytes())  # restored in place: the file keeps its identity
         assert store.first_missing(kept) == 2
-        store.append(entry(row="c"))
+        store.append(entry(transition="c"))
         assert store.first_missing(kept) == 2
         place.unlink()
         assert store.first_missing(kept) == 1

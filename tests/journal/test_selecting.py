@@ -24,7 +24,7 @@ from .conftest import entry
 
 PAIRS = ("payments", "orders", "")
 RUNS = ("", "r1", "r2", "r3", "r4")
-KINDS = ("run.started", "situation.read", "row.made", "run.finished")
+KINDS = ("run.started", "situation.read", "transition.made", "run.finished")
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def mixed(store: SqliteStore) -> SqliteStore:
     dice = random.Random(7)  # noqa: S311 - the same records each time
     store.append_all(
         [
-            entry(dice.choice(KINDS), pair=dice.choice(PAIRS), run=dice.choice(RUNS), row=str(number))
+            entry(dice.choice(KINDS), pair=dice.choice(PAIRS), run=dice.choice(RUNS), transition=str(number))
             for number in range(3 * _PAGE)
         ]
     )
@@ -60,8 +60,8 @@ def test_an_outline_has_some_kinds_and_how_each_run_begins(mixed: SqliteStore, p
     everything = [record for record in mixed.records() if record.kind != "run.started"]
     first = {record.run: record for record in reversed(everything) if record.run}
     wanted = {record.seq: record for record in first.values()}
-    wanted |= {record.seq: record for record in everything if record.kind == "row.made"}
-    assert list(mixed.outline(("row.made",), begins=KINDS[1:], pair=pair)) == [
+    wanted |= {record.seq: record for record in everything if record.kind == "transition.made"}
+    assert list(mixed.outline(("transition.made",), begins=KINDS[1:], pair=pair)) == [
         wanted[seq] for seq in sorted(wanted) if pair in (None, wanted[seq].pair)
     ]
 

@@ -1,24 +1,24 @@
-"""The route through the rows."""
+"""The route through the transitions."""
 
 from __future__ import annotations
 
-from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.status import Status
 
-ROWS = (
-    Row("enroll", Status.ONBOARDING, Status.PASSIVE),
-    Row("declare", Status.PASSIVE, Status.FAILOVER),
-    Row("activate", Status.FAILOVER, Status.ACTIVE),
-    Row("abort", Status.FAILOVER, Status.PASSIVE),
-    Row("recover", Status.ACTIVE, Status.RECOVERY),
-    Row("settle", Status.RECOVERY, Status.PASSIVE),
+TRANSITIONS = (
+    Transition("enroll", Status.ONBOARDING, Status.PASSIVE),
+    Transition("declare", Status.PASSIVE, Status.FAILOVER),
+    Transition("activate", Status.FAILOVER, Status.ACTIVE),
+    Transition("abort", Status.FAILOVER, Status.PASSIVE),
+    Transition("recover", Status.ACTIVE, Status.RECOVERY),
+    Transition("settle", Status.RECOVERY, Status.PASSIVE),
 )
-PLAYBOOK = Playbook("p", ROWS, (Status.PASSIVE, Status.ACTIVE))
+PLAYBOOK = Playbook("p", TRANSITIONS, (Status.PASSIVE, Status.ACTIVE))
 
 
 def names(start: Status, goal: Status) -> list[str] | None:
     route = PLAYBOOK.route(start, goal)
-    return None if route is None else [row.name for row in route]
+    return None if route is None else [transition.name for transition in route]
 
 
 def test_the_route_is_the_shortest_way() -> None:
@@ -38,12 +38,12 @@ def test_no_way_is_none() -> None:
 
 
 def test_ties_go_by_order() -> None:
-    rows = (
-        Row("a", Status.PASSIVE, Status.FAILOVER),
-        Row("b", Status.PASSIVE, Status.RECOVERY),
-        Row("d", Status.RECOVERY, Status.ACTIVE),
-        Row("c", Status.FAILOVER, Status.ACTIVE),
+    transitions = (
+        Transition("a", Status.PASSIVE, Status.FAILOVER),
+        Transition("b", Status.PASSIVE, Status.RECOVERY),
+        Transition("d", Status.RECOVERY, Status.ACTIVE),
+        Transition("c", Status.FAILOVER, Status.ACTIVE),
     )
-    route = Playbook("p", rows, (Status.ACTIVE,)).route(Status.PASSIVE, Status.ACTIVE)
+    route = Playbook("p", transitions, (Status.ACTIVE,)).route(Status.PASSIVE, Status.ACTIVE)
     assert route is not None
-    assert [row.name for row in route] == ["a", "c"]
+    assert [transition.name for transition in route] == ["a", "c"]

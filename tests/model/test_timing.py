@@ -11,9 +11,9 @@ from orchestrator.model.events import (
     LockTaken,
     PersonAnswered,
     PersonAsked,
-    RowIntended,
-    RowMade,
     RunResumed,
+    TransitionIntended,
+    TransitionMade,
 )
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Status
@@ -41,7 +41,7 @@ def test_each_moment_is_counted_once_by_what_the_run_was_doing() -> None:
     assert activate.machine == 0.25
 
 
-def test_the_whole_run_holds_what_belongs_to_no_row() -> None:
+def test_the_whole_run_holds_what_belongs_to_no_transition() -> None:
     whole = split(WHOLE).whole
     assert whole == Spent(100.0, api=6.75, people=30.0, world=62.25)
     refused = split(REFUSED)
@@ -81,13 +81,13 @@ def test_what_goes_on_beside_the_writes_of_an_emergency_is_the_apis_time() -> No
     from orchestrator.model.hook import HookOutcome, When
 
     told: Told = (
-        (0.0, RowIntended("declare", Status.PASSIVE, Status.FAILOVER)),
+        (0.0, TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER)),
         (0.0, HookIntended("declare", When.BEFORE, "stop-sync", "./stop")),
         (0.0, FIRST),
         (1.0, answered(FIRST)),
         (2.0, seen(FIRST, 2.0)),
         (5.0, HookEnded("declare", When.BEFORE, "stop-sync", HookOutcome.DONE)),
-        (5.0, RowMade("declare", Status.PASSIVE, Status.FAILOVER, 5.0, 1)),
+        (5.0, TransitionMade("declare", Status.PASSIVE, Status.FAILOVER, 5.0, 1)),
     )
     (step,) = split(told).steps
     assert (step.api, step.world, step.machine) == (2.0, 3.0, 0.0)
@@ -101,4 +101,4 @@ def test_a_clock_that_was_set_back_takes_no_time_away() -> None:
 def test_step_times_are_the_steps_alone() -> None:
     events: list[tuple[Event, float]] = [(event, seconds) for seconds, event in OWING]
     found = step_times((event, NOW + timedelta(seconds=seconds)) for event, seconds in events)
-    assert [(step.row, step.seconds) for step in found] == [("declare", 0.75), ("activate", 0.5)]
+    assert [(step.transition, step.seconds) for step in found] == [("declare", 0.75), ("activate", 0.5)]

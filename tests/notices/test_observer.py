@@ -10,7 +10,7 @@ import pytest
 from msgspec import Struct, field
 
 from orchestrator.errors import JournalUnavailable
-from orchestrator.model.events import Event, NoticeFailed, NoticeSent, RowMade, Waiting
+from orchestrator.model.events import Event, NoticeFailed, NoticeSent, TransitionMade, Waiting
 from orchestrator.model.journal import Head
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Role, Status
@@ -25,8 +25,8 @@ from .facts import PAIR, S, begun
 
 pytestmark = pytest.mark.anyio
 
-FAILOVER = RowMade("declare", Status.PASSIVE, Status.FAILOVER, 2.0, 2)
-ACTIVE = RowMade("activate", Status.FAILOVER, Status.ACTIVE, 2.0, 2)
+FAILOVER = TransitionMade("declare", Status.PASSIVE, Status.FAILOVER, 2.0, 2)
+ACTIVE = TransitionMade("activate", Status.FAILOVER, Status.ACTIVE, 2.0, 2)
 AT_FAILOVER, AT_ACTIVE = "hamr: payments stands at FAILOVER", "hamr: payments stands at ACTIVE"
 
 
@@ -142,7 +142,7 @@ async def test_a_person_is_warned_once_and_not_of_an_api_that_has_no_events(logg
 async def test_an_event_that_cannot_be_put_into_words_never_reaches_the_run(logged: io.StringIO) -> None:
     poster = Posted()
     async with watching(poster) as notices:
-        notices.tell(RowMade("declare", Status.PASSIVE, Status.FAILOVER, "two", 2))  # type: ignore[arg-type]
+        notices.tell(TransitionMade("declare", Status.PASSIVE, Status.FAILOVER, "two", 2))  # type: ignore[arg-type]
         notices.tell(ACTIVE)
     assert poster.titles == [AT_ACTIVE]
     assert "nobody could be told of this; the run goes on" in logged.getvalue()

@@ -106,7 +106,7 @@ async def test_a_refusal_is_told_with_its_guards(tmp_path: Path) -> None:
         assert result.exit_code is ExitCode.REFUSED, result.ending
         assert titles(bench.sim, P) == [
             "hamr: sim ONBOARDING → PASSIVE begins",
-            "hamr: sim was refused at row enroll",
+            "hamr: sim was refused at transition enroll",
             "hamr: sim to PASSIVE ended: refused",
         ]
         assert "- settled, fail: " in bench.sim.events(P)[1].text

@@ -13,16 +13,16 @@ from orchestrator.model.events import (
     GuardsJudged,
     OrgGivenUp,
     PairAdopted,
-    RowMade,
-    RowRefused,
     RunFinished,
     RunResumed,
+    TransitionMade,
+    TransitionRefused,
     WriteOwed,
     WriteUnknown,
 )
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.journal import Head
-from orchestrator.model.playbook import Row
+from orchestrator.model.playbook import Transition
 from orchestrator.model.run import Attempt, End, Ending, Mode
 from orchestrator.model.secret import Secret
 from orchestrator.model.status import Role, Status
@@ -36,7 +36,7 @@ from .facts import DARK, RUN, P, S, about, begun, read, shipped, shows, started
 
 HEAD = Head(41, "ab" * 32)
 AT = datetime(2026, 11, 22, 3, 15, 2, 750_000, UTC)
-MADE = RowMade("declare", Status.PASSIVE, Status.FAILOVER, 2.25, 2)
+MADE = TransitionMade("declare", Status.PASSIVE, Status.FAILOVER, 2.25, 2)
 PLANNED = (
     "Pair payments: Payments (primary) and Payments DR (secondary).\n"
     "Run 20261122-031502-k3f9 of alice@laptop: PASSIVE → ACTIVE, planned, playbook regional-failover.\n"
@@ -90,7 +90,9 @@ def test_an_emergency_warns_and_says_that_one_org_is_enough() -> None:
 def test_each_status_that_is_reached_is_told() -> None:
     notice = told(MADE, begun())
     assert notice.title == "hamr: payments stands at FAILOVER"
-    assert notice.text.startswith("Row declare, PASSIVE → FAILOVER: 2 writes in 2.2 s.\n\nPair payments: ")
+    assert notice.text.startswith(
+        "Transition declare, PASSIVE → FAILOVER: 2 writes in 2.2 s.\n\nPair payments: "
+    )
     assert notice.alert is Alert.SUCCESS
     assert "status:failover" in notice.tags
 
@@ -99,11 +101,11 @@ def test_a_refusal_names_every_guard_with_its_reason() -> None:
     quiet = Verdict("settled", Outcome.FAIL, "the secondary was changed 40 s ago", "Ask them.")
     seen = Verdict("agents", Outcome.UNKNOWN, "no data in the last 5 minutes")
     before = begun().after(GuardsJudged("declare", (quiet, seen)))
-    notice = told(RowRefused("declare", ("settled", "agents", "new")), before)
-    assert notice.title == "hamr: payments was refused at row declare"
+    notice = told(TransitionRefused("declare", ("settled", "agents", "new")), before)
+    assert notice.title == "hamr: payments was refused at transition declare"
     assert notice.alert is Alert.WARNING
     assert notice.text.startswith(
-        "Nothing of row declare was written. What stopped it:\n"
+        "Nothing of transition declare was written. What stopped it:\n"
         "- settled, fail: the secondary was changed 40 s ago (Ask them.)\n"
         "- agents, unknown: no data in the last 5 minutes\n"
         "- new\n"
@@ -150,11 +152,11 @@ def test_every_end_is_told_in_its_own_words(end: End, words: str, alert: Alert) 
 
 def test_an_end_says_what_was_sent_where_the_pair_stands_and_what_to_type() -> None:
     ending = Ending(
-        End.INCOMPLETE, "row activate was refused", None, ("hamr resume X",), "2 writes were sent."
+        End.INCOMPLETE, "transition activate was refused", None, ("hamr resume X",), "2 writes were sent."
     )
     notice = told(RunFinished(ending, 6, "agreed(FAILOVER)", (), 6.2, resumable=True), begun())
     assert notice.text.startswith(
-        "row activate was refused\n"
+        "transition activate was refused\n"
         "2 writes were sent.\n"
         "Where the pair stands: agreed(FAILOVER).\n"
         "Exit code 6, after 6.2 s.\n"
@@ -198,7 +200,7 @@ def test_a_drill_says_so_in_its_title_text_and_tags() -> None:
 def test_nothing_else_is_told() -> None:
     quiet = {type(event) for event, _ in SAID if notice_of(event, begun().after(event)) is None}
     loud = {type(event) for event, _ in SAID} - quiet
-    assert loud == {RowMade, RowRefused, RunFinished, WriteOwed, WriteUnknown, PairAdopted}
+    assert loud == {TransitionMade, TransitionRefused, RunFinished, WriteOwed, WriteUnknown, PairAdopted}
     assert quiet <= set(EVENT_TYPES)
 
 
@@ -213,16 +215,19 @@ def test_nothing_else_is_told() -> None:
         (Status.ACTIVE, Status.ACTIVE, S),
     ],
 )
-def test_a_planned_run_tells_the_org_that_the_last_row_of_its_way_writes_first(
+def test_a_planned_run_tells_the_org_that_the_last_transition_of_its_way_writes_first(
     goal: Status, stands: Status, org: Role
 ) -> None:
     assert about(started(goal), read(shows(stands), shows(stands))).org is org
 
 
-def test_the_last_row_of_the_way_counts_and_not_the_first() -> None:
-    rows = tuple(replace(row, writes=(P, S)) if row.name == "activate" else row for row in shipped().rows)
+def test_the_last_transition_of_the_way_counts_and_not_the_first() -> None:
+    transitions = tuple(
+        replace(transition, writes=(P, S)) if transition.name == "activate" else transition
+        for transition in shipped().transitions
+    )
     looked = read(shows(Status.PASSIVE), shows(Status.PASSIVE))
-    assert about(started(), looked, playbook=replace(shipped(), rows=rows)).org is P
+    assert about(started(), looked, playbook=replace(shipped(), transitions=transitions)).org is P
 
 
 def test_where_one_org_is_silent_a_planned_run_does_not_say_where_the_pair_stands() -> None:
@@ -231,17 +236,18 @@ def test_where_one_org_is_silent_a_planned_run_does_not_say_where_the_pair_stand
     assert [tag for tag in notice.tags if tag.startswith("status:")] == []
 
 
-def test_a_planned_run_that_finds_its_orgs_apart_goes_by_the_first_row_that_arrives_there() -> None:
+def test_a_planned_run_that_finds_its_orgs_apart_goes_by_the_first_transition_that_arrives_there() -> None:
     known = about(started(Status.PASSIVE), read(shows(Status.ACTIVE), shows(Status.RECOVERY)))
     assert known.org is P
     assert known.stands is None
 
 
 def test_law_09_the_survivor_of_an_emergency_is_told_whatever_the_order_of_writes() -> None:
-    rows = tuple(
-        replace(row, writes=(P, S)) if row.name in ("declare", "activate") else row for row in shipped().rows
+    transitions = tuple(
+        replace(transition, writes=(P, S)) if transition.name in ("declare", "activate") else transition
+        for transition in shipped().transitions
     )
-    playbook = replace(shipped(), rows=rows)
+    playbook = replace(shipped(), transitions=transitions)
     emergency, looked = started(mode=Mode.EMERGENCY), read(DARK, shows(Status.PASSIVE))
     assert about(started(), read(*[shows(Status.PASSIVE)] * 2), playbook=playbook).org is P
     assert about(emergency, playbook=playbook).org is S
@@ -250,19 +256,19 @@ def test_law_09_the_survivor_of_an_emergency_is_told_whatever_the_order_of_write
 
 def test_law_09_a_run_that_is_switched_to_emergency_never_tells_the_dead_org() -> None:
     home = about(started(Status.ACTIVE), read(*[shows(Status.PASSIVE)] * 2))
-    rows = (Row("over", Status.PASSIVE, Status.ACTIVE, writes=(P, S), survivor=S),)
-    known = replace(home, playbook=replace(shipped(), rows=rows))
+    transitions = (Transition("over", Status.PASSIVE, Status.ACTIVE, writes=(P, S), survivor=S),)
+    known = replace(home, playbook=replace(shipped(), transitions=transitions))
     known = known.after(started()).after(read(*[shows(Status.PASSIVE)] * 2))
     assert known.org is P
     assert known.after(RunResumed(Mode.EMERGENCY, "it is down")).org is S
 
 
 def test_law_09_an_org_that_was_given_up_is_told_nothing() -> None:
-    rows = (
-        Row("over", Status.PASSIVE, Status.ACTIVE, survivor=S),
-        Row("back", Status.RECOVERY, Status.ACTIVE, survivor=P),
+    transitions = (
+        Transition("over", Status.PASSIVE, Status.ACTIVE, survivor=S),
+        Transition("back", Status.RECOVERY, Status.ACTIVE, survivor=P),
     )
-    playbook = replace(shipped(), rows=rows)
+    playbook = replace(shipped(), transitions=transitions)
     known = about(started(mode=Mode.EMERGENCY), playbook=playbook)
     assert known.org is None, "either could survive, and neither was seen yet"
     assert known.after(OrgGivenUp(P, "no answer within 2 s")).org is S

@@ -20,15 +20,15 @@ from orchestrator.model.events import (
     OwedSettled,
     PairAdopted,
     ReadingsTaken,
-    RowIntended,
-    RowMade,
-    RowRefused,
     RunAcknowledged,
     RunFinished,
     RunResumed,
     RunStarted,
     RunSuperseded,
     SituationRead,
+    TransitionIntended,
+    TransitionMade,
+    TransitionRefused,
     Waiting,
     WriteAnswered,
     WriteConfirmed,
@@ -96,41 +96,44 @@ SAID: tuple[tuple[Event, str], ...] = (
         ReadingsTaken(Both(reading(P), None)),
         "Read again: Payments (primary) PASSIVE; Payments EU (secondary) left out",
     ),
-    (GuardsJudged("declare", (LINKED,)), "Row declare: 1 guard passes"),
+    (GuardsJudged("declare", (LINKED,)), "Transition declare: 1 guard passes"),
     (
         GuardsJudged("declare", (LINKED, UNSETTLED, UNSEEN)),
-        "Row declare: 2 of 3 guards did not pass: settled, both_answer",
+        "Transition declare: 2 of 3 guards did not pass: settled, both_answer",
     ),
     (
         GuardsJudged("declare", (LINKED, SETTLED)),
-        "Row declare: all 2 guards pass",
+        "Transition declare: all 2 guards pass",
     ),
     (
         GuardsJudged("declare", (LINKED, UNSETTLED), binding=False),
         (
-            "Row declare: 1 of 2 guards did not pass: settled (a write of the row is in effect: only linked and fresh "
+            "Transition declare: 1 of 2 guards did not pass: settled (a write of the transition is in effect: only linked and fresh "
             "bind it)"
         ),
     ),
     (
         GuardOverridden("declare", UNSETTLED, "Bob is with us"),
         (
-            "Row declare: guard settled is overridden (Payments EU (secondary) was changed 2 min ago by "
+            "Transition declare: guard settled is overridden (Payments EU (secondary) was changed 2 min ago by "
             "bob@example.com), because: Bob is with us"
         ),
     ),
     (
         GuardWaived("declare", UNSEEN),
-        "Row declare: guard both_answer is waived, blind in this emergency: Payments (primary) did not answer",
-    ),
-    (RowIntended("declare", Status.PASSIVE, Status.FAILOVER), "Row declare: PASSIVE → FAILOVER"),
-    (
-        RowRefused("declare", ("settled", "both_answer")),
-        "Row declare is refused by settled, both_answer; nothing of it was written",
+        "Transition declare: guard both_answer is waived, blind in this emergency: Payments (primary) did not answer",
     ),
     (
-        RowMade("declare", Status.PASSIVE, Status.FAILOVER, 2.15, 2),
-        "Row declare is made in 2.1 s, with 2 writes: PASSIVE → FAILOVER",
+        TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER),
+        "Transition declare: PASSIVE → FAILOVER",
+    ),
+    (
+        TransitionRefused("declare", ("settled", "both_answer")),
+        "Transition declare is refused by settled, both_answer; nothing of it was written",
+    ),
+    (
+        TransitionMade("declare", Status.PASSIVE, Status.FAILOVER, 2.15, 2),
+        "Transition declare is made in 2.1 s, with 2 writes: PASSIVE → FAILOVER",
     ),
     (WriteIntended(ATTEMPT, POST, record(S)), "Payments EU (secondary) is told FAILOVER (attempt 1)"),
     (

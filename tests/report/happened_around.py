@@ -1,4 +1,4 @@
-"""One event of each kind around a row's writes, and how it is told."""
+"""One event of each kind around a transition's writes, and how it is told."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from orchestrator.model.status import Status
 
 from .scenes import NOW, RUN, S
 
-QUESTION = Question(Asks.MANUAL, "button", "declare", "Before row declare, by hand: Press the button.")
+QUESTION = Question(Asks.MANUAL, "button", "declare", "Before transition declare, by hand: Press the button.")
 SCORE = Score(
     RUN,
     "payments",
@@ -56,10 +56,13 @@ SAID_AROUND: tuple[tuple[Event, str], ...] = (
             "errors is unknown (no data in the last 5 min)"
         ),
     ),
-    (WaitBegan("declare", ("seen", "calm"), 600.0), "Row declare: waiting for seen, calm, for up to 10 min"),
-    (WaitEnded("declare", True, 90.0), "Row declare: its guards pass after 1 min 30 s"),
-    (WaitEnded("declare", False, 600.0), "Row declare: stopped waiting after 10 min"),
-    (PersonAsked(QUESTION), "Asked: Before row declare, by hand: Press the button."),
+    (
+        WaitBegan("declare", ("seen", "calm"), 600.0),
+        "Transition declare: waiting for seen, calm, for up to 10 min",
+    ),
+    (WaitEnded("declare", True, 90.0), "Transition declare: its guards pass after 1 min 30 s"),
+    (WaitEnded("declare", False, 600.0), "Transition declare: stopped waiting after 10 min"),
+    (PersonAsked(QUESTION), "Asked: Before transition declare, by hand: Press the button."),
     (PersonAnswered(QUESTION, Reply(True, "pressed"), 42.0), "button: yes (pressed), after 42 s"),
     (PersonAnswered(QUESTION, Reply(False), 42.0), "button: no, after 42 s"),
     (PersonAnswered(QUESTION, None, 0.0), "button: nobody answered, after 0 s"),

@@ -17,13 +17,13 @@ from orchestrator.model.events import (
     PersonAnswered,
     PersonAsked,
     ProbesRead,
-    RowIntended,
-    RowMade,
-    RowRefused,
     RunFinished,
     RunResumed,
     RunStarted,
     SituationRead,
+    TransitionIntended,
+    TransitionMade,
+    TransitionRefused,
     WaitBegan,
     WriteAnswered,
     WriteOwed,
@@ -71,14 +71,14 @@ def evil(where: str) -> str:
 _VERDICT = Verdict(evil("guard"), Outcome.UNKNOWN, evil("guard reason"), evil("guard why"))
 _PASSED = Verdict("linked", Outcome.PASS, evil("passing reason"))
 _INTENDED = replace(
-    post(1, S, Status.FAILOVER, evil("row")),
+    post(1, S, Status.FAILOVER, evil("transition")),
     request=Request("POST", evil("url"), {"data": {evil("body key"): evil("body value")}}),
 )
 _BROKEN = replace(
-    post(2, P, Status.FAILOVER, evil("row")),
-    attempt=Attempt(2, P, Status.FAILOVER, evil("stamp"), evil("row")),
+    post(2, P, Status.FAILOVER, evil("transition")),
+    attempt=Attempt(2, P, Status.FAILOVER, evil("stamp"), evil("transition")),
 )
-_ASKED = Question(Asks.MANUAL, evil("question subject"), evil("row"), evil("question"))
+_ASKED = Question(Asks.MANUAL, evil("question subject"), evil("transition"), evil("question"))
 
 
 _EVENTS: Told = (
@@ -112,7 +112,7 @@ _EVENTS: Told = (
     (
         0.75,
         ProbesRead(
-            evil("row"),
+            evil("transition"),
             (
                 ProbeReading(
                     evil("probe"), Measured(evil("probe value"), detail=evil("probe detail")), NOW, 0.0
@@ -121,15 +121,15 @@ _EVENTS: Told = (
             ),
         ),
     ),
-    (0.75, WaitBegan(evil("row"), (evil("waited guard"),), 10.0)),
-    (1.0, GuardsJudged(evil("row"), (_PASSED, _VERDICT))),
-    (1.0, GuardOverridden(evil("row"), _VERDICT, evil("why overridden"))),
-    (1.0, RowIntended(evil("row"), Status.PASSIVE, Status.FAILOVER)),
-    (1.0, HookIntended(evil("row"), When.BEFORE, evil("hook"), evil("hook command"))),
+    (0.75, WaitBegan(evil("transition"), (evil("waited guard"),), 10.0)),
+    (1.0, GuardsJudged(evil("transition"), (_PASSED, _VERDICT))),
+    (1.0, GuardOverridden(evil("transition"), _VERDICT, evil("why overridden"))),
+    (1.0, TransitionIntended(evil("transition"), Status.PASSIVE, Status.FAILOVER)),
+    (1.0, HookIntended(evil("transition"), When.BEFORE, evil("hook"), evil("hook command"))),
     (
         1.5,
         HookEnded(
-            evil("row"),
+            evil("transition"),
             When.BEFORE,
             evil("hook"),
             HookOutcome.FAILED,
@@ -154,9 +154,9 @@ _EVENTS: Told = (
             record=replace(record(S, 3, evil("modified by")), target_name=evil("primary's name")),
         ),
     ),
-    (2.5, RowMade(evil("row"), Status.PASSIVE, Status.FAILOVER, 1.5, 1, (evil("owed hook"),))),
-    (2.5, GuardsJudged(evil("second row"), (_VERDICT,))),
-    (2.5, RowRefused(evil("second row"), (evil("guard"),))),
+    (2.5, TransitionMade(evil("transition"), Status.PASSIVE, Status.FAILOVER, 1.5, 1, (evil("owed hook"),))),
+    (2.5, GuardsJudged(evil("second transition"), (_VERDICT,))),
+    (2.5, TransitionRefused(evil("second transition"), (evil("guard"),))),
     (2.5, _BROKEN),
     (
         3.0,

@@ -10,8 +10,8 @@ from orchestrator.errors import ExitCode
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.journal import Head
 from orchestrator.model.org import Org, Pair, Wire
-from orchestrator.model.plan import Plan, PlannedRow, PlannedWrite
-from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
+from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.reading import Exchange, HamrRecord, Identity, Present, Reading, Request, Sight
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Objective, Operator, RunRequest, Step
@@ -55,7 +55,7 @@ ORGS = Both(
 )
 PAIR = Pair("payments", ORGS)
 
-DECLARE = Row(
+DECLARE = Transition(
     "declare",
     Status.PASSIVE,
     Status.FAILOVER,
@@ -63,8 +63,8 @@ DECLARE = Row(
     guards=("settled",),
     survivor=S,
 )
-ACTIVATE = Row("activate", Status.FAILOVER, Status.ACTIVE, survivor=S)
-ABORT = Row("abort", Status.FAILOVER, Status.PASSIVE, writes=(S,))
+ACTIVATE = Transition("activate", Status.FAILOVER, Status.ACTIVE, survivor=S)
+ABORT = Transition("abort", Status.FAILOVER, Status.PASSIVE, writes=(S,))
 PLAYBOOK = Playbook("regional-failover", (DECLARE, ACTIVATE, ABORT), (Status.PASSIVE, Status.ACTIVE))
 
 
@@ -142,19 +142,33 @@ def write(role: Role, status: Status, stands: str, condition: str = "") -> Plann
     )
 
 
-def planned_row(row: Row, *verdicts: Verdict, refused_by: tuple[str, ...] = ()) -> PlannedRow:
+def planned_transition(
+    transition: Transition, *verdicts: Verdict, refused_by: tuple[str, ...] = ()
+) -> PlannedTransition:
     writes = (
-        write(S, row.target, f"midway({row.name})"),
-        write(P, row.target, f"agreed({row.target})", "only if this pair turns out not to mirror"),
+        write(S, transition.target, f"midway({transition.name})"),
+        write(
+            P, transition.target, f"agreed({transition.target})", "only if this pair turns out not to mirror"
+        ),
     )
-    return PlannedRow(row.name, row.source, row.target, row.why, verdicts, refused_by, (), (), writes)
+    return PlannedTransition(
+        transition.name,
+        transition.source,
+        transition.target,
+        transition.why,
+        verdicts,
+        refused_by,
+        (),
+        (),
+        writes,
+    )
 
 
-def plan(*rows: PlannedRow) -> Plan:
-    """To ACTIVE; without rows given, declare and activate, with every guard passing."""
-    rows = rows or (
-        planned_row(DECLARE, LINKED, SETTLED),
-        planned_row(ACTIVATE, replace(LINKED, predicted=True)),
+def plan(*transitions: PlannedTransition) -> Plan:
+    """To ACTIVE; without transitions given, declare and activate, with every guard passing."""
+    transitions = transitions or (
+        planned_transition(DECLARE, LINKED, SETTLED),
+        planned_transition(ACTIVATE, replace(LINKED, predicted=True)),
     )
     return Plan(
         run=RUN,
@@ -172,7 +186,7 @@ def plan(*rows: PlannedRow) -> Plan:
         readings=Both(reading(P), reading(S)),
         phase="agreed(PASSIVE)",
         sentence="Both orgs show PASSIVE.",
-        rows=rows,
+        transitions=transitions,
         ending="pair payments stands at ACTIVE, on both orgs",
         reachable=True,
         before=(Verdict("unknown", Outcome.PASS, "no earlier write's outcome is unknown"),),
@@ -208,7 +222,7 @@ def refused(*verdicts: Verdict) -> RunResult:
         result(),
         ending=Ending(
             End.REFUSED,
-            f"row declare (PASSIVE → FAILOVER) was refused: {said}",
+            f"transition declare (PASSIVE → FAILOVER) was refused: {said}",
             next_steps=("hamr status payments",),
             sent="Nothing was sent.",
         ),

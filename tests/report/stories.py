@@ -28,13 +28,13 @@ from orchestrator.model.events import (
     PersonAnswered,
     PersonAsked,
     ProbesRead,
-    RowIntended,
-    RowMade,
-    RowRefused,
     RunFinished,
     RunResumed,
     RunStarted,
     SituationRead,
+    TransitionIntended,
+    TransitionMade,
+    TransitionRefused,
     WaitBegan,
     WaitEnded,
     WriteAnswered,
@@ -101,12 +101,12 @@ def told(events: Told, *, subject: str = RUN) -> Story:
 
 
 def post(
-    number: int, role: Role, status: Status, row: str = "declare", purpose: str = "row"
+    number: int, role: Role, status: Status, transition: str = "declare", purpose: str = "transition"
 ) -> WriteIntended:
     stamp = f"alice+hamr-{RUN}-{number}@laptop"
     body = {"data": {"attributes": {"hamr_status": int(status)}}}
     request = Request("POST", "https://api.datadoghq.eu/api/v2/hamr", body)  # type: ignore[arg-type]  # a plain literal is JSON
-    return WriteIntended(Attempt(number, role, status, stamp, row, purpose), request, record(role))
+    return WriteIntended(Attempt(number, role, status, stamp, transition, purpose), request, record(role))
 
 
 def answered(intended: WriteIntended, answer: Answer | None = None) -> WriteAnswered:
@@ -121,7 +121,7 @@ def seen(intended: WriteIntended, seconds: float) -> WriteConfirmed:
 
 def both(primary: Status = Status.PASSIVE, secondary: Status = Status.PASSIVE) -> SituationRead:
     return SituationRead(
-        "row",
+        "transition",
         Both(
             reading(P, Present(record(P, int(primary)), primary)),
             reading(S, Present(record(S, int(secondary)), secondary)),
@@ -176,7 +176,7 @@ WHOLE: Told = (
     ),
     (61.0, GuardsJudged("declare", (LINKED, UNSETTLED, AGENTS))),
     (61.0, GuardOverridden("declare", UNSETTLED, "Bob is with us")),
-    (61.0, RowIntended("declare", Status.PASSIVE, Status.FAILOVER)),
+    (61.0, TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER)),
     (61.0, HookIntended("declare", When.BEFORE, "stop-sync", "./bin/stop-sync --all")),
     (63.0, HookEnded("declare", When.BEFORE, "stop-sync", HookOutcome.DONE, "", 0, "stopping\nstopped", 2.0)),
     (63.5, FIRST),
@@ -187,21 +187,21 @@ WHOLE: Told = (
     (67.5, SECOND),
     (67.75, answered(SECOND)),
     (68.0, seen(SECOND, 0.5)),
-    (68.0, RowMade("declare", Status.PASSIVE, Status.FAILOVER, 7.0, 2, ("integrations",))),
+    (68.0, TransitionMade("declare", Status.PASSIVE, Status.FAILOVER, 7.0, 2, ("integrations",))),
     (68.0, HookIntended("declare", When.AFTER, "integrations", "Press 'Fail over your integrations'.")),
     (68.0, PersonAsked(MANUAL)),
     (98.0, PersonAnswered(MANUAL, Reply(yes=True, words="done by Carol"), 30.0)),
     (98.0, HookEnded("declare", When.AFTER, "integrations", HookOutcome.DONE, "done by Carol")),
     (98.5, both(Status.FAILOVER, Status.FAILOVER)),
     (98.5, GuardsJudged("activate", (LINKED,))),
-    (98.5, RowIntended("activate", Status.FAILOVER, Status.ACTIVE)),
+    (98.5, TransitionIntended("activate", Status.FAILOVER, Status.ACTIVE)),
     (98.5, THIRD),
     (98.75, answered(THIRD)),
     (99.0, seen(THIRD, 0.5)),
     (99.0, FOURTH),
     (99.25, answered(FOURTH)),
     (99.5, seen(FOURTH, 0.5)),
-    (99.75, RowMade("activate", Status.FAILOVER, Status.ACTIVE, 1.25, 2)),
+    (99.75, TransitionMade("activate", Status.FAILOVER, Status.ACTIVE, 1.25, 2)),
     (100.0, finished(End.DONE, 0, "pair payments stands at ACTIVE, on both orgs", 100.0, met(100.0))),
     (100.0, LockReleased("ab12")),
 )
@@ -215,19 +215,19 @@ OWING: Told = (
     (0.25, OrgGivenUp(P, "timed out after 2 s")),
     (0.25, GuardsJudged("declare", (LINKED, UNSEEN))),
     (0.25, GuardWaived("declare", UNSEEN)),
-    (0.25, RowIntended("declare", Status.PASSIVE, Status.FAILOVER)),
+    (0.25, TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER)),
     (0.25, FIRST),
     (0.5, answered(FIRST)),
     (0.75, seen(FIRST, 0.5)),
     (0.75, WriteOwed(P, Status.FAILOVER, "not seen in this emergency")),
-    (0.75, RowMade("declare", Status.PASSIVE, Status.FAILOVER, 0.5, 1)),
+    (0.75, TransitionMade("declare", Status.PASSIVE, Status.FAILOVER, 0.5, 1)),
     (0.75, GuardsJudged("activate", (LINKED,))),
-    (0.75, RowIntended("activate", Status.FAILOVER, Status.ACTIVE)),
+    (0.75, TransitionIntended("activate", Status.FAILOVER, Status.ACTIVE)),
     (0.75, THIRD),
     (1.0, answered(THIRD)),
     (1.25, seen(THIRD, 0.5)),
     (1.25, WriteOwed(P, Status.ACTIVE, "not seen in this emergency")),
-    (1.25, RowMade("activate", Status.FAILOVER, Status.ACTIVE, 0.5, 1)),
+    (1.25, TransitionMade("activate", Status.FAILOVER, Status.ACTIVE, 0.5, 1)),
     (
         1.5,
         finished(
@@ -245,8 +245,8 @@ REFUSED: Told = (
     (0.0, replace(STARTED, overrides={})),
     (0.25, both()),
     (0.25, GuardsJudged("declare", (LINKED, UNSETTLED, UNSEEN))),
-    (0.25, RowRefused("declare", ("settled", "both_answer"))),
-    (0.5, finished(End.REFUSED, 3, "row declare was refused: settled fail", 0.5)),
+    (0.25, TransitionRefused("declare", ("settled", "both_answer"))),
+    (0.5, finished(End.REFUSED, 3, "transition declare was refused: settled fail", 0.5)),
 )
 
 RESUMED: Told = (
@@ -254,7 +254,7 @@ RESUMED: Told = (
     (0.0, STARTED),
     (0.5, both()),
     (0.5, GuardsJudged("declare", (LINKED,))),
-    (0.5, RowIntended("declare", Status.PASSIVE, Status.FAILOVER)),
+    (0.5, TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER)),
     (0.5, FIRST),
     (7200.0, LockTakenOver("cd34", "ab12", "alice on laptop (process 42)")),
     (7200.0, RunResumed(Mode.EMERGENCY, "us1 is down, too")),
@@ -276,7 +276,7 @@ FOREIGN: Told = (
     (0.0, STARTED),
     (0.5, both()),
     (0.5, GuardsJudged("declare", (LINKED,))),
-    (0.5, RowIntended("declare", Status.PASSIVE, Status.FAILOVER)),
+    (0.5, TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER)),
     (
         0.5,
         ChangeSeen(
@@ -298,8 +298,8 @@ def drill_records(*, scored: bool = True, closed: bool = False) -> list[Record]:
         (110.0, replace(started, goal=Status.PASSIVE)),
         (110.5, both(Status.ACTIVE, Status.ACTIVE)),
         (110.5, GuardsJudged("recover", (LINKED, UNSETTLED))),
-        (110.5, RowRefused("recover", ("settled",))),
-        (111.0, finished(End.REFUSED, 3, "row recover was refused: settled fail", 1.0)),
+        (110.5, TransitionRefused("recover", ("settled",))),
+        (111.0, finished(End.REFUSED, 3, "transition recover was refused: settled fail", 1.0)),
     )
     records = journal([(-1.0, DrillStarted(Status.ACTIVE, Status.PASSIVE, "dark", 7))], run=DRILL)
     records += journal(out, first=2)
@@ -324,7 +324,7 @@ def score(refused_at: int) -> Score:
             Expectation("out: exit code 0", held=True, found="exit code 0"),
             Expectation("home: exit code 0", held=False, found="exit code 3", records=(refused_at,)),
         ),
-        executed=("row declare", "row activate"),
+        executed=("transition declare", "transition activate"),
         not_executed=("hook integrations: nobody presses buttons in a drill",),
         less_strict=(LessStrict("settled", "the simulator's records are younger"),),
         scenario="dark",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from orchestrator.model.hook import Hook, Program
-from orchestrator.model.playbook import Advances, Playbook, Row
+from orchestrator.model.playbook import Advances, Playbook, Transition
 from orchestrator.model.status import Role, Status
 from orchestrator.report.graph import mermaid
 
 from .scenes import DECLARE, PLAYBOOK
 
 
-def test_each_row_is_an_arrow_with_its_name_writes_and_guards() -> None:
+def test_each_transition_is_an_arrow_with_its_name_writes_and_guards() -> None:
     assert mermaid(replace(PLAYBOOK, summary="There and back.")) == (
         "stateDiagram-v2\n"
         "    %% regional-failover: There and back.\n"
@@ -29,12 +29,12 @@ def test_each_row_is_an_arrow_with_its_name_writes_and_guards() -> None:
     )
 
 
-def test_a_status_that_nothing_leads_to_is_a_beginning_and_the_server_makes_its_own_rows() -> None:
+def test_a_status_that_nothing_leads_to_is_a_beginning_and_the_server_makes_its_own_transitions() -> None:
     playbook = Playbook(
         "onboarding",
         (
-            Row("connect", Status.ABSENT, Status.ONBOARDING, writes=(Role.PRIMARY,)),
-            Row("enroll", Status.ONBOARDING, Status.PASSIVE, advances=Advances.SERVER),
+            Transition("connect", Status.ABSENT, Status.ONBOARDING, writes=(Role.PRIMARY,)),
+            Transition("enroll", Status.ONBOARDING, Status.PASSIVE, advances=Advances.SERVER),
         ),
         (Status.PASSIVE,),
     )
@@ -53,8 +53,10 @@ def test_a_status_that_nothing_leads_to_is_a_beginning_and_the_server_makes_its_
 
 
 def test_names_and_summaries_cannot_break_out_of_their_place() -> None:
-    row = Row("a:b;<x>\n-->", Status.PASSIVE, Status.ACTIVE, guards=('g"%%',))
-    text = mermaid(Playbook("p", (row,), (Status.ACTIVE,), summary="one\n    ACTIVE --> PASSIVE: forged"))
+    transition = Transition("a:b;<x>\n-->", Status.PASSIVE, Status.ACTIVE, guards=('g"%%',))
+    text = mermaid(
+        Playbook("p", (transition,), (Status.ACTIVE,), summary="one\n    ACTIVE --> PASSIVE: forged")
+    )
     assert "    %% p: one\\n    ACTIVE --> PASSIVE: forged\n" in text
     assert (
         "    PASSIVE --> ACTIVE: a#58;b#59;#60;x#62;#10;--#62;<br/>writes secondary, then primary<br/>guards g#34;#37;#37;\n"
@@ -63,8 +65,10 @@ def test_names_and_summaries_cannot_break_out_of_their_place() -> None:
     assert text.count("\n") == 8
 
 
-def test_hooks_stand_beside_their_row() -> None:
+def test_hooks_stand_beside_their_transition() -> None:
     hook = Hook("stop-sync", Program(("stop",)))
-    row = replace(DECLARE, before=(hook,), after=(replace(hook, name="flip"), replace(hook, name="press")))
-    drawn = mermaid(replace(PLAYBOOK, rows=(row,)))
+    transition = replace(
+        DECLARE, before=(hook,), after=(replace(hook, name="flip"), replace(hook, name="press"))
+    )
+    drawn = mermaid(replace(PLAYBOOK, transitions=(transition,)))
     assert "<br/>before stop-sync<br/>after flip, press<br/>emergency by the secondary alone" in drawn

@@ -210,11 +210,11 @@ def test_every_picture_says_what_it_shows(shown: Parsed) -> None:
 def test_every_table_has_heads_and_every_details_a_summary(shown: Parsed) -> None:
     assert len(shown.all("summary")) == len(shown.all("details"))
     for element in shown.all("th"):
-        assert element.attributes["scope"] in {"col", "row"}
+        assert element.attributes["scope"] in {"col", "transition"}
     assert len(shown.all("thead")) == len(shown.all("table"))
 
 
-def rows_of(shown: Parsed, label: str) -> list[list[str]]:
+def transitions_of(shown: Parsed, label: str) -> list[list[str]]:
     """The cells of the table in that region."""
     found: list[list[str]] = []
     inside = False
@@ -243,7 +243,7 @@ def test_the_summary_is_for_somebody_who_was_not_there() -> None:
 
 def test_the_timeline_has_a_table_for_whoever_cannot_see_it() -> None:
     shown = parsed(page(STORIES["whole"]))
-    assert rows_of(shown, "Where both orgs stood") == [
+    assert transitions_of(shown, "Where both orgs stood") == [
         ["+0.50 s", "PASSIVE", "PASSIVE", "", "16:40:00.5"],
         ["+1 min 4 s", "PASSIVE", "FAILOVER", "declare", "16:41:04.5"],
         ["+1 min 8 s", "FAILOVER", "FAILOVER", "declare", "16:41:08.0"],
@@ -252,14 +252,14 @@ def test_the_timeline_has_a_table_for_whoever_cannot_see_it() -> None:
     ]
 
 
-def test_the_picture_names_the_rows_and_the_statuses() -> None:
+def test_the_picture_names_the_transitions_and_the_statuses() -> None:
     shown = parsed(page(STORIES["whole"]))
     labels = {element.text for element in shown.all("text")}
     assert {"PASSIVE", "FAILOVER", "ACTIVE", "primary", "secondary", "declare", "activate", "0 s"} <= labels
     titles = {element.text for element in shown.all("title")}
     assert "waited 1 min for agents" in titles
     assert "asked a person: integrations" in titles
-    assert "hook stop-sync, before the row" in titles
+    assert "hook stop-sync, before the transition" in titles
     assert "write 1, FAILOVER to the secondary: seen 1 s later" in titles
 
 
@@ -270,13 +270,13 @@ def test_a_stretch_that_is_drawn_shorter_says_so() -> None:
 
 def test_checks_guards_and_times_are_shown_with_their_reasons() -> None:
     shown = parsed(page(STORIES["whole"]))
-    assert [row[:2] for row in rows_of(shown, "Checks")] == [
-        ["✓ held", "row declare (PASSIVE to FAILOVER) is made"],
-        ["✓ held", "row activate (FAILOVER to ACTIVE) is made"],
+    assert [transition[:2] for transition in transitions_of(shown, "Checks")] == [
+        ["✓ held", "transition declare (PASSIVE to FAILOVER) is made"],
+        ["✓ held", "transition activate (FAILOVER to ACTIVE) is made"],
         ["✓ held", "end: the pair stands at ACTIVE"],
         ["✓ held", "objective: ACTIVE within 15 min"],
     ]
-    assert rows_of(shown, "Rows and times")[0] == [
+    assert transitions_of(shown, "Transitions and times")[0] == [
         "declare",
         "PASSIVE → FAILOVER",
         "✓ made",
@@ -287,9 +287,9 @@ def test_checks_guards_and_times_are_shown_with_their_reasons() -> None:
         "500 ms",
         "",
     ]
-    (overridden,) = rows_of(shown, "Guards that did not pass")
+    (overridden,) = transitions_of(shown, "Guards that did not pass")
     assert overridden[:4] == ["declare", "settled", "✗ fail", "overridden, because: Bob is with us"]
-    assert rows_of(shown, "Probes of row declare") == [
+    assert transitions_of(shown, "Probes of transition declare") == [
         ["agents_seen", "12", "", "100 ms"],
         ["page", "! unknown", "answered 503", "100 ms"],
     ]
@@ -342,10 +342,10 @@ def test_a_drill_shows_its_score_and_both_of_its_runs() -> None:
     ):
         assert part in text
     assert [
-        element.attributes["id"] for element in shown.all("h2") if "rows-" in element.attributes["id"]
+        element.attributes["id"] for element in shown.all("h2") if "transitions-" in element.attributes["id"]
     ] == [
-        "rows-1",
-        "rows-2",
+        "transitions-1",
+        "transitions-2",
     ]
 
 

@@ -12,9 +12,9 @@ from orchestrator.model.events import (
     ChangeSeen,
     Event,
     GuardsJudged,
-    RowIntended,
     RunResumed,
     SituationRead,
+    TransitionIntended,
     WriteAnswered,
     WriteConfirmed,
     WriteIntended,
@@ -57,7 +57,7 @@ def test_a_run_is_told_from_its_records() -> None:
                 STARTED,
                 SituationRead("start", Both(reading(P), reading(S, Unreachable("timed out")))),
                 GuardsJudged("declare", (LINKED, UNSETTLED)),
-                RowIntended("declare", Status.PASSIVE, Status.FAILOVER),
+                TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER),
                 WriteIntended(ATTEMPT, POST, record(S)),
                 WriteAnswered(ATTEMPT, Accepted(Exchange(0.05, 200, NOW, "req-7"))),
                 WriteConfirmed(S, Status.FAILOVER, record(S, 3, STAMP), Change.OURS, 1, 0.35),
@@ -81,11 +81,11 @@ def test_a_run_is_told_from_its_records() -> None:
         "                answered in 52 ms, server's clock 2026-05-28 16:40:00 UTC, request id req-1",
         "              secondary: HTTP 200, answered in 52 ms, server's clock 2026-05-28 16:40:00 UTC,",
         "                request id req-1",
-        "  16:40:02.5  Row declare: 1 of 2 guards did not pass: settled",
+        "  16:40:02.5  Transition declare: 1 of 2 guards did not pass: settled",
         "              pass     linked              both orgs are who the inventory says",
         "              fail     settled             Payments EU (secondary) was changed 2 min ago by",
         "                                           bob@example.com",
-        "  16:40:03.7  Row declare: PASSIVE → FAILOVER",
+        "  16:40:03.7  Transition declare: PASSIVE → FAILOVER",
         "  16:40:05.0  the secondary is told FAILOVER (attempt 1)",
         "              POST https://api.datadoghq.eu/api/v2/hamr",
         '              {"data":{"type":"hamr_org_connections"}}',
@@ -138,10 +138,12 @@ def test_a_resumed_run_names_everyone_who_was_at_it_and_each_new_day() -> None:
 
 
 def test_a_record_of_a_newer_version_or_a_spoilt_one_is_shown_as_it_is() -> None:
-    shown = told([raw(1, "probe.read", {"name": "traffic"}), raw(2, "row.made", {"row": "declare"})])
+    shown = told(
+        [raw(1, "probe.read", {"name": "traffic"}), raw(2, "transition.made", {"transition": "declare"})]
+    )
     assert shown[2:] == [
         '  16:40:00.0  probe.read: {"name":"traffic"}',
-        '  16:40:00.0  row.made: {"row":"declare"}',
+        '  16:40:00.0  transition.made: {"transition":"declare"}',
     ]
 
 

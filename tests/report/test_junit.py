@@ -15,7 +15,7 @@ def parsed(text: str) -> ET.Element:
     return ET.fromstring(text)  # noqa: S314 - our own text, without a document type
 
 
-def test_a_run_that_came_to_its_goal_has_a_case_for_each_row_its_end_and_its_objective() -> None:
+def test_a_run_that_came_to_its_goal_has_a_case_for_each_transition_its_end_and_its_objective() -> None:
     root = parsed(junit(told(WHOLE)))
     assert root.attrib == {
         "name": "payments: PASSIVE → ACTIVE",
@@ -30,8 +30,8 @@ def test_a_run_that_came_to_its_goal_has_a_case_for_each_row_its_end_and_its_obj
     assert suite.attrib["timestamp"] == "2026-05-28T16:40:00"
     cases = suite.findall("testcase")
     assert [(case.get("name"), case.get("time"), len(case)) for case in cases] == [
-        ("row declare (PASSIVE to FAILOVER) is made", "98.000", 0),
-        ("row activate (FAILOVER to ACTIVE) is made", "1.750", 0),
+        ("transition declare (PASSIVE to FAILOVER) is made", "98.000", 0),
+        ("transition activate (FAILOVER to ACTIVE) is made", "1.750", 0),
         ("end: the pair stands at ACTIVE", "100.000", 0),
         ("objective: ACTIVE within 15 min", "0.000", 0),
     ]
@@ -45,8 +45,8 @@ def test_a_failure_carries_what_was_found_and_the_journal_lines() -> None:
         "refused by settled fail: Payments EU (secondary) was changed 2 min ago"
     )
     assert (failure.text or "").splitlines()[1:] == [
-        "journal 3: Row declare: 2 of 3 guards did not pass: settled, both_answer",
-        "journal 4: Row declare is refused by settled, both_answer; nothing of it was written",
+        "journal 3: Transition declare: 2 of 3 guards did not pass: settled, both_answer",
+        "journal 4: Transition declare is refused by settled, both_answer; nothing of it was written",
     ]
     assert root.get("failures") == "2"
 
@@ -64,7 +64,7 @@ def test_a_drill_has_one_case_for_each_expectation() -> None:
     (failure,) = suite.iter("failure")
     assert (
         failure.text
-        == "exit code 3\njournal 43: Row recover is refused by settled; nothing of it was written"
+        == "exit code 3\njournal 43: Transition recover is refused by settled; nothing of it was written"
     )
 
 

@@ -26,7 +26,7 @@ def test_a_run_fits_a_ticket() -> None:
         "",
         "**Checks:** 4 of 4 held.",
         "",
-        "| row | from → to | | time | of it API | world | people |",
+        "| transition | from → to | | time | of it API | world | people |",
         "| --- | --- | --- | --- | --- | --- | --- |",
         "| declare | PASSIVE → FAILOVER | made | 1 min 38 s | 5.2 s | 1 min 2 s | 30 s |",
         "| activate | FAILOVER → ACTIVE | made | 1.7 s | 1.5 s | 0 s | 0 s |",

@@ -8,7 +8,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from orchestrator.model.guard import Outcome, Verdict
-from orchestrator.model.plan import PlannedRow
+from orchestrator.model.plan import PlannedTransition
 from orchestrator.model.reading import Request
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Both, Status
@@ -32,16 +32,16 @@ from .scenes import (
     S,
     lines,
     plan,
-    planned_row,
+    planned_transition,
     reading,
     write,
 )
 
 
-def one_row(*verdicts: Verdict, refused_by: tuple[str, ...] = ()) -> PlannedRow:
+def one_transition(*verdicts: Verdict, refused_by: tuple[str, ...] = ()) -> PlannedTransition:
     """Declare, with one write."""
     return replace(
-        planned_row(DECLARE, *verdicts, refused_by=refused_by),
+        planned_transition(DECLARE, *verdicts, refused_by=refused_by),
         writes=(write(S, Status.FAILOVER, "midway(declare)"),),
     )
 
@@ -52,7 +52,7 @@ def after(shown: Sequence[str], title: str) -> list[str]:
 
 
 def test_a_plan_is_told_from_its_header_to_what_to_type_next() -> None:
-    assert lines(plan_page(plan(one_row(LINKED, SETTLED)))) == [
+    assert lines(plan_page(plan(one_transition(LINKED, SETTLED)))) == [
         "Plan for pair payments to ACTIVE",
         "Nothing was sent.",
         "",
@@ -68,10 +68,10 @@ def test_a_plan_is_told_from_its_header_to_what_to_type_next() -> None:
         "  time-outs     connect 3 s, read 10 s, 20 s in all; a write must be seen within 1 min",
         "  run           20260528-163000-k3f9",
         "",
-        "Before the first row",
+        "Before the first transition",
         "    pass     unknown             no earlier write's outcome is unknown",
         "",
-        "Row 1 of 1: declare, PASSIVE → FAILOVER",
+        "Transition 1 of 1: declare, PASSIVE → FAILOVER",
         "  The secondary is told that it is about to take over.",
         "  Guards",
         "    pass     linked              both orgs are who the inventory says",
@@ -111,14 +111,14 @@ def test_the_last_two_lines_above_the_question_sum_up_what_a_yes_sends() -> None
     ]
 
 
-def test_a_refused_first_row_is_said_at_the_top_with_every_flag() -> None:
-    refused = planned_row(DECLARE, LINKED, UNSETTLED, UNSEEN, refused_by=("settled", "both_answer"))
+def test_a_refused_first_transition_is_said_at_the_top_with_every_flag() -> None:
+    refused = planned_transition(DECLARE, LINKED, UNSETTLED, UNSEEN, refused_by=("settled", "both_answer"))
     shown = lines(plan_page(plan(refused)))
     assert shown[:11] == [
         "Plan for pair payments to ACTIVE",
         "Nothing was sent.",
         "",
-        "REFUSED: a run would stop before its first row, declare, and send nothing.",
+        "REFUSED: a run would stop before its first transition, declare, and send nothing.",
         "  fail     settled             Payments EU (secondary) was changed 2 min ago by bob@example.com",
         "           Somebody changed this pair in the last minutes. Ask them.",
         "           To go on all the same: --override settled=REASON",
@@ -137,7 +137,7 @@ def test_a_refused_first_row_is_said_at_the_top_with_every_flag() -> None:
 
 def test_what_can_not_be_overridden_says_so_and_offers_no_command_that_would() -> None:
     shown = lines(
-        plan_page(plan(planned_row(DECLARE, MISLINKED, UNSETTLED, refused_by=("linked", "settled"))))
+        plan_page(plan(planned_transition(DECLARE, MISLINKED, UNSETTLED, refused_by=("linked", "settled"))))
     )
     assert shown[4:6] == [
         "  fail     linked              the primary's keys are another org's",
@@ -147,10 +147,10 @@ def test_what_can_not_be_overridden_says_so_and_offers_no_command_that_would() -
 
 
 def test_a_later_refusal_is_predicted_and_said_at_the_top_too() -> None:
-    second = planned_row(ACTIVATE, replace(UNSETTLED, predicted=True), refused_by=("settled",))
-    shown = lines(plan_page(plan(planned_row(DECLARE, LINKED), second)))
+    second = planned_transition(ACTIVATE, replace(UNSETTLED, predicted=True), refused_by=("settled",))
+    shown = lines(plan_page(plan(planned_transition(DECLARE, LINKED), second)))
     assert shown[3] == (
-        "REFUSED ON THE WAY: as things are predicted, a run would stop before row activate and stay there."
+        "REFUSED ON THE WAY: as things are predicted, a run would stop before transition activate and stay there."
     )
     assert shown[4:6] == [
         "  fail     settled             (predicted) Payments EU (secondary) was changed 2 min ago by",
@@ -158,7 +158,7 @@ def test_a_later_refusal_is_predicted_and_said_at_the_top_too() -> None:
     ]
 
 
-def test_what_an_earlier_run_left_behind_refuses_before_the_first_row() -> None:
+def test_what_an_earlier_run_left_behind_refuses_before_the_first_transition() -> None:
     unknown = Verdict(
         "unknown", Outcome.FAIL, "nobody knows about attempt 3", why="hamr resume X reads it again."
     )
@@ -173,13 +173,16 @@ def test_what_an_earlier_run_left_behind_refuses_before_the_first_row() -> None:
 
 
 def test_overridden_waived_and_not_binding_guards_are_marked() -> None:
-    row = replace(
-        one_row(LINKED, UNSETTLED, UNSEEN), overridden=("settled",), waived=("both_answer",), half_done=False
+    transition = replace(
+        one_transition(LINKED, UNSETTLED, UNSEEN),
+        overridden=("settled",),
+        waived=("both_answer",),
+        half_done=False,
     )
     request = RunRequest(
         "payments", Status.ACTIVE, overrides={"settled": "Bob is with us", "linked": "just in case"}
     )
-    shown = lines(plan_page(replace(plan(row), request=request)))
+    shown = lines(plan_page(replace(plan(transition), request=request)))
     assert "  override      settled: Bob is with us" in shown
     assert "  override      linked: just in case (not needed: it passes)" in shown
     guards = shown.index("  Guards")
@@ -192,8 +195,11 @@ def test_overridden_waived_and_not_binding_guards_are_marked() -> None:
     assert after(shown, "Next")[0] == (
         "  hamr run payments --to ACTIVE --override 'settled=Bob is with us' --override 'linked=just in case'"
     )
-    half_done = lines(plan_page(plan(replace(one_row(LINKED, UNSETTLED), half_done=True))))
-    assert "  A write of this row is in effect already: only linked, fresh and alone bind it." in half_done
+    half_done = lines(plan_page(plan(replace(one_transition(LINKED, UNSETTLED), half_done=True))))
+    assert (
+        "  A write of this transition is in effect already: only linked, fresh and alone bind it."
+        in half_done
+    )
     assert any("(does not bind) Payments EU" in text for text in half_done)
 
 
@@ -202,7 +208,7 @@ def test_the_second_write_of_an_emergency_never_stops_it() -> None:
         "payments", Status.ACTIVE, Mode.EMERGENCY, "us1 is down", ref="INC-1", since=YESTERDAY
     )
     shown = lines(
-        plan_page(replace(plan(planned_row(DECLARE, LINKED)), request=request, mode=Mode.EMERGENCY))
+        plan_page(replace(plan(planned_transition(DECLARE, LINKED)), request=request, mode=Mode.EMERGENCY))
     )
     assert "  mode          emergency: the survivor alone is enough" in shown
     assert "  reason        us1 is down" in shown
@@ -220,7 +226,7 @@ def test_the_second_write_of_an_emergency_never_stops_it() -> None:
 
 
 def test_a_second_write_that_is_refused_leaves_the_pair_where_the_first_put_it() -> None:
-    shown = lines(plan_page(plan(planned_row(DECLARE, LINKED))))
+    shown = lines(plan_page(plan(planned_transition(DECLARE, LINKED))))
     assert (
         "       if refused     the run stops as incomplete (exit 6), and the pair stands midway(declare);"
         in shown
@@ -228,7 +234,7 @@ def test_a_second_write_that_is_refused_leaves_the_pair_where_the_first_put_it()
 
 
 def test_without_a_resend_a_lost_write_ends_as_unknown() -> None:
-    shown = lines(plan_page(replace(plan(one_row(LINKED)), resend=0)))
+    shown = lines(plan_page(replace(plan(one_transition(LINKED)), resend=0)))
     at = next(number for number, text in enumerate(shown) if "if lost" in text)
     assert shown[at : at + 2] == [
         "       if lost        read back for up to 1 min, every 1 s; if it is not there and nothing else",
@@ -237,7 +243,7 @@ def test_without_a_resend_a_lost_write_ends_as_unknown() -> None:
 
 
 def test_a_pair_that_is_there_already_sends_nothing() -> None:
-    there = replace(plan(), rows=(), ending="pair payments stands at ACTIVE, on both orgs")
+    there = replace(plan(), transitions=(), ending="pair payments stands at ACTIVE, on both orgs")
     shown = lines(plan_page(there))
     assert after(shown, "If nothing goes wrong")[:3] == [
         "  pair payments stands at ACTIVE, on both orgs",
@@ -249,7 +255,11 @@ def test_a_pair_that_is_there_already_sends_nothing() -> None:
 
 def test_a_goal_without_a_way_is_said_at_the_top() -> None:
     nowhere = replace(
-        plan(), rows=(), reachable=False, ending="The pair is diverged.", next_steps=("hamr adopt payments",)
+        plan(),
+        transitions=(),
+        reachable=False,
+        ending="The pair is diverged.",
+        next_steps=("hamr adopt payments",),
     )
     shown = lines(plan_page(nowhere))
     assert shown[3:5] == ["NO WAY: a run would not get to ACTIVE.", "  The pair is diverged."]
@@ -257,7 +267,7 @@ def test_a_goal_without_a_way_is_said_at_the_top() -> None:
 
 
 def test_an_assumed_plan_says_that_nothing_was_read() -> None:
-    shown = lines(plan_page(replace(plan(one_row(LINKED)), assumed=Status.PASSIVE)))
+    shown = lines(plan_page(replace(plan(one_transition(LINKED)), assumed=Status.PASSIVE)))
     assert (
         "  read          nothing: both orgs were assumed to stand at PASSIVE, so this plan can't be applied"
         in shown
@@ -265,41 +275,41 @@ def test_an_assumed_plan_says_that_nothing_was_read() -> None:
     assert after(shown, "Next") == ["  hamr status payments", "  hamr plan payments --to ACTIVE"]
 
 
-def test_a_row_of_the_servers_own_is_waited_for() -> None:
-    row = replace(one_row(LINKED), writes=(), waits_for_server=True)
+def test_a_transition_of_the_servers_own_is_waited_for() -> None:
+    transition = replace(one_transition(LINKED), writes=(), waits_for_server=True)
     assert "  Nothing is sent: the server makes this move by itself, and the run waits for it." in lines(
-        plan_page(plan(row))
+        plan_page(plan(transition))
     )
 
 
 def test_the_age_of_readings_is_counted_to_when_the_plan_was_made() -> None:
     old = replace(reading(P), at=NOW - timedelta(minutes=5))
-    shown = lines(plan_page(replace(plan(one_row(LINKED)), readings=Both(old, reading(S)))))
+    shown = lines(plan_page(replace(plan(one_transition(LINKED)), readings=Both(old, reading(S)))))
     assert "  read          primary 5 min ago, secondary 3 s ago; made 2026-05-28 16:40:00 UTC" in shown
 
 
 def test_another_playbook_is_named_in_the_next_command() -> None:
-    shown = lines(plan_page(replace(plan(one_row(LINKED)), playbook="onboarding")))
+    shown = lines(plan_page(replace(plan(one_transition(LINKED)), playbook="onboarding")))
     assert after(shown, "Next")[0] == "  hamr run payments --to ACTIVE --playbook onboarding"
 
 
 def test_bodies_and_urls_are_never_broken_and_never_raw() -> None:
     hostile = "\x1b[2J\n" + "x" * 300
     request = Request("POST", "https://api.datadoghq.eu/api/v2/hamr", {"name": hostile})
-    row = one_row(replace(LINKED, reason=hostile))
-    row = replace(row, writes=(replace(row.writes[0], request=request, org=hostile),))
-    text = plain_text(plan_page(replace(plan(row), sentence=hostile, ending=hostile)))
+    transition = one_transition(replace(LINKED, reason=hostile))
+    transition = replace(transition, writes=(replace(transition.writes[0], request=request, org=hostile),))
+    text = plain_text(plan_page(replace(plan(transition), sentence=hostile, ending=hostile)))
     assert '       {"name":"\\u001b[2J\\n' + "x" * 300 + '"}\n' in text
     assert all(character == "\n" or character.isprintable() for character in text)
 
 
 def test_every_style_is_a_known_meaning() -> None:
-    row = planned_row(DECLARE, LINKED, UNSETTLED, refused_by=("settled",))
-    assert {span.style for spans in plan_page(plan(row)) for span in spans} <= STYLES
+    transition = planned_transition(DECLARE, LINKED, UNSETTLED, refused_by=("settled",))
+    assert {span.style for spans in plan_page(plan(transition)) for span in spans} <= STYLES
 
 
 def test_the_document_carries_every_request_and_verdict() -> None:
-    written = plan_json(plan(one_row(LINKED, UNSETTLED, refused_by=("settled",))))
+    written = plan_json(plan(one_transition(LINKED, UNSETTLED, refused_by=("settled",))))
     assert list(written)[:4] == ["schema", "sent", "refused", "reachable"]
     assert (written["schema"], written["sent"], written["refused"]) == ("hamr/plan/1", "nothing", True)
     assert written["request"] == {
@@ -311,7 +321,7 @@ def test_the_document_carries_every_request_and_verdict() -> None:
         "ref": "",
         "since": None,
     }
-    assert written["rows"] == [
+    assert written["transitions"] == [
         {
             "name": "declare",
             "from": "PASSIVE",

@@ -37,7 +37,7 @@ from .scenes import (
     result,
 )
 
-QUIET = {"ReadingsTaken", "LockTaken", "LockReleased", "RowRefused", "RunFinished"}
+QUIET = {"ReadingsTaken", "LockTaken", "LockReleased", "TransitionRefused", "RunFinished"}
 
 
 @pytest.mark.parametrize(("event", "said"), SAID, ids=[type(event).__name__ for event, _ in SAID])
@@ -50,7 +50,9 @@ def test_progress_says_when_what_and_which_org(event: Event, said: str) -> None:
         assert plain_text((shown,)) == f"   12.3 s  {said}\n"
 
 
-@pytest.mark.parametrize("purpose", ["row", "before write", "after write", "confirm", "recheck", "mirror"])
+@pytest.mark.parametrize(
+    "purpose", ["transition", "before write", "after write", "confirm", "recheck", "mirror"]
+)
 def test_a_look_between_two_writes_is_not_worth_a_line(purpose: str) -> None:
     assert progress_line(SituationRead(purpose, Both(reading(P), reading(S))), PAIR, 1.0) is None
 
@@ -66,7 +68,7 @@ def test_a_run_that_is_done_is_summed_up() -> None:
         "  took          1 min 18 s",
         "  exit code     0: done, or nothing to do",
         "",
-        "  row       from → to           time        writes",
+        "  transition       from → to           time        writes",
         "  declare   PASSIVE → FAILOVER  2.1 s       2 writes",
         "  activate  FAILOVER → ACTIVE   1 min 15 s  1 write",
         "",
@@ -90,7 +92,7 @@ def test_law_10_refusal_lists_every_guard_with_its_flag() -> None:
     shown = lines(result_page(refused(UNSETTLED, UNSEEN)))
     assert shown[:10] == [
         "REFUSED.",
-        "  row declare (PASSIVE → FAILOVER) was refused",
+        "  transition declare (PASSIVE → FAILOVER) was refused",
         "",
         "  fail     settled             Payments EU (secondary) was changed 2 min ago by bob@example.com",
         "           Somebody changed this pair in the last minutes. Ask them.",
@@ -250,14 +252,16 @@ def test_the_document_says_all_of_it() -> None:
         "end": "refused",
         "exit_code": 3,
         "exit_meaning": "refused",
-        "message": "row declare (PASSIVE → FAILOVER) was refused: settled fail: Payments EU (secondary) was changed "
+        "message": "transition declare (PASSIVE → FAILOVER) was refused: settled fail: Payments EU (secondary) was changed "
         "2 min ago by bob@example.com",
         "org": None,
         "sent": "Nothing was sent.",
         "phase": "agreed(PASSIVE)",
         "resumable": False,
         "seconds": 78.4,
-        "steps": [{"row": "declare", "from": "PASSIVE", "to": "FAILOVER", "seconds": 2.15, "writes": 2}],
+        "steps": [
+            {"transition": "declare", "from": "PASSIVE", "to": "FAILOVER", "seconds": 2.15, "writes": 2}
+        ],
         "objectives": [],
         "refused_by": [
             {

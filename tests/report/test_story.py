@@ -39,9 +39,9 @@ from .stories import (
 )
 
 
-def test_a_run_is_told_with_its_rows_and_what_happened_around_them() -> None:
+def test_a_run_is_told_with_its_transitions_and_what_happened_around_them() -> None:
     (run,) = told(WHOLE).runs
-    declare, activate = run.rows
+    declare, activate = run.transitions
     assert (declare.name, declare.source, declare.target, declare.made) == (
         "declare",
         Status.PASSIVE,
@@ -70,7 +70,7 @@ def test_a_lost_answer_that_was_read_back_is_seen_not_unknown() -> None:
 def test_an_override_stays_with_its_verdict_and_its_reason() -> None:
     (run,) = told(WHOLE).runs
     (let_pass,) = not_passed(run)
-    assert (let_pass.row, let_pass.verdict.guard, let_pass.fate, let_pass.reason) == (
+    assert (let_pass.transition, let_pass.verdict.guard, let_pass.fate, let_pass.reason) == (
         "declare",
         "settled",
         "overridden",
@@ -255,10 +255,10 @@ def test_commands_name_the_journal_that_was_typed() -> None:
     assert story.verify == f"hamr audit verify --anchor 19:{HASH} --journal '/tmp/a b.db'"
 
 
-def test_the_checks_of_a_run_are_its_rows_its_end_and_its_objectives() -> None:
+def test_the_checks_of_a_run_are_its_transitions_its_end_and_its_objectives() -> None:
     assert [(case.name, case.held) for case in cases_of(told(OWING))] == [
-        ("row declare (PASSIVE to FAILOVER) is made", True),
-        ("row activate (FAILOVER to ACTIVE) is made", True),
+        ("transition declare (PASSIVE to FAILOVER) is made", True),
+        ("transition activate (FAILOVER to ACTIVE) is made", True),
         ("end: the pair stands at ACTIVE", False),
         ("objective: ACTIVE within 15 min", False),
     ]
@@ -318,11 +318,11 @@ def test_other_runs_of_the_pair_are_passed_over() -> None:
 
 def test_records_of_another_version_are_told_and_teach_nothing() -> None:
     newer = Record(99, timestamp(NOW), RUN, "payments", "sky.fell", "alice", "laptop", {}, HASH, HASH)
-    odd = replace(newer, seq=100, kind="row.made", data={"row": 7})
+    odd = replace(newer, seq=100, kind="transition.made", data={"transition": 7})
     story = story_of(RUN, [*journal(REFUSED), newer, odd], Head(100, HASH))
     assert story.lines[99] == "sky.fell (of another version)"
     assert [entry.seq for entry in story.runs[0].entries][-2:] == [99, 100]
-    assert not any(row.made for row in story.runs[0].rows)
+    assert not any(transition.made for transition in story.runs[0].transitions)
 
 
 def test_there_is_no_story_without_a_record() -> None:
@@ -330,7 +330,7 @@ def test_there_is_no_story_without_a_record() -> None:
         story_of("20260101-000000-abcd", journal(REFUSED), Head(1, HASH))
 
 
-def test_the_terminal_shows_the_gist_the_rows_the_writes_and_how_to_verify() -> None:
+def test_the_terminal_shows_the_gist_the_transitions_the_writes_and_how_to_verify() -> None:
     shown = lines(story_page(told(WHOLE)))
     assert shown[:8] == [
         "payments: PASSIVE → ACTIVE  Done",
@@ -353,7 +353,7 @@ def test_a_missed_expectation_shows_its_journal_lines() -> None:
     place = shown.index("  MISSED  home: exit code 0")
     assert shown[place + 1 : place + 3] == [
         "          exit code 3",
-        "          43: Row recover is refused by settled; nothing of it was written",
+        "          43: Transition recover is refused by settled; nothing of it was written",
     ]
 
 

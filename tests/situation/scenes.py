@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from orchestrator.model.floor import Floors
 from orchestrator.model.guard import Guard, GuardKind
 from orchestrator.model.org import Org, Pair, Wire
-from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.reading import (
     Absent,
     Denied,
@@ -60,24 +60,24 @@ def _org(role: Role, name: str, datacenter: str) -> Org:
 
 PAIR = Pair("payments", Both(_org(PRIMARY, "Payments", "us1"), _org(SECONDARY, "Payments EU", "eu1")))
 
-ENROLL = Row("enroll", Status.ONBOARDING, Status.PASSIVE)
-DECLARE = Row("declare", Status.PASSIVE, Status.FAILOVER, survivor=SECONDARY)
-ACTIVATE = Row("activate", Status.FAILOVER, Status.ACTIVE, survivor=SECONDARY)
-ABORT = Row("abort", Status.FAILOVER, Status.PASSIVE)
-RECOVER = Row("recover", Status.ACTIVE, Status.RECOVERY)
-SETTLE = Row("settle", Status.RECOVERY, Status.PASSIVE)
-CONNECT = Row("connect", Status.ABSENT, Status.ONBOARDING)
+ENROLL = Transition("enroll", Status.ONBOARDING, Status.PASSIVE)
+DECLARE = Transition("declare", Status.PASSIVE, Status.FAILOVER, survivor=SECONDARY)
+ACTIVATE = Transition("activate", Status.FAILOVER, Status.ACTIVE, survivor=SECONDARY)
+ABORT = Transition("abort", Status.FAILOVER, Status.PASSIVE)
+RECOVER = Transition("recover", Status.ACTIVE, Status.RECOVERY)
+SETTLE = Transition("settle", Status.RECOVERY, Status.PASSIVE)
+CONNECT = Transition("connect", Status.ABSENT, Status.ONBOARDING)
 
 FAILOVER = Playbook(
     "regional-failover",
-    rows=(ENROLL, DECLARE, ACTIVATE, ABORT, RECOVER, SETTLE),
+    transitions=(ENROLL, DECLARE, ACTIVATE, ABORT, RECOVER, SETTLE),
     stops=(Status.PASSIVE, Status.ACTIVE),
 )
-ONBOARDING = Playbook("onboarding", rows=(CONNECT, ENROLL), stops=(Status.ONBOARDING, Status.PASSIVE))
+ONBOARDING = Playbook("onboarding", transitions=(CONNECT, ENROLL), stops=(Status.ONBOARDING, Status.PASSIVE))
 
 
 def with_guards(**kinds: GuardKind) -> Playbook:
-    """The failover playbook with these guards, none of them named by a row."""
+    """The failover playbook with these guards, none of them named by a transition."""
     guards = {name: Guard(name, kind, why=f"why {name}") for name, kind in kinds.items()}
     return replace(FAILOVER, guards=guards)
 
@@ -202,9 +202,9 @@ RUN = "20260528-163000-k3f9"
 OTHER_RUN = "20260528-150000-zzzz"
 
 
-def open_run(row: str = "", *, goal: Status = Status.ACTIVE, mode: Mode = Mode.PLANNED) -> OpenRun:
+def open_run(transition: str = "", *, goal: Status = Status.ACTIVE, mode: Mode = Mode.PLANNED) -> OpenRun:
     """A run from PASSIVE that has not finished."""
-    return OpenRun(RUN, goal, Status.PASSIVE, row, mode)
+    return OpenRun(RUN, goal, Status.PASSIVE, transition, mode)
 
 
 def owed(role: Role = PRIMARY, status: Status = Status.ACTIVE) -> Owed:

@@ -1,4 +1,4 @@
-"""linked, fresh and alone, which every row has."""
+"""linked, fresh and alone, which every transition has."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_law_09_fresh_looks_at_the_survivor_alone_in_an_emergency() -> None:
 def test_fresh_is_taken_for_granted_in_a_predicted_situation() -> None:
     verdict = ask("fresh", situation(predicted=True, monotonic=MONOTONIC + 900))
     assert (verdict.outcome, verdict.predicted) == (Outcome.PASS, True)
-    assert verdict.reason == "both orgs are read anew right before this row"
+    assert verdict.reason == "both orgs are read anew right before this transition"
 
 
 STAMP = f"bob+hamr-{OTHER_RUN}-1@laptop"

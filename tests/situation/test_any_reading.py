@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.model.guard import AllOf, AnyOf, Freeze, Located, Not, Outcome, Quiet, Reachable, Window
-from orchestrator.model.playbook import Playbook, Row
+from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.reading import (
     Absent,
     Denied,
@@ -25,7 +25,7 @@ from orchestrator.model.reading import (
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import OpenRun, Owed, Situation
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.situation import judge_row, phase_of
+from orchestrator.situation import judge_transition, phase_of
 
 from .scenes import FAILOVER, NOW, ONBOARDING, PAIR, RUN, UUIDS, with_guards
 
@@ -40,7 +40,7 @@ GUARDED = with_guards(
     something=AnyOf(("settled", "neither")),
     neither=Not("everything"),
 )
-ROW = Row(
+TRANSITION = Transition(
     "declare",
     Status.PASSIVE,
     Status.FAILOVER,
@@ -115,8 +115,8 @@ def test_guards_never_raise_and_always_give_a_reason(
     scene = Situation(
         PAIR, readings, identities, at, monotonic, mode, survivor, our_names=names, predicted=predicted
     )
-    verdicts = judge_row(ROW, GUARDED, scene)
-    assert [verdict.guard for verdict in verdicts] == ["linked", "fresh", "alone", *ROW.guards]
+    verdicts = judge_transition(TRANSITION, GUARDED, scene)
+    assert [verdict.guard for verdict in verdicts] == ["linked", "fresh", "alone", *TRANSITION.guards]
     for verdict in verdicts:
         assert verdict.reason
         assert verdict.reason.isprintable()

@@ -68,7 +68,7 @@ SENT = st.builds(
         role=ROLES,
         status=STATUSES,
         stamp=st.sampled_from([ONE, TWO, THREE]),
-        row=st.just("declare"),
+        transition=st.just("declare"),
     ),
     confirmed=st.booleans(),
     answered_with=st.one_of(st.none(), NAMES),

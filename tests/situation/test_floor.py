@@ -26,7 +26,7 @@ STRANGER = shows(S, Status.RECOVERY, "bob@example.com", 2)
 def floors_after(*records: HamrRecord) -> dict[str, Floor]:
     floors: dict[str, Floor] = {}
     for record in records:
-        raise_floors(floors, SituationRead("row", Both(None, reading(S, record))))
+        raise_floors(floors, SituationRead("transition", Both(None, reading(S, record))))
     return floors
 
 

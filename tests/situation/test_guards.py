@@ -1,4 +1,4 @@
-"""Verdicts: all guards of a row, in order, and the guards that are made of guards."""
+"""Verdicts: all guards of a transition, in order, and the guards that are made of guards."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import UTC, datetime, time, timedelta
 from msgspec.structs import replace
 
 from orchestrator.model.guard import AllOf, AnyOf, Located, Not, Outcome, Quiet, Reachable, Window
-from orchestrator.model.playbook import Row
+from orchestrator.model.playbook import Transition
 from orchestrator.model.status import Status
-from orchestrator.situation import judge, judge_row
+from orchestrator.situation import judge, judge_transition
 
 from .scenes import PRIMARY, SECONDARY, ago, dead, shows, situation, with_guards
 
@@ -30,11 +30,11 @@ PLAYBOOK = with_guards(
     lonely=Not("alone"),
     weekend=Window("UTC", (5, 6), time(0), time(0)),
 )
-ROW = Row("declare", Status.PASSIVE, Status.FAILOVER, guards=("settled", "primary_up"))
+TRANSITION = Transition("declare", Status.PASSIVE, Status.FAILOVER, guards=("settled", "primary_up"))
 
 
-def test_law_10_every_guard_of_a_row_is_judged_the_ones_that_are_always_on_first() -> None:
-    verdicts = judge_row(ROW, PLAYBOOK, situation(dead(PRIMARY)))
+def test_law_10_every_guard_of_a_transition_is_judged_the_ones_that_are_always_on_first() -> None:
+    verdicts = judge_transition(TRANSITION, PLAYBOOK, situation(dead(PRIMARY)))
     assert [(verdict.guard, verdict.outcome) for verdict in verdicts] == [
         ("linked", Outcome.UNKNOWN),
         ("fresh", Outcome.PASS),
@@ -45,9 +45,9 @@ def test_law_10_every_guard_of_a_row_is_judged_the_ones_that_are_always_on_first
     assert all(verdict.reason for verdict in verdicts)
 
 
-def test_a_row_that_names_what_is_always_on_has_it_once() -> None:
-    row = replace(ROW, guards=("alone", "settled"))
-    assert [verdict.guard for verdict in judge_row(row, PLAYBOOK, situation())] == [
+def test_a_transition_that_names_what_is_always_on_has_it_once() -> None:
+    transition = replace(TRANSITION, guards=("alone", "settled"))
+    assert [verdict.guard for verdict in judge_transition(transition, PLAYBOOK, situation())] == [
         "linked",
         "fresh",
         "alone",
@@ -60,8 +60,10 @@ def test_a_verdict_carries_the_authors_why() -> None:
 
 
 def test_verdicts_on_a_predicted_situation_are_marked() -> None:
-    assert {verdict.predicted for verdict in judge_row(ROW, PLAYBOOK, situation(predicted=True))} == {True}
-    assert {verdict.predicted for verdict in judge_row(ROW, PLAYBOOK, situation())} == {False}
+    assert {
+        verdict.predicted for verdict in judge_transition(TRANSITION, PLAYBOOK, situation(predicted=True))
+    } == {True}
+    assert {verdict.predicted for verdict in judge_transition(TRANSITION, PLAYBOOK, situation())} == {False}
 
 
 def test_all_names_the_parts_that_did_not_pass() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.model.playbook import Advances, Playbook, Row
+from orchestrator.model.playbook import Advances, Playbook, Transition
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.invariants import prefix_trouble
 
@@ -12,8 +12,8 @@ from .test_compare import PAIR
 
 P, S = Role.PRIMARY, Role.SECONDARY
 PASSIVE, FAILOVER, ACTIVE, RECOVERY = Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY
-DECLARE = Row("declare", PASSIVE, FAILOVER)
-ACTIVATE = Row("activate", FAILOVER, ACTIVE, advances=Advances.SERVER)
+DECLARE = Transition("declare", PASSIVE, FAILOVER)
+ACTIVATE = Transition("activate", FAILOVER, ACTIVE, advances=Advances.SERVER)
 PLAYBOOK = Playbook("p", (DECLARE, ACTIVATE), (PASSIVE, ACTIVE))
 
 
@@ -40,7 +40,7 @@ def test_law_11_an_org_that_the_server_moved_on_already_does_not_forbid_to_write
 
 
 @pytest.mark.parametrize("other", [RECOVERY, Status.ABSENT, Status.UNSPECIFIED, None])
-def test_law_11_an_org_that_the_row_does_not_explain_forbids_the_write(other: Status | None) -> None:
+def test_law_11_an_org_that_the_transition_does_not_explain_forbids_the_write(other: Status | None) -> None:
     found = trouble(other, PASSIVE, S)
     assert found is not None
     assert "diverged" in found
@@ -48,7 +48,9 @@ def test_law_11_an_org_that_the_row_does_not_explain_forbids_the_write(other: St
 
 
 @pytest.mark.parametrize("own", [RECOVERY, ACTIVE, Status.ABSENT, None])
-def test_law_11_a_status_that_the_row_does_not_lead_on_from_is_never_written_over(own: Status | None) -> None:
+def test_law_11_a_status_that_the_transition_does_not_lead_on_from_is_never_written_over(
+    own: Status | None,
+) -> None:
     found = trouble(PASSIVE, own, S)
     assert found is not None
     assert "write over" in found

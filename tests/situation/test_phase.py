@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.model.floor import Floor, Floors
-from orchestrator.model.playbook import Row
+from orchestrator.model.playbook import Transition
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import OpenRun, Phase, PhaseName
 from orchestrator.model.status import Both, Status
@@ -76,7 +76,7 @@ def test_law_15_an_open_run_whose_goal_is_out_of_reach_is_closed_by_a_run_to_whe
     found = phase(PASSIVE_PRIMARY, PASSIVE_SECONDARY, playbook=ONBOARDING, run=run)
     assert found.next_steps[0] == "hamr run payments --to PASSIVE --override unknown=REASON"
     assert "hamr resume payments" not in found.next_steps
-    assert f"Run {RUN} to ONBOARDING is open, and no row leads there from PASSIVE" in found.sentence
+    assert f"Run {RUN} to ONBOARDING is open, and no transition leads there from PASSIVE" in found.sentence
 
 
 NEWER: Floors = {PAIR[SECONDARY].uuid: Floor(record(SECONDARY, 4, at=NOW, by="bob"))}
@@ -92,7 +92,7 @@ def test_law_15_what_lags_where_both_agree_can_be_said_to_be_true_without_going_
     assert asked.next_steps[-1] == "hamr run payments --to ACTIVE --override reverted=REASON"
 
 
-def test_law_15_what_lags_in_the_middle_of_a_row_leads_on_through_that_row() -> None:
+def test_law_15_what_lags_in_the_middle_of_a_transition_leads_on_through_that_transition() -> None:
     ahead = shows(PRIMARY, Status.ACTIVE)
     found = phase(ahead, shows(SECONDARY, Status.FAILOVER), floors=NEWER)
     assert found.next_steps[-1] == "hamr run payments --to ACTIVE --override reverted=REASON"
@@ -119,26 +119,26 @@ def test_law_15_what_lags_is_not_resumed_by_a_run_that_began_nothing_unless_some
     assert begun.next_steps[0] == "hamr resume payments"
 
 
-def test_agreed_in_a_status_without_a_row_says_that_there_is_nothing_to_run() -> None:
+def test_agreed_in_a_status_without_a_transition_says_that_there_is_nothing_to_run() -> None:
     found = phase(shows(PRIMARY, Status.UNSPECIFIED), shows(SECONDARY, Status.UNSPECIFIED))
     assert (found.name, found.status) == (PhaseName.AGREED, Status.UNSPECIFIED)
-    assert "No row of the playbook regional-failover leads on from UNSPECIFIED" in found.sentence
+    assert "No transition of the playbook regional-failover leads on from UNSPECIFIED" in found.sentence
     assert found.next_steps == ("hamr status payments --watch", "hamr graph regional-failover")
 
 
 TOLD = shows(SECONDARY, Status.FAILOVER, at=NOW, by=f"bob+hamr-{RUN}-1@laptop")
 
 
-def test_midway_is_a_row_whose_target_was_entered_later() -> None:
+def test_midway_is_a_transition_whose_target_was_entered_later() -> None:
     found = phase(PASSIVE_PRIMARY, TOLD)
     assert found == Phase(
         PhaseName.MIDWAY,
         "Payments (primary) shows PASSIVE (changed 2026-05-27 09:30:00 UTC by alice@example.com); "
         "Payments EU (secondary) shows FAILOVER (changed 2026-05-28 16:40:00 UTC by bob@laptop in run "
-        "20260528-163000-k3f9). Row declare (PASSIVE → FAILOVER) is half made: "
+        "20260528-163000-k3f9). Transition declare (PASSIVE → FAILOVER) is half made: "
         "Payments EU (secondary) was told, Payments (primary) was not.",
         ("hamr run payments --to ACTIVE", "hamr plan payments --to PASSIVE"),
-        row="declare",
+        transition="declare",
         role=PRIMARY,
     )
     assert found.label == "midway(declare)"
@@ -146,7 +146,7 @@ def test_midway_is_a_row_whose_target_was_entered_later() -> None:
 
 def test_midway_is_the_way_back_where_the_other_org_changed_later() -> None:
     found = phase(shows(PRIMARY, Status.PASSIVE, at=NOW), shows(SECONDARY, Status.FAILOVER))
-    assert (found.row, found.role) == ("abort", SECONDARY)
+    assert (found.transition, found.role) == ("abort", SECONDARY)
     assert found.next_steps == ("hamr run payments --to PASSIVE",)
 
 
@@ -159,32 +159,34 @@ def test_midway_is_resumed_where_the_journal_has_the_run() -> None:
     )
 
 
-def test_law_14_midway_offers_no_way_back_where_no_row_leads_back() -> None:
+def test_law_14_midway_offers_no_way_back_where_no_transition_leads_back() -> None:
     found = phase(shows(PRIMARY, Status.FAILOVER), shows(SECONDARY, Status.ACTIVE, at=NOW))
-    assert (found.row, found.next_steps) == ("activate", ("hamr run payments --to ACTIVE",))
+    assert (found.transition, found.next_steps) == ("activate", ("hamr run payments --to ACTIVE",))
 
     found = phase(shows(PRIMARY, Status.ACTIVE), shows(SECONDARY, Status.RECOVERY, at=NOW))
-    assert (found.row, found.next_steps) == ("recover", ("hamr run payments --to PASSIVE",))
+    assert (found.transition, found.next_steps) == ("recover", ("hamr run payments --to PASSIVE",))
 
 
-RETREAT = Row("retreat", Status.ACTIVE, Status.FAILOVER)
+RETREAT = Transition("retreat", Status.ACTIVE, Status.FAILOVER)
 
 
 def test_law_14_the_way_back_enters_no_status_that_was_not_reached() -> None:
     both = (shows(PRIMARY, Status.FAILOVER), shows(SECONDARY, Status.ACTIVE, at=NOW))
-    short = replace(FAILOVER, rows=(DECLARE, ACTIVATE, ABORT, RETREAT))
+    short = replace(FAILOVER, transitions=(DECLARE, ACTIVATE, ABORT, RETREAT))
     found = phase(*both, playbook=short, run=open_run("activate"))
     onward = ("hamr resume payments", "hamr run payments --to ACTIVE")
     assert found.next_steps == (*onward, "hamr plan payments --to PASSIVE")
-    detour = (Row("drop", Status.FAILOVER, Status.RECOVERY), SETTLE)
-    roundabout = replace(FAILOVER, rows=(DECLARE, ACTIVATE, RETREAT, *detour))
+    detour = (Transition("drop", Status.FAILOVER, Status.RECOVERY), SETTLE)
+    roundabout = replace(FAILOVER, transitions=(DECLARE, ACTIVATE, RETREAT, *detour))
     found = phase(*both, playbook=roundabout, run=open_run("activate"))
     assert found.next_steps == onward
 
 
 def test_the_way_onward_is_not_offered_as_the_way_back() -> None:
     both = (shows(PRIMARY, Status.ACTIVE), shows(SECONDARY, Status.RECOVERY, at=NOW))
-    undoing = replace(FAILOVER, rows=(*FAILOVER.rows, Row("undo", Status.RECOVERY, Status.ACTIVE)))
+    undoing = replace(
+        FAILOVER, transitions=(*FAILOVER.transitions, Transition("undo", Status.RECOVERY, Status.ACTIVE))
+    )
     found = phase(*both, playbook=undoing, run=open_run("recover"))
     onward = ("hamr resume payments", "hamr run payments --to PASSIVE")
     assert found.next_steps == (*onward, "hamr plan payments --to ACTIVE")
@@ -196,7 +198,7 @@ TIE = (PASSIVE_PRIMARY, shows(SECONDARY, Status.FAILOVER))
 
 
 @pytest.mark.parametrize(
-    ("run", "goal", "row"),
+    ("run", "goal", "transition"),
     [
         (open_run("declare"), Status.PASSIVE, "declare"),
         (open_run("abort"), Status.ACTIVE, "abort"),
@@ -207,16 +209,16 @@ TIE = (PASSIVE_PRIMARY, shows(SECONDARY, Status.FAILOVER))
     ],
 )
 def test_a_tie_is_decided_by_the_journal_and_then_by_the_goal(
-    run: OpenRun | None, goal: Status | None, row: str
+    run: OpenRun | None, goal: Status | None, transition: str
 ) -> None:
     found = phase(*TIE, run=run, goal=goal)
-    assert (found.name, found.row) == (PhaseName.MIDWAY, row)
+    assert (found.name, found.transition) == (PhaseName.MIDWAY, transition)
     assert "The times do not tell" not in found.sentence
 
 
 def test_a_tie_that_nothing_decides_is_said_and_both_ways_are_offered() -> None:
     found = phase(*TIE)
-    assert (found.name, found.row) == (PhaseName.MIDWAY, "declare")
+    assert (found.name, found.transition) == (PhaseName.MIDWAY, "declare")
     assert found.sentence.endswith(
         "The times do not tell in which direction the pair was going: the goal you name decides."
     )
@@ -225,33 +227,34 @@ def test_a_tie_that_nothing_decides_is_said_and_both_ways_are_offered() -> None:
 
 def test_missing_times_and_whole_seconds_are_ties() -> None:
     without = (shows(PRIMARY, Status.PASSIVE, at=None), shows(SECONDARY, Status.FAILOVER, at=NOW))
-    assert phase(*without, goal=Status.PASSIVE).row == "abort"
+    assert phase(*without, goal=Status.PASSIVE).transition == "abort"
     whole = YESTERDAY.replace(microsecond=0)
     coarse = (shows(PRIMARY, Status.PASSIVE, at=whole), shows(SECONDARY, Status.FAILOVER, at=YESTERDAY))
-    assert phase(*coarse, goal=Status.PASSIVE).row == "abort"
+    assert phase(*coarse, goal=Status.PASSIVE).transition == "abort"
     fine = (
         shows(PRIMARY, Status.PASSIVE, at=YESTERDAY.replace(microsecond=1)),
         shows(SECONDARY, Status.FAILOVER, at=YESTERDAY),
     )
-    assert phase(*fine, goal=Status.PASSIVE).row == "declare"
+    assert phase(*fine, goal=Status.PASSIVE).transition == "declare"
 
 
 def test_the_times_decide_before_the_journal() -> None:
-    assert phase(PASSIVE_PRIMARY, TOLD, run=open_run("abort"), goal=Status.PASSIVE).row == "declare"
+    assert phase(PASSIVE_PRIMARY, TOLD, run=open_run("abort"), goal=Status.PASSIVE).transition == "declare"
 
 
-def test_a_row_does_not_explain_a_pair_whose_other_org_changed_last() -> None:
+def test_a_transition_does_not_explain_a_pair_whose_other_org_changed_last() -> None:
     found = phase(shows(PRIMARY, Status.ACTIVE, at=NOW), shows(SECONDARY, Status.RECOVERY))
     assert found.name is PhaseName.DIVERGED
-    assert "row recover (ACTIVE → RECOVERY) does not explain that, since the org at ACTIVE changed last" in (
-        found.sentence
+    assert (
+        "transition recover (ACTIVE → RECOVERY) does not explain that, since the org at ACTIVE changed last"
+        in (found.sentence)
     )
 
 
 def test_diverged_offers_to_adopt_either_org() -> None:
     found = phase(PASSIVE_PRIMARY, shows(SECONDARY, Status.ACTIVE, at=NOW))
     assert (found.name, found.status, found.role) == (PhaseName.DIVERGED, None, None)
-    assert "and no row of the playbook regional-failover explains that" in found.sentence
+    assert "and no transition of the playbook regional-failover explains that" in found.sentence
     assert found.next_steps == (
         "hamr adopt payments --truth primary --reason TEXT",
         "hamr adopt payments --truth secondary --reason TEXT",
@@ -306,7 +309,7 @@ def test_law_09_nothing_is_owed_to_anyone_by_a_survivor_without_a_status() -> No
     )
 
 
-def test_absent_leads_to_the_onboarding_playbook_or_through_its_rows() -> None:
+def test_absent_leads_to_the_onboarding_playbook_or_through_its_transitions() -> None:
     found = phase(absent(PRIMARY), absent(SECONDARY))
     assert (found.name, found.status) == (PhaseName.ABSENT, Status.ABSENT)
     assert found.next_steps == ("hamr plan payments --to ONBOARDING --playbook onboarding",)
@@ -320,7 +323,7 @@ def test_absent_with_keys_of_unknown_orgs_says_what_is_missing() -> None:
     assert "whose keys these are could not be told (timed out)" in found.sentence
 
 
-def test_half_absent_is_midway_where_a_row_from_absent_explains_it() -> None:
+def test_half_absent_is_midway_where_a_transition_from_absent_explains_it() -> None:
     created = shows(PRIMARY, Status.ONBOARDING, at=None)
     found = phase(created, absent(SECONDARY), playbook=ONBOARDING)
     assert (found.label, found.role) == ("midway(connect)", SECONDARY)

@@ -55,13 +55,17 @@ def test_half_seen_offers_the_emergency_where_the_org_that_answers_is_the_surviv
 
 
 def test_half_seen_offers_the_goal_that_was_asked_for_alone() -> None:
-    rows = (DECLARE, ACTIVATE, replace(ABORT, survivor=SECONDARY))
+    transitions = (DECLARE, ACTIVATE, replace(ABORT, survivor=SECONDARY))
     both = (dead(PRIMARY), shows(SECONDARY, Status.FAILOVER))
     onward = "hamr run payments --to ACTIVE --emergency --reason TEXT"
     back = "hamr run payments --to PASSIVE --emergency --reason TEXT"
     watch = "hamr status payments --watch"
-    assert phase(*both, playbook=replace(FAILOVER, rows=rows)).next_steps == (back, onward, watch)
-    asked = phase(*both, playbook=replace(FAILOVER, rows=rows), goal=Status.ACTIVE)
+    assert phase(*both, playbook=replace(FAILOVER, transitions=transitions)).next_steps == (
+        back,
+        onward,
+        watch,
+    )
+    asked = phase(*both, playbook=replace(FAILOVER, transitions=transitions), goal=Status.ACTIVE)
     assert asked.next_steps == (onward, watch)
 
 
@@ -69,11 +73,11 @@ def test_half_seen_waits_where_the_org_that_answers_is_not_the_survivor() -> Non
     found = phase(PASSIVE_PRIMARY, dead(SECONDARY))
     assert found.next_steps == ("hamr status payments --watch",)
     assert found.sentence.endswith(
-        "No row leads on from PASSIVE with Payments (primary) alone: wait for Payments EU (secondary)."
+        "No transition leads on from PASSIVE with Payments (primary) alone: wait for Payments EU (secondary)."
     )
 
 
-def test_half_seen_waits_where_a_row_on_the_way_is_not_for_emergencies() -> None:
+def test_half_seen_waits_where_a_transition_on_the_way_is_not_for_emergencies() -> None:
     found = phase(dead(PRIMARY), shows(SECONDARY, Status.ACTIVE))
     assert found.next_steps == ("hamr status payments --watch",)
 

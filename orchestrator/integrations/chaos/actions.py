@@ -62,7 +62,7 @@ def plan(  # noqa: PLR0917 - the toolkit discovers positional parameters only
         if must_pass and made.refused:
             guards = [
                 *made.refused_before,
-                *(guard for row in made.rows for guard in row.refused_by),
+                *(guard for transition in made.transitions for guard in transition.refused_by),
                 *(f"hook {hook}" for hook in made.stopping_hooks),
             ]
             why = f"by {', '.join(dict.fromkeys(guards))}" if guards else f"since {made.ending}"

@@ -15,7 +15,6 @@ from orchestrator.model.plain import JSON, plain, restore
 from .around import HookEnded, HookIntended, PersonAnswered, PersonAsked, ProbesRead, WaitBegan, WaitEnded
 from .drill import DrillClosed, DrillScored, DrillStarted, NoticeFailed, NoticeSent
 from .lock import LockBroken, LockReleased, LockTaken, LockTakenOver
-from .row import GuardOverridden, GuardsJudged, GuardWaived, RowIntended, RowMade, RowRefused
 from .run import PairAdopted, RunAcknowledged, RunFinished, RunResumed, RunStarted, RunSuperseded
 from .seen import (
     ChangeSeen,
@@ -26,6 +25,14 @@ from .seen import (
     ReadingsTaken,
     SituationRead,
     Waiting,
+)
+from .transition import (
+    GuardOverridden,
+    GuardsJudged,
+    GuardWaived,
+    TransitionIntended,
+    TransitionMade,
+    TransitionRefused,
 )
 from .write import (
     OwedSettled,
@@ -67,15 +74,15 @@ __all__ = [
     "PersonAsked",
     "ProbesRead",
     "ReadingsTaken",
-    "RowIntended",
-    "RowMade",
-    "RowRefused",
     "RunAcknowledged",
     "RunFinished",
     "RunResumed",
     "RunStarted",
     "RunSuperseded",
     "SituationRead",
+    "TransitionIntended",
+    "TransitionMade",
+    "TransitionRefused",
     "WaitBegan",
     "WaitEnded",
     "Waiting",
@@ -112,9 +119,9 @@ Event = (
     | DrillClosed
     | NoticeSent
     | NoticeFailed
-    | RowIntended
-    | RowRefused
-    | RowMade
+    | TransitionIntended
+    | TransitionRefused
+    | TransitionMade
     | WriteIntended
     | WriteAnswered
     | WriteConfirmed
@@ -139,7 +146,7 @@ EVENT_TYPES: tuple[type[Event], ...] = Event.__args__
 JOURNALLED: Mapping[str, type[Event]] = MappingProxyType({cls.kind: cls for cls in EVENT_TYPES if cls.kind})
 """Record kind to event type: every kind that the journal can hold."""
 
-INTENTS: frozenset[str] = frozenset({RowIntended.kind, WriteIntended.kind, HookIntended.kind})
+INTENTS: frozenset[str] = frozenset({TransitionIntended.kind, WriteIntended.kind, HookIntended.kind})
 """Kinds that are journalled in one transaction with "the lock is still ours" (law 6)."""
 
 

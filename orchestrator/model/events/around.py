@@ -1,4 +1,4 @@
-"""Hooks, people and probes: what happens around a row, beside its writes."""
+"""Hooks, people and probes: what happens around a transition, beside its writes."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from orchestrator.model.probe import ProbeReading
 
 
 class ProbesRead(Struct, frozen=True):
-    """The probes of a row's guards were read."""
+    """The probes of a transition's guards were read."""
 
     kind: ClassVar[str] = "probe.read"
-    row: str
+    transition: str
     readings: tuple[ProbeReading, ...]
 
 
 class WaitBegan(Struct, frozen=True):
-    """A row's guards do not pass yet, and may be waited for."""
+    """A transition's guards do not pass yet, and may be waited for."""
 
     kind: ClassVar[str] = "wait.began"
-    row: str
+    transition: str
     guards: tuple[str, ...]
     seconds: float
     """For how long at most."""
 
 
 class WaitEnded(Struct, frozen=True):
-    """The waiting for a row's guards is over; this is time that the machine waited for the world."""
+    """The waiting for a transition's guards is over; this is time that the machine waited for the world."""
 
     kind: ClassVar[str] = "wait.ended"
-    row: str
+    transition: str
     passed: bool
     seconds: float
 
@@ -59,7 +59,7 @@ class HookIntended(Struct, frozen=True):
     """A hook's program is about to be started, or a person about to be asked."""
 
     kind: ClassVar[str] = "hook.intended"
-    row: str
+    transition: str
     when: When
     hook: str
     what: str
@@ -70,7 +70,7 @@ class HookEnded(Struct, frozen=True):
     """What became of a hook."""
 
     kind: ClassVar[str] = "hook.ended"
-    row: str
+    transition: str
     when: When
     hook: str
     outcome: HookOutcome

@@ -16,7 +16,7 @@ class SituationRead(Struct, frozen=True):
 
     kind: ClassVar[str] = "situation.read"
     purpose: str
-    """start, row, before write, after write, confirm, recheck."""
+    """start, transition, before write, after write, confirm, recheck."""
     readings: Both[Reading | None]
     """None for an org that was left out (dead in an emergency)."""
     identities: Both[Identity] | None = None

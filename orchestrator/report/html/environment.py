@@ -17,9 +17,9 @@ from orchestrator.report.fates import (
     fate,
     hook_fate,
     not_passed,
-    row_fate,
-    row_words,
     step_of,
+    transition_fate,
+    transition_words,
     write_fate,
 )
 from orchestrator.report.gist_run import move, upper, verdict_of
@@ -59,8 +59,8 @@ def environment() -> jinja2.Environment:
         "move": move,
         "not_passed": not_passed,
         "purposes": PURPOSES,
-        "row_fate": row_fate,
-        "row_words": row_words,
+        "transition_fate": transition_fate,
+        "transition_words": transition_words,
         "step_of": step_of,
         "verdict_of": verdict_of,
         "write_fate": write_fate,

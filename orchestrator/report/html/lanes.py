@@ -1,4 +1,4 @@
-"""The lower half of the timeline: a lane for each row, with its waits, hooks, questions and writes."""
+"""The lower half of the timeline: a lane for each transition, with its waits, hooks, questions and writes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from msgspec import Struct, field
 
 from orchestrator.model.status import Role
 from orchestrator.model.words import span
-from orchestrator.report.fates import row_fate, step_of, write_fate
+from orchestrator.report.fates import step_of, transition_fate, write_fate
 from orchestrator.report.layout import cut
-from orchestrator.report.row_story import RowStory, Write
 from orchestrator.report.story import RunStory, Story
+from orchestrator.report.transition_story import TransitionStory, Write
 
 from .scale import Scale
 from .shapes import Box, Label, Mark
 
 MOST_LANES = 30
-"""Lanes that are drawn; the table of rows has all."""
+"""Lanes that are drawn; the table of transitions has all."""
 
 BAR = 24.0
 GAP = 12.0
@@ -42,10 +42,10 @@ class Lanes(Struct):
 def lanes_of(
     story: Story, scale: Scale, *, top: float, width: float, left: float, names_above: bool
 ) -> Lanes:
-    """A lane for each row, from the top down.
+    """A lane for each transition, from the top down.
 
     Args:
-        story: whose rows.
+        story: whose transitions.
         scale: where a moment is drawn.
         top: where the first lane begins.
         width: of the whole picture.
@@ -60,66 +60,76 @@ def lanes_of(
             text = cut(f"{run.name or 'run'} · {run.run}", int((width - 12) / _LETTER))
             lanes.labels.append(Label(6, lanes.bottom + 12, text, "lane-run"))
             lanes.bottom += NAME + 6
-        for row in run.rows:
+        for transition in run.transitions:
             if drawn < MOST_LANES:
-                _lane(lanes, run, row, scale, left=left, names_above=names_above)
+                _lane(lanes, run, transition, scale, left=left, names_above=names_above)
             drawn += 1
         if run.apart and drawn < MOST_LANES:
             _writes(lanes, run, run.apart, scale, lanes.bottom)
-            lanes.labels.append(Label(left - 10, lanes.bottom + 16, "no row", "lane-name", "end"))
+            lanes.labels.append(Label(left - 10, lanes.bottom + 16, "no transition", "lane-name", "end"))
             lanes.bottom += BAR + GAP
     if drawn > MOST_LANES:
-        text = f"and {drawn - MOST_LANES} more rows: the table has them"
+        text = f"and {drawn - MOST_LANES} more transitions: the table has them"
         lanes.labels.append(Label(left, lanes.bottom + 14, text, "lane-more"))
         lanes.bottom += NAME + 8
     return lanes
 
 
 def _lane(
-    lanes: Lanes, run: RunStory, row: RowStory, scale: Scale, *, left: float, names_above: bool
+    lanes: Lanes, run: RunStory, transition: TransitionStory, scale: Scale, *, left: float, names_above: bool
 ) -> None:
-    word, tone = row_fate(row)
-    step = step_of(run, row)
+    word, tone = transition_fate(transition)
+    step = step_of(run, transition)
     took = "" if step is None else span(step.seconds)
     fate = took or word
     if names_above:
-        text = f"{cut(row.name, 26)} · {fate}"
+        text = f"{cut(transition.name, 26)} · {fate}"
         lanes.labels.append(Label(left, lanes.bottom + 11, text, f"lane-name {tone}"))
         lanes.bottom += NAME
     else:
         room = int((left - 16) / _LETTER)
-        lanes.labels.append(Label(left - 10, lanes.bottom + 11, cut(row.name, room), "lane-name", "end"))
+        lanes.labels.append(
+            Label(left - 10, lanes.bottom + 11, cut(transition.name, room), "lane-name", "end")
+        )
         lanes.labels.append(Label(left - 10, lanes.bottom + 23, fate, f"lane-fate {tone}", "end"))
     y = lanes.bottom
-    begins = scale.x(row.began)
-    ends = max(scale.x(_end_of(run, row)), begins + LEAST)
-    title = f"Row {row.name}, {word}" + (f" in {took}" if took else "")
+    begins = scale.x(transition.began)
+    ends = max(scale.x(_end_of(run, transition)), begins + LEAST)
+    title = f"Transition {transition.name}, {word}" + (f" in {took}" if took else "")
     lanes.boxes.append(Box(begins, y, ends - begins, BAR, f"bar {tone}", title))
-    for box in _around(row, run, scale, y):
+    for box in _around(transition, run, scale, y):
         lanes.boxes.append(box)
-    _writes(lanes, run, row.writes, scale, y)
-    if row.refused:
+    _writes(lanes, run, transition.writes, scale, y)
+    if transition.refused:
         refused = Mark(
-            scale.x(row.ended or row.began), y + BAR / 2, "refused mark", "cross", "refused by its guards"
+            scale.x(transition.ended or transition.began),
+            y + BAR / 2,
+            "refused mark",
+            "cross",
+            "refused by its guards",
         )
         lanes.marks.append(refused)
     lanes.bottom += BAR + GAP
 
 
-def _end_of(run: RunStory, row: RowStory) -> datetime:
-    ends = [moment for moment in (row.ended, *(hook.ended_at for hook in row.hooks)) if moment is not None]
-    return max(ends) if row.ended is not None else run.finished_at or run.last
+def _end_of(run: RunStory, transition: TransitionStory) -> datetime:
+    ends = [
+        moment
+        for moment in (transition.ended, *(hook.ended_at for hook in transition.hooks))
+        if moment is not None
+    ]
+    return max(ends) if transition.ended is not None else run.finished_at or run.last
 
 
-def _around(row: RowStory, run: RunStory, scale: Scale, y: float) -> Iterator[Box]:
-    for wait in row.waits:
+def _around(transition: TransitionStory, run: RunStory, scale: Scale, y: float) -> Iterator[Box]:
+    for wait in transition.waits:
         title = f"waited {span(wait.seconds)} for {', '.join(wait.guards)}"
         yield _box(scale, wait.at, wait.ended or run.last, y, kind="wait", title=title)
-    for hook in row.hooks:
+    for hook in transition.hooks:
         if hook.what:
-            title = f"hook {hook.name}, {hook.when.value} the row"
+            title = f"hook {hook.name}, {hook.when.value} the transition"
             yield _box(scale, hook.at, hook.ended_at or run.last, y, kind="hook", title=title)
-    for asked in row.questions:
+    for asked in transition.questions:
         title = f"asked a person: {asked.question.subject}"
         yield _box(scale, asked.at, asked.ended or run.last, y, kind="asked", title=title)
 

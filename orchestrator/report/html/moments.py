@@ -20,8 +20,8 @@ class Moment(Struct, frozen=True):
     primary: str
     secondary: str
     changed: frozenset[Role]
-    row: str
-    """The row that was under way, or ""."""
+    transition: str
+    """The transition that was under way, or ""."""
 
 
 def stands_of(story: Story, role: Role) -> tuple[Stand, ...]:
@@ -46,14 +46,14 @@ def moments_of(story: Story) -> tuple[Moment, ...]:
         changed = frozenset({role})
         if moments and moments[-1].at == at:
             changed |= moments.pop().changed
-        row = _row_at(story, at)
-        moments.append(Moment(at, words[Role.PRIMARY], words[Role.SECONDARY], changed, row))
+        transition = _transition_at(story, at)
+        moments.append(Moment(at, words[Role.PRIMARY], words[Role.SECONDARY], changed, transition))
     return tuple(moments)
 
 
-def _row_at(story: Story, at: datetime) -> str:
+def _transition_at(story: Story, at: datetime) -> str:
     for run in story.runs:
-        for row in run.rows:
-            if row.writes and row.writes[0].at <= at <= (row.ended or run.last):
-                return row.name
+        for transition in run.transitions:
+            if transition.writes and transition.writes[0].at <= at <= (transition.ended or run.last):
+                return transition.name
     return ""

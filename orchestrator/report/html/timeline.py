@@ -1,4 +1,4 @@
-"""The timeline as a picture: both orgs' statuses above, every row with its writes and waits below. Shapes alone."""
+"""The timeline as a picture: both orgs' statuses above, every transition with its writes and waits below. Shapes alone."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Size(Struct, frozen=True):
     ticks: float
     cut: float
     names_above: bool
-    """Whether a row's name stands above its bar, for want of room beside it."""
+    """Whether a transition's name stands above its bar, for want of room beside it."""
 
 
 WIDE = Size("wide", 960, 128, 856, 30, 72, 62, names_above=False)
@@ -168,10 +168,10 @@ def _described(story: Story) -> str:
     for role in Role:
         statuses = [stand.words for stand in stands_of(story, role)]
         parts.append(f"The {role}: {', then '.join(statuses) if statuses else 'not read'}.")
-    rows = [
-        f"{row.name} {'made' if row.made else 'refused' if row.refused_by else 'not made'}"
+    transitions = [
+        f"{transition.name} {'made' if transition.made else 'refused' if transition.refused_by else 'not made'}"
         for run in story.runs
-        for row in run.rows
+        for transition in run.transitions
     ]
-    parts.append(f"Rows: {', '.join(rows[:40]) if rows else 'none'}.")
+    parts.append(f"Transitions: {', '.join(transitions[:40]) if transitions else 'none'}.")
     return " ".join(parts)

@@ -1,4 +1,4 @@
-"""One row of a run's story: what was judged, waited for, asked, run and sent. Nouns alone."""
+"""One transition of a run's story: what was judged, waited for, asked, run and sent. Nouns alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from orchestrator.model.status import Status
 
 
 class Judgement(Struct, frozen=True):
-    """All guards of a row, judged on one situation, and what became of those that did not pass."""
+    """All guards of a transition, judged on one situation, and what became of those that did not pass."""
 
     seq: int
     at: datetime
@@ -58,7 +58,7 @@ class HookRun(Struct, frozen=True):
     """One hook, once."""
 
     at: datetime
-    row: str
+    transition: str
     when: When
     name: str
     what: str
@@ -83,8 +83,8 @@ class Write(Struct, frozen=True):
     """Why nobody knows what became of it; "" where that is known, or the journal does not say."""
 
 
-class RowStory(Struct, frozen=True):
-    """One row, from its guards to its last hook."""
+class TransitionStory(Struct, frozen=True):
+    """One transition, from its guards to its last hook."""
 
     name: str
     began: datetime

@@ -1,4 +1,4 @@
-"""What stands around a planned row: its hooks, shown and never run by a plan, and what its guards may be given."""
+"""What stands around a planned transition: its hooks, shown and never run by a plan, and what its guards may be given."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from orchestrator.model.guard import Verdict
 from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program, When
 from orchestrator.model.plain import JSON
-from orchestrator.model.plan import PlannedRow
+from orchestrator.model.plan import PlannedTransition
 from orchestrator.model.run import Mode
 from orchestrator.model.words import span
 
@@ -18,15 +18,15 @@ from .styled import Line, Page, line
 _TITLES = {When.BEFORE: "  Hooks before its writes", When.AFTER: "  Hooks once it is made"}
 
 
-def hook_lines(row: PlannedRow, when: When, mode: Mode) -> Page:
-    """The row's hooks of one side, each with what it does and what happens where it does not end well."""
-    hooks = row.before if when is When.BEFORE else row.after
+def hook_lines(transition: PlannedTransition, when: When, mode: Mode) -> Page:
+    """The transition's hooks of one side, each with what it does and what happens where it does not end well."""
+    hooks = transition.before if when is When.BEFORE else transition.after
     if not hooks:
         return ()
     page: list[Line] = [line(_TITLES[when], "dim")]
     for hook in hooks:
         words = f"{_what(hook)}; {_terms(hook, when, mode)}"
-        missing = hook.name in row.missing
+        missing = hook.name in transition.missing
         if missing:
             words = f"{words}; {not_here(hook)}"
         page += labelled(shortened(hook.name, 24), words, "bad" if missing else "", indent=4, width=20)
@@ -54,7 +54,7 @@ def _terms(hook: Hook, when: When, mode: Mode) -> str:
             if isinstance(hook.what, Manual)
             else "beside the writes, holds nothing up"
         )
-    ends = "stops the row if it fails" if when is When.BEFORE else "owed until it ends well"
+    ends = "stops the transition if it fails" if when is When.BEFORE else "owed until it ends well"
     repeats = (
         ""
         if isinstance(hook.what, Manual)
@@ -65,11 +65,11 @@ def _terms(hook: Hook, when: When, mode: Mode) -> str:
     return f"{ends}{repeats}"
 
 
-def note_of(row: PlannedRow, verdict: Verdict) -> str:
+def note_of(transition: PlannedTransition, verdict: Verdict) -> str:
     """What becomes of a verdict that does not stop the plan, though it is no pass."""
-    if verdict.guard in row.waits:
-        return f"waited for, up to {span(row.waits_seconds)}"
-    if verdict.guard in row.asks:
+    if verdict.guard in transition.waits:
+        return f"waited for, up to {span(transition.waits_seconds)}"
+    if verdict.guard in transition.asks:
         return "you would be asked"
     return ""
 

@@ -1,4 +1,4 @@
-"""The rows of a run, and what their guards said."""
+"""The transitions of a run, and what their guards said."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from orchestrator.model.status import Status
 
 
 class GuardsJudged(Struct, frozen=True):
-    """All guards of a row were judged on one situation."""
+    """All guards of a transition were judged on one situation."""
 
     kind: ClassVar[str] = "guard.judged"
-    row: str
+    transition: str
     verdicts: tuple[Verdict, ...]
     binding: bool = True
-    """False where a write of the row was already in effect: then only `linked` and `fresh` bind (law 7)."""
+    """False where a write of the transition was already in effect: then only `linked` and `fresh` bind (law 7)."""
 
 
 class GuardOverridden(Struct, frozen=True):
     """A guard did not pass, and the operator had named it with a reason."""
 
     kind: ClassVar[str] = "guard.overridden"
-    row: str
+    transition: str
     verdict: Verdict
     reason: str
 
@@ -33,32 +33,32 @@ class GuardWaived(Struct, frozen=True):
     """A guard was blind because of the dead org of an emergency, or is asked in planned runs alone."""
 
     kind: ClassVar[str] = "guard.waived"
-    row: str
+    transition: str
     verdict: Verdict
 
 
-class RowIntended(Struct, frozen=True):
-    """A row's guards let it go; its writes come next."""
+class TransitionIntended(Struct, frozen=True):
+    """A transition's guards let it go; its writes come next."""
 
-    kind: ClassVar[str] = "row.intended"
-    row: str
+    kind: ClassVar[str] = "transition.intended"
+    transition: str
     source: Status
     target: Status
 
 
-class RowRefused(Struct, frozen=True):
-    """A row's guards did not let it go; nothing of it was written."""
+class TransitionRefused(Struct, frozen=True):
+    """A transition's guards did not let it go; nothing of it was written."""
 
-    kind: ClassVar[str] = "row.refused"
-    row: str
+    kind: ClassVar[str] = "transition.refused"
+    transition: str
     guards: tuple[str, ...]
 
 
-class RowMade(Struct, frozen=True):
-    """Both orgs (in an emergency, the survivor) show the row's target."""
+class TransitionMade(Struct, frozen=True):
+    """Both orgs (in an emergency, the survivor) show the transition's target."""
 
-    kind: ClassVar[str] = "row.made"
-    row: str
+    kind: ClassVar[str] = "transition.made"
+    transition: str
     source: Status
     target: Status
     seconds: float

@@ -11,26 +11,26 @@ from orchestrator.model.events import HookEnded
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.hook import Again, Hook, HookOutcome, InEmergency, Manual, Program, When
 from orchestrator.model.run import Mode
-from orchestrator.report.around_rows import hook_lines, hooks_fact
+from orchestrator.report.around_transitions import hook_lines, hooks_fact
 from orchestrator.report.details import details
 from orchestrator.report.plan import plan_page, preview_page
 from orchestrator.report.run import result_json, result_page
 from orchestrator.report.styled import plain_text
 
-from .scenes import ACTIVATE, DECLARE, LINKED, lines, plan, planned_row, result
+from .scenes import ACTIVATE, DECLARE, LINKED, lines, plan, planned_transition, result
 
 STOP = Hook(
     "stop-sync", Program(("./bin/stop sync", "now"), timedelta(seconds=60)), Again.SAFE, InEmergency.SKIP
 )
 BUTTON = Hook("button", Manual("Press the button."))
 SEEN = Verdict("seen", Outcome.FAIL, "agents is 0; wanted above 0")
-HOOKED = replace(planned_row(DECLARE, LINKED), before=(STOP,), after=(BUTTON,))
+HOOKED = replace(planned_transition(DECLARE, LINKED), before=(STOP,), after=(BUTTON,))
 
 
 def test_a_plan_shows_hooks_and_says_what_becomes_of_them() -> None:
     shown = " ".join(" ".join(lines(plan_page(plan(HOOKED)))).split())
     assert (
-        "Hooks before its writes stop-sync './bin/stop sync' now (up to 1 min); stops the row if it fails, "
+        "Hooks before its writes stop-sync './bin/stop sync' now (up to 1 min); stops the transition if it fails, "
         "may be repeated without asking"
     ) in shown
     assert "Hooks once it is made button by hand: Press the button; owed until it ends well" in shown
@@ -52,8 +52,8 @@ def test_in_an_emergency_a_plan_says_that_no_hook_holds_it_up(hook: Hook, said: 
 
 
 def test_a_guard_that_would_be_waited_for_does_not_refuse_the_plan() -> None:
-    row = replace(planned_row(DECLARE, LINKED, SEEN), waits=("seen",), waits_seconds=600.0)
-    made = plan(row)
+    transition = replace(planned_transition(DECLARE, LINKED, SEEN), waits=("seen",), waits_seconds=600.0)
+    made = plan(transition)
     assert not made.refused
     shown = " ".join(" ".join(lines(preview_page(made))).split())
     assert "fail seen (waited for, up to 10 min) agents is 0; wanted above 0" in shown
@@ -62,15 +62,15 @@ def test_a_guard_that_would_be_waited_for_does_not_refuse_the_plan() -> None:
 
 def test_a_guard_about_which_a_person_would_be_asked_says_so() -> None:
     unknown = replace(SEEN, outcome=Outcome.UNKNOWN)
-    row = replace(planned_row(DECLARE, LINKED, unknown), asks=("seen",))
-    shown = " ".join(" ".join(lines(preview_page(plan(row)))).split())
+    transition = replace(planned_transition(DECLARE, LINKED, unknown), asks=("seen",))
+    shown = " ".join(" ".join(lines(preview_page(plan(transition)))).split())
     assert "(you would be asked)" in shown
     assert "asked about: seen" in shown
 
 
-def test_a_probe_of_a_later_row_shows_the_value_of_today() -> None:
+def test_a_probe_of_a_later_transition_shows_the_value_of_today() -> None:
     later = replace(SEEN, predicted=True, judged_again=True)
-    made = plan(planned_row(DECLARE, LINKED), planned_row(ACTIVATE, LINKED, later))
+    made = plan(planned_transition(DECLARE, LINKED), planned_transition(ACTIVATE, LINKED, later))
     assert not made.refused
     shown = " ".join(" ".join(lines(preview_page(made))).split())
     assert "(today's value, judged again then) agents is 0; wanted above 0" in shown
@@ -103,7 +103,7 @@ def test_a_result_lists_what_is_owed_and_what_is_left_to_people() -> None:
         result(), hooks_owed=("declare/flip",), left_to_person=("Press the button.",), waited=6.0, asked=42.0
     )
     shown = lines(result_page(left))
-    assert "  - flip, after row declare" in shown
+    assert "  - flip, after transition declare" in shown
     assert "  - Press the button." in shown
     assert any("of it 6 s waiting for guards and 42 s waiting for a person" in text for text in shown)
     document = result_json(left)
@@ -134,7 +134,9 @@ def test_the_timeline_shows_the_ends_of_what_a_hook_printed() -> None:
 
 
 def test_a_plan_says_which_owed_hooks_its_run_would_drop() -> None:
-    made = replace(plan(planned_row(DECLARE, LINKED)), unpaid=(("20260528-100000-abcd", "activate/flip"),))
+    made = replace(
+        plan(planned_transition(DECLARE, LINKED)), unpaid=(("20260528-100000-abcd", "activate/flip"),)
+    )
     shown = " ".join(" ".join(lines(preview_page(made))).split())
     assert (
         "drops run 20260528-100000-abcd still owes activate/flip; this one takes its place, and drops that. "
@@ -144,4 +146,4 @@ def test_a_plan_says_which_owed_hooks_its_run_would_drop() -> None:
 
 def test_before_hooks_that_an_emergency_went_past_are_listed_in_the_end() -> None:
     went_past = replace(result(), hooks_failed=("declare/stop-sync",))
-    assert "  - stop-sync, before row declare" in lines(result_page(went_past))
+    assert "  - stop-sync, before transition declare" in lines(result_page(went_past))
