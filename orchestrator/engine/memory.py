@@ -266,7 +266,9 @@ class Memory(Struct):
                 told = self.confirmed[role][-1:]
                 if told and told[0].status != record.status:
                     self.set_back.add(role)
-            case Change.FOREIGN if record is not None and record.modified_by not in self.our_names():
+            case Change.FOREIGN | Change.MISLINKED if (
+                record is not None and record.modified_by not in self.our_names()
+            ):
                 self.strangers.add(record.modified_by)
                 self._update(
                     lambda sent: (

@@ -120,8 +120,11 @@ def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Pha
     )
     steps = [commands.watch(view.pair)]
     agreed = beneath.status if beneath is not None and beneath.name is PhaseName.AGREED else None
+    diverged = beneath is not None and beneath.name is PhaseName.DIVERGED
     if agreed is not None and view.owed is None and commands.out_of_reach(view, agreed):
         pass  # resumed, the open run would be refused
+    elif diverged and beneath is not None and commands.resume(view.pair) not in beneath.next_steps:
+        pass  # the same, where what is shown is said to be true
     elif view.stopped_for in {Change.STALE, Change.REVERTED} or _began_nothing(view):
         # It has waited for this already, or has nothing under way that might yet show: what is left is to say what is true.
         steps.append(f"{commands.resume(view.pair)} {override_flag('reverted')}")

@@ -118,6 +118,8 @@ ATTACKED: dict[int, str] = {
     422248: "an emergency that began no transition, as far as the journal goes: it is not resumed from a diverged pair",
     471831: "a mirror of a dark region was taken for none: what it brings by the other org's name is our own",
     1011361: "an emergency ended on a diverged pair, and said how: adopt is offered, not resume once more",
+    1111431: "whoever linked an org elsewhere wrote our status once it was back: the name is a stranger's, not ours",
+    1114192: "a mirror crossed our write and a stranger's, below the floor on both: adopt is offered, not resume",
     471226: "a reading that stays old was waited for once: the next way on says that it is true",
 }
 """The same for seeds that are attacked."""
