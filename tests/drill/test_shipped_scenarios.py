@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from orchestrator.config import load_playbook
 from orchestrator.config.faults import Throttle
-from orchestrator.config.scenario import ConfirmWaits, Returning, Scenario
+from orchestrator.config.scenario import Returning, Scenario
 from orchestrator.config.scenarios import load_scenario, shipped_scenarios
 from orchestrator.drill.persons_store import PersonsStore
 from orchestrator.drill.stand_ins import Mortals
@@ -71,7 +71,8 @@ def _home_though_owing(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, play
 
 def _sends_again(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
     """Reads show the write only when nobody looks for it any more."""
-    waits = replace(scenario.waits, confirm=ConfirmWaits(within=timedelta(milliseconds=60)))
+    confirm = replace(scenario.waits.confirm, within=timedelta(milliseconds=60))
+    waits = replace(scenario.waits, confirm=confirm)
     regions = replace(scenario.regions, read_lag=timedelta(milliseconds=200))
     return replace(scenario, waits=waits, regions=regions), playbook
 
