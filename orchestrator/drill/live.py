@@ -15,11 +15,10 @@ from orchestrator.errors import (
     OutcomeUnknown,
     Refused,
 )
-from orchestrator.journal.history import History, events_of
-from orchestrator.model.drill import DrillResult, Expectation, Score
+from orchestrator.journal.history import History
+from orchestrator.model.drill import DrillResult, Expectation
 from orchestrator.model.events import DrillStarted
 from orchestrator.model.protocols import Watcher
-from orchestrator.model.result import RunResult
 from orchestrator.model.run import RunRequest
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Status
@@ -29,10 +28,8 @@ from orchestrator.operations.running import Controls
 from orchestrator.operations.session import Session
 from orchestrator.operations.standing import stand
 
-from .checks import check_routes, refuse_undrillable
-from .ending import exit_code_of, objectives_met, score_and_close
-from .home import Homecoming, bring_home, pace
-from .score import Made, executed, leg_of, less_strict, not_executed
+from .failback import FailbackResult, bring_home, check_routes, close_command, pace, refuse_undrillable
+from .score import PlayedLeg, leg_in, objectives_met, score_and_close, score_of
 
 
 async def drill(
@@ -63,7 +60,7 @@ async def drill(
         HamrError: the journal or the orgs could not be used at all.
     """
     refuse_undrillable(session.pair)
-    home = await _home_of(session)
+    home = await home_of(session)
     check_routes(session.playbook, home, goal)
     identifier = _open(session, goal, home, watchers)
     live = _Live(session, identifier, goal, home, watchers, controls or Controls())
@@ -75,16 +72,12 @@ async def drill(
         raise live.left_open(error) from error
 
 
-async def stands_at(session: Session) -> Status:
+async def home_of(session: Session) -> Status:
     """Where a pair stands that is ready for a drill; it reads both orgs and sends nothing.
 
     Raises:
         Refused: it is in no state to be drilled.
     """
-    return await _home_of(session)
-
-
-async def _home_of(session: Session) -> Status:
     _refuse_unready(session, session.history())
     standing = await stand(session)
     phase = standing.phase
@@ -107,7 +100,7 @@ def _refuse_unready(session: Session, history: History) -> None:
         raise Refused(
             f"pair {name} is in drill {held.drill} already, which {held.by}@{held.host} began at "
             f"{held.started_at:%Y-%m-%d %H:%M:%S} UTC and nobody has closed yet",
-            next_steps=(f"hamr drill close {held.drill} --notes TEXT", f"hamr status {name}"),
+            next_steps=(close_command(held.drill), f"hamr status {name}"),
         )
     run = history.open_run
     if run is not None:
@@ -129,8 +122,7 @@ def _open(session: Session, goal: Status, home: Status, watchers: Sequence[Watch
     lock = take_lock(session, identifier, take_over=False)
     try:
         _refuse_unready(session, session.history())
-        orgs = session.pair.uuids
-        started = DrillStarted(goal, home, simulated=False, orgs=orgs)
+        started = DrillStarted(goal, home, simulated=False, orgs=session.pair.uuids)
         session.store.append(session.entry(identifier, started), holding=lock.lock)
     finally:
         lock.release()
@@ -148,44 +140,39 @@ class _Live(Struct):
     home: Status
     watchers: Sequence[Watcher]
     controls: Controls
-    made: list[Made] = field(default_factory=list)
+    made: list[PlayedLeg] = field(default_factory=list)
     expectations: list[Expectation] = field(default_factory=list)
 
     async def through(self, notes: str) -> DrillResult:
         await self._leg("out", self.goal)
         if self.expectations[0].held and not self.controls.asked:
             await self._leg("home", self.home)
-        homecoming = await self._come_home()
+        failback = await self._come_home()
         self.expectations += objectives_met(made.leg for made in self.made)
-        self.expectations.append(
-            Expectation(
-                f"at home in the end (agreed({self.home}))",
-                homecoming.at_home,
-                "it held" if homecoming.at_home else _not_at_home(homecoming),
-            )
-        )
-        closes = homecoming.at_home or homecoming.left_alone
+        at_home = f"at home in the end (agreed({self.home}))"
+        self.expectations.append(Expectation(at_home, failback.at_home, failback.found))
+        closes = failback.at_home or failback.left_alone
         return score_and_close(
             self.session,
-            self._score(),
-            notes=notes if homecoming.at_home else f"{notes} ({homecoming.why})".strip(),
+            score_of(self.drill, self.session, self.made, self.expectations),
+            notes=notes if failback.at_home else f"{notes} ({failback.why})".strip(),
             closes=closes,
-            exit_code=exit_code_of(self.expectations, self.controls),
+            controls=self.controls,
             watchers=self.watchers,
-            why_open="" if closes else homecoming.why,
-            next_steps=homecoming.next_steps,
+            why_open="" if closes else failback.why,
+            next_steps=failback.next_steps,
         )
 
     def left_open(self, error: HamrError) -> HamrError:
         """What to say where the drill itself could not go on: it has begun, so nobody may read that nothing was sent."""
         unknown = any(made.leg.exit_code == ExitCode.UNKNOWN for made in self.made)
         kind = OutcomeUnknown if unknown else Incomplete
-        name, close = self.session.pair.name, f"hamr drill close {self.drill} --notes TEXT"
+        name = self.session.pair.name
         return kind(
             f"drill {self.drill} of pair {name} has begun, and could not go on: {error.message}. It stays open until it "
             "is closed, which brings the pair home",
             sent=f"What was sent stands in the journal up to there: hamr show {self.drill}",
-            next_steps=(f"hamr status {name}", close),
+            next_steps=(f"hamr status {name}", close_command(self.drill)),
         )
 
     async def _leg(self, name: str, goal: Status) -> None:
@@ -199,7 +186,7 @@ class _Live(Struct):
             words = f"exit code {int(error.exit_code)}: {error.message}"
             self.expectations.append(Expectation(f"{name}: exit code 0", False, words))
             return
-        self._note(name, goal, result)
+        self.made.append(leg_in(session, name, goal, result))
         seqs = tuple(
             record.seq
             for record in session.store.records(run=result.run, kinds=("run.finished", "transition.refused"))
@@ -208,34 +195,11 @@ class _Live(Struct):
         held = result.exit_code is ExitCode.DONE
         self.expectations.append(Expectation(f"{name}: exit code 0", held, words, seqs))
 
-    def _note(self, name: str, goal: Status, result: RunResult) -> None:
-        events = events_of(self.session.store.records(run=result.run))
-        self.made.append(leg_of(name, goal, result.seconds, events, result))
-
-    async def _come_home(self) -> Homecoming:
+    async def _come_home(self) -> FailbackResult:
         """Home, unless a person has stopped the drill: then they decide, with `hamr drill close`."""
         held = self.session.history().drills[self.drill]
         if self.controls.asked:
-            close = f"hamr drill close {self.drill} --notes TEXT"
-            return Homecoming(False, "", "the drill was interrupted", (close,))
-        homecoming = await bring_home(self.session, held, watchers=self.watchers, controls=self.controls)
-        for result in homecoming.results:
-            self._note("clean-up", self.home if result.goal is None else result.goal, result)
-        return homecoming
-
-    def _score(self) -> Score:
-        return Score(
-            drill=self.drill,
-            pair=self.session.pair.name,
-            playbook=self.session.playbook.name,
-            legs=tuple(made.leg for made in self.made),
-            expectations=tuple(self.expectations),
-            executed=executed(self.made, simulated=False),
-            not_executed=not_executed(self.made, simulated=False),
-            less_strict=less_strict(self.made, self.session.playbook),
-            simulated=False,
-        )
-
-
-def _not_at_home(homecoming: Homecoming) -> str:
-    return f"it stands at {homecoming.phase}: {homecoming.why}" if homecoming.phase else homecoming.why
+            return FailbackResult(False, "", "the drill was interrupted", (close_command(self.drill),))
+        failback = await bring_home(self.session, held, watchers=self.watchers, controls=self.controls)
+        self.made += failback.legs(self.session, self.home)
+        return failback

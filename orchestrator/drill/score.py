@@ -1,4 +1,4 @@
-"""What a drill showed, from the events of its runs: times, what was and was not executed, what was judged less strictly. Pure."""
+"""What a drill showed, from the events of its runs: times, what was and was not executed, what was judged less strictly."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from datetime import datetime
 from msgspec import Struct
 
 from orchestrator.config.scenario import Unknown, Waits
-from orchestrator.model.drill import Leg, LessStrict
+from orchestrator.errors import ExitCode
+from orchestrator.journal.history import events_of
+from orchestrator.model.drill import DrillResult, Expectation, Leg, LessStrict, Score
 from orchestrator.model.events import (
+    DrillClosed,
+    DrillScored,
     Event,
     GuardOverridden,
     GuardWaived,
@@ -22,12 +26,16 @@ from orchestrator.model.events import (
 )
 from orchestrator.model.hook import HookOutcome
 from orchestrator.model.playbook import Playbook
+from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
 from orchestrator.model.status import Status
 from orchestrator.model.timing import step_times
 from orchestrator.model.words import counted, span, value_words, why_waived
+from orchestrator.operations.running import Controls
+from orchestrator.operations.session import Session
 
-from .stand_ins import Said, guards_over
+from .stage import Stage
+from .stand_ins import ProbeStubs, guards_over
 
 KILLED = 137
 """The exit code of a process that was killed: 128 and the number of SIGKILL."""
@@ -35,14 +43,14 @@ KILLED = 137
 Timed = Sequence[tuple[Event, datetime]]
 
 
-class Made(Struct, frozen=True):
+class PlayedLeg(Struct, frozen=True):
     """One run of a drill, with what it journalled."""
 
     leg: Leg
     events: Timed
 
 
-def leg_of(name: str, goal: Status, seconds: float, events: Timed, ended: RunResult | str) -> Made:
+def leg_of(name: str, goal: Status, seconds: float, events: Timed, ended: RunResult | str) -> PlayedLeg:
     """A run of a drill.
 
     Args:
@@ -50,7 +58,7 @@ def leg_of(name: str, goal: Status, seconds: float, events: Timed, ended: RunRes
         goal: where to.
         seconds: how long it took.
         events: what it journalled, this time.
-        ended: what came of it; or the run's id, where its process was killed.
+        ended: what outcome of it; or the run's id, where its process was killed.
     """
     result = ended if isinstance(ended, RunResult) else None
     leg = Leg(
@@ -63,15 +71,21 @@ def leg_of(name: str, goal: Status, seconds: float, events: Timed, ended: RunRes
         tuple(step_times(events)),
         () if result is None else result.objectives,
     )
-    return Made(leg, events)
+    return PlayedLeg(leg, events)
 
 
-def executed(made: Iterable[Made], *, simulated: bool) -> tuple[str, ...]:
+def leg_in(session: Session, name: str, goal: Status, result: RunResult) -> PlayedLeg:
+    """A run of a drill that has ended, with what the journal holds of it."""
+    events = events_of(session.store.records(run=result.run))
+    return leg_of(name, goal, result.seconds, events, result)
+
+
+def executed(made: Iterable[PlayedLeg], *, simulated: bool) -> tuple[str, ...]:
     """What was really done, each in a few words, in order; what was done in several runs stands there once for each."""
     return tuple(words for each in made for words in _executed(each, simulated=simulated))
 
 
-def _executed(made: Made, *, simulated: bool) -> Iterator[str]:
+def _executed(made: PlayedLeg, *, simulated: bool) -> Iterator[str]:
     name, probes = made.leg.name, dict[str, None]()
     for event, _ in made.events:
         match event:
@@ -91,7 +105,7 @@ def _executed(made: Made, *, simulated: bool) -> Iterator[str]:
         yield f"{name}: probes read: {', '.join(probes)}"
 
 
-def not_executed(made: Sequence[Made], *, simulated: bool) -> tuple[str, ...]:
+def not_executed(made: Sequence[PlayedLeg], *, simulated: bool) -> tuple[str, ...]:
     """What a live failover would do and this drill did not, each with why."""
     events = [event for each in made for event, _ in each.events]
     found = [
@@ -116,21 +130,22 @@ def _left_out(event: HookEnded, *, simulated: bool) -> str:
 
 
 def less_strict(
-    made: Iterable[Made], playbook: Playbook, *, said: Said | None = None, waits: Waits | None = None
+    made: Iterable[PlayedLeg], playbook: Playbook, stage: Stage | None = None
 ) -> tuple[LessStrict, ...]:
     """Guards that were judged less strictly than they would be live.
 
     Args:
         made: the runs.
         playbook: its guards.
-        said: what its probes said, where that was not read from the world.
-        waits: what took the place of its own waits.
+        stage: where it was played, for a drill on the simulator: probes were not read there, and waits were shorter.
     """
-    found = [*_let_pass(made), *_assumed(playbook, said), *_hurried(playbook, waits)]
+    found = [*_let_pass(made)]
+    if stage is not None:
+        found += [*_assumed(playbook, stage.stubs), *_hurried(playbook, stage.scenario.waits)]
     return tuple(dict.fromkeys(found))
 
 
-def _let_pass(made: Iterable[Made]) -> Iterator[LessStrict]:
+def _let_pass(made: Iterable[PlayedLeg]) -> Iterator[LessStrict]:
     for each in made:
         for event, _ in each.events:
             match event:
@@ -149,26 +164,114 @@ def _let_pass(made: Iterable[Made]) -> Iterator[LessStrict]:
                     pass
 
 
-def _assumed(playbook: Playbook, said: Said | None) -> Iterator[LessStrict]:
-    if said is None:
-        return
+def _assumed(playbook: Playbook, stubs: ProbeStubs) -> Iterator[LessStrict]:
     for probe in playbook.probes:
-        agreed = said.values.get(probe)
+        agreed = stubs.values.get(probe)
         if isinstance(agreed, Unknown):
             words = f"its probe {probe} had no answer, as the scenario has it"
         elif agreed is not None:
             words = f"its probe {probe} was not read: the scenario says {value_words(agreed)}"
         else:
-            value = said.assumed[probe].value
+            value = stubs.assumed[probe].value
             shown = "good" if value is None else value_words(value)
             words = f"its probe {probe} was not read: it was taken to say {shown}"
         yield from (LessStrict(guard, words) for guard in guards_over(probe, playbook))
 
 
-def _hurried(playbook: Playbook, waits: Waits | None) -> Iterator[LessStrict]:
-    limit = None if waits is None else waits.guards
+def _hurried(playbook: Playbook, waits: Waits) -> Iterator[LessStrict]:
+    limit = waits.guards
     for guard in playbook.guards.values():
         if limit is not None and guard.within is not None and guard.within > limit:
             yield LessStrict(
                 guard.name, f"waited for {span(limit)} at most, in place of {span(guard.within)}"
             )
+
+
+# -- the end ---------------------------------------------------------------------------------------------------
+
+
+def objectives_met(legs: Iterable[Leg]) -> tuple[Expectation, ...]:
+    """One expectation for each recovery time objective that a run of the drill was measured against."""
+    return tuple(
+        Expectation(
+            f"{leg.name}: {objective.status} within {span(objective.wanted)}",
+            objective.met,
+            f"it took {span(objective.took)}",
+        )
+        for leg in legs
+        for objective in leg.objectives
+    )
+
+
+def exit_code_of(expectations: Iterable[Expectation], controls: Controls) -> ExitCode:
+    """What the command returns: a signal's code where one stopped it, else whether everything held."""
+    if controls.asked:
+        return controls.code
+    return ExitCode.DONE if all(each.held for each in expectations) else ExitCode.DRILL_MISSED
+
+
+def score_of(
+    drill: str,
+    session: Session,
+    made: Sequence[PlayedLeg],
+    expectations: Iterable[Expectation],
+    *,
+    stage: Stage | None = None,
+    seed: int | None = None,
+) -> Score:
+    """What a drill showed.
+
+    Args:
+        drill: its id.
+        session: its pair.
+        made: its runs, in order.
+        expectations: what had to hold, and whether it did.
+        stage: where it was played, for one on the simulator.
+        seed: what its faults were drawn from.
+    """
+    simulated = stage is not None
+    return Score(
+        drill=drill,
+        pair=session.pair.name,
+        playbook=session.playbook.name,
+        legs=tuple(each.leg for each in made),
+        expectations=tuple(expectations),
+        executed=executed(made, simulated=simulated),
+        not_executed=not_executed(made, simulated=simulated),
+        less_strict=less_strict(made, session.playbook, stage),
+        scenario="" if stage is None else stage.scenario.name,
+        seed=seed,
+        simulated=simulated,
+    )
+
+
+def score_and_close(
+    session: Session,
+    score: Score,
+    *,
+    notes: str,
+    closes: bool,
+    controls: Controls,
+    watchers: Sequence[Watcher] = (),
+    why_open: str = "",
+    next_steps: tuple[str, ...] = (),
+) -> DrillResult:
+    """Journal the score, and that the drill is closed where it is.
+
+    Args:
+        session: its pair.
+        score: what it showed.
+        notes: what the journal keeps beside the end.
+        closes: whether it is cleaned up.
+        controls: whether a person stopped it.
+        watchers: are told, after it was journalled.
+        why_open: why it is not cleaned up.
+        next_steps: what to type then.
+    """
+    events: list[Event] = [DrillScored(score), *([DrillClosed(notes)] if closes else [])]
+    for event in events:
+        session.append(score.drill, event)
+        for watcher in watchers:
+            watcher.tell(event)
+    code = exit_code_of(score.expectations, controls)
+    return DrillResult(score, closes, code, session.store.head(), why_open, next_steps)

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.config.scenario import Expect, OrgStatus
-from orchestrator.drill.expectations import Seen, expectations_of, shown_by
+from orchestrator.drill.expectations import Observed, expectations_of, shown_by
 from orchestrator.model.journal import Record
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Role, Status
@@ -21,7 +21,7 @@ def record(seq: int, kind: str) -> Record:
     return Record(seq, "2026-05-28T16:40:00.000000Z", "run", "sim", kind, "alice", "laptop", {}, "", "")
 
 
-SEEN = Seen(
+SEEN = Observed(
     "out",
     2.0,
     "agreed(ACTIVE)",

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from orchestrator.drill.laws import Witnessed, laws_of
+from orchestrator.drill.expectations import Witnessed, laws_of
 from orchestrator.model.events import Event, SituationRead, WriteIntended, encode
 from orchestrator.model.journal import Record
 from orchestrator.model.reading import Exchange, Present, Reading, Request
