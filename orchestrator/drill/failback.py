@@ -6,17 +6,17 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from orchestrator.errors import ExitCode, HamrError, Incomplete, Moved, Refused, UsageError
 from orchestrator.journal.history import DrillHistory, History, RunHistory
-from orchestrator.model.events import DrillClosed, encode
+from orchestrator.model.events import DrillClosed, Event, encode
 from orchestrator.model.journal import Entry
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store, Watcher
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import Operator, RunRequest
+from orchestrator.model.run import Mode, Operator, RunRequest
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.standing import Standing
 from orchestrator.model.status import Role, Status
@@ -28,8 +28,6 @@ from orchestrator.operations.run import start
 from orchestrator.operations.running import Controls
 from orchestrator.operations.session import Session
 from orchestrator.operations.standing import stand
-
-from .score import PlayedLeg, leg_in
 
 
 def refuse_undrillable(pair: Pair) -> None:
@@ -75,6 +73,51 @@ _TRIES = 6
 """Runs that a clean-up makes at most: what is left then wants a person."""
 
 
+class OpenDrill(Struct):
+    """A drill while it is open, and the commands that it gives on its pair."""
+
+    session: Session
+    drill: str
+    watchers: Sequence[Watcher] = ()
+    controls: Controls = field(default_factory=Controls)
+
+    async def run(
+        self, goal: Status, overrides: Mapping[str, str], *, mode: Mode = Mode.PLANNED, reason: str = ""
+    ) -> RunResult:
+        """As `hamr run`; a playbook's cooling down is for people, and a drill goes on at once."""
+        session = self.session
+        cool_down = (
+            {} if session.playbook.cool_down is None else {"cool_down": f"drill {self.drill} goes on at once"}
+        )
+        request = RunRequest(
+            session.pair.name, goal, mode, reason, {**cool_down, **overrides}, ref=self.drill
+        )
+        return await start(session, request, watchers=self.watchers, controls=self.controls, drill=self.drill)
+
+    async def resume(
+        self, *, mode: Mode | None = None, reason: str = "", overrides: Mapping[str, str] | None = None
+    ) -> RunResult:
+        """As `hamr resume`."""
+        return await resume(
+            self.session,
+            self.session.history().open_run,
+            mode=mode,
+            reason=reason,
+            overrides=dict(overrides or {}),
+            watchers=self.watchers,
+            controls=self.controls,
+        )
+
+    async def adopt(self, truth: Role, reason: str) -> RunResult:
+        """As `hamr adopt`."""
+        return await adopt(self.session, truth, reason, watchers=self.watchers, controls=self.controls)
+
+    def tell(self, event: Event) -> None:
+        """Tell those who watch."""
+        for watcher in self.watchers:
+            watcher.tell(event)
+
+
 class FailbackResult(Struct, frozen=True):
     """What came of bringing a pair home."""
 
@@ -95,24 +138,10 @@ class FailbackResult(Struct, frozen=True):
             return "it held"
         return f"it stands at {self.phase}: {self.why}" if self.phase else self.why
 
-    def legs(self, session: Session, home: Status) -> list[PlayedLeg]:
-        """The runs that it took, as those of the drill."""
-        return [
-            leg_in(session, "clean-up", home if result.goal is None else result.goal, result)
-            for result in self.results
-        ]
-
 
 def close_command(drill: str) -> str:
     """What closes a drill."""
     return f"hamr drill close {drill} --notes TEXT"
-
-
-def pace(session: Session, drill: str) -> dict[str, str]:
-    """The overrides that a drill's own runs need: a playbook's cooling down is for people, and a drill goes on at once."""
-    if session.playbook.cool_down is None:
-        return {}
-    return {"cool_down": f"drill {drill} goes on at once"}
 
 
 class _Action(enum.Enum):
@@ -124,27 +153,17 @@ class _Action(enum.Enum):
 
 
 async def bring_home(
-    session: Session,
-    drill: DrillHistory,
-    *,
-    overrides: Mapping[str, str] | None = None,
-    watchers: Sequence[Watcher] = (),
-    controls: Controls | None = None,
+    opened: OpenDrill, drill: DrillHistory, *, overrides: Mapping[str, str] | None = None
 ) -> FailbackResult:
     """Bring the pair to where it stood when the drill began; it sends nothing where it stands there already.
 
-    Args:
-        session: the pair.
-        drill: the drill, which is open.
-        overrides: guards that need not pass on the way, each with the operator's reason.
-        watchers: are told each event as it happens; an intent a moment before it is durable.
-        controls: how a person stops it.
+    `overrides` are guards that need not pass on the way, each with the operator's reason.
 
     Raises:
         Refused: it would have to be written, and its inventory does not say that it may be drilled.
         HamrError: the journal or the orgs could not be used at all.
     """
-    controls = controls or Controls()
+    session = opened.session
     results: list[RunResult] = []
     tried: set[tuple[_Action, str]] = set()
     trouble: RunResult | HamrError | None = None
@@ -160,14 +179,12 @@ async def bring_home(
             for action in _actions(history, standing, simulated=drill.started.simulated)
             if (action, standing.phase.label) not in tried
         ]
-        if not left or len(results) >= _TRIES or controls.asked:
+        if not left or len(results) >= _TRIES or opened.controls.asked:
             return _not_home(session, drill, standing, results, trouble)
         _refuse_undrillable(session, drill)
         tried.add((left[0], standing.phase.label))
         try:
-            results.append(
-                await _do(left[0], session, drill, overrides or {}, watchers=watchers, controls=controls)
-            )
+            results.append(await _do(left[0], opened, drill, overrides or {}))
         except HamrError as error:
             trouble = error
         else:
@@ -217,29 +234,20 @@ def _actions(history: History, standing: Standing, *, simulated: bool) -> tuple[
 
 
 async def _do(
-    action: _Action,
-    session: Session,
-    drill: DrillHistory,
-    named: Mapping[str, str],
-    *,
-    watchers: Sequence[Watcher],
-    controls: Controls,
+    action: _Action, opened: OpenDrill, drill: DrillHistory, overrides: Mapping[str, str]
 ) -> RunResult:
     match action:
         case _Action.RESUME:
-            run = session.history().open_run
-            return await resume(session, run, overrides=dict(named), watchers=watchers, controls=controls)
+            return await opened.resume(overrides=overrides)
         case _Action.ADOPT:
-            reason = f"clean-up of drill {drill.drill}"
-            return await adopt(session, Role.SECONDARY, reason, watchers=watchers, controls=controls)
+            return await opened.adopt(Role.SECONDARY, f"clean-up of drill {drill.drill}")
         case _Action.RUN | _Action.ONWARD:
-            overrides = {**pace(session, drill.drill), **named}
-            if drill.started.simulated and session.history().unknown:
+            if drill.started.simulated and opened.session.history().unknown:
                 # Live, only a person may accept that; here the regions tell that nothing is on its way any more.
-                overrides["unknown"] = "the rehearsal is over, and nothing is on its way any more"
+                accepted = "the rehearsal is over, and nothing is on its way any more"
+                overrides = {**overrides, "unknown": accepted}
             goal = drill.started.home if action is _Action.RUN else drill.started.goal
-            request = RunRequest(session.pair.name, goal, overrides=overrides, ref=drill.drill)
-            return await start(session, request, watchers=watchers, controls=controls, drill=drill.drill)
+            return await opened.run(goal, overrides)
         case _ as never:
             assert_never(never)
 
@@ -310,13 +318,7 @@ def drill_named(histories: Mapping[str, History], name: str) -> DrillHistory:
 
 
 def close_rehearsed(store: Store, operator: Operator, drill: DrillHistory, notes: str) -> None:
-    """Close a drill on simulated regions, which are gone: there is nothing to bring home.
-
-    Args:
-        store: the journal.
-        operator: who closes it.
-        drill: the drill, which is open.
-        notes: what the journal keeps; without keys.
+    """Close a drill on simulated regions, which are gone: there is nothing to bring home. The notes hold no keys.
 
     Raises:
         JournalUnavailable: it cannot be written.
@@ -335,17 +337,9 @@ async def close(
     watchers: Sequence[Watcher] = (),
     controls: Controls | None = None,
 ) -> FailbackResult:
-    """Bring a live pair home, and close its drill.
+    """Bring a live pair home, and close its drill; `notes` are what the journal keeps.
 
     A pair that a run of somebody else's has moved since (an emergency) is left where it stands, and the drill is closed.
-
-    Args:
-        session: the pair.
-        drill: the drill, which is open.
-        notes: what the journal keeps.
-        overrides: guards that need not pass on the way home, each with the operator's reason.
-        watchers: are told each event as it happens; an intent a moment before it is durable.
-        controls: how a person stops it.
 
     Raises:
         Locked: somebody is at work on the pair.
@@ -358,7 +352,8 @@ async def close(
     check_overrides(overrides or {}, session.playbook)
     _refuse_other_orgs(session, drill)
     _refuse_held(session, drill)
-    failback = await bring_home(session, drill, overrides=overrides, watchers=watchers, controls=controls)
+    opened = OpenDrill(session, drill.drill, watchers, controls or Controls())
+    failback = await bring_home(opened, drill, overrides=overrides)
     if not failback.at_home and not failback.left_alone:
         raise Incomplete(
             f"pair {session.pair.name} is not at home ({drill.started.home}): it stands at {failback.phase}. "

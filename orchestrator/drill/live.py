@@ -19,17 +19,15 @@ from orchestrator.journal.history import History
 from orchestrator.model.drill import DrillResult, Expectation
 from orchestrator.model.events import DrillStarted
 from orchestrator.model.protocols import Watcher
-from orchestrator.model.run import RunRequest
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Status
 from orchestrator.operations.locking import take_lock
-from orchestrator.operations.run import start
 from orchestrator.operations.running import Controls
 from orchestrator.operations.session import Session
 from orchestrator.operations.standing import stand
 
-from .failback import FailbackResult, bring_home, check_routes, close_command, pace, refuse_undrillable
-from .score import PlayedLeg, leg_in, objectives_met, score_and_close, score_of
+from .failback import FailbackResult, OpenDrill, bring_home, check_routes, close_command, refuse_undrillable
+from .score import PlayedLeg, clean_up_legs, leg_in, objectives_met, score_and_close, score_of
 
 
 async def drill(
@@ -43,14 +41,7 @@ async def drill(
     """Take a live pair to a goal and home again, score it, and clean up.
 
     Home is the status that the pair stands at now. While the drill is open, no other run but an emergency's gets
-    the pair. Where it can't be brought home, the drill stays open, and its result says why.
-
-    Args:
-        session: a pair that may be drilled.
-        goal: where to.
-        notes: what the journal keeps at its end.
-        watchers: are told what happens, as it happens.
-        controls: how a person stops it.
+    the pair. Where it can't be brought home, the drill stays open, and its result says why. The journal keeps `notes`.
 
     Raises:
         UsageError: the playbook has no way out, or none home.
@@ -62,8 +53,7 @@ async def drill(
     refuse_undrillable(session.pair)
     home = await home_of(session)
     check_routes(session.playbook, home, goal)
-    identifier = _open(session, goal, home, watchers)
-    live = _Live(session, identifier, goal, home, watchers, controls or Controls())
+    live = _Live(_open(session, goal, home, watchers, controls or Controls()), goal, home)
     try:
         return await live.through(notes)
     except (Interrupted, JournalDamaged):
@@ -116,36 +106,34 @@ def _refuse_unready(session: Session, history: History) -> None:
         )
 
 
-def _open(session: Session, goal: Status, home: Status, watchers: Sequence[Watcher]) -> str:
+def _open(
+    session: Session, goal: Status, home: Status, watchers: Sequence[Watcher], controls: Controls
+) -> OpenDrill:
     """Journal the start under the pair's lock, so that of two drills that begin at once one is refused."""
-    identifier = session.new_run()
-    lock = take_lock(session, identifier, take_over=False)
+    opened = OpenDrill(session, session.new_run(), watchers, controls)
+    lock = take_lock(session, opened.drill, take_over=False)
     try:
         _refuse_unready(session, session.history())
         started = DrillStarted(goal, home, simulated=False, orgs=session.pair.uuids)
-        session.store.append(session.entry(identifier, started), holding=lock.lock)
+        session.store.append(session.entry(opened.drill, started), holding=lock.lock)
     finally:
         lock.release()
-    for watcher in watchers:
-        watcher.tell(started)
-    return identifier
+    opened.tell(started)
+    return opened
 
 
 class _Live(Struct):
     """A live drill that is open."""
 
-    session: Session
-    drill: str
+    opened: OpenDrill
     goal: Status
     home: Status
-    watchers: Sequence[Watcher]
-    controls: Controls
     made: list[PlayedLeg] = field(default_factory=list)
     expectations: list[Expectation] = field(default_factory=list)
 
     async def through(self, notes: str) -> DrillResult:
         await self._leg("out", self.goal)
-        if self.expectations[0].held and not self.controls.asked:
+        if self.expectations[0].held and not self.opened.controls.asked:
             await self._leg("home", self.home)
         failback = await self._come_home()
         self.expectations += objectives_met(made.leg for made in self.made)
@@ -153,12 +141,10 @@ class _Live(Struct):
         self.expectations.append(Expectation(at_home, failback.at_home, failback.found))
         closes = failback.at_home or failback.left_alone
         return score_and_close(
-            self.session,
-            score_of(self.drill, self.session, self.made, self.expectations),
+            self.opened,
+            score_of(self.opened, self.made, self.expectations),
             notes=notes if failback.at_home else f"{notes} ({failback.why})".strip(),
             closes=closes,
-            controls=self.controls,
-            watchers=self.watchers,
             why_open="" if closes else failback.why,
             next_steps=failback.next_steps,
         )
@@ -167,21 +153,18 @@ class _Live(Struct):
         """What to say where the drill itself could not go on: it has begun, so nobody may read that nothing was sent."""
         unknown = any(made.leg.exit_code == ExitCode.UNKNOWN for made in self.made)
         kind = OutcomeUnknown if unknown else Incomplete
-        name = self.session.pair.name
+        name = self.opened.session.pair.name
         return kind(
-            f"drill {self.drill} of pair {name} has begun, and could not go on: {error.message}. It stays open until it "
+            f"drill {self.opened.drill} of pair {name} has begun, and could not go on: {error.message}. It stays open until it "
             "is closed, which brings the pair home",
-            sent=f"What was sent stands in the journal up to there: hamr show {self.drill}",
-            next_steps=(f"hamr status {name}", close_command(self.drill)),
+            sent=f"What was sent stands in the journal up to there: hamr show {self.opened.drill}",
+            next_steps=(f"hamr status {name}", close_command(self.opened.drill)),
         )
 
     async def _leg(self, name: str, goal: Status) -> None:
-        session = self.session
-        request = RunRequest(session.pair.name, goal, overrides=pace(session, self.drill), ref=self.drill)
+        session = self.opened.session
         try:
-            result = await start(
-                session, request, watchers=self.watchers, controls=self.controls, drill=self.drill
-            )
+            result = await self.opened.run(goal, {})
         except HamrError as error:
             words = f"exit code {int(error.exit_code)}: {error.message}"
             self.expectations.append(Expectation(f"{name}: exit code 0", False, words))
@@ -197,9 +180,9 @@ class _Live(Struct):
 
     async def _come_home(self) -> FailbackResult:
         """Home, unless a person has stopped the drill: then they decide, with `hamr drill close`."""
-        held = self.session.history().drills[self.drill]
-        if self.controls.asked:
-            return FailbackResult(False, "", "the drill was interrupted", (close_command(self.drill),))
-        failback = await bring_home(self.session, held, watchers=self.watchers, controls=self.controls)
-        self.made += failback.legs(self.session, self.home)
+        opened = self.opened
+        if opened.controls.asked:
+            return FailbackResult(False, "", "the drill was interrupted", (close_command(opened.drill),))
+        failback = await bring_home(opened, opened.session.history().drills[opened.drill])
+        self.made += clean_up_legs(opened.session, failback, self.home)
         return failback

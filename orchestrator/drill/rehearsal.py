@@ -49,9 +49,9 @@ from orchestrator.simulator import (
 from orchestrator.simulator.state import SERVER_NAME
 
 from .expectations import Witnessed, expectations_of, laws_of
-from .failback import bring_home, check_routes
-from .score import PlayedLeg, leg_of, objectives_met, score_and_close, score_of
-from .stage import DrillContext, Stage, names_of, staged
+from .failback import OpenDrill, bring_home, check_routes
+from .score import PlayedLeg, clean_up_legs, leg_of, objectives_met, score_and_close, score_of
+from .stage import DrillContext, Stage, staged
 from .steps import StepResult, StepRunner, observe, stamp_of
 
 Watching = Callable[[Pair], Sequence[Watcher]]
@@ -80,16 +80,8 @@ async def rehearse(
 ) -> DrillResult:
     """Play a scenario on two simulated regions; nothing of it reaches Datadog.
 
-    With a seed, what goes wrong is drawn from it, and only what must hold in every drill is expected.
-
-    Args:
-        context: journal and operator.
-        scenario: what goes wrong, what is done, and what must come of it.
-        playbook: what is rehearsed.
-        seed: any number, the same faults for the same one; None for the scenario's alone.
-        notes: what the journal keeps at its end.
-        watching: who is told what happens.
-        controls: how a person stops it.
+    With a seed, what goes wrong is drawn from it, the same for the same number, and only what must hold in every drill
+    is expected. The journal keeps `notes`.
 
     Raises:
         UsageError: the playbook has no way out, or none home.
@@ -108,7 +100,7 @@ async def rehearse(
         try:
             return await play.through(steps)
         except asyncio.CancelledError:
-            stage.person()[0].append(drill, DrillClosed("interrupted before it was scored"))
+            stage.person().session.append(drill, DrillClosed("interrupted before it was scored"))
             raise
 
 
@@ -140,12 +132,12 @@ class _Play(Struct):
 
     async def through(self, steps: Sequence[ScenarioStep]) -> DrillResult:
         stage, scenario = self.stage, self.stage.scenario
-        session, _ = stage.person()
-        strangers = frozenset({*names_of(stage).values(), SERVER_NAME})
+        session = stage.person().session
+        opened = OpenDrill(session, self.drill, self.watchers, self.controls)
+        strangers = frozenset({*stage.authors().values(), SERVER_NAME})
         started = DrillStarted(scenario.goal, scenario.regions.status, scenario.name, self.seed)
         session.append(self.drill, started)
-        for watcher in self.watchers:
-            watcher.tell(started)
+        opened.tell(started)
         began, first = stage.context.clock.monotonic(), session.store.head().seq
         doing = StepRunner(stage, self.drill, self.watchers, self.controls)
         for step in steps:
@@ -161,19 +153,17 @@ class _Play(Struct):
         for role in Role:
             stage.simulation.set_dark(role, False)
         held = session.history().drills[self.drill]
-        failback = await bring_home(session, held, watchers=self.watchers)
-        self.made += failback.legs(session, held.started.home)
+        failback = await bring_home(replace(opened, controls=Controls()), held)
+        self.made += clean_up_legs(session, failback, held.started.home)
         self.expectations += objectives_met(made.leg for made in self.made)
         at_home = f"always: the pair is at home in the end (agreed({scenario.regions.status}))"
         self.expectations += [Expectation(at_home, failback.at_home, failback.found), self._intact()]
         # Regions that are made up are gone in a moment: whatever stands there, this drill keeps nobody off any more.
         return score_and_close(
-            session,
-            score_of(self.drill, session, self.made, self.expectations, stage=stage, seed=self.seed),
+            opened,
+            score_of(opened, self.made, self.expectations, stage=stage, seed=self.seed),
             notes=self.notes or ("interrupted" if self.controls.asked else ""),
             closes=True,
-            controls=self.controls,
-            watchers=self.watchers,
         )
 
     def _note(self, done: StepResult) -> None:
@@ -204,7 +194,7 @@ class _Play(Struct):
         stage, expect = self.stage, self.stage.scenario.expect
         if expect == Expect():
             return
-        session, _ = stage.person()
+        session = stage.person().session
         phase = (await stand(session, needed=frozenset())).phase.label if expect.phase is not None else ""
         seen = observe(stage, "at the end", seconds, phase, stage.simulation.requests)
         records = tuple(session.store.records(pair=session.pair.name, after=first))
@@ -212,13 +202,11 @@ class _Play(Struct):
 
     def _laws(self, strangers: frozenset[str], first: int) -> tuple[Expectation, ...]:
         stage = self.stage
-        renamed = stage.scenario.regions.renames_author
-        callers = frozenset(org.caller for org in stage.simulation.config.orgs) if renamed else frozenset()
         return laws_of(
             Witnessed(
                 tuple(stage.context.store.records(pair=stage.pair.name, after=first)),
                 tuple(stamp_of(request) for request in stage.simulation.requests if request.is_write),
-                strangers | callers,
+                strangers | stage.our_names(),
                 frozenset(self.killed),
             )
         )

@@ -26,14 +26,13 @@ from orchestrator.model.events import (
 )
 from orchestrator.model.hook import HookOutcome
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
 from orchestrator.model.status import Status
 from orchestrator.model.timing import step_times
 from orchestrator.model.words import counted, span, value_words, why_waived
-from orchestrator.operations.running import Controls
 from orchestrator.operations.session import Session
 
+from .failback import FailbackResult, OpenDrill
 from .stage import Stage
 from .stand_ins import ProbeStubs, guards_over
 
@@ -51,15 +50,7 @@ class PlayedLeg(Struct, frozen=True):
 
 
 def leg_of(name: str, goal: Status, seconds: float, events: Timed, ended: RunResult | str) -> PlayedLeg:
-    """A run of a drill.
-
-    Args:
-        name: out, home, …
-        goal: where to.
-        seconds: how long it took.
-        events: what it journalled, this time.
-        ended: what outcome of it; or the run's id, where its process was killed.
-    """
+    """A run of a drill, with what it journalled this time; where its process was killed, `ended` is the run's id."""
     result = ended if isinstance(ended, RunResult) else None
     leg = Leg(
         name,
@@ -78,6 +69,14 @@ def leg_in(session: Session, name: str, goal: Status, result: RunResult) -> Play
     """A run of a drill that has ended, with what the journal holds of it."""
     events = events_of(session.store.records(run=result.run))
     return leg_of(name, goal, result.seconds, events, result)
+
+
+def clean_up_legs(session: Session, failback: FailbackResult, home: Status) -> list[PlayedLeg]:
+    """The runs that bringing the pair home took."""
+    return [
+        leg_in(session, "clean-up", home if result.goal is None else result.goal, result)
+        for result in failback.results
+    ]
 
 
 def executed(made: Iterable[PlayedLeg], *, simulated: bool) -> tuple[str, ...]:
@@ -132,13 +131,7 @@ def _left_out(event: HookEnded, *, simulated: bool) -> str:
 def less_strict(
     made: Iterable[PlayedLeg], playbook: Playbook, stage: Stage | None = None
 ) -> tuple[LessStrict, ...]:
-    """Guards that were judged less strictly than they would be live.
-
-    Args:
-        made: the runs.
-        playbook: its guards.
-        stage: where it was played, for a drill on the simulator: probes were not read there, and waits were shorter.
-    """
+    """Guards that were judged less strictly than they would be live: on a stage no probe is read, and waits are shorter."""
     found = [*_let_pass(made)]
     if stage is not None:
         found += [*_assumed(playbook, stage.stubs), *_hurried(playbook, stage.scenario.waits)]
@@ -203,35 +196,18 @@ def objectives_met(legs: Iterable[Leg]) -> tuple[Expectation, ...]:
     )
 
 
-def exit_code_of(expectations: Iterable[Expectation], controls: Controls) -> ExitCode:
-    """What the command returns: a signal's code where one stopped it, else whether everything held."""
-    if controls.asked:
-        return controls.code
-    return ExitCode.DONE if all(each.held for each in expectations) else ExitCode.DRILL_MISSED
-
-
 def score_of(
-    drill: str,
-    session: Session,
+    opened: OpenDrill,
     made: Sequence[PlayedLeg],
     expectations: Iterable[Expectation],
     *,
     stage: Stage | None = None,
     seed: int | None = None,
 ) -> Score:
-    """What a drill showed.
-
-    Args:
-        drill: its id.
-        session: its pair.
-        made: its runs, in order.
-        expectations: what had to hold, and whether it did.
-        stage: where it was played, for one on the simulator.
-        seed: what its faults were drawn from.
-    """
-    simulated = stage is not None
+    """What a drill showed; `stage` is where it was played, for one on the simulator, and `seed` what drew its faults."""
+    simulated, session = stage is not None, opened.session
     return Score(
-        drill=drill,
+        drill=opened.drill,
         pair=session.pair.name,
         playbook=session.playbook.name,
         legs=tuple(each.leg for each in made),
@@ -246,32 +222,20 @@ def score_of(
 
 
 def score_and_close(
-    session: Session,
+    opened: OpenDrill,
     score: Score,
     *,
     notes: str,
     closes: bool,
-    controls: Controls,
-    watchers: Sequence[Watcher] = (),
     why_open: str = "",
     next_steps: tuple[str, ...] = (),
 ) -> DrillResult:
-    """Journal the score, and that the drill is closed where it is.
-
-    Args:
-        session: its pair.
-        score: what it showed.
-        notes: what the journal keeps beside the end.
-        closes: whether it is cleaned up.
-        controls: whether a person stopped it.
-        watchers: are told, after it was journalled.
-        why_open: why it is not cleaned up.
-        next_steps: what to type then.
-    """
+    """Journal the score and, where the pair is cleaned up, that the drill is closed, with the notes."""
     events: list[Event] = [DrillScored(score), *([DrillClosed(notes)] if closes else [])]
     for event in events:
-        session.append(score.drill, event)
-        for watcher in watchers:
-            watcher.tell(event)
-    code = exit_code_of(score.expectations, controls)
-    return DrillResult(score, closes, code, session.store.head(), why_open, next_steps)
+        opened.session.append(opened.drill, event)
+        opened.tell(event)
+    code = ExitCode.DONE if score.passed else ExitCode.DRILL_MISSED
+    if opened.controls.asked:
+        code = opened.controls.code
+    return DrillResult(score, closes, code, opened.session.store.head(), why_open, next_steps)

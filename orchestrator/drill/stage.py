@@ -47,6 +47,14 @@ class DrillContext(Struct, frozen=True):
     dice: random.Random = field(default_factory=random.SystemRandom)
 
 
+class Person(Struct, frozen=True):
+    """Somebody in a rehearsal."""
+
+    session: RehearsedSession
+    process: ProcessStore
+    """The journal as their process writes it."""
+
+
 class Stage(Struct):
     """A rehearsal that is set up."""
 
@@ -68,14 +76,10 @@ class Stage(Struct):
         dies: At | None = None,
         meanwhile: At | None = None,
         happens: Callable[[], None] = lambda: None,
-    ) -> tuple[RehearsedSession, ProcessStore]:
-        """A session in a process of its own, and the journal as that process writes it.
+    ) -> Person:
+        """Somebody ("" is whoever drills) with a process of their own, which may die.
 
-        Args:
-            by: who it is; "" is whoever drills.
-            dies: when that process dies.
-            meanwhile: when `happens` is called.
-            happens: what happens then.
+        When `meanwhile` has come, `happens` is called.
         """
         context = self.context
         store = ProcessStore(context.store, dies, meanwhile, happens)
@@ -97,7 +101,18 @@ class Stage(Struct):
         )
         # Every process would verify the same journal again: the first one has.
         session.verified = next(self.numbers) > _FIRST
-        return session, store
+        return Person(session, store)
+
+    def authors(self) -> Mapping[Role, str]:
+        """Whose name each org's record carries; "" for one without a record."""
+        records = {role: self.simulation.record(role) for role in Role}
+        return {role: "" if record is None else record.modified_by for role, record in records.items()}
+
+    def our_names(self) -> frozenset[str]:
+        """How the server calls us, where it puts a name of its own in the place of ours."""
+        if not self.scenario.regions.renames_author:
+            return frozenset()
+        return frozenset(org.caller for org in self.simulation.config.orgs)
 
     def kill(self, session: RehearsedSession) -> None:
         """That person's process is gone."""
@@ -119,12 +134,7 @@ async def staged(
 ) -> AsyncIterator[Stage]:
     """Two regions as the scenario has them, for as long as the block lasts; nothing of it reaches Datadog.
 
-    Args:
-        context: journal and operator.
-        scenario: what the regions are like, and what goes wrong from the start.
-        playbook: what is rehearsed.
-        name: what the journal calls the pair.
-        faults: more that goes wrong.
+    The journal calls the pair by `name`; `faults` go wrong beside the scenario's own.
 
     Raises:
         HamrError: a port or a folder for temporary files cannot be had.
@@ -187,9 +197,3 @@ def _hurried_guard(guard: Guard, waits: Waits) -> Guard:
     if guard.within is None or waits.guards is None:
         return guard
     return replace(guard, within=min(guard.within, waits.guards))
-
-
-def names_of(stage: Stage) -> Mapping[Role, str]:
-    """Whose name each org's record carries; "" for one without a record."""
-    records = {role: stage.simulation.record(role) for role in Role}
-    return {role: "" if record is None else record.modified_by for role, record in records.items()}

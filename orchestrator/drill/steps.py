@@ -29,19 +29,16 @@ from orchestrator.model.drill import Expectation
 from orchestrator.model.plain import JSON
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import Mode, RunRequest, Stamp
+from orchestrator.model.run import Mode, Stamp
 from orchestrator.model.status import Status
-from orchestrator.operations.adopt import adopt
-from orchestrator.operations.resume import resume
-from orchestrator.operations.run import start
 from orchestrator.operations.running import Controls
 from orchestrator.operations.standing import stand
 from orchestrator.simulator import LoggedRequest
 
 from .expectations import MOST_SHOWN, Observed, expectations_of
-from .failback import pace
-from .stage import Stage, names_of
-from .stand_ins import ProcessDied, ProcessStore, RehearsedSession
+from .failback import OpenDrill
+from .stage import Person, Stage
+from .stand_ins import ProcessDied
 
 Ended = RunResult | HamrError | ProcessDied | None
 """How a step ended: None for one that is no command."""
@@ -83,7 +80,7 @@ class StepRunner(Struct):
         others = [await task for task in beside]
         if meanwhile is not None and not beside:
             done.expectations += (_never_came(f"{step.name}: {meanwhile.name}", meanwhile.at, done.seen),)
-        if step.dies is not None and not person[1].dead:
+        if step.dies is not None and not person.process.dead:
             done.expectations += (_never_came(f"{step.name}: its process dies", step.dies, done.seen),)
         return (done, *others)
 
@@ -100,29 +97,32 @@ class StepRunner(Struct):
         name: str,
         action: Action,
         expect: Expect,
-        person: tuple[RehearsedSession, ProcessStore],
+        person: Person,
         *,
         beside: bool = False,
     ) -> StepResult:
-        (session, store), stage = person, self.stage
+        stage, process = self.stage, person.process
         clock, before = stage.context.clock, len(stage.simulation.requests)
         began = clock.monotonic()
         ended: Ended = None
         if isinstance(action, Command):
-            ended = await self._type(action, session, beside=beside)
+            opened = OpenDrill(person.session, self.drill)
+            ended = await _type(
+                action, opened if beside else replace(opened, watchers=self.watchers, controls=self.controls)
+            )
         elif not beside:
             change_world(stage, action)
         seconds = clock.monotonic() - began
         if isinstance(ended, ProcessDied):
-            stage.kill(session)
+            stage.kill(person.session)
         requests = stage.simulation.requests[before:]
         if beside:
-            runs = {record.run for record in store.records_written}
+            runs = {record.run for record in process.records_written}
             requests = tuple(request for request in requests if _run_of(request) in runs)
         result = ended if isinstance(ended, RunResult) else None
         phase = "" if result is None else result.phase
         if expect.phase is not None and not phase:
-            phase = (await stand(stage.person()[0], needed=frozenset())).phase.label
+            phase = (await stand(stage.person().session, needed=frozenset())).phase.label
         code, said = _exit_and_words(ended)
         seen = replace(
             observe(stage, name, seconds, phase, requests),
@@ -130,45 +130,25 @@ class StepRunner(Struct):
             died=isinstance(ended, ProcessDied),
             refused=() if result is None else tuple(each.guard for each in result.refused_by),
             said=said,
-            records=tuple(store.records_written),
+            records=tuple(process.records_written),
         )
         return StepResult(name, action, seen, expectations_of(expect, seen), result)
 
-    async def _type(self, action: Command, session: RehearsedSession, *, beside: bool) -> Ended:
-        controls = Controls() if beside else self.controls
-        watchers = () if beside else self.watchers
-        try:
-            return await self._command(action, session, watchers, controls)
-        except (HamrError, ProcessDied) as error:
-            return error
 
-    async def _command(
-        self,
-        action: Command,
-        session: RehearsedSession,
-        watchers: Sequence[Watcher],
-        controls: Controls,
-    ) -> RunResult:
-        match action:
+async def _type(command: Command, opened: OpenDrill) -> Ended:
+    try:
+        match command:
             case DoRun(to=to, emergency=emergency, reason=reason, overrides=overrides):
-                named = {**pace(session, self.drill), **overrides}
                 mode = Mode.EMERGENCY if emergency else Mode.PLANNED
-                request = RunRequest(session.pair.name, to, mode, reason, named, ref=self.drill)
-                return await start(session, request, watchers=watchers, controls=controls, drill=self.drill)
+                return await opened.run(to, overrides, mode=mode, reason=reason)
             case DoResume(emergency=emergency, reason=reason):
-                mode_now = Mode.EMERGENCY if emergency else None
-                return await resume(
-                    session,
-                    session.history().open_run,
-                    mode=mode_now,
-                    reason=reason,
-                    watchers=watchers,
-                    controls=controls,
-                )
+                return await opened.resume(mode=Mode.EMERGENCY if emergency else None, reason=reason)
             case DoAdopt(truth=truth, reason=reason):
-                return await adopt(session, truth, reason, watchers=watchers, controls=controls)
+                return await opened.adopt(truth, reason)
             case _ as never:
                 assert_never(never)
+    except (HamrError, ProcessDied) as error:
+        return error
 
 
 def _exit_and_words(ended: Ended) -> tuple[int | None, str]:
@@ -203,26 +183,17 @@ def change_world(stage: Stage, action: GoesDark | ComesBack | SomebodyWrites) ->
 def observe(
     stage: Stage, name: str, seconds: float, phase: str, requests: Sequence[LoggedRequest]
 ) -> Observed:
-    """What can be seen of the pair just now.
-
-    Args:
-        stage: where.
-        name: the step's.
-        seconds: how long it took.
-        phase: where the pair stands.
-        requests: what the regions were asked meanwhile.
-    """
+    """What can be seen of the pair just now, and of the requests that a step has made."""
     writes = [request for request in requests if request.is_write]
-    renamed = stage.scenario.regions.renames_author
     return Observed(
         name,
         seconds,
         phase,
         writes=tuple(_wrote(request) for request in writes if request.applied),
         sent_to=frozenset(request.role for request in writes),
-        owed=stage.person()[0].history().owed,
-        names=names_of(stage),
-        our_names=frozenset(org.caller for org in stage.simulation.config.orgs) if renamed else frozenset(),
+        owed=stage.person().session.history().owed,
+        names=stage.authors(),
+        our_names=stage.our_names(),
     )
 
 
