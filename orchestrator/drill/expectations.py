@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -64,32 +63,19 @@ def expectations_of(expect: Expect, seen: Observed) -> tuple[Expectation, ...]:
 
 def _all_of(expect: Expect, seen: Observed) -> Iterator[Expectation]:
     """One after the other, in the order in which the format's page lists them."""
+    refusals = ("run.finished", "transition.refused")
     if expect.exit is not None:
         found = "its process died" if seen.died else _ended(seen)
-        yield _held(
-            seen,
-            f"exit code {expect.exit}",
-            expect.exit == seen.exit,
-            found,
-            "run.finished",
-            "transition.refused",
-        )
+        yield _held(seen, f"exit code {expect.exit}", expect.exit == seen.exit, found, *refusals)
     if expect.phase is not None:
-        words = f"the pair stands at {seen.phase or 'nothing that was seen'}"
-        yield _held(
-            seen, f"phase {expect.phase}", expect.phase == seen.phase, words, "run.finished", "situation.read"
-        )
+        found = f"the pair stands at {seen.phase or 'nothing that was seen'}"
+        held = expect.phase == seen.phase
+        yield _held(seen, f"phase {expect.phase}", held, found, "run.finished", "situation.read")
     if expect.refused is not None:
-        words = f"refused by {_listed(seen.refused)}"
+        found = f"refused by {_listed(seen.refused)}"
+        held = set(expect.refused) == set(seen.refused)
         wanted = f"refused by {_listed(expect.refused)}"
-        yield _held(
-            seen,
-            wanted,
-            set(expect.refused) == set(seen.refused),
-            words,
-            "guard.judged",
-            "transition.refused",
-        )
+        yield _held(seen, wanted, held, found, "guard.judged", "transition.refused")
     if expect.says is not None:
         words = f"it said: {seen.said}" if seen.said else "it said nothing"
         yield _held(seen, f"says {expect.says!r}", expect.says in seen.said, words, "run.finished")
@@ -126,23 +112,13 @@ def _of_the_end(expect: Expect, seen: Observed) -> Iterator[Expectation]:
     for kind, number in expect.records.items():
         count = sum(record.kind == kind for record in seen.records)
         yield _held(seen, f"{counted(number, 'record')} {kind}", count == number, f"{count} of them", kind)
+    took = f"it took {span(seen.seconds)}"
     if expect.at_least is not None:
-        yield _timed(seen, "at least", expect.at_least, lambda took, limit: took >= limit)
+        holds = seen.seconds >= expect.at_least.total_seconds()
+        yield _held(seen, f"takes at least {span(expect.at_least)}", holds, took, "run.finished")
     if expect.within is not None:
-        yield _timed(seen, "at most", expect.within, lambda took, limit: took <= limit)
-
-
-def _timed(
-    seen: Observed, words: str, limit: timedelta, holds: Callable[[float, float], bool]
-) -> Expectation:
-    seconds = limit.total_seconds()
-    return _held(
-        seen,
-        f"takes {words} {span(limit)}",
-        holds(seen.seconds, seconds),
-        f"it took {span(seen.seconds)}",
-        "run.finished",
-    )
+        holds = seen.seconds <= expect.within.total_seconds()
+        yield _held(seen, f"takes at most {span(expect.within)}", holds, took, "run.finished")
 
 
 def _held(seen: Observed, wanted: str, held: bool, found: str, *kinds: str) -> Expectation:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from msgspec import Struct, field
 
 from orchestrator.config.scenario import At, Unknown
 from orchestrator.engine.around import Foretold
-from orchestrator.model.guard import AllOf, AnyOf, Compared, Not
+from orchestrator.model.guard import Compared, Not
 from orchestrator.model.hook import Program, ProgramEnded
 from orchestrator.model.journal import Entry, Head, Holder, Record, Verification, Whereabouts
 from orchestrator.model.playbook import Playbook
@@ -21,6 +20,7 @@ from orchestrator.model.probe import Measured, Metric, Monitor, Probe, ProbeRead
 from orchestrator.model.protocols import Clock, Prober, Programs, Store
 from orchestrator.model.status import Role
 from orchestrator.operations.session import Session
+from orchestrator.situation.compared import probes_of
 
 NOT_RUN = "not run: the regions are simulated"
 """What a hook's program says in a rehearsal."""
@@ -80,26 +80,7 @@ def _holds(kind: Compared, value: Value) -> bool:
 
 def guards_over(probe: str, playbook: Playbook) -> tuple[str, ...]:
     """The guards that look at a probe, directly or through others."""
-    found = {
-        name
-        for name, guard in playbook.guards.items()
-        if isinstance(guard.kind, Compared) and guard.kind.probe == probe
-    }
-    while True:
-        more = {name for name, guard in playbook.guards.items() if _refers(guard.kind) & found} - found
-        if not more:
-            return tuple(name for name in playbook.guards if name in found)
-        found |= more
-
-
-def _refers(kind: object) -> set[str]:
-    match kind:
-        case AllOf(guards=parts) | AnyOf(guards=parts):
-            return set(parts)
-        case Not(guard=part):
-            return {part}
-        case _:
-            return set()
+    return tuple(guard for guard in playbook.guards if probe in probes_of((guard,), playbook))
 
 
 class StubProber(Struct):
@@ -193,6 +174,14 @@ class ProcessDied(BaseException):  # no Exception: nothing may catch it that wou
     """The process of a rehearsed run is gone: from here on it does nothing more."""
 
 
+def _index(at: At | None, kinds: Sequence[str]) -> int | None:
+    """Which of the records of these kinds is the moment; None where it has not come."""
+    if at is None:
+        return None
+    of_it = [index for index, kind in enumerate(kinds) if kind == at.after]
+    return of_it[at.number - 1] if len(of_it) >= at.number else None
+
+
 class ProcessStore(Struct):
     """A Store that counts the records of one process, and lets something happen at one of them."""
 
@@ -203,7 +192,6 @@ class ProcessStore(Struct):
     """Called once, when `meanwhile` has come."""
     records_written: list[Record] = field(default_factory=list)
     dead: bool = False
-    counts: Counter[str] = field(default_factory=Counter)
 
     @property
     def place(self) -> str:
@@ -225,32 +213,19 @@ class ProcessStore(Struct):
             ProcessDied: the moment has come, or had come before.
         """
         self._must_live()
-        entries = entries[: self._durable(entries)]
-        records = self.store.append_all(entries, holding=holding)
-        for record in records:
-            self._pass(record)
-        return records
-
-    def _durable(self, entries: Sequence[Entry]) -> int:
-        """How many of these are journalled before the process dies."""
-        counts = self.counts.copy()
-        for number, entry in enumerate(entries, start=1):
-            counts[entry.kind] += 1
-            if self.dies is not None and (self.dies.after, self.dies.number) == (
-                entry.kind,
-                counts[entry.kind],
-            ):
-                return number
-        return len(entries)
-
-    def _pass(self, record: Record) -> None:
-        self.records_written.append(record)
-        self.counts[record.kind] += 1
-        if self._is(self.meanwhile, record):
+        before = len(self.records_written)
+        kinds = [*(record.kind for record in self.records_written), *(entry.kind for entry in entries)]
+        dies = _index(self.dies, kinds)
+        kept = entries if dies is None else entries[: dies + 1 - before]
+        records = self.store.append_all(kept, holding=holding)
+        self.records_written += records
+        happens = _index(self.meanwhile, kinds)
+        if happens is not None and before <= happens < len(self.records_written):
             self.happens()
-        if self._is(self.dies, record):
+        if dies is not None:
             self.dead = True
-            raise ProcessDied(f"after record {record.seq} ({record.kind})")
+            raise ProcessDied(f"after record {records[-1].seq} ({records[-1].kind})")
+        return records
 
     def first_missing(self, kept: Sequence[Head]) -> int | None:
         """As the journal's own."""
@@ -259,9 +234,6 @@ class ProcessStore(Struct):
     def wait_at_most(self, seconds: float) -> None:
         """As the journal's own."""
         self.store.wait_at_most(seconds)
-
-    def _is(self, at: At | None, record: Record) -> bool:
-        return at is not None and at.after == record.kind and at.number == self.counts[record.kind]
 
     def _must_live(self) -> None:
         if self.dead:

@@ -35,13 +35,7 @@ from .wire import PostedEvent, decode
 
 
 class Regions:
-    """Two regions and one pair of orgs.
-
-    Args:
-        config: what they are like.
-        clock: the time they live in; nothing here waits on any other.
-        faults: what goes wrong, to begin with.
-    """
+    """Two regions and one pair of orgs, which live in the time of the clock; nothing here waits on any other."""
 
     def __init__(self, config: SimulatorConfig, clock: Clock, faults: Iterable[Fault] = ()) -> None:
         self.config = config
@@ -97,11 +91,8 @@ class Regions:
     def set_dark(self, role: Role, dark: bool, *, silent: bool = False, answers: int | None = None) -> None:
         """Take a region off the network, or bring it back.
 
-        Args:
-            role: whose region.
-            dark: off, or on again.
-            silent: connections are made and never answered, in place of being refused.
-            answers: the edge in front of it answers everything with this status.
+        Dark, it refuses connections; or makes them and never answers (`silent`); or the edge in front of it answers
+        everything with the status `answers`.
         """
         self._settle()
         if dark:
@@ -138,13 +129,7 @@ class Regions:
     ) -> Effect:
         """One request to one region, from the moment it leaves the client to the moment its effect is felt there.
 
-        Args:
-            role: whose region.
-            method: GET, POST, …
-            path: without the query.
-            query: without the question mark.
-            headers: in any case.
-            body: as sent.
+        The query has no question mark, the headers' names may be in any case.
         """
         lower = {name.lower(): value for name, value in (headers or {}).items()}
         incoming = Incoming(method.upper(), path, query, lower, body)
