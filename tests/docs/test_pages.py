@@ -11,8 +11,8 @@ from orchestrator.config import load_playbook
 from orchestrator.model.status import Status
 from orchestrator.report.graph import mermaid
 
-from .command_lines import CommandLine, command_lines, complaint
 from . import rooms
+from .command_lines import CommandLine, command_lines, complaint
 from .laws import files_that_hold, filled, laws
 
 ROOT = Path(__file__).parents[2]
