@@ -16,7 +16,7 @@ from .fields import TEXT, RoleName, SourceStatus, Text, choice, span_of, whole_n
 from .shapes import NO_KEY, Noun, leaf, then
 from .wording import found
 
-HAMR_PATH = "/api/v2/hamr"
+RECORD_PATH = "/api/v2/hamr"
 
 # -- what a simulated metric or monitor can say --------------------------------------------------------------
 
@@ -391,7 +391,7 @@ class Fault(Noun, frozen=True):
     """Left out: either."""
     times: Times = 1
     """How many of them, one after the other; or forever."""
-    path: Path = HAMR_PATH
+    path: Path = RECORD_PATH
     """any: every path."""
     after: Annotated[float | None, NO_KEY] = None
     """Not at a request, but so many seconds after it was added; `at`, `times`, `method` and `path` then mean nothing."""

@@ -6,9 +6,9 @@ defined in config/faults.py, which reads them from files, too.
 """
 
 from orchestrator.config.faults import (
-    HAMR_PATH,
     MONITOR_STATES,
     NO_DATA,
+    RECORD_PATH,
     AnswerLost,
     AppliedLate,
     ClientError,
@@ -44,10 +44,10 @@ from .simulation import ServedOrg, Simulation, inventory_text, print_ready, serv
 from .wire import PostedEvent
 
 __all__ = [
-    "HAMR_PATH",
     "KNOWN_MOVES",
     "MONITOR_STATES",
     "NO_DATA",
+    "RECORD_PATH",
     "AnswerLost",
     "AppliedLate",
     "Authors",
