@@ -30,13 +30,12 @@ from orchestrator.config.faults import (
     StaleRead,
     Throttle,
     TruncatedBody,
-    WorldFault,
     WrongBody,
     metric_value,
 )
 from orchestrator.config.scenario import Returning
 
-from .config import KNOWN_MOVES, Authors, RateLimit, SimulatedOrg, SimulatorConfig, Traffic, simulated_orgs
+from .config import Authors, RateLimit, SimulatedOrg, SimulatorConfig, Traffic, simulated_orgs
 from .core import Regions, describe
 from .effects import Closed, Effect, LoggedRequest, Refused, Reset, Response, Silent, Truncated
 from .faults import Faults, random_faults
@@ -44,7 +43,6 @@ from .simulation import ServedOrg, Simulation, inventory_text, print_ready, serv
 from .wire import PostedEvent
 
 __all__ = [
-    "KNOWN_MOVES",
     "MONITOR_STATES",
     "NO_DATA",
     "RECORD_PATH",
@@ -88,7 +86,6 @@ __all__ = [
     "Traffic",
     "Truncated",
     "TruncatedBody",
-    "WorldFault",
     "WrongBody",
     "describe",
     "inventory_text",
