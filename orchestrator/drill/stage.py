@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 
 from msgspec import Struct, field
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from orchestrator.config import load_inventory
 from orchestrator.config.scenario import At, RegionSettings, Scenario, Waits
@@ -178,14 +178,11 @@ def _mirrors(regions: RegionSettings) -> Mirrors:
 
 def with_waits(playbook: Playbook, waits: Waits) -> Playbook:
     """The playbook with other waits; its text, which the journal keeps, stays as it is."""
-    confirm, timeouts = playbook.confirm, playbook.timeouts
+    timeouts = playbook.timeouts
+    confirm = {name: span for name, span in asdict(waits.confirm).items() if span is not None}
     return replace(
         playbook,
-        confirm=replace(
-            confirm,
-            within=confirm.within if waits.confirm.within is None else waits.confirm.within,
-            every=confirm.every if waits.confirm.every is None else waits.confirm.every,
-        ),
+        confirm=replace(playbook.confirm, **confirm),
         timeouts=timeouts if waits.read is None else replace(timeouts, read=waits.read, total=2 * waits.read),
         emergency_deadline=playbook.emergency_deadline if waits.emergency is None else waits.emergency,
         mirror_wait=playbook.mirror_wait if waits.mirror is None else waits.mirror,
