@@ -12,16 +12,14 @@ from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
 from orchestrator.model.words import age, counted, span, utc, why_waived
 
-from .around_transitions import hook_lines, not_here, note_of
-from .flags import override_flags, what_overrides
 from .json_text import compact
 from .layout import heading, labelled, next_commands, paragraph, shortened
 from .orgs import called
+from .plan_details import hook_lines, not_here, note_of, question_lines
 from .plan_document import plan_json
-from .question import question_lines
 from .styled import Line, Page, Span, line
 from .unknown_here import strangers_lines
-from .verdicts import refusal_lines, verdict_lines
+from .verdicts import override_flags, refusal_lines, verdict_lines, what_overrides
 
 __all__ = ["plan_json", "plan_page", "preview_page"]
 

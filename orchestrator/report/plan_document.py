@@ -8,9 +8,9 @@ from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
 from orchestrator.model.run import RunRequest
 from orchestrator.model.status import Role
 
-from .around_transitions import hooks_fact
 from .facts import listed, readings_fact, record_fact, request_fact, status_name, verdict_fact, when
 from .json_text import document
+from .plan_details import hooks_fact
 from .unknown_here import strangers_fact
 
 

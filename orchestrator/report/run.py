@@ -19,16 +19,15 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Mode, RunRequest
 from orchestrator.model.words import counted, span, utc, why_waived
 
+from .describe import describe_event, end_style
 from .exit_codes import meaning
 from .facts import listed, objective_fact, owed_fact, seconds, status_name, step_fact, verdict_fact
-from .flags import override_flags
 from .json_text import document
 from .layout import LABEL, heading, labelled, next_commands, padded, paragraph, shortened, table
 from .left import left_lines, took_words
 from .orgs import called
 from .styled import Line, Page, Span, line
-from .told import end_style, headline
-from .verdicts import refusal_lines, verdict_lines
+from .verdicts import override_flags, refusal_lines, verdict_lines
 
 _TITLES = {
     End.DONE: "DONE",
@@ -60,7 +59,10 @@ def progress_line(event: Event, pair: Pair, elapsed: float) -> Line | None:
         return None
     if isinstance(event, SituationRead) and event.purpose not in _LOOKS_TOLD:
         return None
-    return (Span(f"{elapsed:7.1f} s  ", "dim"), *headline(event, lambda role: called(pair[role].name, role)))
+    return (
+        Span(f"{elapsed:7.1f} s  ", "dim"),
+        *describe_event(event, lambda role: called(pair[role].name, role)),
+    )
 
 
 def result_page(result: RunResult) -> Page:
