@@ -81,10 +81,10 @@ def _facts(report: ReportView) -> list[str]:
 
 
 def _missed(report: ReportView) -> list[str]:
-    cases = checks_of(report)
-    held = sum(case.held for case in cases)
-    lines = ["", f"**Checks:** {held} of {len(cases)} held."]
-    missed = [f"- {quoted(case.name)}: {quoted(case.found)}" for case in cases if not case.held]
+    checks = checks_of(report)
+    held = sum(check.held for check in checks)
+    lines = ["", f"**Checks:** {held} of {len(checks)} held."]
+    missed = [f"- {quoted(check.name)}: {quoted(check.found)}" for check in checks if not check.held]
     return [*lines, *([""] if missed else []), *_most(missed)]
 
 
