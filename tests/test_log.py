@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from orchestrator.model.secret import Secret
+from orchestrator.model.org import Secret
 from orchestrator.system.log import bind, configure, logger
 from orchestrator.system.redaction import Redactor
 

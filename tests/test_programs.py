@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.model.hook import Program, ProgramEnded
-from orchestrator.model.secret import Secret
+from orchestrator.model.org import Secret
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.programs import LocalPrograms, environment_without_keys, find_program, key_variables
 from orchestrator.system.programs.capture import Capture

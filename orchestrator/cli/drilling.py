@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from orchestrator.drill import Homecoming
     from orchestrator.errors import ExitCode, Interrupted
     from orchestrator.journal.history import DrillHistory, History
-    from orchestrator.model.drill import DrillResult
     from orchestrator.model.playbook import Playbook
     from orchestrator.model.protocols import Store
+    from orchestrator.model.result import DrillResult
     from orchestrator.model.scenario import Scenario
     from orchestrator.model.status import Status
     from orchestrator.operations.session import Session

@@ -12,7 +12,7 @@ from .opening import Opening
 
 if TYPE_CHECKING:
     from orchestrator.errors import ExitCode
-    from orchestrator.model.standing import Standing
+    from orchestrator.model.situation import Standing
     from orchestrator.operations.session import Session
 
 SHORTEST_WATCH = 0.5

@@ -18,7 +18,7 @@ import pytest
 if TYPE_CHECKING:  # loaded by the fixtures: most test runs use none of them
     from orchestrator.api.pair import OpenPair
     from orchestrator.api.simulated import SimulatedRegions
-    from orchestrator.model.drill import DrillResult
+    from orchestrator.model.result import DrillResult
     from orchestrator.simulator import SimulatorConfig
 
 Play = Callable[..., "DrillResult"]

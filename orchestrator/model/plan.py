@@ -13,7 +13,7 @@ from .hook import Hook
 from .playbook import Timeouts
 from .reading import HamrRecord, Reading, Request
 from .run import Mode, Operator, RunRequest
-from .standing import Stranger
+from .situation import Stranger
 from .status import Both, Role, Status
 
 

@@ -14,7 +14,6 @@ from datetime import datetime
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from .drill import StepTime
 from .events import (
     ChangeSeen,
     Event,
@@ -44,6 +43,7 @@ from .events import (
 )
 from .hook import When
 from .reading import Rejected
+from .result import StepTime
 
 _FROM_OUTSIDE = (LockTaken, LockTakenOver, LockBroken, RunResumed, RunSuperseded, RunAcknowledged)
 """What begins or ends without the run: nobody was at it in the time before."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from orchestrator.model.drill import DrillResult, Expectation, Leg, Score, StepTime
 from orchestrator.model.events import decode
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import JSON
+from orchestrator.model.result import DrillResult, Expectation, Leg, Score, StepTime
 from orchestrator.model.words import counted, span
 
 from .exit_codes import meaning

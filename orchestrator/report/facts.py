@@ -9,8 +9,7 @@ from orchestrator.model.guard import Verdict
 from orchestrator.model.plain import JSON, timestamp
 from orchestrator.model.reading import HamrRecord, Present, Reading, Request
 from orchestrator.model.run import Attempt, Objective, Step
-from orchestrator.model.situation import Owed
-from orchestrator.model.standing import OpenDrill
+from orchestrator.model.situation import OpenDrill, Owed
 from orchestrator.model.status import Both, Status
 
 SIGHTS = {

@@ -7,10 +7,10 @@ from typing import assert_never
 
 from msgspec import Struct
 
-from orchestrator.model.drill import StepTime
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.hook import HookOutcome
 from orchestrator.model.reading import Accepted, Answer, Lost, NotSent, Rejected, Throttled
+from orchestrator.model.result import StepTime
 from orchestrator.model.words import span
 
 from .story import RunStory

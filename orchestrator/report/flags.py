@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from orchestrator.model.command_line import override_flag
 from orchestrator.model.guard import Verdict
+from orchestrator.model.words import override_flag
 
 
 def what_overrides(verdict: Verdict) -> str:

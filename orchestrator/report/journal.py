@@ -11,7 +11,7 @@ from orchestrator.model.events import Event, RunStarted, decode
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import JSON, moment
 from orchestrator.model.run import Mode
-from orchestrator.model.standing import OpenDrill
+from orchestrator.model.situation import OpenDrill
 from orchestrator.model.status import Role, Status
 from orchestrator.model.words import span
 

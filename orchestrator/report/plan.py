@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shlex
 
-from orchestrator.model.command_line import after_asking, request_command
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.hook import When
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
-from orchestrator.model.words import age, counted, span, utc, why_waived
+from orchestrator.model.words import after_asking, age, counted, request_command, span, utc, why_waived
 
 from .around_transitions import hook_lines, not_here, note_of
 from .flags import override_flags, what_overrides

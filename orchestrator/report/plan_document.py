@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from orchestrator.model.command_line import after_asking
 from orchestrator.model.plain import JSON
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
 from orchestrator.model.run import RunRequest
 from orchestrator.model.status import Role
+from orchestrator.model.words import after_asking
 
 from .around_transitions import hooks_fact
 from .facts import listed, readings_fact, record_fact, request_fact, status_name, verdict_fact, when

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from orchestrator.model.command_line import request_command
 from orchestrator.model.events import (
     Event,
     LockReleased,
@@ -17,7 +16,7 @@ from orchestrator.model.org import Pair
 from orchestrator.model.plain import JSON
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Mode, RunRequest
-from orchestrator.model.words import counted, span, utc, why_waived
+from orchestrator.model.words import counted, request_command, span, utc, why_waived
 
 from .exit_codes import meaning
 from .facts import listed, objective_fact, owed_fact, seconds, status_name, step_fact, verdict_fact

@@ -8,7 +8,6 @@ from functools import partial
 from typing import assert_never
 from urllib.parse import urlsplit
 
-from orchestrator.model.command_line import after_asking, after_unknown, after_unlocking
 from orchestrator.model.journal import Holder
 from orchestrator.model.org import Org
 from orchestrator.model.plain import JSON
@@ -28,10 +27,9 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.run import Attempt, Mode
-from orchestrator.model.situation import OpenRun, PhaseName
-from orchestrator.model.standing import Standing
+from orchestrator.model.situation import OpenRun, PhaseName, Standing
 from orchestrator.model.status import Role
-from orchestrator.model.words import age, author, span, utc
+from orchestrator.model.words import after_asking, after_unknown, after_unlocking, age, author, span, utc
 
 from .facts import attempt_fact, listed, open_drill_fact, owed_fact, reading_fact, seconds, status_name, when
 from .json_text import document

@@ -13,11 +13,11 @@ from types import MappingProxyType
 
 from msgspec import Struct, field
 
-from orchestrator.model.drill import Score
 from orchestrator.model.events import DrillStarted, RunFinished, RunStarted
 from orchestrator.model.guard import Verdict
 from orchestrator.model.hook import SETTLED, HookOutcome, When
 from orchestrator.model.journal import Broken, Head
+from orchestrator.model.result import Score
 from orchestrator.model.run import Mode, Objective
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.timing import Times

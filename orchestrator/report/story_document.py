@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from orchestrator.model.drill import StepTime
+from orchestrator.model.guard import Measured, ProbeReading
 from orchestrator.model.plain import JSON, plain
-from orchestrator.model.probe import Measured, ProbeReading
+from orchestrator.model.result import StepTime
 from orchestrator.model.timing import Spent
 
 from .cases import cases_of

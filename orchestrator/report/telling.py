@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from orchestrator.model.drill import Score
 from orchestrator.model.events import (
     DrillClosed,
     DrillScored,
@@ -18,6 +17,7 @@ from orchestrator.model.events import (
 from orchestrator.model.journal import Head, Record
 from orchestrator.model.plain import moment
 from orchestrator.model.playbook import Playbook
+from orchestrator.model.result import Score
 
 from .story import DrillFacts, RunStory, Story
 from .styled import plain_text

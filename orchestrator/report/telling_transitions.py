@@ -28,7 +28,7 @@ from orchestrator.model.events import (
     WriteIntended,
     WriteUnknown,
 )
-from orchestrator.model.probe import ProbeReading
+from orchestrator.model.guard import ProbeReading
 from orchestrator.model.status import Status
 
 from .transition_story import Asked, HookRun, Judgement, TransitionStory, Wait, Write

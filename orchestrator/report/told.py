@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import assert_never
 
-from orchestrator.model.change import Change
 from orchestrator.model.events import (
     ChangeSeen,
     ClockDistrusted,
@@ -53,7 +52,7 @@ from orchestrator.model.events import (
     WriteUnknown,
 )
 from orchestrator.model.guard import Outcome
-from orchestrator.model.reading import Accepted, Answer, Lost, NotSent, Reading, Rejected, Throttled
+from orchestrator.model.reading import Accepted, Answer, Change, Lost, NotSent, Reading, Rejected, Throttled
 from orchestrator.model.run import Attempt, End, Mode
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.words import author, counted, span, why_waived

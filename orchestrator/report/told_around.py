@@ -18,9 +18,8 @@ from orchestrator.model.events import (
     WaitBegan,
     WaitEnded,
 )
-from orchestrator.model.hook import HookOutcome
-from orchestrator.model.person import Reply
-from orchestrator.model.probe import Measured, ProbeReading
+from orchestrator.model.guard import Measured, ProbeReading
+from orchestrator.model.hook import HookOutcome, Reply
 from orchestrator.model.words import counted, span, value_words
 
 from .layout import shortened

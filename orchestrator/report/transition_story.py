@@ -9,10 +9,8 @@ from types import MappingProxyType
 from msgspec import Struct, field
 
 from orchestrator.model.events import HookEnded, PersonAnswered, WriteConfirmed
-from orchestrator.model.guard import Verdict
-from orchestrator.model.hook import When
-from orchestrator.model.person import Question
-from orchestrator.model.probe import ProbeReading
+from orchestrator.model.guard import ProbeReading, Verdict
+from orchestrator.model.hook import Question, When
 from orchestrator.model.reading import Answer, Request
 from orchestrator.model.run import Attempt
 from orchestrator.model.status import Status

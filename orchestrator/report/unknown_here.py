@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from orchestrator.model.plain import JSON
-from orchestrator.model.standing import Stranger
+from orchestrator.model.situation import Stranger
 from orchestrator.model.status import Role
 from orchestrator.model.words import no_journal, span
 

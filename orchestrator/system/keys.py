@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from orchestrator.errors import KeyUnavailable
-from orchestrator.model.secret import CommandKey, EnvironmentKey, FileKey, KeyReference, Secret
+from orchestrator.model.org import CommandKey, EnvironmentKey, FileKey, KeyReference, Secret
 
 from .programs.capture import Capture
 from .programs.process import NotStarted, run_to_end

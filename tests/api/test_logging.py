@@ -8,7 +8,7 @@ import pytest
 
 import orchestrator
 from orchestrator import OpenPair, SimulatedRegions
-from orchestrator.model.secret import Secret
+from orchestrator.model.org import Secret
 from orchestrator.system import log
 
 

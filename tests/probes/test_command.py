@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.model.probe import Command, Http, Measured, ProbeReading, Unmeasured
+from orchestrator.model.guard import Command, Http, Measured, ProbeReading, Unmeasured
 from orchestrator.system.redaction import Redactor
 from tests.datadog.orgs import KEYS
 from tests.datadog.servers import http, raw_server

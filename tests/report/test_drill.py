@@ -7,9 +7,9 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from orchestrator.errors import ExitCode
-from orchestrator.model.drill import DrillResult, Expectation, Leg, LessStrict, Score, StepTime
 from orchestrator.model.events import encode
 from orchestrator.model.journal import Head, Record
+from orchestrator.model.result import DrillResult, Expectation, Leg, LessStrict, Score, StepTime
 from orchestrator.model.run import Objective
 from orchestrator.model.status import Status
 from orchestrator.report.drill import closed_json, closed_page, drill_json, drill_page
@@ -70,10 +70,10 @@ def test_the_page_says_what_was_missed_last_and_shows_the_journal() -> None:
         "             both orgs",
         "",
         "Time",
-        "  run, transition                       time   API    world   people  own",
-        "  out        to ACTIVE, exit 0   6.2 s",
-        "  - declare  PASSIVE → FAILOVER  4 s    2.5 s  250 ms  1 s     250 ms",
-        "  home       to PASSIVE, killed  1.5 s",
+        "  run, transition                      time   API    world   people  own",
+        "  out              to ACTIVE, exit 0   6.2 s",
+        "  - declare        PASSIVE → FAILOVER  4 s    2.5 s  250 ms  1 s     250 ms",
+        "  home             to PASSIVE, killed  1.5 s",
         "",
         "Executed",
         "  - out: transition declare (PASSIVE → FAILOVER), 2 writes",

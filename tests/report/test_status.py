@@ -22,8 +22,7 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.run import Attempt, Mode
-from orchestrator.model.situation import OpenRun, Owed
-from orchestrator.model.standing import OpenDrill, Standing
+from orchestrator.model.situation import OpenDrill, OpenRun, Owed, Standing
 from orchestrator.model.status import Both, Status
 from orchestrator.report.json_text import to_json
 from orchestrator.report.layout import cells
@@ -161,8 +160,8 @@ def test_everything_that_the_journal_knows_is_told() -> None:
         "                20260528-163000-k3f9)",
         "  unknown       nobody knows whether ACTIVE to Payments (primary) took effect, or still will",
         "                (attempt 3 of run 20260528-163000-k3f9)",
-        "  open run      20260528-163000-k3f9, to ACTIVE, in transition declare (PASSIVE → FAILOVER), in emergency",
-        "                mode; hamr show 20260528-163000-k3f9 tells it",
+        "  open run      20260528-163000-k3f9, to ACTIVE, in transition declare (PASSIVE → FAILOVER), in",
+        "                emergency mode; hamr show 20260528-163000-k3f9 tells it",
         "  lock          held by bob on laptop2 (process 4242) for run 20260528-163000-k3f9, since 2026-05-28",
         "                16:35:00 UTC; last heartbeat just now; that process is not known to be gone (lock id",
         "                ab12cd34ef56)",

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.change import Change
 from orchestrator.model.events import EVENT_TYPES, ChangeSeen, Event, NameLearned, Waiting
-from orchestrator.model.reading import Unrecognised
+from orchestrator.model.reading import Change, Unrecognised
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
 from orchestrator.report.orgs import called
