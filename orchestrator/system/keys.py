@@ -17,8 +17,7 @@ from typing import assert_never
 from orchestrator.errors import KeyUnavailable
 from orchestrator.model.org import CommandKey, EnvironmentKey, FileKey, KeyReference, Secret
 
-from .programs.capture import Capture
-from .programs.process import NotStarted, run_to_end
+from .programs import Capture, NotStarted, run_to_end
 from .redaction import SHORTEST_SECRET, Redactor
 
 REFETCH_AFTER = 30.0

@@ -1,17 +1,120 @@
-"""One program as a process group of its own: started without a shell, bounded in time, and ended with all that it started."""
+"""Running programs: hooks, probes and commands that print keys; never through a shell, never with a key of ours, and never without an end."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
+import shutil
 import signal
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from msgspec import Struct
 
-from .capture import Capture
+from orchestrator.model.hook import Program, ProgramEnded
+from orchestrator.model.org import Pair
+from orchestrator.model.protocols import Clock
+from orchestrator.model.words import span
+
+from .redaction import Redactor
+
+KEPT_BYTES = 32 * 1024
+"""How much is kept of the beginning, and as much of the end."""
+
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
+"""Colours, cursor moves and titles: what a program writes for a terminal alone."""
+
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+")
+
+
+class Capture:
+    """Takes whatever a program prints, and keeps the first and the last of it.
+
+    Args:
+        keep: bytes that are kept of each.
+    """
+
+    def __init__(self, keep: int = KEPT_BYTES) -> None:
+        self._keep = keep
+        self._first = bytearray()
+        self._last = bytearray()
+        self.total = 0
+        """Bytes that were printed."""
+
+    def add(self, data: bytes) -> None:
+        """Take what was printed next."""
+        self.total += len(data)
+        room = self._keep - len(self._first)
+        self._first += data[:room]
+        self._last += data[room:]
+        if len(self._last) > 2 * self._keep:  # not at every few bytes
+            del self._last[: len(self._last) - self._keep]
+
+    @property
+    def beginning(self) -> bytes:
+        """The first bytes, as they came."""
+        return bytes(self._first)
+
+    def text(self, redactor: Redactor) -> str:
+        """All that is kept, as text without keys and control characters, with a line for what was left out."""
+        last = bytes(self._last[max(0, len(self._last) - self._keep) :])
+        left_out = self.total - len(self._first) - len(last)
+        if not left_out:
+            return _readable(self.beginning + last, redactor)
+        # Half a key may stand at either side of the gap, where nobody would know it: that much is cut off, too.
+        seam = redactor.longest - 1 if redactor.longest else 0
+        before, after = _readable(self.beginning, redactor), _readable(last, redactor)
+        before, after = before[: max(0, len(before) - seam)], after[seam:]
+        return f"{before}\n… {left_out + 2 * seam:,} bytes left out …\n{after}"
+
+    def last_line(self, redactor: Redactor) -> str:
+        """The last line that says anything; "" where there is none."""
+        lines = (line.strip() for line in reversed(self.text(redactor).splitlines()))
+        return next(filter(None, lines), "")
+
+
+def _readable(data: bytes, redactor: Redactor) -> str:
+    # Keys are looked for when nothing invisible stands in the middle of one any more.
+    text = data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    return redactor.clean(_INVISIBLE.sub("", _ESCAPES.sub("", text)))
+
+
+DATADOG_VARIABLES: frozenset[str] = frozenset(
+    {"DD_API_KEY", "DD_APP_KEY", "DD_APPLICATION_KEY", "DATADOG_API_KEY", "DATADOG_APP_KEY"}
+)
+"""Where Datadog's own tools look for keys; ours stay away from there."""
+
+
+def key_variables(pair: Pair) -> frozenset[str]:
+    """The environment variables that the inventory names as keys: this pair's, and every other pair's."""
+    return pair.own_keys | pair.all_keys
+
+
+def environment_without_keys(
+    environ: Mapping[str, str], redactor: Redactor, hidden: Iterable[str] = ()
+) -> dict[str, str]:
+    """The environment that a program may see (law 17).
+
+    Left out are the variables that are named, those in which Datadog's tools look for keys, and any that holds a key
+    which was fetched, whatever its name.
+    """
+    left_out = DATADOG_VARIABLES.union(hidden)
+    return {
+        name: value
+        for name, value in environ.items()
+        if name not in left_out and redactor.clean(value) == value
+    }
+
+
+def find_program(name: str, environ: Mapping[str, str]) -> str | None:
+    """Where a program is that could be started; None where there is none.
+
+    A name with a slash in it is looked up from the working directory, any other in PATH.
+    """
+    return shutil.which(name, path=os.pathsep.join(os.get_exec_path(dict(environ))))
+
 
 GRACE = 2.0
 """Seconds between asking a process group to end (SIGTERM) and ending it (SIGKILL)."""
@@ -208,3 +311,53 @@ class Pipe:
         if descriptor == self._reading:
             asyncio.get_running_loop().remove_reader(descriptor)
         os.close(descriptor)
+
+
+class LocalPrograms:
+    """Runs programs on this machine, as model.protocols.Programs asks for it.
+
+    Args:
+        environ: our environment; programs are given it without keys.
+        redactor: cleans what they print.
+        clock: what tells how long they took.
+        hidden: environment variables that hold keys; see `key_variables`.
+        grace: seconds that a program has to end by itself when its time is up.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        redactor: Redactor,
+        clock: Clock,
+        hidden: frozenset[str] = frozenset(),
+        *,
+        grace: float = GRACE,
+    ) -> None:
+        self._environ = environ
+        self._redactor = redactor
+        self._clock = clock
+        self._hidden = hidden
+        self._grace = grace
+
+    def __repr__(self) -> str:
+        return "LocalPrograms(…)"
+
+    async def run(self, program: Program, about: Mapping[str, str]) -> ProgramEnded:
+        """Run a program to its end or its time-out; a cancelled caller ends its process group.
+
+        What it leaves running in the background when it ends by itself goes on.
+        """
+        environ = environment_without_keys(self._environ, self._redactor, self._hidden) | dict(about)
+        output, began = Capture(), self._clock.monotonic()
+        failure = ""
+        code: int | None = None
+        try:
+            code = await run_to_end(
+                program.run, environ, output, within=program.timeout.total_seconds(), grace=self._grace
+            )
+        except NotStarted as problem:
+            failure = self._redactor.clean(str(problem))
+        else:
+            if code is None:
+                failure = f"{self._redactor.clean(program.run[0])} did not end within {span(program.timeout)}, and was stopped"
+        return ProgramEnded(code, output.text(self._redactor), self._clock.monotonic() - began, failure)

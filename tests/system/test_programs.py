@@ -16,12 +16,16 @@ from msgspec.structs import replace
 from orchestrator.model.hook import Program, ProgramEnded
 from orchestrator.model.org import Secret
 from orchestrator.system.clock import SystemClock
-from orchestrator.system.programs import LocalPrograms, environment_without_keys, find_program, key_variables
-from orchestrator.system.programs.capture import Capture
-from orchestrator.system.programs.process import running
+from orchestrator.system.programs import (
+    Capture,
+    LocalPrograms,
+    environment_without_keys,
+    find_program,
+    key_variables,
+    running,
+)
 from orchestrator.system.redaction import Redactor
-
-from .datadog.orgs import KEYS, pair_at
+from tests.datadog.orgs import KEYS, pair_at
 
 pytestmark = pytest.mark.anyio
 
