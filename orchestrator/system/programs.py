@@ -8,10 +8,8 @@ import re
 import shutil
 import signal
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-
-from msgspec import Struct
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from orchestrator.model.hook import Program, ProgramEnded
 from orchestrator.model.org import Pair
@@ -138,20 +136,6 @@ class NotStarted(Exception):
         super().__init__(f"{program} could not be started ({words or type(error).__name__})")
 
 
-class Running(Struct, frozen=True):
-    """A program that was started."""
-
-    process: Process
-    stdout: Pipe
-    stderr: Pipe
-    """The same as stdout, where both are taken together."""
-
-    async def printed(self) -> None:
-        """Wait until nobody holds its outputs any more."""
-        await self.stdout.ended.wait()
-        await self.stderr.ended.wait()
-
-
 async def run_to_end(
     argv: Sequence[str],
     environ: Mapping[str, str],
@@ -163,7 +147,8 @@ async def run_to_end(
 ) -> int | None:
     """Run a program; its exit code, negative for a signal, or None where its time was up and it was ended.
 
-    What it leaves running when it ends by itself is left alone, and not waited for.
+    What it leaves running when it ends by itself is left alone, and not waited for. Should anything go wrong meanwhile,
+    cancellation included, its process group is ended.
 
     Args:
         argv: the program and its arguments.
@@ -172,33 +157,6 @@ async def run_to_end(
         errors: takes its stderr.
         within: seconds that it may take.
         grace: seconds that its process group has to end by itself when its time is up.
-
-    Raises:
-        NotStarted: it could not be started.
-    """
-    async with running(argv, environ, output, errors, grace=grace) as program:
-        code: int | None = None
-        try:
-            async with asyncio.timeout(within):
-                code = await program.process.wait()
-        except TimeoutError:
-            await end_group(program.process, grace)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_LAST_WORDS):
-                await program.printed()
-        return code
-
-
-@asynccontextmanager
-async def running(
-    argv: Sequence[str],
-    environ: Mapping[str, str],
-    output: Capture,
-    errors: Capture | None = None,
-    *,
-    grace: float = GRACE,
-) -> AsyncIterator[Running]:
-    """Start a program, and end its process group should anything go wrong in the body, cancellation included.
 
     Raises:
         NotStarted: it could not be started.
@@ -213,16 +171,30 @@ async def running(
         for pipe in pipes:
             pipe.close_writing()
         try:
-            yield Running(process, pipes[0], pipes[-1])
+            return await _ended(process, pipes, within, grace)
         except BaseException:
-            await end_group(process, grace)
+            await _end_group(process, grace)
             raise
     finally:
         for pipe in pipes:
             pipe.close()
 
 
-async def end_group(process: Process, grace: float) -> None:
+async def _ended(process: Process, pipes: Sequence[Pipe], within: float, grace: float) -> int | None:
+    code: int | None = None
+    try:
+        async with asyncio.timeout(within):
+            code = await process.wait()
+    except TimeoutError:
+        await _end_group(process, grace)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LAST_WORDS):
+            for pipe in pipes:
+                await pipe.ended.wait()
+    return code
+
+
+async def _end_group(process: Process, grace: float) -> None:
     """End a process and all of its group: asked first, made to after `grace` seconds, and at once if cancelled."""
     group = process.pid  # it leads a session of its own
     try:
@@ -253,7 +225,7 @@ async def _started(argv: Sequence[str], environ: Mapping[str, str], stdout: int,
         starting.add_done_callback(_kill_started)  # whatever becomes of the waiting here
         await asyncio.wait([starting])
         if starting.exception() is None:
-            await end_group(starting.result(), 0)
+            await _end_group(starting.result(), 0)
         raise
 
 

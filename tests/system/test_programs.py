@@ -22,7 +22,6 @@ from orchestrator.system.programs import (
     environment_without_keys,
     find_program,
     key_variables,
-    running,
 )
 from orchestrator.system.redaction import Redactor
 from tests.datadog.orgs import KEYS, pair_at
@@ -247,13 +246,6 @@ def sleeping_for(mark: str) -> list[str]:
         except OSError:
             continue
     return found
-
-
-async def test_an_error_in_between_ends_the_group() -> None:
-    with pytest.raises(LookupError):
-        async with running(("sleep", "3600"), PATH, Capture(), grace=1.0) as program:
-            raise LookupError
-    assert not runs(program.process.pid)
 
 
 # -- what it printed -----------------------------------------------------------------------------------------
