@@ -102,7 +102,7 @@ def play_scenario(
     from orchestrator.api.journal import open_journal  # noqa: PLC0415 - as above
     from orchestrator.api.rehearsing import rehearse  # noqa: PLC0415 - as above
     from orchestrator.report.drill import drill_page  # noqa: PLC0415 - as above
-    from orchestrator.report.styled import plain_text  # noqa: PLC0415 - as above
+    from orchestrator.report.layout import plain_text  # noqa: PLC0415 - as above
 
     __tracebackhide__ = True
     work = rehearse(scenario, playbook=playbook, seed=seed, journal=journal, operator="tester@localhost")

@@ -12,8 +12,7 @@ from orchestrator.model.plan import PlannedTransition
 from orchestrator.model.run import Mode
 from orchestrator.model.words import span
 
-from .layout import labelled, shortened
-from .styled import Line, Page, line
+from .layout import Line, Page, labelled, line, shortened
 
 _TITLES = {When.BEFORE: "  Hooks before its writes", When.AFTER: "  Hooks once it is made"}
 

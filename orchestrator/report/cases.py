@@ -9,7 +9,7 @@ from msgspec import Struct
 from orchestrator.model.guard import Outcome
 from orchestrator.model.words import span
 
-from .exit_codes import meaning
+from .errors import meaning
 from .story import RunStory, Story
 from .transition_story import TransitionStory
 

@@ -20,9 +20,8 @@ from orchestrator.model.reading import Exchange, HamrRecord, Reading
 from orchestrator.model.status import Role, Status
 from orchestrator.model.words import author, span, utc
 
-from .json_text import compact
-from .layout import paragraph, shortened
-from .styled import Line, Page, Span
+from .documents import compact
+from .layout import Line, Page, Span, paragraph, shortened
 from .told_around import around_details
 from .verdicts import verdict_lines
 

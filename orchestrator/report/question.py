@@ -9,9 +9,7 @@ from orchestrator.model.plan import Plan, PlannedWrite
 from orchestrator.model.status import Role
 from orchestrator.model.words import counted, no_journal
 
-from .layout import paragraph, shortened
-from .orgs import called
-from .styled import Page
+from .layout import Page, called, paragraph, shortened
 
 
 def question_lines(plan: Plan) -> Page:

@@ -22,7 +22,7 @@ from orchestrator.model.run import Mode, Objective
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.timing import Times
 
-from .styled import Line
+from .layout import Line
 from .transition_story import HookRun, TransitionStory, Write
 
 

@@ -8,8 +8,9 @@ from orchestrator.model.result import StepTime
 from orchestrator.model.timing import Spent
 
 from .cases import cases_of
-from .facts import (
+from .documents import (
     attempt_fact,
+    document,
     listed,
     objective_fact,
     request_fact,
@@ -20,7 +21,6 @@ from .facts import (
 )
 from .fates import answer_words, fate, step_of, transition_fate, write_fate
 from .gist_drill import gist_of
-from .json_text import document
 from .story import DrillFacts, RunStory, Story
 from .transition_story import HookRun, TransitionStory, Write
 

@@ -8,9 +8,8 @@ from .cases import cases_of
 from .fates import not_passed, step_of, transition_fate, transition_words, write_fate
 from .gist import Gist
 from .gist_drill import gist_of
-from .layout import LABEL, heading, labelled, padded, paragraph, shortened, table
+from .layout import LABEL, Line, Page, Span, heading, labelled, line, padded, paragraph, shortened, table
 from .story import RunStory, Story
-from .styled import Line, Page, Span, line
 
 
 def story_page(story: Story) -> Page:

@@ -19,8 +19,8 @@ from orchestrator.model.plain import moment
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.result import Score
 
+from .layout import plain_text
 from .story import DrillFacts, RunStory, Story
-from .styled import plain_text
 from .telling_run import RunTeller, the_role
 from .told import headline
 

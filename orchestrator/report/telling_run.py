@@ -39,9 +39,8 @@ from orchestrator.model.run import End, Mode, Objective
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.timing import times_of
 
-from .layout import shortened
+from .layout import Span, shortened
 from .story import Debt, Entry, Resume, RunStory, Stand
-from .styled import Span
 from .telling_transitions import TransitionsTeller
 from .told import headline, reading_words
 

@@ -57,8 +57,7 @@ from orchestrator.model.run import Attempt, End, Mode
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.words import author, counted, span, why_waived
 
-from .layout import shortened
-from .styled import Line, Span
+from .layout import Line, Span, shortened
 from .told_around import around_headline
 
 Who = Callable[[Role], str]

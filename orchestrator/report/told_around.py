@@ -22,8 +22,7 @@ from orchestrator.model.guard import Measured, ProbeReading
 from orchestrator.model.hook import HookOutcome, Reply
 from orchestrator.model.words import counted, span, value_words
 
-from .layout import shortened
-from .styled import Line, Span
+from .layout import Line, Span, shortened
 
 Around = (
     ProbesRead

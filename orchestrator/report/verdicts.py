@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from orchestrator.model.guard import Outcome, Verdict
 
 from .flags import what_overrides
-from .layout import COLUMNS, fold, padded, paragraph, shortened
-from .styled import Line, Page, Span
+from .layout import COLUMNS, Line, Page, Span, fold, padded, paragraph, shortened
 
 OUTCOME_STYLES = {Outcome.PASS: "good", Outcome.FAIL: "bad", Outcome.UNKNOWN: "warn"}
 

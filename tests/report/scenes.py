@@ -17,7 +17,7 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Objective, Operator, RunRequest, Step
 from orchestrator.model.situation import Phase, PhaseName, Standing
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.report.styled import Page, plain_text
+from orchestrator.report.layout import Page, plain_text
 
 P, S = Role.PRIMARY, Role.SECONDARY
 NOW = datetime(2026, 5, 28, 16, 40, 0, tzinfo=UTC)

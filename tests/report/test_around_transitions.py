@@ -13,9 +13,9 @@ from orchestrator.model.hook import Again, Hook, HookOutcome, InEmergency, Manua
 from orchestrator.model.run import Mode
 from orchestrator.report.around_transitions import hook_lines, hooks_fact
 from orchestrator.report.details import details
+from orchestrator.report.layout import plain_text
 from orchestrator.report.plan import plan_page, preview_page
 from orchestrator.report.run import result_json, result_page
-from orchestrator.report.styled import plain_text
 
 from .scenes import ACTIVATE, DECLARE, LINKED, lines, plan, planned_transition, result
 

@@ -26,8 +26,7 @@ from orchestrator.model.run import Mode
 from orchestrator.model.situation import OpenDrill
 from orchestrator.model.status import Both, Status
 from orchestrator.report.journal import RunSummary, runs_json, runs_page, show_json, show_page
-from orchestrator.report.layout import cells
-from orchestrator.report.styled import STYLES, plain_text
+from orchestrator.report.layout import STYLES, cells, plain_text
 
 from .happened import ATTEMPT, FINISHED, POST, SAID, STAMP, STARTED
 from .scenes import HASH, LINKED, NOW, RUN, UNSETTLED, P, S, lines, reading, record

@@ -9,8 +9,7 @@ from orchestrator.model.events import EVENT_TYPES, ChangeSeen, Event, NameLearne
 from orchestrator.model.reading import Change, Unrecognised
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
-from orchestrator.report.orgs import called
-from orchestrator.report.styled import STYLES, plain_text
+from orchestrator.report.layout import STYLES, called, plain_text
 from orchestrator.report.told import headline, reading_words
 
 from .happened import SAID, STARTED

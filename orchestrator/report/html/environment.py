@@ -23,7 +23,7 @@ from orchestrator.report.fates import (
     write_fate,
 )
 from orchestrator.report.gist_run import move, upper, verdict_of
-from orchestrator.report.styled import Line, escaped
+from orchestrator.report.layout import Line, escaped
 
 LONGEST = 4000
 """Characters of any one text on the page; the journal has it whole."""

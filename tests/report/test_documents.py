@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.model.org import Secret
 from orchestrator.model.plain import JSON
-from orchestrator.report.json_text import compact, document, to_json
+from orchestrator.report.documents import compact, document, to_json
 
 from .scenes import CANARY
 
