@@ -7,7 +7,7 @@ import os
 from orchestrator.config.scenarios import load_scenario
 from orchestrator.drill import Desk
 from orchestrator.drill import rehearse as play
-from orchestrator.model.drill import DrillResult
+from orchestrator.model.result import DrillResult
 from orchestrator.model.scenario import Scenario
 from orchestrator.system.log import embed
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from orchestrator.drill.stand_ins import Said, assumed_values
+from orchestrator.model.guard import Value
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.probe import Value
 from orchestrator.model.scenario import Unknown
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import (

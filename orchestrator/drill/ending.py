@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from orchestrator.errors import ExitCode
-from orchestrator.model.drill import DrillResult, Expectation, Leg, Score
 from orchestrator.model.events import DrillClosed, DrillScored, Event
 from orchestrator.model.protocols import Watcher
+from orchestrator.model.result import DrillResult, Expectation, Leg, Score
 from orchestrator.model.words import span
 from orchestrator.operations.running import Controls
 from orchestrator.operations.session import Session

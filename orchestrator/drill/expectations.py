@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from msgspec import Struct
 
-from orchestrator.model.drill import Expectation
 from orchestrator.model.journal import Record
+from orchestrator.model.result import Expectation
 from orchestrator.model.run import Stamp
 from orchestrator.model.scenario import Expect, Wrote
 from orchestrator.model.situation import Owed

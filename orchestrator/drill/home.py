@@ -13,8 +13,7 @@ from orchestrator.journal.history import DrillHistory, History, RunHistory
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import RunRequest
-from orchestrator.model.situation import PhaseName
-from orchestrator.model.standing import Standing
+from orchestrator.model.situation import PhaseName, Standing
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.adopt import adopt
 from orchestrator.operations.resume import resume

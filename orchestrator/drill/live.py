@@ -16,10 +16,9 @@ from orchestrator.errors import (
     Refused,
 )
 from orchestrator.journal.history import History, events_of
-from orchestrator.model.drill import DrillResult, Expectation, Score
 from orchestrator.model.events import DrillStarted
 from orchestrator.model.protocols import Watcher
-from orchestrator.model.result import RunResult
+from orchestrator.model.result import DrillResult, Expectation, RunResult, Score
 from orchestrator.model.run import RunRequest
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Status

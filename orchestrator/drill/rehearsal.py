@@ -11,12 +11,12 @@ from msgspec.structs import replace
 
 from orchestrator.journal import VERIFY_NEWEST
 from orchestrator.journal.history import events_of
-from orchestrator.model.drill import DrillResult, Expectation, Score
 from orchestrator.model.events import DrillClosed, DrillStarted
 from orchestrator.model.journal import Broken
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Watcher
+from orchestrator.model.result import DrillResult, Expectation, Score
 from orchestrator.model.run import new_run_id
 from orchestrator.model.scenario import DoAdopt, DoResume, DoRun, Expect, Scenario, ScenarioStep, Waits
 from orchestrator.model.status import Role, Status

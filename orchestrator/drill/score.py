@@ -7,7 +7,6 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from orchestrator.model.drill import Leg, LessStrict
 from orchestrator.model.events import (
     Event,
     GuardOverridden,
@@ -21,7 +20,7 @@ from orchestrator.model.events import (
 )
 from orchestrator.model.hook import HookOutcome
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.result import RunResult
+from orchestrator.model.result import Leg, LessStrict, RunResult
 from orchestrator.model.scenario import Unknown, Waits
 from orchestrator.model.status import Status
 from orchestrator.model.timing import times_of

@@ -9,11 +9,22 @@ from dataclasses import dataclass, field
 from msgspec import Struct
 
 from orchestrator.engine.around import Foretold
-from orchestrator.model.guard import AllOf, AnyOf, Compared, Not
+from orchestrator.model.guard import (
+    AllOf,
+    AnyOf,
+    Compared,
+    Measured,
+    Metric,
+    Monitor,
+    Not,
+    Probe,
+    ProbeReading,
+    Unmeasured,
+    Value,
+)
 from orchestrator.model.hook import Program, ProgramEnded
 from orchestrator.model.journal import Holder, Whereabouts
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.probe import Measured, Metric, Monitor, Probe, ProbeReading, Unmeasured, Value
 from orchestrator.model.protocols import Clock, Prober, Programs
 from orchestrator.model.scenario import Unknown
 from orchestrator.model.status import Role

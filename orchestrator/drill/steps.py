@@ -10,10 +10,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from orchestrator.errors import HamrError, Interrupted
-from orchestrator.model.drill import Expectation
 from orchestrator.model.plain import JSON
 from orchestrator.model.protocols import Watcher
-from orchestrator.model.result import RunResult
+from orchestrator.model.result import Expectation, RunResult
 from orchestrator.model.run import Mode, RunRequest, Stamp
 from orchestrator.model.scenario import (
     At,

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
-from orchestrator.model.hook import Program, ProgramEnded
-from orchestrator.model.person import Question, Reply
-from orchestrator.model.probe import Probe, ProbeReading, Unmeasured
+from orchestrator.model.guard import Probe, ProbeReading, Unmeasured
+from orchestrator.model.hook import Program, ProgramEnded, Question, Reply
 from orchestrator.model.protocols import Clock, People, Prober, Programs
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from msgspec import Struct
 
 from orchestrator.model.events import Event, PersonAnswered, PersonAsked
-from orchestrator.model.person import Question, Reply
+from orchestrator.model.hook import Question, Reply
 from orchestrator.model.protocols import Clock, People
 
 from .look import Eyes

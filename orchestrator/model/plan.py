@@ -8,12 +8,12 @@ from types import MappingProxyType
 
 from msgspec import Struct, field
 
-from .guard import Verdict
+from .guard import Outcome, Verdict
 from .hook import Hook
 from .playbook import Timeouts
 from .reading import HamrRecord, Reading, Request
 from .run import Mode, Operator, RunRequest
-from .standing import Stranger
+from .situation import Stranger
 from .status import Both, Role, Status
 
 
@@ -117,6 +117,14 @@ class Plan(Struct, frozen=True):
         return tuple(write for transition in self.transitions for write in transition.writes)
 
     @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """All verdicts, in order: those before the first transition, then each transition's."""
+        return (
+            *self.before,
+            *(verdict for transition in self.transitions for verdict in transition.verdicts),
+        )
+
+    @property
     def refused(self) -> bool:
         """Whether a run would be refused somewhere on the way, as things are now."""
         stops = any(transition.refused_by or transition.stopped_by for transition in self.transitions)
@@ -135,5 +143,5 @@ class Plan(Struct, frozen=True):
         return tuple(
             verdict.guard
             for verdict in self.before
-            if verdict.outcome.value != "pass" and verdict.guard not in self.request.overrides
+            if verdict.outcome is not Outcome.PASS and verdict.guard not in self.request.overrides
         )

@@ -10,9 +10,8 @@ from types import MappingProxyType
 
 from msgspec import Struct, field
 
-from .guard import Guard
+from .guard import Guard, Probe
 from .hook import Hook, When
-from .probe import Probe
 from .status import Role, Status
 
 

@@ -10,8 +10,7 @@ from types import MappingProxyType
 
 from msgspec import Struct, field
 
-from .change import Change
-from .reading import HamrRecord
+from .reading import Change, HamrRecord
 from .status import Role, Status
 
 

@@ -9,8 +9,8 @@ from types import MappingProxyType
 
 from msgspec import Struct, field
 
+from .guard import Value
 from .org import Mirrors
-from .probe import Value
 from .status import Role, Status
 
 Setting = bool | int | float | str | timedelta | Role | Status | tuple[float | None, ...] | None

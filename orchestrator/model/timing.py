@@ -14,10 +14,10 @@ from datetime import datetime
 from msgspec import Struct, field
 
 from . import events
-from .drill import StepTime
 from .events import Event
 from .hook import When
 from .reading import Rejected
+from .result import StepTime
 
 _FROM_OUTSIDE = (
     events.LockTaken,

@@ -6,16 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import assert_never
 
 from orchestrator.model import events
-from orchestrator.model.change import Change
 from orchestrator.model.events import Event, decode
-from orchestrator.model.guard import Outcome
-from orchestrator.model.hook import HookOutcome
+from orchestrator.model.guard import Measured, Outcome, ProbeReading
+from orchestrator.model.hook import HookOutcome, Reply
 from orchestrator.model.journal import Record
-from orchestrator.model.person import Reply
-from orchestrator.model.probe import Measured, ProbeReading
 from orchestrator.model.reading import (
     Accepted,
     Answer,
+    Change,
     Exchange,
     HamrRecord,
     Lost,
@@ -28,9 +26,8 @@ from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.words import author, counted, span, utc, value_words, why_waived
 
-from .json_text import compact
-from .layout import paragraph, shortened
-from .styled import Line, Page, Span, plain_text
+from .documents import compact
+from .layout import Line, Page, Span, paragraph, plain_text, shortened
 from .verdicts import verdict_lines
 
 Who = Callable[[Role], str]

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 from orchestrator.errors import HamrError
 from orchestrator.model.plain import JSON
 from orchestrator.model.readiness import Check, Group, Level, NagiosCode, Readiness, worst
 from orchestrator.model.words import utc
 
+from .documents import document, seconds
 from .errors import TITLES, error_json
-from .facts import listed, seconds, when
-from .json_text import document
-from .layout import GAP, LABEL, fold, labelled, next_commands, padded, paragraph, shortened
-from .styled import Line, Page, Span, line
+from .layout import (
+    GAP,
+    LABEL,
+    Line,
+    Page,
+    Span,
+    fold,
+    labelled,
+    line,
+    next_commands,
+    padded,
+    paragraph,
+    shortened,
+)
 
 CODES = {
     Level.OK: NagiosCode.OK,
@@ -115,8 +126,13 @@ def _pair(readiness: Readiness, *, everything: bool) -> Page:
     ]
     for group, checks in groupby(readiness.checks, key=lambda check: check.group):
         page += _group(group, tuple(checks), everything=everything)
-    steps = [step for check in _by_weight(readiness.checks) for step in check.next_steps]
-    return (*page, *next_commands(tuple(dict.fromkeys(steps))))
+    return (*page, *next_commands(_next_steps(readiness)))
+
+
+def _next_steps(*found: Readiness) -> tuple[str, ...]:
+    """What to type, what is worst first, each once."""
+    steps = [step for each in found for check in _by_weight(each.checks) for step in check.next_steps]
+    return tuple(dict.fromkeys(steps))
 
 
 def _group(group: Group, checks: Sequence[Check], *, everything: bool) -> Page:
@@ -124,16 +140,14 @@ def _group(group: Group, checks: Sequence[Check], *, everything: bool) -> Page:
     fine = sum(check.worst in (None, Level.OK) for check in checks)
     told = f"{fine} of {len(checks)} fine" if fine < len(checks) else f"all {len(checks)} fine"
     text = f"{told}: {briefs}" if briefs else told
-    planned, emergency = (
-        worst(check.planned for check in checks),
-        worst(check.emergency for check in checks),
-    )
-    page = [*_transition(group.value, planned, emergency, Span(text), "heading")]
+    planned = worst(check.planned for check in checks)
+    emergency = worst(check.emergency for check in checks)
+    page = [*_row(group.value, planned, emergency, text, "heading")]
     shown = [check for check in checks if everything or check.worst not in (None, Level.OK)]
     for alike in _alike(_by_weight(shown)):
         first = alike[0]
         name = ", ".join(_named(check) for check in alike)
-        page += _transition(f"  {name}", first.planned, first.emergency, Span(""), "")
+        page += _row(f"  {name}", first.planned, first.emergency, "", "")
         page += [
             (Span(" " * _INDENT), Span(text))
             for text in fold(shortened(first.sentence, 1200), _WIDTH - _INDENT)
@@ -149,16 +163,14 @@ def _alike(checks: Sequence[Check]) -> Iterator[tuple[Check, ...]]:
     yield from (tuple(alike) for alike in found.values())
 
 
-def _transition(name: str, planned: Level | None, emergency: Level | None, text: Span, style: str) -> Page:
+def _row(name: str, planned: Level | None, emergency: Level | None, text: str, style: str) -> Page:
     """A name and both verdicts, with a folded text beside them; a long name is folded, too."""
     indent = len(name) - len(name.lstrip())
     names = [" " * indent + part for part in fold(name.strip(), _GROUP - indent - GAP)]
-    texts = fold(text.text, _TEXT)
     lines: list[Line] = []
-    for number in range(max(len(names), len(texts))):
-        left = Span(padded(names[number] if number < len(names) else "", _GROUP), style)
-        verdicts = _cells("", "", "", "") if number else _verdicts(planned, emergency)
-        lines.append((left, *verdicts, Span(texts[number] if number < len(texts) else "", text.style)))
+    for name_part, text_part in zip_longest(names, fold(text, _TEXT), fillvalue=""):
+        verdicts = _cells("", "", "", "") if lines else _verdicts(planned, emergency)
+        lines.append((Span(padded(name_part, _GROUP), style), *verdicts, Span(text_part)))
     return tuple(lines)
 
 
@@ -181,47 +193,42 @@ def _cells(one: str, other: str, one_style: str, other_style: str) -> Line:
 def doctor_json(found: Sequence[Readiness]) -> dict[str, JSON]:
     """The same as a document: hamr/doctor/1."""
     code = doctor_code(found)
-    steps = [
-        step for readiness in found for check in _by_weight(readiness.checks) for step in check.next_steps
-    ]
     return document(
         "hamr/doctor/1",
         {
-            "level": _worst(found).value,
-            "exit_code": int(code),
+            "level": _worst(found),
+            "exit_code": code,
             "exit_meaning": MEANINGS[code],
             "summary": first_line(found),
-            "next": listed(dict.fromkeys(steps)),
-            "pairs": listed(_pair_fact(readiness) for readiness in found),
+            "next": _next_steps(*found),
+            "pairs": [_pair_fact(readiness) for readiness in found],
         },
     )
 
 
-def _pair_fact(readiness: Readiness) -> dict[str, JSON]:
+def _pair_fact(readiness: Readiness) -> dict[str, object]:
     return {
         "pair": readiness.pair,
-        "at": when(readiness.at),
+        "at": readiness.at,
         "seconds": seconds(readiness.seconds),
         "playbook": readiness.playbook,
-        "planned": readiness.planned.value,
-        "emergency": readiness.emergency.value,
+        "planned": readiness.planned,
+        "emergency": readiness.emergency,
         "round_trip_seconds": {
-            role.value: None if took is None else seconds(took)
-            for role, took in readiness.round_trips.items()
+            role: None if took is None else seconds(took) for role, took in readiness.round_trips.items()
         },
-        "checks": listed(_check_fact(check) for check in readiness.checks),
-    }
-
-
-def _check_fact(check: Check) -> dict[str, JSON]:
-    return {
-        "group": check.group.name.lower(),
-        "check": check.name,
-        "org": None if check.role is None else check.role.value,
-        "planned": None if check.planned is None else check.planned.value,
-        "emergency": None if check.emergency is None else check.emergency.value,
-        "sentence": check.sentence,
-        "next": listed(check.next_steps),
+        "checks": [
+            {
+                "group": check.group.name.lower(),
+                "check": check.name,
+                "org": check.role,
+                "planned": check.planned,
+                "emergency": check.emergency,
+                "sentence": check.sentence,
+                "next": check.next_steps,
+            }
+            for check in readiness.checks
+        ],
     }
 
 

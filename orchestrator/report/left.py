@@ -5,8 +5,7 @@ from __future__ import annotations
 from orchestrator.model.result import RunResult
 from orchestrator.model.words import span
 
-from .layout import heading, paragraph, shortened
-from .styled import Line, Page
+from .layout import Line, Page, heading, paragraph, shortened
 
 
 def took_words(result: RunResult) -> str:

@@ -13,7 +13,7 @@ from orchestrator.model.reading import Accepted, Answer, Lost, NotSent, Rejected
 from orchestrator.model.words import span
 
 from .describe import HOOK_STYLES
-from .exit_codes import meaning
+from .errors import meaning
 from .run_view import HookRun, Judgement, ReportView, RunView, TransitionView, Write
 
 

@@ -1,27 +1,34 @@
-"""A plan as a person reads it before deciding: what would be sent, to whom, and what if it goes wrong."""
+"""A plan as a person reads it before deciding, and as a document: what would be sent, to whom, and what if it goes wrong."""
 
 from __future__ import annotations
 
 import shlex
 
-from orchestrator.model.command_line import after_asking, request_command
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.hook import When
+from orchestrator.model.plain import JSON
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
-from orchestrator.model.words import age, counted, span, utc, why_waived
+from orchestrator.model.words import after_asking, age, counted, request_command, span, utc, why_waived
 
-from .json_text import compact
-from .layout import heading, labelled, next_commands, paragraph, shortened
-from .orgs import called
-from .plan_details import hook_lines, not_here, note_of, question_lines
-from .plan_document import plan_json
-from .styled import Line, Page, Span, line
-from .unknown_here import strangers_lines
+from .documents import compact, document
+from .layout import (
+    Line,
+    Page,
+    Span,
+    called,
+    heading,
+    labelled,
+    line,
+    listed_under,
+    next_commands,
+    paragraph,
+    shortened,
+)
+from .plan_details import hook_lines, hooks_fact, not_here, note_of, question_lines
+from .status import strangers_lines
 from .verdicts import override_flags, refusal_lines, verdict_lines, what_overrides
-
-__all__ = ["plan_json", "plan_page", "preview_page"]
 
 
 def plan_page(plan: Plan) -> Page:
@@ -54,7 +61,7 @@ def _told(plan: Plan) -> Page:
         *_before(plan),
         *transitions,
         *_ending(plan),
-        *_remember(plan),
+        *listed_under("Remember afterwards", plan.remember),
     )
 
 
@@ -71,11 +78,8 @@ def _refusal(plan: Plan) -> Page:
     page: list[Line] = []
     before = _refusing_before(plan)
     if before:
-        page += [
-            line(),
-            line("REFUSED: a run would not start, because of what an earlier one left behind.", "bad"),
-        ]
-        page += refusal_lines(before)
+        words = "REFUSED: a run would not start, because of what an earlier one left behind."
+        page += [line(), line(words, "bad"), *refusal_lines(before)]
     for place, transition in enumerate(plan.transitions):
         refusing = _refusing(transition)
         if refusing:
@@ -115,8 +119,9 @@ def _header(plan: Plan) -> Page:
         page += labelled("reason", shortened(request.reason))
     if request.ref:
         page += labelled("ref", shortened(request.ref, 120))
+    needed = {verdict.guard for verdict in plan.verdicts if verdict.outcome is not Outcome.PASS}
     for guard, why in request.overrides.items():
-        needless = "" if _is_needed(plan, guard) else " (not needed: it passes)"
+        needless = "" if guard in needed else " (not needed: it passes)"
         page += labelled("override", f"{shortened(guard, 60)}: {shortened(why)}{needless}", "warn")
     for run, hook in plan.unpaid if plan.transitions else ():
         words = (
@@ -126,15 +131,6 @@ def _header(plan: Plan) -> Page:
     page += labelled("time-outs", _timeouts(plan))
     page += labelled("run", plan.run)
     return tuple(page)
-
-
-def _is_needed(plan: Plan, guard: str) -> bool:
-    """Whether a guard that is overridden would stop the run anywhere."""
-    verdicts = (
-        *plan.before,
-        *(verdict for transition in plan.transitions for verdict in transition.verdicts),
-    )
-    return any(verdict.guard == guard and verdict.outcome is not Outcome.PASS for verdict in verdicts)
 
 
 def _read(plan: Plan) -> str:
@@ -284,15 +280,6 @@ def _ending_title(plan: Plan) -> str:
     return "If nothing goes wrong"
 
 
-def _remember(plan: Plan) -> Page:
-    if not plan.remember:
-        return ()
-    page: list[Line] = [*heading("Remember afterwards")]
-    for text in plan.remember:
-        page += paragraph(f"- {text}", indent=2, hanging=2)
-    return tuple(page)
-
-
 def _next_steps(plan: Plan) -> tuple[str, ...]:
     """What to type next: first of all watching, where somebody else seems to be at work."""
     return after_asking(_next(plan), plan.request.pair, plan.strangers)
@@ -300,10 +287,7 @@ def _next_steps(plan: Plan) -> tuple[str, ...]:
 
 def _next(plan: Plan) -> tuple[str, ...]:
     request = plan.request
-    refusing = (
-        *_refusing_before(plan),
-        *(verdict for transition in plan.transitions for verdict in _refusing(transition)),
-    )
+    refusing = [*_refusing_before(plan), *(each for made in plan.transitions for each in _refusing(made))]
     status = f"hamr status {shlex.quote(request.pair)}"
     if not plan.reachable:
         return tuple(dict.fromkeys((*plan.next_steps, status)))
@@ -323,3 +307,80 @@ def _next(plan: Plan) -> tuple[str, ...]:
         request_command("run", request, plan.playbook),
         request_command("plan", request, plan.playbook, ["--out FILE && hamr apply FILE"]),
     )
+
+
+def plan_json(plan: Plan) -> dict[str, JSON]:
+    """All that the page says. It is not the file that `--out` saves: that one is made to be applied."""
+    return document(
+        "hamr/plan/1",
+        {
+            "sent": "nothing",
+            "refused": plan.refused,
+            "reachable": plan.reachable,
+            "run": plan.run,
+            "made_at": plan.made_at,
+            "expires_at": plan.expires_at,
+            "version": plan.version,
+            "operator": str(plan.operator),
+            "request": plan.request,
+            "mode": plan.mode,
+            "playbook": plan.playbook,
+            "playbook_sha256": plan.playbook_sha256,
+            "orgs": {
+                role: {"name": plan.orgs[role], "uuid": plan.uuids[role], "url": plan.urls[role]}
+                for role in Role
+            },
+            "assumed": plan.assumed,
+            "readings": plan.readings,
+            "phase": plan.phase,
+            "sentence": plan.sentence,
+            "before": plan.before,
+            "refused_before": plan.refused_before,
+            "transitions": [_transition_fact(transition) for transition in plan.transitions],
+            "ending": plan.ending,
+            "next": after_asking(plan.next_steps, plan.request.pair, plan.strangers),
+            "timeouts_seconds": plan.timeouts,
+            "confirm_within_seconds": plan.confirm_within,
+            "confirm_every_seconds": plan.confirm_every,
+            "resend": plan.resend,
+            "objectives_seconds": plan.objectives,
+            "unpaid": [{"run": run, "hook": hook} for run, hook in plan.unpaid],
+            "remember": plan.remember,
+            "strangers": plan.strangers,
+            "journal_exists": not plan.unjournalled,
+        },
+    )
+
+
+def _transition_fact(transition: PlannedTransition) -> dict[str, object]:
+    return {
+        "name": transition.name,
+        "from": transition.source,
+        "to": transition.target,
+        "why": transition.why,
+        "verdicts": transition.verdicts,
+        "refused_by": transition.refused_by,
+        "overridden": transition.overridden,
+        "waived": transition.waived,
+        "waits_for_server": transition.waits_for_server,
+        "half_done": transition.half_done,
+        "waits": transition.waits,
+        "waits_seconds": transition.waits_seconds,
+        "asks": transition.asks,
+        "missing_hooks": transition.missing,
+        "stopped_by_hooks": transition.stopped_by,
+        "before": hooks_fact(transition.before),
+        "after": hooks_fact(transition.after),
+        "writes": [
+            {
+                "org": write.role,
+                "name": write.org,
+                "status": write.status,
+                "request": write.request,
+                "expected": write.expected,
+                "stands_after": write.stands,
+                "condition": write.condition,
+            }
+            for write in transition.writes
+        ],
+    }

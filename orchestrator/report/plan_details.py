@@ -13,9 +13,7 @@ from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
 from orchestrator.model.words import counted, no_journal, span
 
-from .layout import labelled, paragraph, shortened
-from .orgs import called
-from .styled import Line, Page, line
+from .layout import Line, Page, called, labelled, line, paragraph, shortened
 
 _TITLES = {When.BEFORE: "  Hooks before its writes", When.AFTER: "  Hooks once it is made"}
 

@@ -16,7 +16,7 @@ from orchestrator.model.status import Role, Status
 from orchestrator.model.timing import times_of
 
 from .describe import describe_event, describe_record, event_of, reading_words
-from .layout import shortened
+from .layout import Span, shortened
 from .run_view import (
     Asked,
     Debt,
@@ -32,7 +32,6 @@ from .run_view import (
     Wait,
     Write,
 )
-from .styled import Span
 
 PlaybookOf = Callable[[events.RunStarted], Playbook | None]
 """The playbook that a run began with, which its journal holds as a text; None where it cannot be read any more."""

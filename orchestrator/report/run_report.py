@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from orchestrator.model.drill import StepTime
+from orchestrator.model.guard import Measured, ProbeReading
 from orchestrator.model.plain import JSON, plain
-from orchestrator.model.probe import Measured, ProbeReading
+from orchestrator.model.result import StepTime
 from orchestrator.model.timing import Spent
 from orchestrator.model.words import span, utc
 
-from .facts import (
+from .documents import (
     attempt_fact,
+    document,
     listed,
     objective_fact,
     request_fact,
@@ -18,8 +19,7 @@ from .facts import (
     verdict_fact,
     when,
 )
-from .json_text import document
-from .layout import LABEL, heading, labelled, padded, paragraph, shortened, table
+from .layout import LABEL, Line, Page, Span, heading, labelled, line, padded, paragraph, shortened, table
 from .outcomes import (
     answer_words,
     checks_of,
@@ -39,7 +39,6 @@ from .run_view import (
     TransitionView,
     Write,
 )
-from .styled import Line, Page, Span, line
 from .summary import Summary, summary_of
 
 

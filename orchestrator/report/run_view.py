@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct, field
 
-from orchestrator.model.drill import Score, StepTime
 from orchestrator.model.events import (
     DrillStarted,
     HookEnded,
@@ -21,17 +20,16 @@ from orchestrator.model.events import (
     RunStarted,
     WriteConfirmed,
 )
-from orchestrator.model.guard import Verdict
-from orchestrator.model.hook import SETTLED, HookOutcome, When
+from orchestrator.model.guard import ProbeReading, Verdict
+from orchestrator.model.hook import SETTLED, HookOutcome, Question, When
 from orchestrator.model.journal import Broken, Head
-from orchestrator.model.person import Question
-from orchestrator.model.probe import ProbeReading
 from orchestrator.model.reading import Answer, Request
+from orchestrator.model.result import Score, StepTime
 from orchestrator.model.run import Attempt, End, Mode, Objective
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.timing import Spent
 
-from .styled import Line
+from .layout import Line
 
 
 class Judgement(Struct):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from orchestrator.model.command_line import override_flag
 from orchestrator.model.guard import Outcome, Verdict
+from orchestrator.model.words import override_flag
 
-from .layout import COLUMNS, fold, padded, paragraph, shortened
-from .styled import Line, Page, Span
+from .layout import COLUMNS, Line, Page, Span, fold, padded, paragraph, shortened
 
 OUTCOME_STYLES = {Outcome.PASS: "good", Outcome.FAIL: "bad", Outcome.UNKNOWN: "warn"}
 

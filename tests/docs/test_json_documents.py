@@ -14,8 +14,8 @@ from orchestrator.model.plain import JSON
 from orchestrator.model.run import Attempt
 from orchestrator.model.status import Role, Status
 from orchestrator.report.doctor import doctor_json
+from orchestrator.report.documents import attempt_fact, reading_fact, record_fact, verdict_fact
 from orchestrator.report.errors import error_json
-from orchestrator.report.facts import attempt_fact, reading_fact, record_fact, verdict_fact
 from orchestrator.report.journal import runs_json, show_json
 from orchestrator.report.plan import plan_json
 from orchestrator.report.run import result_json

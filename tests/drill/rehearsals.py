@@ -15,8 +15,8 @@ from orchestrator.config import load_playbook
 from orchestrator.config.scenarios import parse_scenario
 from orchestrator.drill import Desk, rehearse
 from orchestrator.journal import SqliteStore
-from orchestrator.model.drill import DrillResult, Expectation
 from orchestrator.model.playbook import Playbook
+from orchestrator.model.result import DrillResult, Expectation
 from orchestrator.model.run import Operator
 from orchestrator.model.scenario import Scenario
 

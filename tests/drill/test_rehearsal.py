@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from orchestrator.config import load_playbook, parse_playbook
 from orchestrator.drill.rehearsal import out_and_home
 from orchestrator.errors import ExitCode, UsageError
-from orchestrator.model.drill import LessStrict, Score
 from orchestrator.model.events import DrillClosed, DrillScored, DrillStarted, RunStarted, decode
 from orchestrator.model.journal import Verified
+from orchestrator.model.result import LessStrict, Score
 from orchestrator.model.scenario import DoRun, Scenario
 from orchestrator.model.status import Status
 

@@ -14,9 +14,9 @@ from orchestrator.drill.persons_store import PersonsStore
 from orchestrator.drill.stand_ins import Mortals
 from orchestrator.engine import check
 from orchestrator.errors import ExitCode
-from orchestrator.model.change import Change
 from orchestrator.model.org import Mirrors
 from orchestrator.model.playbook import Playbook
+from orchestrator.model.reading import Change
 from orchestrator.model.scenario import Returns, Scenario
 from orchestrator.model.situation import Comparison
 from orchestrator.situation.compare import compare

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from orchestrator.model.drill import StepTime
 from orchestrator.model.events import (
     LockReleased,
     LockTaken,
@@ -14,6 +13,7 @@ from orchestrator.model.events import (
     TransitionIntended,
     TransitionMade,
 )
+from orchestrator.model.result import StepTime
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Status
 from orchestrator.model.timing import Spent, Times, times_of

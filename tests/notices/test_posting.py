@@ -13,9 +13,8 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.org import Pair
+from orchestrator.model.org import CommandKey, EnvironmentKey, Pair
 from orchestrator.model.playbook import Timeouts
-from orchestrator.model.secret import CommandKey, EnvironmentKey
 from orchestrator.model.status import Both
 from orchestrator.notices import Poster
 from orchestrator.notices.posting import TIMEOUTS, Failed

@@ -22,9 +22,9 @@ from orchestrator.model.events import (
 )
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.journal import Head
+from orchestrator.model.org import Secret
 from orchestrator.model.playbook import Transition
 from orchestrator.model.run import Attempt, End, Ending, Mode
-from orchestrator.model.secret import Secret
 from orchestrator.model.status import Role, Status
 from orchestrator.notices import About, Notice, notice_of
 from orchestrator.notices.notice import Alert, body_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from orchestrator.model.change import Change
 from orchestrator.model.events import (
     ChangeSeen,
     ClockDistrusted,
@@ -39,6 +38,7 @@ from orchestrator.model.events import (
 )
 from orchestrator.model.reading import (
     Accepted,
+    Change,
     Exchange,
     Lost,
     NotSent,

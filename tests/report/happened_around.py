@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from orchestrator.model.drill import Expectation, Score
 from orchestrator.model.events import (
     DrillClosed,
     DrillScored,
@@ -18,9 +17,9 @@ from orchestrator.model.events import (
     WaitBegan,
     WaitEnded,
 )
-from orchestrator.model.hook import HookOutcome, When
-from orchestrator.model.person import Asks, Question, Reply
-from orchestrator.model.probe import Measured, ProbeReading, Unmeasured
+from orchestrator.model.guard import Measured, ProbeReading, Unmeasured
+from orchestrator.model.hook import Asks, HookOutcome, Question, Reply, When
+from orchestrator.model.result import Expectation, Score
 from orchestrator.model.status import Status
 
 from .scenes import NOW, RUN, S

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from orchestrator.model.drill import Expectation, LessStrict
 from orchestrator.model.events import (
     DrillClosed,
     DrillScored,
@@ -29,13 +28,12 @@ from orchestrator.model.events import (
     WriteOwed,
     WriteUnknown,
 )
-from orchestrator.model.guard import Outcome, Verdict
-from orchestrator.model.hook import HookOutcome, When
+from orchestrator.model.guard import Measured, Outcome, ProbeReading, Unmeasured, Verdict
+from orchestrator.model.hook import Asks, HookOutcome, Question, Reply, When
 from orchestrator.model.journal import Head, Record
-from orchestrator.model.person import Asks, Question, Reply
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.probe import Measured, ProbeReading, Unmeasured
 from orchestrator.model.reading import Accepted, Exchange, Lost, Present, Request, Unreachable
+from orchestrator.model.result import Expectation, LessStrict
 from orchestrator.model.run import Attempt, End, Ending, Mode
 from orchestrator.model.status import Both, Status
 from orchestrator.report.run_fold import report_of

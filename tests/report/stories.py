@@ -7,8 +7,6 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from orchestrator.model.change import Change
-from orchestrator.model.drill import Expectation, Leg, LessStrict, Score
 from orchestrator.model.events import (
     ChangeSeen,
     DrillClosed,
@@ -44,14 +42,13 @@ from orchestrator.model.events import (
     WriteUnknown,
     encode,
 )
-from orchestrator.model.guard import Outcome, Verdict
-from orchestrator.model.hook import HookOutcome, When
+from orchestrator.model.guard import Measured, Outcome, ProbeReading, Unmeasured, Verdict
+from orchestrator.model.hook import Asks, HookOutcome, Question, Reply, When
 from orchestrator.model.journal import Head, Record
-from orchestrator.model.person import Asks, Question, Reply
 from orchestrator.model.plain import timestamp
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.probe import Measured, ProbeReading, Unmeasured
-from orchestrator.model.reading import Accepted, Answer, Exchange, Lost, Present, Request, Unreachable
+from orchestrator.model.reading import Accepted, Answer, Change, Exchange, Lost, Present, Request, Unreachable
+from orchestrator.model.result import Expectation, Leg, LessStrict, Score
 from orchestrator.model.run import Attempt, End, Ending, Mode, Objective
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.report.run_fold import report_of

@@ -12,10 +12,10 @@ from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.hook import Again, Hook, HookOutcome, InEmergency, Manual, Program, When
 from orchestrator.model.run import Mode
 from orchestrator.report.describe import event_details
+from orchestrator.report.layout import plain_text
 from orchestrator.report.plan import plan_page, preview_page
 from orchestrator.report.plan_details import hook_lines, hooks_fact
 from orchestrator.report.run import result_json, result_page
-from orchestrator.report.styled import plain_text
 
 from .scenes import ACTIVATE, DECLARE, LINKED, lines, plan, planned_transition, result
 

@@ -12,9 +12,9 @@ from orchestrator.model.plan import PlannedTransition
 from orchestrator.model.reading import Request
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Both, Status
-from orchestrator.report.json_text import to_json
+from orchestrator.report.documents import to_json
+from orchestrator.report.layout import STYLES, plain_text
 from orchestrator.report.plan import plan_json, plan_page, preview_page
-from orchestrator.report.styled import STYLES, plain_text
 
 from .scenes import (
     ACTIVATE,

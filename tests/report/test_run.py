@@ -15,9 +15,9 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, Objective
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.report.json_text import to_json
+from orchestrator.report.documents import to_json
+from orchestrator.report.layout import STYLES, plain_text
 from orchestrator.report.run import progress_line, result_json, result_page
-from orchestrator.report.styled import STYLES, plain_text
 
 from .happened import SAID
 from .scenes import (

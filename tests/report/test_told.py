@@ -5,14 +5,12 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.change import Change
 from orchestrator.model.events import EVENT_TYPES, ChangeSeen, Event, NameLearned, Waiting
-from orchestrator.model.reading import Unrecognised
+from orchestrator.model.reading import Change, Unrecognised
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
 from orchestrator.report.describe import describe_event, reading_words
-from orchestrator.report.orgs import called
-from orchestrator.report.styled import STYLES, plain_text
+from orchestrator.report.layout import STYLES, called, plain_text
 
 from .happened import SAID, STARTED
 from .happened_around import SAID_AROUND

@@ -17,8 +17,8 @@ from orchestrator.model.status import Role
 from orchestrator.model.words import MINUTE, author, counted, span, utc, value_words
 from orchestrator.report import outcomes, summary
 from orchestrator.report.describe import PURPOSES
+from orchestrator.report.layout import Line, escaped
 from orchestrator.report.run_view import ReportView
-from orchestrator.report.styled import Line, escaped
 
 from .timeline import NARROW, WIDE, drawing_of
 

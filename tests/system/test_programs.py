@@ -14,14 +14,17 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.model.hook import Program, ProgramEnded
-from orchestrator.model.secret import Secret
+from orchestrator.model.org import Secret
 from orchestrator.system.clock import SystemClock
-from orchestrator.system.programs import LocalPrograms, environment_without_keys, find_program, key_variables
-from orchestrator.system.programs.capture import Capture
-from orchestrator.system.programs.process import running
+from orchestrator.system.programs import (
+    Capture,
+    LocalPrograms,
+    environment_without_keys,
+    find_program,
+    key_variables,
+)
 from orchestrator.system.redaction import Redactor
-
-from .datadog.orgs import KEYS, pair_at
+from tests.datadog.orgs import KEYS, pair_at
 
 pytestmark = pytest.mark.anyio
 
@@ -243,13 +246,6 @@ def sleeping_for(mark: str) -> list[str]:
         except OSError:
             continue
     return found
-
-
-async def test_an_error_in_between_ends_the_group() -> None:
-    with pytest.raises(LookupError):
-        async with running(("sleep", "3600"), PATH, Capture(), grace=1.0) as program:
-            raise LookupError
-    assert not runs(program.process.pid)
 
 
 # -- what it printed -----------------------------------------------------------------------------------------

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from orchestrator.model.org import Secret
 from orchestrator.model.plain import JSON
-from orchestrator.model.secret import Secret
-from orchestrator.report.json_text import compact, document, to_json
+from orchestrator.report.documents import compact, document, to_json
 
 from .scenes import CANARY
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import ExitCode, KeyUnavailable
-from orchestrator.model.secret import CommandKey, EnvironmentKey, FileKey, KeyReference
+from orchestrator.model.org import CommandKey, EnvironmentKey, FileKey, KeyReference
 from orchestrator.system.keys import KeyRing
 from orchestrator.system.redaction import Redactor
 

@@ -8,7 +8,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.model.secret import Secret
+from orchestrator.model.org import Secret
 from orchestrator.system.redaction import REDACTED, Redactor, _forms
 
 KEYS = st.lists(st.text("abc", min_size=4, max_size=12), min_size=1, max_size=12)
