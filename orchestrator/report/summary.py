@@ -11,19 +11,8 @@ from orchestrator.model.run import End, Ending, Mode, Objective
 from orchestrator.model.status import Status
 from orchestrator.model.words import counted, span, utc
 
-from .describe import end_style
+from .describe import END_WORDS, end_style
 from .run_view import Debt, DrillView, ReportView, RunView
-
-VERDICTS = {
-    End.DONE: "Done",
-    End.REFUSED: "Refused",
-    End.MOVED: "Stopped: somebody else wrote",
-    End.INCOMPLETE: "Incomplete",
-    End.UNKNOWN: "Outcome unknown",
-    End.OWING: "Done, but owing",
-    End.FAILED: "Failed",
-    End.INTERRUPTED: "Interrupted",
-}
 
 LEAST = 0.1
 """Seconds of waiting that are worth a word."""
@@ -83,7 +72,7 @@ def run_verdict(run: RunView) -> tuple[str, str]:
     if run.finished is None:
         return ("Not ended", "warn")
     end = run.finished.ending.end
-    return (VERDICTS[end], end_style(end))
+    return (upper(END_WORDS[end]), end_style(end))
 
 
 def run_move(run: RunView) -> str:
