@@ -191,8 +191,7 @@ def _transition_check(group: str, transition: TransitionView) -> Check:
 
 
 def _end_check(group: str, run: RunView) -> Check:
-    goal = "its goal" if run.started is None else str(run.started.goal)
-    name = f"end: the pair stands at {goal}"
+    name = f"end: the pair stands at {'its goal' if run.goal is None else run.goal}"
     if run.finished is None:
         return Check(group, name, False, "this journal holds no end of the run", (run.entries[-1].seq,))
     code = run.finished.exit_code

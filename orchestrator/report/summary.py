@@ -77,11 +77,11 @@ def run_verdict(run: RunView) -> tuple[str, str]:
 
 def run_move(run: RunView) -> str:
     """Where it was to go: PASSIVE → ACTIVE."""
-    if run.started is None:
+    if run.goal is None:
         return "a run without a beginning"
-    if run.start is None or run.start is run.started.goal:
-        return f"to {run.started.goal}"
-    return f"{run.start} → {run.started.goal}"
+    if run.start is None or run.start is run.goal:
+        return f"to {run.goal}"
+    return f"{run.start} → {run.goal}"
 
 
 def upper(text: str) -> str:
@@ -107,10 +107,10 @@ def _what(run: RunView) -> tuple[str, ...]:
     if run.superseded_by:
         taken = f"Run {run.superseded_by} took its place; look there for what came of the pair."
         return (f"This run was closed before it came to its goal. {taken}",)
-    if run.finished is None or run.started is None:
+    if run.finished is None or run.goal is None:
         nothing = "This journal holds no end of this run: it is still going on, or its process died."
         return (f"{nothing} What it did until then is below.",)
-    return _ended(run, run.finished.ending, run.started.goal)
+    return _ended(run, run.finished.ending, run.goal)
 
 
 def _ended(run: RunView, ending: Ending, goal: Status) -> tuple[str, ...]:

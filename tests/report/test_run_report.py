@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.events import OwedSettled, RunAcknowledged, RunResumed
+from orchestrator.model.events import LockTaken, OwedSettled, PairAdopted, RunAcknowledged, RunResumed
 from orchestrator.model.guard import Outcome
 from orchestrator.model.journal import Head, Record
 from orchestrator.model.plain import timestamp
@@ -15,7 +15,7 @@ from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
 from orchestrator.report.outcomes import checks_of, not_passed, write_outcome
 from orchestrator.report.run_fold import report_of
-from orchestrator.report.run_report import report_page
+from orchestrator.report.run_report import report_json, report_page
 from orchestrator.report.summary import summary_of
 
 from .journals import (
@@ -27,13 +27,17 @@ from .journals import (
     REFUSED,
     RESUMED,
     WHOLE,
+    answered,
+    both,
     drill,
     drill_records,
     finished,
     journal,
     met,
     playbook_of,
+    post,
     reported,
+    seen,
 )
 from .scenes import HASH, NOW, RUN, P, S, lines
 
@@ -105,6 +109,30 @@ def test_the_records_name_the_other_org() -> None:
     assert dead.called(P) == "the primary"
 
 
+def test_an_adoption_is_reported_by_what_was_declared_right() -> None:
+    adopted = PairAdopted(S, Status.ACTIVE, "it serves")
+    put_right = post(1, P, Status.ACTIVE, transition="", purpose="adopt")
+    done = finished(End.DONE, 0, "pair payments stands at ACTIVE, on both orgs", 2.0)
+    report = reported(
+        [
+            (0.0, LockTaken("ab12")),
+            (0.5, both(Status.PASSIVE, Status.ACTIVE)),
+            (0.5, adopted),
+            (1.0, put_right),
+            (1.5, answered(put_right)),
+            (2.0, seen(put_right, 1.0)),
+            (2.0, done),
+        ]
+    )
+    summary = summary_of(report)
+    assert (summary.title, summary.verdict) == ("payments: to ACTIVE", "Done")
+    assert summary.sentences[0] == (
+        "Pair payments was moved to ACTIVE. It worked: this was seen by reading back."
+    )
+    assert [check.name for check in checks_of(report)] == ["end: the pair stands at ACTIVE"]
+    assert report_json(report)["runs"][0]["goal"] is None  # type: ignore[index,call-overload]  # a list of runs
+
+
 def test_a_debt_is_open_until_it_is_settled_by_this_run_or_a_later_one() -> None:
     (debt,) = reported(OWING).runs[0].debts
     assert (debt.role, debt.status, debt.settled_at) == (P, Status.ACTIVE, None)
@@ -133,7 +161,6 @@ def test_a_run_that_was_taken_up_says_by_whom_and_what_is_unknown() -> None:
 
 def test_what_a_later_person_did_to_the_run_is_no_part_of_how_long_it_took() -> None:
     (run,) = reported([*WHOLE, (9000.0, RunAcknowledged("seen"))]).runs
-    assert run.acknowledged
     assert run.elapsed == timedelta(seconds=100)
 
 
