@@ -13,6 +13,7 @@ from orchestrator.model.journal import Head, Record
 from orchestrator.model.plain import timestamp
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
+from orchestrator.report.layout import Span
 from orchestrator.report.outcomes import checks_of, not_passed, write_outcome
 from orchestrator.report.run_fold import report_of
 from orchestrator.report.run_report import report_json, report_page
@@ -67,7 +68,7 @@ def test_a_run_is_told_with_its_transitions_and_what_happened_around_them() -> N
 
 def test_a_lost_answer_that_was_read_back_is_seen_not_unknown() -> None:
     (run,) = reported(WHOLE).runs
-    assert write_outcome(run.writes[0]) == ("seen 1 s later", "good")
+    assert write_outcome(run.writes[0]) == Span("seen 1 s later", "good")
 
 
 def test_an_override_stays_with_its_verdict_and_its_reason() -> None:
@@ -125,7 +126,7 @@ def test_an_adoption_is_reported_by_what_was_declared_right() -> None:
         ]
     )
     summary = summary_of(report)
-    assert (summary.title, summary.verdict) == ("payments: to ACTIVE", "Done")
+    assert (summary.title, summary.verdict) == ("payments: to ACTIVE", Span("Done", "good"))
     assert summary.sentences[0] == (
         "Pair payments was moved to ACTIVE. It worked: this was seen by reading back."
     )
@@ -155,7 +156,7 @@ def test_a_run_that_was_taken_up_says_by_whom_and_what_is_unknown() -> None:
     (resume,) = run.resumes
     assert (resume.by, resume.reason, resume.mode.value) == ("bob on desk", "us1 is down, too", "emergency")
     assert [write.attempt.number for write in run.unknown] == [2]
-    assert write_outcome(run.writes[1]) == ("outcome unknown", "bad")
+    assert write_outcome(run.writes[1]) == Span("outcome unknown", "bad")
     assert run.open
 
 
@@ -203,25 +204,25 @@ def test_what_a_later_person_did_to_the_run_is_no_part_of_how_long_it_took() -> 
 def test_the_gist_says_what_was_moved_and_whether_it_worked(
     events: list[tuple[float, object]], verdict: str, tone: str, first: str
 ) -> None:
-    gist = summary_of(reported(events))  # type: ignore[arg-type]  # every case is a journal
-    assert (gist.verdict, gist.tone, gist.sentences[0]) == (verdict, tone, first)
+    summary = summary_of(reported(events))  # type: ignore[arg-type]  # every case is a journal
+    assert (summary.verdict, summary.sentences[0]) == (Span(verdict, tone), first)
 
 
 def test_the_gist_says_how_long_it_took_against_the_objective_and_who_was_waited_for() -> None:
-    gist = summary_of(reported(WHOLE))
-    assert gist.title == "payments: PASSIVE → ACTIVE"
-    assert gist.sentences[1:] == (
+    summary = summary_of(reported(WHOLE))
+    assert summary.title == "payments: PASSIVE → ACTIVE"
+    assert summary.sentences[1:] == (
         "It took 1 min 40 s, of which 30 s were spent waiting for people.",
         "The objective for ACTIVE was met: 1 min 40 s, of 15 min allowed.",
     )
-    assert [(figure.label, figure.value, figure.note) for figure in gist.figures] == [
+    assert [(figure.label, figure.value, figure.note) for figure in summary.figures] == [
         ("Time", "1 min 40 s", ""),
         ("Objective", "met", "1 min 40 s of 15 min"),
         ("Writes", "4", "4 seen by reading back"),
         ("Waited", "1 min 32 s", "30 s for people, 1 min 2 s for guards and hooks"),
     ]
-    assert gist.to_do == ()
-    assert gist.remember == ("A status moves no traffic.",)
+    assert summary.to_do == ()
+    assert summary.remember == ("A status moves no traffic.",)
 
 
 def test_an_objective_that_was_met_stays_met_when_what_was_owed_is_delivered_later() -> None:
@@ -237,9 +238,9 @@ def test_an_objective_that_was_met_stays_met_when_what_was_owed_is_delivered_lat
 
 
 def test_an_objective_that_was_missed_says_so() -> None:
-    gist = summary_of(reported(OWING))
-    assert "The objective for ACTIVE was MISSED: 25 min, of 15 min allowed." in gist.sentences
-    assert ("Objective", "missed", "bad") in [(each.label, each.value, each.tone) for each in gist.figures]
+    summary = summary_of(reported(OWING))
+    assert "The objective for ACTIVE was MISSED: 25 min, of 15 min allowed." in summary.sentences
+    assert ("Objective", "missed", "bad") in [(each.label, each.value, each.tone) for each in summary.figures]
     refused = summary_of(reported(REFUSED)).figures[1]
     assert (refused.value, refused.note) == ("not reached", "15 min allowed")
 
@@ -305,14 +306,14 @@ def test_a_drill_has_all_its_runs_and_the_checks_are_its_expectations() -> None:
         ("dark", "out: exit code 0", True),
         ("dark", "home: exit code 0", False),
     ]
-    gist = summary_of(report)
-    assert (gist.title, gist.verdict, gist.tone) == ("payments: drill, scenario dark", "Missed", "bad")
-    assert gist.sentences == (
+    summary = summary_of(report)
+    assert (summary.title, summary.verdict) == ("payments: drill, scenario dark", Span("Missed", "bad"))
+    assert summary.sentences == (
         "A rehearsal of pair payments on the simulator, scenario dark, in 2 runs. 1 of 2 expectations held.",
         "Out: PASSIVE → ACTIVE, done, in 1 min 40 s.",
         "Home: ACTIVE → PASSIVE, refused, in 1 s.",
     )
-    assert [thing.command for thing in gist.to_do] == [f"hamr drill close {DRILL} --notes TEXT"]
+    assert [thing.command for thing in summary.to_do] == [f"hamr drill close {DRILL} --notes TEXT"]
 
 
 def test_a_drill_that_was_closed_is_not_to_be_closed_again() -> None:
@@ -329,7 +330,7 @@ def test_a_drill_that_a_person_closed_unscored_is_not_said_to_go_on() -> None:
 
 def test_a_drill_without_a_score_is_checked_as_its_runs_are() -> None:
     report = drill(scored=False)
-    assert summary_of(report).verdict == "Not scored"
+    assert summary_of(report).verdict.text == "Not scored"
     assert [case.group for case in checks_of(report)] == [f"run {RUN}"] * 4 + [f"run {HOME}"] * 2
 
 
@@ -394,4 +395,4 @@ def test_an_unknown_verdict_is_never_shown_as_a_pass() -> None:
 def test_a_write_without_an_answer_is_said_to_have_none() -> None:
     (run,) = reported(RESUMED[:6]).runs
     assert run.writes[0].attempt == FIRST.attempt
-    assert write_outcome(run.writes[0]) == ("sent, and the journal holds no answer", "bad")
+    assert write_outcome(run.writes[0]) == Span("sent, and the journal holds no answer", "bad")
