@@ -206,7 +206,7 @@ def _verdict(transition: PlannedTransition, verdict: Verdict) -> Page:
         return page
     return (
         *page,
-        (Span(" " * 13), Span(what_overrides(verdict), "command" if verdict.overridable else "bad")),
+        (Span(" " * 13), what_overrides(verdict)),
     )
 
 
