@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program, When
-from orchestrator.model.plain import JSON
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
@@ -74,19 +73,18 @@ def note_of(transition: PlannedTransition, verdict: Verdict) -> str:
     return ""
 
 
-def hooks_fact(hooks: Sequence[Hook]) -> list[JSON]:
+def hooks_fact(hooks: Sequence[Hook]) -> list[dict[str, object]]:
     """Hooks as JSON."""
     return [
-        {
-            "name": hook.name,
-            "manual": hook.what.text if isinstance(hook.what, Manual) else None,
-            "run": None if isinstance(hook.what, Manual) else list(hook.what.run),
-            "timeout_seconds": None if isinstance(hook.what, Manual) else hook.what.timeout.total_seconds(),
-            "again": hook.again.value,
-            "emergency": hook.emergency.value,
-        }
+        {"name": hook.name, **_what_fact(hook.what), "again": hook.again, "emergency": hook.emergency}
         for hook in hooks
     ]
+
+
+def _what_fact(what: Program | Manual) -> dict[str, object]:
+    if isinstance(what, Manual):
+        return {"manual": what.text, "run": None, "timeout_seconds": None}
+    return {"manual": None, "run": what.run, "timeout_seconds": what.timeout}
 
 
 def question_lines(plan: Plan) -> Page:
