@@ -19,6 +19,9 @@ from msgspec import Struct
 
 JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
 
+EMPTY: Mapping[Any, Any] = types.MappingProxyType({})
+"""What a noun's mapping is where nothing was given."""
+
 T = TypeVar("T")
 
 

@@ -6,12 +6,12 @@ import enum
 from collections import deque
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from types import MappingProxyType
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from .guard import Guard, Probe
 from .hook import Hook, When
+from .plain import EMPTY
 from .status import Role, Status
 
 
@@ -72,12 +72,12 @@ class Playbook(Struct, frozen=True):
     transitions: tuple[Transition, ...]
     stops: tuple[Status, ...]
     summary: str = ""
-    guards: Mapping[str, Guard] = field(default_factory=lambda: MappingProxyType({}))
-    probes: Mapping[str, Probe] = field(default_factory=lambda: MappingProxyType({}))
-    objectives: Mapping[Status, timedelta] = field(default_factory=lambda: MappingProxyType({}))
-    confirm: Confirm = field(default_factory=Confirm)
+    guards: Mapping[str, Guard] = EMPTY
+    probes: Mapping[str, Probe] = EMPTY
+    objectives: Mapping[Status, timedelta] = EMPTY
+    confirm: Confirm = Confirm()
     resend: int = 1
-    timeouts: Timeouts = field(default_factory=Timeouts)
+    timeouts: Timeouts = Timeouts()
     emergency_deadline: timedelta = timedelta(seconds=2)
     mirror_wait: timedelta = timedelta(seconds=3)
     late: timedelta = timedelta(minutes=15)
