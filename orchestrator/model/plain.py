@@ -112,22 +112,35 @@ def _restorer(kind: Any) -> _Restorer:
     if target is tuple and arguments[1:] != (Ellipsis,):
         parts = [_restorer(each) for each in arguments]
         return lambda data: tuple(part(item) for part, item in zip(parts, data, strict=True))
-    if target in (tuple, frozenset):
+    if target in (tuple, list, frozenset):
         item_of = _restorer(arguments[0])
         return lambda data: target(map(item_of, data))
-    if target is Mapping:
-        key_of, value_of = map(_restorer, arguments)
-        return lambda data: types.MappingProxyType(
-            {key_of(key): value_of(item) for key, item in data.items()}
-        )
+    if target in (
+        dict,
+        Mapping,
+    ):  # a dict can be added to, as what is still growing is; any other mapping cannot
+        made = dict if target is dict else types.MappingProxyType
+        key_of, value_of = int if arguments[0] is int else _restorer(arguments[0]), _restorer(arguments[1])
+        return lambda data: made({key_of(key): value_of(item) for key, item in data.items()})
     if issubclass(target, Struct):
-        hints = typing.get_type_hints(target)
-        bound = dict(zip(getattr(target, "__parameters__", ()), arguments, strict=False))
-        fields = [(name, _restorer(bound.get(hints[name], hints[name]))) for name in target.__struct_fields__]
-        return lambda data: target(**{name: field(data[name]) for name, field in fields if name in data})
+        return _struct_restorer(target, arguments)
     if issubclass(target, enum.Enum):
         return lambda data: target[data]
     return _SPECIAL.get(target) or partial(_restore_scalar, target)
+
+
+def _struct_restorer(target: type[Struct], arguments: tuple[Any, ...]) -> _Restorer:
+    fields: list[tuple[str, _Restorer]] = []
+
+    def restored(data: Any) -> object:
+        if not fields:  # not before: a noun may hold others of its own kind
+            hints = typing.get_type_hints(target)
+            bound = dict(zip(getattr(target, "__parameters__", ()), arguments, strict=False))
+            kinds = {name: bound.get(hints[name], hints[name]) for name in target.__struct_fields__}
+            fields.extend((name, _restorer(kind)) for name, kind in kinds.items())
+        return target(**{name: field(data[name]) for name, field in fields if name in data})
+
+    return restored
 
 
 def _split(kind: Any) -> tuple[Any, tuple[Any, ...]]:
