@@ -23,7 +23,7 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.result import Leg, LessStrict, RunResult
 from orchestrator.model.scenario import Unknown, Waits
 from orchestrator.model.status import Status
-from orchestrator.model.timing import step_times
+from orchestrator.model.timing import times_of
 from orchestrator.model.words import counted, span, value_words, why_waived
 
 from .stand_ins import Said, guards_over
@@ -59,7 +59,7 @@ def leg_of(name: str, goal: Status, seconds: float, events: Timed, ended: RunRes
         KILLED if result is None else int(result.exit_code),
         "" if result is None else result.phase,
         seconds,
-        tuple(step_times(events)),
+        times_of(events).steps,
         () if result is None else result.objectives,
     )
     return Made(leg, events)

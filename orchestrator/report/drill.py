@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from orchestrator.model.events import decode
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import JSON
 from orchestrator.model.result import DrillResult, Expectation, Leg, Score, StepTime
 from orchestrator.model.words import counted, span
 
+from .describe import describe_event, event_of
 from .documents import document
 from .errors import meaning
 from .layout import (
@@ -28,7 +28,6 @@ from .layout import (
     shortened,
     table,
 )
-from .told import headline
 
 _KILLED = 137
 """The exit code of a leg whose process was killed: 128 and SIGKILL's number."""
@@ -102,11 +101,8 @@ def _record(seq: int, record: Record | None) -> Page:
     margin = f"          {seq}  "
     if record is None:
         return ((Span(margin.rstrip(), "dim"),),)
-    try:
-        event = decode(record.kind, record.data)
-    except ValueError:
-        event = None
-    said = (Span(record.kind),) if event is None else headline(event, lambda role: f"the {role}")
+    event = event_of(record)
+    said = (Span(record.kind),) if event is None else describe_event(event)
     return folded_line((Span(f"{record.at[11:23]} ", "dim"), Span(f"{record.kind}: ", "dim"), *said), margin)
 
 

@@ -7,19 +7,18 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from orchestrator.model.events import Event, RunStarted, decode
+from orchestrator.model.events import RunStarted
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import JSON, moment
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import OpenDrill
-from orchestrator.model.status import Role, Status
+from orchestrator.model.status import Status
 from orchestrator.model.words import span
 
-from .details import details
+from .describe import describe_event, event_details, event_of
 from .documents import compact, document, noun_fact, seconds
 from .layout import Line, Page, Span, command, folded_line, heading, labelled, line, shortened, table
 from .status import unjournalled_lines
-from .told import headline
 
 
 class RunSummary(Struct, frozen=True):
@@ -162,30 +161,18 @@ _MARGIN = 14
 
 
 def _entry(record: Record, time: str) -> Page:
-    event = _event(record)
+    event = event_of(record)
     if event is None:
         said: Line = (
             Span(f"{shortened(record.kind, 60)}: ", "dim"),
             Span(shortened(compact(dict(record.data)))),
         )
     else:
-        said = headline(event, _who)
+        said = describe_event(event)
     page = folded_line(said, f"  {time}  ")
     if event is None:
         return page
-    return (*page, *details(event, indent=_MARGIN))
-
-
-def _who(role: Role) -> str:
-    return f"the {role}"
-
-
-def _event(record: Record) -> Event | None:
-    """The record's event; None where a newer version wrote it, or it does not fit its kind."""
-    try:
-        return decode(record.kind, record.data)
-    except ValueError:
-        return None
+    return (*page, *event_details(event, indent=_MARGIN))
 
 
 def show_json(records: Sequence[Record]) -> dict[str, JSON]:

@@ -12,9 +12,7 @@ from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
 from orchestrator.model.words import after_asking, age, counted, request_command, span, utc, why_waived
 
-from .around_transitions import hook_lines, hooks_fact, not_here, note_of
 from .documents import compact, document
-from .flags import override_flags, what_overrides
 from .layout import (
     Line,
     Page,
@@ -28,9 +26,9 @@ from .layout import (
     paragraph,
     shortened,
 )
-from .question import question_lines
+from .plan_details import hook_lines, hooks_fact, not_here, note_of, question_lines
 from .status import strangers_lines
-from .verdicts import refusal_lines, verdict_lines
+from .verdicts import override_flags, refusal_lines, verdict_lines, what_overrides
 
 
 def plan_page(plan: Plan) -> Page:

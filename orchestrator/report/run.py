@@ -18,9 +18,9 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Mode, RunRequest
 from orchestrator.model.words import counted, request_command, span, utc, why_waived
 
+from .describe import describe_event, end_style
 from .documents import document, seconds, verdict_fact
 from .errors import meaning
-from .flags import override_flags
 from .layout import (
     Line,
     Page,
@@ -37,8 +37,7 @@ from .layout import (
     table,
 )
 from .left import left_lines, took_words
-from .told import end_style, headline
-from .verdicts import refusal_lines, verdict_lines
+from .verdicts import override_flags, refusal_lines, verdict_lines
 
 _TITLES = {
     End.DONE: "DONE",
@@ -70,7 +69,10 @@ def progress_line(event: Event, pair: Pair, elapsed: float) -> Line | None:
         return None
     if isinstance(event, SituationRead) and event.purpose not in _LOOKS_TOLD:
         return None
-    return (Span(f"{elapsed:7.1f} s  ", "dim"), *headline(event, lambda role: called(pair[role].name, role)))
+    return (
+        Span(f"{elapsed:7.1f} s  ", "dim"),
+        *describe_event(event, lambda role: called(pair[role].name, role)),
+    )
 
 
 def result_page(result: RunResult) -> Page:

@@ -1,12 +1,12 @@
-"""Guards' verdicts as lines: the outcome, the guard, its reason; and, for one that refuses, what overrides it."""
+"""Guards' verdicts as lines: the outcome, the guard, its reason; and, for one that refuses, the flag that overrides it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from orchestrator.model.guard import Outcome, Verdict
+from orchestrator.model.words import override_flag
 
-from .flags import what_overrides
 from .layout import COLUMNS, Line, Page, Span, fold, padded, paragraph, shortened
 
 OUTCOME_STYLES = {Outcome.PASS: "good", Outcome.FAIL: "bad", Outcome.UNKNOWN: "warn"}
@@ -56,3 +56,18 @@ def refusal_lines(verdicts: Iterable[Verdict], *, indent: int = 2) -> Page:
             (Span(" " * deeper), Span(what_overrides(verdict), "command" if verdict.overridable else "bad"))
         )
     return tuple(lines)
+
+
+def what_overrides(verdict: Verdict) -> str:
+    """How a verdict that did not pass can be overridden, as a sentence."""
+    if not verdict.overridable:
+        return "It can't be overridden."
+    return f"To go on all the same: {override_flag(verdict.guard)}"
+
+
+def override_flags(verdicts: Iterable[Verdict]) -> str | None:
+    """The flags that override all of them; None where one of them can't be overridden."""
+    verdicts = tuple(verdicts)
+    if not all(verdict.overridable for verdict in verdicts):
+        return None
+    return " ".join(dict.fromkeys(override_flag(verdict.guard) for verdict in verdicts))

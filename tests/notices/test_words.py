@@ -26,8 +26,7 @@ from orchestrator.model.org import Secret
 from orchestrator.model.playbook import Transition
 from orchestrator.model.run import Attempt, End, Ending, Mode
 from orchestrator.model.status import Role, Status
-from orchestrator.notices import Notice, notice_of
-from orchestrator.notices.about import About
+from orchestrator.notices import About, Notice, notice_of
 from orchestrator.notices.notice import Alert, body_of
 from orchestrator.system.redaction import Redactor
 from tests.report.happened import SAID

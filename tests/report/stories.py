@@ -51,8 +51,8 @@ from orchestrator.model.reading import Accepted, Answer, Change, Exchange, Lost,
 from orchestrator.model.result import Expectation, Leg, LessStrict, Score
 from orchestrator.model.run import Attempt, End, Ending, Mode, Objective
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.report.story import Story
-from orchestrator.report.telling import story_of
+from orchestrator.report.run_fold import report_of
+from orchestrator.report.run_view import ReportView
 
 from .happened import STARTED
 from .scenes import HASH, LINKED, NOW, PLAYBOOK, RUN, UNSEEN, UNSETTLED, P, S, reading, record
@@ -92,9 +92,9 @@ def journal(
     ]
 
 
-def told(events: Told, *, subject: str = RUN) -> Story:
+def told(events: Told, *, subject: str = RUN) -> ReportView:
     records = journal(events)
-    return story_of(subject, records, Head(records[-1].seq, HASH), playbook_of)
+    return report_of(subject, records, Head(records[-1].seq, HASH), playbook_of)
 
 
 def post(
@@ -329,6 +329,6 @@ def score(refused_at: int) -> Score:
     )
 
 
-def drill(*, scored: bool = True, closed: bool = False) -> Story:
+def drill(*, scored: bool = True, closed: bool = False) -> ReportView:
     records = drill_records(scored=scored, closed=closed)
-    return story_of(DRILL, records, Head(records[-1].seq, HASH), playbook_of)
+    return report_of(DRILL, records, Head(records[-1].seq, HASH), playbook_of)

@@ -11,10 +11,10 @@ from orchestrator.model.events import HookEnded
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.hook import Again, Hook, HookOutcome, InEmergency, Manual, Program, When
 from orchestrator.model.run import Mode
-from orchestrator.report.around_transitions import hook_lines, hooks_fact
-from orchestrator.report.details import details
+from orchestrator.report.describe import event_details
 from orchestrator.report.layout import plain_text
 from orchestrator.report.plan import plan_page, preview_page
+from orchestrator.report.plan_details import hook_lines, hooks_fact
 from orchestrator.report.run import result_json, result_page
 
 from .scenes import ACTIVATE, DECLARE, LINKED, lines, plan, planned_transition, result
@@ -122,7 +122,7 @@ def test_waits_from_before_a_run_was_taken_up_are_not_called_a_part_of_its_time_
 def test_the_timeline_shows_the_ends_of_what_a_hook_printed() -> None:
     output = "\n".join(f"line {number}" for number in range(1, 11))
     ended = HookEnded("declare", When.BEFORE, "stop-sync", HookOutcome.FAILED, "exit code 1", 1, output, 1.0)
-    assert plain_text(details(ended, indent=2)).splitlines() == [
+    assert plain_text(event_details(ended, indent=2)).splitlines() == [
         "  | line 1",
         "  | line 2",
         "  | line 3",

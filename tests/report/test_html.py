@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from orchestrator.model.journal import Head
 from orchestrator.report.html import page
-from orchestrator.report.story import Story
-from orchestrator.report.telling import story_of
+from orchestrator.report.run_fold import report_of
+from orchestrator.report.run_view import ReportView
 
 from .hostile import (
     SHOWN,
@@ -384,16 +384,16 @@ def test_a_run_of_a_thousand_records_stays_under_a_megabyte() -> None:
     assert len(page(story).encode()) < 1_000_000
 
 
-def long_story() -> Story:
+def long_story() -> ReportView:
     """A run that was taken up again and again: 27 times, each time with all its guards, writes and hooks."""
     events = [(seconds + 120.0 * number, event) for number in range(27) for seconds, event in WHOLE]
     records = journal(events)
-    return story_of(RUN, records, Head(len(records), HASH), playbook_of)
+    return report_of(RUN, records, Head(len(records), HASH), playbook_of)
 
 
 def test_lone_surrogates_and_long_texts_do_not_break_it() -> None:
     records = [replace(each, by="a\ud800b", host="x" * 100_000) for each in hostile_records()]
-    text = page(story_of(RUN, records, Head(40, HASH)))
+    text = page(report_of(RUN, records, Head(40, HASH)))
     assert "a\\ud800b" in text
     assert len(text.encode()) < 1_000_000
     assert evil("reason")[:8] in text

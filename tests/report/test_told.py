@@ -9,8 +9,8 @@ from orchestrator.model.events import EVENT_TYPES, ChangeSeen, Event, NameLearne
 from orchestrator.model.reading import Change, Unrecognised
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
+from orchestrator.report.describe import describe_event, reading_words
 from orchestrator.report.layout import STYLES, called, plain_text
-from orchestrator.report.told import headline, reading_words
 
 from .happened import SAID, STARTED
 from .happened_around import SAID_AROUND
@@ -26,7 +26,7 @@ ALL = (*SAID, *SAID_AROUND)
 
 @pytest.mark.parametrize(("event", "said"), ALL, ids=[type(event).__name__ for event, _ in ALL])
 def test_an_event_is_told_in_one_line(event: Event, said: str) -> None:
-    spans = headline(event, who)
+    spans = describe_event(event, who)
     assert plain_text((spans,)) == said + "\n"
     assert {span.style for span in spans} <= STYLES
 
@@ -36,7 +36,7 @@ def test_no_event_is_left_out() -> None:
 
 
 def test_an_emergency_is_said_from_the_start() -> None:
-    spans = headline(replace(STARTED, mode=Mode.EMERGENCY), who)
+    spans = describe_event(replace(STARTED, mode=Mode.EMERGENCY), who)
     assert plain_text((spans,)) == "Run of pair payments to ACTIVE, in emergency mode\n"
 
 
@@ -50,7 +50,7 @@ def test_an_emergency_is_said_from_the_start() -> None:
     ],
 )
 def test_hostile_texts_stay_on_their_line(event: Event) -> None:
-    text = plain_text((headline(event, who),))
+    text = plain_text((describe_event(event, who),))
     assert text.count("\n") == 1
     assert text[:-1].isprintable()
     assert len(text) < 600
