@@ -192,11 +192,3 @@ def objective_fact(objective: Objective) -> dict[str, JSON]:
         "took_seconds": seconds(objective.took.total_seconds()),
         "met": objective.met,
     }
-
-
-def listed(items: Iterable[JSON]) -> list[JSON]:
-    """A JSON array."""
-    return list(items)
-
-
-when = status_name = request_fact = json_form

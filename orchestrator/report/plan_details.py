@@ -122,42 +122,29 @@ def _most(writes: Sequence[PlannedWrite]) -> str:
 
 def _guards(plan: Plan) -> str:
     """Each guard once, by the worst that it says anywhere on the way."""
-    refusing = [
-        *plan.refused_before,
-        *(guard for transition in plan.transitions for guard in transition.refused_by),
-    ]
+    transitions = plan.transitions
+    verdicts = [*plan.before, *(verdict for transition in transitions for verdict in transition.verdicts)]
+    not_passing = [verdict for verdict in verdicts if verdict.outcome is not Outcome.PASS]
     overridden = [
-        *(one.guard for one in plan.before if _says_no(one) and one.guard not in plan.refused_before),
-        *(guard for transition in plan.transitions for guard in transition.overridden),
+        verdict.guard
+        for verdict in plan.before
+        if verdict.outcome is not Outcome.PASS and verdict.guard not in plan.refused_before
     ]
-    waived = [guard for transition in plan.transitions for guard in transition.waived]
-    waits = [guard for transition in plan.transitions for guard in transition.waits]
-    asks = [guard for transition in plan.transitions for guard in transition.asks]
-    later = [
-        one.guard
-        for transition in plan.transitions
-        for one in transition.verdicts
-        if one.judged_again and _says_no(one)
-    ]
-    verdicts = (
-        *plan.before,
-        *(verdict for transition in plan.transitions for verdict in transition.verdicts),
-    )
-    names = dict.fromkeys(verdict.guard for verdict in verdicts)
-    other = dict.fromkeys(verdict.guard for verdict in verdicts if _says_no(verdict))
-    passing = [name for name in names if name not in other]
+    groups: dict[str, list[Sequence[str]]] = {
+        "refuse": [plan.refused_before, *(each.refused_by for each in transitions)],
+        "overridden": [overridden, *(each.overridden for each in transitions)],
+        "waived": [each.waived for each in transitions],
+        "waited for": [each.waits for each in transitions],
+        "asked about": [each.asks for each in transitions],
+        "judged again on the way": [[verdict.guard for verdict in not_passing if verdict.judged_again]],
+    }
+    names = {verdict.guard for verdict in verdicts}
+    passing = names - {verdict.guard for verdict in not_passing}
     said = [f"{len(passing)} of {len(names)} pass"]
-    for word, guards in (
-        ("refuse", refusing),
-        ("overridden", overridden),
-        ("waived", waived),
-        ("waited for", waits),
-        ("asked about", asks),
-        ("judged again on the way", later),
-    ):
-        if guards:
-            said.append(f"{word}: {', '.join(dict.fromkeys(guards))}")
-    if not refusing:
+    for word, guards in groups.items():
+        if found := dict.fromkeys(guard for some in guards for guard in some):
+            said.append(f"{word}: {', '.join(found)}")
+    if not any(groups["refuse"]):
         said.append("none refuses")
     return f"Guards: {'; '.join(said)}."
 
@@ -168,7 +155,3 @@ def _hooks(plan: Plan) -> Page:
     if not names:
         return ()
     return paragraph(f"Hooks: {len(names)}: {', '.join(dict.fromkeys(names))}.", "bold")
-
-
-def _says_no(verdict: Verdict) -> bool:
-    return verdict.outcome is not Outcome.PASS

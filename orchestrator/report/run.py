@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from orchestrator.model.events import (
     Event,
     LockReleased,
@@ -36,7 +38,6 @@ from .layout import (
     shortened,
     table,
 )
-from .left import left_lines, took_words
 from .verdicts import override_flags, refusal_lines, verdict_lines
 
 _TITLES = {
@@ -87,7 +88,7 @@ def result_page(result: RunResult) -> Page:
         *_facts(result),
         *_steps(result),
         *_objectives(result),
-        *left_lines(result),
+        *_left(result),
         *listed_under("Remember", result.remember),
         *_head(result),
         *next_commands(_next(result)),
@@ -138,11 +139,46 @@ def _facts(result: RunResult) -> Page:
         owed = result.owed
         words = f"the {owed.role} is owed {owed.status} since {utc(owed.since)} (run {owed.run}); hamr resume delivers it"
         page += labelled("owed", words, "warn")
-    page += labelled("took", took_words(result))
+    page += labelled("took", _took(result))
     page += labelled("exit code", f"{code}: {meaning(code)}")
     if result.resumable:
         page += labelled("stays open", "yes: it can be resumed by anyone, from this journal", "warn")
     return tuple(page)
+
+
+def _took(result: RunResult) -> str:
+    """How long it took since it was started or taken up; waiting for guards and for people apart.
+
+    The waits of a run that was taken up count from its first beginning, so they can be more than that.
+    """
+    waits = [
+        *([f"{span(result.waited)} waiting for guards"] if result.waited else []),
+        *([f"{span(result.asked)} waiting for a person"] if result.asked else []),
+    ]
+    if not waits:
+        return span(result.seconds)
+    whole = ", of it " if result.waited + result.asked <= result.seconds else "; since the run first began, "
+    return f"{span(result.seconds)}{whole}{' and '.join(waits)}"
+
+
+def _left(result: RunResult) -> Page:
+    """Hooks that are owed, and what is to be done by hand."""
+    owed, failed = _hooks(result.hooks_owed, "after"), _hooks(result.hooks_failed, "before")
+    by_hand = [shortened(text) for text in dict.fromkeys(result.left_to_person)]
+    return (
+        *listed_under("Hooks that are owed (hamr resume runs them)", owed, "warn"),
+        *listed_under("Hooks before a transition that did not end well", failed, "warn"),
+        *listed_under("Not done, since nobody was asked: do it by hand", by_hand, "warn"),
+    )
+
+
+def _hooks(names: Iterable[str], when: str) -> list[str]:
+    """Hooks by their names, transition/hook."""
+    parts = [name.partition("/") for name in names]
+    return [
+        f"{shortened(hook, 60)}, {when} transition {shortened(transition, 60)}"
+        for transition, _, hook in parts
+    ]
 
 
 def _steps(result: RunResult) -> Page:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from orchestrator.model.guard import Measured, ProbeReading
-from orchestrator.model.plain import JSON, plain
+from orchestrator.model.plain import JSON
 from orchestrator.model.result import StepTime
 from orchestrator.model.timing import Spent
 from orchestrator.model.words import span, utc
 
-from .documents import (
-    attempt_fact,
-    document,
-    listed,
-    objective_fact,
-    request_fact,
-    seconds,
-    status_name,
-    verdict_fact,
-    when,
+from .documents import attempt_fact, document, seconds, verdict_fact
+from .layout import (
+    LABEL,
+    Line,
+    Page,
+    Span,
+    bullets,
+    heading,
+    labelled,
+    line,
+    listed_under,
+    padded,
+    paragraph,
+    shortened,
+    table,
 )
-from .layout import LABEL, Line, Page, Span, heading, labelled, line, padded, paragraph, shortened, table
 from .outcomes import (
     answer_words,
     checks_of,
@@ -52,22 +58,15 @@ def report_page(report: ReportView) -> Page:
         *_figures(summary),
         *(each for run in report.runs for each in _run_lines(run, alone=report.drill is None)),
         *_checks(report),
-        *_bullets("Remember", summary.remember),
+        *_listed_under("Remember", summary.remember),
         *heading("Journal"),
         *labelled("head", str(report.head)),
         (Span("  " + padded("verify", LABEL), "dim"), Span(report.verify, "command")),
     )
 
 
-def _bullets(title: str, texts: tuple[str, ...]) -> Page:
-    if not texts:
-        return ()
-    bullets = [_bullet(text) for text in texts]
-    return (*heading(title), *(each for bullet in bullets for each in bullet))
-
-
-def _bullet(text: str) -> Page:
-    return paragraph(f"- {shortened(text, 600)}", indent=2, hanging=2)
+def _listed_under(title: str, texts: Iterable[str]) -> Page:
+    return listed_under(title, [shortened(text, 600) for text in texts])
 
 
 def _figures(summary: Summary) -> Page:
@@ -83,7 +82,7 @@ def _to_do(summary: Summary) -> Page:
     if not summary.to_do:
         return (*page, line("  Nothing."))
     for thing in summary.to_do:
-        page += _bullet(thing.text)
+        page += bullets([shortened(thing.text, 600)])
         if thing.command:
             page.append((Span("    "), Span(thing.command, "command")))
     return tuple(page)
@@ -108,8 +107,8 @@ def _run_lines(run: RunView, *, alone: bool) -> Page:
         *page,
         *_transitions(run),
         *_writes(run),
-        *_bullets("Guards that did not pass", _not_passed(run)),
-        *_bullets("Hooks", tuple(_hook_words(hook) for hook in run.hooks)),
+        *_listed_under("Guards that did not pass", _not_passed(run)),
+        *_listed_under("Hooks", map(_hook_words, run.hooks)),
     )
 
 
@@ -152,8 +151,8 @@ def _writes(run: RunView) -> Page:
     return (line(), *table(header, rows, (5, 12, 36, 36), indent=2))
 
 
-def _not_passed(run: RunView) -> tuple[str, ...]:
-    return tuple(
+def _not_passed(run: RunView) -> Iterator[str]:
+    return (
         f"{f'transition {each.transition}' if each.transition else 'before the first transition'}: "
         f"{each.verdict.guard} {each.outcome}: {each.verdict.reason}"
         + (f"; because: {each.reason}" if each.reason else "")
@@ -191,25 +190,15 @@ def report_json(report: ReportView) -> dict[str, JSON]:
             "pair": report.pair,
             "title": summary.title,
             "verdict": summary.verdict,
-            "summary": listed(summary.sentences),
-            "began_at": when(report.began),
-            "ended_at": when(report.last),
-            "left_to_do": [{"text": each.text, "command": each.command} for each in summary.to_do],
-            "remember": listed(summary.remember),
-            "checks": [
-                {
-                    "group": check.group,
-                    "name": check.name,
-                    "held": check.held,
-                    "found": check.found,
-                    "records": listed(check.records),
-                    "seconds": seconds(check.seconds),
-                }
-                for check in checks_of(report)
-            ],
+            "summary": summary.sentences,
+            "began_at": report.began,
+            "ended_at": report.last,
+            "left_to_do": summary.to_do,
+            "remember": summary.remember,
+            "checks": checks_of(report),
             "drill": None if report.drill is None else _drill_fact(report.drill),
-            "runs": listed(_run_fact(run) for run in report.runs),
-            "head": {"seq": report.head.seq, "hash": report.head.hash},
+            "runs": map(_run_fact, report.runs),
+            "head": report.head,
             "records": report.records,
             "broken": report.warning,
             "verify": report.verify,
@@ -217,7 +206,7 @@ def report_json(report: ReportView) -> dict[str, JSON]:
     )
 
 
-def _drill_fact(drill: DrillView) -> dict[str, JSON]:
+def _drill_fact(drill: DrillView) -> dict[str, object]:
     score = drill.score
     return {
         "drill": drill.drill,
@@ -225,155 +214,128 @@ def _drill_fact(drill: DrillView) -> dict[str, JSON]:
         "seed": drill.seed,
         "simulated": drill.simulated,
         "passed": None if score is None else score.passed,
-        "executed": listed(() if score is None else score.executed),
-        "not_executed": listed(() if score is None else score.not_executed),
-        "less_strict": [
-            {"guard": each.guard, "why": each.why} for each in (() if score is None else score.less_strict)
-        ],
-        "closed_at": when(drill.closed_at),
+        "executed": () if score is None else score.executed,
+        "not_executed": () if score is None else score.not_executed,
+        "less_strict": () if score is None else score.less_strict,
+        "closed_at": drill.closed_at,
         "notes": drill.notes,
     }
 
 
-def _run_fact(run: RunView) -> dict[str, JSON]:
+def _run_fact(run: RunView) -> dict[str, object]:
     started, finished = run.started, run.finished
     return {
         "run": run.run,
         "name": run.name,
-        "goal": status_name(None if started is None else started.goal),
-        "start": status_name(run.start),
-        "mode": run.mode.value,
-        "by": listed(run.by),
+        "goal": None if started is None else started.goal,
+        "start": run.start,
+        "mode": run.mode,
+        "by": run.by,
         "reason": "" if started is None else started.reason,
         "ref": "" if started is None else started.ref,
-        "since": when(None if started is None else started.since),
+        "since": None if started is None else started.since,
         "playbook": "" if started is None else started.playbook,
         "playbook_sha256": "" if started is None else started.playbook_sha256,
         "version": "" if started is None else started.version,
         "orgs": [
             {
-                "org": role.value,
+                "org": role,
                 "name": run.names[role],
                 "uuid": "" if started is None else started.orgs[role],
                 "url": "" if started is None else started.urls[role],
-                "statuses": [
-                    {
-                        "at": when(seen.at),
-                        "status": status_name(seen.status),
-                        "words": seen.words,
-                        "record": seen.seq,
-                    }
-                    for seen in statuses
-                ],
+                "statuses": statuses,
             }
             for role, statuses in run.statuses.items()
         ],
-        "began_at": when(run.began),
-        "ended_at": when(run.finished_at),
+        "began_at": run.began,
+        "ended_at": run.finished_at,
         "seconds": seconds(run.elapsed.total_seconds()),
         "times": _spent_fact(run.spent),
-        "end": None if finished is None else finished.ending.end.value,
+        "end": None if finished is None else finished.ending.end,
         "exit_code": None if finished is None else finished.exit_code,
         "message": "" if finished is None else finished.ending.message,
         "sent": "" if finished is None else finished.ending.sent,
         "phase": "" if finished is None else finished.phase,
         "open": run.open,
         "superseded_by": run.superseded_by,
-        "resumes": [
-            {
-                "at": when(each.at),
-                "by": each.by,
-                "mode": each.mode.value,
-                "reason": each.reason,
-                "overrides": dict(each.overrides),
-            }
-            for each in run.resumes
-        ],
-        "overrides": {} if started is None else dict(started.overrides),
+        "resumes": run.resumes,
+        "overrides": {} if started is None else started.overrides,
         "overridden_before": [
             {**verdict_fact(verdict), "override_reason": reason} for verdict, reason in run.overridden_before
         ],
-        "transitions": listed(_transition_fact(transition) for transition in run.transitions),
-        "apart": listed(_write_fact(write) for write in run.apart),
+        "transitions": map(_transition_fact, run.transitions),
+        "apart": map(_write_fact, run.apart),
         "owed": [
             {
-                "org": debt.role.value,
-                "status": debt.status.name,
-                "since": when(debt.since),
-                "settled_at": when(debt.settled_at),
+                "org": debt.role,
+                "status": debt.status,
+                "since": debt.since,
+                "settled_at": debt.settled_at,
                 "settled_by": debt.settled_by,
             }
             for debt in run.debts
         ],
-        "hooks_owed": listed(run.hooks_owed),
-        "objectives": listed(objective_fact(each) for each in run.objectives),
+        "hooks_owed": run.hooks_owed,
+        "objectives": run.objectives,
         "notable": [
-            {"record": entry.seq, "at": when(entry.at), "text": "".join(part.text for part in entry.said)}
+            {"record": entry.seq, "at": entry.at, "text": "".join(part.text for part in entry.said)}
             for entry in run.entries
             if entry.notable
         ],
     }
 
 
-def _spent_fact(spent: Spent | StepTime) -> dict[str, JSON]:
-    return {
-        "seconds": seconds(spent.seconds),
-        "api": seconds(spent.api),
-        "world": seconds(spent.world),
-        "people": seconds(spent.people),
-        "machine": seconds(spent.machine),
-    }
+def _spent_fact(spent: Spent | StepTime) -> dict[str, object]:
+    parts = {"api": spent.api, "world": spent.world, "people": spent.people, "machine": spent.machine}
+    return {name: seconds(part) for name, part in {"seconds": spent.seconds, **parts}.items()}
 
 
-def _transition_fact(transition: TransitionView) -> dict[str, JSON]:
+def _transition_fact(transition: TransitionView) -> dict[str, object]:
     return {
         "transition": transition.name,
-        "from": status_name(transition.source),
-        "to": status_name(transition.target),
+        "from": transition.source,
+        "to": transition.target,
         "outcome": transition_outcome(transition)[0],
-        "refused_by": listed(transition.refused_by),
-        "began_at": when(transition.began),
-        "ended_at": when(transition.ended),
+        "refused_by": transition.refused_by,
+        "began_at": transition.began,
+        "ended_at": transition.ended,
         "times": None if transition.spent is None else _spent_fact(transition.spent),
-        "judged": listed(_judgement_fact(transition, judgement) for judgement in transition.judgements),
-        "probes": listed(_probe_fact(reading) for reading in transition.last_probes.values()),
+        "judged": [_judgement_fact(transition, judgement) for judgement in transition.judgements],
+        "probes": map(_probe_fact, transition.last_probes.values()),
         "waits": [
             {
-                "at": when(wait.at),
-                "guards": listed(wait.guards),
+                "at": wait.at,
+                "guards": wait.guards,
                 "allowed_seconds": wait.allowed,
                 "seconds": seconds(wait.seconds),
                 "passed": wait.passed,
             }
             for wait in transition.waits
         ],
-        "asked": listed(_asked_fact(asked) for asked in transition.questions),
-        "hooks": listed(_hook_fact(hook) for hook in transition.hooks),
-        "writes": listed(_write_fact(write) for write in transition.writes),
+        "asked": map(_asked_fact, transition.questions),
+        "hooks": map(_hook_fact, transition.hooks),
+        "writes": map(_write_fact, transition.writes),
     }
 
 
-def _judgement_fact(transition: TransitionView, judgement: Judgement) -> dict[str, JSON]:
-    return {
-        "record": judgement.seq,
-        "at": when(judgement.at),
-        "verdicts": [
-            {
-                **verdict_fact(verdict),
-                "fate": guard_outcome(transition, judgement, verdict),
-                "override_reason": judgement.overridden.get(verdict.guard, ""),
-            }
-            for verdict in judgement.verdicts
-        ],
-    }
+def _judgement_fact(transition: TransitionView, judgement: Judgement) -> dict[str, object]:
+    verdicts = [
+        {
+            **verdict_fact(verdict),
+            "fate": guard_outcome(transition, judgement, verdict),
+            "override_reason": judgement.overridden.get(verdict.guard, ""),
+        }
+        for verdict in judgement.verdicts
+    ]
+    return {"record": judgement.seq, "at": judgement.at, "verdicts": verdicts}
 
 
-def _probe_fact(reading: ProbeReading) -> dict[str, JSON]:
+def _probe_fact(reading: ProbeReading) -> dict[str, object]:
     sight = reading.sight
     measured = sight if isinstance(sight, Measured) else None
     return {
         "probe": reading.probe,
-        "value": None if measured is None else plain(measured.value),
+        "value": None if measured is None else measured.value,
         "good": None if measured is None else measured.good,
         "known": measured is not None,
         "detail": sight.detail if isinstance(sight, Measured) else sight.reason,
@@ -381,10 +343,10 @@ def _probe_fact(reading: ProbeReading) -> dict[str, JSON]:
     }
 
 
-def _asked_fact(asked: Asked) -> dict[str, JSON]:
+def _asked_fact(asked: Asked) -> dict[str, object]:
     reply = None if asked.answer is None else asked.answer.reply
     return {
-        "at": when(asked.at),
+        "at": asked.at,
         "about": asked.question.subject,
         "question": asked.question.text,
         "yes": None if reply is None else reply.yes,
@@ -393,13 +355,13 @@ def _asked_fact(asked: Asked) -> dict[str, JSON]:
     }
 
 
-def _hook_fact(hook: HookRun) -> dict[str, JSON]:
+def _hook_fact(hook: HookRun) -> dict[str, object]:
     ended = hook.ended
     return {
         "hook": hook.name,
-        "when": hook.when.value,
+        "when": hook.when,
         "what": hook.what,
-        "outcome": None if ended is None else ended.outcome.value,
+        "outcome": None if ended is None else ended.outcome,
         "reason": "" if ended is None else ended.reason,
         "exit_code": None if ended is None else ended.code,
         "output": "" if ended is None else ended.output,
@@ -407,12 +369,12 @@ def _hook_fact(hook: HookRun) -> dict[str, JSON]:
     }
 
 
-def _write_fact(write: Write) -> dict[str, JSON]:
+def _write_fact(write: Write) -> dict[str, object]:
     return {
         **attempt_fact(write.attempt),
         "record": write.seq,
-        "at": when(write.at),
-        "request": request_fact(write.request),
+        "at": write.at,
+        "request": write.request,
         "answer": answer_words(write.answer),
         "outcome": write_outcome(write)[0],
         "seen_after_seconds": None if write.confirmed is None else seconds(write.confirmed.seconds),

@@ -141,7 +141,8 @@ class StatusSeen(Struct, frozen=True):
     """None where it was not seen, or its status is not known."""
     words: str
     """The status, or why there is none, in words."""
-    seq: int
+    record: int
+    """The number of the journal record that says so."""
 
 
 class Resume(Struct, frozen=True):

@@ -136,7 +136,7 @@ class Moment(Struct, frozen=True):
 def _moments(report: ReportView) -> list[Moment]:
     """Where both orgs stood, moment by moment, whenever either changed: the timeline as a table."""
     changes = sorted(
-        ((seen.at, seen.seq, role, seen.words) for role in Role for seen in report.statuses_of(role)),
+        ((seen.at, seen.record, role, seen.words) for role in Role for seen in report.statuses_of(role)),
         key=lambda change: change[:2],
     )
     words = dict.fromkeys(Role, "not read yet")
