@@ -28,7 +28,7 @@ from .layout import (
 )
 from .plan_details import hook_lines, hooks_fact, not_here, note_of, question_lines
 from .status import strangers_lines
-from .verdicts import override_flags, refusal_lines, verdict_lines, what_overrides
+from .verdicts import override_flags, override_line, refusal_lines, verdict_lines
 
 
 def plan_page(plan: Plan) -> Page:
@@ -202,12 +202,7 @@ def _verdict(transition: PlannedTransition, verdict: Verdict) -> Page:
     elif verdict.outcome is not Outcome.PASS and transition.half_done:
         note = "does not bind"
     page = verdict_lines(verdict, note)
-    if note != "refuses":
-        return page
-    return (
-        *page,
-        (Span(" " * 13), Span(what_overrides(verdict), "command" if verdict.overridable else "bad")),
-    )
+    return (*page, override_line(verdict, 13)) if note == "refuses" else page
 
 
 def _write(plan: Plan, write: PlannedWrite, number: int, stands: str, *, spare: bool) -> Page:
@@ -338,7 +333,7 @@ def plan_json(plan: Plan) -> dict[str, JSON]:
             "refused_before": plan.refused_before,
             "transitions": [_transition_fact(transition) for transition in plan.transitions],
             "ending": plan.ending,
-            "next": after_asking(plan.next_steps, plan.request.pair, plan.strangers),
+            "next": _next_steps(plan),
             "timeouts_seconds": plan.timeouts,
             "confirm_within_seconds": plan.confirm_within,
             "confirm_every_seconds": plan.confirm_every,

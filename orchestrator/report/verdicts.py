@@ -52,17 +52,15 @@ def refusal_lines(verdicts: Iterable[Verdict], *, indent: int = 2) -> Page:
         deeper = indent + _OUTCOME
         if verdict.why:
             lines += paragraph(shortened(verdict.why), "dim", indent=deeper)
-        lines.append(
-            (Span(" " * deeper), Span(what_overrides(verdict), "command" if verdict.overridable else "bad"))
-        )
+        lines.append(override_line(verdict, deeper))
     return tuple(lines)
 
 
-def what_overrides(verdict: Verdict) -> str:
-    """How a verdict that did not pass can be overridden, as a sentence."""
+def override_line(verdict: Verdict, indent: int) -> Line:
+    """How a verdict that did not pass can be overridden."""
     if not verdict.overridable:
-        return "It can't be overridden."
-    return f"To go on all the same: {override_flag(verdict.guard)}"
+        return (Span(" " * indent), Span("It can't be overridden.", "bad"))
+    return (Span(" " * indent), Span(f"To go on all the same: {override_flag(verdict.guard)}", "command"))
 
 
 def override_flags(verdicts: Iterable[Verdict]) -> str | None:
