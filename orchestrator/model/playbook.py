@@ -138,26 +138,15 @@ class Playbook(Struct, frozen=True):
 
     def route(self, start: Status, goal: Status) -> tuple[Transition, ...] | None:
         """The shortest way through the transitions, ties by order; () where start is the goal, None where there is no way."""
-        if start == goal:
-            return ()
-        arrived: dict[Status, Transition] = {}
+        ways: dict[Status, tuple[Transition, ...]] = {start: ()}
         queue = deque([start])
         while queue:
             here = queue.popleft()
             for transition in self.transitions:
-                if (
-                    transition.source == here
-                    and transition.target not in arrived
-                    and transition.target != start
-                ):
-                    arrived[transition.target] = transition
+                if transition.source == here and transition.target not in ways:
+                    ways[transition.target] = (*ways[here], transition)
                     queue.append(transition.target)
-        if goal not in arrived:
-            return None
-        steps: list[Transition] = []
-        while not steps or steps[-1].source != start:
-            steps.append(arrived[goal if not steps else steps[-1].source])
-        return tuple(reversed(steps))
+        return ways.get(goal)
 
 
 def _enough(ways: Iterable[tuple[Transition, ...]]) -> frozenset[Role]:
