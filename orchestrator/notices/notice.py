@@ -22,6 +22,7 @@ from orchestrator.model.reading import Reading
 from orchestrator.model.run import End, Mode, Operator
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.words import counted, span
+from orchestrator.report.describe import END_WORDS
 from orchestrator.system.redaction import Redactor
 
 LONGEST_TEXT = 4_000
@@ -63,16 +64,13 @@ class Notice(Struct, frozen=True):
     """Which journal the head is of: where it is, and on which machine."""
 
 
-_ENDS: dict[End, tuple[str, Alert]] = {
-    End.DONE: ("done", Alert.SUCCESS),
-    End.OWING: ("done, but owing", Alert.WARNING),
-    End.REFUSED: ("refused", Alert.WARNING),
-    End.INTERRUPTED: ("interrupted", Alert.WARNING),
-    End.MOVED: ("stopped: somebody else wrote", Alert.ERROR),
-    End.INCOMPLETE: ("incomplete", Alert.ERROR),
-    End.UNKNOWN: ("a write's outcome is unknown", Alert.ERROR),
-    End.FAILED: ("failed", Alert.ERROR),
+_END_ALERTS = {
+    End.DONE: Alert.SUCCESS,
+    End.OWING: Alert.WARNING,
+    End.REFUSED: Alert.WARNING,
+    End.INTERRUPTED: Alert.WARNING,
 }
+"""Of the ends that are no error."""
 
 
 class About(Struct, frozen=True):
@@ -181,7 +179,9 @@ def notice_of(event: Event, about: About) -> Notice | None:
             words = f"Nobody knows yet whether {attempt.status} took effect in {pair[attempt.role]}: {reason}"
             alert = Alert.ERROR
         case events.RunFinished(ending=ending):
-            short, alert = _ENDS[ending.end]
+            alert = _END_ALERTS.get(ending.end, Alert.ERROR)
+            unknown = ending.end is End.UNKNOWN
+            short = "a write's outcome is unknown" if unknown else END_WORDS[ending.end]
             title = f"{'' if about.goal is None else f'to {about.goal} '}ended: {short}"
             words = _end_words(event)
         case _:

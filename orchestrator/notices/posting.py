@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -139,9 +138,9 @@ class NoNotices:
 class Notices:
     """Watches one run, and posts what people should know to the org that takes over. Use it as a context manager.
 
-    `tell` only puts a notice into a queue. A task of its own posts them, a few at a time, each under a short deadline
-    and with the time at which it happened; after a failure it goes on with the next. Whatever goes wrong here is logged and, where the journal can be
-    written, recorded as `notice.failed`: none of it reaches the run.
+    `tell` only sees to it that a notice is posted: a few at a time, in order, each under a short deadline and with the
+    time at which it happened; a failure holds up none of the others. Whatever goes wrong here is logged and, where the
+    journal can be written, recorded as `notice.failed`: none of it reaches the run.
 
     Args:
         about: the run, as far as it is known before its first event here.
@@ -162,17 +161,14 @@ class Notices:
         self._poster = poster
         self._head = head
         self._note = note
-        self._waiting: deque[tuple[Notice, datetime]] = deque()
+        self._slots = asyncio.Semaphore(MOST_AT_ONCE)
+        self._posts: dict[asyncio.Task[None], NoticeFailed | None] = {}
+        """What came of each, if it were given up now; None once that is known, and being journalled."""
         self._dropped = 0
-        self._posting: dict[asyncio.Task[None], Notice | None] = {}
-        """None once its outcome is known, and is being journalled."""
-        self._more = asyncio.Event()
-        self._closing = False
         self._warned = False
-        self._worker: asyncio.Task[None] | None = None
 
     def tell(self, event: Event) -> None:
-        """Queue what is to be told of an event. Never raises, never waits."""
+        """Have an org told of an event. Never raises, never waits."""
         try:
             self._about = self._about.after(event)
             notice = notice_of(event, self._about)
@@ -181,14 +177,18 @@ class Notices:
             return
         if notice is None:
             return
-        if len(self._waiting) >= MOST_WAITING:
-            self._waiting.popleft()
+        waiting = [
+            post for post, came in self._posts.items() if came is not None and came.reason == _NOT_SENT
+        ]
+        if len(waiting) >= MOST_WAITING:
+            waiting[0].cancel()
+            self._posts[waiting[0]] = None
             self._dropped += 1
-        self._waiting.append((notice, self._poster.clock.now()))
-        self._more.set()
+        post = asyncio.create_task(self._post(notice, self._poster.clock.now()))
+        self._posts[post] = NoticeFailed(notice.role, notice.title, _NOT_SENT)
+        post.add_done_callback(self._posts.pop)
 
     async def __aenter__(self) -> Self:
-        self._worker = asyncio.create_task(self._work())
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -196,65 +196,43 @@ class Notices:
         await self.close(0.0 if given_up else PATIENCE)
 
     async def close(self, within: float = PATIENCE) -> None:
-        """Post what is still waiting, and give up after so many seconds. A cancelled caller ends it at once."""
-        self._closing = True
-        self._more.set()
-        worker, self._worker = self._worker, None
-        if worker is None:
-            return
+        """Wait for what is still to be posted, and give up after so many seconds. A cancelled caller ends it at once."""
         try:
-            await asyncio.wait({worker}, timeout=within)
+            if self._posts:
+                await asyncio.wait(self._posts, timeout=within)
         finally:
-            worker.cancel()
-            for post in self._posting:
+            given_up = [came for came in self._posts.values() if came is not None]
+            for post in self._posts:
                 post.cancel()
-            await asyncio.wait({worker, *self._posting})
-            await self._give_up()
+            if self._posts:
+                await asyncio.wait(self._posts)
+            await self._note_dropped()
+            for came in given_up:
+                await self._record(self._warn(came))
             await self._poster.aclose()
 
-    async def _give_up(self) -> None:
-        for notice in filter(None, self._posting.values()):
-            await self._record(self._failed(notice.role, notice.title, Failed(_CUT_OFF)))
-        self._posting.clear()
-        while self._waiting:
-            await self._tell_dropped()
-            notice, _ = self._waiting.popleft()
-            await self._record(self._failed(notice.role, notice.title, Failed(_NOT_SENT)))
-
-    async def _work(self) -> None:
-        while True:
-            while self._waiting and len(self._posting) < MOST_AT_ONCE:
-                await self._tell_dropped()
-                notice, at = self._waiting.popleft()
-                self._posting[asyncio.create_task(self._post(notice, at))] = notice
-            if self._closing and not self._posting:
-                return
-            self._more.clear()
-            more = asyncio.create_task(self._more.wait())
-            try:
-                await asyncio.wait({more, *self._posting}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                more.cancel()
-            for post in [post for post in self._posting if post.done()]:
-                del self._posting[post]
-
     async def _post(self, notice: Notice, at: datetime) -> None:
+        post = asyncio.current_task()
+        assert post is not None  # noqa: S101 - this is one
+        async with self._slots:
+            await self._note_dropped()
+            self._posts[post] = NoticeFailed(notice.role, notice.title, _CUT_OFF)
+            came = await self._came_of(notice, at)
+            self._posts[post] = None
+            await self._record(came)
+
+    async def _came_of(self, notice: Notice, at: datetime) -> Event:
         try:
             head = await self._present_head()
             body = body_of(notice, at, head, self._poster.redactor)
             failed = await self._poster.post(notice.role, body)
         except Exception as error:  # noqa: BLE001 - a mistake in here must not silence all later notices
             logger().exception("an event could not be posted; the run goes on", run=notice.run)
-            bug = f"hamr has a bug: {type(error).__name__}"
-            came: Event = NoticeFailed(notice.role, notice.title, bug)
-        else:
-            if failed is not None:
-                came = self._failed(notice.role, notice.title, failed)
-            else:
-                came = NoticeSent(notice.role, notice.title, "" if head is None else str(head))
-        if (posting := asyncio.current_task()) is not None:
-            self._posting[posting] = None  # nobody else need give it up
-        await self._record(came)
+            return NoticeFailed(notice.role, notice.title, f"hamr has a bug: {type(error).__name__}")
+        if failed is not None:
+            came = NoticeFailed(notice.role, notice.title, failed.reason)
+            return self._warn(came, no_such_place=failed.no_such_place)
+        return NoticeSent(notice.role, notice.title, "" if head is None else str(head))
 
     async def _present_head(self) -> Head | None:
         try:
@@ -263,20 +241,20 @@ class Notices:
             logger().warning("the journal's head could not be read for an event", error=error.message)
             return None
 
-    async def _tell_dropped(self) -> None:
-        if self._dropped:
+    async def _note_dropped(self) -> None:
+        if self._dropped and self._about.org is not None:
             count, self._dropped = self._dropped, 0
             reason = "dropped: more happened than could be posted meanwhile"
-            role, title = self._waiting[0][0].role, counted(count, "older event")
-            await self._record(self._failed(role, title, Failed(reason)))
+            title = counted(count, "older event")
+            await self._record(self._warn(NoticeFailed(self._about.org, title, reason)))
 
-    def _failed(self, role: Role, title: str, failed: Failed) -> NoticeFailed:
-        # A person is warned once; the journal has the rest. An API without events is not worth a warning at all.
-        say = logger().info if self._warned or failed.no_such_place else logger().warning
-        self._warned = self._warned or not failed.no_such_place
+    def _warn(self, came: NoticeFailed, *, no_such_place: bool = False) -> NoticeFailed:
+        """Say it: to a person once, the journal has the rest. An API without events is not worth a warning at all."""
+        say = logger().info if self._warned or no_such_place else logger().warning
+        self._warned = self._warned or not no_such_place
         words = "an event could not be posted to Datadog; the run goes on without it"
-        say(words, org=str(self._poster.pair[role]), reason=failed.reason)
-        return NoticeFailed(role, title, failed.reason)
+        say(words, org=str(self._poster.pair[came.role]), reason=came.reason)
+        return came
 
     async def _record(self, event: Event) -> None:
         """Into the journal where it can be written; elsewhere it is in the log, and that is all."""

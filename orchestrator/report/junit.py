@@ -8,15 +8,16 @@ from xml.sax.saxutils import escape, quoteattr
 
 from orchestrator.model.plain import timestamp
 
+from .layout import escaped
 from .outcomes import Check, checks_of
 from .run_view import ReportView
 from .summary import summary_of
 
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold in any form: it is written out."""
-
-_STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""What XML can hold, and what could turn what is read around."""
+_UNSAFE = re.compile(
+    "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    "|[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
+"""What XML 1.0 cannot hold in any form, and what it can hold and could turn what is read around: it is written out."""
 
 
 def junit(report: ReportView) -> str:
@@ -73,11 +74,7 @@ def _check(report: ReportView, check: Check) -> list[str]:
 
 
 def _clean(text: str) -> str:
-    return _STEERING.sub(_written_out, _NOT_XML.sub(_written_out, text))
-
-
-def _written_out(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode("ascii")
+    return _UNSAFE.sub(lambda found: escaped(found[0]), text)
 
 
 def _attribute(text: str) -> str:

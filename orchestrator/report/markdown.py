@@ -27,7 +27,7 @@ MOST = 8
 def markdown(report: ReportView) -> str:
     """The summary, the checks, the transitions with their times, what did not pass, and how to verify it."""
     summary = summary_of(report)
-    lines = [f"### {quoted(summary.title)}: {quoted(summary.verdict)}", ""]
+    lines = [f"### {quoted(summary.title)}: {quoted(summary.verdict.text)}", ""]
     lines += [quoted(sentence) for sentence in summary.sentences[:MOST]]
     lines += ["", *_facts(report)]
     lines += ["", "**Left to do**", ""] if summary.to_do else ["", "**Left to do:** nothing."]
@@ -102,7 +102,7 @@ def _transitions(run: RunView) -> list[str]:
         cells = (
             quoted(transition.name),
             transition_move(transition),
-            transition_outcome(transition)[0],
+            transition_outcome(transition).text,
             *([span(each) for each in times] or [""] * 4),
         )
         lines.append("| " + " | ".join(cells) + " |")

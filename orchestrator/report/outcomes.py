@@ -14,6 +14,7 @@ from orchestrator.model.words import span
 
 from .describe import HOOK_STYLES
 from .errors import meaning
+from .layout import Span
 from .run_view import HookRun, Judgement, ReportView, RunView, TransitionView, Write
 
 
@@ -55,26 +56,26 @@ def guard_outcome(transition: TransitionView, judgement: Judgement, verdict: Ver
     return "did not bind" if not judgement.binding else "refused"
 
 
-def write_outcome(write: Write) -> tuple[str, str]:
-    """What became of a write, in words, and its tone."""
+def write_outcome(write: Write) -> Span:
+    """What became of a write."""
     if write.confirmed is not None:
         after = f" {span(write.confirmed.seconds)} later" if write.confirmed.seconds else ""
-        return (f"seen{after}", "good")
+        return Span(f"seen{after}", "good")
     if write.unknown:
-        return ("outcome unknown", "bad")
+        return Span("outcome unknown", "bad")
     match write.answer:
         case None:
-            return ("sent, and the journal holds no answer", "bad")
+            return Span("sent, and the journal holds no answer", "bad")
         case Accepted():
-            return ("accepted, and not seen yet", "warn")
+            return Span("accepted, and not seen yet", "warn")
         case Rejected():
-            return ("refused by the server", "bad")
+            return Span("refused by the server", "bad")
         case Throttled():
-            return ("not taken: too many requests", "warn")
+            return Span("not taken: too many requests", "warn")
         case NotSent():
-            return ("not sent", "warn")
+            return Span("not sent", "warn")
         case Lost():
-            return ("no answer, and not seen", "bad")
+            return Span("no answer, and not seen", "bad")
         case _ as never:
             assert_never(never)
 
@@ -102,23 +103,23 @@ def answer_words(answer: Answer | None) -> str:
             assert_never(never)
 
 
-def hook_outcome(hook: HookRun) -> tuple[str, str]:
-    """What became of a hook, in words, and its tone."""
+def hook_outcome(hook: HookRun) -> Span:
+    """What became of a hook."""
     if hook.ended is None:
-        return ("begun, and the journal holds no end of it", "bad")
+        return Span("begun, and the journal holds no end of it", "bad")
     ended = hook.ended
     took = f" in {span(ended.seconds)}" if ended.seconds else ""
     tone = "" if ended.outcome is HookOutcome.SKIPPED else HOOK_STYLES[ended.outcome]
-    return (f"{ended.outcome.value}{took}", tone)
+    return Span(f"{ended.outcome.value}{took}", tone)
 
 
-def transition_outcome(transition: TransitionView) -> tuple[str, str]:
-    """What became of a transition, in a word, and its tone."""
+def transition_outcome(transition: TransitionView) -> Span:
+    """What became of a transition, in a word."""
     if transition.made:
-        return ("made", "good")
+        return Span("made", "good")
     if transition.refused_by:
-        return ("refused", "bad")
-    return ("begun, not made", "bad") if transition.source is not None else ("not begun", "warn")
+        return Span("refused", "bad")
+    return Span("not begun", "warn") if transition.source is None else Span("begun, not made", "bad")
 
 
 def transition_move(transition: TransitionView) -> str:
@@ -191,8 +192,7 @@ def _transition_check(group: str, transition: TransitionView) -> Check:
 
 
 def _end_check(group: str, run: RunView) -> Check:
-    goal = "its goal" if run.started is None else str(run.started.goal)
-    name = f"end: the pair stands at {goal}"
+    name = f"end: the pair stands at {'its goal' if run.goal is None else run.goal}"
     if run.finished is None:
         return Check(group, name, False, "this journal holds no end of the run", (run.entries[-1].seq,))
     code = run.finished.exit_code

@@ -180,8 +180,8 @@ def _note_run(run: RunView, event: Event, at: datetime, record: Record) -> None:
                 run.objectives_by_status.setdefault(objective.status, objective)
         case events.RunSuperseded(by_run=by_run):
             run.superseded_by = by_run
-        case events.RunAcknowledged():
-            run.acknowledged = True
+        case events.PairAdopted():
+            run.adopted = event
         case events.WriteOwed(role=role, status=status, reason=reason):
             open_debt = run.debts[-1] if run.debts else None
             if open_debt is not None and open_debt.role is role and open_debt.settled_at is None:

@@ -52,7 +52,7 @@ def report_page(report: ReportView) -> Page:
     """What happened, whether it worked, and what is left to do."""
     summary = summary_of(report)
     return (
-        (Span(shortened(summary.title, 80), "heading"), Span("  "), Span(summary.verdict, summary.tone)),
+        (Span(shortened(summary.title, 80), "heading"), Span("  "), summary.verdict),
         *(line for text in summary.sentences for line in paragraph(shortened(text, 1200), indent=2)),
         *_to_do(summary),
         *_figures(summary),
@@ -117,14 +117,13 @@ def _transitions(run: RunView) -> Page:
         return ()
     rows = []
     for transition in run.transitions:
-        word, tone = transition_outcome(transition)
         spent = transition.spent or Spent()
         times = (spent.seconds, spent.api, spent.world, spent.people)
         rows.append(
             (
                 Span(transition.name, "bold"),
                 Span(transition_move(transition) or "-", "status"),
-                Span(word, tone),
+                transition_outcome(transition),
                 *(Span(span(each) if each else "-") for each in times),
             )
         )
@@ -137,14 +136,13 @@ def _writes(run: RunView) -> Page:
         return ()
     rows = []
     for write in run.writes:
-        words, tone = write_outcome(write)
         attempt = write.attempt
         rows.append(
             (
                 Span(str(attempt.number)),
                 Span(str(attempt.status), "status"),
                 Span(run.called(attempt.role), "org"),
-                Span(words, tone),
+                write_outcome(write),
             )
         )
     header = ("write", "status", "org", "what became of it")
@@ -189,7 +187,7 @@ def report_json(report: ReportView) -> dict[str, JSON]:
             "subject": report.subject,
             "pair": report.pair,
             "title": summary.title,
-            "verdict": summary.verdict,
+            "verdict": summary.verdict.text,
             "summary": summary.sentences,
             "began_at": report.began,
             "ended_at": report.last,
@@ -295,7 +293,7 @@ def _transition_fact(transition: TransitionView) -> dict[str, object]:
         "transition": transition.name,
         "from": transition.source,
         "to": transition.target,
-        "outcome": transition_outcome(transition)[0],
+        "outcome": transition_outcome(transition).text,
         "refused_by": transition.refused_by,
         "began_at": transition.began,
         "ended_at": transition.ended,
@@ -376,7 +374,7 @@ def _write_fact(write: Write) -> dict[str, object]:
         "at": write.at,
         "request": write.request,
         "answer": answer_words(write.answer),
-        "outcome": write_outcome(write)[0],
+        "outcome": write_outcome(write).text,
         "seen_after_seconds": None if write.confirmed is None else seconds(write.confirmed.seconds),
         "unknown": write.unknown,
     }

@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from orchestrator.model.events import (
     DrillStarted,
     HookEnded,
+    PairAdopted,
     PersonAnswered,
     RunFinished,
     RunStarted,
@@ -191,11 +192,12 @@ class RunView(Struct):
     by: list[str] = field(default_factory=list)
     """Everybody who was at it: alice on laptop."""
     started: RunStarted | None = None
+    """None for an adoption."""
+    adopted: PairAdopted | None = None
     finished: RunFinished | None = None
     finished_at: datetime | None = None
     finished_seq: int = 0
     superseded_by: str = ""
-    acknowledged: bool = False
     mode: Mode = Mode.PLANNED
     """As it was last taken up."""
     spent: Spent = Spent()
@@ -232,6 +234,13 @@ class RunView(Struct):
     def unknown(self) -> tuple[Write, ...]:
         """Writes of which nobody knows what became of them."""
         return tuple(write for write in self.writes if write.unknown and write.confirmed is None)
+
+    @property
+    def goal(self) -> Status | None:
+        """Where it was to go; of an adoption, what was declared right. None where the journal holds no beginning."""
+        if self.started is not None:
+            return self.started.goal
+        return None if self.adopted is None else self.adopted.status
 
     @property
     def reached_goal(self) -> bool:

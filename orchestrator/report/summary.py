@@ -11,19 +11,9 @@ from orchestrator.model.run import End, Ending, Mode, Objective
 from orchestrator.model.status import Status
 from orchestrator.model.words import counted, span, utc
 
-from .describe import end_style
+from .describe import END_WORDS, end_style
+from .layout import Span
 from .run_view import Debt, DrillView, ReportView, RunView
-
-VERDICTS = {
-    End.DONE: "Done",
-    End.REFUSED: "Refused",
-    End.MOVED: "Stopped: somebody else wrote",
-    End.INCOMPLETE: "Incomplete",
-    End.UNKNOWN: "Outcome unknown",
-    End.OWING: "Done, but owing",
-    End.FAILED: "Failed",
-    End.INTERRUPTED: "Interrupted",
-}
 
 LEAST = 0.1
 """Seconds of waiting that are worth a word."""
@@ -51,10 +41,8 @@ class Summary(Struct, frozen=True):
     """What stands above everything else."""
 
     title: str
-    verdict: str
-    """In a word or two: Done, Refused, Passed."""
-    tone: str
-    """good, warn or bad."""
+    verdict: Span
+    """In a word or two: Done, Refused, Passed; good, warn or bad."""
     sentences: tuple[str, ...]
     figures: tuple[Figure, ...]
     to_do: tuple[ToDo, ...]
@@ -69,30 +57,29 @@ def summary_of(report: ReportView) -> Summary:
         return replace(summary, to_do=to_do)
     return replace(
         summary,
-        verdict=f"{summary.verdict}, by a journal that is broken",
-        tone="bad",
+        verdict=Span(f"{summary.verdict.text}, by a journal that is broken", "bad"),
         sentences=(report.warning, *summary.sentences),
         to_do=to_do,
     )
 
 
-def run_verdict(run: RunView) -> tuple[str, str]:
-    """How a run ended, in a word or two, and its tone."""
+def run_verdict(run: RunView) -> Span:
+    """How a run ended, in a word or two."""
     if run.superseded_by:
-        return ("Closed: another run took its place", "warn")
+        return Span("Closed: another run took its place", "warn")
     if run.finished is None:
-        return ("Not ended", "warn")
+        return Span("Not ended", "warn")
     end = run.finished.ending.end
-    return (VERDICTS[end], end_style(end))
+    return Span(upper(END_WORDS[end]), end_style(end))
 
 
 def run_move(run: RunView) -> str:
     """Where it was to go: PASSIVE → ACTIVE."""
-    if run.started is None:
+    if run.goal is None:
         return "a run without a beginning"
-    if run.start is None or run.start is run.started.goal:
-        return f"to {run.started.goal}"
-    return f"{run.start} → {run.started.goal}"
+    if run.start is None or run.start is run.goal:
+        return f"to {run.goal}"
+    return f"{run.start} → {run.goal}"
 
 
 def upper(text: str) -> str:
@@ -101,11 +88,9 @@ def upper(text: str) -> str:
 
 
 def _of_run(run: RunView) -> Summary:
-    verdict, tone = run_verdict(run)
     return Summary(
         title=f"{run.pair}: {run_move(run)}",
-        verdict=verdict,
-        tone=tone,
+        verdict=run_verdict(run),
         sentences=tuple(_sentence(each) for each in (*_what(run), *_how_long(run))),
         figures=_figures(run),
         to_do=_to_do(run),
@@ -118,10 +103,10 @@ def _what(run: RunView) -> tuple[str, ...]:
     if run.superseded_by:
         taken = f"Run {run.superseded_by} took its place; look there for what came of the pair."
         return (f"This run was closed before it came to its goal. {taken}",)
-    if run.finished is None or run.started is None:
+    if run.finished is None or run.goal is None:
         nothing = "This journal holds no end of this run: it is still going on, or its process died."
         return (f"{nothing} What it did until then is below.",)
-    return _ended(run, run.finished.ending, run.started.goal)
+    return _ended(run, run.finished.ending, run.goal)
 
 
 def _ended(run: RunView, ending: Ending, goal: Status) -> tuple[str, ...]:
@@ -259,12 +244,12 @@ def _of_drill(report: ReportView, drill: DrillView) -> Summary:
     where = "on the simulator" if drill.simulated else "live"
     named = f", scenario {drill.scenario}" if drill.scenario else ""
     if drill.score is not None:
-        verdict, tone = ("Passed", "good") if drill.score.passed else ("Missed", "bad")
+        verdict = Span("Passed", "good") if drill.score.passed else Span("Missed", "bad")
         expectations = drill.score.expectations
         held = sum(each.held for each in expectations)
         words = f"{held} of {counted(len(expectations), 'expectation')} held."
     else:
-        verdict, tone = "Not scored", "warn"
+        verdict = Span("Not scored", "warn")
         words = (
             "It was not scored: it is still going on, or its process died."
             if drill.closed_at is None
@@ -274,7 +259,6 @@ def _of_drill(report: ReportView, drill: DrillView) -> Summary:
     return Summary(
         title=f"{report.pair}: drill{named}",
         verdict=verdict,
-        tone=tone,
         sentences=(
             f"A rehearsal of pair {report.pair} {where}{named}, in {runs}. {words}",
             *(_leg(run) for run in report.runs),
@@ -296,9 +280,8 @@ def _drill_to_do(report: ReportView, drill: DrillView) -> tuple[ToDo, ...]:
 
 
 def _leg(run: RunView) -> str:
-    verdict, _ = run_verdict(run)
     name = f"{upper(run.name)}: " if run.name else ""
-    return f"{name}{run_move(run)}, {verdict.lower()}, in {span(run.elapsed)}."
+    return f"{name}{run_move(run)}, {run_verdict(run).text.lower()}, in {span(run.elapsed)}."
 
 
 def _drill_figures(report: ReportView, drill: DrillView) -> tuple[Figure, ...]:

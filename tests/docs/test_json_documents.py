@@ -22,8 +22,8 @@ from orchestrator.report.run import result_json
 from orchestrator.report.run_report import report_json
 from orchestrator.report.status import status_json
 from orchestrator.system.redaction import Redactor
+from tests.report.journals import drill
 from tests.report.scenes import LINKED, plan, reading, record, result, standing
-from tests.report.stories import drill
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "json.md").read_text("utf-8")

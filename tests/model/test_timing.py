@@ -17,8 +17,8 @@ from orchestrator.model.result import StepTime
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Status
 from orchestrator.model.timing import Spent, Times, times_of
+from tests.report.journals import FIRST, MANUAL, REFUSED, RESUMED, WHOLE, Told, answered, both, seen
 from tests.report.scenes import NOW
-from tests.report.stories import FIRST, MANUAL, REFUSED, RESUMED, WHOLE, Told, answered, both, seen
 
 
 def split(told: Told) -> Times:

@@ -181,7 +181,7 @@ async def test_beyond_the_bound_the_oldest_are_dropped_and_counted(logged: io.St
         notices.tell(ACTIVE)
         poster.gate.set()
     assert poster.titles == [AT_ACTIVE, *[AT_FAILOVER] * 31, AT_ACTIVE]
-    assert journal.noted[1] == NoticeFailed(
+    assert journal.noted[0] == NoticeFailed(
         S, "4 older events", "dropped: more happened than could be posted meanwhile"
     )
 

@@ -40,8 +40,8 @@ from orchestrator.report.run_fold import report_of
 from orchestrator.report.run_view import ReportView
 
 from .happened import STARTED
+from .journals import DRILL, Told, journal, post, score, seen
 from .scenes import HASH, NOW, PLAYBOOK, RUN, P, S, reading, record
-from .stories import DRILL, Told, journal, post, score, seen
 
 PARTS = (
     "<script>document.title='RAN'</script>",

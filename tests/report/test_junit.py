@@ -7,8 +7,8 @@ import xml.etree.ElementTree as ET
 from orchestrator.report.junit import junit
 
 from .hostile import hostile_drill, hostile_run
+from .journals import OWING, REFUSED, WHOLE, drill, reported
 from .scenes import HASH, RUN
-from .stories import OWING, REFUSED, WHOLE, drill, told
 
 
 def parsed(text: str) -> ET.Element:
@@ -16,7 +16,7 @@ def parsed(text: str) -> ET.Element:
 
 
 def test_a_run_that_came_to_its_goal_has_a_case_for_each_transition_its_end_and_its_objective() -> None:
-    root = parsed(junit(told(WHOLE)))
+    root = parsed(junit(reported(WHOLE)))
     assert root.attrib == {
         "name": "payments: PASSIVE → ACTIVE",
         "tests": "4",
@@ -39,7 +39,7 @@ def test_a_run_that_came_to_its_goal_has_a_case_for_each_transition_its_end_and_
 
 
 def test_a_failure_carries_what_was_found_and_the_journal_lines() -> None:
-    root = parsed(junit(told(REFUSED)))
+    root = parsed(junit(reported(REFUSED)))
     failure = root.findall(".//failure")[0]
     assert failure.get("message", "").startswith(
         "refused by settled fail: Payments EU (secondary) was changed 2 min ago"
@@ -52,7 +52,7 @@ def test_a_failure_carries_what_was_found_and_the_journal_lines() -> None:
 
 
 def test_done_but_owing_is_no_success() -> None:
-    root = parsed(junit(told(OWING)))
+    root = parsed(junit(reported(OWING)))
     failed = [case.get("name") for case in root.iter("testcase") if case.find("failure") is not None]
     assert failed == ["end: the pair stands at ACTIVE", "objective: ACTIVE within 15 min"]
 
@@ -69,7 +69,7 @@ def test_a_drill_has_one_case_for_each_expectation() -> None:
 
 
 def test_the_journals_head_is_among_the_properties() -> None:
-    root = parsed(junit(told(WHOLE)))
+    root = parsed(junit(reported(WHOLE)))
     properties = {each.get("name"): each.get("value") for each in root.iter("property")}
     assert properties == {
         "pair": "payments",
@@ -80,8 +80,8 @@ def test_the_journals_head_is_among_the_properties() -> None:
 
 
 def test_hostile_text_stays_text() -> None:
-    for story in (hostile_run(), hostile_drill()):
-        text = junit(story)
+    for report in (hostile_run(), hostile_drill()):
+        text = junit(report)
         root = parsed(text)
         assert {element.tag for element in root.iter()} == {
             "testsuites",

@@ -7,12 +7,12 @@ import re
 from orchestrator.report.markdown import code, markdown, quoted
 
 from .hostile import hostile_drill, hostile_run
+from .journals import OWING, RESUMED, WHOLE, drill, reported
 from .scenes import HASH, RUN
-from .stories import OWING, RESUMED, WHOLE, drill, told
 
 
 def test_a_run_fits_a_ticket() -> None:
-    shown = markdown(told(WHOLE)).splitlines()
+    shown = markdown(reported(WHOLE)).splitlines()
     assert shown == [
         "### payments: PASSIVE → ACTIVE: Done",
         "",
@@ -40,7 +40,7 @@ def test_a_run_fits_a_ticket() -> None:
 
 
 def test_what_is_left_to_do_can_be_ticked_off() -> None:
-    shown = markdown(told(OWING)).splitlines()
+    shown = markdown(reported(OWING)).splitlines()
     assert (
         "- [ ] Tell Payments (primary) ACTIVE, as soon as it can be reached. `hamr resume payments`" in shown
     )
@@ -48,8 +48,15 @@ def test_what_is_left_to_do_can_be_ticked_off() -> None:
 
 def test_every_report_stays_short() -> None:
     long = [(seconds + 10_000 * number, event) for number in range(30) for seconds, event in WHOLE]
-    for story in (told(WHOLE), told(RESUMED), drill(), told(long), hostile_run(), hostile_drill()):
-        assert len(markdown(story).splitlines()) <= 60
+    for report in (
+        reported(WHOLE),
+        reported(RESUMED),
+        drill(),
+        reported(long),
+        hostile_run(),
+        hostile_drill(),
+    ):
+        assert len(markdown(report).splitlines()) <= 60
 
 
 def test_a_drill_shows_what_was_missed() -> None:
@@ -60,8 +67,8 @@ def test_a_drill_shows_what_was_missed() -> None:
 
 
 def test_hostile_text_makes_no_link_no_mention_and_no_html() -> None:
-    for story in (hostile_run(), hostile_drill()):
-        whole = markdown(story)
+    for report in (hostile_run(), hostile_drill()):
+        whole = markdown(report)
         assert not set("\x00\x07\x1b\u202e\u2028") & set(whole)
         bare = re.sub(r"\\[\\`*{}\[\]<>|~&_#+=-]", "", re.sub(r"(?<!\\)(`+)(?!`).+?(?<!`)\1(?!`)", "", whole))
         bare = "\n".join(line for line in bare.splitlines() if not line.startswith("| --- "))

@@ -236,22 +236,24 @@ def _lanes(drawing: Drawing, report: ReportView) -> None:
 
 def _lane(drawing: Drawing, run: RunView, transition: TransitionView) -> None:
     left, scale = drawing.size.left, drawing.scale
-    word, tone = transition_outcome(transition)
+    outcome = transition_outcome(transition)
     took = "" if transition.spent is None else span(transition.spent.seconds)
-    beside = took or word
+    beside = took or outcome.text
     if drawing.size.names_above:
         text = f"{cut(transition.name, 26)} · {beside}"
-        drawing.labels.append(Label(left, drawing.height + 11, text, f"lane-name {tone}"))
+        drawing.labels.append(Label(left, drawing.height + 11, text, f"lane-name {outcome.style}"))
         drawing.height += NAME
     else:
         name = cut(transition.name, int((left - 16) / _LETTER))
         drawing.labels.append(Label(left - 10, drawing.height + 11, name, "lane-name", "end"))
-        drawing.labels.append(Label(left - 10, drawing.height + 23, beside, f"lane-fate {tone}", "end"))
+        drawing.labels.append(
+            Label(left - 10, drawing.height + 23, beside, f"lane-fate {outcome.style}", "end")
+        )
     y = drawing.height
     begins = scale.x(transition.began)
     ends = max(scale.x(_end_of(run, transition)), begins + LEAST)
-    title = f"Transition {transition.name}, {word}" + (f" in {took}" if took else "")
-    drawing.boxes.append(Box(begins, y, ends - begins, BAR, f"bar {tone}", title))
+    title = f"Transition {transition.name}, {outcome.text}" + (f" in {took}" if took else "")
+    drawing.boxes.append(Box(begins, y, ends - begins, BAR, f"bar {outcome.style}", title))
     for kind, at, ended, words in _around(transition):
         x = scale.x(at)
         width = max(scale.x(ended or run.last) - x, LEAST)
@@ -288,8 +290,9 @@ def _writes(drawing: Drawing, run: RunView, writes: Sequence[Write]) -> None:
         y = drawing.height + (3 if role is Role.PRIMARY else BAR / 2 + 1)
         x = drawing.scale.x(write.at)
         until = write.confirmed_at or write.answered_at or run.last
-        words, _ = write_outcome(write)
-        title = f"write {write.attempt.number}, {write.attempt.status} to the {role}: {words}"
+        title = (
+            f"write {write.attempt.number}, {write.attempt.status} to the {role}: {write_outcome(write).text}"
+        )
         width = max(drawing.scale.x(until) - x, LEAST)
         drawing.boxes.append(Box(x, y, width, BAR / 2 - 4, f"write {role}", title))
         if write.confirmed_at is None:

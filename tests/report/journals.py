@@ -1,4 +1,4 @@
-"""Journals of made-up runs, as seconds after the beginning and events, and the stories that are told from them."""
+"""Journals of made-up runs, as seconds after the beginning and events, and the reports that are told from them."""
 
 from __future__ import annotations
 
@@ -92,9 +92,9 @@ def journal(
     ]
 
 
-def told(events: Told, *, subject: str = RUN) -> ReportView:
+def reported(events: Told) -> ReportView:
     records = journal(events)
-    return report_of(subject, records, Head(records[-1].seq, HASH), playbook_of)
+    return report_of(RUN, records, Head(records[-1].seq, HASH), playbook_of)
 
 
 def post(

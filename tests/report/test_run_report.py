@@ -1,4 +1,4 @@
-"""A run's or a drill's story, told from its journal records."""
+"""A run's or a drill's report, told from its journal records."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.events import OwedSettled, RunAcknowledged, RunResumed
+from orchestrator.model.events import LockTaken, OwedSettled, PairAdopted, RunAcknowledged, RunResumed
 from orchestrator.model.guard import Outcome
 from orchestrator.model.journal import Head, Record
 from orchestrator.model.plain import timestamp
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
+from orchestrator.report.layout import Span
 from orchestrator.report.outcomes import checks_of, not_passed, write_outcome
 from orchestrator.report.run_fold import report_of
-from orchestrator.report.run_report import report_page
+from orchestrator.report.run_report import report_json, report_page
 from orchestrator.report.summary import summary_of
 
-from .scenes import HASH, NOW, RUN, P, S, lines
-from .stories import (
+from .journals import (
     DRILL,
     FIRST,
     FOREIGN,
@@ -28,18 +28,23 @@ from .stories import (
     REFUSED,
     RESUMED,
     WHOLE,
+    answered,
+    both,
     drill,
     drill_records,
     finished,
     journal,
     met,
     playbook_of,
-    told,
+    post,
+    reported,
+    seen,
 )
+from .scenes import HASH, NOW, RUN, P, S, lines
 
 
 def test_a_run_is_told_with_its_transitions_and_what_happened_around_them() -> None:
-    (run,) = told(WHOLE).runs
+    (run,) = reported(WHOLE).runs
     declare, activate = run.transitions
     assert (declare.name, declare.source, declare.target, declare.made) == (
         "declare",
@@ -62,12 +67,12 @@ def test_a_run_is_told_with_its_transitions_and_what_happened_around_them() -> N
 
 
 def test_a_lost_answer_that_was_read_back_is_seen_not_unknown() -> None:
-    (run,) = told(WHOLE).runs
-    assert write_outcome(run.writes[0]) == ("seen 1 s later", "good")
+    (run,) = reported(WHOLE).runs
+    assert write_outcome(run.writes[0]) == Span("seen 1 s later", "good")
 
 
 def test_an_override_stays_with_its_verdict_and_its_reason() -> None:
-    (run,) = told(WHOLE).runs
+    (run,) = reported(WHOLE).runs
     (let_pass,) = not_passed(run)
     assert (let_pass.transition, let_pass.verdict.guard, let_pass.outcome, let_pass.reason) == (
         "declare",
@@ -78,7 +83,7 @@ def test_an_override_stays_with_its_verdict_and_its_reason() -> None:
 
 
 def test_each_orgs_status_is_a_step_function_of_what_was_read() -> None:
-    (run,) = told(WHOLE).runs
+    (run,) = reported(WHOLE).runs
     began = NOW
     assert [((seen.at - began).total_seconds(), seen.status) for seen in run.statuses.primary] == [
         (0.5, Status.PASSIVE),
@@ -93,47 +98,70 @@ def test_each_orgs_status_is_a_step_function_of_what_was_read() -> None:
 
 
 def test_an_org_that_was_not_seen_stands_nowhere() -> None:
-    (run,) = told(OWING).runs
+    (run,) = reported(OWING).runs
     assert [seen.status for seen in run.statuses.primary] == [None]
     assert run.statuses.primary[0].words == "not seen, unreachable (timed out)"
 
 
 def test_the_records_name_the_other_org() -> None:
-    (run,) = told(WHOLE).runs
+    (run,) = reported(WHOLE).runs
     assert (run.called(P), run.called(S)) == ("Payments (primary)", "Payments EU (secondary)")
-    (dead,) = told(REFUSED[:1]).runs
+    (dead,) = reported(REFUSED[:1]).runs
     assert dead.called(P) == "the primary"
 
 
+def test_an_adoption_is_reported_by_what_was_declared_right() -> None:
+    adopted = PairAdopted(S, Status.ACTIVE, "it serves")
+    put_right = post(1, P, Status.ACTIVE, transition="", purpose="adopt")
+    done = finished(End.DONE, 0, "pair payments stands at ACTIVE, on both orgs", 2.0)
+    report = reported(
+        [
+            (0.0, LockTaken("ab12")),
+            (0.5, both(Status.PASSIVE, Status.ACTIVE)),
+            (0.5, adopted),
+            (1.0, put_right),
+            (1.5, answered(put_right)),
+            (2.0, seen(put_right, 1.0)),
+            (2.0, done),
+        ]
+    )
+    summary = summary_of(report)
+    assert (summary.title, summary.verdict) == ("payments: to ACTIVE", Span("Done", "good"))
+    assert summary.sentences[0] == (
+        "Pair payments was moved to ACTIVE. It worked: this was seen by reading back."
+    )
+    assert [check.name for check in checks_of(report)] == ["end: the pair stands at ACTIVE"]
+    assert report_json(report)["runs"][0]["goal"] is None  # type: ignore[index,call-overload]  # a list of runs
+
+
 def test_a_debt_is_open_until_it_is_settled_by_this_run_or_a_later_one() -> None:
-    (debt,) = told(OWING).runs[0].debts
+    (debt,) = reported(OWING).runs[0].debts
     assert (debt.role, debt.status, debt.settled_at) == (P, Status.ACTIVE, None)
     later = journal(
         [(3600.0, OwedSettled(P, Status.ACTIVE, "delivered"))], run="20260528-180000-abcd", first=90
     )
-    story = report_of(RUN, [*journal(OWING), *later], Head(90, HASH), playbook_of)
-    (debt,) = story.runs[0].debts
+    report = report_of(RUN, [*journal(OWING), *later], Head(90, HASH), playbook_of)
+    (debt,) = report.runs[0].debts
     assert (debt.settled_at, debt.settled_by) == (NOW + timedelta(hours=1), "20260528-180000-abcd")
-    assert not any("hamr resume" in thing.command for thing in summary_of(story).to_do)
-    assert any("by run 20260528-180000-abcd" in sentence for sentence in summary_of(story).sentences)
+    assert not any("hamr resume" in thing.command for thing in summary_of(report).to_do)
+    assert any("by run 20260528-180000-abcd" in sentence for sentence in summary_of(report).sentences)
 
 
 def test_a_run_that_was_taken_up_says_by_whom_and_what_is_unknown() -> None:
     records = journal(RESUMED)
     records = [replace(record, by="bob", host="desk") if record.seq > 6 else record for record in records]
-    story = report_of(RUN, records, Head(14, HASH), playbook_of)
-    (run,) = story.runs
+    report = report_of(RUN, records, Head(14, HASH), playbook_of)
+    (run,) = report.runs
     assert run.by == ["alice on laptop", "bob on desk"]
     (resume,) = run.resumes
     assert (resume.by, resume.reason, resume.mode.value) == ("bob on desk", "us1 is down, too", "emergency")
     assert [write.attempt.number for write in run.unknown] == [2]
-    assert write_outcome(run.writes[1]) == ("outcome unknown", "bad")
+    assert write_outcome(run.writes[1]) == Span("outcome unknown", "bad")
     assert run.open
 
 
 def test_what_a_later_person_did_to_the_run_is_no_part_of_how_long_it_took() -> None:
-    (run,) = told([*WHOLE, (9000.0, RunAcknowledged("seen"))]).runs
-    assert run.acknowledged
+    (run,) = reported([*WHOLE, (9000.0, RunAcknowledged("seen"))]).runs
     assert run.elapsed == timedelta(seconds=100)
 
 
@@ -176,25 +204,25 @@ def test_what_a_later_person_did_to_the_run_is_no_part_of_how_long_it_took() -> 
 def test_the_gist_says_what_was_moved_and_whether_it_worked(
     events: list[tuple[float, object]], verdict: str, tone: str, first: str
 ) -> None:
-    gist = summary_of(told(events))  # type: ignore[arg-type]  # every case is a journal
-    assert (gist.verdict, gist.tone, gist.sentences[0]) == (verdict, tone, first)
+    summary = summary_of(reported(events))  # type: ignore[arg-type]  # every case is a journal
+    assert (summary.verdict, summary.sentences[0]) == (Span(verdict, tone), first)
 
 
 def test_the_gist_says_how_long_it_took_against_the_objective_and_who_was_waited_for() -> None:
-    gist = summary_of(told(WHOLE))
-    assert gist.title == "payments: PASSIVE → ACTIVE"
-    assert gist.sentences[1:] == (
+    summary = summary_of(reported(WHOLE))
+    assert summary.title == "payments: PASSIVE → ACTIVE"
+    assert summary.sentences[1:] == (
         "It took 1 min 40 s, of which 30 s were spent waiting for people.",
         "The objective for ACTIVE was met: 1 min 40 s, of 15 min allowed.",
     )
-    assert [(figure.label, figure.value, figure.note) for figure in gist.figures] == [
+    assert [(figure.label, figure.value, figure.note) for figure in summary.figures] == [
         ("Time", "1 min 40 s", ""),
         ("Objective", "met", "1 min 40 s of 15 min"),
         ("Writes", "4", "4 seen by reading back"),
         ("Waited", "1 min 32 s", "30 s for people, 1 min 2 s for guards and hooks"),
     ]
-    assert gist.to_do == ()
-    assert gist.remember == ("A status moves no traffic.",)
+    assert summary.to_do == ()
+    assert summary.remember == ("A status moves no traffic.",)
 
 
 def test_an_objective_that_was_met_stays_met_when_what_was_owed_is_delivered_later() -> None:
@@ -203,25 +231,25 @@ def test_an_objective_that_was_met_stays_met_when_what_was_owed_is_delivered_lat
         (9001.0, OwedSettled(P, Status.ACTIVE, "delivered")),
         (9001.5, finished(End.DONE, 0, "pair payments stands at ACTIVE, on both orgs", 1.5)),
     )
-    story = told([*OWING[:-1], (1.5, finished(End.OWING, 8, "owing", 1.5, met(1.5))), *settled])
-    assert story.runs[0].mode is Mode.EMERGENCY, "how it was delivered does not change what it was"
-    assert "The objective for ACTIVE was met: 1.5 s, of 15 min allowed." in summary_of(story).sentences
-    assert ("objective: ACTIVE within 15 min", True) in [(case.name, case.held) for case in checks_of(story)]
+    report = reported([*OWING[:-1], (1.5, finished(End.OWING, 8, "owing", 1.5, met(1.5))), *settled])
+    assert report.runs[0].mode is Mode.EMERGENCY, "how it was delivered does not change what it was"
+    assert "The objective for ACTIVE was met: 1.5 s, of 15 min allowed." in summary_of(report).sentences
+    assert ("objective: ACTIVE within 15 min", True) in [(case.name, case.held) for case in checks_of(report)]
 
 
 def test_an_objective_that_was_missed_says_so() -> None:
-    gist = summary_of(told(OWING))
-    assert "The objective for ACTIVE was MISSED: 25 min, of 15 min allowed." in gist.sentences
-    assert ("Objective", "missed", "bad") in [(each.label, each.value, each.tone) for each in gist.figures]
-    refused = summary_of(told(REFUSED)).figures[1]
+    summary = summary_of(reported(OWING))
+    assert "The objective for ACTIVE was MISSED: 25 min, of 15 min allowed." in summary.sentences
+    assert ("Objective", "missed", "bad") in [(each.label, each.value, each.tone) for each in summary.figures]
+    refused = summary_of(reported(REFUSED)).figures[1]
     assert (refused.value, refused.note) == ("not reached", "15 min allowed")
 
 
 def test_what_is_left_to_do_has_its_commands() -> None:
-    assert [(thing.text, thing.command) for thing in summary_of(told(OWING)).to_do] == [
+    assert [(thing.text, thing.command) for thing in summary_of(reported(OWING)).to_do] == [
         ("Tell Payments (primary) ACTIVE, as soon as it can be reached.", "hamr resume payments")
     ]
-    assert [(thing.text, thing.command) for thing in summary_of(told(RESUMED)).to_do] == [
+    assert [(thing.text, thing.command) for thing in summary_of(reported(RESUMED)).to_do] == [
         ("Find out what became of attempt 2, FAILOVER to Payments (primary).", "hamr status payments"),
         ("Take the run up again: it stays open until then.", f"hamr resume {RUN}"),
     ]
@@ -240,30 +268,30 @@ def test_a_hook_that_did_not_end_well_and_one_left_to_a_person_are_left_to_do() 
         for place, (_, event) in enumerate(WHOLE)
         if isinstance(event, HookEnded) and event.when is When.AFTER
     )
-    left = told([*WHOLE[:place], (98.0, by_hand), *WHOLE[place + 1 :]])
+    left = reported([*WHOLE[:place], (98.0, by_hand), *WHOLE[place + 1 :]])
     assert ("By hand: Press the button.", "") in [
         (each.text, each.command) for each in summary_of(left).to_do
     ]
-    owed = told([*WHOLE[:place], (98.0, failed), *WHOLE[place + 1 :]])
+    owed = reported([*WHOLE[:place], (98.0, failed), *WHOLE[place + 1 :]])
     assert owed.runs[0].hooks_owed == ("declare/integrations",)
     assert f"hamr resume {RUN}" in [each.command for each in summary_of(owed).to_do]
 
 
 def test_commands_name_the_journal_that_was_typed() -> None:
     records = journal(OWING)
-    story = report_of(RUN, records, Head(19, HASH), playbook_of, journal="/tmp/a b.db")
-    assert summary_of(story).to_do[0].command == "hamr resume payments --journal '/tmp/a b.db'"
-    assert story.verify == f"hamr audit verify --anchor 19:{HASH} --journal '/tmp/a b.db'"
+    report = report_of(RUN, records, Head(19, HASH), playbook_of, journal="/tmp/a b.db")
+    assert summary_of(report).to_do[0].command == "hamr resume payments --journal '/tmp/a b.db'"
+    assert report.verify == f"hamr audit verify --anchor 19:{HASH} --journal '/tmp/a b.db'"
 
 
 def test_the_checks_of_a_run_are_its_transitions_its_end_and_its_objectives() -> None:
-    assert [(case.name, case.held) for case in checks_of(told(OWING))] == [
+    assert [(case.name, case.held) for case in checks_of(reported(OWING))] == [
         ("transition declare (PASSIVE to FAILOVER) is made", True),
         ("transition activate (FAILOVER to ACTIVE) is made", True),
         ("end: the pair stands at ACTIVE", False),
         ("objective: ACTIVE within 15 min", False),
     ]
-    refused = checks_of(told(REFUSED))[0]
+    refused = checks_of(reported(REFUSED))[0]
     assert refused.found == (
         "refused by settled fail: Payments EU (secondary) was changed 2 min ago by bob@example.com; "
         "both_answer unknown: Payments (primary) did not answer"
@@ -272,26 +300,26 @@ def test_the_checks_of_a_run_are_its_transitions_its_end_and_its_objectives() ->
 
 
 def test_a_drill_has_all_its_runs_and_the_checks_are_its_expectations() -> None:
-    story = drill()
-    assert [(run.run, run.name) for run in story.runs] == [(RUN, "out"), (HOME, "home")]
-    assert [(case.group, case.name, case.held) for case in checks_of(story)] == [
+    report = drill()
+    assert [(run.run, run.name) for run in report.runs] == [(RUN, "out"), (HOME, "home")]
+    assert [(case.group, case.name, case.held) for case in checks_of(report)] == [
         ("dark", "out: exit code 0", True),
         ("dark", "home: exit code 0", False),
     ]
-    gist = summary_of(story)
-    assert (gist.title, gist.verdict, gist.tone) == ("payments: drill, scenario dark", "Missed", "bad")
-    assert gist.sentences == (
+    summary = summary_of(report)
+    assert (summary.title, summary.verdict) == ("payments: drill, scenario dark", Span("Missed", "bad"))
+    assert summary.sentences == (
         "A rehearsal of pair payments on the simulator, scenario dark, in 2 runs. 1 of 2 expectations held.",
         "Out: PASSIVE → ACTIVE, done, in 1 min 40 s.",
         "Home: ACTIVE → PASSIVE, refused, in 1 s.",
     )
-    assert [thing.command for thing in gist.to_do] == [f"hamr drill close {DRILL} --notes TEXT"]
+    assert [thing.command for thing in summary.to_do] == [f"hamr drill close {DRILL} --notes TEXT"]
 
 
 def test_a_drill_that_was_closed_is_not_to_be_closed_again() -> None:
-    story = drill(closed=True)
-    assert summary_of(story).to_do == ()
-    assert "Notes: all well" in summary_of(story).sentences
+    report = drill(closed=True)
+    assert summary_of(report).to_do == ()
+    assert "Notes: all well" in summary_of(report).sentences
 
 
 def test_a_drill_that_a_person_closed_unscored_is_not_said_to_go_on() -> None:
@@ -301,15 +329,15 @@ def test_a_drill_that_a_person_closed_unscored_is_not_said_to_go_on() -> None:
 
 
 def test_a_drill_without_a_score_is_checked_as_its_runs_are() -> None:
-    story = drill(scored=False)
-    assert summary_of(story).verdict == "Not scored"
-    assert [case.group for case in checks_of(story)] == [f"run {RUN}"] * 4 + [f"run {HOME}"] * 2
+    report = drill(scored=False)
+    assert summary_of(report).verdict.text == "Not scored"
+    assert [case.group for case in checks_of(report)] == [f"run {RUN}"] * 4 + [f"run {HOME}"] * 2
 
 
 def test_a_run_of_a_drill_is_reported_alone_under_its_own_id() -> None:
-    story = report_of(HOME, drill_records(), Head(60, HASH), playbook_of)
-    assert story.drill is None
-    assert [run.run for run in story.runs] == [HOME]
+    report = report_of(HOME, drill_records(), Head(60, HASH), playbook_of)
+    assert report.drill is None
+    assert [run.run for run in report.runs] == [HOME]
 
 
 def test_other_runs_of_the_pair_are_passed_over() -> None:
@@ -320,10 +348,10 @@ def test_other_runs_of_the_pair_are_passed_over() -> None:
 def test_records_of_another_version_are_told_and_teach_nothing() -> None:
     newer = Record(99, timestamp(NOW), RUN, "payments", "sky.fell", "alice", "laptop", {}, HASH, HASH)
     odd = replace(newer, seq=100, kind="transition.made", data={"transition": 7})
-    story = report_of(RUN, [*journal(REFUSED), newer, odd], Head(100, HASH))
-    assert story.lines[99] == "sky.fell (of another version)"
-    assert [entry.seq for entry in story.runs[0].entries][-2:] == [99, 100]
-    assert not any(transition.made for transition in story.runs[0].transitions)
+    report = report_of(RUN, [*journal(REFUSED), newer, odd], Head(100, HASH))
+    assert report.lines[99] == "sky.fell (of another version)"
+    assert [entry.seq for entry in report.runs[0].entries][-2:] == [99, 100]
+    assert not any(transition.made for transition in report.runs[0].transitions)
 
 
 def test_there_is_no_story_without_a_record() -> None:
@@ -332,7 +360,7 @@ def test_there_is_no_story_without_a_record() -> None:
 
 
 def test_the_terminal_shows_the_gist_the_transitions_the_writes_and_how_to_verify() -> None:
-    shown = lines(report_page(told(WHOLE)))
+    shown = lines(report_page(reported(WHOLE)))
     assert shown[:8] == [
         "payments: PASSIVE → ACTIVE  Done",
         "  Pair payments was moved from PASSIVE to ACTIVE. It worked: this was seen by reading back.",
@@ -359,12 +387,12 @@ def test_a_missed_expectation_shows_its_journal_lines() -> None:
 
 
 def test_an_unknown_verdict_is_never_shown_as_a_pass() -> None:
-    (run,) = told(REFUSED).runs
+    (run,) = reported(REFUSED).runs
     assert {each.verdict.outcome for each in not_passed(run)} == {Outcome.FAIL, Outcome.UNKNOWN}
     assert {each.outcome for each in not_passed(run)} == {"refused"}
 
 
 def test_a_write_without_an_answer_is_said_to_have_none() -> None:
-    (run,) = told(RESUMED[:6]).runs
+    (run,) = reported(RESUMED[:6]).runs
     assert run.writes[0].attempt == FIRST.attempt
-    assert write_outcome(run.writes[0]) == ("sent, and the journal holds no answer", "bad")
+    assert write_outcome(run.writes[0]) == Span("sent, and the journal holds no answer", "bad")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.events import EVENT_TYPES, ChangeSeen, Event, NameLearned, Waiting
+from orchestrator.model.events import EVENT_TYPES, ChangeSeen, Event, HookEnded, NameLearned, Waiting
+from orchestrator.model.hook import HookOutcome, When
 from orchestrator.model.reading import Change, Unrecognised
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
-from orchestrator.report.describe import describe_event, reading_words
+from orchestrator.report.describe import describe_event, event_details, reading_words
 from orchestrator.report.layout import STYLES, called, plain_text
 
 from .happened import SAID, STARTED
-from .happened_around import SAID_AROUND
 from .scenes import PAIR, P, reading, record
 
 
@@ -21,10 +21,7 @@ def who(role: Role) -> str:
     return called(PAIR[role].name, role)
 
 
-ALL = (*SAID, *SAID_AROUND)
-
-
-@pytest.mark.parametrize(("event", "said"), ALL, ids=[type(event).__name__ for event, _ in ALL])
+@pytest.mark.parametrize(("event", "said"), SAID, ids=[type(event).__name__ for event, _ in SAID])
 def test_an_event_is_told_in_one_line(event: Event, said: str) -> None:
     spans = describe_event(event, who)
     assert plain_text((spans,)) == said + "\n"
@@ -32,7 +29,7 @@ def test_an_event_is_told_in_one_line(event: Event, said: str) -> None:
 
 
 def test_no_event_is_left_out() -> None:
-    assert {type(event) for event, _ in ALL} == set(EVENT_TYPES)
+    assert {type(event) for event, _ in SAID} == set(EVENT_TYPES)
 
 
 def test_an_emergency_is_said_from_the_start() -> None:
@@ -59,3 +56,17 @@ def test_hostile_texts_stay_on_their_line(event: Event) -> None:
 def test_a_reading_without_a_known_status_is_said_as_what_it_is() -> None:
     assert reading_words(reading(P, Unrecognised(record(P, 9)))).text == "status 9, not known"
     assert reading_words(None).text == "left out"
+
+
+def test_the_timeline_shows_the_ends_of_what_a_hook_printed() -> None:
+    output = "\n".join(f"line {number}" for number in range(1, 11))
+    ended = HookEnded("declare", When.BEFORE, "stop-sync", HookOutcome.FAILED, "exit code 1", 1, output, 1.0)
+    assert plain_text(event_details(ended, indent=2)).splitlines() == [
+        "  | line 1",
+        "  | line 2",
+        "  | line 3",
+        "  | … 4 lines …",
+        "  | line 8",
+        "  | line 9",
+        "  | line 10",
+    ]

@@ -7,17 +7,13 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.events import HookEnded
 from orchestrator.model.guard import Outcome, Verdict
-from orchestrator.model.hook import Again, Hook, HookOutcome, InEmergency, Manual, Program, When
+from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program, When
 from orchestrator.model.run import Mode
-from orchestrator.report.describe import event_details
-from orchestrator.report.layout import plain_text
 from orchestrator.report.plan import plan_page, preview_page
 from orchestrator.report.plan_details import hook_lines, hooks_fact
-from orchestrator.report.run import result_json, result_page
 
-from .scenes import ACTIVATE, DECLARE, LINKED, lines, plan, planned_transition, result
+from .scenes import ACTIVATE, DECLARE, LINKED, lines, plan, planned_transition
 
 STOP = Hook(
     "stop-sync", Program(("./bin/stop sync", "now"), timedelta(seconds=60)), Again.SAFE, InEmergency.SKIP
@@ -98,41 +94,6 @@ def test_hooks_are_listed_in_the_document() -> None:
     ]
 
 
-def test_a_result_lists_what_is_owed_and_what_is_left_to_people() -> None:
-    left = replace(
-        result(), hooks_owed=("declare/flip",), left_to_person=("Press the button.",), waited=6.0, asked=42.0
-    )
-    shown = lines(result_page(left))
-    assert "  - flip, after transition declare" in shown
-    assert "  - Press the button." in shown
-    assert any("of it 6 s waiting for guards and 42 s waiting for a person" in text for text in shown)
-    document = result_json(left)
-    assert document["hooks_owed"] == ["declare/flip"]
-    assert document["left_to_person"] == ["Press the button."]
-    assert (document["waited_seconds"], document["asked_seconds"]) == (6.0, 42.0)
-
-
-def test_waits_from_before_a_run_was_taken_up_are_not_called_a_part_of_its_time_since() -> None:
-    resumed = replace(result(), seconds=30.0, waited=34.0)
-    shown = lines(result_page(resumed))
-    assert any("30 s; since the run first began, 34 s waiting for guards" in text for text in shown)
-    assert not any("of it" in text for text in shown)
-
-
-def test_the_timeline_shows_the_ends_of_what_a_hook_printed() -> None:
-    output = "\n".join(f"line {number}" for number in range(1, 11))
-    ended = HookEnded("declare", When.BEFORE, "stop-sync", HookOutcome.FAILED, "exit code 1", 1, output, 1.0)
-    assert plain_text(event_details(ended, indent=2)).splitlines() == [
-        "  | line 1",
-        "  | line 2",
-        "  | line 3",
-        "  | … 4 lines …",
-        "  | line 8",
-        "  | line 9",
-        "  | line 10",
-    ]
-
-
 def test_a_plan_says_which_owed_hooks_its_run_would_drop() -> None:
     made = replace(
         plan(planned_transition(DECLARE, LINKED)), unpaid=(("20260528-100000-abcd", "activate/flip"),)
@@ -142,8 +103,3 @@ def test_a_plan_says_which_owed_hooks_its_run_would_drop() -> None:
         "drops run 20260528-100000-abcd still owes activate/flip; this one takes its place, and drops that. "
         "First: hamr resume 20260528-100000-abcd"
     ) in shown
-
-
-def test_before_hooks_that_an_emergency_went_past_are_listed_in_the_end() -> None:
-    went_past = replace(result(), hooks_failed=("declare/stop-sync",))
-    assert "  - stop-sync, before transition declare" in lines(result_page(went_past))
