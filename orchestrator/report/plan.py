@@ -30,7 +30,7 @@ from .layout import (
 )
 from .plan_details import hook_lines, hooks_fact, not_here, note_of, question_lines
 from .status import strangers_lines
-from .verdicts import override_flags, override_line, refusal_lines, verdict_lines
+from .verdicts import override_flags, refusal_lines, verdict_lines, what_overrides
 
 
 def plan_page(plan: Plan) -> Page:
@@ -191,7 +191,7 @@ def _verdict(transition: PlannedTransition, verdict: Verdict) -> Page:
     elif verdict.outcome is not Outcome.PASS and transition.half_done:
         note = "does not bind"
     page = verdict_lines(verdict, note)
-    return (*page, override_line(verdict, 13)) if note == "refuses" else page
+    return (*page, (Span(" " * 13), what_overrides(verdict))) if note == "refuses" else page
 
 
 def _write(plan: Plan, write: PlannedWrite, number: int, *, spare: bool) -> Page:

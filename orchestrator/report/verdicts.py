@@ -28,20 +28,17 @@ def verdict_lines(verdict: Verdict, note: str = "", *, indent: int = 4) -> Page:
     marks = [*([again] if verdict.predicted else []), *([note] if note else [])]
     if marks:
         words = f"({', '.join(marks)}) {words}"
-    style = OUTCOME_STYLES[verdict.outcome]
-    name = shortened(verdict.guard, 60)
     left = indent + _OUTCOME + _NAME
-    lines: list[Line] = []
+    margin = " " * indent
+    outcome = Span(margin + padded(verdict.outcome.value, _OUTCOME), OUTCOME_STYLES[verdict.outcome])
+    name = shortened(verdict.guard, 60)
+    first, *others = map(Span, fold(words, COLUMNS - left))
     if len(name) >= _NAME:  # a line of its own, so that the reasons stay in their column
-        outcome = Span(" " * indent + padded(verdict.outcome.value, _OUTCOME), style)
-        lines.append((outcome, Span(name, "bold")))
-    for folded in fold(words, COLUMNS - left):
-        if lines:
-            lines.append((Span(" " * left), Span(folded)))
-        else:
-            outcome = Span(" " * indent + padded(verdict.outcome.value, _OUTCOME), style)
-            lines.append((outcome, Span(padded(name, _NAME - 1) + " ", "bold"), Span(folded)))
-    return tuple(lines)
+        others = [first, *others]
+        head: Line = (outcome, Span(name, "bold"))
+    else:
+        head = (outcome, Span(padded(name, _NAME - 1) + " ", "bold"), first)
+    return (head, *((Span(" " * left), each) for each in others))
 
 
 def refusal_lines(verdicts: Iterable[Verdict]) -> Page:
@@ -52,15 +49,15 @@ def refusal_lines(verdicts: Iterable[Verdict]) -> Page:
         deeper = 2 + _OUTCOME
         if verdict.why:
             lines += paragraph(shortened(verdict.why), "dim", indent=deeper)
-        lines.append(override_line(verdict, deeper))
+        lines.append((Span(" " * deeper), what_overrides(verdict)))
     return tuple(lines)
 
 
-def override_line(verdict: Verdict, indent: int) -> Line:
+def what_overrides(verdict: Verdict) -> Span:
     """How a verdict that did not pass can be overridden."""
     if not verdict.overridable:
-        return (Span(" " * indent), Span("It can't be overridden.", "bad"))
-    return (Span(" " * indent), Span(f"To go on all the same: {override_flag(verdict.guard)}", "command"))
+        return Span("It can't be overridden.", "bad")
+    return Span(f"To go on all the same: {override_flag(verdict.guard)}", "command")
 
 
 def override_flags(verdicts: Iterable[Verdict]) -> str | None:

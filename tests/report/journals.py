@@ -23,6 +23,7 @@ from orchestrator.model.events import (
     LockTakenOver,
     MirrorFound,
     OrgGivenUp,
+    PairAdopted,
     PersonAnswered,
     PersonAsked,
     ProbesRead,
@@ -282,6 +283,19 @@ FOREIGN: Told = (
     ),
     (1.0, finished(End.MOVED, 4, "Payments (primary) was changed by bob@example.com", 1.0)),
 )
+
+PUT_RIGHT = post(1, P, Status.ACTIVE, transition="", purpose="adopt")
+
+ADOPTED: Told = (
+    (0.0, LockTaken("ab12")),
+    (0.5, both(Status.PASSIVE, Status.ACTIVE)),
+    (0.5, PairAdopted(S, Status.ACTIVE, "it serves")),
+    (1.0, PUT_RIGHT),
+    (1.5, answered(PUT_RIGHT)),
+    (2.0, seen(PUT_RIGHT, 1.0)),
+    (2.0, finished(End.DONE, 0, "pair payments stands at ACTIVE, on both orgs", 2.0)),
+)
+"""A diverged pair of which a person said which org is right."""
 
 
 def drill_records(*, scored: bool = True, closed: bool = False) -> list[Record]:
