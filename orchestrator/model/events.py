@@ -12,11 +12,11 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import ClassVar
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from .guard import ProbeReading, Verdict
 from .hook import HookOutcome, Question, Reply, When
-from .plain import JSON, plain, restore
+from .plain import EMPTY, JSON, plain, restore
 from .reading import Answer, Change, HamrRecord, Identity, Reading, Request
 from .result import Score
 from .run import Attempt, Ending, Mode, Objective, Step
@@ -53,7 +53,7 @@ class RunResumed(Struct, frozen=True):
     kind: ClassVar[str] = "run.resumed"
     mode: Mode
     reason: str = ""
-    overrides: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    overrides: Mapping[str, str] = EMPTY
 
 
 class RunSuperseded(Struct, frozen=True):
@@ -91,7 +91,7 @@ class PairAdopted(Struct, frozen=True):
     truth: Role
     status: Status
     reason: str
-    overrides: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    overrides: Mapping[str, str] = EMPTY
 
 
 class SituationRead(Struct, frozen=True):

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
 
-from msgspec import Struct, field
+from msgspec import Struct
 
+from .plain import EMPTY
 from .status import Both, Role
 
 
@@ -158,7 +159,7 @@ class Pair(Struct, frozen=True):
     drill: bool = False
     events: bool = True
     """Whether runs post Datadog events to the org that takes over."""
-    pages: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    pages: Mapping[str, str] = EMPTY
     """Web pages of this pair's own that a playbook's probes ask by name, each with its URL."""
     all_keys: frozenset[str] = frozenset()
     """Environment variables that hold keys of any pair of the inventory: no program of this one may see them."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from types import MappingProxyType
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from .guard import Outcome, Verdict
 from .hook import Hook
+from .plain import EMPTY
 from .playbook import Timeouts
 from .reading import HamrRecord, Reading, Request
 from .run import Mode, Operator, RunRequest
@@ -90,7 +90,7 @@ class Plan(Struct, frozen=True):
     before: tuple[Verdict, ...] = ()
     """What a run asks before its first transition: `unknown`, `cool_down`."""
     next_steps: tuple[str, ...] = ()
-    timeouts: Timeouts = field(default_factory=Timeouts)
+    timeouts: Timeouts = Timeouts()
     confirm_within: float = 60.0
     """Seconds until a write must be seen by a read."""
     confirm_every: float = 1.0
@@ -98,7 +98,7 @@ class Plan(Struct, frozen=True):
     assumed: Status | None = None
     """The status that was assumed with --assume: nothing was read then."""
     remember: tuple[str, ...] = ()
-    objectives: Mapping[Status, float] = field(default_factory=lambda: MappingProxyType({}))
+    objectives: Mapping[Status, float] = EMPTY
     """Seconds."""
     mode: Mode = Mode.PLANNED
     unpaid: tuple[tuple[str, str], ...] = ()

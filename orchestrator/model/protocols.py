@@ -75,7 +75,7 @@ class Programs(Protocol):
         """
 
 
-class People(Protocol):
+class Prompter(Protocol):
     """A way to ask the person at the terminal, in the middle of a run."""
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from datetime import datetime
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from .org import Wire
 from .plain import JSON
@@ -144,7 +144,7 @@ class Reading(Struct, frozen=True):
     """Our wall clock, UTC, when the answer was there."""
     monotonic: float
     """Our monotonic clock, in seconds, when the request was sent: what age is counted from."""
-    exchange: Exchange = field(default_factory=Exchange)
+    exchange: Exchange = Exchange()
     predicted: bool = False
     """Made up by a plan for what would follow its writes; not read from the world."""
 

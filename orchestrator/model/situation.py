@@ -5,13 +5,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from types import MappingProxyType
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from .guard import ProbeReading
 from .journal import Head, Holder
 from .org import Pair
+from .plain import EMPTY
 from .reading import Change, Identity, Reading
 from .run import Attempt, Mode
 from .status import Both, Role, Status
@@ -38,7 +38,7 @@ class Situation(Struct, frozen=True):
     """Runs that this journal knows: what `alone` compares stamps with."""
     predicted: bool = False
     """Made by a plan for a later transition; not read from the world."""
-    probes: Mapping[str, ProbeReading] = field(default_factory=lambda: MappingProxyType({}))
+    probes: Mapping[str, ProbeReading] = EMPTY
     """What the probes of this transition's guards said, by name."""
 
 

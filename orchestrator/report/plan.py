@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from itertools import count
 
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.hook import When
@@ -42,13 +44,7 @@ def preview_page(plan: Plan) -> Page:
 
 
 def _told(plan: Plan) -> Page:
-    transitions: list[Line] = []
-    number = 0
-    stands = plan.phase
-    for place, transition in enumerate(plan.transitions, start=1):
-        transitions += _transition(plan, transition, place, number, stands)
-        number += len(transition.writes)
-        stands = transition.writes[-1].stands if transition.writes else stands
+    numbers = count(1)
     return (
         (
             Span("Plan ", "heading"),
@@ -59,7 +55,7 @@ def _told(plan: Plan) -> Page:
         line(),
         *_header(plan),
         *_before(plan),
-        *transitions,
+        *(line_ for place in range(len(plan.transitions)) for line_ in _transition(plan, place, numbers)),
         *_ending(plan),
         *listed_under("Remember afterwards", plan.remember),
     )
@@ -158,36 +154,29 @@ def _before(plan: Plan) -> Page:
     return tuple(page)
 
 
-def _transition(plan: Plan, transition: PlannedTransition, place: int, number: int, stands: str) -> Page:
-    page: list[Line] = [
-        *heading(
-            f"Transition {place} of {len(plan.transitions)}: {transition.name}, {transition.source} → {transition.target}"
-        )
-    ]
+def _transition(plan: Plan, place: int, numbers: Iterator[int]) -> Page:
+    transition = plan.transitions[place]
+    move = f"{transition.name}, {transition.source} → {transition.target}"
+    page: list[Line] = [*heading(f"Transition {place + 1} of {len(plan.transitions)}: {move}")]
     if transition.why:
         page += paragraph(shortened(transition.why), indent=2)
     if transition.half_done:
-        page += paragraph(
-            "A write of this transition is in effect already: only linked, fresh and alone bind it.",
-            "warn",
-            indent=2,
-        )
+        words = "A write of this transition is in effect already: only linked, fresh and alone bind it."
+        page += paragraph(words, "warn", indent=2)
     page.append(line("  Guards", "dim"))
     for verdict in transition.verdicts:
         page += _verdict(transition, verdict)
     page += hook_lines(transition, When.BEFORE, plan.mode)
     if transition.waits_for_server:
-        page += paragraph(
-            "Nothing is sent: the server makes this move by itself, and the run waits for it.", indent=2
-        )
+        words = "Nothing is sent: the server makes this move by itself, and the run waits for it."
+        page += paragraph(words, indent=2)
     elif not transition.writes:
         page += paragraph("Nothing is sent: both orgs show it already.", indent=2)
     else:
         page.append(line("  Writes", "dim"))
-    for place_in_transition, write in enumerate(transition.writes):
-        spare = plan.mode is Mode.EMERGENCY and place_in_transition > 0
-        page += _write(plan, write, number + place_in_transition + 1, stands, spare=spare)
-        stands = write.stands
+    for write in transition.writes:
+        spare = plan.mode is Mode.EMERGENCY and write is not transition.writes[0]
+        page += _write(plan, write, next(numbers), spare=spare)
     return (*page, *hook_lines(transition, When.AFTER, plan.mode))
 
 
@@ -202,16 +191,12 @@ def _verdict(transition: PlannedTransition, verdict: Verdict) -> Page:
     elif verdict.outcome is not Outcome.PASS and transition.half_done:
         note = "does not bind"
     page = verdict_lines(verdict, note)
-    if note != "refuses":
-        return page
-    return (
-        *page,
-        (Span(" " * 13), what_overrides(verdict)),
-    )
+    return (*page, (Span(" " * 13), what_overrides(verdict))) if note == "refuses" else page
 
 
-def _write(plan: Plan, write: PlannedWrite, number: int, stands: str, *, spare: bool) -> Page:
+def _write(plan: Plan, write: PlannedWrite, number: int, *, spare: bool) -> Page:
     request = write.request
+    stands = plan.phase if number == 1 else plan.writes[number - 2].stands
     page: list[Line] = [
         (
             Span(f"    {number}. "),
@@ -338,7 +323,7 @@ def plan_json(plan: Plan) -> dict[str, JSON]:
             "refused_before": plan.refused_before,
             "transitions": [_transition_fact(transition) for transition in plan.transitions],
             "ending": plan.ending,
-            "next": after_asking(plan.next_steps, plan.request.pair, plan.strangers),
+            "next": _next_steps(plan),
             "timeouts_seconds": plan.timeouts,
             "confirm_within_seconds": plan.confirm_within,
             "confirm_every_seconds": plan.confirm_every,

@@ -125,34 +125,34 @@ def _title(standing: Standing, playbook: Playbook) -> Page:
     return (title, (Span(about, "dim"),))
 
 
+_ROWS = ("", "name", "site", "status", "because", "changed at", "changed by", "keys", "answered in")
+
+
 def _orgs(standing: Standing) -> Page:
-    pair, readings = standing.pair, standing.readings
-
-    def both(label: str, say: Callable[[Role], Span]) -> Page:
-        return beside(label, [say(Role.PRIMARY), say(Role.SECONDARY)], width=COLUMN)
-
-    page: list[Line] = [
-        *both("", lambda role: Span(role.value, "heading")),
-        *both("name", lambda role: Span(pair[role].name, "org")),
-        *both("site", lambda role: Span(_site(pair[role]))),
-        *both("status", lambda role: _status(readings[role])),
-    ]
-    if any(_why_not(reading.sight) for reading in readings):
-        reasons = [Span(shortened(_why_not(readings[role].sight), REASON), "warn") for role in Role]
-        page += beside("because", reasons, width=COLUMN, most=REASON // COLUMN + 2)
-    page += [
-        *both("changed at", lambda role: Span(_changed_at(readings[role].record, standing.at))),
-        *both("changed by", lambda role: Span(_changed_by(readings[role].record))),
-        *both(
-            "keys", lambda role: _keys(pair[role], standing.identities[role], _why_not(readings[role].sight))
-        ),
-        *both("answered in", lambda role: Span(_round_trip(readings[role]))),
-    ]
+    page: list[Line] = []
+    for label, *both in zip(_ROWS, *(_column(standing, role) for role in Role), strict=True):
+        if label == "because" and not any(span.text for span in both):
+            continue
+        most = REASON // COLUMN + 2 if label == "because" else 3
+        page += beside(label, both, width=COLUMN, most=most)
     return tuple(page)
 
 
-def _site(org: Org) -> str:
-    return f"{urlsplit(org.base_url).netloc or org.base_url} ({org.datacenter})"
+def _column(standing: Standing, role: Role) -> tuple[Span, ...]:
+    """What is said of one org, line by line."""
+    org, reading = standing.pair[role], standing.readings[role]
+    record, why_not = reading.record, _why_not(reading.sight)
+    return (
+        Span(role.value, "heading"),
+        Span(org.name, "org"),
+        Span(f"{urlsplit(org.base_url).netloc or org.base_url} ({org.datacenter})"),
+        _status(reading),
+        Span(shortened(why_not, REASON), "warn"),
+        Span(_changed_at(record, standing.at)),
+        Span("-" if record is None else shortened(author(record.modified_by), 120)),
+        _keys(org, standing.identities[role], why_not),
+        Span(_round_trip(reading)),
+    )
 
 
 _HAMPERED: Mapping[Trouble, str] = {
@@ -202,10 +202,6 @@ def _changed_at(record: HamrRecord | None, now: datetime) -> str:
     if record.modified_at is None:
         return "not told"
     return f"{utc(record.modified_at)}, {age(record.modified_at, now)}"
-
-
-def _changed_by(record: HamrRecord | None) -> str:
-    return "-" if record is None else shortened(author(record.modified_by), 120)
 
 
 def _keys(org: Org, identity: Identity, said: str) -> Span:

@@ -41,12 +41,12 @@ def verdict_lines(verdict: Verdict, note: str = "", *, indent: int = 4) -> Page:
     return (head, *((Span(" " * left), each) for each in others))
 
 
-def refusal_lines(verdicts: Iterable[Verdict], *, indent: int = 2) -> Page:
+def refusal_lines(verdicts: Iterable[Verdict]) -> Page:
     """All guards that refuse, at once: each with its reason, why it matters, and its flag (law 10)."""
     lines: list[Line] = []
     for verdict in verdicts:
-        lines += verdict_lines(verdict, indent=indent)
-        deeper = indent + _OUTCOME
+        lines += verdict_lines(verdict, indent=2)
+        deeper = 2 + _OUTCOME
         if verdict.why:
             lines += paragraph(shortened(verdict.why), "dim", indent=deeper)
         lines.append((Span(" " * deeper), what_overrides(verdict)))

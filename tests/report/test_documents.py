@@ -40,3 +40,6 @@ def test_law_17_a_secret_cannot_get_into_a_document() -> None:
     with pytest.raises(TypeError) as refusal:
         to_json(smuggled)
     assert CANARY not in str(refusal.value)
+    with pytest.raises(TypeError) as refusal:
+        document("hamr/status/1", {"keys": [Secret(CANARY)]})
+    assert CANARY not in str(refusal.value)

@@ -131,6 +131,10 @@ def test_a_refused_first_transition_is_said_at_the_top_with_every_flag() -> None
         "  hamr status payments",
         "  hamr run payments --to ACTIVE --override settled=REASON --override both_answer=REASON",
     ]
+    assert plan_json(plan(refused))["next"] == [
+        "hamr status payments",
+        "hamr run payments --to ACTIVE --override settled=REASON --override both_answer=REASON",
+    ]
     assert "If what refuses is overridden, and nothing goes wrong" in shown
     assert not any("can be applied" in text for text in shown)
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import logging
 import subprocess
 import sys
 from collections.abc import Iterator
-from urllib.parse import quote
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from msgspec import Struct
 
 from orchestrator.model.org import Secret
@@ -229,61 +225,3 @@ def test_logging_loads_no_rich() -> None:
     assert "rich" not in loaded(
         "import orchestrator.system.log as log; log.configure('console'); log.logger().info('x')"
     )
-
-
-# The redactor
-
-
-def test_every_form_of_a_key_is_replaced() -> None:
-    key = 'aB3/+="\\é end of key'
-    redactor = knowing(key)
-    for form in (
-        key,
-        quote(key, safe=""),
-        quote(key),
-        json.dumps(key)[1:-1],
-        json.dumps({"k": key}),
-        repr([key]),
-        base64.b64encode(key.encode()).decode(),
-        base64.urlsafe_b64encode(key.encode()).decode(),
-    ):
-        cleaned = redactor.clean(f"<{form}>")
-        assert "[redacted]" in cleaned
-        assert "end" not in cleaned
-        assert base64.b64encode(key.encode()).decode()[4:12] not in cleaned
-
-
-@pytest.mark.parametrize("lead", ["", "a", "ab", "abc", "user:"])
-def test_a_key_within_base64_is_replaced(lead: str) -> None:
-    encoded = base64.b64encode(f"{lead}{CANARY}:tail".encode()).decode()
-    cleaned = knowing(CANARY).clean(encoded)
-    assert "[redacted]" in cleaned
-    assert len(cleaned.replace("[redacted]", "")) < 20
-
-
-def test_the_longest_key_goes_first() -> None:
-    assert knowing("abcdef", "abcdef-longer").clean("x abcdef-longer y abcdef") == "x [redacted] y [redacted]"
-
-
-def test_very_short_texts_are_left_alone() -> None:
-    assert knowing("abc", "").clean("abc") == "abc"
-
-
-def test_a_redactor_that_knows_nothing_changes_nothing() -> None:
-    assert Redactor().clean("anything") == "anything"
-
-
-def test_values_keep_their_shape() -> None:
-    value = {"a": [1, True, None, 2.5, CANARY], CANARY: ("x", CANARY), "deep": {"er": f"-{CANARY}-"}}
-    assert knowing(CANARY).clean_value(value) == {
-        "a": [1, True, None, 2.5, "[redacted]"],
-        "[redacted]": ("x", "[redacted]"),
-        "deep": {"er": "-[redacted]-"},
-    }
-
-
-@given(st.text(min_size=4), st.text(), st.text())
-def test_law_17_no_text_keeps_a_key(key: str, before: str, after: str) -> None:
-    cleaned = knowing(key).clean(f"{before}{key}{after}")
-    assert "[redacted]" in cleaned
-    assert key not in cleaned.replace("[redacted]", "\0") or key in before + after
