@@ -45,23 +45,16 @@ def _what(hook: Hook) -> str:
 
 
 def _terms(hook: Hook, when: When, mode: Mode) -> str:
+    by_hand = isinstance(hook.what, Manual)
     if mode is Mode.EMERGENCY:
         if hook.emergency is InEmergency.SKIP:
             return "skipped in an emergency"
-        return (
-            "listed, nobody is asked in an emergency"
-            if isinstance(hook.what, Manual)
-            else "beside the writes, holds nothing up"
-        )
+        return "listed, nobody is asked in an emergency" if by_hand else "beside the writes, holds nothing up"
     ends = "stops the transition if it fails" if when is When.BEFORE else "owed until it ends well"
-    repeats = (
-        ""
-        if isinstance(hook.what, Manual)
-        else ", may be repeated without asking"
-        if hook.again is Again.SAFE
-        else ", asks before it is repeated"
-    )
-    return f"{ends}{repeats}"
+    if by_hand:
+        return ends
+    again = "may be repeated without asking" if hook.again is Again.SAFE else "asks before it is repeated"
+    return f"{ends}, {again}"
 
 
 def note_of(transition: PlannedTransition, verdict: Verdict) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from orchestrator.model.events import LockBroken, LockTaken, LockTakenOver, RunResumed, RunStarted
 from orchestrator.model.status import Role, Status
@@ -108,13 +108,13 @@ class Drawing(Struct):
     scale: Scale
     height: float = 0.0
     """Of what is drawn so far."""
-    scale_labels: list[Label] = field(default_factory=list)
-    grid: list[Path] = field(default_factory=list)
-    cuts: list[Box] = field(default_factory=list)
-    paths: list[Path] = field(default_factory=list)
-    marks: list[Mark] = field(default_factory=list)
-    labels: list[Label] = field(default_factory=list)
-    boxes: list[Box] = field(default_factory=list)
+    scale_labels: list[Label] = []
+    grid: list[Path] = []
+    cuts: list[Box] = []
+    paths: list[Path] = []
+    marks: list[Mark] = []
+    labels: list[Label] = []
+    boxes: list[Box] = []
     axis: float = 0.0
     description: str = ""
 
