@@ -8,8 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from orchestrator.errors import UsageError
-from orchestrator.model.org import Inventory, Org, Pair
-from orchestrator.model.secret import FileKey, KeyReference
+from orchestrator.model.org import FileKey, Inventory, KeyReference, Org, Pair
 from orchestrator.model.status import Both
 
 from .certificates import absolute, certificate_findings

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from orchestrator.model.org import datacenter_label, datacenter_of_site
 from orchestrator.model.plain import JSON
-from orchestrator.model.sites import datacenter_label, datacenter_of_site
 
 from .inventory_shape import UUID_PATTERN
 from .nodes import Finding, Steps, mapping_in

@@ -11,9 +11,21 @@ from typing import Annotated, Any
 from msgspec import field
 from msgspec.structs import replace
 
-from orchestrator.model.org import Inventory, Mirrors, Org, Pair, Wire
-from orchestrator.model.secret import CommandKey, EnvironmentKey, FileKey, KeyReference
-from orchestrator.model.sites import SITES, api_url, datacenter_label, datacenter_of_site
+from orchestrator.model.org import (
+    SITES,
+    CommandKey,
+    EnvironmentKey,
+    FileKey,
+    Inventory,
+    KeyReference,
+    Mirrors,
+    Org,
+    Pair,
+    Wire,
+    api_url,
+    datacenter_label,
+    datacenter_of_site,
+)
 from orchestrator.model.status import Both, Role
 
 from .fields import Name, SchemaVersion, Text, choice, span_of, text_of

@@ -21,13 +21,13 @@ from orchestrator.model.guard import (
     IfUnknown,
     Located,
     Not,
+    Probe,
     Quiet,
     Reachable,
     Window,
 )
 from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program
 from orchestrator.model.playbook import Confirm, Playbook, Timeouts, Transition
-from orchestrator.model.probe import Probe
 from orchestrator.model.status import Status
 
 from .fields import (

@@ -8,8 +8,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
-from orchestrator.model.guard import IfUnknown
-from orchestrator.model.probe import Take, Value
+from orchestrator.model.guard import IfUnknown, Take, Value
 
 from .fields import choice, span_of, text_of
 from .shapes import AT_LEAST_ONE, leaf, then

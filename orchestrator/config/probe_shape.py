@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 from msgspec import field
 
-from orchestrator.model.guard import Compared
-from orchestrator.model.probe import Command, Http, Metric, Monitor, Probe, ProbeKind
+from orchestrator.model.guard import Command, Compared, Http, Metric, Monitor, Probe, ProbeKind
 
 from .fields import Name, RoleName, Text
 from .probe_fields import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from orchestrator.model.probe import ProbeReading, Unmeasured
+from orchestrator.model.guard import ProbeReading, Unmeasured
 from orchestrator.model.reading import Identity, Unreachable
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import Situation

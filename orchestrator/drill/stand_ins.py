@@ -12,11 +12,20 @@ from msgspec import Struct, field
 
 from orchestrator.config.scenario import At, Unknown
 from orchestrator.engine.around import Foretold
-from orchestrator.model.guard import Compared, Not
+from orchestrator.model.guard import (
+    Compared,
+    Measured,
+    Metric,
+    Monitor,
+    Not,
+    Probe,
+    ProbeReading,
+    Unmeasured,
+    Value,
+)
 from orchestrator.model.hook import Program, ProgramEnded
 from orchestrator.model.journal import Entry, Head, Holder, Record, Verification, Whereabouts
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.probe import Measured, Metric, Monitor, Probe, ProbeReading, Unmeasured, Value
 from orchestrator.model.protocols import Clock, Prober, Programs, Store
 from orchestrator.model.status import Role
 from orchestrator.operations.session import Session

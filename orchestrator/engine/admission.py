@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from msgspec import Struct, field
 
-from orchestrator.model.command_line import override_flag
 from orchestrator.model.events import (
     Event,
     GuardOverridden,
@@ -18,12 +17,13 @@ from orchestrator.model.events import (
     Waiting,
 )
 from orchestrator.model.guard import IfUnknown, Outcome, Verdict
-from orchestrator.model.person import Asks, Question
+from orchestrator.model.hook import Asks, Question
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import End
 from orchestrator.model.situation import FRESH_WITHIN, SEND_WITHIN
 from orchestrator.model.status import Role
+from orchestrator.model.words import override_flag
 from orchestrator.situation import commands
 from orchestrator.situation.compared import transition_probes
 from orchestrator.situation.guards import judge, judge_transition

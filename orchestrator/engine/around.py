@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
-from orchestrator.model.hook import Program, ProgramEnded
-from orchestrator.model.person import Question, Reply
-from orchestrator.model.probe import Probe, ProbeReading, Unmeasured
-from orchestrator.model.protocols import Clock, People, Prober, Programs
+from orchestrator.model.guard import Probe, ProbeReading, Unmeasured
+from orchestrator.model.hook import Program, ProgramEnded, Question, Reply
+from orchestrator.model.protocols import Clock, Prober, Programs, Prompter
 
 
 class Foretold(Struct):
@@ -55,7 +54,7 @@ class Around(Struct, frozen=True):
 
     prober: Prober
     programs: Programs
-    people: People
+    people: Prompter
 
 
 def predicted_around(clock: Clock, readings: Mapping[str, ProbeReading] | None = None) -> Around:

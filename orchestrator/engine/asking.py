@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from msgspec import Struct
 
 from orchestrator.model.events import Event, PersonAnswered, PersonAsked
-from orchestrator.model.person import Question, Reply
-from orchestrator.model.protocols import Clock, People
+from orchestrator.model.hook import Question, Reply
+from orchestrator.model.protocols import Clock, Prompter
 
 from .look import Eyes
 from .probing import Probing
@@ -17,7 +17,7 @@ from .probing import Probing
 class Asking(Struct):
     """The run's side of a question."""
 
-    people: People
+    people: Prompter
     clock: Clock
     eyes: Eyes
     probing: Probing

@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, Event, WriteConfirmed
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Advances, Playbook
-from orchestrator.model.reading import Reading
+from orchestrator.model.reading import Change, Reading
 from orchestrator.model.run import End, Stamp
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Both, Role, Status

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, OwedSettled
+from orchestrator.model.reading import Change
 from orchestrator.model.run import End, Ending
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Role, Status

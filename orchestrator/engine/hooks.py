@@ -12,16 +12,17 @@ from orchestrator.model.events import Event, HookEnded, HookIntended, Waiting
 from orchestrator.model.hook import (
     SETTLED,
     Again,
+    Asks,
     Hook,
     HookOutcome,
     InEmergency,
     Manual,
     Program,
     ProgramEnded,
+    Question,
     When,
 )
 from orchestrator.model.org import Pair
-from orchestrator.model.person import Asks, Question
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.protocols import Clock, Programs
 from orchestrator.model.run import End, Mode

@@ -10,8 +10,8 @@ from functools import partial
 from msgspec import Struct, field
 
 from orchestrator.model.events import ClockDistrusted, Event, OrgGivenUp, ReadingsTaken, SituationRead
+from orchestrator.model.guard import ProbeReading
 from orchestrator.model.org import Pair
-from orchestrator.model.probe import ProbeReading
 from orchestrator.model.protocols import Clock, World
 from orchestrator.model.reading import Identity, Reading, Unreachable
 from orchestrator.model.run import Mode

@@ -9,7 +9,6 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from orchestrator.model.change import Change
 from orchestrator.model.events import (
     ChangeSeen,
     Event,
@@ -36,7 +35,16 @@ from orchestrator.model.events import (
 )
 from orchestrator.model.floor import ACCEPTED, Floor, Floors, raise_floors, under_floor
 from orchestrator.model.hook import SETTLED, HookOutcome, When
-from orchestrator.model.reading import Accepted, HamrRecord, Lost, NotSent, Reading, Rejected, Throttled
+from orchestrator.model.reading import (
+    Accepted,
+    Change,
+    HamrRecord,
+    Lost,
+    NotSent,
+    Reading,
+    Rejected,
+    Throttled,
+)
 from orchestrator.model.run import Attempt, Mode, Stamp, Step, the_one_that_came
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.compare import Known, Sent

@@ -10,8 +10,8 @@ from datetime import datetime
 from msgspec import Struct, field
 
 from orchestrator.model.events import Event, ProbesRead
+from orchestrator.model.guard import Probe, ProbeReading, Unmeasured
 from orchestrator.model.org import Pair
-from orchestrator.model.probe import Probe, ProbeReading, Unmeasured
 from orchestrator.model.protocols import Clock, Prober
 from orchestrator.model.situation import SEND_WITHIN
 from orchestrator.situation.compared import depends_on

@@ -7,11 +7,10 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from orchestrator.model.change import Change
 from orchestrator.model.events import Event, Waiting, WriteConfirmed
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.reading import Accepted, Lost, Reading
+from orchestrator.model.reading import Accepted, Change, Lost, Reading
 from orchestrator.model.run import Attempt
 from orchestrator.model.status import Both, Role
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from orchestrator.model.change import Change
-from orchestrator.model.command_line import override_flag
 from orchestrator.model.events import ChangeSeen, Waiting, WriteUnknown
 from orchestrator.model.floor import floor_of
 from orchestrator.model.playbook import Transition
-from orchestrator.model.reading import HamrRecord, Reading
+from orchestrator.model.reading import Change, HamrRecord, Reading
 from orchestrator.model.run import Attempt, End, Stamp
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.model.words import override_flag
 from orchestrator.situation import commands
 
 from .check import IN_EFFECT, NOT_OURS

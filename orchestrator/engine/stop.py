@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.model.change import Change
+from orchestrator.model.reading import Change
 from orchestrator.model.run import End, Ending
 from orchestrator.model.status import Role
 

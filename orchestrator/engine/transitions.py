@@ -8,8 +8,8 @@ from functools import partial
 from msgspec import Struct, field
 
 from orchestrator.model.events import Event, OwedSettled, TransitionIntended, TransitionMade, WriteOwed
+from orchestrator.model.guard import Probe
 from orchestrator.model.playbook import Advances, Transition
-from orchestrator.model.probe import Probe
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.invariants import prefix_trouble

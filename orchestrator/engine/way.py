@@ -8,9 +8,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.model.events import Event, OwedSettled
+from orchestrator.model.guard import Probe
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Transition
-from orchestrator.model.probe import Probe
 from orchestrator.model.run import End, Ending, Mode
 from orchestrator.model.situation import OpenRun, Phase, PhaseName
 from orchestrator.model.status import Role, Status

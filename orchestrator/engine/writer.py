@@ -8,12 +8,11 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
-from orchestrator.model.change import Change
 from orchestrator.model.events import Event, NameLearned, Waiting, WriteAnswered, WriteIntended, WriteUnknown
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock, World
-from orchestrator.model.reading import Accepted, Answer, Exchange, Lost, NotSent, Rejected
+from orchestrator.model.reading import Accepted, Answer, Change, Exchange, Lost, NotSent, Rejected
 from orchestrator.model.run import Attempt, End, Operator, Stamp
 from orchestrator.model.situation import SEND_WITHIN
 from orchestrator.model.status import Role, Status

@@ -6,13 +6,12 @@ import enum
 from collections import deque
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from types import MappingProxyType
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from .guard import Guard
+from .guard import Guard, Probe
 from .hook import Hook, When
-from .probe import Probe
+from .plain import EMPTY
 from .status import Role, Status
 
 
@@ -73,12 +72,12 @@ class Playbook(Struct, frozen=True):
     transitions: tuple[Transition, ...]
     stops: tuple[Status, ...]
     summary: str = ""
-    guards: Mapping[str, Guard] = field(default_factory=lambda: MappingProxyType({}))
-    probes: Mapping[str, Probe] = field(default_factory=lambda: MappingProxyType({}))
-    objectives: Mapping[Status, timedelta] = field(default_factory=lambda: MappingProxyType({}))
-    confirm: Confirm = field(default_factory=Confirm)
+    guards: Mapping[str, Guard] = EMPTY
+    probes: Mapping[str, Probe] = EMPTY
+    objectives: Mapping[Status, timedelta] = EMPTY
+    confirm: Confirm = Confirm()
     resend: int = 1
-    timeouts: Timeouts = field(default_factory=Timeouts)
+    timeouts: Timeouts = Timeouts()
     emergency_deadline: timedelta = timedelta(seconds=2)
     mirror_wait: timedelta = timedelta(seconds=3)
     late: timedelta = timedelta(minutes=15)
@@ -139,26 +138,15 @@ class Playbook(Struct, frozen=True):
 
     def route(self, start: Status, goal: Status) -> tuple[Transition, ...] | None:
         """The shortest way through the transitions, ties by order; () where start is the goal, None where there is no way."""
-        if start == goal:
-            return ()
-        arrived: dict[Status, Transition] = {}
+        ways: dict[Status, tuple[Transition, ...]] = {start: ()}
         queue = deque([start])
         while queue:
             here = queue.popleft()
             for transition in self.transitions:
-                if (
-                    transition.source == here
-                    and transition.target not in arrived
-                    and transition.target != start
-                ):
-                    arrived[transition.target] = transition
+                if transition.source == here and transition.target not in ways:
+                    ways[transition.target] = (*ways[here], transition)
                     queue.append(transition.target)
-        if goal not in arrived:
-            return None
-        steps: list[Transition] = []
-        while not steps or steps[-1].source != start:
-            steps.append(arrived[goal if not steps else steps[-1].source])
-        return tuple(reversed(steps))
+        return ways.get(goal)
 
 
 def _enough(ways: Iterable[tuple[Transition, ...]]) -> frozenset[Role]:

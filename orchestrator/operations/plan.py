@@ -17,18 +17,18 @@ from orchestrator.engine.gate import BINDING_MIDWAY, Decision, EnforcingGate, Fo
 from orchestrator.engine.memory import Memory
 from orchestrator.engine.predicted import PredictedClock, PredictedWorld
 from orchestrator.journal.history import History
-from orchestrator.model.command_line import request_command
 from orchestrator.model.events import Event, GuardsJudged, WriteConfirmed, WriteIntended
+from orchestrator.model.guard import Probe, ProbeReading
 from orchestrator.model.hook import Program, When
 from orchestrator.model.org import Mirrors, Pair
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
 from orchestrator.model.playbook import Advances, Transition
-from orchestrator.model.probe import Probe, ProbeReading
 from orchestrator.model.protocols import Prober
 from orchestrator.model.reading import Absent, Exchange, HamrRecord, Identity, Present, Reading
 from orchestrator.model.run import End, Mode, RunRequest
 from orchestrator.model.situation import OpenRun
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.model.words import request_command
 from orchestrator.situation import phase_of
 from orchestrator.situation.compared import depends_on, transition_probes
 from orchestrator.situation.strangers import strangers

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from orchestrator.engine.drive import Engine
 from orchestrator.engine.memory import Memory
 from orchestrator.errors import Moved, Refused, UsageError
-from orchestrator.model.command_line import request_command
 from orchestrator.model.events import GuardOverridden, RunStarted
 from orchestrator.model.plan import Plan
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, RunRequest
 from orchestrator.model.status import Both
+from orchestrator.model.words import request_command
 
 from .conduct import conduct
 from .journalling import Journalling

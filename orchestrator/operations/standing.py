@@ -10,7 +10,7 @@ from orchestrator.journal.history import History
 from orchestrator.model.floor import Floors, under_floor
 from orchestrator.model.protocols import Reader
 from orchestrator.model.reading import Identity, Reading
-from orchestrator.model.standing import Standing
+from orchestrator.model.situation import Standing
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import phase_of
 from orchestrator.situation.strangers import strangers

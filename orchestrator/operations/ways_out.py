@@ -7,13 +7,11 @@ import shlex
 from msgspec.structs import replace
 
 from orchestrator.engine.memory import Memory
-from orchestrator.model.change import Change
-from orchestrator.model.command_line import after_asking, override_flag
 from orchestrator.model.playbook import Playbook, Transition
-from orchestrator.model.reading import Unreachable
+from orchestrator.model.reading import Change, Unreachable
 from orchestrator.model.run import End, Ending, Mode
-from orchestrator.model.situation import PhaseName
-from orchestrator.model.standing import Stranger
+from orchestrator.model.situation import PhaseName, Stranger
+from orchestrator.model.words import after_asking, override_flag
 from orchestrator.situation import commands
 from orchestrator.situation.strangers import strangers
 

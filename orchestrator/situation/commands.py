@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 
-from orchestrator.model.change import Change
-from orchestrator.model.command_line import override_flag
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Transition
+from orchestrator.model.reading import Change
 from orchestrator.model.status import Role, Status
+from orchestrator.model.words import override_flag
 
 from .view import View
 

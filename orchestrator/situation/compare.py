@@ -13,11 +13,10 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct, field
 
-from orchestrator.model.change import Change
 from orchestrator.model.floor import Floor, Floors, floor_of, under_floor
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import timestamp
-from orchestrator.model.reading import HamrRecord, Reading
+from orchestrator.model.reading import Change, HamrRecord, Reading
 from orchestrator.model.run import Attempt, Stamp, the_one_that_came
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Role, Status

@@ -6,10 +6,22 @@ from collections.abc import Iterable
 from typing import assert_never
 from urllib.parse import urlsplit
 
-from orchestrator.model.guard import AllOf, AnyOf, Compared, Not
+from orchestrator.model.guard import (
+    AllOf,
+    AnyOf,
+    Command,
+    Compared,
+    Http,
+    Measured,
+    Metric,
+    Monitor,
+    Not,
+    Probe,
+    Unmeasured,
+    Value,
+)
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Transition
-from orchestrator.model.probe import Command, Http, Measured, Metric, Monitor, Probe, Unmeasured, Value
 from orchestrator.model.situation import Situation
 from orchestrator.model.status import Role
 from orchestrator.model.words import value_words

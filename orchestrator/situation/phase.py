@@ -16,15 +16,14 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from orchestrator.model.change import Change
-from orchestrator.model.command_line import override_flag
 from orchestrator.model.floor import Floor, Floors, floor_of, under_floor
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.reading import Identity, Present, Reading, Unreadable, Unrecognised
+from orchestrator.model.reading import Change, Identity, Present, Reading, Unreadable, Unrecognised
 from orchestrator.model.run import Attempt
 from orchestrator.model.situation import OpenRun, Owed, Phase, PhaseName
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.model.words import override_flag
 
 from . import commands
 from .answered import phase_of_answers

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from orchestrator.model.guard import Quiet, Reachable
-from orchestrator.model.org import Org
-from orchestrator.model.sites import datacenter_label
+from orchestrator.model.org import Org, datacenter_label
 from orchestrator.model.situation import Situation
 from orchestrator.model.status import Role
 

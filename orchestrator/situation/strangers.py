@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 
 from orchestrator.model.reading import Reading
 from orchestrator.model.run import Stamp
-from orchestrator.model.situation import ALONE_FOR
-from orchestrator.model.standing import Stranger
+from orchestrator.model.situation import ALONE_FOR, Stranger
 from orchestrator.model.status import Both, Role
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from orchestrator.model.change import Change
 from orchestrator.model.org import Org, Pair
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.reading import Reading
+from orchestrator.model.reading import Change, Reading
 from orchestrator.model.run import Attempt
 from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.status import Both, Role, Status

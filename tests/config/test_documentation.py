@@ -16,7 +16,7 @@ from orchestrator.config import (
     shipped_playbooks,
 )
 from orchestrator.config.probe_checks import STATES
-from orchestrator.model.sites import SITES
+from orchestrator.model.org import SITES
 
 DOCS = Path(__file__).parents[2] / "docs"
 PLAYBOOK_PAGE = (DOCS / "reference" / "playbook.md").read_text(encoding="utf-8")

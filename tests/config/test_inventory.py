@@ -9,8 +9,7 @@ import pytest
 
 from orchestrator.config import load_inventory, parse_inventory, starter_inventory
 from orchestrator.errors import DocumentError
-from orchestrator.model.org import Mirrors, Org, Wire
-from orchestrator.model.secret import CommandKey, EnvironmentKey, FileKey
+from orchestrator.model.org import CommandKey, EnvironmentKey, FileKey, Mirrors, Org, Wire
 from orchestrator.model.status import Role
 
 from .texts import INVENTORY, said_of_inventory

@@ -7,8 +7,7 @@ from datetime import timedelta
 import pytest
 
 from orchestrator.config import parse_playbook
-from orchestrator.model.guard import Compared, Guard, IfUnknown
-from orchestrator.model.probe import Command, Http, Metric, Monitor, Probe, Take
+from orchestrator.model.guard import Command, Compared, Guard, Http, IfUnknown, Metric, Monitor, Probe, Take
 from orchestrator.model.status import Role
 
 from .texts import AROUND, said_of_playbook

@@ -12,7 +12,7 @@ from orchestrator.config.sketch import KINDS
 from orchestrator.errors import ExitCode
 from orchestrator.model.events import JOURNALLED
 from orchestrator.model.guard import ALWAYS_ON, BEFORE_A_RUN, GuardKind
-from orchestrator.report.exit_codes import MEANINGS
+from orchestrator.report.errors import MEANINGS
 
 from .commands import BLOCK, filled, helps
 

@@ -9,11 +9,19 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from orchestrator.engine.around import Around
-from orchestrator.model.guard import Compared, Guard, IfUnknown
-from orchestrator.model.hook import Hook, Manual, Program, ProgramEnded
-from orchestrator.model.person import Question, Reply
+from orchestrator.model.guard import (
+    Compared,
+    Guard,
+    IfUnknown,
+    Measured,
+    Metric,
+    Probe,
+    ProbeReading,
+    Unmeasured,
+    Value,
+)
+from orchestrator.model.hook import Hook, Manual, Program, ProgramEnded, Question, Reply
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.probe import Measured, Metric, Probe, ProbeReading, Unmeasured, Value
 
 from .fake import PLAYBOOK, FakeClock, S
 

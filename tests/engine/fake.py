@@ -16,16 +16,16 @@ from orchestrator.engine.gate import EnforcingGate, Gate
 from orchestrator.engine.memory import Memory, recall
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.history import events_of, history_of
-from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, Event, RunResumed, RunStarted, WriteIntended, encode
 from orchestrator.model.journal import Record
-from orchestrator.model.org import Mirrors, Org, Pair, Wire
+from orchestrator.model.org import EnvironmentKey, Mirrors, Org, Pair, Wire
 from orchestrator.model.plain import JSON, timestamp
 from orchestrator.model.playbook import Advances, Confirm, Playbook, Transition
 from orchestrator.model.reading import (
     Absent,
     Accepted,
     Answer,
+    Change,
     Draft,
     Exchange,
     HamrRecord,
@@ -42,7 +42,6 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.run import Mode, Operator
-from orchestrator.model.secret import EnvironmentKey
 from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.status import Both, Role, Status
 

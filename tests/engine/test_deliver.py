@@ -9,10 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.engine.gate import EnforcingGate
-from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, Event, GuardOverridden, OwedSettled
 from orchestrator.model.org import Mirrors
-from orchestrator.model.reading import Draft, HamrRecord, Present
+from orchestrator.model.reading import Change, Draft, HamrRecord, Present
 from orchestrator.model.run import End, Ending, Mode
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Role, Status

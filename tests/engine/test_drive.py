@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.model.change import Change
 from orchestrator.model.events import MirrorFound, NameLearned, TransitionMade, WriteConfirmed
 from orchestrator.model.org import Mirrors
+from orchestrator.model.reading import Change
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
 

@@ -15,8 +15,7 @@ from orchestrator.model.events import (
     TransitionMade,
     WriteIntended,
 )
-from orchestrator.model.hook import Again, HookOutcome, InEmergency, Program, ProgramEnded, When
-from orchestrator.model.person import Asks, Reply
+from orchestrator.model.hook import Again, Asks, HookOutcome, InEmergency, Program, ProgramEnded, Reply, When
 from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status

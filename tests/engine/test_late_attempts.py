@@ -8,9 +8,8 @@ import pytest
 
 from orchestrator.engine.memory import recall
 from orchestrator.journal.history import history_of
-from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, WriteConfirmed, WriteIntended
-from orchestrator.model.reading import Exchange, Present, Reading, Request
+from orchestrator.model.reading import Change, Exchange, Present, Reading, Request
 from orchestrator.model.run import Attempt
 from orchestrator.model.status import Status
 from orchestrator.situation.compare import compare

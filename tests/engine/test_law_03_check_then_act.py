@@ -8,10 +8,9 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, NameLearned, WriteConfirmed
 from orchestrator.model.org import Mirrors
-from orchestrator.model.reading import Draft, Present, Unreachable
+from orchestrator.model.reading import Change, Draft, Present, Unreachable
 from orchestrator.model.run import End
 from orchestrator.model.status import Role, Status
 

@@ -10,7 +10,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.engine.memory import Memory
-from orchestrator.model.change import Change
 from orchestrator.model.events import (
     ChangeSeen,
     Event,
@@ -23,7 +22,7 @@ from orchestrator.model.events import (
 from orchestrator.model.guard import Guard, Quiet
 from orchestrator.model.org import Mirrors
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.reading import Draft, Present
+from orchestrator.model.reading import Change, Draft, Present
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
 

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from orchestrator.engine.gate import EnforcingGate
 from orchestrator.engine.memory import Memory
-from orchestrator.model.change import Change
 from orchestrator.model.events import (
     GuardsJudged,
     GuardWaived,
@@ -27,6 +26,7 @@ from orchestrator.model.guard import Guard, Quiet, Reachable
 from orchestrator.model.org import Mirrors
 from orchestrator.model.reading import (
     Absent,
+    Change,
     Denied,
     Draft,
     Hampered,

@@ -8,9 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.model.events import Event, ProbesRead
-from orchestrator.model.guard import Compared, Guard
+from orchestrator.model.guard import Compared, Guard, Metric, Probe, Unmeasured
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.probe import Metric, Probe, Unmeasured
 from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status

@@ -9,12 +9,11 @@ from typing import cast
 import pytest
 
 from orchestrator.engine.memory import Memory
-from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, WaitEnded, WriteConfirmed
 from orchestrator.model.floor import Floor
 from orchestrator.model.org import Mirrors
 from orchestrator.model.protocols import Reader
-from orchestrator.model.reading import Absent, HamrRecord, Present, Unreachable
+from orchestrator.model.reading import Absent, Change, HamrRecord, Present, Unreachable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.session import Session

@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from orchestrator.engine.look import Eyes
 from orchestrator.engine.memory import Memory
 from orchestrator.engine.probing import Probing
-from orchestrator.model.probe import Measured, Metric, Probe, ProbeReading
+from orchestrator.model.guard import Measured, Metric, Probe, ProbeReading
 
 from .fake import RUN, FakeWorld, S, pair
 from .fake import FakeClock as StillClock

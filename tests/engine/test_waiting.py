@@ -18,9 +18,8 @@ from orchestrator.model.events import (
     WaitEnded,
     Waiting,
 )
-from orchestrator.model.guard import IfUnknown, Outcome
-from orchestrator.model.person import Reply
-from orchestrator.model.probe import Metric, Probe
+from orchestrator.model.guard import IfUnknown, Metric, Outcome, Probe
+from orchestrator.model.hook import Reply
 from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status

@@ -10,10 +10,9 @@ from random import Random
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orchestrator.model.guard import AllOf, AnyOf, Compared, Guard, IfUnknown, Not
+from orchestrator.model.guard import AllOf, AnyOf, Command, Compared, Guard, IfUnknown, Metric, Not, Probe
 from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program, When
 from orchestrator.model.playbook import Playbook, Transition
-from orchestrator.model.probe import Command, Metric, Probe
 from orchestrator.model.status import Role
 from orchestrator.situation.compared import probes_of
 

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from msgspec import Struct, field
 
 from orchestrator.model.events import Event
-from orchestrator.model.hook import Program, ProgramEnded
+from orchestrator.model.guard import Measured, Probe, ProbeReading, Unmeasured
+from orchestrator.model.hook import Program, ProgramEnded, Question, Reply
 from orchestrator.model.journal import Entry
-from orchestrator.model.person import Question, Reply
-from orchestrator.model.probe import Measured, Probe, ProbeReading, Unmeasured
 from orchestrator.model.protocols import Prober, Programs
 from orchestrator.operations.session import Session
 from orchestrator.simulator import Regions

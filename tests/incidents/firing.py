@@ -9,9 +9,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from orchestrator.engine.look import ASK_AGAIN_AFTER
-from orchestrator.model.guard import AllOf, AnyOf, Compared, Guard, Not
+from orchestrator.model.guard import AllOf, AnyOf, Compared, Guard, Measured, Not
 from orchestrator.model.playbook import Playbook, Transition
-from orchestrator.model.probe import Measured
 from orchestrator.model.status import Role
 
 from .incident import Played

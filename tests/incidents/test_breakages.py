@@ -21,11 +21,10 @@ from orchestrator.engine.stop import Stopped
 from orchestrator.engine.transitions import Transitions
 from orchestrator.engine.writer import Writer
 from orchestrator.journal import history, sqlite_store
-from orchestrator.model.change import Change
 from orchestrator.model.events import WriteAnswered, WriteConfirmed, WriteIntended, WriteOwed
 from orchestrator.model.guard import Outcome
 from orchestrator.model.org import Mirrors
-from orchestrator.model.reading import Accepted, Lost
+from orchestrator.model.reading import Accepted, Change, Lost
 from orchestrator.model.run import Attempt, End, Mode
 from orchestrator.model.situation import Comparison, PhaseName
 from orchestrator.model.status import Role, Status

@@ -20,10 +20,9 @@ from orchestrator.engine.stop import stopped
 from orchestrator.engine.transitions import Transitions
 from orchestrator.errors import UsageError
 from orchestrator.journal import history
-from orchestrator.model.change import Change
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.reading import HamrRecord, Reading
+from orchestrator.model.reading import Change, HamrRecord, Reading
 from orchestrator.model.run import Attempt, End, Mode
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Role, Status

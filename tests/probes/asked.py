@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from orchestrator.datadog.probes import Probes
+from orchestrator.model.guard import Http, Metric, Monitor, Probe, ProbeKind, ProbeReading, Unmeasured
 from orchestrator.model.playbook import Timeouts
-from orchestrator.model.probe import Http, Metric, Monitor, Probe, ProbeKind, ProbeReading, Unmeasured
 from orchestrator.model.status import Role
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.keys import KeyRing

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from orchestrator.model.floor import Floors
 from orchestrator.model.guard import Guard, GuardKind
-from orchestrator.model.org import Org, Pair, Wire
+from orchestrator.model.org import EnvironmentKey, Org, Pair, Wire
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.reading import (
     Absent,
@@ -26,7 +26,6 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.run import Mode
-from orchestrator.model.secret import EnvironmentKey
 from orchestrator.model.situation import OpenRun, Owed, Phase, Situation
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import phase_of

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.change import Change
-from orchestrator.model.org import Org, Pair, Wire
+from orchestrator.model.org import EnvironmentKey, Org, Pair, Wire
 from orchestrator.model.reading import (
     Absent,
+    Change,
     Denied,
     HamrRecord,
     Present,
@@ -22,7 +22,6 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.run import Attempt
-from orchestrator.model.secret import EnvironmentKey
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.compare import Known, Sent, compare, describe, not_older, same_link

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.model.change import Change
 from orchestrator.model.reading import (
     Absent,
+    Change,
     Denied,
     HamrRecord,
     Present,

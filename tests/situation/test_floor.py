@@ -7,10 +7,9 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, SituationRead, WriteConfirmed, WriteIntended
 from orchestrator.model.floor import Floor, raise_floors, under_floor
-from orchestrator.model.reading import Absent, HamrRecord, Identity, Request
+from orchestrator.model.reading import Absent, Change, HamrRecord, Identity, Request
 from orchestrator.model.status import Both, Status
 from orchestrator.situation import phase_of
 from orchestrator.situation.compare import Known, Sent, compare
