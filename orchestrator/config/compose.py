@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from orchestrator.errors import DocumentError, Problem
 
-from .nodes import Document, Entry, ListNode, MappingNode, Node, ScalarNode, plain
+from .nodes import Document, Entry, ListNode, MappingNode, Node, ScalarNode, plain, private
 from .scalars import resolve
 from .wording import shown
 
@@ -18,9 +18,6 @@ DEEPEST = 32
 
 MOST_VALUES = 1_000_000
 """Values of a document, aliases followed, thirty-four a pair: a few aliases of aliases can stand for billions."""
-
-KEY_FIELDS = frozenset({"api_key", "app_key"})
-"""What stands below these is never repeated in a message (law 17)."""
 
 _UNPRINTABLE = yaml.reader.Reader.NON_PRINTABLE
 """PyYAML's own, which is compiled already: so large a set of characters takes 5 ms."""
@@ -180,16 +177,13 @@ class _Composer(Struct):
         (key, key_line, key_column), holder.key = holder.key, None
         first = holder.node.entries.get(key)
         if first is not None:
-            name = "this key" if self._private() else f"the key {shown(key)}"
+            inside = [above.key[0] for above in self.open if above.key is not None]
+            name = "this key" if private(inside) else f"the key {shown(key)}"
             self._problem(
                 key_line, key_column, f"{name} stands twice here; the first is on line {first.line}"
             )
         elif key != "<<":
             holder.node.entries[key] = Entry(key_line, key_column, thing.node)
-
-    def _private(self) -> bool:
-        """Whether we are inside a key's reference, where somebody may have put the key itself."""
-        return any(holder.key is not None and holder.key[0] in KEY_FIELDS for holder in self.open)
 
     def _count(self, values: int, line: int, column: int) -> None:
         self.values += values

@@ -33,8 +33,8 @@ def parse_fault_script(text: str, file: str) -> tuple[ScriptedFault, ...]:
         DocumentError: it is no fault script; with all its problems at once.
     """
     document = compose(text, file)
-    faults: tuple[ScriptedFault, ...] = fit(
-        FaultScriptShape, document, bounded(fault_findings(document, ("faults",)))
+    faults: tuple[ScriptedFault, ...] = fit(FaultScriptShape, document).noun(
+        bounded(fault_findings(document, ("faults",)))
     )
     return faults
 

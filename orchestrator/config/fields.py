@@ -152,7 +152,7 @@ SchemaVersion = Annotated[int, leaf(_schema, {"type": "integer", "const": SCHEMA
 Text = Annotated[str, leaf(_plain_text, {"type": "string", "minLength": 1})]
 Name = Annotated[
     str,
-    leaf(_name, {"type": "string", "pattern": NAME_PATTERN, "maxLength": _LONGEST_NAME}),
+    leaf(_name, {"type": "string", "pattern": NAME_PATTERN, "maxLength": _LONGEST_NAME}, refers=True),
 ]
 SourceStatus = Annotated[Status, leaf(_source_status, words(STATUSES))]
 TargetStatus = Annotated[Status, leaf(_target_status, words(WRITABLE))]

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, cast
 
+from msgspec import Struct
 from msgspec.inspect import BoolType, DictType, Metadata, StructType, Type, UnionType, VarTupleType
 
 from orchestrator.errors import DocumentError
 from orchestrator.model.plain import JSON
 
-from .compose import KEY_FIELDS
-from .nodes import MOST_FINDINGS, Document, Finding, Steps, bounded
-from .shapes import Shape, descriptions, keys_of
-from .wording import did_you_mean, found, shown
+from .nodes import MOST_FINDINGS, Document, Finding, Steps, bounded, private
+from .shapes import Key, Noun, Shape, descriptions, keys_in, keys_of
+from .wording import did_you_mean, found, meant, shown
 
 INLINE_KEY = (
     "a key must not stand in this file: say where it is found, "
@@ -24,35 +24,70 @@ INLINE_KEY = (
 UNSHOWN = "expected {env: NAME}, {file: PATH} or {command: [PROGRAM, …]} (what stands here is not shown, as it may be the key)"
 
 
-def fit(shape: type[Shape], document: Document, checks: Iterable[Finding] = ()) -> Any:
-    """What the shape makes of a document.
+class Fitted(Struct, frozen=True):
+    """A document as far as it could be read."""
 
-    Args:
-        shape: what it should look like.
-        document: what was read.
-        checks: what else is wrong with it.
+    shape: type[Shape | Noun]
+    document: Document
+    values: Any
+    """Its mappings and lists, each value read as its field wants it; None where that could not be. What stands below a
+    misspelt key stands below the key that was meant."""
+    findings: tuple[Finding, ...]
 
-    Raises:
-        DocumentError: it does not fit, or something else is wrong with it; with all its problems at once.
-    """
-    empty, checked = list(bounded(_empty_values((), document.data))), list(checks)
-    fitting = _Fitting(making=not (empty or checked or document.problems))
-    made = fitting.read(keys_of(shape), document.data, ())
-    problems = document.problems_with([*empty, *bounded(fitting.findings), *checked])
-    if problems:
-        raise DocumentError(problems)
-    return made
+    def noun(self, checks: Iterable[Finding] = ()) -> Any:
+        """What the shape makes of it.
+
+        Args:
+            checks: what else is wrong with it.
+
+        Raises:
+            DocumentError: it does not fit, or something else is wrong with it; with all its problems at once.
+        """
+        problems = self.document.problems_with([*self.findings, *checks])
+        if problems:
+            raise DocumentError(problems)
+        return _made(keys_of(self.shape), self.values)
+
+
+def fit(shape: type[Shape | Noun], document: Document) -> Fitted:
+    """Read a document as a shape says."""
+    fitting = _Fitting(document)
+    values = fitting.read(keys_of(shape), document.data, ())
+    empty = bounded(_empty_values((), document.data))
+    return Fitted(shape, document, values, (*empty, *bounded(fitting.findings)))
+
+
+def _made(kind: Type, value: Any) -> Any:
+    match kind:
+        case UnionType():  # of a type and None, which says that the key may be left out
+            return _made(kind.types[0], value)
+        case Metadata():
+            extra = kind.extra or {}
+            made = value if "read" in extra else _made(kind.type, value)
+            return extra["then"](made) if "then" in extra else made
+        case StructType():
+            shape = cast("type[Shape]", kind.cls)
+            keys = keys_in(kind)
+            fields = {keys[name].field.name: _made(keys[name].type, item) for name, item in value.items()}
+            return (shape.makes or shape)(**fields)
+        case DictType(key_type=Metadata(extra={"read": read})):
+            return MappingProxyType(
+                {read(name): _made(kind.value_type, item) for name, item in value.items()}
+            )
+        case VarTupleType():
+            return tuple(_made(kind.item_type, item) for item in value)
+    return value
 
 
 def _empty_values(steps: Steps, value: JSON) -> Iterator[Finding]:
     """No field of ours may be null: an empty value is a line that was left unfinished."""
     match value:
         case None:
-            private = not KEY_FIELDS.isdisjoint(steps)
-            name = "this" if private or isinstance(steps[-1], int) else shown(steps[-1])
+            secret = private(steps)
+            name = "this" if secret or isinstance(steps[-1], int) else shown(steps[-1])
             advice = (
                 UNSHOWN
-                if private
+                if secret
                 else "give it a value, or leave it out ({} is an empty mapping, [] an empty list)"
             )
             yield Finding(steps, f"{name} has no value: {advice}", at_key=True)
@@ -65,15 +100,15 @@ def _empty_values(steps: Steps, value: JSON) -> Iterator[Finding]:
 
 
 class _Fitting:
-    """One walk through a document. Nothing is made of a document in which anything was found."""
+    """One walk through a document."""
 
-    def __init__(self, *, making: bool) -> None:
+    def __init__(self, document: Document) -> None:
         self.findings: list[Finding] = []
-        self._making = making
+        self._document = document
 
     def read(self, kind: Type, value: JSON, steps: Steps) -> Any:
-        """A value as the type wants it; what comes back where something was found means nothing."""
-        if len(self.findings) > MOST_FINDINGS:
+        """A value as the type wants it, or as far as it could be read; None where it could not be."""
+        if value is None or len(self.findings) > MOST_FINDINGS:
             return None
         match kind:
             case UnionType():  # of a type and None, which says that the key may be left out
@@ -87,9 +122,9 @@ class _Fitting:
             case VarTupleType():
                 return self._list(kind, value, steps)
             case BoolType():
-                if not isinstance(value, bool):
-                    self._misfit(f"expected true or false, found {found(value)}", value, steps)
-                return value
+                if isinstance(value, bool):
+                    return value
+                return self._misfit(f"expected true or false, found {found(value)}", value, steps)
         raise TypeError(f"no field of a shape is of type {kind}")
 
     def _read_with(self, kind: Metadata, value: JSON, steps: Steps) -> Any:
@@ -97,10 +132,16 @@ class _Fitting:
         before = len(self.findings)
         if "read" in extra:
             result = self._judged(extra["read"], value, steps)
+            if len(self.findings) > before and extra.get("refers") and isinstance(value, str):
+                return value
         else:
             result = self.read(kind.type, value, steps)
-        if "then" in extra and len(self.findings) == before and not _has_empty(value):
-            result = self._judged(extra["then"], result, steps)
+        if (
+            "then" in extra
+            and len(self.findings) == before
+            and not (isinstance(value, list) and None in value)
+        ):
+            self._judged(extra["then"], result, steps)
         return result
 
     def _judged(
@@ -114,76 +155,66 @@ class _Fitting:
 
     def _mapping(self, kind: StructType, value: JSON, steps: Steps) -> Any:
         if not isinstance(value, dict):
-            self._misfit(f"expected a mapping (name: value), found {_kind_of(value)}", value, steps)
-            return None
-        shape = cast("type[Shape]", kind.cls)
-        values = {}
-        for field in kind.fields:
-            key = field.encode_name
-            if key not in value:
-                if field.required:
-                    about = descriptions(shape).get(field.name, "")
-                    message = f'"{key}" is missing{where(steps)}' + (
-                        f": {about[0].lower()}{about[1:].rstrip('.')}" if about else ""
-                    )
-                    self.findings.append(Finding(steps, message, at_key=True))
-            elif value[key] is not None:
-                values[field.name] = self.read(field.type, value[key], (*steps, key))
-        self._unknown_keys([field.encode_name for field in kind.fields], value, steps)
-        return (shape.makes or shape)(**values) if self._making and not self.findings else None
-
-    def _unknown_keys(self, known: list[str], value: dict[str, JSON], steps: Steps) -> None:
+            return self._misfit(f"expected a mapping (name: value), found {_kind_of(value)}", value, steps)
+        keys = keys_in(kind)
+        values = {
+            name: self.read(keys[name].type, item, (*steps, name))
+            for name, item in value.items()
+            if name in keys
+        }
+        for name, key in keys.items():
+            if name not in value and key.field.required and not key.kind:
+                about = descriptions(kind.cls).get(key.field.name, "")
+                message = f'"{name}" is missing{where(steps)}' + (
+                    f": {about[0].lower()}{about[1:].rstrip('.')}" if about else ""
+                )
+                self.findings.append(Finding(steps, message, at_key=True))
         for name, item in value.items():
-            if name in known or item is None or len(self.findings) > MOST_FINDINGS:
-                continue
-            if not KEY_FIELDS.isdisjoint(steps):
-                message = UNSHOWN
-            else:
-                near = did_you_mean(name, known)
-                allowed = f" (known here: {', '.join(known)})" if known and not near else ""
-                message = f"{shown(name)} is not a known key{where(steps)}{allowed}{near}"
-            self.findings.append(Finding((*steps, name), message, at_key=True))
+            if name not in keys and item is not None and len(self.findings) <= MOST_FINDINGS:
+                self._unknown_key(name, item, keys, values, steps)
+        return values
+
+    def _unknown_key(
+        self, name: str, item: JSON, keys: Mapping[str, Key], values: dict[str, Any], steps: Steps
+    ) -> None:
+        """Tells of it, and reads what stands there as what was probably meant."""
+        if private(steps):
+            self.findings.append(Finding((*steps, name), UNSHOWN, at_key=True))
+            return
+        near = meant(name, keys)
+        allowed = f" (known here: {', '.join(keys)})" if keys and not near else ""
+        message = f"{shown(name)} is not a known key{where(steps)}{allowed}{did_you_mean(name, keys)}"
+        self.findings.append(Finding((*steps, name), message, at_key=True))
+        for other in near:
+            if other not in values:
+                self._document.spelled[*steps, other] = name
+                values[other] = self.read(keys[other].type, item, (*steps, name))
 
     def _names(self, kind: DictType, value: JSON, steps: Steps) -> Any:
         if not isinstance(value, dict):
-            self._misfit(f"expected a mapping (name: value), found {_kind_of(value)}", value, steps)
-            return None
+            return self._misfit(f"expected a mapping (name: value), found {_kind_of(value)}", value, steps)
         self._enough(kind.min_length, value, steps)
         assert isinstance(kind.key_type, Metadata)  # noqa: S101 - so are the keys of all our mappings
         read = (kind.key_type.extra or {})["read"]
-        return MappingProxyType(
-            {
-                self._judged(read, key, (*steps, key), at_key=True): self.read(
-                    kind.value_type, item, (*steps, key)
-                )
-                for key, item in value.items()
-                if item is not None
-            }
-        )
+        for key, item in value.items():
+            if item is not None:
+                self._judged(read, key, (*steps, key), at_key=True)
+        return {key: self.read(kind.value_type, item, (*steps, key)) for key, item in value.items()}
 
     def _list(self, kind: VarTupleType, value: JSON, steps: Steps) -> Any:
         if not isinstance(value, list):
-            self._misfit(f"expected a list ([…]), found {_kind_of(value)}", value, steps)
-            return None
+            return self._misfit(f"expected a list ([…]), found {_kind_of(value)}", value, steps)
         self._enough(kind.min_length, value, steps)
-        return tuple(
-            self.read(kind.item_type, item, (*steps, index))
-            for index, item in enumerate(value)
-            if item is not None
-        )
+        return [self.read(kind.item_type, item, (*steps, index)) for index, item in enumerate(value)]
 
     def _enough(self, least: int | None, value: dict[str, JSON] | list[JSON], steps: Steps) -> None:
         if least is not None and len(value) < least:
             self._misfit("this is empty, and at least one is wanted", value, steps)
 
     def _misfit(self, message: str, value: JSON, steps: Steps) -> None:
-        if not KEY_FIELDS.isdisjoint(steps):
+        if private(steps):
             message = INLINE_KEY if isinstance(value, str | int | float) else UNSHOWN
         self.findings.append(Finding(steps, message))
-
-
-def _has_empty(value: JSON) -> bool:
-    return isinstance(value, list) and None in value
 
 
 def _kind_of(value: JSON) -> str:

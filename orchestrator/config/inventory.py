@@ -12,10 +12,9 @@ from orchestrator.model.org import Inventory, Org, Pair
 from orchestrator.model.secret import FileKey, KeyReference
 from orchestrator.model.status import Both
 
-from .certificates import absolute, certificate_findings
 from .compose import compose
 from .fit import fit
-from .inventory_checks import inventory_findings
+from .inventory_checks import absolute, certificate_findings, inventory_findings
 from .inventory_part import LARGE, part_of
 from .inventory_shape import InventoryShape
 from .nodes import Document, bounded
@@ -72,9 +71,10 @@ def read_inventory(document: Document, *, certificates: bool = False) -> Invento
             its own: what one org lacks must not stop what is done at the others.
     """
     folder = Path(document.file).parent
-    certified = certificate_findings(document.data, folder) if certificates else ()
-    checks = [*bounded(inventory_findings(document.data)), *bounded(certified)]
-    inventory: Inventory = fit(InventoryShape, document, checks)
+    fitted = fit(InventoryShape, document)
+    certified = certificate_findings(fitted.values, folder) if certificates else ()
+    checks = [*bounded(inventory_findings(document, fitted.values)), *bounded(certified)]
+    inventory: Inventory = fitted.noun(checks)
     everyones = frozenset().union(
         *(pair.own_keys for pair in inventory.pairs)
     )  # one set, which all pairs share

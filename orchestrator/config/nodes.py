@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from msgspec import Struct, field
 
 from orchestrator.errors import Problem
 from orchestrator.model.plain import JSON
+
+from .wording import meant
 
 Steps = tuple[str | int, ...]
 """A way from the top of a document to one of its values: ("pairs", "payments", "primary", "uuid")."""
@@ -15,6 +18,16 @@ Steps = tuple[str | int, ...]
 
 MOST_FINDINGS = 200
 """Findings of one kind of check that are told; a file with more is not the file that was meant."""
+
+
+_KEY_FIELDS = frozenset({"api_key", "app_key"})
+
+
+def private(steps: Iterable[str | int]) -> bool:
+    """Whether a place is inside a key's reference, a misspelt one too: no message repeats what stands there (law 17)."""
+    return any(
+        step in _KEY_FIELDS or meant(step, _KEY_FIELDS) != [] for step in steps if isinstance(step, str)
+    )
 
 
 class ScalarNode(Struct, frozen=True):
@@ -78,12 +91,20 @@ class Document(Struct, frozen=True):
     """The same without places."""
     problems: tuple[Problem, ...] = ()
     """What is wrong with the YAML itself, though it could be read: repeated keys, tags, merge keys."""
+    spelled: dict[Steps, str] = field(default_factory=dict)
+    """How a key is misspelt, by the way to it that ends with the right one; whoever reads the document notes it."""
+
+    def _as_spelled(self, steps: Steps) -> Steps:
+        way: Steps = ()
+        for step in steps:
+            way = (*way, self.spelled.get((*way, step), step))
+        return way
 
     def place(self, steps: Steps, *, at_key: bool = False) -> tuple[int, int]:
         """Line and column, from 1, of a value or its key; of the nearest one above it that exists, where it does not."""
         node: Node = self.root
         here = (node.line, node.column)
-        for step in steps:
+        for step in self._as_spelled(steps):
             if isinstance(node, MappingNode) and isinstance(step, str) and step in node.entries:
                 entry = node.entries[step]
                 node, here = entry.value, (entry.line, entry.column)
@@ -97,7 +118,7 @@ class Document(Struct, frozen=True):
     def value(self, steps: Steps) -> JSON:
         """The plain value at the end of a way, or None where the way leads nowhere."""
         here: JSON = self.data
-        for step in steps:
+        for step in self._as_spelled(steps):
             if isinstance(here, dict) and isinstance(step, str):
                 here = here.get(step)
             elif isinstance(here, list) and isinstance(step, int) and step < len(here):
@@ -127,11 +148,29 @@ def plain(node: Node) -> JSON:
             return {key: plain(entry.value) for key, entry in node.entries.items()}
 
 
-def mapping_in(value: JSON) -> dict[str, JSON]:
-    """A mapping, or an empty one where something else stands: the shape tells about that."""
+def mapping_in(value: object) -> dict[str, Any]:
+    """A mapping, or an empty one where something else stands: who read it has told about that."""
     return value if isinstance(value, dict) else {}
 
 
-def list_in(value: JSON) -> list[JSON]:
-    """A list, or an empty one where something else stands: the shape tells about that."""
+def list_in(value: object) -> list[Any]:
+    """A list, or an empty one where something else stands: who read it has told about that."""
     return value if isinstance(value, list) else []
+
+
+def parts(values: Any, *way: str | int) -> Iterator[tuple[Steps, dict[str, Any]]]:
+    """The mappings of a list, or of a mapping of names, at the end of a way through what was read; each with its place."""
+    here = _at(values, way)
+    held = enumerate(here) if isinstance(here, list) else mapping_in(here).items()
+    return (((*way, step), part) for step, part in held if isinstance(part, dict))
+
+
+def items(values: Any, *way: str | int) -> list[tuple[Steps, Any]]:
+    """What could be read of a list at the end of a way through what was read, each with its place."""
+    return [((*way, index), item) for index, item in enumerate(list_in(_at(values, way))) if item is not None]
+
+
+def _at(values: Any, way: Steps) -> Any:
+    for step in way:
+        values = list_in(values)[step] if isinstance(step, int) else mapping_in(values).get(step)
+    return values

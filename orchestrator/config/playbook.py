@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import chain
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -14,15 +13,10 @@ from orchestrator.model.playbook import Playbook
 
 from .compose import compose
 from .fit import fit
-from .guard_checks import guard_findings
-from .hook_checks import hook_findings
-from .nodes import Document, Finding, bounded
+from .nodes import Document
+from .playbook_checks import playbook_findings
 from .playbook_shape import PlaybookShape
-from .probe_checks import probe_findings
-from .setting_checks import setting_findings
-from .sketch import sketch
 from .source import read_text
-from .table_checks import table_findings
 from .wording import did_you_mean, shown
 
 DEFAULT_PLAYBOOK = "regional-failover"
@@ -97,17 +91,6 @@ def parse_playbook(text: str, file: str) -> Playbook:
 
 def read_playbook(document: Document, text: str) -> Playbook:
     """Read a playbook from a composed document and the text that it was composed from; see `parse_playbook`."""
-    playbook: Playbook = fit(PlaybookShape, document, _findings(document))
+    fitted = fit(PlaybookShape, document)
+    playbook: Playbook = fitted.noun(playbook_findings(document, fitted.values))
     return replace(playbook, text=text, path=document.file)
-
-
-def _findings(document: Document) -> Iterator[Finding]:
-    table = sketch(document.data)
-    checks = (
-        table_findings(table),
-        guard_findings(table),
-        probe_findings(document.data, table),
-        hook_findings(document.data),
-        setting_findings(document.data, table),
-    )
-    return chain.from_iterable(bounded(check) for check in checks)

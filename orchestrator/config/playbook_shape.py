@@ -47,8 +47,9 @@ from .fields import (
 from .probe_fields import CommandLine, IfUnknownName, Within
 from .probe_shape import ComparedShape, ProbeShape
 from .shapes import AT_LEAST_ONE, Shape, leaf, then
-from .sketch import KINDS
 from .wording import did_you_mean, found, shown
+
+GUARD_KINDS = ("quiet", "reachable", "located", "window", "probe", "all", "any", "not")
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -252,7 +253,7 @@ class GuardShape(Shape):
     """A question to a situation: exactly one kind, and why it is asked."""
 
     makes = _guard
-    kinds = KINDS
+    kinds = GUARD_KINDS
 
     quiet: QuietShape | None = None
     """Nobody but this run changed either record for so long: {for: 5m}."""

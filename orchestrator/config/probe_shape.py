@@ -25,7 +25,8 @@ from .probe_fields import (
     Window,
 )
 from .shapes import AT_LEAST_ONE, Shape
-from .sketch import PROBE_KINDS
+
+PROBE_KINDS = ("metric", "monitor", "http", "command")
 
 
 def _probe_of(kind: Callable[..., ProbeKind]) -> Callable[..., Probe]:

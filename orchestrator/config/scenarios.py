@@ -78,5 +78,5 @@ def parse_scenario(text: str, file: str) -> Scenario:
 
 def read_scenario(document: Document, text: str) -> Scenario:
     """Read a scenario from a composed document and the text that it was composed from; see `parse_scenario`."""
-    scenario: Scenario = fit(ScenarioShape, document, bounded(scenario_findings(document)))
+    scenario: Scenario = fit(ScenarioShape, document).noun(bounded(scenario_findings(document)))
     return replace(scenario, text=text, path=document.file)

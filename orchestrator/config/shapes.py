@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from itertools import pairwise
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 from msgspec import Meta, Struct
-from msgspec.inspect import StructType, type_info
+from msgspec.inspect import Field, Metadata, StructType, Type, UnionType, type_info
 
 from orchestrator.model.plain import JSON
 
@@ -26,14 +26,26 @@ class Shape(Struct):
     """Keys that are given only together with others."""
 
 
-def leaf(read: Callable[[Any], object], schema: Mapping[str, JSON]) -> Meta:
+class Noun(Struct, frozen=True):
+    """A noun that a mapping is read into as it stands: its fields are the keys.
+
+    A field whose type is a union of tagged nouns has no key of its own: each tag is one, and exactly one is given.
+    """
+
+    makes: ClassVar[Callable[..., object] | None] = None
+    kinds: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[Mapping[str, list[str]]] = {}
+
+
+def leaf(read: Callable[[Any], object], schema: Mapping[str, JSON], *, refers: bool = False) -> Meta:
     """How the value of one field is read, and its JSON Schema.
 
     Args:
         read: gives the value, or raises a ValueError whose message is a sentence for a person.
         schema: what editors are told.
+        refers: it is a name: a text that cannot be one is told as such, and still names what its author meant.
     """
-    return Meta(extra={"read": read}, extra_json_schema=dict(schema))
+    return Meta(extra={"read": read, "refers": refers}, extra_json_schema=dict(schema))
 
 
 def then(turn: Callable[[Any], object]) -> Meta:
@@ -44,9 +56,45 @@ def then(turn: Callable[[Any], object]) -> Meta:
 AT_LEAST_ONE = Meta(min_length=1)
 """A list or mapping that must not be empty."""
 
+NO_KEY = Meta(extra={"no_key": True})
+"""A field that is no key of a file."""
+
+
+class Key(NamedTuple):
+    """A key that a mapping may have."""
+
+    name: str
+    field: Field
+    """The field that its value is for."""
+    type: Type
+    kind: bool = False
+    """Whether it is one of those of which exactly one is given."""
+
+
+def keys_in(mapping: StructType) -> Mapping[str, Key]:
+    """The keys of a mapping by name, in order; worked out once for each kind of mapping."""
+    if mapping.cls not in _KEYS:
+        _KEYS[mapping.cls] = {key.name: key for key in _keys_of_fields(mapping)}
+    return _KEYS[mapping.cls]
+
+
+_KEYS: dict[type, Mapping[str, Key]] = {}
+
+
+def _keys_of_fields(mapping: StructType) -> Iterator[Key]:
+    for field in mapping.fields:
+        match field.type:
+            case Metadata(extra={"no_key": True}):
+                pass
+            case UnionType(types=[StructType(), StructType(), *_] as tagged):
+                kinds = [each for each in tagged if isinstance(each, StructType)]
+                yield from (Key(str(each.tag), field, each, kind=True) for each in kinds)
+            case _:
+                yield Key(field.encode_name, field, field.type)
+
 
 @cache
-def keys_of(shape: type[Shape]) -> StructType:
+def keys_of(shape: type[Shape | Noun]) -> StructType:
     """The keys of a shape with their types, and those of the shapes in it."""
     return cast("StructType", type_info(shape))
 

@@ -197,6 +197,25 @@ name: again
     ]  # fmt: skip
 
 
+def test_what_stands_below_a_misspelt_key_is_judged_as_what_was_meant() -> None:
+    text = PLAYBOOK.replace("guards:\n  calm:", "guard:\n  calm:").replace("{for: 5m}", "{fro: 5 min}")
+    text = text.replace("guards: [calm]", "gaurds: [calm, clam]")
+    assert said_of_playbook(text) == [
+        '4:1: "guard" is not a known key; did you mean "guards"?',
+        '6:5: "for" is missing in guard.calm.quiet: how long it has to have been quiet',
+        '6:13: "fro" is not a known key in guard.calm.quiet; did you mean "for"?',
+        '6:18: "5 min" is not a duration: write a number and a unit (ms, s, m, h, d), such as 60s, 1h30m or 250ms',
+        '11:5: "gaurds" is not a known key in item 1 of transitions; did you mean "guards"?',
+        '11:20: "clam" is no guard of this playbook; did you mean "calm"?',
+    ]
+
+
+def test_a_misspelt_key_beside_the_right_one_is_told_alone() -> None:
+    assert said_of_playbook(PLAYBOOK + "stop: [NOWHERE]\n") == [
+        '15:1: "stop" is not a known key; did you mean "stops"?'
+    ]
+
+
 def test_a_plain_no_is_a_text_and_no_boolean() -> None:
     assert parse_playbook(PLAYBOOK.replace("name: small", "name: NO"), "f").name == "NO"
 

@@ -116,7 +116,7 @@ def test_the_host_of_a_page_is_read_in_lower_case_and_the_rest_as_it_stands() ->
         ('query: "sum:agents{*}"', "query: q, take: lst", ['6:46: "lst" is not which point counts (last, average, least or most); did you mean "last"?']),
         ('query: "sum:agents{*}"', "query: q, timeout: 99ms", ["6:49: 99ms is out of bounds: between 100ms and 5m"]),
         ('query: "sum:agents{*}"', "query: q, timeout: 6m", ["6:49: 6m is out of bounds: between 100ms and 5m"]),
-        ('query: "sum:agents{*}"', "query: q, tiemout: 6m", ['6:40: "tiemout" is not a known key in probes.agents.metric; did you mean "timeout"?']),
+        ('query: "sum:agents{*}"', "query: q, tiemout: 6m", ['6:40: "tiemout" is not a known key in probes.agents.metric; did you mean "timeout"?', "6:49: 6m is out of bounds: between 100ms and 5m"]),
         # monitor
         ("id: 42", "id: 0", ["8:33: expected a monitor's number, as it stands in its page's address (…/monitors/12345), found the number 0"]),
         ("id: 42", 'id: "42"', ["8:33: expected a monitor's number, as it stands in its page's address (…/monitors/12345), found the text \"42\""]),
@@ -141,7 +141,7 @@ def test_the_host_of_a_page_is_read_in_lower_case_and_the_rest_as_it_stands() ->
         ("run: [./bin/moved, payments]", "run: [./bin/moved, 5]", ["12:34: expected text, found the number 5: put it in quotes"]),
         ("run: [./bin/moved, payments]", "run: ./bin/moved", ["12:20: expected a list ([…]), found text"]),
         # one kind
-        ("command: {run: [./bin/moved, payments]}", "cmd: {}", ['11:3: the probe "moved" reads nothing: give it one kind (metric, monitor, http or command)', '12:5: "cmd" is not a known key in probes.moved; did you mean "command"?']),
+        ("command: {run: [./bin/moved, payments]}", "cmd: {}", ['11:3: the probe "moved" reads nothing: give it one kind (metric, monitor, http or command)', '12:5: "cmd" is not a known key in probes.moved; did you mean "command"?', '12:5: "run" is missing in probes.moved.cmd: program and arguments; a relative path is meant from the folder in which hamr is started']),
         ("command: {run: [./bin/moved, payments]}", "command: {run: [a]}\n    monitor: {org: primary, id: 1}", ['11:3: the probe "moved" has 2 kinds (command and monitor), and one is allowed: make a probe of each']),
     ],
 )  # fmt: skip
