@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from orchestrator.config.scenario import Unknown
 from orchestrator.drill.stand_ins import Said, assumed_values
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.probe import Value
-from orchestrator.model.scenario import Unknown
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import (
     HAMR_PATH,

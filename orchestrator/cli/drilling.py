@@ -9,13 +9,13 @@ from .opening import Opening
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from orchestrator.config.scenario import Scenario
     from orchestrator.drill import Homecoming
     from orchestrator.errors import ExitCode, Interrupted
     from orchestrator.journal.history import DrillHistory, History
     from orchestrator.model.drill import DrillResult
     from orchestrator.model.playbook import Playbook
     from orchestrator.model.protocols import Store
-    from orchestrator.model.scenario import Scenario
     from orchestrator.model.status import Status
     from orchestrator.operations.session import Session
 
@@ -67,9 +67,9 @@ def _scenario(name: str | None, goal: Status | None) -> Scenario:
         UsageError: there is none of that name, or it goes elsewhere than --to.
         DocumentError: it has problems.
     """
+    from orchestrator.config.scenario import Scenario
     from orchestrator.config.scenarios import load_scenario
     from orchestrator.errors import UsageError
-    from orchestrator.model.scenario import Scenario
 
     if name is None:
         return Scenario("") if goal is None else Scenario("", goal=goal)

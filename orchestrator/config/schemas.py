@@ -36,9 +36,9 @@ def playbook_schema() -> Schema:
 
 def scenario_schema() -> Schema:
     """The JSON Schema (draft 2020-12) of a scenario."""
-    from .scenario_shape import ScenarioShape  # noqa: PLC0415 - only who drills pays for it
+    from .scenarios import ScenarioFile  # noqa: PLC0415 - only who drills pays for it
 
-    return _schema_of(ScenarioShape, "Scenario of a hamr drill")
+    return _schema_of(ScenarioFile, "Scenario of a hamr drill")
 
 
 def _schema_of(shape: type[Shape | Noun], title: str) -> Schema:

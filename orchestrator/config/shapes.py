@@ -105,17 +105,22 @@ def descriptions(shape: type) -> Mapping[str, str]:
 
     Read when an error message or a JSON Schema wants it.
     """
+    nouns = [each for each in reversed(shape.__mro__) if issubclass(each, Struct) and each is not Struct]
+    return {name: text for each in nouns for name, text in _described(each)}
+
+
+def _described(noun: type) -> Iterator[tuple[str, str]]:
     try:
-        (definition,) = ast.parse(inspect.getsource(shape)).body
+        (definition,) = ast.parse(inspect.getsource(noun)).body
     except OSError:
-        return {}
+        return
     assert isinstance(definition, ast.ClassDef)  # noqa: S101 - the source of a class
-    return {
-        field.target.id: inspect.cleandoc(text.value.value)
-        for field, text in pairwise(definition.body)
-        if isinstance(field, ast.AnnAssign)
-        and isinstance(field.target, ast.Name)
-        and isinstance(text, ast.Expr)
-        and isinstance(text.value, ast.Constant)
-        and isinstance(text.value.value, str)
-    }
+    for field, text in pairwise(definition.body):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(text, ast.Expr)
+            and isinstance(text.value, ast.Constant)
+            and isinstance(text.value.value, str)
+        ):
+            yield field.target.id, inspect.cleandoc(text.value.value)

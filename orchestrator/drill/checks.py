@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
+from orchestrator.config.scenario import DoRun, Scenario
 from orchestrator.errors import Refused, UsageError
 from orchestrator.model.guard import ALWAYS_ON, BEFORE_A_RUN
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.scenario import DoRun, Scenario
 from orchestrator.model.status import Status
 
 
@@ -91,5 +91,5 @@ def _guards_of(scenario: Scenario) -> Iterator[str]:
             if part is None:
                 continue
             yield from part.expect.refused or ()
-            if isinstance(part.deed, DoRun):
-                yield from part.deed.overrides
+            if isinstance(part.action, DoRun):
+                yield from part.action.overrides

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 from msgspec import Struct
 
+from orchestrator.config.scenario import Expect, OrgStatus
 from orchestrator.model.drill import Expectation
 from orchestrator.model.journal import Record
 from orchestrator.model.run import Stamp
-from orchestrator.model.scenario import Expect, Wrote
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Role
 from orchestrator.model.words import counted, span
@@ -34,7 +34,7 @@ class Seen(Struct, frozen=True):
     """The guards that refused."""
     said: str = ""
     """How it ended, in words."""
-    writes: tuple[Wrote, ...] = ()
+    writes: tuple[OrgStatus, ...] = ()
     """The writes that an org has taken meanwhile, in order."""
     sent_to: frozenset[Role] = frozenset()
     """The orgs to which a write was sent meanwhile, taken or not."""
@@ -93,19 +93,20 @@ def _all_of(expect: Expect, seen: Seen) -> Iterator[Expectation]:
     yield from _of_the_end(expect, seen)
 
 
+_OWED = ("write.owed", "write.settled")
 _WRITES = ("write.intended", "write.answered", "write.confirmed", "write.unknown")
 
 
 def _of_the_end(expect: Expect, seen: Seen) -> Iterator[Expectation]:
     owed = "nothing is owed" if seen.owed is None else f"{seen.owed.role} {seen.owed.status} is owed"
-    if expect.owed is not None:
-        holds = seen.owed is not None and (seen.owed.role, seen.owed.status) == (
-            expect.owed.role,
-            expect.owed.status,
-        )
-        yield _held(seen, f"{expect.owed} is owed", holds, owed, "write.owed", "write.settled")
-    if expect.owes_nothing:
-        yield _held(seen, "nothing is owed", seen.owed is None, owed, "write.owed", "write.settled")
+    match expect.owed:
+        case OrgStatus():
+            holds = seen.owed is not None and OrgStatus(seen.owed.role, seen.owed.status) == expect.owed
+            yield _held(seen, f"{expect.owed} is owed", holds, owed, *_OWED)
+        case "nothing":
+            yield _held(seen, "nothing is owed", seen.owed is None, owed, *_OWED)
+        case None:
+            pass
     for role, name in expect.changed_by.items():
         found = "" if seen.names is None else seen.names[role]
         ours = Stamp.parse(found) is not None or found in seen.our_names

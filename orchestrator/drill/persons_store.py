@@ -8,9 +8,9 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
+from orchestrator.config.scenario import At
 from orchestrator.model.journal import Entry, Head, Holder, Record, Verification
 from orchestrator.model.protocols import Store
-from orchestrator.model.scenario import At
 
 
 class ProcessDied(BaseException):  # no Exception: nothing may catch it that would not outlive a kill -9

@@ -9,6 +9,16 @@ from datetime import timedelta
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from orchestrator.config.scenario import (
+    ConfirmWaits,
+    DoAdopt,
+    DoResume,
+    DoRun,
+    Expect,
+    Scenario,
+    ScenarioStep,
+    Waits,
+)
 from orchestrator.journal import VERIFY_NEWEST
 from orchestrator.journal.history import events_of
 from orchestrator.model.drill import DrillResult, Expectation, Score
@@ -18,7 +28,6 @@ from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.run import new_run_id
-from orchestrator.model.scenario import DoAdopt, DoResume, DoRun, Expect, Scenario, ScenarioStep, Waits
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.running import Controls
 from orchestrator.operations.standing import stand
@@ -39,8 +48,7 @@ Watching = Callable[[Pair], Sequence[Watcher]]
 
 
 IN_BAD_WEATHER = Waits(
-    confirm_within=timedelta(seconds=1),
-    confirm_every=timedelta(milliseconds=20),
+    ConfirmWaits(within=timedelta(seconds=1), every=timedelta(milliseconds=20)),
     emergency=timedelta(milliseconds=200),
     mirror=timedelta(milliseconds=200),
     guards=timedelta(seconds=1),
@@ -97,11 +105,11 @@ def out_and_home(home: Status, goal: Status, *, expects: bool = True) -> tuple[S
     """The two steps of a drill for which nothing else is written down."""
 
     def expect(status: Status) -> Expect:
-        return Expect(exit=0, phase=f"agreed({status})", owes_nothing=True) if expects else Expect()
+        return Expect(exit=0, phase=f"agreed({status})", owed="nothing") if expects else Expect()
 
     return (
-        ScenarioStep("out", DoRun(goal), expect=expect(goal)),
-        ScenarioStep("home", DoRun(home), expect=expect(home)),
+        ScenarioStep(DoRun(goal), "out", expect=expect(goal)),
+        ScenarioStep(DoRun(home), "home", expect=expect(home)),
     )
 
 
@@ -161,7 +169,7 @@ class _Play(Struct):
         ]
         if not runs:
             return
-        match done.deed:
+        match done.action:
             case DoRun(to=to):
                 goal = to
             case DoResume() | DoAdopt() if done.result is not None and done.result.goal is not None:

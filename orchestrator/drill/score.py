@@ -7,6 +7,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from orchestrator.config.scenario import Unknown, Waits
 from orchestrator.model.drill import Leg, LessStrict
 from orchestrator.model.events import (
     Event,
@@ -22,7 +23,6 @@ from orchestrator.model.events import (
 from orchestrator.model.hook import HookOutcome
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.result import RunResult
-from orchestrator.model.scenario import Unknown, Waits
 from orchestrator.model.status import Status
 from orchestrator.model.timing import step_times
 from orchestrator.model.words import counted, span, value_words, why_waived

@@ -14,15 +14,22 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from orchestrator.config import load_inventory
+from orchestrator.config.scenario import At, RegionSettings, Scenario, Waits
 from orchestrator.journal import InlineCalls
 from orchestrator.model.guard import Guard
 from orchestrator.model.org import Mirrors, Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock, Store
 from orchestrator.model.run import Operator
-from orchestrator.model.scenario import At, Regions, Scenario, Waits
 from orchestrator.model.status import Both, Role
-from orchestrator.simulator import Fault, Returning, Simulation, SimulatorConfig, faults_of, write_inventory
+from orchestrator.simulator import (
+    Fault,
+    MetricShows,
+    MonitorShows,
+    Simulation,
+    SimulatorConfig,
+    write_inventory,
+)
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.redaction import Redactor
 
@@ -104,7 +111,7 @@ _FIRST = 2
 
 def _scripted(scenario: Scenario) -> bool:
     faults = (*scenario.faults, *(fault for step in scenario.steps for fault in step.faults))
-    return any(fault.kind in ("metric", "monitor") for fault in faults)
+    return any(isinstance(fault.kind, MetricShows | MonitorShows) for fault in faults)
 
 
 @asynccontextmanager
@@ -125,7 +132,7 @@ async def staged(
     """
     config = _config(scenario.regions, name)
     with tempfile.TemporaryDirectory(prefix="hamr-drill-") as folder:
-        async with Simulation(config, faults=(*faults_of(scenario.faults), *faults)) as simulation:
+        async with Simulation(config, faults=(*scenario.faults, *faults)) as simulation:
             inventory = Path(folder) / "pairs.yaml"
             write_inventory(simulation, inventory)
             found = load_inventory(inventory).pairs[0]
@@ -138,12 +145,12 @@ async def staged(
             yield Stage(desk, scenario, hurried(playbook, scenario.waits), pair, simulation, said)
 
 
-def _config(regions: Regions, name: str) -> SimulatorConfig:
+def _config(regions: RegionSettings, name: str) -> SimulatorConfig:
     seconds = regions.latency.total_seconds()
     return SimulatorConfig(
         pair=name,
         mirror=None if regions.mirror is None else regions.mirror.total_seconds(),
-        returning=Returning[regions.returning.name],
+        returning=regions.returning,
         status=Both(regions.status, regions.status),
         renames_author=regions.renames_author,
         strict=regions.strict,
@@ -153,7 +160,7 @@ def _config(regions: Regions, name: str) -> SimulatorConfig:
     )
 
 
-def _mirrors(regions: Regions) -> Mirrors:
+def _mirrors(regions: RegionSettings) -> Mirrors:
     """What the inventory says; the truth, where the scenario does not say otherwise: then no run has to find out."""
     if regions.mirrors is not None:
         return regions.mirrors
@@ -167,8 +174,8 @@ def hurried(playbook: Playbook, waits: Waits) -> Playbook:
         playbook,
         confirm=replace(
             confirm,
-            within=confirm.within if waits.confirm_within is None else waits.confirm_within,
-            every=confirm.every if waits.confirm_every is None else waits.confirm_every,
+            within=confirm.within if waits.confirm.within is None else waits.confirm.within,
+            every=confirm.every if waits.confirm.every is None else waits.confirm.every,
         ),
         timeouts=timeouts if waits.read is None else replace(timeouts, read=waits.read, total=2 * waits.read),
         emergency_deadline=playbook.emergency_deadline if waits.emergency is None else waits.emergency,

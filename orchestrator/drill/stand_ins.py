@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from msgspec import Struct
 
+from orchestrator.config.scenario import Unknown
 from orchestrator.engine.around import Foretold
 from orchestrator.model.guard import AllOf, AnyOf, Compared, Not
 from orchestrator.model.hook import Program, ProgramEnded
@@ -15,7 +16,6 @@ from orchestrator.model.journal import Holder, Whereabouts
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.probe import Measured, Metric, Monitor, Probe, ProbeReading, Unmeasured, Value
 from orchestrator.model.protocols import Clock, Prober, Programs
-from orchestrator.model.scenario import Unknown
 from orchestrator.model.status import Role
 from orchestrator.operations.session import Session
 

@@ -9,33 +9,34 @@ from typing import assert_never
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from orchestrator.errors import HamrError, Interrupted
-from orchestrator.model.drill import Expectation
-from orchestrator.model.plain import JSON
-from orchestrator.model.protocols import Watcher
-from orchestrator.model.result import RunResult
-from orchestrator.model.run import Mode, RunRequest, Stamp
-from orchestrator.model.scenario import (
+from orchestrator.config.scenario import (
+    Action,
     At,
     ComesBack,
-    Deed,
+    Command,
     DoAdopt,
     DoResume,
     DoRun,
     Expect,
     GoesDark,
     Meanwhile,
+    OrgStatus,
     ScenarioStep,
     SomebodyWrites,
-    Wrote,
 )
+from orchestrator.errors import HamrError, Interrupted
+from orchestrator.model.drill import Expectation
+from orchestrator.model.plain import JSON
+from orchestrator.model.protocols import Watcher
+from orchestrator.model.result import RunResult
+from orchestrator.model.run import Mode, RunRequest, Stamp
 from orchestrator.model.status import Status
 from orchestrator.operations.adopt import adopt
 from orchestrator.operations.resume import resume
 from orchestrator.operations.run import start
 from orchestrator.operations.running import Controls
 from orchestrator.operations.standing import stand
-from orchestrator.simulator import HAMR_PATH, LoggedRequest, faults_of
+from orchestrator.simulator import HAMR_PATH, LoggedRequest
 
 from .expectations import MOST_SHOWN, Seen, expectations_of
 from .home import pace
@@ -48,7 +49,7 @@ class Done(Struct):
     """A step that was done."""
 
     name: str
-    deed: Deed
+    action: Action
     seen: Seen
     expectations: tuple[Expectation, ...]
     result: RunResult | None = None
@@ -56,7 +57,7 @@ class Done(Struct):
 
 
 class _Came(Struct):
-    """What came of a deed."""
+    """What came of a action."""
 
     result: RunResult | None = None
     error: HamrError | None = None
@@ -91,7 +92,7 @@ class Doing(Struct):
         """Do one step, and what happens in the middle of it; what the step itself came to stands first."""
         stage, meanwhile = self.stage, step.meanwhile
         stage.said.values.update(step.probes)
-        stage.simulation.faults.add(*faults_of(step.faults))
+        stage.simulation.faults.add(*step.faults)
         beside: list[asyncio.Task[Done]] = []
 
         def happens() -> None:
@@ -100,7 +101,7 @@ class Doing(Struct):
 
         moment = None if meanwhile is None else meanwhile.at
         person = stage.person(step.by, dies=step.dies, meanwhile=moment, happens=happens)
-        done = await self._do(step.name, step.deed, step.expect, person)
+        done = await self._do(step.name, step.action, step.expect, person)
         others = [await task for task in beside]
         if meanwhile is not None and not beside:
             done.expectations += (_never_came(f"{step.name}: {meanwhile.name}", meanwhile.at, done.seen),)
@@ -111,15 +112,15 @@ class Doing(Struct):
     def _begin(self, meanwhile: Meanwhile) -> asyncio.Task[Done]:
         """What happens in the middle of a step: in the world at once, by a person beside the step."""
         person = self.stage.person(meanwhile.by)
-        if not isinstance(meanwhile.deed, _TYPED):
-            change_world(self.stage, meanwhile.deed)
-        work = self._do(meanwhile.name, meanwhile.deed, meanwhile.expect, person, beside=True)
+        if not isinstance(meanwhile.action, Command):
+            change_world(self.stage, meanwhile.action)
+        work = self._do(meanwhile.name, meanwhile.action, meanwhile.expect, person, beside=True)
         return asyncio.get_running_loop().create_task(work)
 
     async def _do(
         self,
         name: str,
-        deed: Deed,
+        action: Action,
         expect: Expect,
         person: tuple[RehearsedSession, PersonsStore],
         *,
@@ -128,10 +129,10 @@ class Doing(Struct):
         (session, store), stage = person, self.stage
         clock, before = stage.desk.clock, len(stage.simulation.requests)
         began, came = clock.monotonic(), _Came()
-        if isinstance(deed, _TYPED):
-            came = await self._type(deed, session, beside=beside)
+        if isinstance(action, Command):
+            came = await self._type(action, session, beside=beside)
         elif not beside:
-            change_world(stage, deed)
+            change_world(stage, action)
         seconds = clock.monotonic() - began
         if came.died:
             stage.bury(session)
@@ -150,15 +151,13 @@ class Doing(Struct):
             said=came.said,
             records=tuple(store.records_written),
         )
-        return Done(name, deed, seen, expectations_of(expect, seen), came.result)
+        return Done(name, action, seen, expectations_of(expect, seen), came.result)
 
-    async def _type(
-        self, deed: DoRun | DoResume | DoAdopt, session: RehearsedSession, *, beside: bool
-    ) -> _Came:
+    async def _type(self, action: Command, session: RehearsedSession, *, beside: bool) -> _Came:
         controls = Controls() if beside else self.controls
         watchers = () if beside else self.watchers
         try:
-            return _Came(await self._command(deed, session, watchers, controls))
+            return _Came(await self._command(action, session, watchers, controls))
         except HamrError as error:
             return _Came(error=error)
         except ProcessDied:
@@ -166,12 +165,12 @@ class Doing(Struct):
 
     async def _command(
         self,
-        deed: DoRun | DoResume | DoAdopt,
+        action: Command,
         session: RehearsedSession,
         watchers: Sequence[Watcher],
         controls: Controls,
     ) -> RunResult:
-        match deed:
+        match action:
             case DoRun(to=to, emergency=emergency, reason=reason, overrides=overrides):
                 named = {**pace(session, self.drill), **overrides}
                 mode = Mode.EMERGENCY if emergency else Mode.PLANNED
@@ -193,13 +192,10 @@ class Doing(Struct):
                 assert_never(never)
 
 
-_TYPED = (DoRun, DoResume, DoAdopt)
-
-
-def change_world(stage: Stage, deed: GoesDark | ComesBack | SomebodyWrites) -> None:
+def change_world(stage: Stage, action: GoesDark | ComesBack | SomebodyWrites) -> None:
     """Do what nobody types."""
     simulation = stage.simulation
-    match deed:
+    match action:
         case GoesDark(org=org, silent=silent):
             simulation.set_dark(org, True, silent=silent)
         case ComesBack(org=org):
@@ -257,11 +253,11 @@ def _run_of(request: LoggedRequest) -> str:
     return "" if stamp is None else stamp.run
 
 
-def _wrote(request: LoggedRequest) -> Wrote:
+def _wrote(request: LoggedRequest) -> OrgStatus:
     attributes = attributes_of(request)
     number = attributes.get("hamr_status", attributes.get("HamrStatus"))
     status = Status.of(number) if isinstance(number, int) else None
-    return Wrote(request.role, Status.UNSPECIFIED if status is None else status)
+    return OrgStatus(request.role, Status.UNSPECIFIED if status is None else status)
 
 
 def _never_came(name: str, at: At, seen: Seen) -> Expectation:

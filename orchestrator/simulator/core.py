@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import assert_never
 
+from orchestrator.config.faults import ConnectionRefused, Fault, MetricValue, WorldFault
 from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Role, Status
@@ -27,14 +28,10 @@ from .effects import (
     Silent,
     Truncated,
 )
-from .events import PostedEvent
-from .fault_kinds import ConnectionRefused, WorldFault
-from .faults import Fault, Faults
+from .faults import Faults, Timetable
 from .region import Case, decide, in_the_dark, strike
 from .state import Darkness, PairState
-from .timetable import Timetable
-from .values import MetricValue
-from .wire import decode
+from .wire import PostedEvent, decode
 
 
 class Regions:

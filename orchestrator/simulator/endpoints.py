@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from email.utils import format_datetime
 from types import MappingProxyType
 
+from orchestrator.config.faults import HAMR_PATH
 from orchestrator.model.plain import JSON
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Role
 
 from .call import Call, Endpoint, Handled, api_key, api_key_or_403, both_keys, nobody_asks, strings_both_keys
 from .effects import Moment, Response
-from .faults import HAMR_PATH
 from .observed import (
     MONITOR_PATH,
     get_components,

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from orchestrator.config.scenario import Returning
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Both, Role, Status
 
-from .config import Returning, SimulatedOrg, SimulatorConfig
+from .config import RateLimit, SimulatedOrg, SimulatorConfig
 from .effects import Moment
-from .events import PostedEvent
-from .rate import RateWindow
 from .telemetry import Telemetry
-from .wire import Posted, datacenter_text, own_datacenter
+from .wire import Posted, PostedEvent, datacenter_text, own_datacenter
 
 SERVER_NAME = "hamr-server@datadog.example"
 """Who the server says it was, when it moves a record by itself."""
@@ -331,3 +332,58 @@ class PairState:
         blank = self._first(role, Status.UNSPECIFIED, start)
         assert blank is not None  # noqa: S101 - only ABSENT makes no record
         return replace(blank, extra=())
+
+
+# -- rate limits -----------------------------------------------------------------------------------------------
+
+
+class Allowance(Struct, frozen=True):
+    """Where an org stands in its window, this request counted."""
+
+    limit: RateLimit
+    allowed: bool
+    remaining: int
+    reset: float
+    """Seconds until the next window."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What the answer says about it."""
+        return limit_headers(
+            limit=self.limit.limit,
+            period=self.limit.period,
+            remaining=self.remaining,
+            reset=math.ceil(self.reset),
+            name=self.limit.name,
+        )
+
+
+class RateWindow:
+    """Counts one org's requests."""
+
+    def __init__(self, limit: RateLimit | None) -> None:
+        self._limit = limit
+        self._opened = float("-inf")
+        self._used = 0
+
+    def take(self, monotonic: float) -> Allowance | None:
+        """Count one request; None where there is no limit."""
+        limit = self._limit
+        if limit is None:
+            return None
+        if monotonic >= self._opened + limit.period:
+            self._opened, self._used = monotonic, 0
+        allowed = self._used < limit.limit
+        self._used += allowed
+        return Allowance(limit, allowed, limit.limit - self._used, self._opened + limit.period - monotonic)
+
+
+def limit_headers(*, limit: int, period: float, remaining: int, reset: int, name: str) -> dict[str, str]:
+    """The five X-RateLimit headers; `reset` is a number of seconds, not a time [doc]."""
+    return {
+        "X-RateLimit-Limit": str(limit),
+        "X-RateLimit-Period": f"{period:g}",
+        "X-RateLimit-Remaining": str(remaining),
+        "X-RateLimit-Reset": str(reset),
+        "X-RateLimit-Name": name,
+    }

@@ -7,9 +7,8 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Final, Generic, TypeVar
 
+from orchestrator.config.faults import MetricValue, metric_value, monitor_state
 from orchestrator.model.status import Both, Role
-
-from .values import MetricValue, metric_value, monitor_state
 
 V = TypeVar("V")
 

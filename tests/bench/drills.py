@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator.config import load_playbook
+from orchestrator.config.scenario import Scenario
 from orchestrator.drill import Desk, rehearse
 from orchestrator.journal import SqliteStore
 from orchestrator.model.run import Operator
-from orchestrator.model.scenario import Scenario
 
 from .figures import figure, least
 

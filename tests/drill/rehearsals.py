@@ -12,13 +12,13 @@ from pathlib import Path
 from msgspec import Struct
 
 from orchestrator.config import load_playbook
+from orchestrator.config.scenario import Scenario
 from orchestrator.config.scenarios import parse_scenario
 from orchestrator.drill import Desk, rehearse
 from orchestrator.journal import SqliteStore
 from orchestrator.model.drill import DrillResult, Expectation
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.run import Operator
-from orchestrator.model.scenario import Scenario
 
 HEAD = (
     "schema: 1\nname: mine\nwaits: {confirm: {within: 500ms, every: 10ms}, emergency: 200ms, read: 300ms}\n"

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
+from orchestrator.config.scenario import Expect, OrgStatus
 from orchestrator.drill.expectations import Seen, expectations_of, shown_by
 from orchestrator.model.journal import Record
-from orchestrator.model.scenario import Expect, Owing, Wrote
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Role, Status
 
@@ -28,7 +28,7 @@ SEEN = Seen(
     exit=8,
     refused=("settled",),
     said="the primary was not reached",
-    writes=(Wrote(S, Status.FAILOVER), Wrote(S, Status.ACTIVE)),
+    writes=(OrgStatus(S, Status.FAILOVER), OrgStatus(S, Status.ACTIVE)),
     sent_to=frozenset({S}),
     owed=Owed(P, Status.ACTIVE, "run", datetime(2026, 5, 28, tzinfo=UTC)),
     names={P: "carol@example.com", S: STAMP},
@@ -56,8 +56,8 @@ WANTED = [
         "it said: the primary was not reached",
     ),
     (
-        Expect(writes=(Wrote(S, Status.FAILOVER), Wrote(S, Status.ACTIVE))),
-        Expect(writes=(Wrote(S, Status.ACTIVE), Wrote(S, Status.FAILOVER))),
+        Expect(writes=(OrgStatus(S, Status.FAILOVER), OrgStatus(S, Status.ACTIVE))),
+        Expect(writes=(OrgStatus(S, Status.ACTIVE), OrgStatus(S, Status.FAILOVER))),
         "out: writes taken: secondary ACTIVE, secondary FAILOVER",
         "writes taken: secondary FAILOVER, secondary ACTIVE",
     ),
@@ -68,8 +68,8 @@ WANTED = [
         "a write was sent to the secondary",
     ),
     (
-        Expect(owed=Owing(P, Status.ACTIVE)),
-        Expect(owed=Owing(P, Status.PASSIVE)),
+        Expect(owed=OrgStatus(P, Status.ACTIVE)),
+        Expect(owed=OrgStatus(P, Status.PASSIVE)),
         "out: primary PASSIVE is owed",
         "primary ACTIVE is owed",
     ),
@@ -114,9 +114,9 @@ def test_nothing_expected_is_nothing_judged() -> None:
 
 
 def test_nothing_owed_is_an_expectation_of_its_own() -> None:
-    (missed,) = expectations_of(Expect(owes_nothing=True), SEEN)
+    (missed,) = expectations_of(Expect(owed="nothing"), SEEN)
     assert (missed.held, missed.found) == (False, "primary ACTIVE is owed")
-    (held,) = expectations_of(Expect(owes_nothing=True), replace(SEEN, owed=None))
+    (held,) = expectations_of(Expect(owed="nothing"), replace(SEEN, owed=None))
     assert held.held
 
 

@@ -9,6 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.config import load_playbook
+from orchestrator.config.faults import Throttle
+from orchestrator.config.scenario import Returning, Scenario
 from orchestrator.config.scenarios import load_scenario, shipped_scenarios
 from orchestrator.drill.persons_store import PersonsStore
 from orchestrator.drill.stand_ins import Mortals
@@ -17,7 +19,6 @@ from orchestrator.errors import ExitCode
 from orchestrator.model.change import Change
 from orchestrator.model.org import Mirrors
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.scenario import Returns, Scenario
 from orchestrator.model.situation import Comparison
 from orchestrator.situation.compare import compare
 
@@ -70,7 +71,8 @@ def _home_though_owing(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, play
 
 def _sends_again(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
     """Reads show the write only when nobody looks for it any more."""
-    waits = replace(scenario.waits, confirm_within=timedelta(milliseconds=60))
+    confirm = replace(scenario.waits.confirm, within=timedelta(milliseconds=60))
+    waits = replace(scenario.waits, confirm=confirm)
     regions = replace(scenario.regions, read_lag=timedelta(milliseconds=200))
     return replace(scenario, waits=waits, regions=regions), playbook
 
@@ -93,7 +95,7 @@ def _asks_no_guard(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook
 
 
 def _keeps_what_it_had(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
-    return replace(scenario, regions=replace(scenario.regions, returning=Returns.KEEP)), playbook
+    return replace(scenario, regions=replace(scenario.regions, returning=Returning.KEEP)), playbook
 
 
 def _sees_no_stranger(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
@@ -106,7 +108,7 @@ def _sees_no_stranger(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playb
 
 
 def _does_not_wait(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
-    faults = tuple(replace(fault, settings={**fault.settings, "reset": 0}) for fault in scenario.faults)
+    faults = tuple(replace(fault, kind=Throttle(reset=0)) for fault in scenario.faults)
     return replace(scenario, faults=faults), playbook
 
 
