@@ -22,7 +22,7 @@ from .wording import listed, one_of, shown
 _TIMED = tags_of(*get_args(WorldFault))
 
 
-class _FaultScript(Shape):
+class _FaultScript(Shape, frozen=True):
     """A fault script."""
 
     _schema: SchemaVersion = field(name="schema")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any
 
 from msgspec import Struct
 from msgspec.inspect import BoolType, DictType, Metadata, StructType, Type, UnionType, VarTupleType
@@ -13,7 +13,7 @@ from orchestrator.errors import DocumentError
 from orchestrator.model.plain import JSON
 
 from .nodes import MOST_FINDINGS, Document, Finding, Steps, bounded, private
-from .shapes import Key, Noun, Shape, descriptions, keys_in, keys_of
+from .shapes import Key, Shape, descriptions, keys_in, keys_of
 from .wording import did_you_mean, found, meant, shown
 
 INLINE_KEY = (
@@ -27,7 +27,7 @@ UNSHOWN = "expected {env: NAME}, {file: PATH} or {command: [PROGRAM, …]} (what
 class Fitted(Struct, frozen=True):
     """A document as far as it could be read."""
 
-    shape: type[Shape | Noun]
+    shape: type[Shape]
     document: Document
     values: Any
     """Its mappings and lists, each value read as its field wants it; None where that could not be. What stands below a
@@ -49,7 +49,7 @@ class Fitted(Struct, frozen=True):
         return _made(keys_of(self.shape), self.values)
 
 
-def fit(shape: type[Shape | Noun], document: Document) -> Fitted:
+def fit(shape: type[Shape], document: Document) -> Fitted:
     """Read a document as a shape says."""
     fitting = _Fitting(document)
     values = fitting.read(keys_of(shape), document.data, ())
@@ -66,10 +66,10 @@ def _made(kind: Type, value: Any) -> Any:
             made = value if "read" in extra else _made(kind.type, value)
             return extra["then"](made) if "then" in extra else made
         case StructType():
-            shape = cast("type[Shape]", kind.cls)
             keys = keys_in(kind)
             fields = {keys[name].field.name: _made(keys[name].type, item) for name, item in value.items()}
-            return (shape.makes or shape)(**fields)
+            makes = kind.cls.makes if issubclass(kind.cls, Shape) else None
+            return (makes or kind.cls)(**fields)
         case DictType(key_type=Metadata(extra={"read": read})):
             return MappingProxyType(
                 {read(name): _made(kind.value_type, item) for name, item in value.items()}

@@ -166,7 +166,7 @@ def _inventory(*, _schema: int, pairs: Mapping[str, Pair]) -> Inventory:
     return Inventory("", tuple(replace(pair, name=name) for name, pair in pairs.items()))
 
 
-class KeyShape(Shape):
+class KeyShape(Shape, frozen=True):
     """Where a key is found: exactly one of env, file and command. The key itself never stands in the inventory."""
 
     makes = _key
@@ -182,7 +182,7 @@ class KeyShape(Shape):
     """How long the command may take (10s): longer where it waits for a person."""
 
 
-class OrgShape(Shape, kw_only=True):
+class OrgShape(Shape, frozen=True, kw_only=True):
     """One Datadog organisation; exactly one of site and url."""
 
     makes = _org
@@ -209,7 +209,7 @@ class OrgShape(Shape, kw_only=True):
     """Where its application key is found, in the same three ways; its owner needs disaster_recovery_status_write."""
 
 
-class PairShape(Shape, kw_only=True):
+class PairShape(Shape, frozen=True, kw_only=True):
     """A primary and a secondary org that are linked by HAMR."""
 
     makes = _pair
@@ -228,7 +228,7 @@ class PairShape(Shape, kw_only=True):
     """The org that takes over."""
 
 
-class InventoryShape(Shape):
+class InventoryShape(Shape, frozen=True):
     """All pairs that hamr may work on."""
 
     makes = _inventory

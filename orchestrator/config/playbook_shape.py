@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from orchestrator.model.guard import (
     AllOf,
     AnyOf,
+    Compared,
     Freeze,
     Guard,
     GuardKind,
@@ -45,8 +46,8 @@ from .fields import (
     text_of,
 )
 from .probe_fields import CommandLine, IfUnknownName, Within
-from .probe_shape import ComparedShape, ProbeShape
-from .shapes import AT_LEAST_ONE, Shape, leaf, then
+from .probe_shape import ProbeShape
+from .shapes import AT_LEAST_ONE, Shape, leaf, reads, then
 from .wording import did_you_mean, found, shown
 
 GUARD_KINDS = ("quiet", "reachable", "located", "window", "probe", "all", "any", "not")
@@ -164,31 +165,23 @@ def _playbook(
     )
 
 
-class ConfirmShape(Shape):
-    """How a write is confirmed."""
-
-    makes = Confirm
-
-    within: Patience | None = None
-    """How long until a write must be seen by a read (60s)."""
-    every: Patience | None = None
-    """How often to look meanwhile (1s)."""
-
-
-class TimeoutsShape(Shape):
-    """Bounds of one HTTP exchange."""
-
-    makes = Timeouts
-
-    connect: Timeout | None = None
-    """Until the connection stands (3s)."""
-    read: Timeout | None = None
-    """Between two pieces of the answer (10s)."""
-    total: Timeout | None = None
-    """For the whole exchange (20s)."""
+reads(Confirm, within=Patience, every=Patience)
+reads(Timeouts, connect=Timeout, read=Timeout, total=Timeout)
+reads(Quiet, for_=("for", Span))
+reads(Reachable, orgs=("org", ReachableName))
+reads(Located)
+reads(Freeze, first=("from", Day), last=("until", Day))
+reads(
+    Window,
+    zone=Zone,
+    days=Annotated[tuple[Weekday, ...], AT_LEAST_ONE, then(_in_order)],
+    opens=("from", TimeOfDay),
+    closes=("until", TimeOfDay),
+    freezes=tuple[Freeze, ...],
+)
 
 
-class EmergencyShape(Shape):
+class EmergencyShape(Shape, frozen=True):
     """How a run with --emergency treats the org that it does without."""
 
     makes = dict
@@ -197,73 +190,21 @@ class EmergencyShape(Shape):
     """For anything that is asked of the other org (2s)."""
 
 
-class QuietShape(Shape):
-    """Nobody but this run changed either record for so long, by the servers' clock."""
-
-    makes = Quiet
-
-    for_: Span = field(name="for")
-    """How long it has to have been quiet."""
-
-
-class ReachableShape(Shape):
-    """The orgs answer."""
-
-    makes = Reachable
-
-    orgs: ReachableName | None = field(name="org", default=None)
-    """primary, secondary or both (the default)."""
-
-
-class LocatedShape(Shape):
-    """Both records name the datacenters that the inventory names."""
-
-    makes = Located
-
-
-class FreezeShape(Shape):
-    """Whole days in which nothing may be changed, both included."""
-
-    makes = Freeze
-
-    first: Day = field(name="from")
-    """First day."""
-    last: Day = field(name="until")
-    """Last day."""
-
-
-class WindowShape(Shape):
-    """It is a day and a time at which changes are allowed."""
-
-    makes = Window
-
-    zone: Zone
-    """Time zone that days and times are meant in, such as Europe/Paris."""
-    days: Annotated[tuple[Weekday, ...], AT_LEAST_ONE, then(_in_order)] | None = None
-    """Days of the week (all)."""
-    opens: TimeOfDay | None = field(name="from", default=None)
-    """Time of day from which changes are allowed (00:00)."""
-    closes: TimeOfDay | None = field(name="until", default=None)
-    """Time of day at which that ends (24:00); earlier than from means the day after."""
-    freezes: tuple[FreezeShape, ...] = ()
-    """Spans of days in which nothing may be changed."""
-
-
-class GuardShape(Shape):
+class GuardShape(Shape, frozen=True):
     """A question to a situation: exactly one kind, and why it is asked."""
 
     makes = _guard
     kinds = GUARD_KINDS
 
-    quiet: QuietShape | None = None
+    quiet: Quiet | None = None
     """Nobody but this run changed either record for so long: {for: 5m}."""
-    reachable: ReachableShape | None = None
+    reachable: Reachable | None = None
     """The orgs answer: {} for both, or {org: secondary}."""
-    located: LocatedShape | None = None
+    located: Located | None = None
     """Both records name the datacenters that the inventory names: {}."""
-    window: WindowShape | None = None
+    window: Window | None = None
     """Changes are allowed now."""
-    probe: ComparedShape | None = None
+    probe: Compared | None = None
     """What a probe answered is as wanted."""
     all: Annotated[tuple[Name, ...], AT_LEAST_ONE, then(AllOf)] | None = None
     """Every one of the named guards passes."""
@@ -279,7 +220,7 @@ class GuardShape(Shape):
     """Where it can't be judged: fail (the default) refuses the transition, ask asks a person first."""
 
 
-class HookShape(Shape):
+class HookShape(Shape, frozen=True):
     """One thing that is done around a transition; exactly one of run and manual."""
 
     makes = _hook
@@ -300,36 +241,23 @@ class HookShape(Shape):
     """What a run with --emergency does with it: run (the default) or skip; it holds up none."""
 
 
-class TransitionShape(Shape):
-    """One transition: from one status to another, what is asked before it, and who is written in which order."""
-
-    makes = Transition
-
-    name: Name
-    """Its name, for messages and the journal."""
-    source: SourceStatus = field(name="from")
-    """The status that both orgs show before; ABSENT where there is no connection yet."""
-    target: TargetStatus = field(name="to")
-    """The status that both show afterwards."""
-    why: Text | None = None
-    """What it is for, shown in plans."""
-    guards: tuple[Name, ...] = ()
-    """Guards that must pass before anything of this transition is written."""
-    writes: Annotated[tuple[RoleName, ...], AT_LEAST_ONE] | None = None
-    """Orgs that are written, in this order, each confirmed before the next ([secondary, primary])."""
-    survivor: RoleName | None = None
-    """With --emergency, this org alone is enough; left out, the transition is not for emergencies."""
-    planned_only: tuple[Name, ...] = ()
-    """Those of its guards that an emergency shows, and neither waits for nor stops at."""
-    advances: AdvancesName | None = None
-    """Who makes the move: client (the default), or server: hamr only waits for it."""
-    before: tuple[HookShape, ...] = ()
-    """What is done before the first write of this transition, in this order; one that fails stops the transition."""
-    after: tuple[HookShape, ...] = ()
-    """What is done once this transition is made, in this order; what did not end well is owed."""
+reads(
+    Transition,
+    name=Name,
+    source=("from", SourceStatus),
+    target=("to", TargetStatus),
+    why=Text,
+    guards=tuple[Name, ...],
+    writes=Annotated[tuple[RoleName, ...], AT_LEAST_ONE],
+    survivor=RoleName,
+    planned_only=tuple[Name, ...],
+    advances=AdvancesName,
+    before=tuple[HookShape, ...],
+    after=tuple[HookShape, ...],
+)
 
 
-class PlaybookShape(Shape, kw_only=True):
+class PlaybookShape(Shape, frozen=True, kw_only=True):
     """The state machine of a pair: one transition per move, and the bounds of a run."""
 
     makes = _playbook
@@ -344,11 +272,11 @@ class PlaybookShape(Shape, kw_only=True):
     """Statuses that a run may have as its goal; left out, every status that a transition leads to."""
     objectives: dict[TargetStatus, Span] = field(default_factory=dict)
     """Recovery time objective per stop, counted from the start of the run, or from --since."""
-    confirm: ConfirmShape | None = None
+    confirm: Confirm | None = None
     """How long, and how often, a write is looked for before it is called unknown."""
     resend: Resend | None = None
     """How often a write that provably did not arrive is sent again (1)."""
-    timeouts: TimeoutsShape | None = None
+    timeouts: Timeouts | None = None
     """How long an exchange with Datadog may take."""
     emergency: EmergencyShape | None = None
     """What the org that an emergency does without is given."""
@@ -362,7 +290,7 @@ class PlaybookShape(Shape, kw_only=True):
     """Readings of anything but the two HAMR records, by name; each must be used by a guard."""
     guards: dict[Name, GuardShape] = field(default_factory=dict)
     """Guards by name; each must be used."""
-    transitions: Annotated[tuple[TransitionShape, ...], AT_LEAST_ONE] = field(name="transitions")
+    transitions: Annotated[tuple[Transition, ...], AT_LEAST_ONE] = field(name="transitions")
     """The transitions; at most one per from and to. Their order decides between routes of the same length."""
     remember: tuple[Text, ...] = ()
     """What to remind of at the end of a run that reached ACTIVE."""

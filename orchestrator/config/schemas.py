@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 from msgspec import NODEFAULT
 from msgspec.inspect import BoolType, DictType, Metadata, StructType, Type, UnionType, VarTupleType
@@ -17,7 +17,7 @@ from orchestrator.model.status import Status
 from .durations import written
 from .inventory_shape import InventoryShape
 from .playbook_shape import PlaybookShape
-from .shapes import Key, Noun, Shape, descriptions, keys_in, keys_of
+from .shapes import Key, Shape, descriptions, first_paragraph, keys_in, keys_of
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -41,7 +41,7 @@ def scenario_schema() -> Schema:
     return _schema_of(ScenarioFile, "Scenario of a hamr drill")
 
 
-def _schema_of(shape: type[Shape | Noun], title: str) -> Schema:
+def _schema_of(shape: type[Shape], title: str) -> Schema:
     """A shape's schema, in the words of our files: no null, and no class names."""
     definitions: dict[str, Schema] = {}
     top = _mapping(keys_of(shape), definitions)
@@ -49,12 +49,12 @@ def _schema_of(shape: type[Shape | Noun], title: str) -> Schema:
 
 
 def _mapping(kind: StructType, definitions: dict[str, Schema]) -> Schema:
-    shape = cast("type[Shape]", kind.cls)
+    shape = kind.cls if issubclass(kind.cls, Shape) else Shape
     keys = keys_in(kind).values()
     schema: Schema = {
         "additionalProperties": False,
-        "description": shape.__doc__,
-        "properties": {key.name: _key(shape, key, definitions) for key in keys},
+        "description": first_paragraph(kind.cls.__doc__),
+        "properties": {key.name: _key(kind.cls, key, definitions) for key in keys},
         "type": "object",
     }
     if required := [key.name for key in keys if key.field.required and not key.kind]:

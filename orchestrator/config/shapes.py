@@ -15,8 +15,8 @@ from msgspec.inspect import Field, Metadata, StructType, Type, UnionType, type_i
 from orchestrator.model.plain import JSON
 
 
-class Shape(Struct):
-    """A mapping with known keys and no others."""
+class Shape(Struct, frozen=True):
+    """A mapping with known keys and no others, where its form in a file is not that of what is made of it."""
 
     makes: ClassVar[Callable[..., object] | None] = None
     """Makes the noun of the values, each by its field's name in Python, of those that are given; None: the shape will do."""
@@ -26,15 +26,24 @@ class Shape(Struct):
     """Keys that are given only together with others."""
 
 
-class Noun(Struct, frozen=True):
+class Noun(Shape, frozen=True):
     """A noun that a mapping is read into as it stands: its fields are the keys.
 
     A field whose type is a union of tagged nouns has no key of its own: each tag is one, and exactly one is given.
     """
 
-    makes: ClassVar[Callable[..., object] | None] = None
-    kinds: ClassVar[tuple[str, ...]] = ()
-    needs: ClassVar[Mapping[str, list[str]]] = {}
+
+def reads(noun: type[Struct], **fields: Any) -> None:
+    """Say that a mapping is read into a noun of model/ as it stands, and how.
+
+    Args:
+        noun: which one; what the text below a field of it says, editors show of the key.
+        fields: the type as which each field is read, or (key, type) where the key has another name; in the file's order.
+    """
+    _READ[noun] = {name: form if isinstance(form, tuple) else (name, form) for name, form in fields.items()}
+
+
+_READ: dict[type, Mapping[str, tuple[str, Any]]] = {}
 
 
 def leaf(read: Callable[[Any], object], schema: Mapping[str, JSON], *, refers: bool = False) -> Meta:
@@ -82,6 +91,12 @@ _KEYS: dict[type, Mapping[str, Key]] = {}
 
 
 def _keys_of_fields(mapping: StructType) -> Iterator[Key]:
+    if mapping.cls in _READ:
+        fields = {field.name: field for field in mapping.fields}
+        for name, (key, form) in _READ[mapping.cls].items():
+            kind = type_info(form)
+            yield Key(key, Field(name, key, kind, fields[name].required), kind)
+        return
     for field in mapping.fields:
         match field.type:
             case Metadata(extra={"no_key": True}):
@@ -94,7 +109,7 @@ def _keys_of_fields(mapping: StructType) -> Iterator[Key]:
 
 
 @cache
-def keys_of(shape: type[Shape | Noun]) -> StructType:
+def keys_of(shape: type[Shape]) -> StructType:
     """The keys of a shape with their types, and those of the shapes in it."""
     return cast("StructType", type_info(shape))
 
@@ -106,7 +121,12 @@ def descriptions(shape: type) -> Mapping[str, str]:
     Read when an error message or a JSON Schema wants it.
     """
     nouns = [each for each in reversed(shape.__mro__) if issubclass(each, Struct) and each is not Struct]
-    return {name: text for each in nouns for name, text in _described(each)}
+    return {name: first_paragraph(text) for each in nouns for name, text in _described(each)}
+
+
+def first_paragraph(text: str | None) -> str:
+    """What of a text is meant for editors too."""
+    return inspect.cleandoc(text or "").partition("\n\n")[0]
 
 
 def _described(noun: type) -> Iterator[tuple[str, str]]:
@@ -123,4 +143,4 @@ def _described(noun: type) -> Iterator[tuple[str, str]]:
             and isinstance(text.value, ast.Constant)
             and isinstance(text.value.value, str)
         ):
-            yield field.target.id, inspect.cleandoc(text.value.value)
+            yield field.target.id, text.value.value

@@ -15,35 +15,48 @@ class Quiet(Struct, frozen=True):
     """Nobody but this run changed either record for so long, by the servers' clock."""
 
     for_: timedelta
+    """How long it has to have been quiet."""
 
 
 class Reachable(Struct, frozen=True):
-    """The named orgs answer."""
+    """The orgs answer."""
 
     orgs: tuple[Role, ...] = (Role.PRIMARY, Role.SECONDARY)
+    """primary, secondary or both (the default)."""
 
 
 class Located(Struct, frozen=True):
-    """Both orgs' records name the datacenters that the inventory names."""
+    """Both records name the datacenters that the inventory names."""
 
 
 class Freeze(Struct, frozen=True):
-    """A span of whole days, both included, in which nothing may be changed."""
+    """Whole days in which nothing may be changed, both included."""
 
     first: date
+    """First day."""
     last: date
+    """Last day."""
 
 
 class Window(Struct, frozen=True):
-    """It is now, in that time zone, one of those week days and between those times, and in no freeze."""
+    """It is a day and a time at which changes are allowed."""
 
     zone: str
+    """Time zone that days and times are meant in, such as Europe/Paris."""
     days: tuple[int, ...] = tuple(range(7))
-    """0 is Monday, 6 is Sunday."""
+    """Days of the week (all).
+
+    0 is Monday, 6 is Sunday.
+    """
     opens: time = time.min
+    """Time of day from which changes are allowed (00:00)."""
     closes: time = time.max
-    """May be earlier than `opens`: then the window spans midnight, and belongs to the day on which it opened."""
+    """Time of day at which that ends (24:00); earlier than from means the day after.
+
+    The window then spans midnight, and belongs to the day on which it opened.
+    """
     freezes: tuple[Freeze, ...] = ()
+    """Spans of days in which nothing may be changed."""
 
 
 class AllOf(Struct, frozen=True):
@@ -65,13 +78,21 @@ class Not(Struct, frozen=True):
 
 
 class Compared(Struct, frozen=True):
-    """What a probe answered, compared; every comparison that is given has to hold. Without one, the probe's own word counts."""
+    """What a probe answered, compared; every comparison that is given has to hold.
+
+    Without one, the probe's own word counts.
+    """
 
     probe: str
+    """The probe."""
     above: float | None = None
+    """Its value is a number greater than this one."""
     below: float | None = None
+    """Its value is a number less than this one."""
     equals: Value | None = None
+    """Its value is this."""
     one_of: tuple[Value, ...] | None = None
+    """Its value is one of these."""
 
 
 GuardKind = Quiet | Reachable | Located | Window | Compared | AllOf | AnyOf | Not

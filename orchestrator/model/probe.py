@@ -24,33 +24,50 @@ class Take(enum.Enum):
 
 
 class Metric(Struct, frozen=True):
-    """A metric query to one org's own region: `GET /api/v1/query` [doc]."""
+    """One number of a metric query, asked of one org in its own region.
+
+    It is `GET /api/v1/query` [doc].
+    """
 
     org: Role
+    """The org that is asked: primary or secondary."""
     query: str
+    """The query, as it stands in a graph of that org: sum:datadog.agent.running{*}."""
     over: timedelta = timedelta(minutes=5)
-    """How far back the window goes."""
+    """How far back it looks (5m)."""
     take: Take = Take.LAST
+    """Which point of that time counts: last (the default), average, least or most."""
+    timeout: timedelta = timedelta(seconds=10)
+    """How long it may take (10s); past that, it is unknown."""
 
 
 class Monitor(Struct, frozen=True):
-    """The state of one monitor of one org: `GET /api/v1/monitor/{id}` [doc]. Its value is a word, such as OK or Alert."""
+    """The state of one monitor of one org, such as OK or Alert.
+
+    It is `GET /api/v1/monitor/{id}` [doc].
+    """
 
     org: Role
+    """The org that the monitor belongs to: primary or secondary."""
     id: int
+    """Its number, as it stands in its page's address."""
+    timeout: timedelta = timedelta(seconds=10)
+    """How long it may take (10s); past that, it is unknown."""
 
 
 class Http(Struct, frozen=True):
-    """A GET of any page, without keys and without following redirects to another host."""
+    """A GET of any page, without keys, and without following redirects to another host."""
 
     url: str = ""
-    """Where it is; "" where the pair says so."""
+    """Address of the page; or instead:"""
     status: int = 200
-    """The answer's status that counts as good."""
+    """The status of the answer that counts as good (200)."""
     pointer: str | None = None
-    """RFC 6901: which value of a JSON answer is the probe's value; None where only the status counts."""
+    """Which value of a JSON answer is the probe's value, as a JSON pointer (RFC 6901): /status/indicator."""
     page: str = ""
-    """Its name among the pair's pages in the inventory, in the place of a URL."""
+    """Its name among the pages of the pair in pairs.yaml, so that the playbook suits every pair."""
+    timeout: timedelta = timedelta(seconds=10)
+    """How long it may take (10s); past that, it is unknown."""
 
     def at(self, pages: Mapping[str, str]) -> str | None:
         """Its URL, for a pair with these pages; None where the pair has no page of that name."""
@@ -58,12 +75,15 @@ class Http(Struct, frozen=True):
 
 
 class Command(Struct, frozen=True):
-    """A program, run without a shell and without keys: exit 0 is good, 1 is bad, anything else is unknown.
+    """A program, run without a shell and without keys, that only looks: exit 0 is good, 1 is bad, all else unknown.
 
     Its value is the first line of its output, where that is a number.
     """
 
     run: tuple[str, ...]
+    """Program and arguments; a relative path is meant from the folder in which hamr is started."""
+    timeout: timedelta = timedelta(seconds=10)
+    """How long it may take (10s); past that, it is ended, and unknown."""
 
 
 ProbeKind = Metric | Monitor | Http | Command
@@ -74,8 +94,6 @@ class Probe(Struct, frozen=True):
 
     name: str
     kind: ProbeKind
-    timeout: timedelta = timedelta(seconds=10)
-    """How long it may take; past it, it reads as unknown."""
 
 
 class Measured(Struct, frozen=True):

@@ -23,14 +23,14 @@ def test_probes_are_read_with_their_defaults() -> None:
     assert dict(parse_playbook(AROUND, "f").probes) == {
         "agents": Probe(
             "agents",
-            Metric(Role.SECONDARY, "sum:agents{*}", timedelta(minutes=5), Take.LAST),
-            timedelta(seconds=10),
+            Metric(Role.SECONDARY, "sum:agents{*}", timedelta(minutes=5), Take.LAST, timedelta(seconds=10)),
         ),
-        "intake": Probe("intake", Monitor(Role.PRIMARY, 42), timedelta(seconds=10)),
+        "intake": Probe("intake", Monitor(Role.PRIMARY, 42, timedelta(seconds=10))),
         "page": Probe(
-            "page", Http("https://status.example.com/a.json", 200, "/status/indicator"), timedelta(seconds=10)
+            "page",
+            Http("https://status.example.com/a.json", 200, "/status/indicator", "", timedelta(seconds=10)),
         ),
-        "moved": Probe("moved", Command(("./bin/moved", "payments")), timedelta(seconds=10)),
+        "moved": Probe("moved", Command(("./bin/moved", "payments"), timedelta(seconds=10))),
     }
 
 
@@ -40,17 +40,17 @@ def test_probes_are_read_with_all_that_they_may_say() -> None:
         "{org: primary, query: q, over: 1h, take: least, timeout: 2s}",
     )
     assert parse_playbook(text, "f").probes["agents"] == Probe(
-        "agents", Metric(Role.PRIMARY, "q", timedelta(hours=1), Take.LEAST), timedelta(seconds=2)
+        "agents", Metric(Role.PRIMARY, "q", timedelta(hours=1), Take.LEAST, timedelta(seconds=2))
     )
     text = changed("id: 42}", "id: 42, timeout: 100ms}")
-    assert parse_playbook(text, "f").probes["intake"].timeout == timedelta(milliseconds=100)
+    assert parse_playbook(text, "f").probes["intake"].kind.timeout == timedelta(milliseconds=100)
     text = changed("pointer: /status/indicator}", 'status: 204, pointer: "", timeout: 5m}')
     assert parse_playbook(text, "f").probes["page"] == Probe(
-        "page", Http("https://status.example.com/a.json", 204, ""), timedelta(minutes=5)
+        "page", Http("https://status.example.com/a.json", 204, "", "", timedelta(minutes=5))
     )
     text = changed("run: [./bin/moved, payments]}", "run: [./bin/moved], timeout: 1m}")
     assert parse_playbook(text, "f").probes["moved"] == Probe(
-        "moved", Command(("./bin/moved",)), timedelta(minutes=1)
+        "moved", Command(("./bin/moved",), timedelta(minutes=1))
     )
 
 

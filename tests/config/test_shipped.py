@@ -76,7 +76,8 @@ def test_the_shipped_playbook_looks_beyond_the_record() -> None:
     canary, page = needs["declare"]
     assert isinstance(canary, Metric)
     assert canary.org is Role.SECONDARY
-    assert page == Http(page="secondary_from_outside")
+    assert isinstance(page, Http)
+    assert (page.page, page.url) == ("secondary_from_outside", "")
     for transition, org in (("activate", Role.SECONDARY), ("settle", Role.PRIMARY)):
         (agents,) = needs[transition]
         assert isinstance(agents, Metric)
