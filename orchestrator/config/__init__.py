@@ -6,18 +6,22 @@ Fault scripts and scenarios are read the same way; `fault_scripts` and `scenario
 Only this package imports yaml. Relative to a text, all of it is pure.
 """
 
-from .check import Checked, check_file, document_kind, problems_in
-from .durations import duration, written
-from .inventory import find_inventory, load_inventory, load_pair, pair_named, parse_inventory
+from .check import Checked, check_file, inventory_schema, playbook_schema, scenario_schema
+from .inventory import (
+    find_inventory,
+    load_inventory,
+    load_pair,
+    pair_named,
+    parse_inventory,
+    starter_inventory,
+)
+from .messages import duration, written
 from .playbook import DEFAULT_PLAYBOOK, find_playbook, load_playbook, parse_playbook, shipped_playbooks
-from .schemas import inventory_schema, playbook_schema, scenario_schema
-from .starter import starter_inventory
 
 __all__ = [
     "DEFAULT_PLAYBOOK",
     "Checked",
     "check_file",
-    "document_kind",
     "duration",
     "find_inventory",
     "find_playbook",
@@ -29,7 +33,6 @@ __all__ = [
     "parse_inventory",
     "parse_playbook",
     "playbook_schema",
-    "problems_in",
     "scenario_schema",
     "shipped_playbooks",
     "starter_inventory",

@@ -11,18 +11,18 @@ from msgspec import field
 from orchestrator.model.plain import JSON
 
 from .compose import compose
+from .document import Document, Finding, Steps, bounded
 from .faults import FROM_THE_START, KINDS, Fault, WorldFault, tags_of
 from .fields import SchemaVersion
-from .fit import fit
-from .nodes import Document, Finding, Steps, bounded
-from .shapes import Noun, Shape, keys_in, keys_of
+from .messages import listed, one_of, shown
+from .schema import Form, Noun, keys_in, keys_of
 from .source import read_text
-from .wording import listed, one_of, shown
+from .validate import validate
 
 _TIMED = tags_of(*get_args(WorldFault))
 
 
-class _FaultScript(Shape, frozen=True):
+class _FaultScript(Form, frozen=True):
     """A fault script."""
 
     _schema: SchemaVersion = field(name="schema")
@@ -45,7 +45,9 @@ def parse_fault_script(text: str, file: str) -> tuple[Fault, ...]:
         DocumentError: it is no fault script; with all its problems at once.
     """
     document = compose(text, file)
-    script: _FaultScript = fit(_FaultScript, document).noun(bounded(fault_findings(document, ("faults",))))
+    script: _FaultScript = validate(_FaultScript, document).noun(
+        bounded(fault_findings(document, ("faults",)))
+    )
     return script.faults
 
 

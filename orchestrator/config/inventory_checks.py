@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from .nodes import Document, Finding, Steps, mapping_in, parts
-from .urls import is_loopback
+from .document import Document, Finding, Steps, mapping_in, parts
+from .fields import is_loopback
 
 _ROLES = ("primary", "secondary")
 _KEYS = ("api_key", "app_key")

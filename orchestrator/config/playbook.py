@@ -12,12 +12,12 @@ from orchestrator.errors import UsageError
 from orchestrator.model.playbook import Playbook
 
 from .compose import compose
-from .fit import fit
-from .nodes import Document
+from .document import Document
+from .messages import did_you_mean, shown
 from .playbook_checks import playbook_findings
-from .playbook_shape import PlaybookShape
+from .playbook_form import PlaybookForm
 from .source import read_text
-from .wording import did_you_mean, shown
+from .validate import validate
 
 DEFAULT_PLAYBOOK = "regional-failover"
 
@@ -91,6 +91,6 @@ def parse_playbook(text: str, file: str) -> Playbook:
 
 def read_playbook(document: Document, text: str) -> Playbook:
     """Read a playbook from a composed document and the text that it was composed from; see `parse_playbook`."""
-    fitted = fit(PlaybookShape, document)
-    playbook: Playbook = fitted.noun(playbook_findings(document, fitted.values))
+    validated = validate(PlaybookForm, document)
+    playbook: Playbook = validated.noun(playbook_findings(document, validated.values))
     return replace(playbook, text=text, path=document.file)

@@ -15,13 +15,11 @@ from orchestrator.model.hook import When
 from orchestrator.model.playbook import Confirm, Timeouts
 from orchestrator.model.status import Status
 
-from .durations import written
+from .document import MOST_FINDINGS, Document, Finding, Steps, bounded, items, mapping_in, parts
 from .fields import choice_of
-from .nodes import MOST_FINDINGS, Document, Finding, Steps, bounded, items, mapping_in, parts
-from .playbook_shape import GUARD_KINDS, WEEKDAYS
-from .probe_shape import PROBE_KINDS
+from .messages import found, listed, meant, one_of, shown, written
+from .playbook_form import GUARD_KINDS, PROBE_KINDS, WEEKDAYS
 from .table_checks import is_whole, stops_of, table_findings
-from .wording import found, listed, meant, one_of, shown
 
 STATES = ("Alert", "Ignored", "No Data", "OK", "Skipped", "Unknown", "Warn")
 """What `overall_state` of a monitor can be [doc]."""

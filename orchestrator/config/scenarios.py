@@ -16,11 +16,11 @@ from orchestrator.model.plain import JSON
 from orchestrator.model.status import Status
 
 from .compose import compose
+from .document import Document, Finding, Steps, bounded
 from .fault_scripts import fault_findings, one_kind
 from .faults import tags_of
 from .fields import SchemaVersion
-from .fit import fit
-from .nodes import Document, Finding, Steps, bounded
+from .messages import did_you_mean, one_of, shown
 from .scenario import (
     Action,
     ComesBack,
@@ -35,7 +35,7 @@ from .scenario import (
     SomebodyWrites,
 )
 from .source import read_text
-from .wording import did_you_mean, one_of, shown
+from .validate import validate
 
 
 def load_scenario(name_or_path: str, *, folder: Path = Path()) -> Scenario:
@@ -96,7 +96,7 @@ def parse_scenario(text: str, file: str) -> Scenario:
 
 def read_scenario(document: Document, text: str) -> Scenario:
     """Read a scenario from a composed document and the text that it was composed from; see `parse_scenario`."""
-    scenario: Scenario = fit(ScenarioFile, document).noun(bounded(scenario_findings(document)))
+    scenario: Scenario = validate(ScenarioFile, document).noun(bounded(scenario_findings(document)))
     return replace(scenario, text=text, path=document.file)
 
 

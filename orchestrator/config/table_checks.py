@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from orchestrator.model.status import Role, Status
 
-from .nodes import Finding, Steps, items, list_in, parts
-from .wording import listed
+from .document import Finding, Steps, items, list_in, parts
+from .messages import listed
 
 
 class _Line(Struct, frozen=True):

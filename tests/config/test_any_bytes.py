@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.config import parse_inventory, parse_playbook, problems_in
+from orchestrator.config import check_file, parse_inventory, parse_playbook
 from orchestrator.errors import DocumentError
 from orchestrator.model.plain import JSON
 
@@ -44,7 +44,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 def test_any_bytes_are_read_or_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.yaml"
     path.write_bytes(content)
-    for problem in problems_in(path):
+    for problem in check_file(path).problems:
         assert problem.message
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.config.scalars import resolve
+from orchestrator.config.compose import resolve
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.config import load_playbook, problems_in, shipped_playbooks
+from orchestrator.config import check_file, load_playbook, shipped_playbooks
 from orchestrator.errors import DocumentError, UsageError
 from orchestrator.model.probe import Http, Metric
 from orchestrator.model.status import Role, Status
@@ -19,7 +19,7 @@ from .texts import PLAYBOOK
 def test_two_playbooks_ship_and_are_right() -> None:
     assert sorted(shipped_playbooks()) == ["onboarding", "regional-failover"]
     for name, path in shipped_playbooks().items():
-        assert problems_in(path) == ()
+        assert check_file(path).problems == ()
         assert load_playbook(name).name == name
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orchestrator.config.fault_scripts import parse_fault_script
 from orchestrator.config.faults import Fault, tags_of
-from orchestrator.config.shapes import keys_in, keys_of
+from orchestrator.config.schema import keys_in, keys_of
 from tests.incidents.invariants import INVARIANTS
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli import hamr
-from orchestrator.config.playbook_shape import GUARD_KINDS
+from orchestrator.config.playbook_form import GUARD_KINDS
 from orchestrator.errors import ExitCode
 from orchestrator.model.events import JOURNALLED
 from orchestrator.model.guard import ALWAYS_ON, BEFORE_A_RUN, GuardKind

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from orchestrator.errors import Problem
 from orchestrator.model.plain import JSON
 
-from .wording import meant
+from .messages import meant
 
 Steps = tuple[str | int, ...]
 """A way from the top of a document to one of its values: ("pairs", "payments", "primary", "uuid")."""

@@ -16,11 +16,9 @@ from orchestrator.model.secret import CommandKey, EnvironmentKey, FileKey, KeyRe
 from orchestrator.model.sites import SITES, api_url, datacenter_label, datacenter_of_site
 from orchestrator.model.status import Both, Role
 
-from .fields import Name, SchemaVersion, Text, choice, span_of, text_of
-from .probe_fields import Page
-from .shapes import AT_LEAST_ONE, Shape, leaf
-from .urls import is_loopback, split_url
-from .wording import did_you_mean, found, looks_like_key, one_of, shown
+from .fields import Name, Page, SchemaVersion, Text, between, choice, is_loopback, split_url, text_of
+from .messages import did_you_mean, found, looks_like_key, one_of, shown
+from .schema import AT_LEAST_ONE, Form, leaf
 
 UUID_PATTERN = r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
@@ -133,7 +131,7 @@ WireName = Annotated[Wire, choice(Wire, "a casing")]
 Variable = Annotated[str, leaf(_variable, {"type": "string", "pattern": VARIABLE_PATTERN})]
 KeyPath = Annotated[str, leaf(_file_path, {"type": "string", "minLength": 1})]
 CertificatePath = Annotated[str, leaf(_certificates, {"type": "string", "minLength": 1})]
-KeyTimeout = Annotated[timedelta, span_of(timedelta(seconds=1), timedelta(minutes=10))]
+KeyTimeout = Annotated[timedelta, between("1s", "10m")]
 Argument = Annotated[str, leaf(_argument, {"type": "string"})]
 
 
@@ -166,7 +164,7 @@ def _inventory(*, _schema: int, pairs: Mapping[str, Pair]) -> Inventory:
     return Inventory("", tuple(replace(pair, name=name) for name, pair in pairs.items()))
 
 
-class KeyShape(Shape, frozen=True):
+class KeyForm(Form, frozen=True):
     """Where a key is found: exactly one of env, file and command. The key itself never stands in the inventory."""
 
     makes = _key
@@ -182,7 +180,7 @@ class KeyShape(Shape, frozen=True):
     """How long the command may take (10s): longer where it waits for a person."""
 
 
-class OrgShape(Shape, frozen=True, kw_only=True):
+class OrgForm(Form, frozen=True, kw_only=True):
     """One Datadog organisation; exactly one of site and url."""
 
     makes = _org
@@ -203,13 +201,13 @@ class OrgShape(Shape, frozen=True, kw_only=True):
     """File of certificates (PEM) that its API's may be signed by, beside those that are trusted anyway; a relative path is meant from the inventory's folder."""
     wire: WireName | None = None
     """Casing of the record's keys when writing: auto (the default: as they were read), snake or pascal."""
-    api_key: KeyShape
+    api_key: KeyForm
     """Where the org's API key is found: {env: NAME}, {file: PATH} or {command: [PROGRAM, ARGUMENT]}."""
-    app_key: KeyShape
+    app_key: KeyForm
     """Where its application key is found, in the same three ways; its owner needs disaster_recovery_status_write."""
 
 
-class PairShape(Shape, frozen=True, kw_only=True):
+class PairForm(Form, frozen=True, kw_only=True):
     """A primary and a secondary org that are linked by HAMR."""
 
     makes = _pair
@@ -222,18 +220,18 @@ class PairShape(Shape, frozen=True, kw_only=True):
     """Whether what a run does is also posted as Datadog events, to the org that serves."""
     pages: dict[Name, Page] = field(default_factory=dict)
     """Web pages of your own that a playbook's probes ask by name (http: {page: NAME}), each with its address."""
-    primary: OrgShape
+    primary: OrgForm
     """The org that normally serves."""
-    secondary: OrgShape
+    secondary: OrgForm
     """The org that takes over."""
 
 
-class InventoryShape(Shape, frozen=True):
+class InventoryForm(Form, frozen=True):
     """All pairs that hamr may work on."""
 
     makes = _inventory
 
     _schema: SchemaVersion = field(name="schema")
     """Version of this format: 1."""
-    pairs: Annotated[dict[Name, PairShape], AT_LEAST_ONE]
+    pairs: Annotated[dict[Name, PairForm], AT_LEAST_ONE]
     """Pairs by name; the name is what is typed on the command line."""

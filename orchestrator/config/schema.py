@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import ast
+import enum
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from functools import cache
 from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple, cast
 
-from msgspec import Meta, Struct
-from msgspec.inspect import Field, Metadata, StructType, Type, UnionType, type_info
+from msgspec import NODEFAULT, Meta, Struct
+from msgspec.inspect import (
+    BoolType,
+    DictType,
+    Field,
+    Metadata,
+    StructType,
+    Type,
+    UnionType,
+    VarTupleType,
+    type_info,
+)
 
 from orchestrator.model.plain import JSON
+from orchestrator.model.status import Status
+
+from .messages import written
 
 
-class Shape(Struct, frozen=True):
+class Form(Struct, frozen=True):
     """A mapping with known keys and no others, where its form in a file is not that of what is made of it."""
 
     makes: ClassVar[Callable[..., object] | None] = None
@@ -26,7 +41,7 @@ class Shape(Struct, frozen=True):
     """Keys that are given only together with others."""
 
 
-class Noun(Shape, frozen=True):
+class Noun(Form, frozen=True):
     """A noun that a mapping is read into as it stands: its fields are the keys.
 
     A field whose type is a union of tagged nouns has no key of its own: each tag is one, and exactly one is given.
@@ -109,7 +124,7 @@ def _keys_of_fields(mapping: StructType) -> Iterator[Key]:
 
 
 @cache
-def keys_of(shape: type[Shape]) -> StructType:
+def keys_of(shape: type[Form]) -> StructType:
     """The keys of a shape with their types, and those of the shapes in it."""
     return cast("StructType", type_info(shape))
 
@@ -144,3 +159,94 @@ def _described(noun: type) -> Iterator[tuple[str, str]]:
             and isinstance(text.value.value, str)
         ):
             yield field.target.id, text.value.value
+
+
+# -- JSON Schema ---------------------------------------------------------------------------------------------
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+Schema = dict[str, Any]
+
+
+def json_schema(shape: type[Form], title: str) -> Schema:
+    """A shape's schema, in the words of our files: no null, and no class names."""
+    definitions: dict[str, Schema] = {}
+    top = _mapping(keys_of(shape), definitions)
+    return {"$schema": _DIALECT, "$defs": dict(sorted(definitions.items())), **top, "title": title}
+
+
+def _mapping(kind: StructType, definitions: dict[str, Schema]) -> Schema:
+    shape = kind.cls if issubclass(kind.cls, Form) else Form
+    keys = keys_in(kind).values()
+    schema: Schema = {
+        "additionalProperties": False,
+        "description": first_paragraph(kind.cls.__doc__),
+        "properties": {key.name: _key(kind.cls, key, definitions) for key in keys},
+        "type": "object",
+    }
+    if required := [key.name for key in keys if key.field.required and not key.kind]:
+        schema["required"] = required
+    if kinds := [key.name for key in keys if key.kind or key.name in shape.kinds]:
+        schema["oneOf"] = [{"required": [name]} for name in kinds]
+    if shape.needs:
+        schema["dependentRequired"] = dict(shape.needs)
+    return dict(sorted(schema.items()))
+
+
+def _key(shape: type, key: Key, definitions: dict[str, Schema]) -> Schema:
+    """A key's value, what the text below its field says of it, and what it is where it is left out."""
+    schema = _value(key.type, definitions)
+    if key.kind:
+        return schema
+    if key.field.default not in (NODEFAULT, None, (), ""):
+        schema["default"] = _in_words(key.field.default)
+    about = descriptions(shape).get(key.field.name)
+    return dict(sorted({**schema, **({"description": about} if about else {})}.items()))
+
+
+def _in_words(default: Any) -> Any:
+    """A default as a file would say it."""
+    match default:
+        case timedelta():
+            return written(default)
+        case float():  # seconds
+            return written(timedelta(seconds=default))
+        case Status():
+            return default.name
+        case enum.Enum():
+            return default.value
+    return default
+
+
+def _value(kind: Type, definitions: dict[str, Schema]) -> Schema:
+    match kind:
+        case UnionType():  # of a type and None, which says that the key may be left out
+            return _value(kind.types[0], definitions)
+        case Metadata(extra_json_schema=dict() as schema):
+            return dict(sorted(schema.items()))
+        case Metadata():
+            return _value(kind.type, definitions)
+        case StructType():
+            name = kind.cls.__name__.removesuffix("Form")
+            if name not in definitions:
+                definitions[name] = _mapping(kind, definitions)
+            return {"$ref": f"#/$defs/{name}"}
+        case BoolType():
+            return {"type": "boolean"}
+        case VarTupleType():
+            least = {"minItems": kind.min_length} if kind.min_length else {}
+            return {"items": _value(kind.item_type, definitions), "type": "array", **least}
+        case DictType():
+            least = {"minProperties": kind.min_length} if kind.min_length else {}
+            return {**_names(kind, definitions), "type": "object", **least}
+    raise TypeError(f"no field of a shape is of type {kind}")
+
+
+def _names(kind: DictType, definitions: dict[str, Schema]) -> Schema:
+    """Names as keys: a name of another form is no key, as hamr has it too."""
+    names, value = _value(kind.key_type, definitions), _value(kind.value_type, definitions)
+    del names["type"]
+    if "pattern" not in names:
+        return {"additionalProperties": value, "propertyNames": names}
+    pattern = names.pop("pattern")
+    return {"additionalProperties": False, "patternProperties": {pattern: value}, "propertyNames": names}

@@ -12,9 +12,9 @@ from msgspec.inspect import BoolType, DictType, Metadata, StructType, Type, Unio
 from orchestrator.errors import DocumentError
 from orchestrator.model.plain import JSON
 
-from .nodes import MOST_FINDINGS, Document, Finding, Steps, bounded, private
-from .shapes import Key, Shape, descriptions, keys_in, keys_of
-from .wording import did_you_mean, found, meant, shown
+from .document import MOST_FINDINGS, Document, Finding, Steps, bounded, private
+from .messages import did_you_mean, found, meant, shown
+from .schema import Form, Key, descriptions, keys_in, keys_of
 
 INLINE_KEY = (
     "a key must not stand in this file: say where it is found, "
@@ -24,10 +24,10 @@ INLINE_KEY = (
 UNSHOWN = "expected {env: NAME}, {file: PATH} or {command: [PROGRAM, …]} (what stands here is not shown, as it may be the key)"
 
 
-class Fitted(Struct, frozen=True):
+class Validated(Struct, frozen=True):
     """A document as far as it could be read."""
 
-    shape: type[Shape]
+    shape: type[Form]
     document: Document
     values: Any
     """Its mappings and lists, each value read as its field wants it; None where that could not be. What stands below a
@@ -49,12 +49,12 @@ class Fitted(Struct, frozen=True):
         return _made(keys_of(self.shape), self.values)
 
 
-def fit(shape: type[Shape], document: Document) -> Fitted:
+def validate(shape: type[Form], document: Document) -> Validated:
     """Read a document as a shape says."""
-    fitting = _Fitting(document)
-    values = fitting.read(keys_of(shape), document.data, ())
+    validating = _Validating(document)
+    values = validating.read(keys_of(shape), document.data, ())
     empty = bounded(_empty_values((), document.data))
-    return Fitted(shape, document, values, (*empty, *bounded(fitting.findings)))
+    return Validated(shape, document, values, (*empty, *bounded(validating.findings)))
 
 
 def _made(kind: Type, value: Any) -> Any:
@@ -68,7 +68,7 @@ def _made(kind: Type, value: Any) -> Any:
         case StructType():
             keys = keys_in(kind)
             fields = {keys[name].field.name: _made(keys[name].type, item) for name, item in value.items()}
-            makes = kind.cls.makes if issubclass(kind.cls, Shape) else None
+            makes = kind.cls.makes if issubclass(kind.cls, Form) else None
             return (makes or kind.cls)(**fields)
         case DictType(key_type=Metadata(extra={"read": read})):
             return MappingProxyType(
@@ -99,7 +99,7 @@ def _empty_values(steps: Steps, value: JSON) -> Iterator[Finding]:
                 yield from _empty_values((*steps, index), item)
 
 
-class _Fitting:
+class _Validating:
     """One walk through a document."""
 
     def __init__(self, document: Document) -> None:
