@@ -90,8 +90,7 @@ def _kind(document: Document) -> Kind:
         [
             Problem(
                 document.file,
-                document.root.line,
-                document.root.column,
+                *document.start,
                 "this is neither an inventory (which has pairs:) nor a playbook (which has transitions:) nor a scenario (which has steps:)",
             )
         ]

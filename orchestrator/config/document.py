@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 from msgspec import Struct, field
 
@@ -30,39 +30,31 @@ def private(steps: Iterable[str | int]) -> bool:
     )
 
 
-class ScalarNode(Struct, frozen=True):
-    """One value: a text, a number, true or false, or nothing."""
-
-    line: int
-    column: int
-    value: JSON
+Place = tuple[int, int]
+"""Line and column, from 1."""
 
 
-class ListNode(Struct, frozen=True):
-    """A list."""
+class Places(NamedTuple):
+    """Where a key and its value stand."""
 
-    line: int
-    column: int
-    items: list[Node] = field(default_factory=list)
-
-
-class Entry(Struct, frozen=True):
-    """A key of a mapping, at its place, with its value."""
-
-    line: int
-    column: int
-    value: Node
+    key: Place
+    value: Place
 
 
-class MappingNode(Struct, frozen=True):
-    """Names with values."""
+class PlacedMapping(dict[str, JSON]):
+    """Names with values, as they stand in a text."""
 
-    line: int
-    column: int
-    entries: dict[str, Entry] = field(default_factory=dict)
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: dict[str, Places] = {}
 
 
-Node = ScalarNode | ListNode | MappingNode
+class PlacedList(list[JSON]):
+    """A list, as it stands in a text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: list[Place] = []
 
 
 class Finding(Struct, frozen=True):
@@ -86,9 +78,8 @@ class Document(Struct, frozen=True):
     """A YAML text that could be read as one mapping."""
 
     file: str
-    root: MappingNode
-    data: dict[str, JSON]
-    """The same without places."""
+    data: PlacedMapping
+    start: Place
     problems: tuple[Problem, ...] = ()
     """What is wrong with the YAML itself, though it could be read: repeated keys, tags, merge keys."""
     spelled: dict[Steps, str] = field(default_factory=dict)
@@ -100,32 +91,31 @@ class Document(Struct, frozen=True):
             way = (*way, self.spelled.get((*way, step), step))
         return way
 
-    def place(self, steps: Steps, *, at_key: bool = False) -> tuple[int, int]:
-        """Line and column, from 1, of a value or its key; of the nearest one above it that exists, where it does not."""
-        node: Node = self.root
-        here = (node.line, node.column)
-        for step in self._as_spelled(steps):
-            if isinstance(node, MappingNode) and isinstance(step, str) and step in node.entries:
-                entry = node.entries[step]
-                node, here = entry.value, (entry.line, entry.column)
-            elif isinstance(node, ListNode) and isinstance(step, int) and step < len(node.items):
-                node = node.items[step]
-                here = (node.line, node.column)
-            else:
-                return here
-        return here if at_key else (node.line, node.column)
-
-    def value(self, steps: Steps) -> JSON:
-        """The plain value at the end of a way, or None where the way leads nowhere."""
+    def place(self, steps: Steps, *, at_key: bool = False) -> Place:
+        """Where a value or its key stands; the nearest one above it that exists, where it does not."""
         here: JSON = self.data
+        places = Places(self.start, self.start)
         for step in self._as_spelled(steps):
-            if isinstance(here, dict) and isinstance(step, str):
-                here = here.get(step)
-            elif isinstance(here, list) and isinstance(step, int) and step < len(here):
+            if isinstance(here, PlacedMapping) and isinstance(step, str) and step in here:
+                places = here.places[step]
+                here = here[step]
+            elif isinstance(here, PlacedList) and isinstance(step, int) and step < len(here):
+                places = Places(here.places[step], here.places[step])
                 here = here[step]
             else:
+                return places.key
+        return places.key if at_key else places.value
+
+    def value(self, steps: Steps) -> JSON:
+        """The value at the end of a way, or None where the way leads nowhere."""
+        here: Any = self.data
+        for step in self._as_spelled(steps):
+            try:
+                here = here[step]
+            except (KeyError, IndexError, TypeError):  # a text has no such step either
                 return None
-        return here
+        told: JSON = here
+        return told
 
     def problems_with(self, findings: Iterable[Finding]) -> tuple[Problem, ...]:
         """All that is wrong with the text, findings included, each once, in the order of the file."""
@@ -133,19 +123,8 @@ class Document(Struct, frozen=True):
             Problem(self.file, *self.place(finding.steps, at_key=finding.at_key), finding.message)
             for finding in findings
         ]
-        every: Sequence[Problem] = list(dict.fromkeys([*self.problems, *placed]))
+        every = dict.fromkeys([*self.problems, *placed])
         return tuple(sorted(every, key=lambda problem: (problem.line, problem.column)))
-
-
-def plain(node: Node) -> JSON:
-    """A node without its places. The depth of nodes is bounded by whoever composed them."""
-    match node:
-        case ScalarNode():
-            return node.value
-        case ListNode():
-            return [plain(item) for item in node.items]
-        case MappingNode():
-            return {key: plain(entry.value) for key, entry in node.entries.items()}
 
 
 def mapping_in(value: object) -> dict[str, Any]:
