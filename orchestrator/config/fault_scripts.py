@@ -69,12 +69,7 @@ def one_kind(
 ) -> Iterator[Finding]:
     """What is wrong with a mapping that has to have exactly one of its noun's kinds.
 
-    Args:
-        place: where it stands.
-        given: what it holds.
-        noun: what is made of it.
-        what: what it is, for messages.
-        lacking: what nobody knows of one without a kind.
+    `what` it is, and what nobody knows of one without a kind (`lacking`), are for messages.
     """
     keys = keys_in(keys_of(noun))
     kinds = [name for name, key in keys.items() if key.kind]

@@ -29,12 +29,7 @@ from .wire import RECORD_TYPE, WireError, encode, error_objects, error_strings, 
 
 
 def answer(call: Call, headers: Mapping[str, str]) -> tuple[Response, bool]:
-    """A healthy region's answer to one request, and whether the request changed the record.
-
-    Args:
-        call: the request, and what it is about.
-        headers: headers that every answer of this region carries.
-    """
+    """A healthy region's answer to one request, and whether it changed the record; every answer carries the headers."""
     allowance = None
     endpoint = endpoint_at(call.incoming.path)
     if endpoint is None:

@@ -101,12 +101,7 @@ class Faults:
 
 
 class Timetable:
-    """When each fault that has its own time is due; follows the script when that is changed.
-
-    Args:
-        faults: the script in force.
-        monotonic: the clock that only goes forward, in seconds; a fault's time counts from when it was added.
-    """
+    """When each fault that has its own time is due, counted from when it was added; follows the script when that is changed."""
 
     def __init__(self, faults: Faults, monotonic: Callable[[], float]) -> None:
         self._faults = faults
@@ -165,13 +160,7 @@ _DRAWN: tuple[Callable[[Random], FaultKind], ...] = (
 
 
 def random_faults(seed: int, *, count: int = 3, within: int = 8) -> tuple[Fault, ...]:
-    """Faults of any kind, the same for the same seed.
-
-    Args:
-        seed: any number.
-        count: how many faults.
-        within: the highest number of a matching request at which one begins.
-    """
+    """Faults of any kind, the same for the same seed; each begins within so many matching requests."""
     random = Random(seed)  # noqa: S311 - a replayable draw is the point
     return tuple(
         Fault(

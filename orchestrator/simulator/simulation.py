@@ -37,13 +37,7 @@ class ServedOrg:
 
 
 class Simulation:
-    """Two regions on loopback ports.
-
-    Args:
-        config: what they are like.
-        clock: the time they live in; the machine's own by default.
-        faults: what goes wrong, to begin with; `faults.add` while it runs.
-    """
+    """Two regions on loopback ports, which live in the clock's time; `faults.add` lets more go wrong while it runs."""
 
     def __init__(
         self,
@@ -141,10 +135,7 @@ class Simulation:
     def set_dark(self, role: Role, dark: bool, *, silent: bool = False) -> None:
         """Take a region off the network, or bring it back: connections are reset, and new ones refused.
 
-        Args:
-            role: whose region.
-            dark: off, or on again.
-            silent: connections are made and never answered, in place of being refused.
+        A silent one makes connections and never answers.
         """
         self.regions.set_dark(role, dark, silent=silent)
         self._align()
@@ -205,12 +196,7 @@ _MARK = "# Written by the HAMR simulator"
 
 
 def inventory_text(sim: Simulation, *, keys: str = "sim-keys") -> str:
-    """A pairs.yaml with the simulated pair; its keys are references to files.
-
-    Args:
-        sim: a simulation that runs.
-        keys: the folder of the key files, relative to the inventory's own.
-    """
+    """A pairs.yaml with the pair of a simulation that runs; its keys are references to files in the folder `keys`."""
     lines = [
         f"{_MARK}. The pair is made up: nothing here reaches Datadog.",
         "schema: 1",
@@ -296,14 +282,7 @@ async def serve(
     stop: asyncio.Event,
     faults: Iterable[Fault] = (),
 ) -> None:
-    """Serve both regions until `stop` is set.
-
-    Args:
-        config: what they are like.
-        inventory_out: where the inventory goes.
-        announce: is given the line of `print_ready`, once, when both regions listen and the inventory is written.
-        stop: set it to end.
-        faults: what goes wrong.
+    """Serve both regions until `stop` is set; `announce` is given the line of `print_ready` once, when both listen.
 
     Raises:
         UsageError: a port is taken, or a file that the simulator did not write stands at `inventory_out`.

@@ -63,12 +63,8 @@ def region_app(regions: Regions, role: Role, decided: Callable[[], None] = lambd
     """The ASGI app of one region.
 
     Under a server that gives no Connection (a test's in-process transport), a request whose connection would
-    break raises ConnectionResetError, and a silent one waits until the client leaves.
-
-    Args:
-        regions: the core.
-        role: whose region.
-        decided: called after the core has decided and before anything is sent.
+    break raises ConnectionResetError, and a silent one waits until the client leaves. `decided` is called after the
+    core has decided and before anything is sent.
     """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -228,12 +224,7 @@ class RegionProtocol(H11Protocol):
 
 
 class Listener:
-    """One region's port: ours from the beginning to the end, open only while the region is there.
-
-    Args:
-        app: the region's app.
-        port: the port to take, 0 for a free one.
-        label: the region in a person's words, for errors.
+    """One region's port (0: a free one): ours from the beginning to the end, open only while the region is there.
 
     Raises:
         UsageError: the port cannot be had.
@@ -268,11 +259,6 @@ class Listener:
     def url(self) -> str:
         """Where clients find the region."""
         return f"http://{HOST}:{self.port}"
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it accepts connections."""
-        return self._listening is not None
 
     def open(self) -> None:
         """Accept connections, from the moment this returns."""

@@ -20,7 +20,7 @@ from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Both, Role, Status
 
 from .config import RateLimit, SimulatedOrg, SimulatorConfig
-from .effects import Moment
+from .effects import Moment, RequestLog
 from .telemetry import Telemetry
 from .wire import Posted, PostedEvent, datacenter_text, own_datacenter
 
@@ -60,7 +60,8 @@ class _Return(Struct, frozen=True):
     darkness: Darkness
 
 
-_Due = _Copy | _Advance | _LateWrite | _Return
+_Change = _Copy | _Advance | _LateWrite
+_Due = _Change | _Return
 
 
 class Darkness(Struct, frozen=True):
@@ -89,9 +90,10 @@ class PairState:
 
     def __init__(self, config: SimulatorConfig, start: Moment) -> None:
         self.config = config
+        self.log = RequestLog()
         self._numbers = itertools.count(1)
         self._queue: list[tuple[float, int, _Due]] = []
-        self._held: list[_Due] = []
+        self._held: list[_Change] = []
         self._dark: Both[Darkness | None] = Both(None, None)
         self._behind: Both[Behind | None] = Both(None, None)
         self.windows = Both(RateWindow(config.rate_limit), RateWindow(config.rate_limit))
@@ -177,7 +179,7 @@ class PairState:
         )
 
     def write_later(self, role: Role, posted: Posted, seq: int, due: float) -> None:
-        """Apply a POST at that time; `settle` then gives back its number in the log."""
+        """Apply a POST at that time, and say so in the log under its number."""
         self._enqueue(due, _LateWrite(role, posted, seq))
 
     def foreign_write(self, role: Role, status: Status, modified_by: str, now: Moment) -> HamrRecord | None:
@@ -213,31 +215,30 @@ class PairState:
         if until is not None:
             self._enqueue(until, _Return(role, darkness))
 
-    def come_back(self, role: Role, now: Moment) -> tuple[int, ...]:
-        """The region answers again; gives the log's numbers of the late writes that are applied now."""
+    def come_back(self, role: Role, now: Moment) -> None:
+        """The region answers again, and what was held up for it happens now."""
         if self._dark[role] is None:
-            return ()
+            return
         self._dark = self._dark.with_(role, None)
         returned = self.record(role)
         held, self._held = self._held, []
-        late: list[int] = []
         for due in held:
             if not (isinstance(due, _Copy) and self.config.returning is not Returning.CATCH_UP):
-                late += self._happen(due, now)
+                self._happen(due, now)
         if self.config.mirror is not None and self.config.returning is Returning.REVERT and returned:
             self._mirror(role, returned, now)
-        return tuple(late)
 
     # -- time ------------------------------------------------------------------------------------------------
 
-    def settle(self, now: Moment) -> tuple[int, ...]:
-        """Let happen what has fallen due, in order; gives the log's numbers of late writes that were applied."""
-        late: list[int] = []
+    def settle(self, now: Moment) -> None:
+        """Let happen what has fallen due, in order."""
         while self._queue and self._queue[0][0] <= now.monotonic:
             due_at, _, due = heapq.heappop(self._queue)
             then = Moment(now.wall - timedelta(seconds=now.monotonic - due_at), due_at)
-            late += self._happen(due, then)
-        return tuple(late)
+            if not isinstance(due, _Return):
+                self._happen(due, then)
+            elif self._dark[due.role] == due.darkness:
+                self.come_back(due.role, then)
 
     # -- inside ----------------------------------------------------------------------------------------------
 
@@ -297,17 +298,15 @@ class PairState:
     def _enqueue(self, due_at: float, due: _Due) -> None:
         heapq.heappush(self._queue, (due_at, next(self._numbers), due))
 
-    def _happen(self, due: _Due, now: Moment) -> tuple[int, ...]:
+    def _happen(self, due: _Change, now: Moment) -> None:
         match due:
-            case _Return(role=role, darkness=darkness):
-                return self.come_back(role, now) if self._dark[role] == darkness else ()
             case _Copy(to=role):
                 concerned: tuple[Role, ...] = (role, role.other)
             case _Advance(role=role) | _LateWrite(role=role):
                 concerned = (role,)
         if any(self._dark[each] for each in concerned):
             self._held.append(due)
-            return ()
+            return
         match due:
             case _Copy(record=record):
                 copied = replace(
@@ -323,8 +322,7 @@ class PairState:
             case _LateWrite(posted=posted, seq=seq):
                 if self.refusal(role, posted) is None:
                     self.write(role, posted, now)
-                    return (seq,)
-        return ()
+                    self.log.applied(seq)
 
     def _blank(self, role: Role) -> HamrRecord:
         """The record that a mirror makes for an org that has none."""

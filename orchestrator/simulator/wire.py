@@ -149,13 +149,7 @@ def decode(body: bytes) -> JSON:
 
 
 def read_post(body: bytes, org_uuid: str, accepts: frozenset[Wire]) -> Posted | WireError:
-    """A POST's body, or what it is refused with.
-
-    Args:
-        body: as it came in.
-        org_uuid: the org that the keys belong to; `data.id` must be it [doc].
-        accepts: the casings that may be used.
-    """
+    """A POST's body, or what it is refused with: `data.id` must be the org that the keys belong to [doc]."""
     if len(body) > MAXIMUM_BODY:
         return WireError(400, f"the body is longer than {MAXIMUM_BODY} bytes")
     try:
@@ -246,13 +240,7 @@ class PostedEvent(Struct, frozen=True):
 
 
 def read_event(body: bytes, number: int, at: datetime) -> PostedEvent | WireError:
-    """An event's body, or what it is refused with.
-
-    Args:
-        body: as it came in.
-        number: the number that it gets.
-        at: now.
-    """
+    """An event's body, with the number that it gets, or what it is refused with."""
     if len(body) > MAXIMUM_BODY:
         return WireError(400, f"the body is longer than {MAXIMUM_BODY} bytes")
     try:

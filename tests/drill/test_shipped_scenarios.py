@@ -12,8 +12,7 @@ from orchestrator.config import load_playbook
 from orchestrator.config.faults import Throttle
 from orchestrator.config.scenario import Returning, Scenario
 from orchestrator.config.scenarios import load_scenario, shipped_scenarios
-from orchestrator.drill.persons_store import PersonsStore
-from orchestrator.drill.stand_ins import Mortals
+from orchestrator.drill.stand_ins import FakeHost, ProcessStore
 from orchestrator.engine import check
 from orchestrator.errors import ExitCode
 from orchestrator.model.change import Change
@@ -82,10 +81,10 @@ def _never_sends_again(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, play
 
 
 def _locks_nobody_out(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
-    plain = PersonsStore.append_all
+    plain = ProcessStore.append_all
     monkeypatch.setattr("orchestrator.operations.run.refuse_held", lambda *_, **__: None)
-    monkeypatch.setattr(PersonsStore, "take_lock", lambda *_: None)
-    monkeypatch.setattr(PersonsStore, "append_all", lambda self, entries, **_: plain(self, entries))
+    monkeypatch.setattr(ProcessStore, "take_lock", lambda *_: None)
+    monkeypatch.setattr(ProcessStore, "append_all", lambda self, entries, **_: plain(self, entries))
     return scenario, playbook
 
 
@@ -117,7 +116,7 @@ def _writes_both(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: 
 
 
 def _holds_on_to_locks(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
-    monkeypatch.setattr(Mortals, "provably_dead", lambda *_: False)
+    monkeypatch.setattr(FakeHost, "provably_dead", lambda *_: False)
     return scenario, playbook
 
 
