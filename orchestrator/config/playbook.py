@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 from msgspec.structs import replace
 
@@ -16,7 +15,7 @@ from .document import Document
 from .messages import did_you_mean, shown
 from .playbook_checks import playbook_findings
 from .playbook_form import PlaybookForm
-from .source import read_text
+from .source import is_path, read_text, shipped_files
 from .validate import validate
 
 DEFAULT_PLAYBOOK = "regional-failover"
@@ -44,8 +43,7 @@ def find_playbook(name_or_path: str, folder: Path = Path()) -> Path:
     Raises:
         UsageError: there is no playbook of that name.
     """
-    bare = not ("/" in name_or_path or "\\" in name_or_path or name_or_path.endswith((".yaml", ".yml")))
-    if not bare:
+    if is_path(name_or_path):
         return folder / name_or_path
     shipped = shipped_playbooks()
     for path in (folder / f"{name_or_path}.yaml", folder / name_or_path):
@@ -69,11 +67,7 @@ def _is_file(path: Path) -> bool:
 
 def shipped_playbooks() -> Mapping[str, Path]:
     """The playbooks that come with hamr, by name: from the installed package, else from the checkout."""
-    package = Path(__file__).resolve().parent.parent
-    folder = package / "shipped"
-    if not folder.is_dir():
-        folder = package.parent / "playbooks"
-    return MappingProxyType({path.stem: path for path in sorted(folder.glob("*.yaml"))})
+    return shipped_files("*.yaml")
 
 
 def parse_playbook(text: str, file: str) -> Playbook:

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from datetime import date, time, timedelta
 from types import MappingProxyType
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from msgspec import field
 from msgspec.structs import replace
@@ -191,6 +190,8 @@ DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 
 def _zone(value: Any) -> str:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones  # noqa: PLC0415 - few playbooks name one
+
     text = text_of(value)
     try:
         ZoneInfo(text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, ClassVar, get_args
 
 from msgspec import field
@@ -34,7 +33,7 @@ from .scenario import (
     ScenarioStep,
     SomebodyWrites,
 )
-from .source import read_text
+from .source import is_path, read_text, shipped_files
 from .validate import validate
 
 
@@ -60,7 +59,7 @@ def find_scenario(name_or_path: str, folder: Path = Path()) -> Path:
     Raises:
         UsageError: there is no scenario of that name.
     """
-    if "/" in name_or_path or "\\" in name_or_path or name_or_path.endswith((".yaml", ".yml")):
+    if is_path(name_or_path):
         return folder / name_or_path
     shipped = shipped_scenarios()
     for path in (folder / "scenarios" / f"{name_or_path}.yaml", folder / f"{name_or_path}.yaml"):
@@ -78,11 +77,7 @@ def find_scenario(name_or_path: str, folder: Path = Path()) -> Path:
 
 def shipped_scenarios() -> Mapping[str, Path]:
     """The scenarios that come with hamr, by name: from the installed package, else from the checkout."""
-    package = Path(__file__).resolve().parent.parent
-    folder = package / "shipped" / "scenarios"
-    if not folder.is_dir():
-        folder = package.parent / "playbooks" / "scenarios"
-    return MappingProxyType({path.stem: path for path in sorted(folder.glob("*.yaml"))})
+    return shipped_files("scenarios/*.yaml")
 
 
 def parse_scenario(text: str, file: str) -> Scenario:

@@ -1,4 +1,4 @@
-"""A file's text, or one clear sentence about why there is none."""
+"""A file's text, or one clear sentence about why there is none; and the files that come with hamr."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import os
 import select
 import stat
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from orchestrator.errors import DocumentError, Problem
 
@@ -127,6 +129,20 @@ def read_text(path: Path) -> str:
         line = before.count(b"\n") + 1
         column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8")) + 1
         raise _refused(file, "this is not UTF-8 text from here on", line, column) from None
+
+
+def is_path(name_or_path: str) -> bool:
+    """Whether a playbook or scenario is named by its file's path, and not by a bare name."""
+    return "/" in name_or_path or "\\" in name_or_path or name_or_path.endswith((".yaml", ".yml"))
+
+
+def shipped_files(pattern: str) -> Mapping[str, Path]:
+    """What comes with hamr, by name: from the installed package, else from the checkout."""
+    package = Path(__file__).resolve().parent.parent
+    folder = package / "shipped"
+    if not folder.is_dir():
+        folder = package.parent / "playbooks"
+    return MappingProxyType({path.stem: path for path in sorted(folder.glob(pattern))})
 
 
 def _refused(file: str, message: str, line: int = 0, column: int = 0) -> DocumentError:
