@@ -13,7 +13,6 @@ from .fields import is_loopback
 
 _ROLES = ("primary", "secondary")
 _KEYS = ("api_key", "app_key")
-_SOURCES = ("env", "file", "command")
 
 
 def inventory_findings(document: Document, inventory: dict[str, Any]) -> Iterator[Finding]:
@@ -30,23 +29,15 @@ def inventory_findings(document: Document, inventory: dict[str, Any]) -> Iterato
             steps = (*place, role)
             if org:
                 yield from _place_of(document, steps, org)
-                yield from _keys_of(document, steps)
+                yield from _keys_of(steps, org)
             if org.get("uuid") is not None:
                 yield from _repeated_uuid(steps, org["uuid"], first_use)
         yield from _one_region(place, orgs["primary"], orgs["secondary"])
 
 
 def _place_of(document: Document, steps: Steps, org: dict[str, Any]) -> Iterator[Finding]:
-    """Exactly one of site and url, and a datacenter that agrees."""
+    """A datacenter that is there where it has to be said, and agrees with the site."""
     if "site" in org and "url" in org:
-        yield Finding((*steps, "url"), "an org has a site or a url, not both: leave one out", at_key=True)
-        return
-    if "site" not in org and "url" not in org:
-        yield Finding(
-            steps,
-            f'"site" is missing in {_dotted(steps)}: site: us1, or url: for any other address',
-            at_key=True,
-        )
         return
     if "url" in org and "datacenter" not in org:
         yield Finding(
@@ -63,30 +54,13 @@ def _place_of(document: Document, steps: Steps, org: dict[str, Any]) -> Iterator
         )
 
 
-def _keys_of(document: Document, org: Steps) -> Iterator[Finding]:
-    """Exactly one source of each key, as its author has spelled it."""
+def _keys_of(steps: Steps, org: dict[str, Any]) -> Iterator[Finding]:
     for key in _KEYS:
-        steps = (*org, key)
-        reference = document.value(steps)
-        if not isinstance(reference, dict):
-            continue
-        named = [source for source in _SOURCES if source in reference]
-        if len(named) > 1:
+        named = [source for source in mapping_in(org.get(key)) if source != "timeout"]
+        if "timeout" in mapping_in(org.get(key)) and len(named) == 1 and named != ["command"]:
             yield Finding(
-                steps,
-                f"a key has one source, and here are {len(named)}: leave one of env, file and command",
-                at_key=True,
-            )
-        elif "timeout" in reference and named and named != ["command"]:
-            yield Finding(
-                (*steps, "timeout"),
+                (*steps, key, "timeout"),
                 "only a command takes time: leave timeout out, or give the key by a command",
-                at_key=True,
-            )
-        elif not named:
-            yield Finding(
-                steps,
-                "say where the key is found: {env: NAME}, {file: PATH} or {command: [PROGRAM, …]}",
                 at_key=True,
             )
 

@@ -18,7 +18,7 @@ from orchestrator.model.status import Both, Role
 
 from .fields import Name, Page, SchemaVersion, Text, between, choice, is_loopback, split_url, text_of
 from .messages import did_you_mean, found, looks_like_key, one_of, shown
-from .schema import AT_LEAST_ONE, Form, leaf
+from .schema import AT_LEAST_ONE, Form, OneOf, leaf
 
 UUID_PATTERN = r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
@@ -168,7 +168,11 @@ class KeyForm(Form, frozen=True):
     """Where a key is found: exactly one of env, file and command. The key itself never stands in the inventory."""
 
     makes = _key
-    kinds = ("env", "file", "command")
+    one_of = OneOf(
+        ("env", "file", "command"),
+        "say where the key is found: {{env: NAME}}, {{file: PATH}} or {{command: [PROGRAM, …]}}",
+        "a key has one source, and here are {count}: leave one of env, file and command",
+    )
 
     env: Variable | None = None
     """Name of the environment variable that holds the key."""
@@ -184,7 +188,12 @@ class OrgForm(Form, frozen=True, kw_only=True):
     """One Datadog organisation; exactly one of site and url."""
 
     makes = _org
-    kinds = ("site", "url")
+    one_of = OneOf(
+        ("site", "url"),
+        '"site" is missing{where}: site: us1, or url: for any other address',
+        "an org has a site or a url, not both: leave one out",
+        at_last=True,
+    )
     needs = MappingProxyType({"url": ["datacenter"]})
 
     name: Text

@@ -18,7 +18,7 @@ from orchestrator.model.status import Status
 from .document import MOST_FINDINGS, Document, Finding, Steps, bounded, items, mapping_in, parts
 from .fields import choice_of
 from .messages import found, listed, meant, one_of, shown, written
-from .playbook_form import GUARD_KINDS, PROBE_KINDS, WEEKDAYS
+from .playbook_form import PROBE_KINDS, WEEKDAYS
 from .table_checks import is_whole, stops_of, table_findings
 
 STATES = ("Alert", "Ignored", "No Data", "OK", "Skipped", "Unknown", "Warn")
@@ -39,28 +39,12 @@ def playbook_findings(document: Document, playbook: dict[str, Any]) -> Iterator[
     """
     checks = (
         table_findings(playbook),
-        _guards(document, playbook),
+        _guards(playbook),
         _probes(document, playbook),
-        _hooks(document, playbook),
+        _hooks(playbook),
         _settings(playbook),
     )
     return chain.from_iterable(bounded(check) for check in checks)
-
-
-def _one_kind(document: Document, steps: Steps, what: str) -> Iterator[Finding]:
-    """What is wrong with a guard or a probe that has not exactly one kind, as its author has spelled it."""
-    kinds: tuple[str, ...] = PROBE_KINDS
-    lacking, more = "reads", ""
-    if what == "guard":
-        kinds, lacking, more = GUARD_KINDS, "asks", ", and join them with all or any"
-    named = [key for key in mapping_in(document.value(steps)) if key in kinds]
-    if not named:
-        words = f"{lacking} nothing: give it one kind ({one_of(kinds)})"
-    elif len(named) > 1:
-        words = f"has {len(named)} kinds ({listed(named)}), and one is allowed: make a {what} of each{more}"
-    else:
-        return
-    yield Finding(steps, f'the {what} "{steps[-1]}" {words}', at_key=True)
 
 
 def _unknown_names(uses: Iterable[Use], known: Sequence[str], what: str) -> tuple[list[Finding], set[str]]:
@@ -81,7 +65,7 @@ def _unknown_names(uses: Iterable[Use], known: Sequence[str], what: str) -> tupl
 # -- guards --------------------------------------------------------------------------------------------------
 
 
-def _guards(document: Document, playbook: dict[str, Any]) -> Iterator[Finding]:
+def _guards(playbook: dict[str, Any]) -> Iterator[Finding]:
     named = [
         ((*steps, *place), name)
         for steps, transition in parts(playbook, "transitions")
@@ -91,7 +75,6 @@ def _guards(document: Document, playbook: dict[str, Any]) -> Iterator[Finding]:
     for steps, guard in parts(playbook, "guards"):
         name = str(steps[-1])
         refers[name] = _parts_of(steps, guard)
-        yield from _one_kind(document, steps, "guard")
         if name in ALWAYS_ON:
             words = f'"{name}" is taken: {listed(ALWAYS_ON)} are always on, and cannot be defined anew'
             yield Finding(steps, words, at_key=True)
@@ -174,8 +157,6 @@ def _probes(document: Document, playbook: dict[str, Any]) -> Iterator[Finding]:
         use = _probe_of(document, (*steps, "probe"), guard)
         uses += [] if use is None else [use]
     probes = dict(parts(playbook, "probes"))
-    for steps in probes:
-        yield from _one_kind(document, steps, "probe")
     unknown, probable = _unknown_names(uses, [*mapping_in(playbook.get("probes"))], "probe")
     yield from unknown
     for steps, probe in probes.items():
@@ -294,12 +275,17 @@ def _wanted(compared: dict[str, Any]) -> list[tuple[Steps, Any]]:
 # -- hooks ---------------------------------------------------------------------------------------------------
 
 
-def _hooks(document: Document, playbook: dict[str, Any]) -> Iterator[Finding]:
+def _hooks(playbook: dict[str, Any]) -> Iterator[Finding]:
     for steps, transition in parts(playbook, "transitions"):
         first: dict[str, str] = {}
         for when in When:
             for place, hook in parts(transition, when.value):
-                yield from _one_doing(document, (*steps, *place))
+                if "manual" in hook and "timeout" in hook and "run" not in hook:
+                    yield Finding(
+                        (*steps, *place, "timeout"),
+                        "a person is not timed: timeout is for hooks with run, so leave it out here",
+                        at_key=True,
+                    )
                 name = hook.get("name")
                 if name is None:
                     continue
@@ -310,27 +296,6 @@ def _hooks(document: Document, playbook: dict[str, Any]) -> Iterator[Finding]:
                         f'two hooks of this transition are named "{name}" ({both}): give each a name of its own',
                     )
                 first.setdefault(name, when.value)
-
-
-def _one_doing(document: Document, steps: Steps) -> Iterator[Finding]:
-    """A hook is a program or a person, as its author has spelled it."""
-    hook = mapping_in(document.value(steps))
-    if "run" in hook and "manual" in hook:
-        yield Finding(
-            steps,
-            "a hook is a program (run) or something that a person does (manual), not both: make two hooks",
-        )
-    elif "run" not in hook and "manual" not in hook:
-        yield Finding(
-            steps,
-            "this hook does nothing: give it run: [PROGRAM, ARGUMENT], or manual: and what a person is to do",
-        )
-    elif "manual" in hook and "timeout" in hook:
-        yield Finding(
-            (*steps, "timeout"),
-            "a person is not timed: timeout is for hooks with run, so leave it out here",
-            at_key=True,
-        )
 
 
 # -- settings ------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ from .fields import (
     whole_number,
 )
 from .messages import did_you_mean, found, looks_like_key, shown
-from .schema import AT_LEAST_ONE, Form, leaf, reads, then
+from .schema import AT_LEAST_ONE, Form, OneOf, leaf, reads, then
 
 # -- probes --------------------------------------------------------------------------------------------------
 
@@ -167,7 +167,11 @@ class ProbeForm(Form, frozen=True):
     """A named reading of anything but the two HAMR records; exactly one kind."""
 
     makes = _probe
-    kinds = PROBE_KINDS
+    one_of = OneOf(
+        PROBE_KINDS,
+        'the probe "{name}" reads nothing: give it one kind ({kinds})',
+        'the probe "{name}" has {count} kinds ({named}), and one is allowed: make a probe of each',
+    )
 
     metric: Metric | None = None
     """A metric query to one org."""
@@ -261,7 +265,11 @@ class GuardForm(Form, frozen=True):
     """A question to a situation: exactly one kind, and why it is asked."""
 
     makes = _guard
-    kinds = GUARD_KINDS
+    one_of = OneOf(
+        GUARD_KINDS,
+        'the guard "{name}" asks nothing: give it one kind ({kinds})',
+        'the guard "{name}" has {count} kinds ({named}), and one is allowed: make a guard of each, and join them with all or any',
+    )
 
     quiet: Quiet | None = None
     """Nobody but this run changed either record for so long: {for: 5m}."""
@@ -310,7 +318,11 @@ class HookForm(Form, frozen=True):
     """One thing that is done around a transition; exactly one of run and manual."""
 
     makes = _hook
-    kinds = ("run", "manual")
+    one_of = OneOf(
+        ("run", "manual"),
+        "this hook does nothing: give it run: [PROGRAM, ARGUMENT], or manual: and what a person is to do",
+        "a hook is a program (run) or something that a person does (manual), not both: make two hooks",
+    )
     needs = MappingProxyType({"timeout": ["run"]})
 
     name: Name

@@ -30,13 +30,26 @@ from orchestrator.model.status import Status
 from .messages import written
 
 
+class OneOf(Struct, frozen=True):
+    """Keys of which exactly one is given, and what is said where that is not so.
+
+    In both texts {name} stands for the name of what has these keys, {where} for its place, {kinds} for all the keys,
+    {named} for those that are given, and {count} for their number.
+    """
+
+    kinds: tuple[str, ...]
+    none: str
+    many: str
+    at_last: bool = False
+    """Whether too many are told at the last of them, in place of the whole."""
+
+
 class Form(Struct, frozen=True):
     """A mapping with known keys and no others, where its form in a file is not that of what is made of it."""
 
     makes: ClassVar[Callable[..., object] | None] = None
     """Makes the noun of the values, each by its field's name in Python, of those that are given; None: the shape will do."""
-    kinds: ClassVar[tuple[str, ...]] = ()
-    """Keys of which exactly one is given; the checks see to that, and the JSON Schema says it."""
+    one_of: ClassVar[OneOf | None] = None
     needs: ClassVar[Mapping[str, list[str]]] = {}
     """Keys that are given only together with others."""
 
@@ -186,7 +199,8 @@ def _mapping(kind: StructType, definitions: dict[str, Schema]) -> Schema:
     }
     if required := [key.name for key in keys if key.field.required and not key.kind]:
         schema["required"] = required
-    if kinds := [key.name for key in keys if key.kind or key.name in shape.kinds]:
+    alternatives = shape.one_of.kinds if shape.one_of is not None else ()
+    if kinds := [key.name for key in keys if key.kind or key.name in alternatives]:
         schema["oneOf"] = [{"required": [name]} for name in kinds]
     if shape.needs:
         schema["dependentRequired"] = dict(shape.needs)

@@ -13,8 +13,8 @@ from orchestrator.errors import DocumentError
 from orchestrator.model.plain import JSON
 
 from .document import MOST_FINDINGS, Document, Finding, Steps, bounded, private
-from .messages import did_you_mean, found, meant, shown
-from .schema import Form, Key, descriptions, keys_in, keys_of
+from .messages import did_you_mean, found, listed, meant, one_of, shown
+from .schema import Form, Key, OneOf, descriptions, keys_in, keys_of
 
 INLINE_KEY = (
     "a key must not stand in this file: say where it is found, "
@@ -169,10 +169,26 @@ class _Validating:
                     f": {about[0].lower()}{about[1:].rstrip('.')}" if about else ""
                 )
                 self.findings.append(Finding(steps, message, at_key=True))
+        if issubclass(kind.cls, Form) and kind.cls.one_of is not None:
+            self._one_kind(kind.cls.one_of, value, steps)
         for name, item in value.items():
             if name not in keys and item is not None and len(self.findings) <= MOST_FINDINGS:
                 self._unknown_key(name, item, keys, values, steps)
         return values
+
+    def _one_kind(self, wanted: OneOf, value: dict[str, JSON], steps: Steps) -> None:
+        named = [key for key in wanted.kinds if key in value]
+        if len(named) == 1:
+            return
+        message = (wanted.many if named else wanted.none).format(
+            name=steps[-1],
+            where=where(steps),
+            kinds=one_of(wanted.kinds),
+            named=listed([key for key in value if key in named]),
+            count=len(named),
+        )
+        place = (*steps, named[-1]) if named and wanted.at_last else steps
+        self.findings.append(Finding(place, message, at_key=True))
 
     def _unknown_key(
         self, name: str, item: JSON, keys: Mapping[str, Key], values: dict[str, Any], steps: Steps

@@ -179,9 +179,7 @@ def test_a_wrong_playbook_does_not_fit(old: str, new: str, place: str) -> None:
 )
 def test_the_published_schema_is_the_one_that_is_used(name: str, schema: dict[str, Any]) -> None:
     published = json.loads((PUBLISHED / f"{name}.schema.json").read_text(encoding="utf-8"))
-    assert published == schema, (
-        f"run: hamr schema {name} > docs/reference/{name}.schema.json"
-    )
+    assert published == schema, f"run: hamr schema {name} > docs/reference/{name}.schema.json"
 
 
 def test_every_field_says_what_it_is_for() -> None:
