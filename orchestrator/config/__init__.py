@@ -1,6 +1,7 @@
 """YAML text → typed documents with positions: inventories and playbooks, strictly, with every problem at once.
 
-    source → compose (nodes, scalars) → fit to a shape (msgspec) + checks of what must fit together → nouns of model/
+    source → compose (values with their places) → validate (each value as its field wants it) → checks of what must
+    fit together, over whatever could be read → nouns
 
 Fault scripts and scenarios are read the same way; `fault_scripts` and `scenarios` are imported by whoever drills.
 Only this package imports yaml. Relative to a text, all of it is pure.

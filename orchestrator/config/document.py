@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from msgspec import Struct, field
 
@@ -11,6 +11,8 @@ from orchestrator.errors import Problem
 from orchestrator.model.plain import JSON
 
 from .messages import meant
+
+T = TypeVar("T")
 
 Steps = tuple[str | int, ...]
 """A way from the top of a document to one of its values: ("pairs", "payments", "primary", "uuid")."""
@@ -147,6 +149,15 @@ def parts(values: Any, *way: str | int) -> Iterator[tuple[Steps, dict[str, Any]]
 def items(values: Any, *way: str | int) -> list[tuple[Steps, Any]]:
     """What could be read of a list at the end of a way through what was read, each with its place."""
     return [((*way, index), item) for index, item in enumerate(list_in(_at(values, way))) if item is not None]
+
+
+def repeated(placed: Iterable[tuple[Steps, T]]) -> Iterator[tuple[Steps, T]]:
+    """Those that stand there once more."""
+    seen: set[T] = set()
+    for steps, item in placed:
+        if item in seen:
+            yield steps, item
+        seen.add(item)
 
 
 def _at(values: Any, way: Steps) -> Any:

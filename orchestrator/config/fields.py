@@ -91,6 +91,27 @@ _SPAN_SCHEMA: dict[str, JSON] = {
 }
 
 
+def matching(pattern: str, expected: str, *, secret: bool = False) -> Meta:
+    """Reads a text of one form.
+
+    Args:
+        pattern: the form.
+        expected: what it is, with an example.
+        secret: somebody may put a key there: what is refused is not repeated, and what looks like a key is refused.
+    """
+
+    def read(value: Any) -> str:
+        fits = isinstance(value, str) and re.fullmatch(pattern, value) is not None
+        if not fits or (secret and looks_like_key(value)):
+            raise ValueError(
+                f"expected {expected}" if secret else f"expected {expected}, found {found(value)}"
+            )
+        text: str = value
+        return text
+
+    return leaf(read, {"type": "string", "pattern": pattern})
+
+
 def between(least: str, most: str) -> Meta:
     """The same, of durations as people write them."""
     return span_of(duration(least), duration(most))

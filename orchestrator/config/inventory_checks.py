@@ -31,7 +31,7 @@ def inventory_findings(document: Document, inventory: dict[str, Any]) -> Iterato
                 yield from _place_of(document, steps, org)
                 yield from _keys_of(steps, org)
             if org.get("uuid") is not None:
-                yield from _repeated_uuid(steps, org["uuid"], first_use)
+                yield from _repeated_uuid(steps, org["uuid"].lower(), first_use)
         yield from _one_region(place, orgs["primary"], orgs["secondary"])
 
 

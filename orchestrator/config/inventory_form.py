@@ -1,4 +1,8 @@
-"""The shape of an inventory: which keys there are, and of what type. What fits together is checked elsewhere."""
+"""The keys of an inventory: which there are, how the value of each is read, and what is made of them.
+
+What has to fit together is checked elsewhere. The nouns have another form: keys of which one is given stand for a choice,
+and names are keys.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +20,20 @@ from orchestrator.model.secret import CommandKey, EnvironmentKey, FileKey, KeyRe
 from orchestrator.model.sites import SITES, api_url, datacenter_label, datacenter_of_site
 from orchestrator.model.status import Both, Role
 
-from .fields import Name, Page, SchemaVersion, Text, between, choice, is_loopback, split_url, text_of
+from .fields import (
+    Name,
+    Page,
+    SchemaVersion,
+    Text,
+    between,
+    choice,
+    is_loopback,
+    matching,
+    split_url,
+    text_of,
+)
 from .messages import did_you_mean, found, looks_like_key, one_of, shown
-from .schema import AT_LEAST_ONE, Form, OneOf, leaf
-
-UUID_PATTERN = r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
-VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
-
-
-def _uuid(value: Any) -> str:
-    text = value if isinstance(value, str) else ""
-    if not re.fullmatch(UUID_PATTERN, text):
-        raise ValueError(
-            f"expected an org's uuid, such as 550e8400-e29b-41d4-a716-446655440000, found {found(value)}"
-        )
-    return text.lower()
+from .schema import AT_LEAST_ONE, Form, OneOf, leaf, then
 
 
 def _site(value: Any) -> str:
@@ -77,16 +80,6 @@ def _mirrors(value: Any) -> Mirrors:
     raise ValueError(f"expected true, false or auto, found {found(value)}")
 
 
-def _variable(value: Any) -> str:
-    """Never repeats what it refuses: it may be the key."""
-    if not isinstance(value, str) or not re.fullmatch(VARIABLE_PATTERN, value) or looks_like_key(value):
-        raise ValueError(
-            "expected the name of an environment variable, such as PAYMENTS_API_KEY "
-            "(what stands here is not shown, as it may be the key itself)"
-        )
-    return value
-
-
 def _argument(value: Any) -> str:
     """Never repeats what it refuses: it may be the key."""
     if not isinstance(value, str) or "\0" in value:
@@ -118,7 +111,14 @@ def _file_path(value: Any) -> str:
     return value
 
 
-Uuid = Annotated[str, leaf(_uuid, {"type": "string", "pattern": UUID_PATTERN})]
+Uuid = Annotated[
+    str,
+    matching(
+        r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+        "an org's uuid, such as 550e8400-e29b-41d4-a716-446655440000",
+    ),
+    then(str.lower),
+]
 Site = Annotated[
     str,
     leaf(_site, {"type": "string", "examples": [*SITES, *SITES.values()]}),
@@ -128,7 +128,15 @@ Datacenter = Annotated[str, leaf(_datacenter, {"type": "string", "examples": [*S
 Url = Annotated[str, leaf(_url, {"type": "string", "pattern": r"^https?://[^/?#@\s]+/?$"})]
 MirrorsChoice = Annotated[Mirrors, leaf(_mirrors, {"enum": [True, False, "auto"]})]
 WireName = Annotated[Wire, choice(Wire, "a casing")]
-Variable = Annotated[str, leaf(_variable, {"type": "string", "pattern": VARIABLE_PATTERN})]
+Variable = Annotated[
+    str,
+    matching(
+        r"^[A-Za-z_][A-Za-z0-9_]*$",
+        "the name of an environment variable, such as PAYMENTS_API_KEY "
+        "(what stands here is not shown, as it may be the key itself)",
+        secret=True,
+    ),
+]
 KeyPath = Annotated[str, leaf(_file_path, {"type": "string", "minLength": 1})]
 CertificatePath = Annotated[str, leaf(_certificates, {"type": "string", "minLength": 1})]
 KeyTimeout = Annotated[timedelta, between("1s", "10m")]

@@ -6,7 +6,6 @@ Names exist and are used, guards ask each other in no circle, and what is compar
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import time
 from itertools import chain, islice
 from typing import Any
 
@@ -15,7 +14,7 @@ from orchestrator.model.hook import When
 from orchestrator.model.playbook import Confirm, Timeouts
 from orchestrator.model.status import Status
 
-from .document import MOST_FINDINGS, Document, Finding, Steps, bounded, items, mapping_in, parts
+from .document import MOST_FINDINGS, Document, Finding, Steps, bounded, items, mapping_in, parts, repeated
 from .fields import choice_of
 from .messages import found, listed, meant, one_of, shown, written
 from .playbook_form import PROBE_KINDS, WEEKDAYS
@@ -66,11 +65,7 @@ def _unknown_names(uses: Iterable[Use], known: Sequence[str], what: str) -> tupl
 
 
 def _guards(playbook: dict[str, Any]) -> Iterator[Finding]:
-    named = [
-        ((*steps, *place), name)
-        for steps, transition in parts(playbook, "transitions")
-        for place, name in items(transition, "guards")
-    ]
+    named = [use for steps, _ in parts(playbook, "transitions") for use in items(playbook, *steps, "guards")]
     refers: dict[str, list[Use]] = {}
     for steps, guard in parts(playbook, "guards"):
         name = str(steps[-1])
@@ -159,8 +154,9 @@ def _probes(document: Document, playbook: dict[str, Any]) -> Iterator[Finding]:
     probes = dict(parts(playbook, "probes"))
     unknown, probable = _unknown_names(uses, [*mapping_in(playbook.get("probes"))], "probe")
     yield from unknown
+    used = probable | {name for _, name in uses}
     for steps, probe in probes.items():
-        if steps[-1] not in probable and all(name != steps[-1] for _, name in uses):
+        if steps[-1] not in used:
             yield Finding(
                 steps,
                 f'the probe "{steps[-1]}" is used by no guard: compare it in a guard (probe: {{name: {steps[-1]}}}), '
@@ -211,11 +207,11 @@ def _bounds(steps: Steps, compared: dict[str, Any]) -> Iterator[Finding]:
             f"equals and {listed(others)} stand together: equals alone is enough",
             at_key=True,
         )
-    seen: list[object] = []
-    for place, value in islice(items(compared, "one_of"), MOST_FINDINGS):
-        if any(value == other and isinstance(value, bool) == isinstance(other, bool) for other in seen):
-            yield Finding((*steps, *place), f"{found(value)} stands twice here")
-        seen.append(value)
+    values = (
+        (place, (isinstance(value, bool), value)) for place, value in items(compared, "one_of")
+    )  # 1 is not true
+    for place, (_, value) in repeated(values):
+        yield Finding((*steps, *place), f"{found(value)} stands twice here")
 
 
 def _comparable(
@@ -346,17 +342,13 @@ def _objectives(objectives: dict[str, Any], stops: list[Status]) -> Iterator[Fin
 
 
 def _window(steps: Steps, window: dict[str, Any]) -> Iterator[Finding]:
-    opens, closes = window.get("from", time.min), window.get("until", time.max)
+    opens, closes = window.get("from", "00:00"), window.get("until", "24:00")
     if opens is not None and opens == closes:
-        at = "24:00" if opens == time.max else f"{opens:%H:%M}"
         yield Finding(
-            (*steps, "until"), f"the window opens and closes at {at}: leave both out for the whole day"
+            (*steps, "until"), f"the window opens and closes at {opens}: leave both out for the whole day"
         )
-    seen: set[int] = set()
-    for place, day in items(window, "days"):
-        if day in seen:
-            yield Finding((*steps, *place), f"{WEEKDAYS[day]} stands twice among the days")
-        seen.add(day)
+    for place, day in repeated(items(window, "days")):
+        yield Finding((*steps, *place), f"{WEEKDAYS[day]} stands twice among the days")
     for place, freeze in parts(window, "freezes"):
         first, last = freeze.get("from"), freeze.get("until")
         if first is not None and last is not None and last < first:

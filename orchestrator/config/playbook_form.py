@@ -44,6 +44,7 @@ from .fields import (
     Text,
     between,
     choice,
+    matching,
     text_of,
     whole_number,
 )
@@ -189,7 +190,6 @@ GUARD_KINDS = ("quiet", "reachable", "located", "window", "probe", "all", "any",
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-TIME_PATTERN = r"^(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 
@@ -207,11 +207,8 @@ def _zone(value: Any) -> str:
     return text
 
 
-def _time_of_day(value: Any) -> time:
-    text = value if isinstance(value, str) else ""
-    if not re.fullmatch(TIME_PATTERN, text):
-        raise ValueError(f"expected a time of day such as 09:00, found {found(value)}")
-    return time.max if text == "24:00" else time(int(text[:2]), int(text[3:]))
+def _time_of_day(text: str) -> time:
+    return time.max if text == "24:00" else time.fromisoformat(text)
 
 
 def _date(value: Any) -> date:
@@ -224,7 +221,11 @@ def _date(value: Any) -> date:
     raise ValueError(f"expected a date such as 2026-12-20, found {found(value)}")
 
 
-_TIME_OF_DAY = Annotated[time, leaf(_time_of_day, {"type": "string", "pattern": TIME_PATTERN})]
+_TIME_OF_DAY = Annotated[
+    str,
+    matching(r"^(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", "a time of day such as 09:00"),
+    then(_time_of_day),
+]
 _DAY = Annotated[date, leaf(_date, {"type": "string", "pattern": DATE_PATTERN})]
 _WEEKDAY = Annotated[int, choice({name: day for day, name in enumerate(WEEKDAYS)}, "a day of the week")]
 _REACHABLE = {

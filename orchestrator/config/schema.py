@@ -1,4 +1,7 @@
-"""What shapes have in common: a shape declares the keys of one mapping, and which noun is made of their values."""
+"""What may stand in a file: the keys of each mapping, how the value of each is read, and which noun is made of them.
+
+Most nouns are read as they stand (`Noun`, `reads`); a `Form` is for those whose form in a file is another.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,7 @@ class Form(Struct, frozen=True):
     """A mapping with known keys and no others, where its form in a file is not that of what is made of it."""
 
     makes: ClassVar[Callable[..., object] | None] = None
-    """Makes the noun of the values, each by its field's name in Python, of those that are given; None: the shape will do."""
+    """Makes the noun of the values, each by its field's name in Python, of those that are given; None: the form will do."""
     one_of: ClassVar[OneOf | None] = None
     needs: ClassVar[Mapping[str, list[str]]] = {}
     """Keys that are given only together with others."""
@@ -137,18 +140,18 @@ def _keys_of_fields(mapping: StructType) -> Iterator[Key]:
 
 
 @cache
-def keys_of(shape: type[Form]) -> StructType:
-    """The keys of a shape with their types, and those of the shapes in it."""
-    return cast("StructType", type_info(shape))
+def keys_of(form: type[Form]) -> StructType:
+    """The keys of a form or noun with their types, and those of all in it."""
+    return cast("StructType", type_info(form))
 
 
 @cache
-def descriptions(shape: type) -> Mapping[str, str]:
+def descriptions(form: type) -> Mapping[str, str]:
     """What the text below each field says, by the field's name in Python; {} where the source is not at hand.
 
     Read when an error message or a JSON Schema wants it.
     """
-    nouns = [each for each in reversed(shape.__mro__) if issubclass(each, Struct) and each is not Struct]
+    nouns = [each for each in reversed(form.__mro__) if issubclass(each, Struct) and each is not Struct]
     return {name: first_paragraph(text) for each in nouns for name, text in _described(each)}
 
 
@@ -181,15 +184,15 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
 
 
-def json_schema(shape: type[Form], title: str) -> Schema:
-    """A shape's schema, in the words of our files: no null, and no class names."""
+def json_schema(form: type[Form], title: str) -> Schema:
+    """The schema of a form or noun, in the words of our files: no null, and no class names."""
     definitions: dict[str, Schema] = {}
-    top = _mapping(keys_of(shape), definitions)
+    top = _mapping(keys_of(form), definitions)
     return {"$schema": _DIALECT, "$defs": dict(sorted(definitions.items())), **top, "title": title}
 
 
 def _mapping(kind: StructType, definitions: dict[str, Schema]) -> Schema:
-    shape = kind.cls if issubclass(kind.cls, Form) else Form
+    form = kind.cls if issubclass(kind.cls, Form) else Form
     keys = keys_in(kind).values()
     schema: Schema = {
         "additionalProperties": False,
@@ -199,22 +202,22 @@ def _mapping(kind: StructType, definitions: dict[str, Schema]) -> Schema:
     }
     if required := [key.name for key in keys if key.field.required and not key.kind]:
         schema["required"] = required
-    alternatives = shape.one_of.kinds if shape.one_of is not None else ()
+    alternatives = form.one_of.kinds if form.one_of is not None else ()
     if kinds := [key.name for key in keys if key.kind or key.name in alternatives]:
         schema["oneOf"] = [{"required": [name]} for name in kinds]
-    if shape.needs:
-        schema["dependentRequired"] = dict(shape.needs)
+    if form.needs:
+        schema["dependentRequired"] = dict(form.needs)
     return dict(sorted(schema.items()))
 
 
-def _key(shape: type, key: Key, definitions: dict[str, Schema]) -> Schema:
+def _key(form: type, key: Key, definitions: dict[str, Schema]) -> Schema:
     """A key's value, what the text below its field says of it, and what it is where it is left out."""
     schema = _value(key.type, definitions)
     if key.kind:
         return schema
     if key.field.default not in (NODEFAULT, None, (), ""):
         schema["default"] = _in_words(key.field.default)
-    about = descriptions(shape).get(key.field.name)
+    about = descriptions(form).get(key.field.name)
     return dict(sorted({**schema, **({"description": about} if about else {})}.items()))
 
 
@@ -253,7 +256,7 @@ def _value(kind: Type, definitions: dict[str, Schema]) -> Schema:
         case DictType():
             least = {"minProperties": kind.min_length} if kind.min_length else {}
             return {**_names(kind, definitions), "type": "object", **least}
-    raise TypeError(f"no field of a shape is of type {kind}")
+    raise TypeError(f"no field is of type {kind}")
 
 
 def _names(kind: DictType, definitions: dict[str, Schema]) -> Schema:

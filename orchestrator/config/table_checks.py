@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from orchestrator.model.status import Role, Status
 
-from .document import Finding, Steps, items, list_in, parts
+from .document import Finding, Steps, items, list_in, parts, repeated
 from .messages import listed
 
 
@@ -21,7 +21,7 @@ class _Line(Struct, frozen=True):
     """One transition of the table, with its place."""
 
     steps: Steps
-    values: dict[str, Any]
+    name: str | None
     source: Status | None
     target: Status | None
     survivor: Role | None
@@ -32,21 +32,21 @@ class _Line(Struct, frozen=True):
 
     @property
     def label(self) -> str:
-        name = self.values.get("name")
-        return f'"{name}"' if name else f"transition {self.number}"
+        return f'"{self.name}"' if self.name else f"transition {self.number}"
 
 
 def table_findings(playbook: dict[str, Any]) -> Iterator[Finding]:
     """Everything about the transitions that does not fit together."""
     table = [
-        _Line(steps, line, line.get("from"), line.get("to"), line.get("survivor"))
+        _Line(steps, *(line.get(key) for key in ("name", "from", "to", "survivor")))
         for steps, line in parts(playbook, "transitions")
     ]
     stops = items(playbook, "stops")
     yield from _repeated_transitions(table)
     for line in table:
-        yield from _within_transition(line)
-    yield from _repeated_stops(stops)
+        yield from _within_transition(playbook, line)
+    for steps, stop in repeated(stops):
+        yield Finding(steps, f"{stop} stands twice among the stops")
     if is_whole(playbook):
         if "stops" in playbook:  # left out, every status that a transition leads to is one
             yield from _ways(table, stops)
@@ -74,11 +74,10 @@ def _repeated_transitions(table: Iterable[_Line]) -> Iterator[Finding]:
     names: dict[str, _Line] = {}
     moves: dict[tuple[Status, Status], _Line] = {}
     for line in table:
-        name = line.values.get("name")
-        if name is not None and (first := names.setdefault(name, line)) is not line:
+        if line.name is not None and (first := names.setdefault(line.name, line)) is not line:
             yield Finding(
                 (*line.steps, "name"),
-                f'two transitions are named "{name}" (transitions {first.number} and {line.number})',
+                f'two transitions are named "{line.name}" (transitions {first.number} and {line.number})',
             )
         if line.source is None or line.target is None:
             continue
@@ -90,57 +89,36 @@ def _repeated_transitions(table: Iterable[_Line]) -> Iterator[Finding]:
             )
 
 
-def _within_transition(line: _Line) -> Iterator[Finding]:
+def _within_transition(playbook: dict[str, Any], line: _Line) -> Iterator[Finding]:
     if line.source is not None and line.source == line.target:
         yield Finding((*line.steps, "to"), f"{line.label} goes from {line.source} to itself")
-    written: set[Role] = set()
-    for place, role in items(line.values, "writes"):
-        if role in written:
+    writes, guards = items(playbook, *line.steps, "writes"), items(playbook, *line.steps, "guards")
+    for place, role in repeated(writes):
+        yield Finding(place, f"{role} is written twice in this transition: once is enough")
+    for place, guard in repeated(guards):
+        yield Finding(place, f'the guard "{guard}" is named twice in this transition')
+    named = {name for _, name in guards}
+    for place, guard in items(playbook, *line.steps, "planned_only"):
+        if guard not in named:
             yield Finding(
-                (*line.steps, *place), f"{role} is written twice in this transition: once is enough"
+                place,
+                f'"{guard}" is not among the guards of this transition, so no emergency would stop at it',
             )
-        written.add(role)
-    named: set[str] = set()
-    for place, guard in items(line.values, "guards"):
-        if guard in named:
-            yield Finding((*line.steps, *place), f'the guard "{guard}" is named twice in this transition')
-        named.add(guard)
-    yield from _planned_only(line, named)
-    if line.survivor is None:
-        return
-    if written and line.survivor not in written:
+        elif "survivor" not in playbook["transitions"][line.number - 1]:
+            yield Finding(
+                place, "this transition names no survivor, so it is made in planned runs alone anyway"
+            )
+    if line.survivor is not None and writes and line.survivor not in [role for _, role in writes]:
         yield Finding(
             (*line.steps, "survivor"),
             f"{line.survivor} is not among the writes of this transition, so it cannot be the org that is written alone",
         )
-    if line.source is Status.ABSENT:
+    if line.survivor is not None and line.source is Status.ABSENT:
         yield Finding(
             (*line.steps, "survivor"),
             "a connection cannot be made with one org alone: a transition from ABSENT has no survivor",
             at_key=True,
         )
-
-
-def _planned_only(line: _Line, named: set[str]) -> Iterator[Finding]:
-    for place, guard in items(line.values, "planned_only"):
-        if guard not in named:
-            yield Finding(
-                (*line.steps, *place),
-                f'"{guard}" is not among the guards of this transition, so no emergency would stop at it',
-            )
-        elif "survivor" not in line.values:
-            yield Finding(
-                (*line.steps, *place),
-                "this transition names no survivor, so it is made in planned runs alone anyway",
-            )
-
-
-def _repeated_stops(stops: Iterable[tuple[Steps, Status]]) -> Iterator[Finding]:
-    seen: set[Status] = set()
-    for steps, stop in stops:
-        if stop in seen:
-            yield Finding(steps, f"{stop} stands twice among the stops")
-        seen.add(stop)
 
 
 def _ways(table: list[_Line], placed: list[tuple[Steps, Status]]) -> Iterator[Finding]:

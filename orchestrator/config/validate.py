@@ -1,4 +1,4 @@
-"""Fits a document to a shape, and tells in plain words where it does not fit."""
+"""Reads a document as a form or noun says, leaf by leaf, and tells in plain words where it does not fit: all at once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UNSHOWN = "expected {env: NAME}, {file: PATH} or {command: [PROGRAM, …]} (what
 class Validated(Struct, frozen=True):
     """A document as far as it could be read."""
 
-    shape: type[Form]
+    form: type[Form]
     document: Document
     values: Any
     """Its mappings and lists, each value read as its field wants it; None where that could not be. What stands below a
@@ -35,7 +35,7 @@ class Validated(Struct, frozen=True):
     findings: tuple[Finding, ...]
 
     def noun(self, checks: Iterable[Finding] = ()) -> Any:
-        """What the shape makes of it.
+        """The noun that it stands for.
 
         Args:
             checks: what else is wrong with it.
@@ -46,15 +46,15 @@ class Validated(Struct, frozen=True):
         problems = self.document.problems_with([*self.findings, *checks])
         if problems:
             raise DocumentError(problems)
-        return _made(keys_of(self.shape), self.values)
+        return _made(keys_of(self.form), self.values)
 
 
-def validate(shape: type[Form], document: Document) -> Validated:
-    """Read a document as a shape says."""
+def validate(form: type[Form], document: Document) -> Validated:
+    """Read a document as a form or noun says."""
     validating = _Validating(document)
-    values = validating.read(keys_of(shape), document.data, ())
+    values = validating.read(keys_of(form), document.data, ())
     empty = bounded(_empty_values((), document.data))
-    return Validated(shape, document, values, (*empty, *bounded(validating.findings)))
+    return Validated(form, document, values, (*empty, *bounded(validating.findings)))
 
 
 def _made(kind: Type, value: Any) -> Any:
@@ -125,7 +125,7 @@ class _Validating:
                 if isinstance(value, bool):
                     return value
                 return self._misfit(f"expected true or false, found {found(value)}", value, steps)
-        raise TypeError(f"no field of a shape is of type {kind}")
+        raise TypeError(f"no field is of type {kind}")
 
     def _read_with(self, kind: Metadata, value: JSON, steps: Steps) -> Any:
         extra = kind.extra or {}
