@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from orchestrator.errors import DocumentError, Problem
 from orchestrator.model.plain import JSON
 
-from .document import Document, Place, PlacedList, PlacedMapping, Places, private
+from .document import Document, Place, PlacedList, PlacedMapping, private
 from .messages import shown
 
 DEEPEST = 32
@@ -132,7 +132,13 @@ class _Composer(Struct):
         self._refuse_as_key(at)
         if len(self.open) >= DEEPEST:
             self._stop(at, f"nested more than {DEEPEST} levels deep")
-        node = PlacedList() if isinstance(event, yaml.SequenceStartEvent) else PlacedMapping()
+        node: PlacedList | PlacedMapping
+        if isinstance(event, yaml.SequenceStartEvent):
+            node = PlacedList()
+            node.places = []
+        else:
+            node = PlacedMapping()
+            node.places = {}
         self.open.append(_Open(node, at, event.anchor))
         if event.anchor is not None:
             self.anchors[event.anchor] = None
@@ -158,7 +164,8 @@ class _Composer(Struct):
             return
         holder = self.open[-1]
         holder.values += thing.values
-        holder.height = max(holder.height, thing.height + 1)
+        if holder.height <= thing.height:
+            holder.height = thing.height + 1
         if isinstance(holder.node, PlacedList):
             holder.node.append(thing.value)
             holder.node.places.append(thing.place)
@@ -168,11 +175,11 @@ class _Composer(Struct):
         if key in holder.node:
             inside = [above.key[0] for above in self.open if above.key is not None]
             name = "this key" if private(inside) else f"the key {shown(key)}"
-            line = holder.node.places[key].key[0]
+            line = holder.node.places[key][0]
             self._problem(place, f"{name} stands twice here; the first is on line {line}")
         elif key != "<<":
             holder.node[key] = thing.value
-            holder.node.places[key] = Places(place, thing.place)
+            holder.node.places[key] = (*place, *thing.place)
 
     def _count(self, values: int, at: Place) -> None:
         self.values += values

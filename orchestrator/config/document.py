@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from msgspec import Struct, field
 
@@ -36,27 +36,19 @@ Place = tuple[int, int]
 """Line and column, from 1."""
 
 
-class Places(NamedTuple):
-    """Where a key and its value stand."""
-
-    key: Place
-    value: Place
-
-
 class PlacedMapping(dict[str, JSON]):
     """Names with values, as they stand in a text."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.places: dict[str, Places] = {}
+    __slots__ = ("places",)
+    places: dict[str, tuple[int, int, int, int]]
+    """Line and column of each key, and of its value."""
 
 
 class PlacedList(list[JSON]):
     """A list, as it stands in a text."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.places: list[Place] = []
+    __slots__ = ("places",)
+    places: list[Place]
 
 
 class Finding(Struct, frozen=True):
@@ -96,17 +88,17 @@ class Document(Struct, frozen=True):
     def place(self, steps: Steps, *, at_key: bool = False) -> Place:
         """Where a value or its key stands; the nearest one above it that exists, where it does not."""
         here: JSON = self.data
-        places = Places(self.start, self.start)
+        of_key = of_value = self.start
         for step in self._as_spelled(steps):
             if isinstance(here, PlacedMapping) and isinstance(step, str) and step in here:
-                places = here.places[step]
+                of_key, of_value = here.places[step][:2], here.places[step][2:]
                 here = here[step]
             elif isinstance(here, PlacedList) and isinstance(step, int) and step < len(here):
-                places = Places(here.places[step], here.places[step])
+                of_key = of_value = here.places[step]
                 here = here[step]
             else:
-                return places.key
-        return places.key if at_key else places.value
+                return of_key
+        return of_key if at_key else of_value
 
     def value(self, steps: Steps) -> JSON:
         """The value at the end of a way, or None where the way leads nowhere."""

@@ -109,16 +109,31 @@ class Key(NamedTuple):
     type: Type
     kind: bool = False
     """Whether it is one of those of which exactly one is given."""
+    ready: bool = False
+    """Whether nothing is made of its value but what reading it gives."""
 
 
 def keys_in(mapping: StructType) -> Mapping[str, Key]:
     """The keys of a mapping by name, in order; worked out once for each kind of mapping."""
     if mapping.cls not in _KEYS:
-        _KEYS[mapping.cls] = {key.name: key for key in _keys_of_fields(mapping)}
+        _KEYS[mapping.cls] = {
+            key.name: key._replace(ready=_is_ready(key.type)) for key in _keys_of_fields(mapping)
+        }
     return _KEYS[mapping.cls]
 
 
 _KEYS: dict[type, Mapping[str, Key]] = {}
+
+
+def _is_ready(kind: Type) -> bool:
+    match kind:
+        case Metadata(extra={"then": _}):
+            return False
+        case Metadata(extra={"read": _}):
+            return True
+        case UnionType(types=[only, *_]):
+            return _is_ready(only)
+    return isinstance(kind, BoolType)
 
 
 def _keys_of_fields(mapping: StructType) -> Iterator[Key]:

@@ -66,8 +66,10 @@ def _made(kind: Type, value: Any) -> Any:
             made = value if "read" in extra else _made(kind.type, value)
             return extra["then"](made) if "then" in extra else made
         case StructType():
-            keys = keys_in(kind)
-            fields = {keys[name].field.name: _made(keys[name].type, item) for name, item in value.items()}
+            fields = {
+                key.field.name: item if key.ready else _made(key.type, item)
+                for key, item in ((keys_in(kind)[name], item) for name, item in value.items())
+            }
             makes = kind.cls.makes if issubclass(kind.cls, Form) else None
             return (makes or kind.cls)(**fields)
         case DictType(key_type=Metadata(extra={"read": read})):
