@@ -15,7 +15,7 @@ from .fields import TEXT, RoleName, SourceStatus, Text, choice, span_of, whole_n
 from .messages import DURATION_PATTERN, duration, found, written
 from .schema import NO_KEY, Noun, leaf, then
 
-HAMR_PATH = "/api/v2/hamr"
+RECORD_PATH = "/api/v2/hamr"
 
 # -- what a simulated metric or monitor can say --------------------------------------------------------------
 
@@ -144,12 +144,7 @@ _TIMES_SCHEMA: list[JSON] = [{"type": "integer", "minimum": 1}, {"const": "forev
 
 Seconds = Annotated[float, span_of(timedelta(0), _LONGEST_SPAN), then(timedelta.total_seconds)]
 Count = Annotated[int, whole_number(1, MOST)]
-Refusal = Annotated[int, whole_number(400, 499)]
 Failure = Annotated[int, whole_number(500, 599)]
-Elsewhere = Annotated[int, whole_number(300, 399)]
-AnyStatus = Annotated[int, whole_number(200, 599)]
-WholeSeconds = Annotated[int, whole_number(0, 3600)]
-MonitorId = Annotated[int, whole_number(1, _MOST_ID)]
 MonitorState = Annotated[
     str | None, choice({**{state: state for state in MONITOR_STATES}, ABSENT: None}, "the state of a monitor")
 ]
@@ -215,7 +210,7 @@ class AppliedLate(Noun, frozen=True, tag="applied_late"):
 class ClientError(Noun, frozen=True, tag="client_error"):
     """Refused with 400, 401, 403, 404 or any other 4xx, in the form that the reference gives it."""
 
-    status: Refusal = 403
+    status: Annotated[int, whole_number(400, 499)] = 403
     detail: Text = ""
     applied: bool = False
     """The write took effect all the same."""
@@ -224,7 +219,7 @@ class ClientError(Noun, frozen=True, tag="client_error"):
 class Redirect(Noun, frozen=True, tag="redirect"):
     """Answered with a 3xx, as a proxy does that wants somebody to log in."""
 
-    status: Elsewhere = 302
+    status: Annotated[int, whole_number(300, 399)] = 302
     location: Annotated[str, NO_KEY] = "https://login.example/"
     applied: bool = False
     """The write took effect first."""
@@ -233,7 +228,7 @@ class Redirect(Noun, frozen=True, tag="redirect"):
 class Throttle(Noun, frozen=True, tag="throttle"):
     """Refused with 429, which says how long to wait; neither: nothing."""
 
-    reset: WholeSeconds | None = None
+    reset: Annotated[int, whole_number(0, 3600)] | None = None
     """Seconds until the next window, in the X-RateLimit headers."""
     retry_after: Text | None = None
     """As some edges send it: seconds or an HTTP date, as a text."""
@@ -295,7 +290,7 @@ class RegionDark(Noun, frozen=True, tag="region_dark"):
     """How long; left out: until it is switched on again."""
     silent: bool = False
     """Connections are made and never answered, in place of being refused."""
-    answers: AnyStatus | None = None
+    answers: Annotated[int, whole_number(200, 599)] | None = None
     """The edge in front of it answers everything with this status and a page of HTML."""
 
 
@@ -317,7 +312,7 @@ class MetricShows(Noun, frozen=True, tag="metric"):
 class MonitorShows(Noun, frozen=True, tag="monitor"):
     """The state of a monitor, from now on."""
 
-    number: MonitorId = field(name="id")
+    number: Annotated[int, whole_number(1, _MOST_ID)] = field(name="id")
     state: MonitorState
     """OK, Alert, …; absent: there is no such monitor."""
     seconds: Seconds | None = field(name="for", default=None)
@@ -390,7 +385,7 @@ class Fault(Noun, frozen=True):
     """Left out: either."""
     times: Times = 1
     """How many of them, one after the other; or forever."""
-    path: Path = HAMR_PATH
+    path: Path = RECORD_PATH
     """any: every path."""
     after: Annotated[float | None, NO_KEY] = None
     """Not at a request, but so many seconds after it was added; `at`, `times`, `method` and `path` then mean nothing."""

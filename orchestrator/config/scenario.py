@@ -155,7 +155,7 @@ def _mirrors(value: Any) -> Mirrors:
     return Mirrors(choice_of(value, ("auto",), "true, false or a word"))
 
 
-def _said(value: Any) -> float | str | bool | Unknown:
+def _probe_answer(value: Any) -> float | str | bool | Unknown:
     if isinstance(value, dict) and set(value) == {"unknown"}:
         return Unknown(text_of(value["unknown"]))
     if not isinstance(value, bool | int | float | str):
@@ -196,10 +196,10 @@ OwedName = Annotated[
     OrgStatus | Literal["nothing"],
     leaf(_owed, {"type": "string", "pattern": "^(nothing|(primary|secondary) [A-Z]+)$"}),
 ]
-Said = Annotated[
+ProbeAnswer = Annotated[
     float | str | bool | Unknown,
     leaf(
-        _said,
+        _probe_answer,
         {
             "anyOf": [
                 {"type": ["number", "string", "boolean"]},
@@ -401,7 +401,7 @@ class ScenarioStep(Noun, frozen=True):
     """Who types it; left out: whoever runs the drill."""
     faults: tuple[Fault, ...] = ()
     """What goes wrong from here on; requests are counted from here."""
-    probes: Mapping[Name, Said] = field(default_factory=dict)
+    probes: Mapping[Name, ProbeAnswer] = field(default_factory=dict)
     """What probes say from here on, by name, or {unknown: REASON}."""
     meanwhile: Meanwhile | None = None
     """What happens in the middle of it."""
@@ -428,7 +428,7 @@ class Scenario(Noun, frozen=True):
     """What takes the place of the playbook's own waits, so that the rehearsal is short."""
     faults: tuple[Fault, ...] = ()
     """What goes wrong; requests are counted from the start of the drill."""
-    probes: Mapping[Name, Said] = field(default_factory=dict)
+    probes: Mapping[Name, ProbeAnswer] = field(default_factory=dict)
     """What probes say, by name, or {unknown: REASON}; one that is left out says what lets the playbook's guards pass."""
     steps: tuple[ScenarioStep, ...] = ()
     """What is done, in order; left out: out to the goal, and home."""

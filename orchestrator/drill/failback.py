@@ -144,7 +144,7 @@ def close_command(drill: str) -> str:
     return f"hamr drill close {drill} --notes TEXT"
 
 
-class _Action(enum.Enum):
+class _Move(enum.Enum):
     RESUME = "resume"
     RUN = "run"
     ONWARD = "onward"
@@ -165,7 +165,7 @@ async def bring_home(
     """
     session = opened.session
     results: list[RunResult] = []
-    tried: set[tuple[_Action, str]] = set()
+    tried: set[tuple[_Move, str]] = set()
     trouble: RunResult | HamrError | None = None
     while True:
         history, standing = session.history(), await stand(session)
@@ -219,34 +219,34 @@ def _is_home(standing: Standing, home: Status) -> bool:
     )
 
 
-def _actions(history: History, standing: Standing, *, simulated: bool) -> tuple[_Action, ...]:
+def _actions(history: History, standing: Standing, *, simulated: bool) -> tuple[_Move, ...]:
     """What may bring it nearer to home, best first."""
     open_run = history.open_run
     if standing.phase.name is PhaseName.DIVERGED and simulated:
         # Live, which org is right is for a person to say.
-        return (_Action.ADOPT,) if open_run is None else (_Action.RESUME, _Action.ADOPT)
+        return (_Move.ADOPT,) if open_run is None else (_Move.RESUME, _Move.ADOPT)
     if history.owed is not None or history.unknown:
-        return (_Action.RESUME, _Action.RUN, _Action.ONWARD)
+        return (_Move.RESUME, _Move.RUN, _Move.ONWARD)
     if open_run is None:
-        return (_Action.RUN, _Action.ONWARD)
+        return (_Move.RUN, _Move.ONWARD)
     # A new run takes the shortest way home from where the pair stands; the open one would go out first.
-    return (_Action.RUN, _Action.RESUME, _Action.ONWARD)
+    return (_Move.RUN, _Move.RESUME, _Move.ONWARD)
 
 
 async def _do(
-    action: _Action, opened: OpenDrill, drill: DrillHistory, overrides: Mapping[str, str]
+    action: _Move, opened: OpenDrill, drill: DrillHistory, overrides: Mapping[str, str]
 ) -> RunResult:
     match action:
-        case _Action.RESUME:
+        case _Move.RESUME:
             return await opened.resume(overrides=overrides)
-        case _Action.ADOPT:
+        case _Move.ADOPT:
             return await opened.adopt(Role.SECONDARY, f"clean-up of drill {drill.drill}")
-        case _Action.RUN | _Action.ONWARD:
+        case _Move.RUN | _Move.ONWARD:
             if drill.started.simulated and opened.session.history().unknown:
                 # Live, only a person may accept that; here the regions tell that nothing is on its way any more.
                 accepted = "the rehearsal is over, and nothing is on its way any more"
                 overrides = {**overrides, "unknown": accepted}
-            goal = drill.started.home if action is _Action.RUN else drill.started.goal
+            goal = drill.started.home if action is _Move.RUN else drill.started.goal
             return await opened.run(goal, overrides)
         case _ as never:
             assert_never(never)

@@ -96,11 +96,12 @@ async def rehearse(
     if seed is not None and scenario.waits == Waits():
         scenario = replace(scenario, waits=SHORT_WAITS)
     async with staged(context, scenario, playbook, f"sim-{drill[-4:]}", faults) as stage:
-        play = _Play(stage, drill, seed, notes, controls or Controls(), watching(stage.pair))
+        session = stage.person().session
+        opened = OpenDrill(session, drill, watching(stage.pair), controls or Controls())
         try:
-            return await play.through(steps)
+            return await _Play(stage, opened, seed, notes).through(steps)
         except asyncio.CancelledError:
-            stage.person().session.append(drill, DrillClosed("interrupted before it was scored"))
+            session.append(drill, DrillClosed("interrupted before it was scored"))
             raise
 
 
@@ -120,39 +121,35 @@ class _Play(Struct):
     """A scenario while it is played."""
 
     stage: Stage
-    drill: str
+    opened: OpenDrill
     seed: int | None
     notes: str
-    controls: Controls
-    watchers: Sequence[Watcher]
     expectations: list[Expectation] = field(default_factory=list)
     made: list[PlayedLeg] = field(default_factory=list)
     killed: set[str] = field(default_factory=set)
     """Runs whose process died, and that nobody took up again."""
 
     async def through(self, steps: Sequence[ScenarioStep]) -> DrillResult:
-        stage, scenario = self.stage, self.stage.scenario
-        session = stage.person().session
-        opened = OpenDrill(session, self.drill, self.watchers, self.controls)
+        stage, opened = self.stage, self.opened
+        scenario, session, controls = stage.scenario, opened.session, opened.controls
         strangers = frozenset({*stage.authors().values(), SERVER_NAME})
         started = DrillStarted(scenario.goal, scenario.regions.status, scenario.name, self.seed)
-        session.append(self.drill, started)
+        session.append(opened.drill, started)
         opened.tell(started)
         began, first = stage.context.clock.monotonic(), session.store.head().seq
-        doing = StepRunner(stage, self.drill, self.watchers, self.controls)
         for step in steps:
-            if self.controls.asked:
+            if controls.asked:
                 break
-            for done in await doing.step(step):
+            for done in await StepRunner(stage, opened).step(step):
                 self._note(done)
-        if not self.controls.asked:
+        if not controls.asked:
             await self._judge_end(stage.context.clock.monotonic() - began, first)
         self.expectations += self._laws(strangers, first)
         # The weather clears, both regions are well, and the pair is brought home.
         stage.simulation.faults.clear()
         for role in Role:
             stage.simulation.set_dark(role, False)
-        held = session.history().drills[self.drill]
+        held = session.history().drills[opened.drill]
         failback = await bring_home(replace(opened, controls=Controls()), held)
         self.made += clean_up_legs(session, failback, held.started.home)
         self.expectations += objectives_met(made.leg for made in self.made)
@@ -162,7 +159,7 @@ class _Play(Struct):
         return score_and_close(
             opened,
             score_of(opened, self.made, self.expectations, stage=stage, seed=self.seed),
-            notes=self.notes or ("interrupted" if self.controls.asked else ""),
+            notes=self.notes or ("interrupted" if controls.asked else ""),
             closes=True,
         )
 
@@ -194,7 +191,7 @@ class _Play(Struct):
         stage, expect = self.stage, self.stage.scenario.expect
         if expect == Expect():
             return
-        session = stage.person().session
+        session = self.opened.session
         phase = (await stand(session, needed=frozenset())).phase.label if expect.phase is not None else ""
         seen = observe(stage, "at the end", seconds, phase, stage.simulation.requests)
         records = tuple(session.store.records(pair=session.pair.name, after=first))

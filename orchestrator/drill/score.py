@@ -134,7 +134,7 @@ def less_strict(
     """Guards that were judged less strictly than they would be live: on a stage no probe is read, and waits are shorter."""
     found = [*_let_pass(made)]
     if stage is not None:
-        found += [*_assumed(playbook, stage.stubs), *_hurried(playbook, stage.scenario.waits)]
+        found += [*_assumed(playbook, stage.stubs), *_shortened(playbook, stage.scenario.waits)]
     return tuple(dict.fromkeys(found))
 
 
@@ -171,7 +171,7 @@ def _assumed(playbook: Playbook, stubs: ProbeStubs) -> Iterator[LessStrict]:
         yield from (LessStrict(guard, words) for guard in guards_over(probe, playbook))
 
 
-def _hurried(playbook: Playbook, waits: Waits) -> Iterator[LessStrict]:
+def _shortened(playbook: Playbook, waits: Waits) -> Iterator[LessStrict]:
     limit = waits.guards
     for guard in playbook.guards.values():
         if limit is not None and guard.within is not None and guard.within > limit:

@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 
 from msgspec import Struct, field
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from orchestrator.config import load_inventory
 from orchestrator.config.scenario import At, RegionSettings, Scenario, Waits
@@ -151,7 +151,7 @@ async def staged(
                 assumed_values(playbook),
                 lambda role: simulation.regions.darkness(role) is not None,
             )
-            yield Stage(context, scenario, hurried(playbook, scenario.waits), pair, simulation, stubs)
+            yield Stage(context, scenario, with_waits(playbook, scenario.waits), pair, simulation, stubs)
 
 
 def _config(regions: RegionSettings, name: str) -> SimulatorConfig:
@@ -176,24 +176,21 @@ def _mirrors(regions: RegionSettings) -> Mirrors:
     return Mirrors.NO if regions.mirror is None else Mirrors.YES
 
 
-def hurried(playbook: Playbook, waits: Waits) -> Playbook:
+def with_waits(playbook: Playbook, waits: Waits) -> Playbook:
     """The playbook with other waits; its text, which the journal keeps, stays as it is."""
-    confirm, timeouts = playbook.confirm, playbook.timeouts
+    timeouts = playbook.timeouts
+    confirm = {name: span for name, span in asdict(waits.confirm).items() if span is not None}
     return replace(
         playbook,
-        confirm=replace(
-            confirm,
-            within=confirm.within if waits.confirm.within is None else waits.confirm.within,
-            every=confirm.every if waits.confirm.every is None else waits.confirm.every,
-        ),
+        confirm=replace(playbook.confirm, **confirm),
         timeouts=timeouts if waits.read is None else replace(timeouts, read=waits.read, total=2 * waits.read),
         emergency_deadline=playbook.emergency_deadline if waits.emergency is None else waits.emergency,
         mirror_wait=playbook.mirror_wait if waits.mirror is None else waits.mirror,
-        guards={name: _hurried_guard(guard, waits) for name, guard in playbook.guards.items()},
+        guards={name: _with_wait(guard, waits) for name, guard in playbook.guards.items()},
     )
 
 
-def _hurried_guard(guard: Guard, waits: Waits) -> Guard:
+def _with_wait(guard: Guard, waits: Waits) -> Guard:
     if guard.within is None or waits.guards is None:
         return guard
     return replace(guard, within=min(guard.within, waits.guards))

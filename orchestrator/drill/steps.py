@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.config.scenario import (
@@ -27,11 +27,9 @@ from orchestrator.config.scenario import (
 from orchestrator.errors import HamrError, Interrupted
 from orchestrator.model.drill import Expectation
 from orchestrator.model.plain import JSON
-from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, Stamp
 from orchestrator.model.status import Status
-from orchestrator.operations.running import Controls
 from orchestrator.operations.standing import stand
 from orchestrator.simulator import LoggedRequest
 
@@ -59,9 +57,7 @@ class StepRunner(Struct):
     """Does the steps of a scenario on its stage."""
 
     stage: Stage
-    drill: str
-    watchers: Sequence[Watcher] = ()
-    controls: Controls = field(default_factory=Controls)
+    opened: OpenDrill
 
     async def step(self, step: ScenarioStep) -> tuple[StepResult, ...]:
         """Do one step, and what happens in the middle of it; what the step itself came to stands first."""
@@ -106,10 +102,8 @@ class StepRunner(Struct):
         began = clock.monotonic()
         ended: Ended = None
         if isinstance(action, Command):
-            opened = OpenDrill(person.session, self.drill)
-            ended = await _type(
-                action, opened if beside else replace(opened, watchers=self.watchers, controls=self.controls)
-            )
+            quiet = OpenDrill(person.session, self.opened.drill)
+            ended = await _type(action, quiet if beside else replace(self.opened, session=person.session))
         elif not beside:
             change_world(stage, action)
         seconds = clock.monotonic() - began

@@ -6,9 +6,9 @@ defined in config/faults.py, which reads them from files, too.
 """
 
 from orchestrator.config.faults import (
-    HAMR_PATH,
     MONITOR_STATES,
     NO_DATA,
+    RECORD_PATH,
     AnswerLost,
     AppliedLate,
     ClientError,
@@ -30,13 +30,12 @@ from orchestrator.config.faults import (
     StaleRead,
     Throttle,
     TruncatedBody,
-    WorldFault,
     WrongBody,
     metric_value,
 )
 from orchestrator.config.scenario import Returning
 
-from .config import KNOWN_MOVES, Authors, RateLimit, SimulatedOrg, SimulatorConfig, Traffic, simulated_orgs
+from .config import Authors, RateLimit, SimulatedOrg, SimulatorConfig, Traffic, simulated_orgs
 from .core import Regions, describe
 from .effects import Closed, Effect, LoggedRequest, Refused, Reset, Response, Silent, Truncated
 from .faults import Faults, random_faults
@@ -44,10 +43,9 @@ from .simulation import ServedOrg, Simulation, inventory_text, print_ready, serv
 from .wire import PostedEvent
 
 __all__ = [
-    "HAMR_PATH",
-    "KNOWN_MOVES",
     "MONITOR_STATES",
     "NO_DATA",
+    "RECORD_PATH",
     "AnswerLost",
     "AppliedLate",
     "Authors",
@@ -88,7 +86,6 @@ __all__ = [
     "Traffic",
     "Truncated",
     "TruncatedBody",
-    "WorldFault",
     "WrongBody",
     "describe",
     "inventory_text",

@@ -8,7 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orchestrator.config.faults import HAMR_PATH
+from orchestrator.config.faults import RECORD_PATH
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Role
 
@@ -88,7 +88,7 @@ class LoggedRequest(Struct, frozen=True):
     @property
     def is_write(self) -> bool:
         """Whether it wants to write a record."""
-        return self.method == "POST" and self.path == HAMR_PATH
+        return self.method == "POST" and self.path == RECORD_PATH
 
 
 class RequestLog:

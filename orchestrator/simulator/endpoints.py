@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from email.utils import format_datetime
 from types import MappingProxyType
 
-from orchestrator.config.faults import HAMR_PATH
+from orchestrator.config.faults import RECORD_PATH
 from orchestrator.model.plain import JSON
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Role
@@ -113,7 +113,7 @@ def _validate_v1(_call: Call) -> Handled:
 
 ENDPOINTS: Mapping[str, Endpoint] = MappingProxyType(
     {
-        HAMR_PATH: Endpoint(both_keys, {"GET": _get_hamr, "POST": _post_hamr}),
+        RECORD_PATH: Endpoint(both_keys, {"GET": _get_hamr, "POST": _post_hamr}),
         "/api/v2/validate": Endpoint(api_key, {"GET": _validate_v2}),
         "/api/v2/validate_keys": Endpoint(both_keys, {"GET": _validate_keys}),
         "/api/v1/validate": Endpoint(api_key_or_403, {"GET": _validate_v1}),

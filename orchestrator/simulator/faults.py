@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from random import Random
 
 from orchestrator.config.faults import (
-    HAMR_PATH,
+    RECORD_PATH,
     AnswerLost,
     AppliedLate,
     ClientError,
@@ -75,7 +75,7 @@ class Faults:
             if (
                 isinstance(fault.kind, ConnectionRefused)
                 and fault.method is None
-                and fault.path in (None, HAMR_PATH)
+                and fault.path in (None, RECORD_PATH)
                 and fault.role in (None, role)
                 and fault.strikes(seen + 1)
             ):

@@ -12,7 +12,7 @@ from typing import assert_never
 from msgspec import Struct
 
 from orchestrator.config.faults import (
-    HAMR_PATH,
+    RECORD_PATH,
     AnswerLost,
     AppliedLate,
     ClientError,
@@ -150,7 +150,7 @@ def _served(case: Case) -> Decision:
 
 
 def _apply_later(case: Case, seconds: float, status: int | None) -> Decision:
-    if case.incoming.method == "POST" and case.incoming.path == HAMR_PATH:
+    if case.incoming.method == "POST" and case.incoming.path == RECORD_PATH:
         org = case.state.org(case.role)
         posted = read_post(case.incoming.body, org.uuid, case.state.config.accepts)
         if not isinstance(posted, WireError):

@@ -11,19 +11,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from orchestrator.config.faults import ConnectionRefused, Fault, MetricValue
+from orchestrator.config.faults import ConnectionRefused, Fault
 from orchestrator.errors import PreparationError, UsageError
 from orchestrator.model.protocols import Clock
-from orchestrator.model.reading import HamrRecord
-from orchestrator.model.status import Both, Role, Status
+from orchestrator.model.status import Both, Role
 from orchestrator.system.clock import SystemClock
 
 from .config import SimulatorConfig
 from .core import Regions
 from .effects import LoggedRequest
-from .faults import Faults
 from .sockets import Listener, region_app
-from .wire import PostedEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +45,13 @@ class Simulation:
     ) -> None:
         self.config = SimulatorConfig() if config is None else config
         self.regions = Regions(self.config, SystemClock() if clock is None else clock, faults)
+        # What needs no sockets is the regions' own.
+        self.faults = self.regions.faults
+        self.record = self.regions.record
+        self.foreign_write = self.regions.foreign_write
+        self.events = self.regions.events
+        self.set_metric = self.regions.set_metric
+        self.set_monitor = self.regions.set_monitor
         self._listeners: dict[Role, Listener] = {}
         self._timers: dict[int, tuple[object, asyncio.Task[None]]] = {}
         # By the occasion's id; the occasion is kept, so that its id stays its own.
@@ -79,11 +83,6 @@ class Simulation:
         await self._stop()
 
     @property
-    def faults(self) -> Faults:
-        """The script in force."""
-        return self.regions.faults
-
-    @property
     def requests(self) -> tuple[LoggedRequest, ...]:
         """Every request to either region, in the order of arrival; connections that were refused leave no trace."""
         return self.regions.requests
@@ -107,30 +106,6 @@ class Simulation:
         """How to reach one org; only while the simulation runs."""
         org = self.config.orgs[role]
         return ServedOrg(self._listeners[role].url, org.uuid, org.api_key, org.app_key)
-
-    def record(self, role: Role) -> HamrRecord | None:
-        """The org's record as it really is now; None where it has none."""
-        return self.regions.record(role)
-
-    def foreign_write(
-        self, role: Role, status: Status, modified_by: str = "someone.else@example.com"
-    ) -> HamrRecord | None:
-        """Somebody else changes the org's status (ABSENT: takes the connection away); gives the new record."""
-        return self.regions.foreign_write(role, status, modified_by)
-
-    def events(self, role: Role) -> tuple[PostedEvent, ...]:
-        """The events that clients have posted to the org, in the order of arrival."""
-        return self.regions.events(role)
-
-    def set_metric(self, role: Role, query: str, value: MetricValue, *, seconds: float | None = None) -> None:
-        """From now on the org's query shows this, for so many seconds or (None) for good."""
-        self.regions.set_metric(role, query, value, seconds=seconds)
-
-    def set_monitor(
-        self, role: Role, number: int, state: str | None, *, seconds: float | None = None
-    ) -> None:
-        """From now on the org's monitor is in this state (None: there is no such monitor)."""
-        self.regions.set_monitor(role, number, state, seconds=seconds)
 
     def set_dark(self, role: Role, dark: bool, *, silent: bool = False) -> None:
         """Take a region off the network, or bring it back: connections are reset, and new ones refused.

@@ -13,7 +13,7 @@ import logging
 import socket
 import struct
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, assert_never
+from typing import Any, assert_never
 
 from msgspec import Struct
 from starlette.requests import ClientDisconnect, Request
@@ -42,27 +42,13 @@ _log.setLevel(logging.ERROR)  # a malformed request is the client's business; a 
 # -- the app ---------------------------------------------------------------------------------------------------
 
 CONNECTION = "hamr.connection"
-"""The ASGI scope extension that holds the Connection, where the server gives one."""
-
-
-class Connection(Protocol):
-    """What a fault needs of the connection that a request came in on."""
-
-    @property
-    def gone(self) -> bool:
-        """Whether the client has left."""
-
-    def close(self) -> None:
-        """Close it once everything that was sent is out."""
-
-    def reset(self) -> None:
-        """Break it off: the client's system sees a reset."""
+"""The ASGI scope extension that holds the connection, where the server gives one."""
 
 
 def region_app(regions: Regions, role: Role, decided: Callable[[], None] = lambda: None) -> ASGIApp:
     """The ASGI app of one region.
 
-    Under a server that gives no Connection (a test's in-process transport), a request whose connection would
+    Under a server that gives no RegionProtocol (a test's in-process transport), a request whose connection would
     break raises ConnectionResetError, and a silent one waits until the client leaves. `decided` is called after the
     core has decided and before anything is sent.
     """
@@ -78,7 +64,7 @@ def region_app(regions: Regions, role: Role, decided: Callable[[], None] = lambd
         )
         decided()
         closing = {"Connection": "close"} if regions.faults.refusing(role) else {}
-        connection: Connection | None = scope.get("extensions", {}).get(CONNECTION)
+        connection: RegionProtocol | None = scope.get("extensions", {}).get(CONNECTION)
         await _Exchange(regions.clock, connection, scope, receive, send, closing).perform(effect)
 
     return app
@@ -98,7 +84,7 @@ class _Exchange(Struct, frozen=True):
     """One request's connection, on which its effect is brought about."""
 
     clock: Clock
-    connection: Connection | None
+    connection: RegionProtocol | None
     scope: Scope
     receive: Receive
     send: Send
@@ -149,7 +135,7 @@ class _Exchange(Struct, frozen=True):
         raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         await self.send({"type": "http.response.start", "status": response.status, "headers": raw})
 
-    def _required(self) -> Connection:
+    def _required(self) -> RegionProtocol:
         if self.connection is None:
             raise ConnectionResetError("the simulated region broke off the connection")
         return self.connection
