@@ -86,12 +86,5 @@ def _kind(document: Document) -> Kind:
         return "playbook"
     if Path(document.file).name == INVENTORY_NAME:
         return "inventory"
-    raise DocumentError(
-        [
-            Problem(
-                document.file,
-                *document.start,
-                "this is neither an inventory (which has pairs:) nor a playbook (which has transitions:) nor a scenario (which has steps:)",
-            )
-        ]
-    )
+    message = "this is neither an inventory (which has pairs:) nor a playbook (which has transitions:) nor a scenario (which has steps:)"
+    raise DocumentError([Problem(document.file, *document.start, message)])

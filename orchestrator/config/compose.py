@@ -27,14 +27,9 @@ _LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader",
 
 
 def compose(text: str, file: str) -> Document:
-    """Read a YAML 1.2 text that holds one mapping.
+    """The mapping that a YAML 1.2 text holds; `file` is its name, for messages.
 
-    Args:
-        text: the whole text.
-        file: its name, for messages.
-
-    Raises:
-        DocumentError: it is no such text, with every problem that was seen up to where reading had to stop.
+    Raises a DocumentError where it is none, with every problem that was seen up to where reading had to stop.
     """
     return _Composer(file).document(text.removeprefix("\ufeff"))
 
@@ -208,10 +203,7 @@ class _Composer(Struct):
     def _stop_at_depth(self, error: yaml.MarkedYAMLError, text: str, read: int) -> None:
         """A parser with a limit of its own looks ahead, and stops before we have seen how deep it goes: say it as we do.
 
-        Args:
-            error: what the parser said.
-            text: the whole text.
-            read: characters of it that the events stand for which came before.
+        `read` is how many characters of the text the events before stand for.
         """
         mark = error.problem_mark
         if mark is None or text[mark.index : mark.index + 1] not in {"[", "{"}:
@@ -265,11 +257,7 @@ _LONGEST_NUMBER = 18
 
 
 def resolve(text: str) -> JSON:
-    """The value of a plain (unquoted) scalar.
-
-    Raises:
-        ValueError: a number that YAML versions read differently, or that is far too long.
-    """
+    """The value of a plain scalar; a ValueError for a number that YAML versions read differently, or far too long."""
     if text in _NULL:
         return None
     if text in _BOOLEANS:

@@ -30,11 +30,7 @@ _LONGEST_NAME = 100
 
 
 def text_of(value: Any) -> str:
-    """A text that is not empty.
-
-    Raises:
-        ValueError: it is anything else; said in plain words, as by every function here.
-    """
+    """A text that is not empty; a ValueError in plain words where it is anything else, as by every function here."""
     if not isinstance(value, str):
         quotes = ": put it in quotes" if isinstance(value, bool | int | float) else ""
         raise ValueError(f"expected text, found {found(value)}{quotes}")  # noqa: TRY004 - a field's problem is a ValueError
@@ -92,12 +88,9 @@ _SPAN_SCHEMA: dict[str, JSON] = {
 
 
 def matching(pattern: str, expected: str, *, secret: bool = False) -> Meta:
-    """Reads a text of one form.
+    """Reads a text of one form; `expected` says which, with an example.
 
-    Args:
-        pattern: the form.
-        expected: what it is, with an example.
-        secret: somebody may put a key there: what is refused is not repeated, and what looks like a key is refused.
+    Of a `secret`, nothing is repeated, and what looks like a key is refused: somebody may have put one there.
     """
 
     def read(value: Any) -> str:
@@ -159,12 +152,7 @@ def words(choices: Iterable[str]) -> dict[str, JSON]:
 
 
 def choice(kinds: Mapping[str, object] | type[enum.Enum], what: str) -> Meta:
-    """Reads one of a few words as what it stands for.
-
-    Args:
-        kinds: what each word stands for, or an Enum whose values are the words.
-        what: what is chosen, for messages.
-    """
+    """Reads one of a few words as what it stands for (of an Enum: its values); `what` is chosen, for messages."""
     named = kinds if isinstance(kinds, Mapping) else {kind.value: kind for kind in kinds}
     choices = tuple(named)
     return leaf(lambda value: named[choice_of(value, choices, what)], words(choices))
@@ -187,14 +175,9 @@ _LETTERS = re.compile(r"[!-\[\]-~]+")
 
 
 def split_url(text: str, usage: str) -> SplitResult:
-    """The parts of an http or https URL with a usable host and without user info.
+    """The parts of an http or https URL with a usable host and no user info; else a ValueError that ends with `usage`.
 
-    Args:
-        text: the URL. Never repeated in a message: people put passwords into URLs.
-        usage: what to write instead, as the end of a sentence.
-
-    Raises:
-        ValueError: it is no such URL; said in plain words.
+    The URL is never repeated in a message: people put passwords into URLs.
     """
     try:
         parts = urlsplit(text) if _LETTERS.fullmatch(text) else None

@@ -28,20 +28,14 @@ LARGE = 200_000
 
 
 def load_inventory(path: Path) -> Inventory:
-    """Read an inventory from a file.
-
-    Raises:
-        DocumentError: the file cannot be read, or is no inventory; with all its problems at once.
-    """
+    """Read an inventory from a file; a DocumentError with all its problems at once where it is none."""
     return parse_inventory(read_text(path), str(path))
 
 
 def load_pair(path: Path, name: str) -> Pair:
-    """Read one pair from an inventory: of a large one, its own part alone, and `hamr check` finds what is wrong elsewhere.
+    """Read one pair from an inventory: of a large one, its part alone; `hamr check` finds what is wrong elsewhere.
 
-    Raises:
-        DocumentError: as `load_inventory`.
-        UsageError: there is no such pair; says which there are.
+    Raises a DocumentError as `load_inventory`, and a UsageError where there is no such pair; it says which there are.
     """
     text = read_text(path)
     if len(text) > LARGE:
@@ -55,14 +49,9 @@ def load_pair(path: Path, name: str) -> Pair:
 
 
 def parse_inventory(text: str, file: str) -> Inventory:
-    """Read an inventory from its text.
+    """Read an inventory from its text; `file` is its path: relative paths of keys are meant from its folder.
 
-    Args:
-        text: the YAML text.
-        file: its path, for messages; relative paths of keys are meant from its folder.
-
-    Raises:
-        DocumentError: it is no inventory; with all its problems at once.
+    Raises a DocumentError where it is none, with all its problems at once.
     """
     return read_inventory(compose(text, file))
 
@@ -70,10 +59,8 @@ def parse_inventory(text: str, file: str) -> Inventory:
 def read_inventory(document: Document, *, certificates: bool = False) -> Inventory:
     """Read an inventory from a composed document; see `parse_inventory`.
 
-    Args:
-        document: what was composed.
-        certificates: whether to look into the files of `ca`, too. Whoever goes on to ask the orgs meets them there, each
-            its own: what one org lacks must not stop what is done at the others.
+    Files of `ca` are looked into only with `certificates`. Who goes on to ask the orgs meets them there, each its own:
+    what one org lacks must not stop what is done at the others.
     """
     folder = Path(document.file).parent
     validated = validate(InventoryForm, document)
@@ -83,61 +70,37 @@ def read_inventory(document: Document, *, certificates: bool = False) -> Invento
     everyones = frozenset().union(
         *(pair.own_keys for pair in inventory.pairs)
     )  # one set, which all pairs share
-    return Inventory(
-        document.file,
-        tuple(
-            replace(
-                pair,
-                orgs=Both(*(_placed(org, folder) for org in pair.orgs)),
-                all_keys=everyones,
-            )
-            for pair in inventory.pairs
-        ),
+    pairs = (
+        replace(pair, orgs=Both(*(_placed(org, folder) for org in pair.orgs)), all_keys=everyones)
+        for pair in inventory.pairs
     )
+    return Inventory(document.file, tuple(pairs))
 
 
 def _placed(org: Org, folder: Path) -> Org:
     """An org with absolute paths: relative ones are meant from the inventory's folder."""
-    return replace(
-        org,
-        api_key=_placed_key(org.api_key, folder),
-        app_key=_placed_key(org.app_key, folder),
-        ca=None if org.ca is None else absolute(org.ca, folder),
-    )
 
+    def placed(key: KeyReference) -> KeyReference:
+        return FileKey(absolute(key.path, folder)) if isinstance(key, FileKey) else key
 
-def _placed_key(key: KeyReference, folder: Path) -> KeyReference:
-    return FileKey(absolute(key.path, folder)) if isinstance(key, FileKey) else key
+    ca = None if org.ca is None else absolute(org.ca, folder)
+    return replace(org, api_key=placed(org.api_key), app_key=placed(org.app_key), ca=ca)
 
 
 def find_inventory(option: str | None, environ: Mapping[str, str], cwd: Path) -> Path:
-    """Where the inventory is: `--pairs`, then `HAMR_PAIRS`, then `./pairs.yaml`.
-
-    Args:
-        option: what `--pairs` says, or None.
-        environ: the process's environment.
-        cwd: the folder that relative paths are meant from.
-
-    Raises:
-        UsageError: there is no such file.
-    """
-    named = [("--pairs", option), (INVENTORY_VARIABLE, environ.get(INVENTORY_VARIABLE))]
-    for source, text in named:
+    """Where the inventory is: the option `--pairs`, then `HAMR_PAIRS`, then `./pairs.yaml`; else a UsageError."""
+    for source, text in (("--pairs", option), (INVENTORY_VARIABLE, environ.get(INVENTORY_VARIABLE))):
         if text:
-            path = cwd / text
-            if not _exists(path):
-                raise UsageError(
-                    f"There is no inventory at {path} (named by {source}).",
-                    next_steps=("hamr init", "hamr status PAIR --pairs FILE"),
-                )
-            return path
-    path = cwd / INVENTORY_NAME
-    if not _exists(path):
-        raise UsageError(
+            path, told = cwd / text, f"There is no inventory at {cwd / text} (named by {source})."
+            break
+    else:
+        path = cwd / INVENTORY_NAME
+        told = (
             f"There is no inventory: no --pairs FILE was given, {INVENTORY_VARIABLE} is not set, "
-            f"and there is no {INVENTORY_NAME} in this folder. `hamr init` writes one to start from.",
-            next_steps=("hamr init", "hamr status PAIR --pairs FILE"),
+            f"and there is no {INVENTORY_NAME} in this folder. `hamr init` writes one to start from."
         )
+    if not _exists(path):
+        raise UsageError(told, next_steps=("hamr init", "hamr status PAIR --pairs FILE"))
     return path
 
 
@@ -150,11 +113,7 @@ def _exists(path: Path) -> bool:
 
 
 def pair_named(inventory: Inventory, name: str) -> Pair:
-    """The pair of that name.
-
-    Raises:
-        UsageError: there is none; says which there are.
-    """
+    """The pair of that name; a UsageError that says which there are where there is none."""
     for pair in inventory.pairs:
         if pair.name == name:
             return pair

@@ -16,12 +16,7 @@ _KEYS = ("api_key", "app_key")
 
 
 def inventory_findings(document: Document, inventory: dict[str, Any]) -> Iterator[Finding]:
-    """Everything that does not fit together.
-
-    Args:
-        document: what was read.
-        inventory: what could be read of it. What could not is None there or left out, and no check says more about it.
-    """
+    """Everything that does not fit together in what could be read of a document."""
     first_use: dict[str, Steps] = {}
     for place, pair in parts(inventory, "pairs"):
         orgs = {role: mapping_in(pair.get(role)) for role in _ROLES}

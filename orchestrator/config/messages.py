@@ -102,8 +102,7 @@ LONGEST = timedelta(days=365)
 def duration(text: str) -> timedelta:
     """The span of time that a text names: a number and a unit (ms, s, m, h, d), or several, large units first.
 
-    Raises:
-        ValueError: the text is no such duration; its message is a sentence for a person.
+    Raises a ValueError where it is none, whose message is a sentence for a person.
     """
     tidy = re.sub(r"\s+", "", text[:40]).lower()
     if _NUMBER.fullmatch(tidy):

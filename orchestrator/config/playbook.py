@@ -22,27 +22,17 @@ DEFAULT_PLAYBOOK = "regional-failover"
 
 
 def load_playbook(name_or_path: str, *, folder: Path = Path()) -> Playbook:
-    """Read a playbook from a file, or by name.
+    """Read a playbook from a file, or by a bare name.
 
-    Args:
-        name_or_path: a path; or a bare name, which is NAME.yaml in `folder`, else the playbook of that name
-            that ships with hamr. A copy that was edited so goes before the original.
-        folder: where bare names and relative paths are looked for: the working directory.
-
-    Raises:
-        UsageError: there is no playbook of that name.
-        DocumentError: it cannot be read, or is no playbook; with all its problems at once.
+    That is NAME.yaml in `folder`, else the playbook of that name that ships with hamr: a copy that was edited goes before
+    the original. Raises a UsageError where there is none of that name, and a DocumentError with all its problems at once.
     """
     path = find_playbook(name_or_path, folder)
     return parse_playbook(read_text(path), str(path))
 
 
 def find_playbook(name_or_path: str, folder: Path = Path()) -> Path:
-    """The file that a name or path means; see `load_playbook`.
-
-    Raises:
-        UsageError: there is no playbook of that name.
-    """
+    """The file that a name or path means, see `load_playbook`; a UsageError where there is no playbook of that name."""
     if is_path(name_or_path):
         return folder / name_or_path
     shipped = shipped_playbooks()
@@ -71,14 +61,9 @@ def shipped_playbooks() -> Mapping[str, Path]:
 
 
 def parse_playbook(text: str, file: str) -> Playbook:
-    """Read a playbook from its text.
+    """Read a playbook from its text, which is kept whole in it; `file` is its path, for messages.
 
-    Args:
-        text: the YAML text; kept whole in the playbook.
-        file: its path, for messages.
-
-    Raises:
-        DocumentError: it is no playbook; with all its problems at once.
+    Raises a DocumentError where it is none, with all its problems at once.
     """
     return read_playbook(compose(text, file), text)
 

@@ -30,12 +30,7 @@ Use = tuple[Steps, str]
 
 
 def playbook_findings(document: Document, playbook: dict[str, Any]) -> Iterator[Finding]:
-    """Everything that does not fit together.
-
-    Args:
-        document: what was read.
-        playbook: what could be read of it. What could not is None there or left out, and no check says more about it.
-    """
+    """Everything that does not fit together in what could be read of a document."""
     checks = (
         table_findings(playbook),
         _guards(playbook),

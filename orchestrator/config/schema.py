@@ -65,11 +65,9 @@ class Noun(Form, frozen=True):
 
 
 def reads(noun: type[Struct], **fields: Any) -> None:
-    """Say that a mapping is read into a noun of model/ as it stands, and how.
+    """Say that a mapping is read into a noun of model/ as it stands, and how: each field as a type, in the file's order.
 
-    Args:
-        noun: which one; what the text below a field of it says, editors show of the key.
-        fields: the type as which each field is read, or (key, type) where the key has another name; in the file's order.
+    It is (key, type) where the key has another name. What stands below a field of the noun, editors show of the key.
     """
     _READ[noun] = {name: form if isinstance(form, tuple) else (name, form) for name, form in fields.items()}
 
@@ -80,10 +78,8 @@ _READ: dict[type, Mapping[str, tuple[str, Any]]] = {}
 def leaf(read: Callable[[Any], object], schema: Mapping[str, JSON], *, refers: bool = False) -> Meta:
     """How the value of one field is read, and its JSON Schema.
 
-    Args:
-        read: gives the value, or raises a ValueError whose message is a sentence for a person.
-        schema: what editors are told.
-        refers: it is a name: a text that cannot be one is told as such, and still names what its author meant.
+    `read` gives the value, or raises a ValueError whose message is a sentence for a person. With `refers` it is a name: a
+    text that cannot be one is told as such, and still names what its author meant.
     """
     return Meta(extra={"read": read, "refers": refers}, extra_json_schema=dict(schema))
 

@@ -27,13 +27,8 @@ _NOBODY = 1.0
 def content(path: Path, most: int = LARGEST) -> bytes:
     """What stands in a file, or comes out of a pipe: `<(sops -d pairs.yaml)`, for one, is a pipe.
 
-    Args:
-        path: its name.
-        most: bytes that it may have.
-
-    Raises:
-        DocumentError: it is missing, empty, too large, a directory or a device, cannot be read, or is a pipe that nobody
-            writes to.
+    Raises a DocumentError where it is missing, empty, larger than `most` bytes, a directory or a device, cannot be read, or
+    is a pipe that nobody writes to.
     """
     file = str(path)
     try:
@@ -74,12 +69,7 @@ def _kind(path: Path) -> int:
 
 
 def _from_pipe(path: Path, most: int) -> bytes:
-    """What comes out of a pipe until its last writer closes it.
-
-    Raises:
-        TimeoutError: nobody writes to it, or it was not closed in time.
-        OSError: it cannot be read.
-    """
+    """What comes out of a pipe until its last writer closes it; a TimeoutError where that is not in time."""
     until, found, opened = time.monotonic() + PATIENCE, b"", False
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -102,11 +92,7 @@ def _from_pipe(path: Path, most: int) -> bytes:
 
 
 def _wait(descriptor: int, seconds: float) -> None:
-    """Wait until there is something to read, or the last writer has gone.
-
-    Raises:
-        TimeoutError: neither came in time.
-    """
+    """Wait until there is something to read, or the last writer has gone; a TimeoutError where neither came in time."""
     waiting = select.poll()
     waiting.register(descriptor, select.POLLIN)
     if not waiting.poll(max(seconds, 0.0) * 1000):
@@ -114,11 +100,7 @@ def _wait(descriptor: int, seconds: float) -> None:
 
 
 def read_text(path: Path) -> str:
-    """The UTF-8 text of a file that is not too large; pipes are read too.
-
-    Raises:
-        DocumentError: there is none, see `content`; or it is binary, or not UTF-8.
-    """
+    """The UTF-8 text of a file or pipe; a DocumentError where there is none (see `content`), or it is no UTF-8."""
     file, found = str(path), content(path)
     if b"\0" in found:
         raise _refused(file, "this is a binary file (or UTF-16), and a YAML text in UTF-8 is wanted")

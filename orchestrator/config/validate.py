@@ -37,11 +37,7 @@ class Validated(Struct, frozen=True):
     def noun(self, checks: Iterable[Finding] = ()) -> Any:
         """The noun that it stands for.
 
-        Args:
-            checks: what else is wrong with it.
-
-        Raises:
-            DocumentError: it does not fit, or something else is wrong with it; with all its problems at once.
+        Raises a DocumentError with all problems at once, where it does not fit or `checks` found something.
         """
         problems = self.document.problems_with([*self.findings, *checks])
         if problems:
