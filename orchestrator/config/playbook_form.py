@@ -1,6 +1,7 @@
 """The keys of a playbook: which there are, how the value of each is read, and what is made of them.
 
-What has to fit together is checked elsewhere.
+Most nouns of a playbook are read as they stand. A `Form` is left where a file has keys of which one is given for what is
+a choice, names as keys, or settings of several nouns side by side. What has to fit together is checked elsewhere.
 """
 
 from __future__ import annotations

@@ -128,6 +128,17 @@ def test_a_relative_key_file_is_stored_absolute_when_the_inventory_is_named_rela
     assert load_inventory(Path("ops/pairs.yaml")).pairs[0][Role.PRIMARY].api_key == FileKey(f"{tmp_path}/k")
 
 
+def test_what_stands_below_a_misspelt_key_is_judged_as_what_was_meant() -> None:
+    text = INVENTORY.replace("primary:", "primry:").replace("site: us1", "sitte: us9")
+    assert said_of_inventory(text) == [
+        '3:3: "primary" is missing in pairs.payments: the org that normally serves',
+        '4:5: "primry" is not a known key in pairs.payments; did you mean "primary"?',
+        '4:5: "site" is missing in pairs.payments.primry: site: us1, or url: for any other address',
+        '7:7: "sitte" is not a known key in pairs.payments.primry; did you mean "site"?',
+        '7:14: "us9" is not a Datadog site (us1, us3, us5, eu1, ap1, ap2, uk1, us1-fed or us2-fed); did you mean "us5"?',
+    ]
+
+
 def test_uuids_are_compared_in_lower_case() -> None:
     assert (
         primary_of(INVENTORY.replace("550e8400", "550E8400")).uuid == "550e8400-e29b-41d4-a716-446655440000"
