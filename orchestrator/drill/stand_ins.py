@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from msgspec import Struct
 
-from orchestrator.engine.around import Foretold
+from orchestrator.engine.predicted import RecordedProbes
 from orchestrator.model.guard import AllOf, AnyOf, Compared, Not
 from orchestrator.model.hook import Program, ProgramEnded
 from orchestrator.model.journal import Holder, Whereabouts
@@ -149,7 +149,7 @@ class RehearsedSession(Session):
 
     @asynccontextmanager
     async def _agreed(self) -> AsyncIterator[Prober]:
-        real = Session.prober(self) if self.scripted else nullcontext(Foretold(self.clock))
+        real = Session.prober(self) if self.scripted else nullcontext(RecordedProbes(self.clock))
         async with real as asked:
             yield AgreedProber(self.said, self.clock, asked, self.scripted)
 

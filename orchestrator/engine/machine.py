@@ -30,10 +30,10 @@ from orchestrator.model.status import Status
 logging.getLogger("transitions").setLevel(logging.CRITICAL + 1)
 
 
-class TransitionMaker(Protocol):
+class Executor(Protocol):
     """What the machine calls, in this order."""
 
-    async def admit(self, transition: Transition) -> bool:
+    async def evaluate(self, transition: Transition) -> bool:
         """Judge the transition's guards."""
 
     async def intend(self, transition: Transition) -> None:
@@ -70,12 +70,12 @@ def first_steps(playbook: Playbook, goal: Status) -> tuple[Transition, ...]:
 class Machine:
     """One event, towards one goal."""
 
-    def __init__(self, playbook: Playbook, goal: Status, maker: TransitionMaker) -> None:
+    def __init__(self, playbook: Playbook, goal: Status, executor: Executor) -> None:
         self._transitions = {
             (transition.source.name, transition.target.name): transition
             for transition in playbook.transitions
         }
-        self._maker = maker
+        self._executor = executor
         self._event = f"to_{goal.name}"
         statuses = sorted(
             {
@@ -94,8 +94,8 @@ class Machine:
                     "trigger": self._event,
                     "source": transition.source.name,
                     "dest": transition.target.name,
-                    "conditions": [self._calling(maker.admit)],
-                    "before": [self._calling(maker.make)],
+                    "conditions": [self._calling(executor.evaluate)],
+                    "before": [self._calling(executor.make)],
                 }
                 for transition in first_steps(playbook, goal)
             ],
@@ -137,7 +137,7 @@ class Machine:
         return self._transitions[event.transition.source, event.transition.dest]
 
     async def _intend(self, event: Any) -> None:
-        await self._maker.intend(self._transition(event))
+        await self._executor.intend(self._transition(event))
 
     def _arrive(self, event: Any) -> None:
-        self._maker.arrive(self._transition(event))
+        self._executor.arrive(self._transition(event))

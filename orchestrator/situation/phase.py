@@ -28,10 +28,10 @@ from orchestrator.model.status import Both, Role, Status
 
 from . import commands
 from .answered import phase_of_answers
+from .commands import View
 from .compare import describe
 from .link import LinkUnknown, NotLinked, link_of
 from .silence import phase_of_silence
-from .view import View
 
 
 def phase_of(

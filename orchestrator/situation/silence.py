@@ -10,7 +10,7 @@ from orchestrator.model.status import Role
 from orchestrator.model.words import utc
 
 from . import commands
-from .view import View
+from .commands import View
 from .wording import LONGEST_REASON, printable
 
 

@@ -11,7 +11,7 @@ from orchestrator.config import load_playbook, problems_in, shipped_playbooks
 from orchestrator.errors import DocumentError, UsageError
 from orchestrator.model.probe import Http, Metric
 from orchestrator.model.status import Role, Status
-from orchestrator.situation.compared import transition_probes
+from orchestrator.situation.guard_kinds import transition_probes
 
 from .texts import PLAYBOOK
 

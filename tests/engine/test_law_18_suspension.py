@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.engine.transitions import Transitions
+from orchestrator.engine.writer import Writer
 from orchestrator.model.events import (
     ClockDistrusted,
     Event,
@@ -131,13 +131,13 @@ async def test_law_11_every_write_of_a_run_is_asked_for_on_the_look_that_it_is_s
 ) -> None:
     b = bench()
     asked: list[tuple[str, str]] = []
-    ask = Transitions._check_prefix
+    ask = Writer._check_prefix
 
-    def note(self: Transitions, transition: object, role: object) -> None:
+    def note(self: Writer, transition: object, role: object) -> None:
         asked.append((str(role), b.world.log[-1]))
         ask(self, transition, role)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Transitions, "_check_prefix", note)
+    monkeypatch.setattr(Writer, "_check_prefix", note)
     assert (await b.engine.drive(ACTIVE)).end is End.DONE
     assert asked == [(role, "GET secondary") for role in ("secondary", "primary") * 2]
 

@@ -15,7 +15,7 @@ from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program, W
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.probe import Command, Metric, Probe
 from orchestrator.model.status import Role
-from orchestrator.situation.compared import probes_of
+from orchestrator.situation.guard_kinds import probes_of
 
 GOOD = 12.0
 """What a gauge shows when all is well; every drawn guard passes then."""

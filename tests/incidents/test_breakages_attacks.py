@@ -11,13 +11,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.datadog import HttpWorld
-from orchestrator.engine import admission, look, way
 from orchestrator.engine import check as engine_check
-from orchestrator.engine import memory as memory_of_runs
-from orchestrator.engine.look import Eyes
-from orchestrator.engine.memory import Memory
-from orchestrator.engine.stop import stopped
-from orchestrator.engine.transitions import Transitions
+from orchestrator.engine import evaluator, reader, route
+from orchestrator.engine import state as state_of_runs
+from orchestrator.engine.context import stopped
+from orchestrator.engine.executor import TransitionExecutor
+from orchestrator.engine.reader import PairReader
+from orchestrator.engine.state import RunState
 from orchestrator.errors import UsageError
 from orchestrator.journal import history
 from orchestrator.model.change import Change
@@ -52,7 +52,7 @@ class Breakage(Struct, frozen=True):
     """Seeds."""
 
 
-# -- where to look ----------------------------------------------------------------------------------------------
+# -- where to reader ----------------------------------------------------------------------------------------------
 
 
 def _stopped_and_lagging(incident: Incident) -> Incident:
@@ -162,7 +162,7 @@ def _compared(patch: Patch, instead: Callable[[Any, Comparison], Comparison]) ->
 
 def _no_floor(patch: Patch) -> None:
     """What was seen binds no reading, wherever that is asked."""
-    for module in (situation_compare, memory_of_runs, phase, standing):
+    for module in (situation_compare, state_of_runs, phase, standing):
         patch.setattr(module, "under_floor", lambda *_: None)
     patch.setattr(situation_compare, "floor_of", lambda *_: None)
 
@@ -194,14 +194,16 @@ def _nobody_is_ever_elsewhere(patch: Patch) -> None:
         def __contains__(self, _: object) -> bool:
             return True
 
-    def situation(self: Eyes, *arguments: Any, original: Any = Eyes.situation, **more: Any) -> Any:
+    def situation(
+        self: PairReader, *arguments: Any, original: Any = PairReader.situation, **more: Any
+    ) -> Any:
         return replace(original(self, *arguments, **more), known_runs=Everything())
 
-    patch.setattr(Eyes, "situation", situation)
+    patch.setattr(PairReader, "situation", situation)
 
 
 def _nobody_else_binds_midway(patch: Patch) -> None:
-    patch.setattr(admission, "BINDING_MIDWAY", admission.BINDING_ALWAYS)  # type: ignore[attr-defined]
+    patch.setattr(evaluator, "BINDING_MIDWAY", evaluator.BINDING_ALWAYS)
 
 
 def _any_orgs_will_do(patch: Patch) -> None:
@@ -221,12 +223,12 @@ def _nothing_is_written_and_nobody_waits(patch: Patch) -> None:
     async def with_both(*_: Any, **__: Any) -> None:
         return None
 
-    patch.setattr(Transitions, "_with_both", with_both)
+    patch.setattr(TransitionExecutor, "_with_both", with_both)
 
 
 def _always_fresh(patch: Patch) -> None:
-    patch.setattr(Eyes, "fresh_enough", lambda self: self.last is not None)
-    patch.setattr(Eyes, "leave_by", lambda *_: float("inf"))
+    patch.setattr(PairReader, "fresh_enough", lambda self: self.last is not None)
+    patch.setattr(PairReader, "leave_by", lambda *_: float("inf"))
 
 
 def _any_time_to_leave(patch: Patch) -> None:
@@ -266,29 +268,29 @@ def _once_is_enough(patch: Patch) -> None:
         found: Reading = await ask(False, within)
         return found
 
-    for module in (look, standing):
+    for module in (reader, standing):
         patch.setattr(module, "ask_twice", ask_once)
 
 
 def _what_was_given_up_is_not_named(patch: Patch) -> None:
-    patch.setattr(Memory, "may_come_late", lambda _: ())
+    patch.setattr(RunState, "may_come_late", lambda _: ())
 
 
 def _any_attempt_may_have_come(patch: Patch) -> None:
     def newest(attempts: Iterable[Attempt], _: Role, record: HamrRecord) -> Attempt | None:
         return next((each for each in reversed([*attempts]) if each.fits(record)), None)
 
-    for module in (history, memory_of_runs):
+    for module in (history, state_of_runs):
         patch.setattr(module, "the_one_that_came", newest)
 
 
 def _emergencies_are_refused(patch: Patch) -> None:
-    def enter(*arguments: Any, original: Any = way.enter, **more: Any) -> Any:  # type: ignore[attr-defined]
-        if more["mode"] is Mode.EMERGENCY and Status.PASSIVE in arguments:
+    def enter(run: Any, phase: Any, readings: Any, goal: Any, original: Any = route.enter) -> Any:
+        if run.state.mode is Mode.EMERGENCY and goal is Status.PASSIVE:
             raise stopped(End.REFUSED, "the other region is needed")
-        return original(*arguments, **more)
+        return original(run, phase, readings, goal)
 
-    patch.setattr(way, "enter", enter)
+    patch.setattr(route, "enter", enter)
 
 
 BREAKAGES = (

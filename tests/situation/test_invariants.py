@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.model.playbook import Advances, Playbook, Transition
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.situation.invariants import prefix_trouble
+from orchestrator.situation.answered import prefix_trouble
 
 from .test_compare import PAIR
 

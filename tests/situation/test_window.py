@@ -8,8 +8,8 @@ import pytest
 
 from orchestrator.model.guard import Freeze, Outcome, Window
 from orchestrator.situation import judge
-from orchestrator.situation.finding import Finding
-from orchestrator.situation.window import window
+from orchestrator.situation.findings import Finding
+from orchestrator.situation.guard_kinds import window
 
 from .scenes import situation, with_guards
 

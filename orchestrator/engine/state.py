@@ -42,8 +42,8 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.compare import Known, Sent
 
 
-class Memory(Struct):
-    """A run's knowledge. Only `note` changes it."""
+class RunState(Struct):
+    """What a run knows. Only `apply` changes it."""
 
     run: str
     mirrors: bool | None = None
@@ -167,10 +167,15 @@ class Memory(Struct):
         """Whether that record is on that org by a write of ours, or as an echo of one."""
         return record is not None and any(record.same_version(ours) for ours in self.confirmed[role])
 
-    def note(self, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915 - one case per event that teaches something
+    def told(self, role: Role) -> Status | None:
+        """The status that an org was last seen to have from this run, or None."""
+        confirmed = self.confirmed[role]
+        return Status.of(confirmed[-1].status) if confirmed else None
+
+    def apply(self, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915 - one case per event that teaches something
         """Learn from one event."""
         if isinstance(event, SituationRead):
-            self._note_readings(event)
+            self._apply_readings(event)
         raise_floors(self.floors, event)
         match event:
             case RunStarted():
@@ -181,7 +186,7 @@ class Memory(Struct):
                 self.overrides |= event.overrides
                 self.dead.clear()
             case ChangeSeen(change=change):
-                self._note_change(event)
+                self._apply_change(event)
                 if change in (Change.FOREIGN, Change.MISLINKED):
                     self.meddled.add(event.role)
             case TransitionIntended():
@@ -195,16 +200,16 @@ class Memory(Struct):
                 self.hooks_due += [(event.transition, hook) for hook in event.after]
                 self.transition = None
             case HookIntended() | HookEnded() | WaitBegan() | WaitEnded() | PersonAnswered():
-                self._note_around(event)
+                self._apply_around(event)
             case WriteIntended(attempt=attempt):
                 self.intended = True
                 self.intent_dates[attempt.number] = event.server_date
                 self.attempts = max(self.attempts, attempt.number)
                 self.sent.append(Sent(attempt))
             case WriteAnswered(attempt=attempt, answer=answer):
-                self._note_answer(attempt, answer)
+                self._apply_answer(attempt, answer)
             case WriteConfirmed():
-                self._note_confirmed(event)
+                self._apply_confirmed(event)
             case WriteUnknown(attempt=attempt):
                 self.unknown.append(attempt)
             case WriteOwed(role=role, status=status):
@@ -228,7 +233,7 @@ class Memory(Struct):
             case _:
                 pass
 
-    def _note_around(self, event: HookIntended | HookEnded | WaitBegan | WaitEnded | PersonAnswered) -> None:
+    def _apply_around(self, event: HookIntended | HookEnded | WaitBegan | WaitEnded | PersonAnswered) -> None:
         match event:
             case HookIntended(transition=transition, when=when, hook=hook):
                 self.intended = True
@@ -244,7 +249,7 @@ class Memory(Struct):
             case PersonAnswered(seconds=seconds):
                 self.asked += seconds
 
-    def _note_change(self, event: ChangeSeen) -> None:
+    def _apply_change(self, event: ChangeSeen) -> None:
         role, record = event.role, event.record
         if event.change in ACCEPTED or event.accepted:
             self._expect(role, record)
@@ -286,7 +291,7 @@ class Memory(Struct):
         if status is not None and (shown is None or shown.status != status):
             self.owed[role] = status
 
-    def _note_readings(self, event: SituationRead) -> None:
+    def _apply_readings(self, event: SituationRead) -> None:
         for reading in event.readings:
             if reading is not None and reading.status is not None and not self.is_under_floor(reading):
                 role, record = reading.role, reading.record
@@ -308,7 +313,7 @@ class Memory(Struct):
         self.expected[role] = record
         self.set_back.discard(role)  # whatever brought it: the run goes on from what is there now
 
-    def _note_answer(self, attempt: Attempt, answer: object) -> None:
+    def _apply_answer(self, attempt: Attempt, answer: object) -> None:
         match answer:
             case Accepted(record=record) if record is not None and record.status == attempt.status:
                 self._update(_is(attempt.number), answered_with=record.modified_by)
@@ -322,7 +327,7 @@ class Memory(Struct):
             case _:
                 pass
 
-    def _note_confirmed(self, event: WriteConfirmed) -> None:
+    def _apply_confirmed(self, event: WriteConfirmed) -> None:
         self._expect(event.role, event.record)
         if not any(event.record.same_version(old) for old in self.confirmed[event.role]):
             self.confirmed[event.role].append(event.record)
@@ -343,8 +348,8 @@ def _is(number: int) -> Callable[[Sent], bool]:
     return lambda sent: sent.attempt.number == number
 
 
-def recall(run: str, events: Iterable[Event], floors: Floors, *, mirrors: bool | None = None) -> Memory:
-    """A run's memory, rebuilt from its journalled events in order.
+def replay(run: str, events: Iterable[Event], floors: Floors, *, mirrors: bool | None = None) -> RunState:
+    """A run's state, rebuilt from its journalled events in order.
 
     Args:
         run: its id.
@@ -352,8 +357,8 @@ def recall(run: str, events: Iterable[Event], floors: Floors, *, mirrors: bool |
         floors: what the journal had seen of the orgs when it began.
         mirrors: whether the pair does, as far as the inventory tells: what an event means may depend on it.
     """
-    memory = Memory(run, mirrors, floors=dict(floors))
+    state = RunState(run, mirrors, floors=dict(floors))
     for event in events:
-        memory.note(event)
-    memory.recalled = memory.attempts
-    return memory
+        state.apply(event)
+    state.recalled = state.attempts
+    return state

@@ -12,11 +12,12 @@ from orchestrator.model.playbook import Transition
 from orchestrator.model.reading import HamrRecord, Reading
 from orchestrator.model.run import Attempt, End, Stamp
 from orchestrator.model.situation import Comparison
-from orchestrator.model.status import Both, Role, Status
+from orchestrator.model.status import Both, Role
 from orchestrator.situation import commands
 
-from .check import IN_EFFECT, NOT_OURS
-from .stop import stopped
+from .check import IN_EFFECT, NOT_OURS, Checker
+from .context import RunContext, stopped
+from .reader import Backoff, PairReader
 from .writer import Writer
 
 _OLD = frozenset({Change.STALE, Change.REVERTED})
@@ -24,16 +25,16 @@ _OLD = frozenset({Change.STALE, Change.REVERTED})
 _STOPS_AT_ONCE = NOT_OURS - _OLD
 
 
-class Settling(Struct):
+class Reconciler(Struct):
     """Law 3 from the first look on: what the journal last saw is what is expected."""
 
+    run: RunContext
+    reader: PairReader
+    checker: Checker
+    backoff: Backoff
     writer: Writer
-    command: str
-    """What this run was begun or taken up with: with the override, it goes on from an old record."""
-    old_is_true: bool = False
-    """Whether a person said so (`--override reverted=REASON`)."""
 
-    async def settle(self, *, restoring: bool = False) -> frozenset[Role]:
+    async def reconcile(self, *, restoring: bool = False) -> frozenset[Role]:
         """Read until nothing is in flight any more and no org shows an old record, or the confirm time is up.
 
         A write that was in flight when the run stopped may still take effect, so it is looked for until the
@@ -49,29 +50,28 @@ class Settling(Struct):
         Raises:
             Stopped: somebody else wrote, or an org keeps showing an old record.
         """
-        writer = self.writer
-        patience, began = writer.waits.patience(), writer.clock.monotonic()
+        run = self.run
+        deadline, began = run.confirm_deadline(), run.clock.monotonic()
         flown = self._flown()
         while True:
-            readings = writer.eyes.last_look()
-            found = writer.checker.compare_both(readings, stop_for=_STOPS_AT_ONCE)
-            writer.checker.accept(readings, found)
+            readings = self.reader.readings
+            found = self.checker.compare_both(readings, stop_for=_STOPS_AT_ONCE)
+            self.checker.accept(readings, found)
             old = self._old(found)
             if old:
-                left = patience.left
+                left = deadline.left
             else:
-                left = flown - (writer.clock.monotonic() - began) if self._in_flight() else 0.0
+                left = flown - (run.clock.monotonic() - began) if self._in_flight() else 0.0
             if left <= 0:
                 break
             self._say(found, old, left)
-            writer.may_go_on()
-            await writer.waits.pause()
-            await writer.eyes.look("confirm", journal=False, once=False)
+            run.may_go_on()
+            await self._read_on()
         for role in old:
             self._take(role, found[role], readings[role], restoring=restoring)
-        await writer.repair()
+        await self.writer.repair()
         self._give_up_what_nobody_saw()
-        return frozenset(writer.memory.reverted)
+        return frozenset(run.state.reverted)
 
     async def outwait_lag(self) -> None:
         """Of a new run: read until no org shows less than what the journal has seen of it, or the confirm time is up.
@@ -79,45 +79,47 @@ class Settling(Struct):
         Raises:
             Stopped: an org keeps showing an old record, and nobody said that this is the truth.
         """
-        writer, memory = self.writer, self.writer.memory
-        patience = writer.waits.patience()
+        run, reader = self.run, self.reader
+        deadline = run.confirm_deadline()
         while old := [
             role
-            for role, reading in writer.eyes.last_look().items()
-            if role not in memory.dead and memory.is_under_floor(reading)
+            for role, reading in reader.readings.items()
+            if role not in run.state.dead and run.state.is_under_floor(reading)
         ]:
-            reading = writer.eyes.last_look()[old[0]]
-            found = writer.checker.compare(reading)
-            if patience.over:
+            reading = reader.readings[old[0]]
+            found = self.checker.compare(reading)
+            if deadline.over:
                 self._take(old[0], found, reading, restoring=False)
                 continue
-            writer.may_go_on()
-            writer.tell(Waiting(f"another answer ({found.reason})", patience.left, old[0]))
-            await writer.waits.pause()
-            await writer.eyes.look("confirm", journal=False, once=False)
+            run.may_go_on()
+            run.tell(Waiting(f"another answer ({found.reason})", deadline.left, old[0]))
+            await self._read_on()
+
+    async def _read_on(self) -> None:
+        await self.backoff.pause()
+        await self.reader.read_both("confirm", journal=False, once=False)
 
     def _give_up_what_nobody_saw(self) -> None:
         """Say of a write of an earlier process, which no reading has shown in all its time, that nobody knows of it."""
-        attempt, memory = self._in_flight(), self.writer.memory
-        if attempt is not None and attempt not in memory.unknown:
+        attempt, state = self._in_flight(), self.run.state
+        if attempt is not None and attempt not in state.unknown:
             reason = "its process died, and no reading has shown it within the confirm time"
-            self.writer.tell(WriteUnknown(attempt, reason))
+            self.run.tell(WriteUnknown(attempt, reason))
 
     def _old(self, found: Both[Comparison]) -> list[Role]:
         """The orgs that show an old record: a write of ours, too, where its time leaves it below what was seen there."""
-        memory, readings = self.writer.memory, self.writer.eyes.last_look()
+        state, readings = self.run.state, self.reader.readings
         return [
             role
             for role in Role
-            if role not in memory.dead
-            and (found[role].change in _OLD or memory.is_under_floor(readings[role]))
+            if role not in state.dead and (found[role].change in _OLD or state.is_under_floor(readings[role]))
         ]
 
     def _in_flight(self) -> Attempt | None:
         """The write of an earlier process that nobody has seen yet."""
-        memory = self.writer.memory
-        outstanding = memory.outstanding()
-        if outstanding is None or outstanding.role in memory.dead or outstanding.number > memory.recalled:
+        state = self.run.state
+        outstanding = state.outstanding()
+        if outstanding is None or outstanding.role in state.dead or outstanding.number > state.recalled:
             return None
         return outstanding
 
@@ -127,87 +129,69 @@ class Settling(Struct):
         Counted by the org's own clock, from when it was intended: two machines' clocks may be days apart. Where the org
         does not tell the time, the whole confirm time is waited.
         """
-        memory, attempt = self.writer.memory, self._in_flight()
-        within = self.writer.playbook.confirm.within.total_seconds()
+        attempt = self._in_flight()
+        within = self.run.playbook.confirm.within.total_seconds()
         if attempt is None:
             return 0.0
-        now = self.writer.eyes.last_look()[attempt.role].exchange.server_date
-        then = memory.intent_dates.get(attempt.number)
+        now = self.reader.readings[attempt.role].exchange.server_date
+        then = self.run.state.intent_dates.get(attempt.number)
         # Date has whole seconds: less by one, so that nothing is called over too soon.
         gone = 0.0 if now is None or then is None else (now - then).total_seconds() - 1
         return within - max(0.0, gone)
 
     def _say(self, found: Both[Comparison], old: list[Role], left: float) -> None:
-        outstanding = self.writer.memory.outstanding()
+        outstanding = self.run.state.outstanding()
         if old:
-            waiting = Waiting(f"another answer ({found[old[0]].reason})", left, old[0])
+            self.run.tell(Waiting(f"another answer ({found[old[0]].reason})", left, old[0]))
         elif outstanding is not None:
-            who = self.writer.pair[outstanding.role]
-            waiting = Waiting(
-                f"{who} to show {outstanding.status}, sent before the run stopped", left, outstanding.role
-            )
-        else:
-            return
-        self.writer.tell(waiting)
+            who = self.run.pair[outstanding.role]
+            what = f"{who} to show {outstanding.status}, sent before the run stopped"
+            self.run.tell(Waiting(what, left, outstanding.role))
 
     def _take(self, role: Role, comparison: Comparison, reading: Reading, *, restoring: bool) -> None:
-        memory, pair = self.writer.memory, self.writer.pair
-        floor = floor_of(memory.floors, pair[role].uuid)
-        newest = memory.expected.get(role) if floor is None else floor.record
+        run, state = self.run, self.run.state
+        floor = floor_of(state.floors, run.pair[role].uuid)
+        newest = state.expected.get(role) if floor is None else floor.record
         ours = (floor is not None and floor.ours) or (newest is not None and self._ours(newest))
         healed = restoring and ours and self._copied(role, reading)
-        old = self.writer.checker.why_again(role, comparison)
-        if not (self.old_is_true or healed):
-            end = End.MOVED if memory.intended else End.REFUSED
+        old = self.checker.why_again(role, comparison)
+        if not (run.old_is_true or healed):
             raise stopped(
-                end,
+                End.MOVED if state.intended else End.REFUSED,
                 change=comparison.change if comparison.change in _OLD else Change.STALE,
                 message=f"{old}, and it stays so: its reads lag, or it was put back (reverted). If it was put "
                 "back, --override reverted=REASON goes on from it",
                 org=role,
-                next_steps=(
-                    commands.watch(pair),
-                    f"{self.command} {override_flag('reverted')}",
-                ),
+                next_steps=(commands.watch(run.pair), f"{run.command} {override_flag('reverted')}"),
             )
         reason = f"{old}; it stays so, and the run goes on from it"
-        self.writer.tell(ChangeSeen(role, Change.REVERTED, reason, reading.record, newest, accepted=True))
-        if self.old_is_true and comparison.change in IN_EFFECT:
-            self.writer.checker.take_note(role, comparison, reading)  # so our write is in effect
+        run.tell(ChangeSeen(role, Change.REVERTED, reason, reading.record, newest, accepted=True))
+        if run.old_is_true and comparison.change in IN_EFFECT:
+            self.checker.take_note(comparison, reading)  # so our write is in effect
 
     def _copied(self, role: Role, reading: Reading) -> bool:
         """Whether both orgs show the very same record: that is a mirror's doing, where replicas that lag differ."""
-        record, other = reading.record, self.writer.eyes.last_look()[role.other].record
+        record, other = reading.record, self.reader.readings[role.other].record
         return record is not None and other is not None and record.same_version(other)
 
     def _ours(self, record: HamrRecord) -> bool:
         """Whether a run of hamr wrote it: what a stranger wrote is never taken for healed away."""
         author = record.modified_by
-        return Stamp.parse(author) is not None or self.writer.memory.known().is_ours(author)
+        return Stamp.parse(author) is not None or self.run.state.known().is_ours(author)
 
     def half_made(self) -> Transition | None:
         """The transition that the journal says was under way, where one org shows its target by a write of ours and the other its source.
 
         The orgs' clocks may differ, so the times of their records can't always tell; the journal can.
         """
-        memory, readings = self.writer.memory, self.writer.eyes.last_look()
-        transition = (
-            self.writer.playbook.transition(memory.transition.transition)
-            if memory.transition is not None
-            else None
-        )
+        state, readings, transition = self.run.state, self.reader.readings, self.run.under_way
         if transition is None:
             return None
-        arrived = self.writer.playbook.server_moves(transition.target)
+        arrived = self.run.playbook.server_moves(transition.target)
         done = [role for role in Role if readings[role].status in arrived]
         if len(done) != 1 or readings[done[0].other].status is not transition.source:
             return None
-        told = memory.wrote(done[0], readings[done[0]].record)
+        wrote = state.wrote(done[0], readings[done[0]].record)
         # A server that puts no times may move on to a record as it was seen before: a person has said that it is the present one.
-        said = done[0] in memory.reverted and self.told(done[0]) is transition.target
-        return transition if told or said else None
-
-    def told(self, role: Role) -> Status | None:
-        """The status that an org was last seen to have from this run, or None."""
-        confirmed = self.writer.memory.confirmed[role]
-        return Status.of(confirmed[-1].status) if confirmed else None
+        said = done[0] in state.reverted and state.told(done[0]) is transition.target
+        return transition if wrote or said else None
