@@ -86,11 +86,7 @@ class Checker(Struct):
     def compare_both(
         self, readings: Both[Reading], *, stop_for: frozenset[Change] = NOT_OURS
     ) -> Both[Comparison]:
-        """Both orgs' readings, compared.
-
-        Raises:
-            Stopped: a foreign, reverted or mislinked record, after it was journalled.
-        """
+        """Both orgs' readings, compared; stops for a foreign, reverted or mislinked record, after it was journalled."""
         found = Both(self.compare(readings.primary), self.compare(readings.secondary))
         for role, comparison in found.items():
             if comparison.change in stop_for and role not in self.run.state.dead:
@@ -103,11 +99,7 @@ class Checker(Struct):
         return stopped(End.MOVED, found.reason, org=reading.role, change=found.change)
 
     def take_in(self, readings: Both[Reading]) -> Unsettled | None:
-        """Compare a look, take note of what is in order, and name the first org that must be read again.
-
-        Raises:
-            Stopped: somebody else wrote.
-        """
+        """Compare a look, take note of what is in order, and name the first org that must be read again."""
         return self.accept(readings, self.compare_both(readings))
 
     def accept(self, readings: Both[Reading], found: Both[Comparison]) -> Unsettled | None:
@@ -178,10 +170,8 @@ class Checker(Struct):
     def settle_unproven(self) -> None:
         """A record under another name was taken for ours after a lost answer; by now the server has shown how it names us.
 
-        Once that was said, and the record is written over, a resumed run goes on.
-
-        Raises:
-            Stopped: it keeps our stamps, so that record was somebody else's.
+        Where it keeps our stamps, that record was somebody else's, and the run stops. Once that was said, and the record is
+        written over, a resumed run goes on.
         """
         state = self.run.state
         if not state.known().keeps_stamps:
@@ -199,11 +189,7 @@ class Checker(Struct):
             raise stopped(End.MOVED, reason, org=role, change=Change.FOREIGN)
 
     def limit_late(self, reason: str) -> None:
-        """Law 3: a late write of our own is put right once.
-
-        Raises:
-            Stopped: this is the second one.
-        """
+        """Law 3: a late write of our own is put right once; the second one stops the run."""
         if len(self.run.state.late) > 1:
             raise stopped(
                 End.MOVED,
@@ -242,18 +228,10 @@ class WriteConfirmation(Struct):
     """The stop for somebody else's write on the other org, seen while the last write was looked for."""
 
     async def wait_for(self, attempt: Attempt, answer: Accepted | Lost, began: float) -> Seen:
-        """Read both orgs until the written one shows the attempt, or the confirm time is up.
+        """Read both orgs until the written one shows the attempt, sent when `began` (monotonic), or the confirm time is up.
 
         What somebody else did to the other org meanwhile does not cut that short: first it has to be known what became
         of this write. `note_peer` stops for it.
-
-        Args:
-            attempt: what was sent.
-            answer: what the request came to.
-            began: when, by the monotonic clock.
-
-        Raises:
-            Stopped: somebody else wrote to the same org.
         """
         role, self.stranger = attempt.role, None
         within = self.reader.deadline(role) or self.run.playbook.confirm.within.total_seconds()
@@ -299,11 +277,7 @@ class WriteConfirmation(Struct):
             self.stranger = self.checker.stop_for(found, readings[other])
 
     def note_peer(self, attempt: Attempt) -> None:
-        """What the looks for a write said of the other org: an echo is noted, somebody else's write stops.
-
-        Raises:
-            Stopped: somebody else wrote.
-        """
+        """What the looks for a write said of the other org: an echo is noted, somebody else's write stops the run."""
         if self.stranger is not None:
             raise self.stranger
         readings, other = self.reader.readings, attempt.role.other

@@ -21,7 +21,7 @@ from .state import RunState
 
 
 class Stopped(Exception):
-    """The run ends here; `ending` says how, for a person to act on."""
+    """The run ends here; `ending` says how, for a person to act on. Whatever reads, waits or writes may raise it."""
 
     def __init__(self, ending: Ending) -> None:
         super().__init__(ending.message)
@@ -128,11 +128,7 @@ class RunContext(Struct):
         self.state.apply(event)
 
     def may_go_on(self) -> None:
-        """Called before each write, and while waiting.
-
-        Raises:
-            Stopped: a person has asked the run to stop.
-        """
+        """Stops where a person has asked for it. Called before each write, and while waiting."""
         if self.stop_reason is not None:
             raise stopped(End.INTERRUPTED, self.stop_reason)
 

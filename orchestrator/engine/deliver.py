@@ -43,9 +43,6 @@ class Delivery(Struct):
 
         Where a mirror carried the returning org's old record over the survivor's, the survivor's confirmed status is
         the truth: the survivor is written, once, and on a pair that mirrors both show it then.
-
-        Raises:
-            Stopped: somebody else wrote, or an org does not answer or take it.
         """
         run, state = self.run, self.run.state
         role, survivor = owed.role, owed.role.other
@@ -81,9 +78,6 @@ class Delivery(Struct):
 
         A pair that owes can be adopted with the survivor as the truth: that is how a person settles it where
         somebody else moved the survivor since.
-
-        Raises:
-            Stopped: the pair stands otherwise, or the write did not go through.
         """
         pair, other = self.run.pair, truth.other
         link = self.reader.link()

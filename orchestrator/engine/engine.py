@@ -62,10 +62,7 @@ class Engine:
         self.run.stop_reason = reason
 
     async def drive(self, goal: Status) -> Ending:
-        """Go to a goal.
-
-        Returns:
-            How it ended; every stop on the way is an ending, too.
+        """Go to a goal; every stop on the way is an ending, too.
 
         Raises:
             HamrError: from the observer (journal, lock), before anything more was sent.

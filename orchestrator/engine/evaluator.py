@@ -133,11 +133,7 @@ class GuardEvaluator(Struct):
     """(transition, guard) that could not be judged, and a person's reason for going on all the same."""
 
     async def see(self, transition: Transition, *, polling: bool = False) -> tuple[Verdict, ...]:
-        """Both orgs and the transition's probes, read beside each other and none of them old; judged on that one situation.
-
-        Raises:
-            Stopped: somebody else wrote.
-        """
+        """Both orgs and the transition's probes, read beside each other and none of them old; judged on that one situation."""
         probes = transition_probes(transition, self.run.playbook)
         fresh = self.reader.fresh_enough()
         if not fresh:
@@ -178,11 +174,7 @@ class GuardEvaluator(Struct):
         return BINDING_ALWAYS if self.run.state.attempts else BINDING_MIDWAY
 
     async def prepare(self, transition: Transition) -> None:
-        """Before the machine is asked: wait for guards that may be waited for, and ask about those that may be asked about.
-
-        Raises:
-            Stopped: a person wants the run to stop, or somebody else wrote.
-        """
+        """Before the machine is asked: wait for guards that may be waited for, and ask about those that may be asked about."""
         if not self._may_need_time(transition):
             return
         decision = await self._wait(transition)
@@ -208,8 +200,7 @@ class GuardEvaluator(Struct):
     def require_alone(self, role: Role) -> None:
         """Before an org is told what the other one shows: a run that has written nothing yet did not bring that one there.
 
-        Raises:
-            Stopped: an org carries a young stamp of a run that this journal does not know (law 12).
+        So it stops at a young stamp of a run that this journal does not know (law 12).
         """
         if self.run.state.attempts:
             return
@@ -281,11 +272,7 @@ class GuardEvaluator(Struct):
         return org is not None and isinstance(self.reader.readings[org].sight, Unreachable)
 
     async def _pause(self, decision: Decision, left: float, seconds: float) -> None:
-        """Until the next look; a person who wants the run to stop does not wait for that.
-
-        Raises:
-            Stopped: a person wants the run to stop.
-        """
+        """Until the next look; a person who wants the run to stop does not wait for that."""
         what = "; ".join(f"{verdict.guard} ({verdict.reason})" for verdict in decision.refused_by)
         deadline = Deadline(seconds, self.run.clock)
         while deadline.left > SHORTEST_NAP:

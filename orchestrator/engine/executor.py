@@ -130,13 +130,7 @@ class TransitionExecutor(Struct):
     async def tell_other(
         self, survivor: Role, target: Status, *, transition: Transition | None = None
     ) -> None:
-        """What the other org of an emergency gets: the survivor's status while it lives, else a debt.
-
-        Args:
-            survivor: the org that stands at the target.
-            target: its status.
-            transition: the transition that it belongs to; None where the emergency was there already.
-        """
+        """What the other org of an emergency gets: the survivor's status while it lives, else a debt. No transition: it was there already."""
         other, state = survivor.other, self.run.state
         await self.convergence.wait_until_converged(target, roles=(survivor,))
         self._require_link(survivor)

@@ -55,11 +55,7 @@ class Hooks(Struct):
     """Nothing is left to write."""
 
     async def before(self, transition: Transition, *, half_done: bool) -> bool:
-        """What comes before a transition's first write; whether anything was done, so that everything is read again.
-
-        Raises:
-            Stopped: one did not end well; nothing of the transition was written.
-        """
+        """What comes before a transition's first write; whether anything was done, so that everything is read again. One that fails stops the run."""
         unsettled = self._unsettled(transition, When.BEFORE)
         if half_done:
             for due in unsettled:
@@ -78,11 +74,7 @@ class Hooks(Struct):
         return bool(unsettled)
 
     async def after(self, transition: Transition) -> bool:
-        """What comes after a transition; what does not end well stays owed, and the run goes on.
-
-        Returns:
-            Whether anything was done that the run has waited for, so that everything is read again.
-        """
+        """What comes after a transition; what fails stays owed. Whether the run has waited for any, so that everything is read again."""
         if not self._emergency:
             return await self._all(transition, When.AFTER)
         self._beside(transition, When.AFTER)
@@ -118,9 +110,6 @@ class Hooks(Struct):
         """Nothing is left to write: now a person may be asked about what an emergency has put off.
 
         Else such a hook would stay owed for ever, since a resumed emergency is one again.
-
-        Raises:
-            Stopped: a person wants the run to stop.
         """
         self.at_leisure = True
         while self.put_off:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -99,7 +99,7 @@ class Machine:
                 }
                 for transition in first_steps(playbook, goal)
             ],
-            before_state_change=[self._intend],
+            before_state_change=[self._calling(executor.intend)],
             after_state_change=[self._arrive],
             auto_transitions=False,
             send_event=True,
@@ -112,10 +112,7 @@ class Machine:
         self._machine.add_model(position, initial=position.state)
 
     async def step(self, position: Position) -> bool:
-        """Fire the one transition that leads on from here.
-
-        Returns:
-            False where its guards refused it.
+        """Fire the one transition that leads on from here; False where its guards refused it.
 
         Raises:
             asyncio.CancelledError: this task was cancelled meanwhile; the library would hide it.
@@ -127,7 +124,9 @@ class Machine:
             raise asyncio.CancelledError
         return bool(fired)
 
-    def _calling(self, act: Callable[[Transition], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
+    def _calling(
+        self, act: Callable[[Transition], Awaitable[Any]]
+    ) -> Callable[[Any], Coroutine[Any, Any, Any]]:
         async def call(event: Any) -> Any:
             return await act(self._transition(event))
 
@@ -135,9 +134,6 @@ class Machine:
 
     def _transition(self, event: Any) -> Transition:
         return self._transitions[event.transition.source, event.transition.dest]
-
-    async def _intend(self, event: Any) -> None:
-        await self._executor.intend(self._transition(event))
 
     def _arrive(self, event: Any) -> None:
         self._executor.arrive(self._transition(event))

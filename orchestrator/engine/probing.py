@@ -136,11 +136,7 @@ class Asking(Struct):
     probing: Probing
 
     async def ask(self, question: Question) -> Reply | None:
-        """The reply; None where there is nobody to ask.
-
-        Raises:
-            HamrError: the pair's lock could not be had again after the question.
-        """
+        """The reply, or None where there is nobody to ask; the pair's lock may be lost meanwhile (HamrError)."""
         run, people = self.run, self.run.services.people
         if not people.there:
             return None

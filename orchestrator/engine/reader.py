@@ -46,11 +46,8 @@ async def ask_twice(
 ) -> Reading:
     """One org's reading, where a single bad answer is no verdict: asked again for a while, on new connections (law 21).
 
-    Args:
-        ask: reads the org once: on a new connection or not, within so many seconds.
-        clock: what is waited on.
-        within: seconds for all tries together, where the org may not be waited for: then it is asked again once. None
-            for ASK_AGAIN_FOR after the first answer.
+    `ask` takes whether on a new connection, and within how many seconds. `within` is for all tries together, where the org
+    may not be waited for: then it is asked again once. None is for ASK_AGAIN_FOR after the first answer.
     """
     deadline = None if within is None else clock.monotonic() + within
     reading = await ask(False, within)
@@ -87,8 +84,7 @@ class PairReader(Struct):
         Args:
             purpose: what the look is for, as `SituationRead` lists it.
             journal: False while polling: then the look is journalled only where it shows something new.
-            once: False where something is concluded from this very look: then an org that does not answer is asked
-                again, for a while (law 21). Whoever polls looks again anyway.
+            once: False where something is concluded from this very look: then silence is asked again (law 21).
         """
         began = self.run.moment()
         first = self.identities is None
@@ -149,22 +145,14 @@ class PairReader(Struct):
 
     @property
     def readings(self) -> Both[Reading]:
-        """The last readings.
-
-        Raises:
-            RuntimeError: nothing was read yet.
-        """
+        """The last readings; RuntimeError before the first."""
         if self.last is None:
             raise RuntimeError("nothing was read yet")
         return self.last
 
     @property
     def seen(self) -> tuple[Both[Reading], Both[Identity]]:
-        """The last readings, and whose keys we hold.
-
-        Raises:
-            RuntimeError: nothing was read yet.
-        """
+        """The last readings, and whose keys we hold; RuntimeError before the first."""
         if self.identities is None:
             raise RuntimeError("nothing was read yet")
         return self.readings, self.identities
@@ -258,11 +246,7 @@ class PairReader(Struct):
         self.read_at = None
 
     def situation(self, probes: Sequence[ProbeReading] = ()) -> Situation:
-        """What guards may look at: the last look, what the probes said, and the run's own facts.
-
-        Raises:
-            RuntimeError: nothing was read yet.
-        """
+        """What guards may look at: the last look, what the probes said, and the run's own facts."""
         run, (readings, identities) = self.run, self.seen
         return Situation(
             pair=run.pair,
@@ -306,11 +290,7 @@ class Backoff(Struct):
     async def not_taken(
         self, role: Role, status: Status, answer: NotSent | Throttled | Rejected, deadline: Deadline
     ) -> None:
-        """After a server did not take a write: wait where trying again can help.
-
-        Raises:
-            Stopped: it can't, or not in time.
-        """
+        """After a server did not take a write: wait where trying again can help, and in time."""
         org, given_up = self.run.pair[role], self.reader.may_be_given_up(role)
         match answer:
             case NotSent(reason=reason):

@@ -38,17 +38,8 @@ class Reconciler(Struct):
         """Read until nothing is in flight any more and no org shows an old record, or the confirm time is up.
 
         A write that was in flight when the run stopped may still take effect, so it is looked for until the
-        confirm time since its intent is up.
-
-        Args:
-            restoring: our newer status is about to be written once more over an old record that stays, to an org that
-                was left out of an emergency, or by its mirror. Otherwise an old record that stays stops the run.
-
-        Returns:
-            The orgs that stand reverted, by this process or by an earlier one that died right then.
-
-        Raises:
-            Stopped: somebody else wrote, or an org keeps showing an old record.
+        confirm time since its intent is up. An old record that stays stops the run, unless it is `restoring`: about to write our
+        newer status once more, over what a mirror brought back. Returns the orgs that stand reverted.
         """
         run = self.run
         deadline, began = run.confirm_deadline(), run.clock.monotonic()
@@ -74,11 +65,7 @@ class Reconciler(Struct):
         return frozenset(run.state.reverted)
 
     async def outwait_lag(self) -> None:
-        """Of a new run: read until no org shows less than what the journal has seen of it, or the confirm time is up.
-
-        Raises:
-            Stopped: an org keeps showing an old record, and nobody said that this is the truth.
-        """
+        """Of a new run: read until no org shows less than what the journal has seen of it, or the confirm time is up."""
         run, reader = self.run, self.reader
         deadline = run.confirm_deadline()
         while old := [

@@ -39,11 +39,7 @@ class RouteRunner(Struct):
     executor: TransitionExecutor
 
     async def run_to(self, goal: Status) -> Ending:
-        """Go there from wherever the pair stands.
-
-        Raises:
-            Stopped: it ends before the goal.
-        """
+        """Go there from wherever the pair stands."""
         run, reader = self.run, self.reader
         emergency = run.state.mode is Mode.EMERGENCY
         if emergency:
@@ -175,17 +171,7 @@ class Entry(Struct, frozen=True):
 
 
 def enter(run: RunContext, phase: Phase, readings: Both[Reading], goal: Status) -> Entry:
-    """Where to start towards a goal.
-
-    Args:
-        run: its mode, its pair and playbook, the open run, and what it wrote itself.
-        phase: where the pair stands.
-        readings: what both orgs show.
-        goal: where to.
-
-    Raises:
-        Stopped: the pair stands where no transition of this run leads on; nothing was written.
-    """
+    """Where to start towards a goal, from what both orgs show; stops where no transition of this run leads on."""
     if run.state.mode is Mode.EMERGENCY:
         return _enter_emergency(run, phase, readings, goal)
     match phase.name:
@@ -200,11 +186,7 @@ def enter(run: RunContext, phase: Phase, readings: Both[Reading], goal: Status) 
 
 
 def survivor_of(run: RunContext, start: Status, goal: Status) -> Role:
-    """The one org that every transition of an emergency's route names as its survivor.
-
-    Raises:
-        Stopped: a transition of the route names none, or another one.
-    """
+    """The one org that every transition of an emergency's route names as its survivor; stops where one names none, or another."""
     pair, playbook = run.pair, run.playbook
     survivors: set[Role] = set()
     for transition in _require_route(run, start, goal):

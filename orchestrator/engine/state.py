@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -199,8 +199,19 @@ class RunState(Struct):
                 )
                 self.hooks_due += [(event.transition, hook) for hook in event.after]
                 self.transition = None
-            case HookIntended() | HookEnded() | WaitBegan() | WaitEnded() | PersonAnswered():
-                self._apply_around(event)
+            case HookIntended(transition=transition, when=when, hook=hook):
+                self.intended = True
+                self.hooks[transition, when, hook] = None
+            case HookEnded(transition=transition, when=when, hook=hook, outcome=outcome):
+                self.hooks[transition, when, hook] = outcome
+                if outcome is HookOutcome.LEFT_TO_PERSON:
+                    self.left_to_person.append(event.reason)
+            case WaitBegan():
+                self.waiting = True
+            case WaitEnded(seconds=seconds):
+                self.waited += seconds
+            case PersonAnswered(seconds=seconds):
+                self.asked += seconds
             case WriteIntended(attempt=attempt):
                 self.intended = True
                 self.intent_dates[attempt.number] = event.server_date
@@ -230,24 +241,6 @@ class RunState(Struct):
                     # A 404 of a dead region's edge: what was not seen is never expected back.
                     del self.expected[role]
                 self._derive_owed(role)
-            case _:
-                pass
-
-    def _apply_around(self, event: HookIntended | HookEnded | WaitBegan | WaitEnded | PersonAnswered) -> None:
-        match event:
-            case HookIntended(transition=transition, when=when, hook=hook):
-                self.intended = True
-                self.hooks[transition, when, hook] = None
-            case HookEnded(transition=transition, when=when, hook=hook, outcome=outcome):
-                self.hooks[transition, when, hook] = outcome
-                if outcome is HookOutcome.LEFT_TO_PERSON:
-                    self.left_to_person.append(event.reason)
-            case WaitBegan():
-                self.waiting = True
-            case WaitEnded(seconds=seconds):
-                self.waited += seconds
-            case PersonAnswered(seconds=seconds):
-                self.asked += seconds
 
     def _apply_change(self, event: ChangeSeen) -> None:
         role, record = event.role, event.record
@@ -267,7 +260,7 @@ class RunState(Struct):
                 unseen = (sent.attempt for sent in self.sent if not sent.confirmed)
                 came = the_one_that_came(unseen, role, record)
                 if came is not None:
-                    self._update(_is(came.number), confirmed=True)
+                    self._mark(came.number, confirmed=True)
                 told = self.confirmed[role][-1:]
                 if told and told[0].status != record.status:
                     self.set_back.add(role)
@@ -275,14 +268,12 @@ class RunState(Struct):
                 record is not None and record.modified_by not in self.our_names()
             ):
                 self.strangers.add(record.modified_by)
-                self._update(
-                    lambda sent: (
-                        not sent.confirmed and (self.mirrors is not False or sent.attempt.role is role)
-                    ),
-                    overtaken=True,
-                )
-            case _:
-                pass
+                self._overtake(role)
+
+    def _overtake(self, role: Role) -> None:
+        for sent in self.sent:
+            if not sent.confirmed and (self.mirrors is not False or sent.attempt.role is role):
+                self._mark(sent.attempt.number, overtaken=True)
 
     def _derive_owed(self, role: Role) -> None:
         """A dead org is owed what the other one was told, unless it was last seen there itself."""
@@ -316,23 +307,21 @@ class RunState(Struct):
     def _apply_answer(self, attempt: Attempt, answer: object) -> None:
         match answer:
             case Accepted(record=record) if record is not None and record.status == attempt.status:
-                self._update(_is(attempt.number), answered_with=record.modified_by)
+                self._mark(attempt.number, answered_with=record.modified_by)
             case NotSent():
                 self.sent = [sent for sent in self.sent if sent.attempt.number != attempt.number]
             case Rejected() | Throttled():
                 # It says that it did not take it; should it have all the same, the stamp tells.
-                self._update(_is(attempt.number), refused=True)
+                self._mark(attempt.number, refused=True)
             case Lost():
-                self._update(_is(attempt.number), lost=True)
-            case _:
-                pass
+                self._mark(attempt.number, lost=True)
 
     def _apply_confirmed(self, event: WriteConfirmed) -> None:
         self._expect(event.role, event.record)
         if not any(event.record.same_version(old) for old in self.confirmed[event.role]):
             self.confirmed[event.role].append(event.record)
         if event.attempt is not None:
-            self._update(_is(event.attempt), confirmed=True, refused=False)
+            self._mark(event.attempt, confirmed=True, refused=False)
         self.unknown = [attempt for attempt in self.unknown if attempt.role is not event.role]
         self.reverted.discard(event.role)
         if event.change is Change.UNPROVEN:
@@ -340,22 +329,17 @@ class RunState(Struct):
         if event.role.other in self.dead:
             self._derive_owed(event.role.other)
 
-    def _update(self, which: Callable[[Sent], bool], **changes: Any) -> None:
-        self.sent = [replace(sent, **changes) if which(sent) else sent for sent in self.sent]
-
-
-def _is(number: int) -> Callable[[Sent], bool]:
-    return lambda sent: sent.attempt.number == number
+    def _mark(self, number: int, **changes: Any) -> None:
+        """What is known of an attempt now."""
+        self.sent = [
+            replace(sent, **changes) if sent.attempt.number == number else sent for sent in self.sent
+        ]
 
 
 def replay(run: str, events: Iterable[Event], floors: Floors, *, mirrors: bool | None = None) -> RunState:
     """A run's state, rebuilt from its journalled events in order.
 
-    Args:
-        run: its id.
-        events: its events.
-        floors: what the journal had seen of the orgs when it began.
-        mirrors: whether the pair does, as far as the inventory tells: what an event means may depend on it.
+    `floors` is what the journal had seen of the orgs when it began; what an event means may depend on `mirrors`.
     """
     state = RunState(run, mirrors, floors=dict(floors))
     for event in events:

@@ -78,11 +78,7 @@ class Writer(Struct):
             status: what to set.
             transition: the transition that it belongs to, or "".
             purpose: transition, repair, deliver or adopt, as `Attempt` has it.
-            explained_by: the transition that has to explain how the pair would stand after this write (law 11), on the
-                very look that it is sent on.
-
-        Raises:
-            Stopped: foreign write, refused, not reachable, or unknown, as its ending says.
+            explained_by: the transition that has to explain how the pair would stand after this write (law 11).
         """
         flight = _Flight(role, status, transition, purpose, explained_by)
         try:
@@ -129,11 +125,7 @@ class Writer(Struct):
                     await self.backoff.not_taken(role, status, answer, deadline)
 
     async def _taken_all_the_same(self, attempt: Attempt) -> bool:
-        """Whether an org shows what it has just said that it does not take (law 5).
-
-        Raises:
-            Stopped: somebody else wrote.
-        """
+        """Whether an org shows what it has just said that it does not take (law 5)."""
         before = self.run.state.expected.get(attempt.role)
         readings = await self.reader.read_both("after write")
         self.checker.take_in(readings)
@@ -144,11 +136,7 @@ class Writer(Struct):
         return record.status == attempt.status and attempt.signed(record.modified_by)
 
     def _check_prefix(self, transition: Transition, role: Role) -> None:
-        """Law 11: were the run to die after this write, the pair would stand where a command leads on.
-
-        Raises:
-            Stopped: it would not.
-        """
+        """Law 11, on the very look that a write is sent on: were the run to die after it, a command would lead on."""
         run, readings = self.run, self.reader.readings
         unseen = role.other if run.state.mode is Mode.EMERGENCY else None
         shown = Both(readings.primary.status, readings.secondary.status)
@@ -177,12 +165,8 @@ class Writer(Struct):
     async def check(self, role: Role, status: Status, *, repairing: bool = False) -> bool:
         """Law 3, before a write: everything is as last seen, on a fresh look.
 
-        Returns:
-            True where the org turns out to show the status already, by a write of ours or an echo of one, or one to
-            which the server went on from it.
-
-        Raises:
-            Stopped: somebody else wrote, or an org could not be read in time.
+        True where the org turns out to show the status already, by a write of ours or an echo of one, or one to which the
+        server went on from it.
         """
         deadline = self.run.confirm_deadline()
         while True:
@@ -207,11 +191,7 @@ class Writer(Struct):
             self.reader.distrust()
 
     async def repair(self) -> bool:
-        """Put right, once, what a late write of ours set back; whether anything was.
-
-        Raises:
-            Stopped: it is the second time, or the org could not be put right.
-        """
+        """Put right, once, what a late write of ours set back; whether anything was."""
         state = self.run.state
         before = frozenset(state.set_back)
         for role in sorted(state.set_back - state.dead, key=str):
@@ -294,16 +274,10 @@ def _says_enough(stop: Stopped, answer: Answer | None) -> bool:
 
 
 def draft(pair: Pair, role: Role, base: HamrRecord | None, status: Status, stamp: str) -> Draft:
-    """The record to POST to one org.
+    """The record to POST to one org. The POST replaces the whole record, so what was read is carried over.
 
-    The POST replaces the whole record, so what was read is carried over; a first one is made from the inventory.
-
-    Args:
-        pair: who the orgs are.
-        role: the org that is written.
-        base: its record as last read; None where it has none. One with another link is not carried over.
-        status: what to set.
-        stamp: what to put in modified_by.
+    `base` is that record, None where the org has none. A first one is made from the inventory, and so is one in place of
+    a record with another link.
     """
     org, peer = pair[role], pair[role.other]
     wire = org.wire
@@ -346,16 +320,9 @@ class Convergence(Struct):
         hint: str = "",
         within: float | None = None,
     ) -> None:
-        """Return when the orgs show a status, or one to which the server goes on from it.
+        """Return when these orgs, but one that an emergency gives up, show a status or one to which the server goes on from it.
 
-        Args:
-            target: the status.
-            roles: the orgs that have to show it; one that an emergency gives up meanwhile does not.
-            hint: why it may not come, for the message.
-            within: seconds; None for the playbook's confirm time.
-
-        Raises:
-            Stopped: not in time, or somebody else wrote.
+        Stops after so many seconds, the playbook's confirm time where None; `hint` is why it may not come, for the message.
         """
         within = self.run.playbook.confirm.within.total_seconds() if within is None else within
         missing = await self._wait(target, roles, within)
@@ -397,11 +364,9 @@ class Convergence(Struct):
         )
 
     async def find_mirror(self, role: Role, *, within: float | None = None) -> None:
-        """After the first confirmed write of a pair that says `mirrors: auto`: wait once for an echo of it.
+        """After the first confirmed write, to `role`, of a pair that says `mirrors: auto`: wait once for an echo of it.
 
-        Args:
-            role: the org that was written.
-            within: seconds, where that is less than the playbook's `mirror_wait`.
+        As long as the playbook's `mirror_wait`, or `within` seconds where that is less.
         """
         run, other = self.run, role.other
         if run.state.mirrors is not None or run.pair.mirrors is not Mirrors.AUTO:

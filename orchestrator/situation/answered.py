@@ -24,9 +24,7 @@ NOTHING_TO_TELL = frozenset({Status.ABSENT, Status.UNSPECIFIED})
 def phase_of_answers(view: View, doubts: tuple[str, ...]) -> Phase:
     """The phase where each org shows a known status or has no record.
 
-    Args:
-        view: what both orgs said.
-        doubts: why a write would be refused all the same: what could not be told about whose keys these are.
+    `doubts` is why a write would be refused all the same: what could not be told about whose keys these are.
     """
     primary, secondary = view.status(Role.PRIMARY), view.status(Role.SECONDARY)
     if primary is None or secondary is None:  # pragma: no cover - silence.py has had its turn
@@ -283,13 +281,8 @@ def prefix_trouble(
 ) -> str | None:
     """Why the pair would be left where no command leads on, were the run to die after one write; None where it would not.
 
-    Args:
-        pair: for names.
-        playbook: for the moves that the server makes by itself.
-        transition: the transition that the write belongs to.
-        before: what both orgs show before it.
-        role: the org that the write brings to the transition's target.
-        unseen: the dead org of an emergency, which is behind by what is owed whatever it shows.
+    The write brings `role` to the transition's target; `before` is what both show. `unseen` is the dead org of an
+    emergency, which is behind by what is owed whatever it shows.
     """
     explained = {transition.source, *playbook.server_moves(transition.target)}
     # What the server has moved on from the target already must not be set back.

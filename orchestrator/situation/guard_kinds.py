@@ -240,51 +240,37 @@ def compared(kind: Compared, playbook: Playbook, situation: Situation) -> Findin
     shown = f"{kind.probe} is {_shown(sight)}"
     if not sight.good:
         return fails(shown)
-    wants = [*_wants(kind)]
-    if not wants:
+    compared_with = _comparisons(kind, sight.value)
+    if not compared_with:
         return passes(shown)
     if sight.value is None:
         return unknown(f"{kind.probe} answered without a value, and this guard compares one")
-    results = [(words, _holds(kind, which, sight.value)) for which, words in wants]
-    if any(holds is None for _, holds in results):
-        return unknown(
-            f"{shown}, which is no number; this guard wants {' and '.join(words for words, _ in results)}"
-        )
-    missed = [words for words, holds in results if not holds]
+    wanted = " and ".join(words for words, _ in compared_with)
+    if any(holds is None for _, holds in compared_with):
+        return unknown(f"{shown}, which is no number; this guard wants {wanted}")
+    missed = [words for words, holds in compared_with if not holds]
     if missed:
         return fails(f"{shown}; wanted {' and '.join(missed)}")
-    return passes(f"{shown}, {' and '.join(words for words, _ in results)}")
+    return passes(f"{shown}, {wanted}")
 
 
-def _wants(kind: Compared) -> list[tuple[str, str]]:
-    """(which comparison, in words) for every one that is given."""
-    wants: list[tuple[str, str]] = []
+def _comparisons(kind: Compared, value: Value | None) -> list[tuple[str, bool | None]]:
+    """Each that is given, in words, and whether it holds; None where the value is of a kind that can't be compared so."""
+    number = value if isinstance(value, float | int) and not isinstance(value, bool) else None
+    found: list[tuple[str, bool | None]] = []
     if kind.above is not None:
-        wants.append(("above", f"above {value_words(kind.above)}"))
+        found.append((f"above {value_words(kind.above)}", None if number is None else number > kind.above))
     if kind.below is not None:
-        wants.append(("below", f"below {value_words(kind.below)}"))
+        found.append((f"below {value_words(kind.below)}", None if number is None else number < kind.below))
     if kind.equals is not None:
-        wants.append(("equals", value_words(kind.equals)))
+        found.append((f"equals {value_words(kind.equals)}", _same(kind.equals, value)))
     if kind.one_of is not None:
-        wants.append(("one_of", "one of " + ", ".join(value_words(value) for value in kind.one_of)))
-    return wants
+        words = ", ".join(value_words(each) for each in kind.one_of)
+        found.append((f"one of {words}", any(_same(each, value) for each in kind.one_of)))
+    return found
 
 
-def _holds(kind: Compared, which: str, value: Value) -> bool | None:
-    """Whether a comparison holds; None where the value is of a kind that can't be compared so."""
-    match which:
-        case "equals":
-            return _same(kind.equals, value)
-        case "one_of":
-            return any(_same(each, value) for each in kind.one_of or ())
-    if isinstance(value, bool) or not isinstance(value, float | int):
-        return None
-    if which == "above":
-        return kind.above is not None and value > kind.above
-    return kind.below is not None and value < kind.below
-
-
-def _same(wanted: Value | None, value: Value) -> bool:
+def _same(wanted: Value, value: Value | None) -> bool:
     """Equal, and of the same kind: true is not 1."""
     return isinstance(wanted, bool) == isinstance(value, bool) and wanted == value
 

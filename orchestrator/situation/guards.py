@@ -21,7 +21,7 @@ from orchestrator.model.guard import (
     Window,
 )
 from orchestrator.model.playbook import Playbook, Transition
-from orchestrator.model.reading import Reading
+from orchestrator.model.reading import HamrRecord, Reading
 from orchestrator.model.run import Mode, Stamp
 from orchestrator.model.situation import ALONE_FOR, FRESH_WITHIN, Situation
 from orchestrator.model.standing import Stranger
@@ -146,32 +146,30 @@ def fresh(situation: Situation) -> Finding:
     """Was everything that is judged, probes included, read within the last ten seconds, by our monotonic clock?"""
     if situation.predicted:
         return passes("both orgs are read anew right before this transition")
-    halves = [_fresh_half(situation, role) for role in Role if role in judged_roles(situation)]
-    return every([*halves, *(_fresh_probe(situation, name) for name in situation.probes)])
+    limit = FRESH_WITHIN.total_seconds()
+    read = [
+        (str(situation.pair[role]), situation.readings[role].monotonic)
+        for role in Role
+        if role in judged_roles(situation)
+    ]
+    read += [(f"probe {name}", reading.monotonic) for name, reading in situation.probes.items()]
+    findings: list[Finding] = []
+    for what, when in read:
+        age = situation.monotonic - when
+        if age < 0:
+            findings.append(
+                fails(f"{what} was read by another clock than ours, so how long ago cannot be told")
+            )
+        elif age <= limit:
+            findings.append(passes(f"{what} was read {span(age)} ago"))
+        else:
+            findings.append(fails(f"{what} was read {span(age)} ago; fresh wants at most {span(limit)}"))
+    return every(findings)
 
 
 def alone(situation: Situation) -> Finding:
     """Is neither record freshly stamped by a run that this journal does not know?"""
     return every([_alone_half(situation, role) for role in Role])
-
-
-def _fresh_half(situation: Situation, role: Role) -> Finding:
-    org = situation.pair[role]
-    age = situation.monotonic - situation.readings[role].monotonic
-    limit = FRESH_WITHIN.total_seconds()
-    if 0 <= age <= limit:
-        return passes(f"{org} was read {span(age)} ago")
-    if age > limit:
-        return fails(f"{org} was read {span(age)} ago; fresh wants at most {span(limit)}")
-    return fails(f"{org} was read by another clock than ours, so how long ago cannot be told")
-
-
-def _fresh_probe(situation: Situation, name: str) -> Finding:
-    age = situation.monotonic - situation.probes[name].monotonic
-    limit = FRESH_WITHIN.total_seconds()
-    if 0 <= age <= limit:
-        return passes(f"probe {name} was read {span(age)} ago")
-    return fails(f"probe {name} was read {span(max(age, 0.0))} ago; fresh wants at most {span(limit)}")
 
 
 def _alone_half(situation: Situation, role: Role) -> Finding:
@@ -191,41 +189,35 @@ def _alone_half(situation: Situation, role: Role) -> Finding:
         or stamp.run in situation.known_runs
     ):
         return passes(f"{org} carries the stamp of run {stamp.run}, which this journal knows")
-    who = author(record.modified_by)
-    if record.modified_at is None:
-        return unknown(
-            f"{org} was changed by {who}, which this journal does not know, and its record does not tell when"
-        )
-    age = (reading.exchange.server_date or situation.at) - record.modified_at
+    who = f"{author(record.modified_by)}, which this journal does not know"
+    age = _age(reading, record, situation.at)
+    if age is None:
+        return unknown(f"{org} was changed by {who}, and its record does not tell when")
     if age < ALONE_FOR:
-        return fails(
-            f"{org} was changed {span(max(age.total_seconds(), 0.0))} ago by {who}, which this journal does not know; "
-            f"alone wants {span(ALONE_FOR)}"
-        )
-    return passes(f"{org} was changed {span(age)} ago by {who}, which is long enough")
+        return fails(f"{org} was changed {span(age)} ago by {who}; alone wants {span(ALONE_FOR)}")
+    return passes(f"{org} was changed {span(age)} ago by {author(record.modified_by)}, which is long enough")
 
 
-def _stranger_at(role: Role, reading: Reading, known_runs: Collection[str], at: datetime) -> Stranger | None:
-    """Whoever moves an org by a run that the journal does not know, and did so less than ALONE_FOR ago, or None.
-
-    Args:
-        role: which org.
-        reading: what it said. One that was not seen, or has no record, names nobody.
-        known_runs: the runs of this pair that the journal knows.
-        at: our wall clock, where the answer did not carry the server's own.
-    """
-    record = reading.record
-    stamp = None if record is None else Stamp.parse(record.modified_by)
-    if record is None or stamp is None or stamp.run in known_runs:
-        return None
-    who = f"{stamp.operator}@{stamp.host}"
+def _age(reading: Reading, record: HamrRecord, at: datetime) -> timedelta | None:
+    """How long ago an org was changed, by the server's clock where the answer carried it, else by ours; None: it does not tell."""
     if record.modified_at is None:
-        return Stranger(role, stamp.run, who, None)
-    age = max((reading.exchange.server_date or at) - record.modified_at, timedelta(0))
-    return Stranger(role, stamp.run, who, age.total_seconds()) if age < ALONE_FOR else None
+        return None
+    return max((reading.exchange.server_date or at) - record.modified_at, timedelta(0))
 
 
 def strangers(readings: Both[Reading], known_runs: Collection[str], at: datetime) -> tuple[Stranger, ...]:
-    """The same for both orgs; whoever has stamped both is named for each."""
-    found = (_stranger_at(role, reading, known_runs, at) for role, reading in readings.items())
-    return tuple(stranger for stranger in found if stranger is not None)
+    """Whoever moves an org by a run that the journal does not know, and did so less than ALONE_FOR ago (law 20).
+
+    Whoever has stamped both orgs is named for each. `at` is our wall clock, where an answer did not carry the server's own.
+    """
+    found: list[Stranger] = []
+    for role, reading in readings.items():
+        record = reading.record
+        stamp = None if record is None else Stamp.parse(record.modified_by)
+        if record is None or stamp is None or stamp.run in known_runs:
+            continue
+        age = _age(reading, record, at)
+        if age is None or age < ALONE_FOR:
+            who = f"{stamp.operator}@{stamp.host}"
+            found.append(Stranger(role, stamp.run, who, None if age is None else age.total_seconds()))
+    return tuple(found)

@@ -54,15 +54,9 @@ def judge_link(
     *,
     judge: frozenset[Role] = BOTH_ROLES,
 ) -> Link:
-    """Whether a pair's orgs are linked, or what is wrong with the link.
+    """Whether a pair's orgs, or those that are to be judged, are linked, or what is wrong with the link.
 
     A wrong org is named before one that could not be judged, the primary before the secondary.
-
-    Args:
-        pair: what the inventory says.
-        readings: both orgs' readings; only those of `judge` are looked at.
-        identities: whose keys we hold.
-        judge: the orgs whose half is judged; in an emergency the survivor alone.
     """
     halves = [link_of(pair, readings[role], identities[role]) for role in Role if role in judge]
     for half in halves:
@@ -72,17 +66,6 @@ def judge_link(
         if isinstance(half, LinkUnknown):
             return half
     return Linked()
-
-
-def link_reason(link: Link) -> str | None:
-    """Why nothing may be sent, in words, or None where both orgs are linked."""
-    match link:
-        case Linked():
-            return None
-        case NotLinked(reason=reason) | LinkUnknown(reason=reason):
-            return reason
-        case _ as never:
-            assert_never(never)
 
 
 def link_of(pair: Pair, reading: Reading, identity: Identity) -> Link:
