@@ -16,7 +16,7 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.compare import compare, describe, latest_sent, not_older
 
 from .context import Deadline, RunContext, Stopped, stopped
-from .reader import Backoff, PairReader
+from .reader import PairReader
 
 IN_EFFECT = frozenset({Change.OURS, Change.REFUSED, Change.ECHO, Change.UNPROVEN})
 """Changes by which a write is seen to have worked."""
@@ -223,7 +223,6 @@ class WriteConfirmation(Struct):
     run: RunContext
     reader: PairReader
     checker: Checker
-    backoff: Backoff
     stranger: Stopped | None = None
     """The stop for somebody else's write on the other org, seen while the last write was looked for."""
 
@@ -246,7 +245,7 @@ class WriteConfirmation(Struct):
             hopeless = isinstance(answer, Lost) and self.reader.may_be_given_up(role)
             if deadline.over or hopeless or role in self.run.state.dead:
                 return Seen.NO
-            await self.backoff.wait_for(f"{self.run.pair[role]} to show {attempt.status}", deadline, role)
+            await self.run.wait_for(f"{self.run.pair[role]} to show {attempt.status}", deadline, role)
 
     def _settled(self, attempt: Attempt, readings: Both[Reading], began: float) -> Seen:
         """Whether the written org shows this attempt; tells so where it does."""

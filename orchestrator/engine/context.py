@@ -9,7 +9,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from orchestrator.model.change import Change
-from orchestrator.model.events import Event
+from orchestrator.model.events import Event, Waiting
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.protocols import Clock, Observer, People, Prober, Programs, World
@@ -90,6 +90,8 @@ class RunContext(Struct):
     """What it was begun or taken up with: with overrides, it goes over guards by name."""
     old_is_true: bool = False
     """Whether a person said that an org was put back to an older record (`--override reverted=REASON`)."""
+    needed: frozenset[Role] = frozenset()
+    """The orgs that an emergency may need; one alone, once its route is known."""
     half_done: str = ""
     """The transition that was entered with a write of it already in effect."""
     taken_as_is: frozenset[Role] = frozenset()
@@ -148,9 +150,24 @@ class RunContext(Struct):
             return Owed(role, status, self.state.run, self.clock.now())
         return None
 
+    async def pause(self) -> None:
+        """Between two looks: as the playbook says, give or take a twentieth."""
+        every = self.playbook.confirm.every.total_seconds()
+        await self.clock.sleep(every * (0.95 + 0.1 * self.jitter()))
+
+    async def wait_for(self, what: str, deadline: Deadline, role: Role) -> None:
+        """Say what of an org is waited for, and for how long at most; then pause."""
+        self.tell(Waiting(what, deadline.left, role))
+        await self.pause()
+
     def confirm_deadline(self) -> Deadline:
         """The playbook's confirm time, beginning now."""
         return Deadline(self.playbook.confirm.within.total_seconds(), self.clock)
+
+    @property
+    def survivor(self) -> Role | None:
+        """The org that alone is enough for an emergency, once that is known."""
+        return next(iter(self.needed)) if len(self.needed) == 1 else None
 
     @property
     def under_way(self) -> Transition | None:

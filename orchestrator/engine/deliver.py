@@ -21,7 +21,7 @@ from .context import RunContext, Stopped, stopped
 from .evaluator import GuardEvaluator
 from .reader import PairReader
 from .reconcile import Reconciler
-from .writer import Convergence, Writer
+from .writer import Writer
 
 ADOPTABLE = frozenset({PhaseName.DIVERGED, PhaseName.HALF_ABSENT})
 """Phases from which nothing else leads on. Midway has its transitions, and to write over one of them would go back without one."""
@@ -34,7 +34,6 @@ class Delivery(Struct):
     reader: PairReader
     checker: Checker
     writer: Writer
-    convergence: Convergence
     reconciler: Reconciler
     evaluator: GuardEvaluator
 
@@ -61,11 +60,11 @@ class Delivery(Struct):
             self.evaluator.require_alone(role)
         if self._shown(survivor) is not status:
             await self.writer.write(survivor, status, purpose="deliver")
-            await self.convergence.find_mirror(survivor)
+            await self.writer.find_mirror(survivor)
         carried = state.mirrors and survivor in reverted
         if self._shown(role) is not status and not carried:
             await self.writer.write(role, status, purpose="deliver")
-        await self.convergence.wait_until_converged(status)
+        await self.writer.wait_until_converged(status)
         self.checker.settle_unproven()
         how = "delivered" if state.attempts > written else "void"
         run.tell(OwedSettled(role, status, how))
@@ -101,7 +100,7 @@ class Delivery(Struct):
             )
         self.run.tell(PairAdopted(truth, status, reason, overrides))
         await self.writer.write(other, status, purpose="adopt")
-        await self.convergence.wait_until_converged(status)
+        await self.writer.wait_until_converged(status)
         self._settle_debt(status, "delivered")
         return Ending(End.DONE, f"{pair[other]} was told {status}, as {pair[truth]} shows")
 

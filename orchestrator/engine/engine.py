@@ -18,10 +18,10 @@ from .evaluator import GuardEvaluator, GuardPolicy
 from .executor import TransitionExecutor
 from .hooks import Hooks
 from .probing import Asking, Probing
-from .reader import Backoff, PairReader
+from .reader import PairReader
 from .reconcile import Reconciler
 from .route import RouteRunner
-from .writer import Convergence, Writer
+from .writer import Writer
 
 _GOOD = frozenset({End.DONE, End.OWING})
 
@@ -44,17 +44,16 @@ class Engine:
     def __init__(self, run: RunContext, policy: GuardPolicy) -> None:
         self.run = run
         reader = self.reader = PairReader(run)
-        checker, backoff = Checker(run, reader), Backoff(run, reader)
+        checker = Checker(run, reader)
         probing = self.probing = Probing(run, reader)
         asking = Asking(run, probing)
-        confirmation = WriteConfirmation(run, reader, checker, backoff)
-        writer = self.writer = Writer(run, reader, checker, backoff, confirmation, probing)
-        convergence = Convergence(run, reader, checker, backoff, writer)
-        reconciler = self.reconciler = Reconciler(run, reader, checker, backoff, writer)
+        confirmation = WriteConfirmation(run, reader, checker)
+        writer = self.writer = Writer(run, reader, checker, confirmation, probing)
+        reconciler = self.reconciler = Reconciler(run, reader, checker, writer)
         evaluator = self.evaluator = GuardEvaluator(run, reader, checker, probing, asking, policy)
         hooks = self.hooks = Hooks(run, asking)
-        executor = TransitionExecutor(run, reader, writer, convergence, evaluator, hooks, probing)
-        self.delivery = Delivery(run, reader, checker, writer, convergence, reconciler, evaluator)
+        executor = TransitionExecutor(run, reader, writer, evaluator, hooks, probing)
+        self.delivery = Delivery(run, reader, checker, writer, reconciler, evaluator)
         self.route = RouteRunner(run, reader, checker, reconciler, probing, evaluator, hooks, executor)
 
     def ask_to_stop(self, reason: str) -> None:

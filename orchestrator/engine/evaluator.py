@@ -166,7 +166,7 @@ class GuardEvaluator(Struct):
         return Decision(refused, (*decision.overridden, *accepted.items()), decision.waived)
 
     def _terms(self, binding: frozenset[str] | None = None, spared: frozenset[str] = frozenset()) -> Terms:
-        return Terms(binding, spared, self.run.state.mode, self.reader.survivor)
+        return Terms(binding, spared, self.run.state.mode, self.run.survivor)
 
     def _binding(self, transition: Transition) -> frozenset[str] | None:
         if transition.name != self.run.half_done:

@@ -16,7 +16,7 @@ from .evaluator import GuardEvaluator
 from .hooks import Hooks
 from .probing import Probing
 from .reader import PairReader
-from .writer import Convergence, Writer
+from .writer import Writer
 
 
 class TransitionExecutor(Struct):
@@ -25,7 +25,6 @@ class TransitionExecutor(Struct):
     run: RunContext
     reader: PairReader
     writer: Writer
-    convergence: Convergence
     evaluator: GuardEvaluator
     hooks: Hooks
     probing: Probing
@@ -55,7 +54,7 @@ class TransitionExecutor(Struct):
         if self.run.state.mode is Mode.EMERGENCY and transition.survivor is not None:
             await self._with_survivor(transition, transition.survivor)
         elif transition.advances is Advances.SERVER:
-            await self.convergence.wait_until_converged(transition.target, hint=self._hint(transition))
+            await self.writer.wait_until_converged(transition.target, hint=self._hint(transition))
         else:
             await self._with_both(transition)
 
@@ -78,17 +77,17 @@ class TransitionExecutor(Struct):
         there = [role for role in Role if self._is_there(role, transition.target)]
         if len(there) == 1:
             # Half made by a process that died before it knew whether the pair mirrors.
-            await self.convergence.find_mirror(there[0])
+            await self.writer.find_mirror(there[0])
         for role in transition.writes:
             if self._is_there(role, transition.target) or await self._comes_by_mirror(transition):
                 continue
             await self._write(
                 role, transition, last=role is transition.writes[-1] or bool(self.run.state.mirrors)
             )
-            await self.convergence.find_mirror(role)
+            await self.writer.find_mirror(role)
             if self.run.state.mirrors:
                 break
-        await self.convergence.wait_until_converged(transition.target, hint=self._hint(transition))
+        await self.writer.wait_until_converged(transition.target, hint=self._hint(transition))
 
     async def _write(self, role: Role, transition: Transition, *, last: bool) -> None:
         # The next transition's probes are read beside the reading back of this transition's last write.
@@ -107,7 +106,7 @@ class TransitionExecutor(Struct):
         if transition.name != self.run.half_done:
             return True
         try:
-            await self.convergence.wait_until_converged(transition.target)
+            await self.writer.wait_until_converged(transition.target)
         except Stopped as stop:
             if stop.ending.end is not End.INCOMPLETE:
                 raise
@@ -116,7 +115,7 @@ class TransitionExecutor(Struct):
 
     async def _with_survivor(self, transition: Transition, survivor: Role) -> None:
         if transition.advances is Advances.SERVER:
-            await self.convergence.wait_until_converged(
+            await self.writer.wait_until_converged(
                 transition.target, roles=(survivor,), hint=self._hint(transition)
             )
         elif not self._is_there(survivor, transition.target):
@@ -124,7 +123,7 @@ class TransitionExecutor(Struct):
             if survivor.other not in self.run.state.dead:
                 # It lives, and telling it too may set the survivor back where the pair mirrors.
                 within = self.run.playbook.emergency_deadline.total_seconds()
-                await self.convergence.find_mirror(survivor, within=within)
+                await self.writer.find_mirror(survivor, within=within)
         await self.tell_other(survivor, transition.target, transition=transition)
 
     async def tell_other(
@@ -132,11 +131,11 @@ class TransitionExecutor(Struct):
     ) -> None:
         """What the other org of an emergency gets: the survivor's status while it lives, else a debt. No transition: it was there already."""
         other, state = survivor.other, self.run.state
-        await self.convergence.wait_until_converged(target, roles=(survivor,))
+        await self.writer.wait_until_converged(target, roles=(survivor,))
         self._require_link(survivor)
         if other not in state.dead:
             await self._try_other(other, target, transition)
-            await self.convergence.wait_until_converged(target, roles=(survivor,))
+            await self.writer.wait_until_converged(target, roles=(survivor,))
         if other in state.dead:
             if state.told_owed.get(other) is not target:
                 reason = f"not seen in this emergency; it is owed {target}"
@@ -161,7 +160,7 @@ class TransitionExecutor(Struct):
             if writes:
                 name, purpose = (transition.name, "transition") if transition is not None else ("", "deliver")
                 await self.writer.write(other, target, transition=name, purpose=purpose)
-            await self.convergence.wait_until_converged(target, roles=(other,), within=deadline)
+            await self.writer.wait_until_converged(target, roles=(other,), within=deadline)
         except Stopped as stop:
             if stop.ending.end not in (End.INCOMPLETE, End.REFUSED, End.UNKNOWN):
                 raise

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import assert_never
 
 from msgspec import Struct, field
 
@@ -15,19 +14,17 @@ from orchestrator.model.events import (
     OrgGivenUp,
     ReadingsTaken,
     SituationRead,
-    Waiting,
-    WriteThrottled,
 )
 from orchestrator.model.probe import ProbeReading
 from orchestrator.model.protocols import Clock
-from orchestrator.model.reading import Identity, NotSent, Reading, Rejected, Throttled, Unreachable
-from orchestrator.model.run import End, Mode
+from orchestrator.model.reading import Identity, Reading, Unreachable
+from orchestrator.model.run import Mode
 from orchestrator.model.situation import SEND_WITHIN, Phase, Situation
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.link import BOTH_ROLES, Link, Linked, judge_link, link_of
 from orchestrator.situation.phase import phase_of
 
-from .context import Deadline, RunContext, stopped
+from .context import RunContext
 
 CLOCKS_AGREE_WITHIN = 2.0
 """Seconds by which wall and monotonic clock may differ over one step before the readings are distrusted (law 18)."""
@@ -68,9 +65,6 @@ class PairReader(Struct):
     """Takes readings for a run; remembers the last ones."""
 
     run: RunContext
-    survivor: Role | None = None
-    may_survive: frozenset[Role] = frozenset()
-    """Before the way of an emergency is known: the orgs that it may need."""
     identities: Both[Identity] | None = None
     last: Both[Reading] | None = None
     read_at: tuple[datetime, float] | None = None
@@ -129,15 +123,9 @@ class PairReader(Struct):
 
     def deadline(self, role: Role) -> float | None:
         """Seconds that an exchange with this org may take; None for the usual time-outs."""
-        needed = self.may_survive if self.survivor is None else {self.survivor}
-        if self.run.state.mode is Mode.EMERGENCY and role not in needed:
+        if self.run.state.mode is Mode.EMERGENCY and role not in self.run.needed:
             return self.run.playbook.emergency_deadline.total_seconds()
         return None
-
-    def need_alone(self, roles: frozenset[Role]) -> None:
-        """Of an emergency: the orgs that it may need. Where it is one alone, that is the survivor."""
-        self.may_survive = roles
-        self.survivor = next(iter(roles)) if len(roles) == 1 else None
 
     def may_be_given_up(self, role: Role) -> bool:
         """Whether this is the org that an emergency does without, if need be."""
@@ -181,15 +169,15 @@ class PairReader(Struct):
         A 404 beside a survivor that has a record is none either, nor is one that is older than what was seen.
         """
         run = self.run
-        if run.state.mode is not Mode.EMERGENCY or self.survivor is None:
+        if run.state.mode is not Mode.EMERGENCY or self.run.survivor is None:
             return
-        other = self.survivor.other
+        other = self.run.survivor.other
         if other in run.state.dead:
             return
         reading = readings[other]
         record = reading.record
         link = link_of(run.pair, reading, self.identities[other]) if self.identities is not None else None
-        absent_too = record is not None or readings[self.survivor].status is Status.ABSENT
+        absent_too = record is not None or readings[self.run.survivor].status is Status.ABSENT
         old = record is not None and run.state.is_under_floor(reading)
         if reading.answered and absent_too and isinstance(link, Linked) and not old:
             return
@@ -199,8 +187,8 @@ class PairReader(Struct):
 
     def give_up(self, reason: str) -> None:
         """Leave the other org of an emergency out of the rest of the run."""
-        if self.survivor is not None and self.survivor.other not in self.run.state.dead:
-            self.run.tell(OrgGivenUp(self.survivor.other, reason))
+        if self.run.survivor is not None and self.run.survivor.other not in self.run.state.dead:
+            self.run.tell(OrgGivenUp(self.run.survivor.other, reason))
 
     def age(self) -> float:
         """Seconds since the last look began; without end where the clocks disagree on it (law 18)."""
@@ -255,7 +243,7 @@ class PairReader(Struct):
             at=run.clock.now(),
             monotonic=run.clock.monotonic(),
             mode=run.state.mode,
-            survivor=self.survivor if run.state.mode is Mode.EMERGENCY else None,
+            survivor=self.run.survivor if run.state.mode is Mode.EMERGENCY else None,
             run=run.state.run,
             our_names=run.state.our_names(),
             known_runs=run.known_runs,
@@ -269,48 +257,3 @@ def _differs(before: Reading, now: Reading) -> bool:
     if before.record is not None and now.record is not None:
         return not now.record.same_version(before.record)
     return type(before.sight) is not type(now.sight)
-
-
-class Backoff(Struct):
-    """Waits between two readings, for a connection, and as long as a server asks for."""
-
-    run: RunContext
-    reader: PairReader
-
-    async def pause(self) -> None:
-        """Between two looks: as the playbook says, give or take a twentieth."""
-        every = self.run.playbook.confirm.every.total_seconds()
-        await self.run.clock.sleep(every * (0.95 + 0.1 * self.run.jitter()))
-
-    async def wait_for(self, what: str, deadline: Deadline, role: Role) -> None:
-        """Say what of an org is waited for, and for how long at most; then pause."""
-        self.run.tell(Waiting(what, deadline.left, role))
-        await self.pause()
-
-    async def not_taken(
-        self, role: Role, status: Status, answer: NotSent | Throttled | Rejected, deadline: Deadline
-    ) -> None:
-        """After a server did not take a write: wait where trying again can help, and in time."""
-        org, given_up = self.run.pair[role], self.reader.may_be_given_up(role)
-        match answer:
-            case NotSent(reason=reason):
-                if deadline.over or given_up:
-                    raise stopped(End.INCOMPLETE, f"{org} could not be reached: {reason}", org=role)
-                await self.wait_for(f"a connection to {org} ({reason})", deadline, role)
-            case Throttled(retry_after=seconds):
-                every = self.run.playbook.confirm.every.total_seconds()
-                wait = every if seconds is None else max(seconds, 0.05)
-                if wait > deadline.left or given_up:
-                    raise stopped(
-                        End.INCOMPLETE,
-                        f"{org} asks to wait {wait:g} s before the next request (429), longer than this "
-                        "playbook's confirm time allows",
-                        org=role,
-                    )
-                self.run.tell(WriteThrottled(role, wait))
-                await self.run.clock.sleep(wait)
-            case Rejected(reason=reason):
-                raise stopped(End.INCOMPLETE, f"{org} refused {status}: {reason}", org=role)
-            case _:
-                assert_never(answer)
-        self.reader.distrust()

@@ -17,7 +17,7 @@ from orchestrator.situation import commands
 
 from .check import IN_EFFECT, NOT_OURS, Checker
 from .context import RunContext, stopped
-from .reader import Backoff, PairReader
+from .reader import PairReader
 from .writer import Writer
 
 _OLD = frozenset({Change.STALE, Change.REVERTED})
@@ -31,7 +31,6 @@ class Reconciler(Struct):
     run: RunContext
     reader: PairReader
     checker: Checker
-    backoff: Backoff
     writer: Writer
 
     async def reconcile(self, *, restoring: bool = False) -> frozenset[Role]:
@@ -83,7 +82,7 @@ class Reconciler(Struct):
             await self._read_on()
 
     async def _read_on(self) -> None:
-        await self.backoff.pause()
+        await self.run.pause()
         await self.reader.read_both("confirm", journal=False, once=False)
 
     def _give_up_what_nobody_saw(self) -> None:

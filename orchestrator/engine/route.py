@@ -44,7 +44,7 @@ class RouteRunner(Struct):
         emergency = run.state.mode is Mode.EMERGENCY
         if emergency:
             # Known before the first look, so that the other org gets its short deadline from the start.
-            reader.need_alone(run.playbook.survivors_towards(goal))
+            run.needed = run.playbook.survivors_towards(goal)
         taken_up = bool(run.state.expected)
         self.probing.start(self._probable_probes(goal))
         await reader.read_both("start", once=False)
@@ -59,7 +59,7 @@ class RouteRunner(Struct):
             phase = replace(phase, name=PhaseName.MIDWAY, transition=half_made.name)
         entry = enter(run, phase, reader.readings, goal)
         if entry.survivor is not None:
-            reader.need_alone(frozenset({entry.survivor}))
+            run.needed = frozenset({entry.survivor})
         return await self._step_through(entry, goal)
 
     def _probable_probes(self, goal: Status) -> tuple[Probe, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from typing import assert_never
 
 from msgspec import Struct, field
 
@@ -14,21 +15,31 @@ from orchestrator.model.events import (
     Waiting,
     WriteAnswered,
     WriteIntended,
+    WriteThrottled,
     WriteUnknown,
 )
-from orchestrator.model.org import Mirrors, Pair, Wire
+from orchestrator.model.org import Mirrors
 from orchestrator.model.playbook import Transition
-from orchestrator.model.reading import Accepted, Answer, Draft, Exchange, HamrRecord, Lost, NotSent, Rejected
+from orchestrator.model.reading import (
+    Accepted,
+    Answer,
+    Exchange,
+    HamrRecord,
+    Lost,
+    NotSent,
+    Rejected,
+    Throttled,
+)
 from orchestrator.model.run import Attempt, End, Mode, Stamp
 from orchestrator.model.situation import SEND_WITHIN
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.answered import prefix_trouble
-from orchestrator.situation.compare import same_link
+from orchestrator.situation.link import draft
 
 from .check import Checker, Seen, Unsettled, WriteConfirmation
 from .context import Deadline, RunContext, Stopped, stopped
 from .probing import Probing
-from .reader import Backoff, PairReader
+from .reader import PairReader
 
 STALLS = 3
 """How often the time between check and request may be too long before a write is given up."""
@@ -58,7 +69,6 @@ class Writer(Struct):
     run: RunContext
     reader: PairReader
     checker: Checker
-    backoff: Backoff
     confirmation: WriteConfirmation
     probing: Probing
 
@@ -122,7 +132,7 @@ class Writer(Struct):
                 case Rejected() if await self._taken_all_the_same(attempt):
                     pass  # the check finds it there
                 case _:
-                    await self.backoff.not_taken(role, status, answer, deadline)
+                    await self._not_taken(role, status, answer, deadline)
 
     async def _taken_all_the_same(self, attempt: Attempt) -> bool:
         """Whether an org shows what it has just said that it does not take (law 5)."""
@@ -187,7 +197,7 @@ class Writer(Struct):
             if deadline.over:
                 raise self.checker.not_as_expected(unsettled)
             self.run.may_go_on()
-            await self.backoff.wait_for(f"another answer ({unsettled.reason})", deadline, unsettled.role)
+            await self.run.wait_for(f"another answer ({unsettled.reason})", deadline, unsettled.role)
             self.reader.distrust()
 
     async def repair(self) -> bool:
@@ -266,51 +276,33 @@ class Writer(Struct):
         self.run.tell(WriteUnknown(attempt, reason))
         return stopped(End.UNKNOWN, reason, org=attempt.role)
 
-
-def _says_enough(stop: Stopped, answer: Answer | None) -> bool:
-    """Whether a stop already says what became of the write: unknown, or accepted and then written over by somebody."""
-    moved = stop.ending.end is End.MOVED and stop.ending.change is not Change.STALE
-    return stop.ending.end is End.UNKNOWN or (moved and isinstance(answer, Accepted))
-
-
-def draft(pair: Pair, role: Role, base: HamrRecord | None, status: Status, stamp: str) -> Draft:
-    """The record to POST to one org. The POST replaces the whole record, so what was read is carried over.
-
-    `base` is that record, None where the org has none. A first one is made from the inventory, and so is one in place of
-    a record with another link.
-    """
-    org, peer = pair[role], pair[role.other]
-    wire = org.wire
-    if wire is Wire.AUTO:
-        wire = base.wire if base is not None else Wire.SNAKE
-    if base is None or not same_link(pair, role, base):
-        # Whatever was read before: a write never links an org to another peer than the inventory's.
-        return Draft(
-            role, org.uuid, status, role is Role.PRIMARY, stamp, peer.uuid, peer.name, peer.datacenter, wire
-        )
-    return Draft(
-        role=role,
-        org_uuid=base.org_uuid,
-        status=status,
-        is_primary=role is Role.PRIMARY,
-        modified_by=stamp,
-        target_uuid=base.target_uuid,
-        target_name=base.target_name or peer.name,
-        target_datacenter=base.target_datacenter or peer.datacenter,
-        wire=wire,
-        datacenter=base.datacenter,
-        extra=base.extra,
-    )
-
-
-class Convergence(Struct):
-    """Reads until what was written is there, on both orgs."""
-
-    run: RunContext
-    reader: PairReader
-    checker: Checker
-    backoff: Backoff
-    writer: Writer
+    async def _not_taken(
+        self, role: Role, status: Status, answer: NotSent | Throttled | Rejected, deadline: Deadline
+    ) -> None:
+        """After a server did not take a write: wait where trying again can help, and in time."""
+        org, given_up = self.run.pair[role], self.reader.may_be_given_up(role)
+        match answer:
+            case NotSent(reason=reason):
+                if deadline.over or given_up:
+                    raise stopped(End.INCOMPLETE, f"{org} could not be reached: {reason}", org=role)
+                await self.run.wait_for(f"a connection to {org} ({reason})", deadline, role)
+            case Throttled(retry_after=seconds):
+                every = self.run.playbook.confirm.every.total_seconds()
+                wait = every if seconds is None else max(seconds, 0.05)
+                if wait > deadline.left or given_up:
+                    raise stopped(
+                        End.INCOMPLETE,
+                        f"{org} asks to wait {wait:g} s before the next request (429), longer than this "
+                        "playbook's confirm time allows",
+                        org=role,
+                    )
+                self.run.tell(WriteThrottled(role, wait))
+                await self.run.clock.sleep(wait)
+            case Rejected(reason=reason):
+                raise stopped(End.INCOMPLETE, f"{org} refused {status}: {reason}", org=role)
+            case _:
+                assert_never(answer)
+        self.reader.distrust()
 
     async def wait_until_converged(
         self,
@@ -346,9 +338,9 @@ class Convergence(Struct):
                 return missing[0] if missing else None
             run.may_go_on()
             who = " and ".join(str(run.pair[role]) for role in missing)
-            await self.backoff.wait_for(f"{who} to show {target}", deadline, missing[0])
+            await self.run.wait_for(f"{who} to show {target}", deadline, missing[0])
             self.checker.take_in(await reader.read_both("confirm", journal=False))
-            await self.writer.repair()
+            await self.repair()
 
     def _never(self, role: Role, target: Status, within: float, hint: str) -> Stopped:
         reading = self.reader.readings[role]
@@ -395,3 +387,9 @@ class Convergence(Struct):
         seen = self.reader.readings[role].record
         written = (*self.run.state.confirmed[role][-1:], *(() if seen is None else (seen,)))
         return any(record.same_version(each) for each in written)
+
+
+def _says_enough(stop: Stopped, answer: Answer | None) -> bool:
+    """Whether a stop already says what became of the write: unknown, or accepted and then written over by somebody."""
+    moved = stop.ending.end is End.MOVED and stop.ending.change is not Change.STALE
+    return stop.ending.end is End.UNKNOWN or (moved and isinstance(answer, Accepted))

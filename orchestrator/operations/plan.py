@@ -320,7 +320,7 @@ def _transition(
             None if judged.binding else BINDING_MIDWAY,
             frozenset(transition.planned_only),
             engine.run.state.mode,
-            engine.reader.survivor,
+            engine.run.survivor,
         ),
     )
     playbook = engine.run.playbook

@@ -1,4 +1,4 @@
-"""Whether the two orgs of a pair are each other's peers, as the inventory says (law 10: never overridden)."""
+"""Whether the two orgs of a pair are each other's peers, as the inventory says (law 10: never overridden), and what is written so that they stay it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import assert_never
 
 from msgspec import Struct
 
-from orchestrator.model.org import Org, Pair
+from orchestrator.model.org import Org, Pair, Wire
 from orchestrator.model.reading import (
     Absent,
     Denied,
+    Draft,
     Hampered,
     HamrRecord,
     Identity,
@@ -19,8 +20,9 @@ from orchestrator.model.reading import (
     Unreadable,
     Unrecognised,
 )
-from orchestrator.model.status import Both, Role
+from orchestrator.model.status import Both, Role, Status
 
+from .compare import same_link
 from .wording import printable, says
 
 
@@ -121,3 +123,33 @@ def _link_of_record(org: Org, peer: Org, record: HamrRecord) -> Link:
 
 def _shown(uuid: str) -> str:
     return printable(uuid) or "(none)"
+
+
+def draft(pair: Pair, role: Role, base: HamrRecord | None, status: Status, stamp: str) -> Draft:
+    """The record to POST to one org. The POST replaces the whole record, so what was read is carried over.
+
+    `base` is that record, None where the org has none. A first one is made from the inventory, and so is one in place of
+    a record with another link.
+    """
+    org, peer = pair[role], pair[role.other]
+    wire = org.wire
+    if wire is Wire.AUTO:
+        wire = base.wire if base is not None else Wire.SNAKE
+    if base is None or not same_link(pair, role, base):
+        # Whatever was read before: a write never links an org to another peer than the inventory's.
+        return Draft(
+            role, org.uuid, status, role is Role.PRIMARY, stamp, peer.uuid, peer.name, peer.datacenter, wire
+        )
+    return Draft(
+        role=role,
+        org_uuid=base.org_uuid,
+        status=status,
+        is_primary=role is Role.PRIMARY,
+        modified_by=stamp,
+        target_uuid=base.target_uuid,
+        target_name=base.target_name or peer.name,
+        target_datacenter=base.target_datacenter or peer.datacenter,
+        wire=wire,
+        datacenter=base.datacenter,
+        extra=base.extra,
+    )

@@ -7,7 +7,6 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.engine.writer import draft
 from orchestrator.errors import JournalUnavailable
 from orchestrator.model.events import (
     ClockDistrusted,
@@ -23,6 +22,7 @@ from orchestrator.model.org import Wire
 from orchestrator.model.reading import Draft, NotSent, Reading
 from orchestrator.model.run import End
 from orchestrator.model.status import Role, Status
+from orchestrator.situation.link import draft
 
 from .fake import P, S, bench, pair, record
 

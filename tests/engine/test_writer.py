@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.engine.writer import draft
 from orchestrator.model.org import Wire
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
+from orchestrator.situation.link import draft
 
 from .fake import UUIDS, FakeWorld, P, S, bench, pair, record
 

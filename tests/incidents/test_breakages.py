@@ -11,14 +11,13 @@ from msgspec.structs import replace
 
 from orchestrator.engine import check as engine_check
 from orchestrator.engine import reader, route
-from orchestrator.engine import writer as drafting
 from orchestrator.engine.check import Seen, WriteConfirmation
 from orchestrator.engine.context import Stopped
 from orchestrator.engine.evaluator import Decision, GuardPolicy
 from orchestrator.engine.executor import TransitionExecutor
 from orchestrator.engine.reader import PairReader
 from orchestrator.engine.state import RunState
-from orchestrator.engine.writer import Convergence, Writer
+from orchestrator.engine.writer import Writer
 from orchestrator.journal import history, sqlite_store
 from orchestrator.model.change import Change
 from orchestrator.model.events import WriteAnswered, WriteConfirmed, WriteIntended, WriteOwed
@@ -181,7 +180,7 @@ def _accepted_is_done(patch: Patch) -> None:
 
     patch.setattr(WriteConfirmation, "wait_for", wait_for)
     patch.setattr(WriteConfirmation, "note_peer", lambda *_: None)
-    patch.setattr(Convergence, "wait_until_converged", until)
+    patch.setattr(Writer, "wait_until_converged", until)
 
 
 def _sent_again_unread(patch: Patch) -> None:
@@ -212,7 +211,7 @@ def _intent_last(patch: Patch) -> None:
         stamp = str(run.operator.stamp(run.state.run, number))
         attempt = Attempt(number, flight.role, flight.status, stamp, flight.transition, flight.purpose)
         base = run.state.expected.get(flight.role)
-        record = drafting.draft(run.pair, flight.role, base, flight.status, stamp)
+        record = link.draft(run.pair, flight.role, base, flight.status, stamp)
         began = run.clock.monotonic()
         answer = await run.world.write(record, within=self.reader.deadline(flight.role))
         run.tell(WriteIntended(attempt, run.world.describe(record), base))
