@@ -41,7 +41,7 @@ class Checker(Struct):
 
     def compare(self, reading: Reading) -> Comparison:
         """One org's reading, compared with what was last seen of it, the moves of a server included."""
-        found = compare(self.run.pair, reading, self.run.state.known())
+        found = compare(self.run.pair, reading, self.run.state)
         if found.change is Change.FOREIGN and self._server_moved(reading):
             return Comparison(
                 Change.SERVER, f"the server moved {self.run.pair[reading.role]} to {reading.status}"
@@ -65,7 +65,7 @@ class Checker(Struct):
         if author in state.strangers or (not kept and (anothers or role in state.meddled)):
             return False
         froms = {Status.of(before.status) if before is not None else None}
-        latest = latest_sent(role, state.known())
+        latest = latest_sent(role, state)
         if latest is not None and not latest.overtaken:
             froms.add(latest.attempt.status)
         return any(
@@ -174,7 +174,7 @@ class Checker(Struct):
         written over, a resumed run goes on.
         """
         state = self.run.state
-        if not state.known().keeps_stamps:
+        if not state.keeps_stamps:
             return
         for role, record in state.unproven.items():
             shown = self.reader.readings[role].record

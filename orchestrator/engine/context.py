@@ -16,8 +16,7 @@ from orchestrator.model.protocols import Clock, Observer, People, Prober, Progra
 from orchestrator.model.run import End, Ending, Operator
 from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.status import Role
-
-from .state import RunState
+from orchestrator.situation.state import RunState
 
 
 class Stopped(Exception):

@@ -116,7 +116,7 @@ class Delivery(Struct):
         """
         pair, state = self.run.pair, self.run.state
         record = self.reader.readings[role].record
-        if record is None or record.status == status or older_than_ours(record, state.known()):
+        if record is None or record.status == status or older_than_ours(record, state):
             return
         if state.wrote(role, record) or record.modified_by in state.our_names():
             return

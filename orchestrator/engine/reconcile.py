@@ -163,7 +163,7 @@ class Reconciler(Struct):
     def _ours(self, record: HamrRecord) -> bool:
         """Whether a run of hamr wrote it: what a stranger wrote is never taken for healed away."""
         author = record.modified_by
-        return Stamp.parse(author) is not None or self.run.state.known().is_ours(author)
+        return Stamp.parse(author) is not None or self.run.state.is_ours(author)
 
     def half_made(self) -> Transition | None:
         """The transition that the journal says was under way, where one org shows its target by a write of ours and the other its source.

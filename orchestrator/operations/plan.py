@@ -14,7 +14,6 @@ from orchestrator.engine.context import RunContext
 from orchestrator.engine.engine import Engine
 from orchestrator.engine.evaluator import BINDING_MIDWAY, Decision, GuardPolicy, Terms, may_ask, waits_for
 from orchestrator.engine.predicted import PredictedClock, PredictedWorld, predicted_services
-from orchestrator.engine.state import RunState
 from orchestrator.journal.history import History
 from orchestrator.model.command_line import request_command
 from orchestrator.model.events import Event, GuardsJudged, WriteConfirmed, WriteIntended
@@ -31,6 +30,7 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import phase_of
 from orchestrator.situation.guard_kinds import depends_on, transition_probes
 from orchestrator.situation.guards import strangers
+from orchestrator.situation.state import RunState
 
 from .preflight import judge_before
 from .session import Session, playbook_digest, program_version

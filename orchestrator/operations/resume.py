@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import partial
 
 from orchestrator.engine.engine import Engine
-from orchestrator.engine.state import RunState, replay
 from orchestrator.errors import Moved, UsageError
 from orchestrator.journal.history import History, RunHistory, events_of
 from orchestrator.model.events import RunAcknowledged, RunResumed
@@ -15,6 +14,7 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, RunRequest
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Status
+from orchestrator.situation.state import RunState, replay
 
 from .conduct import conduct
 from .journalling import Journalling

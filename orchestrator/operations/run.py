@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.engine.engine import Engine
-from orchestrator.engine.state import RunState
 from orchestrator.errors import Moved, Refused, UsageError
 from orchestrator.model.command_line import request_command
 from orchestrator.model.events import GuardOverridden, RunStarted
@@ -14,6 +13,7 @@ from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, RunRequest
 from orchestrator.model.status import Both
+from orchestrator.situation.state import RunState
 
 from .conduct import conduct
 from .journalling import Journalling

@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from orchestrator.engine.context import RunContext, RunServices
 from orchestrator.engine.engine import Engine
 from orchestrator.engine.evaluator import GuardPolicy
-from orchestrator.engine.state import RunState
 from orchestrator.errors import ExitCode
 from orchestrator.journal.history import GivenUp, History
 from orchestrator.model.guard import Verdict
@@ -20,6 +19,7 @@ from orchestrator.model.protocols import Prober, World
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Ending, RunRequest, new_mark
 from orchestrator.model.status import Status
+from orchestrator.situation.state import RunState
 
 from .journalling import Journalling
 from .locking import Lock

@@ -6,7 +6,6 @@ import shlex
 
 from msgspec.structs import replace
 
-from orchestrator.engine.state import RunState
 from orchestrator.model.change import Change
 from orchestrator.model.command_line import after_asking, override_flag
 from orchestrator.model.playbook import Playbook, Transition
@@ -16,6 +15,7 @@ from orchestrator.model.situation import PhaseName
 from orchestrator.model.standing import Stranger
 from orchestrator.situation import commands
 from orchestrator.situation.guards import strangers
+from orchestrator.situation.state import RunState
 
 from .running import Running
 

@@ -8,13 +8,11 @@ seen before. Pure: facts in, one `Comparison` out.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from msgspec import Struct, field
-
 from orchestrator.model.change import Change
-from orchestrator.model.floor import Floor, Floors, floor_of, under_floor
+from orchestrator.model.floor import Floor, floor_of, under_floor
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import timestamp
 from orchestrator.model.reading import HamrRecord, Reading
@@ -22,64 +20,12 @@ from orchestrator.model.run import Attempt, Stamp, the_one_that_came
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Role, Status
 
+from .state import RunState, Sent
+
 _SECOND = timedelta(seconds=1)
 
 _BEGAN = len("20261122-031502")
 """A run's id begins with when it was started; what follows is drawn, and says nothing."""
-
-
-class Sent(Struct, frozen=True):
-    """One attempt that may have reached the server, and what is known of it."""
-
-    attempt: Attempt
-    confirmed: bool = False
-    """A reading has shown it."""
-    answered_with: str | None = None
-    """The `modified_by` that a 2xx body showed beside the status that was sent, or None."""
-    overtaken: bool = False
-    """Somebody else was seen to have written since: a record under another name is no sign of it any more."""
-    refused: bool = False
-    """The server answered that it did not take it (4xx, 429): only its own stamp can show that it did."""
-    lost: bool = False
-    """It was sent, and what came back does not say whether it was taken."""
-
-
-class Known(Struct, frozen=True):
-    """What a run knows when it compares: the fold of its events."""
-
-    run: str
-    expected: Mapping[Role, HamrRecord | None]
-    """What was last seen and accepted of each org; None where it had no record, no key where it was never seen."""
-    sent: tuple[Sent, ...] = ()
-    """Attempts that may have reached the server, oldest first."""
-    names: frozenset[str] = frozenset()
-    """Names learned for our writes on this pair, in this run."""
-    confirmed: Mapping[Role, tuple[HamrRecord, ...]] = field(default_factory=dict)
-    """Records that confirmed a write, or a move of the server's, for each org, oldest first."""
-    earlier: Mapping[Role, tuple[HamrRecord | None, ...]] = field(default_factory=dict)
-    """Every record seen of each org, the journal's included; None for a reading that found none."""
-    mirrors: bool | None = None
-    strangers: frozenset[str] = frozenset()
-    """Who made a change that this run has called foreign: never taken for ours again."""
-    floors: Floors = field(default_factory=dict)
-    """The newest record that the whole journal has seen of each org."""
-    given_up: tuple[Attempt, ...] = ()
-    """Attempts of earlier runs that nobody saw in effect, and that may still come."""
-    began: datetime | None = None
-    """When this run's first write was intended, by its org's own clock; None where that did not tell."""
-    recalled: int = 0
-    """Attempts up to this number were made by an earlier process of this run."""
-
-    @property
-    def keeps_stamps(self) -> bool:
-        """Whether this pair's server was seen to keep what we put in modified_by."""
-        shown = {record.modified_by for records in self.confirmed.values() for record in records}
-        shown |= {sent.answered_with for sent in self.sent if sent.answered_with is not None}
-        return any(sent.attempt.signed(name) for name in shown for sent in self.sent)
-
-    def is_ours(self, modified_by: str) -> bool:
-        """Whether an author is one of this run's stamps, or a name learned for them."""
-        return modified_by in self.names or any(sent.attempt.signed(modified_by) for sent in self.sent)
 
 
 def same_link(pair: Pair, role: Role, record: HamrRecord) -> bool:
@@ -91,7 +37,7 @@ def same_link(pair: Pair, role: Role, record: HamrRecord) -> bool:
     )
 
 
-def compare(pair: Pair, reading: Reading, known: Known) -> Comparison:
+def compare(pair: Pair, reading: Reading, known: RunState) -> Comparison:
     """Name the difference between a reading and what was last seen of that org.
 
     The checks go from what needs no explanation to what has none; the order matters.
@@ -126,7 +72,7 @@ def compare(pair: Pair, reading: Reading, known: Known) -> Comparison:
     return _compare_changed(pair, role, record, known)
 
 
-def _compare_absent(pair: Pair, role: Role, expected: HamrRecord | None, known: Known) -> Comparison:
+def _compare_absent(pair: Pair, role: Role, expected: HamrRecord | None, known: RunState) -> Comparison:
     floor = floor_of(known.floors, pair[role].uuid)
     seen = expected if floor is None else floor.record
     if seen is None:
@@ -136,7 +82,7 @@ def _compare_absent(pair: Pair, role: Role, expected: HamrRecord | None, known: 
     )
 
 
-def _compare_below(pair: Pair, role: Role, record: HamrRecord, floor: Floor, known: Known) -> Comparison:
+def _compare_below(pair: Pair, role: Role, record: HamrRecord, floor: Floor, known: RunState) -> Comparison:
     """A record that is older than what was seen, whoever wrote either: never the present one, unless a mirror brought it."""
     here = (*known.earlier.get(role, ()), *floor.before, known.expected.get(role))
     seen_here = any(old is not None and record.same_version(old) for old in here)
@@ -157,13 +103,13 @@ def _compare_below(pair: Pair, role: Role, record: HamrRecord, floor: Floor, kno
     return _stale(pair, role, record, floor)
 
 
-def _before_a_stranger(sent: Sent, known: Known) -> bool:
+def _before_a_stranger(sent: Sent, known: RunState) -> bool:
     """Whether a write of an earlier process, where it shows up, may be what a stranger has written over since."""
     earlier = sent.attempt.number <= known.recalled
     return earlier and sent.overtaken and not sent.confirmed and known.mirrors is not False
 
 
-def _by_another_clock(role: Role, record: HamrRecord, known: Known) -> bool:
+def _by_another_clock(role: Role, record: HamrRecord, known: RunState) -> bool:
     """Whether somebody else wrote it since this run began, though its time is older than our last one's.
 
     Where a mirror copies records, their times are from two regions' clocks, which may differ.
@@ -178,7 +124,7 @@ def _by_another_clock(role: Role, record: HamrRecord, known: Known) -> bool:
 
 
 def _seen_before(
-    pair: Pair, role: Role, record: HamrRecord, floor: Floor, known: Known, *, again: bool = True
+    pair: Pair, role: Role, record: HamrRecord, floor: Floor, known: RunState, *, again: bool = True
 ) -> Comparison:
     same_time = record.modified_at is not None and record.modified_at == floor.record.modified_at
     another = not again or record.modified_by != floor.record.modified_by
@@ -200,7 +146,7 @@ def _foreign(pair: Pair, role: Role, record: HamrRecord) -> Comparison:
     return Comparison(Change.FOREIGN, f"{pair[role]} was changed by somebody else: {describe(record)}")
 
 
-def _compare_changed(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison:
+def _compare_changed(pair: Pair, role: Role, record: HamrRecord, known: RunState) -> Comparison:
     floor = floor_of(known.floors, pair[role].uuid) or Floor(record)
     if any(old is not None and record.same_version(old) for old in known.earlier.get(role, ())):
         return _seen_before(pair, role, record, floor, known)
@@ -213,7 +159,7 @@ def _compare_changed(pair: Pair, role: Role, record: HamrRecord, known: Known) -
     return _foreign(pair, role, record)
 
 
-def latest_sent(role: Role, known: Known) -> Sent | None:
+def latest_sent(role: Role, known: RunState) -> Sent | None:
     """The attempt whose status this org should show: the newest one to it, or to either org unless they are known not to mirror."""
     fitting = [
         sent
@@ -223,7 +169,7 @@ def latest_sent(role: Role, known: Known) -> Sent | None:
     return fitting[-1] if fitting else None
 
 
-def _signed(record: HamrRecord, known: Known) -> Sent | None:
+def _signed(record: HamrRecord, known: RunState) -> Sent | None:
     """The attempt whose stamp a record carries; where a server cut the stamp short, the newest that it can be."""
     signed = [sent for sent in known.sent if sent.attempt.signed(record.modified_by)]
     fitting = [sent for sent in signed if sent.attempt.status == record.status]
@@ -231,7 +177,7 @@ def _signed(record: HamrRecord, known: Known) -> Sent | None:
     return found[-1] if found else None
 
 
-def _by_stamp(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison | None:
+def _by_stamp(pair: Pair, role: Role, record: HamrRecord, known: RunState) -> Comparison | None:
     sent = _signed(record, known)
     if sent is None:
         return None
@@ -258,7 +204,7 @@ def _by_stamp(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
     )
 
 
-def _by_copy(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison | None:
+def _by_copy(pair: Pair, role: Role, record: HamrRecord, known: RunState) -> Comparison | None:
     others = known.confirmed.get(role.other, ())
     copied = next((index for index, old in enumerate(others) if record.same_version(old)), None)
     if copied is None:
@@ -272,10 +218,10 @@ def _by_copy(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compar
     )
 
 
-def _by_name(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison | None:
+def _by_name(pair: Pair, role: Role, record: HamrRecord, known: RunState) -> Comparison | None:
     """A server that replaces modified_by: our writes carry the name that it gives us."""
     latest = latest_sent(role, known)
-    if record.modified_by not in known.names - known.strangers or latest is None:
+    if record.modified_by not in known.learned() - known.strangers or latest is None:
         return None
     if record.status == latest.attempt.status:
         return Comparison(
@@ -297,7 +243,7 @@ def _by_name(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compar
     return None
 
 
-def _by_the_peers_name(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison | None:
+def _by_the_peers_name(pair: Pair, role: Role, record: HamrRecord, known: RunState) -> Comparison | None:
     """A mirror that was taken for none, since it was silent: it brings a write that was lost, by the name that the other org gives us."""
     ours = [{old.modified_by for old in known.confirmed.get(each, ())} for each in (role, role.other)]
     here, there = ours
@@ -322,7 +268,7 @@ def _taken_though_refused(pair: Pair, record: HamrRecord, attempt: Attempt) -> C
     return Comparison(Change.REFUSED, reason, attempt.number)
 
 
-def _open_before(role: Role, status: int, known: Known) -> Sent | None:
+def _open_before(role: Role, status: int, known: RunState) -> Sent | None:
     """The newest attempt of a status that no reading has shown, and that may come to an org yet: by its mirror, too."""
     fitting = [
         sent
@@ -334,7 +280,7 @@ def _open_before(role: Role, status: int, known: Known) -> Sent | None:
     return fitting[-1] if fitting else None
 
 
-def _unproven(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison | None:
+def _unproven(pair: Pair, role: Role, record: HamrRecord, known: RunState) -> Comparison | None:
     """Our status under a name that is nobody's stamp, while an answer of ours is outstanding.
 
     Not where this org has told by which name it calls us: then another name is somebody else's. Nor for whoever made
@@ -368,7 +314,7 @@ def _unproven(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
     )
 
 
-def _reverted(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison | None:
+def _reverted(pair: Pair, role: Role, record: HamrRecord, known: RunState) -> Comparison | None:
     """A mirror that healed an old record over a new one."""
     if not known.mirrors:
         return None
@@ -394,7 +340,7 @@ def _reverted(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
     )
 
 
-def _given_up(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Comparison | None:
+def _given_up(pair: Pair, role: Role, record: HamrRecord, known: RunState) -> Comparison | None:
     """A write of an earlier run that was given up, and came after all."""
     attempt = next((each for each in known.given_up if each.fits(record)), None)
     latest = latest_sent(role, known)
@@ -410,7 +356,7 @@ def _given_up(pair: Pair, role: Role, record: HamrRecord, known: Known) -> Compa
     return Comparison(change, f"{what}, over {over}")
 
 
-def older_than_ours(record: HamrRecord, known: Known) -> bool:
+def older_than_ours(record: HamrRecord, known: RunState) -> bool:
     """Whether a record is from before the first write of this run that was seen, by the servers' own times."""
     ours = [seen.modified_at for records in known.confirmed.values() for seen in records]
     times = [at for at in ours if at is not None]

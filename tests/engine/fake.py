@@ -14,7 +14,6 @@ from orchestrator.engine.context import RunContext, RunServices
 from orchestrator.engine.engine import Engine
 from orchestrator.engine.evaluator import GuardPolicy
 from orchestrator.engine.predicted import predicted_services
-from orchestrator.engine.state import RunState, replay
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.history import events_of, history_of
 from orchestrator.model.change import Change
@@ -46,6 +45,7 @@ from orchestrator.model.run import Mode, Operator
 from orchestrator.model.secret import EnvironmentKey
 from orchestrator.model.situation import OpenRun, Owed, Phase
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.situation.state import RunState, replay
 
 E = TypeVar("E")
 P, S = Role.PRIMARY, Role.SECONDARY

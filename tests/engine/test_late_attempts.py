@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.engine.state import replay
 from orchestrator.journal.history import history_of
 from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, WriteConfirmed, WriteIntended
@@ -14,6 +13,7 @@ from orchestrator.model.reading import Exchange, Present, Reading, Request
 from orchestrator.model.run import Attempt
 from orchestrator.model.status import Status
 from orchestrator.situation.compare import compare
+from orchestrator.situation.state import replay
 
 from .fake import RUN, START, Notes, P, S, pair, record
 
@@ -50,5 +50,5 @@ def test_law_05_the_attempt_that_came_late_is_named_by_its_org_though_its_stamp_
     told = record(S, ACTIVE, attempts[-1].stamp, START + timedelta(seconds=1))
     memory.apply(WriteConfirmed(S, ACTIVE, told, Change.OURS, 3))
     late = record(S, FAILOVER, f"alice+hamr-{RUN}", START + timedelta(seconds=2))
-    found = compare(pair(), Reading(S, Present(late, FAILOVER), START, 0.0, Exchange()), memory.known())
+    found = compare(pair(), Reading(S, Present(late, FAILOVER), START, 0.0, Exchange()), memory)
     assert (found.change, found.attempt) == (Change.LATE, 1)

@@ -9,7 +9,6 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orchestrator.engine.state import RunState
 from orchestrator.model.change import Change
 from orchestrator.model.events import (
     ChangeSeen,
@@ -26,6 +25,7 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Draft, Present
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
+from orchestrator.situation.state import RunState
 
 from .fake import (
     DARK,

@@ -9,7 +9,6 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.engine.evaluator import GuardPolicy
-from orchestrator.engine.state import RunState
 from orchestrator.model.change import Change
 from orchestrator.model.events import (
     GuardsJudged,
@@ -39,6 +38,7 @@ from orchestrator.model.reading import (
 )
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
+from orchestrator.situation.state import RunState
 
 from .fake import DARK, PLAYBOOK, SERVER_ADVANCES, Bench, P, S, bench, record, resumed, started
 

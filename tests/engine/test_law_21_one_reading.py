@@ -8,7 +8,6 @@ from typing import cast
 
 import pytest
 
-from orchestrator.engine.state import RunState
 from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, WaitEnded, WriteConfirmed
 from orchestrator.model.floor import Floor
@@ -19,6 +18,7 @@ from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.session import Session
 from orchestrator.operations.standing import read_pair
+from orchestrator.situation.state import RunState
 
 from .beside import Beside, guarded
 from .fake import (

@@ -16,7 +16,6 @@ from orchestrator.engine.context import RunContext
 from orchestrator.engine.engine import Engine
 from orchestrator.engine.evaluator import GuardPolicy
 from orchestrator.engine.predicted import PredictedClock, PredictedWorld, predicted_services
-from orchestrator.engine.state import RunState
 from orchestrator.model.events import GuardsJudged, TransitionIntended, TransitionMade, WriteIntended
 from orchestrator.model.org import Mirrors, Wire
 from orchestrator.model.plain import JSON
@@ -24,6 +23,7 @@ from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.reading import Draft, Identity, NotSent
 from orchestrator.model.run import End, Ending, Mode, Operator
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.situation.state import RunState
 
 from .fake import DARK, PLAYBOOK, RUN, SERVER_ADVANCES, START, UUIDS, Bench, Notes, P, S, bench, pair, record
 

@@ -15,9 +15,9 @@ from orchestrator.engine.context import RunContext, RunServices
 from orchestrator.engine.predicted import NonInteractive, NothingRun
 from orchestrator.engine.probing import Probing
 from orchestrator.engine.reader import PairReader
-from orchestrator.engine.state import RunState
 from orchestrator.model.probe import Measured, Metric, Probe, ProbeReading
 from orchestrator.model.run import Operator
+from orchestrator.situation.state import RunState
 
 from .fake import PLAYBOOK, RUN, FakeWorld, Notes, S, pair
 from .fake import FakeClock as StillClock

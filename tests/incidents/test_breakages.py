@@ -16,7 +16,6 @@ from orchestrator.engine.context import Stopped
 from orchestrator.engine.evaluator import Decision, GuardPolicy
 from orchestrator.engine.executor import TransitionExecutor
 from orchestrator.engine.reader import PairReader
-from orchestrator.engine.state import RunState
 from orchestrator.engine.writer import Writer
 from orchestrator.journal import history, sqlite_store
 from orchestrator.model.change import Change
@@ -34,6 +33,7 @@ from orchestrator.operations.session import Session
 from orchestrator.simulator import AnswerLost, ConnectionReset, Fault, Silence
 from orchestrator.situation import guards, link
 from orchestrator.situation.link import Linked
+from orchestrator.situation.state import RunState
 
 from .draw import Dark, Foreign, Incident, Life, Story, bare
 from .incident import play
@@ -158,12 +158,12 @@ def _foreign_is_an_echo(patch: Patch) -> None:
 
 
 def _any_name_is_ours(patch: Patch) -> None:
-    def known(memory: RunState, original: Any = RunState.known) -> Any:
-        found = original(memory)
-        names = {record.modified_by for records in found.earlier.values() for record in records if record}
-        return replace(found, names=found.names | names | {"terraform"})
+    def learned(state: RunState, original: Any = RunState.learned) -> Any:
+        found: set[str] = original(state)
+        seen = {record.modified_by for records in state.earlier.values() for record in records if record}
+        return found | seen | {"terraform"}
 
-    patch.setattr(RunState, "known", known)
+    patch.setattr(RunState, "learned", learned)
 
 
 def _accepted_is_done(patch: Patch) -> None:

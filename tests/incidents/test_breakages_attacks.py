@@ -13,11 +13,9 @@ from msgspec.structs import replace
 from orchestrator.datadog import HttpWorld
 from orchestrator.engine import check as engine_check
 from orchestrator.engine import evaluator, reader, route
-from orchestrator.engine import state as state_of_runs
 from orchestrator.engine.context import stopped
 from orchestrator.engine.executor import TransitionExecutor
 from orchestrator.engine.reader import PairReader
-from orchestrator.engine.state import RunState
 from orchestrator.errors import UsageError
 from orchestrator.journal import history
 from orchestrator.model.change import Change
@@ -31,6 +29,8 @@ from orchestrator.operations import running, standing
 from orchestrator.simulator import AppliedLate, Authors, Fault, ServerError
 from orchestrator.situation import compare as situation_compare
 from orchestrator.situation import phase
+from orchestrator.situation import state as state_of_runs
+from orchestrator.situation.state import RunState
 
 from . import typist
 from .attacks import Attacks, Lagging, Restored, SlowConnection, Stumble, Visits

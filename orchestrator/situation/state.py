@@ -39,7 +39,22 @@ from orchestrator.model.hook import SETTLED, HookOutcome, When
 from orchestrator.model.reading import Accepted, HamrRecord, Lost, NotSent, Reading, Rejected, Throttled
 from orchestrator.model.run import Attempt, Mode, Stamp, Step, the_one_that_came
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.situation.compare import Known, Sent
+
+
+class Sent(Struct, frozen=True):
+    """One attempt that may have reached the server, and what is known of it."""
+
+    attempt: Attempt
+    confirmed: bool = False
+    """A reading has shown it."""
+    answered_with: str | None = None
+    """The `modified_by` that a 2xx body showed beside the status that was sent, or None."""
+    overtaken: bool = False
+    """Somebody else was seen to have written since: a record under another name is no sign of it any more."""
+    refused: bool = False
+    """The server answered that it did not take it (4xx, 429): only its own stamp can show that it did."""
+    lost: bool = False
+    """It was sent, and what came back does not say whether it was taken."""
 
 
 class RunState(Struct):
@@ -52,8 +67,11 @@ class RunState(Struct):
     overrides: dict[str, str] = field(default_factory=dict)
     """Guard to reason: those that it began with, and those of every time that it was taken up."""
     expected: dict[Role, HamrRecord | None] = field(default_factory=dict)
+    """What was last seen and accepted of each org; None where it had no record, no key where it was never seen."""
     earlier: dict[Role, list[HamrRecord | None]] = field(default_factory=lambda: {role: [] for role in Role})
+    """Every record seen of each org, the journal's included; None for a reading that found none."""
     confirmed: dict[Role, list[HamrRecord]] = field(default_factory=lambda: {role: [] for role in Role})
+    """Records that confirmed a write, or a move of the server's, for each org, oldest first."""
     orgs: Both[str] | None = None
     """The orgs' uuids."""
     floors: dict[str, Floor] = field(default_factory=dict)
@@ -61,8 +79,10 @@ class RunState(Struct):
     given_up: tuple[Attempt, ...] = ()
     """Attempts of earlier runs that may still come."""
     sent: list[Sent] = field(default_factory=list)
+    """Attempts that may have reached the server, oldest first."""
     attempts: int = 0
     names: set[str] = field(default_factory=set)
+    """Names learned for our writes on this pair, in this run."""
     dead: set[Role] = field(default_factory=set)
     owed: dict[Role, Status] = field(default_factory=dict)
     """What an org was not told: derived from what was confirmed while it was dead, so no crash can lose it."""
@@ -107,31 +127,30 @@ class RunState(Struct):
     asked: float = 0.0
     """Seconds that it waited for people."""
 
-    def known(self) -> Known:
-        """The frozen facts that a comparison needs."""
-        return Known(
-            run=self.run,
-            expected=dict(self.expected),
-            sent=tuple(self.sent),
-            names=frozenset(self.names | self._names_answered()),
-            confirmed={role: tuple(records) for role, records in self.confirmed.items()},
-            earlier={role: tuple(records) for role, records in self.earlier.items()},
-            mirrors=self.mirrors,
-            strangers=frozenset(self.strangers),
-            floors=self.floors,
-            given_up=self.given_up,
-            began=next(iter(self.intent_dates.values()), None),
-            recalled=self.recalled,
-        )
+    @property
+    def began(self) -> datetime | None:
+        """When this run's first write was intended, by its org's own clock; None where that did not tell."""
+        return next(iter(self.intent_dates.values()), None)
+
+    @property
+    def keeps_stamps(self) -> bool:
+        """Whether this pair's server was seen to keep what we put in modified_by."""
+        shown = {record.modified_by for records in self.confirmed.values() for record in records}
+        shown |= {sent.answered_with for sent in self.sent if sent.answered_with is not None}
+        return any(sent.attempt.signed(name) for name in shown for sent in self.sent)
+
+    def is_ours(self, modified_by: str) -> bool:
+        """Whether an author is one of this run's stamps, or a name learned for them."""
+        return modified_by in self.learned() or any(sent.attempt.signed(modified_by) for sent in self.sent)
 
     def our_names(self) -> frozenset[str]:
         """Every modified_by that this run's writes may carry."""
         return frozenset({sent.attempt.stamp for sent in self.sent} | self.names)
 
-    def _names_answered(self) -> set[str]:
-        """Names that 2xx bodies showed for our writes: the journal may have filled up before they were learned."""
+    def learned(self) -> set[str]:
+        """Names that this server gives us, those of 2xx bodies included: the journal may have filled up before they were learned."""
         answered = {sent.answered_with for sent in self.sent if sent.answered_with is not None}
-        return {name for name in answered if Stamp.parse(name) is None}
+        return self.names | {name for name in answered if Stamp.parse(name) is None}
 
     def hooks_failed(self) -> tuple[str, ...]:
         """The `before` hooks that did not end well, as "transition/hook": in an emergency their transitions were made all the same."""
