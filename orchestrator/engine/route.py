@@ -85,13 +85,12 @@ class RouteRunner(Struct):
         if await self.hooks.catch_up():
             self.probing.distrust_all()
         position = Position(entry.status.name)
-        machine = Machine(run.playbook, goal, self.executor)
         if entry.half_done is not None and not self._leads_on(entry, goal):
             machine = Machine(run.playbook, entry.half_done.target, self.executor)
             machine.place(position)
             if not await self._step(machine, position, entry.half_done, goal):
                 return self._refusal()
-            machine = Machine(run.playbook, goal, self.executor)
+        machine = Machine(run.playbook, goal, self.executor)
         machine.place(position)
         while position.status is not goal:
             run.may_go_on()
@@ -267,15 +266,9 @@ def _enter_midway(run: RunContext, transition: Transition, readings: Both[Readin
         arrived = playbook.server_moves(transition.target)
         there = frozenset(role for role in Role if readings[role].status in arrived)
         return Entry(transition.source, transition, there)
-    back = playbook.between(transition.target, transition.source)
-    beyond = playbook.route(transition.source, goal)
     reached = {reading.status for reading in readings} | ({start} if open_run else set())
-    if (
-        back is None
-        or beyond is None
-        or transition in beyond
-        or any(step.target not in reached for step in beyond)
-    ):
+    back = commands.way_back(playbook, transition, goal, reached)
+    if back is None:
         raise stopped(
             End.REFUSED,
             f"pair {pair.name} is midway in transition {transition}, and playbook {playbook.name} has no transition that leads back to "

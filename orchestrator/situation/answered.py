@@ -74,7 +74,7 @@ def _agreed(view: View, status: Status) -> Phase:
         sentence += f" That is a write of ours which had been given up and came late (attempt {attempt.number}: {attempt.status})."
     if view.owed is not None:
         sentence += (
-            f" {view.org(view.owed.role)} was owed {view.owed.status}: {_settled_by(view)} settles that."
+            f" {view.pair[view.owed.role]} was owed {view.owed.status}: {_settled_by(view)} settles that."
         )
         steps = [commands.take_up(view), *steps]
     if view.open_run is not None:
@@ -103,15 +103,15 @@ def _hooks(view: View) -> str:
 
 
 def _last_changed(view: View) -> str:
-    records = ((view.org(role), view.readings[role].record) for role in Role)
+    records = ((view.pair[role], view.readings[role].record) for role in Role)
     return "; ".join(f"{org} was {changed(record)}" for org, record in records if record is not None)
 
 
 def _behind(view: View, owed: Owed) -> Phase:
     role, status = owed.role, view.status(owed.role.other)
     sentence = (
-        f"{view.both_say()}. {view.org(role)} is owed {status} since {utc(owed.since)}, when run {owed.run} did without "
-        f"it: {_settled_by(view)} tells it, in one write, and leaves {view.org(role.other)} as it is."
+        f"{view.both_say()}. {view.pair[role]} is owed {status} since {utc(owed.since)}, when run {owed.run} did without "
+        f"it: {_settled_by(view)} tells it, in one write, and leaves {view.pair[role.other]} as it is."
     )
     return Phase(PhaseName.BEHIND, sentence, (commands.take_up(view),), status=status, role=role)
 
@@ -125,7 +125,7 @@ def _midway(view: View, half: HalfMade, doubts: tuple[str, ...]) -> Phase:
     transition, done = half.transition, half.done
     onward = [commands.run(view.pair, goal) for goal in commands.goals_onward(view, transition)][:1]
     back = [commands.plan(view.pair, goal) for goal in commands.goals_back(view, transition)][:1]
-    sentence = f"{view.both_say()}. Transition {transition} is half made: {view.org(done)} was told, {view.org(done.other)} was not."
+    sentence = f"{view.both_say()}. Transition {transition} is half made: {view.pair[done]} was told, {view.pair[done.other]} was not."
     if not half.settled:
         sentence += " The times do not tell in which direction the pair was going: the goal you name decides."
     if doubts:
@@ -162,8 +162,8 @@ def _diverged(view: View) -> Phase:
 
 def _set_back(view: View, role: Role, attempt: Attempt) -> Phase:
     sentence = (
-        f"{view.both_say()}. {view.org(role)} was set back by a write of ours that had been given up and came late "
-        f"(attempt {attempt.number}: {attempt.status}): adopt tells it once more what {view.org(role.other)} shows."
+        f"{view.both_say()}. {view.pair[role]} was set back by a write of ours that had been given up and came late "
+        f"(attempt {attempt.number}: {attempt.status}): adopt tells it once more what {view.pair[role.other]} shows."
     )
     return Phase(
         PhaseName.DIVERGED, sentence, (commands.adopt(view.pair, role.other), commands.watch(view.pair))
@@ -180,7 +180,7 @@ def _adoption(view: View) -> str:
         return "Neither is a status that could be copied to the other org: ask Datadog's support, and look again."
     if len(truths) == 1:
         truth = truths[0]
-        return f"Find out why; then adopt writes {view.status(truth)} to {view.org(truth.other)}, once."
+        return f"Find out why; then adopt writes {view.status(truth)} to {view.pair[truth.other]}, once."
     return "Find out who changed what and why; then say which org is right: adopt writes the other one, once."
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 
 from msgspec import Struct
 
 from orchestrator.model.change import Change
 from orchestrator.model.command_line import override_flag
-from orchestrator.model.org import Org, Pair
+from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.reading import Reading
 from orchestrator.model.run import Attempt
@@ -51,21 +52,13 @@ class View(Struct, frozen=True):
                     return role, attempt
         return None
 
-    def org(self, role: Role) -> Org:
-        """An org, as the inventory declares it."""
-        return self.pair[role]
-
     def status(self, role: Role) -> Status | None:
         """What an org shows: a status, ABSENT for a 404, None where it is not known."""
         return self.readings[role].status
 
-    def says(self, role: Role) -> str:
-        """What an org said, as the first half of a sentence."""
-        return says(self.pair[role], self.readings[role])
-
     def both_say(self) -> str:
         """What both orgs said."""
-        return f"{self.says(Role.PRIMARY)}; {self.says(Role.SECONDARY)}"
+        return "; ".join(says(self.pair[role], self.readings[role]) for role in Role)
 
 
 def status(pair: Pair) -> str:
@@ -198,19 +191,21 @@ def goals_onward(view: View, transition: Transition) -> tuple[Status, ...]:
 
 
 def goals_back(view: View, transition: Transition) -> tuple[Status, ...]:
-    """The stops to go back to from the middle of a transition.
+    """The stops to go back to from the middle of a transition."""
+    start = view.open_run.start if view.open_run else None
+    reached = {transition.source, transition.target, start}
+    goals = dict.fromkeys(goal for goal in (transition.source, start) if goal in view.playbook.stops)
+    return tuple(goal for goal in goals if way_back(view.playbook, transition, goal, reached))
+
+
+def way_back(
+    playbook: Playbook, transition: Transition, goal: Status, reached: Collection[Status | None]
+) -> Transition | None:
+    """The transition by which a half-made one is gone back from towards a goal, or None where that may not be.
 
     Law 14: only by a transition that leads back, and never into a status that was not yet reached.
     """
-    if view.playbook.between(transition.target, transition.source) is None:
-        return ()
-    start = view.open_run.start if view.open_run else None
-    reached = {transition.source, transition.target, start}
-    goals: list[Status] = []
-    for goal in (transition.source, start):
-        route = None if goal is None else view.playbook.route(transition.source, goal)
-        if goal not in view.playbook.stops or route is None or transition in route:
-            continue
-        if {step.target for step in route} <= reached:
-            goals.append(goal)
-    return tuple(dict.fromkeys(goals))
+    beyond = playbook.route(transition.source, goal)
+    if beyond is None or transition in beyond or any(step.target not in reached for step in beyond):
+        return None
+    return playbook.between(transition.target, transition.source)

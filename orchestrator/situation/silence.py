@@ -53,7 +53,7 @@ def phase_of_silence(view: View) -> Phase | None:
 
 def _denied(view: View, denied: tuple[Role, ...], living: Role | None) -> Phase:
     way = _way_on(view, living)
-    names = " and ".join(str(view.org(role)) for role in denied)
+    names = " and ".join(str(view.pair[role]) for role in denied)
     sentence = (
         f"{view.both_say()}. A key of {names} is wrong, belongs to another site, or its owner lacks the permission "
         f"disaster_recovery_status_read: correct that, then look again. {way.sentence}"
@@ -68,7 +68,7 @@ def _denied(view: View, denied: tuple[Role, ...], living: Role | None) -> Phase:
 
 def _hampered(view: View, hampered: tuple[Role, ...]) -> Phase:
     """Trouble of this machine says nothing about the org, so no emergency is offered on the strength of it (law 21)."""
-    names = " and ".join(str(view.org(role)) for role in hampered)
+    names = " and ".join(str(view.pair[role]) for role in hampered)
     sentence = (
         f"{view.both_say()}. That is trouble of this machine or its network, and says nothing of {names}, which may "
         f"be well: {'; '.join(_remedies(view, hampered))}. Then look again."
@@ -87,7 +87,7 @@ def _remedies(view: View, hampered: tuple[Role, ...]) -> tuple[str, ...]:
         if not isinstance(sight, Hampered):
             continue
         if sight.trouble is Trouble.KEYS:
-            references = dict.fromkeys((view.org(role).api_key, view.org(role).app_key))
+            references = dict.fromkeys((view.pair[role].api_key, view.pair[role].app_key))
             said[
                 f"its keys come from {', '.join(str(reference) for reference in references)}: {sight.remedy}"
             ] = None
@@ -98,7 +98,7 @@ def _remedies(view: View, hampered: tuple[Role, ...]) -> tuple[str, ...]:
 
 def _unreadable(view: View, unreadable: tuple[Role, ...], living: Role | None) -> Phase:
     way = _way_on(view, living)
-    names = " and ".join(str(view.org(role)) for role in unreadable)
+    names = " and ".join(str(view.pair[role]) for role in unreadable)
     sentence = f"{view.both_say()}. Where {names} stands is not known: look again, and check its site or url. {way.sentence}"
     return Phase(
         PhaseName.UNREADABLE,
@@ -136,7 +136,7 @@ def _way_on(view: View, living: Role | None) -> WayOn:
         waiting += (commands.resume(view.pair),)
     if living is None:
         return WayOn("", (), waiting)
-    here, gone, status = view.org(living), view.org(living.other), view.status(living)
+    here, gone, status = view.pair[living], view.pair[living.other], view.status(living)
     if view.owed is not None and view.owed.role is living:
         return WayOn(
             f"{here} is owed what {gone} shows, and can be told when {gone} is seen again: wait for it.",
