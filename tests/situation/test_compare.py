@@ -229,7 +229,7 @@ def test_law_03_an_attempt_that_was_given_up_may_follow_the_unproven_one_under_i
     )
     assert change(shows(S, Status.FAILOVER, by, 6), known).change is found
     assert change(shows(S, Status.ACTIVE, by, 6), known).change is Change.FOREIGN
-    seen_by_nobody = replace(known, confirmed={})
+    seen_by_nobody = replace(known, confirmed={P: [], S: []})
     assert change(shows(S, Status.FAILOVER, by, 6), seen_by_nobody).change is Change.FOREIGN
 
 
