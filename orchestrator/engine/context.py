@@ -15,7 +15,7 @@ from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.protocols import Clock, Observer, People, Prober, Programs, World
 from orchestrator.model.run import End, Ending, Operator
 from orchestrator.model.situation import OpenRun, Owed
-from orchestrator.model.status import Role
+from orchestrator.model.status import Role, Status
 from orchestrator.situation.state import RunState
 
 
@@ -89,6 +89,8 @@ class RunContext(Struct):
     """What it was begun or taken up with: with overrides, it goes over guards by name."""
     old_is_true: bool = False
     """Whether a person said that an org was put back to an older record (`--override reverted=REASON`)."""
+    goal: Status | None = None
+    """Where it goes, once that is known."""
     needed: frozenset[Role] = frozenset()
     """The orgs that an emergency may need; one alone, once its route is known."""
     half_done: str = ""

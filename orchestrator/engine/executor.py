@@ -9,6 +9,7 @@ from orchestrator.model.playbook import Advances, Transition
 from orchestrator.model.probe import Probe
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
+from orchestrator.situation.guard_kinds import transition_probes
 from orchestrator.situation.link import Linked
 
 from .context import RunContext, Stopped, stopped
@@ -28,8 +29,6 @@ class TransitionExecutor(Struct):
     evaluator: GuardEvaluator
     hooks: Hooks
     probing: Probing
-    next_probes: tuple[Probe, ...] = ()
-    """What the guards of the transition after this one will want to know."""
     began: float = 0.0
     written: int = 0
 
@@ -91,8 +90,14 @@ class TransitionExecutor(Struct):
 
     async def _write(self, role: Role, transition: Transition, *, last: bool) -> None:
         # The next transition's probes are read beside the reading back of this transition's last write.
-        self.probing.plan_ahead(self.next_probes if last else ())
+        self.probing.plan_ahead(self._probes_beyond(transition) if last else ())
         await self.writer.write(role, transition.target, transition=transition.name, explained_by=transition)
+
+    def _probes_beyond(self, transition: Transition) -> tuple[Probe, ...]:
+        """What the guards of the transition after this one will want to know."""
+        playbook, goal = self.run.playbook, self.run.goal
+        beyond = None if goal is None else playbook.route(transition.target, goal)
+        return transition_probes(beyond[0], playbook) if beyond else ()
 
     async def _comes_by_mirror(self, transition: Transition) -> bool:
         """Whether the other org gets it by itself: on a pair that mirrors one write is enough.
@@ -129,7 +134,10 @@ class TransitionExecutor(Struct):
     async def tell_other(
         self, survivor: Role, target: Status, *, transition: Transition | None = None
     ) -> None:
-        """What the other org of an emergency gets: the survivor's status while it lives, else a debt. No transition: it was there already."""
+        """What the other org of an emergency gets: the survivor's status while it lives, else a debt.
+
+        No transition is named where the emergency was there already.
+        """
         other, state = survivor.other, self.run.state
         await self.writer.wait_until_converged(target, roles=(survivor,))
         self._require_link(survivor)

@@ -41,6 +41,7 @@ class RouteRunner(Struct):
     async def run_to(self, goal: Status) -> Ending:
         """Go there from wherever the pair stands."""
         run, reader = self.run, self.reader
+        run.goal = goal
         emergency = run.state.mode is Mode.EMERGENCY
         if emergency:
             # Known before the first look, so that the other org gets its short deadline from the start.
@@ -88,32 +89,27 @@ class RouteRunner(Struct):
         if entry.half_done is not None and not self._leads_on(entry, goal):
             machine = Machine(run.playbook, entry.half_done.target, self.executor)
             machine.place(position)
-            if not await self._step(machine, position, entry.half_done, goal):
+            if not await self._step(machine, position, entry.half_done):
                 return self._refusal()
         machine = Machine(run.playbook, goal, self.executor)
         machine.place(position)
         while position.status is not goal:
             run.may_go_on()
             route = run.playbook.route(position.status, goal)
-            if not await self._step(machine, position, route[0] if route else None, goal):
+            if not await self._step(machine, position, route[0] if route else None):
                 return self._refusal()
         if entry.survivor is not None:
             await self.executor.tell_other(entry.survivor, goal)
         return self._arrived(goal)
 
-    async def _step(
-        self, machine: Machine, position: Position, transition: Transition | None, goal: Status
-    ) -> bool:
+    async def _step(self, machine: Machine, position: Position, transition: Transition | None) -> bool:
         """One transition: what may be waited for first, then the machine, then the transition's `after` hooks."""
-        playbook = self.run.playbook
         if transition is not None:
-            beyond = playbook.route(transition.target, goal)
-            self.executor.next_probes = transition_probes(beyond[0], playbook) if beyond else ()
             await self.evaluator.prepare(transition)
         if not await machine.step(position):
             return False
         if transition is not None and await self.hooks.after(transition):
-            self.probing.distrust_all()  # law 18: hooks have run since everything was read
+            self.probing.distrust_all()
         return True
 
     def _find_made(self, entry: Entry) -> None:
