@@ -335,8 +335,8 @@ def _unknown_passes(patch: Patch) -> None:
 def _chain_is_loose(patch: Patch) -> None:
     patch.setattr(Session, "_verify", lambda _self: None)
 
-    def link_for(route: Any, *, after: Any, at: str, original: Any = sqlite_store._link_for) -> Any:
-        return replace(original(route, after=after, at=at), prev="0" * 64)
+    def link_for(entry: Any, *, after: Any, at: str, original: Any = sqlite_store._link_for) -> Any:
+        return replace(original(entry, after=after, at=at), prev="0" * 64)
 
     patch.setattr(sqlite_store, "_link_for", link_for)
 

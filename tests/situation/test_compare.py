@@ -9,7 +9,6 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.model.change import Change
-from orchestrator.model.org import Org, Pair, Wire
 from orchestrator.model.reading import (
     Absent,
     Denied,
@@ -22,26 +21,16 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.run import Attempt
-from orchestrator.model.secret import EnvironmentKey
 from orchestrator.model.situation import Comparison
-from orchestrator.model.status import Both, Role, Status
+from orchestrator.model.status import Role, Status
 from orchestrator.situation.compare import compare, describe, not_older, same_link
 from orchestrator.situation.state import RunState, Sent
 
-from .scenes import knows
+from .scenes import PAIR, UUIDS, knows
 
 P, S = Role.PRIMARY, Role.SECONDARY
-KEY = EnvironmentKey("KEY")
-US = "550e8400-e29b-41d4-a716-446655440000"
-EU = "660e8400-e29b-41d4-a716-446655440000"
+US, EU = UUIDS[P], UUIDS[S]
 ELSE = "770e8400-e29b-41d4-a716-446655440000"
-PAIR = Pair(
-    "payments",
-    Both(
-        Org(P, "Payments", US, "http://127.0.0.1:1", "us1", Wire.AUTO, KEY, KEY),
-        Org(S, "Payments EU", EU, "http://127.0.0.1:2", "eu1", Wire.AUTO, KEY, KEY),
-    ),
-)
 RUN = "20261122-031502-k3f9"
 BEFORE_RUN = "20261121-110000-aaaa"
 NOON = datetime(2026, 11, 22, 12, 0, 0, 250_000, tzinfo=UTC)

@@ -24,8 +24,8 @@ from orchestrator.model.status import Role, Status
 from orchestrator.situation.compare import compare
 from orchestrator.situation.state import RunState, Sent
 
-from .scenes import knows
-from .test_compare import EU, ONE, PAIR, RUN, THREE, TWO, US
+from .scenes import PAIR, knows
+from .test_compare import EU, ONE, RUN, THREE, TWO, US
 
 NAMES = st.one_of(
     st.sampled_from(

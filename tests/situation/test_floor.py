@@ -16,8 +16,8 @@ from orchestrator.situation import phase_of
 from orchestrator.situation.compare import compare
 from orchestrator.situation.state import Sent
 
-from .scenes import FAILOVER, knows
-from .test_compare import EU, NOON, ONE, PAIR, RUN, TWO, US, P, S, reading, sent, shows
+from .scenes import FAILOVER, PAIR, knows
+from .test_compare import EU, NOON, ONE, RUN, TWO, US, P, S, reading, sent, shows
 
 OLD = shows(S, Status.PASSIVE, "admin@example.com", -60)
 OURS = shows(S, Status.FAILOVER, ONE, 1)

@@ -8,7 +8,7 @@ from orchestrator.model.playbook import Advances, Playbook, Transition
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.answered import prefix_trouble
 
-from .test_compare import PAIR
+from .scenes import PAIR
 
 P, S = Role.PRIMARY, Role.SECONDARY
 PASSIVE, FAILOVER, ACTIVE, RECOVERY = Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY
