@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from msgspec import Struct
 
 from orchestrator.model.org import Pair
@@ -255,7 +253,8 @@ def _settle_tie(view: View, candidates: list[HalfMade]) -> HalfMade:
 
 def _changed_later(view: View) -> Role | None:
     """The org whose record changed later, or None where the times do not tell; an org without a record has none."""
-    primary, secondary = (_modified_at(view, role) for role in Role)
+    records = (view.readings[role].record for role in Role)
+    primary, secondary = (None if record is None else record.modified_at for record in records)
     if primary is None or secondary is None:
         return None
     if 0 in (primary.microsecond, secondary.microsecond):
@@ -263,11 +262,6 @@ def _changed_later(view: View) -> Role | None:
     if primary == secondary:
         return None
     return Role.PRIMARY if primary > secondary else Role.SECONDARY
-
-
-def _modified_at(view: View, role: Role) -> datetime | None:
-    record = view.readings[role].record
-    return None if record is None else record.modified_at
 
 
 def prefix_trouble(

@@ -22,21 +22,13 @@ from orchestrator.model.run import Attempt, Stamp, the_one_that_came
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Role, Status
 
+from .link import same_link
 from .state import RunState, Sent
 
 _SECOND = timedelta(seconds=1)
 
 _BEGAN = len("20261122-031502")
 """A run's id begins with when it was started; what follows is drawn, and says nothing."""
-
-
-def same_link(pair: Pair, role: Role, record: HamrRecord) -> bool:
-    """Whether a record still belongs to this org, names its peer, and plays its role."""
-    return (
-        record.org_uuid.lower() == pair[role].uuid.lower()
-        and record.target_uuid.lower() == pair[role.other].uuid.lower()
-        and record.is_primary is (role is Role.PRIMARY)
-    )
 
 
 def compare(pair: Pair, reading: Reading, known: RunState) -> Comparison:

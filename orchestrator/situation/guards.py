@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -32,19 +32,6 @@ from .guard_kinds import compared, located, probes_of, quiet, reachable, window
 from .link import BOTH_ROLES, Linked, LinkUnknown, NotLinked, judge_link
 from .wording import author, span
 
-WHY: dict[str, str] = dict(
-    zip(
-        ALWAYS_ON,
-        (
-            "A write could reach an org that is not this pair's: correct the inventory or the keys. Nothing overrides it.",
-            "What was read is too old to act on: run the command again, and it reads again. Nothing overrides it.",
-            "Somebody else may be moving this pair from another machine: ask the operator whom the stamp names first.",
-        ),
-        strict=True,
-    )
-)
-"""What a refusal means to on-call, for each."""
-
 IN_WORDS = {Outcome.PASS: "passes", Outcome.FAIL: "fails", Outcome.UNKNOWN: "is unknown"}
 
 
@@ -61,12 +48,12 @@ def judge(guard_name: str, playbook: Playbook, situation: Situation) -> Verdict:
     """The verdict of one guard, by its name. A name that the playbook does not have is unknown, never a pass."""
     finding = _find(guard_name, playbook, situation, ())
     guard = playbook.guards.get(guard_name)
-    why = WHY.get(guard_name, "") if guard is None else guard.why
+    _, always = _ALWAYS_ON.get(guard_name, (None, ""))
     return Verdict(
         guard=guard_name,
         outcome=finding.outcome,
         reason=finding.reason,
-        why=why,
+        why=always if guard is None else guard.why,
         blind=finding.blind,
         predicted=situation.predicted,
         judged_again=situation.predicted and bool(probes_of((guard_name,), playbook)),
@@ -74,13 +61,8 @@ def judge(guard_name: str, playbook: Playbook, situation: Situation) -> Verdict:
 
 
 def _find(name: str, playbook: Playbook, situation: Situation, within: tuple[str, ...]) -> Finding:
-    match name:
-        case "linked":
-            return linked(situation)
-        case "fresh":
-            return fresh(situation)
-        case "alone":
-            return alone(situation)
+    if name in _ALWAYS_ON:
+        return _ALWAYS_ON[name][0](situation)
     guard = playbook.guards.get(name)
     if guard is None:
         return unknown(f"the playbook {playbook.name} has no guard {name}")
@@ -196,6 +178,23 @@ def _alone_half(situation: Situation, role: Role) -> Finding:
     if age < ALONE_FOR:
         return fails(f"{org} was changed {span(age)} ago by {who}; alone wants {span(ALONE_FOR)}")
     return passes(f"{org} was changed {span(age)} ago by {author(record.modified_by)}, which is long enough")
+
+
+_ALWAYS_ON: dict[str, tuple[Callable[[Situation], Finding], str]] = {
+    "linked": (
+        linked,
+        "A write could reach an org that is not this pair's: correct the inventory or the keys. Nothing overrides it.",
+    ),
+    "fresh": (
+        fresh,
+        "What was read is too old to act on: run the command again, and it reads again. Nothing overrides it.",
+    ),
+    "alone": (
+        alone,
+        "Somebody else may be moving this pair from another machine: ask the operator whom the stamp names first.",
+    ),
+}
+"""The guards that every transition has, named or not, and what a refusal of each means to on-call."""
 
 
 def _age(reading: Reading, record: HamrRecord, at: datetime) -> timedelta | None:

@@ -22,7 +22,6 @@ from orchestrator.model.reading import (
 )
 from orchestrator.model.status import Both, Role, Status
 
-from .compare import same_link
 from .wording import printable, says
 
 
@@ -98,6 +97,11 @@ def link_of(pair: Pair, reading: Reading, identity: Identity) -> Link:
 def same_uuid(one: str, other: str) -> bool:
     """Whether two texts are one uuid, however they are cased."""
     return one.strip().lower() == other.strip().lower()
+
+
+def same_link(pair: Pair, role: Role, record: HamrRecord) -> bool:
+    """Whether a record still belongs to this org, names its peer, and plays its role."""
+    return isinstance(_link_of_record(pair[role], pair[role.other], record), Linked)
 
 
 def _link_of_record(org: Org, peer: Org, record: HamrRecord) -> Link:

@@ -14,7 +14,7 @@ from orchestrator.model.org import Mirrors
 from orchestrator.model.reading import Absent, Denied, Draft, HamrRecord, Sight, Unreachable, Unreadable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
-from orchestrator.situation.compare import same_link
+from orchestrator.situation.link import same_link
 
 from .fake import Bench, Died, P, S, bench, pair, resumed, started
 

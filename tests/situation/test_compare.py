@@ -23,7 +23,8 @@ from orchestrator.model.reading import (
 from orchestrator.model.run import Attempt
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Role, Status
-from orchestrator.situation.compare import compare, describe, not_older, same_link
+from orchestrator.situation.compare import compare, describe, not_older
+from orchestrator.situation.link import same_link
 from orchestrator.situation.state import RunState, Sent
 
 from .scenes import PAIR, UUIDS, knows
