@@ -37,8 +37,10 @@ class Reconciler(Struct):
         """Read until nothing is in flight any more and no org shows an old record, or the confirm time is up.
 
         A write that was in flight when the run stopped may still take effect, so it is looked for until the
-        confirm time since its intent is up. An old record that stays stops the run, unless it is `restoring`: about to write our
-        newer status once more, over what a mirror brought back. Returns the orgs that stand reverted.
+        confirm time since its intent is up. An old record that stays stops the run, unless it is `restoring`:
+        about to write our newer status once more, over what a mirror brought back.
+
+        Returns the orgs that stand reverted.
         """
         run = self.run
         deadline, began = run.confirm_deadline(), run.clock.monotonic()
@@ -47,14 +49,17 @@ class Reconciler(Struct):
             readings = self.reader.readings
             found = self.checker.compare_both(readings, stop_for=_STOPS_AT_ONCE)
             self.checker.accept(readings, found)
-            old = self._old(found)
+            old, flying = self._old(found), self._in_flight()
             if old:
-                left = deadline.left
+                org, what, left = old[0], f"another answer ({found[old[0]].reason})", deadline.left
+            elif flying is not None:
+                org, left = flying.role, flown - (run.clock.monotonic() - began)
+                what = f"{run.pair[org]} to show {flying.status}, sent before the run stopped"
             else:
-                left = flown - (run.clock.monotonic() - began) if self._in_flight() else 0.0
+                break
             if left <= 0:
                 break
-            self._say(found, old, left)
+            run.tell(Waiting(what, left, org))
             run.may_go_on()
             await self._read_on()
         for role in old:
@@ -124,15 +129,6 @@ class Reconciler(Struct):
         # Date has whole seconds: less by one, so that nothing is called over too soon.
         gone = 0.0 if now is None or then is None else (now - then).total_seconds() - 1
         return within - max(0.0, gone)
-
-    def _say(self, found: Both[Comparison], old: list[Role], left: float) -> None:
-        outstanding = self.run.state.outstanding()
-        if old:
-            self.run.tell(Waiting(f"another answer ({found[old[0]].reason})", left, old[0]))
-        elif outstanding is not None:
-            who = self.run.pair[outstanding.role]
-            what = f"{who} to show {outstanding.status}, sent before the run stopped"
-            self.run.tell(Waiting(what, left, outstanding.role))
 
     def _take(self, role: Role, comparison: Comparison, reading: Reading, *, restoring: bool) -> None:
         run, state = self.run, self.run.state
