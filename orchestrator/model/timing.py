@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from . import events
 from .events import Event
@@ -83,7 +83,7 @@ def times_of(told: Iterable[tuple[Event, datetime]]) -> Times:
 
 
 class _Fold(Struct):
-    steps: list[tuple[events.TransitionMade, Spent]] = field(default_factory=list)
+    steps: list[tuple[events.TransitionMade, Spent]] = []
     whole: Spent = Spent()
     open: Spent = Spent()
     """What belongs to no transition yet."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from .guard import Verdict
 from .journal import Holder
 from .plain import timestamp
-from .run import Mode, RunRequest, Stamp
+from .run import End, Mode, RunRequest, Stamp
 from .situation import Stranger
 
 MINUTE = 60.0
@@ -19,6 +19,18 @@ DAY = 24 * HOUR
 
 CLOCKS_DIFFER = 1.0
 """Seconds by which another machine's clock may be ahead before it is worth a word."""
+
+END_WORDS = {
+    End.DONE: "done",
+    End.REFUSED: "refused",
+    End.MOVED: "stopped: somebody else wrote",
+    End.INCOMPLETE: "incomplete",
+    End.UNKNOWN: "outcome unknown",
+    End.OWING: "done, but owing",
+    End.FAILED: "failed",
+    End.INTERRUPTED: "interrupted",
+}
+"""How a run ended, in a word or two."""
 
 
 def no_journal(place: str) -> str:

@@ -21,8 +21,7 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Reading
 from orchestrator.model.run import End, Mode, Operator
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.model.words import counted, span
-from orchestrator.report.describe import END_WORDS
+from orchestrator.model.words import END_WORDS, counted, span
 from orchestrator.system.redaction import Redactor
 
 LONGEST_TEXT = 4_000

@@ -51,18 +51,6 @@ HOOK_STYLES = {
     HookOutcome.SKIPPED: "dim",
 }
 
-END_WORDS = {
-    End.DONE: "done",
-    End.REFUSED: "refused",
-    End.MOVED: "stopped: somebody else wrote",
-    End.INCOMPLETE: "incomplete",
-    End.UNKNOWN: "outcome unknown",
-    End.OWING: "done, but owing",
-    End.FAILED: "failed",
-    End.INTERRUPTED: "interrupted",
-}
-"""How a run ended, in a word or two."""
-
 _OUTPUT_ENDS = 3
 """How many lines of a hook's output are shown of its beginning, and of its end."""
 

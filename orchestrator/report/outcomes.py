@@ -18,42 +18,43 @@ from .layout import Span
 from .run_view import HookRun, Judgement, ReportView, RunView, TransitionView, Write
 
 
-class NotPassed(Struct, frozen=True):
-    """A guard that did not pass, and what became of it."""
+class Judged(Struct, frozen=True):
+    """A guard's verdict, and what became of it."""
 
     transition: str
     """The transition that it was judged for; "" for what a run asks before its first transition."""
     verdict: Verdict
     outcome: str
-    """overridden, waived, refused, did not bind."""
+    """passed, overridden, waived, refused, did not bind."""
     reason: str = ""
     """The operator's, for an override."""
 
 
-def not_passed(run: RunView) -> Iterator[NotPassed]:
+def judged(transition: TransitionView, judgement: Judgement) -> Iterator[Judged]:
+    """What became of each guard's verdict in one judgement of a transition."""
+    last = judgement is transition.judgements[-1]
+    for verdict in judgement.verdicts:
+        if verdict.outcome is Outcome.PASS:
+            outcome = "passed"
+        elif verdict.guard in judgement.overridden:
+            outcome = "overridden"
+        elif verdict.guard in judgement.waived:
+            outcome = "waived"
+        elif judgement.binding or (last and verdict.guard in transition.refused_by):
+            outcome = "refused"
+        else:
+            outcome = "did not bind"
+        yield Judged(transition.name, verdict, outcome, judgement.overridden.get(verdict.guard, ""))
+
+
+def not_passed(run: RunView) -> Iterator[Judged]:
     """Every guard that did not pass when its transition was decided on, in order; first what was gone over before any transition."""
     for verdict, reason in run.overridden_before:
-        yield NotPassed("", verdict, "overridden", reason)
+        yield Judged("", verdict, "overridden", reason)
     for transition in run.transitions:
         for judgement in transition.judgements:
-            for verdict in judgement.verdicts:
-                if verdict.outcome is not Outcome.PASS:
-                    outcome = guard_outcome(transition, judgement, verdict)
-                    reason = judgement.overridden.get(verdict.guard, "")
-                    yield NotPassed(transition.name, verdict, outcome, reason)
-
-
-def guard_outcome(transition: TransitionView, judgement: Judgement, verdict: Verdict) -> str:
-    """What became of a guard's verdict: passed, overridden, waived, refused, or it did not bind."""
-    if verdict.outcome is Outcome.PASS:
-        return "passed"
-    if verdict.guard in judgement.overridden:
-        return "overridden"
-    if verdict.guard in judgement.waived:
-        return "waived"
-    if judgement is transition.judgements[-1] and verdict.guard in transition.refused_by:
-        return "refused"
-    return "did not bind" if not judgement.binding else "refused"
+            found = judged(transition, judgement)
+            yield from (each for each in found if each.verdict.outcome is not Outcome.PASS)
 
 
 def write_outcome(write: Write) -> Span:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program, When
-from orchestrator.model.plain import JSON
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
@@ -46,23 +45,16 @@ def _what(hook: Hook) -> str:
 
 
 def _terms(hook: Hook, when: When, mode: Mode) -> str:
+    by_hand = isinstance(hook.what, Manual)
     if mode is Mode.EMERGENCY:
         if hook.emergency is InEmergency.SKIP:
             return "skipped in an emergency"
-        return (
-            "listed, nobody is asked in an emergency"
-            if isinstance(hook.what, Manual)
-            else "beside the writes, holds nothing up"
-        )
+        return "listed, nobody is asked in an emergency" if by_hand else "beside the writes, holds nothing up"
     ends = "stops the transition if it fails" if when is When.BEFORE else "owed until it ends well"
-    repeats = (
-        ""
-        if isinstance(hook.what, Manual)
-        else ", may be repeated without asking"
-        if hook.again is Again.SAFE
-        else ", asks before it is repeated"
-    )
-    return f"{ends}{repeats}"
+    if by_hand:
+        return ends
+    again = "may be repeated without asking" if hook.again is Again.SAFE else "asks before it is repeated"
+    return f"{ends}, {again}"
 
 
 def note_of(transition: PlannedTransition, verdict: Verdict) -> str:
@@ -74,19 +66,18 @@ def note_of(transition: PlannedTransition, verdict: Verdict) -> str:
     return ""
 
 
-def hooks_fact(hooks: Sequence[Hook]) -> list[JSON]:
+def hooks_fact(hooks: Sequence[Hook]) -> list[dict[str, object]]:
     """Hooks as JSON."""
     return [
-        {
-            "name": hook.name,
-            "manual": hook.what.text if isinstance(hook.what, Manual) else None,
-            "run": None if isinstance(hook.what, Manual) else list(hook.what.run),
-            "timeout_seconds": None if isinstance(hook.what, Manual) else hook.what.timeout.total_seconds(),
-            "again": hook.again.value,
-            "emergency": hook.emergency.value,
-        }
+        {"name": hook.name, **_what_fact(hook.what), "again": hook.again, "emergency": hook.emergency}
         for hook in hooks
     ]
+
+
+def _what_fact(what: Program | Manual) -> dict[str, object]:
+    if isinstance(what, Manual):
+        return {"manual": what.text, "run": None, "timeout_seconds": None}
+    return {"manual": None, "run": what.run, "timeout_seconds": what.timeout}
 
 
 def question_lines(plan: Plan) -> Page:

@@ -29,7 +29,7 @@ from .layout import (
 from .outcomes import (
     answer_words,
     checks_of,
-    guard_outcome,
+    judged,
     not_passed,
     transition_move,
     transition_outcome,
@@ -318,12 +318,8 @@ def _transition_fact(transition: TransitionView) -> dict[str, object]:
 
 def _judgement_fact(transition: TransitionView, judgement: Judgement) -> dict[str, object]:
     verdicts = [
-        {
-            **verdict_fact(verdict),
-            "fate": guard_outcome(transition, judgement, verdict),
-            "override_reason": judgement.overridden.get(verdict.guard, ""),
-        }
-        for verdict in judgement.verdicts
+        {**verdict_fact(each.verdict), "fate": each.outcome, "override_reason": each.reason}
+        for each in judged(transition, judgement)
     ]
     return {"record": judgement.seq, "at": judgement.at, "verdicts": verdicts}
 

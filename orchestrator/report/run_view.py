@@ -40,9 +40,9 @@ class Judgement(Struct):
     at: datetime
     verdicts: tuple[Verdict, ...]
     binding: bool
-    overridden: dict[str, str] = field(default_factory=dict)
+    overridden: dict[str, str] = {}
     """Guard to the operator's reason."""
-    waived: set[str] = field(default_factory=set)
+    waived: set[str] = set()
     """Guards that were blind because of an emergency's dead org."""
 
 
@@ -111,13 +111,13 @@ class TransitionView(Struct):
     """The record that says that it was made; 0 where it was not."""
     refused_by: tuple[str, ...] = ()
     refused_seq: int = 0
-    judgements: list[Judgement] = field(default_factory=list)
-    last_probes: dict[str, ProbeReading] = field(default_factory=dict)
+    judgements: list[Judgement] = []
+    last_probes: dict[str, ProbeReading] = {}
     """What each probe said last, by its name."""
-    waits: list[Wait] = field(default_factory=list)
-    questions: list[Asked] = field(default_factory=list)
-    hooks: list[HookRun] = field(default_factory=list)
-    writes: list[Write] = field(default_factory=list)
+    waits: list[Wait] = []
+    questions: list[Asked] = []
+    hooks: list[HookRun] = []
+    writes: list[Write] = []
     after: tuple[str, ...] = ()
     """The `after` hooks that it owed from the moment it was made."""
     spent: StepTime | None = None
@@ -189,7 +189,7 @@ class RunView(Struct):
     began: datetime
     last: datetime
     """Of its newest record: for a run without an end, all that is known."""
-    by: list[str] = field(default_factory=list)
+    by: list[str] = []
     """Everybody who was at it: alice on laptop."""
     started: RunStarted | None = None
     """None for an adoption."""
@@ -202,18 +202,18 @@ class RunView(Struct):
     """As it was last taken up."""
     spent: Spent = Spent()
     """Where its time went, in all."""
-    resumes: list[Resume] = field(default_factory=list)
-    transitions: list[TransitionView] = field(default_factory=list)
-    writes: list[Write] = field(default_factory=list)
+    resumes: list[Resume] = []
+    transitions: list[TransitionView] = []
+    writes: list[Write] = []
     """All of them, in the order in which they were sent."""
     statuses: Both[list[StatusSeen]] = field(default_factory=lambda: Both([], []))
-    debts: list[Debt] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
+    debts: list[Debt] = []
+    entries: list[Entry] = []
     names: dict[Role, str] = field(default_factory=lambda: dict.fromkeys(Role, ""))
     """What the orgs are called: "" where no record told it."""
-    overridden_before: list[tuple[Verdict, str]] = field(default_factory=list)
+    overridden_before: list[tuple[Verdict, str]] = []
     """What it went over before its first transition, by name, each with the operator's reason."""
-    objectives_by_status: dict[Status, Objective] = field(default_factory=dict)
+    objectives_by_status: dict[Status, Objective] = {}
     """Of every end that it came to: one that owed reached its goal before it was taken up again."""
     remember: tuple[str, ...] = ()
     """What the playbook wants to be remembered by whoever reached ACTIVE."""

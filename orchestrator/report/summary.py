@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from orchestrator.model.run import End, Ending, Mode, Objective
 from orchestrator.model.status import Status
-from orchestrator.model.words import counted, span, utc
+from orchestrator.model.words import END_WORDS, counted, span, utc
 
-from .describe import END_WORDS, end_style
+from .describe import end_style
 from .layout import Span
 from .run_view import Debt, DrillView, ReportView, RunView
 

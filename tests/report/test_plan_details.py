@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program, When
 from orchestrator.model.run import Mode
+from orchestrator.report.documents import json_form
 from orchestrator.report.plan import plan_page, preview_page
 from orchestrator.report.plan_details import hook_lines, hooks_fact
 
@@ -74,7 +75,7 @@ def test_a_probe_of_a_later_transition_shows_the_value_of_today() -> None:
 
 
 def test_hooks_are_listed_in_the_document() -> None:
-    assert hooks_fact((STOP, BUTTON)) == [
+    assert json_form(hooks_fact((STOP, BUTTON))) == [
         {
             "name": "stop-sync",
             "manual": None,

@@ -16,12 +16,9 @@ from orchestrator.model.status import Status
 from orchestrator.report.layout import Span
 from orchestrator.report.outcomes import checks_of, not_passed, write_outcome
 from orchestrator.report.run_fold import report_of
-from orchestrator.report.run_report import report_json
 from orchestrator.report.summary import summary_of
 
 from .journals import (
-    ADOPTED,
-    DRILL,
     HOME,
     OWING,
     REFUSED,
@@ -38,29 +35,6 @@ from .journals import (
 from .scenes import HASH, NOW, RUN, P, S
 
 
-def test_a_run_is_told_with_its_transitions_and_what_happened_around_them() -> None:
-    (run,) = reported(WHOLE).runs
-    declare, activate = run.transitions
-    assert (declare.name, declare.source, declare.target, declare.made) == (
-        "declare",
-        Status.PASSIVE,
-        Status.FAILOVER,
-        True,
-    )
-    assert [write.attempt.number for write in declare.writes] == [1, 2]
-    assert [write.attempt.number for write in activate.writes] == [3, 4]
-    assert [(wait.guards, wait.passed, wait.seconds) for wait in declare.waits] == [(("agents",), True, 60.0)]
-    assert [(hook.name, hook.ended is not None) for hook in declare.hooks] == [
-        ("stop-sync", True),
-        ("integrations", True),
-    ]
-    assert list(declare.last_probes) == ["agents_seen", "page"]
-    (asked,) = declare.questions
-    assert asked.answer is not None
-    assert asked.answer.seconds == 30.0
-    assert [*run.hooks_owed, *run.left_to_person, *run.debts, *run.unknown] == []
-
-
 def test_an_override_stays_with_its_verdict_and_its_reason() -> None:
     (run,) = reported(WHOLE).runs
     (let_pass,) = not_passed(run)
@@ -72,43 +46,11 @@ def test_an_override_stays_with_its_verdict_and_its_reason() -> None:
     )
 
 
-def test_each_orgs_status_is_a_step_function_of_what_was_read() -> None:
-    (run,) = reported(WHOLE).runs
-    began = NOW
-    assert [((seen.at - began).total_seconds(), seen.status) for seen in run.statuses.primary] == [
-        (0.5, Status.PASSIVE),
-        (68.0, Status.FAILOVER),
-        (99.5, Status.ACTIVE),
-    ]
-    assert [((seen.at - began).total_seconds(), seen.status) for seen in run.statuses.secondary] == [
-        (0.5, Status.PASSIVE),
-        (64.5, Status.FAILOVER),
-        (99.0, Status.ACTIVE),
-    ]
-
-
-def test_an_org_that_was_not_seen_stands_nowhere() -> None:
-    (run,) = reported(OWING).runs
-    assert [seen.status for seen in run.statuses.primary] == [None]
-    assert run.statuses.primary[0].words == "not seen, unreachable (timed out)"
-
-
 def test_the_records_name_the_other_org() -> None:
     (run,) = reported(WHOLE).runs
     assert (run.called(P), run.called(S)) == ("Payments (primary)", "Payments EU (secondary)")
     (dead,) = reported(REFUSED[:1]).runs
     assert dead.called(P) == "the primary"
-
-
-def test_an_adoption_is_reported_by_what_was_declared_right() -> None:
-    report = reported(ADOPTED)
-    summary = summary_of(report)
-    assert (summary.title, summary.verdict) == ("payments: to ACTIVE", Span("Done", "good"))
-    assert summary.sentences[0] == (
-        "Pair payments was moved to ACTIVE. It worked: this was seen by reading back."
-    )
-    assert [check.name for check in checks_of(report)] == ["end: the pair stands at ACTIVE"]
-    assert report_json(report)["runs"][0]["goal"] is None  # type: ignore[index,call-overload]  # a list of runs
 
 
 def test_a_debt_is_open_until_it_is_settled_by_this_run_or_a_later_one() -> None:
@@ -154,14 +96,6 @@ def test_an_objective_that_was_met_stays_met_when_what_was_owed_is_delivered_lat
     assert ("objective: ACTIVE within 15 min", True) in [(case.name, case.held) for case in checks_of(report)]
 
 
-def test_an_objective_that_was_missed_says_so() -> None:
-    summary = summary_of(reported(OWING))
-    assert "The objective for ACTIVE was MISSED: 25 min, of 15 min allowed." in summary.sentences
-    assert ("Objective", "missed", "bad") in [(each.label, each.value, each.tone) for each in summary.figures]
-    refused = summary_of(reported(REFUSED)).figures[1]
-    assert (refused.value, refused.note) == ("not reached", "15 min allowed")
-
-
 def test_a_hook_that_did_not_end_well_and_one_left_to_a_person_are_left_to_do() -> None:
     from orchestrator.model.events import HookEnded
     from orchestrator.model.hook import HookOutcome, When
@@ -189,23 +123,6 @@ def test_commands_name_the_journal_that_was_typed() -> None:
     report = report_of(RUN, records, Head(19, HASH), playbook_of, journal="/tmp/a b.db")
     assert summary_of(report).to_do[0].command == "hamr resume payments --journal '/tmp/a b.db'"
     assert report.verify == f"hamr audit verify --anchor 19:{HASH} --journal '/tmp/a b.db'"
-
-
-def test_a_drill_has_all_its_runs_and_the_checks_are_its_expectations() -> None:
-    report = drill()
-    assert [(run.run, run.name) for run in report.runs] == [(RUN, "out"), (HOME, "home")]
-    assert [(case.group, case.name, case.held) for case in checks_of(report)] == [
-        ("dark", "out: exit code 0", True),
-        ("dark", "home: exit code 0", False),
-    ]
-    summary = summary_of(report)
-    assert (summary.title, summary.verdict) == ("payments: drill, scenario dark", Span("Missed", "bad"))
-    assert summary.sentences == (
-        "A rehearsal of pair payments on the simulator, scenario dark, in 2 runs. 1 of 2 expectations held.",
-        "Out: PASSIVE → ACTIVE, done, in 1 min 40 s.",
-        "Home: ACTIVE → PASSIVE, refused, in 1 s.",
-    )
-    assert [thing.command for thing in summary.to_do] == [f"hamr drill close {DRILL} --notes TEXT"]
 
 
 def test_a_drill_that_was_closed_is_not_to_be_closed_again() -> None:

@@ -76,8 +76,8 @@ def _environment() -> jinja2.Environment:
     }
     made.globals |= {
         "answer_words": outcomes.answer_words,
-        "guard_outcome": outcomes.guard_outcome,
         "hook_outcome": outcomes.hook_outcome,
+        "judged": outcomes.judged,
         "not_passed": outcomes.not_passed,
         "purposes": {**PURPOSES, "deliver": "what it was owed"},
         "run_move": summary.run_move,

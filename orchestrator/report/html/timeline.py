@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from orchestrator.model.events import LockBroken, LockTaken, LockTakenOver, RunResumed, RunStarted
 from orchestrator.model.status import Role, Status
@@ -108,14 +108,13 @@ class Drawing(Struct):
     scale: Scale
     height: float = 0.0
     """Of what is drawn so far."""
-    levels: list[Label] = field(default_factory=list)
-    grid: list[Path] = field(default_factory=list)
-    cuts: list[tuple[Box, Label]] = field(default_factory=list)
-    ticks: list[Label] = field(default_factory=list)
-    paths: list[Path] = field(default_factory=list)
-    marks: list[Mark] = field(default_factory=list)
-    labels: list[Label] = field(default_factory=list)
-    boxes: list[Box] = field(default_factory=list)
+    scale_labels: list[Label] = []
+    grid: list[Path] = []
+    cuts: list[Box] = []
+    paths: list[Path] = []
+    marks: list[Mark] = []
+    labels: list[Label] = []
+    boxes: list[Box] = []
     axis: float = 0.0
     description: str = ""
 
@@ -153,7 +152,7 @@ def _statuses(drawing: Drawing, report: ReportView) -> float:
     for status in (*levels, None) if None in shown else levels:
         y = places[status] = TOP + 14 + size.level * len(places)
         name = "not seen" if status is None else "no record" if status is Status.ABSENT else status.name
-        drawing.levels.append(Label(size.left - 10, y + 4, name, "level", "end"))
+        drawing.scale_labels.append(Label(size.left - 10, y + 4, name, "level", "end"))
         drawing.grid.append(Path(f"M{size.left:g} {y:g}H{size.right + 10:g}", "level-line"))
     end = size.right + 12
     for role, shift, form, below in ((Role.PRIMARY, -3.5, "dot", 1), (Role.SECONDARY, 3.5, "square", 8)):
@@ -182,13 +181,13 @@ def _when(report: ReportView, at: datetime) -> str:
 def _grid(drawing: Drawing) -> None:
     """Ticks with their lines, and what was cut short."""
     for tick in drawing.scale.ticks(drawing.size.ticks):
-        drawing.ticks.append(Label(tick.x, drawing.axis + 16, tick.label, "tick", "middle"))
+        drawing.scale_labels.append(Label(tick.x, drawing.axis + 16, tick.label, "tick", "middle"))
         drawing.grid.append(Path(f"M{tick.x:.1f} {TOP:g}V{drawing.axis:g}", "tick-line"))
     for stretch in drawing.scale.cuts:
         width, height = stretch.right - stretch.left, drawing.height - TOP
-        box = Box(stretch.left, TOP - 4, width, height, "cut", _cut_words(stretch))
-        middle = (stretch.left + stretch.right) / 2
-        drawing.cuts.append((box, Label(middle, TOP - 10, span(stretch.seconds), "cut-label", "middle")))
+        drawing.cuts.append(Box(stretch.left, TOP - 4, width, height, "cut", _cut_words(stretch)))
+        label = Label(stretch.left + width / 2, TOP - 10, span(stretch.seconds), "cut-label", "middle")
+        drawing.scale_labels.append(label)
 
 
 def _cut_words(stretch: Stretch) -> str:
