@@ -24,33 +24,50 @@ class Take(enum.Enum):
 
 
 class Metric(Struct, frozen=True):
-    """A metric query to one org's own region: `GET /api/v1/query` [doc]."""
+    """One number of a metric query, asked of one org in its own region.
+
+    It is `GET /api/v1/query` [doc].
+    """
 
     org: Role
+    """The org that is asked: primary or secondary."""
     query: str
+    """The query, as it stands in a graph of that org: sum:datadog.agent.running{*}."""
     over: timedelta = timedelta(minutes=5)
-    """How far back the window goes."""
+    """How far back it looks (5m)."""
     take: Take = Take.LAST
+    """Which point of that time counts: last (the default), average, least or most."""
+    timeout: timedelta = timedelta(seconds=10)
+    """How long it may take (10s); past that, it is unknown."""
 
 
 class Monitor(Struct, frozen=True):
-    """The state of one monitor of one org: `GET /api/v1/monitor/{id}` [doc]. Its value is a word, such as OK or Alert."""
+    """The state of one monitor of one org, such as OK or Alert.
+
+    It is `GET /api/v1/monitor/{id}` [doc].
+    """
 
     org: Role
+    """The org that the monitor belongs to: primary or secondary."""
     id: int
+    """Its number, as it stands in its page's address."""
+    timeout: timedelta = timedelta(seconds=10)
+    """How long it may take (10s); past that, it is unknown."""
 
 
 class Http(Struct, frozen=True):
-    """A GET of any page, without keys and without following redirects to another host."""
+    """A GET of any page, without keys, and without following redirects to another host."""
 
     url: str = ""
-    """Where it is; "" where the pair says so."""
+    """Address of the page; or instead:"""
     status: int = 200
-    """The answer's status that counts as good."""
+    """The status of the answer that counts as good (200)."""
     pointer: str | None = None
-    """RFC 6901: which value of a JSON answer is the probe's value; None where only the status counts."""
+    """Which value of a JSON answer is the probe's value, as a JSON pointer (RFC 6901): /status/indicator."""
     page: str = ""
-    """Its name among the pair's pages in the inventory, in the place of a URL."""
+    """Its name among the pages of the pair in pairs.yaml, so that the playbook suits every pair."""
+    timeout: timedelta = timedelta(seconds=10)
+    """How long it may take (10s); past that, it is unknown."""
 
     def at(self, pages: Mapping[str, str]) -> str | None:
         """Its URL, for a pair with these pages; None where the pair has no page of that name."""
@@ -58,12 +75,15 @@ class Http(Struct, frozen=True):
 
 
 class Command(Struct, frozen=True):
-    """A program, run without a shell and without keys: exit 0 is good, 1 is bad, anything else is unknown.
+    """A program, run without a shell and without keys, that only looks: exit 0 is good, 1 is bad, all else unknown.
 
     Its value is the first line of its output, where that is a number.
     """
 
     run: tuple[str, ...]
+    """Program and arguments; a relative path is meant from the folder in which hamr is started."""
+    timeout: timedelta = timedelta(seconds=10)
+    """How long it may take (10s); past that, it is ended, and unknown."""
 
 
 ProbeKind = Metric | Monitor | Http | Command
@@ -74,8 +94,6 @@ class Probe(Struct, frozen=True):
 
     name: str
     kind: ProbeKind
-    timeout: timedelta = timedelta(seconds=10)
-    """How long it may take; past it, it reads as unknown."""
 
 
 class Measured(Struct, frozen=True):
@@ -116,35 +134,48 @@ class Quiet(Struct, frozen=True):
     """Nobody but this run changed either record for so long, by the servers' clock."""
 
     for_: timedelta
+    """How long it has to have been quiet."""
 
 
 class Reachable(Struct, frozen=True):
-    """The named orgs answer."""
+    """The orgs answer."""
 
     orgs: tuple[Role, ...] = (Role.PRIMARY, Role.SECONDARY)
+    """primary, secondary or both (the default)."""
 
 
 class Located(Struct, frozen=True):
-    """Both orgs' records name the datacenters that the inventory names."""
+    """Both records name the datacenters that the inventory names."""
 
 
 class Freeze(Struct, frozen=True):
-    """A span of whole days, both included, in which nothing may be changed."""
+    """Whole days in which nothing may be changed, both included."""
 
     first: date
+    """First day."""
     last: date
+    """Last day."""
 
 
 class Window(Struct, frozen=True):
-    """It is now, in that time zone, one of those week days and between those times, and in no freeze."""
+    """It is a day and a time at which changes are allowed."""
 
     zone: str
+    """Time zone that days and times are meant in, such as Europe/Paris."""
     days: tuple[int, ...] = tuple(range(7))
-    """0 is Monday, 6 is Sunday."""
+    """Days of the week (all).
+
+    0 is Monday, 6 is Sunday.
+    """
     opens: time = time.min
+    """Time of day from which changes are allowed (00:00)."""
     closes: time = time.max
-    """May be earlier than `opens`: then the window spans midnight, and belongs to the day on which it opened."""
+    """Time of day at which that ends (24:00); earlier than from means the day after.
+
+    The window then spans midnight, and belongs to the day on which it opened.
+    """
     freezes: tuple[Freeze, ...] = ()
+    """Spans of days in which nothing may be changed."""
 
 
 class AllOf(Struct, frozen=True):
@@ -166,13 +197,21 @@ class Not(Struct, frozen=True):
 
 
 class Compared(Struct, frozen=True):
-    """What a probe answered, compared; every comparison that is given has to hold. Without one, the probe's own word counts."""
+    """What a probe answered, compared; every comparison that is given has to hold.
+
+    Without one, the probe's own word counts.
+    """
 
     probe: str
+    """The probe."""
     above: float | None = None
+    """Its value is a number greater than this one."""
     below: float | None = None
+    """Its value is a number less than this one."""
     equals: Value | None = None
+    """Its value is this."""
     one_of: tuple[Value, ...] | None = None
+    """Its value is one of these."""
 
 
 GuardKind = Quiet | Reachable | Located | Window | Compared | AllOf | AnyOf | Not

@@ -29,14 +29,14 @@ class InEmergency(enum.Enum):
     SKIP = "skip"
 
 
-class Program(Struct, frozen=True):
+class Program(Struct, frozen=True, tag_field="is", tag=True):
     """A program, run without a shell, in a process group of its own, and without Datadog's keys."""
 
     run: tuple[str, ...]
     timeout: timedelta = timedelta(seconds=60)
 
 
-class Manual(Struct, frozen=True):
+class Manual(Struct, frozen=True, tag_field="is", tag=True):
     """Something that a person does and confirms."""
 
     text: str

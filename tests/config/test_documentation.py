@@ -15,7 +15,7 @@ from orchestrator.config import (
     playbook_schema,
     shipped_playbooks,
 )
-from orchestrator.config.probe_checks import STATES
+from orchestrator.config.playbook_checks import STATES
 from orchestrator.model.org import SITES
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -90,7 +90,7 @@ async def test_law_06_answers_of_probes_are_never_old_whatever_their_speeds(
     eyes = Eyes(pair(), FakeWorld(StillClock()), clock, memory, tell, timedelta(seconds=2))
     probing = Probing(pair(), prober, clock, eyes, memory, tell)
     probes = [
-        Probe(f"{each + number * 1e-9:.9f}", Metric(S, "q"), timedelta(minutes=1))
+        Probe(f"{each + number * 1e-9:.9f}", Metric(S, "q", timeout=timedelta(minutes=1)))
         for number, each in enumerate(seconds)
     ]
     readings = await clock.run(probing.take(probes))

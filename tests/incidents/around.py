@@ -47,8 +47,10 @@ class Gauge(Struct, frozen=True):
 
     def probe(self) -> Probe:
         """As a playbook has it."""
-        kind = Command(("./gauge", self.name)) if self.org is None else Metric(self.org, f"sum:{self.name}")
-        return Probe(self.name, kind, timedelta(seconds=self.timeout))
+        timeout = timedelta(seconds=self.timeout)
+        if self.org is None:
+            return Probe(self.name, Command(("./gauge", self.name), timeout))
+        return Probe(self.name, Metric(self.org, f"sum:{self.name}", timeout=timeout))
 
     def value(self, at: float, *, over: bool) -> float | None:
         """What it shows at a time; None is no data.

@@ -77,7 +77,7 @@ class PlayedProber(Struct):
     async def take(self, probe: Probe, *, within: float | None = None) -> ProbeReading:
         self.process.alive()
         beside, tape = self.beside, self.beside.tape
-        limit = probe.timeout.total_seconds()
+        limit = probe.kind.timeout.total_seconds()
         limit = limit if within is None else min(limit, within)
         gauge, asked, began = beside.gauge(probe.name), tape.now, self.clock.monotonic()
         dark = None if gauge.org is None else beside.regions.darkness(gauge.org)

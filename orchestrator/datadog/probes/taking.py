@@ -75,7 +75,7 @@ class Probes:
                 fetching keys included.
         """
         began = self._clock.monotonic()
-        own = probe.timeout.total_seconds()
+        own = probe.kind.timeout.total_seconds()
         allowed = own if within is None else min(own, within)
         try:
             sight = await self._sight(probe, allowed)

@@ -1,4 +1,8 @@
-"""The shape of an inventory: which keys there are, and of what type. What fits together is checked elsewhere."""
+"""The keys of an inventory: which there are, how the value of each is read, and what is made of them.
+
+What has to fit together is checked elsewhere. The nouns have another form: keys of which one is given stand for a choice,
+and names are keys.
+"""
 
 from __future__ import annotations
 
@@ -28,23 +32,20 @@ from orchestrator.model.org import (
 )
 from orchestrator.model.status import Both, Role
 
-from .fields import Name, SchemaVersion, Text, choice, span_of, text_of
-from .probe_fields import Page
-from .shapes import AT_LEAST_ONE, Shape, leaf
-from .urls import is_loopback, split_url
-from .wording import did_you_mean, found, looks_like_key, one_of, shown
-
-UUID_PATTERN = r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
-VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
-
-
-def _uuid(value: Any) -> str:
-    text = value if isinstance(value, str) else ""
-    if not re.fullmatch(UUID_PATTERN, text):
-        raise ValueError(
-            f"expected an org's uuid, such as 550e8400-e29b-41d4-a716-446655440000, found {found(value)}"
-        )
-    return text.lower()
+from .fields import (
+    Name,
+    Page,
+    SchemaVersion,
+    Text,
+    between,
+    choice,
+    is_loopback,
+    matching,
+    split_url,
+    text_of,
+)
+from .messages import did_you_mean, found, looks_like_key, one_of, shown
+from .schema import AT_LEAST_ONE, Form, OneOf, leaf, then
 
 
 def _site(value: Any) -> str:
@@ -91,16 +92,6 @@ def _mirrors(value: Any) -> Mirrors:
     raise ValueError(f"expected true, false or auto, found {found(value)}")
 
 
-def _variable(value: Any) -> str:
-    """Never repeats what it refuses: it may be the key."""
-    if not isinstance(value, str) or not re.fullmatch(VARIABLE_PATTERN, value) or looks_like_key(value):
-        raise ValueError(
-            "expected the name of an environment variable, such as PAYMENTS_API_KEY "
-            "(what stands here is not shown, as it may be the key itself)"
-        )
-    return value
-
-
 def _argument(value: Any) -> str:
     """Never repeats what it refuses: it may be the key."""
     if not isinstance(value, str) or "\0" in value:
@@ -132,7 +123,14 @@ def _file_path(value: Any) -> str:
     return value
 
 
-Uuid = Annotated[str, leaf(_uuid, {"type": "string", "pattern": UUID_PATTERN})]
+Uuid = Annotated[
+    str,
+    matching(
+        r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+        "an org's uuid, such as 550e8400-e29b-41d4-a716-446655440000",
+    ),
+    then(str.lower),
+]
 Site = Annotated[
     str,
     leaf(_site, {"type": "string", "examples": [*SITES, *SITES.values()]}),
@@ -142,10 +140,18 @@ Datacenter = Annotated[str, leaf(_datacenter, {"type": "string", "examples": [*S
 Url = Annotated[str, leaf(_url, {"type": "string", "pattern": r"^https?://[^/?#@\s]+/?$"})]
 MirrorsChoice = Annotated[Mirrors, leaf(_mirrors, {"enum": [True, False, "auto"]})]
 WireName = Annotated[Wire, choice(Wire, "a casing")]
-Variable = Annotated[str, leaf(_variable, {"type": "string", "pattern": VARIABLE_PATTERN})]
+Variable = Annotated[
+    str,
+    matching(
+        r"^[A-Za-z_][A-Za-z0-9_]*$",
+        "the name of an environment variable, such as PAYMENTS_API_KEY "
+        "(what stands here is not shown, as it may be the key itself)",
+        secret=True,
+    ),
+]
 KeyPath = Annotated[str, leaf(_file_path, {"type": "string", "minLength": 1})]
 CertificatePath = Annotated[str, leaf(_certificates, {"type": "string", "minLength": 1})]
-KeyTimeout = Annotated[timedelta, span_of(timedelta(seconds=1), timedelta(minutes=10))]
+KeyTimeout = Annotated[timedelta, between("1s", "10m")]
 Argument = Annotated[str, leaf(_argument, {"type": "string"})]
 
 
@@ -178,11 +184,15 @@ def _inventory(*, _schema: int, pairs: Mapping[str, Pair]) -> Inventory:
     return Inventory("", tuple(replace(pair, name=name) for name, pair in pairs.items()))
 
 
-class KeyShape(Shape):
+class KeyForm(Form, frozen=True):
     """Where a key is found: exactly one of env, file and command. The key itself never stands in the inventory."""
 
     makes = _key
-    kinds = ("env", "file", "command")
+    one_of = OneOf(
+        ("env", "file", "command"),
+        "say where the key is found: {{env: NAME}}, {{file: PATH}} or {{command: [PROGRAM, …]}}",
+        "a key has one source, and here are {count}: leave one of env, file and command",
+    )
 
     env: Variable | None = None
     """Name of the environment variable that holds the key."""
@@ -194,11 +204,16 @@ class KeyShape(Shape):
     """How long the command may take (10s): longer where it waits for a person."""
 
 
-class OrgShape(Shape, kw_only=True):
+class OrgForm(Form, frozen=True, kw_only=True):
     """One Datadog organisation; exactly one of site and url."""
 
     makes = _org
-    kinds = ("site", "url")
+    one_of = OneOf(
+        ("site", "url"),
+        '"site" is missing{where}: site: us1, or url: for any other address',
+        "an org has a site or a url, not both: leave one out",
+        at_last=True,
+    )
     needs = MappingProxyType({"url": ["datacenter"]})
 
     name: Text
@@ -215,13 +230,13 @@ class OrgShape(Shape, kw_only=True):
     """File of certificates (PEM) that its API's may be signed by, beside those that are trusted anyway; a relative path is meant from the inventory's folder."""
     wire: WireName | None = None
     """Casing of the record's keys when writing: auto (the default: as they were read), snake or pascal."""
-    api_key: KeyShape
+    api_key: KeyForm
     """Where the org's API key is found: {env: NAME}, {file: PATH} or {command: [PROGRAM, ARGUMENT]}."""
-    app_key: KeyShape
+    app_key: KeyForm
     """Where its application key is found, in the same three ways; its owner needs disaster_recovery_status_write."""
 
 
-class PairShape(Shape, kw_only=True):
+class PairForm(Form, frozen=True, kw_only=True):
     """A primary and a secondary org that are linked by HAMR."""
 
     makes = _pair
@@ -234,18 +249,18 @@ class PairShape(Shape, kw_only=True):
     """Whether what a run does is also posted as Datadog events, to the org that serves."""
     pages: dict[Name, Page] = field(default_factory=dict)
     """Web pages of your own that a playbook's probes ask by name (http: {page: NAME}), each with its address."""
-    primary: OrgShape
+    primary: OrgForm
     """The org that normally serves."""
-    secondary: OrgShape
+    secondary: OrgForm
     """The org that takes over."""
 
 
-class InventoryShape(Shape):
+class InventoryForm(Form, frozen=True):
     """All pairs that hamr may work on."""
 
     makes = _inventory
 
     _schema: SchemaVersion = field(name="schema")
     """Version of this format: 1."""
-    pairs: Annotated[dict[Name, PairShape], AT_LEAST_ONE]
+    pairs: Annotated[dict[Name, PairForm], AT_LEAST_ONE]
     """Pairs by name; the name is what is typed on the command line."""
