@@ -25,7 +25,7 @@ from orchestrator.model.readiness import Check, Group, Level, worst
 from orchestrator.model.status import Role
 from orchestrator.model.words import value_words
 from orchestrator.situation import judge
-from orchestrator.situation.compared import depends_on, probes_of, transition_probes
+from orchestrator.situation.guard_kinds import depends_on, probes_of, transition_probes
 from orchestrator.situation.wording import printable
 
 from .answers import Answers

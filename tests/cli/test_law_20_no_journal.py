@@ -11,7 +11,7 @@ from orchestrator.model.reading import Exchange, Present, Reading
 from orchestrator.model.situation import Stranger
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.words import after_asking
-from orchestrator.situation.strangers import strangers
+from orchestrator.situation.guards import strangers
 from tests.report.scenes import NOW, reading, record
 
 from .lab import Lab

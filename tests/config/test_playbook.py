@@ -25,7 +25,7 @@ from orchestrator.model.guard import (
 )
 from orchestrator.model.playbook import Advances, Confirm, Playbook, Timeouts, Transition
 from orchestrator.model.status import Role, Status
-from orchestrator.situation.compared import transition_probes
+from orchestrator.situation.guard_kinds import transition_probes
 
 from .texts import FULL, PLAYBOOK, said_of_playbook
 

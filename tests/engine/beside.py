@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from orchestrator.engine.around import Around
+from orchestrator.engine.context import RunServices
 from orchestrator.model.guard import (
     Compared,
     Guard,
@@ -111,8 +111,8 @@ class Beside:
         self.people = FakePeople(self.clock)
 
     @property
-    def around(self) -> Around:
-        return Around(self.prober, self.programs, self.people)
+    def around(self) -> RunServices:
+        return RunServices(self.prober, self.programs, self.people)
 
 
 def guarded(

@@ -197,7 +197,7 @@ async def test_law_03_an_unproven_author_is_settled_by_the_next_answer_that_show
     b.world.script[S] = ["lost-applied"]
     assert (await b.engine.drive(ACTIVE)).end is End.DONE
     assert [event.change for event in b.notes.of(WriteConfirmed)][:2] == [Change.UNPROVEN, Change.OURS]
-    assert b.engine.task.memory.unproven == {}
+    assert b.engine.run.state.unproven == {}
 
 
 async def test_law_03_an_unproven_author_was_a_stranger_where_the_next_answer_keeps_our_stamp() -> None:

@@ -14,7 +14,7 @@ from orchestrator.model.guard import AllOf, AnyOf, Command, Compared, Guard, IfU
 from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program, When
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.status import Role
-from orchestrator.situation.compared import probes_of
+from orchestrator.situation.guard_kinds import probes_of
 
 GOOD = 12.0
 """What a gauge shows when all is well; every drawn guard passes then."""

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.engine.entry import Entry, enter, survivor_of
-from orchestrator.engine.stop import Stopped
+from orchestrator.engine.context import Stopped
+from orchestrator.engine.route import Entry, enter, survivor_of
 from orchestrator.journal.history import history_of
 from orchestrator.model.events import TransitionMade
 from orchestrator.model.playbook import Transition
@@ -17,7 +17,7 @@ from orchestrator.model.run import End, Mode
 from orchestrator.model.situation import OpenRun, PhaseName
 from orchestrator.model.status import Both, Role, Status
 
-from .fake import DARK, PLAYBOOK, START, Bench, P, S, bench, record, started
+from .fake import DARK, PLAYBOOK, START, Bench, P, S, bench, look, record, started
 
 pytestmark = pytest.mark.anyio
 
@@ -42,17 +42,9 @@ def standing(primary: Status, secondary: Status, *, first: Role = S, mode: Mode 
 
 
 async def entry_of(b: Bench, goal: Status, open_run: OpenRun | None = None) -> Entry:
-    b.engine.task.open_run = open_run
-    phase = await b.engine.look(goal)
-    return enter(
-        b.engine.task.pair,
-        b.engine.task.playbook,
-        phase,
-        b.engine.eyes.last_look(),
-        goal,
-        mode=b.engine.task.memory.mode,
-        open_run=open_run,
-    )
+    b.engine.run.open_run = open_run
+    phase = await look(b, goal)
+    return enter(b.engine.run, phase, b.engine.reader.readings, goal)
 
 
 @pytest.mark.parametrize("status", [ONBOARDING, PASSIVE, FAILOVER, ACTIVE, RECOVERY])
@@ -63,7 +55,7 @@ async def test_an_agreed_pair_enters_where_it_stands(status: Status) -> None:
 async def test_a_pair_without_records_enters_at_absent_where_a_transition_begins_there() -> None:
     create = Transition("create", ABSENT, ONBOARDING)
     b = standing(ABSENT, ABSENT)
-    b.engine.task.playbook = replace(PLAYBOOK, transitions=(create, *PLAYBOOK.transitions))
+    b.engine.run.playbook = replace(PLAYBOOK, transitions=(create, *PLAYBOOK.transitions))
     assert await entry_of(b, PASSIVE) == Entry(ABSENT)
 
 
@@ -102,7 +94,7 @@ async def test_law_14_going_back_without_such_a_transition_is_refused() -> None:
         transitions=tuple(transition for transition in PLAYBOOK.transitions if transition.name != "abort"),
     )
     b = standing(PASSIVE, FAILOVER, first=P)
-    b.engine.task.playbook = without
+    b.engine.run.playbook = without
     with pytest.raises(Stopped) as stop:
         await entry_of(b, PASSIVE)
     assert "no transition that leads back" in stop.value.ending.message
@@ -207,7 +199,7 @@ async def test_a_half_made_transition_without_a_way_on_is_refused() -> None:
         PLAYBOOK, transitions=(TRANSITION["enroll"], TRANSITION["declare"], TRANSITION["activate"])
     )
     b = standing(PASSIVE, FAILOVER, first=P)
-    b.engine.task.playbook = short
+    b.engine.run.playbook = short
     with pytest.raises(Stopped) as stop:
         await entry_of(b, RECOVERY)
     assert "no way on to RECOVERY" in stop.value.ending.message
@@ -236,8 +228,7 @@ async def test_law_09_an_emergency_on_a_diverged_pair_that_is_seen_is_refused() 
 
 def test_survivors_are_named_by_transitions() -> None:
     b = bench()
-    pair = b.engine.task.pair
-    assert survivor_of(pair, PLAYBOOK, PASSIVE, ACTIVE) is S
+    assert survivor_of(b.engine.run, PASSIVE, ACTIVE) is S
     assert PLAYBOOK.survivor_at(ACTIVE) is S
     assert PLAYBOOK.survivor_at(RECOVERY) is None
     mixed = replace(
@@ -248,11 +239,11 @@ def test_survivors_are_named_by_transitions() -> None:
         ),
     )
     with pytest.raises(Stopped, match="different survivors"):
-        survivor_of(pair, mixed, PASSIVE, ACTIVE)
+        survivor_of(bench(playbook=mixed).engine.run, PASSIVE, ACTIVE)
 
 
 async def test_phase_of_a_half_made_transition_is_midway() -> None:
     b = standing(PASSIVE, FAILOVER, first=P)
-    phase = await b.engine.look(ACTIVE)
+    phase = await look(b, ACTIVE)
     assert (phase.name, phase.transition) == (PhaseName.MIDWAY, "declare")
     assert Both(P, S)[P] is P

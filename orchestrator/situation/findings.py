@@ -1,4 +1,4 @@
-"""What a guard found, and three-valued logic over findings (Kleene): unknown is not pass, and not fail either."""
+"""What a guard found, three-valued logic over findings (Kleene: unknown is neither pass nor fail), and what counts as seen."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from orchestrator.model.guard import Outcome
+from orchestrator.model.reading import Absent, Present, Unrecognised
+from orchestrator.model.run import Mode
+from orchestrator.model.situation import Situation
 from orchestrator.model.status import Role
+
+from .link import NotLinked, link_of
+from .wording import says
 
 
 class Finding(Struct, frozen=True):
@@ -57,3 +63,31 @@ def _decided(findings: Sequence[Finding], *, by: tuple[Outcome, ...], empty: Out
     # Waiving the unseen org of an emergency must not waive an unknown that has another cause.
     blind = {finding.blind for finding in deciding}
     return Finding(outcome, reason, blind.pop() if len(blind) == 1 else None)
+
+
+def is_seen(situation: Situation, role: Role) -> bool:
+    """Whether an org said something that a guard can judge: a record, or that it has none.
+
+    Of the org that an emergency does without, only a good record counts (law 9): a status that is not known,
+    or a record that does not belong to the pair, is no better than silence.
+    """
+    reading = situation.readings[role]
+    if not is_dispensable(situation, role):
+        return isinstance(reading.sight, Present | Absent | Unrecognised)
+    if not reading.answered:
+        return False
+    return not isinstance(link_of(situation.pair, reading, situation.identities[role]), NotLinked)
+
+
+def is_dispensable(situation: Situation, role: Role) -> bool:
+    """Whether this is the org that an emergency does without."""
+    return (
+        situation.mode is Mode.EMERGENCY and situation.survivor is not None and situation.survivor is not role
+    )
+
+
+def unseen(situation: Situation, role: Role) -> Finding | None:
+    """The unknown that an org's not being seen leaves behind, or None where it was seen."""
+    if is_seen(situation, role):
+        return None
+    return unknown(says(situation.pair[role], situation.readings[role]), blind=role)

@@ -6,9 +6,9 @@ import pytest
 
 from orchestrator.model.playbook import Advances, Playbook, Transition
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.situation.invariants import prefix_trouble
+from orchestrator.situation.answered import prefix_trouble
 
-from .test_compare import PAIR
+from .scenes import PAIR
 
 P, S = Role.PRIMARY, Role.SECONDARY
 PASSIVE, FAILOVER, ACTIVE, RECOVERY = Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY

@@ -148,7 +148,7 @@ async def test_an_emergency_finishes_with_the_survivor_alone_and_owes_the_other(
     assert ending.end is End.OWING, ending
     assert b.world.posts() == ["POST secondary FAILOVER", "POST secondary ACTIVE"]
     assert b.world.log.count("GET primary within 2") == 1
-    assert b.engine.task.memory.owed == {P: Status.ACTIVE}
+    assert b.engine.run.state.owed == {P: Status.ACTIVE}
 
 
 async def test_an_emergency_whose_other_org_lives_tells_it_too() -> None:

@@ -7,14 +7,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.engine.gate import (
-    BINDING_ALWAYS,
-    BINDING_MIDWAY,
-    Decision,
-    EnforcingGate,
-    ForecastGate,
-    Terms,
-)
+from orchestrator.engine.evaluator import BINDING_ALWAYS, BINDING_MIDWAY, Decision, GuardPolicy, Terms
 from orchestrator.model.events import GuardOverridden, GuardsJudged, TransitionRefused
 from orchestrator.model.guard import Guard, Outcome, Quiet, Reachable, Verdict
 from orchestrator.model.run import End, Mode
@@ -45,7 +38,7 @@ PASS, FAIL, UNKNOWN = Outcome.PASS, Outcome.FAIL, Outcome.UNKNOWN
 def decide(
     *verdicts: Verdict, overrides: dict[str, str] | None = None, binding: frozenset[str] | None = None
 ) -> Decision:
-    return EnforcingGate(overrides or {}).decide(verdicts, Terms(binding, frozenset(), Mode.PLANNED, None))
+    return GuardPolicy(overrides or {}).decide(verdicts, Terms(binding, frozenset(), Mode.PLANNED, None))
 
 
 @pytest.mark.parametrize("outcome", [FAIL, UNKNOWN])
@@ -98,7 +91,7 @@ def test_law_07_a_half_done_transition_is_bound_by_linked_and_fresh_alone(guard:
 def test_law_09_only_what_is_blind_because_of_the_dead_org_is_waived(
     outcome: Outcome, blind: object, mode: Mode, waived: bool
 ) -> None:
-    decision = EnforcingGate({}).decide(
+    decision = GuardPolicy({}).decide(
         (verdict("settled", outcome, blind),), Terms(None, frozenset(), mode, S)
     )
     assert decision.go is waived
@@ -106,7 +99,7 @@ def test_law_09_only_what_is_blind_because_of_the_dead_org_is_waived(
 
 
 def test_a_forecast_lets_go_and_keeps_what_is_overridden() -> None:
-    forecast = ForecastGate(EnforcingGate({"a": "CHG-1"}))
+    forecast = GuardPolicy({"a": "CHG-1"}, forecast=True)
     decision = forecast.decide(
         (verdict("a", FAIL), verdict("b", FAIL)),
         Terms(None, frozenset(), Mode.PLANNED, None),
@@ -127,12 +120,12 @@ async def test_law_10_a_run_that_is_refused_tells_every_verdict_and_sends_nothin
     assert refused.guards == ("alone", "settled")
     (judged,) = b.notes.of(GuardsJudged)
     assert [each.guard for each in judged.verdicts] == ["linked", "fresh", "alone", "settled", "both"]
-    assert [each.guard for each in b.engine.admission.refused_by()] == ["alone", "settled"]
+    assert [each.guard for each in b.engine.evaluator.refused_by()] == ["alone", "settled"]
 
 
 @pytest.mark.anyio
 async def test_law_10_an_override_is_journalled_with_its_reason() -> None:
-    b = bench(playbook=GUARDED, gate=EnforcingGate({"settled": "CHG-1"}))
+    b = bench(playbook=GUARDED, gate=GuardPolicy({"settled": "CHG-1"}))
     b.world.records[P] = record(P, PLAYBOOK.stops[0], at=b.clock.now())
     ending = await b.engine.drive(PLAYBOOK.stops[1])
     assert ending.end is End.DONE, ending
@@ -149,7 +142,7 @@ def test_law_07_a_new_run_that_finds_a_transition_half_made_is_bound_by_alone_to
 def test_a_guard_that_is_asked_in_planned_runs_alone_is_waived_by_name_in_an_emergency(
     mode: Mode, go: bool
 ) -> None:
-    found = EnforcingGate().decide(
+    found = GuardPolicy().decide(
         (verdict("telemetry", UNKNOWN),),
         Terms(None, frozenset({"telemetry"}), mode, S),
     )

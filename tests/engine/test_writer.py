@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.engine.draft import draft
 from orchestrator.model.org import Wire
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
+from orchestrator.situation.link import draft
 
 from .fake import UUIDS, FakeWorld, P, S, bench, pair, record
 
@@ -61,9 +61,9 @@ async def test_what_was_read_while_an_org_was_linked_elsewhere_is_not_written_ba
     b.world.records[P] = replace(healed, target_uuid=ELSEWHERE)
     assert (await b.engine.drive(Status.ACTIVE)).end is End.OWING
     b.world.records[P] = healed
-    again = bench(memory=b.engine.task.memory, world=b.world)
-    again.engine.task.memory.dead.clear()
-    owed = again.engine.owed()
+    again = bench(memory=b.engine.run.state, world=b.world)
+    again.engine.run.state.dead.clear()
+    owed = again.engine.run.owed_now()
     assert owed is not None
     ending = await again.engine.deliver(owed)
     assert ending.end is End.DONE, ending

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.model.guard import Outcome
 from orchestrator.model.status import Role
-from orchestrator.situation.finding import Finding, every, fails, passes, reverse, some, unknown
+from orchestrator.situation.findings import Finding, every, fails, passes, reverse, some, unknown
 
 P, F, U = passes("yes"), fails("no"), unknown("who knows")
 

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from msgspec import Struct, field
 
-from orchestrator.model.events import ClockDistrusted, Event, OrgGivenUp, ReadingsTaken, SituationRead
+from orchestrator.model.events import ClockDistrusted, OrgGivenUp, ReadingsTaken, SituationRead
 from orchestrator.model.guard import ProbeReading
-from orchestrator.model.org import Pair
-from orchestrator.model.protocols import Clock, World
+from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import Identity, Reading, Unreachable
 from orchestrator.model.run import Mode
-from orchestrator.model.situation import SEND_WITHIN, Situation
+from orchestrator.model.situation import SEND_WITHIN, Phase, Situation
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.situation.link import Linked, link_of
+from orchestrator.situation.link import BOTH_ROLES, Link, Linked, judge_link, link_of
+from orchestrator.situation.phase import phase_of
 
-from .memory import Memory
+from .context import RunContext
 
 CLOCKS_AGREE_WITHIN = 2.0
 """Seconds by which wall and monotonic clock may differ over one step before the readings are distrusted (law 18)."""
+
+_FOUND_DEAD = "found dead earlier in this run"
 
 ASK_AGAIN_FOR = 4.0
 """Seconds, from the first answer that was none, in which an org is asked again before that is believed (law 21)."""
@@ -36,11 +38,8 @@ async def ask_twice(
 ) -> Reading:
     """One org's reading, where a single bad answer is no verdict: asked again for a while, on new connections (law 21).
 
-    Args:
-        ask: reads the org once: on a new connection or not, within so many seconds.
-        clock: what is waited on.
-        within: seconds for all tries together, where the org may not be waited for: then it is asked again once. None
-            for ASK_AGAIN_FOR after the first answer.
+    `ask` takes whether on a new connection, and within how many seconds. `within` is for all tries together, where the org
+    may not be waited for: then it is asked again once. None is for ASK_AGAIN_FOR after the first answer.
     """
     deadline = None if within is None else clock.monotonic() + within
     reading = await ask(False, within)
@@ -57,136 +56,142 @@ async def ask_twice(
     return reading
 
 
-class Eyes(Struct):
-    """Takes readings for a run; remembers the last look."""
+class PairReader(Struct):
+    """Takes readings for a run; remembers the last ones."""
 
-    pair: Pair
-    world: World
-    clock: Clock
-    memory: Memory
-    tell: Callable[[Event], None]
-    emergency_deadline: timedelta
-    known_runs: frozenset[str] = frozenset()
-    survivor: Role | None = None
-    may_survive: frozenset[Role] = frozenset()
-    """Before the way of an emergency is known: the orgs that it may need."""
+    run: RunContext
     identities: Both[Identity] | None = None
     last: Both[Reading] | None = None
-    looked_at: tuple[datetime, float] | None = None
+    read_at: tuple[datetime, float] | None = None
     """When the last look began, by both clocks."""
     asked_at: dict[Role, float] = field(default_factory=dict)
     """When each org was asked for its last reading, by the monotonic clock."""
 
-    async def look(self, purpose: str, *, journal: bool = True, once: bool = True) -> Both[Reading]:
+    async def read_both(self, purpose: str, *, journal: bool = True, once: bool = True) -> Both[Reading]:
         """Read both orgs in parallel; an emergency's dead org is left out, and its other org has a short deadline.
 
         Args:
             purpose: what the look is for, as `SituationRead` lists it.
             journal: False while polling: then the look is journalled only where it shows something new.
-            once: False where something is concluded from this very look: then an org that does not answer is asked
-                again, for a while (law 21). Whoever polls looks again anyway.
+            once: False where something is concluded from this very look: then silence is asked again (law 21).
         """
-        began = (self.clock.now(), self.clock.monotonic())
+        began = self.run.moment()
         first = self.identities is None
-        reading = asyncio.gather(self._read(Role.PRIMARY, once), self._read(Role.SECONDARY, once))
+        reading = asyncio.gather(*(self._read(role, once) for role in Role))
         if self.identities is None:
-            readings_taken, identities = await asyncio.gather(reading, self._identify_both())
-            self.identities = identities
+            taken_now, self.identities = await asyncio.gather(reading, self._identify_both())
         else:
-            readings_taken = await reading
-        readings = Both(*readings_taken)
+            taken_now = await reading
+        readings = Both(*taken_now)
         news = first or self.last is None or any(_differs(self.last[role], readings[role]) for role in Role)
-        taken: Both[Reading | None] = Both(
-            None if Role.PRIMARY in self.memory.dead else readings.primary,
-            None if Role.SECONDARY in self.memory.dead else readings.secondary,
-        )
-        self.last, self.looked_at = readings, began
+        dead = self.run.state.dead
+        taken: Both[Reading | None] = Both(*(None if role in dead else readings[role] for role in Role))
+        self.last, self.read_at = readings, began
         if journal or news:
-            self.tell(SituationRead(purpose, taken, self.identities if first else None))
+            self.run.tell(SituationRead(purpose, taken, self.identities if first else None))
         else:
-            self.tell(ReadingsTaken(taken))
+            self.run.tell(ReadingsTaken(taken))
         self._give_up_on_the_unseen(readings)
         return readings
 
     async def _read(self, role: Role, once: bool) -> Reading:
-        if role in self.memory.dead:
+        if role in self.run.state.dead:
             if self.last is not None:
                 return self.last[role]
-            return Reading(
-                role, Unreachable("found dead earlier in this run"), self.clock.now(), self.clock.monotonic()
-            )
+            return Reading(role, Unreachable(_FOUND_DEAD), *self.run.moment())
         within = self.deadline(role)
         if once:
             return await self._ask(role, anew=False, within=within)
-        return await ask_twice(partial(self._ask, role), self.clock, within=within)
+        return await ask_twice(partial(self._ask, role), self.run.clock, within=within)
 
     async def _ask(self, role: Role, anew: bool, within: float | None) -> Reading:
-        self.asked_at[role] = self.clock.monotonic()
-        return await self.world.read(role, within=within, anew=anew)
+        self.asked_at[role] = self.run.clock.monotonic()
+        return await self.run.world.read(role, within=within, anew=anew)
 
     async def _identify_both(self) -> Both[Identity]:
-        return Both(*await asyncio.gather(self._identify(Role.PRIMARY), self._identify(Role.SECONDARY)))
+        return Both(*await asyncio.gather(*(self._identify(role) for role in Role)))
 
     async def _identify(self, role: Role) -> Identity:
-        if role in self.memory.dead:
-            return Identity(role, None, "found dead earlier in this run")
-        return await self.world.identify(role, within=self.deadline(role))
+        if role in self.run.state.dead:
+            return Identity(role, None, _FOUND_DEAD)
+        return await self.run.world.identify(role, within=self.deadline(role))
 
     def deadline(self, role: Role) -> float | None:
         """Seconds that an exchange with this org may take; None for the usual time-outs."""
-        needed = self.may_survive if self.survivor is None else {self.survivor}
-        if self.memory.mode is Mode.EMERGENCY and role not in needed:
-            return self.emergency_deadline.total_seconds()
+        if self.run.state.mode is Mode.EMERGENCY and role not in self.run.needed:
+            return self.run.playbook.emergency_deadline.total_seconds()
         return None
 
     def may_be_given_up(self, role: Role) -> bool:
         """Whether this is the org that an emergency does without, if need be."""
         return self.deadline(role) is not None
 
-    def last_look(self) -> Both[Reading]:
-        """The readings of the last look.
-
-        Raises:
-            RuntimeError: nothing was read yet.
-        """
+    @property
+    def readings(self) -> Both[Reading]:
+        """The last readings; RuntimeError before the first."""
         if self.last is None:
             raise RuntimeError("nothing was read yet")
         return self.last
+
+    @property
+    def seen(self) -> tuple[Both[Reading], Both[Identity]]:
+        """The last readings, and whose keys we hold; RuntimeError before the first."""
+        if self.identities is None:
+            raise RuntimeError("nothing was read yet")
+        return self.readings, self.identities
+
+    def link(self, judge: frozenset[Role] = BOTH_ROLES) -> Link:
+        """Whether those orgs are who the inventory says, by the last look."""
+        return judge_link(self.run.pair, *self.seen, judge=judge)
+
+    def phase(self, goal: Status | None = None) -> Phase:
+        """Where the pair stands by the last look."""
+        run, state = self.run, self.run.state
+        return phase_of(
+            run.pair,
+            *self.seen,
+            run.playbook,
+            owed=run.owed_now(),
+            open_run=run.open_run,
+            goal=goal,
+            floors=state.floors,
+            given_up=state.given_up,
+        )
 
     def _give_up_on_the_unseen(self, readings: Both[Reading]) -> None:
         """In an emergency, whatever is not a good record counts as not seen, and stays out of the run (law 9).
 
         A 404 beside a survivor that has a record is none either, nor is one that is older than what was seen.
         """
-        if self.memory.mode is not Mode.EMERGENCY or self.survivor is None:
+        run = self.run
+        if run.state.mode is not Mode.EMERGENCY or self.run.survivor is None:
             return
-        other = self.survivor.other
-        if other in self.memory.dead:
+        other = self.run.survivor.other
+        if other in run.state.dead:
             return
         reading = readings[other]
         record = reading.record
-        link = link_of(self.pair, reading, self.identities[other]) if self.identities is not None else None
-        absent_too = record is not None or readings[self.survivor].status is Status.ABSENT
-        old = record is not None and self.memory.is_under_floor(reading)
+        link = link_of(run.pair, reading, self.identities[other]) if self.identities is not None else None
+        absent_too = record is not None or readings[self.run.survivor].status is Status.ABSENT
+        old = record is not None and run.state.is_under_floor(reading)
         if reading.answered and absent_too and isinstance(link, Linked) and not old:
             return
         reason = getattr(reading.sight, "reason", "") or getattr(link, "reason", "")
         why = "its record is older than what was seen of it" if old else "it has no record (404)"
-        self.tell(OrgGivenUp(other, reason or why))
+        run.tell(OrgGivenUp(other, reason or why))
 
     def give_up(self, reason: str) -> None:
         """Leave the other org of an emergency out of the rest of the run."""
-        if self.survivor is not None and self.survivor.other not in self.memory.dead:
-            self.tell(OrgGivenUp(self.survivor.other, reason))
+        if self.run.survivor is not None and self.run.survivor.other not in self.run.state.dead:
+            self.run.tell(OrgGivenUp(self.run.survivor.other, reason))
 
     def age(self) -> float:
-        """Seconds since the last look began: the larger of what both clocks say (law 18)."""
-        if self.looked_at is None:
+        """Seconds since the last look began; without end where the clocks disagree on it (law 18)."""
+        if self.read_at is None:
             return float("inf")
-        wall = (self.clock.now() - self.looked_at[0]).total_seconds()
-        monotonic = self.clock.monotonic() - self.looked_at[1]
+        wall, monotonic = self.run.elapsed(self.read_at)
         if abs(wall - monotonic) > CLOCKS_AGREE_WITHIN:
-            self.tell(
+            self.run.tell(
                 ClockDistrusted(wall, monotonic, "the clocks disagree: a suspension, or the time was set")
             )
             return float("inf")
@@ -195,8 +200,8 @@ class Eyes(Struct):
     def met_silence(self) -> bool:
         """Whether an org that is part of the run did not answer the last look: looking at once again tells no more."""
         return any(
-            isinstance(reading.sight, Unreachable) and role not in self.memory.dead
-            for role, reading in self.last_look().items()
+            isinstance(reading.sight, Unreachable) and role not in self.run.state.dead
+            for role, reading in self.readings.items()
         )
 
     def fresh_enough(self) -> bool:
@@ -205,44 +210,39 @@ class Eyes(Struct):
 
     def leave_by(self, role: Role) -> float:
         """On the monotonic clock, the time by which a request to an org must leave that is sent on its last reading (law 6)."""
-        return self.asked_at.get(role, self.clock.monotonic()) + SEND_WITHIN.total_seconds()
+        return self.asked_at.get(role, self.run.clock.monotonic()) + SEND_WITHIN.total_seconds()
 
     def grown_old(self, role: Role) -> bool:
         """Whether one org was asked so long ago, while the other one took its time, that it has to be read again (law 6)."""
-        return role not in self.memory.dead and self.clock.monotonic() > self.leave_by(role)
+        return role not in self.run.state.dead and self.run.clock.monotonic() > self.leave_by(role)
 
-    async def look_again(self, role: Role) -> Both[Reading]:
+    async def read_again(self, role: Role) -> Both[Reading]:
         """Read one org alone, right after a look that took too long for what it said of this one."""
-        readings = self.last_look().with_(role, await self._read(role, once=True))
+        readings = self.readings.with_(role, await self._read(role, once=True))
         self.last = readings
         seen: Both[Reading | None] = Both(None, None)
-        self.tell(SituationRead("before write", seen.with_(role, readings[role])))
+        self.run.tell(SituationRead("before write", seen.with_(role, readings[role])))
         return readings
 
     def distrust(self) -> None:
         """Forget when the last look was: the next write reads everything again."""
-        self.looked_at = None
+        self.read_at = None
 
     def situation(self, probes: Sequence[ProbeReading] = ()) -> Situation:
-        """What guards may look at: the last look, what the probes said, and the run's own facts.
-
-        Raises:
-            RuntimeError: nothing was read yet.
-        """
-        if self.last is None or self.identities is None:
-            raise RuntimeError("a situation needs a look first")
+        """What guards may look at: the last look, what the probes said, and the run's own facts."""
+        run, (readings, identities) = self.run, self.seen
         return Situation(
-            pair=self.pair,
-            readings=self.last,
-            identities=self.identities,
-            at=self.clock.now(),
-            monotonic=self.clock.monotonic(),
-            mode=self.memory.mode,
-            survivor=self.survivor if self.memory.mode is Mode.EMERGENCY else None,
-            run=self.memory.run,
-            our_names=self.memory.our_names(),
-            known_runs=self.known_runs,
-            predicted=any(reading.predicted for reading in self.last),
+            pair=run.pair,
+            readings=readings,
+            identities=identities,
+            at=run.clock.now(),
+            monotonic=run.clock.monotonic(),
+            mode=run.state.mode,
+            survivor=self.run.survivor if run.state.mode is Mode.EMERGENCY else None,
+            run=run.state.run,
+            our_names=run.state.our_names(),
+            known_runs=run.known_runs,
+            predicted=any(reading.predicted for reading in readings),
             probes={reading.probe: reading for reading in probes},
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -47,11 +47,26 @@ from orchestrator.model.reading import (
 )
 from orchestrator.model.run import Attempt, Mode, Stamp, Step, the_one_that_came
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.situation.compare import Known, Sent
 
 
-class Memory(Struct):
-    """A run's knowledge. Only `note` changes it."""
+class Sent(Struct, frozen=True):
+    """One attempt that may have reached the server, and what is known of it."""
+
+    attempt: Attempt
+    confirmed: bool = False
+    """A reading has shown it."""
+    answered_with: str | None = None
+    """The `modified_by` that a 2xx body showed beside the status that was sent, or None."""
+    overtaken: bool = False
+    """Somebody else was seen to have written since: a record under another name is no sign of it any more."""
+    refused: bool = False
+    """The server answered that it did not take it (4xx, 429): only its own stamp can show that it did."""
+    lost: bool = False
+    """It was sent, and what came back does not say whether it was taken."""
+
+
+class RunState(Struct):
+    """What a run knows. Only `apply` changes it."""
 
     run: str
     mirrors: bool | None = None
@@ -60,8 +75,11 @@ class Memory(Struct):
     overrides: dict[str, str] = field(default_factory=dict)
     """Guard to reason: those that it began with, and those of every time that it was taken up."""
     expected: dict[Role, HamrRecord | None] = field(default_factory=dict)
+    """What was last seen and accepted of each org; None where it had no record, no key where it was never seen."""
     earlier: dict[Role, list[HamrRecord | None]] = field(default_factory=lambda: {role: [] for role in Role})
+    """Every record seen of each org, the journal's included; None for a reading that found none."""
     confirmed: dict[Role, list[HamrRecord]] = field(default_factory=lambda: {role: [] for role in Role})
+    """Records that confirmed a write, or a move of the server's, for each org, oldest first."""
     orgs: Both[str] | None = None
     """The orgs' uuids."""
     floors: dict[str, Floor] = field(default_factory=dict)
@@ -69,8 +87,10 @@ class Memory(Struct):
     given_up: tuple[Attempt, ...] = ()
     """Attempts of earlier runs that may still come."""
     sent: list[Sent] = field(default_factory=list)
+    """Attempts that may have reached the server, oldest first."""
     attempts: int = 0
     names: set[str] = field(default_factory=set)
+    """Names learned for our writes on this pair, in this run."""
     dead: set[Role] = field(default_factory=set)
     owed: dict[Role, Status] = field(default_factory=dict)
     """What an org was not told: derived from what was confirmed while it was dead, so no crash can lose it."""
@@ -115,31 +135,30 @@ class Memory(Struct):
     asked: float = 0.0
     """Seconds that it waited for people."""
 
-    def known(self) -> Known:
-        """The frozen facts that a comparison needs."""
-        return Known(
-            run=self.run,
-            expected=dict(self.expected),
-            sent=tuple(self.sent),
-            names=frozenset(self.names | self._names_answered()),
-            confirmed={role: tuple(records) for role, records in self.confirmed.items()},
-            earlier={role: tuple(records) for role, records in self.earlier.items()},
-            mirrors=self.mirrors,
-            strangers=frozenset(self.strangers),
-            floors=self.floors,
-            given_up=self.given_up,
-            began=next(iter(self.intent_dates.values()), None),
-            recalled=self.recalled,
-        )
+    @property
+    def began(self) -> datetime | None:
+        """When this run's first write was intended, by its org's own clock; None where that did not tell."""
+        return next(iter(self.intent_dates.values()), None)
+
+    @property
+    def keeps_stamps(self) -> bool:
+        """Whether this pair's server was seen to keep what we put in modified_by."""
+        shown = {record.modified_by for records in self.confirmed.values() for record in records}
+        shown |= {sent.answered_with for sent in self.sent if sent.answered_with is not None}
+        return any(sent.attempt.signed(name) for name in shown for sent in self.sent)
+
+    def is_ours(self, modified_by: str) -> bool:
+        """Whether an author is one of this run's stamps, or a name learned for them."""
+        return modified_by in self.learned() or any(sent.attempt.signed(modified_by) for sent in self.sent)
 
     def our_names(self) -> frozenset[str]:
         """Every modified_by that this run's writes may carry."""
         return frozenset({sent.attempt.stamp for sent in self.sent} | self.names)
 
-    def _names_answered(self) -> set[str]:
-        """Names that 2xx bodies showed for our writes: the journal may have filled up before they were learned."""
+    def learned(self) -> set[str]:
+        """Names that this server gives us, those of 2xx bodies included: the journal may have filled up before they were learned."""
         answered = {sent.answered_with for sent in self.sent if sent.answered_with is not None}
-        return {name for name in answered if Stamp.parse(name) is None}
+        return self.names | {name for name in answered if Stamp.parse(name) is None}
 
     def hooks_failed(self) -> tuple[str, ...]:
         """The `before` hooks that did not end well, as "transition/hook": in an emergency their transitions were made all the same."""
@@ -175,10 +194,15 @@ class Memory(Struct):
         """Whether that record is on that org by a write of ours, or as an echo of one."""
         return record is not None and any(record.same_version(ours) for ours in self.confirmed[role])
 
-    def note(self, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915 - one case per event that teaches something
+    def told(self, role: Role) -> Status | None:
+        """The status that an org was last seen to have from this run, or None."""
+        confirmed = self.confirmed[role]
+        return Status.of(confirmed[-1].status) if confirmed else None
+
+    def apply(self, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915 - one case per event that teaches something
         """Learn from one event."""
         if isinstance(event, SituationRead):
-            self._note_readings(event)
+            self._apply_readings(event)
         raise_floors(self.floors, event)
         match event:
             case RunStarted():
@@ -189,7 +213,7 @@ class Memory(Struct):
                 self.overrides |= event.overrides
                 self.dead.clear()
             case ChangeSeen(change=change):
-                self._note_change(event)
+                self._apply_change(event)
                 if change in (Change.FOREIGN, Change.MISLINKED):
                     self.meddled.add(event.role)
             case TransitionIntended():
@@ -202,17 +226,28 @@ class Memory(Struct):
                 )
                 self.hooks_due += [(event.transition, hook) for hook in event.after]
                 self.transition = None
-            case HookIntended() | HookEnded() | WaitBegan() | WaitEnded() | PersonAnswered():
-                self._note_around(event)
+            case HookIntended(transition=transition, when=when, hook=hook):
+                self.intended = True
+                self.hooks[transition, when, hook] = None
+            case HookEnded(transition=transition, when=when, hook=hook, outcome=outcome):
+                self.hooks[transition, when, hook] = outcome
+                if outcome is HookOutcome.LEFT_TO_PERSON:
+                    self.left_to_person.append(event.reason)
+            case WaitBegan():
+                self.waiting = True
+            case WaitEnded(seconds=seconds):
+                self.waited += seconds
+            case PersonAnswered(seconds=seconds):
+                self.asked += seconds
             case WriteIntended(attempt=attempt):
                 self.intended = True
                 self.intent_dates[attempt.number] = event.server_date
                 self.attempts = max(self.attempts, attempt.number)
                 self.sent.append(Sent(attempt))
             case WriteAnswered(attempt=attempt, answer=answer):
-                self._note_answer(attempt, answer)
+                self._apply_answer(attempt, answer)
             case WriteConfirmed():
-                self._note_confirmed(event)
+                self._apply_confirmed(event)
             case WriteUnknown(attempt=attempt):
                 self.unknown.append(attempt)
             case WriteOwed(role=role, status=status):
@@ -233,26 +268,8 @@ class Memory(Struct):
                     # A 404 of a dead region's edge: what was not seen is never expected back.
                     del self.expected[role]
                 self._derive_owed(role)
-            case _:
-                pass
 
-    def _note_around(self, event: HookIntended | HookEnded | WaitBegan | WaitEnded | PersonAnswered) -> None:
-        match event:
-            case HookIntended(transition=transition, when=when, hook=hook):
-                self.intended = True
-                self.hooks[transition, when, hook] = None
-            case HookEnded(transition=transition, when=when, hook=hook, outcome=outcome):
-                self.hooks[transition, when, hook] = outcome
-                if outcome is HookOutcome.LEFT_TO_PERSON:
-                    self.left_to_person.append(event.reason)
-            case WaitBegan():
-                self.waiting = True
-            case WaitEnded(seconds=seconds):
-                self.waited += seconds
-            case PersonAnswered(seconds=seconds):
-                self.asked += seconds
-
-    def _note_change(self, event: ChangeSeen) -> None:
+    def _apply_change(self, event: ChangeSeen) -> None:
         role, record = event.role, event.record
         if event.change in ACCEPTED or event.accepted:
             self._expect(role, record)
@@ -270,7 +287,7 @@ class Memory(Struct):
                 unseen = (sent.attempt for sent in self.sent if not sent.confirmed)
                 came = the_one_that_came(unseen, role, record)
                 if came is not None:
-                    self._update(_is(came.number), confirmed=True)
+                    self._mark(came.number, confirmed=True)
                 told = self.confirmed[role][-1:]
                 if told and told[0].status != record.status:
                     self.set_back.add(role)
@@ -278,14 +295,12 @@ class Memory(Struct):
                 record is not None and record.modified_by not in self.our_names()
             ):
                 self.strangers.add(record.modified_by)
-                self._update(
-                    lambda sent: (
-                        not sent.confirmed and (self.mirrors is not False or sent.attempt.role is role)
-                    ),
-                    overtaken=True,
-                )
-            case _:
-                pass
+                self._overtake(role)
+
+    def _overtake(self, role: Role) -> None:
+        for sent in self.sent:
+            if not sent.confirmed and (self.mirrors is not False or sent.attempt.role is role):
+                self._mark(sent.attempt.number, overtaken=True)
 
     def _derive_owed(self, role: Role) -> None:
         """A dead org is owed what the other one was told, unless it was last seen there itself."""
@@ -294,7 +309,7 @@ class Memory(Struct):
         if status is not None and (shown is None or shown.status != status):
             self.owed[role] = status
 
-    def _note_readings(self, event: SituationRead) -> None:
+    def _apply_readings(self, event: SituationRead) -> None:
         for reading in event.readings:
             if reading is not None and reading.status is not None and not self.is_under_floor(reading):
                 role, record = reading.role, reading.record
@@ -316,26 +331,24 @@ class Memory(Struct):
         self.expected[role] = record
         self.set_back.discard(role)  # whatever brought it: the run goes on from what is there now
 
-    def _note_answer(self, attempt: Attempt, answer: object) -> None:
+    def _apply_answer(self, attempt: Attempt, answer: object) -> None:
         match answer:
             case Accepted(record=record) if record is not None and record.status == attempt.status:
-                self._update(_is(attempt.number), answered_with=record.modified_by)
+                self._mark(attempt.number, answered_with=record.modified_by)
             case NotSent():
                 self.sent = [sent for sent in self.sent if sent.attempt.number != attempt.number]
             case Rejected() | Throttled():
                 # It says that it did not take it; should it have all the same, the stamp tells.
-                self._update(_is(attempt.number), refused=True)
+                self._mark(attempt.number, refused=True)
             case Lost():
-                self._update(_is(attempt.number), lost=True)
-            case _:
-                pass
+                self._mark(attempt.number, lost=True)
 
-    def _note_confirmed(self, event: WriteConfirmed) -> None:
+    def _apply_confirmed(self, event: WriteConfirmed) -> None:
         self._expect(event.role, event.record)
         if not any(event.record.same_version(old) for old in self.confirmed[event.role]):
             self.confirmed[event.role].append(event.record)
         if event.attempt is not None:
-            self._update(_is(event.attempt), confirmed=True, refused=False)
+            self._mark(event.attempt, confirmed=True, refused=False)
         self.unknown = [attempt for attempt in self.unknown if attempt.role is not event.role]
         self.reverted.discard(event.role)
         if event.change is Change.UNPROVEN:
@@ -343,25 +356,20 @@ class Memory(Struct):
         if event.role.other in self.dead:
             self._derive_owed(event.role.other)
 
-    def _update(self, which: Callable[[Sent], bool], **changes: Any) -> None:
-        self.sent = [replace(sent, **changes) if which(sent) else sent for sent in self.sent]
+    def _mark(self, number: int, **changes: Any) -> None:
+        """What is known of an attempt now."""
+        self.sent = [
+            replace(sent, **changes) if sent.attempt.number == number else sent for sent in self.sent
+        ]
 
 
-def _is(number: int) -> Callable[[Sent], bool]:
-    return lambda sent: sent.attempt.number == number
+def replay(run: str, events: Iterable[Event], floors: Floors, *, mirrors: bool | None = None) -> RunState:
+    """A run's state, rebuilt from its journalled events in order.
 
-
-def recall(run: str, events: Iterable[Event], floors: Floors, *, mirrors: bool | None = None) -> Memory:
-    """A run's memory, rebuilt from its journalled events in order.
-
-    Args:
-        run: its id.
-        events: its events.
-        floors: what the journal had seen of the orgs when it began.
-        mirrors: whether the pair does, as far as the inventory tells: what an event means may depend on it.
+    `floors` is what the journal had seen of the orgs when it began; what an event means may depend on `mirrors`.
     """
-    memory = Memory(run, mirrors, floors=dict(floors))
+    state = RunState(run, mirrors, floors=dict(floors))
     for event in events:
-        memory.note(event)
-    memory.recalled = memory.attempts
-    return memory
+        state.apply(event)
+    state.recalled = state.attempts
+    return state
