@@ -22,10 +22,8 @@ class Reader(Protocol):
     async def read(self, role: Role, *, within: float | None = None, anew: bool = False) -> Reading:
         """GET one org's record. Never raises for what the server or the network does: that is the reading.
 
-        Args:
-            role: which org.
-            within: a deadline in seconds for the whole exchange, fetching keys included; None for the usual time-outs.
-            anew: on a connection of its own, since one that was kept may be dead (law 21).
+        `within` is a deadline in seconds for the whole exchange, fetching keys included; without it the usual time-outs
+        hold. `anew` asks on a connection of its own, since one that was kept may be dead (law 21).
         """
 
     async def identify(self, role: Role, *, within: float | None = None) -> Identity:
@@ -43,11 +41,8 @@ class World(Reader, Protocol):
     ) -> Answer:
         """POST one draft to its org, once, without retries. Never raises for what the server or the network does.
 
-        Args:
-            draft: what to send.
-            within: a deadline in seconds, as for `read`.
-            leave_by: on our monotonic clock, the time by which the request's bytes must leave; where the connection
-                takes longer it is NotSent (law 6).
+        `within` is as for `read`. `leave_by` is the time on our monotonic clock by which the request's bytes must leave;
+        where the connection takes longer it is NotSent (law 6).
         """
 
 
@@ -57,9 +52,7 @@ class Prober(Protocol):
     async def take(self, probe: Probe, *, within: float | None = None) -> ProbeReading:
         """Read one probe. Never raises for what the world does: that is the reading.
 
-        Args:
-            probe: what to read.
-            within: a deadline in seconds, where that is less than the probe's own.
+        `within` is a deadline in seconds, where that is less than the probe's own.
         """
 
 
@@ -69,9 +62,7 @@ class Programs(Protocol):
     async def run(self, program: Program, about: Mapping[str, str]) -> ProgramEnded:
         """Run it to its end or its time-out; a cancelled caller ends its process group. Never raises for what it does.
 
-        Args:
-            program: what to run.
-            about: environment variables that tell it what for (HAMR_PAIR, HAMR_TRANSITION, …).
+        `about` holds environment variables that tell it what for (HAMR_PAIR, HAMR_TRANSITION, …).
         """
 
 
@@ -162,25 +153,13 @@ class Store(Protocol):
         """Where it is, in a person's words: a path."""
 
     def append(self, entry: Entry, *, holding: str | None = None) -> Record:
-        """Append durably, and return the record.
-
-        Args:
-            entry: what to append.
-            holding: a lock id; the record is appended only while that lock is held, in the same transaction.
-
-        Raises:
-            Locked: `holding` is no longer the pair's lock.
-        """
+        """Append durably, and return the record; as `append_all` does it."""
 
     def append_all(self, entries: Sequence[Entry], *, holding: str | None = None) -> tuple[Record, ...]:
-        """Append several, in order, in one durable transaction: all of them or none.
-
-        Args:
-            entries: what to append, all of one pair.
-            holding: as for `append`.
+        """Append entries of one pair, in order, in one durable transaction: all of them or none.
 
         Raises:
-            Locked: as for `append`.
+            Locked: `holding`, a lock id, is no longer the pair's lock; that is asked in the same transaction.
         """
 
     def first_missing(self, kept: Sequence[Head]) -> int | None:
@@ -218,10 +197,7 @@ class Store(Protocol):
     def replace_lock(self, old: str, holder: Holder, *, beat_at: datetime | None = None) -> bool:
         """Hand a dead holder's lock over: True where `old` still held the pair and `holder` has it now.
 
-        Args:
-            old: the dead holder's lock.
-            holder: who gets it.
-            beat_at: its last heartbeat, as it was seen; one that came since proves it alive, and nothing changes.
+        A heartbeat that came since `beat_at`, the last that was seen, proves the old one alive, and nothing changes.
         """
 
     def beat(self, lock: str, at: datetime) -> bool:

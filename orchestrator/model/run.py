@@ -34,9 +34,7 @@ _STAMP = re.compile(
 def new_run_id(now: datetime, pick: Callable[[str], str]) -> str:
     """A run's id, which sorts by time: 20261122-031502-k3f9.
 
-    Args:
-        now: the wall clock.
-        pick: chooses one character of a text (random.Random().choice).
+    `pick` chooses one character of a text (random.Random().choice).
     """
     return now.astimezone(UTC).strftime("%Y%m%d-%H%M%S-") + "".join(pick(_ALPHABET) for _ in range(4))
 
@@ -44,8 +42,7 @@ def new_run_id(now: datetime, pick: Callable[[str], str]) -> str:
 def new_mark(pick: Callable[[str], str]) -> str:
     """What tells the stamps of one process of a run from those of any other: x7q2m.
 
-    Args:
-        pick: chooses one character of a text (random.Random().choice).
+    `pick` is as for `new_run_id`.
     """
     return "".join(pick(_ALPHABET) for _ in range(5))
 

@@ -123,11 +123,7 @@ def request_command(
 ) -> str:
     """The command line that asks for the same again.
 
-    Args:
-        verb: run or plan.
-        request: what was asked for.
-        playbook: its name; said only where it is not the default.
-        more: flags to add.
+    The verb is run or plan; the playbook is named where it is not the default; `more` are flags to add.
     """
     words = [f"hamr {verb} {shlex.quote(request.pair)} --to {request.goal}"]
     if playbook != DEFAULT_PLAYBOOK:
@@ -167,10 +163,7 @@ def _begins_anew(step: str) -> bool:
 def after_asking(steps: Sequence[str], pair: str, found: Sequence[Stranger]) -> tuple[str, ...]:
     """What to type next while somebody else may be at work: watch first, and go over them by name alone.
 
-    Args:
-        steps: what would be typed otherwise, most useful first.
-        pair: the pair's name.
-        found: who is at work; where nobody is, the steps are left as they are.
+    Where nobody is, the steps are left as they are.
     """
     if not found:
         return tuple(steps)

@@ -95,9 +95,7 @@ def _named(check: Check) -> str:
 def doctor_page(found: Sequence[Readiness], *, everything: bool) -> Page:
     """One table for each pair: a column for a planned run, one for an emergency; what is wrong in full.
 
-    Args:
-        found: what was found out about each pair.
-        everything: also say in full what is well.
+    With `everything`, what is well is said in full, too.
     """
     page: list[Line] = [line(first_line(found), _STYLES[_worst(found)])]
     for readiness in found:

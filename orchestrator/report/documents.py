@@ -100,7 +100,12 @@ def noun_fact(noun: Struct) -> Mapping[str, object]:
         case Attempt():
             return attempt_fact(noun)
         case Objective():
-            return objective_fact(noun)
+            return {
+                "status": noun.status,
+                "wanted_seconds": noun.wanted,
+                "took_seconds": seconds(noun.took.total_seconds()),
+                "met": noun.met,
+            }
         case StepTime():
             return {
                 "transition": noun.transition,
@@ -181,14 +186,4 @@ def attempt_fact(attempt: Attempt) -> dict[str, JSON]:
         "stamp": attempt.stamp,
         "transition": attempt.transition,
         "purpose": attempt.purpose,
-    }
-
-
-def objective_fact(objective: Objective) -> dict[str, JSON]:
-    """A recovery time objective, and how the run did."""
-    return {
-        "status": objective.status.name,
-        "wanted_seconds": objective.wanted.total_seconds(),
-        "took_seconds": seconds(objective.took.total_seconds()),
-        "met": objective.met,
     }

@@ -36,9 +36,7 @@ _KILLED = 137
 def drill_page(result: DrillResult, records: Iterable[Record] = ()) -> Page:
     """What a drill showed.
 
-    Args:
-        result: what came of it.
-        records: of the journal, at least those that a missed expectation points to.
+    `records` are the journal's, at least those that a missed expectation points to.
     """
     score, told = result.score, {record.seq: record for record in records}
     return (

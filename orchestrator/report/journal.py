@@ -54,10 +54,8 @@ def runs_page(
 ) -> Page:
     """A line per run, in the order given; then what is open.
 
-    Args:
-        runs: the runs.
-        drills: the drills that nobody has closed yet, each with its pair.
-        unjournalled: the journal's place, where nothing was ever written to it; "" where something was.
+    Of the drills, those that nobody has closed yet, each with its pair. `unjournalled` is the journal's place, where
+    nothing was ever written to it.
     """
     if unjournalled:
         return (*unjournalled_lines(unjournalled), line(), command("hamr status PAIR"))

@@ -111,10 +111,7 @@ def padded(text: str, width: int) -> str:
 def fold(text: str, width: int, *, most: int | None = None) -> tuple[str, ...]:
     """The text in lines of at most so many cells, broken at spaces, or anywhere where a word is too long.
 
-    Args:
-        text: what to fold; control characters are escaped.
-        width: cells of a line.
-        most: how many lines at most; the last one then ends in an ellipsis.
+    Control characters are escaped. Of more lines than `most`, the last one that is left ends in an ellipsis.
     """
     lines: list[str] = [""]
     for word in _pieces(escaped(text).split(" "), width):
@@ -144,9 +141,7 @@ def _pieces(words: Iterable[str], width: int) -> Iterable[str]:
 def folded_line(spans: Line, margin: str) -> Page:
     """A line of several pieces, folded behind a margin; every piece keeps its style.
 
-    Args:
-        spans: what to say.
-        margin: stands before the first line; the others get as many spaces.
+    The margin stands before the first line; the others get as many spaces.
     """
     room = COLUMNS - cells(margin)
     lines: list[list[Span]] = [[Span(margin, "dim")]]
@@ -177,11 +172,7 @@ def _joined(spans: Sequence[Span]) -> Line:
 def paragraph(text: str, style: str = "", *, indent: int = 0, hanging: int = 0) -> Page:
     """A text folded into the page; its own newlines are kept.
 
-    Args:
-        text: what to say.
-        style: of all its lines.
-        indent: cells before each line.
-        hanging: more cells before each line but the first.
+    `hanging` are more cells before each line but the first.
     """
     lines: list[Line] = []
     for part in text.split("\n"):

@@ -61,10 +61,7 @@ _LOOKS_TOLD = frozenset({"start", "plan"})
 def progress_line(event: Event, pair: Pair, elapsed: float) -> Line | None:
     """One line of progress: when, which transition, which org, what is being waited for; None for what is not worth a line.
 
-    Args:
-        event: what just happened.
-        pair: for the orgs' names.
-        elapsed: seconds since the run began.
+    `elapsed` is in seconds since the run began.
     """
     if isinstance(event, _SILENT):
         return None

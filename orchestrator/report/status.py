@@ -80,9 +80,7 @@ _BAD_PHASES = frozenset(
 def status_page(standing: Standing, playbook: Playbook) -> Page:
     """One look at a pair, in at most 100 columns, and what to type next.
 
-    Args:
-        standing: what was seen, and what the journal says.
-        playbook: its transitions say what the open run is in the middle of.
+    The playbook says what the open run is in the middle of.
     """
     return (*standing_page(standing, playbook), *next_commands(_next_steps(standing)))
 
