@@ -155,7 +155,8 @@ class RunState(Struct):
         """Every modified_by that this run's writes may carry, and how the orgs have shown them: servers change the case."""
         shown = {record.modified_by for records in self.confirmed.values() for record in records}
         stamps = {sent.attempt.stamp for sent in self.sent}
-        return frozenset(stamps | self.names | {name for name in shown if self.is_ours(name)})
+        stamps |= {name for name in shown if any(sent.attempt.signed(name) for sent in self.sent)}
+        return frozenset(stamps | self.names)
 
     def learned(self) -> set[str]:
         """Names that this server gives us, those of 2xx bodies included: the journal may have filled up before they were learned."""
