@@ -26,13 +26,13 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, Operator, RunRequest
 from orchestrator.model.standing import Standing
 from orchestrator.model.status import Status
+from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.preflight import check_overrides, check_request, status_named
-from orchestrator.operations.resume import resume as resume_run
 from orchestrator.operations.run import apply, start
-from orchestrator.operations.running import Controls
+from orchestrator.operations.run import resume as resume_run
 from orchestrator.operations.session import EMERGENCY_BUSY_SECONDS, Session
-from orchestrator.operations.standing import stand
+from orchestrator.operations.status import read_status
 from orchestrator.system.keys import KeyRing
 from orchestrator.system.redaction import Redactor
 
@@ -108,7 +108,7 @@ class OpenPair:
             HamrError: the journal cannot be read. What the orgs answer, or that they don't, is the result.
         """
         with self._session() as session:
-            return await stand(session)
+            return await read_status(session)
 
     async def plan(
         self,
@@ -331,7 +331,7 @@ class OpenPair:
     @asynccontextmanager
     async def _at_work(
         self, *, emergency: bool = False, playbook: Playbook | None = None
-    ) -> AsyncIterator[tuple[Session, Controls]]:
+    ) -> AsyncIterator[tuple[Session, RunControl]]:
         """What a run needs, once it is its turn; `stop` reaches it while it waits for that, too."""
         with self._under_way.controls() as controls:
             async with nullcontext() if emergency else PLANNED.one():

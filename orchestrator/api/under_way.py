@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from orchestrator.errors import ExitCode
-from orchestrator.operations.running import Controls
+from orchestrator.operations.active_run import RunControl
 
 
 class UnderWay:
     """The runs of one opened pair that have not ended yet: one at most, while the pair's lock is held."""
 
     def __init__(self) -> None:
-        self._runs: list[tuple[asyncio.AbstractEventLoop, Controls]] = []
+        self._runs: list[tuple[asyncio.AbstractEventLoop, RunControl]] = []
 
     @contextmanager
-    def controls(self) -> Iterator[Controls]:
+    def controls(self) -> Iterator[RunControl]:
         """The controls of a run, for as long as it lasts."""
-        run = (asyncio.get_running_loop(), Controls())
+        run = (asyncio.get_running_loop(), RunControl())
         self._runs.append(run)
         try:
             yield run[1]

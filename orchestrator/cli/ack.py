@@ -24,7 +24,7 @@ def ack(opening: Opening, run: str, reason: str) -> ExitCode:
     """
     from orchestrator.api.finding import all_histories, run_named
     from orchestrator.errors import ExitCode
-    from orchestrator.operations.resume import acknowledge
+    from orchestrator.operations.run import acknowledge
     from orchestrator.report.json_text import document
     from orchestrator.report.styled import line
 

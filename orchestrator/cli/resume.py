@@ -37,7 +37,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     from orchestrator.api.resuming import playbook_to_resume
     from orchestrator.model.run import Mode
     from orchestrator.operations.preflight import check_overrides
-    from orchestrator.operations.resume import resume as resume_run
+    from orchestrator.operations.run import resume as resume_run
 
     from .conduct import conduct, refuse_locked
     from .prompt import confirm, require_somebody
@@ -60,7 +60,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     check_overrides(named, playbook)
     with opening.session(found.pair, writes=True, playbook=playbook) as session:
         if not yes:
-            from orchestrator.operations.standing import BOTH_NEEDED, stand
+            from orchestrator.operations.status import BOTH_NEEDED, read_status
             from orchestrator.report.status import standing_page
             from orchestrator.report.styled import line
 
@@ -69,7 +69,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
             refuse_locked(session)
             goal = None if found.run is None or found.run.started is None else found.run.started.goal
             needed = playbook.survivors_towards(goal) if emergency and goal is not None else BOTH_NEEDED
-            standing = supervised(stand(session, needed=needed), front.console)
+            standing = supervised(read_status(session, needed=needed), front.console)
             front.console.aside.page((*standing_page(standing, session.playbook), line()))
             front.console.aside.page((line(_promise(found, emergency=emergency), "bold"),))
             confirm(front.console, session.pair.name)

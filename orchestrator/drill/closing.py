@@ -10,9 +10,9 @@ from orchestrator.model.events import DrillClosed, encode
 from orchestrator.model.journal import Entry
 from orchestrator.model.protocols import Store, Watcher
 from orchestrator.model.run import Operator
+from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.locking import refuse_held
 from orchestrator.operations.preflight import check_overrides
-from orchestrator.operations.running import Controls
 from orchestrator.operations.session import Session
 
 from .home import Homecoming, bring_home
@@ -67,7 +67,7 @@ async def close(
     *,
     overrides: Mapping[str, str] | None = None,
     watchers: Sequence[Watcher] = (),
-    controls: Controls | None = None,
+    controls: RunControl | None = None,
 ) -> Homecoming:
     """Bring a live pair home, and close its drill.
 

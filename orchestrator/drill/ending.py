@@ -9,7 +9,7 @@ from orchestrator.model.drill import DrillResult, Expectation, Leg, Score
 from orchestrator.model.events import DrillClosed, DrillScored, Event
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.words import span
-from orchestrator.operations.running import Controls
+from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.session import Session
 
 
@@ -26,7 +26,7 @@ def objectives_met(legs: Iterable[Leg]) -> tuple[Expectation, ...]:
     )
 
 
-def exit_code_of(expectations: Iterable[Expectation], controls: Controls) -> ExitCode:
+def exit_code_of(expectations: Iterable[Expectation], controls: RunControl) -> ExitCode:
     """What the command returns: a signal's code where one stopped it, else whether everything held."""
     if controls.asked:
         return controls.code

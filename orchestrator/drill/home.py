@@ -16,12 +16,10 @@ from orchestrator.model.run import RunRequest
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.standing import Standing
 from orchestrator.model.status import Role, Status
-from orchestrator.operations.adopt import adopt
-from orchestrator.operations.resume import resume
-from orchestrator.operations.run import start
-from orchestrator.operations.running import Controls
+from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.run import adopt, resume, start
 from orchestrator.operations.session import Session
-from orchestrator.operations.standing import stand
+from orchestrator.operations.status import read_status
 
 _TRIES = 6
 """Runs that a clean-up makes at most: what is left then wants a person."""
@@ -62,7 +60,7 @@ async def bring_home(
     *,
     overrides: Mapping[str, str] | None = None,
     watchers: Sequence[Watcher] = (),
-    controls: Controls | None = None,
+    controls: RunControl | None = None,
 ) -> Homecoming:
     """Bring the pair to where it stood when the drill began; it sends nothing where it stands there already.
 
@@ -77,12 +75,12 @@ async def bring_home(
         Refused: it would have to be written, and its inventory does not say that it may be drilled.
         HamrError: the journal or the orgs could not be used at all.
     """
-    controls = controls or Controls()
+    controls = controls or RunControl()
     results: list[RunResult] = []
     tried: set[tuple[_Action, str]] = set()
     trouble: RunResult | HamrError | None = None
     while True:
-        history, standing = session.history(), await stand(session)
+        history, standing = session.history(), await read_status(session)
         strangers = history.outsiders(drill)
         if strangers:
             return _left_alone(session, standing, strangers[-1], results)
@@ -156,7 +154,7 @@ async def _do(
     named: Mapping[str, str],
     *,
     watchers: Sequence[Watcher],
-    controls: Controls,
+    controls: RunControl,
 ) -> RunResult:
     match action:
         case _Action.RESUME:

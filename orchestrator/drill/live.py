@@ -23,11 +23,11 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import RunRequest
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Status
+from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.locking import take_lock
 from orchestrator.operations.run import start
-from orchestrator.operations.running import Controls
 from orchestrator.operations.session import Session
-from orchestrator.operations.standing import stand
+from orchestrator.operations.status import read_status
 
 from .checks import check_routes, refuse_undrillable
 from .ending import exit_code_of, objectives_met, score_and_close
@@ -41,7 +41,7 @@ async def drill(
     *,
     notes: str = "",
     watchers: Sequence[Watcher] = (),
-    controls: Controls | None = None,
+    controls: RunControl | None = None,
 ) -> DrillResult:
     """Take a live pair to a goal and home again, score it, and clean up.
 
@@ -66,7 +66,7 @@ async def drill(
     home = await _home_of(session)
     check_routes(session.playbook, home, goal)
     identifier = _open(session, goal, home, watchers)
-    live = _Live(session, identifier, goal, home, watchers, controls or Controls())
+    live = _Live(session, identifier, goal, home, watchers, controls or RunControl())
     try:
         return await live.through(notes)
     except (Interrupted, JournalDamaged):
@@ -86,7 +86,7 @@ async def stands_at(session: Session) -> Status:
 
 async def _home_of(session: Session) -> Status:
     _refuse_unready(session, session.history())
-    standing = await stand(session)
+    standing = await read_status(session)
     phase = standing.phase
     if phase.name is not PhaseName.AGREED or phase.status is None:
         raise Refused(
@@ -147,7 +147,7 @@ class _Live(Struct):
     goal: Status
     home: Status
     watchers: Sequence[Watcher]
-    controls: Controls
+    controls: RunControl
     made: list[Made] = field(default_factory=list)
     expectations: list[Expectation] = field(default_factory=list)
 

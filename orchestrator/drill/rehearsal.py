@@ -20,8 +20,8 @@ from orchestrator.model.protocols import Watcher
 from orchestrator.model.run import new_run_id
 from orchestrator.model.scenario import DoAdopt, DoResume, DoRun, Expect, Scenario, ScenarioStep, Waits
 from orchestrator.model.status import Role, Status
-from orchestrator.operations.running import Controls
-from orchestrator.operations.standing import stand
+from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.status import read_status
 from orchestrator.simulator.state import SERVER_NAME
 
 from .checks import check_names, check_routes
@@ -57,7 +57,7 @@ async def rehearse(
     seed: int | None = None,
     notes: str = "",
     watching: Watching = lambda _: (),
-    controls: Controls | None = None,
+    controls: RunControl | None = None,
 ) -> DrillResult:
     """Play a scenario on two simulated regions; nothing of it reaches Datadog.
 
@@ -85,7 +85,7 @@ async def rehearse(
     if seed is not None and scenario.waits == Waits():
         scenario = replace(scenario, waits=IN_BAD_WEATHER)
     async with staged(desk, scenario, playbook, f"sim-{drill[-4:]}", faults) as stage:
-        play = _Play(stage, drill, seed, notes, controls or Controls(), watching(stage.pair))
+        play = _Play(stage, drill, seed, notes, controls or RunControl(), watching(stage.pair))
         try:
             return await play.through(steps)
         except asyncio.CancelledError:
@@ -112,7 +112,7 @@ class _Play(Struct):
     drill: str
     seed: int | None
     notes: str
-    controls: Controls
+    controls: RunControl
     watchers: Sequence[Watcher]
     expectations: list[Expectation] = field(default_factory=list)
     made: list[Made] = field(default_factory=list)
@@ -179,7 +179,9 @@ class _Play(Struct):
         if expect == Expect():
             return
         session, _ = stage.person()
-        phase = (await stand(session, needed=frozenset())).phase.label if expect.phase is not None else ""
+        phase = (
+            (await read_status(session, needed=frozenset())).phase.label if expect.phase is not None else ""
+        )
         seen = seen_now(stage, "at the end", seconds, phase, stage.simulation.requests)
         records = tuple(session.store.records(pair=session.pair.name, after=first))
         self.expectations += expectations_of(expect, replace(seen, records=records))

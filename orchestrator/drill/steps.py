@@ -30,11 +30,9 @@ from orchestrator.model.scenario import (
     Wrote,
 )
 from orchestrator.model.status import Status
-from orchestrator.operations.adopt import adopt
-from orchestrator.operations.resume import resume
-from orchestrator.operations.run import start
-from orchestrator.operations.running import Controls
-from orchestrator.operations.standing import stand
+from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.run import adopt, resume, start
+from orchestrator.operations.status import read_status
 from orchestrator.simulator import HAMR_PATH, LoggedRequest, faults_of
 
 from .expectations import MOST_SHOWN, Seen, expectations_of
@@ -85,7 +83,7 @@ class Doing(Struct):
     stage: Stage
     drill: str
     watchers: Sequence[Watcher] = ()
-    controls: Controls = field(default_factory=Controls)
+    controls: RunControl = field(default_factory=RunControl)
 
     async def step(self, step: ScenarioStep) -> tuple[Done, ...]:
         """Do one step, and what happens in the middle of it; what the step itself came to stands first."""
@@ -141,7 +139,7 @@ class Doing(Struct):
             requests = tuple(request for request in requests if _run_of(request) in runs)
         phase = "" if came.result is None else came.result.phase
         if expect.phase is not None and not phase:
-            phase = (await stand(stage.person()[0], needed=frozenset())).phase.label
+            phase = (await read_status(stage.person()[0], needed=frozenset())).phase.label
         seen = replace(
             seen_now(stage, name, seconds, phase, requests),
             exit=came.exit,
@@ -155,7 +153,7 @@ class Doing(Struct):
     async def _type(
         self, deed: DoRun | DoResume | DoAdopt, session: RehearsedSession, *, beside: bool
     ) -> _Came:
-        controls = Controls() if beside else self.controls
+        controls = RunControl() if beside else self.controls
         watchers = () if beside else self.watchers
         try:
             return _Came(await self._command(deed, session, watchers, controls))
@@ -169,7 +167,7 @@ class Doing(Struct):
         deed: DoRun | DoResume | DoAdopt,
         session: RehearsedSession,
         watchers: Sequence[Watcher],
-        controls: Controls,
+        controls: RunControl,
     ) -> RunResult:
         match deed:
             case DoRun(to=to, emergency=emergency, reason=reason, overrides=overrides):

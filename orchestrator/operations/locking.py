@@ -9,8 +9,8 @@ from msgspec import Struct
 from orchestrator.errors import HamrError, Locked, UsageError
 from orchestrator.journal.history import History
 from orchestrator.model.command_line import unlock_command
-from orchestrator.model.events import LockBroken, LockReleased, LockTaken, LockTakenOver
-from orchestrator.model.journal import Holder, Whereabouts
+from orchestrator.model.events import LockBroken, LockReleased, LockTaken, LockTakenOver, RunResumed
+from orchestrator.model.journal import Holder, Record, Whereabouts
 from orchestrator.system.log import logger
 
 from .session import Session
@@ -28,6 +28,8 @@ class Lock(Struct):
     """Whether it was given back at the end of the run."""
     is_anothers: bool = False
     """Whether somebody took the run up while it was let go: how the run ends is theirs to say."""
+    let_go_at: int = 0
+    """The journal's newest record when it was let go last."""
 
     def beat(self) -> bool:
         """Renew the heartbeat; False where the lock was broken meanwhile."""
@@ -39,8 +41,16 @@ class Lock(Struct):
         Raises:
             JournalUnavailable: it can't be let go, so nobody is to be asked.
         """
+        self.let_go_at = self.session.store.head().seq
         self.is_let_go = True
         self._release()
+
+    def taken_up_meanwhile(self) -> Record | None:
+        """The record by which somebody took this very run up since it was let go, or None."""
+        resumed = self.session.store.records(run=self.run, kinds=(RunResumed.kind,), after=self.let_go_at)
+        found = next(iter(resumed), None)
+        self.is_anothers = found is not None
+        return found
 
     def take_again(self, lock: Lock) -> None:
         """Hold the pair again, by a lock that was just taken for this run."""

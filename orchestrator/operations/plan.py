@@ -35,7 +35,7 @@ from orchestrator.situation.strangers import strangers
 
 from .preflight import judge_before
 from .session import Session, playbook_digest, program_version
-from .standing import read_pair
+from .status import read_pair
 
 PLAN_LASTS = timedelta(minutes=15)
 """How long a saved plan can be applied."""

@@ -81,6 +81,19 @@ def check_overrides(overrides: Mapping[str, str], playbook: Playbook) -> None:
             raise UsageError(f"--override {guard}=REASON: the reason is missing")
 
 
+def check_adoption(overrides: Mapping[str, str]) -> None:
+    """Refuse what an adoption does not ask.
+
+    Raises:
+        UsageError: a guard other than reverted is named, or its reason is missing.
+    """
+    for guard, reason in overrides.items():
+        if guard != "reverted":
+            raise UsageError(f"--override {guard}: an adoption asks no guard; it takes reverted alone")
+        if not reason.strip():
+            raise UsageError("--override reverted=REASON: the reason is missing")
+
+
 def _no_stop(request: RunRequest, playbook: Playbook) -> UsageError:
     routes = {stop: playbook.route(request.goal, stop) for stop in playbook.stops}
     ahead = {

@@ -18,7 +18,7 @@ from orchestrator.model.reading import Absent, HamrRecord, Present, Unreachable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.session import Session
-from orchestrator.operations.standing import read_pair
+from orchestrator.operations.status import read_pair
 
 from .beside import Beside, guarded
 from .fake import (

@@ -69,7 +69,9 @@ async def read_pair(
 BOTH_NEEDED = frozenset(Role)
 
 
-async def stand(session: Session, *, needed: frozenset[Role] = BOTH_NEEDED, settle: bool = True) -> Standing:
+async def read_status(
+    session: Session, *, needed: frozenset[Role] = BOTH_NEEDED, settle: bool = True
+) -> Standing:
     """One look at a pair; `needed` and `settle` are as for `read_pair`.
 
     Raises:
