@@ -37,14 +37,10 @@ if TYPE_CHECKING:
     from orchestrator.model.status import Both, Role, Status
     from orchestrator.report.journal import RunSummary
 
-    from .journal import Journal, open_journal
-    from .listening import Listener
-    from .loading import load_inventory, load_playbook
-    from .opening import open_pair
-    from .pair import OpenPair
-    from .rehearsing import rehearse
-    from .simulated import SimulatedRegions, simulated_regions
-    from .waiting import WaitingPair
+    from .arguments import Listener
+    from .pair import OpenPair, WaitingPair, open_pair
+    from .reading import Journal, load_inventory, load_playbook, open_journal
+    from .simulated import SimulatedRegions, rehearse, simulated_regions
 
 _HOME: Mapping[str, str] = MappingProxyType(
     {
@@ -58,11 +54,11 @@ _HOME: Mapping[str, str] = MappingProxyType(
         "Head": "orchestrator.model.journal",
         "Incomplete": "orchestrator.errors",
         "Interrupted": "orchestrator.errors",
-        "Journal": ".journal",
+        "Journal": ".reading",
         "JournalDamaged": "orchestrator.errors",
         "JournalUnavailable": "orchestrator.errors",
         "KeyUnavailable": "orchestrator.errors",
-        "Listener": ".listening",
+        "Listener": ".arguments",
         "Locked": "orchestrator.errors",
         "Moved": "orchestrator.errors",
         "OpenPair": ".pair",
@@ -80,12 +76,12 @@ _HOME: Mapping[str, str] = MappingProxyType(
         "Status": "orchestrator.model.status",
         "UsageError": "orchestrator.errors",
         "Verified": "orchestrator.model.journal",
-        "WaitingPair": ".waiting",
-        "load_inventory": ".loading",
-        "load_playbook": ".loading",
-        "open_journal": ".journal",
-        "open_pair": ".opening",
-        "rehearse": ".rehearsing",
+        "WaitingPair": ".pair",
+        "load_inventory": ".reading",
+        "load_playbook": ".reading",
+        "open_journal": ".reading",
+        "open_pair": ".pair",
+        "rehearse": ".simulated",
         "simulated_regions": ".simulated",
     }
 )

@@ -6,17 +6,19 @@ Nothing here writes to an org unless `run`, `resume` or `drill` stands in the ca
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+import functools
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from dataclasses import replace
 from datetime import datetime
-from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from orchestrator.drill import Homecoming, close, drill_named
 from orchestrator.drill import drill as drill_live
+from orchestrator.drill.stand_ins import RehearsedSession, Said
 from orchestrator.errors import UsageError
+from orchestrator.journal import SqliteStore
 from orchestrator.model.drill import DrillResult
 from orchestrator.model.org import Pair
 from orchestrator.model.plan import Plan
@@ -27,29 +29,70 @@ from orchestrator.model.run import Mode, Operator, RunRequest
 from orchestrator.model.standing import Standing
 from orchestrator.model.status import Status
 from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.finding import Resumable, all_histories, playbook_to_resume, to_resume
 from orchestrator.operations.plan import make_plan
-from orchestrator.operations.preflight import check_overrides, check_request, status_named
+from orchestrator.operations.preflight import check_overrides, check_request
 from orchestrator.operations.run import apply, start
 from orchestrator.operations.run import resume as resume_run
 from orchestrator.operations.session import EMERGENCY_BUSY_SECONDS, Session
+from orchestrator.operations.sources import Prepared, Sources
 from orchestrator.operations.status import read_status
 from orchestrator.system.keys import KeyRing
+from orchestrator.system.log import embed
 from orchestrator.system.redaction import Redactor
 
-from .ended import reached
-from .finding import all_histories
-from .journal import Journal
-from .listening import Listener, watchers
-from .resuming import resumable
-from .slots import PLANNED
-from .sources import Prepared, Sources
-from .texts import require_flags, require_reasons, require_texts
-from .under_way import UnderWay
+from .arguments import (
+    Listener,
+    as_status,
+    as_text,
+    require_flags,
+    require_reasons,
+    require_texts,
+    watchers,
+)
+from .reading import Journal
+from .under_way import PLANNED, UnderWay, reached
 
-if TYPE_CHECKING:
-    from orchestrator.journal import SqliteStore
+P = ParamSpec("P")
+T = TypeVar("T")
 
-    from .waiting import WaitingPair
+
+def open_pair(
+    name: str,
+    *,
+    pairs: str | os.PathLike[str] | None = None,
+    playbook: str | os.PathLike[str] | None = None,
+    journal: str | os.PathLike[str] | None = None,
+    operator: str | None = None,
+) -> OpenPair:
+    """A pair of the inventory, ready to be looked at and worked on. Reads its files, and touches no org.
+
+    What is not given comes from where the command `hamr` takes it.
+
+    Args:
+        name: what the inventory calls it.
+        pairs: the inventory's file; None looks at HAMR_PAIRS, then for ./pairs.yaml.
+        playbook: a playbook's file, or the name of a shipped one; None looks at HAMR_PLAYBOOK, then takes the default.
+        journal: the journal's file; None looks at HAMR_JOURNAL, then in ~/.local/state/hamr/journal.db.
+        operator: NAME@HOST, who the records and the journal will say it was; None looks at HAMR_OPERATOR, then at
+            who is logged in.
+
+    Raises:
+        UsageError: the pair, the playbook or the operator is not there, or cannot be right.
+        DocumentError: a file has problems; with all of them at once.
+    """
+    return open_from(Sources(as_text(pairs), as_text(playbook), as_text(journal), operator), name)
+
+
+def open_from(sources: Sources, name: str) -> OpenPair:
+    """The same, for whoever has the sources already.
+
+    Raises:
+        HamrError: as `open_pair` says.
+    """
+    prepared = sources.prepare(name)
+    sources.place()
+    return OpenPair(sources, prepared, embed())
 
 
 class OpenPair:
@@ -59,8 +102,16 @@ class OpenPair:
     they are first needed, and kept as long as this object.
     """
 
-    def __init__(self, sources: Sources, prepared: Prepared, redactor: Redactor) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        prepared: Prepared,
+        redactor: Redactor,
+        stand_ins: Callable[[Playbook], Said] | None = None,
+    ) -> None:
         self._sources = sources
+        self._stand_ins = stand_ins
+        """What probes say, where the regions are simulated: then no hook's program is started either."""
         self._prepared = prepared
         self._redactor = redactor
         self._keys = KeyRing(prepared.environ, redactor)
@@ -89,16 +140,14 @@ class OpenPair:
         """Who the records and the journal will say it was."""
         return self._prepared.operator
 
-    @cached_property
+    @functools.cached_property
     def journal(self) -> Journal:
         """The journal, to be read."""
         return Journal(self._sources)
 
-    @cached_property
+    @functools.cached_property
     def sync(self) -> WaitingPair:
         """The same pair for programs without an event loop: `pair.sync.plan("ACTIVE")`."""
-        from .waiting import WaitingPair  # noqa: PLC0415 - it is made of this module's class
-
         return WaitingPair(self)
 
     async def status(self) -> Standing:
@@ -141,7 +190,7 @@ class OpenPair:
             goal, emergency=emergency, reason=reason, overrides=overrides, ref=ref, since=since
         )
         with self._session() as session:
-            return await make_plan(session, request, assumed=None if assume is None else _status(assume))
+            return await make_plan(session, request, assumed=None if assume is None else as_status(assume))
 
     async def run(
         self,
@@ -226,8 +275,7 @@ class OpenPair:
         require_reasons(overrides)
         if emergency and not reason.strip():
             raise UsageError("an emergency wants a reason: it is what the audit journal will say")
-        found, own = resumable(self._sources, self.name, run)
-        playbook = own or self.playbook
+        found, playbook = self._resumable(run)
         check_overrides(overrides or {}, playbook)
         mode = Mode.EMERGENCY if emergency else None
         hastens = emergency or (found.run is not None and found.run.mode is Mode.EMERGENCY)
@@ -263,7 +311,7 @@ class OpenPair:
         require_texts(notes=notes)
         async with self._at_work() as (session, controls):
             return await drill_live(
-                session, _status(goal), notes=notes, watchers=watchers(listener), controls=controls
+                session, as_status(goal), notes=notes, watchers=watchers(listener), controls=controls
             )
 
     async def close_drill(self, notes: str = "", *, overrides: Mapping[str, str] | None = None) -> Homecoming:
@@ -313,18 +361,39 @@ class OpenPair:
         if since is not None and since.tzinfo is None:
             raise UsageError(f"since={since!r} has no time zone: datetime.now(UTC) has one")
         mode = Mode.EMERGENCY if emergency else Mode.PLANNED
-        request = RunRequest(self.name, _status(goal), mode, reason, dict(overrides or {}), ref, since)
+        request = RunRequest(self.name, as_status(goal), mode, reason, dict(overrides or {}), ref, since)
         check_request(request, self.playbook)
         return request
+
+    def _resumable(self, run: str | None) -> tuple[Resumable, Playbook]:
+        """What there is to resume, with the playbook that it goes on with, which is the one it began with.
+
+        Raises:
+            UsageError: there is nothing to resume, or the run belongs to another pair.
+            HamrError: the journal cannot be read.
+        """
+        with self._sources.store(writes=False) as store:
+            histories = all_histories(store)
+            found = to_resume(histories, run or self.name, [self.name], store)
+        if found.pair != self.name:
+            raise UsageError(
+                f"run {run} belongs to pair {found.pair}, and this is pair {self.name}",
+                next_steps=(found.command,),
+            )
+        return found, playbook_to_resume(found, histories) or self.playbook
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
         with self._sources.store(writes=False) as store:
-            yield self._session_on(store)
+            yield self._session_on(store, self.playbook)
 
-    def _session_on(self, store: Store, playbook: Playbook | None = None) -> Session:
-        prepared = replace(self._prepared, playbook=playbook or self.playbook)
-        session = prepared.session(store, self._redactor)
+    def _session_on(self, store: Store, playbook: Playbook) -> Session:
+        prepared = self._prepared
+        wired = (prepared.pair, playbook, prepared.operator, store, prepared.environ, self._redactor)
+        if self._stand_ins is None:
+            session = Session(*wired)
+        else:
+            session = RehearsedSession(*wired, said=self._stand_ins(playbook), scripted=True)
         session.keys = self._keys
         return session
 
@@ -336,7 +405,7 @@ class OpenPair:
         with self._under_way.controls() as controls:
             async with nullcontext() if emergency else PLANNED.one():
                 with await self._journal(emergency=emergency) as store:
-                    yield self._session_on(store, playbook), controls
+                    yield self._session_on(store, playbook or self.playbook), controls
 
     async def _journal(self, *, emergency: bool) -> SqliteStore:
         """The journal, opened beside the loop: it may have to wait for others who write.
@@ -347,7 +416,7 @@ class OpenPair:
         patience = EMERGENCY_BUSY_SECONDS if emergency else None
         thread = ThreadPoolExecutor(1) if emergency else None
         opening = asyncio.get_running_loop().run_in_executor(
-            thread, partial(self._sources.store, writes=True, patience=patience)
+            thread, functools.partial(self._sources.store, writes=True, patience=patience)
         )
         try:
             return await asyncio.shield(opening)
@@ -364,8 +433,47 @@ def _close(opening: asyncio.Future[SqliteStore]) -> None:
         opening.result().close()
 
 
-def _status(goal: Status | str) -> Status:
-    if isinstance(goal, Status):
-        return goal
-    require_texts(goal=goal)
-    return status_named(goal)
+def _waiting(
+    call: Callable[Concatenate[OpenPair, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[WaitingPair, P], T]:
+    """A call of OpenPair that returns when it is done."""
+
+    @functools.wraps(call)
+    def wait(self: WaitingPair, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        _refuse_running_loop(call.__name__)
+        return asyncio.run(call(self.pair, *args, **kwargs))
+
+    return wait
+
+
+def _refuse_running_loop(name: str) -> None:
+    """Say what to write instead, before anything is begun.
+
+    Raises:
+        UsageError: this thread has an event loop that runs.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise UsageError(
+        f"sync.{name}() was called where an event loop runs already, and would block it: write `await pair.{name}(…)`"
+    )
+
+
+class WaitingPair:
+    """An OpenPair whose calls wait until they are done; `pair` is the OpenPair itself."""
+
+    def __init__(self, pair: OpenPair) -> None:
+        self.pair = pair
+
+    def __repr__(self) -> str:
+        return f"{self.pair!r}.sync"
+
+    status = _waiting(OpenPair.status)
+    plan = _waiting(OpenPair.plan)
+    run = _waiting(OpenPair.run)
+    run_plan = _waiting(OpenPair.run_plan)
+    resume = _waiting(OpenPair.resume)
+    drill = _waiting(OpenPair.drill)
+    close_drill = _waiting(OpenPair.close_drill)

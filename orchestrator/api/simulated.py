@@ -1,4 +1,4 @@
-"""Two simulated regions behind an inventory, served from a thread of their own: for tests, examples and rehearsals."""
+"""Without Datadog: two simulated regions behind an inventory, for tests and examples, and a drill on such regions."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ import os
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from orchestrator.config.scenarios import load_scenario
+from orchestrator.drill import Desk
+from orchestrator.drill import rehearse as play
 from orchestrator.drill.stand_ins import Said, assumed_values
+from orchestrator.model.drill import DrillResult
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.probe import Value
-from orchestrator.model.scenario import Unknown
+from orchestrator.model.scenario import Scenario, Unknown
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.operations.sources import Sources
 from orchestrator.simulator import (
     HAMR_PATH,
     Fault,
@@ -27,9 +31,8 @@ from orchestrator.simulator import (
 )
 from orchestrator.system.log import embed
 
-from .loading import as_text
+from .arguments import Listener, as_text, require_texts, watchers
 from .pair import OpenPair
-from .sources import Sources
 
 T = TypeVar("T")
 
@@ -120,8 +123,7 @@ class SimulatedRegions:
         """
         kept = self.pairs.with_name("journal.db") if journal is None else journal
         sources = Sources(str(self.pairs), as_text(playbook), as_text(kept), operator)
-        prepared = replace(sources.prepare(self.pair), stand_ins=self._stand_ins)
-        return OpenPair(sources, prepared, embed())
+        return OpenPair(sources, sources.prepare(self.pair), embed(), self._stand_ins)
 
     def agree(self, probe: str, value: Value | Unknown) -> None:
         """What a probe says from now on to a pair that `open_pair` gave.
@@ -189,3 +191,49 @@ class SimulatedRegions:
             return act()
 
         return asyncio.run_coroutine_threadsafe(acting(), self._loop).result(_SECONDS)
+
+
+async def rehearse(
+    scenario: str | os.PathLike[str] | None = None,
+    *,
+    playbook: str | os.PathLike[str] | None = None,
+    seed: int | None = None,
+    journal: str | os.PathLike[str] | None = None,
+    operator: str | None = None,
+    notes: str = "",
+    listener: Listener | None = None,
+) -> DrillResult:
+    """Play a scenario on two simulated regions, out and home again, and score it. Nothing of it reaches Datadog.
+
+    No hook's program is started, and probes say what the scenario has them say. Whether every expectation held is in
+    the result: `result.score.passed`.
+
+    Args:
+        scenario: its file, or the name of one that ships with hamr; None: nothing goes wrong.
+        playbook: what is rehearsed: a file or a name; None takes the scenario's own, then HAMR_PLAYBOOK, then the default.
+        seed: draws what goes wrong; the same for the same number.
+        journal: the journal's file; None looks at HAMR_JOURNAL, then in ~/.local/state/hamr/journal.db.
+        operator: NAME@HOST; None looks at HAMR_OPERATOR, then at who is logged in.
+        notes: what the journal keeps at the end.
+        listener: is told what happens, step by step.
+
+    Raises:
+        UsageError: there is no such scenario or playbook, or the playbook has no way out, or none home.
+        DocumentError: a file has problems; with all of them at once.
+        HamrError: the journal, a port or a folder could not be used.
+    """
+    require_texts(notes=notes)
+    played = Scenario("") if scenario is None else load_scenario(os.fspath(scenario))
+    own = played.playbook if playbook is None and played.playbook else as_text(playbook)
+    sources = Sources(playbook=own, journal=as_text(journal), operator=operator)
+    rehearsed, by = sources.load_playbook(), sources.named_operator()
+    redactor = embed()
+    with sources.store(writes=True) as store:
+        return await play(
+            Desk(store, by, sources.environ, redactor),
+            played,
+            rehearsed,
+            seed=seed,
+            notes=notes,
+            watching=lambda _: watchers(listener),
+        )

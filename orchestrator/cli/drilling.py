@@ -32,9 +32,9 @@ def on_simulator(  # noqa: PLR0917 - the flags, one by one
     """On the simulator."""
     import os
 
-    from orchestrator.api.operators import operator_named
     from orchestrator.drill import Desk, rehearse
     from orchestrator.operations.active_run import RunControl
+    from orchestrator.operations.sources import operator_named
 
     from .progress import Progress
     from .signals import supervised

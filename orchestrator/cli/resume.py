@@ -11,8 +11,8 @@ from . import options
 from .opening import Opening
 
 if TYPE_CHECKING:
-    from orchestrator.api.finding import Resumable
     from orchestrator.errors import ExitCode
+    from orchestrator.operations.finding import Resumable
 
 _TAKEN = tuple(name for name in options.LOOKING if name != "playbook")
 
@@ -33,9 +33,8 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     can resume any run. It goes on with the playbook that the run began with, after reading both orgs: what they
     show counts, and the journal says what was sent. Shows where the pair stands, and wants its name typed.
     """
-    from orchestrator.api.finding import all_histories, to_resume
-    from orchestrator.api.resuming import playbook_to_resume
     from orchestrator.model.run import Mode
+    from orchestrator.operations.finding import all_histories, playbook_to_resume, to_resume
     from orchestrator.operations.preflight import check_overrides
     from orchestrator.operations.run import resume as resume_run
 

@@ -99,8 +99,8 @@ def play_scenario(
     seed: int | None = None,
 ) -> DrillResult:
     """Play a scenario, and fail the test with what was missed, each with the journal lines that show it."""
-    from orchestrator.api.journal import open_journal  # noqa: PLC0415 - as above
-    from orchestrator.api.rehearsing import rehearse  # noqa: PLC0415 - as above
+    from orchestrator.api.reading import open_journal  # noqa: PLC0415 - as above
+    from orchestrator.api.simulated import rehearse  # noqa: PLC0415 - as above
     from orchestrator.report.drill import drill_page  # noqa: PLC0415 - as above
     from orchestrator.report.styled import plain_text  # noqa: PLC0415 - as above
 

@@ -10,9 +10,9 @@ import pytest
 
 from orchestrator import open_pair, simulated_regions
 from orchestrator.api import pair as module
-from orchestrator.api.slots import Slots
-from orchestrator.api.sources import Sources
+from orchestrator.api.under_way import Slots
 from orchestrator.journal import SqliteStore
+from orchestrator.operations.sources import Sources
 
 pytestmark = pytest.mark.anyio
 

@@ -6,10 +6,10 @@ import getpass
 
 import pytest
 
-from orchestrator.api import operators
-from orchestrator.api.operators import operator_named
+from orchestrator import journal
 from orchestrator.errors import UsageError
 from orchestrator.model.run import Operator
+from orchestrator.operations.sources import operator_named
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_a_name_and_a_host(text: str, operator: Operator) -> None:
 
 
 def test_a_name_alone_is_somebody_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operators, "host_name", lambda: "ops-7")
+    monkeypatch.setattr(journal, "host_name", lambda: "ops-7")
     assert operator_named("bob") == Operator("bob", "ops-7")
 
 
@@ -64,7 +64,7 @@ def test_what_the_system_says_is_made_fit(
     monkeypatch: pytest.MonkeyPatch, login: str, host: str, operator: Operator
 ) -> None:
     monkeypatch.setattr(getpass, "getuser", lambda: login)
-    monkeypatch.setattr(operators, "host_name", lambda: host)
+    monkeypatch.setattr(journal, "host_name", lambda: host)
     assert operator_named(None) == operator
 
 
@@ -73,5 +73,5 @@ def test_a_user_without_a_name_is_unknown(monkeypatch: pytest.MonkeyPatch) -> No
         raise OSError("no username set in the environment")
 
     monkeypatch.setattr(getpass, "getuser", nobody)
-    monkeypatch.setattr(operators, "host_name", lambda: "pod")
+    monkeypatch.setattr(journal, "host_name", lambda: "pod")
     assert operator_named(None) == Operator("unknown", "pod")

@@ -26,7 +26,7 @@ from orchestrator import (
     Status,
     UsageError,
 )
-from orchestrator.api.ended import ERRORS, reached
+from orchestrator.api.under_way import ERRORS, reached
 from orchestrator.model.events import Event, WriteAnswered, WriteConfirmed, WriteIntended
 from orchestrator.model.run import Ending
 from orchestrator.simulator import AnswerLost, ClientError, Fault, Slow

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from orchestrator.api.slots import Slots
+from orchestrator.api.under_way import Slots
 
 
 async def work(slots: Slots, at_work: list[int], most: list[int]) -> None:

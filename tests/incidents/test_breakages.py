@@ -32,7 +32,6 @@ from orchestrator.model.status import Role, Status
 from orchestrator.operations import active_run, run
 from orchestrator.operations.locking import Lock
 from orchestrator.operations.recorder import Recorder
-from orchestrator.operations.session import Session
 from orchestrator.simulator import AnswerLost, ConnectionReset, Fault, Silence
 from orchestrator.situation import always_on, link
 from orchestrator.situation.link import Linked
@@ -327,7 +326,7 @@ def _unknown_passes(patch: Patch) -> None:
 
 
 def _chain_is_loose(patch: Patch) -> None:
-    patch.setattr(Session, "_verify", lambda _self: None)
+    patch.setattr(sqlite_store.SqliteStore, "verify_newest", lambda *_: None)
 
     def link_for(entry: Any, *, after: Any, at: str, original: Any = sqlite_store._link_for) -> Any:
         return replace(original(entry, after=after, at=at), prev="0" * 64)

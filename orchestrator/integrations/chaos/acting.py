@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-from orchestrator.api.listening import Listener
+from orchestrator.api.arguments import Listener
 from orchestrator.api.pair import OpenPair
 from orchestrator.errors import HamrError
 from orchestrator.model.events import Event

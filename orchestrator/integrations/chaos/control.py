@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import Any
 
-from orchestrator.api.journal import Journal
+from orchestrator.api.reading import Journal
 from orchestrator.errors import HamrError
 from orchestrator.journal import parse_anchor
 from orchestrator.model.journal import Verified

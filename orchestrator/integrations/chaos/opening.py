@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from orchestrator.api.opening import open_from
-from orchestrator.api.pair import OpenPair
-from orchestrator.api.sources import Sources
-from orchestrator.api.texts import require_flags
+from orchestrator.api.arguments import require_flags
+from orchestrator.api.pair import OpenPair, open_from
 from orchestrator.errors import Refused, UsageError
 from orchestrator.model.org import Pair
 from orchestrator.model.status import Role
+from orchestrator.operations.sources import Sources
 from orchestrator.simulator import simulated_orgs
 
 Values = Mapping[str, Any] | None

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from orchestrator.api.journal import Journal
+from orchestrator.api.reading import Journal
 
 from .acting import in_words
 from .opening import opened, sources_of
