@@ -10,8 +10,7 @@ from orchestrator.model.plain import JSON
 from orchestrator.report.plan import plan_json
 from orchestrator.report.run import result_json
 
-from .acting import in_words, listener_for, logger, supervised
-from .opening import opened, refuse_live
+from .activity import in_words, listener_for, logger, opened, refuse_live, supervised
 
 __all__ = ["fail_back", "plan", "resume", "run"]
 
@@ -50,13 +49,7 @@ def plan(  # noqa: PLR0917 - the toolkit discovers positional parameters only
     """
     with in_words():
         hamr = opened(
-            pair,
-            pairs=pairs,
-            playbook=playbook,
-            journal=journal,
-            operator=operator,
-            configuration=configuration,
-            secrets=secrets,
+            pair, configuration, secrets, pairs=pairs, playbook=playbook, journal=journal, operator=operator
         )
         made = hamr.sync.plan(goal, emergency=emergency, reason=reason, overrides=overrides)
         if must_pass and made.refused:
@@ -106,13 +99,7 @@ def run(  # noqa: PLR0917 - as above
     """
     with in_words():
         hamr = opened(
-            pair,
-            pairs=pairs,
-            playbook=playbook,
-            journal=journal,
-            operator=operator,
-            configuration=configuration,
-            secrets=secrets,
+            pair, configuration, secrets, pairs=pairs, playbook=playbook, journal=journal, operator=operator
         )
         refuse_live(hamr.pair, live=live)
     return result_json(
@@ -160,13 +147,7 @@ def resume(  # noqa: PLR0917 - as above
     """
     with in_words():
         hamr = opened(
-            pair,
-            pairs=pairs,
-            playbook=playbook,
-            journal=journal,
-            operator=operator,
-            configuration=configuration,
-            secrets=secrets,
+            pair, configuration, secrets, pairs=pairs, playbook=playbook, journal=journal, operator=operator
         )
         refuse_live(hamr.pair, live=live)
     return result_json(
@@ -211,13 +192,7 @@ def fail_back(  # noqa: PLR0917 - as above
     """
     with in_words():
         hamr = opened(
-            pair,
-            pairs=pairs,
-            playbook=playbook,
-            journal=journal,
-            operator=operator,
-            configuration=configuration,
-            secrets=secrets,
+            pair, configuration, secrets, pairs=pairs, playbook=playbook, journal=journal, operator=operator
         )
         refuse_live(hamr.pair, live=live)
         owed = hamr.sync.status().owed

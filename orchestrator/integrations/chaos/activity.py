@@ -1,19 +1,25 @@
-"""An activity's arguments → an opened pair: what is not given comes from the experiment's configuration, then from HAMR_*."""
+"""What every activity does: open its pair from arguments, configuration and HAMR_*, refuse a live one, run, fail in words."""
 
 from __future__ import annotations
 
+import logging
 import os
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from orchestrator.api.arguments import require_flags
+from orchestrator.api.arguments import Listener, require_flags
 from orchestrator.api.pair import OpenPair, open_from
-from orchestrator.errors import Refused, UsageError
+from orchestrator.errors import HamrError, Refused, UsageError
+from orchestrator.model.events import Event
 from orchestrator.model.org import Pair
 from orchestrator.model.status import Role
 from orchestrator.operations.sources import Sources
+from orchestrator.report.run import progress_line
+from orchestrator.report.styled import plain_text
 from orchestrator.simulator import simulated_orgs
 
 Values = Mapping[str, Any] | None
@@ -24,24 +30,24 @@ _SEED = re.compile(r"0{8}(\d{4})$")
 
 
 def sources_of(
+    configuration: Values,
+    secrets: Values = None,
     *,
     pairs: str = "",
     playbook: str = "",
     journal: str = "",
     operator: str = "",
-    configuration: Values = None,
-    secrets: Values = None,
 ) -> Sources:
     """Where everything comes from: arguments, else hamr_pairs, hamr_playbook, … of the configuration.
 
     Args:
+        configuration: the experiment's.
+        secrets: the activity's: each is an environment variable to whatever names it, such as {env: NAME} in the
+            inventory.
         pairs: the inventory's file.
         playbook: a playbook's file or name.
         journal: the journal's file.
         operator: NAME@HOST.
-        configuration: the experiment's.
-        secrets: the activity's: each is an environment variable to whatever names it, such as {env: NAME} in the
-            inventory.
     """
     given = {"pairs": pairs, "playbook": playbook, "journal": journal, "operator": operator}
     named = {name: text or _configured(configuration, f"hamr_{name}") for name, text in given.items()}
@@ -49,17 +55,8 @@ def sources_of(
     return Sources(**named, environ={**os.environ, **hidden})
 
 
-def opened(
-    pair: str,
-    *,
-    pairs: str = "",
-    playbook: str = "",
-    journal: str = "",
-    operator: str = "",
-    configuration: Values = None,
-    secrets: Values = None,
-) -> OpenPair:
-    """The pair that an activity is about; see `sources_of`.
+def opened(pair: str, configuration: Values, secrets: Values, **named: str) -> OpenPair:
+    """The pair that an activity is about; what may be named besides, see `sources_of`.
 
     Raises:
         HamrError: no pair is named, or something about it cannot be right.
@@ -69,15 +66,7 @@ def opened(
         raise UsageError(
             "no pair is named: give the argument `pair`, or `hamr_pair` in the experiment's configuration"
         )
-    sources = sources_of(
-        pairs=pairs,
-        playbook=playbook,
-        journal=journal,
-        operator=operator,
-        configuration=configuration,
-        secrets=secrets,
-    )
-    return open_from(sources, name)
+    return open_from(sources_of(configuration, secrets, **named), name)
 
 
 def refuse_live(pair: Pair, *, live: bool) -> None:
@@ -116,3 +105,61 @@ def _configured(configuration: Values, name: str) -> str | None:
     """A text of the configuration; None where it has none of that name."""
     value = (configuration or {}).get(name)
     return value if isinstance(value, str) and value else None
+
+
+T = TypeVar("T")
+
+logger = logging.getLogger("chaostoolkit")
+"""The toolkit's own."""
+
+
+def listener_for(pair: OpenPair) -> Listener:
+    """Tells the toolkit's log what happens, in the words of `hamr run`."""
+
+    def listener(event: Event) -> None:
+        line = progress_line(event, pair.pair, 0.0)
+        if line is not None:
+            # Without the time: the toolkit's log has its own.
+            logger.info("hamr: %s", plain_text((line[1:],)).strip())
+
+    return listener
+
+
+def supervised(pair: OpenPair, act: Callable[[], T]) -> T:
+    """Act in a thread of its own, so that no signal strikes in the middle of a write.
+
+    The toolkit turns signals into exceptions in the main thread, wherever that is. Here it only waits: the run is asked
+    to stop before its next write, and waited for; `resume` takes it up.
+
+    Raises:
+        HamrError: what the act raised, with all that a person wants to know in its text.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="hamr") as pool:
+        future = pool.submit(act)
+        try:
+            with in_words():
+                return future.result()
+        finally:
+            if not future.done():
+                logger.warning("hamr: stopping before the next write; `resume` takes the run up")
+                pair.stop()
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Put what was sent, and what to do next, into the text of an error: the toolkit keeps nothing else of it.
+
+    Raises:
+        HamrError: of the same kind.
+    """
+    try:
+        yield
+    except HamrError as error:
+        steps = "".join(f" Next: {step}" for step in error.next_steps[:1])
+        org = f" Org: {error.org}." if error.org else ""
+        error.args = (f"{_sentence(error.message)}{org} {error.sent}{steps}",)
+        raise
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."
