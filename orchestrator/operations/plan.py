@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -22,12 +23,12 @@ from orchestrator.model.events import Event, GuardsJudged, WriteConfirmed, Write
 from orchestrator.model.hook import Program, When
 from orchestrator.model.org import Mirrors, Pair
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
-from orchestrator.model.playbook import Advances, Transition
+from orchestrator.model.playbook import Advances, Playbook, Transition
 from orchestrator.model.probe import Probe, ProbeReading
 from orchestrator.model.protocols import Prober
 from orchestrator.model.reading import Absent, Exchange, HamrRecord, Identity, Present, Reading
 from orchestrator.model.run import End, Mode, RunRequest
-from orchestrator.model.situation import OpenRun
+from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import phase_of
 from orchestrator.situation.compared import depends_on, transition_probes
@@ -41,19 +42,36 @@ PLAN_LASTS = timedelta(minutes=15)
 """How long a saved plan can be applied."""
 
 
-class _Collector(Struct):
-    """The planner's observer: keeps what the engine tells."""
+class _Forecast(Struct):
+    """The planner's observer: keeps what the engine tells, and where the pair would stand after each write, by name."""
 
+    pair: Pair
+    playbook: Playbook
+    world: PredictedWorld
+    identities: Both[Identity]
+    memory: Memory
+    owed: Owed | None
     events: list[Event] = field(default_factory=list)
-    after_write: Callable[[Event], None] | None = None
+    stands: dict[int | None, str] = field(default_factory=dict)
+    """By the number of the attempt."""
 
     def tell(self, event: Event) -> None:
         self.events.append(event)
-        if self.after_write is not None and isinstance(event, WriteConfirmed):
-            self.after_write(event)
+        if isinstance(event, WriteConfirmed):
+            self.stands[event.attempt] = self._label()
 
     async def commit(self) -> None:
         """Nothing: a plan leaves no trace."""
+
+    def _label(self) -> str:
+        memory = self.memory
+        if memory.dead:
+            return f"behind({next(iter(memory.dead))})"
+        transition = memory.transition.transition if memory.transition else ""
+        here = OpenRun(memory.run, Status.UNSPECIFIED, None, transition, memory.mode)
+        return phase_of(
+            self.pair, self.world.readings, self.identities, self.playbook, owed=self.owed, open_run=here
+        ).label
 
 
 async def make_plan(session: Session, request: RunRequest, *, assumed: Status | None = None) -> Plan:
@@ -152,71 +170,74 @@ async def plan_from(
     assumed: Status | None = None,
 ) -> Plan:
     """The plan that follows from readings: the same engine as a run's, in a world without a transport."""
-    run, now = session.new_run(), session.clock.now()
+    pair, playbook, now = session.pair, session.playbook, session.clock.now()
+    floors = {} if assumed is not None else history.floors  # what is assumed was never seen
+    memory = Memory(session.new_run(), mode=request.mode, floors=dict(floors))
     clock = PredictedClock(now, session.clock.monotonic())
     world = PredictedWorld(
-        session.pair,
-        session.playbook,
+        pair,
+        playbook,
         readings,
         identities,
-        lambda draft: request_of(session.pair, draft),
+        partial(request_of, pair),
         clock,
-        mirrors=session.pair.mirrors is Mirrors.YES,
+        mirrors=pair.mirrors is Mirrors.YES,
+    )
+    open_run = history.open_run.as_open_run() if history.open_run is not None else None
+    task = Task(
+        pair,
+        playbook,
+        session.operator,
+        memory,
+        owed=history.owed,
+        open_run=open_run,
+        known_runs=history.known_runs,
+        command=request_command("run", request, playbook.name),
+        old_is_true="reverted" in request.overrides,
     )
     gate = EnforcingGate(request.overrides)
-    stands: list[str] = []
-    collector = _Collector()
-    engine = Engine(
-        planned_task(session, request, run, history, assumed=assumed is not None),
-        world,
-        clock,
-        collector,
-        ForecastGate(gate),
-        lambda: 0.5,
-        predicted_around(clock, probed),
-    )
-    collector.after_write = lambda _event: stands.append(_label(session, world, identities, engine))
+    forecast = _Forecast(pair, playbook, world, identities, memory, history.owed)
+    around = predicted_around(clock, probed)
+    engine = Engine(task, world, clock, forecast, ForecastGate(gate), lambda: 0.5, around)
     ending = await engine.drive(request.goal)
-    open_run = history.open_run
     phase = phase_of(
-        session.pair,
+        pair,
         readings,
         identities,
-        session.playbook,
+        playbook,
         owed=history.owed,
-        open_run=open_run.as_open_run() if open_run else None,
+        open_run=open_run,
         goal=request.goal,
-        floors={} if assumed is not None else history.floors,
+        floors=floors,
     )
-    transitions = _transitions(session, collector.events, stands, engine, gate)
     return Plan(
-        run=run,
+        run=memory.run,
         made_at=now,
         expires_at=now + PLAN_LASTS,
         version=program_version(),
         request=request,
         operator=session.operator,
-        playbook=session.playbook.name,
-        playbook_text=session.playbook.text,
-        playbook_sha256=playbook_digest(session.playbook),
-        orgs=Both(session.pair.orgs.primary.name, session.pair.orgs.secondary.name),
-        uuids=Both(session.pair.orgs.primary.uuid, session.pair.orgs.secondary.uuid),
-        urls=Both(session.pair.orgs.primary.base_url, session.pair.orgs.secondary.base_url),
+        playbook=playbook.name,
+        playbook_text=playbook.text,
+        playbook_sha256=playbook_digest(playbook),
+        orgs=Both(pair.orgs.primary.name, pair.orgs.secondary.name),
+        uuids=Both(pair.orgs.primary.uuid, pair.orgs.secondary.uuid),
+        urls=Both(pair.orgs.primary.base_url, pair.orgs.secondary.base_url),
         readings=readings,
         phase=phase.label,
         sentence=phase.sentence,
-        transitions=transitions,
+        transitions=_transitions(session, forecast, engine, gate),
         ending=ending.message,
         reachable=ending.end in (End.DONE, End.OWING),
-        before=judge_before(history, session.playbook, session.clock, request),
+        before=judge_before(history, playbook, session.clock, request),
         next_steps=ending.next_steps,
-        timeouts=session.playbook.timeouts,
-        confirm_within=session.playbook.confirm.within.total_seconds(),
-        confirm_every=session.playbook.confirm.every.total_seconds(),
-        resend=session.playbook.resend,
+        timeouts=playbook.timeouts,
+        confirm_within=playbook.confirm.within.total_seconds(),
+        confirm_every=playbook.confirm.every.total_seconds(),
+        resend=playbook.resend,
         assumed=assumed,
-        remember=session.playbook.remember if request.goal is Status.ACTIVE else (),
-        objectives={status: span.total_seconds() for status, span in session.playbook.objectives.items()},
+        remember=playbook.remember if request.goal is Status.ACTIVE else (),
+        objectives={status: span.total_seconds() for status, span in playbook.objectives.items()},
         mode=request.mode,
         unpaid=history.hooks_owed,
         unjournalled=history.unjournalled,
@@ -225,71 +246,35 @@ async def plan_from(
     )
 
 
-def planned_task(
-    session: Session, request: RunRequest, run: str, history: History, *, assumed: bool = False
-) -> Task:
-    """What an engine needs to know for a new run towards a request's goal; what is assumed was never seen."""
-    memory = Memory(run, floors={} if assumed else dict(history.floors))
-    memory.mode = request.mode
-    open_run = history.open_run
-    as_open: OpenRun | None = open_run.as_open_run() if open_run else None
-    return Task(
-        session.pair,
-        session.playbook,
-        session.operator,
-        memory,
-        owed=history.owed,
-        open_run=as_open,
-        known_runs=history.known_runs,
-        command=request_command("run", request, session.playbook.name),
-        old_is_true="reverted" in request.overrides,
-    )
-
-
-def _label(session: Session, world: PredictedWorld, identities: Both[Identity], engine: Engine) -> str:
-    """Where the pair would stand right after a write, by name."""
-    memory = engine.task.memory
-    if memory.dead:
-        return f"behind({next(iter(memory.dead))})"
-    transition = memory.transition.transition if memory.transition else ""
-    here = OpenRun(memory.run, Status.UNSPECIFIED, None, transition, memory.mode)
-    return phase_of(
-        session.pair, world.readings, identities, session.playbook, owed=engine.task.owed, open_run=here
-    ).label
-
-
 def _transitions(
-    session: Session, events: list[Event], stands: list[str], engine: Engine, gate: EnforcingGate
+    session: Session, forecast: _Forecast, engine: Engine, gate: EnforcingGate
 ) -> tuple[PlannedTransition, ...]:
     """The planned transitions, from what the engine told in the predicted world."""
-    transitions: list[PlannedTransition] = []
     writes: dict[str, list[PlannedWrite]] = {}
     judged: dict[str, GuardsJudged] = {}
-    labels = iter(stands)
-    confirmed = {event.attempt: next(labels, "") for event in events if isinstance(event, WriteConfirmed)}
     maybe_mirrors = session.pair.mirrors is Mirrors.AUTO
-    for event in events:
+    for event in forecast.events:
         match event:
             case GuardsJudged(transition=name):
                 judged[name] = event
                 writes.setdefault(name, [])
             case WriteIntended(attempt=attempt):
-                first = not writes.get(attempt.transition)
-                writes.setdefault(attempt.transition, []).append(
+                before = writes.setdefault(attempt.transition, [])
+                unsure = "only if this pair turns out not to mirror" if before and maybe_mirrors else ""
+                before.append(
                     PlannedWrite(
                         role=attempt.role,
                         org=session.pair[attempt.role].name,
                         status=attempt.status,
                         request=event.request,
-                        stands=confirmed.get(attempt.number, ""),
+                        stands=forecast.stands.get(attempt.number, ""),
                         expected=event.expected,
-                        condition=""
-                        if first or not maybe_mirrors
-                        else "only if this pair turns out not to mirror",
+                        condition=unsure,
                     )
                 )
             case _:
                 pass
+    transitions: list[PlannedTransition] = []
     for name, event in judged.items():
         transition = session.playbook.transition(name)
         if transition is not None:
