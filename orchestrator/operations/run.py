@@ -15,6 +15,7 @@ from orchestrator.errors import Moved, Refused, UsageError
 from orchestrator.journal.history import History, RunHistory, events_of
 from orchestrator.model.command_line import request_command
 from orchestrator.model.events import GuardOverridden, RunAcknowledged, RunResumed, RunStarted
+from orchestrator.model.guard import Verdict
 from orchestrator.model.plan import Plan
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
@@ -28,7 +29,6 @@ from .preflight import (
     check_adoption,
     check_overrides,
     check_request,
-    overridden_before,
     refuse_before,
     refuse_in_drill,
     refuse_owing,
@@ -68,16 +68,15 @@ async def start(
     if emergency:
         session.store.wait_at_most(EMERGENCY_BUSY_SECONDS)
     await session.calls(lambda: refuse_held(session, take_over=emergency))
-    await _allowed(session, request, drill)
+    await _enter(session, request, drill)
     run = plan.run if plan is not None else run or session.new_run()
     async with active_run(
         session, run, take_over=emergency, wants_keys=not emergency, watchers=watchers, controls=controls
     ) as active:
         started_at = session.clock.now()
-        history = await _allowed(session, request, drill)
+        history, overridden = await _enter(session, request, drill)
         if plan is not None:
             await session.calls(lambda: check_plan(session, plan))
-        overridden = overridden_before(history, session.playbook, session.clock, request)
         active.recorder.will_supersede(history.open_beside(run))
         active.recorder.tell(_started(session, request, plan, drill))
         for verdict, reason in overridden:
@@ -89,8 +88,10 @@ async def start(
         return await supervise(active, _drive(engine, request, plan))
 
 
-async def _allowed(session: Session, request: RunRequest, drill: str) -> History:
-    """The pair's history, where nothing in it is in the way of a new run.
+async def _enter(
+    session: Session, request: RunRequest, drill: str
+) -> tuple[History, tuple[tuple[Verdict, str], ...]]:
+    """The pair's history, where nothing in it is in the way of a new run, and what this one goes over by name.
 
     Raises:
         Refused: something is.
@@ -98,8 +99,7 @@ async def _allowed(session: Session, request: RunRequest, drill: str) -> History
     history = await session.calls(session.history)
     refuse_in_drill(history, request, drill)
     refuse_owing(history, request)
-    refuse_before(history, session.playbook, session.clock, request)
-    return history
+    return history, refuse_before(history, session.playbook, session.clock, request)
 
 
 def _started(session: Session, request: RunRequest, plan: Plan | None, drill: str) -> RunStarted:
