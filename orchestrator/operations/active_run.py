@@ -188,16 +188,9 @@ async def active_run(
 ) -> AsyncIterator[ActiveRun]:
     """Both orgs, the probes, whoever is told, and the pair's lock: until the block ends.
 
-    What was read of the journal before may not be true any more: somebody else may have held the lock until now.
-
-    Args:
-        session: the pair, playbook and journal.
-        run: whose lock it is.
-        take_over: whether the lock of a provably dead process changes hands.
-        wants_keys: whether a key that can't be had stops it here, before it holds the lock.
-        watchers: are told each event as it happens; an intent a moment before it is durable.
-        controls: how a person stops it.
-        started: how it began, where it is taken up again.
+    What was read of the journal before may not be true any more: somebody else may have held the lock until now. With
+    `take_over` the lock of a provably dead process changes hands; `wants_keys` stops it before the lock where a key
+    can't be had; `started` is how a run began that is taken up again.
 
     Raises:
         KeyUnavailable: a key that is wanted can't be had.

@@ -57,11 +57,7 @@ def to_resume(
 ) -> Resumable:
     """What `hamr resume [RUN|PAIR]` means.
 
-    Args:
-        histories: of all pairs.
-        name: a run, a pair, or None for the only one there is.
-        pairs: the pairs of the inventory.
-        store: for messages.
+    `name` None is the only one there is; `pairs` are those of the inventory.
 
     Raises:
         UsageError: there is nothing to resume, or there are several and none was named.

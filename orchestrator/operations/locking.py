@@ -78,11 +78,8 @@ class Lock(Struct):
 def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
     """Take the pair's lock for a run.
 
-    Args:
-        session: the pair.
-        run: who wants it.
-        take_over: whether the lock of a provably dead process (this very machine and boot, that very process gone, and no
-            heartbeat since) changes hands.
+    With `take_over` the lock of a provably dead process (this very machine and boot, that very process gone, and no
+    heartbeat since) changes hands even where it left a run in the middle.
 
     Raises:
         Locked: somebody else holds it; says who, since when, and what the holder last did.
@@ -134,10 +131,6 @@ async def hold(session: Session, run: str, *, take_over: bool) -> Lock:
 
 def refuse_held(session: Session, *, take_over: bool = False) -> None:
     """Say who holds the pair, before anything else is asked; the lock itself is taken later, and tells for certain.
-
-    Args:
-        session: the pair.
-        take_over: as for `take_lock`.
 
     Raises:
         Locked: somebody holds it, or somebody died who left a run to resume.

@@ -77,10 +77,7 @@ class _Forecast(Struct):
 async def make_plan(session: Session, request: RunRequest, *, assumed: Status | None = None) -> Plan:
     """The plan for a request.
 
-    Args:
-        session: the pair, playbook and journal.
-        request: where to, and how.
-        assumed: plan as if both orgs stood there, without any network; None reads both orgs.
+    With `assumed` it is planned as if both orgs stood there, without any network.
 
     Raises:
         KeyUnavailable: in a planned mode, a key cannot be had.

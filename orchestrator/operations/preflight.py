@@ -242,11 +242,6 @@ def refuse_owing(history: History, request: RunRequest) -> None:
 def refuse_in_drill(history: History, request: RunRequest, drill: str) -> None:
     """A pair that is being drilled belongs to that drill until it is closed; an emergency is never held up by one.
 
-    Args:
-        history: of the pair.
-        request: what is asked for.
-        drill: the drill that the run belongs to, or "".
-
     Raises:
         Refused: names the drill that is open, the one that is not open any more, or the run that has moved the pair
             meanwhile: a drill never goes on with a pair that somebody has moved for real.

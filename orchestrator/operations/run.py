@@ -50,14 +50,8 @@ async def start(
 ) -> RunResult:
     """Run towards a goal: preflight, lock, read everything again, drive.
 
-    Args:
-        session: the pair, playbook and journal.
-        request: where to, and how.
-        watchers: are told each event as it happens; an intent a moment before it is durable.
-        controls: how a person stops it.
-        plan: the saved plan that this run applies; its orgs must stand as they did.
-        run: the id that a person was shown for it; a new one where it is empty.
-        drill: the id of the drill that it belongs to, which must be open then.
+    Where it applies a saved `plan`, the orgs must stand as they did. `run` is the id that a person was shown for it, or
+    "" for a new one; `drill` the open drill that it belongs to.
 
     Raises:
         HamrError: nothing was intended; the error says why.
@@ -202,16 +196,9 @@ async def resume(
     watchers: Sequence[Watcher] = (),
     controls: RunControl | None = None,
 ) -> RunResult:
-    """Take up an open run, or deliver what is owed.
+    """Take up an open run, with the playbook of its own `run.started`; without one, only deliver what is owed.
 
-    Args:
-        session: with the playbook of the run's own `run.started`.
-        run: the open run; None only delivers what is owed.
-        mode: switch to this mode; None keeps the run's.
-        reason: why, where the mode becomes EMERGENCY.
-        overrides: for the rest of the run, beside those that it began with.
-        watchers: are told each event as it happens; an intent a moment before it is durable.
-        controls: how a person stops it.
+    `mode` None keeps the run's; the overrides hold for the rest of it, beside those that it began with.
 
     Raises:
         HamrError: nothing more was intended; the error says why.
@@ -322,14 +309,7 @@ async def adopt(
 ) -> RunResult:
     """Write a diverged pair's other org once, so that both show what the true one shows.
 
-    Args:
-        session: whose pair.
-        truth: the org that is right.
-        reason: why.
-        overrides: {"reverted": REASON} where an org stays at a record older than what the journal has seen of it; no
-            other guard is asked.
-        watchers: are told what happens.
-        controls: stop it before its write.
+    The override `reverted` goes on where an org stays at a record older than what the journal has seen of it.
 
     Raises:
         UsageError: another override is named, or has no reason.

@@ -100,12 +100,7 @@ class Session:
         return LocalPrograms(self.environ, self.redactor, self.clock, key_variables(self.pair))
 
     def notices(self, run: str, started: RunStarted | None = None) -> AbstractAsyncContextManager[Watcher]:
-        """Who is told of a run, where the pair's `events` say so. Use it as a context manager, and as a watcher.
-
-        Args:
-            run: the run's id.
-            started: how it began, where it is taken up again.
-        """
+        """Who is told of a run, where the pair's `events` say so; `started` is how it began, where it is taken up again."""
         from orchestrator.notices import About, NoNotices, Notices, Poster  # noqa: PLC0415 - only a run tells anybody
 
         if not self.pair.events:

@@ -103,10 +103,6 @@ class Sources:
     def prepare(self, pair: Pair | str, playbook: Playbook | None = None) -> Prepared:
         """Check everything but the journal: what is mistyped must not leave an empty one behind.
 
-        Args:
-            pair: the pair, or its name in the inventory.
-            playbook: in the place of the one that was named.
-
         Raises:
             UsageError: the operator, the pair or the playbook is not there, or cannot be right.
             DocumentError: a file has problems.
@@ -138,9 +134,7 @@ class Sources:
     def store(self, *, writes: bool, patience: float | None = None) -> SqliteStore:
         """The journal, open; who only looks leaves no file behind. Close it, or use it as a context manager.
 
-        Args:
-            writes: whether records are added.
-            patience: seconds to wait for others who write; None for the usual.
+        `patience` is how many seconds it waits for others who write; None for the usual.
 
         Raises:
             JournalUnavailable: it cannot be opened.
