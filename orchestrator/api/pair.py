@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mappin
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from datetime import datetime
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from orchestrator.drill import Homecoming, close, drill_named
 from orchestrator.drill import drill as drill_live
@@ -20,12 +20,11 @@ from orchestrator.drill.stand_ins import RehearsedSession, Said
 from orchestrator.errors import UsageError
 from orchestrator.journal import SqliteStore
 from orchestrator.model.drill import DrillResult
-from orchestrator.model.org import Pair
 from orchestrator.model.plan import Plan
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import Mode, Operator, RunRequest
+from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.standing import Standing
 from orchestrator.model.status import Status
 from orchestrator.operations.active_run import RunControl
@@ -109,36 +108,24 @@ class OpenPair:
         redactor: Redactor,
         stand_ins: Callable[[Playbook], Said] | None = None,
     ) -> None:
+        self.name: Final = prepared.pair.name
+        """What the inventory calls the pair."""
+        self.pair: Final = prepared.pair
+        """Its two orgs."""
+        self.playbook: Final = prepared.playbook
+        """The playbook that plans and runs go by."""
+        self.operator: Final = prepared.operator
+        """Who the records and the journal will say it was."""
         self._sources = sources
-        self._stand_ins = stand_ins
-        """What probes say, where the regions are simulated: then no hook's program is started either."""
         self._prepared = prepared
         self._redactor = redactor
+        self._stand_ins = stand_ins
+        """What probes say, where the regions are simulated: then no hook's program is started either."""
         self._keys = KeyRing(prepared.environ, redactor)
         self._under_way = UnderWay()
 
     def __repr__(self) -> str:
         return f"OpenPair({self.name!r}, playbook={self.playbook.name!r}, journal={self.journal.place!r})"
-
-    @property
-    def name(self) -> str:
-        """What the inventory calls the pair."""
-        return self._prepared.pair.name
-
-    @property
-    def pair(self) -> Pair:
-        """Its two orgs."""
-        return self._prepared.pair
-
-    @property
-    def playbook(self) -> Playbook:
-        """The playbook that plans and runs go by."""
-        return self._prepared.playbook
-
-    @property
-    def operator(self) -> Operator:
-        """Who the records and the journal will say it was."""
-        return self._prepared.operator
 
     @functools.cached_property
     def journal(self) -> Journal:
@@ -209,17 +196,8 @@ class OpenPair:
         by a read before the next. Nobody is asked. A task that is cancelled meanwhile gives up waiting, and leaves a
         run that `resume` takes up; `stop` is gentler.
 
-        Args:
-            goal: as in `plan`, and so are the others.
-            emergency: see `plan`.
-            reason: see `plan`.
-            overrides: see `plan`.
-            ref: see `plan`.
-            since: see `plan`.
-            listener: is told what happens, step by step.
-
-        Returns:
-            A result with exit code DONE; or, of an emergency, OWING: then `owed` says what the other org has to be told.
+        Arguments as for `plan`; `listener` is told what happens, step by step. The result's exit code is DONE; or, of an
+        emergency, OWING: then `owed` says what the other org has to be told.
 
         Raises:
             UsageError: an argument cannot be right.
@@ -259,12 +237,8 @@ class OpenPair:
     ) -> RunResult:
         """Take up the pair's open run, whoever began it, with the playbook that it began with; or deliver what is owed.
 
-        Args:
-            run: which one, where that is to be checked; None takes the only one there is.
-            emergency: go on with the surviving org alone.
-            reason: why; an emergency wants one.
-            overrides: guards that may fail, beside those that the run began with.
-            listener: is told what happens, step by step.
+        `run` is which one, where that is to be checked. The overrides hold beside those that the run began with; the other
+        arguments are as for `run`.
 
         Raises:
             UsageError: there is nothing to resume, or an argument cannot be right.
@@ -299,11 +273,6 @@ class OpenPair:
         Whether every expectation held is in the result: `result.score.passed`. Until the drill is closed, no other run
         but an emergency's gets the pair; it closes itself where it comes home, and `result.closed` says so.
 
-        Args:
-            goal: where to, before it goes home to where it stands now.
-            notes: what the journal keeps at the end.
-            listener: is told what happens, step by step.
-
         Raises:
             Refused: the pair is not for drills, or in no state to be drilled.
             HamrError: the journal or the orgs could not be used at all.
@@ -317,9 +286,7 @@ class OpenPair:
     async def close_drill(self, notes: str = "", *, overrides: Mapping[str, str] | None = None) -> Homecoming:
         """Clean up after a drill of this pair that stayed open: bring the pair home, and close it.
 
-        Args:
-            notes: what the journal keeps.
-            overrides: guards that may fail on the way home, each with a reason.
+        The overrides are of guards that may fail on the way home; the journal keeps the notes.
 
         Raises:
             UsageError: no drill of the pair is open.

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from orchestrator.config.scenarios import load_scenario
 from orchestrator.drill import Desk
@@ -34,6 +34,7 @@ from orchestrator.system.log import embed
 from .arguments import Listener, as_text, require_texts, watchers
 from .pair import OpenPair
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _SECONDS = 10.0
@@ -136,11 +137,11 @@ class SimulatedRegions:
 
     def set_metric(self, role: Role, query: str, value: MetricValue) -> None:
         """What an org's query shows from now on."""
-        self._do(lambda: self._simulation.set_metric(role, query, value))
+        self._do(self._simulation.set_metric, role, query, value)
 
     def set_monitor(self, role: Role, number: int, state: str | None) -> None:
         """The state of an org's monitor from now on; None takes the monitor away."""
-        self._do(lambda: self._simulation.set_monitor(role, number, state))
+        self._do(self._simulation.set_monitor, role, number, state)
 
     def _stand_ins(self, playbook: Playbook) -> Said:
         return Said(self._agreed, assumed_values(playbook), self._is_dark)
@@ -167,28 +168,27 @@ class SimulatedRegions:
 
     def add_fault(self, *faults: Fault) -> None:
         """Let something go wrong from now on."""
-        for fault in faults:
-            self._do(lambda fault=fault: self._simulation.faults.add(fault))  # type: ignore[misc]
+        self._do(self._simulation.faults.add, *faults)
 
     def set_dark(self, role: Role, dark: bool = True) -> None:
         """Take a region off the network, or bring it back."""
-        self._do(lambda: self._simulation.set_dark(role, dark))
+        self._do(self._simulation.set_dark, role, dark)
 
     def write_as_somebody_else(
         self, role: Role, status: Status, who: str = "someone.else@example.com"
     ) -> None:
         """Somebody else changes an org's status, behind hamr's back."""
-        self._do(lambda: self._simulation.foreign_write(role, status, who))
+        self._do(self._simulation.foreign_write, role, status, who)
 
     def _status(self, role: Role) -> Status | None:
         record = self._simulation.record(role)
         return None if record is None else Status.of(record.status)
 
-    def _do(self, act: Callable[[], T]) -> T:
+    def _do(self, act: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Do something in the regions' own thread."""
 
         async def acting() -> T:
-            return act()
+            return act(*args, **named)
 
         return asyncio.run_coroutine_threadsafe(acting(), self._loop).result(_SECONDS)
 
