@@ -125,13 +125,8 @@ def _loop_of_this_thread() -> asyncio.AbstractEventLoop | None:
 
 ERRORS: Mapping[ExitCode, type[HamrError]] = MappingProxyType(
     {
-        ExitCode.FAILED: PreparationError,
-        ExitCode.REFUSED: Refused,
-        ExitCode.MOVED: Moved,
-        ExitCode.LOCKED: Locked,
-        ExitCode.INCOMPLETE: Incomplete,
-        ExitCode.UNKNOWN: OutcomeUnknown,
-        ExitCode.JOURNAL_DAMAGED: JournalDamaged,
+        kind.exit_code: kind
+        for kind in (PreparationError, Refused, Moved, Locked, Incomplete, OutcomeUnknown, JournalDamaged)
     }
 )
 """The error that each exit code stands for."""

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from orchestrator.engine.memory import Memory
 from orchestrator.model.change import Change
 from orchestrator.model.command_line import after_asking, override_flag
-from orchestrator.model.playbook import Playbook, Transition
+from orchestrator.model.playbook import Transition
 from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import End, Ending, Mode
 from orchestrator.model.situation import PhaseName
@@ -52,7 +52,7 @@ def with_words(active: ActiveRun, ending: Ending) -> Ending:
             case _ if _refused_as_not_alone(active):
                 steps = (*steps, again, *_ways_back(active))
             case _:
-                onward = (again, *_ways_back(active)), _alone(active)
+                onward = (again, *_ways_back(active)), _to_emergency(active)
                 first, then = reversed(onward) if _fails_again(active, ending) else onward
                 steps = (*first, *then, look, *steps)
     elif ending.end is End.OWING and not memory.attempts:
@@ -158,28 +158,29 @@ def _from_what_is_there(active: ActiveRun) -> tuple[str, ...]:
 def _at_work(active: ActiveRun) -> tuple[Stranger, ...]:
     """Who seems to be moving the pair without this journal's knowing, by the last look."""
     engine = active.engine
-    if engine.eyes.last is None:
-        return ()
-    return strangers(engine.eyes.last, engine.task.known_runs, engine.clock.now())
+    return (
+        ()
+        if engine.eyes.last is None
+        else strangers(engine.eyes.last, engine.task.known_runs, engine.clock.now())
+    )
 
 
 def _ways_back(active: ActiveRun) -> tuple[str, ...]:
     """Going back, where the playbook has a transition for it (law 14)."""
-    memory, playbook, pair = active.memory, active.session.playbook, active.session.pair
-    transition = _transition_here(memory, playbook)
+    playbook, here = active.session.playbook, _transition_here(active)
     if (
-        transition is None
-        or playbook.between(transition.target, transition.source) is None
-        or transition.source not in playbook.stops
+        here is None
+        or playbook.between(here.target, here.source) is None
+        or here.source not in playbook.stops
     ):
         return ()
-    return (f"hamr run {shlex.quote(pair.name)} --to {transition.source}",)
+    return (f"hamr run {shlex.quote(active.session.pair.name)} --to {here.source}",)
 
 
-def _alone(active: ActiveRun) -> tuple[str, ...]:
+def _to_emergency(active: ActiveRun) -> tuple[str, ...]:
     """Switching to emergency, where the transition that comes next names a survivor (law 14)."""
     memory, playbook, goal = active.memory, active.session.playbook, active.purpose.goal
-    coming = _transition_here(memory, playbook)
+    coming = _transition_here(active)
     if memory.transition is None and coming is not None and goal is not None:
         coming = next(iter(playbook.route(coming.target, goal) or ()), None)
     if memory.mode is not Mode.PLANNED or coming is None or coming.survivor is None:
@@ -189,17 +190,17 @@ def _alone(active: ActiveRun) -> tuple[str, ...]:
 
 def _fails_again(active: ActiveRun, ending: Ending) -> bool:
     """Whether an org that an emergency does without answers reads and fails write after write, resumed or not."""
-    memory = active.memory
-    transition = _transition_here(memory, active.session.playbook)
-    survivor = None if transition is None else transition.survivor
+    memory, here = active.memory, _transition_here(active)
+    survivor = None if here is None else here.survivor
     if survivor is None or ending.org is not survivor.other or not memory.recalled:
         return False
     newest = [sent for sent in memory.sent if sent.attempt.role is ending.org][-2:]
     return len(newest) > 1 and all(sent.lost and not sent.confirmed for sent in newest)
 
 
-def _transition_here(memory: Memory, playbook: Playbook) -> Transition | None:
+def _transition_here(active: ActiveRun) -> Transition | None:
     """The transition that is under way; between two transitions, the one that was made last."""
+    memory, playbook = active.memory, active.session.playbook
     if memory.transition is not None:
         return playbook.transition(memory.transition.transition)
     return playbook.transition(memory.steps[-1].transition) if memory.steps else None

@@ -25,17 +25,6 @@ from .next_steps import can_be_taken_up, with_words
 
 HEARTBEAT_SECONDS = 5.0
 
-EXIT_CODES: dict[End, ExitCode] = {
-    End.DONE: ExitCode.DONE,
-    End.REFUSED: ExitCode.REFUSED,
-    End.MOVED: ExitCode.MOVED,
-    End.INCOMPLETE: ExitCode.INCOMPLETE,
-    End.UNKNOWN: ExitCode.UNKNOWN,
-    End.OWING: ExitCode.OWING,
-    End.FAILED: ExitCode.FAILED,
-    End.INTERRUPTED: ExitCode.INTERRUPTED,
-}
-
 _GOOD = frozenset({End.DONE, End.OWING})
 _REFUSALS = frozenset({End.REFUSED, End.INCOMPLETE})
 
@@ -141,7 +130,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         ending = replace(ending, end=End.INCOMPLETE)
     left = await session.calls(lambda: _left_owing(active, ending))
     ending = with_words(active, _with_left_owing(ending, left))
-    code = EXIT_CODES[ending.end]
+    code = ExitCode[ending.end.name]
     if ending.end is End.INTERRUPTED:
         code = ExitCode.LOCKED if active.lock_lost else active.controls.code
     steps = tuple(memory.steps)
@@ -231,7 +220,7 @@ def _unkept(
         # The journal still shows an open run: to say "done" would leave that to be found out later.
         words = f"{ending.message}; but the end of this run could not be journalled: {trouble.message}"
         ending = replace(ending, end=End.INCOMPLETE, message=words, next_steps=(f"hamr resume {active.run}",))
-        return ending, EXIT_CODES[ending.end], True
+        return ending, ExitCode.INCOMPLETE, True
     return ending, code, resumable
 
 
