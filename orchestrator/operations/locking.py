@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from msgspec import Struct
 
@@ -100,17 +101,31 @@ def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
     )
     present = session.store.take_lock(holder)
     if present is None:
-        session.append(run, LockTaken(lock))
-        return Lock(session, run, lock)
+        return _journalled(Lock(session, run, lock), LockTaken(lock))
     dead = session.host.provably_dead(present)
     if (
         dead
         and (take_over or not left_a_run(session.history(), present))
         and session.store.replace_lock(present.lock, holder, beat_at=present.beat_at)
     ):
-        session.append(run, LockTakenOver(lock, present.lock, str(present)))
-        return Lock(session, run, lock)
+        return _journalled(Lock(session, run, lock), LockTakenOver(lock, present.lock, str(present)))
     raise locked_by(session, present, dead=dead)
+
+
+def _journalled(lock: Lock, event: LockTaken | LockTakenOver) -> Lock:
+    """The lock, once the journal says so: one that nobody knows of would keep everybody off while this process lives.
+
+    Raises:
+        JournalUnavailable: it could not be journalled, and is let go again.
+    """
+    session = lock.session
+    try:
+        session.append(lock.run, event)
+    except HamrError:
+        with suppress(HamrError):
+            session.store.release(lock.lock)
+        raise
+    return lock
 
 
 async def hold(session: Session, run: str, *, take_over: bool) -> Lock:
