@@ -10,6 +10,7 @@ from functools import partial
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from orchestrator import __version__
 from orchestrator.datadog.request import request_of
 from orchestrator.engine.admission import may_ask, waits_for
 from orchestrator.engine.around import predicted_around
@@ -35,7 +36,7 @@ from orchestrator.situation.compared import depends_on, transition_probes
 from orchestrator.situation.strangers import strangers
 
 from .preflight import judge_before
-from .session import Session, playbook_digest, program_version
+from .session import Session, playbook_digest
 from .status import read_pair
 
 PLAN_LASTS = timedelta(minutes=15)
@@ -84,50 +85,41 @@ async def make_plan(session: Session, request: RunRequest, *, assumed: Status | 
     """
     history = session.history()
     if assumed is None:
+        planned = request.mode is Mode.PLANNED
+        # In an emergency only the orgs are waited for that one to this goal may need.
+        needed = frozenset(Role) if planned else session.playbook.survivors_towards(request.goal)
         async with session.reader() as reader:
-            if request.mode is Mode.PLANNED:
+            if planned:
                 await reader.require_keys()
             (readings, identities), probed = await asyncio.gather(
-                read_pair(session, reader, _needed(session, request), history.floors),
-                probe_once(session, request),
+                read_pair(session, reader, needed, history.floors),
+                _probe_once(session, request.goal, needed),
             )
     else:
-        readings, identities = assume(session.pair, assumed, session.clock.now(), session.clock.monotonic())
+        readings, identities = _assume(session.pair, assumed, session.clock.now(), session.clock.monotonic())
         probed = {}
-    return await plan_from(session, request, history, readings, identities, probed=probed, assumed=assumed)
+    return await _plan_from(session, request, history, readings, identities, probed=probed, assumed=assumed)
 
 
-def _needed(session: Session, request: RunRequest) -> frozenset[Role]:
-    """The orgs that are waited for: in an emergency those that one to this goal may need."""
-    if request.mode is Mode.PLANNED:
-        return frozenset(Role)
-    return session.playbook.survivors_towards(request.goal)
-
-
-async def probe_once(session: Session, request: RunRequest) -> dict[str, ProbeReading]:
-    """Every probe of a transition that may be on the way, all at once; in an emergency an org's probes get its short deadline."""
+async def _probe_once(session: Session, goal: Status, needed: frozenset[Role]) -> dict[str, ProbeReading]:
+    """Every probe of a transition that may be on the way, all at once; those of an org that is not waited for get a short deadline."""
+    pair, playbook = session.pair, session.playbook
     ways = {
-        transition
-        for each in session.playbook.transitions
-        for transition in session.playbook.route(each.source, request.goal) or ()
+        transition for each in playbook.transitions for transition in playbook.route(each.source, goal) or ()
     }
-    probes = {
-        probe.name: probe for transition in ways for probe in transition_probes(transition, session.playbook)
-    }
-    survivors = session.playbook.survivors_towards(request.goal)
+    probes = {probe.name: probe for transition in ways for probe in transition_probes(transition, playbook)}
 
     async def take(prober: Prober, probe: Probe) -> ProbeReading:
-        org = depends_on(probe, session.pair)
-        hurry = request.mode is Mode.EMERGENCY and org is not None and org not in survivors
-        deadline = session.playbook.emergency_deadline.total_seconds() if hurry else None
-        return await prober.take(probe, within=deadline)
+        org = depends_on(probe, pair)
+        hurry = org is not None and org not in needed
+        return await prober.take(probe, within=playbook.emergency_deadline.total_seconds() if hurry else None)
 
     async with session.prober() as prober:
         readings = await asyncio.gather(*(take(prober, probe) for probe in probes.values()))
     return {reading.probe: reading for reading in readings}
 
 
-def assume(
+def _assume(
     pair: Pair, status: Status, now: datetime, monotonic: float
 ) -> tuple[Both[Reading], Both[Identity]]:
     """Readings as if both orgs stood at a status, made from the inventory alone."""
@@ -147,16 +139,13 @@ def assume(
         sight = Absent() if status is Status.ABSENT else Present(record, status)
         return Reading(role, sight, now, monotonic, Exchange(server_date=now), predicted=True)
 
-    def identity(role: Role) -> Identity:
-        return Identity(role, pair[role].uuid)
-
     return (
         Both(reading(Role.PRIMARY), reading(Role.SECONDARY)),
-        Both(identity(Role.PRIMARY), identity(Role.SECONDARY)),
+        Both(*(Identity(role, org.uuid) for role, org in pair.orgs.items())),
     )
 
 
-async def plan_from(
+async def _plan_from(
     session: Session,
     request: RunRequest,
     history: History,
@@ -211,7 +200,7 @@ async def plan_from(
         run=memory.run,
         made_at=now,
         expires_at=now + PLAN_LASTS,
-        version=program_version(),
+        version=__version__,
         request=request,
         operator=session.operator,
         playbook=playbook.name,

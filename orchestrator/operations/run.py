@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
+from orchestrator import __version__
 from orchestrator.engine.drive import Engine
 from orchestrator.engine.memory import Memory, recall
 from orchestrator.errors import Moved, Refused, UsageError
@@ -34,7 +35,7 @@ from .preflight import (
     refuse_owing,
     require_reasons,
 )
-from .session import EMERGENCY_BUSY_SECONDS, Session, playbook_digest, program_version
+from .session import EMERGENCY_BUSY_SECONDS, Session, playbook_digest
 from .supervise import supervise
 
 
@@ -111,7 +112,7 @@ def _started(session: Session, request: RunRequest, plan: Plan | None, drill: st
         playbook_sha256=playbook_digest(session.playbook),
         orgs=Both(pair.orgs.primary.uuid, pair.orgs.secondary.uuid),
         urls=Both(pair.orgs.primary.base_url, pair.orgs.secondary.base_url),
-        version=program_version(),
+        version=__version__,
         plan=plan.run if plan is not None else "",
         drill=drill,
     )

@@ -9,7 +9,6 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from orchestrator import __version__
 from orchestrator.datadog import HttpReader, HttpWorld
 from orchestrator.datadog.transport import Transport
 from orchestrator.engine.around import Foretold
@@ -156,8 +155,3 @@ class Session:
 def playbook_digest(playbook: Playbook) -> str:
     """SHA-256 of the playbook's text, in hexadecimal."""
     return hashlib.sha256(playbook.text.encode()).hexdigest()
-
-
-def program_version() -> str:
-    """This program's version, as the journal and plans carry it."""
-    return __version__
