@@ -42,50 +42,28 @@ if TYPE_CHECKING:
     from .reading import Journal, load_inventory, load_playbook, open_journal
     from .simulated import SimulatedRegions, rehearse, simulated_regions
 
-_HOME: Mapping[str, str] = MappingProxyType(
+_NAMES: Mapping[str, str] = MappingProxyType(
     {
-        "Both": "orchestrator.model.status",
-        "Broken": "orchestrator.model.journal",
-        "DocumentError": "orchestrator.errors",
-        "DrillResult": "orchestrator.model.drill",
-        "End": "orchestrator.model.run",
-        "ExitCode": "orchestrator.errors",
-        "HamrError": "orchestrator.errors",
-        "Head": "orchestrator.model.journal",
-        "Incomplete": "orchestrator.errors",
-        "Interrupted": "orchestrator.errors",
-        "Journal": ".reading",
-        "JournalDamaged": "orchestrator.errors",
-        "JournalUnavailable": "orchestrator.errors",
-        "KeyUnavailable": "orchestrator.errors",
-        "Listener": ".arguments",
-        "Locked": "orchestrator.errors",
-        "Moved": "orchestrator.errors",
-        "OpenPair": ".pair",
-        "OutcomeUnknown": "orchestrator.errors",
-        "Plan": "orchestrator.model.plan",
-        "PreparationError": "orchestrator.errors",
-        "Record": "orchestrator.model.journal",
-        "Refused": "orchestrator.errors",
-        "Role": "orchestrator.model.status",
-        "RunResult": "orchestrator.model.result",
-        "RunSummary": "orchestrator.report.journal",
-        "Score": "orchestrator.model.drill",
-        "SimulatedRegions": ".simulated",
-        "Standing": "orchestrator.model.standing",
-        "Status": "orchestrator.model.status",
-        "UsageError": "orchestrator.errors",
-        "Verified": "orchestrator.model.journal",
-        "WaitingPair": ".pair",
-        "load_inventory": ".reading",
-        "load_playbook": ".reading",
-        "open_journal": ".reading",
-        "open_pair": ".pair",
-        "rehearse": ".simulated",
-        "simulated_regions": ".simulated",
+        ".arguments": "Listener",
+        ".pair": "OpenPair WaitingPair open_pair",
+        ".reading": "Journal load_inventory load_playbook open_journal",
+        ".simulated": "SimulatedRegions rehearse simulated_regions",
+        "orchestrator.errors": "DocumentError ExitCode HamrError Incomplete Interrupted JournalDamaged "
+        "JournalUnavailable KeyUnavailable Locked Moved OutcomeUnknown PreparationError "
+        "Refused UsageError",
+        "orchestrator.model.drill": "DrillResult Score",
+        "orchestrator.model.journal": "Broken Head Record Verified",
+        "orchestrator.model.plan": "Plan",
+        "orchestrator.model.result": "RunResult",
+        "orchestrator.model.run": "End",
+        "orchestrator.model.standing": "Standing",
+        "orchestrator.model.status": "Both Role Status",
+        "orchestrator.report.journal": "RunSummary",
     }
 )
-"""Each name, and the module that it comes from."""
+"""Each module, and the names that come from it."""
+
+_HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
     "Both",
