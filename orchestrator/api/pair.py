@@ -14,9 +14,9 @@ from contextlib import asynccontextmanager, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
-from orchestrator.drill import Homecoming, close, drill_named
+from orchestrator.drill import FailbackResult, close, drill_named
 from orchestrator.drill import drill as drill_live
-from orchestrator.drill.stand_ins import RehearsedSession, Said
+from orchestrator.drill.stand_ins import ProbeStubs, RehearsedSession
 from orchestrator.errors import UsageError
 from orchestrator.journal import SqliteStore
 from orchestrator.model.drill import DrillResult
@@ -106,7 +106,7 @@ class OpenPair:
         sources: Sources,
         prepared: Prepared,
         redactor: Redactor,
-        stand_ins: Callable[[Playbook], Said] | None = None,
+        stand_ins: Callable[[Playbook], ProbeStubs] | None = None,
     ) -> None:
         self.name: Final = prepared.pair.name
         """What the inventory calls the pair."""
@@ -283,7 +283,9 @@ class OpenPair:
                 session, as_status(goal), notes=notes, watchers=watchers(listener), controls=controls
             )
 
-    async def close_drill(self, notes: str = "", *, overrides: Mapping[str, str] | None = None) -> Homecoming:
+    async def close_drill(
+        self, notes: str = "", *, overrides: Mapping[str, str] | None = None
+    ) -> FailbackResult:
         """Clean up after a drill of this pair that stayed open: bring the pair home, and close it.
 
         The overrides are of guards that may fail on the way home; the journal keeps the notes.
@@ -360,7 +362,7 @@ class OpenPair:
         if self._stand_ins is None:
             session = Session(*wired)
         else:
-            session = RehearsedSession(*wired, said=self._stand_ins(playbook), scripted=True)
+            session = RehearsedSession(*wired, stubs=self._stand_ins(playbook), scripted=True)
         session.keys = self._keys
         return session
 

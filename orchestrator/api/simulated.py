@@ -10,18 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from orchestrator.config.scenario import Scenario, Unknown
 from orchestrator.config.scenarios import load_scenario
-from orchestrator.drill import Desk
+from orchestrator.drill import DrillContext
 from orchestrator.drill import rehearse as play
-from orchestrator.drill.stand_ins import Said, assumed_values
+from orchestrator.drill.stand_ins import ProbeStubs, assumed_values
 from orchestrator.model.drill import DrillResult
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.probe import Value
-from orchestrator.model.scenario import Scenario, Unknown
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.operations.sources import Sources
 from orchestrator.simulator import (
-    HAMR_PATH,
     Fault,
     LoggedRequest,
     MetricValue,
@@ -143,8 +142,8 @@ class SimulatedRegions:
         """The state of an org's monitor from now on; None takes the monitor away."""
         self._do(self._simulation.set_monitor, role, number, state)
 
-    def _stand_ins(self, playbook: Playbook) -> Said:
-        return Said(self._agreed, assumed_values(playbook), self._is_dark)
+    def _stand_ins(self, playbook: Playbook) -> ProbeStubs:
+        return ProbeStubs(self._agreed, assumed_values(playbook), self._is_dark)
 
     def _is_dark(self, role: Role) -> bool:
         return self._simulation.regions.darkness(role) is not None
@@ -162,9 +161,7 @@ class SimulatedRegions:
     @property
     def writes(self) -> tuple[LoggedRequest, ...]:
         """Those that wanted to write a record."""
-        return tuple(
-            request for request in self.requests if request.method == "POST" and request.path == HAMR_PATH
-        )
+        return tuple(request for request in self.requests if request.is_write)
 
     def add_fault(self, *faults: Fault) -> None:
         """Let something go wrong from now on."""
@@ -230,7 +227,7 @@ async def rehearse(
     redactor = embed()
     with sources.store(writes=True) as store:
         return await play(
-            Desk(store, by, sources.environ, redactor),
+            DrillContext(store, by, sources.environ, redactor),
             played,
             rehearsed,
             seed=seed,
