@@ -28,12 +28,11 @@ if TYPE_CHECKING:
         Refused,
         UsageError,
     )
-    from orchestrator.model.drill import DrillResult, Score
     from orchestrator.model.journal import Broken, Head, Record, Verified
     from orchestrator.model.plan import Plan
-    from orchestrator.model.result import RunResult
+    from orchestrator.model.result import DrillResult, RunResult, Score
     from orchestrator.model.run import End
-    from orchestrator.model.standing import Standing
+    from orchestrator.model.situation import Standing
     from orchestrator.model.status import Both, Role, Status
     from orchestrator.report.journal import RunSummary
 
@@ -51,12 +50,11 @@ _NAMES: Mapping[str, str] = MappingProxyType(
         "orchestrator.errors": "DocumentError ExitCode HamrError Incomplete Interrupted JournalDamaged "
         "JournalUnavailable KeyUnavailable Locked Moved OutcomeUnknown PreparationError "
         "Refused UsageError",
-        "orchestrator.model.drill": "DrillResult Score",
         "orchestrator.model.journal": "Broken Head Record Verified",
         "orchestrator.model.plan": "Plan",
-        "orchestrator.model.result": "RunResult",
+        "orchestrator.model.result": "DrillResult RunResult Score",
         "orchestrator.model.run": "End",
-        "orchestrator.model.standing": "Standing",
+        "orchestrator.model.situation": "Standing",
         "orchestrator.model.status": "Both Role Status",
         "orchestrator.report.journal": "RunSummary",
     }

@@ -19,13 +19,12 @@ from orchestrator.drill import drill as drill_live
 from orchestrator.drill.stand_ins import ProbeStubs, RehearsedSession
 from orchestrator.errors import UsageError
 from orchestrator.journal import SqliteStore
-from orchestrator.model.drill import DrillResult
 from orchestrator.model.plan import Plan
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
-from orchestrator.model.result import RunResult
+from orchestrator.model.result import DrillResult, RunResult
 from orchestrator.model.run import Mode, RunRequest
-from orchestrator.model.standing import Standing
+from orchestrator.model.situation import Standing
 from orchestrator.model.status import Status
 from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.finding import Resumable, all_histories, playbook_to_resume, to_resume

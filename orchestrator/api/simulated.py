@@ -15,9 +15,9 @@ from orchestrator.config.scenarios import load_scenario
 from orchestrator.drill import DrillContext
 from orchestrator.drill import rehearse as play
 from orchestrator.drill.stand_ins import ProbeStubs, assumed_values
-from orchestrator.model.drill import DrillResult
+from orchestrator.model.guard import Value
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.probe import Value
+from orchestrator.model.result import DrillResult
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.operations.sources import Sources
 from orchestrator.simulator import (

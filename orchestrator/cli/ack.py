@@ -25,8 +25,8 @@ def ack(opening: Opening, run: str, reason: str) -> ExitCode:
     from orchestrator.errors import ExitCode
     from orchestrator.operations.finding import all_histories, run_named
     from orchestrator.operations.run import acknowledge
-    from orchestrator.report.json_text import document
-    from orchestrator.report.styled import line
+    from orchestrator.report.documents import document
+    from orchestrator.report.layout import line
 
     with opening.store(writes=False) as store:
         found = run_named(all_histories(store), run, store)

@@ -40,8 +40,8 @@ def adopt(  # noqa: PLR0917 - click passes each flag by its name
     from orchestrator.operations.preflight import check_adoption
     from orchestrator.operations.run import adopt as adopt_truth
     from orchestrator.operations.status import read_status
+    from orchestrator.report.layout import line
     from orchestrator.report.status import standing_page
-    from orchestrator.report.styled import line
 
     from .conduct import conduct
     from .prompt import confirm, require_somebody, require_text

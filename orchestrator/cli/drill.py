@@ -99,9 +99,10 @@ def _check_files(html: str | None, junit: str | None) -> None:
         UsageError: it is stdout, where the score is printed, a folder, or a journal.
         PreparationError: its folder is not there, or cannot be written to.
     """
+    from orchestrator.cli.output_file import STDOUT
     from orchestrator.errors import UsageError
 
-    from .story_files import STDOUT, refuse_misplaced_files
+    from .story_files import refuse_misplaced_files
 
     for option, where in (("--html", html), ("--junit", junit)):
         if where == STDOUT:

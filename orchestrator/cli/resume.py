@@ -60,8 +60,8 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     with opening.session(found.pair, writes=True, playbook=playbook) as session:
         if not yes:
             from orchestrator.operations.status import BOTH_NEEDED, read_status
+            from orchestrator.report.layout import line
             from orchestrator.report.status import standing_page
-            from orchestrator.report.styled import line
 
             from .signals import supervised
 

@@ -18,7 +18,7 @@ import pytest
 if TYPE_CHECKING:  # loaded by the fixtures: most test runs use none of them
     from orchestrator.api.pair import OpenPair
     from orchestrator.api.simulated import SimulatedRegions
-    from orchestrator.model.drill import DrillResult
+    from orchestrator.model.result import DrillResult
     from orchestrator.simulator import SimulatorConfig
 
 Play = Callable[..., "DrillResult"]
@@ -79,7 +79,7 @@ def hamr_scenario(request: pytest.FixtureRequest, tmp_path: Path) -> Play:
         from orchestrator.api.reading import open_journal  # noqa: PLC0415 - as above
         from orchestrator.api.simulated import rehearse  # noqa: PLC0415 - as above
         from orchestrator.report.drill import drill_page  # noqa: PLC0415 - as above
-        from orchestrator.report.styled import plain_text  # noqa: PLC0415 - as above
+        from orchestrator.report.layout import plain_text  # noqa: PLC0415 - as above
 
         __tracebackhide__ = True
         beside = request.path.parent / os.fspath(scenario)

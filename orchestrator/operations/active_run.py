@@ -13,20 +13,20 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orchestrator.engine.around import Around
-from orchestrator.engine.drive import Engine, Task
-from orchestrator.engine.gate import EnforcingGate
-from orchestrator.engine.memory import Memory
+from orchestrator.engine.context import RunContext, RunServices
+from orchestrator.engine.engine import Engine
+from orchestrator.engine.evaluator import GuardPolicy
 from orchestrator.errors import ExitCode, Moved
 from orchestrator.journal.history import GivenUp, History
 from orchestrator.model.events import RunStarted
 from orchestrator.model.guard import Verdict
-from orchestrator.model.person import Question, Reply
+from orchestrator.model.hook import Question, Reply
+from orchestrator.model.org import CommandKey
 from orchestrator.model.protocols import Prober, Watcher, World
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Ending, RunRequest, new_mark
-from orchestrator.model.secret import CommandKey
 from orchestrator.model.status import Status
+from orchestrator.situation.state import RunState
 
 from .locking import Lock, hold
 from .recorder import Recorder
@@ -115,16 +115,16 @@ class ActiveRun:
     """Somebody took this run up, or took its place: there is nothing of it left to resume here."""
 
     @property
-    def memory(self) -> Memory:
+    def state(self) -> RunState:
         """What the run knows."""
-        return self.engine.task.memory
+        return self.engine.run.state
 
     @property
     def again(self) -> str:
         """The command that goes on with it."""
         return self.purpose.command if self.purpose.begun is Begun.ADOPTION else f"hamr resume {self.run}"
 
-    def prepare(self, purpose: Purpose, memory: Memory, history: History) -> Engine:
+    def prepare(self, purpose: Purpose, state: RunState, history: History) -> Engine:
         """The engine of the run, with what the journal says of its pair.
 
         A run whose id is not new to the world gets a mark for this process: no stamp is ever used twice, whatever a
@@ -137,29 +137,28 @@ class ActiveRun:
         open_run = history.open_run
         self.purpose = purpose
         self.given_up = tuple(each for each in history.given_up if each.run != self.run)
-        task = Task(
-            session.pair,
-            session.playbook,
-            operator,
-            replace(
-                memory,
-                floors=dict(history.floors),
-                given_up=tuple(each.attempt for each in self.given_up),
-            ),
-            owed=history.owed,
-            open_run=open_run.as_open_run() if open_run is not None else None,
-            known_runs=history.known_runs | {self.run},
-            command=purpose.command,
-            old_is_true="reverted" in overrides,
-        )
         self.engine = Engine(
-            task,
-            self.world,
-            session.clock,
-            self.recorder,
-            EnforcingGate(overrides),
-            session.dice.random,
-            Around(self.prober, session.programs(), LockReleasingPrompter(self)),
+            RunContext(
+                session.pair,
+                session.playbook,
+                operator,
+                replace(
+                    state,
+                    floors=dict(history.floors),
+                    given_up=tuple(each.attempt for each in self.given_up),
+                ),
+                self.world,
+                session.clock,
+                self.recorder,
+                RunServices(self.prober, session.programs(), LockReleasingPrompter(self)),
+                session.dice.random,
+                owed=history.owed,
+                open_run=open_run.as_open_run() if open_run is not None else None,
+                known_runs=history.known_runs | {self.run},
+                command=purpose.command,
+                old_is_true="reverted" in overrides,
+            ),
+            GuardPolicy(overrides),
         )
         return self.engine
 

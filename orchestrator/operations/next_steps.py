@@ -6,27 +6,25 @@ import shlex
 
 from msgspec.structs import replace
 
-from orchestrator.engine.memory import Memory
-from orchestrator.model.change import Change
-from orchestrator.model.command_line import after_asking, override_flag
 from orchestrator.model.playbook import Transition
-from orchestrator.model.reading import Unreachable
+from orchestrator.model.reading import Change, Unreachable
 from orchestrator.model.run import End, Ending, Mode
-from orchestrator.model.situation import PhaseName
-from orchestrator.model.standing import Stranger
+from orchestrator.model.situation import PhaseName, Stranger
+from orchestrator.model.words import after_asking, override_flag
 from orchestrator.situation import commands
-from orchestrator.situation.strangers import strangers
+from orchestrator.situation.guards import strangers
+from orchestrator.situation.state import RunState
 
 from .active_run import ActiveRun, Begun
 
 
 def with_words(active: ActiveRun, ending: Ending) -> Ending:
     """The ending with what was sent, and with the commands for resuming, going back and switching to emergency."""
-    memory, pair = active.memory, active.session.pair
+    state, pair = active.state, active.session.pair
     unknown = ending.end is End.UNKNOWN  # then its message is about the newest attempt
-    words = " ".join((_sent_words(memory), *_may_come_late(active, unknown=unknown)))
+    words = " ".join((_sent_words(state), *_may_come_late(active, unknown=unknown)))
     steps = ending.next_steps
-    resumes = memory.intended and not active.left_to_others
+    resumes = state.intended and not active.left_to_others
     if resumes and ending.end in (
         End.INCOMPLETE,
         End.UNKNOWN,
@@ -55,10 +53,10 @@ def with_words(active: ActiveRun, ending: Ending) -> Ending:
                 onward = (again, *_ways_back(active)), _to_emergency(active)
                 first, then = reversed(onward) if _fails_again(active, ending) else onward
                 steps = (*first, *then, look, *steps)
-    elif ending.end is End.OWING and not memory.attempts:
+    elif ending.end is End.OWING and not state.attempts:
         steps = after_asking(steps, pair.name, _at_work(active))
     elif ending.end in (End.MOVED, End.REFUSED, End.INTERRUPTED) and not steps:
-        resume = (f"hamr resume {memory.run}",) if can_be_taken_up(active, ending) else ()
+        resume = (f"hamr resume {state.run}",) if can_be_taken_up(active, ending) else ()
         steps = (*resume, commands.status(pair))
     return replace(ending, next_steps=tuple(dict.fromkeys(steps)), sent=ending.sent or words)
 
@@ -66,33 +64,33 @@ def with_words(active: ActiveRun, ending: Ending) -> Ending:
 def _out_of_reach(active: ActiveRun) -> bool:
     """Whether both orgs show a status from which no transition leads to the goal: resumed from there, the run would be refused."""
     engine, goal = active.engine, active.purpose.goal
-    if engine.eyes.last is None or goal is None or engine.owed() is not None:
+    if engine.reader.last is None or goal is None or engine.run.owed_now() is not None:
         return False
-    primary, secondary = (reading.status for reading in engine.eyes.last)
-    return primary is not None and primary is secondary and engine.task.playbook.route(primary, goal) is None
+    primary, secondary = (reading.status for reading in engine.reader.last)
+    return primary is not None and primary is secondary and engine.run.playbook.route(primary, goal) is None
 
 
 def _both_answered(active: ActiveRun) -> bool:
     """Whether the last look showed both orgs: what was refused then is not for a look that failed."""
-    readings = active.engine.eyes.last
+    readings = active.engine.reader.last
     return readings is not None and all(reading.status is not None for reading in readings)
 
 
 def _refused_as_not_alone(active: ActiveRun) -> bool:
     """Whether a guard says that somebody else is at work: until then, resuming would be refused again."""
-    return any(verdict.guard == "alone" for verdict in active.engine.admission.refused_by())
+    return any(verdict.guard == "alone" for verdict in active.engine.evaluator.refused_by())
 
 
-def _sent_words(memory: Memory) -> str:
+def _sent_words(state: RunState) -> str:
     """What was and was not sent, as a sentence."""
-    seen = sum(1 for sent in memory.sent if sent.confirmed)
-    unseen = sum(1 for sent in memory.sent if not sent.confirmed and not sent.refused)
-    if not memory.intended:
+    seen = sum(1 for sent in state.sent if sent.confirmed)
+    unseen = sum(1 for sent in state.sent if not sent.confirmed and not sent.refused)
+    if not state.intended:
         return "Nothing was sent."
     if not seen and not unseen:
         return (
             "No write was taken by an org."
-            if memory.attempts
+            if state.attempts
             else "Nothing was sent to the orgs; hooks were run."
         )
     words = f"{seen} {'write was' if seen == 1 else 'writes were'} sent and seen by reading back."
@@ -102,7 +100,7 @@ def _sent_words(memory: Memory) -> str:
 def _may_come_late(active: ActiveRun, *, unknown: bool) -> tuple[str, ...]:
     """What of this run or an earlier one was given up, and may still take effect: a sentence for each (law 5)."""
     pair, late = active.session.pair, active.session.playbook.late
-    readings = active.engine.eyes.last
+    readings = active.engine.reader.last
     earlier = [
         (each.run, each.attempt)
         for each in active.given_up
@@ -110,10 +108,10 @@ def _may_come_late(active: ActiveRun, *, unknown: bool) -> tuple[str, ...]:
             None if readings is None else readings[each.attempt.role].exchange.server_date, late
         )
     ]
-    own = [(active.memory.run, attempt) for attempt in active.memory.may_come_late()]
-    newest = active.memory.outstanding()
+    own = [(active.state.run, attempt) for attempt in active.state.may_come_late()]
+    newest = active.state.outstanding()
     if newest is not None and not unknown:
-        own.append((active.memory.run, newest))
+        own.append((active.state.run, newest))
     return tuple(
         f"Attempt {attempt.number} of run {run} ({attempt.status} to {pair[attempt.role]}) was given up, and may still "
         f"take effect: look again in {late.total_seconds() / 60:g} min (hamr status {pair.name})."
@@ -124,21 +122,21 @@ def _may_come_late(active: ActiveRun, *, unknown: bool) -> tuple[str, ...]:
 def _from_what_is_there(active: ActiveRun) -> tuple[str, ...]:
     """After somebody else's write: resuming would stop for it again, and a new run starts from what is there now."""
     engine, pair, goal = active.engine, active.session.pair, active.purpose.goal
-    if engine.eyes.last is None or engine.eyes.identities is None or goal is None:
+    if engine.reader.last is None or engine.reader.identities is None or goal is None:
         return ()
-    if any(isinstance(reading.sight, Unreachable) for reading in engine.eyes.last):
+    if any(isinstance(reading.sight, Unreachable) for reading in engine.reader.last):
         return ()  # the last look was one of many: what it did not see says nothing yet
-    phase = engine.phase(goal)
+    phase = engine.reader.phase(goal)
     name = shlex.quote(pair.name)
     watch = commands.watch(pair)
     onward: tuple[str, ...] = tuple(
         step for step in phase.next_steps if not step.startswith(("hamr resume", "hamr show"))
     )
-    flags = " --emergency --reason TEXT" if active.memory.dead else ""
-    memory = active.memory
-    if memory.unknown or memory.outstanding() is not None or memory.may_come_late():
+    flags = " --emergency --reason TEXT" if active.state.dead else ""
+    state = active.state
+    if state.unknown or state.outstanding() is not None or state.may_come_late():
         flags += f" {override_flag('unknown')}"
-    owed, status = engine.task.owed, phase.status
+    owed, status = engine.run.owed, phase.status
     if owed is not None:
         old = f" {override_flag('reverted')}" if phase.name is PhaseName.LAGGING else ""
         onward = (f"{commands.adopt(pair, owed.role.other)}{old}",)
@@ -160,8 +158,8 @@ def _at_work(active: ActiveRun) -> tuple[Stranger, ...]:
     engine = active.engine
     return (
         ()
-        if engine.eyes.last is None
-        else strangers(engine.eyes.last, engine.task.known_runs, engine.clock.now())
+        if engine.reader.last is None
+        else strangers(engine.reader.last, engine.run.known_runs, engine.run.clock.now())
     )
 
 
@@ -179,38 +177,38 @@ def _ways_back(active: ActiveRun) -> tuple[str, ...]:
 
 def _to_emergency(active: ActiveRun) -> tuple[str, ...]:
     """Switching to emergency, where the transition that comes next names a survivor (law 14)."""
-    memory, playbook, goal = active.memory, active.session.playbook, active.purpose.goal
+    state, playbook, goal = active.state, active.session.playbook, active.purpose.goal
     coming = _transition_here(active)
-    if memory.transition is None and coming is not None and goal is not None:
+    if state.transition is None and coming is not None and goal is not None:
         coming = next(iter(playbook.route(coming.target, goal) or ()), None)
-    if memory.mode is not Mode.PLANNED or coming is None or coming.survivor is None:
+    if state.mode is not Mode.PLANNED or coming is None or coming.survivor is None:
         return ()
     return (f"hamr resume {active.run} --emergency --reason TEXT",)
 
 
 def _fails_again(active: ActiveRun, ending: Ending) -> bool:
     """Whether an org that an emergency does without answers reads and fails write after write, resumed or not."""
-    memory, here = active.memory, _transition_here(active)
+    state, here = active.state, _transition_here(active)
     survivor = None if here is None else here.survivor
-    if survivor is None or ending.org is not survivor.other or not memory.recalled:
+    if survivor is None or ending.org is not survivor.other or not state.recalled:
         return False
-    newest = [sent for sent in memory.sent if sent.attempt.role is ending.org][-2:]
+    newest = [sent for sent in state.sent if sent.attempt.role is ending.org][-2:]
     return len(newest) > 1 and all(sent.lost and not sent.confirmed for sent in newest)
 
 
 def _transition_here(active: ActiveRun) -> Transition | None:
     """The transition that is under way; between two transitions, the one that was made last."""
-    memory, playbook = active.memory, active.session.playbook
-    if memory.transition is not None:
-        return playbook.transition(memory.transition.transition)
-    return playbook.transition(memory.steps[-1].transition) if memory.steps else None
+    state, playbook = active.state, active.session.playbook
+    if state.transition is not None:
+        return playbook.transition(state.transition.transition)
+    return playbook.transition(state.steps[-1].transition) if state.steps else None
 
 
 def can_be_taken_up(active: ActiveRun, ending: Ending) -> bool:
     """Whether the run stays open: it did something, or waited for something, and is not through with it."""
-    memory = active.memory
+    state = active.state
     if active.purpose.begun is Begun.ADOPTION or active.left_to_others:
         return False
     if ending.end in (End.DONE, End.OWING):
-        return bool(memory.hooks_owed())
-    return memory.intended or (memory.waiting and ending.end is End.INTERRUPTED)
+        return bool(state.hooks_owed())
+    return state.intended or (state.waiting and ending.end is End.INTERRUPTED)

@@ -12,28 +12,27 @@ from msgspec.structs import replace
 
 from orchestrator import __version__
 from orchestrator.datadog.request import request_of
-from orchestrator.engine.admission import may_ask, waits_for
-from orchestrator.engine.around import predicted_around
-from orchestrator.engine.drive import Engine, Task
-from orchestrator.engine.gate import BINDING_MIDWAY, Decision, EnforcingGate, ForecastGate, Terms
-from orchestrator.engine.memory import Memory
-from orchestrator.engine.predicted import PredictedClock, PredictedWorld
+from orchestrator.engine.context import RunContext
+from orchestrator.engine.engine import Engine
+from orchestrator.engine.evaluator import BINDING_MIDWAY, Decision, GuardPolicy, Terms, may_ask, waits_for
+from orchestrator.engine.predicted import PredictedClock, PredictedWorld, predicted_services
 from orchestrator.journal.history import History
-from orchestrator.model.command_line import request_command
 from orchestrator.model.events import Event, GuardsJudged, WriteConfirmed, WriteIntended
+from orchestrator.model.guard import Probe, ProbeReading
 from orchestrator.model.hook import Program, When
 from orchestrator.model.org import Mirrors, Pair
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
 from orchestrator.model.playbook import Advances, Playbook, Transition
-from orchestrator.model.probe import Probe, ProbeReading
 from orchestrator.model.protocols import Prober
 from orchestrator.model.reading import Absent, Exchange, HamrRecord, Identity, Present, Reading
 from orchestrator.model.run import End, Mode, RunRequest
 from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.model.words import request_command
 from orchestrator.situation import phase_of
-from orchestrator.situation.compared import depends_on, transition_probes
-from orchestrator.situation.strangers import strangers
+from orchestrator.situation.guard_kinds import depends_on, transition_probes
+from orchestrator.situation.guards import strangers
+from orchestrator.situation.state import RunState
 
 from .preflight import judge_before
 from .session import Session, playbook_digest
@@ -50,7 +49,7 @@ class _Forecast(Struct):
     playbook: Playbook
     world: PredictedWorld
     identities: Both[Identity]
-    memory: Memory
+    state: RunState
     owed: Owed | None
     events: list[Event] = field(default_factory=list)
     stands: dict[int | None, str] = field(default_factory=dict)
@@ -65,11 +64,11 @@ class _Forecast(Struct):
         """Nothing: a plan leaves no trace."""
 
     def _label(self) -> str:
-        memory = self.memory
-        if memory.dead:
-            return f"behind({next(iter(memory.dead))})"
-        transition = memory.transition.transition if memory.transition else ""
-        here = OpenRun(memory.run, Status.UNSPECIFIED, None, transition, memory.mode)
+        state = self.state
+        if state.dead:
+            return f"behind({next(iter(state.dead))})"
+        transition = state.transition.transition if state.transition else ""
+        here = OpenRun(state.run, Status.UNSPECIFIED, None, transition, state.mode)
         return phase_of(
             self.pair, self.world.readings, self.identities, self.playbook, owed=self.owed, open_run=here
         ).label
@@ -158,7 +157,7 @@ async def _plan_from(
     """The plan that follows from readings: the same engine as a run's, in a world without a transport."""
     pair, playbook, now = session.pair, session.playbook, session.clock.now()
     floors = {} if assumed is not None else history.floors  # what is assumed was never seen
-    memory = Memory(session.new_run(), mode=request.mode, floors=dict(floors))
+    state = RunState(session.new_run(), mode=request.mode, floors=dict(floors))
     clock = PredictedClock(now, session.clock.monotonic())
     world = PredictedWorld(
         pair,
@@ -170,21 +169,26 @@ async def _plan_from(
         mirrors=pair.mirrors is Mirrors.YES,
     )
     open_run = history.open_run.as_open_run() if history.open_run is not None else None
-    task = Task(
-        pair,
-        playbook,
-        session.operator,
-        memory,
-        owed=history.owed,
-        open_run=open_run,
-        known_runs=history.known_runs,
-        command=request_command("run", request, playbook.name),
-        old_is_true="reverted" in request.overrides,
+    forecast = _Forecast(pair, playbook, world, identities, state, history.owed)
+    engine = Engine(
+        RunContext(
+            pair,
+            playbook,
+            session.operator,
+            state,
+            world,
+            clock,
+            forecast,
+            predicted_services(clock, probed),
+            jitter=lambda: 0.5,
+            owed=history.owed,
+            open_run=open_run,
+            known_runs=history.known_runs,
+            command=request_command("run", request, playbook.name),
+            old_is_true="reverted" in request.overrides,
+        ),
+        GuardPolicy(request.overrides, forecast=True),
     )
-    gate = EnforcingGate(request.overrides)
-    forecast = _Forecast(pair, playbook, world, identities, memory, history.owed)
-    around = predicted_around(clock, probed)
-    engine = Engine(task, world, clock, forecast, ForecastGate(gate), lambda: 0.5, around)
     ending = await engine.drive(request.goal)
     phase = phase_of(
         pair,
@@ -197,7 +201,7 @@ async def _plan_from(
         floors=floors,
     )
     return Plan(
-        run=memory.run,
+        run=state.run,
         made_at=now,
         expires_at=now + PLAN_LASTS,
         version=__version__,
@@ -212,7 +216,7 @@ async def _plan_from(
         readings=readings,
         phase=phase.label,
         sentence=phase.sentence,
-        transitions=_transitions(session, forecast, engine, gate),
+        transitions=_transitions(session, forecast, engine, GuardPolicy(request.overrides)),
         ending=ending.message,
         reachable=ending.end in (End.DONE, End.OWING),
         before=judge_before(history, playbook, session.clock, request),
@@ -233,7 +237,7 @@ async def _plan_from(
 
 
 def _transitions(
-    session: Session, forecast: _Forecast, engine: Engine, gate: EnforcingGate
+    session: Session, forecast: _Forecast, engine: Engine, gate: GuardPolicy
 ) -> tuple[PlannedTransition, ...]:
     """The planned transitions, from what the engine told in the predicted world."""
     writes: dict[str, list[PlannedWrite]] = {}
@@ -266,7 +270,7 @@ def _transitions(
         if transition is not None:
             planned = _transition(transition, event, tuple(writes[name]), engine, gate)
             if any(isinstance(hook.what, Program) for hook in (*transition.before, *transition.after)):
-                planned = _with_missing_hooks(planned, transition, session, engine.task.memory.mode)
+                planned = _with_missing_hooks(planned, transition, session, engine.run.state.mode)
             transitions.append(planned)
     return tuple(transitions)
 
@@ -294,18 +298,18 @@ def _transition(
     judged: GuardsJudged,
     writes: tuple[PlannedWrite, ...],
     engine: Engine,
-    gate: EnforcingGate,
+    gate: GuardPolicy,
 ) -> PlannedTransition:
     decision = gate.decide(
         judged.verdicts,
         Terms(
             None if judged.binding else BINDING_MIDWAY,
             frozenset(transition.planned_only),
-            engine.task.memory.mode,
-            engine.eyes.survivor,
+            engine.run.state.mode,
+            engine.run.survivor,
         ),
     )
-    playbook = engine.task.playbook
+    playbook = engine.run.playbook
     ahead = {verdict.guard for verdict in decision.refused_by if verdict.judged_again}
     binding = tuple(verdict for verdict in decision.refused_by if verdict.guard not in ahead)
     limit = waits_for(Decision(binding), playbook)

@@ -10,11 +10,9 @@ from functools import partial
 from types import MappingProxyType
 
 from orchestrator import __version__
-from orchestrator.engine.drive import Engine
-from orchestrator.engine.memory import Memory, recall
+from orchestrator.engine.engine import Engine
 from orchestrator.errors import Moved, Refused, UsageError
 from orchestrator.journal.history import History, RunHistory, events_of
-from orchestrator.model.command_line import request_command
 from orchestrator.model.events import GuardOverridden, RunAcknowledged, RunResumed, RunStarted
 from orchestrator.model.guard import Verdict
 from orchestrator.model.plan import Plan
@@ -23,6 +21,8 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, RunRequest
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.model.words import request_command
+from orchestrator.situation.state import RunState, replay
 
 from .active_run import Begun, Purpose, RunControl, active_run
 from .locking import refuse_held
@@ -79,7 +79,7 @@ async def start(
         await active.recorder.commit()
         command = request_command("run", request, session.playbook.name)
         purpose = Purpose(Begun.HERE, command, request, request.goal, started_at, overridden)
-        engine = active.prepare(purpose, Memory(run, mode=request.mode), history)
+        engine = active.prepare(purpose, RunState(run, mode=request.mode), history)
         return await supervise(active, _drive(engine, request, plan))
 
 
@@ -120,7 +120,7 @@ def _started(session: Session, request: RunRequest, plan: Plan | None, drill: st
 
 async def _drive(engine: Engine, request: RunRequest, plan: Plan | None) -> Ending:
     if plan is not None:
-        await engine.eyes.look("plan", once=False)
+        await engine.reader.read_both("plan", once=False)
         moved = _moved_since(engine, plan)
         if moved is not None:
             return Ending(End.MOVED, moved, next_steps=(request_command("plan", request, plan.playbook),))
@@ -129,11 +129,11 @@ async def _drive(engine: Engine, request: RunRequest, plan: Plan | None) -> Endi
 
 def _moved_since(engine: Engine, plan: Plan) -> str | None:
     """What changed in the orgs since a plan was made, or None."""
-    if engine.eyes.last is None:
+    if engine.reader.last is None:
         return None
-    for role, now in engine.eyes.last.items():
+    for role, now in engine.reader.last.items():
         planned = plan.readings[role]
-        org = engine.task.pair[role]
+        org = engine.run.pair[role]
         if planned.record is None or now.record is None:
             if type(planned.sight) is not type(now.sight):
                 return f"{org} answered {type(planned.sight).__name__.lower()} when the plan was made, and {type(now.sight).__name__.lower()} now"
@@ -213,8 +213,8 @@ async def resume(
             next_steps=(f"hamr status {session.pair.name}",),
         )
     identifier = run.run if run is not None else history.owed.run if history.owed is not None else ""
-    memory = await session.calls(partial(_recall, session, history, identifier))
-    started = memory.started
+    state = await session.calls(partial(_recall, session, history, identifier))
+    started = state.started
     if started is None:
         raise UsageError(f"run {identifier} wrote no beginning into this journal", next_steps=("hamr runs",))
     if not session.pair.is_of(started.orgs):
@@ -228,10 +228,10 @@ async def resume(
             "--emergency wants a reason: it is what the audit journal will say",
             next_steps=(f"hamr resume {identifier} --emergency --reason 'us1 is down, INC-1234'",),
         )
-    mode = mode or (memory.mode if run is not None else Mode.PLANNED)
+    mode = mode or (state.mode if run is not None else Mode.PLANNED)
     if mode is Mode.EMERGENCY:
         session.store.wait_at_most(EMERGENCY_BUSY_SECONDS)
-    merged = {**memory.overrides, **overrides}
+    merged = {**state.overrides, **overrides}
     check_overrides(merged, session.playbook)
     require_reasons(reason, overrides)
     request = RunRequest(session.pair.name, started.goal, mode, reason, merged, since=started.since)
@@ -246,7 +246,7 @@ async def resume(
     ) as active:
         # Whoever held the lock until now may have gone on with it: what was recalled before is old.
         history = await session.calls(session.history)
-        memory = await session.calls(partial(_recall, session, history, identifier))
+        state = await session.calls(partial(_recall, session, history, identifier))
         run = history.runs[identifier]
         finishing = run.open
         if not finishing and history.owed is None:
@@ -259,10 +259,10 @@ async def resume(
         resumed = RunResumed(mode, reason, dict(overrides))
         active.recorder.tell(resumed)
         await active.recorder.commit()
-        memory.note(resumed)
+        state.apply(resumed)
         goal = started.goal if finishing else None
         purpose = Purpose(Begun.TAKEN_UP, f"hamr resume {identifier}", request, goal, run.started_at)
-        engine = active.prepare(purpose, memory, history)
+        engine = active.prepare(purpose, state, history)
         return await supervise(active, _go_on(engine, started.goal, history.owed, finishing=finishing))
 
 
@@ -270,21 +270,20 @@ def _closed_by(run: RunHistory) -> str:
     return f"run {run.superseded_by} took its place" if run.superseded_by else "it came to its end"
 
 
-def _recall(session: Session, history: History, run: str) -> Memory:
+def _recall(session: Session, history: History, run: str) -> RunState:
     """What the journal says that a run knows."""
     known = history.runs.get(run)
     events = (event for event, _ in events_of(session.store.records(run=run)))
     floors = {} if known is None else known.floors
-    return recall(run, events, floors, mirrors=session.pair.mirrors.known)
+    return replay(run, events, floors, mirrors=session.pair.mirrors.known)
 
 
 async def _go_on(engine: Engine, goal: Status, owed: Owed | None, *, finishing: bool) -> Ending:
     """What is owed first, directly; then the rest of the route."""
-    if owed is not None and (engine.task.memory.mode is Mode.PLANNED or not finishing):
+    if owed is not None and (engine.run.state.mode is Mode.PLANNED or not finishing):
         ending = await engine.deliver(owed)
         if ending.end is not End.DONE or not finishing:
             return ending
-        engine.task.owed = None
     return await engine.drive(goal)
 
 
@@ -324,5 +323,5 @@ async def adopt(
         history = await session.calls(session.history)
         command = f"hamr adopt {session.pair.name} --truth {truth} --reason TEXT"
         request = RunRequest(session.pair.name, Status.UNSPECIFIED, reason=reason, overrides=overrides)
-        engine = active.prepare(Purpose(Begun.ADOPTION, command, request), Memory(run), history)
+        engine = active.prepare(Purpose(Begun.ADOPTION, command, request), RunState(run), history)
         return await supervise(active, engine.adopt(truth, reason, overrides))

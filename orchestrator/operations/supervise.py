@@ -80,8 +80,8 @@ async def _beat(active: ActiveRun) -> None:
 
 def _given_up(active: ActiveRun) -> Ending:
     """The ending after a second interrupt: nobody waits for a write in flight any more."""
-    if active.memory.unknown:
-        attempt = active.memory.unknown[-1]
+    if active.state.unknown:
+        attempt = active.state.unknown[-1]
         return Ending(
             End.UNKNOWN,
             f"interrupted twice while {attempt.status} to {active.session.pair[attempt.role]} was in flight: "
@@ -97,9 +97,9 @@ def _stopped_by(active: ActiveRun, error: HamrError) -> Ending:
     Raises:
         HamrError: the same error, where nothing was intended yet.
     """
-    if not active.memory.intended:
+    if not active.state.intended:
         raise error
-    attempt = active.memory.outstanding()
+    attempt = active.state.outstanding()
     if attempt is not None:
         return Ending(
             End.UNKNOWN,
@@ -116,32 +116,32 @@ def _stopped_by(active: ActiveRun, error: HamrError) -> Ending:
 def _stopped_by_bug(active: ActiveRun, error: Exception) -> Ending:
     """The ending after an exception that nobody foresaw: after the first intent it is never "nothing was sent"."""
     words = f"hamr has a bug, and stopped: {type(error).__name__}: {error}"
-    if not active.memory.intended:
+    if not active.state.intended:
         return Ending(End.FAILED, words)
-    attempt = active.memory.outstanding()
+    attempt = active.state.outstanding()
     end = End.INCOMPLETE if attempt is None else End.UNKNOWN
     return Ending(end, words, attempt.role if attempt is not None else None)
 
 
 async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
     """Journal the end of a run, let go of its lock, and gather what came of it."""
-    session, memory, engine, purpose = active.session, active.memory, active.engine, active.purpose
-    if active.lock_lost and ending.end is End.INTERRUPTED and memory.intended:
+    session, state, engine, purpose = active.session, active.state, active.engine, active.purpose
+    if active.lock_lost and ending.end is End.INTERRUPTED and state.intended:
         ending = replace(ending, end=End.INCOMPLETE)
     left = await session.calls(lambda: _left_owing(active, ending))
     ending = with_words(active, _with_left_owing(ending, left))
     code = ExitCode[ending.end.name]
     if ending.end is End.INTERRUPTED:
         code = ExitCode.LOCKED if active.lock_lost else active.controls.code
-    steps = tuple(memory.steps)
+    steps = tuple(state.steps)
     now = session.clock.now()
     phase = ""
-    if engine.eyes.last is not None and engine.eyes.identities is not None:
-        phase = engine.phase(purpose.goal).label
+    if engine.reader.last is not None and engine.reader.identities is not None:
+        phase = engine.reader.phase(purpose.goal).label
     seconds = session.clock.monotonic() - active.began
     resumable = can_be_taken_up(active, ending)
-    decisions = engine.admission.decisions
-    refused = engine.admission.refused_by() if ending.end in _REFUSALS else ()
+    decisions = engine.evaluator.decisions
+    refused = engine.evaluator.refused_by() if ending.end in _REFUSALS else ()
     if ending.end in _GOOD:
         active.recorder.supersede()
     trouble = await _keep(active)
@@ -172,17 +172,17 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
             *(each for _, decision in decisions for each in decision.overridden),
         ),
         waived=tuple(each for _, decision in decisions for each in decision.waived),
-        owed=engine.owed(),
-        mode=memory.mode,
+        owed=engine.run.owed_now(),
+        mode=state.mode,
         resumable=resumable,
         hooks_owed=(
-            *(f"{transition}/{hook}" for transition, hook in memory.hooks_owed()),
+            *(f"{transition}/{hook}" for transition, hook in state.hooks_owed()),
             *(hook for hooks in left.values() for hook in hooks),
         ),
-        left_to_person=tuple(memory.left_to_person),
-        hooks_failed=memory.hooks_failed(),
-        waited=memory.waited,
-        asked=memory.asked,
+        left_to_person=tuple(state.left_to_person),
+        hooks_failed=state.hooks_failed(),
+        waited=state.waited,
+        asked=state.asked,
         request=purpose.request if purpose.begun is Begun.HERE else None,
     )
 
@@ -216,7 +216,7 @@ def _unkept(
         words = f"{ending.message}; but {trouble.message}"
         steps = tuple(dict.fromkeys((*trouble.next_steps, *ending.next_steps)))
         return replace(ending, end=end, message=words, next_steps=steps), ExitCode.JOURNAL_DAMAGED, resumable
-    if active.memory.intended and ending.end in _GOOD:
+    if active.state.intended and ending.end in _GOOD:
         # The journal still shows an open run: to say "done" would leave that to be found out later.
         words = f"{ending.message}; but the end of this run could not be journalled: {trouble.message}"
         ending = replace(ending, end=End.INCOMPLETE, message=words, next_steps=(f"hamr resume {active.run}",))
@@ -232,7 +232,7 @@ def _left_owing(active: ActiveRun, ending: Ending) -> dict[str, tuple[str, ...]]
     Returns:
         "transition/hook" of what stays owed, by the run that owes it; those runs are no longer closed by this one.
     """
-    if ending.end is not End.DONE or active.memory.intended:
+    if ending.end is not End.DONE or active.state.intended:
         return {}
     try:
         runs = active.session.history().runs

@@ -18,8 +18,8 @@ from orchestrator.model.events import Event
 from orchestrator.model.org import Pair
 from orchestrator.model.status import Role
 from orchestrator.operations.sources import Sources
+from orchestrator.report.layout import plain_text
 from orchestrator.report.run import progress_line
-from orchestrator.report.styled import plain_text
 from orchestrator.simulator import simulated_orgs
 
 Values = Mapping[str, Any] | None
