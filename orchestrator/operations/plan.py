@@ -237,7 +237,7 @@ async def _plan_from(
 
 
 def _transitions(
-    session: Session, forecast: _Forecast, engine: Engine, gate: GuardPolicy
+    session: Session, forecast: _Forecast, engine: Engine, policy: GuardPolicy
 ) -> tuple[PlannedTransition, ...]:
     """The planned transitions, from what the engine told in the predicted world."""
     writes: dict[str, list[PlannedWrite]] = {}
@@ -268,7 +268,7 @@ def _transitions(
     for name, event in judged.items():
         transition = session.playbook.transition(name)
         if transition is not None:
-            planned = _transition(transition, event, tuple(writes[name]), engine, gate)
+            planned = _transition(transition, event, tuple(writes[name]), engine, policy)
             if any(isinstance(hook.what, Program) for hook in (*transition.before, *transition.after)):
                 planned = _with_missing_hooks(planned, transition, session, engine.run.state.mode)
             transitions.append(planned)
@@ -298,9 +298,9 @@ def _transition(
     judged: GuardsJudged,
     writes: tuple[PlannedWrite, ...],
     engine: Engine,
-    gate: GuardPolicy,
+    policy: GuardPolicy,
 ) -> PlannedTransition:
-    decision = gate.decide(
+    decision = policy.decide(
         judged.verdicts,
         Terms(
             None if judged.binding else BINDING_MIDWAY,
