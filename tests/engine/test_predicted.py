@@ -103,7 +103,6 @@ def test_law_02_the_predicted_world_has_no_way_to_reach_anything() -> None:
         ".context",
         "orchestrator.model.hook",
         "orchestrator.model.org",
-        "orchestrator.model.person",
         "orchestrator.model.playbook",
         "orchestrator.model.guard",
         "orchestrator.model.protocols",
