@@ -1,24 +1,7 @@
 """hamr: a failover orchestrator for Datadog org pairs.
 
-From Python: `orchestrator.open_pair("payments")`, described in docs/reference/python-api.md.
-
-Layers, each importing only from the ones above it (a test holds that):
-
-    errors, model/      nouns and seams: frozen Structs, Protocols; no I/O          (msgspec)
-    documents/          YAML text → inventory, playbook, scenarios, with positions (yaml)
-    situation/          readings → phase, comparison, verdicts; pure
-    engine/             the machine, the write protocol, the drive loop            (transitions)
-    hamr/ journal/ secrets.py log.py    adapters: API client, store, keys, logging (httpx, sqlite3, structlog)
-    probes/ programs.py notices/        adapters: other readings, hooks, telling people
-    session.py          wires adapters and engine for one pair
-    simulator/          two regions on loopback                                    (starlette, uvicorn)
-    plan.py run.py drill/ doctor/       the uses
-    report/             plan, run, drill, journal → text, JSON, HTML; pure         (jinja2)
-    api/                hamr from Python: opening a pair, for the commands too
-    testing.py chaos/   embedded in pytest and in the Chaos Toolkit                (pytest, chaoslib)
-    cli/                one file per verb, no logic                                (click, rich)
-
-Data goes one way: files → documents → readings → situation → verdicts → plan or run → journal → report.
+From Python: `orchestrator.open_pair("payments")`, described in docs/reference/python-api.md. The rooms, and which imports
+which, stand in docs/explanation/design.md.
 """
 
 __version__ = "0.1.0"

@@ -36,59 +36,32 @@ if TYPE_CHECKING:
     from orchestrator.model.status import Both, Role, Status
     from orchestrator.report.journal import RunSummary
 
-    from .journal import Journal, open_journal
-    from .listening import Listener
-    from .loading import load_inventory, load_playbook
-    from .opening import open_pair
-    from .pair import OpenPair
-    from .rehearsing import rehearse
-    from .simulated import SimulatedRegions, simulated_regions
-    from .waiting import WaitingPair
+    from .arguments import Listener
+    from .pair import OpenPair, WaitingPair, open_pair
+    from .reading import Journal, load_inventory, load_playbook, open_journal
+    from .simulated import SimulatedRegions, rehearse, simulated_regions
 
-_HOME: Mapping[str, str] = MappingProxyType(
+_NAMES: Mapping[str, str] = MappingProxyType(
     {
-        "Both": "orchestrator.model.status",
-        "Broken": "orchestrator.model.journal",
-        "DocumentError": "orchestrator.errors",
-        "DrillResult": "orchestrator.model.result",
-        "End": "orchestrator.model.run",
-        "ExitCode": "orchestrator.errors",
-        "HamrError": "orchestrator.errors",
-        "Head": "orchestrator.model.journal",
-        "Incomplete": "orchestrator.errors",
-        "Interrupted": "orchestrator.errors",
-        "Journal": ".journal",
-        "JournalDamaged": "orchestrator.errors",
-        "JournalUnavailable": "orchestrator.errors",
-        "KeyUnavailable": "orchestrator.errors",
-        "Listener": ".listening",
-        "Locked": "orchestrator.errors",
-        "Moved": "orchestrator.errors",
-        "OpenPair": ".pair",
-        "OutcomeUnknown": "orchestrator.errors",
-        "Plan": "orchestrator.model.plan",
-        "PreparationError": "orchestrator.errors",
-        "Record": "orchestrator.model.journal",
-        "Refused": "orchestrator.errors",
-        "Role": "orchestrator.model.status",
-        "RunResult": "orchestrator.model.result",
-        "RunSummary": "orchestrator.report.journal",
-        "Score": "orchestrator.model.result",
-        "SimulatedRegions": ".simulated",
-        "Standing": "orchestrator.model.situation",
-        "Status": "orchestrator.model.status",
-        "UsageError": "orchestrator.errors",
-        "Verified": "orchestrator.model.journal",
-        "WaitingPair": ".waiting",
-        "load_inventory": ".loading",
-        "load_playbook": ".loading",
-        "open_journal": ".journal",
-        "open_pair": ".opening",
-        "rehearse": ".rehearsing",
-        "simulated_regions": ".simulated",
+        ".arguments": "Listener",
+        ".pair": "OpenPair WaitingPair open_pair",
+        ".reading": "Journal load_inventory load_playbook open_journal",
+        ".simulated": "SimulatedRegions rehearse simulated_regions",
+        "orchestrator.errors": "DocumentError ExitCode HamrError Incomplete Interrupted JournalDamaged "
+        "JournalUnavailable KeyUnavailable Locked Moved OutcomeUnknown PreparationError "
+        "Refused UsageError",
+        "orchestrator.model.journal": "Broken Head Record Verified",
+        "orchestrator.model.plan": "Plan",
+        "orchestrator.model.result": "DrillResult RunResult Score",
+        "orchestrator.model.run": "End",
+        "orchestrator.model.situation": "Standing",
+        "orchestrator.model.status": "Both Role Status",
+        "orchestrator.report.journal": "RunSummary",
     }
 )
-"""Each name, and the module that it comes from."""
+"""Each module, and the names that come from it."""
+
+_HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
     "Both",

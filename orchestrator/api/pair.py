@@ -6,49 +6,91 @@ Nothing here writes to an org unless `run`, `resume` or `drill` stands in the ca
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+import functools
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from dataclasses import replace
 from datetime import datetime
-from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from orchestrator.drill import FailbackResult, close, drill_named
 from orchestrator.drill import drill as drill_live
+from orchestrator.drill.stand_ins import ProbeStubs, RehearsedSession
 from orchestrator.errors import UsageError
-from orchestrator.model.org import Pair
+from orchestrator.journal import SqliteStore
 from orchestrator.model.plan import Plan
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
 from orchestrator.model.result import DrillResult, RunResult
-from orchestrator.model.run import Mode, Operator, RunRequest
+from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.situation import Standing
 from orchestrator.model.status import Status
+from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.finding import Resumable, all_histories, playbook_to_resume, to_resume
 from orchestrator.operations.plan import make_plan
-from orchestrator.operations.preflight import check_overrides, check_request, status_named
-from orchestrator.operations.resume import resume as resume_run
+from orchestrator.operations.preflight import check_overrides, check_request
 from orchestrator.operations.run import apply, start
-from orchestrator.operations.running import Controls
+from orchestrator.operations.run import resume as resume_run
 from orchestrator.operations.session import EMERGENCY_BUSY_SECONDS, Session
-from orchestrator.operations.standing import stand
+from orchestrator.operations.sources import Prepared, Sources
+from orchestrator.operations.status import read_status
 from orchestrator.system.keys import KeyRing
+from orchestrator.system.log import embed
 from orchestrator.system.redaction import Redactor
 
-from .ended import reached
-from .finding import all_histories
-from .journal import Journal
-from .listening import Listener, watchers
-from .resuming import resumable
-from .slots import PLANNED
-from .sources import Prepared, Sources
-from .texts import require_flags, require_reasons, require_texts
-from .under_way import UnderWay
+from .arguments import (
+    Listener,
+    as_status,
+    as_text,
+    require_flags,
+    require_reasons,
+    require_texts,
+    watchers,
+)
+from .reading import Journal
+from .under_way import PLANNED, UnderWay, reached
 
-if TYPE_CHECKING:
-    from orchestrator.journal import SqliteStore
+P = ParamSpec("P")
+T = TypeVar("T")
 
-    from .waiting import WaitingPair
+
+def open_pair(
+    name: str,
+    *,
+    pairs: str | os.PathLike[str] | None = None,
+    playbook: str | os.PathLike[str] | None = None,
+    journal: str | os.PathLike[str] | None = None,
+    operator: str | None = None,
+) -> OpenPair:
+    """A pair of the inventory, ready to be looked at and worked on. Reads its files, and touches no org.
+
+    What is not given comes from where the command `hamr` takes it.
+
+    Args:
+        name: what the inventory calls it.
+        pairs: the inventory's file; None looks at HAMR_PAIRS, then for ./pairs.yaml.
+        playbook: a playbook's file, or the name of a shipped one; None looks at HAMR_PLAYBOOK, then takes the default.
+        journal: the journal's file; None looks at HAMR_JOURNAL, then in ~/.local/state/hamr/journal.db.
+        operator: NAME@HOST, who the records and the journal will say it was; None looks at HAMR_OPERATOR, then at
+            who is logged in.
+
+    Raises:
+        UsageError: the pair, the playbook or the operator is not there, or cannot be right.
+        DocumentError: a file has problems; with all of them at once.
+    """
+    return open_from(Sources(as_text(pairs), as_text(playbook), as_text(journal), operator), name)
+
+
+def open_from(sources: Sources, name: str) -> OpenPair:
+    """The same, for whoever has the sources already.
+
+    Raises:
+        HamrError: as `open_pair` says.
+    """
+    prepared = sources.prepare(name)
+    sources.place()
+    return OpenPair(sources, prepared, embed())
 
 
 class OpenPair:
@@ -58,46 +100,40 @@ class OpenPair:
     they are first needed, and kept as long as this object.
     """
 
-    def __init__(self, sources: Sources, prepared: Prepared, redactor: Redactor) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        prepared: Prepared,
+        redactor: Redactor,
+        stand_ins: Callable[[Playbook], ProbeStubs] | None = None,
+    ) -> None:
+        self.name: Final = prepared.pair.name
+        """What the inventory calls the pair."""
+        self.pair: Final = prepared.pair
+        """Its two orgs."""
+        self.playbook: Final = prepared.playbook
+        """The playbook that plans and runs go by."""
+        self.operator: Final = prepared.operator
+        """Who the records and the journal will say it was."""
         self._sources = sources
         self._prepared = prepared
         self._redactor = redactor
+        self._stand_ins = stand_ins
+        """What probes say, where the regions are simulated: then no hook's program is started either."""
         self._keys = KeyRing(prepared.environ, redactor)
         self._under_way = UnderWay()
 
     def __repr__(self) -> str:
         return f"OpenPair({self.name!r}, playbook={self.playbook.name!r}, journal={self.journal.place!r})"
 
-    @property
-    def name(self) -> str:
-        """What the inventory calls the pair."""
-        return self._prepared.pair.name
-
-    @property
-    def pair(self) -> Pair:
-        """Its two orgs."""
-        return self._prepared.pair
-
-    @property
-    def playbook(self) -> Playbook:
-        """The playbook that plans and runs go by."""
-        return self._prepared.playbook
-
-    @property
-    def operator(self) -> Operator:
-        """Who the records and the journal will say it was."""
-        return self._prepared.operator
-
-    @cached_property
+    @functools.cached_property
     def journal(self) -> Journal:
         """The journal, to be read."""
         return Journal(self._sources)
 
-    @cached_property
+    @functools.cached_property
     def sync(self) -> WaitingPair:
         """The same pair for programs without an event loop: `pair.sync.plan("ACTIVE")`."""
-        from .waiting import WaitingPair  # noqa: PLC0415 - it is made of this module's class
-
         return WaitingPair(self)
 
     async def status(self) -> Standing:
@@ -107,7 +143,7 @@ class OpenPair:
             HamrError: the journal cannot be read. What the orgs answer, or that they don't, is the result.
         """
         with self._session() as session:
-            return await stand(session)
+            return await read_status(session)
 
     async def plan(
         self,
@@ -140,7 +176,7 @@ class OpenPair:
             goal, emergency=emergency, reason=reason, overrides=overrides, ref=ref, since=since
         )
         with self._session() as session:
-            return await make_plan(session, request, assumed=None if assume is None else _status(assume))
+            return await make_plan(session, request, assumed=None if assume is None else as_status(assume))
 
     async def run(
         self,
@@ -159,17 +195,8 @@ class OpenPair:
         by a read before the next. Nobody is asked. A task that is cancelled meanwhile gives up waiting, and leaves a
         run that `resume` takes up; `stop` is gentler.
 
-        Args:
-            goal: as in `plan`, and so are the others.
-            emergency: see `plan`.
-            reason: see `plan`.
-            overrides: see `plan`.
-            ref: see `plan`.
-            since: see `plan`.
-            listener: is told what happens, step by step.
-
-        Returns:
-            A result with exit code DONE; or, of an emergency, OWING: then `owed` says what the other org has to be told.
+        Arguments as for `plan`; `listener` is told what happens, step by step. The result's exit code is DONE; or, of an
+        emergency, OWING: then `owed` says what the other org has to be told.
 
         Raises:
             UsageError: an argument cannot be right.
@@ -209,12 +236,8 @@ class OpenPair:
     ) -> RunResult:
         """Take up the pair's open run, whoever began it, with the playbook that it began with; or deliver what is owed.
 
-        Args:
-            run: which one, where that is to be checked; None takes the only one there is.
-            emergency: go on with the surviving org alone.
-            reason: why; an emergency wants one.
-            overrides: guards that may fail, beside those that the run began with.
-            listener: is told what happens, step by step.
+        `run` is which one, where that is to be checked. The overrides hold beside those that the run began with; the other
+        arguments are as for `run`.
 
         Raises:
             UsageError: there is nothing to resume, or an argument cannot be right.
@@ -225,8 +248,7 @@ class OpenPair:
         require_reasons(overrides)
         if emergency and not reason.strip():
             raise UsageError("an emergency wants a reason: it is what the audit journal will say")
-        found, own = resumable(self._sources, self.name, run)
-        playbook = own or self.playbook
+        found, playbook = self._resumable(run)
         check_overrides(overrides or {}, playbook)
         mode = Mode.EMERGENCY if emergency else None
         hastens = emergency or (found.run is not None and found.run.mode is Mode.EMERGENCY)
@@ -250,11 +272,6 @@ class OpenPair:
         Whether every expectation held is in the result: `result.score.passed`. Until the drill is closed, no other run
         but an emergency's gets the pair; it closes itself where it comes home, and `result.closed` says so.
 
-        Args:
-            goal: where to, before it goes home to where it stands now.
-            notes: what the journal keeps at the end.
-            listener: is told what happens, step by step.
-
         Raises:
             Refused: the pair is not for drills, or in no state to be drilled.
             HamrError: the journal or the orgs could not be used at all.
@@ -262,7 +279,7 @@ class OpenPair:
         require_texts(notes=notes)
         async with self._at_work() as (session, controls):
             return await drill_live(
-                session, _status(goal), notes=notes, watchers=watchers(listener), controls=controls
+                session, as_status(goal), notes=notes, watchers=watchers(listener), controls=controls
             )
 
     async def close_drill(
@@ -270,9 +287,7 @@ class OpenPair:
     ) -> FailbackResult:
         """Clean up after a drill of this pair that stayed open: bring the pair home, and close it.
 
-        Args:
-            notes: what the journal keeps.
-            overrides: guards that may fail on the way home, each with a reason.
+        The overrides are of guards that may fail on the way home; the journal keeps the notes.
 
         Raises:
             UsageError: no drill of the pair is open.
@@ -314,30 +329,51 @@ class OpenPair:
         if since is not None and since.tzinfo is None:
             raise UsageError(f"since={since!r} has no time zone: datetime.now(UTC) has one")
         mode = Mode.EMERGENCY if emergency else Mode.PLANNED
-        request = RunRequest(self.name, _status(goal), mode, reason, dict(overrides or {}), ref, since)
+        request = RunRequest(self.name, as_status(goal), mode, reason, dict(overrides or {}), ref, since)
         check_request(request, self.playbook)
         return request
+
+    def _resumable(self, run: str | None) -> tuple[Resumable, Playbook]:
+        """What there is to resume, with the playbook that it goes on with, which is the one it began with.
+
+        Raises:
+            UsageError: there is nothing to resume, or the run belongs to another pair.
+            HamrError: the journal cannot be read.
+        """
+        with self._sources.store(writes=False) as store:
+            histories = all_histories(store)
+            found = to_resume(histories, run or self.name, [self.name], store)
+        if found.pair != self.name:
+            raise UsageError(
+                f"run {run} belongs to pair {found.pair}, and this is pair {self.name}",
+                next_steps=(found.command,),
+            )
+        return found, playbook_to_resume(found, histories) or self.playbook
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
         with self._sources.store(writes=False) as store:
-            yield self._session_on(store)
+            yield self._session_on(store, self.playbook)
 
-    def _session_on(self, store: Store, playbook: Playbook | None = None) -> Session:
-        prepared = replace(self._prepared, playbook=playbook or self.playbook)
-        session = prepared.session(store, self._redactor)
+    def _session_on(self, store: Store, playbook: Playbook) -> Session:
+        prepared = self._prepared
+        wired = (prepared.pair, playbook, prepared.operator, store, prepared.environ, self._redactor)
+        if self._stand_ins is None:
+            session = Session(*wired)
+        else:
+            session = RehearsedSession(*wired, stubs=self._stand_ins(playbook), scripted=True)
         session.keys = self._keys
         return session
 
     @asynccontextmanager
     async def _at_work(
         self, *, emergency: bool = False, playbook: Playbook | None = None
-    ) -> AsyncIterator[tuple[Session, Controls]]:
+    ) -> AsyncIterator[tuple[Session, RunControl]]:
         """What a run needs, once it is its turn; `stop` reaches it while it waits for that, too."""
         with self._under_way.controls() as controls:
             async with nullcontext() if emergency else PLANNED.one():
                 with await self._journal(emergency=emergency) as store:
-                    yield self._session_on(store, playbook), controls
+                    yield self._session_on(store, playbook or self.playbook), controls
 
     async def _journal(self, *, emergency: bool) -> SqliteStore:
         """The journal, opened beside the loop: it may have to wait for others who write.
@@ -348,7 +384,7 @@ class OpenPair:
         patience = EMERGENCY_BUSY_SECONDS if emergency else None
         thread = ThreadPoolExecutor(1) if emergency else None
         opening = asyncio.get_running_loop().run_in_executor(
-            thread, partial(self._sources.store, writes=True, patience=patience)
+            thread, functools.partial(self._sources.store, writes=True, patience=patience)
         )
         try:
             return await asyncio.shield(opening)
@@ -365,8 +401,47 @@ def _close(opening: asyncio.Future[SqliteStore]) -> None:
         opening.result().close()
 
 
-def _status(goal: Status | str) -> Status:
-    if isinstance(goal, Status):
-        return goal
-    require_texts(goal=goal)
-    return status_named(goal)
+def _waiting(
+    call: Callable[Concatenate[OpenPair, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[WaitingPair, P], T]:
+    """A call of OpenPair that returns when it is done."""
+
+    @functools.wraps(call)
+    def wait(self: WaitingPair, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        _refuse_running_loop(call.__name__)
+        return asyncio.run(call(self.pair, *args, **kwargs))
+
+    return wait
+
+
+def _refuse_running_loop(name: str) -> None:
+    """Say what to write instead, before anything is begun.
+
+    Raises:
+        UsageError: this thread has an event loop that runs.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise UsageError(
+        f"sync.{name}() was called where an event loop runs already, and would block it: write `await pair.{name}(…)`"
+    )
+
+
+class WaitingPair:
+    """An OpenPair whose calls wait until they are done; `pair` is the OpenPair itself."""
+
+    def __init__(self, pair: OpenPair) -> None:
+        self.pair = pair
+
+    def __repr__(self) -> str:
+        return f"{self.pair!r}.sync"
+
+    status = _waiting(OpenPair.status)
+    plan = _waiting(OpenPair.plan)
+    run = _waiting(OpenPair.run)
+    run_plan = _waiting(OpenPair.run_plan)
+    resume = _waiting(OpenPair.resume)
+    drill = _waiting(OpenPair.drill)
+    close_drill = _waiting(OpenPair.close_drill)

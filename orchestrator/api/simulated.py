@@ -1,4 +1,4 @@
-"""Two simulated regions behind an inventory, served from a thread of their own: for tests, examples and rehearsals."""
+"""Without Datadog: two simulated regions behind an inventory, for tests and examples, and a drill on such regions."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ import os
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-from orchestrator.config.scenario import Unknown
+from orchestrator.config.scenario import Scenario, Unknown
+from orchestrator.config.scenarios import load_scenario
+from orchestrator.drill import DrillContext
+from orchestrator.drill import rehearse as play
 from orchestrator.drill.stand_ins import ProbeStubs, assumed_values
 from orchestrator.model.guard import Value
 from orchestrator.model.playbook import Playbook
+from orchestrator.model.result import DrillResult
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.operations.sources import Sources
 from orchestrator.simulator import (
     Fault,
     LoggedRequest,
@@ -26,10 +30,10 @@ from orchestrator.simulator import (
 )
 from orchestrator.system.log import embed
 
-from .loading import as_text
+from .arguments import Listener, as_text, require_texts, watchers
 from .pair import OpenPair
-from .sources import Sources
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _SECONDS = 10.0
@@ -119,8 +123,7 @@ class SimulatedRegions:
         """
         kept = self.pairs.with_name("journal.db") if journal is None else journal
         sources = Sources(str(self.pairs), as_text(playbook), as_text(kept), operator)
-        prepared = replace(sources.prepare(self.pair), stand_ins=self._stand_ins)
-        return OpenPair(sources, prepared, embed())
+        return OpenPair(sources, sources.prepare(self.pair), embed(), self._stand_ins)
 
     def agree(self, probe: str, value: Value | Unknown) -> None:
         """What a probe says from now on to a pair that `open_pair` gave.
@@ -133,11 +136,11 @@ class SimulatedRegions:
 
     def set_metric(self, role: Role, query: str, value: MetricValue) -> None:
         """What an org's query shows from now on."""
-        self._do(lambda: self._simulation.set_metric(role, query, value))
+        self._do(self._simulation.set_metric, role, query, value)
 
     def set_monitor(self, role: Role, number: int, state: str | None) -> None:
         """The state of an org's monitor from now on; None takes the monitor away."""
-        self._do(lambda: self._simulation.set_monitor(role, number, state))
+        self._do(self._simulation.set_monitor, role, number, state)
 
     def _stand_ins(self, playbook: Playbook) -> ProbeStubs:
         return ProbeStubs(self._agreed, assumed_values(playbook), self._is_dark)
@@ -162,27 +165,72 @@ class SimulatedRegions:
 
     def add_fault(self, *faults: Fault) -> None:
         """Let something go wrong from now on."""
-        for fault in faults:
-            self._do(lambda fault=fault: self._simulation.faults.add(fault))  # type: ignore[misc]
+        self._do(self._simulation.faults.add, *faults)
 
     def set_dark(self, role: Role, dark: bool = True) -> None:
         """Take a region off the network, or bring it back."""
-        self._do(lambda: self._simulation.set_dark(role, dark))
+        self._do(self._simulation.set_dark, role, dark)
 
     def write_as_somebody_else(
         self, role: Role, status: Status, who: str = "someone.else@example.com"
     ) -> None:
         """Somebody else changes an org's status, behind hamr's back."""
-        self._do(lambda: self._simulation.foreign_write(role, status, who))
+        self._do(self._simulation.foreign_write, role, status, who)
 
     def _status(self, role: Role) -> Status | None:
         record = self._simulation.record(role)
         return None if record is None else Status.of(record.status)
 
-    def _do(self, act: Callable[[], T]) -> T:
+    def _do(self, act: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Do something in the regions' own thread."""
 
         async def acting() -> T:
-            return act()
+            return act(*args, **named)
 
         return asyncio.run_coroutine_threadsafe(acting(), self._loop).result(_SECONDS)
+
+
+async def rehearse(
+    scenario: str | os.PathLike[str] | None = None,
+    *,
+    playbook: str | os.PathLike[str] | None = None,
+    seed: int | None = None,
+    journal: str | os.PathLike[str] | None = None,
+    operator: str | None = None,
+    notes: str = "",
+    listener: Listener | None = None,
+) -> DrillResult:
+    """Play a scenario on two simulated regions, out and home again, and score it. Nothing of it reaches Datadog.
+
+    No hook's program is started, and probes say what the scenario has them say. Whether every expectation held is in
+    the result: `result.score.passed`.
+
+    Args:
+        scenario: its file, or the name of one that ships with hamr; None: nothing goes wrong.
+        playbook: what is rehearsed: a file or a name; None takes the scenario's own, then HAMR_PLAYBOOK, then the default.
+        seed: draws what goes wrong; the same for the same number.
+        journal: the journal's file; None looks at HAMR_JOURNAL, then in ~/.local/state/hamr/journal.db.
+        operator: NAME@HOST; None looks at HAMR_OPERATOR, then at who is logged in.
+        notes: what the journal keeps at the end.
+        listener: is told what happens, step by step.
+
+    Raises:
+        UsageError: there is no such scenario or playbook, or the playbook has no way out, or none home.
+        DocumentError: a file has problems; with all of them at once.
+        HamrError: the journal, a port or a folder could not be used.
+    """
+    require_texts(notes=notes)
+    played = Scenario("") if scenario is None else load_scenario(os.fspath(scenario))
+    own = played.playbook if playbook is None and played.playbook else as_text(playbook)
+    sources = Sources(playbook=own, journal=as_text(journal), operator=operator)
+    rehearsed, by = sources.load_playbook(), sources.named_operator()
+    redactor = embed()
+    with sources.store(writes=True) as store:
+        return await play(
+            DrillContext(store, by, sources.environ, redactor),
+            played,
+            rehearsed,
+            seed=seed,
+            notes=notes,
+            watching=lambda _: watchers(listener),
+        )

@@ -22,9 +22,9 @@ def ack(opening: Opening, run: str, reason: str) -> ExitCode:
 
     Only a playbook with cool_down has any. The orgs are not touched.
     """
-    from orchestrator.api.finding import all_histories, run_named
     from orchestrator.errors import ExitCode
-    from orchestrator.operations.resume import acknowledge
+    from orchestrator.operations.finding import all_histories, run_named
+    from orchestrator.operations.run import acknowledge
     from orchestrator.report.documents import document
     from orchestrator.report.layout import line
 

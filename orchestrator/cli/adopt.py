@@ -36,10 +36,10 @@ def adopt(  # noqa: PLR0917 - click passes each flag by its name
     an older record than the journal has seen of it.
     """
     from orchestrator.model.status import Role
-    from orchestrator.operations.adopt import adopt as adopt_truth
-    from orchestrator.operations.adopt import check_overrides
     from orchestrator.operations.locking import refuse_held
-    from orchestrator.operations.standing import stand
+    from orchestrator.operations.preflight import check_adoption
+    from orchestrator.operations.run import adopt as adopt_truth
+    from orchestrator.operations.status import read_status
     from orchestrator.report.layout import line
     from orchestrator.report.status import standing_page
 
@@ -51,13 +51,13 @@ def adopt(  # noqa: PLR0917 - click passes each flag by its name
     front, right = opening.front, Role(truth)
     require_text("--reason", reason)
     named = overrides_from(overrides)
-    check_overrides(named)
+    check_adoption(named)
     if not yes:
         require_somebody(opening.front.typed)
     with opening.session(pair, writes=True) as session:
         if not yes:
             refuse_held(session, take_over=True)
-            standing = supervised(stand(session), front.console)
+            standing = supervised(read_status(session), front.console)
             shows = standing.readings[right].status
             said = f"what {session.pair[right]} shows" + ("" if shows is None else f", {shows}")
             front.console.aside.page((*standing_page(standing, session.playbook), line()))

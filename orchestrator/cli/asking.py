@@ -13,7 +13,7 @@ from orchestrator.model.hook import Asks, Question, Reply
 from .console import Console
 
 if TYPE_CHECKING:
-    from orchestrator.operations.running import Controls
+    from orchestrator.operations.active_run import RunControl
 
 _LOOK_EVERY = 0.1
 """Seconds between two looks whether somebody wants the run to stop."""
@@ -40,7 +40,7 @@ class Terminal:
         controls: whether somebody wants the run to stop.
     """
 
-    def __init__(self, console: Console, controls: Controls) -> None:
+    def __init__(self, console: Console, controls: RunControl) -> None:
         self._console = console
         self._controls = controls
 

@@ -147,8 +147,8 @@ def _existing(opening: Opening) -> Iterator[SqliteStore]:
     """The journal, an older hamr's too, which has to be there: an auditor must not be told that an empty one holds."""
     import os
 
-    from orchestrator.api.journal import require_existing
     from orchestrator.journal import SqliteStore, default_place
+    from orchestrator.operations.finding import require_existing
     from orchestrator.system.clock import SystemClock
 
     opening.listen()

@@ -8,8 +8,8 @@ from typing import Any
 from orchestrator.errors import ExitCode
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
+from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.locking import locked_by
-from orchestrator.operations.running import Controls
 from orchestrator.operations.session import Session
 from orchestrator.report.run import result_json, result_page
 
@@ -18,7 +18,7 @@ from .front import Front
 from .progress import Progress
 from .signals import supervised
 
-Work = Callable[[Sequence[Watcher], Controls], Coroutine[Any, Any, RunResult]]
+Work = Callable[[Sequence[Watcher], RunControl], Coroutine[Any, Any, RunResult]]
 
 
 def conduct(front: Front, session: Session, work: Work, *, asks: bool = False) -> ExitCode:
@@ -33,7 +33,7 @@ def conduct(front: Front, session: Session, work: Work, *, asks: bool = False) -
     Raises:
         HamrError: nothing was intended; the error says why.
     """
-    controls = Controls()
+    controls = RunControl()
     if asks:
         controls.asker = Terminal(front.console, controls)
     progress = Progress(front.console.aside, session.pair, session.clock.monotonic)

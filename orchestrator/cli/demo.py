@@ -30,14 +30,14 @@ def demo(front: Front, folder: Path | None) -> ExitCode:
     import tempfile
 
     from orchestrator.drill.demo import demonstrate
-    from orchestrator.operations.running import Controls
+    from orchestrator.operations.active_run import RunControl
     from orchestrator.system.clock import SystemClock
 
     from .progress import Progress
     from .signals import supervised
 
     place = Path(tempfile.mkdtemp(prefix="hamr-demo-")) if folder is None else folder.absolute()
-    controls, out, clock = Controls(), front.console.out, SystemClock()
+    controls, out, clock = RunControl(), front.console.out, SystemClock()
     return supervised(
         demonstrate(place, out.page, lambda pair: Progress(out, pair, clock.monotonic), controls),
         front.console,

@@ -99,9 +99,10 @@ def _check_files(html: str | None, junit: str | None) -> None:
         UsageError: it is stdout, where the score is printed, a folder, or a journal.
         PreparationError: its folder is not there, or cannot be written to.
     """
+    from orchestrator.cli.output_file import STDOUT
     from orchestrator.errors import UsageError
 
-    from .story_files import STDOUT, refuse_misplaced_files
+    from .story_files import refuse_misplaced_files
 
     for option, where in (("--html", html), ("--junit", junit)):
         if where == STDOUT:
@@ -127,9 +128,9 @@ def close(opening: Opening, what: str, notes: str, overrides: tuple[str, ...], y
     pair that a run of somebody else's has moved meanwhile, an emergency for one, is left where it stands. Shows where
     the pair stands, and wants its name typed. A drill on the simulator is closed without further ado: its regions are gone.
     """
-    from orchestrator.api.finding import all_histories
-    from orchestrator.api.operators import operator_named
     from orchestrator.drill import close_rehearsed, drill_named
+    from orchestrator.operations.finding import all_histories
+    from orchestrator.operations.sources import operator_named
 
     from .drilling import close_live, say_closed
     from .prompt import require_somebody, require_text

@@ -32,14 +32,14 @@ def on_simulator(  # noqa: PLR0917 - the flags, one by one
     """On the simulator."""
     import os
 
-    from orchestrator.api.operators import operator_named
     from orchestrator.drill import DrillContext, rehearse
-    from orchestrator.operations.running import Controls
+    from orchestrator.operations.active_run import RunControl
+    from orchestrator.operations.sources import operator_named
 
     from .progress import Progress
     from .signals import supervised
 
-    front, controls = opening.front, Controls()
+    front, controls = opening.front, RunControl()
     scenario = _scenario(name, goal)
     playbook = _playbook(opening, scenario)
     with opening.store(writes=True) as store:
@@ -102,14 +102,14 @@ def on_live_pair(  # noqa: PLR0917 - as above
     from orchestrator.drill import drill as drill_live
     from orchestrator.errors import Interrupted
     from orchestrator.model.status import Status
-    from orchestrator.operations.running import Controls
+    from orchestrator.operations.active_run import RunControl
 
     from .asking import Terminal
     from .progress import Progress
     from .prompt import confirm
     from .signals import supervised
 
-    front, controls, target = opening.front, Controls(), Status.ACTIVE if goal is None else goal
+    front, controls, target = opening.front, RunControl(), Status.ACTIVE if goal is None else goal
     found = opening.pair(pair)
     refuse_undrillable(found)
     with opening.session(found, writes=True) as session:
@@ -193,8 +193,8 @@ def close_live(
     """
     from orchestrator.config import parse_playbook
     from orchestrator.drill import close as close_drill
-    from orchestrator.operations.running import Controls
-    from orchestrator.operations.standing import stand
+    from orchestrator.operations.active_run import RunControl
+    from orchestrator.operations.status import read_status
     from orchestrator.report.layout import line
     from orchestrator.report.status import standing_page
 
@@ -204,7 +204,7 @@ def close_live(
     from .prompt import confirm
     from .signals import supervised
 
-    front, controls = opening.front, Controls()
+    front, controls = opening.front, RunControl()
     started = history.runs[found.legs[0]].started if found.legs else None
     # As the drill began: the file may have been edited since.
     playbook = (
@@ -215,7 +215,7 @@ def close_live(
     with opening.session(found.pair, writes=True, playbook=playbook) as session:
         refuse_locked(session)
         if not yes:
-            standing = supervised(stand(session), front.console)
+            standing = supervised(read_status(session), front.console)
             front.console.aside.page((*standing_page(standing, session.playbook), line()))
             words = (
                 f"This brings pair {found.pair} home to {found.started.home}, and closes drill {found.drill}."

@@ -11,11 +11,11 @@ from msgspec import Struct
 from .front import Front
 
 if TYPE_CHECKING:  # loaded when a verb needs them: `hamr --help` must be quick
-    from orchestrator.api.sources import Sources
     from orchestrator.journal import SqliteStore
     from orchestrator.model.org import Inventory, Pair
     from orchestrator.model.playbook import Playbook
     from orchestrator.operations.session import Session
+    from orchestrator.operations.sources import Sources
     from orchestrator.system.log import Form
 
 
@@ -33,7 +33,7 @@ class Opening(Struct):
     @property
     def _sources(self) -> Sources:
         """The same, as the Python API takes it too."""
-        from orchestrator.api.sources import Sources
+        from orchestrator.operations.sources import Sources
 
         return Sources(self.pairs, self.playbook, self.journal, self.operator)
 

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli.output_file import STDOUT
+
 from . import options
 from .opening import Opening
-from .story_files import STDOUT, broken_chain, refuse_misplaced_files, story_told, write_html, write_junit
+from .story_files import broken_chain, refuse_misplaced_files, story_told, write_html, write_junit
 
 if TYPE_CHECKING:
     from orchestrator.errors import ExitCode

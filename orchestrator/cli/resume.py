@@ -11,8 +11,8 @@ from . import options
 from .opening import Opening
 
 if TYPE_CHECKING:
-    from orchestrator.api.finding import Resumable
     from orchestrator.errors import ExitCode
+    from orchestrator.operations.finding import Resumable
 
 _TAKEN = tuple(name for name in options.LOOKING if name != "playbook")
 
@@ -33,11 +33,10 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     can resume any run. It goes on with the playbook that the run began with, after reading both orgs: what they
     show counts, and the journal says what was sent. Shows where the pair stands, and wants its name typed.
     """
-    from orchestrator.api.finding import all_histories, to_resume
-    from orchestrator.api.resuming import playbook_to_resume
     from orchestrator.model.run import Mode
+    from orchestrator.operations.finding import all_histories, playbook_to_resume, to_resume
     from orchestrator.operations.preflight import check_overrides
-    from orchestrator.operations.resume import resume as resume_run
+    from orchestrator.operations.run import resume as resume_run
 
     from .conduct import conduct, refuse_locked
     from .prompt import confirm, require_somebody
@@ -60,7 +59,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     check_overrides(named, playbook)
     with opening.session(found.pair, writes=True, playbook=playbook) as session:
         if not yes:
-            from orchestrator.operations.standing import BOTH_NEEDED, stand
+            from orchestrator.operations.status import BOTH_NEEDED, read_status
             from orchestrator.report.layout import line
             from orchestrator.report.status import standing_page
 
@@ -69,7 +68,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
             refuse_locked(session)
             goal = None if found.run is None or found.run.started is None else found.run.started.goal
             needed = playbook.survivors_towards(goal) if emergency and goal is not None else BOTH_NEEDED
-            standing = supervised(stand(session, needed=needed), front.console)
+            standing = supervised(read_status(session, needed=needed), front.console)
             front.console.aside.page((*standing_page(standing, session.playbook), line()))
             front.console.aside.page((line(_promise(found, emergency=emergency), "bold"),))
             confirm(front.console, session.pair.name)

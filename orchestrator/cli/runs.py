@@ -21,9 +21,8 @@ def runs(opening: Opening, pair: str | None) -> ExitCode:
 
     The newest first; those that are open can be resumed. Drills that nobody has closed are pointed out below.
     """
-    from orchestrator.api.finding import outlines
-    from orchestrator.api.journal import summaries
     from orchestrator.errors import ExitCode
+    from orchestrator.operations.finding import outlines, summaries
     from orchestrator.report.journal import runs_json, runs_page
 
     with opening.store(writes=False) as store:

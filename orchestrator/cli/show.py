@@ -21,8 +21,8 @@ def show(opening: Opening, run: str) -> ExitCode:
 
     What it read, how the guards were judged, what it sent and what came back, from the journal.
     """
-    from orchestrator.api.finding import all_histories, run_named
     from orchestrator.errors import ExitCode
+    from orchestrator.operations.finding import all_histories, run_named
     from orchestrator.report.journal import show_json, show_page
 
     with opening.store(writes=False) as store:

@@ -16,7 +16,7 @@ from orchestrator.errors import ExitCode, Interrupted
 from .console import Console
 
 if TYPE_CHECKING:  # a verb that only looks does not load what a run needs
-    from orchestrator.operations.running import Controls
+    from orchestrator.operations.active_run import RunControl
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ FIRST = (
 SECOND = "Giving up waiting. What is in flight is journalled as unknown."
 
 
-def supervised(work: Coroutine[Any, Any, T], console: Console, controls: Controls | None = None) -> T:
+def supervised(work: Coroutine[Any, Any, T], console: Console, controls: RunControl | None = None) -> T:
     """Run something to its end; a signal stops it in the way that is safe for it.
 
     Args:
@@ -51,7 +51,7 @@ def supervised(work: Coroutine[Any, Any, T], console: Console, controls: Control
 
 class _Supervision(Struct):
     console: Console
-    controls: Controls | None
+    controls: RunControl | None
     stopped_by: ExitCode | None = None
     task: asyncio.Task[Any] | None = None
 

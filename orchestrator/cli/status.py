@@ -35,7 +35,7 @@ def status(opening: Opening, pair: str, watch: str | None) -> ExitCode:
     Reads both orgs and the journal, and writes nothing anywhere. Exits with 7 where a write's outcome is unknown,
     with 8 where an org is owed its status, and with 0 otherwise, whatever the phase.
     """
-    from orchestrator.operations.standing import stand
+    from orchestrator.operations.status import read_status
     from orchestrator.report.status import status_json, status_page
 
     from .signals import supervised
@@ -44,7 +44,7 @@ def status(opening: Opening, pair: str, watch: str | None) -> ExitCode:
     with opening.session(pair, writes=False) as session:
         if every is not None:
             return _watch(opening, session, every)
-        standing = supervised(stand(session), opening.front.console)
+        standing = supervised(read_status(session), opening.front.console)
         opening.front.console.facts(status_page(standing, session.playbook), status_json(standing))
         return exit_code(standing)
 
@@ -89,7 +89,7 @@ def _watch(opening: Opening, session: Session, every: float) -> ExitCode:
 
 
 async def _looks(opening: Opening, session: Session, every: float) -> ExitCode:
-    from orchestrator.operations.standing import stand
+    from orchestrator.operations.status import read_status
     from orchestrator.report.layout import line
     from orchestrator.report.status import status_json, status_page
 
@@ -98,7 +98,7 @@ async def _looks(opening: Opening, session: Session, every: float) -> ExitCode:
         # Opened anew for each look: a journal that was not there yet may be there now.
         with opening.store(writes=False) as store:
             session.store = store
-            standing = await stand(session, settle=False)
+            standing = await read_status(session, settle=False)
         if console.json:
             console.fact_line(status_json(standing))
         else:

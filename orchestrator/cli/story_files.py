@@ -25,7 +25,7 @@ def story_told(store: Store, subject: str, journal: str) -> ReportView:
     Raises:
         UsageError: the journal knows neither.
     """
-    from orchestrator.api.finding import all_histories, run_named
+    from orchestrator.operations.finding import all_histories, run_named
     from orchestrator.report.run_fold import report_of
 
     records = _records(store, subject)

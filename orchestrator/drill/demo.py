@@ -18,11 +18,11 @@ from orchestrator.model.org import Pair
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.run import Operator, RunRequest
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.run import start
-from orchestrator.operations.running import Controls
 from orchestrator.operations.session import Session
-from orchestrator.operations.standing import stand
+from orchestrator.operations.status import read_status
 from orchestrator.report.layout import Page, Span, heading, paragraph
 from orchestrator.report.plan import plan_page
 from orchestrator.report.run import result_page
@@ -53,7 +53,7 @@ async def demonstrate(
     folder: Path,
     show: Callable[[Page], None],
     watcher: Callable[[Pair], Watcher],
-    controls: Controls,
+    controls: RunControl,
 ) -> ExitCode:
     """Fail a simulated pair over and bring it home; inventory and journal are left in the folder.
 
@@ -72,7 +72,7 @@ async def demonstrate(
             )
             show((*heading("1. What this is"), *paragraph(_WHAT)))
             show(_section("2. Where the pair stands", "hamr status sim"))
-            show(status_page(await stand(session), session.playbook))
+            show(status_page(await read_status(session), session.playbook))
             show(_section("3. What a run would do, without sending anything", "hamr plan sim --to ACTIVE"))
             show(plan_page(await make_plan(session, RunRequest(pair.name, Status.ACTIVE))))
             show((*_section("4. Failing over", "hamr run sim --to ACTIVE"), *paragraph(_FAULT), ()))
@@ -97,7 +97,7 @@ async def _go(
     goal: Status,
     show: Callable[[Page], None],
     watcher: Callable[[Pair], Watcher],
-    controls: Controls,
+    controls: RunControl,
 ) -> ExitCode:
     result = await start(
         session,

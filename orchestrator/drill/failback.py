@@ -19,14 +19,12 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, Operator, RunRequest
 from orchestrator.model.situation import PhaseName, Standing
 from orchestrator.model.status import Role, Status
-from orchestrator.operations.adopt import adopt
+from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.locking import refuse_held
 from orchestrator.operations.preflight import check_overrides
-from orchestrator.operations.resume import resume
-from orchestrator.operations.run import start
-from orchestrator.operations.running import Controls
+from orchestrator.operations.run import adopt, resume, start
 from orchestrator.operations.session import Session
-from orchestrator.operations.standing import stand
+from orchestrator.operations.status import read_status
 
 
 def refuse_undrillable(pair: Pair) -> None:
@@ -78,7 +76,7 @@ class OpenDrill(Struct):
     session: Session
     drill: str
     watchers: Sequence[Watcher] = ()
-    controls: Controls = field(default_factory=Controls)
+    controls: RunControl = field(default_factory=RunControl)
 
     async def run(
         self, goal: Status, overrides: Mapping[str, str], *, mode: Mode = Mode.PLANNED, reason: str = ""
@@ -167,7 +165,7 @@ async def bring_home(
     tried: set[tuple[_Move, str]] = set()
     trouble: RunResult | HamrError | None = None
     while True:
-        history, standing = session.history(), await stand(session)
+        history, standing = session.history(), await read_status(session)
         strangers = history.outsiders(drill)
         if strangers:
             return _left_alone(session, standing, strangers[-1], results)
@@ -334,7 +332,7 @@ async def close(
     *,
     overrides: Mapping[str, str] | None = None,
     watchers: Sequence[Watcher] = (),
-    controls: Controls | None = None,
+    controls: RunControl | None = None,
 ) -> FailbackResult:
     """Bring a live pair home, and close its drill; `notes` are what the journal keeps.
 
@@ -351,7 +349,7 @@ async def close(
     check_overrides(overrides or {}, session.playbook)
     _refuse_other_orgs(session, drill)
     _refuse_held(session, drill)
-    opened = OpenDrill(session, drill.drill, watchers, controls or Controls())
+    opened = OpenDrill(session, drill.drill, watchers, controls or RunControl())
     failback = await bring_home(opened, drill, overrides=overrides)
     if not failback.at_home and not failback.left_alone:
         raise Incomplete(

@@ -21,10 +21,10 @@ from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import DrillResult, Expectation
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Status
+from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.locking import take_lock
-from orchestrator.operations.running import Controls
 from orchestrator.operations.session import Session
-from orchestrator.operations.standing import stand
+from orchestrator.operations.status import read_status
 
 from .failback import FailbackResult, OpenDrill, bring_home, check_routes, close_command, refuse_undrillable
 from .score import PlayedLeg, clean_up_legs, leg_in, objectives_met, score_and_close, score_of
@@ -36,7 +36,7 @@ async def drill(
     *,
     notes: str = "",
     watchers: Sequence[Watcher] = (),
-    controls: Controls | None = None,
+    controls: RunControl | None = None,
 ) -> DrillResult:
     """Take a live pair to a goal and home again, score it, and clean up.
 
@@ -53,7 +53,7 @@ async def drill(
     refuse_undrillable(session.pair)
     home = await home_of(session)
     check_routes(session.playbook, home, goal)
-    live = _Live(_open(session, goal, home, watchers, controls or Controls()), goal, home)
+    live = _Live(_open(session, goal, home, watchers, controls or RunControl()), goal, home)
     try:
         return await live.through(notes)
     except (Interrupted, JournalDamaged):
@@ -69,7 +69,7 @@ async def home_of(session: Session) -> Status:
         Refused: it is in no state to be drilled.
     """
     _refuse_unready(session, session.history())
-    standing = await stand(session)
+    standing = await read_status(session)
     phase = standing.phase
     if phase.name is not PhaseName.AGREED or phase.status is None:
         raise Refused(
@@ -107,7 +107,7 @@ def _refuse_unready(session: Session, history: History) -> None:
 
 
 def _open(
-    session: Session, goal: Status, home: Status, watchers: Sequence[Watcher], controls: Controls
+    session: Session, goal: Status, home: Status, watchers: Sequence[Watcher], controls: RunControl
 ) -> OpenDrill:
     """Journal the start under the pair's lock, so that of two drills that begin at once one is refused."""
     opened = OpenDrill(session, session.new_run(), watchers, controls)

@@ -32,8 +32,8 @@ from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import DrillResult, Expectation
 from orchestrator.model.run import new_run_id
 from orchestrator.model.status import Role, Status
-from orchestrator.operations.running import Controls
-from orchestrator.operations.standing import stand
+from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.status import read_status
 from orchestrator.simulator import (
     AppliedLate,
     ConnectionRefused,
@@ -76,7 +76,7 @@ async def rehearse(
     seed: int | None = None,
     notes: str = "",
     watching: Watching = lambda _: (),
-    controls: Controls | None = None,
+    controls: RunControl | None = None,
 ) -> DrillResult:
     """Play a scenario on two simulated regions; nothing of it reaches Datadog.
 
@@ -97,7 +97,7 @@ async def rehearse(
         scenario = replace(scenario, waits=SHORT_WAITS)
     async with staged(context, scenario, playbook, f"sim-{drill[-4:]}", faults) as stage:
         session = stage.person().session
-        opened = OpenDrill(session, drill, watching(stage.pair), controls or Controls())
+        opened = OpenDrill(session, drill, watching(stage.pair), controls or RunControl())
         try:
             return await _Play(stage, opened, seed, notes).through(steps)
         except asyncio.CancelledError:
@@ -150,7 +150,7 @@ class _Play(Struct):
         for role in Role:
             stage.simulation.set_dark(role, False)
         held = session.history().drills[opened.drill]
-        failback = await bring_home(replace(opened, controls=Controls()), held)
+        failback = await bring_home(replace(opened, controls=RunControl()), held)
         self.made += clean_up_legs(session, failback, held.started.home)
         self.expectations += objectives_met(made.leg for made in self.made)
         at_home = f"always: the pair is at home in the end (agreed({scenario.regions.status}))"
@@ -192,7 +192,9 @@ class _Play(Struct):
         if expect == Expect():
             return
         session = self.opened.session
-        phase = (await stand(session, needed=frozenset())).phase.label if expect.phase is not None else ""
+        phase = (
+            (await read_status(session, needed=frozenset())).phase.label if expect.phase is not None else ""
+        )
         seen = observe(stage, "at the end", seconds, phase, stage.simulation.requests)
         records = tuple(session.store.records(pair=session.pair.name, after=first))
         self.expectations += expectations_of(expect, replace(seen, records=records))

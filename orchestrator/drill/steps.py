@@ -29,7 +29,7 @@ from orchestrator.model.plain import JSON
 from orchestrator.model.result import Expectation, RunResult
 from orchestrator.model.run import Mode, Stamp
 from orchestrator.model.status import Status
-from orchestrator.operations.standing import stand
+from orchestrator.operations.status import read_status
 from orchestrator.simulator import LoggedRequest
 
 from .expectations import MOST_SHOWN, Observed, expectations_of
@@ -115,7 +115,7 @@ class StepRunner(Struct):
         result = ended if isinstance(ended, RunResult) else None
         phase = "" if result is None else result.phase
         if expect.phase is not None and not phase:
-            phase = (await stand(stage.person().session, needed=frozenset())).phase.label
+            phase = (await read_status(stage.person().session, needed=frozenset())).phase.label
         code, said = _exit_and_words(ended)
         seen = replace(
             observe(stage, name, seconds, phase, requests),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # loaded by the fixtures: most test runs use none of them
     from orchestrator.simulator import SimulatorConfig
 
 Play = Callable[..., "DrillResult"]
-"""What `hamr_scenario` is: see `play_scenario`."""
+"""What `hamr_scenario` is: see `play` there."""
 
 
 @pytest.fixture
@@ -68,47 +68,34 @@ def hamr_scenario(request: pytest.FixtureRequest, tmp_path: Path) -> Play:
         playbook: str | os.PathLike[str] | None = None,
         seed: int | None = None,
     ) -> DrillResult:
-        """Play it.
+        """What came of it, with its score; what was missed fails the test, each with the journal lines that show it.
 
         Args:
             scenario: its file, or the name of one that ships with hamr. Relative to the test's own folder, where
                 there is such a file, else to the working directory.
             playbook: in the place of the one that the scenario names.
             seed: draws what goes wrong besides.
-
-        Returns:
-            What came of it, with its score.
         """
+        from orchestrator.api.reading import open_journal  # noqa: PLC0415 - as above
+        from orchestrator.api.simulated import rehearse  # noqa: PLC0415 - as above
+        from orchestrator.report.drill import drill_page  # noqa: PLC0415 - as above
+        from orchestrator.report.layout import plain_text  # noqa: PLC0415 - as above
+
         __tracebackhide__ = True
         beside = request.path.parent / os.fspath(scenario)
-        return play_scenario(
+        journal = tmp_path / "hamr" / "scenario.db"
+        work = rehearse(
             beside if beside.is_file() else scenario,
-            journal=tmp_path / "hamr" / "scenario.db",
             playbook=playbook,
             seed=seed,
+            journal=journal,
+            operator="tester@localhost",
         )
+        with ThreadPoolExecutor(1) as own:  # a test that is a coroutine has a loop of its own in this thread
+            result = own.submit(asyncio.run, work).result()
+        if not result.score.passed:
+            told = plain_text(drill_page(result, open_journal(journal).records()))
+            pytest.fail(f"{told}\njournal: {journal}", pytrace=False)
+        return result
 
     return play
-
-
-def play_scenario(
-    scenario: str | os.PathLike[str],
-    *,
-    journal: Path,
-    playbook: str | os.PathLike[str] | None = None,
-    seed: int | None = None,
-) -> DrillResult:
-    """Play a scenario, and fail the test with what was missed, each with the journal lines that show it."""
-    from orchestrator.api.journal import open_journal  # noqa: PLC0415 - as above
-    from orchestrator.api.rehearsing import rehearse  # noqa: PLC0415 - as above
-    from orchestrator.report.drill import drill_page  # noqa: PLC0415 - as above
-    from orchestrator.report.layout import plain_text  # noqa: PLC0415 - as above
-
-    __tracebackhide__ = True
-    work = rehearse(scenario, playbook=playbook, seed=seed, journal=journal, operator="tester@localhost")
-    with ThreadPoolExecutor(1) as own:  # a test that is a coroutine has a loop of its own in this thread
-        result = own.submit(asyncio.run, work).result()
-    if not result.score.passed:
-        told = plain_text(drill_page(result, open_journal(journal).records()))
-        pytest.fail(f"{told}\njournal: {journal}", pytrace=False)
-    return result

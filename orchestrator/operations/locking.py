@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from msgspec import Struct
 
 from orchestrator.errors import HamrError, Locked, UsageError
 from orchestrator.journal.history import History
-from orchestrator.model.events import LockBroken, LockReleased, LockTaken, LockTakenOver
-from orchestrator.model.journal import Holder, Whereabouts
+from orchestrator.model.events import LockBroken, LockReleased, LockTaken, LockTakenOver, RunResumed
+from orchestrator.model.journal import Holder, Record, Whereabouts
 from orchestrator.model.words import unlock_command
 from orchestrator.system.log import logger
 
@@ -28,6 +29,8 @@ class Lock(Struct):
     """Whether it was given back at the end of the run."""
     is_anothers: bool = False
     """Whether somebody took the run up while it was let go: how the run ends is theirs to say."""
+    let_go_at: int = 0
+    """The journal's newest record when it was let go last."""
 
     def beat(self) -> bool:
         """Renew the heartbeat; False where the lock was broken meanwhile."""
@@ -39,8 +42,16 @@ class Lock(Struct):
         Raises:
             JournalUnavailable: it can't be let go, so nobody is to be asked.
         """
+        self.let_go_at = self.session.store.head().seq
         self.is_let_go = True
         self._release()
+
+    def taken_up_meanwhile(self) -> Record | None:
+        """The record by which somebody took this very run up since it was let go, or None."""
+        resumed = self.session.store.records(run=self.run, kinds=(RunResumed.kind,), after=self.let_go_at)
+        found = next(iter(resumed), None)
+        self.is_anothers = found is not None
+        return found
 
     def take_again(self, lock: Lock) -> None:
         """Hold the pair again, by a lock that was just taken for this run."""
@@ -68,11 +79,8 @@ class Lock(Struct):
 def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
     """Take the pair's lock for a run.
 
-    Args:
-        session: the pair.
-        run: who wants it.
-        take_over: whether the lock of a provably dead process (this very machine and boot, that very process gone, and no
-            heartbeat since) changes hands.
+    With `take_over` the lock of a provably dead process (this very machine and boot, that very process gone, and no
+    heartbeat since) changes hands even where it left a run in the middle.
 
     Raises:
         Locked: somebody else holds it; says who, since when, and what the holder last did.
@@ -93,17 +101,31 @@ def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
     )
     present = session.store.take_lock(holder)
     if present is None:
-        session.append(run, LockTaken(lock))
-        return Lock(session, run, lock)
+        return _journalled(Lock(session, run, lock), LockTaken(lock))
     dead = session.host.provably_dead(present)
     if (
         dead
         and (take_over or not left_a_run(session.history(), present))
         and session.store.replace_lock(present.lock, holder, beat_at=present.beat_at)
     ):
-        session.append(run, LockTakenOver(lock, present.lock, str(present)))
-        return Lock(session, run, lock)
+        return _journalled(Lock(session, run, lock), LockTakenOver(lock, present.lock, str(present)))
     raise locked_by(session, present, dead=dead)
+
+
+def _journalled(lock: Lock, event: LockTaken | LockTakenOver) -> Lock:
+    """The lock, once the journal says so: one that nobody knows of would keep everybody off while this process lives.
+
+    Raises:
+        JournalUnavailable: it could not be journalled, and is let go again.
+    """
+    session = lock.session
+    try:
+        session.append(lock.run, event)
+    except HamrError:
+        with suppress(HamrError):
+            session.store.release(lock.lock)
+        raise
+    return lock
 
 
 async def hold(session: Session, run: str, *, take_over: bool) -> Lock:
@@ -124,10 +146,6 @@ async def hold(session: Session, run: str, *, take_over: bool) -> Lock:
 
 def refuse_held(session: Session, *, take_over: bool = False) -> None:
     """Say who holds the pair, before anything else is asked; the lock itself is taken later, and tells for certain.
-
-    Args:
-        session: the pair.
-        take_over: as for `take_lock`.
 
     Raises:
         Locked: somebody holds it, or somebody died who left a run to resume.

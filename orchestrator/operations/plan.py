@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from orchestrator import __version__
 from orchestrator.datadog.request import request_of
 from orchestrator.engine.context import RunContext
 from orchestrator.engine.engine import Engine
@@ -20,11 +22,11 @@ from orchestrator.model.guard import Probe, ProbeReading
 from orchestrator.model.hook import Program, When
 from orchestrator.model.org import Mirrors, Pair
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
-from orchestrator.model.playbook import Advances, Transition
+from orchestrator.model.playbook import Advances, Playbook, Transition
 from orchestrator.model.protocols import Prober
 from orchestrator.model.reading import Absent, Exchange, HamrRecord, Identity, Present, Reading
 from orchestrator.model.run import End, Mode, RunRequest
-from orchestrator.model.situation import OpenRun
+from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.words import request_command
 from orchestrator.situation import phase_of
@@ -33,85 +35,90 @@ from orchestrator.situation.guards import strangers
 from orchestrator.situation.state import RunState
 
 from .preflight import judge_before
-from .session import Session, playbook_digest, program_version
-from .standing import read_pair
+from .session import Session, playbook_digest
+from .status import read_pair
 
 PLAN_LASTS = timedelta(minutes=15)
 """How long a saved plan can be applied."""
 
 
-class _Collector(Struct):
-    """The planner's observer: keeps what the engine tells."""
+class _Forecast(Struct):
+    """The planner's observer: keeps what the engine tells, and where the pair would stand after each write, by name."""
 
+    pair: Pair
+    playbook: Playbook
+    world: PredictedWorld
+    identities: Both[Identity]
+    state: RunState
+    owed: Owed | None
     events: list[Event] = field(default_factory=list)
-    after_write: Callable[[Event], None] | None = None
+    stands: dict[int | None, str] = field(default_factory=dict)
+    """By the number of the attempt."""
 
     def tell(self, event: Event) -> None:
         self.events.append(event)
-        if self.after_write is not None and isinstance(event, WriteConfirmed):
-            self.after_write(event)
+        if isinstance(event, WriteConfirmed):
+            self.stands[event.attempt] = self._label()
 
     async def commit(self) -> None:
         """Nothing: a plan leaves no trace."""
+
+    def _label(self) -> str:
+        state = self.state
+        if state.dead:
+            return f"behind({next(iter(state.dead))})"
+        transition = state.transition.transition if state.transition else ""
+        here = OpenRun(state.run, Status.UNSPECIFIED, None, transition, state.mode)
+        return phase_of(
+            self.pair, self.world.readings, self.identities, self.playbook, owed=self.owed, open_run=here
+        ).label
 
 
 async def make_plan(session: Session, request: RunRequest, *, assumed: Status | None = None) -> Plan:
     """The plan for a request.
 
-    Args:
-        session: the pair, playbook and journal.
-        request: where to, and how.
-        assumed: plan as if both orgs stood there, without any network; None reads both orgs.
+    With `assumed` it is planned as if both orgs stood there, without any network.
 
     Raises:
         KeyUnavailable: in a planned mode, a key cannot be had.
     """
     history = session.history()
     if assumed is None:
+        planned = request.mode is Mode.PLANNED
+        # In an emergency only the orgs are waited for that one to this goal may need.
+        needed = frozenset(Role) if planned else session.playbook.survivors_towards(request.goal)
         async with session.reader() as reader:
-            if request.mode is Mode.PLANNED:
+            if planned:
                 await reader.require_keys()
             (readings, identities), probed = await asyncio.gather(
-                read_pair(session, reader, _needed(session, request), history.floors),
-                probe_once(session, request),
+                read_pair(session, reader, needed, history.floors),
+                _probe_once(session, request.goal, needed),
             )
     else:
-        readings, identities = assume(session.pair, assumed, session.clock.now(), session.clock.monotonic())
+        readings, identities = _assume(session.pair, assumed, session.clock.now(), session.clock.monotonic())
         probed = {}
-    return await plan_from(session, request, history, readings, identities, probed=probed, assumed=assumed)
+    return await _plan_from(session, request, history, readings, identities, probed=probed, assumed=assumed)
 
 
-def _needed(session: Session, request: RunRequest) -> frozenset[Role]:
-    """The orgs that are waited for: in an emergency those that one to this goal may need."""
-    if request.mode is Mode.PLANNED:
-        return frozenset(Role)
-    return session.playbook.survivors_towards(request.goal)
-
-
-async def probe_once(session: Session, request: RunRequest) -> dict[str, ProbeReading]:
-    """Every probe of a transition that may be on the way, all at once; in an emergency an org's probes get its short deadline."""
+async def _probe_once(session: Session, goal: Status, needed: frozenset[Role]) -> dict[str, ProbeReading]:
+    """Every probe of a transition that may be on the way, all at once; those of an org that is not waited for get a short deadline."""
+    pair, playbook = session.pair, session.playbook
     ways = {
-        transition
-        for each in session.playbook.transitions
-        for transition in session.playbook.route(each.source, request.goal) or ()
+        transition for each in playbook.transitions for transition in playbook.route(each.source, goal) or ()
     }
-    probes = {
-        probe.name: probe for transition in ways for probe in transition_probes(transition, session.playbook)
-    }
-    survivors = session.playbook.survivors_towards(request.goal)
+    probes = {probe.name: probe for transition in ways for probe in transition_probes(transition, playbook)}
 
     async def take(prober: Prober, probe: Probe) -> ProbeReading:
-        org = depends_on(probe, session.pair)
-        hurry = request.mode is Mode.EMERGENCY and org is not None and org not in survivors
-        deadline = session.playbook.emergency_deadline.total_seconds() if hurry else None
-        return await prober.take(probe, within=deadline)
+        org = depends_on(probe, pair)
+        hurry = org is not None and org not in needed
+        return await prober.take(probe, within=playbook.emergency_deadline.total_seconds() if hurry else None)
 
     async with session.prober() as prober:
         readings = await asyncio.gather(*(take(prober, probe) for probe in probes.values()))
     return {reading.probe: reading for reading in readings}
 
 
-def assume(
+def _assume(
     pair: Pair, status: Status, now: datetime, monotonic: float
 ) -> tuple[Both[Reading], Both[Identity]]:
     """Readings as if both orgs stood at a status, made from the inventory alone."""
@@ -131,16 +138,13 @@ def assume(
         sight = Absent() if status is Status.ABSENT else Present(record, status)
         return Reading(role, sight, now, monotonic, Exchange(server_date=now), predicted=True)
 
-    def identity(role: Role) -> Identity:
-        return Identity(role, pair[role].uuid)
-
     return (
         Both(reading(Role.PRIMARY), reading(Role.SECONDARY)),
-        Both(identity(Role.PRIMARY), identity(Role.SECONDARY)),
+        Both(*(Identity(role, org.uuid) for role, org in pair.orgs.items())),
     )
 
 
-async def plan_from(
+async def _plan_from(
     session: Session,
     request: RunRequest,
     history: History,
@@ -151,82 +155,79 @@ async def plan_from(
     assumed: Status | None = None,
 ) -> Plan:
     """The plan that follows from readings: the same engine as a run's, in a world without a transport."""
-    run, now = session.new_run(), session.clock.now()
+    pair, playbook, now = session.pair, session.playbook, session.clock.now()
+    floors = {} if assumed is not None else history.floors  # what is assumed was never seen
+    state = RunState(session.new_run(), mode=request.mode, floors=dict(floors))
     clock = PredictedClock(now, session.clock.monotonic())
     world = PredictedWorld(
-        session.pair,
-        session.playbook,
+        pair,
+        playbook,
         readings,
         identities,
-        lambda draft: request_of(session.pair, draft),
+        partial(request_of, pair),
         clock,
-        mirrors=session.pair.mirrors is Mirrors.YES,
+        mirrors=pair.mirrors is Mirrors.YES,
     )
-    gate = GuardPolicy(request.overrides)
-    stands: list[str] = []
-    collector = _Collector()
+    open_run = history.open_run.as_open_run() if history.open_run is not None else None
+    forecast = _Forecast(pair, playbook, world, identities, state, history.owed)
     engine = Engine(
         RunContext(
-            session.pair,
-            session.playbook,
+            pair,
+            playbook,
             session.operator,
-            # What is assumed was never seen.
-            RunState(run, mode=request.mode, floors={} if assumed is not None else dict(history.floors)),
+            state,
             world,
             clock,
-            collector,
+            forecast,
             predicted_services(clock, probed),
             jitter=lambda: 0.5,
             owed=history.owed,
-            open_run=history.open_run.as_open_run() if history.open_run else None,
+            open_run=open_run,
             known_runs=history.known_runs,
-            command=request_command("run", request, session.playbook.name),
+            command=request_command("run", request, playbook.name),
             old_is_true="reverted" in request.overrides,
         ),
         GuardPolicy(request.overrides, forecast=True),
     )
-    collector.after_write = lambda _event: stands.append(_label(session, world, identities, engine))
     ending = await engine.drive(request.goal)
-    open_run = history.open_run
     phase = phase_of(
-        session.pair,
+        pair,
         readings,
         identities,
-        session.playbook,
+        playbook,
         owed=history.owed,
-        open_run=open_run.as_open_run() if open_run else None,
+        open_run=open_run,
         goal=request.goal,
-        floors={} if assumed is not None else history.floors,
+        floors=floors,
     )
-    transitions = _transitions(session, collector.events, stands, engine, gate)
     return Plan(
-        run=run,
+        run=state.run,
         made_at=now,
         expires_at=now + PLAN_LASTS,
-        version=program_version(),
+        version=__version__,
         request=request,
         operator=session.operator,
-        playbook=session.playbook.name,
-        playbook_text=session.playbook.text,
-        playbook_sha256=playbook_digest(session.playbook),
-        orgs=Both(session.pair.orgs.primary.name, session.pair.orgs.secondary.name),
-        uuids=Both(session.pair.orgs.primary.uuid, session.pair.orgs.secondary.uuid),
-        urls=Both(session.pair.orgs.primary.base_url, session.pair.orgs.secondary.base_url),
+        playbook=playbook.name,
+        playbook_text=playbook.text,
+        playbook_sha256=playbook_digest(playbook),
+        orgs=Both(pair.orgs.primary.name, pair.orgs.secondary.name),
+        uuids=Both(pair.orgs.primary.uuid, pair.orgs.secondary.uuid),
+        urls=Both(pair.orgs.primary.base_url, pair.orgs.secondary.base_url),
         readings=readings,
         phase=phase.label,
         sentence=phase.sentence,
-        transitions=transitions,
+        transitions=_transitions(session, forecast, engine, GuardPolicy(request.overrides)),
         ending=ending.message,
         reachable=ending.end in (End.DONE, End.OWING),
-        before=judge_before(history, session.playbook, session.clock, request),
+        before=judge_before(history, playbook, session.clock, request),
         next_steps=ending.next_steps,
-        timeouts=session.playbook.timeouts,
-        confirm_within=session.playbook.confirm.within.total_seconds(),
-        confirm_every=session.playbook.confirm.every.total_seconds(),
-        resend=session.playbook.resend,
+        timeouts=playbook.timeouts,
+        confirm_within=playbook.confirm.within.total_seconds(),
+        confirm_every=playbook.confirm.every.total_seconds(),
+        resend=playbook.resend,
         assumed=assumed,
-        remember=session.playbook.remember if request.goal is Status.ACTIVE else (),
-        objectives={status: span.total_seconds() for status, span in session.playbook.objectives.items()},
+        remember=playbook.remember if request.goal is Status.ACTIVE else (),
+        objectives={status: span.total_seconds() for status, span in playbook.objectives.items()},
         mode=request.mode,
         unpaid=history.hooks_owed,
         unjournalled=history.unjournalled,
@@ -235,54 +236,39 @@ async def plan_from(
     )
 
 
-def _label(session: Session, world: PredictedWorld, identities: Both[Identity], engine: Engine) -> str:
-    """Where the pair would stand right after a write, by name."""
-    memory = engine.run.state
-    if memory.dead:
-        return f"behind({next(iter(memory.dead))})"
-    transition = memory.transition.transition if memory.transition else ""
-    here = OpenRun(memory.run, Status.UNSPECIFIED, None, transition, memory.mode)
-    return phase_of(
-        session.pair, world.readings, identities, session.playbook, owed=engine.run.owed, open_run=here
-    ).label
-
-
 def _transitions(
-    session: Session, events: list[Event], stands: list[str], engine: Engine, gate: GuardPolicy
+    session: Session, forecast: _Forecast, engine: Engine, policy: GuardPolicy
 ) -> tuple[PlannedTransition, ...]:
     """The planned transitions, from what the engine told in the predicted world."""
-    transitions: list[PlannedTransition] = []
     writes: dict[str, list[PlannedWrite]] = {}
     judged: dict[str, GuardsJudged] = {}
-    labels = iter(stands)
-    confirmed = {event.attempt: next(labels, "") for event in events if isinstance(event, WriteConfirmed)}
     maybe_mirrors = session.pair.mirrors is Mirrors.AUTO
-    for event in events:
+    for event in forecast.events:
         match event:
             case GuardsJudged(transition=name):
                 judged[name] = event
                 writes.setdefault(name, [])
             case WriteIntended(attempt=attempt):
-                first = not writes.get(attempt.transition)
-                writes.setdefault(attempt.transition, []).append(
+                before = writes.setdefault(attempt.transition, [])
+                unsure = "only if this pair turns out not to mirror" if before and maybe_mirrors else ""
+                before.append(
                     PlannedWrite(
                         role=attempt.role,
                         org=session.pair[attempt.role].name,
                         status=attempt.status,
                         request=event.request,
-                        stands=confirmed.get(attempt.number, ""),
+                        stands=forecast.stands.get(attempt.number, ""),
                         expected=event.expected,
-                        condition=""
-                        if first or not maybe_mirrors
-                        else "only if this pair turns out not to mirror",
+                        condition=unsure,
                     )
                 )
             case _:
                 pass
+    transitions: list[PlannedTransition] = []
     for name, event in judged.items():
         transition = session.playbook.transition(name)
         if transition is not None:
-            planned = _transition(transition, event, tuple(writes[name]), engine, gate)
+            planned = _transition(transition, event, tuple(writes[name]), engine, policy)
             if any(isinstance(hook.what, Program) for hook in (*transition.before, *transition.after)):
                 planned = _with_missing_hooks(planned, transition, session, engine.run.state.mode)
             transitions.append(planned)
@@ -312,9 +298,9 @@ def _transition(
     judged: GuardsJudged,
     writes: tuple[PlannedWrite, ...],
     engine: Engine,
-    gate: GuardPolicy,
+    policy: GuardPolicy,
 ) -> PlannedTransition:
-    decision = gate.decide(
+    decision = policy.decide(
         judged.verdicts,
         Terms(
             None if judged.binding else BINDING_MIDWAY,

@@ -6,10 +6,11 @@ import difflib
 import shlex
 from collections.abc import Mapping
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.errors import Refused, UsageError
-from orchestrator.journal.history import DrillHistory, History
+from orchestrator.journal.history import History
 from orchestrator.model.guard import ALWAYS_ON, BEFORE_A_RUN, NEVER_OVERRIDDEN, Outcome, Verdict
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock
@@ -80,81 +81,102 @@ def check_overrides(overrides: Mapping[str, str], playbook: Playbook) -> None:
             raise UsageError(f"--override {guard}=REASON: the reason is missing")
 
 
+def check_adoption(overrides: Mapping[str, str]) -> None:
+    """Refuse what an adoption does not ask.
+
+    Raises:
+        UsageError: a guard other than reverted is named, or its reason is missing.
+    """
+    for guard, reason in overrides.items():
+        if guard != "reverted":
+            raise UsageError(f"--override {guard}: an adoption asks no guard; it takes reverted alone")
+        if not reason.strip():
+            raise UsageError("--override reverted=REASON: the reason is missing")
+
+
 def _no_stop(request: RunRequest, playbook: Playbook) -> UsageError:
-    routes = {stop: playbook.route(request.goal, stop) for stop in playbook.stops}
     ahead = {
-        stop: (len(route), playbook.transitions.index(route[0])) for stop, route in routes.items() if route
+        stop: (len(route), playbook.transitions.index(route[0]))
+        for stop in playbook.stops
+        if (route := playbook.route(request.goal, stop))
     }
-    nearest = min(ahead, key=ahead.__getitem__, default=None)
-    hint = f"; did you mean {nearest}?" if nearest is not None else "."
     stops = ", ".join(str(stop) for stop in playbook.stops)
+    words = f"--to {request.goal}: a run of playbook {playbook.name} can't stop there"
+    if not ahead:
+        return UsageError(f"{words}. Its stops are: {stops}")
+    nearest = min(ahead, key=ahead.__getitem__)
     return UsageError(
-        f"--to {request.goal}: a run of playbook {playbook.name} can't stop there{hint} Its stops are: {stops}",
-        next_steps=(request_command("plan", replace(request, goal=nearest), playbook.name),)
-        if nearest is not None
-        else (),
+        f"{words}; did you mean {nearest}? Its stops are: {stops}",
+        next_steps=(request_command("plan", replace(request, goal=nearest), playbook.name),),
     )
+
+
+class _Judged(Struct, frozen=True):
+    """A verdict on what earlier runs left behind, and the command that clears it; "" where none does."""
+
+    verdict: Verdict
+    clearing: str = ""
+
+
+def _judge(
+    history: History, playbook: Playbook, clock: Clock, request: RunRequest
+) -> tuple[_Judged, _Judged]:
+    return _judge_unknown(history, request), _judge_cool_down(history, playbook, clock, request.mode)
 
 
 def judge_before(
     history: History, playbook: Playbook, clock: Clock, request: RunRequest
 ) -> tuple[Verdict, ...]:
     """The verdicts on what earlier runs left behind, for a run that is asked for."""
-    return (_judge_unknown(history, request), _judge_cool_down(history, playbook, clock, request.mode))
+    return tuple(each.verdict for each in _judge(history, playbook, clock, request))
 
 
-def _judge_unknown(history: History, request: RunRequest) -> Verdict:
+def _judge_unknown(history: History, request: RunRequest) -> _Judged:
     if history.unjournalled:
-        return Verdict("unknown", Outcome.PASS, no_journal(history.unjournalled))
+        return _Judged(Verdict("unknown", Outcome.PASS, no_journal(history.unjournalled)))
     if not history.unknown:
-        return Verdict("unknown", Outcome.PASS, "no earlier write's outcome is unknown")
+        return _Judged(Verdict("unknown", Outcome.PASS, "no earlier write's outcome is unknown"))
     run, attempt = history.unknown[0]
-    return Verdict(
-        "unknown",
-        Outcome.FAIL,
-        f"nobody knows whether attempt {attempt.number} of run {run} ({attempt.status} to the {attempt.role}) took "
-        "effect, or still will",
-        why=f"{_take_up(history, request)} reads it again; overriding accepts that it may turn up late.",
+    finished = history.runs[run].finished
+    if history.runs[run].started is None:  # it has no goal to resume; what it wrote is the other org's status
+        take_up = f"hamr adopt {shlex.quote(history.pair)} --truth {attempt.role.other} --reason TEXT"
+    elif request.mode is Mode.EMERGENCY:
+        take_up = f"hamr resume {run} --emergency --reason {shlex.quote(request.reason or ANY_REASON)}"
+    else:
+        take_up = f"hamr resume {run}"
+    # Where it stopped for somebody else's write, it would, taken up, stop for it again.
+    clears = finished is None or finished.ending.change is not Change.FOREIGN
+    return _Judged(
+        Verdict(
+            "unknown",
+            Outcome.FAIL,
+            f"nobody knows whether attempt {attempt.number} of run {run} ({attempt.status} to the {attempt.role}) took "
+            "effect, or still will",
+            why=f"{take_up} reads it again; overriding accepts that it may turn up late.",
+        ),
+        take_up if clears else "",
     )
 
 
-def _stopped_for_somebody(history: History) -> bool:
-    """Whether the run that left an unknown stopped for somebody else's write: taken up, it would stop for it again."""
-    run = history.runs[history.unknown[0][0]]
-    return run.finished is not None and run.finished.ending.change is Change.FOREIGN
-
-
-def _take_up(history: History, request: RunRequest) -> str:
-    """What takes up the run that left an unknown: in an emergency, as one; an adoption is made anew.
-
-    Args:
-        history: of the pair, in which a write's outcome is unknown.
-        request: what is asked for now.
-    """
-    run, attempt = history.unknown[0]
-    if history.runs[run].started is None:  # it has no goal to resume; what it wrote is the other org's status
-        return f"hamr adopt {shlex.quote(history.pair)} --truth {attempt.role.other} --reason TEXT"
-    if request.mode is Mode.EMERGENCY:
-        return f"hamr resume {run} --emergency --reason {shlex.quote(request.reason or ANY_REASON)}"
-    return f"hamr resume {run}"
-
-
-def _judge_cool_down(history: History, playbook: Playbook, clock: Clock, mode: Mode) -> Verdict:
+def _judge_cool_down(history: History, playbook: Playbook, clock: Clock, mode: Mode) -> _Judged:
     """Never in an emergency (law 13): it is not held up, and nobody is asked."""
     cooling = history.cooling_down(playbook.cool_down, clock.now())
     if cooling is None:
-        return Verdict(
-            "cool_down", Outcome.PASS, "no run has just finished" if playbook.cool_down else "not set"
-        )
+        reason = "no run has just finished" if playbook.cool_down else "not set"
+        return _Judged(Verdict("cool_down", Outcome.PASS, reason))
     run, left = cooling
     reason = f"run {run.run} finished at {run.finished_at:%H:%M:%S} UTC"
     if mode is Mode.EMERGENCY:
-        return Verdict("cool_down", Outcome.PASS, f"{reason}; an emergency does not wait for that")
-    return Verdict(
-        "cool_down",
-        Outcome.FAIL,
-        f"{reason}; the pair cools down for another {left.total_seconds():.0f} s",
-        why=f"hamr ack {run.run} ends it.",
+        return _Judged(Verdict("cool_down", Outcome.PASS, f"{reason}; an emergency does not wait for that"))
+    clearing = f"hamr ack {run.run}"
+    return _Judged(
+        Verdict(
+            "cool_down",
+            Outcome.FAIL,
+            f"{reason}; the pair cools down for another {left.total_seconds():.0f} s",
+            why=f"{clearing} ends it.",
+        ),
+        clearing,
     )
 
 
@@ -176,38 +198,30 @@ def over_cool_down(request: RunRequest) -> RunRequest:
     return replace(request, overrides={**request.overrides, "cool_down": words})
 
 
-def overridden_before(
+def refuse_before(
     history: History, playbook: Playbook, clock: Clock, request: RunRequest
 ) -> tuple[tuple[Verdict, str], ...]:
-    """What a run goes over before its first transition, each with the operator's reason."""
-    return tuple(
-        (verdict, request.overrides[verdict.guard])
-        for verdict in judge_before(history, playbook, clock, request)
-        if verdict.outcome is not Outcome.PASS and verdict.guard in request.overrides
-    )
-
-
-def refuse_before(history: History, playbook: Playbook, clock: Clock, request: RunRequest) -> None:
     """Stop a run for what earlier runs left behind, unless it is overridden by name.
+
+    Returns:
+        What it goes over, each with the operator's reason.
 
     Raises:
         Refused: lists every verdict that did not pass, with what clears it and the flag that overrides it.
     """
-    verdicts = judge_before(history, playbook, clock, request)
-    refused = [v for v in verdicts if v.outcome is not Outcome.PASS and v.guard not in request.overrides]
-    if not refused:
-        return
-    names = {verdict.guard for verdict in refused}
-    cooling = history.cooling_down(playbook.cool_down, clock.now())
-    clearing = [
-        *([_take_up(history, request)] if "unknown" in names and not _stopped_for_somebody(history) else []),
-        *([f"hamr ack {cooling[0].run}"] if "cool_down" in names and cooling is not None else []),
-    ]
-    flags = [override_flag(verdict.guard) for verdict in refused]
-    raise Refused(
-        "\n".join(f"{verdict.guard}: {verdict.reason}. {verdict.why}" for verdict in refused),
-        next_steps=(*clearing, request_command("run", request, playbook.name, flags)),
-    )
+    found = _judge(history, playbook, clock, request)
+    failed = [each for each in found if each.verdict.outcome is not Outcome.PASS]
+    refused = [each for each in failed if each.verdict.guard not in request.overrides]
+    if refused:
+        flags = [override_flag(each.verdict.guard) for each in refused]
+        raise Refused(
+            "\n".join(f"{each.verdict.guard}: {each.verdict.reason}. {each.verdict.why}" for each in refused),
+            next_steps=(
+                *(each.clearing for each in refused if each.clearing),
+                request_command("run", request, playbook.name, flags),
+            ),
+        )
+    return tuple((each.verdict, request.overrides[each.verdict.guard]) for each in failed)
 
 
 def refuse_owing(history: History, request: RunRequest) -> None:
@@ -227,48 +241,32 @@ def refuse_owing(history: History, request: RunRequest) -> None:
 def refuse_in_drill(history: History, request: RunRequest, drill: str) -> None:
     """A pair that is being drilled belongs to that drill until it is closed; an emergency is never held up by one.
 
-    Args:
-        history: of the pair.
-        request: what is asked for.
-        drill: the drill that the run belongs to, or "".
-
     Raises:
-        Refused: names the drill that is open, or the one that is not open any more.
+        Refused: names the drill that is open, the one that is not open any more, or the run that has moved the pair
+            meanwhile: a drill never goes on with a pair that somebody has moved for real.
     """
     held = history.open_drill
-    if request.mode is Mode.EMERGENCY:
-        return
-    if held is not None and held.drill == drill:
-        _refuse_over_others(history, held, request)
+    if request.mode is Mode.EMERGENCY or (held is None and not drill):
         return
     if held is None:
-        if drill:
-            raise Refused(
-                f"drill {drill} is not open any more: somebody closed it, so nothing of it goes on",
-                next_steps=(f"hamr status {request.pair}", "hamr runs"),
-            )
-        return
-    raise Refused(
-        f"pair {request.pair} is in drill {held.drill}, which {held.by}@{held.host} began at "
-        f"{held.started_at:%Y-%m-%d %H:%M:%S} UTC and nobody has closed yet. Closing it brings the pair home to "
-        f"{held.started.home}. In a real incident, --emergency does not ask about drills",
-        next_steps=(f"hamr drill close {held.drill} --notes TEXT", f"hamr status {request.pair}"),
-    )
-
-
-def _refuse_over_others(history: History, drill: DrillHistory, request: RunRequest) -> None:
-    """A drill never goes on with a pair that somebody has moved for real meanwhile.
-
-    Raises:
-        Refused: names the run that moved it.
-    """
-    others = history.outsiders(drill)
+        raise Refused(
+            f"drill {drill} is not open any more: somebody closed it, so nothing of it goes on",
+            next_steps=(f"hamr status {request.pair}", "hamr runs"),
+        )
+    if held.drill != drill:
+        raise Refused(
+            f"pair {request.pair} is in drill {held.drill}, which {held.by}@{held.host} began at "
+            f"{held.started_at:%Y-%m-%d %H:%M:%S} UTC and nobody has closed yet. Closing it brings the pair home to "
+            f"{held.started.home}. In a real incident, --emergency does not ask about drills",
+            next_steps=(f"hamr drill close {held.drill} --notes TEXT", f"hamr status {request.pair}"),
+        )
+    others = history.outsiders(held)
     if others:
         run = others[-1]
         raise Refused(
-            f"run {run.run} of {run.by}@{run.host}, which is not of drill {drill.drill}, has moved pair {request.pair} "
+            f"run {run.run} of {run.by}@{run.host}, which is not of drill {drill}, has moved pair {request.pair} "
             "meanwhile: the drill goes no further",
-            next_steps=(f"hamr show {run.run}", f"hamr drill close {drill.drill} --notes TEXT"),
+            next_steps=(f"hamr show {run.run}", f"hamr drill close {drill} --notes TEXT"),
         )
 
 

@@ -1,33 +1,42 @@
-"""Running towards a goal, and applying a saved plan: under the pair's lock, with every step in the journal."""
+"""The four things that a run may do: go to a goal, apply a saved plan, take up a run that stopped, adopt one org's status.
+
+Each holds the pair's lock, reads everything again under it, and journals every step.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
 
+from orchestrator import __version__
 from orchestrator.engine.engine import Engine
 from orchestrator.errors import Moved, Refused, UsageError
-from orchestrator.model.events import GuardOverridden, RunStarted
+from orchestrator.journal.history import History, RunHistory, events_of
+from orchestrator.model.events import GuardOverridden, RunAcknowledged, RunResumed, RunStarted
+from orchestrator.model.guard import Verdict
 from orchestrator.model.plan import Plan
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, RunRequest
-from orchestrator.model.status import Both
+from orchestrator.model.situation import Owed
+from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.words import request_command
-from orchestrator.situation.state import RunState
+from orchestrator.situation.state import RunState, replay
 
-from .conduct import conduct
-from .journalling import Journalling
-from .locking import hold, refuse_held
+from .active_run import Begun, Purpose, RunControl, active_run
+from .locking import refuse_held
 from .preflight import (
+    check_adoption,
+    check_overrides,
     check_request,
-    overridden_before,
     refuse_before,
     refuse_in_drill,
     refuse_owing,
     require_reasons,
 )
-from .running import Controls, Running, engine_for
-from .session import EMERGENCY_BUSY_SECONDS, Session, playbook_digest, program_version
+from .session import EMERGENCY_BUSY_SECONDS, Session, playbook_digest
+from .supervise import supervise
 
 
 async def start(
@@ -35,21 +44,15 @@ async def start(
     request: RunRequest,
     *,
     watchers: Sequence[Watcher] = (),
-    controls: Controls | None = None,
+    controls: RunControl | None = None,
     plan: Plan | None = None,
     run: str = "",
     drill: str = "",
 ) -> RunResult:
     """Run towards a goal: preflight, lock, read everything again, drive.
 
-    Args:
-        session: the pair, playbook and journal.
-        request: where to, and how.
-        watchers: are told each event as it happens; an intent a moment before it is durable.
-        controls: how a person stops it.
-        plan: the saved plan that this run applies; its orgs must stand as they did.
-        run: the id that a person was shown for it; a new one where it is empty.
-        drill: the id of the drill that it belongs to, which must be open then.
+    Where it applies a saved `plan`, the orgs must stand as they did. `run` is the id that a person was shown for it, or
+    "" for a new one; `drill` the open drill that it belongs to.
 
     Raises:
         HamrError: nothing was intended; the error says why.
@@ -60,48 +63,38 @@ async def start(
     if emergency:
         session.store.wait_at_most(EMERGENCY_BUSY_SECONDS)
     await session.calls(lambda: refuse_held(session, take_over=emergency))
+    await _enter(session, request, drill)
+    run = plan.run if plan is not None else run or session.new_run()
+    async with active_run(
+        session, run, take_over=emergency, wants_keys=not emergency, watchers=watchers, controls=controls
+    ) as active:
+        started_at = session.clock.now()
+        history, overridden = await _enter(session, request, drill)
+        if plan is not None:
+            await session.calls(lambda: check_plan(session, plan))
+        active.recorder.will_supersede(history.open_beside(run))
+        active.recorder.tell(_started(session, request, plan, drill))
+        for verdict, reason in overridden:
+            active.recorder.tell(GuardOverridden("", verdict, reason))
+        await active.recorder.commit()
+        command = request_command("run", request, session.playbook.name)
+        purpose = Purpose(Begun.HERE, command, request, request.goal, started_at, overridden)
+        engine = active.prepare(purpose, RunState(run, mode=request.mode), history)
+        return await supervise(active, _drive(engine, request, plan))
+
+
+async def _enter(
+    session: Session, request: RunRequest, drill: str
+) -> tuple[History, tuple[tuple[Verdict, str], ...]]:
+    """The pair's history, where nothing in it is in the way of a new run, and what this one goes over by name.
+
+    Raises:
+        Refused: something is.
+    """
     history = await session.calls(session.history)
     refuse_in_drill(history, request, drill)
     refuse_owing(history, request)
-    refuse_before(history, session.playbook, session.clock, request)
-    run = plan.run if plan is not None else run or session.new_run()
-    async with session.world() as world, session.prober() as prober, session.notices(run) as notices:
-        if request.mode is Mode.PLANNED:
-            await world.require_keys()
-        lock = await hold(session, run, take_over=emergency)
-        controls = controls or Controls()
-        running = Running(
-            session,
-            lock,
-            Journalling(session, run, lock, (*watchers, notices)),
-            RunState(run),
-            controls,
-            session.clock.monotonic(),
-            since=request.since,
-            started_at=session.clock.now(),
-            goal=request.goal,
-            command=request_command("run", request, session.playbook.name),
-            request=request,
-        )
-        try:
-            # What was true before the lock may not be true any more.
-            history = await session.calls(session.history)
-            refuse_in_drill(history, request, drill)
-            refuse_owing(history, request)
-            refuse_before(history, session.playbook, session.clock, request)
-            if plan is not None:
-                await session.calls(lambda: check_plan(session, plan))
-            running.observer.supersedes = history.open_beside(run)
-            running.observer.tell(_started(session, request, plan, drill))
-            running.overridden_before = overridden_before(history, session.playbook, session.clock, request)
-            for verdict, reason in running.overridden_before:
-                running.observer.tell(GuardOverridden("", verdict, reason))
-            await running.observer.commit()
-            running.memory.mode = request.mode
-            engine = engine_for(running, world, prober, request, history)
-            return await conduct(running, engine, lambda: _start_drive(engine, request, plan))
-        finally:
-            await session.calls(lock.release)
+    return history, refuse_before(history, session.playbook, session.clock, request)
 
 
 def _started(session: Session, request: RunRequest, plan: Plan | None, drill: str) -> RunStarted:
@@ -119,13 +112,13 @@ def _started(session: Session, request: RunRequest, plan: Plan | None, drill: st
         playbook_sha256=playbook_digest(session.playbook),
         orgs=Both(pair.orgs.primary.uuid, pair.orgs.secondary.uuid),
         urls=Both(pair.orgs.primary.base_url, pair.orgs.secondary.base_url),
-        version=program_version(),
+        version=__version__,
         plan=plan.run if plan is not None else "",
         drill=drill,
     )
 
 
-async def _start_drive(engine: Engine, request: RunRequest, plan: Plan | None) -> Ending:
+async def _drive(engine: Engine, request: RunRequest, plan: Plan | None) -> Ending:
     if plan is not None:
         await engine.reader.read_both("plan", once=False)
         moved = _moved_since(engine, plan)
@@ -172,9 +165,8 @@ def check_plan(session: Session, plan: Plan) -> None:
         raise Moved(f"this plan expired at {plan.expires_at:%Y-%m-%d %H:%M:%S} UTC", next_steps=again)
     if plan.playbook_sha256 != playbook_digest(session.playbook):
         raise Moved(f"this plan was made by another version of playbook {plan.playbook}", next_steps=again)
-    if not session.pair.is_of(plan.uuids) or tuple(org.base_url for org in session.pair.orgs) != tuple(
-        plan.urls
-    ):
+    urls = tuple(org.base_url for org in session.pair.orgs)
+    if not session.pair.is_of(plan.uuids) or urls != tuple(plan.urls):
         raise Moved(
             f"this plan was made for other orgs than the inventory's pair {session.pair.name}",
             next_steps=again,
@@ -184,7 +176,7 @@ def check_plan(session: Session, plan: Plan) -> None:
 
 
 async def apply(
-    session: Session, plan: Plan, *, watchers: Sequence[Watcher] = (), controls: Controls | None = None
+    session: Session, plan: Plan, *, watchers: Sequence[Watcher] = (), controls: RunControl | None = None
 ) -> RunResult:
     """Run a saved plan, exactly: refused where it is spent, expired, or made by another playbook.
 
@@ -193,3 +185,143 @@ async def apply(
     """
     check_plan(session, plan)
     return await start(session, plan.request, watchers=watchers, controls=controls, plan=plan)
+
+
+async def resume(
+    session: Session,
+    run: RunHistory | None,
+    *,
+    mode: Mode | None = None,
+    reason: str = "",
+    overrides: Mapping[str, str] = MappingProxyType({}),
+    watchers: Sequence[Watcher] = (),
+    controls: RunControl | None = None,
+) -> RunResult:
+    """Take up an open run, with the playbook of its own `run.started`; without one, only deliver what is owed.
+
+    `mode` None keeps the run's; the overrides hold for the rest of it, beside those that it began with.
+
+    Raises:
+        HamrError: nothing more was intended; the error says why.
+    """
+    if mode is Mode.EMERGENCY:
+        session.store.wait_at_most(EMERGENCY_BUSY_SECONDS)
+    history = await session.calls(session.history)
+    if run is None and history.owed is None:
+        raise UsageError(
+            f"pair {session.pair.name} has no open run, and owes nothing",
+            next_steps=(f"hamr status {session.pair.name}",),
+        )
+    identifier = run.run if run is not None else history.owed.run if history.owed is not None else ""
+    state = await session.calls(partial(_recall, session, history, identifier))
+    started = state.started
+    if started is None:
+        raise UsageError(f"run {identifier} wrote no beginning into this journal", next_steps=("hamr runs",))
+    if not session.pair.is_of(started.orgs):
+        raise Moved(
+            f"run {identifier} began on other orgs than the inventory now names for pair {session.pair.name}. Only "
+            "those can be brought to its end: name them in the inventory again, under a pair of their own",
+            next_steps=(f"hamr status {session.pair.name}", f"hamr show {identifier}"),
+        )
+    if mode is Mode.EMERGENCY and not reason.strip():
+        raise UsageError(
+            "--emergency wants a reason: it is what the audit journal will say",
+            next_steps=(f"hamr resume {identifier} --emergency --reason 'us1 is down, INC-1234'",),
+        )
+    mode = mode or (state.mode if run is not None else Mode.PLANNED)
+    if mode is Mode.EMERGENCY:
+        session.store.wait_at_most(EMERGENCY_BUSY_SECONDS)
+    merged = {**state.overrides, **overrides}
+    check_overrides(merged, session.playbook)
+    require_reasons(reason, overrides)
+    request = RunRequest(session.pair.name, started.goal, mode, reason, merged, since=started.since)
+    async with active_run(
+        session,
+        identifier,
+        take_over=True,
+        wants_keys=False,
+        watchers=watchers,
+        controls=controls,
+        started=started,
+    ) as active:
+        # Whoever held the lock until now may have gone on with it: what was recalled before is old.
+        history = await session.calls(session.history)
+        state = await session.calls(partial(_recall, session, history, identifier))
+        run = history.runs[identifier]
+        finishing = run.open
+        if not finishing and history.owed is None:
+            raise Moved(
+                f"run {identifier} is not open any more: {_closed_by(run)}, while this was being asked",
+                next_steps=(f"hamr show {identifier}", f"hamr status {session.pair.name}"),
+            )
+        if finishing:
+            active.recorder.will_supersede(history.open_beside(identifier))
+        resumed = RunResumed(mode, reason, dict(overrides))
+        active.recorder.tell(resumed)
+        await active.recorder.commit()
+        state.apply(resumed)
+        goal = started.goal if finishing else None
+        purpose = Purpose(Begun.TAKEN_UP, f"hamr resume {identifier}", request, goal, run.started_at)
+        engine = active.prepare(purpose, state, history)
+        return await supervise(active, _go_on(engine, started.goal, history.owed, finishing=finishing))
+
+
+def _closed_by(run: RunHistory) -> str:
+    return f"run {run.superseded_by} took its place" if run.superseded_by else "it came to its end"
+
+
+def _recall(session: Session, history: History, run: str) -> RunState:
+    """What the journal says that a run knows."""
+    known = history.runs.get(run)
+    events = (event for event, _ in events_of(session.store.records(run=run)))
+    floors = {} if known is None else known.floors
+    return replay(run, events, floors, mirrors=session.pair.mirrors.known)
+
+
+async def _go_on(engine: Engine, goal: Status, owed: Owed | None, *, finishing: bool) -> Ending:
+    """What is owed first, directly; then the rest of the route."""
+    if owed is not None and (engine.run.state.mode is Mode.PLANNED or not finishing):
+        ending = await engine.deliver(owed)
+        if ending.end is not End.DONE or not finishing:
+            return ending
+    return await engine.drive(goal)
+
+
+def acknowledge(session: Session, run: RunHistory, reason: str) -> None:
+    """End the cooling down after a run.
+
+    Raises:
+        UsageError: the run has not finished.
+    """
+    if run.finished is None:
+        raise UsageError(f"run {run.run} has not finished", next_steps=(f"hamr resume {run.run}",))
+    session.append(run.run, RunAcknowledged(reason))
+
+
+async def adopt(
+    session: Session,
+    truth: Role,
+    reason: str,
+    *,
+    overrides: Mapping[str, str] = MappingProxyType({}),
+    watchers: Sequence[Watcher] = (),
+    controls: RunControl | None = None,
+) -> RunResult:
+    """Write a diverged pair's other org once, so that both show what the true one shows.
+
+    The override `reverted` goes on where an org stays at a record older than what the journal has seen of it.
+
+    Raises:
+        UsageError: another override is named, or has no reason.
+        HamrError: nothing was intended; the error says why.
+    """
+    check_adoption(overrides)
+    run = session.new_run()
+    async with active_run(
+        session, run, take_over=True, wants_keys=True, watchers=watchers, controls=controls
+    ) as active:
+        history = await session.calls(session.history)
+        command = f"hamr adopt {session.pair.name} --truth {truth} --reason TEXT"
+        request = RunRequest(session.pair.name, Status.UNSPECIFIED, reason=reason, overrides=overrides)
+        engine = active.prepare(Purpose(Begun.ADOPTION, command, request), RunState(run), history)
+        return await supervise(active, engine.adopt(truth, reason, overrides))

@@ -7,8 +7,8 @@ import random
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from orchestrator import __version__
 from orchestrator.datadog import HttpReader, HttpWorld
 from orchestrator.datadog.transport import Transport
 from orchestrator.engine.predicted import RecordedProbes
@@ -26,6 +26,8 @@ from orchestrator.system.clock import SystemClock
 from orchestrator.system.keys import KeyRing
 from orchestrator.system.redaction import Redactor
 
+ReaderOrWorld = TypeVar("ReaderOrWorld", HttpReader, HttpWorld)
+
 EMERGENCY_BUSY_SECONDS = 2.0
 """How long an emergency waits for another process that writes to the journal, before it says so and names a way out."""
 
@@ -38,7 +40,7 @@ class Session:
     playbook: Playbook
     operator: Operator
     store: Store
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     redactor: Redactor = field(default_factory=Redactor)
     clock: Clock = field(default_factory=SystemClock)
     dice: random.Random = field(default_factory=random.SystemRandom)
@@ -58,18 +60,14 @@ class Session:
 
     def reader(self) -> HttpReader:
         """A way to look at both orgs, which cannot send anything but a GET. Use it as a context manager."""
-        return HttpReader(
-            self.pair,
-            timeouts=self.playbook.timeouts,
-            keys=self.keys,
-            redactor=self.redactor,
-            clock=self.clock,
-            transports=self.transports,
-        )
+        return self._connected(HttpReader)
 
     def world(self) -> HttpWorld:
         """Both orgs, to be read and written. Use it as a context manager."""
-        return HttpWorld(
+        return self._connected(HttpWorld)
+
+    def _connected(self, kind: type[ReaderOrWorld]) -> ReaderOrWorld:
+        return kind(
             self.pair,
             timeouts=self.playbook.timeouts,
             keys=self.keys,
@@ -101,12 +99,7 @@ class Session:
         return LocalPrograms(self.environ, self.redactor, self.clock, key_variables(self.pair))
 
     def notices(self, run: str, started: RunStarted | None = None) -> AbstractAsyncContextManager[Watcher]:
-        """Who is told of a run, where the pair's `events` say so. Use it as a context manager, and as a watcher.
-
-        Args:
-            run: the run's id.
-            started: how it began, where it is taken up again.
-        """
+        """Who is told of a run, where the pair's `events` say so; `started` is how it began, where it is taken up again."""
         from orchestrator.notices import About, NoNotices, Notices, Poster  # noqa: PLC0415 - only a run tells anybody
 
         if not self.pair.events:
@@ -126,22 +119,19 @@ class Session:
             JournalDamaged: one of its newest records does not hold.
         """
         if not self.verified:
-            self._verify()
+            found = self.store.verify_newest(VERIFY_NEWEST)
+            if isinstance(found, Broken):
+                raise JournalDamaged(
+                    f"the journal {self.store.place} was changed: record {found.seq}: {found.reason}. "
+                    "What it says of this pair can't be trusted",
+                    next_steps=("hamr audit verify", f"hamr status {self.pair.name} --journal NEW_FILE"),
+                )
             self.verified = True
         records = self.store.records(pair=self.pair.name, kinds=KINDS)
         history = history_of(self.pair.name, records).of(self.pair)
         if not history.runs and not self.store.head().seq:
             history.unjournalled = self.store.place
         return history
-
-    def _verify(self) -> None:
-        found = self.store.verify_newest(VERIFY_NEWEST)
-        if isinstance(found, Broken):
-            raise JournalDamaged(
-                f"the journal {self.store.place} was changed: record {found.seq}: {found.reason}. "
-                "What it says of this pair can't be trusted",
-                next_steps=("hamr audit verify", f"hamr status {self.pair.name} --journal NEW_FILE"),
-            )
 
     def new_run(self) -> str:
         """An id for a new run."""
@@ -165,8 +155,3 @@ class Session:
 def playbook_digest(playbook: Playbook) -> str:
     """SHA-256 of the playbook's text, in hexadecimal."""
     return hashlib.sha256(playbook.text.encode()).hexdigest()
-
-
-def program_version() -> str:
-    """This program's version, as the journal and plans carry it."""
-    return __version__

@@ -14,9 +14,9 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.readiness import Level
 from orchestrator.model.run import End, RunRequest
 from orchestrator.model.status import Role, Status
+from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.run import start
-from orchestrator.operations.running import Controls
 
 from .figures import figure, least, round_trip, session
 from .regions import ROUND_TRIP, regions
@@ -32,7 +32,7 @@ def run_seconds(folder: Path, begin: Status, transitions: int) -> None:
         with regions(folder / f"run{transitions}", begin) as served:
             trip = round_trip(served.inventory, folder)
             held = session(served.inventory, folder)
-            controls, known = Controls(), list[float]()
+            controls, known = RunControl(), list[float]()
             controls.on_result = lambda _result, known=known: known.append(time.monotonic())
             began = time.monotonic()
             result = asyncio.run(start(held, RunRequest("sim", Status.ACTIVE), controls=controls))

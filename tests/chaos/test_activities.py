@@ -18,7 +18,7 @@ from chaoslib.discovery.package import get_discover_function  # type: ignore[imp
 import orchestrator
 from orchestrator import Both, Incomplete, OpenPair, Refused, Role, SimulatedRegions, Status, UsageError
 from orchestrator.integrations.chaos import actions, control, probes, tolerances
-from orchestrator.integrations.chaos.opening import is_simulated
+from orchestrator.integrations.chaos.activity import is_simulated
 from orchestrator.simulator import ClientError, Fault
 from tests.cli.lab import PLAYBOOK
 

@@ -19,7 +19,7 @@ from orchestrator.cli.prompt import confirm
 from orchestrator.errors import Refused
 from orchestrator.model.hook import Asks, Question
 from orchestrator.model.org import Secret
-from orchestrator.operations.running import Controls
+from orchestrator.operations.active_run import RunControl
 from orchestrator.report.layout import STYLES as MEANINGS
 from orchestrator.report.layout import Span, line
 from orchestrator.system.redaction import Redactor
@@ -230,7 +230,7 @@ async def test_law_19_a_question_on_the_way_that_cannot_be_shown_stops_the_run(
     gone.close()
     monkeypatch.setattr("sys.stderr", gone)
     monkeypatch.setattr("sys.stdin", io.StringIO("done\n"))
-    controls = Controls()
+    controls = RunControl()
     asks = Terminal(Console(Redactor(), json=False), controls)
     assert await asks(Question(Asks.MANUAL, "integrations", "declare", "Press the button.")) is None
     assert controls.asked == 1

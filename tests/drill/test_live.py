@@ -26,9 +26,9 @@ from orchestrator.model.journal import Holder
 from orchestrator.model.playbook import Confirm
 from orchestrator.model.run import Mode, Operator, RunRequest
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.run import start
-from orchestrator.operations.running import Controls
-from orchestrator.operations.standing import stand
+from orchestrator.operations.status import read_status
 from orchestrator.simulator import Fault, ServerError
 from tests.e2e.pairs import Bench, quick_playbook, simulated
 from tests.report.happened import ATTEMPT, POST, STARTED
@@ -92,7 +92,7 @@ async def test_a_pair_that_does_not_say_so_is_refused_before_anything_is_read(tm
 async def test_while_it_is_open_status_says_so_and_other_runs_are_refused(tmp_path: Path) -> None:
     async with drillable(tmp_path) as bench:
         name = opened(bench)
-        standing = await stand(bench.session)
+        standing = await read_status(bench.session)
         assert standing.open_drill is not None
         assert (standing.open_drill.drill, standing.open_drill.home) == (name, Status.PASSIVE)
         with pytest.raises(Refused) as refusal:
@@ -190,7 +190,7 @@ async def test_a_drill_whose_way_out_fails_comes_home_all_the_same(tmp_path: Pat
 class StopsAfter(Struct):
     """Interrupts a run as soon as it has made a transition, as Ctrl-C would."""
 
-    controls: Controls
+    controls: RunControl
     transitions: int = 0
 
     def tell(self, event: Event) -> None:
@@ -202,7 +202,7 @@ class StopsAfter(Struct):
 
 async def test_an_interrupted_drill_stays_open_for_a_person_to_close(tmp_path: Path) -> None:
     async with drillable(tmp_path) as bench:
-        controls = Controls()
+        controls = RunControl()
         result = await drill(bench.session, Status.ACTIVE, watchers=[StopsAfter(controls)], controls=controls)
         assert result.exit_code is ExitCode.INTERRUPTED
         assert not result.closed
@@ -341,7 +341,7 @@ async def test_closing_never_touches_other_orgs_under_the_same_name(tmp_path: Pa
 
 async def test_closing_takes_up_what_a_killed_process_of_the_drill_left(tmp_path: Path) -> None:
     async with drillable(tmp_path) as bench:
-        name, controls = opened(bench), Controls()
+        name, controls = opened(bench), RunControl()
         out = await start(
             bench.session,
             RunRequest("sim", Status.ACTIVE),

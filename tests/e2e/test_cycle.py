@@ -19,9 +19,8 @@ from orchestrator.model.run import End, Mode, RunRequest
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.operations.locking import take_lock
 from orchestrator.operations.plan import make_plan
-from orchestrator.operations.resume import acknowledge, resume
-from orchestrator.operations.run import apply, start
-from orchestrator.operations.standing import stand
+from orchestrator.operations.run import acknowledge, apply, resume, start
+from orchestrator.operations.status import read_status
 from orchestrator.report.outcomes import not_passed
 from orchestrator.report.run_fold import report_of
 from orchestrator.simulator import AnswerLost, Fault, ServerError, Silence, SimulatorConfig, Throttle
@@ -106,7 +105,7 @@ async def test_law_09_an_emergency_owes_the_dead_region_and_resume_pays_when_it_
         assert result.exit_code is ExitCode.OWING, result.ending
         assert result.owed is not None
         assert result.owed.role is Role.PRIMARY
-        standing = await stand(bench.session)
+        standing = await read_status(bench.session)
         assert standing.owed is not None
         with pytest.raises(Refused, match="still owed ACTIVE"):
             await start(bench.session, HOME)
@@ -132,7 +131,7 @@ async def test_law_03_a_foreign_write_between_plan_and_run_stops_it(tmp_path: Pa
 async def test_law_02_a_plan_sends_nothing_but_gets(tmp_path: Path) -> None:
     async with simulated(tmp_path) as bench:
         plan = await make_plan(bench.session, TO_ACTIVE)
-        await stand(bench.session)
+        await read_status(bench.session)
         assert {request.method for request in bench.sim.requests} == {"GET"}
         assert [write.status for write in plan.writes] == [
             Status.FAILOVER,

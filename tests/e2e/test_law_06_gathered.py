@@ -26,11 +26,10 @@ from orchestrator.model.journal import Entry, Holder, Record
 from orchestrator.model.plain import moment
 from orchestrator.model.run import Mode, RunRequest, Stamp
 from orchestrator.model.status import Role, Status
-from orchestrator.operations.journalling import Journalling
+from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.locking import hold
-from orchestrator.operations.resume import resume
-from orchestrator.operations.run import start
-from orchestrator.operations.running import Controls
+from orchestrator.operations.recorder import Recorder
+from orchestrator.operations.run import resume, start
 from orchestrator.simulator import ClientError, Fault, Slow
 
 from .pairs import simulated
@@ -170,7 +169,7 @@ async def test_law_06_an_interrupt_while_an_intent_is_journalled_leaves_no_unkno
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with simulated(tmp_path) as bench:
-        store, controls = bench.session.store, Controls()
+        store, controls = bench.session.store, RunControl()
         append_all = type(store).append_all
         loop = asyncio.get_running_loop()
 
@@ -200,7 +199,7 @@ async def test_law_06_what_others_must_know_is_journalled_at_once_and_the_rest_w
     async with simulated(tmp_path) as bench:
         session, run = bench.session, bench.session.new_run()
         lock = await hold(session, run, take_over=False)
-        observer = Journalling(session, run, lock)
+        observer = Recorder(session, run, lock)
         observer.tell(MirrorFound(mirrors=False, seconds=1.0))
         assert not observer.pressing.is_set()
         observer.tell(WriteOwed(Role.PRIMARY, Status.ACTIVE, "not seen"))
@@ -215,7 +214,7 @@ async def test_law_06_what_others_must_know_is_journalled_at_once_and_the_rest_w
 async def test_law_12_the_heart_beats_while_a_write_is_awaited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.operations.conduct.HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr("orchestrator.operations.supervise.HEARTBEAT_SECONDS", 0.05)
     async with simulated(tmp_path) as bench:
         bench.sim.faults.add(Fault(Slow(1.0), method="POST", role=Role.SECONDARY))
         running = asyncio.create_task(start(bench.session, TO_ACTIVE))

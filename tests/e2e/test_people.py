@@ -17,10 +17,9 @@ from orchestrator.model.org import Secret
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.run import End, RunRequest
 from orchestrator.model.status import Status
+from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.locking import Lock, take_lock
-from orchestrator.operations.resume import resume
-from orchestrator.operations.run import start
-from orchestrator.operations.running import Controls
+from orchestrator.operations.run import resume, start
 
 from .pairs import quick_playbook, simulated
 
@@ -37,8 +36,8 @@ def with_button(transition: str = "declare") -> Playbook:
     return replace(playbook, transitions=transitions)
 
 
-def asked(answer: Callable[[Question], Awaitable[Reply | None]]) -> Controls:
-    controls = Controls()
+def asked(answer: Callable[[Question], Awaitable[Reply | None]]) -> RunControl:
+    controls = RunControl()
     controls.asker = answer
     return controls
 
@@ -330,7 +329,7 @@ async def test_an_override_of_one_resumption_holds_for_the_rest_of_the_run(tmp_p
         )
         open_run = bench.session.history().open_run
         assert open_run is not None
-        stopping = Controls()
+        stopping = RunControl()
         stopping.interrupt(ExitCode.INTERRUPTED)
         stopped = await resume(bench.session, open_run, overrides={"settled": "CHG-1"}, controls=stopping)
         assert stopped.exit_code is ExitCode.INTERRUPTED

@@ -17,12 +17,10 @@ from orchestrator.model.journal import Entry, Record
 from orchestrator.model.playbook import Confirm
 from orchestrator.model.run import RunRequest
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.operations.adopt import adopt
+from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.plan import make_plan
-from orchestrator.operations.resume import resume
-from orchestrator.operations.run import start
-from orchestrator.operations.running import Controls
-from orchestrator.operations.standing import stand
+from orchestrator.operations.run import adopt, resume, start
+from orchestrator.operations.status import read_status
 from orchestrator.simulator import ClientError, Fault, ServerError, SimulatorConfig
 
 from .pairs import Bench, quick_playbook, simulated
@@ -94,7 +92,7 @@ async def test_a_journal_that_was_edited_is_not_believed_and_nothing_is_sent(tmp
             with pytest.raises(JournalDamaged):
                 await resume(session, None)
             with pytest.raises(JournalDamaged):
-                await stand(session)
+                await read_status(session)
             session.store.close()
         assert len(bench.posts()) == posts
         assert run
@@ -134,11 +132,11 @@ async def resume_with(bench: Bench, wanted: type, act: Callable[[], None]) -> No
 async def test_law_12_a_heartbeat_that_finds_the_lock_gone_does_not_look_like_ctrl_c(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.operations.conduct.HEARTBEAT_SECONDS", 0.001)
+    monkeypatch.setattr("orchestrator.operations.supervise.HEARTBEAT_SECONDS", 0.001)
     config = SimulatorConfig(latency=Both(0.02, 0.02))
     async with simulated(tmp_path, config) as bench:
         monkeypatch.setattr(type(bench.session.store), "beat", lambda *_: False)
-        result = await start(bench.session, TO_ACTIVE, controls=Controls())
+        result = await start(bench.session, TO_ACTIVE, controls=RunControl())
         assert result.exit_code in (ExitCode.LOCKED, ExitCode.INCOMPLETE)
         assert "the lock was broken" in result.ending.message
 

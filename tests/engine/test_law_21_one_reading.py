@@ -16,7 +16,7 @@ from orchestrator.model.reading import Absent, Change, HamrRecord, Present, Unre
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.session import Session
-from orchestrator.operations.standing import read_pair
+from orchestrator.operations.status import read_pair
 from orchestrator.situation.state import RunState
 
 from .beside import Beside, guarded

@@ -10,11 +10,9 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.situation import Phase, PhaseName, Standing
 from orchestrator.model.status import Role, Status
-from orchestrator.operations.adopt import adopt
 from orchestrator.operations.locking import break_lock
-from orchestrator.operations.resume import acknowledge, resume
-from orchestrator.operations.run import start
-from orchestrator.operations.standing import stand
+from orchestrator.operations.run import acknowledge, adopt, resume, start
+from orchestrator.operations.status import read_status
 
 from .draw import Life
 from .scene import PAIR, Machine, Outcome, Present, Raised, Returned, Scene
@@ -122,7 +120,7 @@ async def look(scene: Scene, machine: Machine) -> Standing:
     found: list[Standing] = []
 
     async def looking(present: Present) -> RunResult:
-        standing = await stand(present.session)
+        standing = await read_status(present.session)
         scene.looks.append((present.process, standing))
         found.append(standing)
         raise HamrError("looked")

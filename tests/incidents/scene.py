@@ -19,7 +19,7 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import Operator
 from orchestrator.model.situation import Standing
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.operations.running import Controls
+from orchestrator.operations.active_run import RunControl
 from orchestrator.simulator import Regions, SimulatorConfig
 
 from .attacks import NONE, Attacks
@@ -120,7 +120,7 @@ class Present(Struct, eq=False):
     """What a person has at hand in one life of the program."""
 
     session: PlayedSession
-    controls: Controls
+    controls: RunControl
     process: Process
     clock: VirtualClock
 
@@ -272,7 +272,7 @@ class Scene(Struct, eq=False):
             played_prober=PlayedProber(self.beside, process, clock),
             played_programs=PlayedPrograms(self.beside, process, clock, doom),
         )
-        controls = Controls(asker=asker(self.beside, process, doom))
+        controls = RunControl(asker=asker(self.beside, process, doom))
         return Present(session, controls, process, clock)
 
     def _troubles(self, life: Life, present: Present) -> list[asyncio.TimerHandle]:

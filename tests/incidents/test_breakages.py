@@ -25,10 +25,9 @@ from orchestrator.model.reading import Accepted, Change, Lost
 from orchestrator.model.run import Attempt, End, Mode
 from orchestrator.model.situation import Comparison, PhaseName
 from orchestrator.model.status import Role, Status
-from orchestrator.operations import resume, run, running
-from orchestrator.operations.journalling import Journalling
+from orchestrator.operations import active_run, run
 from orchestrator.operations.locking import Lock
-from orchestrator.operations.session import Session
+from orchestrator.operations.recorder import Recorder
 from orchestrator.simulator import AnswerLost, ConnectionReset, Fault, Silence
 from orchestrator.situation import guards, link
 from orchestrator.situation.link import Linked
@@ -238,15 +237,15 @@ def _suspension_unnoticed(patch: Patch) -> None:
 def _resumed_under_the_same_stamps(patch: Patch) -> None:
     """Nor does anything but its number tell an attempt from one of the process before."""
     _resumed_without_the_journal(patch)
-    patch.setattr(running, "new_mark", lambda _: "")
+    patch.setattr(active_run, "new_mark", lambda _: "")
 
 
 def _resumed_without_the_journal(patch: Patch) -> None:
-    def forgetful(session: Any, history: Any, name: str, original: Any = resume._recall) -> RunState:
+    def forgetful(session: Any, history: Any, name: str, original: Any = run._recall) -> RunState:
         found = original(session, history, name)
         return RunState(name, mode=found.mode, started=found.started)
 
-    patch.setattr(resume, "_recall", forgetful)
+    patch.setattr(run, "_recall", forgetful)
 
 
 def _emergency_waits(patch: Patch) -> None:
@@ -289,15 +288,12 @@ def _no_lock(patch: Patch) -> None:
     async def hold(session: Any, name: str, *, take_over: bool) -> Lock:
         return Lock(session, name, "nobody-asks")
 
-    for module in (run, resume):
-        patch.setattr(module, "hold", hold)
-    patch.setattr(Journalling, "_append", unfenced)
+    patch.setattr(active_run, "hold", hold)
+    patch.setattr(Recorder, "_append", unfenced)
     patch.setattr(Lock, "beat", lambda _: True)
 
 
-def unfenced(
-    self: Journalling, batch: Any, *, holding: str | None, append: Any = Journalling._append
-) -> None:
+def unfenced(self: Recorder, batch: Any, *, holding: str | None, append: Any = Recorder._append) -> None:
     """Whether the lock is still ours is not asked."""
     append(self, batch, holding=None)
 
@@ -332,7 +328,7 @@ def _unknown_passes(patch: Patch) -> None:
 
 
 def _chain_is_loose(patch: Patch) -> None:
-    patch.setattr(Session, "_verify", lambda _self: None)
+    patch.setattr(sqlite_store.SqliteStore, "verify_newest", lambda *_: None)
 
     def link_for(entry: Any, *, after: Any, at: str, original: Any = sqlite_store._link_for) -> Any:
         return replace(original(entry, after=after, at=at), prev="0" * 64)

@@ -22,9 +22,9 @@ from orchestrator.model.guard import Compared, Guard, IfUnknown, Outcome
 from orchestrator.model.hook import SETTLED, Again, HookOutcome, When
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
-from orchestrator.operations.journalling import Journalling
+from orchestrator.operations.active_run import LockReleasingPrompter
 from orchestrator.operations.locking import Lock
-from orchestrator.operations.people import LetGoWhileAsking
+from orchestrator.operations.recorder import Recorder
 from orchestrator.situation import guards
 from orchestrator.situation.findings import Finding
 from orchestrator.system.redaction import Redactor
@@ -202,24 +202,26 @@ def _an_emergency_waits_for_hooks(patch: Patch) -> None:
 
 
 def _lock_is_kept_while_asking(patch: Patch) -> None:
-    async def ask(self: LetGoWhileAsking, question: Any) -> Any:
-        return None if self.asker is None else await self.asker(question)
+    async def ask(self: LockReleasingPrompter, question: Any) -> Any:
+        asker = self.active.controls.asker
+        return None if asker is None else await asker(question)
 
-    patch.setattr(LetGoWhileAsking, "ask", ask)
+    patch.setattr(LockReleasingPrompter, "ask", ask)
 
 
 def _lock_is_not_taken_again(patch: Patch) -> None:
-    async def ask(self: LetGoWhileAsking, question: Any) -> Any:
-        self.lock.let_go()
-        return None if self.asker is None else await self.asker(question)
+    async def ask(self: LockReleasingPrompter, question: Any) -> Any:
+        self.active.lock.let_go()
+        asker = self.active.controls.asker
+        return None if asker is None else await asker(question)
 
-    patch.setattr(LetGoWhileAsking, "ask", ask)
-    patch.setattr(Journalling, "_append", unfenced)
+    patch.setattr(LockReleasingPrompter, "ask", ask)
+    patch.setattr(Recorder, "_append", unfenced)
     patch.setattr(Lock, "beat", lambda _: True)
 
 
 def _goes_on_with_what_it_knows(patch: Patch) -> None:
-    patch.setattr(LetGoWhileAsking, "_taken_up_since", lambda *_: None)
+    patch.setattr(Lock, "taken_up_meanwhile", lambda *_: None)
 
 
 def _never_cools_down(patch: Patch) -> None:

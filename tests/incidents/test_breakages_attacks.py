@@ -23,7 +23,7 @@ from orchestrator.model.reading import Change, HamrRecord, Reading
 from orchestrator.model.run import Attempt, End, Mode
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Role, Status
-from orchestrator.operations import running, standing
+from orchestrator.operations import active_run, status
 from orchestrator.simulator import AppliedLate, Authors, Fault, ServerError
 from orchestrator.situation import compare as situation_compare
 from orchestrator.situation import phase
@@ -158,7 +158,7 @@ def _compared(patch: Patch, instead: Callable[[Any, Comparison], Comparison]) ->
 
 def _no_floor(patch: Patch) -> None:
     """What was seen binds no reading, wherever that is asked."""
-    for module in (situation_compare, state_of_runs, phase, standing):
+    for module in (situation_compare, state_of_runs, phase, status):
         patch.setattr(module, "under_floor", lambda *_: None)
     patch.setattr(situation_compare, "floor_of", lambda *_: None)
 
@@ -212,7 +212,7 @@ def _any_orgs_will_do(patch: Patch) -> None:
 
 def _nobody_marks_who_resumes(patch: Patch) -> None:
     """What tells attempts apart is what the journal says of them."""
-    patch.setattr(running, "new_mark", lambda _: "")
+    patch.setattr(active_run, "new_mark", lambda _: "")
 
 
 def _nothing_is_written_and_nobody_waits(patch: Patch) -> None:
@@ -264,7 +264,7 @@ def _once_is_enough(patch: Patch) -> None:
         found: Reading = await ask(False, within)
         return found
 
-    for module in (reader, standing):
+    for module in (reader, status):
         patch.setattr(module, "ask_twice", ask_once)
 
 

@@ -16,10 +16,8 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.situation import Standing
 from orchestrator.model.status import Role, Status
-from orchestrator.operations.adopt import adopt
 from orchestrator.operations.locking import break_lock
-from orchestrator.operations.resume import acknowledge, resume
-from orchestrator.operations.run import start
+from orchestrator.operations.run import acknowledge, adopt, resume, start
 from orchestrator.report.status import status_json
 
 from .draw import Life

@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.api.finding import all_histories, outlines
-from orchestrator.api.journal import summaries
 from orchestrator.config import load_playbook
 from orchestrator.config.scenario import Scenario
 from orchestrator.drill import DrillContext, rehearse
 from orchestrator.journal import SqliteStore
 from orchestrator.journal.sqlite_store import _PAGE
 from orchestrator.model.run import Operator
+from orchestrator.operations.finding import all_histories, outlines, summaries
 
 from .conftest import entry
 

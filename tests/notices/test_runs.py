@@ -14,11 +14,9 @@ from orchestrator.model.events import Event, NoticeFailed, NoticeSent, WriteInte
 from orchestrator.model.journal import Entry, Record, Verified
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Role, Status
-from orchestrator.operations.adopt import adopt
+from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.locking import take_lock
-from orchestrator.operations.resume import resume
-from orchestrator.operations.run import start
-from orchestrator.operations.running import Controls
+from orchestrator.operations.run import adopt, resume, start
 from orchestrator.simulator import ClientError, Fault, Silence, Simulation
 from tests.e2e.pairs import Bench, simulated
 
@@ -162,7 +160,7 @@ async def test_an_api_that_is_silent_about_events_does_not_hold_up_a_single_step
     silent = [Fault(Silence(applied=False), path=EVENTS, times=None)]
     async with simulated(tmp_path, faults=silent) as bench:
         known: list[int] = []
-        controls = Controls()
+        controls = RunControl()
         controls.on_result = lambda _result: known.append(len(noted(bench, "notice.failed")))
         result = await start(bench.session, TO_ACTIVE, controls=controls)
         assert result.exit_code is ExitCode.DONE, result.ending
@@ -180,7 +178,7 @@ async def test_a_second_ctrl_c_ends_the_run_and_then_its_notices(
         Fault(Silence(applied=False), method="POST", role=S, times=None),
     ]
     async with simulated(tmp_path, faults=faults) as bench:
-        controls = Controls()
+        controls = RunControl()
 
         class Twice:
             def tell(self, event: Event) -> None:

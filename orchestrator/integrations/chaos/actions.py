@@ -10,8 +10,7 @@ from orchestrator.model.plain import JSON
 from orchestrator.report.plan import plan_json
 from orchestrator.report.run import result_json
 
-from .acting import in_words, listener_for, logger, supervised
-from .opening import opened, refuse_live
+from .activity import in_words, listener_for, logger, opened, refuse_live, supervised
 
 __all__ = ["fail_back", "plan", "resume", "run"]
 
@@ -50,13 +49,7 @@ def plan(  # noqa: PLR0917 - the toolkit discovers positional parameters only
     """
     with in_words():
         hamr = opened(
-            pair,
-            pairs=pairs,
-            playbook=playbook,
-            journal=journal,
-            operator=operator,
-            configuration=configuration,
-            secrets=secrets,
+            pair, configuration, secrets, pairs=pairs, playbook=playbook, journal=journal, operator=operator
         )
         made = hamr.sync.plan(goal, emergency=emergency, reason=reason, overrides=overrides)
         if must_pass and made.refused:
@@ -89,30 +82,12 @@ def run(  # noqa: PLR0917 - as above
 ) -> dict[str, JSON]:
     """Move a pair to a status: the document hamr/result/1. Fails where the pair does not stand there at the end.
 
-    Args:
-        goal: where to, such as ACTIVE.
-        pair: see `plan`, and so are the arguments that are not named here.
-        live: act on a pair that is neither simulated nor marked `drill: true`.
-        emergency: finish with the surviving org alone; the other is owed its status then.
-        reason: why; the journal keeps it.
-        overrides: guards that may fail in this run, each with a reason.
-        ref: a ticket or incident number, for the journal.
-        pairs: see `plan`.
-        playbook: see `plan`.
-        journal: see `plan`.
-        operator: see `plan`.
-        configuration: see `plan`.
-        secrets: see `plan`.
+    Arguments as for `plan`; `live` lets it act on a pair that is neither simulated nor marked `drill: true`, and `ref` is
+    a ticket or incident number, for the journal.
     """
     with in_words():
         hamr = opened(
-            pair,
-            pairs=pairs,
-            playbook=playbook,
-            journal=journal,
-            operator=operator,
-            configuration=configuration,
-            secrets=secrets,
+            pair, configuration, secrets, pairs=pairs, playbook=playbook, journal=journal, operator=operator
         )
         refuse_live(hamr.pair, live=live)
     return result_json(
@@ -143,30 +118,10 @@ def resume(  # noqa: PLR0917 - as above
     configuration: dict[str, Any] | None = None,
     secrets: dict[str, Any] | None = None,
 ) -> dict[str, JSON]:
-    """Take up the pair's open run, or deliver what is owed: the document hamr/result/1.
-
-    Args:
-        pair: see `plan`, and so are the arguments that are not named here.
-        live: see `run`.
-        emergency: go on with the surviving org alone.
-        reason: why; an emergency wants one.
-        overrides: see `run`.
-        pairs: see `plan`.
-        playbook: see `plan`.
-        journal: see `plan`.
-        operator: see `plan`.
-        configuration: see `plan`.
-        secrets: see `plan`.
-    """
+    """Take up the pair's open run, or deliver what is owed: the document hamr/result/1. Arguments as for `run`."""
     with in_words():
         hamr = opened(
-            pair,
-            pairs=pairs,
-            playbook=playbook,
-            journal=journal,
-            operator=operator,
-            configuration=configuration,
-            secrets=secrets,
+            pair, configuration, secrets, pairs=pairs, playbook=playbook, journal=journal, operator=operator
         )
         refuse_live(hamr.pair, live=live)
     return result_json(
@@ -194,30 +149,12 @@ def fail_back(  # noqa: PLR0917 - as above
 ) -> dict[str, JSON]:
     """Bring a pair home from wherever an experiment left it: the document hamr/result/1.
 
-    What an emergency left owed is delivered first. A pair that is at home already is left as it is.
-
-    Args:
-        home: where to.
-        pair: see `plan`, and so are the arguments that are not named here.
-        live: see `run`.
-        reason: why; the journal keeps it.
-        overrides: see `run`; `unknown` accepts a write whose outcome nobody knows.
-        pairs: see `plan`.
-        playbook: see `plan`.
-        journal: see `plan`.
-        operator: see `plan`.
-        configuration: see `plan`.
-        secrets: see `plan`.
+    What an emergency left owed is delivered first. A pair that is at home already is left as it is. Arguments as for
+    `run`; the override `unknown` accepts a write whose outcome nobody knows.
     """
     with in_words():
         hamr = opened(
-            pair,
-            pairs=pairs,
-            playbook=playbook,
-            journal=journal,
-            operator=operator,
-            configuration=configuration,
-            secrets=secrets,
+            pair, configuration, secrets, pairs=pairs, playbook=playbook, journal=journal, operator=operator
         )
         refuse_live(hamr.pair, live=live)
         owed = hamr.sync.status().owed

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import Any
 
-from orchestrator.api.journal import Journal
+from orchestrator.api.reading import Journal
 from orchestrator.errors import HamrError
 from orchestrator.journal import parse_anchor
 from orchestrator.model.journal import Verified
 
-from .acting import logger
-from .opening import sources_of
+from .activity import logger, sources_of
 
 NAME = "hamr"
 """What its part of the experiment's journal is called."""
@@ -35,7 +34,7 @@ def before_experiment_control(
         configuration: the experiment's.
         _others: what else the toolkit offers.
     """
-    sources = sources_of(journal=journal, configuration=configuration)
+    sources = sources_of(configuration, journal=journal)
     try:
         with sources.store(writes=False) as store:
             head = str(store.head())
@@ -67,7 +66,7 @@ def after_experiment_control(
         (each["head_before"] for each in context.get("extensions", []) if each.get("name") == NAME), None
     )
     try:
-        state[NAME] = _between(Journal(sources_of(journal=journal, configuration=configuration)), before)
+        state[NAME] = _between(Journal(sources_of(configuration, journal=journal)), before)
     except HamrError as error:
         logger.warning("hamr: the journal's head is not known: %s", error.message)
         state[NAME] = {"head_before": before, "error": error.message}

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from orchestrator.api.journal import Journal
+from orchestrator.api.reading import Journal
 
-from .acting import in_words
-from .opening import opened, sources_of
+from .activity import in_words, opened, sources_of
 
 __all__ = ["journal_head", "phase"]
 
@@ -31,14 +30,7 @@ def phase(  # noqa: PLR0917 - the toolkit discovers positional parameters only
         secrets: environment variables that the inventory names.
     """
     with in_words():
-        hamr = opened(
-            pair,
-            pairs=pairs,
-            playbook=playbook,
-            journal=journal,
-            configuration=configuration,
-            secrets=secrets,
-        )
+        hamr = opened(pair, configuration, secrets, pairs=pairs, playbook=playbook, journal=journal)
         return hamr.sync.status().phase.label
 
 
@@ -50,4 +42,4 @@ def journal_head(journal: str = "", configuration: dict[str, Any] | None = None)
         configuration: the experiment's.
     """
     with in_words():
-        return str(Journal(sources_of(journal=journal, configuration=configuration)).head())
+        return str(Journal(sources_of(configuration, journal=journal)).head())

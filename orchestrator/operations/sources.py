@@ -7,23 +7,30 @@ looked for in the environment (HAMR_PAIRS, HAMR_PLAYBOOK, HAMR_JOURNAL), and the
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.errors import UsageError
+
 if TYPE_CHECKING:  # loaded when they are needed: a verb that reads the journal alone parses no YAML
-    from orchestrator.drill.stand_ins import ProbeStubs
     from orchestrator.journal import SqliteStore
     from orchestrator.model.org import Inventory, Pair
     from orchestrator.model.playbook import Playbook
     from orchestrator.model.protocols import Store
     from orchestrator.model.run import Operator
-    from orchestrator.operations.session import Session
     from orchestrator.system.redaction import Redactor
 
+    from .session import Session
 
-@dataclass(frozen=True, slots=True)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}")
+_UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True, slots=True)  # a Struct's repr would show the environment, keys included
 class Prepared:
     """A pair with its playbook and operator, checked: all that a session needs but the journal."""
 
@@ -31,19 +38,12 @@ class Prepared:
     playbook: Playbook
     operator: Operator
     environ: Mapping[str, str] = field(repr=False)
-    stand_ins: Callable[[Playbook], ProbeStubs] | None = None
-    """What probes say, where the regions are simulated: then no hook's program is started either."""
 
     def session(self, store: Store, redactor: Redactor) -> Session:
         """Everything wired together, on an open journal."""
-        from orchestrator.operations.session import Session  # noqa: PLC0415 - as above
+        from .session import Session
 
-        wired = (self.pair, self.playbook, self.operator, store, self.environ, redactor)
-        if self.stand_ins is None:
-            return Session(*wired)
-        from orchestrator.drill.stand_ins import RehearsedSession  # noqa: PLC0415 - as above
-
-        return RehearsedSession(*wired, stubs=self.stand_ins(self.playbook), scripted=True)
+        return Session(self.pair, self.playbook, self.operator, store, self.environ, redactor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Sources:
             UsageError: there is none.
             DocumentError: it has problems.
         """
-        from orchestrator.config import find_inventory, load_inventory  # noqa: PLC0415 - as above
+        from orchestrator.config import find_inventory, load_inventory
 
         return load_inventory(find_inventory(self.pairs, self.environ, Path()))
 
@@ -78,13 +78,13 @@ class Sources:
             UsageError: there is no inventory, or no such pair in it.
             DocumentError: it has problems.
         """
-        from orchestrator.config import find_inventory, load_pair  # noqa: PLC0415 - as above
+        from orchestrator.config import find_inventory, load_pair
 
         return load_pair(find_inventory(self.pairs, self.environ, Path()), name)
 
     def playbook_name(self) -> str:
         """The playbook's path or name: as named, else HAMR_PLAYBOOK, else the default."""
-        from orchestrator.config import DEFAULT_PLAYBOOK  # noqa: PLC0415 - as above
+        from orchestrator.config import DEFAULT_PLAYBOOK
 
         return self.playbook or self.environ.get("HAMR_PLAYBOOK") or DEFAULT_PLAYBOOK
 
@@ -95,16 +95,12 @@ class Sources:
             UsageError: there is none of that name.
             DocumentError: it has problems.
         """
-        from orchestrator.config import load_playbook  # noqa: PLC0415 - as above
+        from orchestrator.config import load_playbook
 
         return load_playbook(self.playbook_name())
 
     def prepare(self, pair: Pair | str, playbook: Playbook | None = None) -> Prepared:
         """Check everything but the journal: what is mistyped must not leave an empty one behind.
-
-        Args:
-            pair: the pair, or its name in the inventory.
-            playbook: in the place of the one that was named.
 
         Raises:
             UsageError: the operator, the pair or the playbook is not there, or cannot be right.
@@ -120,11 +116,9 @@ class Sources:
         Raises:
             UsageError: the name is not fit for a record.
         """
-        from .operators import operator_named  # noqa: PLC0415 - as above
-
-        if self.operator is not None:
-            return operator_named(self.operator)
-        return operator_named(self.environ.get("HAMR_OPERATOR") or None)
+        return operator_named(
+            self.operator if self.operator is not None else self.environ.get("HAMR_OPERATOR") or None
+        )
 
     def place(self) -> Path:
         """The journal's file: as named, else HAMR_JOURNAL, else in the user's state folder.
@@ -132,22 +126,60 @@ class Sources:
         Raises:
             UsageError: it is no path.
         """
-        from orchestrator.journal import default_place  # noqa: PLC0415 - as above
+        from orchestrator.journal import default_place
 
         return default_place(self.journal, self.environ)
 
     def store(self, *, writes: bool, patience: float | None = None) -> SqliteStore:
         """The journal, open; who only looks leaves no file behind. Close it, or use it as a context manager.
 
-        Args:
-            writes: whether records are added.
-            patience: seconds to wait for others who write; None for the usual.
+        `patience` is how many seconds it waits for others who write; None for the usual.
 
         Raises:
             JournalUnavailable: it cannot be opened.
             JournalDamaged: it is not a whole journal.
         """
-        from orchestrator.journal import SqliteStore  # noqa: PLC0415 - as above
-        from orchestrator.system.clock import SystemClock  # noqa: PLC0415 - as above
+        from orchestrator.journal import SqliteStore
+        from orchestrator.system.clock import SystemClock
 
         return SqliteStore.open(self.place(), create=writes, now=SystemClock().now, patience=patience)
+
+
+def operator_named(text: str | None) -> Operator:
+    """The operator that a text names: NAME@HOST, or NAME on this machine; None is whoever is logged in here.
+
+    It becomes a part of `modified_by` in every record that is written (NAME+hamr-RUN-ATTEMPT@HOST), so only
+    characters that are safe in an address are taken.
+
+    Raises:
+        UsageError: it holds others.
+    """
+    from orchestrator.journal import host_name
+    from orchestrator.model.run import Operator
+
+    if text is None:
+        return Operator(_fitting(_login(), "unknown"), _fitting(host_name(), "localhost"))
+    name, at, host = text.partition("@")
+    if not at:
+        host = _fitting(host_name(), "localhost")
+    if _NAME.fullmatch(name) is None or _HOST.fullmatch(host) is None:
+        raise UsageError(
+            f"--operator {text[:100]!r}: NAME or NAME@HOST is wanted, of letters, digits, dots and hyphens "
+            "(in NAME underscores too), since it goes into the records that are written.",
+            next_steps=("--operator alice@laptop",),
+        )
+    return Operator(name, host)
+
+
+def _login() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container whose user has no name
+        return ""
+
+
+def _fitting(text: str, otherwise: str) -> str:
+    """A name that the system gave, made fit for an address."""
+    return _UNFIT.sub("-", text).strip("._-")[:63] or otherwise

@@ -1,4 +1,4 @@
-"""Which run or pair a person means."""
+"""Which run or pair of a journal a person means, and the list of its runs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
-from orchestrator.errors import UsageError
+from orchestrator.errors import JournalUnavailable, UsageError
 from orchestrator.journal import SqliteStore
 from orchestrator.journal.history import ENDS, KINDS, DrillHistory, History, RunHistory, histories_of
+from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
-from orchestrator.model.run import RUN_PATTERN
+from orchestrator.model.run import RUN_PATTERN, Mode
+from orchestrator.report.journal import RunSummary
 
 
 class Resumable(Struct, frozen=True):
@@ -55,11 +57,7 @@ def to_resume(
 ) -> Resumable:
     """What `hamr resume [RUN|PAIR]` means.
 
-    Args:
-        histories: of all pairs.
-        name: a run, a pair, or None for the only one there is.
-        pairs: the pairs of the inventory.
-        store: for messages.
+    `name` None is the only one there is; `pairs` are those of the inventory.
 
     Raises:
         UsageError: there is nothing to resume, or there are several and none was named.
@@ -100,6 +98,23 @@ def to_resume(
         "There is more than one thing to resume: " + "; ".join(resumable.words for resumable in found) + ".",
         next_steps=tuple(resumable.command for resumable in found),
     )
+
+
+def playbook_to_resume(found: Resumable, histories: Mapping[str, History]) -> Playbook | None:
+    """The playbook of an open run, or of the run that left something owed; None where the journal has no text of it.
+
+    Raises:
+        DocumentError: this version cannot read it.
+    """
+    from orchestrator.config import parse_playbook  # noqa: PLC0415 - the other verbs that find a run parse no YAML
+
+    history = histories[found.pair]
+    run = found.run
+    if run is None and history.owed is not None:
+        run = history.runs.get(history.owed.run)
+    if run is None or run.started is None:
+        return None
+    return parse_playbook(run.started.playbook_text, f"the playbook of {found.words}")
 
 
 def rehearsal_of(history: History, run: RunHistory) -> DrillHistory | None:
@@ -156,4 +171,45 @@ def _by_run(histories: Mapping[str, History], run: RunHistory) -> Resumable:
     raise UsageError(
         f"Run {run.run} has ended ({run.finished.ending.end.value}): there is nothing to resume.",
         next_steps=(f"hamr show {run.run}", f"hamr status {run.pair}"),
+    )
+
+
+def require_existing(store: SqliteStore) -> None:
+    """Make sure that there is a journal.
+
+    Raises:
+        JournalUnavailable: there is none.
+    """
+    if not store.exists:
+        raise JournalUnavailable(
+            f"There is no journal at {store.place}: nothing was ever recorded there, or it was moved or deleted.",
+            next_steps=("hamr audit verify --journal FILE",),
+        )
+
+
+def summaries(histories: Mapping[str, History]) -> tuple[RunSummary, ...]:
+    """Every run of these histories, the newest first."""
+    found = [
+        _summary(run, gone=rehearsal_of(history, run) is not None)
+        for history in histories.values()
+        for run in history.runs.values()
+        if run.run
+    ]
+    return tuple(sorted(found, key=lambda run: (run.started_at, run.run), reverse=True))
+
+
+def _summary(run: RunHistory, *, gone: bool) -> RunSummary:
+    started, finished = run.started, run.finished
+    return RunSummary(
+        run=run.run,
+        pair=run.pair,
+        goal=None if started is None else started.goal,
+        mode=Mode.PLANNED if started is None else started.mode,
+        by=run.by,
+        host=run.host,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        end="superseded" if run.superseded_by else "" if finished is None else finished.ending.end.value,
+        exit_code=None if finished is None else finished.exit_code,
+        open=run.open and not gone,
     )

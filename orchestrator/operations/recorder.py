@@ -1,9 +1,9 @@
-"""The observer of a run that holds its pair: gathers what happens, makes it durable, and tells whoever watches."""
+"""The recorder of a run that holds its pair: gathers what happens, makes it durable, and tells whoever watches."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct, field
 
@@ -28,7 +28,7 @@ from .session import Session
 _GRAVE_CHANGES = frozenset({Change.FOREIGN, Change.REVERTED, Change.MISLINKED})
 
 
-class _Told(Struct, eq=False):
+class _Gathered(Struct, eq=False):
     """An event that waits for the next transaction."""
 
     entry: Entry
@@ -38,7 +38,7 @@ class _Told(Struct, eq=False):
     """Why a fenced one was not journalled, and never will be."""
 
 
-class Journalling(Struct):
+class Recorder(Struct):
     """The observer of a run; the trouble of whoever watches it stays their own.
 
     `tell` only gathers, dates what it was told, and passes it on to whoever watches, at once and in order; `commit`
@@ -53,15 +53,15 @@ class Journalling(Struct):
     run: str
     lock: Lock
     watchers: Sequence[Watcher] = ()
-    supersedes: list[str] = field(default_factory=list)
+    supersedes: tuple[str, ...] = ()
     """Open runs of the pair that this run closes, by name, once it intends something or is done."""
     _failed: set[int] = field(default_factory=set)
     """The watchers that have failed, by identity."""
     pressing: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by what others must see soon, whatever the run does next: whoever beats the heart commits it."""
-    kept: list[Head] = field(default_factory=list)
+    _kept: list[Head] = field(default_factory=list)
     """Number and hash of every record that this process journalled for the run."""
-    gathered: list[_Told] = field(default_factory=list)
+    _gathered: list[_Gathered] = field(default_factory=list)
 
     def tell(self, event: Event) -> None:
         """Gather an event, and pass it on."""
@@ -92,17 +92,21 @@ class Journalling(Struct):
             Locked: an intent was told, and the lock is not ours any more; the rest was journalled.
             HamrError: the journal can't be written; the rest is tried again with the next commit, an intent is not.
         """
-        mine = [told for told in self.gathered if told.fenced]
+        mine = [each for each in self._gathered if each.fenced]
         self.pressing.clear()
-        if self.gathered:
+        if self._gathered:
             await self.session.calls(self._write)
         for told in mine:
             if told.refused is not None:
                 raise told.refused
 
+    def will_supersede(self, runs: Iterable[str]) -> None:
+        """Name the runs that this one closes, in the place of those that were named before."""
+        self.supersedes = tuple(runs)
+
     def supersede(self) -> None:
         """Close the open runs whose place this one takes: not before, so that a refused run leaves them open."""
-        superseded, self.supersedes = self.supersedes, []
+        superseded, self.supersedes = self.supersedes, ()
         for run in superseded:
             self._gather(run, RunSuperseded(self.run), fenced=True)
 
@@ -113,7 +117,7 @@ class Journalling(Struct):
             JournalDamaged: the journal's file does not hold it any more.
             JournalUnavailable: it cannot be read.
         """
-        store, kept = self.session.store, tuple(self.kept)
+        store, kept = self.session.store, tuple(self._kept)
         missing = await self.session.calls(lambda: store.first_missing(kept))
         if missing is not None:
             raise JournalDamaged(
@@ -123,30 +127,30 @@ class Journalling(Struct):
             )
 
     def _gather(self, run: str, event: Event, *, fenced: bool) -> None:
-        self.gathered.append(_Told(self.session.entry(run, event), fenced))
+        self._gathered.append(_Gathered(self.session.entry(run, event), fenced))
 
     def _write(self) -> None:
         """One transaction; runs where the store's calls do, one after the other."""
-        batch = self.gathered[:]
-        fenced = [told for told in batch if told.fenced]
+        batch = self._gathered[:]
+        fenced = [each for each in batch if each.fenced]
         try:
             self._append(batch, holding=self.lock.lock if fenced else None)
         except HamrError as error:
             for told in fenced:
                 told.refused = error
-                self.gathered.remove(told)
+                self._gathered.remove(told)
             if isinstance(error, Locked):
-                rest = [told for told in batch if not told.fenced]
+                rest = [each for each in batch if not each.fenced]
                 self._append(rest, holding=None)
-                del self.gathered[: len(rest)]
+                del self._gathered[: len(rest)]
             raise
-        del self.gathered[: len(batch)]
+        del self._gathered[: len(batch)]
 
-    def _append(self, batch: Sequence[_Told], *, holding: str | None) -> None:
+    def _append(self, batch: Sequence[_Gathered], *, holding: str | None) -> None:
         if not batch:
             return
         records = self.session.store.append_all([told.entry for told in batch], holding=holding)
-        self.kept += [Head(record.seq, record.hash) for record in records]
+        self._kept += [Head(record.seq, record.hash) for record in records]
         for record in records:
             logger().debug(record.kind, seq=record.seq)
 

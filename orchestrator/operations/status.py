@@ -28,12 +28,8 @@ async def read_pair(
     the playbook's confirm time is up (law 3). An org that an emergency does without gets its short deadline, and no
     more (law 9).
 
-    Args:
-        session: the pair and its playbook.
-        reader: reads it.
-        needed: the orgs that are waited for.
-        floors: what the journal has seen.
-        settle: False where old readings are taken as they are, since somebody looks again anyway.
+    `needed` are the orgs that are waited for; without `settle` old readings are taken as they are, since somebody looks
+    again anyway.
     """
 
     def within(role: Role) -> float | None:
@@ -69,7 +65,9 @@ async def read_pair(
 BOTH_NEEDED = frozenset(Role)
 
 
-async def stand(session: Session, *, needed: frozenset[Role] = BOTH_NEEDED, settle: bool = True) -> Standing:
+async def read_status(
+    session: Session, *, needed: frozenset[Role] = BOTH_NEEDED, settle: bool = True
+) -> Standing:
     """One look at a pair; `needed` and `settle` are as for `read_pair`.
 
     Raises:

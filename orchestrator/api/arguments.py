@@ -1,10 +1,51 @@
-"""Arguments of which a type checker was not asked: texts for the journal to keep, and what is true or false."""
+"""Arguments as people write them in Python: paths, listeners, and texts and flags of which no type checker was asked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import Struct
 
 from orchestrator.errors import UsageError
+from orchestrator.model.events import Event
+from orchestrator.model.protocols import Watcher
+from orchestrator.model.status import Status
+from orchestrator.operations.preflight import status_named
+
+Listener = Callable[[Event], None]
+"""Is told each event of a run as it happens, an intent a moment before it is durable. What it raises is logged, and the run goes on."""
+
+
+class _Told(Struct, frozen=True):
+    """A listener as a watcher of a run."""
+
+    listener: Listener
+
+    def tell(self, event: Event) -> None:
+        self.listener(event)
+
+
+def watchers(listener: Listener | None) -> Sequence[Watcher]:
+    """Those who are told what a run does."""
+    return () if listener is None else (_Told(listener),)
+
+
+def as_text(path: str | os.PathLike[str] | None) -> str | None:
+    """A path as the text that an option would have."""
+    return None if path is None else os.fspath(path)
+
+
+def as_status(goal: Status | str) -> Status:
+    """A status, or the one of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if isinstance(goal, Status):
+        return goal
+    require_texts(goal=goal)
+    return status_named(goal)
 
 
 def require_texts(**named: object) -> None:

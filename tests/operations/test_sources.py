@@ -1,15 +1,19 @@
-"""Who is at the keyboard."""
+"""Who is at the keyboard, and what a pair is opened from."""
 
 from __future__ import annotations
 
 import getpass
+from pathlib import Path
 
 import pytest
 
-from orchestrator.api import operators
-from orchestrator.api.operators import operator_named
+from orchestrator import journal
+from orchestrator.config import load_playbook
 from orchestrator.errors import UsageError
 from orchestrator.model.run import Operator
+from orchestrator.operations.sources import Prepared, Sources, operator_named
+from orchestrator.system.redaction import Redactor
+from tests.report.scenes import PAIR
 
 
 @pytest.mark.parametrize(
@@ -24,7 +28,7 @@ def test_a_name_and_a_host(text: str, operator: Operator) -> None:
 
 
 def test_a_name_alone_is_somebody_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operators, "host_name", lambda: "ops-7")
+    monkeypatch.setattr(journal, "host_name", lambda: "ops-7")
     assert operator_named("bob") == Operator("bob", "ops-7")
 
 
@@ -64,7 +68,7 @@ def test_what_the_system_says_is_made_fit(
     monkeypatch: pytest.MonkeyPatch, login: str, host: str, operator: Operator
 ) -> None:
     monkeypatch.setattr(getpass, "getuser", lambda: login)
-    monkeypatch.setattr(operators, "host_name", lambda: host)
+    monkeypatch.setattr(journal, "host_name", lambda: host)
     assert operator_named(None) == operator
 
 
@@ -73,5 +77,15 @@ def test_a_user_without_a_name_is_unknown(monkeypatch: pytest.MonkeyPatch) -> No
         raise OSError("no username set in the environment")
 
     monkeypatch.setattr(getpass, "getuser", nobody)
-    monkeypatch.setattr(operators, "host_name", lambda: "pod")
+    monkeypatch.setattr(journal, "host_name", lambda: "pod")
     assert operator_named(None) == Operator("unknown", "pod")
+
+
+def test_law_17_what_a_pair_is_made_of_shows_no_environment(tmp_path: Path) -> None:
+    environ = {"HAMR_OPERATOR": "alice@laptop", "PRIMARY_API": "0123456789-of-the-environment"}
+    sources = Sources(journal=str(tmp_path / "journal.db"), environ=environ)
+    prepared = Prepared(PAIR, load_playbook("regional-failover"), sources.named_operator(), environ)
+    with sources.store(writes=False) as store:
+        session = prepared.session(store, Redactor())
+        assert session.operator == Operator("alice", "laptop")
+        assert "of-the-environment" not in f"{sources!r} {prepared!r} {session!r} {session.keys!r}"

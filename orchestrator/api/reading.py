@@ -1,20 +1,50 @@
-"""Reading a journal: its runs, records and head, and whether its chain holds. Nothing here can add to it."""
+"""Reading a journal, an inventory or a playbook from Python. Nothing here can add to a journal."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 
-from orchestrator.errors import JournalUnavailable
-from orchestrator.journal import SqliteStore, check_anchor, parse_anchor
-from orchestrator.journal.history import History, RunHistory
+from orchestrator.journal import check_anchor, parse_anchor
 from orchestrator.model.journal import Head, Record, Verification
-from orchestrator.model.run import Mode
+from orchestrator.model.org import Inventory
+from orchestrator.model.playbook import Playbook
+from orchestrator.operations.finding import (
+    all_histories,
+    outlines,
+    require_existing,
+    run_named,
+    summaries,
+)
+from orchestrator.operations.sources import Sources
 from orchestrator.report.journal import RunSummary
 
-from .finding import all_histories, outlines, rehearsal_of, run_named
-from .loading import as_text
-from .sources import Sources
+from .arguments import as_text
+
+
+def load_inventory(path: str | os.PathLike[str] | None = None) -> Inventory:
+    """All pairs of an inventory.
+
+    Args:
+        path: its file; None looks at HAMR_PAIRS, then for ./pairs.yaml.
+
+    Raises:
+        UsageError: there is none.
+        DocumentError: it has problems; with all of them at once.
+    """
+    return Sources(pairs=as_text(path)).inventory()
+
+
+def load_playbook(name: str | os.PathLike[str] | None = None) -> Playbook:
+    """A playbook.
+
+    Args:
+        name: its file, or the name of one that ships with hamr; None looks at HAMR_PLAYBOOK, then takes the default.
+
+    Raises:
+        UsageError: there is none of that name.
+        DocumentError: it has problems; with all of them at once.
+    """
+    return Sources(playbook=as_text(name)).load_playbook()
 
 
 def open_journal(path: str | os.PathLike[str] | None = None) -> Journal:
@@ -91,44 +121,3 @@ class Journal:
         with self._sources.store(writes=False) as store:
             require_existing(store)
             return store.verify() if head is None else check_anchor(store, head)
-
-
-def require_existing(store: SqliteStore) -> None:
-    """Make sure that there is a journal.
-
-    Raises:
-        JournalUnavailable: there is none.
-    """
-    if not store.exists:
-        raise JournalUnavailable(
-            f"There is no journal at {store.place}: nothing was ever recorded there, or it was moved or deleted.",
-            next_steps=("hamr audit verify --journal FILE",),
-        )
-
-
-def summaries(histories: Mapping[str, History]) -> tuple[RunSummary, ...]:
-    """Every run of these histories, the newest first."""
-    found = [
-        _summary(run, gone=rehearsal_of(history, run) is not None)
-        for history in histories.values()
-        for run in history.runs.values()
-        if run.run
-    ]
-    return tuple(sorted(found, key=lambda run: (run.started_at, run.run), reverse=True))
-
-
-def _summary(run: RunHistory, *, gone: bool) -> RunSummary:
-    started, finished = run.started, run.finished
-    return RunSummary(
-        run=run.run,
-        pair=run.pair,
-        goal=None if started is None else started.goal,
-        mode=Mode.PLANNED if started is None else started.mode,
-        by=run.by,
-        host=run.host,
-        started_at=run.started_at,
-        finished_at=run.finished_at,
-        end="superseded" if run.superseded_by else "" if finished is None else finished.ending.end.value,
-        exit_code=None if finished is None else finished.exit_code,
-        open=run.open and not gone,
-    )

@@ -1,0 +1,165 @@
+"""What every activity does: open its pair from arguments, configuration and HAMR_*, refuse a live one, run, fail in words."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from orchestrator.api.arguments import Listener, require_flags
+from orchestrator.api.pair import OpenPair, open_from
+from orchestrator.errors import HamrError, Refused, UsageError
+from orchestrator.model.events import Event
+from orchestrator.model.org import Pair
+from orchestrator.model.status import Role
+from orchestrator.operations.sources import Sources
+from orchestrator.report.layout import plain_text
+from orchestrator.report.run import progress_line
+from orchestrator.simulator import simulated_orgs
+
+Values = Mapping[str, Any] | None
+"""The toolkit's configuration or secrets, as it hands them to an activity."""
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_SEED = re.compile(r"0{8}(\d{4})$")
+
+
+def sources_of(
+    configuration: Values,
+    secrets: Values = None,
+    *,
+    pairs: str = "",
+    playbook: str = "",
+    journal: str = "",
+    operator: str = "",
+) -> Sources:
+    """Where everything comes from: arguments, else hamr_pairs, hamr_playbook, … of the configuration.
+
+    Args:
+        configuration: the experiment's.
+        secrets: the activity's: each is an environment variable to whatever names it, such as {env: NAME} in the
+            inventory.
+        pairs: the inventory's file.
+        playbook: a playbook's file or name.
+        journal: the journal's file.
+        operator: NAME@HOST.
+    """
+    given = {"pairs": pairs, "playbook": playbook, "journal": journal, "operator": operator}
+    named = {name: text or _configured(configuration, f"hamr_{name}") for name, text in given.items()}
+    hidden = {name: text for name, text in (secrets or {}).items() if isinstance(text, str)}
+    return Sources(**named, environ={**os.environ, **hidden})
+
+
+def opened(pair: str, configuration: Values, secrets: Values, **named: str) -> OpenPair:
+    """The pair that an activity is about; what may be named besides, see `sources_of`.
+
+    Raises:
+        HamrError: no pair is named, or something about it cannot be right.
+    """
+    name = pair or _configured(configuration, "hamr_pair")
+    if not name:
+        raise UsageError(
+            "no pair is named: give the argument `pair`, or `hamr_pair` in the experiment's configuration"
+        )
+    return open_from(sources_of(configuration, secrets, **named), name)
+
+
+def refuse_live(pair: Pair, *, live: bool) -> None:
+    """Make sure that an experiment acts on a real pair only where it says so.
+
+    Raises:
+        UsageError: `live` is neither true nor false: a text such as "no" would count as true.
+        Refused: the pair is neither simulated, nor for drills, nor meant in so many words.
+    """
+    require_flags(live=live)
+    if live or pair.drill or is_simulated(pair):
+        return
+    raise Refused(
+        f"pair {pair.name} is a live one: its inventory does not say `drill: true`. An experiment acts without asking, "
+        "so on a live pair the action has to say `live: true`",
+        next_steps=(f"hamr plan {pair.name} --to STATUS",),
+    )
+
+
+def is_simulated(pair: Pair) -> bool:
+    """Whether both orgs are the simulator's own, on this machine: no real org has their uuids."""
+    return all(_is_simulated(pair, role) for role in Role)
+
+
+def _is_simulated(pair: Pair, role: Role) -> bool:
+    org = pair[role]
+    found = _SEED.search(org.uuid)
+    return (
+        urlsplit(org.base_url).hostname in _LOOPBACK
+        and found is not None
+        and simulated_orgs(int(found[1]))[role].uuid == org.uuid
+    )
+
+
+def _configured(configuration: Values, name: str) -> str | None:
+    """A text of the configuration; None where it has none of that name."""
+    value = (configuration or {}).get(name)
+    return value if isinstance(value, str) and value else None
+
+
+T = TypeVar("T")
+
+logger = logging.getLogger("chaostoolkit")
+"""The toolkit's own."""
+
+
+def listener_for(pair: OpenPair) -> Listener:
+    """Tells the toolkit's log what happens, in the words of `hamr run`."""
+
+    def listener(event: Event) -> None:
+        line = progress_line(event, pair.pair, 0.0)
+        if line is not None:
+            # Without the time: the toolkit's log has its own.
+            logger.info("hamr: %s", plain_text((line[1:],)).strip())
+
+    return listener
+
+
+def supervised(pair: OpenPair, act: Callable[[], T]) -> T:
+    """Act in a thread of its own, so that no signal strikes in the middle of a write.
+
+    The toolkit turns signals into exceptions in the main thread, wherever that is. Here it only waits: the run is asked
+    to stop before its next write, and waited for; `resume` takes it up.
+
+    Raises:
+        HamrError: what the act raised, with all that a person wants to know in its text.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="hamr") as pool:
+        future = pool.submit(act)
+        try:
+            with in_words():
+                return future.result()
+        finally:
+            if not future.done():
+                logger.warning("hamr: stopping before the next write; `resume` takes the run up")
+                pair.stop()
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Put what was sent, and what to do next, into the text of an error: the toolkit keeps nothing else of it.
+
+    Raises:
+        HamrError: of the same kind.
+    """
+    try:
+        yield
+    except HamrError as error:
+        steps = "".join(f" Next: {step}" for step in error.next_steps[:1])
+        org = f" Org: {error.org}." if error.org else ""
+        error.args = (f"{_sentence(error.message)}{org} {error.sent}{steps}",)
+        raise
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."

@@ -1,0 +1,284 @@
+"""The engine at work for a run: with heartbeats, stopped by a person or by an error, and journalled to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec.structs import replace
+
+from orchestrator.errors import ExitCode, HamrError, JournalDamaged, Moved
+from orchestrator.journal.history import event_of
+from orchestrator.model.events import Event, RunFinished, TransitionMade
+from orchestrator.model.journal import Head
+from orchestrator.model.plain import moment
+from orchestrator.model.result import RunResult
+from orchestrator.model.run import End, Ending, Objective
+from orchestrator.model.status import Status
+from orchestrator.system.log import bind, logger
+
+from .active_run import ActiveRun, Begun
+from .next_steps import can_be_taken_up, with_words
+
+HEARTBEAT_SECONDS = 5.0
+
+_GOOD = frozenset({End.DONE, End.OWING})
+_REFUSALS = frozenset({End.REFUSED, End.INCOMPLETE})
+
+
+async def supervise(active: ActiveRun, work: Coroutine[Any, Any, Ending]) -> RunResult:
+    """Let the engine work, with heartbeats; journal how it ended, and let go of the lock.
+
+    Raises:
+        HamrError: the journal or the lock failed before anything was intended.
+    """
+    with bind(run=active.run, pair=active.session.pair.name):
+        heart = asyncio.create_task(_beat(active))
+        try:
+            ending = await active.controls.reaches(active.engine, work)
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():
+                raise
+            ending = _given_up(active)
+        except HamrError as error:
+            ending = _stopped_by(active, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run must end in the journal
+            # After the first intent a bug must not look like "nothing was sent".
+            logger().exception("the run stopped on a bug")
+            ending = _stopped_by_bug(active, error)
+        finally:
+            heart.cancel()
+            with suppress(asyncio.CancelledError):
+                await heart
+        result = await finalize(active, ending)
+        if active.controls.on_result is not None:
+            active.controls.on_result(result)
+        return result
+
+
+async def _beat(active: ActiveRun) -> None:
+    recorder = active.recorder
+    while True:
+        with suppress(TimeoutError):
+            # Real time: another process reads the heartbeat. (`wait_for` can lose a cancellation on Python 3.11.)
+            async with asyncio.timeout(HEARTBEAT_SECONDS):
+                await recorder.pressing.wait()
+        try:
+            await recorder.commit()
+            held = await active.session.calls(active.lock.beat)
+        except HamrError as error:
+            # The next intent meets the same trouble, and stops the run before anything is sent.
+            logger().warning("a heartbeat could not be journalled", error=error.message)
+            continue
+        if not held:
+            active.lose_lock()
+
+
+def _given_up(active: ActiveRun) -> Ending:
+    """The ending after a second interrupt: nobody waits for a write in flight any more."""
+    if active.state.unknown:
+        attempt = active.state.unknown[-1]
+        return Ending(
+            End.UNKNOWN,
+            f"interrupted twice while {attempt.status} to {active.session.pair[attempt.role]} was in flight: "
+            "nobody knows yet whether it took effect",
+            attempt.role,
+        )
+    return Ending(End.INTERRUPTED, "interrupted twice; no write was in flight")
+
+
+def _stopped_by(active: ActiveRun, error: HamrError) -> Ending:
+    """The ending after an error from the journal or the lock in the middle of a run.
+
+    Raises:
+        HamrError: the same error, where nothing was intended yet.
+    """
+    if not active.state.intended:
+        raise error
+    attempt = active.state.outstanding()
+    if attempt is not None:
+        return Ending(
+            End.UNKNOWN,
+            f"{error.message} The outcome of {attempt.status} to {active.session.pair[attempt.role]} could not be "
+            "journalled, so it counts as unknown",
+            attempt.role,
+        )
+    if isinstance(error, Moved):
+        active.leave_to_others()
+        return Ending(End.INCOMPLETE, error.message, next_steps=error.next_steps)
+    return Ending(End.INCOMPLETE, error.message)
+
+
+def _stopped_by_bug(active: ActiveRun, error: Exception) -> Ending:
+    """The ending after an exception that nobody foresaw: after the first intent it is never "nothing was sent"."""
+    words = f"hamr has a bug, and stopped: {type(error).__name__}: {error}"
+    if not active.state.intended:
+        return Ending(End.FAILED, words)
+    attempt = active.state.outstanding()
+    end = End.INCOMPLETE if attempt is None else End.UNKNOWN
+    return Ending(end, words, attempt.role if attempt is not None else None)
+
+
+async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
+    """Journal the end of a run, let go of its lock, and gather what came of it."""
+    session, state, engine, purpose = active.session, active.state, active.engine, active.purpose
+    if active.lock_lost and ending.end is End.INTERRUPTED and state.intended:
+        ending = replace(ending, end=End.INCOMPLETE)
+    left = await session.calls(lambda: _left_owing(active, ending))
+    ending = with_words(active, _with_left_owing(ending, left))
+    code = ExitCode[ending.end.name]
+    if ending.end is End.INTERRUPTED:
+        code = ExitCode.LOCKED if active.lock_lost else active.controls.code
+    steps = tuple(state.steps)
+    now = session.clock.now()
+    phase = ""
+    if engine.reader.last is not None and engine.reader.identities is not None:
+        phase = engine.reader.phase(purpose.goal).label
+    seconds = session.clock.monotonic() - active.began
+    resumable = can_be_taken_up(active, ending)
+    decisions = engine.evaluator.decisions
+    refused = engine.evaluator.refused_by() if ending.end in _REFUSALS else ()
+    if ending.end in _GOOD:
+        active.recorder.supersede()
+    trouble = await _keep(active)
+    objectives = await session.calls(lambda: _objectives(active, ending, now))
+    if trouble is None and not active.lock.is_anothers:
+        finished = RunFinished(ending, int(code), phase, steps, seconds, objectives, resumable=resumable)
+        trouble = await _keep(active, finished)
+    if trouble is not None:
+        logger().error("the end of the run could not be journalled", error=trouble.message)
+        ending, code, resumable = _unkept(active, ending, trouble, code=code, resumable=resumable)
+    await session.calls(active.lock.release)
+    reached_active = ending.end in _GOOD and purpose.goal is Status.ACTIVE
+    return RunResult(
+        run=active.run,
+        pair=session.pair.name,
+        goal=purpose.goal,
+        ending=ending,
+        exit_code=code,
+        phase=phase,
+        steps=steps,
+        seconds=seconds,
+        head=await _head(active),
+        objectives=objectives,
+        remember=session.playbook.remember if reached_active else (),
+        refused_by=refused,
+        overridden=(
+            *purpose.overridden_before,
+            *(each for _, decision in decisions for each in decision.overridden),
+        ),
+        waived=tuple(each for _, decision in decisions for each in decision.waived),
+        owed=engine.run.owed_now(),
+        mode=state.mode,
+        resumable=resumable,
+        hooks_owed=(
+            *(f"{transition}/{hook}" for transition, hook in state.hooks_owed()),
+            *(hook for hooks in left.values() for hook in hooks),
+        ),
+        left_to_person=tuple(state.left_to_person),
+        hooks_failed=state.hooks_failed(),
+        waited=state.waited,
+        asked=state.asked,
+        request=purpose.request if purpose.begun is Begun.HERE else None,
+    )
+
+
+async def _keep(active: ActiveRun, *events: Event) -> HamrError | None:
+    """Record these, make everything durable, and read it back through a fresh handle (law 16); what went wrong, or None."""
+    try:
+        for event in events:
+            active.recorder.tell(event)
+        await active.recorder.commit()
+        await active.recorder.check_kept()
+    except HamrError as error:
+        return error
+    return None
+
+
+async def _head(active: ActiveRun) -> Head:
+    """The journal's head after the lock was let go: only what was posted about the run may still be noted."""
+    try:
+        return await active.session.calls(active.session.store.head)
+    except HamrError:
+        return Head(0, "")  # the end is journalled, and can be seen there
+
+
+def _unkept(
+    active: ActiveRun, ending: Ending, trouble: HamrError, *, code: ExitCode, resumable: bool
+) -> tuple[Ending, ExitCode, bool]:
+    """The ending of a run that the journal does not hold to its end: never "done"."""
+    if isinstance(trouble, JournalDamaged):
+        end = End.INCOMPLETE if ending.end in _GOOD else ending.end
+        words = f"{ending.message}; but {trouble.message}"
+        steps = tuple(dict.fromkeys((*trouble.next_steps, *ending.next_steps)))
+        return replace(ending, end=end, message=words, next_steps=steps), ExitCode.JOURNAL_DAMAGED, resumable
+    if active.state.intended and ending.end in _GOOD:
+        # The journal still shows an open run: to say "done" would leave that to be found out later.
+        words = f"{ending.message}; but the end of this run could not be journalled: {trouble.message}"
+        ending = replace(ending, end=End.INCOMPLETE, message=words, next_steps=(f"hamr resume {active.run}",))
+        return ending, ExitCode.INCOMPLETE, True
+    return ending, code, resumable
+
+
+def _left_owing(active: ActiveRun, ending: Ending) -> dict[str, tuple[str, ...]]:
+    """A run that found nothing to do has moved nothing: what earlier runs still owe after their transitions stays owed.
+
+    Only of those that ended owing: one that stopped for somebody else's write would, resumed, stop for it for ever.
+
+    Returns:
+        "transition/hook" of what stays owed, by the run that owes it; those runs are no longer closed by this one.
+    """
+    if ending.end is not End.DONE or active.state.intended:
+        return {}
+    try:
+        runs = active.session.history().runs
+    except HamrError:
+        return {}  # journalling the end meets the same trouble
+    recorder = active.recorder
+    left = {
+        run: tuple(f"{transition}/{hook}" for transition, hook in known.hooks_owed)
+        for run in recorder.supersedes
+        if (known := runs[run]).hooks_owed
+        and known.finished is not None
+        and known.finished.ending.end is End.OWING
+    }
+    recorder.will_supersede(run for run in recorder.supersedes if run not in left)
+    return left
+
+
+def _with_left_owing(ending: Ending, left: dict[str, tuple[str, ...]]) -> Ending:
+    if not left:
+        return ending
+    names = "; ".join(f"{', '.join(hooks)} of run {run}" for run, hooks in left.items())
+    return replace(
+        ending,
+        end=End.OWING,
+        message=f"{ending.message}; nothing was left to move, and hooks are still owed: {names}",
+        next_steps=tuple(f"hamr resume {run}" for run in left),
+    )
+
+
+def _objectives(active: ActiveRun, ending: Ending, now: datetime) -> tuple[Objective, ...]:
+    purpose = active.purpose
+    goal, start = purpose.goal, purpose.request.since or purpose.started_at
+    if start is None or goal is None or ending.end not in _GOOD:
+        return ()
+    wanted = active.session.playbook.objectives.get(goal)
+    if wanted is None:
+        return ()
+    took = (_stood_there(active, goal) or now) - start
+    return (Objective(goal, wanted, max(took, timedelta(0))),)
+
+
+def _stood_there(active: ActiveRun, goal: Status) -> datetime | None:
+    """When this run's last transition brought the pair to its goal: hooks that came after it moved nothing any more."""
+    try:
+        made = [*active.session.store.records(run=active.run, kinds=(TransitionMade.kind,))]
+        last = event_of(made[-1]) if made else None
+    except HamrError:
+        return None
+    return moment(made[-1].at) if isinstance(last, TransitionMade) and last.target is goal else None
