@@ -10,8 +10,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from .front import Front
-from .opening import Opening
+from .invocation import Invocation
 
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
@@ -72,16 +71,22 @@ READING = ("journal", "json", "log_format", "log_level")
 
 
 def takes(*names: str) -> Decorator:
-    """Give a verb these shared options; their values come as an Opening, the verb's first argument."""
+    """Give a verb these shared options: it gets them all as the Invocation, its first argument."""
 
     def decorate(command: Command) -> Command:
-        @click.pass_obj
+        @click.pass_context
         @functools.wraps(command)
-        def wrapper(front: Front, /, *args: Any, **values: Any) -> Any:
-            shared = {name: values.pop(name) for name in names}
-            front.typed.options = _typed(shared)
-            front.json = bool(shared.pop("json", False))
-            return command(Opening(front, **shared), *args, **values)
+        def wrapper(context: click.Context, /, **values: Any) -> Any:
+            invocation: Invocation = context.obj
+            invocation.json = False
+            given: dict[str, str] = {}
+            for name in names:
+                value = values.pop(name)
+                setattr(invocation, name, value)
+                if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+                    given[name] = str(value)
+            invocation.typed.options = given
+            return command(invocation, **values)
 
         taking: Command = wrapper
         for name in reversed(names):
@@ -89,16 +94,6 @@ def takes(*names: str) -> Decorator:
         return taking
 
     return decorate
-
-
-def _typed(shared: Mapping[str, Any]) -> dict[str, str]:
-    """The options that the command line gave, and no variable."""
-    context = click.get_current_context()
-    return {
-        name: str(value)
-        for name, value in shared.items()
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    }
 
 
 yes = click.option("--yes", is_flag=True, help="Do not ask; for automation.")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli.asking import understood
+from orchestrator.cli.run_command import understood
 from orchestrator.model.person import Asks, Reply
 from orchestrator.model.status import Both
 from orchestrator.simulator import SimulatorConfig

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orchestrator.cli.times import since_named
+from orchestrator.cli.requests import since_named
 from orchestrator.errors import UsageError
 
 NOW = datetime(2026, 11, 22, 3, 15, 0, tzinfo=UTC)

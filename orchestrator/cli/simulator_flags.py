@@ -1,17 +1,25 @@
-"""What `hamr simulate` is told of metrics and monitors: ORG:QUERY=VALUE, ORG:ID=STATE, and where the traffic is."""
+"""What `hamr simulate` is told: ORG:QUERY=VALUE, ORG:ID=STATE, how fast things follow, and what goes wrong."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from orchestrator.config.fault_scripts import load_fault_script
 from orchestrator.errors import UsageError
-
-if TYPE_CHECKING:
-    from orchestrator.model.status import Both, Role
-    from orchestrator.simulator import MetricValue, Traffic
+from orchestrator.model.status import Both, Role
+from orchestrator.simulator import (
+    MONITOR_STATES,
+    NO_DATA,
+    Fault,
+    MetricValue,
+    Traffic,
+    faults_of,
+    metric_value,
+    random_faults,
+)
 
 _NO_VALUE, _ABSENT = "no value", "absent"
 """A null, and a monitor that is not there: the words of fault scripts."""
@@ -23,8 +31,6 @@ def metrics_of(flags: Iterable[str]) -> Both[Mapping[str, MetricValue]]:
     Raises:
         UsageError: one is not ORG:QUERY=VALUE.
     """
-    from orchestrator.model.status import Both
-
     metrics: Both[dict[str, MetricValue]] = Both({}, {})
     wanted = (
         "--metric wants ORG:QUERY=VALUE, where VALUE is a number, 'no data', 'no value', or numbers with commas between "
@@ -45,9 +51,6 @@ def monitors_of(flags: Iterable[str]) -> Both[Mapping[int, str | None]]:
     Raises:
         UsageError: one is not ORG:ID=STATE.
     """
-    from orchestrator.model.status import Both
-    from orchestrator.simulator import MONITOR_STATES
-
     monitors: Both[dict[int, str | None]] = Both({}, {})
     wanted = (
         f"--monitor wants ORG:ID=STATE, where STATE is one of {', '.join(MONITOR_STATES)}, or absent for a monitor that "
@@ -67,22 +70,43 @@ def traffic_of(text: str) -> tuple[Traffic, float]:
     Raises:
         UsageError: it is none of everywhere, follows and a number.
     """
-    from orchestrator.simulator import Traffic
-
     if text in ("everywhere", "follows"):
         return Traffic(text), 0.0
+    return Traffic.FOLLOWS, _seconds("--traffic", text, "everywhere, follows")
+
+
+def mirror_of(text: str) -> float | None:
+    """The seconds until a write shows on the other org, or None for never.
+
+    Raises:
+        UsageError: it is none of on, off and a number.
+    """
+    if text in ("on", "off"):
+        return 0.0 if text == "on" else None
+    return _seconds("--mirror", text, "on, off")
+
+
+def _seconds(flag: str, text: str, words: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds < math.inf:
-        raise UsageError(f"--traffic {text[:40]!r}: everywhere, follows or a number of seconds is wanted.")
-    return Traffic.FOLLOWS, seconds
+        raise UsageError(f"{flag} {text[:40]!r}: {words} or a number of seconds is wanted.")
+    return seconds
+
+
+def faults_from(script: Path | None, seed: int | None) -> tuple[Fault, ...]:
+    """What goes wrong: as the script has it, and as the seed draws it.
+
+    Raises:
+        DocumentError: the file is no fault script.
+    """
+    scripted = () if script is None else faults_of(load_fault_script(script))
+    return (*scripted, *(() if seed is None else random_faults(seed)))
 
 
 def _parts(flag: str, wanted: str) -> tuple[Role, str, str]:
-    from orchestrator.model.status import Role
-
     org, _, rest = flag.partition(":")
     name, equals, value = rest.rpartition("=")
     if org not in tuple(role.value for role in Role) or not name.strip() or not equals:
@@ -91,8 +115,6 @@ def _parts(flag: str, wanted: str) -> tuple[Role, str, str]:
 
 
 def _metric_value(text: str) -> MetricValue:
-    from orchestrator.simulator import NO_DATA, metric_value
-
     if text == NO_DATA:
         return NO_DATA
     points = tuple(None if each.strip() == _NO_VALUE else float(each) for each in text.split(","))
