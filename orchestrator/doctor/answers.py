@@ -77,7 +77,8 @@ class OrgAnswers(Struct, frozen=True):
     probes: Mapping[str, ProbeReading]
     at: datetime
     """Our wall clock when the last of them was there."""
-    monotonic: float
+    seconds: float
+    """How long asking took."""
 
 
 class Answers(Struct, frozen=True):

@@ -9,7 +9,6 @@ import asyncio
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -63,31 +62,20 @@ async def examine(sessions: Sequence[Session], *, unopened: HamrError | None = N
     Raises:
         PreparationError: the certificates or the proxy of this machine cannot be used.
     """
-    began = [session.clock.monotonic() for session in sessions]
-    async with AsyncExitStack() as stack:
-        probers = [await stack.enter_async_context(session.prober()) for session in sessions]
-        journals, orgs = await asyncio.gather(
-            asyncio.to_thread(_look_at_journals, sessions, unopened),
-            asyncio.gather(*(_ask(*both) for both in zip(sessions, probers, strict=True))),
-        )
-    return tuple(
-        _readiness(session, answered, journal, answered.monotonic - start)
-        for session, answered, journal, start in zip(sessions, orgs, journals, began, strict=True)
+    journals, orgs = await asyncio.gather(
+        asyncio.to_thread(_look_at_journals, sessions, unopened),
+        asyncio.gather(*(_ask(session) for session in sessions)),
     )
+    return tuple(_readiness(*found) for found in zip(sessions, orgs, journals, strict=True))
 
 
-def _readiness(session: Session, orgs: OrgAnswers, journal: JournalFound, seconds: float) -> Readiness:
+def _readiness(session: Session, orgs: OrgAnswers, journal: JournalFound) -> Readiness:
     programs = {program for _, _, _, program in program_hooks(session.playbook)}
     missing = frozenset(name for name in programs if find_program(name, session.environ) is None)
     answers = Answers(session.pair, session.playbook, session.operator, orgs, journal, missing)
-    return Readiness(
-        session.pair.name,
-        orgs.at,
-        session.playbook.name,
-        all_checks(answers),
-        Both(*(round_trip(reading) for reading in orgs.readings)),
-        seconds,
-    )
+    round_trips = Both(*(round_trip(reading) for reading in orgs.readings))
+    checks = all_checks(answers)
+    return Readiness(session.pair.name, orgs.at, session.playbook.name, checks, round_trips, orgs.seconds)
 
 
 def all_checks(answers: Answers) -> tuple[Check, ...]:
@@ -120,9 +108,9 @@ def _weighed(answers: Answers, check: Check) -> Check:
     return replace(check, emergency=check.planned if role in answers.survivors else None)
 
 
-async def _ask(session: Session, prober: Prober) -> OrgAnswers:
+async def _ask(session: Session) -> OrgAnswers:
     """Everything that the world can be asked about a pair. Sends nothing but GETs."""
-    timeouts = session.playbook.timeouts
+    began, timeouts = session.clock.monotonic(), session.playbook.timeouts
     reader = HttpReader(
         session.pair,
         timeouts=replace(timeouts, connect=min(timeouts.connect, CONNECT_WITHIN)),
@@ -131,7 +119,7 @@ async def _ask(session: Session, prober: Prober) -> OrgAnswers:
         clock=session.clock,
         transports=session.transports,
     )
-    async with reader:
+    async with session.prober() as prober, reader:
         keys, accepted, identities, readings, probes = await asyncio.gather(
             _keys(session),
             _both(lambda role: reader.validate_keys(role, within=WITHIN)),
@@ -139,34 +127,36 @@ async def _ask(session: Session, prober: Prober) -> OrgAnswers:
             _both(lambda role: _reading(reader, role, session.clock)),
             _probes(session, prober),
         )
-    return OrgAnswers(
-        keys, accepted, identities, readings, probes, session.clock.now(), session.clock.monotonic()
-    )
+    seconds = session.clock.monotonic() - began
+    return OrgAnswers(keys, accepted, identities, readings, probes, session.clock.now(), seconds)
 
 
 async def _keys(session: Session) -> tuple[KeyFound, ...]:
-    wanted = [
-        (role, which, name, reference)
-        for role, org in session.pair.orgs.items()
-        for which, name, reference in (
-            ("api", "API key", org.api_key),
-            ("app", "application key", org.app_key),
+    return tuple(
+        await asyncio.gather(
+            *(
+                _key(session, role, which, name, reference)
+                for role, org in session.pair.orgs.items()
+                for which, name, reference in (
+                    ("api", "API key", org.api_key),
+                    ("app", "application key", org.app_key),
+                )
+            )
         )
-    ]
-    return tuple(await asyncio.gather(*(_key(session, *one) for one in wanted)))
+    )
 
 
 async def _key(session: Session, role: Role, which: str, name: str, reference: KeyReference) -> KeyFound:
+    found, org = KeyFound(role, name, str(reference)), session.pair[role]
     try:
         async with asyncio.timeout(WITHIN):
-            await session.keys.resolve(reference, org=str(session.pair[role]), which=which)
+            await session.keys.resolve(reference, org=str(org), which=which)
     except KeyUnavailable as error:
-        words = session.redactor.clean(error.message)
-        return KeyFound(role, name, str(reference), words, error.next_steps)
+        return replace(found, problem=session.redactor.clean(error.message), next_steps=error.next_steps)
     except TimeoutError:
-        words = f"The {name} of {session.pair[role]} was not there within {WITHIN:g} seconds: {reference}."
-        return KeyFound(role, name, str(reference), words)
-    return KeyFound(role, name, str(reference))
+        words = f"The {name} of {org} was not there within {WITHIN:g} seconds: {reference}."
+        return replace(found, problem=words)
+    return found
 
 
 async def _both(asked: Callable[[Role], Awaitable[T]]) -> Both[T]:
