@@ -16,7 +16,6 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, TextIO
 
 from orchestrator.errors import ExitCode, Interrupted, Refused
@@ -31,35 +30,31 @@ if TYPE_CHECKING:  # loaded on a terminal only
     from rich.console import Console as Terminal
     from rich.text import Text
 
-STYLES: Mapping[str, str] = MappingProxyType(
-    {
-        "good": "green",
-        "bad": "bold red",
-        "warn": "yellow",
-        "dim": "dim",
-        "bold": "bold",
-        "heading": "bold",
-        "org": "cyan",
-        "status": "bold",
-        "command": "bold cyan",
-    }
-)
+STYLES: Mapping[str, str] = {
+    "good": "green",
+    "bad": "bold red",
+    "warn": "yellow",
+    "dim": "dim",
+    "bold": "bold",
+    "heading": "bold",
+    "org": "cyan",
+    "status": "bold",
+    "command": "bold cyan",
+}
 """How a meaning looks; the words say it, too."""
 
 _GONE = frozenset({errno.EPIPE, errno.EIO, errno.ENXIO})
 """Nobody reads it any more: a closed pipe, a closed terminal. Whoever went away has what they wanted."""
 
-_TROUBLES: Mapping[int, str] = MappingProxyType(
-    {
-        errno.EPIPE: "its reader went away",
-        errno.EIO: "its terminal is gone",
-        errno.ENXIO: "its terminal is gone",
-        errno.EBADF: "it is closed",
-        errno.ENOSPC: "the disk is full",
-        errno.EDQUOT: "the disk quota is used up",
-        errno.EAGAIN: "its reader takes nothing any more",
-    }
-)
+_TROUBLES: Mapping[int, str] = {
+    errno.EPIPE: "its reader went away",
+    errno.EIO: "its terminal is gone",
+    errno.ENXIO: "its terminal is gone",
+    errno.EBADF: "it is closed",
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EAGAIN: "its reader takes nothing any more",
+}
 """What is wrong with a stream, in words."""
 
 _CLEAR_LINE = "\r\x1b[2K"

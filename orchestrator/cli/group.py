@@ -6,7 +6,6 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping, MutableMapping, Sequence
-from types import MappingProxyType
 from typing import Any, NoReturn
 
 import click
@@ -15,49 +14,45 @@ from orchestrator import __version__
 
 from .invocation import Invocation
 
-SECTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {
-        "Start": {
-            "demo": "The whole cycle on the built-in simulator, one lost answer included.",
-            "init": "Write a commented inventory and playbooks to start from.",
-            "check": "Show everything that is wrong with inventory and playbooks, at once.",
-            "graph": "Draw a playbook's state machine, as Mermaid.",
-            "schema": "Print the JSON Schema of an inventory, a playbook or a scenario, for editors.",
-        },
-        "Look": {
-            "status": "Show both orgs, where the pair stands, and what to type next.",
-            "plan": "Show what a run would send, to whom, and what if it goes wrong.",
-            "doctor": "Find out whether a pair is ready, for a planned run and for an emergency.",
-        },
-        "Act": {
-            "run": "Move a pair to a status.",
-            "apply": "Run a saved plan, exactly.",
-            "resume": "Take up an open run again, or deliver what is owed.",
-            "adopt": "Make a diverged pair agree, by the org that is right.",
-            "unlock": "Break a pair's lock, by its id.",
-            "ack": "Take note of a finished run, which ends its cooling down.",
-        },
-        "Journal": {
-            "runs": "List the runs in the journal.",
-            "show": "Show one run, step by step.",
-            "report": "Show what a run or a drill did, and what is left to do.",
-            "audit": "Verify the journal, export it, or print its head.",
-        },
-        "Practice": {
-            "drill": "Rehearse a failover, out and home again, with a score.",
-            "simulate": "Serve two simulated regions on loopback ports.",
-        },
-    }
-)
+SECTIONS: Mapping[str, Mapping[str, str]] = {
+    "Start": {
+        "demo": "The whole cycle on the built-in simulator, one lost answer included.",
+        "init": "Write a commented inventory and playbooks to start from.",
+        "check": "Show everything that is wrong with inventory and playbooks, at once.",
+        "graph": "Draw a playbook's state machine, as Mermaid.",
+        "schema": "Print the JSON Schema of an inventory, a playbook or a scenario, for editors.",
+    },
+    "Look": {
+        "status": "Show both orgs, where the pair stands, and what to type next.",
+        "plan": "Show what a run would send, to whom, and what if it goes wrong.",
+        "doctor": "Find out whether a pair is ready, for a planned run and for an emergency.",
+    },
+    "Act": {
+        "run": "Move a pair to a status.",
+        "apply": "Run a saved plan, exactly.",
+        "resume": "Take up an open run again, or deliver what is owed.",
+        "adopt": "Make a diverged pair agree, by the org that is right.",
+        "unlock": "Break a pair's lock, by its id.",
+        "ack": "Take note of a finished run, which ends its cooling down.",
+    },
+    "Journal": {
+        "runs": "List the runs in the journal.",
+        "show": "Show one run, step by step.",
+        "report": "Show what a run or a drill did, and what is left to do.",
+        "audit": "Verify the journal, export it, or print its head.",
+    },
+    "Practice": {
+        "drill": "Rehearse a failover, out and home again, with a score.",
+        "simulate": "Serve two simulated regions on loopback ports.",
+    },
+}
 """The verbs, as `hamr --help` lists them, which so need not load a single one; each verb's own help begins the same."""
 
-_MODULES: Mapping[str, str] = MappingProxyType(
-    {
-        verb: verb if title == "Practice" else title.lower()
-        for title, verbs in SECTIONS.items()
-        for verb in verbs
-    }
-)
+_MODULES: Mapping[str, str] = {
+    verb: verb if title == "Practice" else title.lower()
+    for title, verbs in SECTIONS.items()
+    for verb in verbs
+}
 """The module beside this one that holds a verb, as an attribute of the same name."""
 
 NAMES: tuple[str, ...] = tuple(_MODULES)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 import click
@@ -15,53 +14,49 @@ from .invocation import Invocation
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
 
-_SHARED: Mapping[str, Decorator] = MappingProxyType(
-    {
-        "pairs": click.option(
-            "--pairs",
-            metavar="FILE",
-            help="The inventory. [env: HAMR_PAIRS; default: ./pairs.yaml]",
-        ),
-        "playbook": click.option(
-            "--playbook",
-            metavar="PLAYBOOK",
-            help="A playbook's file, or the name of one that ships with hamr. "
-            "[env: HAMR_PLAYBOOK; default: regional-failover]",
-        ),
-        "journal": click.option(
-            "--journal",
-            metavar="FILE",
-            help="The audit journal. [env: HAMR_JOURNAL; default: ~/.local/state/hamr/journal.db]",
-        ),
-        "operator": click.option(
-            "--operator",
-            metavar="NAME@HOST",
-            envvar="HAMR_OPERATOR",
-            help="Who is at the keyboard, as the records and the journal will say. "
-            "[env: HAMR_OPERATOR; default: the login name at this machine]",
-        ),
-        "json": click.option(
-            "--json", is_flag=True, help="Print JSON on stdout, and everything else on stderr."
-        ),
-        "log_format": click.option(
-            "--log-format",
-            type=click.Choice(["auto", "console", "json"]),
-            envvar="HAMR_LOG_FORMAT",
-            default="auto",
-            metavar="FORM",
-            help="The log on stderr: console, json, or auto, which is console on a terminal. "
-            "[env: HAMR_LOG_FORMAT; default: auto]",
-        ),
-        "log_level": click.option(
-            "--log-level",
-            type=click.Choice(["debug", "info", "warning", "error"]),
-            envvar="HAMR_LOG_LEVEL",
-            default="warning",
-            metavar="LEVEL",
-            help="The least that is logged: debug, info, warning or error. [env: HAMR_LOG_LEVEL; default: warning]",
-        ),
-    }
-)
+_SHARED: Mapping[str, Decorator] = {
+    "pairs": click.option(
+        "--pairs",
+        metavar="FILE",
+        help="The inventory. [env: HAMR_PAIRS; default: ./pairs.yaml]",
+    ),
+    "playbook": click.option(
+        "--playbook",
+        metavar="PLAYBOOK",
+        help="A playbook's file, or the name of one that ships with hamr. "
+        "[env: HAMR_PLAYBOOK; default: regional-failover]",
+    ),
+    "journal": click.option(
+        "--journal",
+        metavar="FILE",
+        help="The audit journal. [env: HAMR_JOURNAL; default: ~/.local/state/hamr/journal.db]",
+    ),
+    "operator": click.option(
+        "--operator",
+        metavar="NAME@HOST",
+        envvar="HAMR_OPERATOR",
+        help="Who is at the keyboard, as the records and the journal will say. "
+        "[env: HAMR_OPERATOR; default: the login name at this machine]",
+    ),
+    "json": click.option("--json", is_flag=True, help="Print JSON on stdout, and everything else on stderr."),
+    "log_format": click.option(
+        "--log-format",
+        type=click.Choice(["auto", "console", "json"]),
+        envvar="HAMR_LOG_FORMAT",
+        default="auto",
+        metavar="FORM",
+        help="The log on stderr: console, json, or auto, which is console on a terminal. "
+        "[env: HAMR_LOG_FORMAT; default: auto]",
+    ),
+    "log_level": click.option(
+        "--log-level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        envvar="HAMR_LOG_LEVEL",
+        default="warning",
+        metavar="LEVEL",
+        help="The least that is logged: debug, info, warning or error. [env: HAMR_LOG_LEVEL; default: warning]",
+    ),
+}
 
 LOOKING = ("pairs", "playbook", "journal", "operator", "json", "log_format", "log_level")
 """What a verb takes that looks at a pair, or acts on it."""

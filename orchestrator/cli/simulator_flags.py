@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from orchestrator.config.fault_scripts import load_fault_script
 from orchestrator.errors import UsageError
@@ -21,6 +22,9 @@ from orchestrator.simulator import (
     random_faults,
 )
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 _NO_VALUE, _ABSENT = "no value", "absent"
 """A null, and a monitor that is not there: the words of fault scripts."""
 
@@ -31,18 +35,11 @@ def metrics_of(flags: Iterable[str]) -> Both[Mapping[str, MetricValue]]:
     Raises:
         UsageError: one is not ORG:QUERY=VALUE.
     """
-    metrics: Both[dict[str, MetricValue]] = Both({}, {})
     wanted = (
         "--metric wants ORG:QUERY=VALUE, where VALUE is a number, 'no data', 'no value', or numbers with commas between "
         "them, such as 'secondary:sum:datadog.agent.running{*}=0'"
     )
-    for flag in flags:
-        role, query, value = _parts(flag, wanted)
-        try:
-            metrics[role][query] = _metric_value(value)
-        except ValueError as error:
-            raise _misread(flag, wanted) from error
-    return Both(metrics.primary, metrics.secondary)
+    return _per_org(flags, wanted, _metric)
 
 
 def monitors_of(flags: Iterable[str]) -> Both[Mapping[int, str | None]]:
@@ -51,17 +48,45 @@ def monitors_of(flags: Iterable[str]) -> Both[Mapping[int, str | None]]:
     Raises:
         UsageError: one is not ORG:ID=STATE.
     """
-    monitors: Both[dict[int, str | None]] = Both({}, {})
     wanted = (
         f"--monitor wants ORG:ID=STATE, where STATE is one of {', '.join(MONITOR_STATES)}, or absent for a monitor that "
         "is not there, such as secondary:42=Alert"
     )
+    return _per_org(flags, wanted, _monitor)
+
+
+def _per_org(
+    flags: Iterable[str], wanted: str, read: Callable[[str, str], tuple[K, V]]
+) -> Both[Mapping[K, V]]:
+    """ORG:NAME=VALUE, several times; `read` raises ValueError where it cannot be."""
+    found: Both[dict[K, V]] = Both({}, {})
     for flag in flags:
-        role, number, state = _parts(flag, wanted)
-        if not re.fullmatch(r"[0-9]{1,15}", number) or state not in (*MONITOR_STATES, _ABSENT):
-            raise _misread(flag, wanted)
-        monitors[role][int(number)] = None if state == _ABSENT else state
-    return Both(monitors.primary, monitors.secondary)
+        org, _, rest = flag.partition(":")
+        name, _, value = rest.rpartition("=")
+        try:
+            role = Role(org)
+            key, shown = read(name.strip(), value.strip())
+        except ValueError as error:
+            raise UsageError(
+                f"{flag[:80]!r} cannot be read. {wanted}.", sent="No region was started."
+            ) from error
+        found[role][key] = shown
+    return Both(found.primary, found.secondary)
+
+
+def _metric(query: str, text: str) -> tuple[str, MetricValue]:
+    if not query:
+        raise ValueError(text)
+    if text == NO_DATA:
+        return query, NO_DATA
+    points = tuple(None if each.strip() == _NO_VALUE else float(each) for each in text.split(","))
+    return query, metric_value(points if len(points) > 1 else points[0])
+
+
+def _monitor(number: str, state: str) -> tuple[int, str | None]:
+    if not re.fullmatch(r"[0-9]{1,15}", number) or state not in (*MONITOR_STATES, _ABSENT):
+        raise ValueError(number, state)
+    return int(number), None if state == _ABSENT else state
 
 
 def traffic_of(text: str) -> tuple[Traffic, float]:
@@ -104,22 +129,3 @@ def faults_from(script: Path | None, seed: int | None) -> tuple[Fault, ...]:
     """
     scripted = () if script is None else faults_of(load_fault_script(script))
     return (*scripted, *(() if seed is None else random_faults(seed)))
-
-
-def _parts(flag: str, wanted: str) -> tuple[Role, str, str]:
-    org, _, rest = flag.partition(":")
-    name, equals, value = rest.rpartition("=")
-    if org not in tuple(role.value for role in Role) or not name.strip() or not equals:
-        raise _misread(flag, wanted)
-    return Role(org), name.strip(), value.strip()
-
-
-def _metric_value(text: str) -> MetricValue:
-    if text == NO_DATA:
-        return NO_DATA
-    points = tuple(None if each.strip() == _NO_VALUE else float(each) for each in text.split(","))
-    return metric_value(points if len(points) > 1 else points[0])
-
-
-def _misread(flag: str, wanted: str) -> UsageError:
-    return UsageError(f"{flag[:80]!r} cannot be read. {wanted}.", sent="No region was started.")
