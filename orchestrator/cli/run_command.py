@@ -66,20 +66,12 @@ class RunCommand:
         return (Progress(self._console.aside, pair),)
 
     def run(self, work: Coroutine[Any, Any, RunResult]) -> ExitCode:
-        """Do it, show what came of it, and give the run's exit code.
-
-        Raises:
-            HamrError: nothing was intended; the error says why.
-        """
+        """Do it, show what came of it, and give the run's exit code; an error means that nothing was intended."""
         self.controls.on_result = self._show
         return self.supervise(work).exit_code
 
     def supervise(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do it, whatever comes of it.
-
-        Raises:
-            HamrError: as the work does.
-        """
+        """Do it, whatever comes of it."""
         self._console.follow(lambda: self.controls.run)
         try:
             return supervised(work, self._interrupt)
@@ -121,16 +113,16 @@ class Progress:
     def tell(self, event: Event) -> None:
         """Print a line for an event that is worth one."""
         spans = progress_line(event, self._pair, time.monotonic() - self._began)
-        if spans is not None and isinstance(event, Waiting) and self._stream.is_terminal:
-            self._stream.passing(spans)
-        elif isinstance(event, Waiting):
-            if spans is not None and event.what != self._waiting:
+        if isinstance(event, Waiting):
+            if spans is not None and self._stream.is_terminal:
+                self._stream.passing(spans)
+            elif spans is not None and event.what != self._waiting:
                 self._stream.page((spans,))
             self._waiting = event.what
-        elif spans is not None:
+            return
+        if spans is not None:
             self._stream.page((spans,))
-            self._waiting = ""
-        elif not isinstance(event, ReadingsTaken):
+        if spans is not None or not isinstance(event, ReadingsTaken):
             self._waiting = ""
 
 
@@ -153,7 +145,8 @@ class Terminal:
         to write on.
         """
         self._console.aside.end()
-        _forget_typed_ahead()
+        if sys.stdin.isatty():  # what was typed before the question stood there answers something else
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)
         self._console.err.text(f"\n{question.text}\nThe pair's lock is let go while this question stands.\n")
         while True:
             self._console.err.text(_HOW[question.asks])
@@ -190,12 +183,6 @@ class Terminal:
             self._controls.interrupt(ExitCode.INTERRUPTED)
             return None
         return typed
-
-
-def _forget_typed_ahead() -> None:
-    """Drop what was typed before the question stood there: it answers something else."""
-    if sys.stdin.isatty():
-        termios.tcflush(sys.stdin, termios.TCIFLUSH)
 
 
 def understood(asks: Asks, typed: str) -> Reply | None:
