@@ -125,7 +125,11 @@ class VerbGroup(click.Group):
         """
         arguments = sys.argv[1:] if args is None else list(args)
         name = prog_name or "hamr"
-        _complete(self, name)
+        instruction = os.environ.get(COMPLETION)
+        if instruction:  # a shell asks how a command line could go on
+            from click.shell_completion import shell_complete
+
+            sys.exit(shell_complete(self, {}, name, COMPLETION, instruction))
         invocation = Invocation(
             tuple(arguments), json="--json" in arguments, debug=bool(os.environ.get("HAMR_DEBUG"))
         )
@@ -142,15 +146,6 @@ class VerbGroup(click.Group):
 
             code = told(invocation, error)
         sys.exit(int(code or 0))
-
-
-def _complete(group: click.Group, name: str) -> None:
-    """Answer the shell, where it asks how a command line could go on."""
-    instruction = os.environ.get(COMPLETION)
-    if instruction:
-        from click.shell_completion import shell_complete
-
-        sys.exit(shell_complete(group, {}, name, COMPLETION, instruction))
 
 
 CONTEXT: MutableMapping[str, Any] = {

@@ -210,12 +210,7 @@ class Invocation:
 
     @contextmanager
     def session(
-        self,
-        pair: Pair | str,
-        *,
-        writes: bool,
-        playbook: Playbook | None = None,
-        store: SqliteStore | None = None,
+        self, pair: Pair | str, *, writes: bool, playbook: Playbook | None = None
     ) -> Iterator[Session]:
         """Everything that is needed for one pair, the journal last: a mistyped flag creates none.
 
@@ -223,7 +218,6 @@ class Invocation:
             pair: the pair, or its name in the inventory.
             writes: whether the verb journals anything.
             playbook: in the place of the one that was named.
-            store: a journal that is open already, and stays so.
 
         Raises:
             HamrError: one of them cannot be had.
@@ -231,11 +225,8 @@ class Invocation:
         prepared = self.sources.prepare(pair, playbook)
         if playbook is None:
             self.known(prepared.playbook, self.sources.playbook_name())
-        if store is not None:
+        with self.store(writes=writes) as store:
             yield prepared.session(store, self.redactor)
-            return
-        with self.store(writes=writes) as opened:
-            yield prepared.session(opened, self.redactor)
 
     def listen(self) -> None:
         """Send the log to stderr, in the form that was asked for, with the keys of this command taken out."""

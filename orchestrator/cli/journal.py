@@ -146,38 +146,38 @@ def verify(invocation: Invocation, anchor: str | None) -> ExitCode:
     from orchestrator.journal import check_anchor, parse_anchor
     from orchestrator.model.journal import Verified
     from orchestrator.report.json_text import document
-    from orchestrator.report.styled import Span, line
+    from orchestrator.report.styled import Page, Span, line
 
     kept = None if anchor is None else parse_anchor(anchor)
     with invocation.existing_store() as store:
         found = store.verify() if kept is None else check_anchor(store, kept)
-    shared: dict[str, JSON] = {
-        "anchor": None if kept is None else {"seq": kept.seq, "hash": kept.hash},
-        "journal": store.place,
-    }
+    fields: dict[str, JSON]
     if isinstance(found, Verified):
         anchored = "" if kept is None else f" The head {kept.seq} that was kept elsewhere is in it."
         held = Span(f": {found.records:,} records in {store.place}.{anchored}")
-        head: dict[str, JSON] = {"seq": found.head.seq, "hash": found.head.hash}
-        invocation.console.facts(
-            ((Span("The chain holds", "good"), held), line(f"head {found.head}")),
-            document(
-                "hamr/verification/1", {"holds": True, "records": found.records, "head": head, **shared}
-            ),
-        )
-        return ExitCode.DONE
-    broken: dict[str, JSON] = {"first_bad": found.seq, "reason": found.reason, "good": found.good}
-    invocation.console.facts(
-        (
+        page: Page = ((Span("The chain holds", "good"), held), line(f"head {found.head}"))
+        fields = {
+            "holds": True,
+            "records": found.records,
+            "head": {"seq": found.head.seq, "hash": found.head.hash},
+        }
+        code = ExitCode.DONE
+    else:
+        page = (
             (Span("The chain is BROKEN", "bad"), Span(f" at record {found.seq} of {store.place}:")),
             line(f"  {found.reason}."),
             line(
                 f"The {found.good:,} records before it hold. Keep the file as it is, and find a copy to compare with."
             ),
-        ),
-        document("hamr/verification/1", {"holds": False, **broken, **shared}),
-    )
-    return ExitCode.JOURNAL_DAMAGED
+        )
+        fields = {"holds": False, "first_bad": found.seq, "reason": found.reason, "good": found.good}
+        code = ExitCode.JOURNAL_DAMAGED
+    fields |= {
+        "anchor": None if kept is None else {"seq": kept.seq, "hash": kept.hash},
+        "journal": store.place,
+    }
+    invocation.console.facts(page, document("hamr/verification/1", fields))
+    return code
 
 
 @audit.command()

@@ -258,10 +258,7 @@ def doctor(invocation: Invocation, pair: str | None, verbose: bool, nagios: bool
         except (JournalUnavailable, JournalDamaged) as error:  # the orgs are asked all the same
             unopened = error
             store = stack.enter_context(SqliteStore.nothing(sources.place(), now=SystemClock().now))
-        sessions = [
-            stack.enter_context(invocation.session(each, writes=False, playbook=playbook, store=store))
-            for each in pairs
-        ]
+        sessions = [sources.prepare(each, playbook).session(store, invocation.redactor) for each in pairs]
         found = supervised(examine(sessions, unopened=unopened))
     if nagios and not console.json:
         console.out.text(nagios_line(found) + "\n")

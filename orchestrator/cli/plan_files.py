@@ -56,11 +56,7 @@ def plan_text(plan: Plan, *, playbook: str, redactor: Redactor) -> str:
 
 
 def save_plan(plan: Plan, path: Path, *, playbook: str, redactor: Redactor) -> None:
-    """Write a plan to a file, for its owner alone.
-
-    Raises:
-        HamrError: it cannot be written.
-    """
+    """Write a plan to a file, for its owner alone."""
     with written_whole(path, PLAN) as file:
         file.write(plan_text(plan, playbook=playbook, redactor=redactor).encode())
 
@@ -190,8 +186,8 @@ def _comment(text: str) -> list[str]:
 
 
 def _looks(plan: Plan, pair: Pair) -> list[str]:
-    url = {write.role: write.request.url for write in plan.writes}
-    path = next(iter(url.values())).removeprefix(pair[next(iter(url))].base_url)
+    first = plan.writes[0]
+    path = first.request.url.removeprefix(pair[first.role].base_url)
     lines: list[str] = []
     for role in Role:
         org = pair[role]
