@@ -17,7 +17,7 @@ from orchestrator.model.probe import ProbeReading, Unmeasured
 from orchestrator.model.readiness import KeysSaid
 from orchestrator.model.reading import Hampered, Identity, Reading, Unreachable
 from orchestrator.model.run import Mode, Operator
-from orchestrator.model.situation import OpenRun, Owed, Situation
+from orchestrator.model.situation import OpenRun, Situation
 from orchestrator.model.status import Both, Role
 from orchestrator.situation.compared import depends_on
 
@@ -93,26 +93,22 @@ class Answers(Struct, frozen=True):
     """Those of the hooks' programs that are not on this machine, by their names."""
 
     @property
-    def survivors(self) -> frozenset[Role]:
+    def survivors(self) -> tuple[Role, ...]:
         """The orgs that an emergency may have to do with alone: from where the pair stands, as far as that is known."""
         stands = {reading.status for reading in self.orgs.readings if reading.status is not None}
         here = {role for status in stands for role in self.playbook.survivors_from(status)}
-        named = {
-            transition.survivor for transition in self.playbook.transitions if transition.survivor is not None
-        }
-        return frozenset(here or named)
+        named = {transition.survivor for transition in self.playbook.transitions}
+        return tuple(role for role in Role if role in (here or named))
 
     @property
-    def owed(self) -> Owed | None:
-        """What the journal knows of an org that is owed its status."""
-        history = self.journal.history
-        return None if history is None else history.owed
+    def history(self) -> History:
+        """What the journal knows of the pair: nothing where it cannot be read or believed."""
+        return History(self.pair.name) if self.journal.history is None else self.journal.history
 
     @property
     def open_run(self) -> OpenRun | None:
-        """The run that the journal knows as open."""
-        history = self.journal.history
-        run = None if history is None else history.open_run
+        """The run that was left open, as phases are told by."""
+        run = self.history.open_run
         return None if run is None else run.as_open_run()
 
     def silent(self, role: Role) -> bool:
@@ -130,7 +126,6 @@ class Answers(Struct, frozen=True):
 
     def planned_situation(self) -> Situation:
         """What a planned run would judge its guards on, now."""
-        history = self.journal.history
         return Situation(
             pair=self.pair,
             readings=self.orgs.readings,
@@ -138,7 +133,7 @@ class Answers(Struct, frozen=True):
             at=self.orgs.at,
             # A run reads anew: never stale.
             monotonic=min(reading.monotonic for reading in self.orgs.readings),
-            known_runs=frozenset() if history is None else history.known_runs,
+            known_runs=self.history.known_runs,
             probes=self.orgs.probes,
         )
 

@@ -54,9 +54,8 @@ def _probe(answers: Answers, name: str) -> Check:
         for transition in answers.playbook.transitions
         if name in [each.name for each in transition_probes(transition, answers.playbook)]
     }
-    asked_by = asking & answers.survivors
     # An emergency does without the other org, and waives what is blind for want of it.
-    needed = asked_by if org is None else asked_by & {org}
+    needed = any(role in asking and org in (None, role) for role in answers.survivors)
     emergency = level if needed else None
     return Check(Group.GUARDS, f"probe {name}", level, emergency, sentence, brief=brief)
 
@@ -82,8 +81,7 @@ def _guard(answers: Answers, name: str) -> Check:
     planned = _planned(answers, name, transitions)
     emergencies = [
         _emergency(answers, name, survivor, [each for each in transitions if each.survivor is survivor])
-        for survivor in Role
-        if survivor in answers.survivors
+        for survivor in answers.survivors
     ]
     emergency = worst(column.level for column in emergencies)
     sentence = _sentence(answers, planned, emergencies, transitions)

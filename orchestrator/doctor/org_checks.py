@@ -112,8 +112,7 @@ def _link(answers: Answers) -> Check:
     verdict = judge("linked", answers.playbook, answers.planned_situation())
     alone = [
         judge("linked", answers.playbook, answers.emergency_situation(survivor))
-        for survivor in Role
-        if survivor in answers.survivors
+        for survivor in answers.survivors
     ]
     level = LEVELS[verdict.outcome]
     sentence = f"{verdict.reason[:1].upper()}{verdict.reason[1:]}."
@@ -133,15 +132,14 @@ def _link(answers: Answers) -> Check:
 
 
 def _phase(answers: Answers) -> Check:
-    history = answers.journal.history
     phase = phase_of(
         answers.pair,
         answers.orgs.readings,
         answers.orgs.identities,
         answers.playbook,
-        owed=answers.owed,
+        owed=answers.history.owed,
         open_run=answers.open_run,
-        floors={} if history is None else history.floors,
+        floors=answers.history.floors,
     )
     planned = _planned(answers.playbook, phase)
     sentence = f"{phase.label}. {phase.sentence}"
@@ -194,14 +192,16 @@ def _way(answers: Answers) -> Check:
             "while a region is dead."
         )
         return Check(Group.ORGS, "emergency", None, Level.WARNING, sentence)
-    found = [_way_of(answers, survivor) for survivor in Role if survivor in answers.survivors]
+    found = [_way_of(answers, survivor) for survivor in answers.survivors]
     level = worst(level for level, _ in found)
     return Check(Group.ORGS, "emergency", None, level, " ".join(sentence for _, sentence in found))
 
 
 def _way_of(answers: Answers, survivor: Role) -> tuple[Level, str]:
     org = answers.pair[survivor]
-    view = View(answers.pair, answers.orgs.readings, answers.playbook, answers.owed, answers.open_run, None)
+    view = View(
+        answers.pair, answers.orgs.readings, answers.playbook, answers.history.owed, answers.open_run, None
+    )
     status = view.status(survivor)
     if status is None:
         return Level.CRITICAL, f"Where {org} stands is not known, and an emergency goes on from there."
