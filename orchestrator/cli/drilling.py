@@ -7,24 +7,24 @@ from collections.abc import Mapping
 
 from orchestrator.api.finding import all_histories
 from orchestrator.config import load_playbook, parse_playbook
+from orchestrator.config.scenario import Scenario
 from orchestrator.config.scenarios import load_scenario
 from orchestrator.drill import (
-    Desk,
-    Homecoming,
+    DrillContext,
+    FailbackResult,
     check_routes,
     close,
     close_rehearsed,
     drill,
     drill_named,
+    home_of,
     refuse_undrillable,
     rehearse,
-    stands_at,
 )
 from orchestrator.errors import ExitCode, Interrupted, UsageError
 from orchestrator.journal.history import DrillHistory, History
 from orchestrator.model.drill import DrillResult
 from orchestrator.model.protocols import Store
-from orchestrator.model.scenario import Scenario
 from orchestrator.model.status import Status
 from orchestrator.operations.locking import refuse_held
 from orchestrator.report.drill import closed_json, closed_page, drill_json, drill_page
@@ -61,9 +61,9 @@ def on_simulator(
         playbook = invocation.load_playbook()
     command = RunCommand(invocation)
     with invocation.store(writes=True) as store:
-        desk = Desk(store, invocation.sources.named_operator(), os.environ, invocation.redactor)
+        context = DrillContext(store, invocation.sources.named_operator(), os.environ, invocation.redactor)
         work = rehearse(
-            desk,
+            context,
             scenario,
             playbook,
             seed=seed,
@@ -83,7 +83,7 @@ def on_live_pair(
     refuse_undrillable(found)
     with invocation.session(found, writes=True) as session:
         if not yes:
-            home = supervised(stands_at(session))
+            home = supervised(home_of(session))
             check_routes(session.playbook, home, target)
             invocation.console.confirm(
                 pair,
@@ -148,12 +148,12 @@ def close_drill(
             operator = invocation.sources.named_operator()
             close_rehearsed(store, operator, found, invocation.redactor.clean(notes))
     else:
-        homecoming = _close_live(invocation, histories[found.pair], found, notes, overrides, yes=yes)
-        phase, runs = homecoming.phase, tuple(result.run for result in homecoming.results)
+        failback = _close_live(invocation, histories[found.pair], found, notes, overrides, yes=yes)
+        phase, runs = failback.phase, tuple(result.run for result in failback.results)
         words = (
             f"Pair {found.pair} is at home: {phase}."
-            if homecoming.at_home
-            else f"{homecoming.why[:1].upper()}{homecoming.why[1:]}."
+            if failback.at_home
+            else f"{failback.why[:1].upper()}{failback.why[1:]}."
         )
     invocation.outcome = ExitCode.DONE
     invocation.console.facts(
@@ -171,7 +171,7 @@ def _close_live(
     overrides: Mapping[str, str],
     *,
     yes: bool,
-) -> Homecoming:
+) -> FailbackResult:
     """Bring the pair home, after asking."""
     if not yes:
         invocation.require_somebody()

@@ -17,7 +17,6 @@ from orchestrator.simulator import (
     Fault,
     MetricValue,
     Traffic,
-    faults_of,
     metric_value,
     random_faults,
 )
@@ -127,5 +126,5 @@ def faults_from(script: Path | None, seed: int | None) -> tuple[Fault, ...]:
     Raises:
         DocumentError: the file is no fault script.
     """
-    scripted = () if script is None else faults_of(load_fault_script(script))
+    scripted = () if script is None else load_fault_script(script)
     return (*scripted, *(() if seed is None else random_faults(seed)))
