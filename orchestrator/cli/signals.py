@@ -20,26 +20,25 @@ SIGNALS: dict[signal.Signals, ExitCode] = {
 }
 
 
-def _can_be_dropped(code: ExitCode) -> bool:  # noqa: ARG001 - what a run takes
-    return False
-
-
-def supervised(work: Coroutine[Any, Any, T], interrupt: Callable[[ExitCode], bool] = _can_be_dropped) -> T:
+def supervised(work: Coroutine[Any, Any, T], interrupt: Callable[[ExitCode], bool] | None = None) -> T:
     """Run something to its end; a signal stops it in the way that is safe for it.
 
     Args:
         work: what to do.
-        interrupt: is told of a signal, and says whether the work now comes to an end by itself; else it is dropped.
+        interrupt: is told of a signal, and says whether the work now comes to an end by itself; None for what can be
+            dropped at any point.
 
     Raises:
         Interrupted: a signal came while nothing could have been sent.
     """
 
     async def watched() -> T:
-        task, stopped_by = asyncio.current_task(), list[ExitCode]()
+        task = asyncio.current_task()
+        stopped_by: list[ExitCode] = []
 
         def stop(code: ExitCode) -> None:
-            if task is not None and not interrupt(code):
+            ends_by_itself = interrupt is not None and interrupt(code)
+            if task is not None and not ends_by_itself:
                 stopped_by.append(code)
                 task.cancel()
 
