@@ -81,7 +81,7 @@ def apply(invocation: Invocation, file: Path, yes: bool) -> ExitCode:
         invocation.require_somebody()
     saved = read_plan(file)
     plan, source = saved.plan, invocation.playbook or saved.playbook
-    playbook = invocation.known(load_playbook(source), source)
+    playbook = invocation.name_playbook(load_playbook(source), source)
     with invocation.session(plan.request.pair, writes=True, playbook=playbook) as session:
         check_plan(session, plan)
         if not yes:

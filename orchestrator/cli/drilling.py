@@ -30,9 +30,9 @@ from orchestrator.operations.locking import refuse_held
 from orchestrator.report.drill import closed_json, closed_page, drill_json, drill_page
 
 from .invocation import Invocation
+from .report_files import read_report, write_html, write_junit
 from .run_command import RunCommand
 from .signals import supervised
-from .story_files import story_told, write_html, write_junit
 
 
 def on_simulator(
@@ -123,9 +123,9 @@ def _show_result(
     records = [record for record in store.records(after=first) if record.seq in pointed] if pointed else []
     invocation.console.facts(drill_page(result, records), drill_json(result))
     if junit is not None or html is not None:
-        story = story_told(store, score.drill, invocation.journal or "")
-        write_junit(invocation, story, junit)
-        write_html(invocation, story, html)
+        view = read_report(store, score.drill, invocation.journal or "")
+        write_junit(invocation, view, junit)
+        write_html(invocation, view, html)
     return result.exit_code
 
 

@@ -18,7 +18,7 @@ from .invocation import Invocation
 _SENT = "What was sent, if anything, stands in the journal: hamr runs"
 
 
-def told(invocation: Invocation, error: BaseException) -> int:
+def report_failure(invocation: Invocation, error: BaseException) -> int:
     """Tell what went wrong, and return the exit code for it.
 
     With --json stdout carries the error as a document, unless the work had ended and its own document is there.

@@ -142,9 +142,9 @@ class VerbGroup(click.Group):
             click.echo(bare.format_message(), err=True)
             code = bare.exit_code
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - each ends as words and an exit code
-            from .failures import told
+            from .failures import report_failure
 
-            code = told(invocation, error)
+            code = report_failure(invocation, error)
         sys.exit(int(code or 0))
 
 

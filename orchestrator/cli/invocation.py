@@ -167,9 +167,9 @@ class Invocation:
             UsageError: there is none of that name.
             DocumentError: it has problems.
         """
-        return self.known(self.sources.load_playbook(), self.sources.playbook_name())
+        return self.name_playbook(self.sources.load_playbook(), self.sources.playbook_name())
 
-    def known(self, playbook: Playbook, source: str) -> Playbook:
+    def name_playbook(self, playbook: Playbook, source: str) -> Playbook:
         """The playbook; the commands that are printed name it by what it was loaded from."""
         self.typed.playbook, self.typed.playbook_source = playbook.name, source
         return playbook
@@ -182,7 +182,7 @@ class Invocation:
             JournalUnavailable: it cannot be opened.
             JournalDamaged: it is not a whole journal.
         """
-        self.listen()
+        self.configure_log()
         place = self.sources.place()
         if writes and self.journal is not None:
             self.console.note(
@@ -203,7 +203,7 @@ class Invocation:
         from orchestrator.journal import SqliteStore
         from orchestrator.system.clock import SystemClock
 
-        self.listen()
+        self.configure_log()
         with SqliteStore.open(self.sources.place(), create=False, older=True, now=SystemClock().now) as store:
             require_existing(store)
             yield store
@@ -224,11 +224,11 @@ class Invocation:
         """
         prepared = self.sources.prepare(pair, playbook)
         if playbook is None:
-            self.known(prepared.playbook, self.sources.playbook_name())
+            self.name_playbook(prepared.playbook, self.sources.playbook_name())
         with self.store(writes=writes) as store:
             yield prepared.session(store, self.redactor)
 
-    def listen(self) -> None:
+    def configure_log(self) -> None:
         """Send the log to stderr, in the form that was asked for, with the keys of this command taken out."""
         from orchestrator.system.log import configure
 

@@ -88,7 +88,7 @@ def report(invocation: Invocation, run: str, html: str | None, junit: str | None
     from orchestrator.report.story_page import story_page
 
     from .output_files import STDOUT, refuse_misplaced_files
-    from .story_files import story_told, write_html, write_junit
+    from .report_files import read_report, write_html, write_junit
 
     console = invocation.console
     on_stdout = {
@@ -104,21 +104,21 @@ def report(invocation: Invocation, run: str, html: str | None, junit: str | None
         )
     refuse_misplaced_files(html, junit)
     with invocation.store(writes=False) as store:
-        story = story_told(store, run, invocation.journal or "")
+        view = read_report(store, run, invocation.journal or "")
         verified = store.verify()
     broken = None if isinstance(verified, Verified) else verified
-    story = replace(story, broken=broken)
-    write_html(invocation, story, html)
-    write_junit(invocation, story, junit)
+    view = replace(view, broken=broken)
+    write_html(invocation, view, html)
+    write_junit(invocation, view, junit)
     if markdown:
-        console.out.text(as_markdown(story))
+        console.out.text(as_markdown(view))
     elif console.json:
-        console.document(story_json(story))
+        console.document(story_json(view))
     elif html is None and junit is None:
-        console.out.page(story_page(story))
+        console.out.page(story_page(view))
     if broken is None:
         return ExitCode.DONE
-    console.note(story.warning, "bad")
+    console.note(view.warning, "bad")
     return ExitCode.JOURNAL_DAMAGED
 
 

@@ -139,7 +139,7 @@ def test_law_17_a_key_that_cannot_be_used_is_not_shown(guarded: Lab, content: st
 def test_law_17_the_log_knows_the_keys_of_the_command(form: str, capsys: pytest.CaptureFixture[str]) -> None:
     invocation = Invocation()
     invocation.log_format = form
-    invocation.listen()
+    invocation.configure_log()
     invocation.redactor.add(Secret(WRONG))
     logger().warning("odd", body=f"key {WRONG}")
     assert WRONG not in (shown := capsys.readouterr().err)

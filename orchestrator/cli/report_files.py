@@ -1,4 +1,4 @@
-"""The story of a run or a drill, out of the journal and into files: what `report` and `drill run` have in common."""
+"""The report of a run or a drill, out of the journal and into files: what `report` and `drill run` have in common."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from .output_files import JUNIT, PAGE, STDOUT, Kind, written_whole
 _OF_A_DRILL = frozenset({DrillStarted.kind, DrillScored.kind, DrillClosed.kind})
 
 
-def story_told(store: Store, subject: str, journal: str) -> Story:
-    """The story of a run or a drill.
+def read_report(store: Store, subject: str, journal: str) -> Story:
+    """What is reported of a run or a drill.
 
     Raises:
         UsageError: the journal knows neither.
@@ -55,20 +55,20 @@ def _playbook_of(started: RunStarted) -> Playbook | None:
         return None
 
 
-def write_html(invocation: Invocation, story: Story, where: str | None) -> None:
+def write_html(invocation: Invocation, view: Story, where: str | None) -> None:
     """As one self-contained page, to a file or to stdout; nothing where none is wanted."""
     if where is not None:
         from orchestrator.report.html import page
 
-        _write(invocation, page(story), where, PAGE)
+        _write(invocation, page(view), where, PAGE)
 
 
-def write_junit(invocation: Invocation, story: Story, where: str | None) -> None:
+def write_junit(invocation: Invocation, view: Story, where: str | None) -> None:
     """As JUnit XML, to a file or to stdout; nothing where none is wanted."""
     if where is not None:
         from orchestrator.report.junit import junit
 
-        _write(invocation, junit(story), where, JUNIT)
+        _write(invocation, junit(view), where, JUNIT)
 
 
 def _write(invocation: Invocation, text: str, where: str, kind: Kind) -> None:
