@@ -29,6 +29,16 @@ def test_help_loads_none_of_the_heavy_libraries(arguments: list[str]) -> None:
     assert done.stdout.splitlines()[-1] == "loaded: []"
 
 
+def test_no_verbs_flags_need_a_heavy_library() -> None:
+    code = (
+        "import sys, click; from orchestrator.cli.group import NAMES, hamr\n"
+        "for verb in NAMES: hamr.get_command(click.Context(hamr), verb)\n"
+        f"print('loaded:', [m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "loaded: []\n"
+
+
 def test_the_first_help_makes_no_noun() -> None:
     code = "import sys; from orchestrator.cli import hamr\ntry: hamr.main(['--help'], prog_name='hamr')\nexcept SystemExit: print('msgspec' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
