@@ -67,7 +67,7 @@ def read_plan(path: Path) -> PlanFile:
     Raises:
         DocumentError: it cannot be read, is no plan, was cut short or edited.
     """
-    document = _object(path, _read(path))
+    document = _document(path)
     schema = document.get("schema")
     if schema != SCHEMA:
         known = isinstance(schema, str) and schema.startswith("hamr/")
@@ -92,23 +92,16 @@ def _digest(value: object) -> str:
     return hashlib.sha256(canonical(value)).hexdigest()
 
 
-def _read(path: Path) -> bytes:
+def _document(path: Path) -> dict[str, object]:
     try:
-        return content(path, LARGEST)
+        document = json.loads(content(path, LARGEST).decode("utf-8"), object_pairs_hook=_without_twins)
     except DocumentError as error:
         raise _refused(path, error.problems[0].message) from None
-
-
-def _object(path: Path, data: bytes) -> dict[str, object]:
-    try:
-        text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise _refused(path, "this is a binary file, and a saved plan (JSON) is wanted") from None
-    try:
-        document = json.loads(text, object_pairs_hook=_without_twins)
     except json.JSONDecodeError as error:
-        cut = error.pos >= len(text.rstrip()) or "Unterminated" in error.msg
-        what = "it was cut short" if cut and text.lstrip().startswith("{") else "this is not JSON"
+        cut = error.pos >= len(error.doc.rstrip()) or "Unterminated" in error.msg
+        what = "it was cut short" if cut and error.doc.lstrip().startswith("{") else "this is not JSON"
         raise _refused(path, f"{what} ({error.msg})", error.lineno, error.colno) from None
     except (ValueError, RecursionError) as error:
         raise _refused(path, f"this is no saved plan ({error})") from None
