@@ -243,8 +243,8 @@ def unlock(invocation: Invocation, pair: str, lock_id: str, reason: str, yes: bo
     one. Make sure that nobody works behind it. It is refused while the holder runs on this machine. The orgs are not touched.
     """
     from orchestrator.operations.locking import break_lock, check_unlock
-    from orchestrator.report.json_text import document
-    from orchestrator.report.styled import Span, line
+    from orchestrator.report.documents import document
+    from orchestrator.report.layout import Span, line
 
     from .requests import require_text
 
@@ -280,8 +280,8 @@ def ack(invocation: Invocation, run: str, reason: str) -> ExitCode:
     """
     from orchestrator.api.finding import all_histories, run_named
     from orchestrator.operations.resume import acknowledge
-    from orchestrator.report.json_text import document
-    from orchestrator.report.styled import line
+    from orchestrator.report.documents import document
+    from orchestrator.report.layout import line
 
     with invocation.store(writes=False) as store:
         found = run_named(all_histories(store), run, store)

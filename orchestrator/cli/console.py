@@ -20,8 +20,8 @@ from typing import IO, TYPE_CHECKING, TextIO
 
 from orchestrator.errors import ExitCode, Interrupted, Refused
 from orchestrator.model.plain import JSON
-from orchestrator.report.json_text import compact, to_json
-from orchestrator.report.styled import Line, Page, Span, line, plain_text
+from orchestrator.report.documents import compact, to_json
+from orchestrator.report.layout import Line, Page, Span, line, plain_text
 from orchestrator.system.redaction import Redactor
 
 from .outlets import PATIENCE, Output

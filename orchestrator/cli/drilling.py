@@ -23,8 +23,8 @@ from orchestrator.drill import (
 )
 from orchestrator.errors import ExitCode, Interrupted, UsageError
 from orchestrator.journal.history import DrillHistory, History
-from orchestrator.model.drill import DrillResult
 from orchestrator.model.protocols import Store
+from orchestrator.model.result import DrillResult
 from orchestrator.model.status import Status
 from orchestrator.operations.locking import refuse_held
 from orchestrator.report.drill import closed_json, closed_page, drill_json, drill_page

@@ -84,8 +84,7 @@ def report(invocation: Invocation, run: str, html: str | None, junit: str | None
     from orchestrator.errors import UsageError
     from orchestrator.model.journal import Verified
     from orchestrator.report.markdown import markdown as as_markdown
-    from orchestrator.report.story_document import story_json
-    from orchestrator.report.story_page import story_page
+    from orchestrator.report.run_report import report_json, report_page
 
     from .output_files import STDOUT, refuse_misplaced_files
     from .report_files import read_report, write_html, write_junit
@@ -113,9 +112,9 @@ def report(invocation: Invocation, run: str, html: str | None, junit: str | None
     if markdown:
         console.out.text(as_markdown(view))
     elif console.json:
-        console.document(story_json(view))
+        console.document(report_json(view))
     elif html is None and junit is None:
-        console.out.page(story_page(view))
+        console.out.page(report_page(view))
     if broken is None:
         return ExitCode.DONE
     console.note(view.warning, "bad")
@@ -145,8 +144,8 @@ def verify(invocation: Invocation, anchor: str | None) -> ExitCode:
     """
     from orchestrator.journal import check_anchor, parse_anchor
     from orchestrator.model.journal import Verified
-    from orchestrator.report.json_text import document
-    from orchestrator.report.styled import Page, Span, line
+    from orchestrator.report.documents import document
+    from orchestrator.report.layout import Page, Span, line
 
     kept = None if anchor is None else parse_anchor(anchor)
     with invocation.existing_store() as store:
@@ -214,8 +213,8 @@ def head(invocation: Invocation) -> ExitCode:
 
     Copied elsewhere, it anchors all records up to it: hamr audit verify --anchor SEQ:HASH.
     """
-    from orchestrator.report.json_text import document
-    from orchestrator.report.styled import line
+    from orchestrator.report.documents import document
+    from orchestrator.report.layout import line
 
     with invocation.existing_store() as store:
         newest = store.head()

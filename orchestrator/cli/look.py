@@ -11,7 +11,7 @@ import click
 
 from orchestrator.errors import ExitCode, HamrError
 from orchestrator.model.readiness import NagiosCode
-from orchestrator.model.standing import Standing
+from orchestrator.model.situation import Standing
 
 from . import options
 from .invocation import Invocation
@@ -38,8 +38,8 @@ def status(invocation: Invocation, pair: str, watch: str | None) -> ExitCode:
     """
     from orchestrator.errors import Interrupted
     from orchestrator.operations.standing import stand
+    from orchestrator.report.layout import line
     from orchestrator.report.status import status_json, status_page
-    from orchestrator.report.styled import line
 
     from .signals import supervised
 
@@ -213,7 +213,7 @@ class NagiosVerb(click.Command):
 
 def _could_not_look(invocation: Invocation, error: HamrError) -> int:
     from orchestrator.report.doctor import could_not_look_json, could_not_look_line, could_not_look_page
-    from orchestrator.report.styled import line
+    from orchestrator.report.layout import line
 
     console = invocation.console
     console.err.page(could_not_look_page(error))

@@ -24,7 +24,7 @@ from orchestrator.model.plan import Plan, PlannedWrite
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Request
 from orchestrator.model.status import Role
-from orchestrator.report.styled import escaped
+from orchestrator.report.layout import escaped
 from orchestrator.system.redaction import Redactor
 
 from .output_files import PLAN, written_whole

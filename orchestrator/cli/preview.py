@@ -7,15 +7,15 @@ from msgspec.structs import replace
 from orchestrator.errors import Refused
 from orchestrator.model.plan import Plan
 from orchestrator.model.run import Mode, RunRequest
-from orchestrator.model.standing import Standing
+from orchestrator.model.situation import Standing
 from orchestrator.model.status import Role
 from orchestrator.operations.locking import refuse_held
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.preflight import cooling_question, over_cool_down, refuse_in_drill
 from orchestrator.operations.session import Session
 from orchestrator.operations.standing import BOTH_NEEDED, stand
+from orchestrator.report.layout import line
 from orchestrator.report.plan import plan_json, plan_page, preview_page
-from orchestrator.report.styled import line
 
 from .invocation import Invocation
 from .signals import supervised

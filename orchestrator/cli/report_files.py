@@ -11,8 +11,8 @@ from orchestrator.model.events import DrillClosed, DrillScored, DrillStarted, Ow
 from orchestrator.model.journal import Record
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
-from orchestrator.report.story import Story
-from orchestrator.report.telling import story_of
+from orchestrator.report.run_fold import report_of
+from orchestrator.report.run_view import ReportView
 
 from .invocation import Invocation
 from .output_files import JUNIT, PAGE, STDOUT, Kind, written_whole
@@ -20,7 +20,7 @@ from .output_files import JUNIT, PAGE, STDOUT, Kind, written_whole
 _OF_A_DRILL = frozenset({DrillStarted.kind, DrillScored.kind, DrillClosed.kind})
 
 
-def read_report(store: Store, subject: str, journal: str) -> Story:
+def read_report(store: Store, subject: str, journal: str) -> ReportView:
     """What is reported of a run or a drill.
 
     Raises:
@@ -29,7 +29,7 @@ def read_report(store: Store, subject: str, journal: str) -> Story:
     records = _records(store, subject)
     if not records:
         run_named(all_histories(store), subject, store)
-    return story_of(subject, records, store.head(), playbook_of=_playbook_of, journal=journal)
+    return report_of(subject, records, store.head(), playbook_of=_playbook_of, journal=journal)
 
 
 def _records(store: Store, subject: str) -> list[Record]:
@@ -55,7 +55,7 @@ def _playbook_of(started: RunStarted) -> Playbook | None:
         return None
 
 
-def write_html(invocation: Invocation, view: Story, where: str | None) -> None:
+def write_html(invocation: Invocation, view: ReportView, where: str | None) -> None:
     """As one self-contained page, to a file or to stdout; nothing where none is wanted."""
     if where is not None:
         from orchestrator.report.html import page
@@ -63,7 +63,7 @@ def write_html(invocation: Invocation, view: Story, where: str | None) -> None:
         _write(invocation, page(view), where, PAGE)
 
 
-def write_junit(invocation: Invocation, view: Story, where: str | None) -> None:
+def write_junit(invocation: Invocation, view: ReportView, where: str | None) -> None:
     """As JUnit XML, to a file or to stdout; nothing where none is wanted."""
     if where is not None:
         from orchestrator.report.junit import junit

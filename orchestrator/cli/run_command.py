@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from orchestrator.errors import ExitCode
 from orchestrator.model.events import Event, ReadingsTaken, Waiting
+from orchestrator.model.hook import Asks, Question, Reply
 from orchestrator.model.org import Pair
-from orchestrator.model.person import Asks, Question, Reply
 from orchestrator.model.result import RunResult
 from orchestrator.operations.running import Controls
 from orchestrator.report.run import progress_line, result_json, result_page

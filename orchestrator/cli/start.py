@@ -51,9 +51,8 @@ def init(invocation: Invocation, folder: Path) -> ExitCode:
     goes before the original. A file that is there already is left as it is.
     """
     from orchestrator.config import shipped_playbooks, starter_inventory
-    from orchestrator.report.json_text import document
-    from orchestrator.report.layout import next_commands
-    from orchestrator.report.styled import Span
+    from orchestrator.report.documents import document
+    from orchestrator.report.layout import Span, next_commands
 
     texts = {"pairs.yaml": starter_inventory()}
     texts |= {path.name: path.read_text("utf-8") for path in shipped_playbooks().values()}
@@ -110,9 +109,8 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
     from orchestrator.config import check_file, find_inventory, find_playbook
     from orchestrator.errors import Problem, UsageError
     from orchestrator.model.hook import Program, When
-    from orchestrator.report.json_text import document
-    from orchestrator.report.layout import paragraph
-    from orchestrator.report.styled import Line, Span
+    from orchestrator.report.documents import document
+    from orchestrator.report.layout import Line, Span, paragraph
 
     paths = list(dict.fromkeys(files))
     problems: list[Problem] = []
@@ -185,8 +183,8 @@ def graph(invocation: Invocation, playbook: str | None) -> ExitCode:
     PLAYBOOK is a file, or the name of one that ships with hamr (regional-failover). The diagram is made from the
     same table that runs are made from; GitHub, GitLab and mermaid.live draw it.
     """
+    from orchestrator.report.documents import document
     from orchestrator.report.graph import mermaid
-    from orchestrator.report.json_text import document
 
     invocation.playbook = playbook
     found = invocation.load_playbook()
@@ -208,7 +206,7 @@ def schema(invocation: Invocation, kind: str) -> ExitCode:
     With it an editor completes keys and marks mistakes; hamr check finds the rest.
     """
     from orchestrator.config import inventory_schema, playbook_schema, scenario_schema
-    from orchestrator.report.json_text import to_json
+    from orchestrator.report.documents import to_json
 
     schemas = {"inventory": inventory_schema, "playbook": playbook_schema, "scenario": scenario_schema}
     invocation.console.out.text(to_json(schemas[kind]()))

@@ -10,16 +10,16 @@ from msgspec.structs import replace
 
 from orchestrator.errors import HamrError
 from orchestrator.journal.history import History
+from orchestrator.model.guard import ProbeReading, Unmeasured
 from orchestrator.model.journal import Holder
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.probe import ProbeReading, Unmeasured
 from orchestrator.model.readiness import KeysSaid
 from orchestrator.model.reading import Hampered, Identity, Reading, Unreachable
 from orchestrator.model.run import Mode, Operator
 from orchestrator.model.situation import OpenRun, Situation
 from orchestrator.model.status import Both, Role
-from orchestrator.situation.compared import depends_on
+from orchestrator.situation.guard_kinds import depends_on
 
 AS_IF = "as if its region were dead"
 

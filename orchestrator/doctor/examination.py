@@ -16,19 +16,19 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from orchestrator.datadog import HttpReader
-from orchestrator.engine.look import ask_twice
+from orchestrator.engine.reader import ask_twice
 from orchestrator.errors import HamrError, KeyUnavailable
 from orchestrator.journal.history import event_of
 from orchestrator.model.events import MirrorFound
+from orchestrator.model.guard import ProbeReading
+from orchestrator.model.org import KeyReference
 from orchestrator.model.plain import moment
-from orchestrator.model.probe import ProbeReading
 from orchestrator.model.protocols import Clock, Prober
 from orchestrator.model.readiness import Check, Group, Level, Readiness
 from orchestrator.model.reading import Reading
-from orchestrator.model.secret import KeyReference
 from orchestrator.model.status import Both, Role
 from orchestrator.operations.session import Session
-from orchestrator.situation.compared import depends_on
+from orchestrator.situation.guard_kinds import depends_on
 from orchestrator.system.programs import find_program
 
 from .answers import Answers, JournalFound, KeyFound, Mirrored, OrgAnswers

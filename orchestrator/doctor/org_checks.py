@@ -25,9 +25,8 @@ from orchestrator.model.situation import Phase, PhaseName
 from orchestrator.model.status import Role, Status
 from orchestrator.model.words import span, utc
 from orchestrator.situation import judge, phase_of
-from orchestrator.situation.commands import can_finish_alone, emergency_goals
+from orchestrator.situation.commands import View, can_finish_alone, emergency_goals
 from orchestrator.situation.link import same_uuid
-from orchestrator.situation.view import View
 from orchestrator.situation.wording import printable, says
 
 from .answers import Answers

@@ -16,11 +16,11 @@ import pytest
 from orchestrator.cli.console import STYLES, Console, Stream
 from orchestrator.cli.run_command import Terminal
 from orchestrator.errors import Refused
-from orchestrator.model.person import Asks, Question
-from orchestrator.model.secret import Secret
+from orchestrator.model.hook import Asks, Question
+from orchestrator.model.org import Secret
 from orchestrator.operations.running import Controls
-from orchestrator.report.styled import STYLES as MEANINGS
-from orchestrator.report.styled import Span, line
+from orchestrator.report.layout import STYLES as MEANINGS
+from orchestrator.report.layout import Span, line
 from orchestrator.system.redaction import Redactor
 
 PAGE = (line("Pair payments", "heading"), (Span("DONE", "good"), Span(" → ACTIVE")))

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.cli.invocation import Invocation
-from orchestrator.model.secret import Secret
+from orchestrator.model.org import Secret
 from orchestrator.model.status import Both, Role
 from orchestrator.simulator import ClientError, Fault, SimulatorConfig, WrongBody, simulated_orgs
 from orchestrator.system.log import logger

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.datadog.excerpt import excerpt, is_api_error, one_line
-from orchestrator.model.secret import Secret
+from orchestrator.model.org import Secret
 from orchestrator.system.redaction import Redactor
 
 CANARY = "canary0primary0api0key0000000001"

@@ -6,10 +6,9 @@ import math
 import re
 from collections.abc import Mapping
 
-from orchestrator.model.probe import Command, Measured, Unmeasured
+from orchestrator.model.guard import Command, Measured, Unmeasured
 from orchestrator.model.words import span
-from orchestrator.system.programs.capture import Capture
-from orchestrator.system.programs.process import NotStarted, run_to_end
+from orchestrator.system.programs import Capture, NotStarted, run_to_end
 from orchestrator.system.redaction import Redactor
 
 GRACE = 0.1

@@ -10,7 +10,7 @@ from orchestrator.datadog.excerpt import excerpt
 from orchestrator.datadog.rate_limit import retry_after
 from orchestrator.datadog.transport import Exchanged
 from orchestrator.errors import KeyUnavailable
-from orchestrator.model.probe import Measured, Metric, Monitor, Unmeasured
+from orchestrator.model.guard import Measured, Metric, Monitor, Unmeasured
 from orchestrator.model.words import span
 
 from . import metric, monitor

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import assert_never
 from urllib.parse import urlencode
 
+from orchestrator.model.guard import Measured, Metric, Take, Unmeasured
 from orchestrator.model.plain import JSON
-from orchestrator.model.probe import Measured, Metric, Take, Unmeasured
 from orchestrator.model.words import counted, span
 
 Point = tuple[float, float]

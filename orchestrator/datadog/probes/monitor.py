@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from orchestrator.model.guard import Measured, Monitor, Unmeasured
 from orchestrator.model.plain import JSON
-from orchestrator.model.probe import Measured, Monitor, Unmeasured
 
 
 def path_of(monitor: Monitor) -> str:

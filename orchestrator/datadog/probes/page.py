@@ -10,8 +10,8 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from orchestrator.datadog.answers import NoBody, body_of
 from orchestrator.datadog.asking import HEADERS
 from orchestrator.datadog.transport import Exchanged, Transport, exchange
+from orchestrator.model.guard import Http, Measured, Unmeasured
 from orchestrator.model.playbook import Timeouts
-from orchestrator.model.probe import Http, Measured, Unmeasured
 from orchestrator.model.words import span
 from orchestrator.system.redaction import Redactor
 

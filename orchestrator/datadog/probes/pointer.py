@@ -6,8 +6,8 @@ import math
 import re
 
 from orchestrator.datadog.excerpt import LONGEST
+from orchestrator.model.guard import Value
 from orchestrator.model.plain import JSON
-from orchestrator.model.probe import Value
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 

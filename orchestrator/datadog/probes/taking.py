@@ -13,9 +13,9 @@ from orchestrator.datadog.excerpt import one_line
 from orchestrator.datadog.pool import open_page_transport, open_transports
 from orchestrator.datadog.transport import ReadOnly, Transport
 from orchestrator.errors import PreparationError
+from orchestrator.model.guard import Command, Http, Measured, Metric, Monitor, Probe, ProbeReading, Unmeasured
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Timeouts
-from orchestrator.model.probe import Command, Http, Measured, Metric, Monitor, Probe, ProbeReading, Unmeasured
 from orchestrator.model.protocols import Clock
 from orchestrator.model.status import Both
 from orchestrator.system.keys import KeyRing
@@ -75,7 +75,7 @@ class Probes:
                 fetching keys included.
         """
         began = self._clock.monotonic()
-        own = probe.timeout.total_seconds()
+        own = probe.kind.timeout.total_seconds()
         allowed = own if within is None else min(own, within)
         try:
             sight = await self._sight(probe, allowed)
