@@ -1,8 +1,8 @@
-"""The command `hamr`: one file per verb, loaded when the verb is used; deciding happens in the layers above.
+"""The command `hamr`: a verb is its flags and what it calls, loaded when it is used; deciding happens in other rooms.
 
-`group` dispatches and ends every command, `options` and `opening` turn flags into a Session, `console` alone prints,
-`prompt` alone asks, `signals` alone listens to Ctrl-C, `failures` turns what went wrong into words and an exit code,
-`outlets` lets no trouble of stdout and stderr come up.
+`group` dispatches and ends every command, `options` and `invocation` turn flags into a Session, `console` alone prints
+and asks, `preview` shows what is about to happen, `run_command` follows a run, `signals` alone listens to Ctrl-C,
+`failures` turns what went wrong into words and an exit code, `outlets` lets no trouble of stdout and stderr come up.
 """
 
 from __future__ import annotations

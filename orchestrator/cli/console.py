@@ -1,4 +1,6 @@
-"""Where everything is printed: pages in colour on a terminal, plain lines in a pipe. The one importer of rich.
+"""Where everything is printed, and where a person is asked to go on; the one importer of rich.
+
+Pages are in colour on a terminal, and plain lines in a pipe.
 
 Every text passes the redactor on its way out (law 17). A stream that cannot be written to is written to no more, and
 the other one says so, once: neither a full disk nor a reader that went away may stop a run, or change its exit code
@@ -10,12 +12,13 @@ from __future__ import annotations
 import errno
 import io
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, TextIO
 
+from orchestrator.errors import ExitCode, Interrupted, Refused
 from orchestrator.model.plain import JSON
 from orchestrator.report.documents import compact, to_json
 from orchestrator.report.layout import Line, Page, Span, line, plain_text
@@ -27,47 +30,35 @@ if TYPE_CHECKING:  # loaded on a terminal only
     from rich.console import Console as Terminal
     from rich.text import Text
 
-STYLES: Mapping[str, str] = MappingProxyType(
-    {
-        "good": "green",
-        "bad": "bold red",
-        "warn": "yellow",
-        "dim": "dim",
-        "bold": "bold",
-        "heading": "bold",
-        "org": "cyan",
-        "status": "bold",
-        "command": "bold cyan",
-    }
-)
+STYLES: Mapping[str, str] = {
+    "good": "green",
+    "bad": "bold red",
+    "warn": "yellow",
+    "dim": "dim",
+    "bold": "bold",
+    "heading": "bold",
+    "org": "cyan",
+    "status": "bold",
+    "command": "bold cyan",
+}
 """How a meaning looks; the words say it, too."""
 
 _GONE = frozenset({errno.EPIPE, errno.EIO, errno.ENXIO})
 """Nobody reads it any more: a closed pipe, a closed terminal. Whoever went away has what they wanted."""
 
-_TROUBLES: Mapping[int, str] = MappingProxyType(
-    {
-        errno.EPIPE: "its reader went away",
-        errno.EIO: "its terminal is gone",
-        errno.ENXIO: "its terminal is gone",
-        errno.EBADF: "it is closed",
-        errno.ENOSPC: "the disk is full",
-        errno.EDQUOT: "the disk quota is used up",
-        errno.EAGAIN: "its reader takes nothing any more",
-    }
-)
+_TROUBLES: Mapping[int, str] = {
+    errno.EPIPE: "its reader went away",
+    errno.EIO: "its terminal is gone",
+    errno.ENXIO: "its terminal is gone",
+    errno.EBADF: "it is closed",
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EAGAIN: "its reader takes nothing any more",
+}
 """What is wrong with a stream, in words."""
 
 _CLEAR_LINE = "\r\x1b[2K"
 _CLEAR_SCREEN = "\x1b[H\x1b[2J"
-
-
-def _as_it_is(command: str) -> str:
-    return command
-
-
-def _nobody(stream: Stream) -> None:
-    """Nobody wants to know."""
 
 
 class Stream:
@@ -84,8 +75,8 @@ class Stream:
         self,
         file: TextIO,
         redactor: Redactor,
-        complete: Callable[[str], str] = _as_it_is,
-        lost: Callable[[Stream], None] = _nobody,
+        complete: Callable[[str], str] = str,
+        lost: Callable[[Stream], None] = lambda _: None,
     ) -> None:
         if isinstance(file, io.TextIOWrapper):
             file.reconfigure(
@@ -253,7 +244,7 @@ class Console:
         complete: what every command that is printed passes through.
     """
 
-    def __init__(self, redactor: Redactor, *, json: bool, complete: Callable[[str], str] = _as_it_is) -> None:
+    def __init__(self, redactor: Redactor, *, json: bool, complete: Callable[[str], str] = str) -> None:
         self._redactor = redactor
         self._complete = complete
         self.json = json
@@ -286,21 +277,20 @@ class Console:
 
     def document(self, document: Mapping[str, JSON]) -> None:
         """A JSON document, on stdout."""
-        self.out.text(to_json(self._redactor.clean_value(self._completed(document))))
-
-    def _completed(self, document: Mapping[str, JSON]) -> dict[str, JSON]:
-        """The document with the commands under `next` completed."""
-        steps = document.get("next")
-        if not isinstance(steps, list):
-            return dict(document)
-        return {
-            **document,
-            "next": [self._complete(step) if isinstance(step, str) else step for step in steps],
-        }
+        self.out.text(to_json(self._finished(document)))
 
     def fact_line(self, document: Mapping[str, JSON]) -> None:
         """One JSON document on one line, for a stream of them."""
-        self.out.text(compact(self._redactor.clean_value(self._completed(document))) + "\n")
+        self.out.text(compact(self._finished(document)) + "\n")
+
+    def _finished(self, document: Mapping[str, JSON]) -> dict[str, JSON]:
+        """The document with the commands under `next` completed, and without keys."""
+        steps = document.get("next")
+        if isinstance(steps, list):
+            completed = [self._complete(step) if isinstance(step, str) else step for step in steps]
+            document = {**document, "next": completed}
+        finished: dict[str, JSON] = self._redactor.clean_value(dict(document))
+        return finished
 
     def _say_lost(self, stream: Stream) -> None:
         """Say on the other stream that this one shows nothing any more, unless its reader chose to go."""
@@ -321,6 +311,44 @@ class Console:
     def note(self, text: str, style: str = "dim") -> None:
         """A remark, on stderr."""
         self.err.page(tuple(line(part, style) for part in text.split("\n")))
+
+    def confirm(self, pair: str, promise: str = "") -> None:
+        """Say what is about to happen, and ask for the pair's name. Nothing is locked while the question stands.
+
+        Raises:
+            Refused: something else was typed, or the question could not be shown.
+            Interrupted: Ctrl-C.
+        """
+        if promise:
+            self.aside.page((line(promise, "bold"),))
+        look = (f"hamr status {shlex.quote(pair)}",)
+        try:
+            self.err.text(f"\nType the pair's name ({pair}) to go on: ")
+            if self.err.closed:
+                raise Refused(
+                    f"The question could not be shown ({self.err.trouble_words}), so nobody has agreed to anything.",
+                    next_steps=look,
+                )
+            typed = sys.stdin.readline()
+        except KeyboardInterrupt:
+            self.err.text("\n")
+            raise Interrupted(
+                "Interrupted at the question.", code=ExitCode.INTERRUPTED, sent="Nothing was sent."
+            ) from None
+        if typed.strip() == pair:
+            return
+        if not typed.endswith("\n"):
+            self.err.text("\n")
+        said = f"{typed.strip()[:60]!r} was typed" if typed.strip() else "Nothing was typed"
+        raise Refused(f"{said}, and the pair is called {pair}.", next_steps=look)
+
+
+def can_ask() -> bool:
+    """Whether there is a terminal to put a question on, and to answer it."""
+    try:
+        return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
+    except (OSError, ValueError):  # closed
+        return False
 
 
 def _styled(spans: Line) -> Text:

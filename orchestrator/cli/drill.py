@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
-from . import options
-from .opening import Opening
+from orchestrator.errors import ExitCode
 
-if TYPE_CHECKING:
-    from orchestrator.errors import ExitCode
+from . import options
+from .invocation import Invocation
 
 
 @click.group()
@@ -41,7 +38,7 @@ def drill() -> None:
 @options.yes
 @options.takes(*options.LOOKING)
 def run(  # noqa: PLR0917 - click passes each flag by its name
-    opening: Opening,
+    invocation: Invocation,
     pair: str | None,
     scenario: str | None,
     seed: int | None,
@@ -57,53 +54,22 @@ def run(  # noqa: PLR0917 - click passes each flag by its name
     With PAIR, live: only where its inventory says drill: true, whatever the flags; shows where the pair stands, and
     wants its name typed. Exits with 11 where an expectation was missed.
     """
+    from orchestrator.errors import UsageError
     from orchestrator.operations.preflight import status_named
 
     from .drilling import on_live_pair, on_simulator
+    from .output_files import STDOUT, refuse_misplaced_files
 
     goal = None if to is None else status_named(to)
-    _check_flags(pair, scenario, seed, yes=yes)
-    _check_files(html, junit)
-    if pair is None:
-        return on_simulator(opening, scenario, seed, goal, notes, junit, html)
-    return on_live_pair(opening, pair, goal, notes, junit, html, yes=yes)
-
-
-def _check_flags(pair: str | None, scenario: str | None, seed: int | None, *, yes: bool) -> None:
-    """Refuse what does not go together, before anything is read.
-
-    Raises:
-        UsageError: a scenario or a seed for a live pair, or nobody to ask.
-    """
-    from orchestrator.errors import UsageError
-
-    from .prompt import require_somebody
-
-    if pair is None:
-        return
     named = [flag for flag, given in (("--scenario", scenario), ("--seed", seed)) if given is not None]
-    if named:
+    if pair is not None and named:
         raise UsageError(
             f"{' and '.join(named)}: what goes wrong can be chosen on the simulator alone, and {pair[:60]!r} is a live "
             "pair. Leave the pair out to rehearse it.",
             next_steps=("hamr drill run --scenario NAME",),
         )
-    if not yes:
-        require_somebody(click.get_current_context().obj.typed)
-
-
-def _check_files(html: str | None, junit: str | None) -> None:
-    """Refuse a file that could not be written when the drill is over, before it begins.
-
-    Raises:
-        UsageError: it is stdout, where the score is printed, a folder, or a journal.
-        PreparationError: its folder is not there, or cannot be written to.
-    """
-    from orchestrator.cli.output_file import STDOUT
-    from orchestrator.errors import UsageError
-
-    from .story_files import refuse_misplaced_files
-
+    if pair is not None and not yes:
+        invocation.require_somebody()
     for option, where in (("--html", html), ("--junit", junit)):
         if where == STDOUT:
             raise UsageError(
@@ -111,6 +77,9 @@ def _check_files(html: str | None, junit: str | None) -> None:
                 next_steps=(f"hamr report DRILL {option} -",),
             )
     refuse_misplaced_files(html, junit)
+    if pair is None:
+        return on_simulator(invocation, scenario, seed, goal, notes, html=html, junit=junit)
+    return on_live_pair(invocation, pair, goal, notes, yes=yes, html=html, junit=junit)
 
 
 @drill.command()
@@ -121,32 +90,15 @@ def _check_files(html: str | None, junit: str | None) -> None:
 @options.override
 @options.yes
 @options.takes(*options.LOOKING)
-def close(opening: Opening, what: str, notes: str, overrides: tuple[str, ...], yes: bool) -> ExitCode:
+def close(invocation: Invocation, what: str, notes: str, overrides: tuple[str, ...], yes: bool) -> ExitCode:
     """Clean up a drill that stayed open.
 
     Brings the pair to where it stood when the drill began, and closes the drill; other runs get the pair again. A
     pair that a run of somebody else's has moved meanwhile, an emergency for one, is left where it stands. Shows where
     the pair stands, and wants its name typed. A drill on the simulator is closed without further ado: its regions are gone.
     """
-    from orchestrator.drill import close_rehearsed, drill_named
-    from orchestrator.operations.finding import all_histories
-    from orchestrator.operations.sources import operator_named
-
-    from .drilling import close_live, say_closed
-    from .prompt import require_somebody, require_text
-    from .requests import overrides_from
+    from .drilling import close_drill
+    from .requests import overrides_from, require_text
 
     require_text("--notes", notes)
-    named = overrides_from(overrides)
-    with opening.store(writes=False) as store:
-        histories = all_histories(store)
-        found = drill_named(histories, what)
-    if found.started.simulated:
-        with opening.store(writes=True) as store:
-            close_rehearsed(
-                store, operator_named(opening.operator), found, opening.front.redactor.clean(notes)
-            )
-        return say_closed(opening, found, notes, None)
-    if not yes:
-        require_somebody(opening.front.typed)
-    return close_live(opening, histories[found.pair], found, notes, named, yes=yes)
+    return close_drill(invocation, what, notes, overrides_from(overrides), yes=yes)

@@ -10,89 +10,70 @@ from datetime import UTC, datetime
 
 import click
 
-from orchestrator.errors import ExitCode, HamrError, Interrupted, PreparationError, UsageError
+from orchestrator.errors import HamrError, Interrupted, PreparationError, UsageError
 from orchestrator.report.errors import error_json, error_page
 
-from .front import Front
+from .invocation import Invocation
 
 _SENT = "What was sent, if anything, stands in the journal: hamr runs"
 
 
-def told(front: Front, error: BaseException) -> int:
+def report_failure(invocation: Invocation, error: BaseException) -> int:
     """Tell what went wrong, and return the exit code for it.
 
     With --json stdout carries the error as a document, unless the work had ended and its own document is there.
     """
+    said, console = _in_words(invocation, error), invocation.console
+    console.aside.end()
+    if invocation.tell_error is not None and not isinstance(said, Interrupted):
+        return invocation.tell_error(said)
+    if invocation.outcome is not None:
+        # The code of the work itself: what happens while it is printed does not change it.
+        console.note(said.message, "bad")
+        ended = f"The run itself had ended by then, and its exit code stands: {int(invocation.outcome)}."
+        console.note(f"{ended} See hamr runs")
+        return invocation.outcome
+    console.err.page(error_page(said))
+    if invocation.json:
+        console.document(error_json(said))
+    return said.code if isinstance(said, Interrupted) else said.exit_code
+
+
+def _in_words(invocation: Invocation, error: BaseException) -> HamrError:
     match error:
-        case click.ClickException():
-            return _told_usage(front, error)
+        case click.ClickException():  # an option or argument that is missing, unknown or of the wrong kind
+            context = error.ctx if isinstance(error, click.UsageError) else None
+            words = error.format_message().replace("a valid integer range", "a whole number")
+            return UsageError(
+                words if words.endswith((".", "?", "!")) else f"{words}.",
+                next_steps=() if context is None else (f"{context.command_path} --help",),
+            )
         case click.Abort() | KeyboardInterrupt():
-            return _told(front, Interrupted("Interrupted.", sent=_SENT))
+            return Interrupted("Interrupted.", sent=_SENT)
         case HamrError():
-            return _told(front, error)
+            return error
         case OSError():
-            return _told(front, PreparationError(_system_words(error)))
+            words = (error.strerror or str(error)).lower()
+            where = f"{error.filename}" if error.filename else "The system refused something"
+            return PreparationError(f"{where}: {words}.")
         case _:
-            return _told_bug(front, error)
+            return _bug(invocation, error)
 
 
-def _code(front: Front, code: ExitCode) -> ExitCode:
-    """The code of the work itself, once that has ended: what happens while it is printed does not change it."""
-    return code if front.outcome is None else front.outcome
-
-
-def _told(front: Front, error: HamrError) -> int:
-    front.console.aside.end()
-    if front.tell_error is not None and not isinstance(error, Interrupted):
-        return front.tell_error(error)
-    code = _code(front, error.code if isinstance(error, Interrupted) else error.exit_code)
-    if front.outcome is not None:
-        front.console.note(error.message, "bad")
-        front.console.note(
-            f"The run itself had ended by then, and its exit code stands: {int(code)}. See hamr runs"
-        )
-        return code
-    front.console.err.page(error_page(error))
-    if front.json:
-        front.console.document(error_json(error))
-    return code
-
-
-def _told_usage(front: Front, error: click.ClickException) -> int:
-    """Click's own: an option or argument that is missing, unknown or of the wrong kind."""
-    context = error.ctx if isinstance(error, click.UsageError) else None
-    steps = (f"{context.command_path} --help",) if context is not None else ()
-    words = error.format_message().replace("a valid integer range", "a whole number")
-    return _told(front, UsageError(_sentence(words), next_steps=steps))
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "?", "!")) else f"{text}."
-
-
-def _system_words(error: OSError) -> str:
-    words = (error.strerror or str(error)).lower()
-    return f"{error.filename}: {words}." if error.filename else f"The system refused something: {words}."
-
-
-def _told_bug(front: Front, error: BaseException) -> int:
-    trace = front.redactor.clean("".join(traceback.format_exception(error)))
-    words = front.redactor.clean(f"{type(error).__name__}: {error}")
-    if front.debug:
+def _bug(invocation: Invocation, error: BaseException) -> HamrError:
+    """Its traceback is kept in a file for its owner alone, where a person can send it from."""
+    trace = invocation.redactor.clean("".join(traceback.format_exception(error)))
+    words = invocation.redactor.clean(f"{type(error).__name__}: {error}")
+    where = ""
+    if invocation.debug:
         sys.stderr.write(trace)
-        where = ""
     else:
-        where = _kept(trace)
-    return _told(front, HamrError(f"hamr has a bug, and stopped: {words}{where}", sent=_SENT))
-
-
-def _kept(trace: str) -> str:
-    """Keep a traceback where a person can send it from; says where."""
-    name = f"hamr-bug-{datetime.now(UTC):%Y%m%d-%H%M%S}-"
-    try:
-        descriptor, path = tempfile.mkstemp(prefix=name, suffix=".txt")  # for its owner alone
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(trace)
-    except OSError:
-        return ". HAMR_DEBUG=1 shows where"
-    return f". Where, says {path}"
+        try:
+            name = f"hamr-bug-{datetime.now(UTC):%Y%m%d-%H%M%S}-"
+            descriptor, path = tempfile.mkstemp(prefix=name, suffix=".txt")
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(trace)
+            where = f". Where, says {path}"
+        except OSError:
+            where = ". HAMR_DEBUG=1 shows where"
+    return HamrError(f"hamr has a bug, and stopped: {words}{where}", sent=_SENT)

@@ -5,15 +5,58 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, NoReturn
 
 import click
 
 from orchestrator import __version__
 
-from .front import Front
-from .verbs import NAMES, SECTIONS, module_of
+from .invocation import Invocation
+
+SECTIONS: Mapping[str, Mapping[str, str]] = {
+    "Start": {
+        "demo": "The whole cycle on the built-in simulator, one lost answer included.",
+        "init": "Write a commented inventory and playbooks to start from.",
+        "check": "Show everything that is wrong with inventory and playbooks, at once.",
+        "graph": "Draw a playbook's state machine, as Mermaid.",
+        "schema": "Print the JSON Schema of an inventory, a playbook or a scenario, for editors.",
+    },
+    "Look": {
+        "status": "Show both orgs, where the pair stands, and what to type next.",
+        "plan": "Show what a run would send, to whom, and what if it goes wrong.",
+        "doctor": "Find out whether a pair is ready, for a planned run and for an emergency.",
+    },
+    "Act": {
+        "run": "Move a pair to a status.",
+        "apply": "Run a saved plan, exactly.",
+        "resume": "Take up an open run again, or deliver what is owed.",
+        "adopt": "Make a diverged pair agree, by the org that is right.",
+        "unlock": "Break a pair's lock, by its id.",
+        "ack": "Take note of a finished run, which ends its cooling down.",
+    },
+    "Journal": {
+        "runs": "List the runs in the journal.",
+        "show": "Show one run, step by step.",
+        "report": "Show what a run or a drill did, and what is left to do.",
+        "audit": "Verify the journal, export it, or print its head.",
+    },
+    "Practice": {
+        "drill": "Rehearse a failover, out and home again, with a score.",
+        "simulate": "Serve two simulated regions on loopback ports.",
+    },
+}
+"""The verbs, as `hamr --help` lists them, which so need not load a single one; each verb's own help begins the same."""
+
+_MODULES: Mapping[str, str] = {
+    verb: verb if title == "Practice" else title.lower()
+    for title, verbs in SECTIONS.items()
+    for verb in verbs
+}
+"""The module beside this one that holds a verb, as an attribute of the same name."""
+
+NAMES: tuple[str, ...] = tuple(_MODULES)
+"""All verbs, in order."""
 
 COMPLETION = "_HAMR_COMPLETE"
 """What a shell sets to ask for completions: eval "$(_HAMR_COMPLETE=bash_source hamr)"."""
@@ -38,9 +81,9 @@ class VerbGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
         """The verb of that name, loaded now."""
-        if cmd_name not in NAMES:
+        if cmd_name not in _MODULES:
             return None
-        command = getattr(importlib.import_module(module_of(cmd_name)), cmd_name)
+        command = getattr(importlib.import_module(f"{__package__}.{_MODULES[cmd_name]}"), cmd_name)
         assert isinstance(command, click.Command)  # noqa: S101 - what a verb's module promises
         return command
 
@@ -82,11 +125,16 @@ class VerbGroup(click.Group):
         """
         arguments = sys.argv[1:] if args is None else list(args)
         name = prog_name or "hamr"
-        _complete(self, name)
-        front = Front(json="--json" in arguments, debug=bool(os.environ.get("HAMR_DEBUG")))
-        front.typed.arguments = tuple(arguments)
+        instruction = os.environ.get(COMPLETION)
+        if instruction:  # a shell asks how a command line could go on
+            from click.shell_completion import shell_complete
+
+            sys.exit(shell_complete(self, {}, name, COMPLETION, instruction))
+        invocation = Invocation(
+            tuple(arguments), json="--json" in arguments, debug=bool(os.environ.get("HAMR_DEBUG"))
+        )
         try:
-            with self.make_context(name, arguments, obj=front, **extra) as context:
+            with self.make_context(name, arguments, obj=invocation, **extra) as context:
                 code = self.invoke(context)
         except click.exceptions.Exit as end:  # --help and --version
             code = end.exit_code
@@ -94,19 +142,10 @@ class VerbGroup(click.Group):
             click.echo(bare.format_message(), err=True)
             code = bare.exit_code
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - each ends as words and an exit code
-            from .failures import told
+            from .failures import report_failure
 
-            code = told(front, error)
+            code = report_failure(invocation, error)
         sys.exit(int(code or 0))
-
-
-def _complete(group: click.Group, name: str) -> None:
-    """Answer the shell, where it asks how a command line could go on."""
-    instruction = os.environ.get(COMPLETION)
-    if instruction:
-        from click.shell_completion import shell_complete
-
-        sys.exit(shell_complete(group, {}, name, COMPLETION, instruction))
 
 
 CONTEXT: MutableMapping[str, Any] = {
@@ -119,10 +158,10 @@ CONTEXT: MutableMapping[str, Any] = {
 @click.version_option(__version__, prog_name="hamr", message="%(prog)s %(version)s")
 @click.option("--debug", is_flag=True, help="Show tracebacks of bugs. [env: HAMR_DEBUG]")
 @click.pass_obj
-def hamr(front: Front, debug: bool) -> None:
+def hamr(invocation: Invocation, debug: bool) -> None:
     """Fail a pair of Datadog orgs over to the other region, and bring it home again.
 
     In an incident:  hamr status PAIR,  then  hamr run PAIR --to ACTIVE  (and --emergency --reason TEXT where a
     region is dead). Nothing is written before you type the pair's name.
     """
-    front.debug = front.debug or debug
+    invocation.debug = invocation.debug or debug

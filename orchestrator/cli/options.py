@@ -4,65 +4,59 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from .front import Front
-from .opening import Opening
+from .invocation import Invocation
 
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
 
-_SHARED: Mapping[str, Decorator] = MappingProxyType(
-    {
-        "pairs": click.option(
-            "--pairs",
-            metavar="FILE",
-            help="The inventory. [env: HAMR_PAIRS; default: ./pairs.yaml]",
-        ),
-        "playbook": click.option(
-            "--playbook",
-            metavar="PLAYBOOK",
-            help="A playbook's file, or the name of one that ships with hamr. "
-            "[env: HAMR_PLAYBOOK; default: regional-failover]",
-        ),
-        "journal": click.option(
-            "--journal",
-            metavar="FILE",
-            help="The audit journal. [env: HAMR_JOURNAL; default: ~/.local/state/hamr/journal.db]",
-        ),
-        "operator": click.option(
-            "--operator",
-            metavar="NAME@HOST",
-            envvar="HAMR_OPERATOR",
-            help="Who is at the keyboard, as the records and the journal will say. "
-            "[env: HAMR_OPERATOR; default: the login name at this machine]",
-        ),
-        "json": click.option(
-            "--json", is_flag=True, help="Print JSON on stdout, and everything else on stderr."
-        ),
-        "log_format": click.option(
-            "--log-format",
-            type=click.Choice(["auto", "console", "json"]),
-            envvar="HAMR_LOG_FORMAT",
-            default="auto",
-            metavar="FORM",
-            help="The log on stderr: console, json, or auto, which is console on a terminal. "
-            "[env: HAMR_LOG_FORMAT; default: auto]",
-        ),
-        "log_level": click.option(
-            "--log-level",
-            type=click.Choice(["debug", "info", "warning", "error"]),
-            envvar="HAMR_LOG_LEVEL",
-            default="warning",
-            metavar="LEVEL",
-            help="The least that is logged: debug, info, warning or error. [env: HAMR_LOG_LEVEL; default: warning]",
-        ),
-    }
-)
+_SHARED: Mapping[str, Decorator] = {
+    "pairs": click.option(
+        "--pairs",
+        metavar="FILE",
+        help="The inventory. [env: HAMR_PAIRS; default: ./pairs.yaml]",
+    ),
+    "playbook": click.option(
+        "--playbook",
+        metavar="PLAYBOOK",
+        help="A playbook's file, or the name of one that ships with hamr. "
+        "[env: HAMR_PLAYBOOK; default: regional-failover]",
+    ),
+    "journal": click.option(
+        "--journal",
+        metavar="FILE",
+        help="The audit journal. [env: HAMR_JOURNAL; default: ~/.local/state/hamr/journal.db]",
+    ),
+    "operator": click.option(
+        "--operator",
+        metavar="NAME@HOST",
+        envvar="HAMR_OPERATOR",
+        help="Who is at the keyboard, as the records and the journal will say. "
+        "[env: HAMR_OPERATOR; default: the login name at this machine]",
+    ),
+    "json": click.option("--json", is_flag=True, help="Print JSON on stdout, and everything else on stderr."),
+    "log_format": click.option(
+        "--log-format",
+        type=click.Choice(["auto", "console", "json"]),
+        envvar="HAMR_LOG_FORMAT",
+        default="auto",
+        metavar="FORM",
+        help="The log on stderr: console, json, or auto, which is console on a terminal. "
+        "[env: HAMR_LOG_FORMAT; default: auto]",
+    ),
+    "log_level": click.option(
+        "--log-level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        envvar="HAMR_LOG_LEVEL",
+        default="warning",
+        metavar="LEVEL",
+        help="The least that is logged: debug, info, warning or error. [env: HAMR_LOG_LEVEL; default: warning]",
+    ),
+}
 
 LOOKING = ("pairs", "playbook", "journal", "operator", "json", "log_format", "log_level")
 """What a verb takes that looks at a pair, or acts on it."""
@@ -72,16 +66,22 @@ READING = ("journal", "json", "log_format", "log_level")
 
 
 def takes(*names: str) -> Decorator:
-    """Give a verb these shared options; their values come as an Opening, the verb's first argument."""
+    """Give a verb these shared options: it gets them all as the Invocation, its first argument."""
 
     def decorate(command: Command) -> Command:
-        @click.pass_obj
+        @click.pass_context
         @functools.wraps(command)
-        def wrapper(front: Front, /, *args: Any, **values: Any) -> Any:
-            shared = {name: values.pop(name) for name in names}
-            front.typed.options = _typed(shared)
-            front.json = bool(shared.pop("json", False))
-            return command(Opening(front, **shared), *args, **values)
+        def wrapper(context: click.Context, /, **values: Any) -> Any:
+            invocation: Invocation = context.obj
+            invocation.json = False
+            given: dict[str, str] = {}
+            for name in names:
+                value = values.pop(name)
+                setattr(invocation, name, value)
+                if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+                    given[name] = str(value)
+            invocation.typed.options = given
+            return command(invocation, **values)
 
         taking: Command = wrapper
         for name in reversed(names):
@@ -89,16 +89,6 @@ def takes(*names: str) -> Decorator:
         return taking
 
     return decorate
-
-
-def _typed(shared: Mapping[str, Any]) -> dict[str, str]:
-    """The options that the command line gave, and no variable."""
-    context = click.get_current_context()
-    return {
-        name: str(value)
-        for name, value in shared.items()
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    }
 
 
 yes = click.option("--yes", is_flag=True, help="Do not ask; for automation.")

@@ -7,16 +7,9 @@ import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from msgspec import Struct
+from typing import Any, TypeVar
 
 from orchestrator.errors import ExitCode, Interrupted
-
-from .console import Console
-
-if TYPE_CHECKING:  # a verb that only looks does not load what a run needs
-    from orchestrator.operations.active_run import RunControl
 
 T = TypeVar("T")
 
@@ -26,58 +19,38 @@ SIGNALS: dict[signal.Signals, ExitCode] = {
     signal.SIGHUP: ExitCode.CLOSED_TERMINAL,
 }
 
-FIRST = (
-    "Stopping before the next write; a write that was sent is still waited for, and the run can be resumed. "
-    "Again, to give up waiting: what is in flight then counts as unknown."
-)
-SECOND = "Giving up waiting. What is in flight is journalled as unknown."
 
-
-def supervised(work: Coroutine[Any, Any, T], console: Console, controls: RunControl | None = None) -> T:
+def supervised(work: Coroutine[Any, Any, T], interrupt: Callable[[ExitCode], bool] | None = None) -> T:
     """Run something to its end; a signal stops it in the way that is safe for it.
 
     Args:
         work: what to do.
-        console: where a person is told what the signal does.
-        controls: of a run, which ends by itself when it is asked to; None for what can be dropped at any point.
+        interrupt: is told of a signal, and says whether the work now comes to an end by itself; None for what can be
+            dropped at any point.
 
     Raises:
         Interrupted: a signal came while nothing could have been sent.
     """
-    if controls is not None:
-        console.follow(lambda: controls.run)
-    return asyncio.run(_Supervision(console, controls).over(work))
 
+    async def watched() -> T:
+        task = asyncio.current_task()
+        stopped_by: list[ExitCode] = []
 
-class _Supervision(Struct):
-    console: Console
-    controls: RunControl | None
-    stopped_by: ExitCode | None = None
-    task: asyncio.Task[Any] | None = None
+        def stop(code: ExitCode) -> None:
+            ends_by_itself = interrupt is not None and interrupt(code)
+            if task is not None and not ends_by_itself:
+                stopped_by.append(code)
+                task.cancel()
 
-    async def over(self, work: Coroutine[Any, Any, T]) -> T:
-        self.task = asyncio.current_task()
-        with listening(self.stop):
+        with listening(stop):
             try:
                 return await work
             except asyncio.CancelledError:
-                if self.stopped_by is None:
+                if not stopped_by:
                     raise
-                raise Interrupted("Interrupted.", code=self.stopped_by, sent="Nothing was sent.") from None
+                raise Interrupted("Interrupted.", code=stopped_by[-1], sent="Nothing was sent.") from None
 
-    def stop(self, code: ExitCode) -> None:
-        controls = self.controls
-        if controls is None or controls.engine is None:
-            # Before a run has its lock, and in a verb that only looks, there is nothing to bring to an end.
-            self.stopped_by = code
-            if self.task is not None:
-                self.task.cancel()
-            return
-        controls.interrupt(code)
-        words = FIRST if controls.asked == 1 else SECOND
-        if controls.asked <= 2:  # noqa: PLR2004 - the third time changes nothing more
-            self.console.aside.end()
-            self.console.note(words, "warn")
+    return asyncio.run(watched())
 
 
 @contextmanager

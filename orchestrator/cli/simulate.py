@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from .front import Front
+from orchestrator.errors import ExitCode
 
-if TYPE_CHECKING:
-    from orchestrator.errors import ExitCode
-    from orchestrator.simulator import Fault, SimulatorConfig
+from .invocation import Invocation
 
 _PORT = click.IntRange(0, 65535)
 
@@ -88,7 +83,7 @@ _PORT = click.IntRange(0, 65535)
 )
 @click.pass_obj
 def simulate(  # noqa: PLR0917 - click passes each flag by its name
-    front: Front,
+    invocation: Invocation,
     primary_port: int,
     secondary_port: int,
     wire: str,
@@ -108,19 +103,21 @@ def simulate(  # noqa: PLR0917 - click passes each flag by its name
 
     For http probes, each URL also has /health and /api/v2/components.json, a status page.
     """
-    from orchestrator.errors import ExitCode
+    import asyncio
+
     from orchestrator.model.org import Wire
     from orchestrator.model.status import Both
     from orchestrator.operations.preflight import status_named
-    from orchestrator.simulator import SimulatorConfig
+    from orchestrator.simulator import SimulatorConfig, serve
 
-    from .telemetry_flags import metrics_of, monitors_of, traffic_of
+    from .signals import listening
+    from .simulator_flags import faults_from, metrics_of, mirror_of, monitors_of, traffic_of
 
     start = status_named(status)
     where, lag = traffic_of(traffic)
     config = SimulatorConfig(
         wire=Wire(wire),
-        mirror=_mirror(mirror),
+        mirror=mirror_of(mirror),
         status=Both(start, start),
         traffic=where,
         traffic_lag=lag,
@@ -128,53 +125,18 @@ def simulate(  # noqa: PLR0917 - click passes each flag by its name
         monitors=monitors_of(monitors),
         ports=Both(primary_port, secondary_port),
     )
-    asyncio.run(_serve(front, config, inventory_out.absolute(), _faults(script, seed)))
+    faults, inventory = faults_from(script, seed), inventory_out.absolute()
+
+    async def serve_until_stopped() -> None:
+        stop = asyncio.Event()
+        with listening(lambda _code: stop.set()):
+            await serve(
+                config,
+                inventory_out=inventory,
+                announce=lambda ready: invocation.console.out.text(f"{ready}\n"),
+                stop=stop,
+                faults=faults,
+            )
+
+    asyncio.run(serve_until_stopped())
     return ExitCode.DONE
-
-
-def _mirror(text: str) -> float | None:
-    """The seconds until a write shows on the other org, or None for never.
-
-    Raises:
-        UsageError: it is none of on, off and a number.
-    """
-    from orchestrator.errors import UsageError
-
-    if text in ("on", "off"):
-        return 0.0 if text == "on" else None
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise UsageError(f"--mirror {text[:40]!r}: on, off or a number of seconds is wanted.")
-    return seconds
-
-
-def _faults(script: Path | None, seed: int | None) -> tuple[Fault, ...]:
-    """What goes wrong: as the script has it, and as the seed draws it.
-
-    Raises:
-        DocumentError: the file is no fault script.
-    """
-    from orchestrator.config.fault_scripts import load_fault_script
-    from orchestrator.simulator import random_faults
-
-    scripted = () if script is None else load_fault_script(script)
-    return (*scripted, *(() if seed is None else random_faults(seed)))
-
-
-async def _serve(front: Front, config: SimulatorConfig, inventory: Path, faults: tuple[Fault, ...]) -> None:
-    from orchestrator.simulator import serve
-
-    from .signals import listening
-
-    stop = asyncio.Event()
-    with listening(lambda _code: stop.set()):
-        await serve(
-            config,
-            inventory_out=inventory,
-            announce=lambda ready: front.console.out.text(f"{ready}\n"),
-            stop=stop,
-            faults=faults,
-        )

@@ -1,7 +1,6 @@
 """Whether a pair is ready, for a planned run and for an emergency: found out in peace, by reading alone.
 
-`examine` asks (`asking`, `journals`) and has the answers judged: `keys`, `orgs`, `standing`, `guards`, `hooks`,
-`journal` and `here` are pure, from answers to checks.
+`examine` asks, and has the answers judged by `org_checks`, `guard_checks` and `journal_checks`, which are pure.
 """
 
 from .examination import all_checks, examine

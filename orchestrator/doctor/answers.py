@@ -1,4 +1,4 @@
-"""What was found out about a pair, before anything is made of it."""
+"""What was found out about a pair, before anything is made of it, and the situations that guards are judged on."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.errors import HamrError
 from orchestrator.journal.history import History
-from orchestrator.model.guard import ProbeReading
+from orchestrator.model.guard import ProbeReading, Unmeasured
 from orchestrator.model.journal import Holder
-from orchestrator.model.org import Org, Pair
+from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.readiness import KeysSaid, Level
+from orchestrator.model.readiness import KeysSaid
 from orchestrator.model.reading import Hampered, Identity, Reading, Unreachable
-from orchestrator.model.run import Operator
+from orchestrator.model.run import Mode, Operator
+from orchestrator.model.situation import OpenRun, Situation
 from orchestrator.model.status import Both, Role
+from orchestrator.situation.guard_kinds import depends_on
+
+AS_IF = "as if its region were dead"
 
 
 class KeyFound(Struct, frozen=True):
@@ -56,6 +61,11 @@ class JournalFound(Struct, frozen=True):
     mirrored: Mirrored | None = None
     records: int = 0
 
+    @property
+    def run_at_work(self) -> str | None:
+        """The run that holds the pair, unless its process is gone."""
+        return None if self.holder is None or self.holder_dead else self.holder.run
+
 
 class OrgAnswers(Struct, frozen=True):
     """What both orgs said, all of it asked at the same time."""
@@ -67,7 +77,8 @@ class OrgAnswers(Struct, frozen=True):
     probes: Mapping[str, ProbeReading]
     at: datetime
     """Our wall clock when the last of them was there."""
-    monotonic: float
+    seconds: float
+    """How long asking took."""
 
 
 class Answers(Struct, frozen=True):
@@ -82,23 +93,64 @@ class Answers(Struct, frozen=True):
     """Those of the hooks' programs that are not on this machine, by their names."""
 
     @property
-    def survivors(self) -> frozenset[Role]:
+    def survivors(self) -> tuple[Role, ...]:
         """The orgs that an emergency may have to do with alone: from where the pair stands, as far as that is known."""
         stands = {reading.status for reading in self.orgs.readings if reading.status is not None}
         here = {role for status in stands for role in self.playbook.survivors_from(status)}
-        named = {
-            transition.survivor for transition in self.playbook.transitions if transition.survivor is not None
-        }
-        return frozenset(here or named)
+        named = {transition.survivor for transition in self.playbook.transitions}
+        return tuple(role for role in Role if role in (here or named))
 
-    def org(self, role: Role) -> Org:
-        """An org, as the inventory declares it."""
-        return self.pair[role]
+    @property
+    def history(self) -> History:
+        """What the journal knows of the pair: nothing where it cannot be read or believed."""
+        return History(self.pair.name) if self.journal.history is None else self.journal.history
+
+    @property
+    def open_run(self) -> OpenRun | None:
+        """The run that was left open, as phases are told by."""
+        run = self.history.open_run
+        return None if run is None else run.as_open_run()
 
     def silent(self, role: Role) -> bool:
         """Whether nothing could be learned from an org: it did not answer, or trouble of this machine was in the way."""
         return isinstance(self.orgs.readings[role].sight, Unreachable | Hampered)
 
-    def in_emergency(self, role: Role, level: Level) -> Level | None:
-        """A verdict on an org, as it counts in an emergency: only a survivor's does."""
-        return level if role in self.survivors else None
+    def silence(self, role: Role) -> str:
+        """That an org's silence is why something is not known. The same words everywhere: a page says them once."""
+        org, reading = self.pair[role], self.orgs.readings[role]
+        if reading.keyless:
+            return f"Not known: nothing was asked of {org}, for want of a key."
+        if isinstance(reading.sight, Hampered):
+            return f"Not known: {org} was not reached from this machine."
+        return f"Not known: {org} did not answer."
+
+    def planned_situation(self) -> Situation:
+        """What a planned run would judge its guards on, now."""
+        return Situation(
+            pair=self.pair,
+            readings=self.orgs.readings,
+            identities=self.orgs.identities,
+            at=self.orgs.at,
+            # A run reads anew: never stale.
+            monotonic=min(reading.monotonic for reading in self.orgs.readings),
+            known_runs=self.history.known_runs,
+            probes=self.orgs.probes,
+        )
+
+    def emergency_situation(self, survivor: Role) -> Situation:
+        """What an emergency would judge its guards on, if the other org's region were dead."""
+        other, planned = survivor.other, self.planned_situation()
+        dead = {name for name, probe in self.playbook.probes.items() if depends_on(probe, self.pair) is other}
+        return replace(
+            planned,
+            mode=Mode.EMERGENCY,
+            survivor=survivor,
+            readings=planned.readings.with_(
+                other, replace(planned.readings[other], sight=Unreachable(AS_IF))
+            ),
+            identities=planned.identities.with_(other, Identity(other, None, AS_IF)),
+            probes={
+                name: replace(reading, sight=Unmeasured(AS_IF)) if reading.probe in dead else reading
+                for name, reading in planned.probes.items()
+            },
+        )

@@ -1,27 +1,55 @@
-"""One look at everything that a run would need, of one pair or of all pairs of an inventory at once."""
+"""One look at everything that a run would need, of one pair or of all pairs at once, each question under its own deadline.
+
+Reads only: both orgs, the probes, and the journal: whether it is there, holds, could be written, and what it says.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from contextlib import AsyncExitStack
+import os
+import shutil
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
 
-from orchestrator.errors import HamrError
-from orchestrator.model.readiness import Check, Group, Readiness
-from orchestrator.model.status import Both
+from msgspec.structs import replace
+
+from orchestrator.datadog import HttpReader
+from orchestrator.engine.reader import ask_twice
+from orchestrator.errors import HamrError, KeyUnavailable
+from orchestrator.journal.history import event_of
+from orchestrator.model.events import MirrorFound
+from orchestrator.model.guard import ProbeReading
+from orchestrator.model.org import KeyReference
+from orchestrator.model.plain import moment
+from orchestrator.model.protocols import Clock, Prober
+from orchestrator.model.readiness import Check, Group, Level, Readiness
+from orchestrator.model.reading import Reading
+from orchestrator.model.status import Both, Role
 from orchestrator.operations.session import Session
+from orchestrator.situation.guard_kinds import depends_on
 from orchestrator.system.programs import find_program
 
-from .answers import Answers, JournalFound, OrgAnswers
-from .asking import ask
-from .guards import check_guards
-from .here import check_here
-from .hooks import check_hooks, hook_programs
-from .journal import check_journal
-from .journals import look_at_journals
-from .keys import check_keys
-from .orgs import check_orgs, round_trip
-from .standing import check_standing
+from .answers import Answers, JournalFound, KeyFound, Mirrored, OrgAnswers
+from .guard_checks import check_guards, check_hooks, program_hooks
+from .journal_checks import check_here, check_journal
+from .org_checks import check_keys, check_orgs, check_status, round_trip
+
+T = TypeVar("T")
+
+WITHIN = 8.0
+"""Seconds that a key or an org is given, its probes included: Nagios gives a plugin ten in all.
+
+Programs and pages elsewhere have deadlines of their own.
+"""
+
+CONNECT_WITHIN = timedelta(seconds=3)
+"""A dead region is told from a slow one after so long, whatever the playbook allows."""
+
+
+ROOM = 64 * 1024 * 1024
+"""Bytes that have to be free on the journal's disk: a run writes far less, and never alone."""
 
 
 async def examine(sessions: Sequence[Session], *, unopened: HamrError | None = None) -> tuple[Readiness, ...]:
@@ -34,43 +62,195 @@ async def examine(sessions: Sequence[Session], *, unopened: HamrError | None = N
     Raises:
         PreparationError: the certificates or the proxy of this machine cannot be used.
     """
-    began = [session.clock.monotonic() for session in sessions]
-    async with AsyncExitStack() as stack:
-        probers = [await stack.enter_async_context(session.prober()) for session in sessions]
-        journals, orgs = await asyncio.gather(
-            asyncio.to_thread(look_at_journals, sessions, unopened),
-            asyncio.gather(*(ask(*both) for both in zip(sessions, probers, strict=True))),
-        )
-    return tuple(
-        _readiness(session, answered, journal, answered.monotonic - start)
-        for session, answered, journal, start in zip(sessions, orgs, journals, began, strict=True)
+    journals, orgs = await asyncio.gather(
+        asyncio.to_thread(_look_at_journals, sessions, unopened),
+        asyncio.gather(*(_ask(session) for session in sessions)),
     )
+    return tuple(_readiness(*found) for found in zip(sessions, orgs, journals, strict=True))
 
 
-def _readiness(session: Session, orgs: OrgAnswers, journal: JournalFound, seconds: float) -> Readiness:
-    programs = hook_programs(session.playbook)
+def _readiness(session: Session, orgs: OrgAnswers, journal: JournalFound) -> Readiness:
+    programs = {program for _, _, _, program in program_hooks(session.playbook)}
     missing = frozenset(name for name in programs if find_program(name, session.environ) is None)
     answers = Answers(session.pair, session.playbook, session.operator, orgs, journal, missing)
-    return Readiness(
-        session.pair.name,
-        orgs.at,
-        session.playbook.name,
-        all_checks(answers),
-        Both(*(round_trip(reading) for reading in orgs.readings)),
-        seconds,
-    )
+    round_trips = Both(*(round_trip(reading) for reading in orgs.readings))
+    checks = all_checks(answers)
+    return Readiness(session.pair.name, orgs.at, session.playbook.name, checks, round_trips, orgs.seconds)
 
 
 def all_checks(answers: Answers) -> tuple[Check, ...]:
     """Every check, by group. Pure."""
-    found: Iterable[Check] = (
+    found = (
         *check_keys(answers),
-        *check_standing(answers),
+        *check_status(answers),
         *check_orgs(answers),
         *check_guards(answers),
         *check_hooks(answers),
         *check_journal(answers),
         *check_here(answers),
     )
-    order = {group: number for number, group in enumerate(Group)}
-    return tuple(sorted(found, key=lambda check: order[check.group]))
+    order = list(Group)
+    return tuple(
+        sorted((_weighed(answers, check) for check in found), key=lambda check: order.index(check.group))
+    )
+
+
+def _weighed(answers: Answers, check: Check) -> Check:
+    """A check of one org counts in an emergency where that is a survivor, which does without the other one.
+
+    What cannot be known of a silent org is said in the same words everywhere: the reason stands at its HAMR record.
+    """
+    role = check.role
+    if role is None:
+        return check
+    if check.planned is Level.UNKNOWN and answers.silent(role):
+        check = replace(check, sentence=answers.silence(role), next_steps=())
+    return replace(check, emergency=check.planned if role in answers.survivors else None)
+
+
+async def _ask(session: Session) -> OrgAnswers:
+    """Everything that the world can be asked about a pair. Sends nothing but GETs."""
+    began, timeouts = session.clock.monotonic(), session.playbook.timeouts
+    reader = HttpReader(
+        session.pair,
+        timeouts=replace(timeouts, connect=min(timeouts.connect, CONNECT_WITHIN)),
+        keys=session.keys,
+        redactor=session.redactor,
+        clock=session.clock,
+        transports=session.transports,
+    )
+    async with session.prober() as prober, reader:
+        keys, accepted, identities, readings, probes = await asyncio.gather(
+            _keys(session),
+            _both(lambda role: reader.validate_keys(role, within=WITHIN)),
+            _both(lambda role: reader.identify(role, within=WITHIN)),
+            _both(lambda role: _reading(reader, role, session.clock)),
+            _probes(session, prober),
+        )
+    seconds = session.clock.monotonic() - began
+    return OrgAnswers(keys, accepted, identities, readings, probes, session.clock.now(), seconds)
+
+
+async def _keys(session: Session) -> tuple[KeyFound, ...]:
+    return tuple(
+        await asyncio.gather(
+            *(
+                _key(session, role, which, name, reference)
+                for role, org in session.pair.orgs.items()
+                for which, name, reference in (
+                    ("api", "API key", org.api_key),
+                    ("app", "application key", org.app_key),
+                )
+            )
+        )
+    )
+
+
+async def _key(session: Session, role: Role, which: str, name: str, reference: KeyReference) -> KeyFound:
+    found, org = KeyFound(role, name, str(reference)), session.pair[role]
+    try:
+        async with asyncio.timeout(WITHIN):
+            await session.keys.resolve(reference, org=str(org), which=which)
+    except KeyUnavailable as error:
+        return replace(found, problem=session.redactor.clean(error.message), next_steps=error.next_steps)
+    except TimeoutError:
+        words = f"The {name} of {org} was not there within {WITHIN:g} seconds: {reference}."
+        return replace(found, problem=words)
+    return found
+
+
+async def _both(asked: Callable[[Role], Awaitable[T]]) -> Both[T]:
+    return Both(*await asyncio.gather(*(asked(role) for role in Role)))
+
+
+async def _reading(reader: HttpReader, role: Role, clock: Clock) -> Reading:
+    async def ask(anew: bool, within: float | None) -> Reading:
+        return await reader.read(role, within=within, anew=anew)
+
+    return await ask_twice(ask, clock, within=WITHIN)
+
+
+async def _probes(session: Session, prober: Prober) -> Mapping[str, ProbeReading]:
+    """Every probe; one that asks an org gets no more time than the org itself, whose region may be dead."""
+    taken = (
+        prober.take(probe, within=None if depends_on(probe, session.pair) is None else WITHIN)
+        for probe in session.playbook.probes.values()
+    )
+    return {reading.probe: reading for reading in await asyncio.gather(*taken)}
+
+
+def _look_at_journals(sessions: Sequence[Session], unopened: HamrError | None) -> tuple[JournalFound, ...]:
+    """What the journal says of each pair. Blocks: meant for a thread of its own.
+
+    Args:
+        sessions: one for each pair; those that share a store verify it once.
+        unopened: why the journal could not be opened at all, where that is so.
+    """
+    believed: list[object] = []
+    found: list[JournalFound] = []
+    for session in sessions:
+        session.verified = session.verified or any(store is session.store for store in believed)
+        found.append(_look_at(session, unopened))
+        if found[-1].problem is None:
+            believed.append(session.store)
+    return tuple(found)
+
+
+def _look_at(session: Session, unopened: HamrError | None) -> JournalFound:
+    pair, place = session.pair.name, Path(session.store.place)
+    found = JournalFound(session.store.place, place.exists(), unopened, unwritable(place))
+    if unopened is not None:
+        return found
+    mirrored: Mirrored | None = None
+    try:
+        history = session.history()
+        holder = session.store.holder(pair)
+        for record in session.store.records(pair=pair, kinds=[MirrorFound.kind]):
+            event = event_of(record)
+            if isinstance(event, MirrorFound):
+                mirrored = Mirrored(event.mirrors, record.run, moment(record.at))
+        records = session.store.head().seq
+    except HamrError as error:
+        return replace(found, problem=error)
+    return replace(
+        found,
+        history=history,
+        holder=holder,
+        holder_dead=holder is not None and session.host.provably_dead(holder),
+        mirrored=mirrored,
+        records=records,
+    )
+
+
+def unwritable(
+    place: Path,
+    access: Callable[[Path, int], bool] = os.access,
+    free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+) -> str:
+    """Why a run could not write the journal, without trying; "" where nothing speaks against it.
+
+    SQLite keeps its rollback journal beside the file during a transaction, so the folder has to be writable too.
+
+    Args:
+        place: the journal's file, whether it is there or not.
+        access: os.access, or what a test puts in its place.
+        free: how many bytes are free on a folder's disk.
+    """
+    folder = place.parent.absolute()
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        return f"{folder} is not a folder"
+    if not access(folder, os.W_OK | os.X_OK):
+        return f"the folder {folder} cannot be written"
+    beside = [place.with_name(place.name + ending) for ending in ("", "-journal", "-wal", "-shm")]
+    for file in beside:
+        if file.exists() and not access(file, os.R_OK | os.W_OK):
+            return f"{file} cannot be written"
+    names = place.stat().st_nlink if place.exists() else 1
+    if names > 1:
+        return f"{place} has {names} names (hard links), and a journal must have one"
+    left = free(folder)
+    if left < ROOM:
+        return f"the disk of {folder} has {left // (1024 * 1024)} MiB left"
+    return ""

@@ -13,9 +13,8 @@ from typing import TextIO
 
 import pytest
 
-from orchestrator.cli.asking import Terminal
 from orchestrator.cli.console import STYLES, Console, Stream
-from orchestrator.cli.prompt import confirm
+from orchestrator.cli.run_command import Terminal
 from orchestrator.errors import Refused
 from orchestrator.model.hook import Asks, Question
 from orchestrator.model.org import Secret
@@ -218,7 +217,7 @@ def test_law_19_a_question_that_cannot_be_shown_is_not_answered(
     monkeypatch.setattr("sys.stderr", gone)
     monkeypatch.setattr("sys.stdin", io.StringIO("payments\n"))
     with pytest.raises(Refused, match=r"The question could not be shown \(it is closed\)"):
-        confirm(Console(Redactor(), json=False), "payments")
+        Console(Redactor(), json=False).confirm("payments")
     assert capsys.readouterr().out == "What goes to stderr could not be shown: it is closed.\n"
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
-from orchestrator.cli.failures import told
-from orchestrator.cli.front import Front
+from orchestrator.cli.failures import report_failure
+from orchestrator.cli.invocation import Invocation
 from orchestrator.errors import ExitCode, HamrError, Interrupted, Locked, PreparationError, UsageError
 from orchestrator.model.org import Secret
 
@@ -38,13 +38,13 @@ def _kept_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ],
 )
 def test_every_error_has_its_exit_code(error: BaseException, code: int) -> None:
-    assert told(Front(), error) == code
+    assert report_failure(Invocation(), error) == code
 
 
 def test_with_json_the_error_is_a_document_on_stdout_and_words_on_stderr(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    told(Front(json=True), Locked("pair payments is locked", next_steps=("hamr show RUN",)))
+    report_failure(Invocation(json=True), Locked("pair payments is locked", next_steps=("hamr show RUN",)))
     written = capsys.readouterr()
     document = json.loads(written.out)
     assert (document["schema"], document["error"], document["exit_code"]) == ("hamr/error/1", "Locked", 5)
@@ -59,11 +59,11 @@ def bug() -> None:
 def test_a_bug_is_told_without_a_traceback_which_is_kept_for_its_owner(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    front = Front()
-    front.redactor.add(Secret("canary-key-0001"))
+    invocation = Invocation()
+    invocation.redactor.add(Secret("canary-key-0001"))
     with pytest.raises(ValueError, match="canary-key") as raised:
         bug()
-    assert told(front, raised.value) == 1
+    assert report_failure(invocation, raised.value) == 1
     shown = capsys.readouterr().err
     assert "hamr has a bug, and stopped: ValueError: bad [redacted]" in shown
     assert "Traceback" not in shown
@@ -78,7 +78,7 @@ def test_a_bug_is_told_without_a_traceback_which_is_kept_for_its_owner(
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ValueError, match="canary-key") as raised:
         bug()
-    told(Front(debug=True), raised.value)
+    report_failure(Invocation(debug=True), raised.value)
     assert "Traceback (most recent call last)" in capsys.readouterr().err
 
 
@@ -88,13 +88,14 @@ def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
 def test_once_the_work_has_ended_trouble_with_printing_does_not_change_its_code(
     error: Exception, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    front = Front(json=True, outcome=ExitCode.OWING)
-    assert told(front, error) == 8
+    invocation = Invocation(json=True)
+    invocation.outcome = ExitCode.OWING
+    assert report_failure(invocation, error) == 8
     written = capsys.readouterr()
     assert written.out == ""
     assert "exit code     1" not in written.err
 
 
 def test_an_error_of_no_kind_is_still_words(capsys: pytest.CaptureFixture[str]) -> None:
-    assert told(Front(), HamrError("it failed")) == 1
+    assert report_failure(Invocation(), HamrError("it failed")) == 1
     assert "it failed" in capsys.readouterr().err

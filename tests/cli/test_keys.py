@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.cli.front import Front
-from orchestrator.cli.opening import Opening
+from orchestrator.cli.invocation import Invocation
 from orchestrator.model.org import Secret
 from orchestrator.model.status import Both, Role
 from orchestrator.simulator import ClientError, Fault, SimulatorConfig, WrongBody, simulated_orgs
@@ -138,9 +137,10 @@ def test_law_17_a_key_that_cannot_be_used_is_not_shown(guarded: Lab, content: st
 
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_law_17_the_log_knows_the_keys_of_the_command(form: str, capsys: pytest.CaptureFixture[str]) -> None:
-    front = Front()
-    Opening(front, log_format=form).listen()
-    front.redactor.add(Secret(WRONG))
+    invocation = Invocation()
+    invocation.log_format = form
+    invocation.configure_log()
+    invocation.redactor.add(Secret(WRONG))
     logger().warning("odd", body=f"key {WRONG}")
     assert WRONG not in (shown := capsys.readouterr().err)
     assert "[redacted]" in shown

@@ -1,4 +1,4 @@
-"""A run's flags."""
+"""A run's flags, and when the incident began: --since."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orchestrator.cli.requests import overrides_from, request_from
+from orchestrator.cli.requests import overrides_from, request_from, since_named
 from orchestrator.errors import UsageError
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Status
@@ -54,3 +54,46 @@ def test_a_reason_may_hold_an_equals_sign() -> None:
 def test_overrides_name_a_guard_and_a_reason(texts: list[str], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         overrides_from(texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("03:00", datetime(2026, 11, 22, 3, 0, tzinfo=UTC)),
+        ("3:14:30", datetime(2026, 11, 22, 3, 14, 30, tzinfo=UTC)),
+        ("23:50", datetime(2026, 11, 21, 23, 50, tzinfo=UTC)),
+        ("12m", datetime(2026, 11, 22, 3, 3, tzinfo=UTC)),
+        ("12m ago", datetime(2026, 11, 22, 3, 3, tzinfo=UTC)),
+        ("1h 30m AGO", datetime(2026, 11, 22, 1, 45, tzinfo=UTC)),
+        ("2026-11-22T03:10:00Z", datetime(2026, 11, 22, 3, 10, tzinfo=UTC)),
+        ("2026-11-22t03:10:00z", datetime(2026, 11, 22, 3, 10, tzinfo=UTC)),
+        ("2026-11-22T04:10:00+01:00", datetime(2026, 11, 22, 3, 10, tzinfo=UTC)),
+        ("2026-11-22 03:10+00:00", datetime(2026, 11, 22, 3, 10, tzinfo=UTC)),
+    ],
+)
+def test_times_as_people_write_them(text: str, moment: datetime) -> None:
+    assert since_named(text, NOW) == moment
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("2026-11-22T03:10:00", "the time zone is missing"),
+        ("2026-11-22", "the time zone is missing"),
+        ("2026-11-22T03:16:00Z", "in the future"),
+        ("05:00", "times of day are UTC, and it is 03:15 UTC"),
+        ("", "is no time"),
+        ("yesterday", "is no time"),
+        ("12", "is no time"),
+        ("12 parsecs ago", "is no time"),
+        ("25:00", "is no time"),
+        ("0001-01-01T00:00:00+14:00", "is no time"),
+        ("400d", "is no time"),
+        ("-5m", "is no time"),
+        ("\x00", "is no time"),
+    ],
+)
+def test_what_is_no_time_is_refused_with_the_forms_that_are(text: str, words: str) -> None:
+    with pytest.raises(UsageError) as error:
+        since_named(text, NOW)
+    assert words in error.value.message

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from orchestrator.cli import hamr
-from orchestrator.cli.telemetry_flags import traffic_of
+from orchestrator.cli.simulator_flags import traffic_of
 from orchestrator.simulator import Traffic
 
 

@@ -9,7 +9,7 @@ import click
 from click.testing import CliRunner
 
 from orchestrator.cli import hamr
-from orchestrator.cli.verbs import NAMES
+from orchestrator.cli.group import NAMES
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "commands.md"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli.plan_file import save_plan
+from orchestrator.cli.plan_files import save_plan
 from orchestrator.errors import DocumentError, Problem
 from orchestrator.model.plain import JSON
 from orchestrator.model.run import Attempt

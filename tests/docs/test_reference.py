@@ -34,7 +34,7 @@ def test_every_command_stands_in_the_page_with_its_real_help() -> None:
 def test_every_flag_has_a_help_text() -> None:
     import click
 
-    from orchestrator.cli.verbs import NAMES
+    from orchestrator.cli.group import NAMES
 
     for verb in NAMES:
         command = hamr.get_command(click.Context(hamr), verb)

@@ -49,7 +49,7 @@ def orgs(
         ),
         probes={name: ProbeReading(name, sight, NOW, MONOTONIC) for name, sight in (probes or {}).items()},
         at=NOW,
-        monotonic=MONOTONIC,
+        seconds=0.05,
     )
 
 

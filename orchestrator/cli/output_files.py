@@ -35,40 +35,37 @@ class Kind(Struct, frozen=True):
     """For messages: the plan."""
     mark: bytes
     """Stands in the first bytes of every file of the kind, and of no other."""
+    option: str = "--out"
+    """Which one names the file, for messages."""
 
 
 PLAN = Kind("the plan", b'"schema": "hamr/plan-file/')
-PAGE = Kind("the page", b'<meta name="generator" content="hamr">')
-JUNIT = Kind("the JUnit file", b"<!-- made by hamr -->")
+PAGE = Kind("the page", b'<meta name="generator" content="hamr">', "--html")
+JUNIT = Kind("the JUnit file", b"<!-- made by hamr -->", "--junit")
 EXPORT = Kind("the export", b'"prev":"0000000000000000000000000000000000000000000000000000000000000000"')
 
 
-def refuse_misplaced(path: Path, kind: Kind, *, option: str = "--out") -> None:
+def refuse_misplaced(path: Path, kind: Kind) -> None:
     """Make sure that a file may be written there at all: over nothing of another kind, and where there is a folder.
-
-    Args:
-        path: its name.
-        kind: of what is written.
-        option: which one named the file, for messages.
 
     Raises:
         UsageError: it is a folder, or something else stands there: a journal, an inventory, a playbook, any file.
         PreparationError: its folder is not there, or cannot be written to.
     """
     if path.is_dir():
-        raise UsageError(f"{option} {path}: this is a folder, and {kind.what} needs the name of a file.")
+        raise UsageError(f"{kind.option} {path}: this is a folder, and {kind.what} needs the name of a file.")
     try:
         for each in (path, *(path.with_name(path.name.removesuffix(tail)) for tail in _BESIDE)):
             if each.is_file() and _beginning(each).startswith(_DATABASE):
                 raise UsageError(
-                    f"{option} {path}: a journal stands there, or another database, and {kind.what} would take its place. "
+                    f"{kind.option} {path}: a journal stands there, or another database, and {kind.what} would take its place. "
                     "Name another file."
                 )
         if path.is_file():
             beginning = _beginning(path)
             if beginning and kind.mark not in beginning:
                 raise UsageError(
-                    f"{option} {path}: a file stands there that is something else, and {kind.what} would take its place. "
+                    f"{kind.option} {path}: a file stands there that is something else, and {kind.what} would take its place. "
                     "It is left as it is. Name another file, or remove that one first."
                 )
         if path.exists() or (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
@@ -76,7 +73,7 @@ def refuse_misplaced(path: Path, kind: Kind, *, option: str = "--out") -> None:
         path.parent.stat()
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
-        raise _unwritable(path, error, what=kind.what, option=option) from error
+        raise _unwritable(path, error, kind) from error
 
 
 def _beginning(path: Path) -> bytes:
@@ -84,34 +81,29 @@ def _beginning(path: Path) -> bytes:
         return file.read(_BEGINNING)
 
 
-def _unwritable(path: Path, error: OSError, *, what: str, option: str) -> PreparationError:
+def _unwritable(path: Path, error: OSError, kind: Kind) -> PreparationError:
     words = (error.strerror or str(error)).lower()
     folder = shlex.quote(str(path.parent))
     look = f"mkdir -p {folder}"
     if path.parent.exists():
         look = f"df -h {folder}" if error.errno == errno.ENOSPC else f"ls -ld {folder}"
     return PreparationError(
-        f"{option} {path}: {what} cannot be written there: {words}. Name another file, or see to its folder.",
+        f"{kind.option} {path}: {kind.what} cannot be written there: {words}. Name another file, or see to its folder.",
         next_steps=(look,),
     )
 
 
 @contextmanager
-def written_whole(path: Path, kind: Kind, *, option: str = "--out") -> Iterator[IO[bytes]]:
+def written_whole(path: Path, kind: Kind) -> Iterator[IO[bytes]]:
     """A file to write to, which takes its name only when all of it is on the disk; mode 0600.
 
     What stood there before is replaced, where it is of the same kind. A device or a pipe is written to directly.
-
-    Args:
-        path: its name.
-        kind: of what is written.
-        option: which one named the file, for messages.
 
     Raises:
         UsageError: it is a folder, or something else stands there.
         PreparationError: it cannot be written.
     """
-    refuse_misplaced(path, kind, option=option)
+    refuse_misplaced(path, kind)
     try:
         if path.exists() and not path.is_file():
             with path.open("wb") as device:
@@ -130,4 +122,22 @@ def written_whole(path: Path, kind: Kind, *, option: str = "--out") -> Iterator[
                 part.unlink()
             raise
     except OSError as error:
-        raise _unwritable(path, error, what=kind.what, option=option) from error
+        raise _unwritable(path, error, kind) from error
+
+
+def refuse_misplaced_files(html: str | None, junit: str | None) -> None:
+    """Make sure that both files can be written, before there is anything to write.
+
+    Raises:
+        UsageError: both are the same file, one is a folder, or something else stands there.
+        PreparationError: a folder is not there, or cannot be written to.
+    """
+    named = [
+        (Path(where), kind)
+        for where, kind in ((html, PAGE), (junit, JUNIT))
+        if where is not None and where != STDOUT
+    ]
+    for path, kind in named:
+        refuse_misplaced(path, kind)
+    if len({path.resolve() for path, _ in named}) < len(named):
+        raise UsageError(f"--html and --junit name the same file, {html}: give each a name of its own.")

@@ -1,14 +1,20 @@
-"""`hamr report`: a run told in every form, from the journal alone."""
+"""Verbs that read the journal: runs, show, audit, and report, which tells a run in every form."""
 
 from __future__ import annotations
 
+import json
+import shlex
 import sqlite3
 import stat
 import xml.etree.ElementTree as ET
 from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from orchestrator.journal import SqliteStore, verify_export
+from orchestrator.model.journal import Entry, Verified
 from orchestrator.model.status import Role
 
 from .lab import Lab
@@ -17,6 +23,119 @@ from .lab import Lab
 @pytest.fixture
 def run(lab: Lab) -> str:
     return str(lab.json("run", "sim", "--to", "ACTIVE", "--reason", "a <b>drill</b>", "--yes")["run"])
+
+
+def test_runs_lists_them_the_newest_first(lab: Lab, run: str) -> None:
+    second = lab.json("run", "sim", "--to", "PASSIVE", "--yes")["run"]
+    document = lab.json("runs")
+    assert [(one["run"], one["goal"], one["end"], one["by"]) for one in document["runs"]] == [
+        (second, "PASSIVE", "done", "alice"),
+        (run, "ACTIVE", "done", "alice"),
+    ]
+    lines = lab.run("runs", code=0).stdout.splitlines()
+    assert [text.split()[0] for text in lines[1:3]] == [second, run]
+
+
+def test_runs_of_one_pair(lab: Lab, run: str) -> None:
+    assert [one["run"] for one in lab.json("runs", "--pair", "sim")["runs"]] == [run]
+    result = lab.run("runs", "--pair", "payments", code=0)
+    assert "has no run of pair 'payments'" in " ".join(result.stderr.split())
+
+
+def test_show_tells_a_run_from_its_records(lab: Lab, run: str) -> None:
+    text = lab.run("show", run, code=0).stdout
+    assert f"Run {run} of pair sim" in text
+    assert "the secondary is told FAILOVER (attempt 1)" in text
+    kinds = [record["kind"] for record in lab.json("show", run)["records"]]
+    assert kinds[:2] == ["lock.taken", "run.started"]
+    beside = {"notice.sent", "notice.failed"}
+    assert [kind for kind in kinds if kind not in beside][-2:] == ["run.finished", "lock.released"]
+
+
+def test_show_of_a_run_that_nobody_knows(lab: Lab, run: str) -> None:
+    result = lab.run("show", "20260101-000000-aaaa", code=2)
+    assert "knows no run '20260101-000000-aaaa'" in " ".join(result.stderr.split())
+
+
+def test_the_journal_verifies_and_contains_its_own_head(lab: Lab, run: str) -> None:
+    head = lab.run("audit", "head", code=0).stdout.strip()
+    assert "The chain holds" in lab.run("audit", "verify", code=0).stdout
+    document = lab.json("audit", "verify", "--anchor", head)
+    assert document["holds"]
+    assert f"{document['head']['seq']}:{document['head']['hash']}" == head
+    assert document["anchor"] == document["head"]
+    assert lab.json("audit", "verify")["anchor"] is None
+
+
+def test_law_16_a_record_that_was_edited_is_named(lab: Lab, run: str) -> None:
+    with sqlite3.connect(lab.journal) as connection:
+        connection.execute("DROP TRIGGER records_are_not_changed")
+        connection.execute("UPDATE records SET by = 'mallory' WHERE seq = 3")
+    connection.close()
+    result = lab.run("audit", "verify", code=9)
+    assert "The chain is BROKEN at record 3" in result.stdout
+    document = lab.json("audit", "verify", code=9)
+    assert (document["holds"], document["first_bad"], document["good"]) == (False, 3, 2)
+
+
+def test_law_16_an_anchor_shows_a_tail_that_was_cut_off(lab: Lab, run: str) -> None:
+    head = lab.run("audit", "head", code=0).stdout.strip()
+    with sqlite3.connect(lab.journal) as connection:
+        connection.execute("DROP TRIGGER records_are_not_deleted")
+        connection.execute("DELETE FROM records WHERE seq > 5")
+    connection.close()
+    lab.run("audit", "verify", code=0)
+    found = " ".join(lab.run("audit", "verify", "--anchor", head, code=9).stdout.split())
+    assert "its end was removed, or the head that was kept is another journal's" in found
+
+
+def test_law_16_the_head_of_an_event_shows_a_journal_that_was_written_anew(lab: Lab, run: str) -> None:
+    text = lab.sim.events(Role.SECONDARY)[0].text
+    command = shlex.split(text.splitlines()[-1].partition(": ")[2])
+    assert command[:4] == ["hamr", "audit", "verify", "--anchor"]
+    holds = " ".join(lab.run(*command[1:], code=0).stdout.split())
+    assert f"The head {command[4].partition(':')[0]} that was kept elsewhere is in it." in holds
+    with SqliteStore.open(lab.journal, now=lambda: datetime.now(UTC)) as store:
+        entries = [
+            Entry(each.run, each.pair, each.kind, "mallory", each.host, each.data) for each in store.records()
+        ]
+    forged = lab.folder / "forged.db"
+    with SqliteStore.open(forged, now=lambda: datetime.now(UTC)) as store:
+        for entry in entries:
+            store.append(entry)
+    lab.run("audit", "verify", "--journal", str(forged), code=0)
+    document = lab.json(*command[1:], "--journal", str(forged), code=9)
+    assert (document["holds"], document["anchor"]["seq"]) == (False, int(command[4].partition(":")[0]))
+    assert document["first_bad"] == document["anchor"]["seq"]
+
+
+def test_an_anchor_that_is_none_is_refused(lab: Lab, run: str) -> None:
+    lab.run("audit", "verify", "--anchor", "5", code=2)
+
+
+def test_the_export_is_a_chain_of_its_own(lab: Lab, run: str) -> None:
+    lines = lab.run("audit", "export", code=0).stdout_bytes.splitlines(keepends=True)
+    found = verify_export(lines)
+    assert isinstance(found, Verified)
+    assert json.loads(lines[0])["kind"] == "lock.taken"
+
+
+def test_the_export_into_a_file_is_the_same_and_private(lab: Lab, run: str) -> None:
+    out = lab.folder / "journal.jsonl"
+    lab.run("audit", "export", "--out", str(out), code=0)
+    assert out.read_bytes() == lab.run("audit", "export", code=0).stdout_bytes
+    assert out.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("verb", ["verify", "export", "head"])
+def test_an_auditor_is_not_told_that_a_missing_journal_holds(lab: Lab, verb: str) -> None:
+    assert "There is no journal at" in lab.run("audit", verb, code=1).stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+def test_an_export_onto_a_full_disk_fails_in_words(lab: Lab, run: str) -> None:
+    result = lab.run("audit", "export", "--out", "/dev/full", code=1)
+    assert "no space left on device" in result.stderr
 
 
 def test_a_run_is_told_in_the_terminal(lab: Lab, run: str) -> None:

@@ -1,4 +1,4 @@
-"""Checks of the journal: it holds and could be written, the pair is free, and nothing is left over from earlier runs."""
+"""Checks of what is on this machine: the journal and what earlier runs left in it, the playbook, and who is at work."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orchestrator.journal.history import History
 from orchestrator.model.readiness import Check, Group, Level
 from orchestrator.model.words import counted, no_journal, span, unlock_command, utc
 
-from .answers import Answers
+from .answers import Answers, JournalFound
 
 SILENT_FOR = timedelta(minutes=1)
 """A living holder's heartbeat is never so old: it beats every few seconds."""
@@ -26,7 +26,7 @@ def check_journal(answers: Answers) -> Iterator[Check]:
     yield _writable(answers)
     if found.history is None:
         return
-    yield _holds(answers)
+    yield _holds(found, found.history)
     if found.history.unjournalled:
         return  # what nobody ever wrote down is not known, rather than not so
     yield _lock(answers)
@@ -43,55 +43,49 @@ def _unusable(answers: Answers, problem: HamrError) -> Check:
         f"{problem.message[:1].upper()}{problem.message[1:].rstrip('.')}. "
         "Nothing is sent on such a journal; a run with --journal NEW_FILE sees neither its locks nor its history."
     )
-    steps = ("hamr audit verify", f"hamr doctor {quote(answers.pair.name)} --journal NEW_FILE")
-    return Check(Group.JOURNAL, "journal", Level.CRITICAL, Level.CRITICAL, sentence, next_steps=steps)
+    elsewhere = f"hamr doctor {quote(answers.pair.name)} --journal NEW_FILE"
+    return _left("journal", Level.CRITICAL, Level.CRITICAL, sentence, "hamr audit verify", elsewhere)
 
 
 def _writable(answers: Answers) -> Check:
     found = answers.journal
-    level = Level.CRITICAL if found.unwritable else Level.OK
+    if not found.unwritable:
+        return _fine("writable", f"Nothing speaks against writing {found.place}.")
     sentence = (
         f"A run could not write {found.place}: {found.unwritable}. What cannot be journalled is not sent."
-        if found.unwritable
-        else f"Nothing speaks against writing {found.place}."
     )
-    steps = (f"hamr doctor {quote(answers.pair.name)} --journal NEW_FILE",) if found.unwritable else ()
-    return Check(Group.JOURNAL, "writable", level, level, sentence, next_steps=steps)
+    elsewhere = f"hamr doctor {quote(answers.pair.name)} --journal NEW_FILE"
+    return _left("writable", Level.CRITICAL, Level.CRITICAL, sentence, elsewhere)
 
 
-def _holds(answers: Answers) -> Check:
-    found = answers.journal
-    if not found.exists or (found.history is not None and found.history.unjournalled):
+def _holds(found: JournalFound, history: History) -> Check:
+    if not found.exists or history.unjournalled:
         words = no_journal(found.place)
-        sentence = f"{words[:1].upper()}{words[1:]}. The first run makes it."
         brief = "no journal here yet: lock, owed and unknown are not known on this machine"
-        return Check(Group.JOURNAL, "journal", Level.OK, Level.OK, sentence, brief=brief)
-    records = counted(found.records, "record")
-    newest = (
-        f", of which the newest {VERIFY_NEWEST:,} hold" if found.records > VERIFY_NEWEST else "; all hold"
-    )
-    sentence = f"{found.place} has {records}{newest}."
-    return Check(Group.JOURNAL, "journal", Level.OK, Level.OK, sentence, brief=records)
+        return _fine("journal", f"{words[:1].upper()}{words[1:]}. The first run makes it.", brief)
+    records, all_hold = counted(found.records, "record"), found.records <= VERIFY_NEWEST
+    newest = "; all hold" if all_hold else f", of which the newest {VERIFY_NEWEST:,} hold"
+    return _fine("journal", f"{found.place} has {records}{newest}.", records)
 
 
 def _lock(answers: Answers) -> Check:
     holder, pair = answers.journal.holder, quote(answers.pair.name)
     if holder is None:
         return _fine("lock", "Nobody holds the pair.")
-    silent = answers.orgs.at - holder.beat_at
+    silent, show = answers.orgs.at - holder.beat_at, f"hamr show {holder.run}"
     who = f"{holder} holds the pair for run {holder.run}, since {utc(holder.taken_at)}"
     if answers.journal.holder_dead:
         sentence = f"{who}; that process is gone. The next run or resume takes its lock over."
         return _left("lock", Level.WARNING, Level.WARNING, sentence, f"hamr status {pair}")
-    if silent > SILENT_FOR:
-        sentence = (
-            f"{who}, and gave no sign of life for {span(silent)}. Until it lets go, no run starts: "
-            "ask them, then break the lock."
-        )
-        unlock = unlock_command(answers.pair.name, holder)
-        return _left("lock", Level.CRITICAL, Level.CRITICAL, sentence, f"hamr show {holder.run}", unlock)
-    sentence = f"{who}: a run is under way now."
-    return _left("lock", Level.WARNING, Level.WARNING, sentence, f"hamr show {holder.run}")
+    if silent <= SILENT_FOR:
+        sentence = f"{who}: a run is under way now."
+        return _left("lock", Level.WARNING, Level.WARNING, sentence, show)
+    sentence = (
+        f"{who}, and gave no sign of life for {span(silent)}. Until it lets go, no run starts: "
+        "ask them, then break the lock."
+    )
+    unlock = unlock_command(answers.pair.name, holder)
+    return _left("lock", Level.CRITICAL, Level.CRITICAL, sentence, show, unlock)
 
 
 def _cooling_down(answers: Answers, history: History) -> Check:
@@ -111,21 +105,20 @@ def _owed(answers: Answers, history: History) -> Check:
     if owed is None:
         return _fine("owed", "Neither org is owed a status.")
     sentence = (
-        f"{answers.org(owed.role)} is owed {owed.status} since {utc(owed.since)} (emergency run {owed.run}). "
+        f"{answers.pair[owed.role]} is owed {owed.status} since {utc(owed.since)} (emergency run {owed.run}). "
         "A planned run is refused until resume has told it."
     )
     return _left("owed", Level.CRITICAL, Level.WARNING, sentence, f"hamr resume {quote(answers.pair.name)}")
 
 
 def _unknown(answers: Answers, history: History) -> Check:
-    holder = answers.journal.holder
-    at_work = holder.run if holder is not None and not answers.journal.holder_dead else None
+    at_work = answers.journal.run_at_work
     open_ones = [(run, attempt) for run, attempt in history.unknown if run != at_work]
     if not open_ones:
         return _fine("unknown", "No write's outcome is unknown.")
     run, attempt = open_ones[0]
     sentence = (
-        f"Nobody knows whether {attempt.status} to {answers.org(attempt.role)} took effect, or still will "
+        f"Nobody knows whether {attempt.status} to {answers.pair[attempt.role]} took effect, or still will "
         f"(attempt {attempt.number} of run {run}). A new run has to accept that by name."
     )
     return _left(
@@ -134,9 +127,8 @@ def _unknown(answers: Answers, history: History) -> Check:
 
 
 def _open_run(answers: Answers, history: History) -> Check:
-    run, holder = history.open_run, answers.journal.holder
-    at_work = holder is not None and not answers.journal.holder_dead
-    if run is None or run.started is None or (at_work and holder is not None and holder.run == run.run):
+    run = history.open_run
+    if run is None or run.started is None or run.run == answers.journal.run_at_work:
         return _fine("open run", "No run was left open.")
     sentence = (
         f"Run {run.run} of {run.by} to {run.started.goal} was left open: resume finishes it, "
@@ -166,9 +158,47 @@ def _drills(answers: Answers, history: History) -> Check:
     return _left("drills", Level.CRITICAL, Level.OK, sentence, close)
 
 
-def _fine(name: str, sentence: str) -> Check:
-    return Check(Group.JOURNAL, name, Level.OK, Level.OK, sentence)
+def _fine(name: str, sentence: str, brief: str = "") -> Check:
+    return Check(Group.JOURNAL, name, Level.OK, Level.OK, sentence, brief=brief)
 
 
 def _left(name: str, planned: Level, emergency: Level | None, sentence: str, *steps: str) -> Check:
     return Check(Group.JOURNAL, name, planned, emergency, sentence, next_steps=steps)
+
+
+NOBODY = "unknown"
+"""The operator's name where the system gives none."""
+
+
+def check_here(answers: Answers) -> Iterator[Check]:
+    """The playbook, its objectives, and the operator."""
+    playbook, operator = answers.playbook, answers.operator
+    transitions = counted(len(playbook.transitions), "transition")
+    where = f" ({playbook.path})" if playbook.path else ""
+    loaded = f"Playbook {playbook.name} loads, with {transitions}{where}."
+    yield Check(Group.HERE, "playbook", Level.OK, Level.OK, loaded, brief=playbook.name)
+    yield _objectives(answers)
+    if operator.name == NOBODY:
+        sentence = (
+            "This machine does not tell who you are: the journal and the records would say unknown. "
+            "Set HAMR_OPERATOR, or name yourself with --operator NAME@HOST."
+        )
+        yield Check(Group.HERE, "operator", Level.WARNING, Level.WARNING, sentence)
+        return
+    sentence = f"Records and journal would name {operator}."
+    yield Check(Group.HERE, "operator", Level.OK, Level.OK, sentence, brief=str(operator))
+
+
+def _objectives(answers: Answers) -> Check:
+    """A playbook for emergencies should say how long they may take; one that only sets a pair up need not."""
+    objectives = answers.playbook.objectives
+    if objectives:
+        listed = ", ".join(f"{status} within {span(wanted)}" for status, wanted in objectives.items())
+        return Check(Group.HERE, "objectives", Level.OK, None, f"Recovery time objectives: {listed}.")
+    if not answers.survivors:
+        return Check(Group.HERE, "objectives", Level.OK, None, "No recovery time objective is set.")
+    sentence = (
+        f"The playbook {answers.playbook.name} sets no recovery time objective: no run or drill can miss one. "
+        "Set objectives in it."
+    )
+    return Check(Group.HERE, "objectives", Level.WARNING, None, sentence)

@@ -10,8 +10,8 @@ import click
 import pytest
 
 from orchestrator.cli import hamr
-from orchestrator.cli.typed import REPEATED, Typed
-from orchestrator.cli.verbs import NAMES
+from orchestrator.cli.group import NAMES
+from orchestrator.cli.invocation import REPEATED, Typed
 from orchestrator.model.status import Status
 
 from .lab import Lab

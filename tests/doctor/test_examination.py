@@ -13,7 +13,7 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.doctor import asking, examine
+from orchestrator.doctor import examination, examine
 from orchestrator.errors import JournalDamaged
 from orchestrator.journal import SqliteStore
 from orchestrator.model.events import DrillStarted, MirrorFound
@@ -77,7 +77,7 @@ async def test_a_dead_region_does_not_hold_doctor_up_beyond_its_own_deadline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nagios gives a plugin ten seconds: probes of a silent region get no more time than the region itself."""
-    monkeypatch.setattr(asking, "WITHIN", 0.2)
+    monkeypatch.setattr(examination, "WITHIN", 0.2)
     probes = (Probe("agents", Metric(P, "sum:a{*}")), Probe("alarm", Monitor(P, 7)))
     async with simulated(tmp_path, playbook=with_probes(*probes)) as bench:
         bench.sim.set_dark(P, True, silent=True)

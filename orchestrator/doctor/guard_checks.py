@@ -1,4 +1,4 @@
-"""Checks of the world: every probe and every guard of the playbook, answered now."""
+"""Checks of the world and of this machine: every probe and guard, answered now, and the programs that hooks run."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from orchestrator.model.guard import (
     Verdict,
     Window,
 )
+from orchestrator.model.hook import Hook, InEmergency, Program, When
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.readiness import Check, Group, Level, worst
 from orchestrator.model.status import Role
@@ -29,8 +30,6 @@ from orchestrator.situation.guard_kinds import depends_on, probes_of, transition
 from orchestrator.situation.wording import printable
 
 from .answers import Answers
-from .situations import emergency_situation, planned_situation
-from .telling import silence
 
 _LONGEST = 300
 
@@ -55,7 +54,7 @@ def _probe(answers: Answers, name: str) -> Check:
             sentence = f"{name} is understood, and has nothing to answer with: {printable(reason)}."
             brief = f"{name} has no data"
         case Unmeasured() if org is not None and answers.silent(org):
-            level, sentence = Level.UNKNOWN, silence(answers, org)
+            level, sentence = Level.UNKNOWN, answers.silence(org)
         case Unmeasured(reason=reason):
             level = Level.WARNING
             sentence = f"{name} could not be read: {printable(reason, _LONGEST)}."
@@ -64,17 +63,12 @@ def _probe(answers: Answers, name: str) -> Check:
     asking = {
         transition.survivor
         for transition in answers.playbook.transitions
-        if _asks(answers.playbook, transition, name)
+        if name in [each.name for each in transition_probes(transition, answers.playbook)]
     }
-    asked_by = asking & answers.survivors
     # An emergency does without the other org, and waives what is blind for want of it.
-    needed = asked_by if org is None else asked_by & {org}
+    needed = any(role in asking and org in (None, role) for role in answers.survivors)
     emergency = level if needed else None
     return Check(Group.GUARDS, f"probe {name}", level, emergency, sentence, brief=brief)
-
-
-def _asks(playbook: Playbook, transition: Transition, probe: str) -> bool:
-    return probe in [each.name for each in transition_probes(transition, playbook)]
 
 
 def _sight(answers: Answers, probe: str) -> Measured | Unmeasured:
@@ -90,62 +84,48 @@ class _Column(Struct, frozen=True):
 
 
 def _guard(answers: Answers, name: str) -> Check:
-    guard = answers.playbook.guards.get(name)
     transitions = [
         transition
         for transition in answers.playbook.transitions
         if name == "alone" or name in transition.guards
     ]
-    planned = _planned(answers, guard, name, transitions)
+    planned = _planned(answers, name, transitions)
     emergencies = [
-        _emergency(
-            answers,
-            guard,
-            name,
-            survivor,
-            [transition for transition in transitions if transition.survivor is survivor],
-        )
-        for survivor in Role
-        if survivor in answers.survivors
+        _emergency(answers, name, survivor, [each for each in transitions if each.survivor is survivor])
+        for survivor in answers.survivors
     ]
     emergency = worst(column.level for column in emergencies)
-    return Check(
-        Group.GUARDS,
-        f"guard {name}",
-        planned.level,
-        emergency,
-        _sentence(answers, planned, emergencies, transitions),
-    )
+    sentence = _sentence(answers, planned, emergencies, transitions)
+    return Check(Group.GUARDS, f"guard {name}", planned.level, emergency, sentence)
 
 
-def _planned(answers: Answers, guard: Guard | None, name: str, transitions: Sequence[Transition]) -> _Column:
-    verdict = judge(name, answers.playbook, planned_situation(answers))
+def _planned(answers: Answers, name: str, transitions: Sequence[Transition]) -> _Column:
+    verdict = judge(name, answers.playbook, answers.planned_situation())
     shown = {reading.status for reading in answers.orgs.readings}
-    return _column(answers, guard, verdict, [transition.source in shown for transition in transitions])
+    return _column(answers, verdict, [transition.source in shown for transition in transitions])
 
 
-def _emergency(
-    answers: Answers, guard: Guard | None, name: str, survivor: Role, transitions: Sequence[Transition]
-) -> _Column:
+def _emergency(answers: Answers, name: str, survivor: Role, transitions: Sequence[Transition]) -> _Column:
     """As an emergency would judge it with the other org dead; what is blind for that reason alone is waived (law 9)."""
-    verdict = judge(name, answers.playbook, emergency_situation(answers, survivor))
+    verdict = judge(name, answers.playbook, answers.emergency_situation(survivor))
     if verdict.outcome is Outcome.UNKNOWN and verdict.blind is survivor.other:
         return _Column(verdict, None)
     shown = answers.orgs.readings[survivor].status
     if shown is None and verdict.outcome is Outcome.UNKNOWN:
         return _Column(verdict, Level.UNKNOWN if transitions else None)
-    return _column(answers, guard, verdict, [transition.source is shown for transition in transitions])
+    return _column(answers, verdict, [transition.source is shown for transition in transitions])
 
 
-def _column(answers: Answers, guard: Guard | None, verdict: Verdict, nearby: Sequence[bool]) -> _Column:
+def _column(answers: Answers, verdict: Verdict, nearby: Sequence[bool]) -> _Column:
     """A verdict on the transitions that ask for it, each of which may come next (`nearby`) or later."""
     if verdict.outcome is Outcome.UNKNOWN and verdict.blind is not None and answers.silent(verdict.blind):
         return _Column(verdict, Level.UNKNOWN if nearby else None)
-    return _Column(verdict, worst(_level(answers, guard, verdict, nearby=near) for near in nearby))
+    return _Column(verdict, worst(_level(answers, verdict, nearby=near) for near in nearby))
 
 
-def _level(answers: Answers, guard: Guard | None, verdict: Verdict, *, nearby: bool) -> Level:
+def _level(answers: Answers, verdict: Verdict, *, nearby: bool) -> Level:
     """What a verdict means for one transition; a transition that comes later is judged again then."""
+    guard = answers.playbook.guards.get(verdict.guard)  # None for `alone`
     match verdict.outcome:
         case Outcome.PASS:
             return Level.OK
@@ -203,7 +183,7 @@ def _sentence(
     """What it says now, what an emergency would hear where that is something else, and why that matters."""
     verdict = planned.verdict
     if verdict.blind is not None and answers.silent(verdict.blind):
-        sentences = [silence(answers, verdict.blind)]
+        sentences = [answers.silence(verdict.blind)]
     else:
         sentences = [_said(verdict)]
     troubled = [each for each in emergencies if each.level not in (None, Level.OK)]
@@ -218,3 +198,33 @@ def _sentence(
             f"It is judged again when {' or '.join(transition.name for transition in transitions)} comes."
         )
     return " ".join(filter(None, sentences))
+
+
+def program_hooks(playbook: Playbook) -> Iterator[tuple[Transition, When, Hook, str]]:
+    """Each hook that runs a program, and that program's name; what a person does by hand needs nothing here."""
+    for transition in playbook.transitions:
+        for when in When:
+            for hook in transition.hooks(when):
+                if isinstance(hook.what, Program):
+                    yield transition, when, hook, hook.what.run[0]
+
+
+def check_hooks(answers: Answers) -> Iterator[Check]:
+    """Whether each hook's program is on this machine."""
+    for transition, when, hook, program in program_hooks(answers.playbook):
+        name = f"hook {transition.name}/{hook.name}"
+        needed = transition.survivor is not None and hook.emergency is InEmergency.RUN
+        if program not in answers.missing_programs:
+            sentence = f"{program} is there. It is not run here."
+            yield Check(Group.HOOKS, name, Level.OK, Level.OK if needed else None, sentence)
+            continue
+        if when is When.BEFORE:
+            planned = Level.CRITICAL
+            means = f"transition {transition.name} would stop before its first write"
+        else:
+            planned = Level.WARNING
+            means = f"it would be owed once transition {transition.name} is made"
+        sentence = f"{program} is not on this machine, or cannot be run: {means}."
+        if needed:
+            sentence += " An emergency goes on without it."
+        yield Check(Group.HOOKS, name, planned, Level.WARNING if needed else None, sentence)

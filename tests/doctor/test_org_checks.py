@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.doctor.answers import JournalFound, KeyFound, Mirrored
-from orchestrator.doctor.orgs import skew
+from orchestrator.doctor.org_checks import skew
 from orchestrator.journal.history import History
 from orchestrator.model.org import Mirrors
 from orchestrator.model.readiness import KeysSaid

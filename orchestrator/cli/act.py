@@ -1,0 +1,293 @@
+"""`hamr run | apply | resume | adopt | unlock | ack`: what is written is shown first, and asked for by the pair's name."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestrator.errors import ExitCode
+
+from . import options
+from .invocation import Invocation
+
+
+@click.command()
+@click.argument("pair")
+@options.run_flags
+@options.yes
+@options.takes(*options.LOOKING)
+def run(invocation: Invocation, pair: str, yes: bool, **flags: Any) -> ExitCode:
+    """Move a pair to a status.
+
+    Shows the plan and wants the pair's name typed; then takes the pair's lock, reads everything again, and goes transition
+    by transition: guards, then a write to each org, each seen by a read before the next. Every step is in the journal
+    before it is taken. Ctrl-C stops before the next write; hamr resume takes it up again.
+    """
+    from datetime import UTC, datetime
+
+    from orchestrator.model.run import Mode
+    from orchestrator.operations.preflight import check_request
+    from orchestrator.operations.run import start
+
+    from .requests import request_from
+    from .run_command import RunCommand
+
+    if not yes:
+        invocation.require_somebody()
+    request = request_from(pair, now=datetime.now(UTC), **flags)
+    playbook, shown = invocation.load_playbook(), ""
+    check_request(request, playbook)
+    with invocation.session(pair, writes=True, playbook=playbook) as session:
+        if not yes:
+            from .preview import agree_to_run
+
+            plan = agree_to_run(invocation, session, request)
+            if plan is None:
+                return ExitCode.DONE
+            request, shown = plan.request, plan.run
+        drill = session.history().open_drill if request.mode is Mode.EMERGENCY else None
+        if drill is not None:
+            words = f"Pair {pair} is in drill {drill.drill}: this emergency does not wait for it."
+            close = (
+                f"Afterwards, hamr drill close {drill.drill} --notes TEXT leaves the pair where it stands."
+            )
+            invocation.console.note(f"{words} {close}", "warn")
+        command = RunCommand(invocation, asks=not yes)
+        watchers = command.watchers(session.pair)
+        return command.run(start(session, request, watchers=watchers, controls=command.controls, run=shown))
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@options.yes
+@options.takes(*options.LOOKING)
+def apply(invocation: Invocation, file: Path, yes: bool) -> ExitCode:
+    """Run a saved plan, exactly.
+
+    FILE is what hamr plan --out wrote. It is refused where it was applied before, is older than 15 minutes, was
+    edited, or where the playbook, the inventory's orgs or the orgs' records have changed since.
+    """
+    from orchestrator.config import load_playbook
+    from orchestrator.operations.run import apply as apply_plan
+    from orchestrator.operations.run import check_plan
+
+    from .plan_files import read_plan
+    from .run_command import RunCommand
+
+    if not yes:
+        invocation.require_somebody()
+    saved = read_plan(file)
+    plan, source = saved.plan, invocation.playbook or saved.playbook
+    playbook = invocation.name_playbook(load_playbook(source), source)
+    with invocation.session(plan.request.pair, writes=True, playbook=playbook) as session:
+        check_plan(session, plan)
+        if not yes:
+            from .preview import agree_to_apply
+
+            plan = agree_to_apply(invocation, session, plan)
+        command = RunCommand(invocation, asks=not yes)
+        watchers = command.watchers(session.pair)
+        return command.run(apply_plan(session, plan, watchers=watchers, controls=command.controls))
+
+
+@click.command()
+@click.argument("what", metavar="[RUN|PAIR]", required=False)
+@options.emergency
+@options.reason
+@options.override
+@options.yes
+@options.takes(*(name for name in options.LOOKING if name != "playbook"))
+def resume(  # noqa: PLR0917 - click passes each flag by its name
+    invocation: Invocation,
+    what: str | None,
+    emergency: bool,
+    reason: str,
+    overrides: tuple[str, ...],
+    yes: bool,
+) -> ExitCode:
+    """Take up an open run again, or deliver what is owed.
+
+    Without an argument it is the only open run of the journal; where there are several, they are listed. Anybody
+    can resume any run. It goes on with the playbook that the run began with, after reading both orgs: what they
+    show counts, and the journal says what was sent. Shows where the pair stands, and wants its name typed.
+    """
+    from orchestrator.errors import UsageError
+    from orchestrator.model.run import Mode
+    from orchestrator.operations.finding import all_histories, playbook_to_resume, to_resume
+    from orchestrator.operations.preflight import check_overrides
+    from orchestrator.operations.run import resume as resume_run
+
+    from .requests import overrides_from
+    from .run_command import RunCommand
+
+    if not yes:
+        invocation.require_somebody()
+    if emergency and not reason.strip():
+        again = f"hamr resume{f' {shlex.quote(what)}' if what else ''} --emergency"
+        raise UsageError(
+            "--emergency wants a reason: it is what the audit journal will say.",
+            next_steps=(f"{again} --reason 'us1 is down, INC-1234'",),
+        )
+    named = overrides_from(overrides)
+    inventory = invocation.sources.inventory()
+    with invocation.store(writes=False) as store:
+        histories = all_histories(store)
+        for pair in inventory.pairs:
+            if pair.name in histories:
+                histories[pair.name].of(pair)
+        found = to_resume(histories, what, [pair.name for pair in inventory.pairs], store)
+    playbook = playbook_to_resume(found, histories) or invocation.load_playbook()
+    check_overrides(named, playbook)
+    with invocation.session(found.pair, writes=True, playbook=playbook) as session:
+        if not yes:
+            from orchestrator.operations.locking import refuse_held
+            from orchestrator.operations.status import BOTH_NEEDED
+
+            from .preview import show_status
+
+            refuse_held(session, take_over=True)
+            needed = BOTH_NEEDED
+            if found.run is None or found.run.started is None:
+                promise = (
+                    f"This delivers what is owed: {found.words}. One write, after both orgs were read again."
+                )
+            else:
+                goal, alone = found.run.started.goal, " with the survivor alone" if emergency else ""
+                needed = playbook.survivors_towards(goal) if emergency else BOTH_NEEDED
+                promise = (
+                    f"This takes up run {found.run.run} of {found.run.by}@{found.run.host} again, to {goal}{alone}: "
+                    "both orgs are read, and the transitions that are left are made."
+                )
+            show_status(invocation, session, needed=needed)
+            invocation.console.confirm(found.pair, promise)
+        command = RunCommand(invocation, asks=not yes)
+        return command.run(
+            resume_run(
+                session,
+                found.run,
+                mode=Mode.EMERGENCY if emergency else None,
+                reason=reason,
+                overrides=named,
+                watchers=command.watchers(session.pair),
+                controls=command.controls,
+            )
+        )
+
+
+@click.command()
+@click.argument("pair")
+@click.option(
+    "--truth",
+    type=click.Choice(["primary", "secondary"]),
+    required=True,
+    metavar="ORG",
+    help="primary or secondary: the org that is right: the other one is told what it shows.",
+)
+@options.required_reason
+@options.override
+@options.yes
+@options.takes(*options.LOOKING)
+def adopt(  # noqa: PLR0917 - click passes each flag by its name
+    invocation: Invocation, pair: str, truth: str, reason: str, overrides: tuple[str, ...], yes: bool
+) -> ExitCode:
+    """Make a diverged pair agree, by the org that is right.
+
+    Shows where the pair stands, wants its name typed, and writes the other org once: checked, journalled and read
+    back like any other write. It asks no guard; --override reverted=REASON goes on from an org that was put back to
+    an older record than the journal has seen of it.
+    """
+    from orchestrator.model.status import Role
+    from orchestrator.operations.preflight import check_adoption
+    from orchestrator.operations.run import adopt as adopt_truth
+
+    from .requests import overrides_from, require_text
+    from .run_command import RunCommand
+
+    right = Role(truth)
+    require_text("--reason", reason)
+    named = overrides_from(overrides)
+    check_adoption(named)
+    if not yes:
+        invocation.require_somebody()
+    with invocation.session(pair, writes=True) as session:
+        if not yes:
+            from orchestrator.operations.locking import refuse_held
+
+            from .preview import show_status
+
+            refuse_held(session, take_over=True)
+            shows = show_status(invocation, session).readings[right].status
+            said = f"what {session.pair[right]} shows" + ("" if shows is None else f", {shows}")
+            invocation.console.confirm(pair, f"This tells {session.pair[right.other]} {said}, in one write.")
+        command = RunCommand(invocation)
+        watchers = command.watchers(session.pair)
+        return command.run(
+            adopt_truth(session, right, reason, overrides=named, watchers=watchers, controls=command.controls)
+        )
+
+
+@click.command()
+@click.argument("pair")
+@click.option("--lock-id", metavar="ID", required=True, help="The lock's id, as hamr status shows it.")
+@options.required_reason
+@options.yes
+@options.takes(*options.LOOKING)
+def unlock(invocation: Invocation, pair: str, lock_id: str, reason: str, yes: bool) -> ExitCode:
+    """Break a pair's lock, by its id.
+
+    For a lock whose holder is gone, and that hamr resume does not take over by itself: from another machine, for
+    one. Make sure that nobody works behind it. It is refused while the holder runs on this machine. The orgs are not touched.
+    """
+    from orchestrator.operations.locking import break_lock, check_unlock
+    from orchestrator.report.documents import document
+    from orchestrator.report.layout import Span, line
+
+    from .requests import require_text
+
+    require_text("--reason", reason)
+    if not yes:
+        invocation.require_somebody()
+    with invocation.session(pair, writes=False) as session:
+        holder = check_unlock(session, lock_id)
+        if not yes:
+            invocation.console.confirm(
+                pair,
+                f"This breaks the lock {holder.lock} of {holder}, whose run {holder.run} may then be resumed.",
+            )
+    with invocation.session(pair, writes=True) as session:
+        holder = break_lock(session, lock_id, reason)
+    said = f"The lock {holder.lock} of {holder}, run {holder.run}, is broken. The journal has it."
+    broken = {"pair": pair, "lock": holder.lock, "run": holder.run, "operator": holder.operator}
+    invocation.console.facts(
+        (line(said), line(), (Span("  "), Span(f"hamr status {shlex.quote(pair)}", "command"))),
+        document("hamr/unlock/1", {**broken, "host": holder.host, "process": holder.pid}),
+    )
+    return ExitCode.DONE
+
+
+@click.command()
+@click.argument("run")
+@options.reason
+@options.takes(*options.LOOKING)
+def ack(invocation: Invocation, run: str, reason: str) -> ExitCode:
+    """Take note of a finished run, which ends its cooling down.
+
+    Only a playbook with cool_down has any. The orgs are not touched.
+    """
+    from orchestrator.operations.finding import all_histories, run_named
+    from orchestrator.operations.run import acknowledge
+    from orchestrator.report.documents import document
+    from orchestrator.report.layout import line
+
+    with invocation.store(writes=False) as store:
+        found = run_named(all_histories(store), run, store)
+    with invocation.session(found.pair, writes=True) as session:
+        acknowledge(session, found, reason)
+    said = f"Run {found.run} of pair {found.pair} is acknowledged: it makes the pair cool down no longer."
+    invocation.console.facts(
+        (line(said),), document("hamr/ack/1", {"run": found.run, "pair": found.pair, "reason": reason})
+    )
+    return ExitCode.DONE

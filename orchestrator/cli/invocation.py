@@ -1,0 +1,235 @@
+"""What one command line shares from its beginning to its end: its options, how it prints, and how it ends."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:  # `hamr --help` makes an Invocation, and loads none of these
+    from orchestrator.errors import ExitCode, HamrError
+    from orchestrator.journal import SqliteStore
+    from orchestrator.model.org import Pair
+    from orchestrator.model.playbook import Playbook
+    from orchestrator.operations.session import Session
+    from orchestrator.operations.sources import Sources
+    from orchestrator.system.log import Form
+    from orchestrator.system.redaction import Redactor
+
+    from .console import Console
+
+_AND = " && "
+_ALL = ("pairs", "playbook", "journal", "operator")
+
+REPEATED: Mapping[str, tuple[str, ...]] = {
+    "check": ("pairs", "playbook"),
+    "resume": ("pairs", "journal", "operator"),
+    **dict.fromkeys(("status", "plan", "doctor", "run", "apply", "adopt", "unlock", "ack", "drill"), _ALL),
+    **dict.fromkeys(("runs", "show", "report", "audit"), ("journal",)),
+}
+"""Which of the options each verb takes; a test compares them with the verbs themselves."""
+
+
+class Typed:
+    """What a person typed, said again in every command that is printed: pasted, it means the same files.
+
+    Without it a command from under *Next* would look into another journal, inventory or playbook. What comes from a
+    HAMR_* variable is not repeated: the variable is still set where the command is pasted.
+
+    Args:
+        arguments: the whole command line, without `hamr`.
+        options: --pairs, --playbook, --journal and --operator, where they were typed.
+        playbook: the playbook's own name, once it is loaded.
+        playbook_source: what it was loaded from: a file's path, or the name of one that ships with hamr.
+    """
+
+    def __init__(
+        self,
+        *,
+        arguments: tuple[str, ...] = (),
+        options: Mapping[str, str] = MappingProxyType({}),
+        playbook: str = "",
+        playbook_source: str = "",
+    ) -> None:
+        self.arguments, self.options = arguments, options
+        self.playbook, self.playbook_source = playbook, playbook_source
+
+    def with_yes(self) -> str:
+        """The command line as it was typed, and --yes."""
+        words = list(self.arguments)
+        place = words.index("--") if "--" in words else len(words)
+        return shlex.join(["hamr", *words[:place], "--yes", *words[place:]])
+
+    def complete(self, command: str) -> str:
+        """A command with the options that were typed, where its verb takes them and it does not name them itself.
+
+        Anything else than a command of hamr is left as it is.
+        """
+        pieces = command.split(_AND)
+        if any(_words(piece) is None for piece in pieces):  # an && within quotes
+            pieces = [command]
+        return _AND.join(self._completed(piece) for piece in pieces)
+
+    def _completed(self, command: str) -> str:
+        words = _words(command)
+        if words is None or len(words) < 2 or words[0] != "hamr" or words[1] not in REPEATED:  # noqa: PLR2004 - hamr VERB
+            return command
+        if self.playbook and self.playbook != self.playbook_source:
+            # A page knows the playbook by its own name, which finds no file.
+            source = f"--playbook {shlex.quote(self.playbook_source)}"
+            command = re.sub(
+                rf"--playbook {re.escape(shlex.quote(self.playbook))}(?=\s|$)", lambda _: source, command
+            )
+        named = {word.partition("=")[0] for word in words}
+        missing = [
+            f"--{name} {shlex.quote(self.options[name])}"
+            for name in REPEATED[words[1]]
+            if name in self.options and f"--{name}" not in named
+        ]
+        return " ".join([command, *missing])
+
+
+def _words(command: str) -> list[str] | None:
+    """The words as a shell takes them; None where a quote is left open."""
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return None
+
+
+class Invocation:
+    """One invocation of `hamr`, with the options that several verbs share, as given.
+
+    Args:
+        arguments: the whole command line, without `hamr`.
+        json: whether stdout carries one JSON document and nothing else.
+        debug: whether bugs are shown with their traceback.
+    """
+
+    def __init__(self, arguments: tuple[str, ...] = (), *, json: bool = False, debug: bool = False) -> None:
+        self.json, self.debug = json, debug
+        self.typed = Typed(arguments=arguments)
+        self.pairs: str | None = None
+        self.playbook: str | None = None
+        self.journal: str | None = None
+        self.operator: str | None = None
+        self.log_format, self.log_level = "auto", "warning"
+        self.outcome: ExitCode | None = None
+        """How the work ended, once that is certain: trouble with printing it does not change it any more."""
+        self.tell_error: Callable[[HamrError], int] | None = None
+        """A verb's own way to tell an error, which gives the exit code; None for the usual one."""
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """Knows every key that this command fetched; the session, the log and the console share it."""
+        from orchestrator.system.redaction import Redactor
+
+        return Redactor()
+
+    @cached_property
+    def console(self) -> Console:
+        """Where everything is printed."""
+        from .console import Console
+
+        return Console(self.redactor, json=self.json, complete=self.typed.complete)
+
+    @property
+    def sources(self) -> Sources:
+        """Where inventory, playbook, journal and operator come from, as the Python API takes it too."""
+        from orchestrator.operations.sources import Sources
+
+        return Sources(self.pairs, self.playbook, self.journal, self.operator)
+
+    def require_somebody(self) -> None:
+        """Make sure that there is somebody to ask, before anything is done.
+
+        Raises:
+            UsageError: stdin or stderr is no terminal.
+        """
+        from .console import can_ask
+
+        if not can_ask():
+            from orchestrator.errors import UsageError
+
+            raise UsageError(
+                "This command asks before it writes, and there is no terminal to ask on. With --yes it does not ask.",
+                next_steps=(self.typed.with_yes(),),
+            )
+
+    def load_playbook(self) -> Playbook:
+        """The playbook that was named.
+
+        Raises:
+            UsageError: there is none of that name.
+            DocumentError: it has problems.
+        """
+        return self.name_playbook(self.sources.load_playbook(), self.sources.playbook_name())
+
+    def name_playbook(self, playbook: Playbook, source: str) -> Playbook:
+        """The playbook; the commands that are printed name it by what it was loaded from."""
+        self.typed.playbook, self.typed.playbook_source = playbook.name, source
+        return playbook
+
+    @contextmanager
+    def store(self, *, writes: bool) -> Iterator[SqliteStore]:
+        """The journal, open; verbs that only look leave no file behind.
+
+        Raises:
+            JournalUnavailable: it cannot be opened.
+            JournalDamaged: it is not a whole journal.
+        """
+        self.configure_log()
+        place = self.sources.place()
+        if writes and self.journal is not None:
+            self.console.note(
+                f"The journal of this run is {place}: it sees the locks and the history that stand there, and no others."
+            )
+        with self.sources.store(writes=writes) as store:
+            yield store
+
+    @contextmanager
+    def existing_store(self) -> Iterator[SqliteStore]:
+        """The journal, an older hamr's too, which has to be there: an auditor must not be told that an empty one holds.
+
+        Raises:
+            JournalUnavailable: there is none, or it cannot be opened.
+            JournalDamaged: it is not a whole journal.
+        """
+        from orchestrator.journal import SqliteStore
+        from orchestrator.operations.finding import require_existing
+        from orchestrator.system.clock import SystemClock
+
+        self.configure_log()
+        with SqliteStore.open(self.sources.place(), create=False, older=True, now=SystemClock().now) as store:
+            require_existing(store)
+            yield store
+
+    @contextmanager
+    def session(
+        self, pair: Pair | str, *, writes: bool, playbook: Playbook | None = None
+    ) -> Iterator[Session]:
+        """Everything that is needed for one pair, the journal last: a mistyped flag creates none.
+
+        Args:
+            pair: the pair, or its name in the inventory.
+            writes: whether the verb journals anything.
+            playbook: in the place of the one that was named.
+
+        Raises:
+            HamrError: one of them cannot be had.
+        """
+        prepared = self.sources.prepare(pair, playbook)
+        if playbook is None:
+            self.name_playbook(prepared.playbook, self.sources.playbook_name())
+        with self.store(writes=writes) as store:
+            yield prepared.session(store, self.redactor)
+
+    def configure_log(self) -> None:
+        """Send the log to stderr, in the form that was asked for, with the keys of this command taken out."""
+        from orchestrator.system.log import configure
+
+        configure(cast("Form", self.log_format), self.log_level, redactor=self.redactor)

@@ -1,0 +1,223 @@
+"""`hamr runs | show | report | audit`: verbs that read the journal alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from orchestrator.errors import ExitCode
+from orchestrator.model.plain import JSON
+
+from . import options
+from .invocation import Invocation
+
+
+@click.command()
+@click.option("--pair", metavar="PAIR", help="Only the runs of this pair.")
+@options.takes(*options.READING)
+def runs(invocation: Invocation, pair: str | None) -> ExitCode:
+    """List the runs in the journal.
+
+    The newest first; those that are open can be resumed. Drills that nobody has closed are pointed out below.
+    """
+    from orchestrator.operations.finding import outlines, summaries
+    from orchestrator.report.journal import runs_json, runs_page
+
+    with invocation.store(writes=False) as store:
+        histories = outlines(store, pair)
+        rows = summaries(histories)
+        unjournalled = "" if store.head().seq else store.place
+        drills = [
+            (name, drill.as_open_drill())
+            for name, history in histories.items()
+            for drill in history.drills.values()
+            if drill.open
+        ]
+    if pair is not None and not rows and not unjournalled:
+        invocation.console.note(f"The journal {store.place} has no run of pair {pair!r}.")
+    invocation.console.facts(
+        runs_page(rows, drills, unjournalled=unjournalled),
+        runs_json(rows, drills, unjournalled=unjournalled),
+    )
+    return ExitCode.DONE
+
+
+@click.command()
+@click.argument("run")
+@options.takes(*options.READING)
+def show(invocation: Invocation, run: str) -> ExitCode:
+    """Show one run, step by step.
+
+    What it read, how the guards were judged, what it sent and what came back, from the journal.
+    """
+    from orchestrator.operations.finding import all_histories, run_named
+    from orchestrator.report.journal import show_json, show_page
+
+    with invocation.store(writes=False) as store:
+        records = list(store.records(run=run)) if run else []
+        if not records:
+            run_named(all_histories(store), run, store)
+    invocation.console.facts(show_page(records), show_json(records))
+    return ExitCode.DONE
+
+
+@click.command()
+@click.argument("run")
+@click.option(
+    "--html", metavar="FILE", help="Write one self-contained page, to be opened in a browser; - for stdout."
+)
+@click.option("--junit", metavar="FILE", help="Write JUnit XML, one case for each check; - for stdout.")
+@click.option("--markdown", is_flag=True, help="Print Markdown, for a ticket.")
+@options.takes(*options.READING)
+def report(invocation: Invocation, run: str, html: str | None, junit: str | None, markdown: bool) -> ExitCode:
+    """Show what a run or a drill did, and what is left to do.
+
+    Made from the journal alone, for drills and real runs alike: whether it worked, how long it took, every guard,
+    request and answer, and how to verify it. RUN is the id of a run, or of a drill with all its runs. With --html or
+    --junit, nothing else is printed unless --markdown or --json asks for it. The journal's whole chain is verified:
+    where it does not hold, this says so on stderr, and ends with 9.
+    """
+    from msgspec.structs import replace
+
+    from orchestrator.errors import UsageError
+    from orchestrator.model.journal import Verified
+    from orchestrator.report.markdown import markdown as as_markdown
+    from orchestrator.report.run_report import report_json, report_page
+
+    from .output_files import STDOUT, refuse_misplaced_files
+    from .report_files import read_report, write_html, write_junit
+
+    console = invocation.console
+    on_stdout = {
+        "--html -": html == STDOUT,
+        "--junit -": junit == STDOUT,
+        "--markdown": markdown,
+        "--json": console.json,
+    }
+    wanted = [option for option, is_wanted in on_stdout.items() if is_wanted]
+    if len(wanted) > 1:
+        raise UsageError(
+            f"{' and '.join(wanted)} would all print on stdout: choose one of them, and give the others a file."
+        )
+    refuse_misplaced_files(html, junit)
+    with invocation.store(writes=False) as store:
+        view = read_report(store, run, invocation.journal or "")
+        verified = store.verify()
+    broken = None if isinstance(verified, Verified) else verified
+    view = replace(view, broken=broken)
+    write_html(invocation, view, html)
+    write_junit(invocation, view, junit)
+    if markdown:
+        console.out.text(as_markdown(view))
+    elif console.json:
+        console.document(report_json(view))
+    elif html is None and junit is None:
+        console.out.page(report_page(view))
+    if broken is None:
+        return ExitCode.DONE
+    console.note(view.warning, "bad")
+    return ExitCode.JOURNAL_DAMAGED
+
+
+@click.group()
+def audit() -> None:
+    """Verify the journal, export it, or print its head.
+
+    The journal is a chain: each record carries the hash of the one before. docs/reference/journal.md says what that
+    shows, and what it cannot show.
+    """
+
+
+@audit.command()
+@click.option(
+    "--anchor",
+    metavar="SEQ:HASH",
+    help="A head that was copied elsewhere, as hamr audit head prints it: the journal has to contain it still.",
+)
+@options.takes(*options.READING)
+def verify(invocation: Invocation, anchor: str | None) -> ExitCode:
+    """Check every record's hash, and that each follows on the one before.
+
+    Exits with 9 where one does not, and names the first.
+    """
+    from orchestrator.journal import check_anchor, parse_anchor
+    from orchestrator.model.journal import Verified
+    from orchestrator.report.documents import document
+    from orchestrator.report.layout import Page, Span, line
+
+    kept = None if anchor is None else parse_anchor(anchor)
+    with invocation.existing_store() as store:
+        found = store.verify() if kept is None else check_anchor(store, kept)
+    fields: dict[str, JSON]
+    if isinstance(found, Verified):
+        anchored = "" if kept is None else f" The head {kept.seq} that was kept elsewhere is in it."
+        held = Span(f": {found.records:,} records in {store.place}.{anchored}")
+        page: Page = ((Span("The chain holds", "good"), held), line(f"head {found.head}"))
+        fields = {
+            "holds": True,
+            "records": found.records,
+            "head": {"seq": found.head.seq, "hash": found.head.hash},
+        }
+        code = ExitCode.DONE
+    else:
+        page = (
+            (Span("The chain is BROKEN", "bad"), Span(f" at record {found.seq} of {store.place}:")),
+            line(f"  {found.reason}."),
+            line(
+                f"The {found.good:,} records before it hold. Keep the file as it is, and find a copy to compare with."
+            ),
+        )
+        fields = {"holds": False, "first_bad": found.seq, "reason": found.reason, "good": found.good}
+        code = ExitCode.JOURNAL_DAMAGED
+    fields |= {
+        "anchor": None if kept is None else {"seq": kept.seq, "hash": kept.hash},
+        "journal": store.place,
+    }
+    invocation.console.facts(page, document("hamr/verification/1", fields))
+    return code
+
+
+@audit.command()
+@click.option(
+    "--out", metavar="FILE", type=click.Path(path_type=Path), help="Write to a file, in the place of stdout."
+)
+@options.takes("journal", "log_format", "log_level")
+def export(invocation: Invocation, out: Path | None) -> ExitCode:
+    """Print all records, each as one line of canonical JSON.
+
+    docs/reference/journal.md has a checker of a dozen lines for them. For a copy that has to be whole, use --out: it
+    fails where the file cannot be written, while a stdout that takes nothing any more is only said on stderr.
+    """
+    from orchestrator.journal import export as write_records
+
+    from .output_files import EXPORT, written_whole
+
+    console = invocation.console
+    with invocation.existing_store() as store:
+        if out is None:
+            with console.out.binary() as stdout:
+                write_records(store, stdout)
+            return ExitCode.DONE
+        with written_whole(out, EXPORT) as file:
+            count = write_records(store, file)
+    console.note(f"{count:,} records are in {out}.")
+    return ExitCode.DONE
+
+
+@audit.command()
+@options.takes(*options.READING)
+def head(invocation: Invocation) -> ExitCode:
+    """Print the newest record's number and hash, as SEQ:HASH.
+
+    Copied elsewhere, it anchors all records up to it: hamr audit verify --anchor SEQ:HASH.
+    """
+    from orchestrator.report.documents import document
+    from orchestrator.report.layout import line
+
+    with invocation.existing_store() as store:
+        newest = store.head()
+    invocation.console.facts(
+        (line(str(newest)),), document("hamr/head/1", {"seq": newest.seq, "hash": newest.hash})
+    )
+    return ExitCode.DONE

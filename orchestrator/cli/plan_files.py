@@ -1,0 +1,196 @@
+"""A plan on paper: the file that `hamr plan --out` writes and `hamr apply` reads, and the commands of `--curl`.
+
+The file is a JSON object: its schema, the plan, the playbook's file, and a SHA-256 over the plan as RFC 8785 canonical
+JSON. The hash is there to notice an edit or a damaged copy; it is no signature.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from pathlib import Path
+
+from msgspec import Struct
+
+from orchestrator.config.source import content
+from orchestrator.datadog import curl
+from orchestrator.errors import DocumentError, Problem, Refused
+from orchestrator.journal import canonical
+from orchestrator.journal.canonical import storable
+from orchestrator.model.org import Pair
+from orchestrator.model.plain import JSON, plain, restore
+from orchestrator.model.plan import Plan, PlannedWrite
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.reading import Request
+from orchestrator.model.status import Role
+from orchestrator.report.layout import escaped
+from orchestrator.system.redaction import Redactor
+
+from .output_files import PLAN, written_whole
+
+SCHEMA = "hamr/plan-file/1"
+
+LARGEST = 5_000_000
+"""Bytes; a plan with a playbook of 2,000 lines takes a fiftieth of it."""
+
+
+class PlanFile(Struct, frozen=True):
+    """A plan, and where its playbook stood."""
+
+    plan: Plan
+    playbook: str
+    """The playbook's file, absolute."""
+
+
+def plan_text(plan: Plan, *, playbook: str, redactor: Redactor) -> str:
+    """What a saved plan's file holds; `playbook` is the playbook's file."""
+    value: JSON = storable(redactor.clean_value(plain(plan)))
+    document = {
+        "schema": SCHEMA,
+        "playbook": str(Path(playbook).absolute()) if playbook else "",
+        "plan": value,
+        "sha256": _digest(value),
+    }
+    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+
+def save_plan(plan: Plan, path: Path, *, playbook: str, redactor: Redactor) -> None:
+    """Write a plan to a file, for its owner alone."""
+    with written_whole(path, PLAN) as file:
+        file.write(plan_text(plan, playbook=playbook, redactor=redactor).encode())
+
+
+def read_plan(path: Path) -> PlanFile:
+    """Read a saved plan.
+
+    Raises:
+        DocumentError: it cannot be read, is no plan, was cut short or edited.
+    """
+    document = _document(path)
+    schema = document.get("schema")
+    if schema != SCHEMA:
+        known = isinstance(schema, str) and schema.startswith("hamr/")
+        what = f"its schema is {schema}" if known else "it has no schema of ours"
+        raise _refused(path, f"this is no saved plan of this version: {what}, and {SCHEMA} is wanted")
+    plan, playbook = document.get("plan"), document.get("playbook")
+    if not isinstance(plan, dict) or not isinstance(playbook, str):
+        raise _refused(path, "this plan was edited or cut short: a part of it is missing")
+    try:
+        digest = _digest(plan)
+    except ValueError as error:
+        raise _refused(path, f"this plan was edited: {error}") from None
+    if digest != document.get("sha256"):
+        raise _refused(path, "this plan was edited after it was saved: its contents do not fit its sha256")
+    try:
+        return PlanFile(restore(Plan, plan), playbook)
+    except ValueError as error:
+        raise _refused(path, f"this plan cannot be read by this version of hamr ({error})") from None
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def _document(path: Path) -> dict[str, object]:
+    try:
+        document = json.loads(content(path, LARGEST).decode("utf-8"), object_pairs_hook=_without_twins)
+    except DocumentError as error:
+        raise _refused(path, error.problems[0].message) from None
+    except UnicodeDecodeError:
+        raise _refused(path, "this is a binary file, and a saved plan (JSON) is wanted") from None
+    except json.JSONDecodeError as error:
+        cut = error.pos >= len(error.doc.rstrip()) or "Unterminated" in error.msg
+        what = "it was cut short" if cut and error.doc.lstrip().startswith("{") else "this is not JSON"
+        raise _refused(path, f"{what} ({error.msg})", error.lineno, error.colno) from None
+    except (ValueError, RecursionError) as error:
+        raise _refused(path, f"this is no saved plan ({error})") from None
+    if not isinstance(document, dict):
+        raise _refused(path, "this is no saved plan: a JSON object is wanted")
+    return document
+
+
+def _without_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def _refused(path: Path, message: str, line: int = 0, column: int = 0) -> DocumentError:
+    return DocumentError(
+        [Problem(str(path), line, column, message)], next_steps=("hamr plan PAIR --to STATUS --out FILE",)
+    )
+
+
+def curl_script(plan: Plan, pair: Pair, playbook: Playbook) -> str:
+    """Comments and commands for a POSIX shell: look at both orgs, then each write, then read both orgs again.
+
+    Nothing here waits, compares or journals: that is what the comments ask of the person.
+
+    Raises:
+        Refused: the plan has no writes, so there is nothing to paste.
+    """
+    if not plan.writes:
+        raise _nothing_to_paste(plan, playbook)
+    lines = [
+        f"# Pair {pair.name} to {plan.request.goal}, by hand. hamr sends none of this, and its journal will not know of it.",
+        *_comment(plan.sentence),
+    ]
+    if plan.refused:
+        lines += ["#", "# A run would be REFUSED here, as things are:", *_comment(plan.ending)]
+    lines += ["", "# Look first: both orgs have to show what is said above.", *_looks(plan, pair)]
+    for number, write in enumerate(plan.writes, start=1):
+        lines += ["", *_write(number, write, pair)]
+    lines += ["", "# Look again: both orgs have to show it.", *_looks(plan, pair), ""]
+    return "\n".join(lines)
+
+
+def _nothing_to_paste(plan: Plan, playbook: Playbook) -> Refused:
+    """A sheet without a command would be found out too late: when somebody wants to paste from it."""
+    request = plan.request
+    if plan.reachable:
+        return Refused(
+            f"There is nothing to paste: {plan.sentence} A run to {request.goal} would send nothing from there. "
+            "To see the requests from another status, give --assume STATUS.",
+            next_steps=(f"hamr status {shlex.quote(request.pair)}",),
+        )
+    again = f"hamr plan {shlex.quote(request.pair)} --to {request.goal}"
+    alone = f"{again} --emergency --reason TEXT --curl"
+    # From where there is a way, the longest: the whole of it can be shortened by hand.
+    ways_there = {
+        transition.source: playbook.route(transition.source, request.goal) or ()
+        for transition in playbook.transitions
+    }
+    start = max(ways_there, key=lambda source: len(ways_there[source]))
+    assumed = f"{again} --assume {start} --curl"
+    offered = any("--emergency" in step for step in plan.next_steps)
+    ways = "--assume STATUS (as if both stood there; reads nothing)"
+    if offered:
+        ways = f"--emergency (the org that answers, alone) or {ways}"
+    return Refused(
+        f"There is nothing to paste: no run leads to {request.goal} as things are. Give {ways}. {plan.sentence}",
+        next_steps=(alone, assumed) if offered else (assumed,),
+    )
+
+
+def _comment(text: str) -> list[str]:
+    return [f"# {escaped(part)}" for part in text.split("\n")]
+
+
+def _looks(plan: Plan, pair: Pair) -> list[str]:
+    first = plan.writes[0]
+    path = first.request.url.removeprefix(pair[first.role].base_url)
+    lines: list[str] = []
+    for role in Role:
+        org = pair[role]
+        lines += [f"# {escaped(str(org))}", curl(Request("GET", org.base_url + path, None), org)]
+    return lines
+
+
+def _write(number: int, write: PlannedWrite, pair: Pair) -> list[str]:
+    condition = f" ({write.condition})" if write.condition else ""
+    return [
+        f"# Write {number}: {escaped(str(pair[write.role]))} to {write.status}{condition}. Read it back before the next one.",
+        curl(write.request, pair[write.role]),
+    ]

@@ -1,0 +1,95 @@
+"""What a person is shown, and agrees to, before anything is written; with --yes none of this is loaded."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from orchestrator.errors import Refused
+from orchestrator.model.plan import Plan
+from orchestrator.model.run import Mode, RunRequest
+from orchestrator.model.situation import Standing
+from orchestrator.model.status import Role
+from orchestrator.operations.locking import refuse_held
+from orchestrator.operations.plan import make_plan
+from orchestrator.operations.preflight import cooling_question, over_cool_down, refuse_in_drill
+from orchestrator.operations.session import Session
+from orchestrator.operations.status import BOTH_NEEDED, read_status
+from orchestrator.report.layout import line
+from orchestrator.report.plan import plan_json, plan_page, preview_page
+
+from .invocation import Invocation
+from .signals import supervised
+
+
+def agree_to_run(invocation: Invocation, session: Session, request: RunRequest) -> Plan | None:
+    """Show what a run would do, and ask whether it is to.
+
+    Returns:
+        The plan; its request goes over a cooling down that was agreed to. None where there is nothing to do.
+
+    Raises:
+        Locked: somebody holds the pair.
+        Refused: it is in a drill that nobody has closed, guards, where the pair stands, or the person.
+    """
+    refuse_held(session, take_over=request.mode is Mode.EMERGENCY)
+    history = session.history()
+    refuse_in_drill(history, request, "")
+    cooling = cooling_question(history, session.playbook, session.clock, request)
+    if cooling is not None:
+        request = over_cool_down(request)
+    plan, console = supervised(make_plan(session, request)), invocation.console
+    if not plan.transitions and plan.reachable and not plan.refused:
+        console.facts(plan_page(plan), plan_json(plan))
+        return None
+    if plan.refused:
+        console.aside.page(plan_page(plan))
+        refusing = (guard for transition in plan.transitions for guard in transition.refused_by)
+        guards = dict.fromkeys([*plan.refused_before, *refusing])
+        stopping = [*guards, *(f"hook {hook}" for hook in plan.stopping_hooks)]
+        why = f"{', '.join(stopping)} would stop it" if stopping else plan.ending
+        raise Refused(
+            f"This run would be refused, so nobody is asked: {why.rstrip('.')}. The plan above says more."
+        )
+    _ask(invocation, plan, cooling)
+    return plan
+
+
+def agree_to_apply(invocation: Invocation, session: Session, plan: Plan) -> Plan:
+    """Show a saved plan, and ask whether it is to be run.
+
+    Returns:
+        The plan; its request goes over a cooling down that was agreed to.
+
+    Raises:
+        Locked: somebody holds the pair.
+        Refused: the person.
+    """
+    request = plan.request
+    refuse_held(session, take_over=request.mode is Mode.EMERGENCY)
+    cooling = cooling_question(session.history(), session.playbook, session.clock, request)
+    _ask(invocation, plan, cooling)
+    return plan if cooling is None else replace(plan, request=over_cool_down(request))
+
+
+def _ask(invocation: Invocation, plan: Plan, cooling: str | None) -> None:
+    invocation.console.aside.page(preview_page(plan))
+    if cooling is not None:
+        invocation.console.note(cooling, "warn")
+    invocation.console.confirm(plan.request.pair)
+
+
+def show_status(
+    invocation: Invocation, session: Session, *, needed: frozenset[Role] = BOTH_NEEDED
+) -> Standing:
+    """Show where the pair stands, beside the question that is to be asked of it.
+
+    Args:
+        invocation: the command line.
+        session: the pair.
+        needed: the orgs that are waited for.
+    """
+    from orchestrator.report.status import standing_page
+
+    standing = supervised(read_status(session, needed=needed))
+    invocation.console.aside.page((*standing_page(standing, session.playbook), line()))
+    return standing

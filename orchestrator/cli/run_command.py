@@ -1,0 +1,197 @@
+"""A run at this terminal: how it goes is shown, its questions are asked, and a signal stops it safely."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import termios
+import time
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from orchestrator.errors import ExitCode
+from orchestrator.model.events import Event, ReadingsTaken, Waiting
+from orchestrator.model.hook import Asks, Question, Reply
+from orchestrator.model.org import Pair
+from orchestrator.model.result import RunResult
+from orchestrator.operations.active_run import RunControl
+from orchestrator.report.run import progress_line, result_json, result_page
+
+from .console import Console, Stream
+from .invocation import Invocation
+from .signals import supervised
+
+T = TypeVar("T")
+
+FIRST = (
+    "Stopping before the next write; a write that was sent is still waited for, and the run can be resumed. "
+    "Again, to give up waiting: what is in flight then counts as unknown."
+)
+SECOND = "Giving up waiting. What is in flight is journalled as unknown."
+
+_LOOK_EVERY = 0.1
+"""Seconds between two looks whether somebody wants the run to stop."""
+
+_HOW = {
+    Asks.MANUAL: "Type done when it is done, or no: ",
+    Asks.AGAIN: "Type yes to run it again, or no: ",
+    Asks.UNKNOWN: "Type your reason to go on (the journal keeps it), or no: ",
+}
+
+_YES = {Asks.MANUAL: frozenset({"done", "yes", "y"}), Asks.AGAIN: frozenset({"yes", "y"})}
+_NO = frozenset({"no", "n", "nope", "never", "stop", "abort", "cancel", "quit", "exit", "q"})
+"""What people type who want to get out: none of it is a reason to go on."""
+
+_NO_REASON = frozenset({"y", "yes", "yep", "ok", "okay", "sure", "go", "go on", "continue", "done", "none"})
+"""A bare yes."""
+
+
+class RunCommand:
+    """What run, apply, resume, adopt and the drills have in common, from the answer at the prompt to the result.
+
+    Args:
+        invocation: the command line.
+        asks: whether somebody sits at the terminal, and may be asked on the way.
+    """
+
+    def __init__(self, invocation: Invocation, *, asks: bool = False) -> None:
+        self._invocation = invocation
+        self._console = invocation.console
+        self.controls = RunControl()
+        if asks:
+            self.controls.asker = Terminal(self._console, self.controls)
+
+    def watchers(self, pair: Pair) -> tuple[Progress]:
+        """Show a person what happens to the pair."""
+        return (Progress(self._console.aside, pair),)
+
+    def run(self, work: Coroutine[Any, Any, RunResult]) -> ExitCode:
+        """Do it, show what came of it, and give the run's exit code; an error means that nothing was intended."""
+        self.controls.on_result = self._show
+        return self.supervise(work).exit_code
+
+    def supervise(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do it, whatever comes of it."""
+        self._console.follow(lambda: self.controls.run)
+        try:
+            return supervised(work, self._interrupt)
+        finally:
+            self._console.aside.end()
+
+    def _show(self, result: RunResult) -> None:
+        """As soon as it is known: people do not wait for what is still being posted about the run."""
+        self._invocation.outcome = result.exit_code
+        self._console.aside.end()
+        self._console.facts(result_page(result), result_json(result))
+
+    def _interrupt(self, code: ExitCode) -> bool:
+        """Before a run has its lock there is nothing to bring to an end."""
+        if self.controls.engine is None:
+            return False
+        self.controls.interrupt(code)
+        if self.controls.asked <= 2:  # noqa: PLR2004 - the third time changes nothing more
+            self._console.aside.end()
+            self._console.note(FIRST if self.controls.asked == 1 else SECOND, "warn")
+        return True
+
+
+class Progress:
+    """An Observer that prints. Where its stream takes nothing any more, it is silent.
+
+    Args:
+        stream: where to; what is waited for is shown on a terminal in a line that passes, elsewhere once.
+        pair: for the orgs' names.
+    """
+
+    def __init__(self, stream: Stream, pair: Pair) -> None:
+        self._stream = stream
+        self._pair = pair
+        self._began = time.monotonic()
+        self._waiting = ""
+        """What was last said to be waited for."""
+
+    def tell(self, event: Event) -> None:
+        """Print a line for an event that is worth one."""
+        spans = progress_line(event, self._pair, time.monotonic() - self._began)
+        if isinstance(event, Waiting):
+            if spans is not None and self._stream.is_terminal:
+                self._stream.passing(spans)
+            elif spans is not None and event.what != self._waiting:
+                self._stream.page((spans,))
+            self._waiting = event.what
+            return
+        if spans is not None:
+            self._stream.page((spans,))
+        if spans is not None or not isinstance(event, ReadingsTaken):
+            self._waiting = ""
+
+
+class Terminal:
+    """Asks whoever sits at the terminal. The pair's lock is not held meanwhile.
+
+    Args:
+        console: where the question is put.
+        controls: whether somebody wants the run to stop.
+    """
+
+    def __init__(self, console: Console, controls: RunControl) -> None:
+        self._console = console
+        self._controls = controls
+
+    async def __call__(self, question: Question) -> Reply | None:
+        """The reply; None where Ctrl-C came first, or the input's end, or a question that could not be shown.
+
+        The last two stop the run, too: nobody has answered then, and nobody may be there any more. That is no reason
+        to write on.
+        """
+        self._console.aside.end()
+        if sys.stdin.isatty():  # what was typed before the question stood there answers something else
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)
+        self._console.err.text(f"\n{question.text}\nThe pair's lock is let go while this question stands.\n")
+        while True:
+            self._console.err.text(_HOW[question.asks])
+            if self._console.err.closed:  # nobody was asked, so nobody has answered
+                self._controls.interrupt(ExitCode.INTERRUPTED)
+                return None
+            typed = await self._line()
+            if typed is None:
+                self._console.err.text("\n")
+                return None
+            reply = understood(question.asks, typed.strip())
+            if reply is not None:
+                return reply
+            self._console.err.text(f"{typed.strip()[:60]!r} was not understood. ")
+
+    async def _line(self) -> str | None:
+        """One line from stdin; None at its end, or once the run is to stop."""
+        loop = asyncio.get_running_loop()
+        ready = asyncio.Event()
+        loop.add_reader(sys.stdin.fileno(), ready.set)
+        try:
+            while not ready.is_set():
+                if self._controls.asked:
+                    return None
+                try:
+                    await asyncio.wait_for(ready.wait(), _LOOK_EVERY)
+                except TimeoutError:
+                    continue
+        finally:
+            loop.remove_reader(sys.stdin.fileno())
+        # A terminal hands out whole lines, so this does not wait.
+        typed = sys.stdin.readline()
+        if not typed:
+            self._controls.interrupt(ExitCode.INTERRUPTED)
+            return None
+        return typed
+
+
+def understood(asks: Asks, typed: str) -> Reply | None:
+    """What was answered; None where it is neither a yes nor a no."""
+    said = typed.lower().strip(" .!")
+    if said in _NO:
+        return Reply(yes=False)
+    if asks is not Asks.UNKNOWN:
+        return Reply(yes=True) if said in _YES[asks] else None
+    # An arrow key, a bare yes and "no, wait" are no reasons to go on.
+    unclear = said in _NO_REASON or not typed.isprintable() or said.split()[:1] in (["no"], ["no,"])
+    return Reply(yes=True, words=typed) if said and not unclear else None
