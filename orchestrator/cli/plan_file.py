@@ -15,7 +15,7 @@ from msgspec import Struct
 from orchestrator.config.source import content
 from orchestrator.errors import DocumentError, Problem
 from orchestrator.journal import canonical
-from orchestrator.journal.canonical import storable
+from orchestrator.journal.chain import storable
 from orchestrator.model.plain import JSON, plain, restore
 from orchestrator.model.plan import Plan
 from orchestrator.system.redaction import Redactor

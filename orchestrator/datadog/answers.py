@@ -1,9 +1,14 @@
-"""What an exchange means: a reading for a GET, one of the five outcomes for a POST (law 5). Pure."""
+"""What an exchange means: a reading for a GET, one of the five outcomes for a POST (law 5); and its words, for people. Pure."""
 
 from __future__ import annotations
 
-from datetime import datetime
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from typing import cast
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -32,11 +37,166 @@ from orchestrator.model.reading import (
 from orchestrator.model.status import Role, Status
 from orchestrator.system.redaction import Redactor
 
-from .excerpt import excerpt, is_api_error, one_line, parse_json
 from .local_trouble import answered_by_another
-from .rate_limit import http_date, retry_after
 from .transport import Exchanged
 from .wire import decode_record
+
+LONGEST = 300
+"""Characters."""
+
+_INVISIBLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufff9-\ufffd]+"
+)
+_TITLE = re.compile(r"<title[^>]{0,200}>([^<]{0,400})", re.IGNORECASE)
+_LOOKS_LIKE_HTML = re.compile(r"\s{0,100}<(!doctype|html|head|body|\?xml)", re.IGNORECASE)
+_MOST_ERRORS = 5
+
+
+def parse_json(body: bytes) -> JSON:
+    """The JSON value of a body.
+
+    Raises:
+        ValueError: it is not JSON, or uses NaN or Infinity, or is nested beyond all measure.
+    """
+    try:
+        return cast("JSON", json.loads(body, parse_constant=_no_constant))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
+
+
+def is_api_error(body: bytes) -> bool:
+    """Whether a body has the API's own error form: {"errors": […]}, of texts or of objects."""
+    return _errors(body) is not None
+
+
+def _errors(body: bytes) -> list[JSON] | None:
+    try:
+        value = parse_json(body)
+    except ValueError:
+        return None
+    errors = value.get("errors") if isinstance(value, dict) else None
+    return errors if isinstance(errors, list) else None
+
+
+def excerpt(body: bytes, redactor: Redactor) -> str:
+    """What a body says, in at most LONGEST characters of one line, without keys; "" for an empty one.
+
+    Both error forms give their own words (title, detail and where it points), an HTML page its title, anything else
+    its beginning.
+    """
+    errors = _errors(body)
+    if errors is not None:
+        words = "; ".join(filter(None, (_error_words(error) for error in errors[:_MOST_ERRORS])))
+        return one_line(words or "an empty list of errors", redactor)
+    text = body.decode("utf-8", "replace")
+    if _LOOKS_LIKE_HTML.match(text):
+        title = _TITLE.search(text)
+        page = title[1].strip() if title else ""
+        return one_line(f"an HTML page: {page}" if page else "an HTML page", redactor)
+    return one_line(text, redactor)
+
+
+def _error_words(error: JSON) -> str:
+    match error:
+        case str():
+            return error
+        case dict():
+            said = [said for key in ("title", "detail") if isinstance(said := error.get(key), str) and said]
+            source = error.get("source")
+            pairs = source.items() if isinstance(source, dict) else ()
+            where = [f"{key} {value}" for key, value in pairs if isinstance(value, str) and value]
+            return ": ".join(said) + (f" ({', '.join(where)})" if where else "")
+        case _:
+            return ""
+
+
+def one_line(text: str, redactor: Redactor) -> str:
+    """A text as one short line without control characters and keys."""
+    # Cleaned before it is cut, so that no half of a key is left, and after the invisible characters are out, since
+    # one may stand in the middle of a key.
+    visible = redactor.clean(_INVISIBLE.sub("", " ".join(text.split())))
+    return visible if len(visible) <= LONGEST else visible[: LONGEST - 1] + "…"
+
+
+LONGEST_WAIT = 3600.0
+"""Seconds. Whatever a header says, nobody is told to wait for longer than this."""
+
+_SECONDS = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", re.ASCII)
+_LONGEST_HEADER = 100
+
+_FIRST_UNIX_TIME = 1e9
+"""A larger number is no span (it would be 31 years), but a time: this one is September 2001."""
+
+_FIRST_UNIX_TIME_IN_MILLISECONDS = 1e11
+
+
+def header(headers: Mapping[str, str], name: str) -> str | None:
+    """A header's value, without blanks around it, whatever the case of its name; None where there is none."""
+    return next((value.strip() for key, value in headers.items() if key.lower() == name), None)
+
+
+def http_date(text: str | None) -> datetime | None:
+    """The time of an HTTP date header, in UTC, or None where it cannot be read."""
+    if text is None or len(text) > _LONGEST_HEADER:
+        return None
+    try:
+        moment = parsedate_to_datetime(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """How many seconds to wait after a 429, or None where the server does not say so that it can be read.
+
+    `X-RateLimit-Reset` is a delta in seconds [doc] and `Retry-After` seconds or an HTTP date; either has been seen as
+    a Unix time, in seconds or milliseconds, too, and may come as an ISO date, or more than once. A time is counted
+    from the server's own `Date` where there is one. The longest one counts, up to LONGEST_WAIT.
+
+    Args:
+        headers: the answer's; repeated ones joined with commas.
+        now: our clock, for want of a `Date`.
+    """
+    since = http_date(header(headers, "date")) or now
+    found = (header(headers, name) for name in ("x-ratelimit-reset", "retry-after"))
+    waits = [wait for text in found if text is not None for wait in _waits(text, since)]
+    return min(max(waits), LONGEST_WAIT) if waits else None
+
+
+def _waits(text: str, since: datetime) -> list[float]:
+    """The waits that one header names, in seconds; empty where it can't be read."""
+    moment = http_date(text)
+    if moment is not None:
+        return [max(0.0, (moment - since).total_seconds())]
+    found = (_wait(part.strip(), since) for part in text[:_LONGEST_HEADER].split(","))
+    return [wait for wait in found if wait is not None]
+
+
+def _wait(text: str, since: datetime) -> float | None:
+    if not _SECONDS.fullmatch(text):
+        moment = _iso_date(text)
+        return None if moment is None else max(0.0, (moment - since).total_seconds())
+    number = float(text)
+    if number < _FIRST_UNIX_TIME:
+        return number
+    unix = number / 1000 if number >= _FIRST_UNIX_TIME_IN_MILLISECONDS else number
+    return max(0.0, unix - since.timestamp())
+
+
+def _iso_date(text: str) -> datetime | None:
+    if not _ISO_DATE.match(text):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
 
 _REQUEST_IDS = ("dd-request-id", "x-request-id", "x-datadog-trace-id", "x-amzn-requestid", "x-amz-cf-id")
 _LONGEST_ID = 100

@@ -17,13 +17,12 @@ from orchestrator.errors import HamrError, JournalDamaged, Locked
 from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Holder, Record, Verification, Verified
 from orchestrator.model.plain import timestamp
 
-from . import locks
-from .canonical import canonical, read_json, storable, storable_text
-from .chain import Link, Walk
+from . import tables
+from .calls import turns_at
+from .chain import Link, Walk, canonical, read_json, storable, storable_text
 from .failures import UNWRITTEN, damaged, from_sqlite, unavailable
 from .opening import BUSY_SECONDS, Opened, open_for_reading, open_for_writing, open_nothing
-from .selecting import first_of_each_run, places, selection
-from .turns import turns_at
+from .tables import first_of_each_run, places, selection
 
 _COLUMNS = ", ".join(Link.__struct_fields__)
 _INSERT = f"INSERT INTO records ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constant columns
@@ -265,27 +264,27 @@ class SqliteStore:
     def take_lock(self, holder: Holder) -> Holder | None:
         """Take the pair's lock: None where it is now the caller's, else its present holder."""
         with self._writing() as connection:
-            return locks.take(connection, holder)
+            return tables.take(connection, holder)
 
     def replace_lock(self, old: str, holder: Holder, *, beat_at: datetime | None = None) -> bool:
         """Hand a dead holder's lock over: True where `old` still held the pair and `holder` has it now."""
         with self._writing() as connection:
-            return locks.replace(connection, old, holder, beat_at)
+            return tables.replace(connection, old, holder, beat_at)
 
     def beat(self, lock: str, at: datetime) -> bool:
         """Renew a heartbeat; False where the lock is no longer held."""
         with self._writing() as connection:
-            return locks.beat(connection, lock, at)
+            return tables.beat(connection, lock, at)
 
     def release(self, lock: str) -> bool:
         """Let go; False where it was not held any more."""
         with self._writing() as connection:
-            return locks.release(connection, lock)
+            return tables.release(connection, lock)
 
     def holder(self, pair: str) -> Holder | None:
         """Who holds a pair, or None."""
         with self._reading() as connection:
-            return locks.holder_of(connection, pair)
+            return tables.holder_of(connection, pair)
 
     def close(self) -> None:
         """Close the store."""
@@ -305,7 +304,7 @@ class SqliteStore:
                 yield self._connection
             except sqlite3.Error as error:
                 raise from_sqlite(error, self._place) from error
-            except locks.UnreadableLock as error:
+            except tables.UnreadableLock as error:
                 raise damaged(self._place, f"is damaged: {error}") from error
 
     @contextmanager
@@ -324,7 +323,7 @@ class SqliteStore:
                     raise
             except sqlite3.Error as error:
                 raise from_sqlite(error, self._place, sent=UNWRITTEN) from error
-            except locks.UnreadableLock as error:
+            except tables.UnreadableLock as error:
                 raise damaged(self._place, f"is damaged: {error}") from error
 
     def _undo(self) -> None:
@@ -356,7 +355,7 @@ class SqliteStore:
             )
 
     def _want_lock(self, connection: sqlite3.Connection, pair: str, lock: str) -> None:
-        present = locks.holder_of(connection, pair)
+        present = tables.holder_of(connection, pair)
         if present is not None and present.lock == lock:
             return
         now_held = (

@@ -11,9 +11,9 @@ from http import HTTPStatus
 
 from msgspec import Struct
 
-from orchestrator.datadog.asking import OrgAsker
-from orchestrator.datadog.excerpt import excerpt, one_line
-from orchestrator.datadog.pool import open_transport
+from orchestrator.datadog.answers import excerpt, one_line
+from orchestrator.datadog.client import OrgAsker
+from orchestrator.datadog.connections import open_transport
 from orchestrator.datadog.transport import Exchanged, Transport, seconds
 from orchestrator.errors import HamrError
 from orchestrator.model.org import Org, Pair

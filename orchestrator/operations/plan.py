@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from orchestrator.datadog.request import request_of
+from orchestrator.datadog.wire import request_of
 from orchestrator.engine.admission import may_ask, waits_for
 from orchestrator.engine.around import predicted_around
 from orchestrator.engine.drive import Engine, Task

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.datadog.excerpt import excerpt, is_api_error, one_line
+from orchestrator.datadog.answers import excerpt, is_api_error, one_line
 from orchestrator.model.secret import Secret
 from orchestrator.system.redaction import Redactor
 

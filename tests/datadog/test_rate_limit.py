@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.datadog import retry_after
-from orchestrator.datadog.rate_limit import http_date
+from orchestrator.datadog.answers import http_date
 
 NOW = datetime(2026, 11, 22, 3, 15, 0, tzinfo=UTC)
 

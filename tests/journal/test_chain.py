@@ -40,7 +40,7 @@ def test_a_records_hash_is_sha_256_over_its_other_fields_as_canonical_json(store
     )
     assert record.at == "2026-11-22T03:15:02.000000Z"
     assert record.prev == GENESIS
-    assert record.hash == "d24fceebca0a73bd7296c5a61cf106650dd325e760c6afcad269b163ea446aa2"
+    assert record.hash == "e3274ead9cac6b490917b7001ada8f659dffdfd5465d98ff6bb297ac2b1e3027"
     fields = {
         name: getattr(record, name)
         for name in ("seq", "at", "run", "pair", "kind", "by", "host", "data", "prev")

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.journal import SqliteStore, export, verify_export
-from orchestrator.journal.canonical import storable
+from orchestrator.journal.chain import storable
 from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Verified
 from orchestrator.model.plain import JSON
 
@@ -77,7 +77,7 @@ def test_a_line_is_the_whole_record_as_canonical_json(store: SqliteStore) -> Non
     )
     assert lines_of(store) == [
         b'{"at":"2026-11-22T03:15:02.000000Z","by":"alice","data":{"n":5,"transition":"declare"},'
-        b'"hash":"d24fceebca0a73bd7296c5a61cf106650dd325e760c6afcad269b163ea446aa2","host":"laptop",'
+        b'"hash":"e3274ead9cac6b490917b7001ada8f659dffdfd5465d98ff6bb297ac2b1e3027","host":"laptop",'
         b'"kind":"transition.refused","pair":"payments","prev":"' + b"0" * 64 + b'","run":"r1","seq":1}\n'
     ]
 
