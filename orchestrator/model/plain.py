@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 from typing import Any, TypeVar, Union, cast, get_args, get_origin
@@ -68,11 +68,6 @@ def plain(value: object) -> JSON:
 _SCALARS: frozenset[Any] = frozenset({type(None), bool, int, float, str})
 
 
-@cache
-def _hints(cls: type) -> dict[str, Any]:
-    return typing.get_type_hints(cls)
-
-
 def restore(kind: type[T], data: object) -> T:
     """A value of that type, rebuilt from what `plain` wrote.
 
@@ -83,7 +78,7 @@ def restore(kind: type[T], data: object) -> T:
         ValueError: the data does not fit the type.
     """
     try:
-        return cast("T", _restore(kind, data))
+        return cast("T", _restorer(cast("Any", kind))(data))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a {getattr(kind, '__name__', kind)}: {error}") from error
 
@@ -91,31 +86,25 @@ def restore(kind: type[T], data: object) -> T:
 Restorer = Callable[[Any], object]
 
 
-def _restore(kind: Any, data: Any) -> object:
-    return _restorer(kind)(data)
-
-
 @cache
 def _restorer(kind: Any) -> Restorer:
-    """What rebuilds values of a type. Worked out once for each: a journal holds thousands of the same few."""
+    """What rebuilds values of a type. Made once for each: a journal holds many thousands of the same few."""
     if kind in (Any, object):
         return _as_it_is
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
-        if set(arguments) >= _SCALARS:  # JSON itself, however far its forward references were resolved
-            return _as_it_is
-        return partial(_restore_union, arguments)
+        # JSON itself, however far its forward references were resolved, is left as it is.
+        return _as_it_is if set(arguments) >= _SCALARS else _union_restorer(arguments)
     if origin is tuple:
         return _tuple_restorer(arguments)
-    if origin is frozenset:
-        return lambda data: frozenset(_restore(arguments[0], item) for item in data)
-    if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
-        return lambda data: types.MappingProxyType(
-            {_restore(arguments[0], key): _restore(arguments[1], item) for key, item in data.items()}
-        )
+    if origin in (frozenset, list):
+        item = _restorer(arguments[0])
+        return lambda data: origin(map(item, data))
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return _mapping_restorer(origin, arguments)
     target = origin or kind
     if isinstance(target, type) and issubclass(target, Struct):
-        return partial(_restore_struct, target, arguments)
+        return _struct_restorer(target, arguments)
     if isinstance(target, type) and issubclass(target, enum.Enum):
         return target.__getitem__
     return _SPECIAL.get(target) or partial(_restore_scalar, target)
@@ -126,11 +115,18 @@ def _as_it_is(data: Any) -> object:
 
 
 def _tuple_restorer(arguments: tuple[Any, ...]) -> Restorer:
-    if len(arguments) == 2 and arguments[1] is Ellipsis:  # noqa: PLR2004 - tuple[X, ...]
-        return lambda data: tuple(_restore(arguments[0], item) for item in data)
-    return lambda data: tuple(
-        _restore(argument, item) for argument, item in zip(arguments, data, strict=True)
-    )
+    items = [_restorer(argument) for argument in arguments if argument is not Ellipsis]
+    if Ellipsis in arguments:
+        return lambda data: tuple(map(items[0], data))
+    return lambda data: tuple(item(part) for item, part in zip(items, data, strict=True))
+
+
+def _mapping_restorer(origin: type, arguments: tuple[Any, ...]) -> Restorer:
+    """A `dict` can be added to, as what is still growing is; any other mapping cannot. JSON has keys of text alone."""
+    key = int if arguments[0] is int else _restorer(arguments[0])
+    value = _restorer(arguments[1])
+    made = dict if origin is dict else types.MappingProxyType
+    return lambda data: made({key(name): value(item) for name, item in data.items()})
 
 
 _SPECIAL: Mapping[Any, Restorer] = {
@@ -148,34 +144,42 @@ def _restore_scalar(target: type, data: Any) -> object:
     raise ValueError(f"{data!r} is not a {target.__name__}")
 
 
-def _restore_union(arguments: tuple[Any, ...], data: Any) -> object:
-    if data is None and type(None) in arguments:
-        return None
+def _union_restorer(arguments: tuple[Any, ...]) -> Restorer:
+    optional = type(None) in arguments
     choices = [argument for argument in arguments if argument is not type(None)]
-    if isinstance(data, dict) and "is" in data:
-        named = [
-            choice
-            for choice in choices
-            if getattr(get_origin(choice) or choice, "__name__", "") == data["is"]
-        ]
-        if named:
-            return _restore(named[0], data)
-    for choice in choices:
-        try:
-            return _restore(choice, data)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            continue
-    raise ValueError(f"{data!r} fits none of {choices}")
+    restorers = [_restorer(choice) for choice in choices]
+    named: dict[object, Restorer] = {}
+    for choice, restorer in zip(choices, restorers, strict=True):
+        named.setdefault(getattr(get_origin(choice) or choice, "__name__", ""), restorer)
+
+    def restored(data: Any) -> object:
+        if data is None and optional:
+            return None
+        if isinstance(data, dict) and data.get("is") in named:
+            return named[data["is"]](data)
+        for restorer in restorers:
+            try:
+                return restorer(data)
+            except (ValueError, TypeError, KeyError, AttributeError):
+                continue
+        raise ValueError(f"{data!r} fits none of {choices}")
+
+    return restored
 
 
-@cache
-def _fields(target: type[Struct], arguments: tuple[Any, ...]) -> tuple[tuple[str, Any], ...]:
+def _struct_restorer(target: type[Struct], arguments: tuple[Any, ...]) -> Restorer:
+    fields: list[tuple[str, Restorer]] = []
+
+    def restored(data: Any) -> object:
+        if not fields:  # not before: a noun may hold others of its own kind
+            fields.extend((name, _restorer(kind)) for name, kind in _fields(target, arguments))
+        return target(**{name: restorer(data[name]) for name, restorer in fields if name in data})
+
+    return restored
+
+
+def _fields(target: type[Struct], arguments: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
     """A noun's fields, each with its type; a type variable is what it is bound to here."""
-    hints = _hints(target)
+    hints = typing.get_type_hints(target)
     bound = dict(zip(getattr(target, "__parameters__", ()), arguments, strict=False))
-    return tuple((name, bound.get(hints[name], hints[name])) for name in target.__struct_fields__)
-
-
-def _restore_struct(target: type[Struct], arguments: tuple[Any, ...], data: Any) -> object:
-    fields = _fields(target, arguments)
-    return target(**{name: _restore(kind, data[name]) for name, kind in fields if name in data})
+    return ((name, bound.get(hints[name], hints[name])) for name in target.__struct_fields__)
