@@ -102,6 +102,14 @@ class PersonsStore(Struct):
         """As the journal's own."""
         return self.store.records(run=run, pair=pair, kinds=kinds, after=after)
 
+    def newest(self, pair: str, kind: str) -> Record | None:
+        """As the journal's own."""
+        return self.store.newest(pair, kind)
+
+    def runs_of(self, pair: str) -> frozenset[str]:
+        """As the journal's own."""
+        return self.store.runs_of(pair)
+
     def head(self) -> Head:
         """As the journal's own."""
         return self.store.head()

@@ -22,7 +22,7 @@ from .calls import turns_at
 from .chain import Link, Walk, canonical, read_json, storable, storable_text
 from .failures import UNWRITTEN, damaged, from_sqlite, unavailable
 from .opening import BUSY_SECONDS, Opened, open_for_reading, open_for_writing, open_nothing
-from .tables import first_of_each_run, places, selection
+from .tables import RUNS_OF_A_PAIR, first_of_each_run, places, selection
 
 _COLUMNS = ", ".join(Link.__struct_fields__)
 _INSERT = f"INSERT INTO records ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constant columns
@@ -208,6 +208,24 @@ class SqliteStore:
             part = numbers[begin : begin + _PAGE]
             query = _SELECT.format(f"seq IN ({places(len(part))})")
             yield from map(self._record, self._page(query, (*part, _PAGE)))
+
+    def newest(self, pair: str, kind: str) -> Record | None:
+        """A pair's newest record of a kind, whose own hash holds; see `Store.newest`."""
+        with self._reading() as connection:
+            ((seq,),) = connection.execute(
+                "SELECT max(seq) FROM records WHERE pair = ? AND kind = ?", (pair, kind)
+            )
+        if seq is None:
+            return None
+        (link,) = self._page(_SELECT.format("seq = ?"), (seq, 1))
+        if (link.pair, link.kind) != (pair, kind) or link.digest() != link.hash:
+            raise damaged(self._place, f"is damaged: record {seq} was changed after it was written")
+        return self._record(link)
+
+    def runs_of(self, pair: str) -> frozenset[str]:
+        """The ids of a pair's runs and adoptions."""
+        with self._reading() as connection:
+            return frozenset(run for (run,) in connection.execute(RUNS_OF_A_PAIR, (pair,)))
 
     def head(self) -> Head:
         """The newest record's number and hash; 0 and GENESIS where there is none."""

@@ -12,6 +12,9 @@ from orchestrator.model.plain import moment, timestamp
 APPLICATION_ID = 0x48414D52
 """`HAMR` in ASCII, in the file's header: tells a journal from other programs' databases."""
 
+_BEGINNINGS = "kind IN ('run.started', 'pair.adopted')"
+"""How runs and adoptions begin."""
+
 VERSION = 2
 """In the file's user_version; a newer hamr raises it with each change of layout, or of the records' kinds and fields."""
 
@@ -30,6 +33,7 @@ STATEMENTS = (
     )""",
     "CREATE INDEX records_of_a_run ON records (run)",
     "CREATE INDEX records_of_a_pair ON records (pair, kind)",
+    f"CREATE INDEX runs_of_a_pair ON records (pair, run, kind) WHERE {_BEGINNINGS}",
     """CREATE TRIGGER records_are_not_changed BEFORE UPDATE ON records
     BEGIN SELECT RAISE(ABORT, 'journal records are never changed'); END""",
     """CREATE TRIGGER records_are_not_deleted BEFORE DELETE ON records
@@ -75,13 +79,15 @@ _EACH_RUN = """WITH RECURSIVE each(name) AS (
 )"""
 
 
+RUNS_OF_A_PAIR = f"SELECT DISTINCT run FROM records WHERE pair = ? AND {_BEGINNINGS}"  # noqa: S608 - constant kinds
+"""The query for the ids of a pair's runs and adoptions, which its index tells."""
+
+
 def selection(run: str | None, pair: str | None, kinds: Sequence[str] | None) -> tuple[str, tuple[str, ...]]:
     """The query for the records of a run, of a pair and of some kinds, to be narrowed by AND, and its values."""
     conditions: list[str] = []
     values: list[str] = []
-    index = "records_of_a_pair"
     if run is not None:
-        index = "records_of_a_run"
         conditions.append("run = ?")
         values.append(run)
     if pair is not None:
@@ -92,12 +98,12 @@ def selection(run: str | None, pair: str | None, kinds: Sequence[str] | None) ->
     if kinds is not None:
         conditions.append(f"kind IN ({places(len(kinds))})")
         values.extend(kinds)
-    return f"SELECT seq FROM records INDEXED BY {index} WHERE {' AND '.join(conditions)}", tuple(values)  # noqa: S608 - values are bound
+    return f"SELECT seq FROM records WHERE {' AND '.join(conditions)}", tuple(values)  # noqa: S608 - values are bound
 
 
 def first_of_each_run(kinds: Sequence[str]) -> str:
     """The query for each run's first record that has one of so many kinds, which are its values."""
-    first = f"SELECT seq FROM records INDEXED BY records_of_a_run WHERE run = each.name AND kind IN ({places(len(kinds))})"  # noqa: S608 - values are bound
+    first = f"SELECT seq FROM records WHERE run = each.name AND kind IN ({places(len(kinds))})"  # noqa: S608 - values are bound
     return f"{_EACH_RUN} SELECT found FROM (SELECT ({first} ORDER BY seq LIMIT 1) AS found FROM each) WHERE found > 0"  # noqa: S608 - as above
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from msgspec import Struct
 
@@ -55,6 +56,8 @@ class Lock(Struct):
         if self.is_released:
             return
         self.is_released = True
+        with suppress(HamrError):  # whoever looks next reads more, and that is all
+            self.session.keep_checkpoint(self.lock)
         try:
             self._release()
         except HamrError as error:
