@@ -39,7 +39,7 @@ class _Checkpoint(Struct, frozen=True):
     form: int
     upto: int
     runs: tuple[RunHistory, ...]
-    """Without how they started, playbook and all: their own records tell that."""
+    """Without the text of their playbooks: their own records have that."""
     drills: tuple[DrillHistory, ...]
     owed: Owed | None
     floors: dict[str, Floor]
@@ -86,6 +86,8 @@ def _from_checkpoint(store: Store, pair: str) -> History | None:
     except ValueError:
         return None
     for run in kept.runs:
+        if run.started is None:
+            continue
         for event, _ in events_of(store.records(run=run.run, pair=pair, kinds=(RunStarted.kind,))):
             run.started = cast("RunStarted", event)
     return History(
@@ -107,8 +109,13 @@ def _kept_of(history: History) -> _Checkpoint:
     named = {run.started.drill for run in runs if run.started is not None}
     drills |= {name: drill for name, drill in history.drills.items() if name in named}
     in_order = tuple(drill for name, drill in history.drills.items() if name in drills)
-    bare = tuple(replace(run, started=None) for run in runs)
-    return _Checkpoint(FORM, history.upto, bare, in_order, history.owed, history.floors)
+    return _Checkpoint(
+        FORM, history.upto, tuple(map(_without_text, runs)), in_order, history.owed, history.floors
+    )
+
+
+def _without_text(run: RunHistory) -> RunHistory:
+    return run if run.started is None else replace(run, started=replace(run.started, playbook_text=""))
 
 
 def _drills_kept(history: History) -> dict[str, DrillHistory]:
@@ -118,20 +125,26 @@ def _drills_kept(history: History) -> dict[str, DrillHistory]:
 
 def _runs_kept(history: History, drills: Mapping[str, DrillHistory]) -> tuple[RunHistory, ...]:
     runs = [*history.runs.values()]
-    asked = {run.run for run in runs[-_NEWEST:]}
-    asked |= {leg for drill in drills.values() for leg in drill.legs}
-    if history.owed is not None:
-        asked.add(history.owed.run)
-    # A pair cools down after its newest end; and an inventory may come to name other orgs, and these again.
-    ended = {run.orgs: run.run for run in runs if run.finished and run.intended and not run.left_open}
-    asked |= {*ended.values()}
+    owing = "" if history.owed is None else history.owed.run
+    # A pair cools down after its newest end, which nobody takes back by resuming that run; and an inventory may come to
+    # name other orgs, and these again.
+    ended = {
+        run.orgs: run.run
+        for run in runs
+        if run.finished and run.intended and not run.left_open and run.run != owing
+    }
+    legs = {leg for drill in drills.values() for leg in drill.legs}
+    asked = {owing, *ended.values(), *legs, *(run.run for run in runs[-_NEWEST:])}
     # Who moved the pair while a drill was open is no part of it, and is named when that is closed.
     open_since = [drill.started_at for drill in drills.values() if drill.open and not drill.started.simulated]
     since = min(open_since, default=None)
     return tuple(
         run
         for run in runs
-        if run.left_open
+        if (
+            run.started is not None and run.finished is None
+        )  # superseded, but its process may say its end yet
+        or run.left_open
         or run.unknown
         or run.unseen
         or run.run in asked

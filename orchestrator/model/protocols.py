@@ -212,7 +212,7 @@ class Store(Protocol):
         """
 
     def runs_of(self, pair: str) -> frozenset[str]:
-        """The ids of a pair's runs and adoptions, which are not read for that."""
+        """The ids of a pair's runs and adoptions, of all that may have written; they are not read for that."""
 
     def head(self) -> Head:
         """The newest record's number and hash; 0 and GENESIS where there is none."""
