@@ -231,7 +231,7 @@ WRONG = [
     ),
     (
         "steps:\n  - resume: {}\n    expect: {records: {transition.made: many}}\n",
-        '4:34: expected a whole number from 0 to 100000, found the text "many"',
+        '4:41: expected a whole number from 0 to 100000, found the text "many"',
     ),
     (
         "steps:\n  - resume: {}\n    expect: {phas: x}\n",

@@ -11,6 +11,7 @@ from orchestrator.config import load_playbook
 from orchestrator.model.status import Status
 from orchestrator.report.graph import mermaid
 
+from . import rooms
 from .command_lines import CommandLine, command_lines, complaint
 from .laws import files_that_hold, filled, laws
 
@@ -147,3 +148,11 @@ def test_the_files_that_the_design_page_names_for_a_law_hold_it(law: int) -> Non
 def test_the_laws_of_the_page_can_be_written_anew() -> None:
     assert laws(filled(DESIGN)) == {law: files_that_hold(law) for law in range(1, 22)}
     assert filled(filled(DESIGN)) == filled(DESIGN)
+
+
+def test_the_picture_of_the_rooms_is_drawn_from_their_imports() -> None:
+    """`python -m tests.docs.rooms` draws it."""
+    assert rooms.drawn(rooms.rooms()) in DESIGN
+    assert rooms.drawn({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == (
+        "```mermaid\nflowchart TD\n    a --> b\n    b --> c\n```\n"
+    )

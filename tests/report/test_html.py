@@ -210,7 +210,7 @@ def test_every_picture_says_what_it_shows(shown: Parsed) -> None:
 def test_every_table_has_heads_and_every_details_a_summary(shown: Parsed) -> None:
     assert len(shown.all("summary")) == len(shown.all("details"))
     for element in shown.all("th"):
-        assert element.attributes["scope"] in {"col", "transition"}
+        assert element.attributes["scope"] in {"col", "row"}
     assert len(shown.all("thead")) == len(shown.all("table"))
 
 

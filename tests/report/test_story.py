@@ -342,7 +342,7 @@ def test_the_terminal_shows_the_gist_the_transitions_the_writes_and_how_to_verif
         "  Nothing.",
         "",
     ]
-    assert "  declare   PASSIVE → FAILOVER  made  1 min 38 s  5.2 s  1 min 2 s  30 s" in shown
+    assert "  declare     PASSIVE → FAILOVER  made  1 min 38 s  5.2 s  1 min 2 s  30 s" in shown
     assert "  1      FAILOVER  Payments EU (secondary)  seen 1 s later" in shown
     assert shown[-1] == f"  verify        hamr audit verify --anchor 38:{HASH}"
     assert all(len(each) <= 100 for each in shown[:-1])
