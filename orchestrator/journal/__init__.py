@@ -4,7 +4,7 @@
 """
 
 from .calls import InlineCalls, ThreadCalls
-from .chain import canonical, check_anchor, export, parse_anchor, record_hash, verify_export
+from .chain import canonical, check_anchor, export, parse_anchor, verify_export
 from .opening import default_place
 from .processes import ThisHost, host_name, provably_dead, this_process, whereabouts
 from .sqlite_store import VERIFY_NEWEST, SqliteStore
@@ -22,7 +22,6 @@ __all__ = [
     "host_name",
     "parse_anchor",
     "provably_dead",
-    "record_hash",
     "this_process",
     "verify_export",
     "whereabouts",

@@ -14,7 +14,7 @@ from typing import IO
 import msgspec
 import rfc8785
 from msgspec import Struct, field
-from msgspec.structs import astuple
+from msgspec.structs import asdict, astuple
 
 from orchestrator.errors import UsageError
 from orchestrator.model.journal import GENESIS, Broken, Head, Record, Verification, Verified
@@ -183,8 +183,6 @@ _cautious_reader = msgspec.json.Decoder(float_hook=lru_cache(1024)(_sure_number)
 _write_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
-HASHED_FIELDS = ("seq", "at", "run", "pair", "kind", "by", "host", "data", "prev")
-
 _ANCHOR = re.compile(r"(?P<seq>\d{1,18}):(?P<hash>[0-9a-f]{64})")
 
 
@@ -203,7 +201,7 @@ class Link(Struct, frozen=True):
     data: str
 
     def digest(self) -> str:
-        """SHA-256, in hexadecimal, over `hashed_bytes`; the same as `record_hash` of the record.
+        """SHA-256, in hexadecimal, over `hashed_bytes`.
 
         Raises:
             UnicodeEncodeError: a field is not valid Unicode.
@@ -221,16 +219,6 @@ class Link(Struct, frozen=True):
             f',"kind":{quoted(self.kind)},"pair":{quoted(self.pair)},"prev":{quoted(self.prev)}'
             f',"run":{quoted(self.run)},"seq":{self.seq}}}'
         ).encode()
-
-
-def record_hash(fields: Mapping[str, object]) -> str:
-    """SHA-256, in hexadecimal, over the RFC 8785 canonical JSON of a record's fields other than `hash`.
-
-    Raises:
-        KeyError: a field is missing.
-        ValueError: a field has no canonical form.
-    """
-    return hashlib.sha256(canonical({name: fields[name] for name in HASHED_FIELDS})).hexdigest()
 
 
 class Walk(Struct):
@@ -265,16 +253,6 @@ class Walk(Struct):
     def verified(self) -> Verified:
         """All that was taken holds."""
         return Verified(self.good, Head(self.good, self.head))
-
-
-def walk(links: Iterable[Link]) -> Verification:
-    """Whether these links, from the first on, are one whole chain."""
-    progress = Walk()
-    for link in links:
-        broken = progress.take(link)
-        if broken is not None:
-            return broken
-    return progress.verified()
 
 
 def _misnumbered(expected: int, found: int) -> str:
@@ -352,19 +330,11 @@ def _same_head(anchor: Head, actual: str, verification: Verified) -> Verificatio
     )
 
 
-def fields_of(record: Record) -> dict[str, object]:
-    """A record as a mapping of its ten fields."""
-    return {name: getattr(record, name) for name in (*HASHED_FIELDS, "hash")}
-
-
-_FIELDS = {*HASHED_FIELDS, "hash"}
-
-
 def export(store: Store, out: IO[bytes]) -> int:
     """Write all records, each with its ten fields as RFC 8785 canonical JSON and a line feed; how many there were."""
     count = 0
     for record in store.records():
-        out.write(canonical(fields_of(record)) + b"\n")
+        out.write(canonical(asdict(record)) + b"\n")
         count += 1
     return count
 
@@ -387,7 +357,7 @@ def _link(line: bytes) -> Link | str:
         fields = read_json(text)
     except ValueError:
         return "its line is not JSON"
-    if not isinstance(fields, dict) or set(fields) != _FIELDS:
+    if not isinstance(fields, dict) or set(fields) != {*Record.__struct_fields__}:
         return "its line is not an object with the ten fields of a record"
     texts = (value for name, value in fields.items() if name not in ("seq", "data"))
     if type(fields["seq"]) is not int or not all(isinstance(value, str) for value in texts):

@@ -135,7 +135,7 @@ def open_for_reading(place: Path, *, patience: float = BUSY_SECONDS, older: bool
         _refuse_odd_files(place)
         found = _stat(place)
         if found is None or found.st_size == 0:
-            return _nothing()
+            return open_nothing()
         try:
             connection = _look(place, "mode=rw", patience, older=older)
         except sqlite3.Error as error:
@@ -152,11 +152,6 @@ def open_for_reading(place: Path, *, patience: float = BUSY_SECONDS, older: bool
                 ) from error
             connection = _look(place, "mode=ro&immutable=1", patience, older=older)
     return Opened(connection, writable=False, exists=True)
-
-
-def open_nothing() -> Opened:
-    """An empty journal in memory, to which nothing can be added."""
-    return _nothing()
 
 
 def _look(place: Path, access: str, patience: float, *, older: bool) -> sqlite3.Connection:
@@ -187,7 +182,8 @@ def _closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _nothing() -> Opened:
+def open_nothing() -> Opened:
+    """An empty journal in memory, to which nothing can be added."""
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     lay_out(connection)
     connection.execute("PRAGMA query_only = ON")

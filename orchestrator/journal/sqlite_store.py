@@ -13,7 +13,7 @@ from typing import Self
 
 from msgspec.structs import astuple, replace
 
-from orchestrator.errors import HamrError, JournalDamaged, Locked
+from orchestrator.errors import JournalDamaged, Locked
 from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Holder, Record, Verification, Verified
 from orchestrator.model.plain import timestamp
 
@@ -248,36 +248,30 @@ class SqliteStore:
 
         Their hashes are over the very bytes that were written; whether those have the canonical form, `verify` tells.
         """
-        walk = self._walk_after(max(0, self.head().seq - count), forms=False)
-        return walk if isinstance(walk, Broken) else self._walked(walk)
-
-    def _walk_after(self, number: int, *, forms: bool = True) -> Walk | Broken:
-        """A walk that stands at that record, whose hash alone is believed."""
-        if number <= 0:
-            return Walk(forms=forms)
+        number = max(0, self.head().seq - count)
         before = self._page(_SELECT.format("seq = ?"), (number, 1))
-        return Walk(number, before[0].hash, forms) if before else Broken(number, "it is missing", 0)
+        if number and not before:
+            return Broken(number, "it is missing", 0)
+        return self._walked(Walk(number, before[0].hash if number else GENESIS, forms=False))
 
-    def _walked(self, walk: Walk, until: int = 2**63 - 1) -> Verification:
-        """Go on from where the walk stands, to the end or to a number."""
-        query = _SELECT.format("seq >= ? AND seq <= ?")
+    def _walked(self, walk: Walk) -> Verification:
+        """Go on from where the walk stands, to the end."""
         start, size = walk.good + 1 if walk.good else -(2**63), _PAGE
-        while walk.good < until:
+        while True:
             try:
-                page = self._page(query, (start, until, size))
+                page = self._page(_SELECT.format("seq >= ?"), (start, size))
             except JournalDamaged as error:
                 if size == 1:
                     return walk.broken(error.message)
                 size = 1  # somewhere in this page: go on one by one, to name the record
                 continue
             if not page:
-                break
+                return walk.verified()
             for link in page:
                 broken = walk.take(link)
                 if broken is not None:
                     return broken
             start = walk.good + 1
-        return walk.verified()
 
     def take_lock(self, holder: Holder) -> Holder | None:
         """Take the pair's lock: None where it is now the caller's, else its present holder."""
@@ -337,16 +331,13 @@ class SqliteStore:
                     yield self._connection
                     self._connection.execute("COMMIT")
                 except BaseException:
-                    self._undo()
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
                     raise
             except sqlite3.Error as error:
                 raise from_sqlite(error, self._place, sent=UNWRITTEN) from error
             except tables.UnreadableLock as error:
                 raise damaged(self._place, f"is damaged: {error}") from error
-
-    def _undo(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
 
     def _want_writable(self) -> None:
         if not self._opened.writable:
@@ -406,16 +397,13 @@ class SqliteStore:
     def _record(self, link: Link) -> Record:
         try:
             data = read_json(link.data)
-        except (ValueError, TypeError) as error:
-            raise self._unreadable(link) from error
+        except (ValueError, TypeError):
+            data = None
         if not isinstance(data, dict):
-            raise self._unreadable(link)
+            raise damaged(self._place, f"is damaged: the data of record {link.seq} is not a JSON object")
         return Record(
             link.seq, link.at, link.run, link.pair, link.kind, link.by, link.host, data, link.prev, link.hash
         )
-
-    def _unreadable(self, link: Link) -> HamrError:
-        return damaged(self._place, f"is damaged: the data of record {link.seq} is not a JSON object")
 
 
 def _link_for(entry: Entry, *, after: Head, at: str) -> Link:
