@@ -201,6 +201,7 @@ def _iso_date(text: str) -> datetime | None:
 _REQUEST_IDS = ("dd-request-id", "x-request-id", "x-datadog-trace-id", "x-amzn-requestid", "x-amz-cf-id")
 _LONGEST_ID = 100
 
+DENIALS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _REQUEST_TIMEOUT = 408
 _TOO_MANY_REQUESTS = 429
 
@@ -229,7 +230,7 @@ def sight_of(exchanged: Exchanged, redactor: Redactor) -> Sight:
     if status is None:
         return Unreachable(one_line(exchanged.failure, redactor))
     said = said_of(exchanged, redactor)
-    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+    if status in DENIALS:
         return Denied(said)
     if _unable(status) or status == _TOO_MANY_REQUESTS:
         return Unreachable(said)
@@ -328,7 +329,7 @@ def keys_said(role: Role, exchanged: Exchanged, redactor: Redactor) -> KeysSaid:
     if exchanged.status is None:
         return KeysSaid(role, None, one_line(exchanged.failure, redactor))
     said = said_of(exchanged, redactor)
-    if exchanged.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+    if exchanged.status in DENIALS:
         return KeysSaid(role, valid=False, reason=said)
     if exchanged.status != HTTPStatus.OK:
         return KeysSaid(role, None, said)

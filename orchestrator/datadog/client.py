@@ -1,4 +1,10 @@
-"""A pair's two orgs over HTTP."""
+"""A pair's two orgs over HTTP: `HttpReader` can only look, `HttpWorld` can write as well.
+
+Each org has its own connections and its own keys, so that no key ever goes to the other org's host. A GET whose
+connection stood already and stays silent is asked again on a new one, since the old one may be dead without anybody here
+knowing (a firewall forgot it). A GET that is denied is asked again where its keys have changed since they were fetched. A
+POST is sent once, whatever happens.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +12,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import Self
+from typing import ClassVar, Self
 
 from msgspec import Struct
 
@@ -32,9 +37,9 @@ from orchestrator.model.status import Both, Role
 from orchestrator.system.keys import KeyRing
 from orchestrator.system.redaction import Redactor
 
-from .answers import answer_of, identity_of, keys_said, may_pass, one_line, sight_of, trace_of
+from .answers import DENIALS, answer_of, identity_of, keys_said, may_pass, one_line, sight_of, trace_of
 from .connections import open_transports
-from .transport import KEYS_TOO_LATE, TOO_LATE, Exchanged, ReadOnly, TooLate, Transport, exchange, seconds
+from .transport import KEYS_TOO_LATE, TOO_LATE, Departure, Exchanged, ReadOnly, Transport, exchange, seconds
 from .wire import PATH, request_of
 
 HEADERS: Mapping[str, str] = {
@@ -44,43 +49,24 @@ HEADERS: Mapping[str, str] = {
 }
 """What every request of ours carries, before any key."""
 
+VALIDATE_PATH = "/api/v2/validate"
+VALIDATE_KEYS_PATH = "/api/v2/validate_keys"
+
 REUSED_PATIENCE = 2.0
 """Seconds that a connection which stood already may be silent before a new one is asked beside it; half of the time
 there is, where that is less."""
 
-_DENIALS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+ASK_AGAIN_AFTER = 0.25
+"""Seconds after which it is asked once more whose key it is."""
 
-
-class _LeavingBy(Struct):
-    """The last moment for a request to leave (law 6), and how long its exchange may take once it left."""
-
-    clock: Clock
-    by: float
-    """On our monotonic clock."""
-    bound: asyncio.Timeout
-    """What ends the exchange."""
-    end: float
-    """On the loop's clock: when the exchange is to be over."""
-
-    def connect(self) -> None:
-        """See `transport.Departure`."""
-        left = max(0.0, self.by - self.clock.monotonic())
-        self._over_at(min(self.end, asyncio.get_running_loop().time() + left))
-
-    def leave(self) -> None:
-        """See `transport.Departure`."""
-        if self.clock.monotonic() > self.by:
-            raise TooLate
-        self._over_at(self.end)
-
-    def _over_at(self, moment: float) -> None:
-        if not self.bound.expired():
-            self.bound.reschedule(moment)
+_KEY_REMEDY = (
+    "set what is missing or correct what is wrong with it (export VARIABLE=…, or put the file there)"
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class OrgAsker:
-    """One org's connections, and its keys when they are needed. What may be sent is its transport's to say (law 2)."""
+class OrgClient:
+    """One org's API, asked with that org's keys. What may be sent is its transport's to say (law 2)."""
 
     org: Org
     transport: Transport
@@ -89,14 +75,60 @@ class OrgAsker:
     redactor: Redactor
     clock: Clock
 
-    async def fetch_keys(self, *, app_key: bool) -> dict[str, str]:
-        """The key headers, both keys fetched at the same time."""
-        name = str(self.org)
-        wanted = [("DD-API-KEY", self.org.api_key, "api")]
-        if app_key:
-            wanted.append(("DD-APPLICATION-KEY", self.org.app_key, "app"))
+    async def read(self, within: float | None, *, anew: bool = False) -> Reading:
+        """GET the HAMR record."""
+        role, asked = self.org.role, self.clock.monotonic()
+        try:
+            exchanged = await self.ask("GET", PATH, within=within, anew=anew)
+        except KeyUnavailable as error:
+            hampered = Hampered(self.reason(error), _KEY_REMEDY, Trouble.KEYS)
+            return Reading(role, hampered, self.clock.now(), asked)
+        began = asked if exchanged.began is None else exchanged.began
+        left = trace_of(exchanged, self.clock.monotonic() - began, self.redactor)
+        return Reading(role, sight_of(exchanged, self.redactor), self.clock.now(), began, left)
+
+    async def identify(self, within: float | None) -> Identity:
+        """GET whose API key it is; once more on a new connection where the answer may be another then (law 21)."""
+        began = self.clock.monotonic()
+        try:
+            exchanged = await self.ask("GET", VALIDATE_PATH, app_key=False, within=within)
+            left = None if within is None else within - (self.clock.monotonic() - began) - ASK_AGAIN_AFTER
+            if may_pass(exchanged, self.redactor) and (left is None or left > 0):
+                await self.clock.sleep(ASK_AGAIN_AFTER)
+                exchanged = await self.ask("GET", VALIDATE_PATH, app_key=False, within=left, anew=True)
+        except KeyUnavailable as error:
+            return Identity(self.org.role, None, self.reason(error))
+        return identity_of(self.org.role, exchanged, self.redactor)
+
+    async def validate_keys(self, within: float | None) -> KeysSaid:
+        """GET whether both keys are accepted together."""
+        try:
+            exchanged = await self.ask("GET", VALIDATE_KEYS_PATH, within=within)
+        except KeyUnavailable as error:
+            return KeysSaid(self.org.role, None, self.reason(error))
+        return keys_said(self.org.role, exchanged, self.redactor)
+
+    async def write(self, request: Request, within: float | None, leave_by: float | None = None) -> Answer:
+        """POST a record, once."""
+        asked = self.clock.monotonic()
+        content = json.dumps(request.body, separators=(",", ":"), allow_nan=False).encode("ascii")
+        try:
+            exchanged = await self.ask("POST", PATH, content=content, within=within, leave_by=leave_by)
+        except KeyUnavailable as error:
+            return NotSent(Exchange(), self.reason(error))
+        taken = self.clock.monotonic() - (asked if exchanged.began is None else exchanged.began)
+        return answer_of(exchanged, taken, self.clock.now(), self.redactor)
+
+    async def fetch_keys(self, *, app_key: bool = True) -> dict[str, str]:
+        """The key headers, both keys fetched at the same time.
+
+        Raises:
+            KeyUnavailable: one cannot be had.
+        """
+        wanted = [("DD-API-KEY", self.org.api_key, "api"), ("DD-APPLICATION-KEY", self.org.app_key, "app")]
+        wanted = wanted if app_key else wanted[:1]
         found = await asyncio.gather(
-            *(self.keys.resolve(reference, org=name, which=which) for _, reference, which in wanted),
+            *(self.keys.resolve(reference, org=str(self.org), which=which) for _, reference, which in wanted),
             return_exceptions=True,
         )
         headers: dict[str, str] = {}
@@ -111,9 +143,9 @@ class OrgAsker:
         method: str,
         path: str,
         *,
-        content: bytes | None,
-        app_key: bool,
         within: float | None,
+        content: bytes | None = None,
+        app_key: bool = True,
         anew: bool = False,
         leave_by: float | None = None,
     ) -> Exchanged:
@@ -122,9 +154,9 @@ class OrgAsker:
         Args:
             method: GET or POST.
             path: what is asked.
+            within: a deadline in seconds, fetching keys included.
             content: the body; only a POST has one.
             app_key: whether the application key goes along.
-            within: a deadline in seconds, fetching keys included.
             anew: whether a new connection must be used.
             leave_by: on our monotonic clock, when the request must have left; otherwise it is not sent (law 6).
 
@@ -133,12 +165,13 @@ class OrgAsker:
         """
         if within is not None and within <= 0:
             return Exchanged(failure="no time was left for it")
-        asking = _Asking(self, method, self.org.base_url + path, content)
-        asking.tries.append(Exchanged())
+        asking = _Asking(self, method, self.org.base_url + path, content, [Exchanged()])
         loop = asyncio.get_running_loop()
         allowed = None if within is None else loop.time() + within
         leaving = None if leave_by is None else loop.time() + max(0.0, leave_by - self.clock.monotonic())
-        bound = asyncio.timeout_at(_sooner(allowed, leaving))
+        bound = asyncio.timeout_at(
+            min((each for each in (allowed, leaving) if each is not None), default=None)
+        )
         fetching = True
         try:
             async with bound:
@@ -147,42 +180,38 @@ class OrgAsker:
                 end = loop.time() + seconds(self.timeouts.total)
                 end = end if allowed is None else min(end, allowed)
                 bound.reschedule(end)
-                if method != "GET":
-                    departure = None if leave_by is None else _LeavingBy(self.clock, leave_by, bound, end)
+                if method == "GET":
+                    answer = await asking.until_answered(headers, end, anew=anew)
+                else:
+                    departure = None if leave_by is None else Departure(self.clock, leave_by, bound, end)
                     answer = await asking.once(headers, departure)
-                    if answer.status in _DENIALS:
-                        self._distrust_keys(app_key=app_key)
+                if answer.status not in DENIALS:
                     return answer
-                denied = await asking.until_answered(headers, end, anew=anew)
-                if denied.status not in _DENIALS:
-                    return denied
-                self._distrust_keys(app_key=app_key)
-                return await self._with_fresh_keys(asking, headers, denied, end, app_key=app_key)
+                for reference in (self.org.api_key, self.org.app_key)[: len(headers)]:
+                    self.keys.distrust(reference)
+                return (
+                    answer if method != "GET" else await self._with_fresh_keys(asking, headers, answer, end)
+                )
         except TimeoutError:
             last = asking.tries[-1]
-            too_late = leaving is not None and not last.sent and loop.time() >= leaving
-            if not too_late:
-                last.failure = self._out_of_time(last, fetching, within)
-            else:
+            if leaving is not None and not last.sent and loop.time() >= leaving:
                 last.failure = KEYS_TOO_LATE if fetching else TOO_LATE
+            else:
+                last.failure = self._out_of_time(last, fetching, within)
             return last
 
     async def _with_fresh_keys(
-        self, asking: _Asking, used: Mapping[str, str], denied: Exchanged, end: float, *, app_key: bool
+        self, asking: _Asking, used: Mapping[str, str], denied: Exchanged, end: float
     ) -> Exchanged:
         """Once more with keys that are fetched anew, where they are others by now; else the denial stands."""
         now = asyncio.get_running_loop().time()
         try:
             # What stands is an answer: fetching keys for another may not cost it.
             async with asyncio.timeout_at(now + (end - now) / 2):
-                headers = await self.fetch_keys(app_key=app_key)
+                headers = await self.fetch_keys(app_key=len(used) > 1)
         except (KeyUnavailable, TimeoutError):
             return denied
         return denied if headers == used else await asking.until_answered(headers, end, anew=False)
-
-    def _distrust_keys(self, *, app_key: bool) -> None:
-        for reference in (self.org.api_key, *([self.org.app_key] if app_key else [])):
-            self.keys.distrust(reference)
 
     def _out_of_time(self, exchanged: Exchanged, fetching: bool, within: float | None) -> str:
         total = seconds(self.timeouts.total)
@@ -198,33 +227,32 @@ class OrgAsker:
         return one_line(error.message, self.redactor)
 
 
-class _Asking:
+class _Asking(Struct):
     """One question to one org, and every time that it was put."""
 
-    def __init__(self, asker: OrgAsker, method: str, url: str, content: bytes | None) -> None:
-        self._asker = asker
-        self._method = method
-        self._url = url
-        self._content = content
-        self.tries: list[Exchanged] = []
-        """What came of each, the last one last."""
+    client: OrgClient
+    method: str
+    url: str
+    content: bytes | None
+    tries: list[Exchanged]
+    """What came of each, the last one last."""
 
     async def once(
-        self, keys: Mapping[str, str], departure: _LeavingBy | None = None, *, anew: bool = False
+        self, keys: Mapping[str, str], departure: Departure | None = None, *, anew: bool = False
     ) -> Exchanged:
         """Put it."""
-        into = Exchanged(began=self._asker.clock.monotonic())
+        into = Exchanged(began=self.client.clock.monotonic())
         self.tries.append(into)
         headers = {**HEADERS, **keys}
-        if self._content is not None:
+        if self.content is not None:
             headers["Content-Type"] = "application/json"
         await exchange(
-            self._asker.transport,
-            self._method,
-            self._url,
+            self.client.transport,
+            self.method,
+            self.url,
             headers,
-            content=self._content,
-            timeouts=self._asker.timeouts,
+            content=self.content,
+            timeouts=self.client.timeouts,
             into=into,
             anew=anew,
             departure=departure,
@@ -261,87 +289,8 @@ class _Asking:
             await asyncio.wait(asking)
 
 
-def _sooner(one: float | None, other: float | None) -> float | None:
-    return min((moment for moment in (one, other) if moment is not None), default=None)
-
-
-VALIDATE_PATH = "/api/v2/validate"
-VALIDATE_KEYS_PATH = "/api/v2/validate_keys"
-
-ASK_AGAIN_AFTER = 0.25
-"""Seconds after which it is asked once more whose key it is."""
-
-_KEY_REMEDY = (
-    "set what is missing or correct what is wrong with it (export VARIABLE=…, or put the file there)"
-)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class _OrgClient:
-    """One org's HAMR record, read and written, and whose keys ours are."""
-
-    asker: OrgAsker
-
-    async def read(self, role: Role, within: float | None, *, anew: bool = False) -> Reading:
-        """GET the record."""
-        asked = self.asker.clock.monotonic()
-        try:
-            exchanged = await self.asker.ask(
-                "GET", PATH, content=None, app_key=True, within=within, anew=anew
-            )
-        except KeyUnavailable as error:
-            hampered = Hampered(self.asker.reason(error), _KEY_REMEDY, Trouble.KEYS)
-            return Reading(role, hampered, self.asker.clock.now(), asked)
-        began = asked if exchanged.began is None else exchanged.began
-        left = trace_of(exchanged, self.asker.clock.monotonic() - began, self.asker.redactor)
-        return Reading(role, sight_of(exchanged, self.asker.redactor), self.asker.clock.now(), began, left)
-
-    async def identify(self, role: Role, within: float | None) -> Identity:
-        """GET whose API key it is; once more on a new connection where the answer may be another then (law 21)."""
-        began = self.asker.clock.monotonic()
-        try:
-            exchanged = await self._whose(within, anew=False)
-            left = (
-                None if within is None else within - (self.asker.clock.monotonic() - began) - ASK_AGAIN_AFTER
-            )
-            if may_pass(exchanged, self.asker.redactor) and (left is None or left > 0):
-                await self.asker.clock.sleep(ASK_AGAIN_AFTER)
-                exchanged = await self._whose(left, anew=True)
-        except KeyUnavailable as error:
-            return Identity(role, None, self.asker.reason(error))
-        return identity_of(role, exchanged, self.asker.redactor)
-
-    async def _whose(self, within: float | None, *, anew: bool) -> Exchanged:
-        return await self.asker.ask(
-            "GET", VALIDATE_PATH, content=None, app_key=False, within=within, anew=anew
-        )
-
-    async def validate_keys(self, role: Role, within: float | None) -> KeysSaid:
-        """GET whether both keys are accepted together."""
-        try:
-            exchanged = await self.asker.ask(
-                "GET", VALIDATE_KEYS_PATH, content=None, app_key=True, within=within
-            )
-        except KeyUnavailable as error:
-            return KeysSaid(role, None, self.asker.reason(error))
-        return keys_said(role, exchanged, self.asker.redactor)
-
-    async def write(self, request: Request, within: float | None, *, leave_by: float | None = None) -> Answer:
-        """POST a record."""
-        asked = self.asker.clock.monotonic()
-        content = json.dumps(request.body, separators=(",", ":"), allow_nan=False).encode("ascii")
-        try:
-            exchanged = await self.asker.ask(
-                "POST", PATH, content=content, app_key=True, within=within, leave_by=leave_by
-            )
-        except KeyUnavailable as error:
-            return NotSent(Exchange(), self.asker.reason(error))
-        taken = self.asker.clock.monotonic() - (asked if exchanged.began is None else exchanged.began)
-        return answer_of(exchanged, taken, self.asker.clock.now(), self.asker.redactor)
-
-
-class HttpReader:
-    """Looks at a pair's orgs. Its transports have no way to send anything but a GET (law 2).
+class _PairClient:
+    """A pair's orgs, each over its own connections and with its own keys.
 
     Args:
         pair: whose orgs.
@@ -349,59 +298,14 @@ class HttpReader:
         keys: where keys come from.
         redactor: cleans every text that leaves here.
         clock: what readings are dated with.
-        transports: in the place of the network, for tests; closed with this reader.
+        transports: in the place of the network, for tests; closed with this client.
 
     Raises:
         PreparationError: the certificates or the proxy of this machine cannot be used.
     """
 
-    def __init__(
-        self,
-        pair: Pair,
-        *,
-        timeouts: Timeouts,
-        keys: KeyRing,
-        redactor: Redactor,
-        clock: Clock,
-        transports: Both[Transport] | None = None,
-    ) -> None:
-        opened = _opened(pair, transports)
-        read_only: Both[Transport] = Both(ReadOnly(opened.primary), ReadOnly(opened.secondary))
-        self._orgs = _clients(pair, read_only, timeouts=timeouts, keys=keys, redactor=redactor, clock=clock)
-
-    async def read(self, role: Role, *, within: float | None = None, anew: bool = False) -> Reading:
-        """GET one org's record. A key that cannot be had reads as Hampered, with the reason; nothing was sent then."""
-        return await self._orgs[role].read(role, within, anew=anew)
-
-    async def identify(self, role: Role, *, within: float | None = None) -> Identity:
-        """Which org the API key belongs to, as `GET /api/v2/validate` says [doc]."""
-        return await self._orgs[role].identify(role, within)
-
-    async def validate_keys(self, role: Role, *, within: float | None = None) -> KeysSaid:
-        """Whether an org's two keys are accepted together, as `GET /api/v2/validate_keys` says [doc]."""
-        return await self._orgs[role].validate_keys(role, within)
-
-    async def require_keys(self) -> None:
-        """Fetch all four keys now, at the same time.
-
-        Raises:
-            KeyUnavailable: one or more cannot be used; names all of them.
-        """
-        await _require_keys(self._orgs)
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-        await _close(self._orgs)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-
-class HttpWorld:
-    """Looks at a pair's orgs and writes to them. Arguments and errors are those of `HttpReader`."""
+    _reads_only: ClassVar[bool]
+    """Whether its connections let nothing but GETs through."""
 
     def __init__(
         self,
@@ -414,16 +318,66 @@ class HttpWorld:
         transports: Both[Transport] | None = None,
     ) -> None:
         self._pair = pair
-        opened = _opened(pair, transports)
-        self._orgs = _clients(pair, opened, timeouts=timeouts, keys=keys, redactor=redactor, clock=clock)
+        opened = open_transports(pair.orgs) if transports is None else transports
+        allowed = [ReadOnly(transport) if self._reads_only else transport for transport in opened]
+        primary, secondary = (
+            OrgClient(org, transport, timeouts, keys, redactor, clock)
+            for org, transport in zip(pair.orgs, allowed, strict=True)
+        )
+        self._orgs = Both(primary, secondary)
 
     async def read(self, role: Role, *, within: float | None = None, anew: bool = False) -> Reading:
-        """GET one org's record; as `HttpReader.read`."""
-        return await self._orgs[role].read(role, within, anew=anew)
+        """GET one org's record. A key that cannot be had reads as Hampered, with the reason; nothing was sent then."""
+        return await self._orgs[role].read(within, anew=anew)
 
     async def identify(self, role: Role, *, within: float | None = None) -> Identity:
-        """Which org the API key belongs to; as `HttpReader.identify`."""
-        return await self._orgs[role].identify(role, within)
+        """Which org the API key belongs to, as `GET /api/v2/validate` says [doc]."""
+        return await self._orgs[role].identify(within)
+
+    async def require_keys(self) -> None:
+        """Fetch all four keys now, at the same time.
+
+        Raises:
+            KeyUnavailable: one or more cannot be used; names all of them.
+        """
+        found = await asyncio.gather(*(client.fetch_keys() for client in self._orgs), return_exceptions=True)
+        missing = [problem for problem in found if isinstance(problem, KeyUnavailable)]
+        for problem in found:
+            if isinstance(problem, BaseException) and not isinstance(problem, KeyUnavailable):
+                raise problem
+        if missing:
+            raise KeyUnavailable(
+                "\n".join(problem.message for problem in missing),
+                org=missing[0].org if len(missing) == 1 else None,
+                next_steps=tuple(step for problem in missing for step in problem.next_steps),
+            )
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for client in self._orgs:
+            await client.transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+class HttpReader(_PairClient):
+    """Looks at a pair's orgs. Its transports have no way to send anything but a GET (law 2)."""
+
+    _reads_only = True
+
+    async def validate_keys(self, role: Role, *, within: float | None = None) -> KeysSaid:
+        """Whether an org's two keys are accepted together, as `GET /api/v2/validate_keys` says [doc]."""
+        return await self._orgs[role].validate_keys(within)
+
+
+class HttpWorld(_PairClient):
+    """Looks at a pair's orgs and writes to them."""
+
+    _reads_only = False
 
     def describe(self, draft: Draft) -> Request:
         """The request that `write` would send, without keys."""
@@ -433,61 +387,4 @@ class HttpWorld:
         self, draft: Draft, *, within: float | None = None, leave_by: float | None = None
     ) -> Answer:
         """POST one draft to its org, once. A key that cannot be had is NotSent."""
-        return await self._orgs[draft.role].write(self.describe(draft), within, leave_by=leave_by)
-
-    async def require_keys(self) -> None:
-        """Fetch all four keys now; as `HttpReader.require_keys`."""
-        await _require_keys(self._orgs)
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-        await _close(self._orgs)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-
-def _opened(pair: Pair, transports: Both[Transport] | None) -> Both[Transport]:
-    if transports is not None:
-        return transports
-    return open_transports(pair.orgs)
-
-
-def _clients(
-    pair: Pair,
-    transports: Both[Transport],
-    *,
-    timeouts: Timeouts,
-    keys: KeyRing,
-    redactor: Redactor,
-    clock: Clock,
-) -> Both[_OrgClient]:
-    return Both(
-        _OrgClient(OrgAsker(pair.orgs.primary, transports.primary, timeouts, keys, redactor, clock)),
-        _OrgClient(OrgAsker(pair.orgs.secondary, transports.secondary, timeouts, keys, redactor, clock)),
-    )
-
-
-async def _require_keys(orgs: Both[_OrgClient]) -> None:
-    found = await asyncio.gather(
-        *(client.asker.fetch_keys(app_key=True) for client in orgs), return_exceptions=True
-    )
-    problems = [problem for problem in found if isinstance(problem, BaseException)]
-    missing = [problem for problem in problems if isinstance(problem, KeyUnavailable)]
-    for problem in problems:
-        if not isinstance(problem, KeyUnavailable):
-            raise problem
-    if missing:
-        raise KeyUnavailable(
-            "\n".join(problem.message for problem in missing),
-            org=missing[0].org if len(missing) == 1 else None,
-            next_steps=tuple(step for problem in missing for step in problem.next_steps),
-        )
-
-
-async def _close(orgs: Both[_OrgClient]) -> None:
-    for client in orgs:
-        await client.asker.transport.aclose()
+        return await self._orgs[draft.role].write(self.describe(draft), within, leave_by)

@@ -13,51 +13,51 @@ from orchestrator.model.plain import JSON
 from orchestrator.model.probe import Measured, Metric, Monitor, Take, Unmeasured
 from orchestrator.model.words import counted, span
 
-from .answers import NoBody, body_of, excerpt, retry_after
-from .client import OrgAsker
+from .answers import DENIALS, NoBody, body_of, excerpt, retry_after
+from .client import OrgClient
 from .transport import Exchanged
 
 _RIGHTS = {Metric: "timeseries_query", Monitor: "monitors_read"}
 """What the application key must be allowed to [doc]."""
 
 
-async def ask_org(kind: Metric | Monitor, asker: OrgAsker, within: float) -> Measured | Unmeasured:
+async def ask_org(kind: Metric | Monitor, client: OrgClient, within: float) -> Measured | Unmeasured:
     """What the org says of a metric or a monitor.
 
     Args:
         kind: what is asked.
-        asker: the org's connections and keys.
+        client: the org's connections and keys.
         within: seconds for everything, fetching keys included.
     """
-    path = metric_path(kind, asker.clock.now()) if isinstance(kind, Metric) else monitor_path(kind)
+    path = metric_path(kind, client.clock.now()) if isinstance(kind, Metric) else monitor_path(kind)
     try:
-        exchanged = await asker.ask("GET", path, content=None, app_key=True, within=within)
+        exchanged = await client.ask("GET", path, within=within)
     except KeyUnavailable as error:
-        return Unmeasured(asker.reason(error))
-    refusal = _refusal(kind, exchanged, asker)
+        return Unmeasured(client.reason(error))
+    refusal = _refusal(kind, exchanged, client)
     if refusal:
         return Unmeasured(refusal)
-    body = body_of(exchanged, asker.redactor)
+    body = body_of(exchanged, client.redactor)
     if isinstance(body, NoBody):
         return Unmeasured(f"the answer can't be used: {body.reason}")
     return metric_sight(kind, body) if isinstance(kind, Metric) else monitor_sight(kind, body)
 
 
-def _refusal(kind: Metric | Monitor, exchanged: Exchanged, asker: OrgAsker) -> str:
+def _refusal(kind: Metric | Monitor, exchanged: Exchanged, client: OrgClient) -> str:
     """Why an exchange says nothing of what was asked; "" where its body may."""
     status = exchanged.status
     if status is None:
         return exchanged.failure
-    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+    if status in DENIALS:
         return f"{status}: the keys lack a right ({_RIGHTS[type(kind)]}) or belong to another site"
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        wait = retry_after(exchanged.headers, asker.clock.now())
+        wait = retry_after(exchanged.headers, client.clock.now())
         when = "later; the API does not say when" if wait is None else f"in {span(wait)}"
         return f"429: asked too often; try again {when}"
     if status == HTTPStatus.NOT_FOUND and isinstance(kind, Monitor):
-        return f"404: {asker.org} has no monitor {kind.id}"
+        return f"404: {client.org} has no monitor {kind.id}"
     if status != HTTPStatus.OK:
-        words = excerpt(exchanged.body, asker.redactor)
+        words = excerpt(exchanged.body, client.redactor)
         return f"{status}: {words}" if words else f"the answer was a bare {status}"
     if exchanged.failure:
         return f"the answer broke off: {exchanged.failure}"

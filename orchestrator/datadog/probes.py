@@ -37,7 +37,7 @@ from orchestrator.system.programs.process import NotStarted, run_to_end
 from orchestrator.system.redaction import Redactor
 
 from .answers import LONGEST, NoBody, body_of, one_line
-from .client import HEADERS, OrgAsker
+from .client import HEADERS, OrgClient
 from .connections import open_page_transport, open_transports
 from .org_probes import ask_org
 from .transport import Exchanged, ReadOnly, Transport, exchange
@@ -107,7 +107,7 @@ class Probes:
             return Unmeasured("no time was left for it")
         match probe.kind:
             case Metric() | Monitor():
-                return await ask_org(probe.kind, self._asker(probe.kind), allowed)
+                return await ask_org(probe.kind, self._client(probe.kind), allowed)
             case Http():
                 return await self._ask_page(probe.kind, allowed)
             case Command():
@@ -124,10 +124,10 @@ class Probes:
         there = replace(kind, url=url)
         return await ask_page(there, self._reach, self._timeouts, self._redactor, allowed)
 
-    def _asker(self, kind: Metric | Monitor) -> OrgAsker:
+    def _client(self, kind: Metric | Monitor) -> OrgClient:
         if self._transports is None:
             self._transports = open_transports(self._pair.orgs, self._environ, connections=None)
-        return OrgAsker(
+        return OrgClient(
             self._pair[kind.org],
             ReadOnly(self._transports[kind.org]),
             self._timeouts,

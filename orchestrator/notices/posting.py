@@ -12,7 +12,7 @@ from http import HTTPStatus
 from msgspec import Struct
 
 from orchestrator.datadog.answers import excerpt, one_line
-from orchestrator.datadog.client import OrgAsker
+from orchestrator.datadog.client import OrgClient
 from orchestrator.datadog.connections import open_transport
 from orchestrator.datadog.transport import Exchanged, Transport, seconds
 from orchestrator.errors import HamrError
@@ -66,8 +66,8 @@ class Poster:
         content = json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
         try:
             transport = await self._transport(org)
-            asker = OrgAsker(org, transport, self.timeouts, self.keys, self.redactor, self.clock)
-            exchanged = await asker.ask(
+            client = OrgClient(org, transport, self.timeouts, self.keys, self.redactor, self.clock)
+            exchanged = await client.ask(
                 "POST", EVENTS_PATH, content=content, app_key=False, within=seconds(self.timeouts.total)
             )
         except HamrError as error:  # no key; or this machine's certificates or proxy cannot be used

@@ -548,7 +548,7 @@ async def test_law_02_a_readers_transports_send_nothing_but_gets(
     ) as reader:
         for client in reader._orgs:
             with pytest.raises(RuntimeError, match="a plan reads only"):
-                await client.asker.transport.handle_async_request(
+                await client.transport.handle_async_request(
                     httpx.Request(method, "https://api.datadoghq.com")
                 )
 
