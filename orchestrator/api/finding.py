@@ -56,7 +56,7 @@ def to_resume(
     """What `hamr resume [RUN|PAIR]` means.
 
     Args:
-        histories: of all pairs.
+        histories: of all pairs, as far as anything is left of them.
         name: a run, a pair, or None for the only one there is.
         pairs: the pairs of the inventory.
         store: for messages.
@@ -65,6 +65,8 @@ def to_resume(
         UsageError: there is nothing to resume, or there are several and none was named.
     """
     if name is not None and RUN_PATTERN.fullmatch(name):
+        if not any(name in history.runs for history in histories.values()):
+            histories = all_histories(store)  # one that ended long ago, it may be
         return _by_run(histories, run_named(histories, name, store))
     if name is not None and name not in {*pairs, *histories}:
         raise UsageError(

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from orchestrator.config import parse_playbook
 from orchestrator.errors import UsageError
+from orchestrator.journal.checkpoint import read_histories
 from orchestrator.journal.history import History
 from orchestrator.model.playbook import Playbook
 
-from .finding import Resumable, all_histories, to_resume
+from .finding import Resumable, to_resume
 from .sources import Sources
 
 
@@ -26,7 +27,7 @@ def resumable(sources: Sources, pair: str, run: str | None) -> tuple[Resumable, 
         HamrError: the journal cannot be read.
     """
     with sources.store(writes=False) as store:
-        histories = all_histories(store)
+        histories = read_histories(store)
         found = to_resume(histories, run or pair, [pair], store)
     if found.pair != pair:
         raise UsageError(

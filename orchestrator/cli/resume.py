@@ -33,8 +33,9 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     can resume any run. It goes on with the playbook that the run began with, after reading both orgs: what they
     show counts, and the journal says what was sent. Shows where the pair stands, and wants its name typed.
     """
-    from orchestrator.api.finding import all_histories, to_resume
+    from orchestrator.api.finding import to_resume
     from orchestrator.api.resuming import playbook_to_resume
+    from orchestrator.journal.checkpoint import read_histories
     from orchestrator.model.run import Mode
     from orchestrator.operations.preflight import check_overrides
     from orchestrator.operations.resume import resume as resume_run
@@ -51,7 +52,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     named = overrides_from(overrides)
     inventory = opening.inventory()
     with opening.store(writes=False) as store:
-        histories = all_histories(store)
+        histories = read_histories(store)
         for pair in inventory.pairs:
             if pair.name in histories:
                 histories[pair.name].of(pair)

@@ -106,6 +106,10 @@ class PersonsStore(Struct):
         """As the journal's own."""
         return self.store.newest(pair, kind)
 
+    def pairs(self) -> tuple[str, ...]:
+        """As the journal's own."""
+        return self.store.pairs()
+
     def runs_of(self, pair: str) -> frozenset[str]:
         """As the journal's own."""
         return self.store.runs_of(pair)

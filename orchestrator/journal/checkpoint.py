@@ -37,6 +37,7 @@ _NEWEST = 3
 
 class _Checkpoint(Struct, frozen=True):
     form: int
+    since: int
     upto: int
     runs: tuple[RunHistory, ...]
     """Without the text of their playbooks: their own records have that."""
@@ -55,6 +56,12 @@ def read_history(store: Store, pair: Pair) -> History:
     if not history.runs and not store.head().seq:
         history.unjournalled = store.place
     return history.of(pair)
+
+
+def read_histories(store: Store) -> dict[str, History]:
+    """The same of every pair, on whichever orgs, by its name; those that were there first come first."""
+    histories = [_whole_history(store, pair) for pair in store.pairs()]
+    return {history.pair: history for history in sorted(histories, key=lambda each: each.since)}
 
 
 def checkpoint_of(store: Store, pair: str) -> dict[str, JSON]:
@@ -97,6 +104,7 @@ def _from_checkpoint(store: Store, pair: str) -> History | None:
         uncertain=[run for run in kept.runs if run.unknown],
         owed=kept.owed,
         floors=kept.floors,
+        since=kept.since,
         upto=kept.upto,
         left_out=store.runs_of(pair),
     )
@@ -110,7 +118,13 @@ def _kept_of(history: History) -> _Checkpoint:
     drills |= {name: drill for name, drill in history.drills.items() if name in named}
     in_order = tuple(drill for name, drill in history.drills.items() if name in drills)
     return _Checkpoint(
-        FORM, history.upto, tuple(map(_without_text, runs)), in_order, history.owed, history.floors
+        FORM,
+        history.since,
+        history.upto,
+        tuple(map(_without_text, runs)),
+        in_order,
+        history.owed,
+        history.floors,
     )
 
 

@@ -208,8 +208,9 @@ class History(Struct):
     owed: Owed | None = None
     floors: dict[str, Floor] = field(default_factory=dict)
     """The newest record seen of each org, by its uuid."""
+    since: int = 0
     upto: int = 0
-    """The number of the newest record that is in it."""
+    """The numbers of the first and the newest record that are in it."""
     read: int = 0
     """How many records were read for it: those since its checkpoint, or all."""
     left_out: frozenset[str] = frozenset()
@@ -347,7 +348,7 @@ def fold(history: History, records: Iterable[Record]) -> None:
         event = event_of(record)
         if event is None:
             continue
-        history.upto = record.seq
+        history.since, history.upto = history.since or record.seq, record.seq
         history.read += 1
         at = moment(record.at)
         if isinstance(event, DrillStarted | DrillScored | DrillClosed):

@@ -22,7 +22,7 @@ from .calls import turns_at
 from .chain import Link, Walk, canonical, read_json, storable, storable_text
 from .failures import UNWRITTEN, damaged, from_sqlite, unavailable
 from .opening import BUSY_SECONDS, Opened, open_for_reading, open_for_writing, open_nothing
-from .tables import RUNS_OF_A_PAIR, first_of_each_run, places, selection
+from .tables import EACH_PAIR, RUNS_OF_A_PAIR, first_of_each_run, places, selection
 
 _COLUMNS = ", ".join(Link.__struct_fields__)
 _INSERT = f"INSERT INTO records ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constant columns
@@ -221,6 +221,11 @@ class SqliteStore:
         if (link.pair, link.kind) != (pair, kind) or link.digest() != link.hash:
             raise damaged(self._place, f"is damaged: record {seq} was changed after it was written")
         return self._record(link)
+
+    def pairs(self) -> tuple[str, ...]:
+        """The names of all pairs that have records."""
+        with self._reading() as connection:
+            return tuple(pair for (pair,) in connection.execute(EACH_PAIR))
 
     def runs_of(self, pair: str) -> frozenset[str]:
         """The ids of a pair's runs and adoptions."""

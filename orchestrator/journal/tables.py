@@ -68,10 +68,11 @@ def identity(connection: sqlite3.Connection) -> tuple[int, int, frozenset[str]]:
     return application, version, frozenset(name for (name,) in tables)
 
 
-_EACH_PAIR = """(WITH RECURSIVE each(name) AS (
+EACH_PAIR = """WITH RECURSIVE each(name) AS (
     SELECT min(pair) FROM records
     UNION ALL SELECT (SELECT min(pair) FROM records WHERE pair > each.name) FROM each WHERE name IS NOT NULL
-) SELECT name FROM each WHERE name IS NOT NULL)"""
+) SELECT name FROM each WHERE name IS NOT NULL"""
+"""The query for the names of all pairs."""
 
 _EACH_RUN = """WITH RECURSIVE each(name) AS (
     SELECT min(run) FROM records WHERE run > ''
@@ -94,7 +95,7 @@ def selection(run: str | None, pair: str | None, kinds: Sequence[str] | None) ->
         conditions.append("pair = ?")
         values.append(pair)
     elif run is None:
-        conditions.append(f"pair IN {_EACH_PAIR}")
+        conditions.append(f"pair IN ({EACH_PAIR})")
     if kinds is not None:
         conditions.append(f"kind IN ({places(len(kinds))})")
         values.extend(kinds)

@@ -211,6 +211,9 @@ class Store(Protocol):
             JournalDamaged: it does not.
         """
 
+    def pairs(self) -> tuple[str, ...]:
+        """The names of all pairs that have records."""
+
     def runs_of(self, pair: str) -> frozenset[str]:
         """The ids of a pair's runs and adoptions, of all that may have written; they are not read for that."""
 

@@ -100,6 +100,10 @@ class Ledger:
         self._process.alive()
         return self._inner.newest(pair, kind)
 
+    def pairs(self) -> tuple[str, ...]:
+        self._process.alive()
+        return self._inner.pairs()
+
     def runs_of(self, pair: str) -> frozenset[str]:
         self._process.alive()
         return self._inner.runs_of(pair)

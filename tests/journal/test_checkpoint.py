@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from orchestrator.errors import JournalDamaged, Locked
 from orchestrator.journal import SqliteStore, checkpoint
-from orchestrator.journal.checkpoint import CHECKPOINT, FORM, checkpoint_of, read_history
-from orchestrator.journal.history import ENDS, KINDS, History, fold
+from orchestrator.journal.checkpoint import CHECKPOINT, FORM, checkpoint_of, read_histories, read_history
+from orchestrator.journal.history import ENDS, KINDS, History, fold, histories_of
 from orchestrator.model.events import Event, RunFinished, RunStarted, encode
 from orchestrator.model.journal import Verified
 from orchestrator.model.org import Pair
@@ -56,7 +56,7 @@ def decisions(history: History, store: Store) -> dict[str, object]:
             None if (cooling := history.cooling_down(span, LATER)) is None else (cooling[0].run, cooling[1])
             for span in (timedelta(days=1), timedelta(days=10_000))
         ],
-        "upto": history.upto,
+        "of": (history.since, history.upto),
     }
 
 
@@ -120,6 +120,14 @@ def test_from_a_checkpoint_on_little_is_read_and_every_run_is_known(store: Sqlit
     assert history.open_run.started is not None
     assert (history.open_run.run, history.open_run.started.playbook_text) == ("run-40", "text")
     assert decisions(history, store) == decisions(whole(store, PAIR), store)
+
+
+def test_of_all_pairs_those_come_first_that_were_there_first(store: SqliteStore) -> None:
+    for name in ("zebra", "payments", "apple"):
+        store.append(entry("run.acknowledged", pair=name, reason=""))
+    checkpointed(store)
+    assert [*read_histories(store)] == ["zebra", "payments", "apple"] == [*histories_of(store.records())]
+    assert decisions(read_histories(store)["payments"], store) == decisions(whole(store, PAIR), store)
 
 
 @pytest.mark.parametrize("of", [3, 300])
