@@ -254,15 +254,9 @@ def hampered_by(exchanged: Exchanged, redactor: Redactor) -> Hampered | None:
     else:
         said = said_of(exchanged, redactor)
         found = answered_by_another(exchanged.status, exchanged.headers, exchanged.body, said)
-    return None if found is None else _clean(found, redactor)
-
-
-def _clean(hampered: Hampered, redactor: Redactor) -> Hampered:
-    return replace(
-        hampered,
-        reason=one_line(hampered.reason, redactor),
-        remedy=one_line(hampered.remedy, redactor),
-    )
+    if found is None:
+        return None
+    return replace(found, reason=one_line(found.reason, redactor), remedy=one_line(found.remedy, redactor))
 
 
 def _sight_of_body(exchanged: Exchanged, redactor: Redactor) -> Sight:
@@ -301,11 +295,9 @@ def may_pass(exchanged: Exchanged, redactor: Redactor) -> bool:
 
 def identity_of(role: Role, exchanged: Exchanged, redactor: Redactor) -> Identity:
     """Which org `GET /api/v2/validate` says that the key belongs to."""
-    hampered = hampered_by(exchanged, redactor)
-    if hampered is not None:
-        return Identity(role, None, hampered.reason)
-    if exchanged.status is None:
-        return Identity(role, None, one_line(exchanged.failure, redactor))
+    unanswered = _unanswered(exchanged, redactor)
+    if unanswered is not None:
+        return Identity(role, None, unanswered)
     said = said_of(exchanged, redactor)
     if exchanged.failure:
         return Identity(role, None, f"{said}, and then {one_line(exchanged.failure, redactor)}")
@@ -323,17 +315,20 @@ def identity_of(role: Role, exchanged: Exchanged, redactor: Redactor) -> Identit
 
 def keys_said(role: Role, exchanged: Exchanged, redactor: Redactor) -> KeysSaid:
     """What `GET /api/v2/validate_keys` said of an org's two keys: a 401 or 403 is a no, anything but a 200 is unknown."""
+    unanswered = _unanswered(exchanged, redactor)
+    if unanswered is not None:
+        return KeysSaid(role, None, unanswered)
+    if exchanged.status == HTTPStatus.OK:
+        return KeysSaid(role, valid=True)
+    return KeysSaid(role, False if exchanged.status in DENIALS else None, said_of(exchanged, redactor))
+
+
+def _unanswered(exchanged: Exchanged, redactor: Redactor) -> str | None:
+    """Why there is no answer of the org's own, where there is none."""
     hampered = hampered_by(exchanged, redactor)
     if hampered is not None:
-        return KeysSaid(role, None, hampered.reason)
-    if exchanged.status is None:
-        return KeysSaid(role, None, one_line(exchanged.failure, redactor))
-    said = said_of(exchanged, redactor)
-    if exchanged.status in DENIALS:
-        return KeysSaid(role, valid=False, reason=said)
-    if exchanged.status != HTTPStatus.OK:
-        return KeysSaid(role, None, said)
-    return KeysSaid(role, valid=True)
+        return hampered.reason
+    return one_line(exchanged.failure, redactor) if exchanged.status is None else None
 
 
 class NoBody(Struct, frozen=True):

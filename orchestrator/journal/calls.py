@@ -86,30 +86,15 @@ class ThreadCalls:
 
 def _make(call: Callable[[], T], loop: asyncio.AbstractEventLoop, future: asyncio.Future[T]) -> None:
     try:
-        result = call()
+        settle = partial(future.set_result, call())
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
-        _tell(loop, partial(_fail, future, error))
-    else:
-        _tell(loop, partial(_succeed, future, result))
-
-
-def _tell(loop: asyncio.AbstractEventLoop, end: Callable[[], None]) -> None:
+        settle = partial(future.set_exception, error)
     try:
-        loop.call_soon_threadsafe(end)
+        loop.call_soon_threadsafe(lambda: None if future.done() else settle())
     except RuntimeError:
         # The loop was closed: nobody waits any more.
         if not loop.is_closed():
             raise
-
-
-def _succeed(future: asyncio.Future[T], result: T) -> None:
-    if not future.done():
-        future.set_result(result)
-
-
-def _fail(future: asyncio.Future[T], error: BaseException) -> None:
-    if not future.done():
-        future.set_exception(error)
 
 
 class Turns:

@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
+from msgspec.structs import astuple
+
 from orchestrator.model.journal import Holder
 from orchestrator.model.plain import moment, timestamp
 
@@ -158,8 +160,7 @@ def replace(
     if beat_at is not None and (present is None or present.beat_at != beat_at):
         return False
     changed = connection.execute(
-        "UPDATE locks SET lock = ?, pair = ?, run = ?, operator = ?, host = ?, pid = ?, process_started = ?,"
-        " taken_at = ?, beat_at = ? WHERE pair = ? AND lock = ?",
+        f"UPDATE locks SET ({_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE pair = ? AND lock = ?",  # noqa: S608 - constant columns
         (*_row(holder), holder.pair, old),
     )
     return changed.rowcount == 1
@@ -176,15 +177,5 @@ def release(connection: sqlite3.Connection, lock: str) -> bool:
     return connection.execute("DELETE FROM locks WHERE lock = ?", (lock,)).rowcount == 1
 
 
-def _row(holder: Holder) -> tuple[str | int, ...]:
-    return (
-        holder.lock,
-        holder.pair,
-        holder.run,
-        holder.operator,
-        holder.host,
-        holder.pid,
-        holder.process_started,
-        timestamp(holder.taken_at),
-        timestamp(holder.beat_at),
-    )
+def _row(holder: Holder) -> tuple[object, ...]:
+    return tuple(timestamp(value) if isinstance(value, datetime) else value for value in astuple(holder))

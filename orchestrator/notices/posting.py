@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 from msgspec import Struct
 
-from orchestrator.datadog.answers import excerpt, one_line
+from orchestrator.datadog.answers import one_line, said_of
 from orchestrator.datadog.client import OrgClient
 from orchestrator.datadog.connections import open_transport
 from orchestrator.datadog.transport import Exchanged, Transport, seconds
@@ -80,9 +80,7 @@ class Poster:
             return Failed(one_line(exchanged.failure, self.redactor))
         if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             return None
-        words = excerpt(exchanged.body, self.redactor)
-        said = f"HTTP {status}: {words}" if words else f"HTTP {status}"
-        return Failed(said, no_such_place=status == HTTPStatus.NOT_FOUND)
+        return Failed(said_of(exchanged, self.redactor), no_such_place=status == HTTPStatus.NOT_FOUND)
 
     async def _transport(self, org: Org) -> Transport:
         if self.transports is not None:
