@@ -6,6 +6,7 @@ import asyncio
 import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from http import HTTPStatus
 from typing import Self, assert_never
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -43,46 +44,30 @@ from .org_probes import ask_org
 from .transport import Exchanged, ReadOnly, Transport, exchange
 
 
+@dataclass(repr=False)
 class Probes:
     """Reads probes, as model.protocols.Prober asks for it. Its transports can send nothing but GETs (law 2).
 
     Nothing is opened before it is needed. Any number may be taken at the same time: none waits for another.
-
-    Args:
-        pair: whose orgs are asked.
-        timeouts: for connecting, and for each wait for data.
-        keys: where keys come from.
-        redactor: cleans every text that leaves here.
-        clock: what readings are dated with, and metrics asked for.
-        environ: our environment: commands are given it without keys, and the proxy is found there.
-        transports: in the place of the network to the orgs, for tests; closed with these probes.
-        page_transport: in the place of the network to web pages, for tests; closed with these probes.
     """
 
-    def __init__(
-        self,
-        pair: Pair,
-        *,
-        timeouts: Timeouts,
-        keys: KeyRing,
-        redactor: Redactor,
-        clock: Clock,
-        environ: Mapping[str, str],
-        transports: Both[Transport] | None = None,
-        page_transport: Transport | None = None,
-    ) -> None:
-        self._pair = pair
-        self._timeouts = timeouts
-        self._keys = keys
-        self._redactor = redactor
-        self._clock = clock
-        self._environ = environ
-        self._transports = transports
-        self._page_transport = page_transport
-        self._pages: dict[str, Transport] = {}
+    pair: Pair
+    _: KW_ONLY
+    timeouts: Timeouts
+    keys: KeyRing
+    redactor: Redactor
+    clock: Clock
+    environ: Mapping[str, str]
+    """Ours: commands are given it without keys, and the proxy is found there."""
+    transports: Both[Transport] | None = None
+    """To the orgs; in the place of the network, for tests. Closed with these probes, as the others are."""
+    page_transport: Transport | None = None
+    """To web pages, likewise."""
+    pages: dict[str, Transport] = field(default_factory=dict)
+    """Connections to each host of a page that was asked."""
 
     def __repr__(self) -> str:
-        return f"Probes({self._pair.name})"
+        return f"Probes({self.pair.name})"
 
     async def take(self, probe: Probe, *, within: float | None = None) -> ProbeReading:
         """Read one probe. Never raises for what the world does: that is the reading.
@@ -92,15 +77,15 @@ class Probes:
             within: a deadline in seconds, where that is less than the probe's own; everything counts against it,
                 fetching keys included.
         """
-        began = self._clock.monotonic()
+        began = self.clock.monotonic()
         own = probe.timeout.total_seconds()
         allowed = own if within is None else min(own, within)
         try:
             sight = await self._sight(probe, allowed)
         except PreparationError as problem:
             sight = Unmeasured(problem.message)
-        monotonic = self._clock.monotonic()
-        return ProbeReading(probe.name, self._cleaned(sight), self._clock.now(), monotonic, monotonic - began)
+        monotonic = self.clock.monotonic()
+        return ProbeReading(probe.name, self._cleaned(sight), self.clock.now(), monotonic, monotonic - began)
 
     async def _sight(self, probe: Probe, allowed: float) -> Measured | Unmeasured:
         if allowed <= 0:
@@ -111,57 +96,57 @@ class Probes:
             case Http():
                 return await self._ask_page(probe.kind, allowed)
             case Command():
-                return await ask_command(probe.kind, self._environment(probe), self._redactor, allowed)
+                return await ask_command(probe.kind, self._environment(probe), self.redactor, allowed)
             case _ as never:
                 assert_never(never)
 
     async def _ask_page(self, kind: Http, allowed: float) -> Measured | Unmeasured:
-        url = kind.at(self._pair.pages)
+        url = kind.at(self.pair.pages)
         if url is None:
             return Unmeasured(
-                f"pairs.yaml gives pair {self._pair.name} no page {kind.page}: write it under its pages"
+                f"pairs.yaml gives pair {self.pair.name} no page {kind.page}: write it under its pages"
             )
         there = replace(kind, url=url)
-        return await ask_page(there, self._reach, self._timeouts, self._redactor, allowed)
+        return await ask_page(there, self._reach, self.timeouts, self.redactor, allowed)
 
     def _client(self, kind: Metric | Monitor) -> OrgClient:
-        if self._transports is None:
-            self._transports = open_transports(self._pair.orgs, self._environ, connections=None)
+        if self.transports is None:
+            self.transports = open_transports(self.pair.orgs, self.environ, connections=None)
         return OrgClient(
-            self._pair[kind.org],
-            ReadOnly(self._transports[kind.org]),
-            self._timeouts,
-            self._keys,
-            self._redactor,
-            self._clock,
+            self.pair[kind.org],
+            ReadOnly(self.transports[kind.org]),
+            self.timeouts,
+            self.keys,
+            self.redactor,
+            self.clock,
         )
 
     def _reach(self, url: str) -> Transport:
         """Connections for one page; each host has its own, opened when it is first asked."""
-        if self._page_transport is not None:
-            return ReadOnly(self._page_transport)
+        if self.page_transport is not None:
+            return ReadOnly(self.page_transport)
         parts = urlsplit(url)
         host = f"{parts.scheme}://{parts.netloc}"
-        if host not in self._pages:
-            self._pages[host] = open_page_transport(host, self._environ)
-        return ReadOnly(self._pages[host])
+        if host not in self.pages:
+            self.pages[host] = open_page_transport(host, self.environ)
+        return ReadOnly(self.pages[host])
 
     def _environment(self, probe: Probe) -> dict[str, str]:
-        without = environment_without_keys(self._environ, self._redactor, key_variables(self._pair))
-        return without | {"HAMR_PAIR": self._pair.name, "HAMR_PROBE": probe.name}
+        without = environment_without_keys(self.environ, self.redactor, key_variables(self.pair))
+        return without | {"HAMR_PAIR": self.pair.name, "HAMR_PROBE": probe.name}
 
     def _cleaned(self, sight: Measured | Unmeasured) -> Measured | Unmeasured:
         """The same with every text as one short line without keys: readings are shown and journalled (law 17)."""
         if isinstance(sight, Unmeasured):
-            return replace(sight, reason=one_line(sight.reason, self._redactor))
-        value = one_line(sight.value, self._redactor) if isinstance(sight.value, str) else sight.value
-        return replace(sight, value=value, detail=one_line(sight.detail, self._redactor))
+            return replace(sight, reason=one_line(sight.reason, self.redactor))
+        value = one_line(sight.value, self.redactor) if isinstance(sight.value, str) else sight.value
+        return replace(sight, value=value, detail=one_line(sight.detail, self.redactor))
 
     async def aclose(self) -> None:
         """Close all connections."""
-        opened = [*self._pages.values(), *(self._transports or ())]
-        if self._page_transport is not None:
-            opened.append(self._page_transport)
+        opened = [*self.pages.values(), *(self.transports or ())]
+        if self.page_transport is not None:
+            opened.append(self.page_transport)
         for transport in opened:
             await transport.aclose()
 
