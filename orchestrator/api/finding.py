@@ -35,12 +35,14 @@ def outlines(store: SqliteStore, pair: str | None = None) -> Mapping[str, Histor
 
 
 def run_named(histories: Mapping[str, History], name: str, store: Store) -> RunHistory:
-    """The run of that id.
+    """The run of that id: of these histories, else of all that the journal holds.
 
     Raises:
         UsageError: the journal knows none.
     """
     runs = {run.run: run for history in histories.values() for run in history.runs.values()}
+    if name not in runs:  # one that ended long ago, it may be
+        runs = {run.run: run for history in all_histories(store).values() for run in history.runs.values()}
     if name in runs:
         return runs[name]
     close = difflib.get_close_matches(name, sorted(runs), 1)

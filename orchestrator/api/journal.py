@@ -12,7 +12,7 @@ from orchestrator.model.journal import Head, Record, Verification
 from orchestrator.model.run import Mode
 from orchestrator.report.journal import RunSummary
 
-from .finding import all_histories, outlines, rehearsal_of, run_named
+from .finding import outlines, rehearsal_of, run_named
 from .loading import as_text
 from .sources import Sources
 
@@ -64,7 +64,7 @@ class Journal:
         with self._sources.store(writes=False) as store:
             found = tuple(store.records(run=run, pair=pair, after=after))
             if run is not None and not found:
-                run_named(all_histories(store), run, store)
+                run_named({}, run, store)
             return found
 
     def head(self) -> Head:

@@ -22,14 +22,15 @@ def ack(opening: Opening, run: str, reason: str) -> ExitCode:
 
     Only a playbook with cool_down has any. The orgs are not touched.
     """
-    from orchestrator.api.finding import all_histories, run_named
+    from orchestrator.api.finding import run_named
     from orchestrator.errors import ExitCode
+    from orchestrator.journal.checkpoint import read_histories
     from orchestrator.operations.resume import acknowledge
     from orchestrator.report.json_text import document
     from orchestrator.report.styled import line
 
     with opening.store(writes=False) as store:
-        found = run_named(all_histories(store), run, store)
+        found = run_named(read_histories(store), run, store)
     with opening.session(found.pair, writes=True) as session:
         acknowledge(session, found, reason)
     opening.front.console.facts(

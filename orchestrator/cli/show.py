@@ -21,13 +21,13 @@ def show(opening: Opening, run: str) -> ExitCode:
 
     What it read, how the guards were judged, what it sent and what came back, from the journal.
     """
-    from orchestrator.api.finding import all_histories, run_named
+    from orchestrator.api.finding import run_named
     from orchestrator.errors import ExitCode
     from orchestrator.report.journal import show_json, show_page
 
     with opening.store(writes=False) as store:
         records = list(store.records(run=run)) if run else []
         if not records:
-            run_named(all_histories(store), run, store)
+            run_named({}, run, store)
     opening.front.console.facts(show_page(records), show_json(records))
     return ExitCode.DONE

@@ -25,12 +25,12 @@ def story_told(store: Store, subject: str, journal: str) -> Story:
     Raises:
         UsageError: the journal knows neither.
     """
-    from orchestrator.api.finding import all_histories, run_named
+    from orchestrator.api.finding import run_named
     from orchestrator.report.telling import story_of
 
     records = _records(store, subject)
     if not records:
-        run_named(all_histories(store), subject, store)
+        run_named({}, subject, store)
     return story_of(subject, records, store.head(), playbook_of=_playbook_of, journal=journal)
 
 
