@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from orchestrator.drill import Homecoming, close, drill_named
+from orchestrator.drill import FailbackResult, close, drill_named
 from orchestrator.drill import drill as drill_live
 from orchestrator.errors import UsageError
 from orchestrator.model.drill import DrillResult
@@ -266,7 +266,9 @@ class OpenPair:
                 session, _status(goal), notes=notes, watchers=watchers(listener), controls=controls
             )
 
-    async def close_drill(self, notes: str = "", *, overrides: Mapping[str, str] | None = None) -> Homecoming:
+    async def close_drill(
+        self, notes: str = "", *, overrides: Mapping[str, str] | None = None
+    ) -> FailbackResult:
         """Clean up after a drill of this pair that stayed open: bring the pair home, and close it.
 
         Args:

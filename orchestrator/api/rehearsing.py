@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
+from orchestrator.config.scenario import Scenario
 from orchestrator.config.scenarios import load_scenario
-from orchestrator.drill import Desk
+from orchestrator.drill import DrillContext
 from orchestrator.drill import rehearse as play
 from orchestrator.model.drill import DrillResult
-from orchestrator.model.scenario import Scenario
 from orchestrator.system.log import embed
 
 from .listening import Listener, watchers
@@ -54,7 +54,7 @@ async def rehearse(
     redactor = embed()
     with sources.store(writes=True) as store:
         return await play(
-            Desk(store, by, sources.environ, redactor),
+            DrillContext(store, by, sources.environ, redactor),
             played,
             rehearsed,
             seed=seed,

@@ -11,13 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from orchestrator.drill.stand_ins import Said, assumed_values
+from orchestrator.config.scenario import Unknown
+from orchestrator.drill.stand_ins import ProbeStubs, assumed_values
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.probe import Value
-from orchestrator.model.scenario import Unknown
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import (
-    HAMR_PATH,
     Fault,
     LoggedRequest,
     MetricValue,
@@ -140,8 +139,8 @@ class SimulatedRegions:
         """The state of an org's monitor from now on; None takes the monitor away."""
         self._do(lambda: self._simulation.set_monitor(role, number, state))
 
-    def _stand_ins(self, playbook: Playbook) -> Said:
-        return Said(self._agreed, assumed_values(playbook), self._is_dark)
+    def _stand_ins(self, playbook: Playbook) -> ProbeStubs:
+        return ProbeStubs(self._agreed, assumed_values(playbook), self._is_dark)
 
     def _is_dark(self, role: Role) -> bool:
         return self._simulation.regions.darkness(role) is not None
@@ -159,9 +158,7 @@ class SimulatedRegions:
     @property
     def writes(self) -> tuple[LoggedRequest, ...]:
         """Those that wanted to write a record."""
-        return tuple(
-            request for request in self.requests if request.method == "POST" and request.path == HAMR_PATH
-        )
+        return tuple(request for request in self.requests if request.is_write)
 
     def add_fault(self, *faults: Fault) -> None:
         """Let something go wrong from now on."""

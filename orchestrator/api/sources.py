@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # loaded when they are needed: a verb that reads the journal alone parses no YAML
-    from orchestrator.drill.stand_ins import Said
+    from orchestrator.drill.stand_ins import ProbeStubs
     from orchestrator.journal import SqliteStore
     from orchestrator.model.org import Inventory, Pair
     from orchestrator.model.playbook import Playbook
@@ -31,7 +31,7 @@ class Prepared:
     playbook: Playbook
     operator: Operator
     environ: Mapping[str, str] = field(repr=False)
-    stand_ins: Callable[[Playbook], Said] | None = None
+    stand_ins: Callable[[Playbook], ProbeStubs] | None = None
     """What probes say, where the regions are simulated: then no hook's program is started either."""
 
     def session(self, store: Store, redactor: Redactor) -> Session:
@@ -43,7 +43,7 @@ class Prepared:
             return Session(*wired)
         from orchestrator.drill.stand_ins import RehearsedSession  # noqa: PLC0415 - as above
 
-        return RehearsedSession(*wired, said=self.stand_ins(self.playbook), scripted=True)
+        return RehearsedSession(*wired, stubs=self.stand_ins(self.playbook), scripted=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from .opening import Opening
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestrator.drill import Homecoming
+    from orchestrator.config.scenario import Scenario
+    from orchestrator.drill import FailbackResult
     from orchestrator.errors import ExitCode, Interrupted
     from orchestrator.journal.history import DrillHistory, History
     from orchestrator.model.drill import DrillResult
     from orchestrator.model.playbook import Playbook
     from orchestrator.model.protocols import Store
-    from orchestrator.model.scenario import Scenario
     from orchestrator.model.status import Status
     from orchestrator.operations.session import Session
 
@@ -33,7 +33,7 @@ def on_simulator(  # noqa: PLR0917 - the flags, one by one
     import os
 
     from orchestrator.api.operators import operator_named
-    from orchestrator.drill import Desk, rehearse
+    from orchestrator.drill import DrillContext, rehearse
     from orchestrator.operations.running import Controls
 
     from .progress import Progress
@@ -43,14 +43,14 @@ def on_simulator(  # noqa: PLR0917 - the flags, one by one
     scenario = _scenario(name, goal)
     playbook = _playbook(opening, scenario)
     with opening.store(writes=True) as store:
-        desk = Desk(store, operator_named(opening.operator), os.environ, front.redactor)
+        context = DrillContext(store, operator_named(opening.operator), os.environ, front.redactor)
         work = rehearse(
-            desk,
+            context,
             scenario,
             playbook,
             seed=seed,
             notes=notes,
-            watching=lambda found: (Progress(front.console.aside, found, desk.clock.monotonic),),
+            watching=lambda found: (Progress(front.console.aside, found, context.clock.monotonic),),
             controls=controls,
         )
         try:
@@ -67,9 +67,9 @@ def _scenario(name: str | None, goal: Status | None) -> Scenario:
         UsageError: there is none of that name, or it goes elsewhere than --to.
         DocumentError: it has problems.
     """
+    from orchestrator.config.scenario import Scenario
     from orchestrator.config.scenarios import load_scenario
     from orchestrator.errors import UsageError
-    from orchestrator.model.scenario import Scenario
 
     if name is None:
         return Scenario("") if goal is None else Scenario("", goal=goal)
@@ -98,7 +98,7 @@ def on_live_pair(  # noqa: PLR0917 - as above
     yes: bool,
 ) -> ExitCode:
     """On a live pair."""
-    from orchestrator.drill import check_routes, refuse_undrillable, stands_at
+    from orchestrator.drill import check_routes, home_of, refuse_undrillable
     from orchestrator.drill import drill as drill_live
     from orchestrator.errors import Interrupted
     from orchestrator.model.status import Status
@@ -114,7 +114,7 @@ def on_live_pair(  # noqa: PLR0917 - as above
     refuse_undrillable(found)
     with opening.session(found, writes=True) as session:
         if not yes:
-            home = supervised(stands_at(session), front.console)
+            home = supervised(home_of(session), front.console)
             check_routes(session.playbook, home, target)
             _promise(opening, f"This takes pair {pair} live from {home} to {target} and home again")
             confirm(front.console, pair)
@@ -226,25 +226,27 @@ def close_live(
         watchers = (Progress(front.console.aside, session.pair, session.clock.monotonic),)
         work = close_drill(session, found, notes, overrides=overrides, watchers=watchers, controls=controls)
         try:
-            homecoming = supervised(work, front.console, controls)
+            failback = supervised(work, front.console, controls)
         finally:
             front.console.aside.end()
-        return say_closed(opening, found, notes, homecoming)
+        return say_closed(opening, found, notes, failback)
 
 
-def say_closed(opening: Opening, found: DrillHistory, notes: str, homecoming: Homecoming | None) -> ExitCode:
+def say_closed(
+    opening: Opening, found: DrillHistory, notes: str, failback: FailbackResult | None
+) -> ExitCode:
     """Say that it is closed, and how its pair stands."""
     from orchestrator.errors import ExitCode
     from orchestrator.report.drill import closed_json, closed_page
 
-    runs = () if homecoming is None else tuple(result.run for result in homecoming.results)
-    if homecoming is None:
+    runs = () if failback is None else tuple(result.run for result in failback.results)
+    if failback is None:
         words = "Its regions were simulated, and are gone."
-    elif homecoming.at_home:
-        words = f"Pair {found.pair} is at home: {homecoming.phase}."
+    elif failback.at_home:
+        words = f"Pair {found.pair} is at home: {failback.phase}."
     else:
-        words = f"{homecoming.why[:1].upper()}{homecoming.why[1:]}."
-    phase = "" if homecoming is None else homecoming.phase
+        words = f"{failback.why[:1].upper()}{failback.why[1:]}."
+    phase = "" if failback is None else failback.phase
     opening.front.outcome = ExitCode.DONE
     opening.front.console.facts(
         closed_page(found.drill, words),

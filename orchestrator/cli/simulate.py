@@ -158,9 +158,9 @@ def _faults(script: Path | None, seed: int | None) -> tuple[Fault, ...]:
         DocumentError: the file is no fault script.
     """
     from orchestrator.config.fault_scripts import load_fault_script
-    from orchestrator.simulator import faults_of, random_faults
+    from orchestrator.simulator import random_faults
 
-    scripted = () if script is None else faults_of(load_fault_script(script))
+    scripted = () if script is None else load_fault_script(script)
     return (*scripted, *(() if seed is None else random_faults(seed)))
 
 

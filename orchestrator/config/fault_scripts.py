@@ -1,23 +1,35 @@
-"""Fault scripts: YAML → what goes wrong in the simulator. The simulator makes its faults of it (simulator/script.py)."""
+"""Fault scripts: YAML → what goes wrong in the simulator."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import get_args
+
+from msgspec import field
 
 from orchestrator.model.plain import JSON
-from orchestrator.model.scenario import ScriptedFault
 
 from .compose import compose
-from .fault_shape import FROM_THE_START, KINDS, TIMED, FaultScriptShape, FaultShape
+from .faults import FROM_THE_START, KINDS, Fault, WorldFault, tags_of
+from .fields import SchemaVersion
 from .fit import fit
 from .nodes import Document, Finding, Steps, bounded
-from .shapes import Shape
+from .shapes import Noun, Shape, keys_in, keys_of
 from .source import read_text
 from .wording import listed, one_of, shown
 
+_TIMED = tags_of(*get_args(WorldFault))
 
-def load_fault_script(path: Path) -> tuple[ScriptedFault, ...]:
+
+class _FaultScript(Shape):
+    """A fault script."""
+
+    _schema: SchemaVersion = field(name="schema")
+    faults: tuple[Fault, ...]
+
+
+def load_fault_script(path: Path) -> tuple[Fault, ...]:
     """Read a fault script.
 
     Raises:
@@ -26,17 +38,15 @@ def load_fault_script(path: Path) -> tuple[ScriptedFault, ...]:
     return parse_fault_script(read_text(path), str(path))
 
 
-def parse_fault_script(text: str, file: str) -> tuple[ScriptedFault, ...]:
+def parse_fault_script(text: str, file: str) -> tuple[Fault, ...]:
     """Read a fault script from its text; `file` is its path, for messages.
 
     Raises:
         DocumentError: it is no fault script; with all its problems at once.
     """
     document = compose(text, file)
-    faults: tuple[ScriptedFault, ...] = fit(
-        FaultScriptShape, document, bounded(fault_findings(document, ("faults",)))
-    )
-    return faults
+    script: _FaultScript = fit(_FaultScript, document, bounded(fault_findings(document, ("faults",))))
+    return script.faults
 
 
 def fault_findings(document: Document, place: Steps) -> Iterator[Finding]:
@@ -46,27 +56,24 @@ def fault_findings(document: Document, place: Steps) -> Iterator[Finding]:
         if not isinstance(fault, dict):
             continue
         here: Steps = (*place, index)
-        yield from one_kind(here, fault, FaultShape, "fault", "what goes wrong")
+        yield from one_kind(here, fault, Fault, "fault", "what goes wrong")
         named = [key for key in fault if key in KINDS]
         if len(named) == 1:
             yield from _times(named[0], fault, here)
 
 
 def one_kind(
-    place: Steps, given: Mapping[str, JSON], shape: type[Shape], what: str, lacking: str
+    place: Steps, given: Mapping[str, JSON], noun: type[Noun], what: str, lacking: str
 ) -> Iterator[Finding]:
-    """What is wrong with a mapping that has to have exactly one of its shape's kinds.
+    """What is wrong with a mapping that has to have exactly one of its noun's kinds.
 
-    Args:
-        place: where it stands.
-        given: what it holds.
-        shape: its shape.
-        what: what it is, for messages.
-        lacking: what nobody knows of one without a kind.
+    `what` it is, and what nobody knows of one without a kind (`lacking`), are for messages.
     """
-    named = [key for key in given if key in shape.kinds]
-    if not named and set(given) <= set(shape.__struct_encode_fields__):
-        yield Finding(place, f"this {what} says not {lacking}: give it one kind ({one_of(shape.kinds)})")
+    keys = list(keys_in(keys_of(noun)))
+    kinds = [key.name for key in keys if key.kind]
+    named = [key for key in given if key in kinds]
+    if not named and set(given) <= {key.name for key in keys}:
+        yield Finding(place, f"this {what} says not {lacking}: give it one kind ({one_of(kinds)})")
     elif len(named) > 1:
         yield Finding(
             (*place, named[1]),
@@ -78,13 +85,13 @@ def one_kind(
 def _times(kind: str, fault: Mapping[str, JSON], place: Steps) -> Iterator[Finding]:
     """A fault that happens at a time needs no request, and has to say which org it is about."""
     at = fault.get("at")
-    if not (isinstance(at, str) or (at is None and kind in FROM_THE_START)):
+    if not (isinstance(at, str) or (at is None and kind in tags_of(*FROM_THE_START))):
         return
     when = f"at {shown(at)}" if isinstance(at, str) else "from the beginning"
-    if kind not in TIMED:
+    if kind not in _TIMED:
         yield Finding(
             (*place, "at"),
-            f"{kind} happens to a request: give the number of one, such as 1 (a time is for {listed(TIMED)})",
+            f"{kind} happens to a request: give the number of one, such as 1 (a time is for {listed(_TIMED)})",
         )
         return
     for key in ("times", "method", "path"):

@@ -149,7 +149,8 @@ _REACHABLE = {
 }
 
 SchemaVersion = Annotated[int, leaf(_schema, {"type": "integer", "const": SCHEMA})]
-Text = Annotated[str, leaf(_plain_text, {"type": "string", "minLength": 1})]
+TEXT = leaf(_plain_text, {"type": "string", "minLength": 1})
+Text = Annotated[str, TEXT]
 Name = Annotated[
     str,
     leaf(_name, {"type": "string", "pattern": NAME_PATTERN, "maxLength": _LONGEST_NAME}),

@@ -13,7 +13,7 @@ from orchestrator.model.plain import JSON
 
 from .compose import KEY_FIELDS
 from .nodes import MOST_FINDINGS, Document, Finding, Steps, bounded
-from .shapes import Shape, descriptions, keys_of
+from .shapes import Noun, Shape, descriptions, keys_in, keys_of
 from .wording import did_you_mean, found, shown
 
 INLINE_KEY = (
@@ -24,7 +24,7 @@ INLINE_KEY = (
 UNSHOWN = "expected {env: NAME}, {file: PATH} or {command: [PROGRAM, …]} (what stands here is not shown, as it may be the key)"
 
 
-def fit(shape: type[Shape], document: Document, checks: Iterable[Finding] = ()) -> Any:
+def fit(shape: type[Shape | Noun], document: Document, checks: Iterable[Finding] = ()) -> Any:
     """What the shape makes of a document.
 
     Args:
@@ -118,18 +118,18 @@ class _Fitting:
             return None
         shape = cast("type[Shape]", kind.cls)
         values = {}
-        for field in kind.fields:
-            key = field.encode_name
-            if key not in value:
-                if field.required:
-                    about = descriptions(shape).get(field.name, "")
-                    message = f'"{key}" is missing{where(steps)}' + (
+        keys = list(keys_in(kind))
+        for key in keys:
+            if key.name not in value:
+                if key.field.required and not key.kind:
+                    about = descriptions(shape).get(key.field.name, "")
+                    message = f'"{key.name}" is missing{where(steps)}' + (
                         f": {about[0].lower()}{about[1:].rstrip('.')}" if about else ""
                     )
                     self.findings.append(Finding(steps, message, at_key=True))
-            elif value[key] is not None:
-                values[field.name] = self.read(field.type, value[key], (*steps, key))
-        self._unknown_keys([field.encode_name for field in kind.fields], value, steps)
+            elif value[key.name] is not None:
+                values[key.field.name] = self.read(key.type, value[key.name], (*steps, key.name))
+        self._unknown_keys([key.name for key in keys], value, steps)
         return (shape.makes or shape)(**values) if self._making and not self.findings else None
 
     def _unknown_keys(self, known: list[str], value: dict[str, JSON], steps: Steps) -> None:

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, ClassVar, get_args
 
+from msgspec import field
 from msgspec.structs import replace
 
 from orchestrator.errors import UsageError
-from orchestrator.model.scenario import Scenario
+from orchestrator.model.plain import JSON
+from orchestrator.model.status import Status
 
 from .compose import compose
+from .fault_scripts import fault_findings, one_kind
+from .faults import tags_of
+from .fields import SchemaVersion
 from .fit import fit
-from .nodes import Document, bounded
-from .scenario_checks import scenario_findings
-from .scenario_shape import ScenarioShape
+from .nodes import Document, Finding, Steps, bounded
+from .scenario import (
+    Action,
+    ComesBack,
+    Command,
+    DoAdopt,
+    DoResume,
+    DoRun,
+    GoesDark,
+    Meanwhile,
+    Scenario,
+    ScenarioStep,
+    SomebodyWrites,
+)
 from .source import read_text
-from .wording import did_you_mean, shown
+from .wording import did_you_mean, one_of, shown
 
 
 def load_scenario(name_or_path: str, *, folder: Path = Path()) -> Scenario:
@@ -78,5 +96,167 @@ def parse_scenario(text: str, file: str) -> Scenario:
 
 def read_scenario(document: Document, text: str) -> Scenario:
     """Read a scenario from a composed document and the text that it was composed from; see `parse_scenario`."""
-    scenario: Scenario = fit(ScenarioShape, document, bounded(scenario_findings(document)))
+    scenario: Scenario = fit(ScenarioFile, document, bounded(scenario_findings(document)))
     return replace(scenario, text=text, path=document.file)
+
+
+# -- the names of steps --------------------------------------------------------------------------------------
+
+
+def _named(*, _schema: int, steps: tuple[ScenarioStep, ...] = (), **settings: Any) -> Scenario:
+    """A scenario, each of its steps with a name of its own."""
+    scenario = Scenario(**settings)
+    home = scenario.regions.status
+    names = {step.name for step in steps if step.name}
+    named = []
+    for step in steps:
+        name = step.name or _free(_usual_name(step.action, home), names)
+        names.add(name)
+        meanwhile = step.meanwhile
+        if meanwhile is not None and not meanwhile.name:
+            meanwhile = replace(meanwhile, name=f"{_usual_name(meanwhile.action, home)}, during {name}")
+        named.append(replace(step, name=name, meanwhile=meanwhile))
+    return replace(scenario, steps=tuple(named))
+
+
+def _usual_name(action: Action, home: Status) -> str:
+    match action:
+        case DoRun(to=to):
+            return "home" if to is home else "out"
+        case DoResume():
+            return "resume"
+        case DoAdopt(truth=truth):
+            return f"adopt the {truth}"
+        case GoesDark(org=org):
+            return f"the {org}'s region goes dark"
+        case ComesBack(org=org):
+            return f"the {org}'s region is back"
+        case SomebodyWrites(org=org, status=status):
+            return f"somebody sets the {org} to {status}"
+
+
+def _free(name: str, taken: set[str]) -> str:
+    if name not in taken:
+        return name
+    return next(found for number in range(2, len(taken) + 3) if (found := f"{name} {number}") not in taken)
+
+
+class ScenarioFile(Scenario, frozen=True, kw_only=True):
+    """A scenario."""
+
+    makes: ClassVar[Callable[..., object] | None] = _named
+
+    _schema: SchemaVersion = field(name="schema")
+    """The version of this file's format: 1."""
+
+
+# -- what has to fit together --------------------------------------------------------------------------------
+
+_COMMANDS = tags_of(*get_args(Command))
+_ACTIONS = tags_of(*get_args(Action))
+
+
+def scenario_findings(document: Document) -> Iterator[Finding]:
+    """Everything that does not fit together, whatever else is wrong with the file."""
+    steps = document.data.get("steps")
+    listed_steps = list(enumerate(steps)) if isinstance(steps, list) else []
+    yield from fault_findings(document, ("faults",))
+    if listed_steps:
+        yield from _repeated(listed_steps)
+    elif steps == []:
+        yield Finding(
+            ("steps",), "there are no steps: leave steps out, and the drill goes out and home", at_key=True
+        )
+    for index, step in listed_steps:
+        if not isinstance(step, dict):
+            continue
+        place: Steps = ("steps", index)
+        meanwhile = step.get("meanwhile")
+        yield from chain(
+            fault_findings(document, (*place, "faults")),
+            one_kind(place, step, ScenarioStep, "step", "what is done"),
+            _process(place, step),
+            _reasons(place, step),
+            _contradictions((*place, "expect"), step.get("expect")),
+        )
+        if isinstance(meanwhile, dict):
+            yield from one_kind((*place, "meanwhile"), meanwhile, Meanwhile, "step", "what is done")
+            yield from _reasons((*place, "meanwhile"), meanwhile)
+            yield from _contradictions((*place, "meanwhile", "expect"), meanwhile.get("expect"))
+    yield from _contradictions(("expect",), document.data.get("expect"))
+    yield from _ending(document.data.get("expect"))
+
+
+def _process(place: Steps, step: dict[str, JSON]) -> Iterator[Finding]:
+    """Only what somebody types has a process that can die, and in the middle of which something can happen."""
+    typed = any(kind in step for kind in _COMMANDS)
+    world = [kind for kind in _ACTIONS if kind in step and kind not in _COMMANDS]
+    for key in ("dies", "meanwhile"):
+        if key in step and world and not typed:
+            yield Finding(
+                (*place, key),
+                f'"{key}" belongs to a step that somebody types ({one_of(_COMMANDS)}), and this one is {world[0]}',
+                at_key=True,
+            )
+    expect = step.get("expect")
+    if "dies" in step and isinstance(expect, dict) and "exit" in expect:
+        yield Finding(
+            (*place, "expect", "exit"),
+            "a process that dies has no exit code of its own: leave exit out (that it dies there is expected already)",
+            at_key=True,
+        )
+
+
+def _reasons(place: Steps, action: dict[str, JSON]) -> Iterator[Finding]:
+    for kind in ("run", "resume"):
+        asked = action.get(kind)
+        if isinstance(asked, dict) and asked.get("emergency") is True and "reason" not in asked:
+            yield Finding(
+                (*place, kind), '"reason" is missing: an emergency wants one, for the journal', at_key=True
+            )
+
+
+def _contradictions(place: Steps, expect: JSON) -> Iterator[Finding]:
+    """Two expectations of which one has to be missed, whatever happens."""
+    if not isinstance(expect, dict):
+        return
+    refused, writes, spared = (expect.get(key) for key in ("refused", "writes", "no_writes_to"))
+    if isinstance(refused, list) and refused and expect.get("exit") == 0:
+        yield Finding(
+            (*place, "refused"),
+            "a step that guards refused does not end with exit code 0: one of the two cannot hold",
+        )
+    takers = (
+        {each.partition(" ")[0] for each in writes if isinstance(each, str)}
+        if isinstance(writes, list)
+        else ()
+    )
+    for index, org in enumerate(spared if isinstance(spared, list) else ()):
+        if isinstance(org, str) and org in takers:
+            yield Finding(
+                (*place, "no_writes_to", index),
+                f"the {org} is among those that take no write, and writes says what it takes: one of the two cannot hold",
+            )
+
+
+def _repeated(steps: list[tuple[int, JSON]]) -> Iterator[Finding]:
+    """A step's name says in the report which one it was: two of the same name can't be told apart."""
+    first: dict[str, int] = {}
+    for index, step in steps:
+        name = step.get("name") if isinstance(step, dict) else None
+        if not isinstance(name, str):
+            continue
+        if name in first:
+            yield Finding(
+                ("steps", index, "name"), f"step {first[name] + 1} has this name too: give each its own"
+            )
+        first.setdefault(name, index)
+
+
+def _ending(expect: JSON) -> Iterator[Finding]:
+    """The end of a drill is no command: it has no exit code, and refuses nothing."""
+    if not isinstance(expect, dict):
+        return
+    for key in ("exit", "refused", "says"):
+        if key in expect:
+            yield Finding(("expect", key), f'"{key}" is about one step: put it into that step', at_key=True)

@@ -10,14 +10,14 @@ from datetime import timedelta
 from typing import Any, cast
 
 from msgspec import NODEFAULT
-from msgspec.inspect import BoolType, DictType, Field, Metadata, StructType, Type, UnionType, VarTupleType
+from msgspec.inspect import BoolType, DictType, Metadata, StructType, Type, UnionType, VarTupleType
 
 from orchestrator.model.status import Status
 
 from .durations import written
 from .inventory_shape import InventoryShape
 from .playbook_shape import PlaybookShape
-from .shapes import Shape, descriptions, keys_of
+from .shapes import Key, Noun, Shape, descriptions, keys_in, keys_of
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -36,12 +36,12 @@ def playbook_schema() -> Schema:
 
 def scenario_schema() -> Schema:
     """The JSON Schema (draft 2020-12) of a scenario."""
-    from .scenario_shape import ScenarioShape  # noqa: PLC0415 - only who drills pays for it
+    from .scenarios import ScenarioFile  # noqa: PLC0415 - only who drills pays for it
 
-    return _schema_of(ScenarioShape, "Scenario of a hamr drill")
+    return _schema_of(ScenarioFile, "Scenario of a hamr drill")
 
 
-def _schema_of(shape: type[Shape], title: str) -> Schema:
+def _schema_of(shape: type[Shape | Noun], title: str) -> Schema:
     """A shape's schema, in the words of our files: no null, and no class names."""
     definitions: dict[str, Schema] = {}
     top = _mapping(keys_of(shape), definitions)
@@ -50,27 +50,30 @@ def _schema_of(shape: type[Shape], title: str) -> Schema:
 
 def _mapping(kind: StructType, definitions: dict[str, Schema]) -> Schema:
     shape = cast("type[Shape]", kind.cls)
+    keys = list(keys_in(kind))
     schema: Schema = {
         "additionalProperties": False,
         "description": shape.__doc__,
-        "properties": {field.encode_name: _field(shape, field, definitions) for field in kind.fields},
+        "properties": {key.name: _key(shape, key, definitions) for key in keys},
         "type": "object",
     }
-    if required := [field.encode_name for field in kind.fields if field.required]:
+    if required := [key.name for key in keys if key.field.required and not key.kind]:
         schema["required"] = required
-    if shape.kinds:
-        schema["oneOf"] = [{"required": [key]} for key in shape.kinds]
+    if kinds := [key.name for key in keys if key.kind or key.name in shape.kinds]:
+        schema["oneOf"] = [{"required": [name]} for name in kinds]
     if shape.needs:
         schema["dependentRequired"] = dict(shape.needs)
     return dict(sorted(schema.items()))
 
 
-def _field(shape: type, field: Field, definitions: dict[str, Schema]) -> Schema:
-    """A key's value, what the text below the field says of it, and what it is where it is left out."""
-    schema = _value(field.type, definitions)
-    if field.default not in (NODEFAULT, None, ()):
-        schema["default"] = _in_words(field.default)
-    about = descriptions(shape).get(field.name)
+def _key(shape: type, key: Key, definitions: dict[str, Schema]) -> Schema:
+    """A key's value, what the text below its field says of it, and what it is where it is left out."""
+    schema = _value(key.type, definitions)
+    if key.kind:
+        return schema
+    if key.field.default not in (NODEFAULT, None, (), ""):
+        schema["default"] = _in_words(key.field.default)
+    about = descriptions(shape).get(key.field.name)
     return dict(sorted({**schema, **({"description": about} if about else {})}.items()))
 
 
@@ -79,6 +82,8 @@ def _in_words(default: Any) -> Any:
     match default:
         case timedelta():
             return written(default)
+        case float():  # seconds
+            return written(timedelta(seconds=default))
         case Status():
             return default.name
         case enum.Enum():

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from itertools import pairwise
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 from msgspec import Meta, Struct
-from msgspec.inspect import StructType, type_info
+from msgspec.inspect import Field, Metadata, StructType, Type, UnionType, type_info
 
 from orchestrator.model.plain import JSON
 
@@ -24,6 +24,17 @@ class Shape(Struct):
     """Keys of which exactly one is given; the checks see to that, and the JSON Schema says it."""
     needs: ClassVar[Mapping[str, list[str]]] = {}
     """Keys that are given only together with others."""
+
+
+class Noun(Struct, frozen=True):
+    """A noun that a mapping is read into as it stands: its fields are the keys.
+
+    A field whose type is a union of tagged nouns has no key of its own: each tag is one, and exactly one is given.
+    """
+
+    makes: ClassVar[Callable[..., object] | None] = None
+    kinds: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[Mapping[str, list[str]]] = {}
 
 
 def leaf(read: Callable[[Any], object], schema: Mapping[str, JSON]) -> Meta:
@@ -44,9 +55,39 @@ def then(turn: Callable[[Any], object]) -> Meta:
 AT_LEAST_ONE = Meta(min_length=1)
 """A list or mapping that must not be empty."""
 
+NO_KEY = Meta(extra={"no_key": True})
+"""A field that is no key of a file."""
+
+
+class Key(NamedTuple):
+    """A key that a mapping may have."""
+
+    name: str
+    field: Field
+    """The field that its value is for."""
+    type: Type
+    kind: bool = False
+    """Whether it is one of those of which exactly one is given."""
+
+
+def keys_in(mapping: StructType) -> Iterator[Key]:
+    """The keys of a mapping, in order."""
+    for field in mapping.fields:
+        match field.type:
+            case Metadata(extra={"no_key": True}):
+                pass
+            case UnionType(types=[StructType(), StructType(), *_] as tagged):
+                yield from (
+                    Key(str(each.tag), field, each, kind=True)
+                    for each in tagged
+                    if isinstance(each, StructType)
+                )
+            case _:
+                yield Key(field.encode_name, field, field.type)
+
 
 @cache
-def keys_of(shape: type[Shape]) -> StructType:
+def keys_of(shape: type[Shape | Noun]) -> StructType:
     """The keys of a shape with their types, and those of the shapes in it."""
     return cast("StructType", type_info(shape))
 
@@ -57,17 +98,22 @@ def descriptions(shape: type) -> Mapping[str, str]:
 
     Read when an error message or a JSON Schema wants it.
     """
+    nouns = [each for each in reversed(shape.__mro__) if issubclass(each, Struct) and each is not Struct]
+    return {name: text for each in nouns for name, text in _described(each)}
+
+
+def _described(noun: type) -> Iterator[tuple[str, str]]:
     try:
-        (definition,) = ast.parse(inspect.getsource(shape)).body
+        (definition,) = ast.parse(inspect.getsource(noun)).body
     except OSError:
-        return {}
+        return
     assert isinstance(definition, ast.ClassDef)  # noqa: S101 - the source of a class
-    return {
-        field.target.id: inspect.cleandoc(text.value.value)
-        for field, text in pairwise(definition.body)
-        if isinstance(field, ast.AnnAssign)
-        and isinstance(field.target, ast.Name)
-        and isinstance(text, ast.Expr)
-        and isinstance(text.value, ast.Constant)
-        and isinstance(text.value.value, str)
-    }
+    for field, text in pairwise(definition.body):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(text, ast.Expr)
+            and isinstance(text.value, ast.Constant)
+            and isinstance(text.value.value, str)
+        ):
+            yield field.target.id, inspect.cleandoc(text.value.value)

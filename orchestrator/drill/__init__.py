@@ -3,16 +3,14 @@
 `rehearse` plays a scenario, `drill` takes a live pair, `close` cleans up what stayed open.
 """
 
-from .checks import check_names, check_routes, refuse_undrillable
-from .closing import close, close_rehearsed, drill_named
-from .home import Homecoming
-from .live import drill, stands_at
-from .rehearsal import Watching, out_and_home, rehearse
-from .stage import Desk
+from .failback import FailbackResult, check_routes, close, close_rehearsed, drill_named, refuse_undrillable
+from .live import drill, home_of
+from .rehearsal import Watching, check_names, out_and_home, rehearse
+from .stage import DrillContext
 
 __all__ = [
-    "Desk",
-    "Homecoming",
+    "DrillContext",
+    "FailbackResult",
     "Watching",
     "check_names",
     "check_routes",
@@ -20,8 +18,8 @@ __all__ = [
     "close_rehearsed",
     "drill",
     "drill_named",
+    "home_of",
     "out_and_home",
     "refuse_undrillable",
     "rehearse",
-    "stands_at",
 ]

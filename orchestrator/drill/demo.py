@@ -56,13 +56,7 @@ async def demonstrate(
     watcher: Callable[[Pair], Watcher],
     controls: Controls,
 ) -> ExitCode:
-    """Fail a simulated pair over and bring it home.
-
-    Args:
-        folder: where the inventory and the journal are left; made where it is missing.
-        show: prints a page.
-        watcher: shows the progress of a run of that pair.
-        controls: how a person stops it.
+    """Fail a simulated pair over and bring it home; inventory and journal are left in the folder.
 
     Raises:
         HamrError: a port, the folder or the journal could not be used.

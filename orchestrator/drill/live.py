@@ -15,24 +15,19 @@ from orchestrator.errors import (
     OutcomeUnknown,
     Refused,
 )
-from orchestrator.journal.history import History, events_of
-from orchestrator.model.drill import DrillResult, Expectation, Score
+from orchestrator.journal.history import History
+from orchestrator.model.drill import DrillResult, Expectation
 from orchestrator.model.events import DrillStarted
 from orchestrator.model.protocols import Watcher
-from orchestrator.model.result import RunResult
-from orchestrator.model.run import RunRequest
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Status
 from orchestrator.operations.locking import take_lock
-from orchestrator.operations.run import start
 from orchestrator.operations.running import Controls
 from orchestrator.operations.session import Session
 from orchestrator.operations.standing import stand
 
-from .checks import check_routes, refuse_undrillable
-from .ending import exit_code_of, objectives_met, score_and_close
-from .home import Homecoming, bring_home, pace
-from .score import Made, executed, leg_of, less_strict, not_executed
+from .failback import FailbackResult, OpenDrill, bring_home, check_routes, close_command, refuse_undrillable
+from .score import PlayedLeg, clean_up_legs, leg_in, objectives_met, score_and_close, score_of
 
 
 async def drill(
@@ -46,14 +41,7 @@ async def drill(
     """Take a live pair to a goal and home again, score it, and clean up.
 
     Home is the status that the pair stands at now. While the drill is open, no other run but an emergency's gets
-    the pair. Where it can't be brought home, the drill stays open, and its result says why.
-
-    Args:
-        session: a pair that may be drilled.
-        goal: where to.
-        notes: what the journal keeps at its end.
-        watchers: are told what happens, as it happens.
-        controls: how a person stops it.
+    the pair. Where it can't be brought home, the drill stays open, and its result says why. The journal keeps `notes`.
 
     Raises:
         UsageError: the playbook has no way out, or none home.
@@ -63,10 +51,9 @@ async def drill(
         HamrError: the journal or the orgs could not be used at all.
     """
     refuse_undrillable(session.pair)
-    home = await _home_of(session)
+    home = await home_of(session)
     check_routes(session.playbook, home, goal)
-    identifier = _open(session, goal, home, watchers)
-    live = _Live(session, identifier, goal, home, watchers, controls or Controls())
+    live = _Live(_open(session, goal, home, watchers, controls or Controls()), goal, home)
     try:
         return await live.through(notes)
     except (Interrupted, JournalDamaged):
@@ -75,16 +62,12 @@ async def drill(
         raise live.left_open(error) from error
 
 
-async def stands_at(session: Session) -> Status:
+async def home_of(session: Session) -> Status:
     """Where a pair stands that is ready for a drill; it reads both orgs and sends nothing.
 
     Raises:
         Refused: it is in no state to be drilled.
     """
-    return await _home_of(session)
-
-
-async def _home_of(session: Session) -> Status:
     _refuse_unready(session, session.history())
     standing = await stand(session)
     phase = standing.phase
@@ -107,7 +90,7 @@ def _refuse_unready(session: Session, history: History) -> None:
         raise Refused(
             f"pair {name} is in drill {held.drill} already, which {held.by}@{held.host} began at "
             f"{held.started_at:%Y-%m-%d %H:%M:%S} UTC and nobody has closed yet",
-            next_steps=(f"hamr drill close {held.drill} --notes TEXT", f"hamr status {name}"),
+            next_steps=(close_command(held.drill), f"hamr status {name}"),
         )
     run = history.open_run
     if run is not None:
@@ -123,83 +106,70 @@ def _refuse_unready(session: Session, history: History) -> None:
         )
 
 
-def _open(session: Session, goal: Status, home: Status, watchers: Sequence[Watcher]) -> str:
+def _open(
+    session: Session, goal: Status, home: Status, watchers: Sequence[Watcher], controls: Controls
+) -> OpenDrill:
     """Journal the start under the pair's lock, so that of two drills that begin at once one is refused."""
-    identifier = session.new_run()
-    lock = take_lock(session, identifier, take_over=False)
+    opened = OpenDrill(session, session.new_run(), watchers, controls)
+    lock = take_lock(session, opened.drill, take_over=False)
     try:
         _refuse_unready(session, session.history())
-        orgs = session.pair.uuids
-        started = DrillStarted(goal, home, simulated=False, orgs=orgs)
-        session.store.append(session.entry(identifier, started), holding=lock.lock)
+        started = DrillStarted(goal, home, simulated=False, orgs=session.pair.uuids)
+        session.store.append(session.entry(opened.drill, started), holding=lock.lock)
     finally:
         lock.release()
-    for watcher in watchers:
-        watcher.tell(started)
-    return identifier
+    opened.tell(started)
+    return opened
 
 
 class _Live(Struct):
     """A live drill that is open."""
 
-    session: Session
-    drill: str
+    opened: OpenDrill
     goal: Status
     home: Status
-    watchers: Sequence[Watcher]
-    controls: Controls
-    made: list[Made] = field(default_factory=list)
+    made: list[PlayedLeg] = field(default_factory=list)
     expectations: list[Expectation] = field(default_factory=list)
 
     async def through(self, notes: str) -> DrillResult:
         await self._leg("out", self.goal)
-        if self.expectations[0].held and not self.controls.asked:
+        if self.expectations[0].held and not self.opened.controls.asked:
             await self._leg("home", self.home)
-        homecoming = await self._come_home()
+        failback = await self._come_home()
         self.expectations += objectives_met(made.leg for made in self.made)
-        self.expectations.append(
-            Expectation(
-                f"at home in the end (agreed({self.home}))",
-                homecoming.at_home,
-                "it held" if homecoming.at_home else _not_at_home(homecoming),
-            )
-        )
-        closes = homecoming.at_home or homecoming.left_alone
+        at_home = f"at home in the end (agreed({self.home}))"
+        self.expectations.append(Expectation(at_home, failback.at_home, failback.found))
+        closes = failback.at_home or failback.left_alone
         return score_and_close(
-            self.session,
-            self._score(),
-            notes=notes if homecoming.at_home else f"{notes} ({homecoming.why})".strip(),
+            self.opened,
+            score_of(self.opened, self.made, self.expectations),
+            notes=notes if failback.at_home else f"{notes} ({failback.why})".strip(),
             closes=closes,
-            exit_code=exit_code_of(self.expectations, self.controls),
-            watchers=self.watchers,
-            why_open="" if closes else homecoming.why,
-            next_steps=homecoming.next_steps,
+            why_open="" if closes else failback.why,
+            next_steps=failback.next_steps,
         )
 
     def left_open(self, error: HamrError) -> HamrError:
         """What to say where the drill itself could not go on: it has begun, so nobody may read that nothing was sent."""
         unknown = any(made.leg.exit_code == ExitCode.UNKNOWN for made in self.made)
         kind = OutcomeUnknown if unknown else Incomplete
-        name, close = self.session.pair.name, f"hamr drill close {self.drill} --notes TEXT"
+        name = self.opened.session.pair.name
         return kind(
-            f"drill {self.drill} of pair {name} has begun, and could not go on: {error.message}. It stays open until it "
+            f"drill {self.opened.drill} of pair {name} has begun, and could not go on: {error.message}. It stays open until it "
             "is closed, which brings the pair home",
-            sent=f"What was sent stands in the journal up to there: hamr show {self.drill}",
-            next_steps=(f"hamr status {name}", close),
+            sent=f"What was sent stands in the journal up to there: hamr show {self.opened.drill}",
+            next_steps=(f"hamr status {name}", close_command(self.opened.drill)),
         )
 
     async def _leg(self, name: str, goal: Status) -> None:
-        session = self.session
-        request = RunRequest(session.pair.name, goal, overrides=pace(session, self.drill), ref=self.drill)
+        session = self.opened.session
         try:
-            result = await start(
-                session, request, watchers=self.watchers, controls=self.controls, drill=self.drill
-            )
+            result = await self.opened.run(goal, {})
         except HamrError as error:
             words = f"exit code {int(error.exit_code)}: {error.message}"
             self.expectations.append(Expectation(f"{name}: exit code 0", False, words))
             return
-        self._note(name, goal, result)
+        self.made.append(leg_in(session, name, goal, result))
         seqs = tuple(
             record.seq
             for record in session.store.records(run=result.run, kinds=("run.finished", "transition.refused"))
@@ -208,34 +178,11 @@ class _Live(Struct):
         held = result.exit_code is ExitCode.DONE
         self.expectations.append(Expectation(f"{name}: exit code 0", held, words, seqs))
 
-    def _note(self, name: str, goal: Status, result: RunResult) -> None:
-        events = events_of(self.session.store.records(run=result.run))
-        self.made.append(leg_of(name, goal, result.seconds, events, result))
-
-    async def _come_home(self) -> Homecoming:
+    async def _come_home(self) -> FailbackResult:
         """Home, unless a person has stopped the drill: then they decide, with `hamr drill close`."""
-        held = self.session.history().drills[self.drill]
-        if self.controls.asked:
-            close = f"hamr drill close {self.drill} --notes TEXT"
-            return Homecoming(False, "", "the drill was interrupted", (close,))
-        homecoming = await bring_home(self.session, held, watchers=self.watchers, controls=self.controls)
-        for result in homecoming.results:
-            self._note("clean-up", self.home if result.goal is None else result.goal, result)
-        return homecoming
-
-    def _score(self) -> Score:
-        return Score(
-            drill=self.drill,
-            pair=self.session.pair.name,
-            playbook=self.session.playbook.name,
-            legs=tuple(made.leg for made in self.made),
-            expectations=tuple(self.expectations),
-            executed=executed(self.made, simulated=False),
-            not_executed=not_executed(self.made, simulated=False),
-            less_strict=less_strict(self.made, self.session.playbook),
-            simulated=False,
-        )
-
-
-def _not_at_home(homecoming: Homecoming) -> str:
-    return f"it stands at {homecoming.phase}: {homecoming.why}" if homecoming.phase else homecoming.why
+        opened = self.opened
+        if opened.controls.asked:
+            return FailbackResult(False, "", "the drill was interrupted", (close_command(opened.drill),))
+        failback = await bring_home(opened, opened.session.history().drills[opened.drill])
+        self.made += clean_up_legs(opened.session, failback, self.home)
+        return failback

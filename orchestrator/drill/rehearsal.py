@@ -3,44 +3,63 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import difflib
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from orchestrator.config.scenario import (
+    ConfirmWaits,
+    DoAdopt,
+    DoResume,
+    DoRun,
+    Expect,
+    Scenario,
+    ScenarioStep,
+    Waits,
+)
+from orchestrator.errors import UsageError
 from orchestrator.journal import VERIFY_NEWEST
 from orchestrator.journal.history import events_of
-from orchestrator.model.drill import DrillResult, Expectation, Score
+from orchestrator.model.drill import DrillResult, Expectation
 from orchestrator.model.events import DrillClosed, DrillStarted
+from orchestrator.model.guard import ALWAYS_ON, BEFORE_A_RUN
 from orchestrator.model.journal import Broken
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.run import new_run_id
-from orchestrator.model.scenario import DoAdopt, DoResume, DoRun, Expect, Scenario, ScenarioStep, Waits
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.running import Controls
 from orchestrator.operations.standing import stand
+from orchestrator.simulator import (
+    AppliedLate,
+    ConnectionRefused,
+    Drip,
+    Fault,
+    FaultKind,
+    RegionDark,
+    Slow,
+    StaleRead,
+    Throttle,
+    random_faults,
+)
 from orchestrator.simulator.state import SERVER_NAME
 
-from .checks import check_names, check_routes
-from .ending import exit_code_of, objectives_met, score_and_close
-from .expectations import expectations_of
-from .home import Homecoming, bring_home
-from .laws import Witnessed, laws_of
-from .score import Made, executed, leg_of, less_strict, not_executed
-from .stage import Desk, Stage, names_of, staged
-from .steps import Doing, Done, is_write, seen_now, stamp_of
-from .weather import weather
+from .expectations import Witnessed, expectations_of, laws_of
+from .failback import OpenDrill, bring_home, check_routes
+from .score import PlayedLeg, clean_up_legs, leg_of, objectives_met, score_and_close, score_of
+from .stage import DrillContext, Stage, staged
+from .steps import StepResult, StepRunner, observe, stamp_of
 
 Watching = Callable[[Pair], Sequence[Watcher]]
 """Gives those who watch the runs of a pair."""
 
 
-IN_BAD_WEATHER = Waits(
-    confirm_within=timedelta(seconds=1),
-    confirm_every=timedelta(milliseconds=20),
+SHORT_WAITS = Waits(
+    ConfirmWaits(within=timedelta(seconds=1), every=timedelta(milliseconds=20)),
     emergency=timedelta(milliseconds=200),
     mirror=timedelta(milliseconds=200),
     guards=timedelta(seconds=1),
@@ -50,7 +69,7 @@ IN_BAD_WEATHER = Waits(
 
 
 async def rehearse(
-    desk: Desk,
+    context: DrillContext,
     scenario: Scenario,
     playbook: Playbook,
     *,
@@ -61,16 +80,8 @@ async def rehearse(
 ) -> DrillResult:
     """Play a scenario on two simulated regions; nothing of it reaches Datadog.
 
-    With a seed, what goes wrong is drawn from it, and only what must hold in every drill is expected.
-
-    Args:
-        desk: journal and operator.
-        scenario: what goes wrong, what is done, and what must come of it.
-        playbook: what is rehearsed.
-        seed: any number, the same faults for the same one; None for the scenario's alone.
-        notes: what the journal keeps at its end.
-        watching: who is told what happens.
-        controls: how a person stops it.
+    With a seed, what goes wrong is drawn from it, the same for the same number, and only what must hold in every drill
+    is expected. The journal keeps `notes`.
 
     Raises:
         UsageError: the playbook has no way out, or none home.
@@ -79,17 +90,18 @@ async def rehearse(
     home = scenario.regions.status
     check_routes(playbook, home, scenario.goal)
     check_names(scenario, playbook)
-    drill = new_run_id(desk.clock.now(), desk.dice.choice)
+    drill = new_run_id(context.clock.now(), context.dice.choice)
     steps = scenario.steps or out_and_home(home, scenario.goal, expects=seed is None)
-    faults = () if seed is None else weather(seed)
+    faults = () if seed is None else _short_faults(seed)
     if seed is not None and scenario.waits == Waits():
-        scenario = replace(scenario, waits=IN_BAD_WEATHER)
-    async with staged(desk, scenario, playbook, f"sim-{drill[-4:]}", faults) as stage:
-        play = _Play(stage, drill, seed, notes, controls or Controls(), watching(stage.pair))
+        scenario = replace(scenario, waits=SHORT_WAITS)
+    async with staged(context, scenario, playbook, f"sim-{drill[-4:]}", faults) as stage:
+        session = stage.person().session
+        opened = OpenDrill(session, drill, watching(stage.pair), controls or Controls())
         try:
-            return await play.through(steps)
+            return await _Play(stage, opened, seed, notes).through(steps)
         except asyncio.CancelledError:
-            stage.person()[0].append(drill, DrillClosed("interrupted before it was scored"))
+            session.append(drill, DrillClosed("interrupted before it was scored"))
             raise
 
 
@@ -97,11 +109,11 @@ def out_and_home(home: Status, goal: Status, *, expects: bool = True) -> tuple[S
     """The two steps of a drill for which nothing else is written down."""
 
     def expect(status: Status) -> Expect:
-        return Expect(exit=0, phase=f"agreed({status})", owes_nothing=True) if expects else Expect()
+        return Expect(exit=0, phase=f"agreed({status})", owed="nothing") if expects else Expect()
 
     return (
-        ScenarioStep("out", DoRun(goal), expect=expect(goal)),
-        ScenarioStep("home", DoRun(home), expect=expect(home)),
+        ScenarioStep(DoRun(goal), "out", expect=expect(goal)),
+        ScenarioStep(DoRun(home), "home", expect=expect(home)),
     )
 
 
@@ -109,48 +121,49 @@ class _Play(Struct):
     """A scenario while it is played."""
 
     stage: Stage
-    drill: str
+    opened: OpenDrill
     seed: int | None
     notes: str
-    controls: Controls
-    watchers: Sequence[Watcher]
     expectations: list[Expectation] = field(default_factory=list)
-    made: list[Made] = field(default_factory=list)
+    made: list[PlayedLeg] = field(default_factory=list)
     killed: set[str] = field(default_factory=set)
     """Runs whose process died, and that nobody took up again."""
 
     async def through(self, steps: Sequence[ScenarioStep]) -> DrillResult:
-        stage, scenario = self.stage, self.stage.scenario
-        session, _ = stage.person()
-        strangers = frozenset({*names_of(stage).values(), SERVER_NAME})
+        stage, opened = self.stage, self.opened
+        scenario, session, controls = stage.scenario, opened.session, opened.controls
+        strangers = frozenset({*stage.authors().values(), SERVER_NAME})
         started = DrillStarted(scenario.goal, scenario.regions.status, scenario.name, self.seed)
-        session.append(self.drill, started)
-        for watcher in self.watchers:
-            watcher.tell(started)
-        began, first = stage.desk.clock.monotonic(), session.store.head().seq
-        doing = Doing(stage, self.drill, self.watchers, self.controls)
+        session.append(opened.drill, started)
+        opened.tell(started)
+        began, first = stage.context.clock.monotonic(), session.store.head().seq
         for step in steps:
-            if self.controls.asked:
+            if controls.asked:
                 break
-            for done in await doing.step(step):
+            for done in await StepRunner(stage, opened).step(step):
                 self._note(done)
-        if not self.controls.asked:
-            await self._judge_end(stage.desk.clock.monotonic() - began, first)
+        if not controls.asked:
+            await self._judge_end(stage.context.clock.monotonic() - began, first)
         self.expectations += self._laws(strangers, first)
-        homecoming = await self._clean_up()
+        # The weather clears, both regions are well, and the pair is brought home.
+        stage.simulation.faults.clear()
+        for role in Role:
+            stage.simulation.set_dark(role, False)
+        held = session.history().drills[opened.drill]
+        failback = await bring_home(replace(opened, controls=Controls()), held)
+        self.made += clean_up_legs(session, failback, held.started.home)
         self.expectations += objectives_met(made.leg for made in self.made)
-        self.expectations += [_home_at_last(homecoming, scenario.regions.status), self._intact()]
+        at_home = f"always: the pair is at home in the end (agreed({scenario.regions.status}))"
+        self.expectations += [Expectation(at_home, failback.at_home, failback.found), self._intact()]
         # Regions that are made up are gone in a moment: whatever stands there, this drill keeps nobody off any more.
         return score_and_close(
-            session,
-            self._score(),
-            notes=self.notes or ("interrupted" if self.controls.asked else ""),
+            opened,
+            score_of(opened, self.made, self.expectations, stage=stage, seed=self.seed),
+            notes=self.notes or ("interrupted" if controls.asked else ""),
             closes=True,
-            exit_code=exit_code_of(self.expectations, self.controls),
-            watchers=self.watchers,
         )
 
-    def _note(self, done: Done) -> None:
+    def _note(self, done: StepResult) -> None:
         self.expectations += done.expectations
         seen, goal = done.seen, self.stage.scenario.goal
         events = events_of(seen.records)
@@ -161,7 +174,7 @@ class _Play(Struct):
         ]
         if not runs:
             return
-        match done.deed:
+        match done.action:
             case DoRun(to=to):
                 goal = to
             case DoResume() | DoAdopt() if done.result is not None and done.result.goal is not None:
@@ -178,66 +191,97 @@ class _Play(Struct):
         stage, expect = self.stage, self.stage.scenario.expect
         if expect == Expect():
             return
-        session, _ = stage.person()
+        session = self.opened.session
         phase = (await stand(session, needed=frozenset())).phase.label if expect.phase is not None else ""
-        seen = seen_now(stage, "at the end", seconds, phase, stage.simulation.requests)
+        seen = observe(stage, "at the end", seconds, phase, stage.simulation.requests)
         records = tuple(session.store.records(pair=session.pair.name, after=first))
         self.expectations += expectations_of(expect, replace(seen, records=records))
 
     def _laws(self, strangers: frozenset[str], first: int) -> tuple[Expectation, ...]:
         stage = self.stage
-        renamed = stage.scenario.regions.renames_author
-        callers = frozenset(org.caller for org in stage.simulation.config.orgs) if renamed else frozenset()
         return laws_of(
             Witnessed(
-                tuple(stage.desk.store.records(pair=stage.pair.name, after=first)),
-                tuple(stamp_of(request) for request in stage.simulation.requests if is_write(request)),
-                strangers | callers,
+                tuple(stage.context.store.records(pair=stage.pair.name, after=first)),
+                tuple(stamp_of(request) for request in stage.simulation.requests if request.is_write),
+                strangers | stage.our_names(),
                 frozenset(self.killed),
             )
         )
 
-    async def _clean_up(self) -> Homecoming:
-        """The weather clears, both regions are well, and the pair is brought home."""
-        stage = self.stage
-        stage.simulation.faults.clear()
-        for role in Role:
-            stage.simulation.set_dark(role, False)
-        session, _ = stage.person()
-        held = session.history().drills[self.drill]
-        homecoming = await bring_home(session, held, watchers=self.watchers)
-        for result in homecoming.results:
-            events = events_of(session.store.records(run=result.run))
-            goal = held.started.home if result.goal is None else result.goal
-            self.made.append(leg_of("clean-up", goal, result.seconds, events, result))
-        return homecoming
-
     def _intact(self) -> Expectation:
-        found = self.stage.desk.store.verify_newest(VERIFY_NEWEST)
+        found = self.stage.context.store.verify_newest(VERIFY_NEWEST)
         if isinstance(found, Broken):
             words = f"record {found.seq}: {found.reason}"
             return Expectation("always: the journal verifies", False, words, (found.seq,))
         return Expectation("always: the journal verifies", True, "it held")
 
-    def _score(self) -> Score:
-        stage, made = self.stage, self.made
-        return Score(
-            drill=self.drill,
-            pair=stage.pair.name,
-            playbook=stage.playbook.name,
-            legs=tuple(each.leg for each in made),
-            expectations=tuple(self.expectations),
-            executed=executed(made, simulated=True),
-            not_executed=not_executed(made, simulated=True),
-            less_strict=less_strict(made, stage.playbook, said=stage.said, waits=stage.scenario.waits),
-            scenario=stage.scenario.name,
-            seed=self.seed,
-            simulated=True,
+
+def check_names(scenario: Scenario, playbook: Playbook) -> None:
+    """Make sure that the probes and guards of which a scenario speaks are the playbook's.
+
+    Raises:
+        UsageError: one is not; with the nearest name.
+    """
+    guards = {*playbook.guards, *ALWAYS_ON, *BEFORE_A_RUN}
+    unknown = [
+        *_strangers("probe", _probes_of(scenario), set(playbook.probes)),
+        *_strangers("guard", _guards_of(scenario), guards),
+    ]
+    if unknown:
+        raise UsageError(
+            f"scenario {scenario.name} is not written for playbook {playbook.name}: {'; '.join(unknown)}",
+            next_steps=(
+                f"hamr drill run --scenario {scenario.name} --playbook {scenario.playbook or 'PLAYBOOK'}",
+            ),
         )
 
 
-def _home_at_last(homecoming: Homecoming, home: Status) -> Expectation:
-    name = f"always: the pair is at home in the end (agreed({home}))"
-    if homecoming.at_home:
-        return Expectation(name, True, "it held")
-    return Expectation(name, False, f"it stands at {homecoming.phase}: {homecoming.why}")
+def _strangers(what: str, names: Iterator[str], known: set[str]) -> Iterator[str]:
+    for name in dict.fromkeys(names):
+        if name not in known:
+            close = difflib.get_close_matches(name, sorted(known), 1)
+            yield f"there is no {what} {name}" + (f" (did you mean {close[0]}?)" if close else "")
+
+
+def _probes_of(scenario: Scenario) -> Iterator[str]:
+    yield from scenario.probes
+    for step in scenario.steps:
+        yield from step.probes
+
+
+def _guards_of(scenario: Scenario) -> Iterator[str]:
+    for step in scenario.steps:
+        for part in (step, step.meanwhile):
+            if part is None:
+                continue
+            yield from part.expect.refused or ()
+            if isinstance(part.action, DoRun):
+                yield from part.action.overrides
+
+
+# -- faults drawn from a seed ----------------------------------------------------------------------------------
+
+_PACE = 0.02
+"""How much shorter than in the simulator's own draw everything lasts: a minute of darkness is a second of it here."""
+
+
+def _short_faults(seed: int) -> tuple[Fault, ...]:
+    """What goes wrong, at the pace of a rehearsal: the same for the same number."""
+    return tuple(replace(fault, kind=_shortened(fault.kind)) for fault in random_faults(seed))
+
+
+def _shortened(kind: FaultKind) -> FaultKind:
+    match kind:
+        case Throttle():
+            return Throttle(reset=1)
+        case (
+            ConnectionRefused(seconds=float() as seconds)
+            | Slow(seconds=float() as seconds)
+            | Drip(seconds=float() as seconds)
+            | AppliedLate(seconds=float() as seconds)
+            | StaleRead(seconds=float() as seconds)
+            | RegionDark(seconds=float() as seconds)
+        ):
+            return replace(kind, seconds=seconds * _PACE)
+        case _:
+            return kind

@@ -1,4 +1,4 @@
-"""What a drill showed, from the events of its runs: times, what was and was not executed, what was judged less strictly. Pure."""
+"""What a drill showed, from the events of its runs: times, what was and was not executed, what was judged less strictly."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from orchestrator.model.drill import Leg, LessStrict
+from orchestrator.config.scenario import Unknown, Waits
+from orchestrator.errors import ExitCode
+from orchestrator.journal.history import events_of
+from orchestrator.model.drill import DrillResult, Expectation, Leg, LessStrict, Score
 from orchestrator.model.events import (
+    DrillClosed,
+    DrillScored,
     Event,
     GuardOverridden,
     GuardWaived,
@@ -22,12 +27,14 @@ from orchestrator.model.events import (
 from orchestrator.model.hook import HookOutcome
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.result import RunResult
-from orchestrator.model.scenario import Unknown, Waits
 from orchestrator.model.status import Status
 from orchestrator.model.timing import step_times
 from orchestrator.model.words import counted, span, value_words, why_waived
+from orchestrator.operations.session import Session
 
-from .stand_ins import Said, guards_over
+from .failback import FailbackResult, OpenDrill
+from .stage import Stage
+from .stand_ins import ProbeStubs, guards_over
 
 KILLED = 137
 """The exit code of a process that was killed: 128 and the number of SIGKILL."""
@@ -35,23 +42,15 @@ KILLED = 137
 Timed = Sequence[tuple[Event, datetime]]
 
 
-class Made(Struct, frozen=True):
+class PlayedLeg(Struct, frozen=True):
     """One run of a drill, with what it journalled."""
 
     leg: Leg
     events: Timed
 
 
-def leg_of(name: str, goal: Status, seconds: float, events: Timed, ended: RunResult | str) -> Made:
-    """A run of a drill.
-
-    Args:
-        name: out, home, …
-        goal: where to.
-        seconds: how long it took.
-        events: what it journalled, this time.
-        ended: what came of it; or the run's id, where its process was killed.
-    """
+def leg_of(name: str, goal: Status, seconds: float, events: Timed, ended: RunResult | str) -> PlayedLeg:
+    """A run of a drill, with what it journalled this time; where its process was killed, `ended` is the run's id."""
     result = ended if isinstance(ended, RunResult) else None
     leg = Leg(
         name,
@@ -63,15 +62,29 @@ def leg_of(name: str, goal: Status, seconds: float, events: Timed, ended: RunRes
         tuple(step_times(events)),
         () if result is None else result.objectives,
     )
-    return Made(leg, events)
+    return PlayedLeg(leg, events)
 
 
-def executed(made: Iterable[Made], *, simulated: bool) -> tuple[str, ...]:
+def leg_in(session: Session, name: str, goal: Status, result: RunResult) -> PlayedLeg:
+    """A run of a drill that has ended, with what the journal holds of it."""
+    events = events_of(session.store.records(run=result.run))
+    return leg_of(name, goal, result.seconds, events, result)
+
+
+def clean_up_legs(session: Session, failback: FailbackResult, home: Status) -> list[PlayedLeg]:
+    """The runs that bringing the pair home took."""
+    return [
+        leg_in(session, "clean-up", home if result.goal is None else result.goal, result)
+        for result in failback.results
+    ]
+
+
+def executed(made: Iterable[PlayedLeg], *, simulated: bool) -> tuple[str, ...]:
     """What was really done, each in a few words, in order; what was done in several runs stands there once for each."""
     return tuple(words for each in made for words in _executed(each, simulated=simulated))
 
 
-def _executed(made: Made, *, simulated: bool) -> Iterator[str]:
+def _executed(made: PlayedLeg, *, simulated: bool) -> Iterator[str]:
     name, probes = made.leg.name, dict[str, None]()
     for event, _ in made.events:
         match event:
@@ -91,7 +104,7 @@ def _executed(made: Made, *, simulated: bool) -> Iterator[str]:
         yield f"{name}: probes read: {', '.join(probes)}"
 
 
-def not_executed(made: Sequence[Made], *, simulated: bool) -> tuple[str, ...]:
+def not_executed(made: Sequence[PlayedLeg], *, simulated: bool) -> tuple[str, ...]:
     """What a live failover would do and this drill did not, each with why."""
     events = [event for each in made for event, _ in each.events]
     found = [
@@ -116,21 +129,16 @@ def _left_out(event: HookEnded, *, simulated: bool) -> str:
 
 
 def less_strict(
-    made: Iterable[Made], playbook: Playbook, *, said: Said | None = None, waits: Waits | None = None
+    made: Iterable[PlayedLeg], playbook: Playbook, stage: Stage | None = None
 ) -> tuple[LessStrict, ...]:
-    """Guards that were judged less strictly than they would be live.
-
-    Args:
-        made: the runs.
-        playbook: its guards.
-        said: what its probes said, where that was not read from the world.
-        waits: what took the place of its own waits.
-    """
-    found = [*_let_pass(made), *_assumed(playbook, said), *_hurried(playbook, waits)]
+    """Guards that were judged less strictly than they would be live: on a stage no probe is read, and waits are shorter."""
+    found = [*_let_pass(made)]
+    if stage is not None:
+        found += [*_assumed(playbook, stage.stubs), *_shortened(playbook, stage.scenario.waits)]
     return tuple(dict.fromkeys(found))
 
 
-def _let_pass(made: Iterable[Made]) -> Iterator[LessStrict]:
+def _let_pass(made: Iterable[PlayedLeg]) -> Iterator[LessStrict]:
     for each in made:
         for event, _ in each.events:
             match event:
@@ -149,26 +157,85 @@ def _let_pass(made: Iterable[Made]) -> Iterator[LessStrict]:
                     pass
 
 
-def _assumed(playbook: Playbook, said: Said | None) -> Iterator[LessStrict]:
-    if said is None:
-        return
+def _assumed(playbook: Playbook, stubs: ProbeStubs) -> Iterator[LessStrict]:
     for probe in playbook.probes:
-        agreed = said.values.get(probe)
+        agreed = stubs.values.get(probe)
         if isinstance(agreed, Unknown):
             words = f"its probe {probe} had no answer, as the scenario has it"
         elif agreed is not None:
             words = f"its probe {probe} was not read: the scenario says {value_words(agreed)}"
         else:
-            value = said.assumed[probe].value
+            value = stubs.assumed[probe].value
             shown = "good" if value is None else value_words(value)
             words = f"its probe {probe} was not read: it was taken to say {shown}"
         yield from (LessStrict(guard, words) for guard in guards_over(probe, playbook))
 
 
-def _hurried(playbook: Playbook, waits: Waits | None) -> Iterator[LessStrict]:
-    limit = None if waits is None else waits.guards
+def _shortened(playbook: Playbook, waits: Waits) -> Iterator[LessStrict]:
+    limit = waits.guards
     for guard in playbook.guards.values():
         if limit is not None and guard.within is not None and guard.within > limit:
             yield LessStrict(
                 guard.name, f"waited for {span(limit)} at most, in place of {span(guard.within)}"
             )
+
+
+# -- the end ---------------------------------------------------------------------------------------------------
+
+
+def objectives_met(legs: Iterable[Leg]) -> tuple[Expectation, ...]:
+    """One expectation for each recovery time objective that a run of the drill was measured against."""
+    return tuple(
+        Expectation(
+            f"{leg.name}: {objective.status} within {span(objective.wanted)}",
+            objective.met,
+            f"it took {span(objective.took)}",
+        )
+        for leg in legs
+        for objective in leg.objectives
+    )
+
+
+def score_of(
+    opened: OpenDrill,
+    made: Sequence[PlayedLeg],
+    expectations: Iterable[Expectation],
+    *,
+    stage: Stage | None = None,
+    seed: int | None = None,
+) -> Score:
+    """What a drill showed; `stage` is where it was played, for one on the simulator, and `seed` what drew its faults."""
+    simulated, session = stage is not None, opened.session
+    return Score(
+        drill=opened.drill,
+        pair=session.pair.name,
+        playbook=session.playbook.name,
+        legs=tuple(each.leg for each in made),
+        expectations=tuple(expectations),
+        executed=executed(made, simulated=simulated),
+        not_executed=not_executed(made, simulated=simulated),
+        less_strict=less_strict(made, session.playbook, stage),
+        scenario="" if stage is None else stage.scenario.name,
+        seed=seed,
+        simulated=simulated,
+    )
+
+
+def score_and_close(
+    opened: OpenDrill,
+    score: Score,
+    *,
+    notes: str,
+    closes: bool,
+    why_open: str = "",
+    next_steps: tuple[str, ...] = (),
+) -> DrillResult:
+    """Journal the score and, where the pair is cleaned up, that the drill is closed, with the notes."""
+    events: list[Event] = [DrillScored(score), *([DrillClosed(notes)] if closes else [])]
+    for event in events:
+        opened.session.append(opened.drill, event)
+        opened.tell(event)
+    code = ExitCode.DONE if score.passed else ExitCode.DRILL_MISSED
+    if opened.controls.asked:
+        code = opened.controls.code
+    return DrillResult(score, closes, code, opened.session.store.head(), why_open, next_steps)

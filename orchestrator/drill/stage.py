@@ -11,26 +11,32 @@ from itertools import count
 from pathlib import Path
 
 from msgspec import Struct, field
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from orchestrator.config import load_inventory
+from orchestrator.config.scenario import At, RegionSettings, Scenario, Waits
 from orchestrator.journal import InlineCalls
 from orchestrator.model.guard import Guard
 from orchestrator.model.org import Mirrors, Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock, Store
 from orchestrator.model.run import Operator
-from orchestrator.model.scenario import At, Regions, Scenario, Waits
 from orchestrator.model.status import Both, Role
-from orchestrator.simulator import Fault, Returning, Simulation, SimulatorConfig, faults_of, write_inventory
+from orchestrator.simulator import (
+    Fault,
+    MetricShows,
+    MonitorShows,
+    Simulation,
+    SimulatorConfig,
+    write_inventory,
+)
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.redaction import Redactor
 
-from .persons_store import PersonsStore
-from .stand_ins import Mortals, RehearsedSession, Said, assumed_values
+from .stand_ins import FakeHost, ProbeStubs, ProcessStore, RehearsedSession, assumed_values
 
 
-class Desk(Struct, frozen=True):
+class DrillContext(Struct, frozen=True):
     """What whoever drills works with, whichever pair it is."""
 
     store: Store
@@ -41,16 +47,24 @@ class Desk(Struct, frozen=True):
     dice: random.Random = field(default_factory=random.SystemRandom)
 
 
+class Person(Struct, frozen=True):
+    """Somebody in a rehearsal."""
+
+    session: RehearsedSession
+    process: ProcessStore
+    """The journal as their process writes it."""
+
+
 class Stage(Struct):
     """A rehearsal that is set up."""
 
-    desk: Desk
+    context: DrillContext
     scenario: Scenario
     playbook: Playbook
     """With the scenario's waits in the place of its own."""
     pair: Pair
     simulation: Simulation
-    said: Said
+    stubs: ProbeStubs
     gone: set[str] = field(default_factory=set)
     """Which rehearsed processes died."""
     numbers: count[int] = field(default_factory=lambda: count(1))
@@ -62,38 +76,45 @@ class Stage(Struct):
         dies: At | None = None,
         meanwhile: At | None = None,
         happens: Callable[[], None] = lambda: None,
-    ) -> tuple[RehearsedSession, PersonsStore]:
-        """A session in a process of its own, and the journal as that process writes it.
+    ) -> Person:
+        """Somebody ("" is whoever drills) with a process of their own, which may die.
 
-        Args:
-            by: who it is; "" is whoever drills.
-            dies: when that process dies.
-            meanwhile: when `happens` is called.
-            happens: what happens then.
+        When `meanwhile` has come, `happens` is called.
         """
-        desk = self.desk
-        store = PersonsStore(desk.store, dies, meanwhile, happens)
-        host = Mortals(desk.operator.host, os.getpid(), f"rehearsed {next(self.numbers)}", self.gone)
+        context = self.context
+        store = ProcessStore(context.store, dies, meanwhile, happens)
+        host = FakeHost(context.operator.host, os.getpid(), f"rehearsed {next(self.numbers)}", self.gone)
         session = RehearsedSession(
             self.pair,
             self.playbook,
-            Operator(by, desk.operator.host) if by else desk.operator,
+            Operator(by, context.operator.host) if by else context.operator,
             store,
-            desk.environ,
-            desk.redactor,
-            desk.clock,
-            desk.dice,
+            context.environ,
+            context.redactor,
+            context.clock,
+            context.dice,
             host=host,
             calls=InlineCalls(),
             gathers=False,
-            said=self.said,
+            stubs=self.stubs,
             scripted=_scripted(self.scenario),
         )
         # Every process would verify the same journal again: the first one has.
         session.verified = next(self.numbers) > _FIRST
-        return session, store
+        return Person(session, store)
 
-    def bury(self, session: RehearsedSession) -> None:
+    def authors(self) -> Mapping[Role, str]:
+        """Whose name each org's record carries; "" for one without a record."""
+        records = {role: self.simulation.record(role) for role in Role}
+        return {role: "" if record is None else record.modified_by for role, record in records.items()}
+
+    def our_names(self) -> frozenset[str]:
+        """How the server calls us, where it puts a name of its own in the place of ours."""
+        if not self.scenario.regions.renames_author:
+            return frozenset()
+        return frozenset(org.caller for org in self.simulation.config.orgs)
+
+    def kill(self, session: RehearsedSession) -> None:
         """That person's process is gone."""
         self.gone.add(session.host.this_process()[1])
 
@@ -104,46 +125,41 @@ _FIRST = 2
 
 def _scripted(scenario: Scenario) -> bool:
     faults = (*scenario.faults, *(fault for step in scenario.steps for fault in step.faults))
-    return any(fault.kind in ("metric", "monitor") for fault in faults)
+    return any(isinstance(fault.kind, MetricShows | MonitorShows) for fault in faults)
 
 
 @asynccontextmanager
 async def staged(
-    desk: Desk, scenario: Scenario, playbook: Playbook, name: str, faults: tuple[Fault, ...] = ()
+    context: DrillContext, scenario: Scenario, playbook: Playbook, name: str, faults: tuple[Fault, ...] = ()
 ) -> AsyncIterator[Stage]:
     """Two regions as the scenario has them, for as long as the block lasts; nothing of it reaches Datadog.
 
-    Args:
-        desk: journal and operator.
-        scenario: what the regions are like, and what goes wrong from the start.
-        playbook: what is rehearsed.
-        name: what the journal calls the pair.
-        faults: more that goes wrong.
+    The journal calls the pair by `name`; `faults` go wrong beside the scenario's own.
 
     Raises:
         HamrError: a port or a folder for temporary files cannot be had.
     """
     config = _config(scenario.regions, name)
     with tempfile.TemporaryDirectory(prefix="hamr-drill-") as folder:
-        async with Simulation(config, faults=(*faults_of(scenario.faults), *faults)) as simulation:
+        async with Simulation(config, faults=(*scenario.faults, *faults)) as simulation:
             inventory = Path(folder) / "pairs.yaml"
             write_inventory(simulation, inventory)
             found = load_inventory(inventory).pairs[0]
             pair = replace(found, mirrors=_mirrors(scenario.regions), drill=True, events=False)
-            said = Said(
+            stubs = ProbeStubs(
                 dict(scenario.probes),
                 assumed_values(playbook),
                 lambda role: simulation.regions.darkness(role) is not None,
             )
-            yield Stage(desk, scenario, hurried(playbook, scenario.waits), pair, simulation, said)
+            yield Stage(context, scenario, with_waits(playbook, scenario.waits), pair, simulation, stubs)
 
 
-def _config(regions: Regions, name: str) -> SimulatorConfig:
+def _config(regions: RegionSettings, name: str) -> SimulatorConfig:
     seconds = regions.latency.total_seconds()
     return SimulatorConfig(
         pair=name,
         mirror=None if regions.mirror is None else regions.mirror.total_seconds(),
-        returning=Returning[regions.returning.name],
+        returning=regions.returning,
         status=Both(regions.status, regions.status),
         renames_author=regions.renames_author,
         strict=regions.strict,
@@ -153,37 +169,28 @@ def _config(regions: Regions, name: str) -> SimulatorConfig:
     )
 
 
-def _mirrors(regions: Regions) -> Mirrors:
+def _mirrors(regions: RegionSettings) -> Mirrors:
     """What the inventory says; the truth, where the scenario does not say otherwise: then no run has to find out."""
     if regions.mirrors is not None:
         return regions.mirrors
     return Mirrors.NO if regions.mirror is None else Mirrors.YES
 
 
-def hurried(playbook: Playbook, waits: Waits) -> Playbook:
+def with_waits(playbook: Playbook, waits: Waits) -> Playbook:
     """The playbook with other waits; its text, which the journal keeps, stays as it is."""
-    confirm, timeouts = playbook.confirm, playbook.timeouts
+    timeouts = playbook.timeouts
+    confirm = {name: span for name, span in asdict(waits.confirm).items() if span is not None}
     return replace(
         playbook,
-        confirm=replace(
-            confirm,
-            within=confirm.within if waits.confirm_within is None else waits.confirm_within,
-            every=confirm.every if waits.confirm_every is None else waits.confirm_every,
-        ),
+        confirm=replace(playbook.confirm, **confirm),
         timeouts=timeouts if waits.read is None else replace(timeouts, read=waits.read, total=2 * waits.read),
         emergency_deadline=playbook.emergency_deadline if waits.emergency is None else waits.emergency,
         mirror_wait=playbook.mirror_wait if waits.mirror is None else waits.mirror,
-        guards={name: _hurried_guard(guard, waits) for name, guard in playbook.guards.items()},
+        guards={name: _with_wait(guard, waits) for name, guard in playbook.guards.items()},
     )
 
 
-def _hurried_guard(guard: Guard, waits: Waits) -> Guard:
+def _with_wait(guard: Guard, waits: Waits) -> Guard:
     if guard.within is None or waits.guards is None:
         return guard
     return replace(guard, within=min(guard.within, waits.guards))
-
-
-def names_of(stage: Stage) -> Mapping[Role, str]:
-    """Whose name each org's record carries; "" for one without a record."""
-    records = {role: stage.simulation.record(role) for role in Role}
-    return {role: "" if record is None else record.modified_by for role, record in records.items()}

@@ -1,29 +1,32 @@
-"""What stands in for the world around the orgs in a rehearsal: probes say what was agreed, and no program is started."""
+"""What stands in for the world around the orgs in a rehearsal: probes, programs, and processes that may die."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from datetime import datetime
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from orchestrator.config.scenario import At, Unknown
 from orchestrator.engine.around import Foretold
-from orchestrator.model.guard import AllOf, AnyOf, Compared, Not
+from orchestrator.model.guard import Compared, Not
 from orchestrator.model.hook import Program, ProgramEnded
-from orchestrator.model.journal import Holder, Whereabouts
+from orchestrator.model.journal import Entry, Head, Holder, Record, Verification, Whereabouts
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.probe import Measured, Metric, Monitor, Probe, ProbeReading, Unmeasured, Value
-from orchestrator.model.protocols import Clock, Prober, Programs
-from orchestrator.model.scenario import Unknown
+from orchestrator.model.protocols import Clock, Prober, Programs, Store
 from orchestrator.model.status import Role
 from orchestrator.operations.session import Session
+from orchestrator.situation.compared import probes_of
 
 NOT_RUN = "not run: the regions are simulated"
 """What a hook's program says in a rehearsal."""
 
 
-class Said(Struct):
+class ProbeStubs(Struct):
     """What the probes of a rehearsal say, as it is now."""
 
     values: dict[str, Value | Unknown]
@@ -77,32 +80,13 @@ def _holds(kind: Compared, value: Value) -> bool:
 
 def guards_over(probe: str, playbook: Playbook) -> tuple[str, ...]:
     """The guards that look at a probe, directly or through others."""
-    found = {
-        name
-        for name, guard in playbook.guards.items()
-        if isinstance(guard.kind, Compared) and guard.kind.probe == probe
-    }
-    while True:
-        more = {name for name, guard in playbook.guards.items() if _refers(guard.kind) & found} - found
-        if not more:
-            return tuple(name for name in playbook.guards if name in found)
-        found |= more
+    return tuple(guard for guard in playbook.guards if probe in probes_of((guard,), playbook))
 
 
-def _refers(kind: object) -> set[str]:
-    match kind:
-        case AllOf(guards=parts) | AnyOf(guards=parts):
-            return set(parts)
-        case Not(guard=part):
-            return {part}
-        case _:
-            return set()
-
-
-class AgreedProber(Struct):
+class StubProber(Struct):
     """A Prober that says what was agreed, and nothing where the org's region is dark."""
 
-    said: Said
+    stubs: ProbeStubs
     clock: Clock
     asked: Prober
     """Reads metrics and monitors of the simulated regions, where the scenario scripts them there."""
@@ -111,19 +95,19 @@ class AgreedProber(Struct):
     async def take(self, probe: Probe, *, within: float | None = None) -> ProbeReading:
         """What it says now."""
         of_an_org = isinstance(probe.kind, Metric | Monitor)
-        if of_an_org and self.scripted and probe.name not in self.said.values:
+        if of_an_org and self.scripted and probe.name not in self.stubs.values:
             return await self.asked.take(probe, within=within)
         return ProbeReading(probe.name, self._sight(probe), self.clock.now(), self.clock.monotonic())
 
     def _sight(self, probe: Probe) -> Measured | Unmeasured:
-        if isinstance(probe.kind, Metric | Monitor) and self.said.dark(probe.kind.org):
+        if isinstance(probe.kind, Metric | Monitor) and self.stubs.dark(probe.kind.org):
             return Unmeasured(f"the region of the {probe.kind.org} does not answer")
-        agreed = self.said.values.get(probe.name)
+        agreed = self.stubs.values.get(probe.name)
         match agreed:
             case Unknown(reason=reason):
                 return Unmeasured(reason)
             case None:
-                return self.said.assumed.get(probe.name, Measured())
+                return self.stubs.assumed.get(probe.name, Measured())
             case bool():
                 return Measured(agreed, good=agreed, detail="as the scenario has it")
             case _:
@@ -143,7 +127,7 @@ class NoPrograms(Struct, frozen=True):
 class RehearsedSession(Session):
     """A Session on simulated regions, around which nothing is real."""
 
-    said: Said = field(default_factory=lambda: Said({}, {}, lambda _: False))
+    stubs: ProbeStubs = dataclass_field(default_factory=lambda: ProbeStubs({}, {}, lambda _: False))
     scripted: bool = False
     """Whether the scenario scripts metrics or monitors of the regions."""
 
@@ -151,7 +135,7 @@ class RehearsedSession(Session):
     async def _agreed(self) -> AsyncIterator[Prober]:
         real = Session.prober(self) if self.scripted else nullcontext(Foretold(self.clock))
         async with real as asked:
-            yield AgreedProber(self.said, self.clock, asked, self.scripted)
+            yield StubProber(self.stubs, self.clock, asked, self.scripted)
 
     def prober(self) -> AbstractAsyncContextManager[Prober]:
         """Probes that say what was agreed."""
@@ -162,7 +146,7 @@ class RehearsedSession(Session):
         return NoPrograms()
 
 
-class Mortals(Struct):
+class FakeHost(Struct):
     """The machine of a rehearsal: it knows which of its processes are gone."""
 
     name: str
@@ -181,3 +165,138 @@ class Mortals(Struct):
     def provably_dead(self, holder: Holder) -> bool:
         """Whether that rehearsed process is gone."""
         return holder.process_started in self.gone
+
+
+# -- a process that may die ------------------------------------------------------------------------------------
+
+
+class ProcessDied(BaseException):  # no Exception: nothing may catch it that would not outlive a kill -9
+    """The process of a rehearsed run is gone: from here on it does nothing more."""
+
+
+def _index(at: At | None, kinds: Sequence[str]) -> int | None:
+    """Which of the records of these kinds is the moment; None where it has not come."""
+    if at is None:
+        return None
+    of_it = [index for index, kind in enumerate(kinds) if kind == at.after]
+    return of_it[at.number - 1] if len(of_it) >= at.number else None
+
+
+class ProcessStore(Struct):
+    """A Store that counts the records of one process, and lets something happen at one of them."""
+
+    store: Store
+    dies: At | None = None
+    meanwhile: At | None = None
+    happens: Callable[[], None] = field(default=lambda: None)
+    """Called once, when `meanwhile` has come."""
+    records_written: list[Record] = field(default_factory=list)
+    dead: bool = False
+
+    @property
+    def place(self) -> str:
+        """As the journal's own."""
+        return self.store.place
+
+    def append(self, entry: Entry, *, holding: str | None = None) -> Record:
+        """Append durably; then, where the moment has come, die or let something happen.
+
+        Raises:
+            ProcessDied: the moment has come, or had come before.
+        """
+        return self.append_all((entry,), holding=holding)[0]
+
+    def append_all(self, entries: Sequence[Entry], *, holding: str | None = None) -> tuple[Record, ...]:
+        """As `append`: where one of them is that moment, what comes after it does not become durable any more.
+
+        Raises:
+            ProcessDied: the moment has come, or had come before.
+        """
+        self._must_live()
+        before = len(self.records_written)
+        kinds = [*(record.kind for record in self.records_written), *(entry.kind for entry in entries)]
+        dies = _index(self.dies, kinds)
+        kept = entries if dies is None else entries[: dies + 1 - before]
+        records = self.store.append_all(kept, holding=holding)
+        self.records_written += records
+        happens = _index(self.meanwhile, kinds)
+        if happens is not None and before <= happens < len(self.records_written):
+            self.happens()
+        if dies is not None:
+            self.dead = True
+            raise ProcessDied(f"after record {records[-1].seq} ({records[-1].kind})")
+        return records
+
+    def first_missing(self, kept: Sequence[Head]) -> int | None:
+        """As the journal's own."""
+        return self.store.first_missing(kept)
+
+    def wait_at_most(self, seconds: float) -> None:
+        """As the journal's own."""
+        self.store.wait_at_most(seconds)
+
+    def _must_live(self) -> None:
+        if self.dead:
+            raise ProcessDied("it is gone already")
+
+    def records(
+        self,
+        *,
+        run: str | None = None,
+        pair: str | None = None,
+        kinds: Sequence[str] | None = None,
+        after: int = 0,
+    ) -> Iterator[Record]:
+        """As the journal's own."""
+        return self.store.records(run=run, pair=pair, kinds=kinds, after=after)
+
+    def newest(self, pair: str, kind: str) -> Record | None:
+        """As the journal's own."""
+        return self.store.newest(pair, kind)
+
+    def pairs(self) -> tuple[str, ...]:
+        """As the journal's own."""
+        return self.store.pairs()
+
+    def runs_of(self, pair: str) -> frozenset[str]:
+        """As the journal's own."""
+        return self.store.runs_of(pair)
+
+    def head(self) -> Head:
+        """As the journal's own."""
+        return self.store.head()
+
+    def verify(self) -> Verification:
+        """As the journal's own."""
+        return self.store.verify()
+
+    def verify_newest(self, count: int) -> Verification:
+        """As the journal's own."""
+        return self.store.verify_newest(count)
+
+    def take_lock(self, holder: Holder) -> Holder | None:
+        """As the journal's own; a process that is gone takes none."""
+        self._must_live()
+        return self.store.take_lock(holder)
+
+    def replace_lock(self, old: str, holder: Holder, *, beat_at: datetime | None = None) -> bool:
+        """As the journal's own; a process that is gone takes none."""
+        self._must_live()
+        return self.store.replace_lock(old, holder, beat_at=beat_at)
+
+    def beat(self, lock: str, at: datetime) -> bool:
+        """As the journal's own; a process that is gone has no heart."""
+        self._must_live()
+        return self.store.beat(lock, at)
+
+    def release(self, lock: str) -> bool:
+        """As the journal's own; a process that is gone leaves its lock behind."""
+        self._must_live()
+        return self.store.release(lock)
+
+    def holder(self, pair: str) -> Holder | None:
+        """As the journal's own."""
+        return self.store.holder(pair)
+
+    def close(self) -> None:
+        """Nothing: the journal belongs to the drill."""

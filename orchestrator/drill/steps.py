@@ -6,93 +6,65 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
-from orchestrator.errors import HamrError, Interrupted
-from orchestrator.model.drill import Expectation
-from orchestrator.model.plain import JSON
-from orchestrator.model.protocols import Watcher
-from orchestrator.model.result import RunResult
-from orchestrator.model.run import Mode, RunRequest, Stamp
-from orchestrator.model.scenario import (
+from orchestrator.config.scenario import (
+    Action,
     At,
     ComesBack,
-    Deed,
+    Command,
     DoAdopt,
     DoResume,
     DoRun,
     Expect,
     GoesDark,
     Meanwhile,
+    OrgStatus,
     ScenarioStep,
     SomebodyWrites,
-    Wrote,
 )
+from orchestrator.errors import HamrError, Interrupted
+from orchestrator.model.drill import Expectation
+from orchestrator.model.plain import JSON
+from orchestrator.model.result import RunResult
+from orchestrator.model.run import Mode, Stamp
 from orchestrator.model.status import Status
-from orchestrator.operations.adopt import adopt
-from orchestrator.operations.resume import resume
-from orchestrator.operations.run import start
-from orchestrator.operations.running import Controls
 from orchestrator.operations.standing import stand
-from orchestrator.simulator import HAMR_PATH, LoggedRequest, faults_of
+from orchestrator.simulator import LoggedRequest
 
-from .expectations import MOST_SHOWN, Seen, expectations_of
-from .home import pace
-from .persons_store import PersonsStore, ProcessDied
-from .stage import Stage, names_of
-from .stand_ins import RehearsedSession
+from .expectations import MOST_SHOWN, Observed, expectations_of
+from .failback import OpenDrill
+from .stage import Person, Stage
+from .stand_ins import ProcessDied
+
+Ended = RunResult | HamrError | ProcessDied | None
+"""How a step ended: None for one that is no command."""
 
 
-class Done(Struct):
+class StepResult(Struct):
     """A step that was done."""
 
     name: str
-    deed: Deed
-    seen: Seen
+    action: Action
+    seen: Observed
     expectations: tuple[Expectation, ...]
     result: RunResult | None = None
     """None where it is no command, or one that was refused before it began."""
 
 
-class _Came(Struct):
-    """What came of a deed."""
-
-    result: RunResult | None = None
-    error: HamrError | None = None
-    died: bool = False
-
-    @property
-    def exit(self) -> int | None:
-        """The exit code that the command would have; None where its process died, or there is no command."""
-        if self.result is not None:
-            return int(self.result.exit_code)
-        if isinstance(self.error, Interrupted):
-            return int(self.error.code)
-        return None if self.error is None else int(self.error.exit_code)
-
-    @property
-    def said(self) -> str:
-        """How it ended, in words."""
-        if self.result is not None:
-            return self.result.ending.message
-        return "its process died" if self.died else "" if self.error is None else self.error.message
-
-
-class Doing(Struct):
+class StepRunner(Struct):
     """Does the steps of a scenario on its stage."""
 
     stage: Stage
-    drill: str
-    watchers: Sequence[Watcher] = ()
-    controls: Controls = field(default_factory=Controls)
+    opened: OpenDrill
 
-    async def step(self, step: ScenarioStep) -> tuple[Done, ...]:
+    async def step(self, step: ScenarioStep) -> tuple[StepResult, ...]:
         """Do one step, and what happens in the middle of it; what the step itself came to stands first."""
         stage, meanwhile = self.stage, step.meanwhile
-        stage.said.values.update(step.probes)
-        stage.simulation.faults.add(*faults_of(step.faults))
-        beside: list[asyncio.Task[Done]] = []
+        stage.stubs.values.update(step.probes)
+        stage.simulation.faults.add(*step.faults)
+        beside: list[asyncio.Task[StepResult]] = []
 
         def happens() -> None:
             assert meanwhile is not None  # noqa: S101 - it is only called then
@@ -100,106 +72,98 @@ class Doing(Struct):
 
         moment = None if meanwhile is None else meanwhile.at
         person = stage.person(step.by, dies=step.dies, meanwhile=moment, happens=happens)
-        done = await self._do(step.name, step.deed, step.expect, person)
+        done = await self._do(step.name, step.action, step.expect, person)
         others = [await task for task in beside]
         if meanwhile is not None and not beside:
             done.expectations += (_never_came(f"{step.name}: {meanwhile.name}", meanwhile.at, done.seen),)
-        if step.dies is not None and not person[1].dead:
+        if step.dies is not None and not person.process.dead:
             done.expectations += (_never_came(f"{step.name}: its process dies", step.dies, done.seen),)
         return (done, *others)
 
-    def _begin(self, meanwhile: Meanwhile) -> asyncio.Task[Done]:
+    def _begin(self, meanwhile: Meanwhile) -> asyncio.Task[StepResult]:
         """What happens in the middle of a step: in the world at once, by a person beside the step."""
         person = self.stage.person(meanwhile.by)
-        if not isinstance(meanwhile.deed, _TYPED):
-            change_world(self.stage, meanwhile.deed)
-        work = self._do(meanwhile.name, meanwhile.deed, meanwhile.expect, person, beside=True)
+        if not isinstance(meanwhile.action, Command):
+            change_world(self.stage, meanwhile.action)
+        work = self._do(meanwhile.name, meanwhile.action, meanwhile.expect, person, beside=True)
         return asyncio.get_running_loop().create_task(work)
 
     async def _do(
         self,
         name: str,
-        deed: Deed,
+        action: Action,
         expect: Expect,
-        person: tuple[RehearsedSession, PersonsStore],
+        person: Person,
         *,
         beside: bool = False,
-    ) -> Done:
-        (session, store), stage = person, self.stage
-        clock, before = stage.desk.clock, len(stage.simulation.requests)
-        began, came = clock.monotonic(), _Came()
-        if isinstance(deed, _TYPED):
-            came = await self._type(deed, session, beside=beside)
+    ) -> StepResult:
+        stage, process = self.stage, person.process
+        clock, before = stage.context.clock, len(stage.simulation.requests)
+        began = clock.monotonic()
+        ended: Ended = None
+        if isinstance(action, Command):
+            quiet = OpenDrill(person.session, self.opened.drill)
+            ended = await _type(action, quiet if beside else replace(self.opened, session=person.session))
         elif not beside:
-            change_world(stage, deed)
+            change_world(stage, action)
         seconds = clock.monotonic() - began
-        if came.died:
-            stage.bury(session)
+        if isinstance(ended, ProcessDied):
+            stage.kill(person.session)
         requests = stage.simulation.requests[before:]
         if beside:
-            runs = {record.run for record in store.records_written}
+            runs = {record.run for record in process.records_written}
             requests = tuple(request for request in requests if _run_of(request) in runs)
-        phase = "" if came.result is None else came.result.phase
+        result = ended if isinstance(ended, RunResult) else None
+        phase = "" if result is None else result.phase
         if expect.phase is not None and not phase:
-            phase = (await stand(stage.person()[0], needed=frozenset())).phase.label
+            phase = (await stand(stage.person().session, needed=frozenset())).phase.label
+        code, said = _exit_and_words(ended)
         seen = replace(
-            seen_now(stage, name, seconds, phase, requests),
-            exit=came.exit,
-            died=came.died,
-            refused=() if came.result is None else tuple(each.guard for each in came.result.refused_by),
-            said=came.said,
-            records=tuple(store.records_written),
+            observe(stage, name, seconds, phase, requests),
+            exit=code,
+            died=isinstance(ended, ProcessDied),
+            refused=() if result is None else tuple(each.guard for each in result.refused_by),
+            said=said,
+            records=tuple(process.records_written),
         )
-        return Done(name, deed, seen, expectations_of(expect, seen), came.result)
+        return StepResult(name, action, seen, expectations_of(expect, seen), result)
 
-    async def _type(
-        self, deed: DoRun | DoResume | DoAdopt, session: RehearsedSession, *, beside: bool
-    ) -> _Came:
-        controls = Controls() if beside else self.controls
-        watchers = () if beside else self.watchers
-        try:
-            return _Came(await self._command(deed, session, watchers, controls))
-        except HamrError as error:
-            return _Came(error=error)
-        except ProcessDied:
-            return _Came(died=True)
 
-    async def _command(
-        self,
-        deed: DoRun | DoResume | DoAdopt,
-        session: RehearsedSession,
-        watchers: Sequence[Watcher],
-        controls: Controls,
-    ) -> RunResult:
-        match deed:
+async def _type(command: Command, opened: OpenDrill) -> Ended:
+    try:
+        match command:
             case DoRun(to=to, emergency=emergency, reason=reason, overrides=overrides):
-                named = {**pace(session, self.drill), **overrides}
                 mode = Mode.EMERGENCY if emergency else Mode.PLANNED
-                request = RunRequest(session.pair.name, to, mode, reason, named, ref=self.drill)
-                return await start(session, request, watchers=watchers, controls=controls, drill=self.drill)
+                return await opened.run(to, overrides, mode=mode, reason=reason)
             case DoResume(emergency=emergency, reason=reason):
-                mode_now = Mode.EMERGENCY if emergency else None
-                return await resume(
-                    session,
-                    session.history().open_run,
-                    mode=mode_now,
-                    reason=reason,
-                    watchers=watchers,
-                    controls=controls,
-                )
+                return await opened.resume(mode=Mode.EMERGENCY if emergency else None, reason=reason)
             case DoAdopt(truth=truth, reason=reason):
-                return await adopt(session, truth, reason, watchers=watchers, controls=controls)
+                return await opened.adopt(truth, reason)
             case _ as never:
                 assert_never(never)
+    except (HamrError, ProcessDied) as error:
+        return error
 
 
-_TYPED = (DoRun, DoResume, DoAdopt)
+def _exit_and_words(ended: Ended) -> tuple[int | None, str]:
+    """The exit code that the command would have, if any, and how it ended in words."""
+    match ended:
+        case RunResult():
+            return int(ended.exit_code), ended.ending.message
+        case Interrupted():
+            return int(ended.code), ended.message
+        case HamrError():
+            return int(ended.exit_code), ended.message
+        case ProcessDied():
+            return None, "its process died"
+        case None:
+            return None, ""
 
 
-def change_world(stage: Stage, deed: GoesDark | ComesBack | SomebodyWrites) -> None:
+def change_world(stage: Stage, action: GoesDark | ComesBack | SomebodyWrites) -> None:
     """Do what nobody types."""
     simulation = stage.simulation
-    match deed:
+    match action:
         case GoesDark(org=org, silent=silent):
             simulation.set_dark(org, True, silent=silent)
         case ComesBack(org=org):
@@ -210,33 +174,21 @@ def change_world(stage: Stage, deed: GoesDark | ComesBack | SomebodyWrites) -> N
             assert_never(never)
 
 
-def seen_now(stage: Stage, name: str, seconds: float, phase: str, requests: Sequence[LoggedRequest]) -> Seen:
-    """What can be seen of the pair just now.
-
-    Args:
-        stage: where.
-        name: the step's.
-        seconds: how long it took.
-        phase: where the pair stands.
-        requests: what the regions were asked meanwhile.
-    """
-    writes = [request for request in requests if is_write(request)]
-    renamed = stage.scenario.regions.renames_author
-    return Seen(
+def observe(
+    stage: Stage, name: str, seconds: float, phase: str, requests: Sequence[LoggedRequest]
+) -> Observed:
+    """What can be seen of the pair just now, and of the requests that a step has made."""
+    writes = [request for request in requests if request.is_write]
+    return Observed(
         name,
         seconds,
         phase,
         writes=tuple(_wrote(request) for request in writes if request.applied),
         sent_to=frozenset(request.role for request in writes),
-        owed=stage.person()[0].history().owed,
-        names=names_of(stage),
-        our_names=frozenset(org.caller for org in stage.simulation.config.orgs) if renamed else frozenset(),
+        owed=stage.person().session.history().owed,
+        names=stage.authors(),
+        our_names=stage.our_names(),
     )
-
-
-def is_write(request: LoggedRequest) -> bool:
-    """Whether it wants to write a record."""
-    return request.method == "POST" and request.path == HAMR_PATH
 
 
 def attributes_of(request: LoggedRequest) -> Mapping[str, JSON]:
@@ -257,14 +209,14 @@ def _run_of(request: LoggedRequest) -> str:
     return "" if stamp is None else stamp.run
 
 
-def _wrote(request: LoggedRequest) -> Wrote:
+def _wrote(request: LoggedRequest) -> OrgStatus:
     attributes = attributes_of(request)
     number = attributes.get("hamr_status", attributes.get("HamrStatus"))
     status = Status.of(number) if isinstance(number, int) else None
-    return Wrote(request.role, Status.UNSPECIFIED if status is None else status)
+    return OrgStatus(request.role, Status.UNSPECIFIED if status is None else status)
 
 
-def _never_came(name: str, at: At, seen: Seen) -> Expectation:
+def _never_came(name: str, at: At, seen: Observed) -> Expectation:
     found = f"record {at.number} of kind {at.after} was never written"
     return Expectation(
         f"{name}, after {at.after} {at.number}",

@@ -1,50 +1,51 @@
 """Two simulated regions that speak the HAMR API, with faults at any request.
 
 `Regions` is the simulator without sockets, on any Clock; `Simulation` serves the same two regions on loopback ports.
-Data goes config, faults → state → endpoints → region → core → app → sockets → simulation → serve.
+Data goes config, faults → state → endpoints → region → core → sockets → simulation. The faults and their kinds are
+defined in config/faults.py, which reads them from files, too.
 """
 
-from .config import KNOWN_MOVES, Authors, RateLimit, Returning, SimulatedOrg, SimulatorConfig, simulated_orgs
-from .core import Regions, describe
-from .effects import Closed, Effect, LoggedRequest, Refused, Reset, Response, Silent, Truncated
-from .events import PostedEvent
-from .fault_kinds import (
+from orchestrator.config.faults import (
+    MONITOR_STATES,
+    NO_DATA,
+    RECORD_PATH,
     AnswerLost,
     AppliedLate,
     ClientError,
     ConnectionRefused,
     ConnectionReset,
     Drip,
+    Fault,
     FaultKind,
     ForeignWriter,
     MetricShows,
+    MetricValue,
     MonitorShows,
     Redirect,
     RegionDark,
     ReplicaBehind,
-    RequestFault,
     ServerError,
     Silence,
     Slow,
     StaleRead,
     Throttle,
     TruncatedBody,
-    WorldFault,
     WrongBody,
+    metric_value,
 )
-from .faults import HAMR_PATH, Fault, Faults
-from .inventory import inventory_text, write_inventory
-from .random_faults import random_faults
-from .script import faults_of
-from .serve import print_ready, serve
-from .simulation import ServedOrg, Simulation
-from .values import MONITOR_STATES, NO_DATA, MetricValue, Traffic, metric_value
+from orchestrator.config.scenario import Returning
+
+from .config import Authors, RateLimit, SimulatedOrg, SimulatorConfig, Traffic, simulated_orgs
+from .core import Regions, describe
+from .effects import Closed, Effect, LoggedRequest, Refused, Reset, Response, Silent, Truncated
+from .faults import Faults, random_faults
+from .simulation import ServedOrg, Simulation, inventory_text, print_ready, serve, write_inventory
+from .wire import PostedEvent
 
 __all__ = [
-    "HAMR_PATH",
-    "KNOWN_MOVES",
     "MONITOR_STATES",
     "NO_DATA",
+    "RECORD_PATH",
     "AnswerLost",
     "AppliedLate",
     "Authors",
@@ -69,7 +70,6 @@ __all__ = [
     "RegionDark",
     "Regions",
     "ReplicaBehind",
-    "RequestFault",
     "Reset",
     "Response",
     "Returning",
@@ -86,10 +86,8 @@ __all__ = [
     "Traffic",
     "Truncated",
     "TruncatedBody",
-    "WorldFault",
     "WrongBody",
     "describe",
-    "faults_of",
     "inventory_text",
     "metric_value",
     "print_ready",

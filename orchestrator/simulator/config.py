@@ -7,22 +7,20 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
+from orchestrator.config.faults import MetricValue, metric_value, monitor_state
+from orchestrator.config.scenario import Returning
 from orchestrator.model.org import Wire
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Both, Role, Status
 
-from .values import MetricValue, Traffic, metric_value, monitor_state
 
+class Traffic(enum.Enum):
+    """Where Agents report, and so what a query shows that nobody has set."""
 
-class Returning(enum.Enum):
-    """What a mirroring pair does about the copies that fell due while one of its regions was dark."""
-
-    KEEP = "keep"
-    """Nothing: the region returns with what it had."""
-    CATCH_UP = "catch up"
-    """The copies arrive, in order, when the region is back."""
-    REVERT = "revert"
-    """The returning region's own, older record is copied over the other one."""
+    EVERYWHERE = "everywhere"
+    """In both orgs, whatever their status."""
+    FOLLOWS = "follows"
+    """In the primary always; in the secondary while its status is FAILOVER or ACTIVE, else it has no data."""
 
 
 class Authors(enum.Enum):

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import assert_never
 
+from orchestrator.config.faults import ConnectionRefused, Fault, MetricValue, WorldFault
 from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Role, Status
@@ -21,30 +22,19 @@ from .effects import (
     LoggedRequest,
     Moment,
     Refused,
-    RequestLog,
     Reset,
     Response,
     Silent,
     Truncated,
 )
-from .events import PostedEvent
-from .fault_kinds import ConnectionRefused, WorldFault
-from .faults import Fault, Faults
+from .faults import Faults, Timetable
 from .region import Case, decide, in_the_dark, strike
 from .state import Darkness, PairState
-from .timetable import Timetable
-from .values import MetricValue
-from .wire import decode
+from .wire import PostedEvent, decode
 
 
 class Regions:
-    """Two regions and one pair of orgs.
-
-    Args:
-        config: what they are like.
-        clock: the time they live in; nothing here waits on any other.
-        faults: what goes wrong, to begin with.
-    """
+    """Two regions and one pair of orgs, which live in the time of the clock; nothing here waits on any other."""
 
     def __init__(self, config: SimulatorConfig, clock: Clock, faults: Iterable[Fault] = ()) -> None:
         self.config = config
@@ -52,30 +42,25 @@ class Regions:
         self.faults = Faults(faults)
         self._state = PairState(config, self._now())
         self.timetable = Timetable(self.faults, lambda: self.clock.monotonic())  # noqa: PLW0108 - tests exchange the clock
-        self._log = RequestLog()
 
     @property
     def requests(self) -> tuple[LoggedRequest, ...]:
         """Every request to either region, in the order of arrival."""
-        self._settle()
-        return self._log.requests
+        return self._settled.log.requests
 
     def record(self, role: Role) -> HamrRecord | None:
         """The org's record as it really is now; None where it has none."""
-        self._settle()
-        return self._state.record(role)
+        return self._settled.record(role)
 
     def foreign_write(
         self, role: Role, status: Status, modified_by: str = "someone.else@example.com"
     ) -> HamrRecord | None:
         """Somebody else changes the org's status (ABSENT: takes the connection away); gives the new record."""
-        self._settle()
-        return self._state.foreign_write(role, status, modified_by, self._now())
+        return self._settled.foreign_write(role, status, modified_by, self._now())
 
     def events(self, role: Role) -> tuple[PostedEvent, ...]:
         """The events that clients have posted to the org, in the order of arrival."""
-        self._settle()
-        return tuple(self._state.events[role])
+        return tuple(self._settled.events[role])
 
     def set_metric(self, role: Role, query: str, value: MetricValue, *, seconds: float | None = None) -> None:
         """From now on the org's query shows this, for so many seconds or (None) for good.
@@ -83,8 +68,7 @@ class Regions:
         Raises:
             ValueError: it is no metric's value.
         """
-        self._settle()
-        self._state.telemetry.set_metric(role, query, value, self.clock.monotonic(), seconds)
+        self._settled.telemetry.set_metric(role, query, value, self.clock.monotonic(), seconds)
 
     def set_monitor(
         self, role: Role, number: int, state: str | None, *, seconds: float | None = None
@@ -94,29 +78,22 @@ class Regions:
         Raises:
             ValueError: it is no monitor's state.
         """
-        self._settle()
-        self._state.telemetry.set_monitor(role, number, state, self.clock.monotonic(), seconds)
+        self._settled.telemetry.set_monitor(role, number, state, self.clock.monotonic(), seconds)
 
     def set_dark(self, role: Role, dark: bool, *, silent: bool = False, answers: int | None = None) -> None:
         """Take a region off the network, or bring it back.
 
-        Args:
-            role: whose region.
-            dark: off, or on again.
-            silent: connections are made and never answered, in place of being refused.
-            answers: the edge in front of it answers everything with this status.
+        Dark, it refuses connections; or makes them and never answers (`silent`); or the edge in front of it answers
+        everything with the status `answers`.
         """
-        self._settle()
         if dark:
-            self._state.go_dark(role, self._now(), silent=silent, answers=answers)
-            return
-        for seq in self._state.come_back(role, self._now()):
-            self._log.applied(seq)
+            self._settled.go_dark(role, self._now(), silent=silent, answers=answers)
+        else:
+            self._settled.come_back(role, self._now())
 
     def fall_behind(self, role: Role, *, versions: int = 1, seconds: float | None = None) -> None:
         """From now on the org's reads lack its latest changes, for so many seconds or for good."""
-        self._settle()
-        self._state.fall_behind(role, self._now(), versions=versions, seconds=seconds)
+        self._settled.fall_behind(role, self._now(), versions=versions, seconds=seconds)
 
     def refuses(self, role: Role, method: str, path: str) -> bool:
         """Whether a connection for such a request would be refused just now. Nothing is counted."""
@@ -127,8 +104,7 @@ class Regions:
 
     def darkness(self, role: Role) -> Darkness | None:
         """How the region is dark now; None where it answers."""
-        self._settle()
-        return self._state.darkness(role)
+        return self._settled.darkness(role)
 
     async def handle(  # noqa: PLR0917 - the parts of a request, in their usual order
         self,
@@ -141,20 +117,14 @@ class Regions:
     ) -> Effect:
         """One request to one region, from the moment it leaves the client to the moment its effect is felt there.
 
-        Args:
-            role: whose region.
-            method: GET, POST, …
-            path: without the query.
-            query: without the question mark.
-            headers: in any case.
-            body: as sent.
+        The query has no question mark, the headers' names may be in any case.
         """
         lower = {name.lower(): value for name, value in (headers or {}).items()}
         incoming = Incoming(method.upper(), path, query, lower, body)
-        self._settle()
-        seq = self._log.arrive(self.clock.now(), role, incoming, decode(body))
+        log = self._settled.log
+        seq = log.arrive(self.clock.now(), role, incoming, decode(body))
         effect = await self._exchange(role, incoming, seq)
-        self._log.ended(seq, describe(effect))
+        log.ended(seq, describe(effect))
         return effect
 
     async def _exchange(self, role: Role, incoming: Incoming, seq: int) -> Effect:
@@ -173,7 +143,7 @@ class Regions:
             return effect
         decision = decide(Case(self._state, role, incoming, faults, seq, self._now()))
         if decision.applied:
-            self._log.applied(seq)
+            self._state.log.applied(seq)
         if isinstance(decision.effect, Silent):
             return decision.effect
         # Until the moment when the answer is due: what handling it took is part of the round trip, not on top of it.
@@ -189,20 +159,22 @@ class Regions:
     def _now(self) -> Moment:
         return Moment(self.clock.now(), self.clock.monotonic())
 
+    @property
+    def _settled(self) -> PairState:
+        """The state, once everything has happened that has fallen due."""
+        self._settle()
+        return self._state
+
     def _settle(self) -> None:
         now = self._now()
         for due, fault in self.timetable.due(now.monotonic):
             then = Moment(now.wall - timedelta(seconds=now.monotonic - due), due)
-            self._settle_until(then)
+            self._state.settle(then)
             role = fault.struck_role
             assert role is not None  # noqa: S101 - Fault makes sure of both
             assert isinstance(fault.kind, WorldFault)  # noqa: S101
             strike(self._state, fault.kind, role, then)
-        self._settle_until(now)
-
-    def _settle_until(self, moment: Moment) -> None:
-        for seq in self._state.settle(moment):
-            self._log.applied(seq)
+        self._state.settle(now)
 
 
 def describe(effect: Effect) -> str:

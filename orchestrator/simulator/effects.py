@@ -8,6 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
+from orchestrator.config.faults import RECORD_PATH
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Role
 
@@ -83,6 +84,11 @@ class LoggedRequest(Struct, frozen=True):
     """Whether it changed the org's record; becomes true later for a write that is applied late."""
     query: str = ""
     """Of the URL, without the question mark."""
+
+    @property
+    def is_write(self) -> bool:
+        """Whether it wants to write a record."""
+        return self.method == "POST" and self.path == RECORD_PATH
 
 
 class RequestLog:

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from email.utils import format_datetime
 from types import MappingProxyType
 
+from orchestrator.config.faults import RECORD_PATH
 from orchestrator.model.plain import JSON
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Role
 
 from .call import Call, Endpoint, Handled, api_key, api_key_or_403, both_keys, nobody_asks, strings_both_keys
 from .effects import Moment, Response
-from .faults import HAMR_PATH
 from .observed import (
     MONITOR_PATH,
     get_components,
@@ -29,12 +29,7 @@ from .wire import RECORD_TYPE, WireError, encode, error_objects, error_strings, 
 
 
 def answer(call: Call, headers: Mapping[str, str]) -> tuple[Response, bool]:
-    """A healthy region's answer to one request, and whether the request changed the record.
-
-    Args:
-        call: the request, and what it is about.
-        headers: headers that every answer of this region carries.
-    """
+    """A healthy region's answer to one request, and whether it changed the record; every answer carries the headers."""
     allowance = None
     endpoint = endpoint_at(call.incoming.path)
     if endpoint is None:
@@ -118,7 +113,7 @@ def _validate_v1(_call: Call) -> Handled:
 
 ENDPOINTS: Mapping[str, Endpoint] = MappingProxyType(
     {
-        HAMR_PATH: Endpoint(both_keys, {"GET": _get_hamr, "POST": _post_hamr}),
+        RECORD_PATH: Endpoint(both_keys, {"GET": _get_hamr, "POST": _post_hamr}),
         "/api/v2/validate": Endpoint(api_key, {"GET": _validate_v2}),
         "/api/v2/validate_keys": Endpoint(both_keys, {"GET": _validate_keys}),
         "/api/v1/validate": Endpoint(api_key_or_403, {"GET": _validate_v1}),

@@ -1,71 +1,32 @@
-"""Faults: what goes wrong, at which request or when, and the matcher that counts the requests.
-
-All of it is plain data, so that a script can be written down, drawn from a seed, or read from a file.
-"""
+"""The faults in force: which requests they strike and when, and a draw of them from a seed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from random import Random
 
-from msgspec import Struct
-
-from orchestrator.model.status import Role
-
-from .fault_kinds import ConnectionRefused, FaultKind, ForeignWriter, MetricShows, MonitorShows, WorldFault
-
-HAMR_PATH = "/api/v2/hamr"
-
-
-class Fault(Struct, frozen=True):
-    """What happens to which requests: those from the `at`th matching one on, `times` of them."""
-
-    kind: FaultKind
-    at: int = 1
-    """Counts from 1, among the requests that match, since the fault was added."""
-    role: Role | None = None
-    """None: either org."""
-    method: str | None = None
-    """GET or POST; None: either."""
-    times: int | None = 1
-    """None: for ever."""
-    path: str | None = HAMR_PATH
-    """None: any path."""
-    after: float | None = None
-    """Not at a request, but so many seconds after it was added; `at`, `times`, `method` and `path` then mean nothing."""
-
-    def __post_init__(self) -> None:
-        if self.after is not None and (self.after < 0 or not isinstance(self.kind, WorldFault)):
-            raise ValueError("only what needs no request can have a time of its own, and none in the past")
-        if self.after is not None and self.struck_role is None:
-            raise ValueError("a fault with a time of its own has to say which org it is about")
-        if self.at < 1 or (self.times is not None and self.times < 1):
-            raise ValueError("a fault's `at` and `times` count from 1")
-
-    def concerns(self, role: Role, method: str, path: str) -> bool:
-        """Whether such a request counts for this fault."""
-        return (
-            self.after is None
-            and self.role in (None, role)
-            and self.method in (None, method.upper())
-            and self.path in (None, path)
-        )
-
-    @property
-    def struck_role(self) -> Role | None:
-        """The org that is struck; None: the one that is asked."""
-        match self.kind:
-            case (
-                ForeignWriter(role=Role() as role)
-                | MetricShows(role=Role() as role)
-                | MonitorShows(role=Role() as role)
-            ):
-                return role
-            case _:
-                return self.role
-
-    def strikes(self, number: int) -> bool:
-        """Whether it hits the matching request with that number."""
-        return self.at <= number and (self.times is None or number < self.at + self.times)
+from orchestrator.config.faults import (
+    RECORD_PATH,
+    AnswerLost,
+    AppliedLate,
+    ClientError,
+    ConnectionRefused,
+    ConnectionReset,
+    Drip,
+    Fault,
+    FaultKind,
+    ForeignWriter,
+    RegionDark,
+    ServerError,
+    Silence,
+    Slow,
+    StaleRead,
+    Throttle,
+    TruncatedBody,
+    WrongBody,
+)
+from orchestrator.model.plain import JSON
+from orchestrator.model.status import Role, Status
 
 
 class Faults:
@@ -108,13 +69,13 @@ class Faults:
     def refusing(self, role: Role) -> Fault | None:
         """The fault that refuses the next connection to this org, whatever is asked; None where there is none.
 
-        One for another path has to see the request first, as one for a method has.
+        On real sockets a request over an open connection cannot be refused, so its listener is closed ahead of it. One for another path has to see the request first, as one for a method has.
         """
         for fault, seen in self._seen:
             if (
                 isinstance(fault.kind, ConnectionRefused)
                 and fault.method is None
-                and fault.path in (None, HAMR_PATH)
+                and fault.path in (None, RECORD_PATH)
                 and fault.role in (None, role)
                 and fault.strikes(seen + 1)
             ):
@@ -137,3 +98,77 @@ class Faults:
     def _changed(self) -> None:
         for listener in self._listeners:
             listener()
+
+
+class Timetable:
+    """When each fault that has its own time is due, counted from when it was added; follows the script when that is changed."""
+
+    def __init__(self, faults: Faults, monotonic: Callable[[], float]) -> None:
+        self._faults = faults
+        self._monotonic = monotonic
+        self._entries: list[tuple[float, Fault]] = []
+        faults.on_change(self._follow)
+        self._follow()
+
+    def due(self, monotonic: float) -> Iterator[tuple[float, Fault]]:
+        """Take out, in the order of their times, the faults whose time has come, each with that time."""
+        while self._entries and self._entries[0][0] <= monotonic:
+            due, fault = self._entries.pop(0)
+            self._faults.struck(fault)
+            yield due, fault
+
+    def darkening(self) -> tuple[tuple[float, Fault], ...]:
+        """The faults that will make a region go dark, each with its time."""
+        return tuple((due, fault) for due, fault in self._entries if isinstance(fault.kind, RegionDark))
+
+    def _follow(self) -> None:
+        timed = [fault for fault in self._faults.pending() if fault.after is not None]
+        kept = [(due, fault) for due, fault in self._entries if any(fault is each for each in timed)]
+        now = self._monotonic()
+        added = [
+            (now + (fault.after or 0.0), fault)
+            for fault in timed
+            if not any(fault is each for _, each in kept)
+        ]
+        self._entries = sorted([*kept, *added], key=lambda entry: entry[0])
+
+
+# -- faults drawn from a seed ----------------------------------------------------------------------------------
+
+_WRONG: tuple[JSON, ...] = (None, "<html></html>", {"data": []}, {"data": {"id": "x"}})
+
+_DRAWN: tuple[Callable[[Random], FaultKind], ...] = (
+    lambda _: ConnectionRefused(),
+    lambda random: Slow(round(random.uniform(0.1, 20.0), 1)),
+    lambda random: Drip(round(random.uniform(0.01, 0.5), 2)),
+    lambda random: Silence(applied=random.random() < 0.5),  # noqa: PLR2004 - as often as not
+    lambda _: AnswerLost(),
+    lambda random: AppliedLate(round(random.uniform(0.1, 30.0), 1)),
+    lambda _: ConnectionReset(),
+    lambda random: ClientError(random.choice((400, 401, 403, 404))),
+    lambda random: Throttle(reset=random.randint(1, 10)),
+    lambda random: ServerError(random.choice((500, 502, 503, 504)), applied=random.random() < 0.5),  # noqa: PLR2004 - as above
+    lambda _: TruncatedBody(),
+    lambda random: WrongBody(random.choice(_WRONG)),
+    lambda random: StaleRead(random.choice((None, 1.0, 5.0))),
+    lambda random: ForeignWriter(
+        random.choice((Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY)),
+        after=random.random() < 0.5,  # noqa: PLR2004 - as above
+    ),
+    lambda random: RegionDark(round(random.uniform(1.0, 60.0), 1), silent=random.random() < 0.5),  # noqa: PLR2004 - as above
+)
+
+
+def random_faults(seed: int, *, count: int = 3, within: int = 8) -> tuple[Fault, ...]:
+    """Faults of any kind, the same for the same seed; each begins within so many matching requests."""
+    random = Random(seed)  # noqa: S311 - a replayable draw is the point
+    return tuple(
+        Fault(
+            random.choice(_DRAWN)(random),
+            at=random.randint(1, within),
+            role=random.choice((Role.PRIMARY, Role.SECONDARY)),
+            method=random.choice(("GET", "POST", None)),
+            times=random.choice((1, 1, 1, 2, 3)),
+        )
+        for _ in range(count)
+    )

@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import parse_qs
 
+from orchestrator.config.faults import NO_DATA, MetricValue, Point, metric_value
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Role, Status
 
 from .call import Call, Handled
-from .events import PostedEvent, read_event
+from .config import Traffic
 from .telemetry import USUAL
-from .values import NO_DATA, MetricValue, Point, Traffic, metric_value
-from .wire import WireError, error_strings
+from .wire import PostedEvent, WireError, error_strings, read_event
 
 INTERVAL = 20
 """Seconds between two points of a metric, at least."""

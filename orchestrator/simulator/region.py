@@ -11,18 +11,15 @@ from typing import assert_never
 
 from msgspec import Struct
 
-from orchestrator.model.status import Role
-
-from .call import Call
-from .effects import Closed, Effect, Incoming, Moment, Refused, Reset, Response, Silent, Truncated
-from .endpoints import answer, respond, server_headers
-from .fault_kinds import (
+from orchestrator.config.faults import (
+    RECORD_PATH,
     AnswerLost,
     AppliedLate,
     ClientError,
     ConnectionRefused,
     ConnectionReset,
     Drip,
+    Fault,
     ForeignWriter,
     MetricShows,
     MonitorShows,
@@ -38,9 +35,12 @@ from .fault_kinds import (
     WorldFault,
     WrongBody,
 )
-from .faults import HAMR_PATH, Fault
-from .rate import limit_headers
-from .state import PairState
+from orchestrator.model.status import Role
+
+from .call import Call
+from .effects import Closed, Effect, Incoming, Moment, Refused, Reset, Response, Silent, Truncated
+from .endpoints import answer, respond, server_headers
+from .state import PairState, limit_headers
 from .wire import ERROR_TYPE, WireError, encode, error_objects, error_strings, read_post
 
 _HTML = "text/html; charset=utf-8"
@@ -150,7 +150,7 @@ def _served(case: Case) -> Decision:
 
 
 def _apply_later(case: Case, seconds: float, status: int | None) -> Decision:
-    if case.incoming.method == "POST" and case.incoming.path == HAMR_PATH:
+    if case.incoming.method == "POST" and case.incoming.path == RECORD_PATH:
         org = case.state.org(case.role)
         posted = read_post(case.incoming.body, org.uuid, case.state.config.accepts)
         if not isinstance(posted, WireError):

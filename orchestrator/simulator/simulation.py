@@ -1,27 +1,26 @@
-"""Both regions on real sockets, for as long as an `async with` block lasts."""
+"""Both regions on real sockets, for as long as an `async with` block lasts; their inventory; and a program of their own."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from orchestrator.config.faults import ConnectionRefused, Fault
+from orchestrator.errors import PreparationError, UsageError
 from orchestrator.model.protocols import Clock
-from orchestrator.model.reading import HamrRecord
-from orchestrator.model.status import Both, Role, Status
+from orchestrator.model.status import Both, Role
 from orchestrator.system.clock import SystemClock
 
-from .app import region_app
 from .config import SimulatorConfig
 from .core import Regions
 from .effects import LoggedRequest
-from .events import PostedEvent
-from .fault_kinds import ConnectionRefused
-from .faults import Fault, Faults
-from .sockets import Listener
-from .values import MetricValue
+from .sockets import Listener, region_app
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +34,7 @@ class ServedOrg:
 
 
 class Simulation:
-    """Two regions on loopback ports.
-
-    Args:
-        config: what they are like.
-        clock: the time they live in; the machine's own by default.
-        faults: what goes wrong, to begin with; `faults.add` while it runs.
-    """
+    """Two regions on loopback ports, which live in the clock's time; `faults.add` lets more go wrong while it runs."""
 
     def __init__(
         self,
@@ -52,6 +45,13 @@ class Simulation:
     ) -> None:
         self.config = SimulatorConfig() if config is None else config
         self.regions = Regions(self.config, SystemClock() if clock is None else clock, faults)
+        # What needs no sockets is the regions' own.
+        self.faults = self.regions.faults
+        self.record = self.regions.record
+        self.foreign_write = self.regions.foreign_write
+        self.events = self.regions.events
+        self.set_metric = self.regions.set_metric
+        self.set_monitor = self.regions.set_monitor
         self._listeners: dict[Role, Listener] = {}
         self._timers: dict[int, tuple[object, asyncio.Task[None]]] = {}
         # By the occasion's id; the occasion is kept, so that its id stays its own.
@@ -83,11 +83,6 @@ class Simulation:
         await self._stop()
 
     @property
-    def faults(self) -> Faults:
-        """The script in force."""
-        return self.regions.faults
-
-    @property
     def requests(self) -> tuple[LoggedRequest, ...]:
         """Every request to either region, in the order of arrival; connections that were refused leave no trace."""
         return self.regions.requests
@@ -112,37 +107,10 @@ class Simulation:
         org = self.config.orgs[role]
         return ServedOrg(self._listeners[role].url, org.uuid, org.api_key, org.app_key)
 
-    def record(self, role: Role) -> HamrRecord | None:
-        """The org's record as it really is now; None where it has none."""
-        return self.regions.record(role)
-
-    def foreign_write(
-        self, role: Role, status: Status, modified_by: str = "someone.else@example.com"
-    ) -> HamrRecord | None:
-        """Somebody else changes the org's status (ABSENT: takes the connection away); gives the new record."""
-        return self.regions.foreign_write(role, status, modified_by)
-
-    def events(self, role: Role) -> tuple[PostedEvent, ...]:
-        """The events that clients have posted to the org, in the order of arrival."""
-        return self.regions.events(role)
-
-    def set_metric(self, role: Role, query: str, value: MetricValue, *, seconds: float | None = None) -> None:
-        """From now on the org's query shows this, for so many seconds or (None) for good."""
-        self.regions.set_metric(role, query, value, seconds=seconds)
-
-    def set_monitor(
-        self, role: Role, number: int, state: str | None, *, seconds: float | None = None
-    ) -> None:
-        """From now on the org's monitor is in this state (None: there is no such monitor)."""
-        self.regions.set_monitor(role, number, state, seconds=seconds)
-
     def set_dark(self, role: Role, dark: bool, *, silent: bool = False) -> None:
         """Take a region off the network, or bring it back: connections are reset, and new ones refused.
 
-        Args:
-            role: whose region.
-            dark: off, or on again.
-            silent: connections are made and never answered, in place of being refused.
+        A silent one makes connections and never answers.
         """
         self.regions.set_dark(role, dark, silent=silent)
         self._align()
@@ -195,3 +163,107 @@ class Simulation:
         listeners = list(self._listeners.values())
         self._listeners.clear()
         await asyncio.gather(*(listener.stop() for listener in listeners))
+
+
+# -- the inventory of the pair ---------------------------------------------------------------------------------
+
+_MARK = "# Written by the HAMR simulator"
+
+
+def inventory_text(sim: Simulation, *, keys: str = "sim-keys") -> str:
+    """A pairs.yaml with the pair of a simulation that runs; its keys are references to files in the folder `keys`."""
+    lines = [
+        f"{_MARK}. The pair is made up: nothing here reaches Datadog.",
+        "schema: 1",
+        "pairs:",
+        f"  {sim.config.pair}:",
+        "    mirrors: auto",
+        "    pages:",
+        f"      secondary_from_outside: {sim.org(Role.SECONDARY).url}/health",
+    ]
+    for role in Role:
+        org, served = sim.config.orgs[role], sim.org(role)
+        lines += [
+            f"    {role}:",
+            f"      name: {org.name}",
+            f"      uuid: {org.uuid}",
+            f"      url: {served.url}",
+            f"      datacenter: {org.datacenter}",
+            "      wire: auto",
+            f"      api_key: {{file: {_quoted(f'{keys}/{role}-api-key')}}}",
+            f"      app_key: {{file: {_quoted(f'{keys}/{role}-app-key')}}}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def write_inventory(sim: Simulation, path: Path) -> None:
+    """Write the pairs.yaml and its key files (for the owner alone), in place of an earlier simulation's.
+
+    The key files stand in a folder that is named after the inventory: pairs.yaml gets pairs-keys/.
+
+    Raises:
+        UsageError: a file that the simulator did not write is there already.
+        PreparationError: the files cannot be written.
+    """
+    folder = path.parent / f"{path.stem}-keys"
+    try:
+        if path.exists() and not path.read_bytes().startswith(_MARK.encode()):
+            raise UsageError(
+                f"{path} is there already, and the simulator did not write it: it is left as it is.",
+                next_steps=(f"hamr simulate --inventory-out {path.with_name('sim-pairs.yaml')}",),
+            )
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for role in Role:
+            served = sim.org(role)
+            _write(folder / f"{role}-api-key", served.api_key)
+            _write(folder / f"{role}-app-key", served.app_key)
+        path.write_text(inventory_text(sim, keys=folder.name), encoding="utf-8")
+    except OSError as error:
+        raise PreparationError(
+            f"The simulated pair's inventory cannot be written to {path} ({error.strerror}: {error.filename}).",
+            next_steps=("hamr simulate --inventory-out FILE    # a place that can be written to",),
+        ) from error
+
+
+def _quoted(text: str) -> str:
+    """A YAML scalar, whatever a folder may be called."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _write(path: Path, key: str) -> None:
+    path.unlink(missing_ok=True)  # an older file might be open to others
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(f"{key}\n")
+
+
+# -- a program of its own --------------------------------------------------------------------------------------
+
+
+def print_ready(sim: Simulation, inventory: Path) -> str:
+    """One line of JSON that says how to reach both orgs. Their keys are made up, and open nothing but the simulator."""
+    orgs = {role.value: sim.org(role) for role in Role}
+    ready = {
+        name: {"url": org.url, "org_uuid": org.org_uuid, "api_key": org.api_key, "app_key": org.app_key}
+        for name, org in orgs.items()
+    }
+    return json.dumps({**ready, "inventory": str(inventory)})
+
+
+async def serve(
+    config: SimulatorConfig,
+    *,
+    inventory_out: Path,
+    announce: Callable[[str], None],
+    stop: asyncio.Event,
+    faults: Iterable[Fault] = (),
+) -> None:
+    """Serve both regions until `stop` is set; `announce` is given the line of `print_ready` once, when both listen.
+
+    Raises:
+        UsageError: a port is taken, or a file that the simulator did not write stands at `inventory_out`.
+        PreparationError: the inventory cannot be written.
+    """
+    async with Simulation(config, faults=faults) as sim:
+        write_inventory(sim, inventory_out)
+        announce(print_ready(sim, inventory_out))
+        await stop.wait()

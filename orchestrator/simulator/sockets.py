@@ -1,6 +1,6 @@
-"""Real listeners on the loopback interface, and connections that can be broken on purpose. The one place of uvicorn.
+"""A region as an ASGI app, real listeners on the loopback interface, and connections that can be broken on purpose.
 
-uvicorn's HTTP/1.1 protocol is used without its Server: that one installs signal handlers, opens its listeners once,
+The one place of uvicorn. Its HTTP/1.1 protocol is used without its Server: that one installs signal handlers, opens its listeners once,
 and takes its time to stop, while a region's listener comes and goes, and stops at once.
 """
 
@@ -12,16 +12,24 @@ import errno
 import logging
 import socket
 import struct
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, assert_never
 
+from msgspec import Struct
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response as StarletteResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from orchestrator.errors import UsageError
+from orchestrator.model.protocols import Clock
+from orchestrator.model.status import Role
 
-from .app import CONNECTION
+from .core import Regions
+from .effects import Closed, Effect, Refused, Reset, Response, Silent, Truncated
+from .wire import MAXIMUM_BODY
 
 HOST = "127.0.0.1"
 
@@ -29,6 +37,111 @@ _LINGER_ZERO = struct.pack("ii", 1, 0)
 
 _log = logging.getLogger("orchestrator.simulator.http")
 _log.setLevel(logging.ERROR)  # a malformed request is the client's business; a bug in the simulator is not
+
+
+# -- the app ---------------------------------------------------------------------------------------------------
+
+CONNECTION = "hamr.connection"
+"""The ASGI scope extension that holds the connection, where the server gives one."""
+
+
+def region_app(regions: Regions, role: Role, decided: Callable[[], None] = lambda: None) -> ASGIApp:
+    """The ASGI app of one region.
+
+    Under a server that gives no RegionProtocol (a test's in-process transport), a request whose connection would
+    break raises ConnectionResetError, and a silent one waits until the client leaves. `decided` is called after the
+    core has decided and before anything is sent.
+    """
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            body = await _read(request)
+        except ClientDisconnect:
+            return
+        effect = await regions.handle(
+            role, request.method, scope["path"], request.url.query, request.headers, body
+        )
+        decided()
+        closing = {"Connection": "close"} if regions.faults.refusing(role) else {}
+        connection: RegionProtocol | None = scope.get("extensions", {}).get(CONNECTION)
+        await _Exchange(regions.clock, connection, scope, receive, send, closing).perform(effect)
+
+    return app
+
+
+async def _read(request: Request) -> bytes:
+    """The body, or enough of one to see that it is too long."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAXIMUM_BODY:
+            break
+    return body
+
+
+class _Exchange(Struct, frozen=True):
+    """One request's connection, on which its effect is brought about."""
+
+    clock: Clock
+    connection: RegionProtocol | None
+    scope: Scope
+    receive: Receive
+    send: Send
+    closing: Mapping[str, str]
+    """Headers that end the connection, where the next one is to be refused."""
+
+    async def perform(self, effect: Effect) -> None:
+        """Bring it about."""
+        match effect:
+            case Response(pace=0):
+                response = StarletteResponse(
+                    effect.body, effect.status, {**dict(effect.headers), **self.closing}
+                )
+                await response(self.scope, self.receive, self.send)
+            case Response():
+                await self._drip(effect)
+            case Truncated(response=response, sent=sent):
+                await self._start(response)
+                await self.send(
+                    {"type": "http.response.body", "body": response.body[:sent], "more_body": True}
+                )
+                self._required().close()
+            case Closed():
+                self._required().close()
+            case Reset() | Refused():
+                # A connection that stands cannot be refused any more: the nearest thing is to break it off.
+                self._required().reset()
+            case Silent():
+                while (await self.receive())["type"] != "http.disconnect":
+                    pass
+                if self.connection is not None:
+                    self.connection.close()
+            case _:
+                assert_never(effect)
+
+    async def _drip(self, response: Response) -> None:
+        await self._start(response)
+        for position in range(len(response.body)):
+            if self.connection is not None and self.connection.gone:
+                return
+            await self.clock.sleep(response.pace)
+            byte = response.body[position : position + 1]
+            await self.send({"type": "http.response.body", "body": byte, "more_body": True})
+        await self.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _start(self, response: Response) -> None:
+        headers = {**dict(response.headers), **self.closing}
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        await self.send({"type": "http.response.start", "status": response.status, "headers": raw})
+
+    def _required(self) -> RegionProtocol:
+        if self.connection is None:
+            raise ConnectionResetError("the simulated region broke off the connection")
+        return self.connection
+
+
+# -- connections and listeners ---------------------------------------------------------------------------------
 
 
 class RegionProtocol(H11Protocol):
@@ -97,12 +210,7 @@ class RegionProtocol(H11Protocol):
 
 
 class Listener:
-    """One region's port: ours from the beginning to the end, open only while the region is there.
-
-    Args:
-        app: the region's app.
-        port: the port to take, 0 for a free one.
-        label: the region in a person's words, for errors.
+    """One region's port (0: a free one): ours from the beginning to the end, open only while the region is there.
 
     Raises:
         UsageError: the port cannot be had.
@@ -137,11 +245,6 @@ class Listener:
     def url(self) -> str:
         """Where clients find the region."""
         return f"http://{HOST}:{self.port}"
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it accepts connections."""
-        return self._listening is not None
 
     def open(self) -> None:
         """Accept connections, from the moment this returns."""

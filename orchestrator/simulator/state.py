@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from orchestrator.config.scenario import Returning
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Both, Role, Status
 
-from .config import Returning, SimulatedOrg, SimulatorConfig
-from .effects import Moment
-from .events import PostedEvent
-from .rate import RateWindow
+from .config import RateLimit, SimulatedOrg, SimulatorConfig
+from .effects import Moment, RequestLog
 from .telemetry import Telemetry
-from .wire import Posted, datacenter_text, own_datacenter
+from .wire import Posted, PostedEvent, datacenter_text, own_datacenter
 
 SERVER_NAME = "hamr-server@datadog.example"
 """Who the server says it was, when it moves a record by itself."""
@@ -59,7 +60,8 @@ class _Return(Struct, frozen=True):
     darkness: Darkness
 
 
-_Due = _Copy | _Advance | _LateWrite | _Return
+_Change = _Copy | _Advance | _LateWrite
+_Due = _Change | _Return
 
 
 class Darkness(Struct, frozen=True):
@@ -88,9 +90,10 @@ class PairState:
 
     def __init__(self, config: SimulatorConfig, start: Moment) -> None:
         self.config = config
+        self.log = RequestLog()
         self._numbers = itertools.count(1)
         self._queue: list[tuple[float, int, _Due]] = []
-        self._held: list[_Due] = []
+        self._held: list[_Change] = []
         self._dark: Both[Darkness | None] = Both(None, None)
         self._behind: Both[Behind | None] = Both(None, None)
         self.windows = Both(RateWindow(config.rate_limit), RateWindow(config.rate_limit))
@@ -176,7 +179,7 @@ class PairState:
         )
 
     def write_later(self, role: Role, posted: Posted, seq: int, due: float) -> None:
-        """Apply a POST at that time; `settle` then gives back its number in the log."""
+        """Apply a POST at that time, and say so in the log under its number."""
         self._enqueue(due, _LateWrite(role, posted, seq))
 
     def foreign_write(self, role: Role, status: Status, modified_by: str, now: Moment) -> HamrRecord | None:
@@ -212,31 +215,30 @@ class PairState:
         if until is not None:
             self._enqueue(until, _Return(role, darkness))
 
-    def come_back(self, role: Role, now: Moment) -> tuple[int, ...]:
-        """The region answers again; gives the log's numbers of the late writes that are applied now."""
+    def come_back(self, role: Role, now: Moment) -> None:
+        """The region answers again, and what was held up for it happens now."""
         if self._dark[role] is None:
-            return ()
+            return
         self._dark = self._dark.with_(role, None)
         returned = self.record(role)
         held, self._held = self._held, []
-        late: list[int] = []
         for due in held:
             if not (isinstance(due, _Copy) and self.config.returning is not Returning.CATCH_UP):
-                late += self._happen(due, now)
+                self._happen(due, now)
         if self.config.mirror is not None and self.config.returning is Returning.REVERT and returned:
             self._mirror(role, returned, now)
-        return tuple(late)
 
     # -- time ------------------------------------------------------------------------------------------------
 
-    def settle(self, now: Moment) -> tuple[int, ...]:
-        """Let happen what has fallen due, in order; gives the log's numbers of late writes that were applied."""
-        late: list[int] = []
+    def settle(self, now: Moment) -> None:
+        """Let happen what has fallen due, in order."""
         while self._queue and self._queue[0][0] <= now.monotonic:
             due_at, _, due = heapq.heappop(self._queue)
             then = Moment(now.wall - timedelta(seconds=now.monotonic - due_at), due_at)
-            late += self._happen(due, then)
-        return tuple(late)
+            if not isinstance(due, _Return):
+                self._happen(due, then)
+            elif self._dark[due.role] == due.darkness:
+                self.come_back(due.role, then)
 
     # -- inside ----------------------------------------------------------------------------------------------
 
@@ -296,17 +298,15 @@ class PairState:
     def _enqueue(self, due_at: float, due: _Due) -> None:
         heapq.heappush(self._queue, (due_at, next(self._numbers), due))
 
-    def _happen(self, due: _Due, now: Moment) -> tuple[int, ...]:
+    def _happen(self, due: _Change, now: Moment) -> None:
         match due:
-            case _Return(role=role, darkness=darkness):
-                return self.come_back(role, now) if self._dark[role] == darkness else ()
             case _Copy(to=role):
                 concerned: tuple[Role, ...] = (role, role.other)
             case _Advance(role=role) | _LateWrite(role=role):
                 concerned = (role,)
         if any(self._dark[each] for each in concerned):
             self._held.append(due)
-            return ()
+            return
         match due:
             case _Copy(record=record):
                 copied = replace(
@@ -322,8 +322,7 @@ class PairState:
             case _LateWrite(posted=posted, seq=seq):
                 if self.refusal(role, posted) is None:
                     self.write(role, posted, now)
-                    return (seq,)
-        return ()
+                    self.log.applied(seq)
 
     def _blank(self, role: Role) -> HamrRecord:
         """The record that a mirror makes for an org that has none."""
@@ -331,3 +330,58 @@ class PairState:
         blank = self._first(role, Status.UNSPECIFIED, start)
         assert blank is not None  # noqa: S101 - only ABSENT makes no record
         return replace(blank, extra=())
+
+
+# -- rate limits -----------------------------------------------------------------------------------------------
+
+
+class Allowance(Struct, frozen=True):
+    """Where an org stands in its window, this request counted."""
+
+    limit: RateLimit
+    allowed: bool
+    remaining: int
+    reset: float
+    """Seconds until the next window."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What the answer says about it."""
+        return limit_headers(
+            limit=self.limit.limit,
+            period=self.limit.period,
+            remaining=self.remaining,
+            reset=math.ceil(self.reset),
+            name=self.limit.name,
+        )
+
+
+class RateWindow:
+    """Counts one org's requests."""
+
+    def __init__(self, limit: RateLimit | None) -> None:
+        self._limit = limit
+        self._opened = float("-inf")
+        self._used = 0
+
+    def take(self, monotonic: float) -> Allowance | None:
+        """Count one request; None where there is no limit."""
+        limit = self._limit
+        if limit is None:
+            return None
+        if monotonic >= self._opened + limit.period:
+            self._opened, self._used = monotonic, 0
+        allowed = self._used < limit.limit
+        self._used += allowed
+        return Allowance(limit, allowed, limit.limit - self._used, self._opened + limit.period - monotonic)
+
+
+def limit_headers(*, limit: int, period: float, remaining: int, reset: int, name: str) -> dict[str, str]:
+    """The five X-RateLimit headers; `reset` is a number of seconds, not a time [doc]."""
+    return {
+        "X-RateLimit-Limit": str(limit),
+        "X-RateLimit-Period": f"{period:g}",
+        "X-RateLimit-Remaining": str(remaining),
+        "X-RateLimit-Reset": str(reset),
+        "X-RateLimit-Name": name,
+    }

@@ -7,9 +7,8 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Final, Generic, TypeVar
 
+from orchestrator.config.faults import MetricValue, metric_value, monitor_state
 from orchestrator.model.status import Both, Role
-
-from .values import MetricValue, metric_value, monitor_state
 
 V = TypeVar("V")
 
@@ -46,12 +45,7 @@ class Timeline(Generic[V]):
 
 
 class Telemetry:
-    """The metrics and monitors of one pair.
-
-    Args:
-        metrics: per org, what each query shows from the beginning.
-        monitors: per org, each monitor's state from the beginning.
-        start: the beginning, on the monotonic clock. What is set then holds for all that was before, too.
+    """The metrics and monitors of one pair. What is set at the start holds for all that was before, too.
 
     Raises:
         ValueError: a metric's value or a monitor's state is none.

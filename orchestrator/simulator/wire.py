@@ -1,4 +1,4 @@
-"""What a HAMR record and an error look like on the wire, and how a POST's body is read. Facts are WIRE's: see the marks.
+"""What a HAMR record and an error look like on the wire, and how a POST's body is read, an event's too. Facts are WIRE's: see the marks.
 
 [doc] Datadog's API reference, [rec] recorded exchanges, [guide] Datadog's disaster-recovery guide.
 """
@@ -149,13 +149,7 @@ def decode(body: bytes) -> JSON:
 
 
 def read_post(body: bytes, org_uuid: str, accepts: frozenset[Wire]) -> Posted | WireError:
-    """A POST's body, or what it is refused with.
-
-    Args:
-        body: as it came in.
-        org_uuid: the org that the keys belong to; `data.id` must be it [doc].
-        accepts: the casings that may be used.
-    """
+    """A POST's body, or what it is refused with: `data.id` must be the org that the keys belong to [doc]."""
     if len(body) > MAXIMUM_BODY:
         return WireError(400, f"the body is longer than {MAXIMUM_BODY} bytes")
     try:
@@ -220,3 +214,57 @@ def _unfit(key: str, value: JSON) -> str | None:
 
 def _spelled(key: str, wire: Wire) -> str:
     return _PASCAL[key] if wire is Wire.PASCAL else key
+
+
+# -- events ----------------------------------------------------------------------------------------------------
+
+LONGEST_TEXT = 4000
+"""Characters of an event's text [doc]."""
+LONGEST_KEY = 100
+"""Characters of an aggregation key [doc]."""
+ALERT_TYPES: tuple[str, ...] = ("info", "warning", "error", "success")
+
+
+class PostedEvent(Struct, frozen=True):
+    """One event that an org has."""
+
+    number: int
+    """Counts from 1 in each org; the event's id."""
+    at: datetime
+    """When it was taken, UTC."""
+    title: str
+    text: str
+    tags: tuple[str, ...] = ()
+    alert_type: str = "info"
+    aggregation_key: str | None = None
+
+
+def read_event(body: bytes, number: int, at: datetime) -> PostedEvent | WireError:
+    """An event's body, with the number that it gets, or what it is refused with."""
+    if len(body) > MAXIMUM_BODY:
+        return WireError(400, f"the body is longer than {MAXIMUM_BODY} bytes")
+    try:
+        event = json.loads(body)
+    except (ValueError, RecursionError):
+        return WireError(400, "the body is not JSON")
+    if not isinstance(event, dict):
+        return WireError(400, "an object is required")
+    for key in ("title", "text"):
+        if not isinstance(event.get(key), str) or not event[key]:
+            return WireError(400, f"{key} is required, as a text")
+    if not _fits(event["text"], LONGEST_TEXT):
+        return WireError(400, f"text is longer than {LONGEST_TEXT} characters")
+    tags = event.get("tags", [])
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        return WireError(400, "tags must be a list of texts")
+    alert_type = event.get("alert_type", "info")
+    if alert_type not in ALERT_TYPES:
+        return WireError(400, f"alert_type must be one of {', '.join(ALERT_TYPES)}")
+    aggregation_key = event.get("aggregation_key")
+    if aggregation_key is not None and not _fits(aggregation_key, LONGEST_KEY):
+        return WireError(400, f"aggregation_key must be a text of at most {LONGEST_KEY} characters")
+    return PostedEvent(number, at, event["title"], event["text"], tuple(tags), alert_type, aggregation_key)
+
+
+def _fits(value: JSON, most: int) -> bool:
+    return isinstance(value, str) and len(value) <= most

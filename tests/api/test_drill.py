@@ -89,7 +89,7 @@ async def test_a_drill_that_stayed_open_is_closed_from_home(
     regions.set_dark(Role.PRIMARY, dark=False)
     with pytest.raises(Refused, match="is in drill"):
         await pair.run("PASSIVE")
-    homecoming = await pair.close_drill("the region came back")
-    assert homecoming.at_home
+    failback = await pair.close_drill("the region came back")
+    assert failback.at_home
     assert regions.statuses == PASSIVE
     assert (await pair.status()).open_drill is None

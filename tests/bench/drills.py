@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator.config import load_playbook
-from orchestrator.drill import Desk, rehearse
+from orchestrator.config.scenario import Scenario
+from orchestrator.drill import DrillContext, rehearse
 from orchestrator.journal import SqliteStore
 from orchestrator.model.run import Operator
-from orchestrator.model.scenario import Scenario
 
 from .figures import figure, least
 
@@ -23,9 +23,9 @@ def drill_seconds(folder: Path) -> None:
     def once() -> float:
         place = folder / f"drill{time.monotonic_ns()}.db"
         with SqliteStore.open(place, now=lambda: datetime.now(UTC)) as store:
-            desk = Desk(store, Operator("bench", "here"), os.environ)
+            context = DrillContext(store, Operator("bench", "here"), os.environ)
             began = time.monotonic()
-            result = asyncio.run(rehearse(desk, Scenario(""), load_playbook("regional-failover")))
+            result = asyncio.run(rehearse(context, Scenario(""), load_playbook("regional-failover")))
             seconds = time.monotonic() - began
         assert result.score.passed, result
         return seconds

@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator.config import load_playbook
-from orchestrator.drill import Desk, rehearse
+from orchestrator.config.scenario import Scenario
+from orchestrator.drill import DrillContext, rehearse
 from orchestrator.journal import SqliteStore
 from orchestrator.journal.checkpoint import CHECKPOINT, checkpoint_of
 from orchestrator.model.journal import Entry
 from orchestrator.model.run import Operator
-from orchestrator.model.scenario import Scenario
 
 from .figures import ENVIRONMENT, figure, hamr
 
@@ -83,8 +83,8 @@ def _journal(place: Path, records: int, pairs: int = 20) -> str:
 
 def _rehearsed(place: Path) -> Sequence[Entry]:
     with SqliteStore.open(place, durable=False, now=lambda: datetime.now(UTC)) as store:
-        desk = Desk(store, Operator("bench", "here"), ENVIRONMENT)
-        asyncio.run(rehearse(desk, Scenario(""), load_playbook("regional-failover")))
+        context = DrillContext(store, Operator("bench", "here"), ENVIRONMENT)
+        asyncio.run(rehearse(context, Scenario(""), load_playbook("regional-failover")))
         (run, *_) = [each.run for each in store.records(kinds=("run.started",))]
         return [
             Entry(each.run, each.pair, each.kind, each.by, each.host, {**each.data, **_alone(each.data)})

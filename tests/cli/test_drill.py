@@ -17,7 +17,7 @@ from orchestrator.model.events import DrillStarted
 from orchestrator.model.run import Operator
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.session import Session
-from orchestrator.simulator import HAMR_PATH
+from orchestrator.simulator import RECORD_PATH
 from tests.report.happened import STARTED
 
 from .lab import Lab
@@ -131,7 +131,7 @@ def test_a_live_drill_goes_out_and_home_and_is_closed(lab: Lab) -> None:
     may_be_drilled(lab)
     found = lab.json("drill", "run", "sim", "--yes", "--notes", "May")
     assert (found["passed"], found["simulated"], found["closed"]) == (True, False, True)
-    assert sum(request.method == "POST" and request.path == HAMR_PATH for request in lab.sim.requests) == 8
+    assert sum(request.method == "POST" and request.path == RECORD_PATH for request in lab.sim.requests) == 8
     assert lab.statuses() == (Status.PASSIVE, Status.PASSIVE)
     shown = lab.run("show", found["drill"], code=0).stdout
     assert "Drill closed: May" in shown

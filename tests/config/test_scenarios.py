@@ -12,28 +12,28 @@ import pytest
 
 from orchestrator.config import problems_in, scenario_schema
 from orchestrator.config.compose import compose
-from orchestrator.config.scenarios import find_scenario, load_scenario, parse_scenario, shipped_scenarios
-from orchestrator.errors import DocumentError, UsageError
-from orchestrator.model.org import Mirrors
-from orchestrator.model.scenario import (
+from orchestrator.config.faults import AnswerLost, Fault, Slow
+from orchestrator.config.scenario import (
     At,
     ComesBack,
+    ConfirmWaits,
     DoAdopt,
     DoResume,
     DoRun,
     Expect,
     GoesDark,
     Meanwhile,
-    Owing,
-    Regions,
-    Returns,
+    OrgStatus,
+    RegionSettings,
+    Returning,
     ScenarioStep,
-    ScriptedFault,
     SomebodyWrites,
     Unknown,
     Waits,
-    Wrote,
 )
+from orchestrator.config.scenarios import find_scenario, load_scenario, parse_scenario, shipped_scenarios
+from orchestrator.errors import DocumentError, UsageError
+from orchestrator.model.org import Mirrors
 from orchestrator.model.status import Role, Status
 
 P, S = Role.PRIMARY, Role.SECONDARY
@@ -104,11 +104,11 @@ expect: {phase: agreed(PASSIVE), owed: nothing, within: 1m}
 def test_everything_that_a_scenario_says() -> None:
     scenario = parse_scenario(FULL, "full.yaml")
     assert (scenario.name, scenario.playbook, scenario.goal) == ("full", "regional-failover", Status.ACTIVE)
-    assert scenario.regions == Regions(
+    assert scenario.regions == RegionSettings(
         Status.PASSIVE,
         timedelta(milliseconds=150),
         Mirrors.AUTO,
-        Returns.CATCH_UP,
+        Returning.CATCH_UP,
         timedelta(milliseconds=20),
         timedelta(milliseconds=5),
         strict=True,
@@ -116,31 +116,31 @@ def test_everything_that_a_scenario_says() -> None:
         renames_author=True,
     )
     assert scenario.waits == Waits(
-        timedelta(seconds=2),
-        timedelta(milliseconds=20),
+        ConfirmWaits(timedelta(seconds=2), timedelta(milliseconds=20)),
         timedelta(milliseconds=200),
         timedelta(milliseconds=100),
         timedelta(seconds=1),
         timedelta(milliseconds=500),
     )
-    assert scenario.faults == (ScriptedFault("answer_lost", {}, 2, 1, S, "POST", "/api/v2/hamr"),)
+    assert scenario.faults == (Fault(AnswerLost(), at=2, role=S, method="POST"),)
     assert scenario.probes == {"agents": 12.0, "page": Unknown("nobody answers")}
-    assert scenario.expect == Expect(phase="agreed(PASSIVE)", owes_nothing=True, within=timedelta(minutes=1))
+    assert scenario.expect == Expect(phase="agreed(PASSIVE)", owed="nothing", within=timedelta(minutes=1))
     assert scenario.text == FULL
     dark, out, back, dies, again, adopt, stranger, home = scenario.steps
     assert dark == ScenarioStep(
-        "the primary's region goes dark", GoesDark(P, silent=True), expect=Expect(phase="half-seen(PASSIVE)")
+        GoesDark(P, silent=True), "the primary's region goes dark", expect=Expect(phase="half-seen(PASSIVE)")
     )
     assert out == ScenarioStep(
-        "out",
         DoRun(Status.ACTIVE, True, "us1", {"settled": "Bob is with us"}),
+        "out",
         "alice",
-        (ScriptedFault("slow", {"by": timedelta(milliseconds=20)}, 1, 1, None, None, "/api/v2/hamr"),),
+        (Fault(Slow(0.02)),),
         {"agents": 0.0, "page": True},
         Meanwhile(
-            At("write.intended", 2),
-            "out, during out",
+            "write.intended",
             DoRun(Status.ACTIVE),
+            2,
+            "out, during out",
             "bob",
             Expect(exit=5, says="is locked by"),
         ),
@@ -148,28 +148,28 @@ def test_everything_that_a_scenario_says() -> None:
         Expect(
             exit=8,
             refused=("settled",),
-            writes=(Wrote(S, Status.FAILOVER), Wrote(S, Status.ACTIVE)),
+            writes=(OrgStatus(S, Status.FAILOVER), OrgStatus(S, Status.ACTIVE)),
             no_writes_to=(P,),
-            owed=Owing(P, Status.ACTIVE),
+            owed=OrgStatus(P, Status.ACTIVE),
             changed_by={S: "hamr"},
             records={"write.intended": 2},
             at_least=timedelta(seconds=1),
             within=timedelta(seconds=5),
         ),
     )
-    assert back == ScenarioStep("the primary's region is back", ComesBack(P))
-    assert dies == ScenarioStep("resume", DoResume(), dies=At("write.answered"))
-    assert again == ScenarioStep("resume 2", DoResume(True, "again"))
-    assert adopt == ScenarioStep("adopt the secondary", DoAdopt(S, "a drill"))
+    assert back == ScenarioStep(ComesBack(P), "the primary's region is back")
+    assert dies == ScenarioStep(DoResume(), "resume", dies=At("write.answered"))
+    assert again == ScenarioStep(DoResume(True, "again"), "resume 2")
+    assert adopt == ScenarioStep(DoAdopt(S, "a drill"), "adopt the secondary")
     assert stranger == ScenarioStep(
-        "somebody sets the primary to ACTIVE", SomebodyWrites(P, Status.ACTIVE, "someone.else@example.com")
+        SomebodyWrites(P, Status.ACTIVE, "someone.else@example.com"), "somebody sets the primary to ACTIVE"
     )
-    assert home == ScenarioStep("home", DoRun(Status.PASSIVE))
+    assert home == ScenarioStep(DoRun(Status.PASSIVE), "home")
 
 
 def test_all_that_may_be_left_out() -> None:
     scenario = parse_scenario("schema: 1\nname: least\n", "least.yaml")
-    assert (scenario.regions, scenario.waits, scenario.steps) == (Regions(), Waits(), ())
+    assert (scenario.regions, scenario.waits, scenario.steps) == (RegionSettings(), Waits(), ())
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A desk with a fresh journal, and drills at it."""
+"""Drills on a fresh journal."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 from msgspec import Struct
 
 from orchestrator.config import load_playbook
+from orchestrator.config.scenario import Scenario
 from orchestrator.config.scenarios import parse_scenario
-from orchestrator.drill import Desk, rehearse
+from orchestrator.drill import DrillContext, rehearse
 from orchestrator.journal import SqliteStore
 from orchestrator.model.drill import DrillResult, Expectation
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.run import Operator
-from orchestrator.model.scenario import Scenario
 
 HEAD = (
     "schema: 1\nname: mine\nwaits: {confirm: {within: 500ms, every: 10ms}, emergency: 200ms, read: 300ms}\n"
@@ -28,7 +28,7 @@ HEAD = (
 class Room(Struct):
     """Where drills are played."""
 
-    desk: Desk
+    context: DrillContext
     store: SqliteStore
 
     def play(
@@ -38,7 +38,7 @@ class Room(Struct):
         if isinstance(scenario, str):
             scenario = parse_scenario(HEAD + scenario, "mine.yaml")
         shipped = playbook or load_playbook(scenario.playbook or "regional-failover")
-        return asyncio.run(rehearse(self.desk, scenario, shipped, seed=seed, notes="a test"))
+        return asyncio.run(rehearse(self.context, scenario, shipped, seed=seed, notes="a test"))
 
     def kinds(self, run: str) -> list[str]:
         """The kinds of a run's or a drill's records, in order."""
@@ -50,7 +50,7 @@ def room(folder: Path) -> Iterator[Room]:
     """A room with a journal of its own, which need not survive the machine."""
     place = folder / "journal.db"
     with SqliteStore.open(place, durable=False, now=lambda: datetime.now(UTC)) as store:
-        yield Room(Desk(store, Operator("alice", "laptop"), os.environ), store)
+        yield Room(DrillContext(store, Operator("alice", "laptop"), os.environ), store)
 
 
 def missed(result: DrillResult) -> list[Expectation]:

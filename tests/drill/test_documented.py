@@ -7,22 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.config.scenario_shape import (
-    DEEDS,
-    AdoptShape,
-    ComesBackShape,
-    ExpectShape,
-    GoesDarkShape,
-    RegionsShape,
-    ResumeShape,
-    RunShape,
-    ScenarioShape,
-    SomebodyShape,
-    StepShape,
-    WaitsShape,
+from orchestrator.config.scenario import (
+    ComesBack,
+    DoAdopt,
+    DoResume,
+    DoRun,
+    Expect,
+    GoesDark,
+    RegionSettings,
+    ScenarioStep,
+    SomebodyWrites,
+    Waits,
 )
-from orchestrator.config.scenarios import parse_scenario, shipped_scenarios
-from orchestrator.config.shapes import Shape
+from orchestrator.config.scenarios import ScenarioFile, parse_scenario, shipped_scenarios
+from orchestrator.config.shapes import Noun, keys_in, keys_of
 from orchestrator.report.drill import closed_json, drill_json
 from tests.report.test_drill import RESULT
 
@@ -32,8 +30,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "reference" / "scenarios.md").read_text("utf-8")
 
 
-def keys(shape: type[Shape]) -> set[str]:
-    return set(shape.__struct_encode_fields__)
+def keys(noun: type[Noun]) -> set[str]:
+    return {key.name for key in keys_in(keys_of(noun))}
 
 
 def table(title: str) -> set[str]:
@@ -44,36 +42,35 @@ def table(title: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("title", "shape"),
+    ("title", "noun"),
     [
-        ("", ScenarioShape),
-        ("The regions", RegionsShape),
-        ("Waits", WaitsShape),
-        ("Steps", StepShape),
-        ("Expectations", ExpectShape),
+        ("", ScenarioFile),
+        ("The regions", RegionSettings),
+        ("Waits", Waits),
+        ("Steps", ScenarioStep),
+        ("Expectations", Expect),
     ],
 )
-def test_every_key_is_on_the_page_and_no_other(title: str, shape: type[Shape]) -> None:
+def test_every_key_is_on_the_page_and_no_other(title: str, noun: type[Noun]) -> None:
     headers = {"simulator", "waits", "expect"} if title in ("The regions", "Waits", "Expectations") else set()
-    assert table(title) - headers == keys(shape) - headers
+    assert table(title) - headers == keys(noun) - headers
 
 
 @pytest.mark.parametrize(
-    ("kind", "shape"),
+    ("kind", "noun"),
     [
-        ("run", RunShape),
-        ("resume", ResumeShape),
-        ("adopt", AdoptShape),
-        ("dark", GoesDarkShape),
-        ("back", ComesBackShape),
-        ("somebody_writes", SomebodyShape),
+        ("run", DoRun),
+        ("resume", DoResume),
+        ("adopt", DoAdopt),
+        ("dark", GoesDark),
+        ("back", ComesBack),
+        ("somebody_writes", SomebodyWrites),
     ],
 )
-def test_what_a_kind_of_step_has_to_set_is_on_the_page(kind: str, shape: type[Shape]) -> None:
-    assert kind in DEEDS
+def test_what_a_kind_of_step_has_to_set_is_on_the_page(kind: str, noun: type[Noun]) -> None:
     found = re.search(rf"^\| `{kind}: \{{([^}}]*)\}}` \|", PAGE, re.MULTILINE)
     assert found is not None
-    assert set(found[1].split(", ")) == keys(shape)
+    assert set(found[1].split(", ")) == keys(noun)
 
 
 def test_the_example_is_green(room: Room) -> None:

@@ -1,4 +1,4 @@
-"""Each thing that a scenario can want: held, and missed, with the records that show it."""
+"""Each thing that a scenario can want, held and missed, with the records that show it; and each law, broken by hand."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.drill.expectations import Seen, expectations_of, shown_by
+from orchestrator.config.scenario import Expect, OrgStatus
+from orchestrator.drill.expectations import Observed, Witnessed, expectations_of, laws_of, shown_by
+from orchestrator.model.events import Event, SituationRead, WriteIntended, encode
 from orchestrator.model.journal import Record
-from orchestrator.model.scenario import Expect, Owing, Wrote
+from orchestrator.model.reading import Exchange, Present, Reading, Request
+from orchestrator.model.run import Attempt
 from orchestrator.model.situation import Owed
-from orchestrator.model.status import Role, Status
+from orchestrator.model.status import Both, Role, Status
+from tests.report.happened import FINISHED, STARTED
+from tests.report.scenes import NOW
+from tests.report.scenes import record as org_record
 
 P, S = Role.PRIMARY, Role.SECONDARY
 STAMP = "alice+hamr-20260528-163000-k3f9-2@laptop"
@@ -21,14 +27,14 @@ def record(seq: int, kind: str) -> Record:
     return Record(seq, "2026-05-28T16:40:00.000000Z", "run", "sim", kind, "alice", "laptop", {}, "", "")
 
 
-SEEN = Seen(
+SEEN = Observed(
     "out",
     2.0,
     "agreed(ACTIVE)",
     exit=8,
     refused=("settled",),
     said="the primary was not reached",
-    writes=(Wrote(S, Status.FAILOVER), Wrote(S, Status.ACTIVE)),
+    writes=(OrgStatus(S, Status.FAILOVER), OrgStatus(S, Status.ACTIVE)),
     sent_to=frozenset({S}),
     owed=Owed(P, Status.ACTIVE, "run", datetime(2026, 5, 28, tzinfo=UTC)),
     names={P: "carol@example.com", S: STAMP},
@@ -56,8 +62,8 @@ WANTED = [
         "it said: the primary was not reached",
     ),
     (
-        Expect(writes=(Wrote(S, Status.FAILOVER), Wrote(S, Status.ACTIVE))),
-        Expect(writes=(Wrote(S, Status.ACTIVE), Wrote(S, Status.FAILOVER))),
+        Expect(writes=(OrgStatus(S, Status.FAILOVER), OrgStatus(S, Status.ACTIVE))),
+        Expect(writes=(OrgStatus(S, Status.ACTIVE), OrgStatus(S, Status.FAILOVER))),
         "out: writes taken: secondary ACTIVE, secondary FAILOVER",
         "writes taken: secondary FAILOVER, secondary ACTIVE",
     ),
@@ -68,8 +74,8 @@ WANTED = [
         "a write was sent to the secondary",
     ),
     (
-        Expect(owed=Owing(P, Status.ACTIVE)),
-        Expect(owed=Owing(P, Status.PASSIVE)),
+        Expect(owed=OrgStatus(P, Status.ACTIVE)),
+        Expect(owed=OrgStatus(P, Status.PASSIVE)),
         "out: primary PASSIVE is owed",
         "primary ACTIVE is owed",
     ),
@@ -114,9 +120,9 @@ def test_nothing_expected_is_nothing_judged() -> None:
 
 
 def test_nothing_owed_is_an_expectation_of_its_own() -> None:
-    (missed,) = expectations_of(Expect(owes_nothing=True), SEEN)
+    (missed,) = expectations_of(Expect(owed="nothing"), SEEN)
     assert (missed.held, missed.found) == (False, "primary ACTIVE is owed")
-    (held,) = expectations_of(Expect(owes_nothing=True), replace(SEEN, owed=None))
+    (held,) = expectations_of(Expect(owed="nothing"), replace(SEEN, owed=None))
     assert held.held
 
 
@@ -140,3 +146,66 @@ def test_the_records_that_show_it_are_named() -> None:
 def test_of_many_records_the_newest_are_named() -> None:
     many = [record(seq, "write.intended") for seq in range(1, 31)]
     assert shown_by(many, ("write.intended",)) == tuple(range(19, 31))
+
+
+# -- what must hold in every rehearsal
+
+RUN = "20260528-163000-k3f9"
+RUN_STAMP = f"alice+hamr-{RUN}-1@laptop"
+
+
+def read(modified_by: str, minutes: int = 0) -> SituationRead:
+    """Both orgs read; the secondary's record carries that name."""
+    shown = replace(org_record(Role.SECONDARY, by=modified_by), modified_at=NOW + timedelta(minutes=minutes))
+    sight = Present(shown, Status.PASSIVE)
+    reading = Reading(Role.SECONDARY, sight, NOW, 0.0, Exchange())
+    return SituationRead("transition", Both(None, reading))
+
+
+def intends(stamp: str = RUN_STAMP) -> WriteIntended:
+    attempt = Attempt(1, Role.PRIMARY, Status.FAILOVER, stamp, "declare")
+    return WriteIntended(attempt, Request("POST", "https://x", {}), None)
+
+
+def journal(*events: Event) -> tuple[Record, ...]:
+    return tuple(
+        Record(seq, "2026-05-28T16:40:00.000000Z", RUN, "sim", event.kind, "a", "h", encode(event), "", "")
+        for seq, event in enumerate(events, 1)
+    )
+
+
+def held(witnessed: Witnessed) -> list[bool]:
+    return [each.held for each in laws_of(witnessed)]
+
+
+SETUP = "onboarding@datadog.example"
+NAMES = frozenset({SETUP})
+
+
+def test_an_ordinary_run_keeps_all_of_them() -> None:
+    records = journal(STARTED, read(SETUP), intends(), read(RUN_STAMP, 1), FINISHED)
+    assert held(Witnessed(records, (RUN_STAMP,), NAMES)) == [True, True, True]
+
+
+def test_law_03_a_write_after_a_strangers_change_was_seen_is_told() -> None:
+    records = journal(STARTED, read(SETUP), read("carol@example.com", 1), intends(), FINISHED)
+    first, *_ = laws_of(Witnessed(records, (RUN_STAMP,), NAMES))
+    assert not first.held
+    assert first.records == (3, 4)
+
+
+def test_a_strangers_record_that_was_there_when_the_run_began_is_its_beginning() -> None:
+    records = journal(STARTED, read("carol@example.com"), intends(), FINISHED)
+    assert held(Witnessed(records, (RUN_STAMP,), NAMES)) == [True, True, True]
+
+
+def test_law_06_a_write_that_is_not_in_the_journal_is_told() -> None:
+    other = f"alice+hamr-{RUN}-2@laptop"
+    second = laws_of(Witnessed(journal(STARTED, intends(), FINISHED), (RUN_STAMP, other), NAMES))[1]
+    assert (second.held, second.found) == (False, f"not in the journal: {other}")
+
+
+def test_a_run_without_an_end_is_told_unless_its_process_was_killed() -> None:
+    records = journal(STARTED, intends())
+    assert held(Witnessed(records, (RUN_STAMP,), NAMES)) == [True, True, False]
+    assert held(Witnessed(records, (RUN_STAMP,), NAMES, died=frozenset({RUN}))) == [True, True, True]

@@ -127,8 +127,8 @@ async def test_closing_after_a_crash_brings_the_pair_home(tmp_path: Path) -> Non
         assert out.exit_code is ExitCode.DONE
         found = drill_named({"sim": bench.session.history()}, out.run)
         assert found.drill == name
-        homecoming = await close(bench.session, found, "the laptop's battery was empty")
-        assert homecoming.at_home
+        failback = await close(bench.session, found, "the laptop's battery was empty")
+        assert failback.at_home
         assert statuses(bench) == [2, 2]
         held = bench.session.history().drills[name]
         assert (held.open, held.notes) == (False, "the laptop's battery was empty")
@@ -153,8 +153,8 @@ async def test_closing_in_the_middle_of_a_transition_takes_the_way_back(tmp_path
 async def test_closing_where_the_pair_is_at_home_writes_nothing_to_it(tmp_path: Path) -> None:
     async with drillable(tmp_path) as bench:
         name = opened(bench)
-        homecoming = await close(bench.session, bench.session.history().drills[name], "nothing was done")
-        assert (homecoming.at_home, homecoming.results) == (True, ())
+        failback = await close(bench.session, bench.session.history().drills[name], "nothing was done")
+        assert (failback.at_home, failback.results) == (True, ())
         assert bench.posts() == []
 
 
@@ -163,9 +163,9 @@ async def test_a_pair_that_an_emergency_has_moved_meanwhile_is_left_alone(tmp_pa
         name = opened(bench)
         real = await start(bench.session, EMERGENCY)
         before = len(bench.posts())
-        homecoming = await close(bench.session, bench.session.history().drills[name], "it became real")
-        assert homecoming.left_alone
-        assert real.run in homecoming.why
+        failback = await close(bench.session, bench.session.history().drills[name], "it became real")
+        assert failback.left_alone
+        assert real.run in failback.why
         assert len(bench.posts()) == before
         assert bench.session.history().open_drill is None
 

@@ -9,12 +9,12 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.config import load_playbook, parse_playbook
+from orchestrator.config.scenario import DoRun, Scenario
 from orchestrator.drill.rehearsal import out_and_home
 from orchestrator.errors import ExitCode, UsageError
 from orchestrator.model.drill import LessStrict, Score
 from orchestrator.model.events import DrillClosed, DrillScored, DrillStarted, RunStarted, decode
 from orchestrator.model.journal import Verified
-from orchestrator.model.scenario import DoRun, Scenario
 from orchestrator.model.status import Status
 
 from .rehearsals import Room, missed
@@ -205,7 +205,7 @@ def test_a_scenario_for_another_playbook_is_refused_with_what_was_meant(room: Ro
 def test_the_goal_may_be_any_stop_but_home(room: Room) -> None:
     with pytest.raises(UsageError, match="the drill would go to PASSIVE, and that is where it begins"):
         room.play(Scenario("", goal=Status.PASSIVE))
-    assert [step.deed for step in out_and_home(Status.PASSIVE, Status.ACTIVE)] == [
+    assert [step.action for step in out_and_home(Status.PASSIVE, Status.ACTIVE)] == [
         DoRun(Status.ACTIVE),
         DoRun(Status.PASSIVE),
     ]

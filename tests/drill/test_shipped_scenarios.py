@@ -9,15 +9,15 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.config import load_playbook
+from orchestrator.config.faults import Throttle
+from orchestrator.config.scenario import Returning, Scenario
 from orchestrator.config.scenarios import load_scenario, shipped_scenarios
-from orchestrator.drill.persons_store import PersonsStore
-from orchestrator.drill.stand_ins import Mortals
+from orchestrator.drill.stand_ins import FakeHost, ProcessStore
 from orchestrator.engine import check
 from orchestrator.errors import ExitCode
 from orchestrator.model.change import Change
 from orchestrator.model.org import Mirrors
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.scenario import Returns, Scenario
 from orchestrator.model.situation import Comparison
 from orchestrator.situation.compare import compare
 
@@ -70,7 +70,8 @@ def _home_though_owing(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, play
 
 def _sends_again(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
     """Reads show the write only when nobody looks for it any more."""
-    waits = replace(scenario.waits, confirm_within=timedelta(milliseconds=60))
+    confirm = replace(scenario.waits.confirm, within=timedelta(milliseconds=60))
+    waits = replace(scenario.waits, confirm=confirm)
     regions = replace(scenario.regions, read_lag=timedelta(milliseconds=200))
     return replace(scenario, waits=waits, regions=regions), playbook
 
@@ -80,10 +81,10 @@ def _never_sends_again(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, play
 
 
 def _locks_nobody_out(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
-    plain = PersonsStore.append_all
+    plain = ProcessStore.append_all
     monkeypatch.setattr("orchestrator.operations.run.refuse_held", lambda *_, **__: None)
-    monkeypatch.setattr(PersonsStore, "take_lock", lambda *_: None)
-    monkeypatch.setattr(PersonsStore, "append_all", lambda self, entries, **_: plain(self, entries))
+    monkeypatch.setattr(ProcessStore, "take_lock", lambda *_: None)
+    monkeypatch.setattr(ProcessStore, "append_all", lambda self, entries, **_: plain(self, entries))
     return scenario, playbook
 
 
@@ -93,7 +94,7 @@ def _asks_no_guard(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook
 
 
 def _keeps_what_it_had(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
-    return replace(scenario, regions=replace(scenario.regions, returning=Returns.KEEP)), playbook
+    return replace(scenario, regions=replace(scenario.regions, returning=Returning.KEEP)), playbook
 
 
 def _sees_no_stranger(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
@@ -106,7 +107,7 @@ def _sees_no_stranger(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playb
 
 
 def _does_not_wait(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
-    faults = tuple(replace(fault, settings={**fault.settings, "reset": 0}) for fault in scenario.faults)
+    faults = tuple(replace(fault, kind=Throttle(reset=0)) for fault in scenario.faults)
     return replace(scenario, faults=faults), playbook
 
 
@@ -115,7 +116,7 @@ def _writes_both(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: 
 
 
 def _holds_on_to_locks(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
-    monkeypatch.setattr(Mortals, "provably_dead", lambda *_: False)
+    monkeypatch.setattr(FakeHost, "provably_dead", lambda *_: False)
     return scenario, playbook
 
 

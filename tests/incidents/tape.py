@@ -17,7 +17,7 @@ from orchestrator.model.probe import Measured, Unmeasured
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Stamp
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.simulator import HAMR_PATH, Effect, Response, Truncated
+from orchestrator.simulator import RECORD_PATH, Effect, Response, Truncated
 
 from .loop import BEGINNING, Process, VirtualLoop
 
@@ -68,12 +68,12 @@ class Asked(Note, frozen=True):
     @property
     def posts(self) -> bool:
         """Whether it is a write."""
-        return self.method == "POST" and self.path == HAMR_PATH
+        return self.method == "POST" and self.path == RECORD_PATH
 
     @property
     def reads(self) -> bool:
         """Whether it reads the record."""
-        return self.method == "GET" and self.path == HAMR_PATH
+        return self.method == "GET" and self.path == RECORD_PATH
 
     @property
     def attributes(self) -> dict[str, JSON]:

@@ -16,13 +16,13 @@ from msgspec.structs import replace
 from orchestrator.api.finding import all_histories, outlines
 from orchestrator.api.journal import summaries
 from orchestrator.config import load_playbook
-from orchestrator.drill import Desk, rehearse
+from orchestrator.config.scenario import Scenario
+from orchestrator.drill import DrillContext, rehearse
 from orchestrator.errors import JournalDamaged, Locked
 from orchestrator.journal import SqliteStore
 from orchestrator.journal.sqlite_store import _PAGE
 from orchestrator.model.journal import Head
 from orchestrator.model.run import Operator
-from orchestrator.model.scenario import Scenario
 
 from .conftest import STARTED, entry, holder, ticking
 
@@ -72,9 +72,9 @@ def test_an_outline_has_some_kinds_and_how_each_run_begins(mixed: SqliteStore, p
 
 def test_an_outline_lists_the_runs_that_everything_lists(tmp_path: Path) -> None:
     with SqliteStore.open(tmp_path / "j", durable=False, now=lambda: datetime.now(UTC)) as store:
-        desk = Desk(store, Operator("alice", "laptop"), os.environ)
+        context = DrillContext(store, Operator("alice", "laptop"), os.environ)
         for _ in range(2):
-            asyncio.run(rehearse(desk, Scenario(""), load_playbook("regional-failover")))
+            asyncio.run(rehearse(context, Scenario(""), load_playbook("regional-failover")))
         whole = all_histories(store)
         assert summaries(outlines(store)) == summaries(whole)
         assert [history.drills for history in outlines(store).values()] == [

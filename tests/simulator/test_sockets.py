@@ -34,7 +34,7 @@ from orchestrator.simulator import (
     TruncatedBody,
     WrongBody,
 )
-from orchestrator.simulator.app import region_app
+from orchestrator.simulator.sockets import region_app
 
 from .bench import KEYS, PRIMARY_UUID, SECONDARY_UUID, Bench, P, S, snake
 
