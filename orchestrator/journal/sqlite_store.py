@@ -40,14 +40,16 @@ class SqliteStore:
     Safe to use from several processes, and from several threads of one.
     """
 
-    def __init__(self, opened: Opened, place: Path, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, opened: Opened, place: Path, now: Callable[[], datetime], patience: float = BUSY_SECONDS
+    ) -> None:
         self._connection = opened.connection
         self._opened = opened
         self._place = place
         self._now = now
         self._mutex = threading.RLock()
         self._turns = turns_at(place)
-        self._patience = BUSY_SECONDS
+        self._patience = patience
 
     @classmethod
     def open(
@@ -82,7 +84,7 @@ class SqliteStore:
                 opened = open_for_writing(path, durable=durable, patience=wait)
             else:
                 opened = open_for_reading(path, patience=wait, older=older)
-        return cls(opened, path, now)
+        return cls(opened, path, now, wait)
 
     @classmethod
     def nothing(cls, path: Path, *, now: Callable[[], datetime]) -> SqliteStore:
@@ -128,9 +130,7 @@ class SqliteStore:
             return None
         with self._turns.one(self._place, self._patience):
             opened = open_for_reading(self._place, patience=self._patience)
-        fresh = SqliteStore(opened, self._place, self._now)
-        fresh._patience = self._patience
-        with fresh:
+        with SqliteStore(opened, self._place, self._now, self._patience) as fresh:
             return fresh._first_missing(kept)
 
     def _first_missing(self, kept: Sequence[Head]) -> int | None:
