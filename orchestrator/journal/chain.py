@@ -234,7 +234,7 @@ class Walk(Struct):
         expected = self.good + 1
         if link.seq != expected:
             return self.broken(_misnumbered(expected, link.seq))
-        fault = _fault(link, forms=self.forms)
+        fault = fault_of(link, forms=self.forms)
         if fault is None and link.prev != self.head:
             before = f"record {self.good}'s" if self.good else "64 zeros"
             fault = (
@@ -264,7 +264,8 @@ def _misnumbered(expected: int, found: int) -> str:
 _KINDS = (int, *(str,) * 9)
 
 
-def _fault(link: Link, *, forms: bool) -> str | None:
+def fault_of(link: Link, *, forms: bool) -> str | None:
+    """What is wrong with a record by itself, in words: its fields, its hash, with `forms` the form of its data, too."""
     if tuple(map(type, astuple(link))) != _KINDS:
         return "one of its fields is not text"
     try:

@@ -144,12 +144,22 @@ def test_a_checkpoint_of_another_version_is_passed_over(store: SqliteStore, chan
     assert history == whole(store, PAIR)
 
 
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (
+            "UPDATE records SET data = replace(data, 'run-40', 'run-39') WHERE seq = 82",
+            "it was changed after it was written",
+        ),
+        ("UPDATE records SET by = x'ff' WHERE seq = 82", "one of its fields is not text"),
+    ],
+)
 def test_law_16_a_checkpoint_that_was_changed_is_not_believed_however_old_it_is(
-    store: SqliteStore, place: Path
+    store: SqliteStore, place: Path, change: str, fault: str
 ) -> None:
     checkpointed(store)
-    tamper(place, "UPDATE records SET data = replace(data, 'run-40', 'run-39') WHERE seq = 82")
-    with pytest.raises(JournalDamaged, match="record 82 was changed after it was written"):
+    tamper(place, change)
+    with pytest.raises(JournalDamaged, match=f"record 82: .*{fault}"):
         read_history(store, PAIR)
 
 
