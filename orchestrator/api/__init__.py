@@ -28,12 +28,11 @@ if TYPE_CHECKING:
         Refused,
         UsageError,
     )
-    from orchestrator.model.drill import DrillResult, Score
     from orchestrator.model.journal import Broken, Head, Record, Verified
     from orchestrator.model.plan import Plan
-    from orchestrator.model.result import RunResult
+    from orchestrator.model.result import DrillResult, RunResult, Score
     from orchestrator.model.run import End
-    from orchestrator.model.standing import Standing
+    from orchestrator.model.situation import Standing
     from orchestrator.model.status import Both, Role, Status
     from orchestrator.report.journal import RunSummary
 
@@ -51,7 +50,7 @@ _HOME: Mapping[str, str] = MappingProxyType(
         "Both": "orchestrator.model.status",
         "Broken": "orchestrator.model.journal",
         "DocumentError": "orchestrator.errors",
-        "DrillResult": "orchestrator.model.drill",
+        "DrillResult": "orchestrator.model.result",
         "End": "orchestrator.model.run",
         "ExitCode": "orchestrator.errors",
         "HamrError": "orchestrator.errors",
@@ -74,9 +73,9 @@ _HOME: Mapping[str, str] = MappingProxyType(
         "Role": "orchestrator.model.status",
         "RunResult": "orchestrator.model.result",
         "RunSummary": "orchestrator.report.journal",
-        "Score": "orchestrator.model.drill",
+        "Score": "orchestrator.model.result",
         "SimulatedRegions": ".simulated",
-        "Standing": "orchestrator.model.standing",
+        "Standing": "orchestrator.model.situation",
         "Status": "orchestrator.model.status",
         "UsageError": "orchestrator.errors",
         "Verified": "orchestrator.model.journal",

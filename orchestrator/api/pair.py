@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING
 from orchestrator.drill import FailbackResult, close, drill_named
 from orchestrator.drill import drill as drill_live
 from orchestrator.errors import UsageError
-from orchestrator.model.drill import DrillResult
 from orchestrator.model.org import Pair
 from orchestrator.model.plan import Plan
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
-from orchestrator.model.result import RunResult
+from orchestrator.model.result import DrillResult, RunResult
 from orchestrator.model.run import Mode, Operator, RunRequest
-from orchestrator.model.standing import Standing
+from orchestrator.model.situation import Standing
 from orchestrator.model.status import Status
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.preflight import check_overrides, check_request, status_named

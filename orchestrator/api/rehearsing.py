@@ -8,7 +8,7 @@ from orchestrator.config.scenario import Scenario
 from orchestrator.config.scenarios import load_scenario
 from orchestrator.drill import DrillContext
 from orchestrator.drill import rehearse as play
-from orchestrator.model.drill import DrillResult
+from orchestrator.model.result import DrillResult
 from orchestrator.system.log import embed
 
 from .listening import Listener, watchers

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 from orchestrator.config.scenario import Unknown
 from orchestrator.drill.stand_ins import ProbeStubs, assumed_values
+from orchestrator.model.guard import Value
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.probe import Value
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import (
     Fault,

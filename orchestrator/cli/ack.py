@@ -26,8 +26,8 @@ def ack(opening: Opening, run: str, reason: str) -> ExitCode:
     from orchestrator.errors import ExitCode
     from orchestrator.journal.checkpoint import read_histories
     from orchestrator.operations.resume import acknowledge
-    from orchestrator.report.json_text import document
-    from orchestrator.report.styled import line
+    from orchestrator.report.documents import document
+    from orchestrator.report.layout import line
 
     with opening.store(writes=False) as store:
         found = run_named(read_histories(store), run, store)

@@ -40,8 +40,8 @@ def adopt(  # noqa: PLR0917 - click passes each flag by its name
     from orchestrator.operations.adopt import check_overrides
     from orchestrator.operations.locking import refuse_held
     from orchestrator.operations.standing import stand
+    from orchestrator.report.layout import line
     from orchestrator.report.status import standing_page
-    from orchestrator.report.styled import line
 
     from .conduct import conduct
     from .prompt import confirm, require_somebody, require_text

@@ -8,7 +8,7 @@ import termios
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import ExitCode
-from orchestrator.model.person import Asks, Question, Reply
+from orchestrator.model.hook import Asks, Question, Reply
 
 from .console import Console
 

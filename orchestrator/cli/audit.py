@@ -42,8 +42,8 @@ def verify(opening: Opening, anchor: str | None) -> ExitCode:
     from orchestrator.errors import ExitCode
     from orchestrator.journal import check_anchor, parse_anchor
     from orchestrator.model.journal import Verified
-    from orchestrator.report.json_text import document
-    from orchestrator.report.styled import Span, line
+    from orchestrator.report.documents import document
+    from orchestrator.report.layout import Span, line
 
     head = None if anchor is None else parse_anchor(anchor)
     with _existing(opening) as store:
@@ -131,8 +131,8 @@ def head(opening: Opening) -> ExitCode:
     Copied elsewhere, it anchors all records up to it: hamr audit verify --anchor SEQ:HASH.
     """
     from orchestrator.errors import ExitCode
-    from orchestrator.report.json_text import document
-    from orchestrator.report.styled import line
+    from orchestrator.report.documents import document
+    from orchestrator.report.layout import line
 
     with _existing(opening) as store:
         newest = store.head()

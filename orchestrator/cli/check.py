@@ -29,9 +29,8 @@ def check(opening: Opening, files: tuple[Path, ...]) -> ExitCode:
     """
     from orchestrator.config import check_file
     from orchestrator.errors import ExitCode
-    from orchestrator.report.json_text import document
-    from orchestrator.report.layout import paragraph
-    from orchestrator.report.styled import Line, Span
+    from orchestrator.report.documents import document
+    from orchestrator.report.layout import Line, Span, paragraph
 
     found: list[tuple[str, str, tuple[Problem, ...]]] = []
     missing: tuple[Problem, ...] = ()

@@ -17,8 +17,8 @@ from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, TextIO
 
 from orchestrator.model.plain import JSON
-from orchestrator.report.json_text import compact, to_json
-from orchestrator.report.styled import Line, Page, Span, line, plain_text
+from orchestrator.report.documents import compact, to_json
+from orchestrator.report.layout import Line, Page, Span, line, plain_text
 from orchestrator.system.redaction import Redactor
 
 from .outlets import PATIENCE, Output

@@ -11,7 +11,7 @@ from orchestrator.model.plan import Plan, PlannedWrite
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Request
 from orchestrator.model.status import Role
-from orchestrator.report.styled import escaped
+from orchestrator.report.layout import escaped
 
 
 def curl_script(plan: Plan, pair: Pair, playbook: Playbook) -> str:

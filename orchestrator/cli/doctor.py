@@ -34,7 +34,7 @@ class NagiosVerb(click.Command):
 def _told(front: Front, error: HamrError) -> int:
     from orchestrator.model.readiness import NagiosCode
     from orchestrator.report.doctor import could_not_look_json, could_not_look_line, could_not_look_page
-    from orchestrator.report.styled import line
+    from orchestrator.report.layout import line
 
     console = front.console
     console.err.page(could_not_look_page(error))

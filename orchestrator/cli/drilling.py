@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from orchestrator.drill import FailbackResult
     from orchestrator.errors import ExitCode, Interrupted
     from orchestrator.journal.history import DrillHistory, History
-    from orchestrator.model.drill import DrillResult
     from orchestrator.model.playbook import Playbook
     from orchestrator.model.protocols import Store
+    from orchestrator.model.result import DrillResult
     from orchestrator.model.status import Status
     from orchestrator.operations.session import Session
 
@@ -146,7 +146,7 @@ def _interrupted(session: Session, stop: Interrupted) -> Interrupted:
 
 
 def _promise(opening: Opening, what: str) -> None:
-    from orchestrator.report.styled import line
+    from orchestrator.report.layout import line
 
     words = f"{what}: real writes to both orgs, real hooks. Other runs of it are refused until the drill is closed."
     opening.front.console.aside.page((line(words, "bold"),))
@@ -195,8 +195,8 @@ def close_live(
     from orchestrator.drill import close as close_drill
     from orchestrator.operations.running import Controls
     from orchestrator.operations.standing import stand
+    from orchestrator.report.layout import line
     from orchestrator.report.status import standing_page
-    from orchestrator.report.styled import line
 
     from .asking import Terminal
     from .conduct import refuse_locked

@@ -23,8 +23,8 @@ def graph(opening: Opening, playbook: str | None) -> ExitCode:
     same table that runs are made from; GitHub, GitLab and mermaid.live draw it.
     """
     from orchestrator.errors import ExitCode
+    from orchestrator.report.documents import document
     from orchestrator.report.graph import mermaid
-    from orchestrator.report.json_text import document
 
     opening.playbook = playbook
     found = opening.load_playbook()

@@ -27,9 +27,8 @@ def init(opening: Opening, folder: Path) -> ExitCode:
     """
     from orchestrator.config import shipped_playbooks, starter_inventory
     from orchestrator.errors import ExitCode
-    from orchestrator.report.json_text import document
-    from orchestrator.report.layout import next_commands
-    from orchestrator.report.styled import Line, Span
+    from orchestrator.report.documents import document
+    from orchestrator.report.layout import Line, Span, next_commands
 
     texts = {"pairs.yaml": starter_inventory()}
     texts |= {path.name: path.read_text("utf-8") for path in shipped_playbooks().values()}

@@ -34,8 +34,7 @@ def report(opening: Opening, run: str, html: str | None, junit: str | None, mark
 
     from orchestrator.errors import ExitCode
     from orchestrator.report.markdown import markdown as as_markdown
-    from orchestrator.report.story_document import story_json
-    from orchestrator.report.story_page import story_page
+    from orchestrator.report.run_report import report_json, report_page
 
     front = opening.front
     _one_on_stdout(html, junit, markdown=markdown, json=front.json)
@@ -49,9 +48,9 @@ def report(opening: Opening, run: str, html: str | None, junit: str | None, mark
     if markdown:
         front.console.out.text(as_markdown(story))
     elif front.json:
-        front.console.document(story_json(story))
+        front.console.document(report_json(story))
     elif html is None and junit is None:
-        front.console.out.page(story_page(story))
+        front.console.out.page(report_page(story))
     if broken is None:
         return ExitCode.DONE
     front.console.note(story.warning, "bad")

@@ -62,8 +62,8 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     with opening.session(found.pair, writes=True, playbook=playbook) as session:
         if not yes:
             from orchestrator.operations.standing import BOTH_NEEDED, stand
+            from orchestrator.report.layout import line
             from orchestrator.report.status import standing_page
-            from orchestrator.report.styled import line
 
             from .signals import supervised
 

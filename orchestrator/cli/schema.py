@@ -22,7 +22,7 @@ def schema(front: Front, kind: str) -> ExitCode:
     """
     from orchestrator.config import inventory_schema, playbook_schema, scenario_schema
     from orchestrator.errors import ExitCode
-    from orchestrator.report.json_text import to_json
+    from orchestrator.report.documents import to_json
 
     schemas = {"inventory": inventory_schema, "playbook": playbook_schema, "scenario": scenario_schema}
     front.console.out.text(to_json(schemas[kind]()))

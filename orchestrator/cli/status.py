@@ -12,7 +12,7 @@ from .opening import Opening
 
 if TYPE_CHECKING:
     from orchestrator.errors import ExitCode
-    from orchestrator.model.standing import Standing
+    from orchestrator.model.situation import Standing
     from orchestrator.operations.session import Session
 
 SHORTEST_WATCH = 0.5
@@ -90,8 +90,8 @@ def _watch(opening: Opening, session: Session, every: float) -> ExitCode:
 
 async def _looks(opening: Opening, session: Session, every: float) -> ExitCode:
     from orchestrator.operations.standing import stand
+    from orchestrator.report.layout import line
     from orchestrator.report.status import status_json, status_page
-    from orchestrator.report.styled import line
 
     console = opening.front.console
     while True:

@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from orchestrator.model.journal import Broken, Record
     from orchestrator.model.playbook import Playbook
     from orchestrator.model.protocols import Store
-    from orchestrator.report.story import Story
+    from orchestrator.report.run_view import ReportView
 
 
-def story_told(store: Store, subject: str, journal: str) -> Story:
+def story_told(store: Store, subject: str, journal: str) -> ReportView:
     """The story of a run or a drill.
 
     Raises:
         UsageError: the journal knows neither.
     """
     from orchestrator.api.finding import run_named
-    from orchestrator.report.telling import story_of
+    from orchestrator.report.run_fold import report_of
 
     records = _records(store, subject)
     if not records:
         run_named({}, subject, store)
-    return story_of(subject, records, store.head(), playbook_of=_playbook_of, journal=journal)
+    return report_of(subject, records, store.head(), playbook_of=_playbook_of, journal=journal)
 
 
 def broken_chain(store: SqliteStore) -> Broken | None:
@@ -95,7 +95,7 @@ def refuse_misplaced_files(html: str | None, junit: str | None) -> None:
         raise UsageError(f"--html and --junit name the same file, {html}: give each a name of its own.")
 
 
-def write_html(opening: Opening, story: Story, where: str | None) -> None:
+def write_html(opening: Opening, story: ReportView, where: str | None) -> None:
     """As one self-contained page, to a file or to stdout; nothing where none is wanted."""
     if where is None:
         return
@@ -104,7 +104,7 @@ def write_html(opening: Opening, story: Story, where: str | None) -> None:
     _write(opening, page(story), where, PAGE, option="--html")
 
 
-def write_junit(opening: Opening, story: Story, where: str | None) -> None:
+def write_junit(opening: Opening, story: ReportView, where: str | None) -> None:
     """As JUnit XML, to a file or to stdout; nothing where none is wanted."""
     if where is None:
         return

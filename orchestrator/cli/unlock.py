@@ -28,8 +28,8 @@ def unlock(opening: Opening, pair: str, lock_id: str, reason: str, yes: bool) ->
     """
     from orchestrator.errors import ExitCode
     from orchestrator.operations.locking import break_lock, check_unlock
-    from orchestrator.report.json_text import document
-    from orchestrator.report.styled import Span, line
+    from orchestrator.report.documents import document
+    from orchestrator.report.layout import Span, line
 
     from .prompt import confirm, require_somebody, require_text
 

@@ -1,23 +1,28 @@
 """YAML text → typed documents with positions: inventories and playbooks, strictly, with every problem at once.
 
-    source → compose (nodes, scalars) → fit to a shape (msgspec) + checks of what must fit together → nouns of model/
+    source → compose (values with their places) → validate (each value as its field wants it) → checks of what must
+    fit together, over whatever could be read → nouns
 
 Fault scripts and scenarios are read the same way; `fault_scripts` and `scenarios` are imported by whoever drills.
 Only this package imports yaml. Relative to a text, all of it is pure.
 """
 
-from .check import Checked, check_file, document_kind, problems_in
-from .durations import duration, written
-from .inventory import find_inventory, load_inventory, load_pair, pair_named, parse_inventory
+from .check import Checked, check_file, inventory_schema, playbook_schema, scenario_schema
+from .inventory import (
+    find_inventory,
+    load_inventory,
+    load_pair,
+    pair_named,
+    parse_inventory,
+    starter_inventory,
+)
+from .messages import duration, written
 from .playbook import DEFAULT_PLAYBOOK, find_playbook, load_playbook, parse_playbook, shipped_playbooks
-from .schemas import inventory_schema, playbook_schema, scenario_schema
-from .starter import starter_inventory
 
 __all__ = [
     "DEFAULT_PLAYBOOK",
     "Checked",
     "check_file",
-    "document_kind",
     "duration",
     "find_inventory",
     "find_playbook",
@@ -29,7 +34,6 @@ __all__ = [
     "parse_inventory",
     "parse_playbook",
     "playbook_schema",
-    "problems_in",
     "scenario_schema",
     "shipped_playbooks",
     "starter_inventory",

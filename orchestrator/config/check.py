@@ -1,4 +1,4 @@
-"""Any file of ours: which kind it is, and all that is wrong with it (`hamr check`)."""
+"""Any file of ours: which kind it is, all that is wrong with it (`hamr check`), and its JSON Schema (`hamr schema`)."""
 
 from __future__ import annotations
 
@@ -11,24 +11,18 @@ from orchestrator.errors import DocumentError, Problem
 from orchestrator.model.playbook import Playbook
 
 from .compose import compose
+from .document import Document
 from .inventory import INVENTORY_NAME, read_inventory
-from .nodes import Document
+from .inventory_form import InventoryForm
 from .playbook import read_playbook
+from .playbook_form import PlaybookForm
+from .schema import Schema, json_schema
 from .source import read_text
 
 Kind = Literal["inventory", "playbook", "scenario"]
 
 _PLAYBOOK_KEYS = frozenset({"transitions", "stops", "guards", "objectives", "confirm", "probes", "remember"})
 _SCENARIO_KEYS = frozenset({"steps", "simulator", "waits", "expect", "goal"})
-
-
-def document_kind(path: Path) -> Kind:
-    """Whether a file is an inventory, a playbook or a scenario, by its top keys.
-
-    Raises:
-        DocumentError: it cannot be read, or is none of them.
-    """
-    return _kind(compose(read_text(path), str(path)))
 
 
 class Checked(Struct, frozen=True):
@@ -65,9 +59,21 @@ def check_file(path: Path) -> Checked:
     return Checked(kind)
 
 
-def problems_in(path: Path) -> tuple[Problem, ...]:
-    """Everything that is wrong with an inventory, a playbook or a scenario, in the order of the file; () where nothing is."""
-    return check_file(path).problems
+def inventory_schema() -> Schema:
+    """The JSON Schema (draft 2020-12) of an inventory, for editors; what has to fit together, `hamr check` knows."""
+    return json_schema(InventoryForm, "hamr inventory (pairs.yaml)")
+
+
+def playbook_schema() -> Schema:
+    """The JSON Schema (draft 2020-12) of a playbook."""
+    return json_schema(PlaybookForm, "hamr playbook")
+
+
+def scenario_schema() -> Schema:
+    """The JSON Schema (draft 2020-12) of a scenario."""
+    from .scenarios import ScenarioFile  # noqa: PLC0415 - only who drills pays for it
+
+    return json_schema(ScenarioFile, "Scenario of a hamr drill")
 
 
 def _kind(document: Document) -> Kind:
@@ -80,13 +86,5 @@ def _kind(document: Document) -> Kind:
         return "playbook"
     if Path(document.file).name == INVENTORY_NAME:
         return "inventory"
-    raise DocumentError(
-        [
-            Problem(
-                document.file,
-                document.root.line,
-                document.root.column,
-                "this is neither an inventory (which has pairs:) nor a playbook (which has transitions:) nor a scenario (which has steps:)",
-            )
-        ]
-    )
+    message = "this is neither an inventory (which has pairs:) nor a playbook (which has transitions:) nor a scenario (which has steps:)"
+    raise DocumentError([Problem(document.file, *document.start, message)])

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from msgspec import field
 
 from orchestrator.model.plain import JSON
 
 from .compose import compose
+from .document import Document, Finding, Steps, bounded, mapping_in, parts
 from .faults import FROM_THE_START, KINDS, Fault, WorldFault, tags_of
 from .fields import SchemaVersion
-from .fit import fit
-from .nodes import Document, Finding, Steps, bounded
-from .shapes import Noun, Shape, keys_in, keys_of
+from .messages import listed, one_of, shown
+from .schema import Form, Noun, keys_in, keys_of
 from .source import read_text
-from .wording import listed, one_of, shown
+from .validate import validate
 
 _TIMED = tags_of(*get_args(WorldFault))
 
 
-class _FaultScript(Shape):
+class _FaultScript(Form, frozen=True):
     """A fault script."""
 
     _schema: SchemaVersion = field(name="schema")
@@ -45,34 +45,32 @@ def parse_fault_script(text: str, file: str) -> tuple[Fault, ...]:
         DocumentError: it is no fault script; with all its problems at once.
     """
     document = compose(text, file)
-    script: _FaultScript = fit(_FaultScript, document, bounded(fault_findings(document, ("faults",))))
+    validated = validate(_FaultScript, document)
+    script: _FaultScript = validated.noun(bounded(fault_findings(document, validated.values, "faults")))
     return script.faults
 
 
-def fault_findings(document: Document, place: Steps) -> Iterator[Finding]:
+def fault_findings(document: Document, values: Any, *way: str | int) -> Iterator[Finding]:
     """Each fault of the list at that place has exactly one kind, and a time only where it needs no request."""
-    faults = document.value(place)
-    for index, fault in enumerate(faults if isinstance(faults, list) else ()):
-        if not isinstance(fault, dict):
-            continue
-        here: Steps = (*place, index)
-        yield from one_kind(here, fault, Fault, "fault", "what goes wrong")
+    for place, fault in parts(values, *way):
+        yield from one_kind(document, place, Fault, "fault", "what goes wrong")
         named = [key for key in fault if key in KINDS]
         if len(named) == 1:
-            yield from _times(named[0], fault, here)
+            yield from _times(named[0], fault, place, document.value((*place, "at")))
 
 
 def one_kind(
-    place: Steps, given: Mapping[str, JSON], noun: type[Noun], what: str, lacking: str
+    document: Document, place: Steps, noun: type[Noun], what: str, lacking: str
 ) -> Iterator[Finding]:
-    """What is wrong with a mapping that has to have exactly one of its noun's kinds.
+    """What is wrong with a mapping that has to have exactly one of its noun's kinds, as its author has spelled it.
 
     `what` it is, and what nobody knows of one without a kind (`lacking`), are for messages.
     """
-    keys = list(keys_in(keys_of(noun)))
-    kinds = [key.name for key in keys if key.kind]
+    given = mapping_in(document.value(place))
+    keys = keys_in(keys_of(noun))
+    kinds = [name for name, key in keys.items() if key.kind]
     named = [key for key in given if key in kinds]
-    if not named and set(given) <= {key.name for key in keys}:
+    if not named and given.keys() <= keys.keys():
         yield Finding(place, f"this {what} says not {lacking}: give it one kind ({one_of(kinds)})")
     elif len(named) > 1:
         yield Finding(
@@ -82,9 +80,8 @@ def one_kind(
         )
 
 
-def _times(kind: str, fault: Mapping[str, JSON], place: Steps) -> Iterator[Finding]:
+def _times(kind: str, fault: dict[str, Any], place: Steps, at: JSON) -> Iterator[Finding]:
     """A fault that happens at a time needs no request, and has to say which org it is about."""
-    at = fault.get("at")
     if not (isinstance(at, str) or (at is None and kind in tags_of(*FROM_THE_START))):
         return
     when = f"at {shown(at)}" if isinstance(at, str) else "from the beginning"
@@ -102,8 +99,7 @@ def _times(kind: str, fault: Mapping[str, JSON], place: Steps) -> Iterator[Findi
                 "or let at be the number of a request",
                 at_key=True,
             )
-    settings = fault.get(kind)
-    if "org" not in fault and not (isinstance(settings, dict) and "org" in settings):
+    if "org" not in fault and "org" not in mapping_in(fault[kind]):
         yield Finding(
             place,
             f"this {kind} happens {when}, so no request says whose it is: add org: primary or org: secondary",

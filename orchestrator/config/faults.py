@@ -11,10 +11,9 @@ from msgspec import field
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Role
 
-from .durations import DURATION_PATTERN, duration, written
 from .fields import TEXT, RoleName, SourceStatus, Text, choice, span_of, whole_number
-from .shapes import NO_KEY, Noun, leaf, then
-from .wording import found
+from .messages import DURATION_PATTERN, duration, found, written
+from .schema import NO_KEY, Noun, leaf, then
 
 RECORD_PATH = "/api/v2/hamr"
 

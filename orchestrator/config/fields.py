@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import enum
+import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from msgspec import Meta
 
 from orchestrator.model.plain import JSON
-from orchestrator.model.playbook import Advances
 from orchestrator.model.status import Role, Status
 
-from .durations import DURATION_PATTERN, duration, written
-from .shapes import leaf
-from .wording import did_you_mean, found, one_of, shown
+from .messages import DURATION_PATTERN, did_you_mean, duration, found, looks_like_key, one_of, shown, written
+from .schema import leaf
 
 SCHEMA = 1
 """The version of both file formats that this program reads."""
@@ -30,11 +30,7 @@ _LONGEST_NAME = 100
 
 
 def text_of(value: Any) -> str:
-    """A text that is not empty.
-
-    Raises:
-        ValueError: it is anything else; said in plain words, as by every function here.
-    """
+    """A text that is not empty; a ValueError in plain words where it is anything else, as by every function here."""
     if not isinstance(value, str):
         quotes = ": put it in quotes" if isinstance(value, bool | int | float) else ""
         raise ValueError(f"expected text, found {found(value)}{quotes}")  # noqa: TRY004 - a field's problem is a ValueError
@@ -91,15 +87,40 @@ _SPAN_SCHEMA: dict[str, JSON] = {
 }
 
 
-def whole_number(least: int, most: int) -> Meta:
-    """Reads a whole number between two bounds, both included."""
+def matching(pattern: str, expected: str, *, secret: bool = False) -> Meta:
+    """Reads a text of one form; `expected` says which, with an example.
+
+    Of a `secret`, nothing is repeated, and what looks like a key is refused: somebody may have put one there.
+    """
+
+    def read(value: Any) -> str:
+        fits = isinstance(value, str) and re.fullmatch(pattern, value) is not None
+        if not fits or (secret and looks_like_key(value)):
+            raise ValueError(
+                f"expected {expected}" if secret else f"expected {expected}, found {found(value)}"
+            )
+        text: str = value
+        return text
+
+    return leaf(read, {"type": "string", "pattern": pattern})
+
+
+def between(least: str, most: str) -> Meta:
+    """The same, of durations as people write them."""
+    return span_of(duration(least), duration(most))
+
+
+def whole_number(least: int, most: int | None, what: str = "") -> Meta:
+    """Reads a whole number between two bounds, both included; `what` names it for messages."""
+    what = what or f"a whole number from {least} to {most}"
 
     def read(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise ValueError(f"expected a whole number from {least} to {most}, found {found(value)}")
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= (most or value):
+            raise ValueError(f"expected {what}, found {found(value)}")
         return value
 
-    return leaf(read, {"type": "integer", "minimum": least, "maximum": most})
+    upper: dict[str, JSON] = {} if most is None else {"maximum": most}
+    return leaf(read, {"type": "integer", "minimum": least, **upper})
 
 
 def choice_of(value: Any, choices: tuple[str, ...], what: str) -> str:
@@ -131,33 +152,88 @@ def words(choices: Iterable[str]) -> dict[str, JSON]:
 
 
 def choice(kinds: Mapping[str, object] | type[enum.Enum], what: str) -> Meta:
-    """Reads one of a few words as what it stands for.
-
-    Args:
-        kinds: what each word stands for, or an Enum whose values are the words.
-        what: what is chosen, for messages.
-    """
+    """Reads one of a few words as what it stands for (of an Enum: its values); `what` is chosen, for messages."""
     named = kinds if isinstance(kinds, Mapping) else {kind.value: kind for kind in kinds}
     choices = tuple(named)
     return leaf(lambda value: named[choice_of(value, choices, what)], words(choices))
 
-
-_REACHABLE = {
-    Role.PRIMARY.value: (Role.PRIMARY,),
-    Role.SECONDARY.value: (Role.SECONDARY,),
-    "both": (Role.PRIMARY, Role.SECONDARY),
-}
 
 SchemaVersion = Annotated[int, leaf(_schema, {"type": "integer", "const": SCHEMA})]
 TEXT = leaf(_plain_text, {"type": "string", "minLength": 1})
 Text = Annotated[str, TEXT]
 Name = Annotated[
     str,
-    leaf(_name, {"type": "string", "pattern": NAME_PATTERN, "maxLength": _LONGEST_NAME}),
+    leaf(_name, {"type": "string", "pattern": NAME_PATTERN, "maxLength": _LONGEST_NAME}, refers=True),
 ]
 SourceStatus = Annotated[Status, leaf(_source_status, words(STATUSES))]
 TargetStatus = Annotated[Status, leaf(_target_status, words(WRITABLE))]
 RoleName = Annotated[Role, choice(Role, "an org of the pair")]
-Resend = Annotated[int, whole_number(0, 10)]
-AdvancesName = Annotated[Advances, choice(Advances, "who makes the move")]
-ReachableName = Annotated[tuple[Role, ...], choice(_REACHABLE, "which orgs")]
+
+
+_LETTERS = re.compile(r"[!-\[\]-~]+")
+"""ASCII without spaces and without the backslash, which programs read differently."""
+
+
+def split_url(text: str, usage: str) -> SplitResult:
+    """The parts of an http or https URL with a usable host and no user info; else a ValueError that ends with `usage`.
+
+    The URL is never repeated in a message: people put passwords into URLs.
+    """
+    try:
+        parts = urlsplit(text) if _LETTERS.fullmatch(text) else None
+        port = parts.port if parts is not None else None
+    except ValueError:
+        parts = port = None
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        raise ValueError(f"this is not a usable URL: {usage}")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(f"a URL must not carry a name or password: {usage}")
+    if not _is_host(parts.hostname.lower()):
+        raise ValueError(f"the host of this URL is not a usable name: {usage}")
+    return parts
+
+
+def _is_host(host: str) -> bool:
+    if ":" not in host:
+        return re.fullmatch(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", host) is not None
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine: localhost, 127.0.0.0/8 or ::1."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+_KEY_NAMES = frozenset(
+    {"api_key", "apikey", "app_key", "application_key", "dd-api-key", "dd-application-key"}
+)
+
+
+def _page(value: Any) -> str:
+    """A page's URL, its host in lower case. Never repeated in a message: people put passwords and keys into URLs."""
+    text = text_of(value)
+    usage = "write the address of a page, such as https://status.datadoghq.eu/api/v2/components.json"
+    parts = split_url(text, usage)
+    if "#" in text:
+        raise ValueError(f"what stands after # in a URL is never sent: leave it out; {usage}")
+    if looks_like_key(parts.query) or not _KEY_NAMES.isdisjoint(
+        name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)
+    ):
+        raise ValueError(
+            "this URL carries what looks like a key, and is not shown here: pages are read without keys; "
+            "if this is a real key and others could see this file, replace the key"
+        )
+    rest = text[len(f"{parts.scheme}://{parts.netloc}") :]
+    return f"{parts.scheme}://{parts.netloc.lower()}{rest}"
+
+
+Page = Annotated[str, leaf(_page, {"type": "string", "pattern": r"^https?://[^@#\s\\]+$"})]

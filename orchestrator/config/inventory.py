@@ -8,57 +8,49 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from orchestrator.errors import UsageError
-from orchestrator.model.org import Inventory, Org, Pair
-from orchestrator.model.secret import FileKey, KeyReference
+from orchestrator.model.org import FileKey, Inventory, KeyReference, Org, Pair
 from orchestrator.model.status import Both
 
-from .certificates import absolute, certificate_findings
 from .compose import compose
-from .fit import fit
-from .inventory_checks import inventory_findings
-from .inventory_part import LARGE, part_of
-from .inventory_shape import InventoryShape
-from .nodes import Document, bounded
+from .document import Document, bounded
+from .inventory_checks import absolute, certificate_findings, inventory_findings
+from .inventory_form import InventoryForm
+from .messages import did_you_mean, shown
 from .source import read_text
-from .wording import did_you_mean, shown
+from .validate import validate
 
 INVENTORY_NAME = "pairs.yaml"
 INVENTORY_VARIABLE = "HAMR_PAIRS"
 
+LARGE = 200_000
+"""Characters from which on a verb for one pair reads its part alone: about five hundred pairs."""
+
 
 def load_inventory(path: Path) -> Inventory:
-    """Read an inventory from a file.
-
-    Raises:
-        DocumentError: the file cannot be read, or is no inventory; with all its problems at once.
-    """
+    """Read an inventory from a file; a DocumentError with all its problems at once where it is none."""
     return parse_inventory(read_text(path), str(path))
 
 
 def load_pair(path: Path, name: str) -> Pair:
-    """Read one pair from an inventory: of a large one, its own part alone, and `hamr check` finds what is wrong elsewhere.
+    """Read one pair from an inventory: of a large one, its part alone; `hamr check` finds what is wrong elsewhere.
 
-    Raises:
-        DocumentError: as `load_inventory`.
-        UsageError: there is no such pair; says which there are.
+    Raises a DocumentError as `load_inventory`, and a UsageError where there is no such pair; it says which there are.
     """
     text = read_text(path)
-    part = part_of(text, name) if len(text) > LARGE else None
-    if part is None:
-        return pair_named(parse_inventory(text, str(path)), name)
-    pair = pair_named(parse_inventory(part.text, str(path)), name)
-    return replace(pair, all_keys=part.variables)
+    if len(text) > LARGE:
+        from .inventory_part import part_of  # noqa: PLC0415 - its patterns take 5 ms to compile
+
+        part = part_of(text, name)
+        if part is not None:
+            pair = pair_named(parse_inventory(part.text, str(path)), name)
+            return replace(pair, all_keys=part.variables)
+    return pair_named(parse_inventory(text, str(path)), name)
 
 
 def parse_inventory(text: str, file: str) -> Inventory:
-    """Read an inventory from its text.
+    """Read an inventory from its text; `file` is its path: relative paths of keys are meant from its folder.
 
-    Args:
-        text: the YAML text.
-        file: its path, for messages; relative paths of keys are meant from its folder.
-
-    Raises:
-        DocumentError: it is no inventory; with all its problems at once.
+    Raises a DocumentError where it is none, with all its problems at once.
     """
     return read_inventory(compose(text, file))
 
@@ -66,73 +58,48 @@ def parse_inventory(text: str, file: str) -> Inventory:
 def read_inventory(document: Document, *, certificates: bool = False) -> Inventory:
     """Read an inventory from a composed document; see `parse_inventory`.
 
-    Args:
-        document: what was composed.
-        certificates: whether to look into the files of `ca`, too. Whoever goes on to ask the orgs meets them there, each
-            its own: what one org lacks must not stop what is done at the others.
+    Files of `ca` are looked into only with `certificates`. Who goes on to ask the orgs meets them there, each its own:
+    what one org lacks must not stop what is done at the others.
     """
     folder = Path(document.file).parent
-    certified = certificate_findings(document.data, folder) if certificates else ()
-    checks = [*bounded(inventory_findings(document.data)), *bounded(certified)]
-    inventory: Inventory = fit(InventoryShape, document, checks)
+    validated = validate(InventoryForm, document)
+    certified = certificate_findings(validated.values, folder) if certificates else ()
+    checks = [*bounded(inventory_findings(document, validated.values)), *bounded(certified)]
+    inventory: Inventory = validated.noun(checks)
     everyones = frozenset().union(
         *(pair.own_keys for pair in inventory.pairs)
     )  # one set, which all pairs share
-    return Inventory(
-        document.file,
-        tuple(
-            replace(
-                pair,
-                orgs=Both(*(_placed(org, folder) for org in pair.orgs)),
-                all_keys=everyones,
-            )
-            for pair in inventory.pairs
-        ),
+    pairs = (
+        replace(pair, orgs=Both(*(_placed(org, folder) for org in pair.orgs)), all_keys=everyones)
+        for pair in inventory.pairs
     )
+    return Inventory(document.file, tuple(pairs))
 
 
 def _placed(org: Org, folder: Path) -> Org:
     """An org with absolute paths: relative ones are meant from the inventory's folder."""
-    return replace(
-        org,
-        api_key=_placed_key(org.api_key, folder),
-        app_key=_placed_key(org.app_key, folder),
-        ca=None if org.ca is None else absolute(org.ca, folder),
-    )
 
+    def placed(key: KeyReference) -> KeyReference:
+        return FileKey(absolute(key.path, folder)) if isinstance(key, FileKey) else key
 
-def _placed_key(key: KeyReference, folder: Path) -> KeyReference:
-    return FileKey(absolute(key.path, folder)) if isinstance(key, FileKey) else key
+    ca = None if org.ca is None else absolute(org.ca, folder)
+    return replace(org, api_key=placed(org.api_key), app_key=placed(org.app_key), ca=ca)
 
 
 def find_inventory(option: str | None, environ: Mapping[str, str], cwd: Path) -> Path:
-    """Where the inventory is: `--pairs`, then `HAMR_PAIRS`, then `./pairs.yaml`.
-
-    Args:
-        option: what `--pairs` says, or None.
-        environ: the process's environment.
-        cwd: the folder that relative paths are meant from.
-
-    Raises:
-        UsageError: there is no such file.
-    """
-    named = [("--pairs", option), (INVENTORY_VARIABLE, environ.get(INVENTORY_VARIABLE))]
-    for source, text in named:
+    """Where the inventory is: the option `--pairs`, then `HAMR_PAIRS`, then `./pairs.yaml`; else a UsageError."""
+    for source, text in (("--pairs", option), (INVENTORY_VARIABLE, environ.get(INVENTORY_VARIABLE))):
         if text:
-            path = cwd / text
-            if not _exists(path):
-                raise UsageError(
-                    f"There is no inventory at {path} (named by {source}).",
-                    next_steps=("hamr init", "hamr status PAIR --pairs FILE"),
-                )
-            return path
-    path = cwd / INVENTORY_NAME
-    if not _exists(path):
-        raise UsageError(
+            path, told = cwd / text, f"There is no inventory at {cwd / text} (named by {source})."
+            break
+    else:
+        path = cwd / INVENTORY_NAME
+        told = (
             f"There is no inventory: no --pairs FILE was given, {INVENTORY_VARIABLE} is not set, "
-            f"and there is no {INVENTORY_NAME} in this folder. `hamr init` writes one to start from.",
-            next_steps=("hamr init", "hamr status PAIR --pairs FILE"),
+            f"and there is no {INVENTORY_NAME} in this folder. `hamr init` writes one to start from."
         )
+    if not _exists(path):
+        raise UsageError(told, next_steps=("hamr init", "hamr status PAIR --pairs FILE"))
     return path
 
 
@@ -145,11 +112,7 @@ def _exists(path: Path) -> bool:
 
 
 def pair_named(inventory: Inventory, name: str) -> Pair:
-    """The pair of that name.
-
-    Raises:
-        UsageError: there is none; says which there are.
-    """
+    """The pair of that name; a UsageError that says which there are where there is none."""
     for pair in inventory.pairs:
         if pair.name == name:
             return pair
@@ -158,3 +121,41 @@ def pair_named(inventory: Inventory, name: str) -> Pair:
         f"There is no pair {shown(name)} in {inventory.path}{did_you_mean(name, names) or '.'} "
         f"Its pairs: {', '.join(names)}."
     )
+
+
+_STARTER = """\
+# The pairs of Datadog orgs that hamr may work on. No key ever stands in this file.
+# hamr looks for it as --pairs FILE, then $HAMR_PAIRS, then ./pairs.yaml. Check it with: hamr check pairs.yaml
+schema: 1
+
+pairs:
+  payments:                              # the name that you type: hamr status payments
+    mirrors: auto                        # true: a write to one org shows on both; false: each is written; auto: find out
+    drill: false                         # true: live drills may use this pair
+    events: true                         # each run's start, statuses and end are also posted as Datadog events
+    pages:                               # pages of your own that the playbook asks by name; no key is ever sent there
+      secondary_from_outside: https://checks.example.com/datadog-eu1   # says 200 while the secondary's region is well
+    primary:                             # the org that normally serves
+      name: Payments
+      uuid: 11111111-1111-4111-8111-111111111111      # the org's uuid: data.id of GET /api/v2/validate with its API key
+      site: us1                          # us1, us3, us5, eu1, ap1, ap2, uk1, us1-fed, us2-fed, or datadoghq.eu and the like
+      api_key: {env: PAYMENTS_PRIMARY_API_KEY}        # where the key is found: {env: NAME},
+      app_key: {env: PAYMENTS_PRIMARY_APP_KEY}        # {file: PATH} or {command: [op, read, "op://ops/datadog/app"], timeout: 10s}
+    secondary:                           # the org that takes over, in another region
+      name: Payments standby
+      uuid: 22222222-2222-4222-8222-222222222222
+      site: eu1
+      api_key: {env: PAYMENTS_SECONDARY_API_KEY}
+      app_key: {env: PAYMENTS_SECONDARY_APP_KEY}      # its owner needs the permission disaster_recovery_status_write
+
+# Instead of a site, an org may name any address. Its datacenter has to be said then:
+#     url: https://datadog-proxy.example.com
+#     datacenter: us1
+#     ca: corporate-ca.pem               # certificates to trust beside the usual ones, for a TLS inspection on the way
+#     wire: auto                         # casing of the record's keys: auto (as they were read), snake or pascal
+"""
+
+
+def starter_inventory() -> str:
+    """A commented inventory to start from; it passes `hamr check` as it is."""
+    return _STARTER

@@ -5,47 +5,37 @@ A value of the wrong type is passed over here: the shape has told about it alrea
 
 from __future__ import annotations
 
-import re
+import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-from orchestrator.model.plain import JSON
-from orchestrator.model.sites import datacenter_label, datacenter_of_site
-
-from .inventory_shape import UUID_PATTERN
-from .nodes import Finding, Steps, mapping_in
-from .urls import is_loopback
+from .document import Document, Finding, Steps, mapping_in, parts
+from .fields import is_loopback
 
 _ROLES = ("primary", "secondary")
 _KEYS = ("api_key", "app_key")
 
 
-def inventory_findings(data: dict[str, JSON]) -> Iterator[Finding]:
-    """Everything that does not fit together."""
-    pairs = mapping_in(data.get("pairs"))
+def inventory_findings(document: Document, inventory: dict[str, Any]) -> Iterator[Finding]:
+    """Everything that does not fit together in what could be read of a document."""
     first_use: dict[str, Steps] = {}
-    for name, pair in pairs.items():
-        orgs = {role: mapping_in(mapping_in(pair).get(role)) for role in _ROLES}
+    for place, pair in parts(inventory, "pairs"):
+        orgs = {role: mapping_in(pair.get(role)) for role in _ROLES}
         for role, org in orgs.items():
-            steps: Steps = ("pairs", name, role)
+            steps = (*place, role)
             if org:
-                yield from _place_of(steps, org)
+                yield from _place_of(document, steps, org)
                 yield from _keys_of(steps, org)
-            yield from _repeated_uuid(steps, org, first_use)
-        yield from _one_region(("pairs", name), orgs["primary"], orgs["secondary"])
+            if org.get("uuid") is not None:
+                yield from _repeated_uuid(steps, org["uuid"].lower(), first_use)
+        yield from _one_region(place, orgs["primary"], orgs["secondary"])
 
 
-def _place_of(steps: Steps, org: dict[str, JSON]) -> Iterator[Finding]:
-    """Exactly one of site and url, and a datacenter that agrees."""
+def _place_of(document: Document, steps: Steps, org: dict[str, Any]) -> Iterator[Finding]:
+    """A datacenter that is there where it has to be said, and agrees with the site."""
     if "site" in org and "url" in org:
-        yield Finding((*steps, "url"), "an org has a site or a url, not both: leave one out", at_key=True)
-        return
-    if "site" not in org and "url" not in org:
-        yield Finding(
-            steps,
-            f'"site" is missing in {_dotted(steps)}: site: us1, or url: for any other address',
-            at_key=True,
-        )
         return
     if "url" in org and "datacenter" not in org:
         yield Finding(
@@ -53,48 +43,29 @@ def _place_of(steps: Steps, org: dict[str, JSON]) -> Iterator[Finding]:
             f'"datacenter" is missing in {_dotted(steps)}: with url: it has to be said, such as datacenter: us1',
             at_key=True,
         )
-    site, datacenter = org.get("site"), org.get("datacenter")
-    told = datacenter_of_site(site) if isinstance(site, str) else None
-    if told and isinstance(datacenter, str) and datacenter.strip() and datacenter_label(datacenter) != told:
+    told, datacenter = org.get("site"), org.get("datacenter")
+    if told is not None and datacenter is not None and datacenter != told:
+        site = document.value((*steps, "site"))
         yield Finding(
             (*steps, "datacenter"),
             f"the site {site} is in the datacenter {told}: correct one of them, or leave the datacenter out",
         )
 
 
-def _keys_of(steps: Steps, org: dict[str, JSON]) -> Iterator[Finding]:
-    """Exactly one source of each key."""
+def _keys_of(steps: Steps, org: dict[str, Any]) -> Iterator[Finding]:
     for key in _KEYS:
-        reference = org.get(key)
-        if not isinstance(reference, dict):
-            continue
-        named = [source for source in ("env", "file", "command") if source in reference]
-        if len(named) > 1:
-            yield Finding(
-                (*steps, key),
-                f"a key has one source, and here are {len(named)}: leave one of env, file and command",
-                at_key=True,
-            )
-        elif "timeout" in reference and named and named != ["command"]:
+        named = [source for source in mapping_in(org.get(key)) if source != "timeout"]
+        if "timeout" in mapping_in(org.get(key)) and len(named) == 1 and named != ["command"]:
             yield Finding(
                 (*steps, key, "timeout"),
                 "only a command takes time: leave timeout out, or give the key by a command",
                 at_key=True,
             )
-        elif not named:
-            yield Finding(
-                (*steps, key),
-                "say where the key is found: {env: NAME}, {file: PATH} or {command: [PROGRAM, …]}",
-                at_key=True,
-            )
 
 
-def _repeated_uuid(steps: Steps, org: dict[str, JSON], first_use: dict[str, Steps]) -> Iterator[Finding]:
+def _repeated_uuid(steps: Steps, uuid: str, first_use: dict[str, Steps]) -> Iterator[Finding]:
     """An org is on one side of one pair."""
-    uuid = org.get("uuid")
-    if not isinstance(uuid, str) or not re.fullmatch(UUID_PATTERN, uuid):
-        return
-    first = first_use.setdefault(uuid.lower(), steps)
+    first = first_use.setdefault(uuid, steps)
     if first == steps:
         return
     if first[:2] == steps[:2]:
@@ -104,7 +75,7 @@ def _repeated_uuid(steps: Steps, org: dict[str, JSON], first_use: dict[str, Step
     yield Finding((*steps, "uuid"), message)
 
 
-def _one_region(steps: Steps, primary: dict[str, JSON], secondary: dict[str, JSON]) -> Iterator[Finding]:
+def _one_region(steps: Steps, primary: dict[str, Any], secondary: dict[str, Any]) -> Iterator[Finding]:
     """Two orgs of a pair are in different regions, except on loopback, where both are simulated."""
     where = _datacenter_of(primary), _datacenter_of(secondary)
     if where[0] is None or where[0] != where[1] or _is_local(primary) or _is_local(secondary):
@@ -116,21 +87,46 @@ def _one_region(steps: Steps, primary: dict[str, JSON], secondary: dict[str, JSO
     )
 
 
-def _datacenter_of(org: dict[str, JSON]) -> str | None:
-    site, datacenter = org.get("site"), org.get("datacenter")
-    if isinstance(site, str):
-        return datacenter_of_site(site)
-    return datacenter_label(datacenter) if isinstance(datacenter, str) and datacenter.strip() else None
+def _datacenter_of(org: dict[str, Any]) -> str | None:
+    told: str | None = org["site"] if "site" in org else org.get("datacenter")
+    return told
 
 
-def _is_local(org: dict[str, JSON]) -> bool:
-    url = org.get("url")
-    try:
-        host = urlsplit(url).hostname if isinstance(url, str) else None
-    except ValueError:
-        return False
-    return host is not None and is_loopback(host.lower())
+def _is_local(org: dict[str, Any]) -> bool:
+    host = urlsplit(org.get("url") or "").hostname
+    return host is not None and is_loopback(host)
 
 
 def _dotted(steps: Steps) -> str:
     return ".".join(str(step) for step in steps)
+
+
+def absolute(path: str, folder: Path) -> str:
+    """A path of an inventory's as an absolute one: a relative one is meant from the inventory's folder."""
+    # expanduser leaves a ~ that leads nowhere as it is; Path.expanduser would raise. abspath takes .. out of the path
+    # that messages show, without following links, as resolve would.
+    return os.path.abspath(folder / os.path.expanduser(path))  # noqa: PTH100, PTH111 - as said above
+
+
+def certificate_findings(inventory: dict[str, Any], folder: Path) -> Iterator[Finding]:
+    """Every `ca` that is no file of certificates."""
+    for place, pair in parts(inventory, "pairs"):
+        for role in _ROLES:
+            path = mapping_in(pair.get(role)).get("ca")
+            if path is not None:
+                yield from _unusable((*place, role, "ca"), absolute(path, folder))
+
+
+def _unusable(steps: Steps, path: str) -> Iterator[Finding]:
+    import ssl  # noqa: PLC0415 - few inventories name certificates, and every command reads one
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except ssl.SSLError:
+        yield Finding(
+            steps, f"{path} holds no certificates: it has to be a PEM file (-----BEGIN CERTIFICATE-----)"
+        )
+    except OSError as error:
+        yield Finding(
+            steps, f"the certificates in {path} cannot be read: {error.strerror or type(error).__name__}"
+        )

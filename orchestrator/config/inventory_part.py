@@ -11,9 +11,6 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-LARGE = 200_000
-"""Characters from which on a verb for one pair reads its part alone: about five hundred pairs."""
-
 _SHOWN = r" -~\xa0-\u2027\u202a-\ud7ff"
 _TEXT = r'(?:"[^"\\#\n]*+"|\'[^\'#\n]*+\')'
 _LOOSE = r"""[^\[\]{}"'#&*!|>%@`?\n]"""

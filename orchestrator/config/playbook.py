@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import chain
+from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 from msgspec.structs import replace
 
@@ -13,45 +11,29 @@ from orchestrator.errors import UsageError
 from orchestrator.model.playbook import Playbook
 
 from .compose import compose
-from .fit import fit
-from .guard_checks import guard_findings
-from .hook_checks import hook_findings
-from .nodes import Document, Finding, bounded
-from .playbook_shape import PlaybookShape
-from .probe_checks import probe_findings
-from .setting_checks import setting_findings
-from .sketch import sketch
-from .source import read_text
-from .table_checks import table_findings
-from .wording import did_you_mean, shown
+from .document import Document
+from .messages import did_you_mean, shown
+from .playbook_checks import playbook_findings
+from .playbook_form import PlaybookForm
+from .source import is_path, read_text, shipped_files
+from .validate import validate
 
 DEFAULT_PLAYBOOK = "regional-failover"
 
 
 def load_playbook(name_or_path: str, *, folder: Path = Path()) -> Playbook:
-    """Read a playbook from a file, or by name.
+    """Read a playbook from a file, or by a bare name.
 
-    Args:
-        name_or_path: a path; or a bare name, which is NAME.yaml in `folder`, else the playbook of that name
-            that ships with hamr. A copy that was edited so goes before the original.
-        folder: where bare names and relative paths are looked for: the working directory.
-
-    Raises:
-        UsageError: there is no playbook of that name.
-        DocumentError: it cannot be read, or is no playbook; with all its problems at once.
+    That is NAME.yaml in `folder`, else the playbook of that name that ships with hamr: a copy that was edited goes before
+    the original. Raises a UsageError where there is none of that name, and a DocumentError with all its problems at once.
     """
     path = find_playbook(name_or_path, folder)
     return parse_playbook(read_text(path), str(path))
 
 
 def find_playbook(name_or_path: str, folder: Path = Path()) -> Path:
-    """The file that a name or path means; see `load_playbook`.
-
-    Raises:
-        UsageError: there is no playbook of that name.
-    """
-    bare = not ("/" in name_or_path or "\\" in name_or_path or name_or_path.endswith((".yaml", ".yml")))
-    if not bare:
+    """The file that a name or path means, see `load_playbook`; a UsageError where there is no playbook of that name."""
+    if is_path(name_or_path):
         return folder / name_or_path
     shipped = shipped_playbooks()
     for path in (folder / f"{name_or_path}.yaml", folder / name_or_path):
@@ -75,39 +57,19 @@ def _is_file(path: Path) -> bool:
 
 def shipped_playbooks() -> Mapping[str, Path]:
     """The playbooks that come with hamr, by name: from the installed package, else from the checkout."""
-    package = Path(__file__).resolve().parent.parent
-    folder = package / "shipped"
-    if not folder.is_dir():
-        folder = package.parent / "playbooks"
-    return MappingProxyType({path.stem: path for path in sorted(folder.glob("*.yaml"))})
+    return shipped_files("*.yaml")
 
 
 def parse_playbook(text: str, file: str) -> Playbook:
-    """Read a playbook from its text.
+    """Read a playbook from its text, which is kept whole in it; `file` is its path, for messages.
 
-    Args:
-        text: the YAML text; kept whole in the playbook.
-        file: its path, for messages.
-
-    Raises:
-        DocumentError: it is no playbook; with all its problems at once.
+    Raises a DocumentError where it is none, with all its problems at once.
     """
     return read_playbook(compose(text, file), text)
 
 
 def read_playbook(document: Document, text: str) -> Playbook:
     """Read a playbook from a composed document and the text that it was composed from; see `parse_playbook`."""
-    playbook: Playbook = fit(PlaybookShape, document, _findings(document))
+    validated = validate(PlaybookForm, document)
+    playbook: Playbook = validated.noun(playbook_findings(document, validated.values))
     return replace(playbook, text=text, path=document.file)
-
-
-def _findings(document: Document) -> Iterator[Finding]:
-    table = sketch(document.data)
-    checks = (
-        table_findings(table),
-        guard_findings(table),
-        probe_findings(document.data, table),
-        hook_findings(document.data),
-        setting_findings(document.data, table),
-    )
-    return chain.from_iterable(bounded(check) for check in checks)

@@ -20,7 +20,6 @@ from orchestrator.model.org import Mirrors
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Role, Status
 
-from .durations import duration, written
 from .faults import Count, Fault
 from .fields import (
     STATUSES,
@@ -36,8 +35,8 @@ from .fields import (
     whole_number,
     words,
 )
-from .shapes import NO_KEY, Noun, leaf
-from .wording import did_you_mean, found, one_of
+from .messages import did_you_mean, duration, found, one_of, written
+from .schema import NO_KEY, Noun, leaf
 
 
 class Returning(enum.Enum):

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, ClassVar, get_args
 
 from msgspec import field
 from msgspec.structs import replace
 
 from orchestrator.errors import UsageError
-from orchestrator.model.plain import JSON
 from orchestrator.model.status import Status
 
 from .compose import compose
+from .document import Document, Finding, Steps, bounded, items, list_in, mapping_in, parts
 from .fault_scripts import fault_findings, one_kind
 from .faults import tags_of
 from .fields import SchemaVersion
-from .fit import fit
-from .nodes import Document, Finding, Steps, bounded
+from .messages import did_you_mean, one_of, shown
 from .scenario import (
     Action,
     ComesBack,
@@ -34,8 +32,8 @@ from .scenario import (
     ScenarioStep,
     SomebodyWrites,
 )
-from .source import read_text
-from .wording import did_you_mean, one_of, shown
+from .source import is_path, read_text, shipped_files
+from .validate import validate
 
 
 def load_scenario(name_or_path: str, *, folder: Path = Path()) -> Scenario:
@@ -60,7 +58,7 @@ def find_scenario(name_or_path: str, folder: Path = Path()) -> Path:
     Raises:
         UsageError: there is no scenario of that name.
     """
-    if "/" in name_or_path or "\\" in name_or_path or name_or_path.endswith((".yaml", ".yml")):
+    if is_path(name_or_path):
         return folder / name_or_path
     shipped = shipped_scenarios()
     for path in (folder / "scenarios" / f"{name_or_path}.yaml", folder / f"{name_or_path}.yaml"):
@@ -78,11 +76,7 @@ def find_scenario(name_or_path: str, folder: Path = Path()) -> Path:
 
 def shipped_scenarios() -> Mapping[str, Path]:
     """The scenarios that come with hamr, by name: from the installed package, else from the checkout."""
-    package = Path(__file__).resolve().parent.parent
-    folder = package / "shipped" / "scenarios"
-    if not folder.is_dir():
-        folder = package.parent / "playbooks" / "scenarios"
-    return MappingProxyType({path.stem: path for path in sorted(folder.glob("*.yaml"))})
+    return shipped_files("scenarios/*.yaml")
 
 
 def parse_scenario(text: str, file: str) -> Scenario:
@@ -96,7 +90,8 @@ def parse_scenario(text: str, file: str) -> Scenario:
 
 def read_scenario(document: Document, text: str) -> Scenario:
     """Read a scenario from a composed document and the text that it was composed from; see `parse_scenario`."""
-    scenario: Scenario = fit(ScenarioFile, document, bounded(scenario_findings(document)))
+    validated = validate(ScenarioFile, document)
+    scenario: Scenario = validated.noun(bounded(scenario_findings(document, validated.values)))
     return replace(scenario, text=text, path=document.file)
 
 
@@ -156,38 +151,35 @@ _COMMANDS = tags_of(*get_args(Command))
 _ACTIONS = tags_of(*get_args(Action))
 
 
-def scenario_findings(document: Document) -> Iterator[Finding]:
-    """Everything that does not fit together, whatever else is wrong with the file."""
-    steps = document.data.get("steps")
-    listed_steps = list(enumerate(steps)) if isinstance(steps, list) else []
-    yield from fault_findings(document, ("faults",))
-    if listed_steps:
-        yield from _repeated(listed_steps)
-    elif steps == []:
+def scenario_findings(document: Document, scenario: dict[str, Any]) -> Iterator[Finding]:
+    """Everything that does not fit together in what could be read of a document."""
+    yield from fault_findings(document, scenario, "faults")
+    if scenario.get("steps") == []:
         yield Finding(
             ("steps",), "there are no steps: leave steps out, and the drill goes out and home", at_key=True
         )
-    for index, step in listed_steps:
-        if not isinstance(step, dict):
-            continue
-        place: Steps = ("steps", index)
-        meanwhile = step.get("meanwhile")
+    yield from _repeated(parts(scenario, "steps"))
+    for place, step in parts(scenario, "steps"):
         yield from chain(
-            fault_findings(document, (*place, "faults")),
-            one_kind(place, step, ScenarioStep, "step", "what is done"),
+            fault_findings(document, scenario, *place, "faults"),
+            one_kind(document, place, ScenarioStep, "step", "what is done"),
             _process(place, step),
             _reasons(place, step),
-            _contradictions((*place, "expect"), step.get("expect")),
+            _contradictions((*place, "expect"), mapping_in(step.get("expect"))),
         )
+        meanwhile = step.get("meanwhile")
         if isinstance(meanwhile, dict):
-            yield from one_kind((*place, "meanwhile"), meanwhile, Meanwhile, "step", "what is done")
+            yield from one_kind(document, (*place, "meanwhile"), Meanwhile, "step", "what is done")
             yield from _reasons((*place, "meanwhile"), meanwhile)
-            yield from _contradictions((*place, "meanwhile", "expect"), meanwhile.get("expect"))
-    yield from _contradictions(("expect",), document.data.get("expect"))
-    yield from _ending(document.data.get("expect"))
+            yield from _contradictions((*place, "meanwhile", "expect"), mapping_in(meanwhile.get("expect")))
+    expect = mapping_in(scenario.get("expect"))
+    yield from _contradictions(("expect",), expect)
+    for key in ("exit", "refused", "says"):  # the end of a drill is no command: it has none of these
+        if key in expect:
+            yield Finding(("expect", key), f'"{key}" is about one step: put it into that step', at_key=True)
 
 
-def _process(place: Steps, step: dict[str, JSON]) -> Iterator[Finding]:
+def _process(place: Steps, step: dict[str, Any]) -> Iterator[Finding]:
     """Only what somebody types has a process that can die, and in the middle of which something can happen."""
     typed = any(kind in step for kind in _COMMANDS)
     world = [kind for kind in _ACTIONS if kind in step and kind not in _COMMANDS]
@@ -198,8 +190,7 @@ def _process(place: Steps, step: dict[str, JSON]) -> Iterator[Finding]:
                 f'"{key}" belongs to a step that somebody types ({one_of(_COMMANDS)}), and this one is {world[0]}',
                 at_key=True,
             )
-    expect = step.get("expect")
-    if "dies" in step and isinstance(expect, dict) and "exit" in expect:
+    if "dies" in step and "exit" in mapping_in(step.get("expect")):
         yield Finding(
             (*place, "expect", "exit"),
             "a process that dies has no exit code of its own: leave exit out (that it dies there is expected already)",
@@ -207,56 +198,36 @@ def _process(place: Steps, step: dict[str, JSON]) -> Iterator[Finding]:
         )
 
 
-def _reasons(place: Steps, action: dict[str, JSON]) -> Iterator[Finding]:
+def _reasons(place: Steps, action: dict[str, Any]) -> Iterator[Finding]:
     for kind in ("run", "resume"):
-        asked = action.get(kind)
-        if isinstance(asked, dict) and asked.get("emergency") is True and "reason" not in asked:
+        asked = mapping_in(action.get(kind))
+        if asked.get("emergency") is True and "reason" not in asked:
             yield Finding(
                 (*place, kind), '"reason" is missing: an emergency wants one, for the journal', at_key=True
             )
 
 
-def _contradictions(place: Steps, expect: JSON) -> Iterator[Finding]:
+def _contradictions(place: Steps, expect: dict[str, Any]) -> Iterator[Finding]:
     """Two expectations of which one has to be missed, whatever happens."""
-    if not isinstance(expect, dict):
-        return
-    refused, writes, spared = (expect.get(key) for key in ("refused", "writes", "no_writes_to"))
-    if isinstance(refused, list) and refused and expect.get("exit") == 0:
+    if list_in(expect.get("refused")) and expect.get("exit") == 0:
         yield Finding(
             (*place, "refused"),
             "a step that guards refused does not end with exit code 0: one of the two cannot hold",
         )
-    takers = (
-        {each.partition(" ")[0] for each in writes if isinstance(each, str)}
-        if isinstance(writes, list)
-        else ()
-    )
-    for index, org in enumerate(spared if isinstance(spared, list) else ()):
-        if isinstance(org, str) and org in takers:
+    takers = {write.role for _, write in items(expect, "writes")}
+    for way, org in items(expect, "no_writes_to"):
+        if org in takers:
             yield Finding(
-                (*place, "no_writes_to", index),
+                (*place, *way),
                 f"the {org} is among those that take no write, and writes says what it takes: one of the two cannot hold",
             )
 
 
-def _repeated(steps: list[tuple[int, JSON]]) -> Iterator[Finding]:
+def _repeated(steps: Iterable[tuple[Steps, dict[str, Any]]]) -> Iterator[Finding]:
     """A step's name says in the report which one it was: two of the same name can't be told apart."""
-    first: dict[str, int] = {}
-    for index, step in steps:
-        name = step.get("name") if isinstance(step, dict) else None
-        if not isinstance(name, str):
-            continue
-        if name in first:
-            yield Finding(
-                ("steps", index, "name"), f"step {first[name] + 1} has this name too: give each its own"
-            )
-        first.setdefault(name, index)
-
-
-def _ending(expect: JSON) -> Iterator[Finding]:
-    """The end of a drill is no command: it has no exit code, and refuses nothing."""
-    if not isinstance(expect, dict):
-        return
-    for key in ("exit", "refused", "says"):
-        if key in expect:
-            yield Finding(("expect", key), f'"{key}" is about one step: put it into that step', at_key=True)
+    first: dict[str, Steps] = {}
+    for place, step in steps:
+        name = step.get("name")
+        if name is not None and (other := first.setdefault(name, place)) is not place:
+            number = int(other[-1]) + 1
+            yield Finding((*place, "name"), f"step {number} has this name too: give each its own")

@@ -1,4 +1,4 @@
-"""A file's text, or one clear sentence about why there is none."""
+"""A file's text, or one clear sentence about why there is none; and the files that come with hamr."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import os
 import select
 import stat
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from orchestrator.errors import DocumentError, Problem
 
@@ -25,13 +27,8 @@ _NOBODY = 1.0
 def content(path: Path, most: int = LARGEST) -> bytes:
     """What stands in a file, or comes out of a pipe: `<(sops -d pairs.yaml)`, for one, is a pipe.
 
-    Args:
-        path: its name.
-        most: bytes that it may have.
-
-    Raises:
-        DocumentError: it is missing, empty, too large, a directory or a device, cannot be read, or is a pipe that nobody
-            writes to.
+    Raises a DocumentError where it is missing, empty, larger than `most` bytes, a directory or a device, cannot be read, or
+    is a pipe that nobody writes to.
     """
     file = str(path)
     try:
@@ -72,12 +69,7 @@ def _kind(path: Path) -> int:
 
 
 def _from_pipe(path: Path, most: int) -> bytes:
-    """What comes out of a pipe until its last writer closes it.
-
-    Raises:
-        TimeoutError: nobody writes to it, or it was not closed in time.
-        OSError: it cannot be read.
-    """
+    """What comes out of a pipe until its last writer closes it; a TimeoutError where that is not in time."""
     until, found, opened = time.monotonic() + PATIENCE, b"", False
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -100,11 +92,7 @@ def _from_pipe(path: Path, most: int) -> bytes:
 
 
 def _wait(descriptor: int, seconds: float) -> None:
-    """Wait until there is something to read, or the last writer has gone.
-
-    Raises:
-        TimeoutError: neither came in time.
-    """
+    """Wait until there is something to read, or the last writer has gone; a TimeoutError where neither came in time."""
     waiting = select.poll()
     waiting.register(descriptor, select.POLLIN)
     if not waiting.poll(max(seconds, 0.0) * 1000):
@@ -112,11 +100,7 @@ def _wait(descriptor: int, seconds: float) -> None:
 
 
 def read_text(path: Path) -> str:
-    """The UTF-8 text of a file that is not too large; pipes are read too.
-
-    Raises:
-        DocumentError: there is none, see `content`; or it is binary, or not UTF-8.
-    """
+    """The UTF-8 text of a file or pipe; a DocumentError where there is none (see `content`), or it is no UTF-8."""
     file, found = str(path), content(path)
     if b"\0" in found:
         raise _refused(file, "this is a binary file (or UTF-16), and a YAML text in UTF-8 is wanted")
@@ -127,6 +111,20 @@ def read_text(path: Path) -> str:
         line = before.count(b"\n") + 1
         column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8")) + 1
         raise _refused(file, "this is not UTF-8 text from here on", line, column) from None
+
+
+def is_path(name_or_path: str) -> bool:
+    """Whether a playbook or scenario is named by its file's path, and not by a bare name."""
+    return "/" in name_or_path or "\\" in name_or_path or name_or_path.endswith((".yaml", ".yml"))
+
+
+def shipped_files(pattern: str) -> Mapping[str, Path]:
+    """What comes with hamr, by name: from the installed package, else from the checkout."""
+    package = Path(__file__).resolve().parent.parent
+    folder = package / "shipped"
+    if not folder.is_dir():
+        folder = package.parent / "playbooks"
+    return MappingProxyType({path.stem: path for path in sorted(folder.glob(pattern))})
 
 
 def _refused(file: str, message: str, line: int = 0, column: int = 0) -> DocumentError:

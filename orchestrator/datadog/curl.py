@@ -7,9 +7,8 @@ import re
 import shlex
 from typing import assert_never
 
-from orchestrator.model.org import Org
+from orchestrator.model.org import CommandKey, EnvironmentKey, FileKey, KeyReference, Org
 from orchestrator.model.reading import Request
-from orchestrator.model.secret import CommandKey, EnvironmentKey, FileKey, KeyReference
 from orchestrator.model.status import Role
 
 MAX_TIME = 20

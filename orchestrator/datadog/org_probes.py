@@ -9,8 +9,8 @@ from typing import assert_never
 from urllib.parse import urlencode
 
 from orchestrator.errors import KeyUnavailable
+from orchestrator.model.guard import Measured, Metric, Monitor, Take, Unmeasured
 from orchestrator.model.plain import JSON
-from orchestrator.model.probe import Measured, Metric, Monitor, Take, Unmeasured
 from orchestrator.model.words import counted, span
 
 from .answers import DENIALS, NoBody, body_of, excerpt, retry_after

@@ -14,10 +14,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from msgspec.structs import replace
 
 from orchestrator.errors import PreparationError
-from orchestrator.model.org import Pair
-from orchestrator.model.plain import JSON
-from orchestrator.model.playbook import Timeouts
-from orchestrator.model.probe import (
+from orchestrator.model.guard import (
     Command,
     Http,
     Measured,
@@ -28,13 +25,20 @@ from orchestrator.model.probe import (
     Unmeasured,
     Value,
 )
+from orchestrator.model.org import Pair
+from orchestrator.model.plain import JSON
+from orchestrator.model.playbook import Timeouts
 from orchestrator.model.protocols import Clock
 from orchestrator.model.status import Both
 from orchestrator.model.words import span
 from orchestrator.system.keys import KeyRing
-from orchestrator.system.programs import environment_without_keys, key_variables
-from orchestrator.system.programs.capture import Capture
-from orchestrator.system.programs.process import NotStarted, run_to_end
+from orchestrator.system.programs import (
+    Capture,
+    NotStarted,
+    environment_without_keys,
+    key_variables,
+    run_to_end,
+)
 from orchestrator.system.redaction import Redactor
 
 from .answers import LONGEST, NoBody, body_of, one_line
@@ -78,7 +82,7 @@ class Probes:
                 fetching keys included.
         """
         began = self.clock.monotonic()
-        own = probe.timeout.total_seconds()
+        own = probe.kind.timeout.total_seconds()
         allowed = own if within is None else min(own, within)
         try:
             sight = await self._sight(probe, allowed)

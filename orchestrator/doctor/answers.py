@@ -9,10 +9,10 @@ from msgspec import Struct
 
 from orchestrator.errors import HamrError
 from orchestrator.journal.history import History
+from orchestrator.model.guard import ProbeReading
 from orchestrator.model.journal import Holder
 from orchestrator.model.org import Org, Pair
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.probe import ProbeReading
 from orchestrator.model.readiness import KeysSaid, Level
 from orchestrator.model.reading import Hampered, Identity, Reading, Unreachable
 from orchestrator.model.run import Operator

@@ -9,17 +9,17 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from orchestrator.datadog import HttpReader
-from orchestrator.engine.look import ask_twice
+from orchestrator.engine.reader import ask_twice
 from orchestrator.errors import KeyUnavailable
+from orchestrator.model.guard import ProbeReading
+from orchestrator.model.org import KeyReference
 from orchestrator.model.playbook import Timeouts
-from orchestrator.model.probe import ProbeReading
 from orchestrator.model.protocols import Clock, Prober
 from orchestrator.model.readiness import KeysSaid
 from orchestrator.model.reading import Identity, Reading
-from orchestrator.model.secret import KeyReference
 from orchestrator.model.status import Both, Role
 from orchestrator.operations.session import Session
-from orchestrator.situation.compared import depends_on
+from orchestrator.situation.guard_kinds import depends_on
 
 from .answers import KeyFound, OrgAnswers
 

@@ -7,14 +7,25 @@ from typing import assert_never
 
 from msgspec import Struct
 
-from orchestrator.model.guard import AllOf, AnyOf, Guard, IfUnknown, Not, Outcome, Quiet, Verdict, Window
+from orchestrator.model.guard import (
+    AllOf,
+    AnyOf,
+    Guard,
+    IfUnknown,
+    Measured,
+    Not,
+    Outcome,
+    Quiet,
+    Unmeasured,
+    Verdict,
+    Window,
+)
 from orchestrator.model.playbook import Playbook, Transition
-from orchestrator.model.probe import Measured, Unmeasured
 from orchestrator.model.readiness import Check, Group, Level, worst
 from orchestrator.model.status import Role
 from orchestrator.model.words import value_words
 from orchestrator.situation import judge
-from orchestrator.situation.compared import depends_on, probes_of, transition_probes
+from orchestrator.situation.guard_kinds import depends_on, probes_of, transition_probes
 from orchestrator.situation.wording import printable
 
 from .answers import Answers

@@ -9,9 +9,8 @@ from shlex import quote
 from orchestrator.errors import HamrError
 from orchestrator.journal import VERIFY_NEWEST
 from orchestrator.journal.history import History
-from orchestrator.model.command_line import unlock_command
 from orchestrator.model.readiness import Check, Group, Level
-from orchestrator.model.words import counted, no_journal, span, utc
+from orchestrator.model.words import counted, no_journal, span, unlock_command, utc
 
 from .answers import Answers
 

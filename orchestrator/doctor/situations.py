@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from orchestrator.model.probe import ProbeReading, Unmeasured
+from orchestrator.model.guard import ProbeReading, Unmeasured
 from orchestrator.model.reading import Identity, Unreachable
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import Situation
 from orchestrator.model.status import Role
-from orchestrator.situation.compared import depends_on
+from orchestrator.situation.guard_kinds import depends_on
 
 from .answers import Answers
 

@@ -11,8 +11,7 @@ from orchestrator.model.readiness import Check, Group, Level, worst
 from orchestrator.model.situation import OpenRun, Owed, Phase, PhaseName
 from orchestrator.model.status import Role, Status
 from orchestrator.situation import judge, phase_of
-from orchestrator.situation.commands import can_finish_alone, emergency_goals
-from orchestrator.situation.view import View
+from orchestrator.situation.commands import View, can_finish_alone, emergency_goals
 
 from .answers import Answers
 from .situations import emergency_situation, planned_situation

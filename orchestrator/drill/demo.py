@@ -23,11 +23,10 @@ from orchestrator.operations.run import start
 from orchestrator.operations.running import Controls
 from orchestrator.operations.session import Session
 from orchestrator.operations.standing import stand
-from orchestrator.report.layout import heading, paragraph
+from orchestrator.report.layout import Page, Span, heading, paragraph
 from orchestrator.report.plan import plan_page
 from orchestrator.report.run import result_page
 from orchestrator.report.status import status_page
-from orchestrator.report.styled import Page, Span
 from orchestrator.simulator import AnswerLost, Fault, Simulation, SimulatorConfig, write_inventory
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.redaction import Redactor

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from orchestrator.config.scenario import Expect, OrgStatus
-from orchestrator.model.drill import Expectation
 from orchestrator.model.events import (
     NameLearned,
     RunFinished,
@@ -19,6 +18,7 @@ from orchestrator.model.events import (
 )
 from orchestrator.model.journal import Record
 from orchestrator.model.reading import HamrRecord
+from orchestrator.model.result import Expectation
 from orchestrator.model.run import Stamp
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Role

@@ -17,8 +17,7 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store, Watcher
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, Operator, RunRequest
-from orchestrator.model.situation import PhaseName
-from orchestrator.model.standing import Standing
+from orchestrator.model.situation import PhaseName, Standing
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.adopt import adopt
 from orchestrator.operations.locking import refuse_held

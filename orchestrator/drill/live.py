@@ -16,9 +16,9 @@ from orchestrator.errors import (
     Refused,
 )
 from orchestrator.journal.history import History
-from orchestrator.model.drill import DrillResult, Expectation
 from orchestrator.model.events import DrillStarted
 from orchestrator.model.protocols import Watcher
+from orchestrator.model.result import DrillResult, Expectation
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Status
 from orchestrator.operations.locking import take_lock

@@ -23,13 +23,13 @@ from orchestrator.config.scenario import (
 from orchestrator.errors import UsageError
 from orchestrator.journal import VERIFY_NEWEST
 from orchestrator.journal.history import events_of
-from orchestrator.model.drill import DrillResult, Expectation
 from orchestrator.model.events import DrillClosed, DrillStarted
 from orchestrator.model.guard import ALWAYS_ON, BEFORE_A_RUN
 from orchestrator.model.journal import Broken
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Watcher
+from orchestrator.model.result import DrillResult, Expectation
 from orchestrator.model.run import new_run_id
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.running import Controls

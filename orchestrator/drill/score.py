@@ -10,7 +10,6 @@ from msgspec import Struct
 from orchestrator.config.scenario import Unknown, Waits
 from orchestrator.errors import ExitCode
 from orchestrator.journal.history import events_of
-from orchestrator.model.drill import DrillResult, Expectation, Leg, LessStrict, Score
 from orchestrator.model.events import (
     DrillClosed,
     DrillScored,
@@ -26,9 +25,9 @@ from orchestrator.model.events import (
 )
 from orchestrator.model.hook import HookOutcome
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.result import RunResult
+from orchestrator.model.result import DrillResult, Expectation, Leg, LessStrict, RunResult, Score
 from orchestrator.model.status import Status
-from orchestrator.model.timing import step_times
+from orchestrator.model.timing import times_of
 from orchestrator.model.words import counted, span, value_words, why_waived
 from orchestrator.operations.session import Session
 
@@ -59,7 +58,7 @@ def leg_of(name: str, goal: Status, seconds: float, events: Timed, ended: RunRes
         KILLED if result is None else int(result.exit_code),
         "" if result is None else result.phase,
         seconds,
-        tuple(step_times(events)),
+        times_of(events).steps,
         () if result is None else result.objectives,
     )
     return PlayedLeg(leg, events)

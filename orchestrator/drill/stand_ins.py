@@ -11,16 +11,25 @@ from datetime import datetime
 from msgspec import Struct, field
 
 from orchestrator.config.scenario import At, Unknown
-from orchestrator.engine.around import Foretold
-from orchestrator.model.guard import Compared, Not
+from orchestrator.engine.predicted import RecordedProbes
+from orchestrator.model.guard import (
+    Compared,
+    Measured,
+    Metric,
+    Monitor,
+    Not,
+    Probe,
+    ProbeReading,
+    Unmeasured,
+    Value,
+)
 from orchestrator.model.hook import Program, ProgramEnded
 from orchestrator.model.journal import Entry, Head, Holder, Record, Verification, Whereabouts
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.probe import Measured, Metric, Monitor, Probe, ProbeReading, Unmeasured, Value
 from orchestrator.model.protocols import Clock, Prober, Programs, Store
 from orchestrator.model.status import Role
 from orchestrator.operations.session import Session
-from orchestrator.situation.compared import probes_of
+from orchestrator.situation.guard_kinds import probes_of
 
 NOT_RUN = "not run: the regions are simulated"
 """What a hook's program says in a rehearsal."""
@@ -133,7 +142,7 @@ class RehearsedSession(Session):
 
     @asynccontextmanager
     async def _agreed(self) -> AsyncIterator[Prober]:
-        real = Session.prober(self) if self.scripted else nullcontext(Foretold(self.clock))
+        real = Session.prober(self) if self.scripted else nullcontext(RecordedProbes(self.clock))
         async with real as asked:
             yield StubProber(self.stubs, self.clock, asked, self.scripted)
 

@@ -25,9 +25,8 @@ from orchestrator.config.scenario import (
     SomebodyWrites,
 )
 from orchestrator.errors import HamrError, Interrupted
-from orchestrator.model.drill import Expectation
 from orchestrator.model.plain import JSON
-from orchestrator.model.result import RunResult
+from orchestrator.model.result import Expectation, RunResult
 from orchestrator.model.run import Mode, Stamp
 from orchestrator.model.status import Status
 from orchestrator.operations.standing import stand

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import enum
 
 from msgspec import Struct
 
-from orchestrator.model.change import Change
-from orchestrator.model.events import ChangeSeen, Event, WriteConfirmed
-from orchestrator.model.org import Pair
-from orchestrator.model.playbook import Advances, Playbook
-from orchestrator.model.reading import Reading
-from orchestrator.model.run import End, Stamp
+from orchestrator.model.events import ChangeSeen, WriteConfirmed
+from orchestrator.model.playbook import Advances
+from orchestrator.model.reading import Accepted, Change, Lost, Reading
+from orchestrator.model.run import Attempt, End, Stamp
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.compare import compare, describe, latest_sent, not_older
 
-from .look import Eyes
-from .memory import Memory
-from .stop import Stopped, stopped
+from .context import Deadline, RunContext, Stopped, stopped
+from .reader import PairReader
 
 IN_EFFECT = frozenset({Change.OURS, Change.REFUSED, Change.ECHO, Change.UNPROVEN})
 """Changes by which a write is seen to have worked."""
@@ -36,20 +33,17 @@ class Unsettled(Struct, frozen=True):
 
 
 class Checker(Struct):
-    """Compares each look with the run's memory."""
+    """Compares each look with the run's state."""
 
-    pair: Pair
-    playbook: Playbook
-    eyes: Eyes
-    memory: Memory
-    tell: Callable[[Event], None]
+    run: RunContext
+    reader: PairReader
 
     def compare(self, reading: Reading) -> Comparison:
         """One org's reading, compared with what was last seen of it, the moves of a server included."""
-        found = compare(self.pair, reading, self.memory.known())
+        found = compare(self.run.pair, reading, self.run.state)
         if found.change is Change.FOREIGN and self._server_moved(reading):
             return Comparison(
-                Change.SERVER, f"the server moved {self.pair[reading.role]} to {reading.status}"
+                Change.SERVER, f"the server moved {self.run.pair[reading.role]} to {reading.status}"
             )
         return found
 
@@ -61,153 +55,141 @@ class Checker(Struct):
         """
         if reading.record is None:
             return False
-        before = self.memory.expected.get(reading.role)
+        state, role = self.run.state, reading.role
+        before = state.expected.get(role)
         author = reading.record.modified_by
         stamp = Stamp.parse(author)
         kept = before is not None and before.modified_by == author
-        anothers = stamp is not None and stamp.run != self.memory.run
-        if author in self.memory.strangers or (
-            not kept and (anothers or reading.role in self.memory.meddled)
-        ):
+        anothers = stamp is not None and stamp.run != state.run
+        if author in state.strangers or (not kept and (anothers or role in state.meddled)):
             return False
         froms = {Status.of(before.status) if before is not None else None}
-        latest = latest_sent(reading.role, self.memory.known())
+        latest = latest_sent(role, state)
         if latest is not None and not latest.overtaken:
             froms.add(latest.attempt.status)
         return any(
             transition.advances is Advances.SERVER
             and reading.status is transition.target
             and transition.source in froms
-            for transition in self.playbook.transitions
+            for transition in self.run.playbook.transitions
         )
 
     def _moved_on_from(self, role: Role, status: Status | None) -> int | None:
         """The attempt that nobody saw in effect, and must have been, since the server went on from its status."""
-        for sent in reversed(self.memory.sent):
+        for sent in reversed(self.run.state.sent):
             if sent.attempt.role is role and not sent.confirmed:
-                moved = self.playbook.server_moves(sent.attempt.status) - {sent.attempt.status}
+                moved = self.run.playbook.server_moves(sent.attempt.status) - {sent.attempt.status}
                 return sent.attempt.number if status in moved else None
         return None
 
     def compare_both(
         self, readings: Both[Reading], *, stop_for: frozenset[Change] = NOT_OURS
     ) -> Both[Comparison]:
-        """Both orgs' readings, compared.
-
-        Raises:
-            Stopped: a foreign, reverted or mislinked record, after it was journalled.
-        """
+        """Both orgs' readings, compared; stops for a foreign, reverted or mislinked record, after it was journalled."""
         found = Both(self.compare(readings.primary), self.compare(readings.secondary))
         for role, comparison in found.items():
-            if comparison.change in stop_for and role not in self.memory.dead:
-                raise self.stop_for(role, comparison, readings[role])
+            if comparison.change in stop_for and role not in self.run.state.dead:
+                raise self.stop_for(comparison, readings[role])
         return found
 
-    def stop_for(self, role: Role, comparison: Comparison, reading: Reading) -> Stopped:
+    def stop_for(self, found: Comparison, reading: Reading) -> Stopped:
         """Journal a change that is not ours, and stop for it."""
-        self.tell(self.seen(role, comparison, reading))
-        return stopped(End.MOVED, comparison.reason, org=role, change=comparison.change)
+        self._tell_of(found, reading)
+        return stopped(End.MOVED, found.reason, org=reading.role, change=found.change)
 
-    def take_in(self, readings: Both[Reading], *, stop_for: frozenset[Change] = NOT_OURS) -> Unsettled | None:
-        """Compare a look, take note of what is in order, and name the first org that must be read again.
-
-        Raises:
-            Stopped: somebody else wrote.
-        """
-        return self.accept(readings, self.compare_both(readings, stop_for=stop_for))
+    def take_in(self, readings: Both[Reading]) -> Unsettled | None:
+        """Compare a look, take note of what is in order, and name the first org that must be read again."""
+        return self.accept(readings, self.compare_both(readings))
 
     def accept(self, readings: Both[Reading], found: Both[Comparison]) -> Unsettled | None:
         """Take note of changes that are in order; name the first org that must be read again, and why."""
         again: Unsettled | None = None
         for role, comparison in found.items():
-            if role in self.memory.dead or comparison.change is Change.SAME:
+            if role in self.run.state.dead or comparison.change is Change.SAME:
                 continue
-            if comparison.change is Change.UNSEEN and self.eyes.may_be_given_up(role):
-                self.eyes.give_up(comparison.reason)
-            elif self._in_order(role, comparison, readings[role]):
-                self.take_note(role, comparison, readings[role])
+            if comparison.change is Change.UNSEEN and self.reader.may_be_given_up(role):
+                self.reader.give_up(comparison.reason)
+            elif self._in_order(comparison, readings[role]):
+                self.take_note(comparison, readings[role])
             else:
                 again = again or Unsettled(role, comparison.change, self.why_again(role, comparison))
         return again
 
-    def _in_order(self, role: Role, comparison: Comparison, reading: Reading) -> bool:
-        match comparison.change:
+    def _in_order(self, found: Comparison, reading: Reading) -> bool:
+        match found.change:
             case Change.ECHO | Change.LATE | Change.SERVER:
                 return True
             case Change.OURS | Change.REFUSED | Change.UNPROVEN:
-                return self.is_newer(role, reading, comparison)
+                return self.is_newer(found, reading)
             case _:
                 return False
 
-    def is_newer(self, role: Role, reading: Reading, found: Comparison) -> bool:
+    def is_newer(self, found: Comparison, reading: Reading) -> bool:
         """Law 4: a write is in effect only where its modified_at is not older than what was there before.
 
         A stamp is proof enough, whatever a region's clock says: none is used twice, so it was not there before.
         """
-        record = reading.record
+        role, record = reading.role, reading.record
         if record is None:
             return False
-        sent = (each.attempt for each in self.memory.sent if each.attempt.number == found.attempt)
+        sent = (each.attempt for each in self.run.state.sent if each.attempt.number == found.attempt)
         if any(attempt.role is role and attempt.signed(record.modified_by) for attempt in sent):
             return True
-        return not_older(record, self.memory.expected.get(role))
+        return not_older(record, self.run.state.expected.get(role))
 
     def why_again(self, role: Role, comparison: Comparison) -> str:
         """Why an org that shows this is not taken at its word."""
         if comparison.change in IN_EFFECT:
-            return f"{self.pair[role]} shows our status with a time older than before: {comparison.reason}"
+            return (
+                f"{self.run.pair[role]} shows our status with a time older than before: {comparison.reason}"
+            )
         return comparison.reason
 
-    def take_note(self, role: Role, comparison: Comparison, reading: Reading) -> None:
+    def take_note(self, found: Comparison, reading: Reading) -> None:
         """Tell of a change that is in order: a write of ours that turned up is confirmed by it.
 
         So is one from which the server has moved on already.
         """
-        record, status, attempt = reading.record, reading.status, comparison.attempt
-        confirms = comparison.change in (Change.OURS, Change.REFUSED, Change.UNPROVEN)
-        if comparison.change is Change.SERVER:
+        role, record, status, attempt = reading.role, reading.record, reading.status, found.attempt
+        confirms = found.change in (Change.OURS, Change.REFUSED, Change.UNPROVEN)
+        if found.change is Change.SERVER:
             attempt = self._moved_on_from(role, status)
             confirms = attempt is not None
         if confirms and record is not None and status is not None:
-            self.tell(WriteConfirmed(role, status, record, comparison.change, attempt))
+            self.run.tell(WriteConfirmed(role, status, record, found.change, attempt))
         else:
-            self.tell(self.seen(role, comparison, reading))
+            self._tell_of(found, reading)
 
-    def seen(self, role: Role, comparison: Comparison, reading: Reading) -> ChangeSeen:
-        """The event that says how a record was not as last seen."""
-        return ChangeSeen(
-            role, comparison.change, comparison.reason, reading.record, self.memory.expected.get(role)
-        )
+    def _tell_of(self, found: Comparison, reading: Reading) -> None:
+        """A record that is not as last seen."""
+        role = reading.role
+        before = self.run.state.expected.get(role)
+        self.run.tell(ChangeSeen(role, found.change, found.reason, reading.record, before))
 
     def settle_unproven(self) -> None:
         """A record under another name was taken for ours after a lost answer; by now the server has shown how it names us.
 
-        Once that was said, and the record is written over, a resumed run goes on.
-
-        Raises:
-            Stopped: it keeps our stamps, so that record was somebody else's.
+        Where it keeps our stamps, that record was somebody else's, and the run stops. Once that was said, and the record is
+        written over, a resumed run goes on.
         """
-        if not self.memory.known().keeps_stamps:
+        state = self.run.state
+        if not state.keeps_stamps:
             return
-        for role, record in self.memory.unproven.items():
-            shown = self.eyes.last_look()[role].record
-            told = record.modified_by in self.memory.strangers
-            if role in self.memory.dead or (told and (shown is None or not shown.same_version(record))):
+        for role, record in state.unproven.items():
+            shown = self.reader.readings[role].record
+            told = record.modified_by in state.strangers
+            if role in state.dead or (told and (shown is None or not shown.same_version(record))):
                 continue
             reason = (
-                f"{self.pair[role]} was taken for written by us ({describe(record)}), since an answer was lost; "
+                f"{self.run.pair[role]} was taken for written by us ({describe(record)}), since an answer was lost; "
                 "this server keeps our stamps, so somebody else wrote that"
             )
-            self.tell(ChangeSeen(role, Change.FOREIGN, reason, record, record))
+            self.run.tell(ChangeSeen(role, Change.FOREIGN, reason, record, record))
             raise stopped(End.MOVED, reason, org=role, change=Change.FOREIGN)
 
     def limit_late(self, reason: str) -> None:
-        """Law 3: a late write of our own is put right once.
-
-        Raises:
-            Stopped: this is the second one.
-        """
-        if len(self.memory.late) > 1:
+        """Law 3: a late write of our own is put right once; the second one stops the run."""
+        if len(self.run.state.late) > 1:
             raise stopped(
                 End.MOVED,
                 f"{reason}; it is the second late write of this run, so it is left as it is",
@@ -221,7 +203,82 @@ class Checker(Struct):
             return stopped(
                 End.MOVED, f"{reason}: its reads lag, or it was put back", org=role, change=Change.STALE
             )
-        end = End.INCOMPLETE if self.memory.intended else End.REFUSED
         if unsettled.change is Change.UNSEEN:
             reason = f"{reason}; a planned run needs both orgs"
-        return stopped(end, reason, org=role)
+        return stopped(self.run.refusal, reason, org=role)
+
+
+class Seen(enum.Enum):
+    """What reading back says of a write."""
+
+    YES = "yes"
+    NO = "no"
+    SET_BACK = "set back by a late write of ours"
+
+
+class WriteConfirmation(Struct):
+    """Reads one write back until the org shows it, or the time is up."""
+
+    run: RunContext
+    reader: PairReader
+    checker: Checker
+    stranger: Stopped | None = None
+    """The stop for somebody else's write on the other org, seen while the last write was looked for."""
+
+    async def wait_for(self, attempt: Attempt, answer: Accepted | Lost, began: float) -> Seen:
+        """Read both orgs until the written one shows the attempt, sent when `began` (monotonic), or the confirm time is up.
+
+        What somebody else did to the other org meanwhile does not cut that short: first it has to be known what became
+        of this write. `note_peer` stops for it.
+        """
+        role, self.stranger = attempt.role, None
+        within = self.reader.deadline(role) or self.run.playbook.confirm.within.total_seconds()
+        deadline = Deadline(within, self.run.clock)
+        while True:
+            readings = await self.reader.read_both("after write", journal=False)
+            # The written org first: what its mirror carries over is told from a stranger's by what it shows.
+            seen = self._settled(attempt, readings, began)
+            self._watch_peer(role.other, readings)
+            if seen is not Seen.NO:
+                return seen
+            hopeless = isinstance(answer, Lost) and self.reader.may_be_given_up(role)
+            if deadline.over or hopeless or role in self.run.state.dead:
+                return Seen.NO
+            await self.run.wait_for(f"{self.run.pair[role]} to show {attempt.status}", deadline, role)
+
+    def _settled(self, attempt: Attempt, readings: Both[Reading], began: float) -> Seen:
+        """Whether the written org shows this attempt; tells so where it does."""
+        role = attempt.role
+        reading = readings[role]
+        found = self.checker.compare(reading)
+        if found.change in NOT_OURS and role not in self.run.state.dead:
+            raise self.checker.stop_for(found, reading)
+        if found.change is Change.LATE:
+            self.checker.take_note(found, reading)
+            self.checker.limit_late(found.reason)
+            return Seen.SET_BACK
+        record, status = reading.record, reading.status
+        if record is None or status is None or status not in self.run.playbook.server_moves(attempt.status):
+            return Seen.NO
+        if found.change not in IN_EFFECT and found.change is not Change.SERVER:
+            return Seen.NO
+        if not self.checker.is_newer(found, reading):
+            return Seen.NO
+        seconds = self.run.clock.monotonic() - began
+        number = found.attempt if found.attempt is not None else attempt.number
+        self.run.tell(WriteConfirmed(role, status, record, found.change, number, seconds))
+        return Seen.YES
+
+    def _watch_peer(self, other: Role, readings: Both[Reading]) -> None:
+        found = self.checker.compare(readings[other])
+        if self.stranger is None and found.change in NOT_OURS and other not in self.run.state.dead:
+            self.stranger = self.checker.stop_for(found, readings[other])
+
+    def note_peer(self, attempt: Attempt) -> None:
+        """What the looks for a write said of the other org: an echo is noted, somebody else's write stops the run."""
+        if self.stranger is not None:
+            raise self.stranger
+        readings, other = self.reader.readings, attempt.role.other
+        found = self.checker.compare(readings[other])
+        if other not in self.run.state.dead and found.change in IN_EFFECT:
+            self.checker.take_note(found, readings[other])

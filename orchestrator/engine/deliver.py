@@ -2,108 +2,149 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
-from orchestrator.model.change import Change
-from orchestrator.model.events import ChangeSeen, OwedSettled
+from orchestrator.model.events import ChangeSeen, OwedSettled, PairAdopted
+from orchestrator.model.reading import Change
 from orchestrator.model.run import End, Ending
-from orchestrator.model.situation import Owed
+from orchestrator.model.situation import Owed, Phase, PhaseName
 from orchestrator.model.status import Role, Status
 from orchestrator.situation import commands
+from orchestrator.situation.answered import NOTHING_TO_TELL
 from orchestrator.situation.compare import describe, older_than_ours
-from orchestrator.situation.link import Linked, NotLinked, judge_link
+from orchestrator.situation.link import Linked, NotLinked
 
-from .admission import Admission
-from .arrival import Arrival
-from .settle import Settling
-from .stop import Stopped, stopped
+from .check import Checker
+from .context import RunContext, Stopped, stopped
+from .evaluator import GuardEvaluator
+from .reader import PairReader
+from .reconcile import Reconciler
 from .writer import Writer
+
+ADOPTABLE = frozenset({PhaseName.DIVERGED, PhaseName.HALF_ABSENT})
+"""Phases from which nothing else leads on. Midway has its transitions, and to write over one of them would go back without one."""
 
 
 class Delivery(Struct):
-    """Tells an org what the survivor shows."""
+    """Makes one org show what the other shows: directly, and never by walking old statuses."""
 
+    run: RunContext
+    reader: PairReader
+    checker: Checker
     writer: Writer
-    arrival: Arrival
-    settling: Settling
-    admission: Admission
+    reconciler: Reconciler
+    evaluator: GuardEvaluator
 
     async def deliver(self, owed: Owed) -> Ending:
         """Bring the org that is owed to the survivor's present status.
 
         Where a mirror carried the returning org's old record over the survivor's, the survivor's confirmed status is
         the truth: the survivor is written, once, and on a pair that mirrors both show it then.
-
-        Raises:
-            Stopped: somebody else wrote, or an org does not answer or take it.
         """
-        writer, memory = self.writer, self.writer.memory
+        run, state = self.run, self.run.state
         role, survivor = owed.role, owed.role.other
-        await writer.eyes.look("start", once=False)
+        await self.reader.read_both("start", once=False)
         self._require_link(owed)
-        reverted = await self._settle(owed)
-        told = self.settling.told(survivor)
+        reverted = await self._reconcile(owed)
+        told = state.told(survivor)
         status = told if survivor in reverted and told is not None else self._shown(survivor)
-        if status is None or status in (Status.ABSENT, Status.UNSPECIFIED):
+        if status is None or status in NOTHING_TO_TELL:
             raise stopped(
-                End.REFUSED, f"{writer.pair[survivor]} shows no status that could be passed on", org=survivor
+                End.REFUSED, f"{run.pair[survivor]} shows no status that could be passed on", org=survivor
             )
         self._require_untouched(role, status)
-        written = memory.attempts
+        written = state.attempts
         if any(self._shown(each) is not status for each in Role):
-            self.admission.require_alone(role)
+            self.evaluator.require_alone(role)
         if self._shown(survivor) is not status:
-            await writer.write(survivor, status, purpose="deliver")
-            await self.arrival.find_mirror(survivor)
-        carried = memory.mirrors and survivor in reverted
+            await self.writer.write(survivor, status, purpose="deliver")
+            await self.writer.find_mirror(survivor)
+        carried = state.mirrors and survivor in reverted
         if self._shown(role) is not status and not carried:
-            await writer.write(role, status, purpose="deliver")
-        await self.arrival.until(status)
-        writer.checker.settle_unproven()
-        how = "delivered" if memory.attempts > written else "void"
-        writer.tell(OwedSettled(role, status, how))
+            await self.writer.write(role, status, purpose="deliver")
+        await self.writer.wait_until_converged(status)
+        self.checker.settle_unproven()
+        how = "delivered" if state.attempts > written else "void"
+        run.tell(OwedSettled(role, status, how))
+        run.owed = None
         what = "shows it already" if how == "void" else "was told"
-        return Ending(End.DONE, f"{writer.pair[role]} {what}: {status}; nothing is owed any more")
+        return Ending(End.DONE, f"{run.pair[role]} {what}: {status}; nothing is owed any more")
+
+    async def adopt(self, phase: Phase, truth: Role, reason: str, overrides: Mapping[str, str]) -> Ending:
+        """Write the other org once, where the pair stands so that nothing else leads on.
+
+        A pair that owes can be adopted with the survivor as the truth: that is how a person settles it where
+        somebody else moved the survivor since.
+        """
+        pair, other = self.run.pair, truth.other
+        link = self.reader.link()
+        if not isinstance(link, Linked):
+            raise stopped(End.REFUSED, link.reason, org=link.role, next_steps=(commands.status(pair),))
+        status = self._shown(truth)
+        # What is read of an org that lags is no proof that it has nothing to be told.
+        told = other not in self.run.state.reverted
+        if phase.name is PhaseName.AGREED and status is not None and told:
+            self._settle_debt(status, "void")
+            return Ending(End.DONE, f"both orgs of {pair.name} show {status} already; nothing to adopt")
+        survivor = phase.name is PhaseName.BEHIND and phase.role is other
+        if told and not survivor and phase.name not in ADOPTABLE:
+            raise stopped(End.REFUSED, phase.sentence, org=phase.role, next_steps=phase.next_steps)
+        if status is None or status in NOTHING_TO_TELL:
+            raise stopped(
+                End.REFUSED,
+                f"{pair[truth]} shows {status or 'nothing'}, which cannot be copied to {pair[other]}",
+                org=truth,
+                next_steps=phase.next_steps,
+            )
+        self.run.tell(PairAdopted(truth, status, reason, overrides))
+        await self.writer.write(other, status, purpose="adopt")
+        await self.writer.wait_until_converged(status)
+        self._settle_debt(status, "delivered")
+        return Ending(End.DONE, f"{pair[other]} was told {status}, as {pair[truth]} shows")
+
+    def _settle_debt(self, status: Status, how: str) -> None:
+        self.checker.settle_unproven()
+        for role in tuple(self.run.state.owed):
+            self.run.tell(OwedSettled(role, status, how))
 
     def _require_untouched(self, role: Role, status: Status) -> None:
         """An org that was dark all the time was never seen, so nothing tells its changes but their time.
 
         What somebody did there after the emergency had begun to write is not written over unasked.
         """
-        writer, memory = self.writer, self.writer.memory
-        record = writer.eyes.last_look()[role].record
-        if record is None or record.status == status or older_than_ours(record, memory.known()):
+        pair, state = self.run.pair, self.run.state
+        record = self.reader.readings[role].record
+        if record is None or record.status == status or older_than_ours(record, state):
             return
-        if memory.wrote(role, record) or record.modified_by in memory.our_names():
+        if state.wrote(role, record) or record.modified_by in state.our_names():
             return
-        pair, survivor = writer.pair, role.other
         reason = f"{pair[role]} was changed by somebody else while it was not seen: {describe(record)}"
-        writer.tell(ChangeSeen(role, Change.FOREIGN, reason, record, None))
-        steps = (commands.status(pair), commands.adopt(pair, survivor))
-        raise stopped(End.MOVED, reason, org=role, next_steps=steps, change=Change.FOREIGN)
+        self.run.tell(ChangeSeen(role, Change.FOREIGN, reason, record, None))
+        raise self._ask_to_adopt(reason, role, role.other)
 
-    async def _settle(self, owed: Owed) -> frozenset[Role]:
+    async def _reconcile(self, owed: Owed) -> frozenset[Role]:
         """Against the last confirmed records. What somebody else wrote meanwhile is not passed on unasked: adopt does that."""
-        survivor, pair = owed.role.other, self.writer.pair
+        survivor = owed.role.other
         try:
-            return await self.settling.settle(restoring=self.writer.memory.mirrors is not False)
+            return await self.reconciler.reconcile(restoring=self.run.state.mirrors is not False)
         except Stopped as stop:
             old = stop.ending.change in {Change.STALE, Change.REVERTED}
             if stop.ending.end is not End.MOVED or stop.ending.org is not survivor or old:
                 raise
-            steps = (commands.status(pair), commands.adopt(pair, survivor))
-            raise stopped(
-                End.MOVED, stop.ending.message, org=survivor, next_steps=steps, change=Change.FOREIGN
-            ) from stop
+            raise self._ask_to_adopt(stop.ending.message, survivor, survivor) from stop
+
+    def _ask_to_adopt(self, reason: str, org: Role, truth: Role) -> Stopped:
+        pair = self.run.pair
+        steps = (commands.status(pair), commands.adopt(pair, truth))
+        return stopped(End.MOVED, reason, org=org, next_steps=steps, change=Change.FOREIGN)
 
     def _shown(self, role: Role) -> Status | None:
-        return self.writer.eyes.last_look()[role].status
+        return self.reader.readings[role].status
 
     def _require_link(self, owed: Owed) -> None:
-        eyes, pair = self.writer.eyes, self.writer.pair
-        if eyes.identities is None:
-            raise RuntimeError("nothing was read yet")
-        link = judge_link(pair, eyes.last_look(), eyes.identities)
+        pair, link = self.run.pair, self.reader.link()
         if isinstance(link, Linked):
             return
         if isinstance(link, NotLinked) or link.role is not owed.role:

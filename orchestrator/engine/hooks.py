@@ -4,101 +4,88 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Awaitable, Callable
 
 from msgspec import Struct, field
 
-from orchestrator.model.events import Event, HookEnded, HookIntended, Waiting
+from orchestrator.model.events import HookEnded, HookIntended, Waiting
 from orchestrator.model.hook import (
     SETTLED,
     Again,
+    Asks,
     Hook,
     HookOutcome,
     InEmergency,
     Manual,
     Program,
     ProgramEnded,
+    Question,
     When,
 )
-from orchestrator.model.org import Pair
-from orchestrator.model.person import Asks, Question
-from orchestrator.model.playbook import Playbook, Transition
-from orchestrator.model.protocols import Clock, Programs
+from orchestrator.model.playbook import Transition
 from orchestrator.model.run import End, Mode
 
-from .asking import Asking
-from .memory import Memory
-from .stop import stopped
+from .context import RunContext, stopped
+from .probing import Asking
+
+
+class _Due(Struct, frozen=True):
+    """One hook at its place."""
+
+    transition: Transition
+    when: When
+    hook: Hook
+
+    @property
+    def key(self) -> tuple[str, When, str]:
+        return self.transition.name, self.when, self.hook.name
+
+    def asks(self, kind: Asks, text: str) -> Question:
+        return Question(kind, self.hook.name, self.transition.name, text)
 
 
 class Hooks(Struct):
     """Runs what the playbook says around its transitions."""
 
-    pair: Pair
-    playbook: Playbook
-    programs: Programs
+    run: RunContext
     asking: Asking
-    memory: Memory
-    clock: Clock
-    tell: Callable[[Event], None]
-    intend: Callable[[Event], Awaitable[None]]
-    may_go_on: Callable[[], None]
     aside: asyncio.Task[None] | None = None
     """In an emergency: the hooks that go on beside the writes, one after the other."""
-    put_off: list[tuple[Transition, Hook, Program]] = field(default_factory=list)
+    put_off: list[tuple[_Due, Program]] = field(default_factory=list)
     """In an emergency: `after` hooks that only a person can let be repeated. They are asked about in the end."""
     at_leisure: bool = False
     """Nothing is left to write."""
 
     async def before(self, transition: Transition, *, half_done: bool) -> bool:
-        """What comes before a transition's first write; whether anything was done, so that everything is read again.
-
-        Raises:
-            Stopped: one did not end well; nothing of the transition was written.
-        """
+        """What comes before a transition's first write; whether anything was done, so that everything is read again. One that fails stops the run."""
+        unsettled = self._unsettled(transition, When.BEFORE)
         if half_done:
-            for hook in transition.before:
-                if not self._is_settled(transition, When.BEFORE, hook):
-                    self._end(
-                        transition,
-                        When.BEFORE,
-                        hook,
-                        HookOutcome.SKIPPED,
-                        "a write of this transition is in effect already",
-                    )
+            for due in unsettled:
+                self._end(due, HookOutcome.SKIPPED, "a write of this transition is in effect already")
             return False
         if self._emergency:
-            self._beside(lambda: self._all(transition, When.BEFORE))
+            self._beside(transition, When.BEFORE)
             return False
-        acted = False
-        for hook in transition.before:
-            if self._is_settled(transition, When.BEFORE, hook):
-                continue
-            acted = True
-            outcome, reason = await self._one(transition, When.BEFORE, hook)
+        for due in unsettled:
+            outcome, reason = await self._one(due)
             if outcome not in SETTLED:
                 raise stopped(
                     End.INCOMPLETE,
-                    f"hook {hook.name} before transition {transition} ended as {outcome.value}: {reason}; nothing of this transition was written",
+                    f"hook {due.hook.name} before transition {transition} ended as {outcome.value}: {reason}; nothing of this transition was written",
                 )
-        return acted
+        return bool(unsettled)
 
     async def after(self, transition: Transition) -> bool:
-        """What comes after a transition; what does not end well stays owed, and the run goes on.
-
-        Returns:
-            Whether anything was done that the run has waited for, so that everything is read again.
-        """
+        """What comes after a transition; what fails stays owed. Whether the run has waited for any, so that everything is read again."""
         if not self._emergency:
             return await self._all(transition, When.AFTER)
-        self._beside(lambda: self._all(transition, When.AFTER))
+        self._beside(transition, When.AFTER)
         return False
 
     async def catch_up(self) -> bool:
         """The `after` hooks that transitions of this run still owe; as `after`."""
         acted = False
-        for name in dict.fromkeys(transition for transition, _ in self.memory.hooks_owed()):
-            transition = self.playbook.transition(name)
+        for name in dict.fromkeys(transition for transition, _ in self.run.state.hooks_owed()):
+            transition = self.run.playbook.transition(name)
             if transition is not None:
                 acted |= await self.after(transition)
         return acted
@@ -116,7 +103,7 @@ class Hooks(Struct):
         if self.aside is None:
             return
         if not self.aside.done():
-            self.tell(Waiting("the hooks that were started beside the writes", 0.0))
+            self.run.tell(Waiting("the hooks that were started beside the writes", 0.0))
         await self.aside
         self.aside = None
 
@@ -124,16 +111,13 @@ class Hooks(Struct):
         """Nothing is left to write: now a person may be asked about what an emergency has put off.
 
         Else such a hook would stay owed for ever, since a resumed emergency is one again.
-
-        Raises:
-            Stopped: a person wants the run to stop.
         """
         self.at_leisure = True
         while self.put_off:
-            transition, hook, program = self.put_off.pop(0)
+            due, program = self.put_off.pop(0)
             # A transition that had to be made a second time has put it off twice.
-            if not self._is_settled(transition, When.AFTER, hook):
-                await self._by_program(transition, When.AFTER, hook, program)
+            if not self._is_settled(due):
+                await self._by_program(due, program)
 
     async def close(self) -> None:
         """Break off what goes on beside; each hook says so in the journal."""
@@ -144,144 +128,118 @@ class Hooks(Struct):
 
     @property
     def _emergency(self) -> bool:
-        return self.memory.mode is Mode.EMERGENCY
+        return self.run.state.mode is Mode.EMERGENCY
 
-    def _beside(self, act: Callable[[], Awaitable[object]]) -> None:
+    def _beside(self, transition: Transition, when: When) -> None:
         """Law 9: nothing of an emergency waits for a hook; they keep their order among themselves."""
         earlier = self.aside
 
         async def go_on() -> None:
             if earlier is not None:
                 await earlier
-            await act()
+            await self._all(transition, when)
 
         self.aside = asyncio.create_task(go_on())
 
     async def _all(self, transition: Transition, when: When) -> bool:
-        unsettled = [hook for hook in transition.hooks(when) if not self._is_settled(transition, when, hook)]
-        for hook in unsettled:
-            await self._one(transition, when, hook)
+        unsettled = self._unsettled(transition, when)
+        for due in unsettled:
+            await self._one(due)
         return bool(unsettled)
 
-    def _is_settled(self, transition: Transition, when: When, hook: Hook) -> bool:
-        return self.memory.hooks.get((transition.name, when, hook.name)) in SETTLED
+    def _unsettled(self, transition: Transition, when: When) -> list[_Due]:
+        due = (_Due(transition, when, hook) for hook in transition.hooks(when))
+        return [each for each in due if not self._is_settled(each)]
 
-    async def _one(self, transition: Transition, when: When, hook: Hook) -> tuple[HookOutcome, str]:
-        if self._emergency and hook.emergency is InEmergency.SKIP:
-            return self._end(
-                transition, when, hook, HookOutcome.SKIPPED, "the playbook skips it in an emergency"
-            )
-        match hook.what:
+    def _is_settled(self, due: _Due) -> bool:
+        return self.run.state.hooks.get(due.key) in SETTLED
+
+    async def _one(self, due: _Due) -> tuple[HookOutcome, str]:
+        if self._emergency and due.hook.emergency is InEmergency.SKIP:
+            return self._end(due, HookOutcome.SKIPPED, "the playbook skips it in an emergency")
+        match due.hook.what:
             case Manual():
-                return await self._by_hand(transition, when, hook, hook.what)
+                return await self._by_hand(due, due.hook.what)
             case Program():
-                return await self._by_program(transition, when, hook, hook.what)
+                return await self._by_program(due, due.hook.what)
 
-    async def _by_hand(
-        self, transition: Transition, when: When, hook: Hook, manual: Manual
-    ) -> tuple[HookOutcome, str]:
+    async def _by_hand(self, due: _Due, manual: Manual) -> tuple[HookOutcome, str]:
         if self._emergency:
-            return self._end(transition, when, hook, HookOutcome.LEFT_TO_PERSON, manual.text)
-        self.may_go_on()
-        before = self.memory.hooks.get((transition.name, when, hook.name))
-        await self.intend(HookIntended(transition.name, when, hook.name, manual.text))
-        text = f"{when.value.capitalize()} transition {transition}, by hand: {manual.text}"
-        reply = await self.asking.ask(Question(Asks.MANUAL, hook.name, transition.name, text))
+            return self._end(due, HookOutcome.LEFT_TO_PERSON, manual.text)
+        self.run.may_go_on()
+        before = self.run.state.hooks.get(due.key)
+        await self.run.intend(HookIntended(*due.key, manual.text))
+        text = f"{due.when.value.capitalize()} transition {due.transition}, by hand: {manual.text}"
+        reply = await self.asking.ask(due.asks(Asks.MANUAL, text))
         if reply is None:
-            self.may_go_on()
+            self.run.may_go_on()
             if before is HookOutcome.NOT_DONE:
                 # A person's no stands until a person says otherwise: that nobody was asked this time settles nothing.
-                return self._end(
-                    transition, when, hook, HookOutcome.NOT_DONE, "a person said before that it was not done"
-                )
-            return self._end(transition, when, hook, HookOutcome.LEFT_TO_PERSON, manual.text)
+                return self._end(due, HookOutcome.NOT_DONE, "a person said before that it was not done")
+            return self._end(due, HookOutcome.LEFT_TO_PERSON, manual.text)
         if not reply.yes:
-            return self._end(
-                transition,
-                when,
-                hook,
-                HookOutcome.NOT_DONE,
-                reply.words or "a person said that it was not done",
-            )
-        return self._end(transition, when, hook, HookOutcome.DONE, reply.words)
+            return self._end(due, HookOutcome.NOT_DONE, reply.words or "a person said that it was not done")
+        return self._end(due, HookOutcome.DONE, reply.words)
 
-    async def _by_program(
-        self, transition: Transition, when: When, hook: Hook, program: Program
-    ) -> tuple[HookOutcome, str]:
-        refusal = await self._may_not_repeat(transition, when, hook)
+    async def _by_program(self, due: _Due, program: Program) -> tuple[HookOutcome, str]:
+        run = self.run
+        refusal = await self._may_not_repeat(due)
         if refusal:
-            if self._emergency and not self.at_leisure and when is When.AFTER:
-                self.put_off.append((transition, hook, program))
+            if self._emergency and not self.at_leisure and due.when is When.AFTER:
+                self.put_off.append((due, program))
                 return HookOutcome.NOT_DONE, refusal
-            return self._end(transition, when, hook, HookOutcome.NOT_DONE, refusal)
-        self.may_go_on()
+            return self._end(due, HookOutcome.NOT_DONE, refusal)
+        run.may_go_on()
         try:
-            await self.intend(HookIntended(transition.name, when, hook.name, shlex.join(program.run)))
+            await run.intend(HookIntended(*due.key, shlex.join(program.run)))
         except asyncio.CancelledError:
-            self._end(
-                transition, when, hook, HookOutcome.NOT_DONE, "the run was given up before it was started"
-            )
+            self._end(due, HookOutcome.NOT_DONE, "the run was given up before it was started")
             raise
         if not self._emergency:
-            self.tell(Waiting(f"hook {hook.name} to end", program.timeout.total_seconds()))
-        began = self.clock.monotonic()
+            run.tell(Waiting(f"hook {due.hook.name} to end", program.timeout.total_seconds()))
+        began = run.clock.monotonic()
         try:
-            ended = await self.programs.run(program, self._about(transition, when, hook))
+            ended = await run.services.programs.run(program, self._about(due))
         except asyncio.CancelledError:
-            took = self.clock.monotonic() - began
-            self._end(
-                transition,
-                when,
-                hook,
-                HookOutcome.CUT_OFF,
-                "the run was given up while it was under way",
-                seconds=took,
-            )
+            cut_off = ProgramEnded(None, "", run.clock.monotonic() - began)
+            self._end(due, HookOutcome.CUT_OFF, "the run was given up while it was under way", cut_off)
             raise
         if ended.code == 0:
-            return self._end(transition, when, hook, HookOutcome.DONE, "", ended)
-        reason = ended.failure or f"exit code {ended.code}"
-        return self._end(transition, when, hook, HookOutcome.FAILED, reason, ended)
+            return self._end(due, HookOutcome.DONE, "", ended)
+        return self._end(due, HookOutcome.FAILED, ended.failure or f"exit code {ended.code}", ended)
 
-    async def _may_not_repeat(self, transition: Transition, when: When, hook: Hook) -> str:
+    async def _may_not_repeat(self, due: _Due) -> str:
         """Why a hook that was begun before and did not end well may not be repeated; "" where it may."""
-        if (transition.name, when, hook.name) not in self.memory.hooks or hook.again is Again.SAFE:
+        if due.key not in self.run.state.hooks or due.hook.again is Again.SAFE:
             return ""
         if self._emergency and not self.at_leisure:
             return "it was begun before, and an emergency asks nobody before its last write whether it may be repeated"
-        before = self.memory.hooks[transition.name, when, hook.name]
+        before = self.run.state.hooks[due.key]
         how = "was begun, and nobody knows how it ended" if before is None else f"ended as {before.value}"
-        text = f"Hook {hook.name} ({when.value} transition {transition}) {how}. May it be run again?"
-        reply = await self.asking.ask(Question(Asks.AGAIN, hook.name, transition.name, text))
+        text = (
+            f"Hook {due.hook.name} ({due.when.value} transition {due.transition}) {how}. May it be run again?"
+        )
+        reply = await self.asking.ask(due.asks(Asks.AGAIN, text))
         if reply is None:
-            self.may_go_on()
+            self.run.may_go_on()
             return "it was begun before, and there was nobody to ask whether it may be repeated"
         return "" if reply.yes else "a person said that it must not be repeated"
 
-    def _about(self, transition: Transition, when: When, hook: Hook) -> dict[str, str]:
+    def _about(self, due: _Due) -> dict[str, str]:
         return {
-            "HAMR_RUN": self.memory.run,
-            "HAMR_PAIR": self.pair.name,
-            "HAMR_TRANSITION": transition.name,
-            "HAMR_FROM": transition.source.name,
-            "HAMR_TO": transition.target.name,
-            "HAMR_HOOK": hook.name,
-            "HAMR_WHEN": when.value,
-            "HAMR_MODE": self.memory.mode.value,
+            "HAMR_RUN": self.run.state.run,
+            "HAMR_PAIR": self.run.pair.name,
+            "HAMR_TRANSITION": due.transition.name,
+            "HAMR_FROM": due.transition.source.name,
+            "HAMR_TO": due.transition.target.name,
+            "HAMR_HOOK": due.hook.name,
+            "HAMR_WHEN": due.when.value,
+            "HAMR_MODE": self.run.state.mode.value,
         }
 
-    def _end(  # noqa: PLR0917 - what the journal holds of it
-        self,
-        transition: Transition,
-        when: When,
-        hook: Hook,
-        outcome: HookOutcome,
-        reason: str,
-        ended: ProgramEnded | None = None,
-        *,
-        seconds: float = 0.0,
+    def _end(
+        self, due: _Due, outcome: HookOutcome, reason: str, ended: ProgramEnded | None = None
     ) -> tuple[HookOutcome, str]:
-        code, output = (None, "") if ended is None else (ended.code, ended.output)
-        seconds = seconds if ended is None else ended.seconds
-        self.tell(HookEnded(transition.name, when, hook.name, outcome, reason, code, output, seconds))
+        told = ended or ProgramEnded(None, "", 0.0)
+        self.run.tell(HookEnded(*due.key, outcome, reason, told.code, told.output, told.seconds))
         return outcome, reason

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -30,10 +30,10 @@ from orchestrator.model.status import Status
 logging.getLogger("transitions").setLevel(logging.CRITICAL + 1)
 
 
-class TransitionMaker(Protocol):
+class Executor(Protocol):
     """What the machine calls, in this order."""
 
-    async def admit(self, transition: Transition) -> bool:
+    async def evaluate(self, transition: Transition) -> bool:
         """Judge the transition's guards."""
 
     async def intend(self, transition: Transition) -> None:
@@ -70,12 +70,12 @@ def first_steps(playbook: Playbook, goal: Status) -> tuple[Transition, ...]:
 class Machine:
     """One event, towards one goal."""
 
-    def __init__(self, playbook: Playbook, goal: Status, maker: TransitionMaker) -> None:
+    def __init__(self, playbook: Playbook, goal: Status, executor: Executor) -> None:
         self._transitions = {
             (transition.source.name, transition.target.name): transition
             for transition in playbook.transitions
         }
-        self._maker = maker
+        self._executor = executor
         self._event = f"to_{goal.name}"
         statuses = sorted(
             {
@@ -94,12 +94,12 @@ class Machine:
                     "trigger": self._event,
                     "source": transition.source.name,
                     "dest": transition.target.name,
-                    "conditions": [self._calling(maker.admit)],
-                    "before": [self._calling(maker.make)],
+                    "conditions": [self._calling(executor.evaluate)],
+                    "before": [self._calling(executor.make)],
                 }
                 for transition in first_steps(playbook, goal)
             ],
-            before_state_change=[self._intend],
+            before_state_change=[self._calling(executor.intend)],
             after_state_change=[self._arrive],
             auto_transitions=False,
             send_event=True,
@@ -112,10 +112,7 @@ class Machine:
         self._machine.add_model(position, initial=position.state)
 
     async def step(self, position: Position) -> bool:
-        """Fire the one transition that leads on from here.
-
-        Returns:
-            False where its guards refused it.
+        """Fire the one transition that leads on from here; False where its guards refused it.
 
         Raises:
             asyncio.CancelledError: this task was cancelled meanwhile; the library would hide it.
@@ -127,7 +124,9 @@ class Machine:
             raise asyncio.CancelledError
         return bool(fired)
 
-    def _calling(self, act: Callable[[Transition], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
+    def _calling(
+        self, act: Callable[[Transition], Awaitable[Any]]
+    ) -> Callable[[Any], Coroutine[Any, Any, Any]]:
         async def call(event: Any) -> Any:
             return await act(self._transition(event))
 
@@ -136,8 +135,5 @@ class Machine:
     def _transition(self, event: Any) -> Transition:
         return self._transitions[event.transition.source, event.transition.dest]
 
-    async def _intend(self, event: Any) -> None:
-        await self._maker.intend(self._transition(event))
-
     def _arrive(self, event: Any) -> None:
-        self._maker.arrive(self._transition(event))
+        self._executor.arrive(self._transition(event))

@@ -5,15 +5,17 @@ It has no transport at all. The same engine runs in it, so a plan cannot differ 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
+from orchestrator.model.guard import Probe, ProbeReading, Unmeasured
+from orchestrator.model.hook import Program, ProgramEnded, Question, Reply
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Advances, Playbook
+from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import (
     Accepted,
     Answer,
@@ -27,6 +29,8 @@ from orchestrator.model.reading import (
     Request,
 )
 from orchestrator.model.status import Both, Role, Status
+
+from .context import RunServices
 
 
 class PredictedClock(Struct):
@@ -49,8 +53,7 @@ class PredictedClock(Struct):
         self.seconds += seconds
 
 
-@dataclass(slots=True)
-class PredictedWorld:
+class PredictedWorld(Struct):
     """Both orgs as they were read, and as a plan's own writes would leave them."""
 
     pair: Pair
@@ -62,7 +65,7 @@ class PredictedWorld:
     mirrors: bool
     changed_at: float | None = None
     """When, by the predicted clock, anything was last written: from then on, what is read is predicted."""
-    began_at: float = field(init=False)
+    began_at: float = 0.0
 
     def __post_init__(self) -> None:
         self.began_at = self.clock.monotonic()
@@ -149,3 +152,43 @@ def _copy(pair: Pair, record: HamrRecord, role: Role) -> HamrRecord:
         target_datacenter=peer.datacenter,
         datacenter=org.datacenter,
     )
+
+
+class RecordedProbes(Struct):
+    """The probes of a predicted world: as they were read when the plan was made."""
+
+    clock: Clock
+    readings: Mapping[str, ProbeReading] = field(default_factory=dict)
+
+    async def take(self, probe: Probe, *, within: float | None = None) -> ProbeReading:
+        """Today's reading, dated now; what was not read is unknown."""
+        del within
+        now, seconds = self.clock.now(), self.clock.monotonic()
+        read = self.readings.get(probe.name)
+        sight = Unmeasured("it was not read for this plan") if read is None else read.sight
+        return ProbeReading(probe.name, sight, now, seconds, predicted=True)
+
+
+class NothingRun:
+    """The programs of a predicted world: none is started, and each is taken to end well."""
+
+    async def run(self, program: Program, about: Mapping[str, str]) -> ProgramEnded:
+        """Ended well, at once."""
+        del program, about
+        return ProgramEnded(0, "", 0.0)
+
+
+class NonInteractive:
+    """There is nobody to ask."""
+
+    there = False
+
+    async def ask(self, question: Question) -> Reply | None:
+        """No reply."""
+        del question
+        return None
+
+
+def predicted_services(clock: Clock, readings: Mapping[str, ProbeReading] | None = None) -> RunServices:
+    """What stands around a plan: probes as they were read for it, programs that are not run, and nobody to ask."""
+    return RunServices(RecordedProbes(clock, readings or {}), NothingRun(), NonInteractive())

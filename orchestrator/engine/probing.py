@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
 from msgspec import Struct, field
 
-from orchestrator.model.events import Event, ProbesRead
-from orchestrator.model.org import Pair
-from orchestrator.model.probe import Probe, ProbeReading, Unmeasured
-from orchestrator.model.protocols import Clock, Prober
+from orchestrator.model.events import PersonAnswered, PersonAsked, ProbesRead
+from orchestrator.model.guard import Probe, ProbeReading, Unmeasured
+from orchestrator.model.hook import Question, Reply
 from orchestrator.model.situation import SEND_WITHIN
-from orchestrator.situation.compared import depends_on
+from orchestrator.situation.guard_kinds import depends_on
 
-from .look import CLOCKS_AGREE_WITHIN, Eyes
-from .memory import Memory
+from .context import RunContext
+from .reader import CLOCKS_AGREE_WITHIN, PairReader
 
 
 class Probing(Struct):
     """Probes under way, and what they last said."""
 
-    pair: Pair
-    prober: Prober
-    clock: Clock
-    eyes: Eyes
-    memory: Memory
-    tell: Callable[[Event], None]
+    run: RunContext
+    reader: PairReader
     under_way: dict[str, asyncio.Task[ProbeReading]] = field(default_factory=dict)
     broken_off: list[asyncio.Task[ProbeReading]] = field(default_factory=list)
     told: dict[str, ProbeReading] = field(default_factory=dict)
     """What was last journalled of each."""
+    ahead: tuple[Probe, ...] = ()
+    """What the guards of the next transition will want to know."""
 
     def start(self, probes: Iterable[Probe]) -> None:
         """Begin to take probes, without waiting for them: what is under way or has just been read stays."""
@@ -40,6 +37,14 @@ class Probing(Struct):
             task = self.under_way.get(probe.name)
             if task is None or (task.done() and self._is_old(task.result())):
                 self.under_way[probe.name] = asyncio.create_task(self._take(probe))
+
+    def plan_ahead(self, probes: tuple[Probe, ...]) -> None:
+        """What to begin once the next request has been answered, so that it goes on beside the reading back."""
+        self.ahead = probes
+
+    def start_ahead(self) -> None:
+        """Begin what was planned."""
+        self.start(self.ahead)
 
     async def take(self, probes: Sequence[Probe]) -> tuple[ProbeReading, ...]:
         """What the probes say now: the slowest of them, not their sum, is waited for.
@@ -68,7 +73,7 @@ class Probing(Struct):
         """Journal what was read; while polling, only where it says something new."""
         news = any(self._is_news(reading, polling=polling) for reading in readings)
         if news:
-            self.tell(ProbesRead(transition, readings))
+            self.run.tell(ProbesRead(transition, readings))
             self.told |= {reading.probe: reading for reading in readings}
 
     def _is_news(self, reading: ProbeReading, *, polling: bool) -> bool:
@@ -84,6 +89,11 @@ class Probing(Struct):
                 self.broken_off.append(task)
         self.under_way.clear()
 
+    def distrust_all(self) -> None:
+        """Law 18: after hooks, a wait or a question, nothing that was read before is trusted, of the orgs neither."""
+        self.reader.distrust()
+        self.distrust()
+
     async def close(self) -> None:
         """Break off what is under way, and wait until it is."""
         self.distrust()
@@ -94,26 +104,46 @@ class Probing(Struct):
 
     async def _take_later(self, probe: Probe, seconds: float) -> ProbeReading:
         if seconds > 0:
-            await self.clock.sleep(seconds)
+            await self.run.clock.sleep(seconds)
         return await self._take(probe)
 
     async def _take(self, probe: Probe) -> ProbeReading:
-        org = depends_on(probe, self.pair)
-        if org is not None and org in self.memory.dead:
-            sight = Unmeasured(f"{self.pair[org]} is left out of this emergency")
-            return ProbeReading(probe.name, sight, self.clock.now(), self.clock.monotonic())
-        within = None if org is None else self.eyes.deadline(org)
+        org = depends_on(probe, self.run.pair)
+        if org is not None and org in self.run.state.dead:
+            sight = Unmeasured(f"{self.run.pair[org]} is left out of this emergency")
+            return ProbeReading(probe.name, sight, *self.run.moment())
+        within = None if org is None else self.reader.deadline(org)
         while True:
-            began = (self.clock.now(), self.clock.monotonic())
-            reading = await self.prober.take(probe, within=within)
+            began = self.run.moment()
+            reading = await self.run.services.prober.take(probe, within=within)
             if not self._suspended_since(*began):
                 return reading
 
     def _is_old(self, reading: ProbeReading) -> bool:
-        age = self.clock.monotonic() - reading.monotonic
+        age = self.run.clock.monotonic() - reading.monotonic
         return age > SEND_WITHIN.total_seconds() or self._suspended_since(reading.at, reading.monotonic)
 
     def _suspended_since(self, at: datetime, monotonic: float) -> bool:
         """Law 18: whether the clocks disagree on how long ago that was, so that nobody knows how old an answer is."""
-        wall = (self.clock.now() - at).total_seconds()
-        return abs(wall - (self.clock.monotonic() - monotonic)) > CLOCKS_AGREE_WITHIN
+        wall, seconds = self.run.elapsed((at, monotonic))
+        return abs(wall - seconds) > CLOCKS_AGREE_WITHIN
+
+
+class Asking(Struct):
+    """Asks people: journalled before and after."""
+
+    run: RunContext
+    probing: Probing
+
+    async def ask(self, question: Question) -> Reply | None:
+        """The reply, or None where there is nobody to ask; the pair's lock may be lost meanwhile (HamrError)."""
+        run, people = self.run, self.run.services.people
+        if not people.there:
+            return None
+        began = run.clock.monotonic()
+        run.tell(PersonAsked(question))
+        await run.observer.commit()  # the question may stand for long, and others look meanwhile
+        reply = await people.ask(question)
+        run.tell(PersonAnswered(question, reply, run.clock.monotonic() - began))
+        self.probing.distrust_all()
+        return reply

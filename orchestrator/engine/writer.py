@@ -3,31 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import datetime
+from collections.abc import Iterable
+from typing import assert_never
 
 from msgspec import Struct, field
 
-from orchestrator.model.change import Change
-from orchestrator.model.events import Event, NameLearned, Waiting, WriteAnswered, WriteIntended, WriteUnknown
-from orchestrator.model.org import Pair
-from orchestrator.model.playbook import Playbook
-from orchestrator.model.protocols import Clock, World
-from orchestrator.model.reading import Accepted, Answer, Exchange, Lost, NotSent, Rejected
-from orchestrator.model.run import Attempt, End, Operator, Stamp
+from orchestrator.model.events import (
+    MirrorFound,
+    NameLearned,
+    Waiting,
+    WriteAnswered,
+    WriteIntended,
+    WriteThrottled,
+    WriteUnknown,
+)
+from orchestrator.model.org import Mirrors
+from orchestrator.model.playbook import Transition
+from orchestrator.model.reading import (
+    Accepted,
+    Answer,
+    Change,
+    Exchange,
+    HamrRecord,
+    Lost,
+    NotSent,
+    Rejected,
+    Throttled,
+)
+from orchestrator.model.run import Attempt, End, Mode, Stamp
 from orchestrator.model.situation import SEND_WITHIN
-from orchestrator.model.status import Role, Status
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.situation.answered import prefix_trouble
+from orchestrator.situation.link import draft
 
-from .check import Checker
-from .draft import draft
-from .look import Eyes
-from .memory import Memory
-from .readback import ReadBack, Seen
-from .stop import Stopped, stopped
-from .waits import Waits
+from .check import Checker, Seen, Unsettled, WriteConfirmation
+from .context import Deadline, RunContext, Stopped, stopped
+from .probing import Probing
+from .reader import PairReader
 
 STALLS = 3
 """How often the time between check and request may be too long before a write is given up."""
+
+MIRROR_POLL = 0.25
+"""Seconds between two looks while finding out whether a pair mirrors."""
 
 
 class _Flight(Struct):
@@ -37,7 +55,7 @@ class _Flight(Struct):
     status: Status
     transition: str
     purpose: str
-    safe: Callable[[], None]
+    explained_by: Transition | None
     attempts: list[tuple[Attempt, Answer | None]] = field(default_factory=list)
 
     @property
@@ -48,23 +66,11 @@ class _Flight(Struct):
 class Writer(Struct):
     """Writes one org at a time, and never on an old look."""
 
-    pair: Pair
-    playbook: Playbook
-    world: World
-    clock: Clock
-    eyes: Eyes
+    run: RunContext
+    reader: PairReader
     checker: Checker
-    memory: Memory
-    operator: Operator
-    waits: Waits
-    readback: ReadBack
-    tell: Callable[[Event], None]
-    intend: Callable[[Event], Awaitable[None]]
-    """Journals an intent, durably, and learns of it; only then is anything sent on it (law 6)."""
-    may_go_on: Callable[[], None]
-    """Raises Stopped where a person has asked the run to stop; called before each write."""
-    beside: Callable[[], None] = lambda: None
-    """Called once a request has been answered: what is begun then goes on beside the reading back."""
+    confirmation: WriteConfirmation
+    probing: Probing
 
     async def write(
         self,
@@ -73,7 +79,7 @@ class Writer(Struct):
         *,
         transition: str = "",
         purpose: str = "transition",
-        safe: Callable[[], None] = lambda: None,
+        explained_by: Transition | None = None,
     ) -> None:
         """Bring one org to a status, and return when a reading shows it.
 
@@ -82,13 +88,9 @@ class Writer(Struct):
             status: what to set.
             transition: the transition that it belongs to, or "".
             purpose: transition, repair, deliver or adopt, as `Attempt` has it.
-            safe: raises Stopped where the pair must not be left as it would stand (law 11); asked on the very look
-                that the write is sent on.
-
-        Raises:
-            Stopped: foreign write, refused, not reachable, or unknown, as its ending says.
+            explained_by: the transition that has to explain how the pair would stand after this write (law 11).
         """
-        flight = _Flight(role, status, transition, purpose, safe)
+        flight = _Flight(role, status, transition, purpose, explained_by)
         try:
             await self._write(flight)
         except Stopped as stop:
@@ -97,27 +99,28 @@ class Writer(Struct):
             raise self._unknown(flight, also=stop.ending.message) from stop
         except asyncio.CancelledError:
             if flight.newest is not None:
-                self.tell(WriteUnknown(flight.newest[0], "interrupted before a reading showed it"))
+                self.run.tell(WriteUnknown(flight.newest[0], "interrupted before a reading showed it"))
             raise
 
     async def _write(self, flight: _Flight) -> None:
         role, status = flight.role, flight.status
-        patience = self.waits.patience()
+        deadline = self.run.confirm_deadline()
         repairing = flight.purpose == "repair"
         resends = stalls = 0
         while not await self.check(role, status, repairing=repairing):
-            self.may_go_on()
-            flight.safe()
+            self.run.may_go_on()
+            if flight.explained_by is not None:
+                self._check_prefix(flight.explained_by, role)
             attempt, answer, began = await self._send(flight)
             match answer:
                 case None:
                     stalls = self._count_stall(stalls, role)
                 case Accepted() | Lost():
-                    self.beside()
-                    seen = await self.readback.wait_for(attempt, answer, began)
+                    self.probing.start_ahead()
+                    seen = await self.confirmation.wait_for(attempt, answer, began)
                     if seen is Seen.YES:
                         flight.attempts.clear()
-                    self.readback.note_peer(attempt)
+                    self.confirmation.note_peer(attempt)
                     if seen is Seen.YES:
                         self.checker.settle_unproven()
                         return
@@ -125,20 +128,16 @@ class Writer(Struct):
                         self._may_resend(attempt, flight, resends)
                         resends += 1
                     flight.purpose = "resend" if seen is Seen.NO else "repair"
-                    patience = self.waits.patience()  # reading back has used up the old one
+                    deadline = self.run.confirm_deadline()  # reading back has used up the old one
                 case Rejected() if await self._taken_all_the_same(attempt):
                     pass  # the check finds it there
                 case _:
-                    await self.waits.not_taken(role, status, answer, patience)
+                    await self._not_taken(role, status, answer, deadline)
 
     async def _taken_all_the_same(self, attempt: Attempt) -> bool:
-        """Whether an org shows what it has just said that it does not take (law 5).
-
-        Raises:
-            Stopped: somebody else wrote.
-        """
-        before = self.memory.expected.get(attempt.role)
-        readings = await self.eyes.look("after write")
+        """Whether an org shows what it has just said that it does not take (law 5)."""
+        before = self.run.state.expected.get(attempt.role)
+        readings = await self.reader.read_both("after write")
         self.checker.take_in(readings)
         record = readings[attempt.role].record
         if record is None or (before is not None and record.same_version(before)):
@@ -146,111 +145,109 @@ class Writer(Struct):
         # A stamp that the server cuts short may be that of an earlier attempt.
         return record.status == attempt.status and attempt.signed(record.modified_by)
 
+    def _check_prefix(self, transition: Transition, role: Role) -> None:
+        """Law 11, on the very look that a write is sent on: were the run to die after it, a command would lead on."""
+        run, readings = self.run, self.reader.readings
+        unseen = role.other if run.state.mode is Mode.EMERGENCY else None
+        shown = Both(readings.primary.status, readings.secondary.status)
+        trouble = prefix_trouble(run.pair, run.playbook, transition, shown, role, unseen=unseen)
+        if trouble is not None:
+            raise stopped(run.refusal, trouble, org=role)
+
     def _count_stall(self, stalls: int, role: Role) -> int:
         if stalls + 1 >= STALLS:
             raise stopped(
                 End.INCOMPLETE,
-                f"from asking the orgs to sending a request to {self.pair[role]} more than "
+                f"from asking the orgs to sending a request to {self.run.pair[role]} more than "
                 f"{SEND_WITHIN.total_seconds():g} s went by, {STALLS} times: is the way to an org slow, or the journal's disk?",
                 org=role,
             )
-        self.eyes.distrust()
+        self.reader.distrust()
         return stalls + 1
 
     def _may_resend(self, attempt: Attempt, flight: _Flight, resends: int) -> None:
-        if self.eyes.may_be_given_up(attempt.role):
-            who = self.pair[attempt.role]
+        if self.reader.may_be_given_up(attempt.role):
+            who = self.run.pair[attempt.role]
             raise stopped(End.INCOMPLETE, f"{who} did not show {attempt.status} in time", org=attempt.role)
-        if resends >= self.playbook.resend:
+        if resends >= self.run.playbook.resend:
             raise self._unknown(flight)
 
     async def check(self, role: Role, status: Status, *, repairing: bool = False) -> bool:
         """Law 3, before a write: everything is as last seen, on a fresh look.
 
-        Returns:
-            True where the org turns out to show the status already, by a write of ours or an echo of one, or one to
-            which the server went on from it.
-
-        Raises:
-            Stopped: somebody else wrote, or an org could not be read in time.
+        True where the org turns out to show the status already, by a write of ours or an echo of one, or one to which the
+        server went on from it.
         """
-        patience = self.waits.patience()
+        deadline = self.run.confirm_deadline()
         while True:
-            readings = self.eyes.last
-            if readings is None or not self.eyes.fresh_enough():
-                readings = await self.eyes.look("before write")
+            readings = self.reader.last
+            if readings is None or not self.reader.fresh_enough():
+                readings = await self.reader.read_both("before write")
             unsettled = self.checker.take_in(readings)
-            if unsettled is None and self.eyes.grown_old(role):
-                readings = await self.eyes.look_again(role)
+            if unsettled is None and self.reader.grown_old(role):
+                readings = await self.reader.read_again(role)
                 unsettled = self.checker.take_in(readings)
             self.checker.settle_unproven()
             if not repairing and await self.repair():
                 continue
             if unsettled is None:
                 seen = readings[role]
-                there = seen.status in self.playbook.server_moves(status)
-                return there and self.memory.wrote(role, seen.record)
-            if patience.over:
+                there = seen.status in self.run.playbook.server_moves(status)
+                return there and self.run.state.wrote(role, seen.record)
+            if deadline.over:
                 raise self.checker.not_as_expected(unsettled)
-            self.may_go_on()
-            self.tell(Waiting(f"another answer ({unsettled.reason})", patience.left, unsettled.role))
-            await self.waits.pause()
-            self.eyes.distrust()
+            self.run.may_go_on()
+            await self.run.wait_for(f"another answer ({unsettled.reason})", deadline, unsettled.role)
+            self.reader.distrust()
 
     async def repair(self) -> bool:
-        """Put right, once, what a late write of ours set back; whether anything was.
-
-        Raises:
-            Stopped: it is the second time, or the org could not be put right.
-        """
-        before = frozenset(self.memory.set_back)
-        for role in sorted(self.memory.set_back - self.memory.dead, key=str):
-            self.checker.limit_late(f"{self.pair[role]} was set back by a late write of ours")
-            status = Status.of(self.memory.confirmed[role][-1].status)
+        """Put right, once, what a late write of ours set back; whether anything was."""
+        state = self.run.state
+        before = frozenset(state.set_back)
+        for role in sorted(state.set_back - state.dead, key=str):
+            self.checker.limit_late(f"{self.run.pair[role]} was set back by a late write of ours")
+            status = state.told(role)
             if status is None:
                 continue
-            self.eyes.distrust()
-            transition = self.memory.transition.transition if self.memory.transition else ""
+            self.reader.distrust()
+            transition = state.transition.transition if state.transition else ""
             await self.write(role, status, transition=transition, purpose="repair")
         # A check looks again only after this: what stays as it was is no reason to.
-        return not before <= self.memory.set_back
+        return not before <= state.set_back
 
     async def _send(self, flight: _Flight) -> tuple[Attempt, Answer | None, float]:
         """Intent, then the request; an answer of None is one that was not sent, since the check had grown old."""
-        role, status = flight.role, flight.status
-        number = self.memory.attempts + 1
-        stamp = str(self.operator.stamp(self.memory.run, number))
-        attempt = Attempt(number, role, status, stamp, flight.transition, flight.purpose)
+        run, reader, role = self.run, self.reader, flight.role
+        number = run.state.attempts + 1
+        stamp = str(run.operator.stamp(run.state.run, number))
+        attempt = Attempt(number, role, flight.status, stamp, flight.transition, flight.purpose)
         # The very record that the check has just found in order: what was read before may have had another link.
-        base = self.eyes.last_look()[role].record
-        record = draft(self.pair, role, base, status, stamp)
-        checked = (self.clock.now(), self.clock.monotonic())
-        leave_by, date = self.eyes.leave_by(role), self.eyes.last_look()[role].exchange.server_date
+        seen = reader.readings[role]
+        record = draft(run.pair, role, seen.record, flight.status, stamp)
+        checked, leave_by = run.moment(), reader.leave_by(role)
+        intent = WriteIntended(attempt, run.world.describe(record), seen.record, seen.exchange.server_date)
         try:
-            await self.intend(WriteIntended(attempt, self.world.describe(record), base, date))
+            await run.intend(intent)
         except asyncio.CancelledError:
-            self.tell(WriteAnswered(attempt, NotSent(Exchange(), "interrupted before it was sent")))
+            run.tell(WriteAnswered(attempt, NotSent(Exchange(), "interrupted before it was sent")))
             raise
-        began = self.clock.monotonic()
-        suspended = self.eyes.age() == float("inf")
-        if self._since(checked) > SEND_WITHIN.total_seconds() or began > leave_by or suspended:
-            reason = f"{self.pair[role]} was asked too long ago by now; everything is read again first"
-            self.tell(WriteAnswered(attempt, NotSent(Exchange(), reason)))
+        began = run.clock.monotonic()
+        suspended = reader.age() == float("inf")
+        # The larger of what both clocks say (law 18).
+        if max(run.elapsed(checked)) > SEND_WITHIN.total_seconds() or began > leave_by or suspended:
+            reason = f"{run.pair[role]} was asked too long ago by now; everything is read again first"
+            run.tell(WriteAnswered(attempt, NotSent(Exchange(), reason)))
             return attempt, None, began
         flight.attempts.append((attempt, None))
-        answer = await self.world.write(record, within=self.eyes.deadline(role), leave_by=leave_by)
-        too_late = isinstance(answer, NotSent) and self.clock.monotonic() >= leave_by
+        answer = await run.world.write(record, within=reader.deadline(role), leave_by=leave_by)
+        too_late = isinstance(answer, NotSent) and run.clock.monotonic() >= leave_by
         if isinstance(answer, Accepted | Lost):
             flight.attempts[-1] = (attempt, answer)
         else:
             flight.attempts.pop()
-        self.tell(WriteAnswered(attempt, answer))
+        run.tell(WriteAnswered(attempt, answer))
         self._learn(attempt, answer)
         return attempt, None if too_late else answer, began
-
-    def _since(self, checked: tuple[datetime, float]) -> float:
-        """Seconds since then: the larger of what both clocks say (law 18)."""
-        return max((self.clock.now() - checked[0]).total_seconds(), self.clock.monotonic() - checked[1])
 
     def _learn(self, attempt: Attempt, answer: Answer) -> None:
         """How this server names us: only from a 2xx whose body shows the status that was sent (law 3)."""
@@ -258,9 +255,9 @@ class Writer(Struct):
             return
         name = answer.record.modified_by
         shows_it = answer.record.status == attempt.status
-        known = self.memory.our_names() | self.memory.strangers
+        known = self.run.state.our_names() | self.run.state.strangers
         if shows_it and name not in known and Stamp.parse(name) is None:
-            self.tell(NameLearned(name, attempt.role))
+            self.run.tell(NameLearned(name, attempt.role))
 
     def _unknown(self, flight: _Flight, *, also: str = "") -> Stopped:
         """The end of a write that may be in effect, or may yet come to be."""
@@ -270,14 +267,126 @@ class Writer(Struct):
             how = "was accepted (2xx)"
         elif isinstance(answer, Lost):
             how = f"got no answer ({answer.reason})"
-        within = self.playbook.confirm.within.total_seconds()
+        within = self.run.playbook.confirm.within.total_seconds()
         rest = also or f"{within:g} s of reading did not show it"
         reason = (
-            f"the POST of {attempt.status} to {self.pair[attempt.role]} {how}, and then: {rest}. "
+            f"the POST of {attempt.status} to {self.run.pair[attempt.role]} {how}, and then: {rest}. "
             "Nobody knows whether it took effect or still will"
         )
-        self.tell(WriteUnknown(attempt, reason))
+        self.run.tell(WriteUnknown(attempt, reason))
         return stopped(End.UNKNOWN, reason, org=attempt.role)
+
+    async def _not_taken(
+        self, role: Role, status: Status, answer: NotSent | Throttled | Rejected, deadline: Deadline
+    ) -> None:
+        """After a server did not take a write: wait where trying again can help, and in time."""
+        org, given_up = self.run.pair[role], self.reader.may_be_given_up(role)
+        match answer:
+            case NotSent(reason=reason):
+                if deadline.over or given_up:
+                    raise stopped(End.INCOMPLETE, f"{org} could not be reached: {reason}", org=role)
+                await self.run.wait_for(f"a connection to {org} ({reason})", deadline, role)
+            case Throttled(retry_after=seconds):
+                every = self.run.playbook.confirm.every.total_seconds()
+                wait = every if seconds is None else max(seconds, 0.05)
+                if wait > deadline.left or given_up:
+                    raise stopped(
+                        End.INCOMPLETE,
+                        f"{org} asks to wait {wait:g} s before the next request (429), longer than this "
+                        "playbook's confirm time allows",
+                        org=role,
+                    )
+                self.run.tell(WriteThrottled(role, wait))
+                await self.run.clock.sleep(wait)
+            case Rejected(reason=reason):
+                raise stopped(End.INCOMPLETE, f"{org} refused {status}: {reason}", org=role)
+            case _:
+                assert_never(answer)
+        self.reader.distrust()
+
+    async def wait_until_converged(
+        self,
+        target: Status,
+        *,
+        roles: Iterable[Role] = tuple(Role),
+        hint: str = "",
+        within: float | None = None,
+    ) -> None:
+        """Return when these orgs, but one that an emergency gives up, show a status or one to which the server goes on from it.
+
+        Stops after so many seconds, the playbook's confirm time where None; `hint` is why it may not come, for the message.
+        """
+        within = self.run.playbook.confirm.within.total_seconds() if within is None else within
+        missing = await self._wait(target, roles, within)
+        if missing is not None:
+            raise self._never(missing, target, within, hint)
+
+    async def _wait(self, target: Status, roles: Iterable[Role], within: float) -> Role | None:
+        """The first org that did not come to show a status in that many seconds; None as soon as all do."""
+        run, reader = self.run, self.reader
+        deadline = Deadline(within, run.clock)
+        arrived = run.playbook.server_moves(target)
+        while True:
+            readings = reader.readings
+            missing = [
+                role
+                for role in roles
+                if role not in run.state.dead
+                and (readings[role].status not in arrived or run.state.is_under_floor(readings[role]))
+            ]
+            if not missing or deadline.over:
+                return missing[0] if missing else None
+            run.may_go_on()
+            who = " and ".join(str(run.pair[role]) for role in missing)
+            await self.run.wait_for(f"{who} to show {target}", deadline, missing[0])
+            self.checker.take_in(await reader.read_both("confirm", journal=False))
+            await self.repair()
+
+    def _never(self, role: Role, target: Status, within: float, hint: str) -> Stopped:
+        reading = self.reader.readings[role]
+        if self.run.state.is_under_floor(reading):
+            found = self.checker.compare(reading)
+            return self.checker.not_as_expected(Unsettled(role, found.change, found.reason))
+        shows = reading.status or "nothing"
+        because = f" ({hint})" if hint else ""
+        return stopped(
+            End.INCOMPLETE,
+            f"{self.run.pair[role]} did not come to {target} within {within:g} s; it shows {shows}{because}",
+            org=role,
+        )
+
+    async def find_mirror(self, role: Role, *, within: float | None = None) -> None:
+        """After the first confirmed write, to `role`, of a pair that says `mirrors: auto`: wait once for an echo of it.
+
+        As long as the playbook's `mirror_wait`, or `within` seconds where that is less.
+        """
+        run, other = self.run, role.other
+        if run.state.mirrors is not None or run.pair.mirrors is not Mirrors.AUTO:
+            return
+        began = run.clock.monotonic()
+        wait = run.playbook.mirror_wait.total_seconds()
+        deadline = Deadline(wait if within is None else min(wait, within), run.clock)
+        over = deadline.over
+        while True:
+            shown = self.reader.readings[other]
+            # The other org's own write of an earlier life is no echo: an echo is an exact copy.
+            echoed = shown.record is not None and self._wrote(role, shown.record)
+            if over and not (echoed or shown.answered):
+                return  # whether it has an echo could not be seen
+            if echoed or over:
+                run.tell(MirrorFound(echoed, run.clock.monotonic() - began))
+                return
+            run.tell(Waiting(f"an echo in {run.pair[other]} (does this pair mirror?)", deadline.left, other))
+            await run.clock.sleep(min(MIRROR_POLL, deadline.left))
+            # A look that began in time and took long says nothing of what is there by now: it is no proof of "none".
+            over = deadline.over
+            self.checker.take_in(await self.reader.read_both("mirror", journal=False))
+
+    def _wrote(self, role: Role, record: HamrRecord) -> bool:
+        """Whether a record is the very one that an org was brought to, whether or not that org can be seen just now."""
+        seen = self.reader.readings[role].record
+        written = (*self.run.state.confirmed[role][-1:], *(() if seen is None else (seen,)))
+        return any(record.same_version(each) for each in written)
 
 
 def _says_enough(stop: Stopped, answer: Answer | None) -> bool:

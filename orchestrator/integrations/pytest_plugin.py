@@ -18,7 +18,7 @@ import pytest
 if TYPE_CHECKING:  # loaded by the fixtures: most test runs use none of them
     from orchestrator.api.pair import OpenPair
     from orchestrator.api.simulated import SimulatedRegions
-    from orchestrator.model.drill import DrillResult
+    from orchestrator.model.result import DrillResult
     from orchestrator.simulator import SimulatorConfig
 
 Play = Callable[..., "DrillResult"]
@@ -102,7 +102,7 @@ def play_scenario(
     from orchestrator.api.journal import open_journal  # noqa: PLC0415 - as above
     from orchestrator.api.rehearsing import rehearse  # noqa: PLC0415 - as above
     from orchestrator.report.drill import drill_page  # noqa: PLC0415 - as above
-    from orchestrator.report.styled import plain_text  # noqa: PLC0415 - as above
+    from orchestrator.report.layout import plain_text  # noqa: PLC0415 - as above
 
     __tracebackhide__ = True
     work = rehearse(scenario, playbook=playbook, seed=seed, journal=journal, operator="tester@localhost")

@@ -10,7 +10,6 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from orchestrator.errors import JournalDamaged
-from orchestrator.model.change import Change
 from orchestrator.model.events import (
     ChangeSeen,
     DrillClosed,
@@ -43,10 +42,9 @@ from orchestrator.model.hook import SETTLED, When
 from orchestrator.model.journal import Record
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import moment
-from orchestrator.model.reading import NotSent, Rejected, Throttled
+from orchestrator.model.reading import Change, NotSent, Rejected, Throttled
 from orchestrator.model.run import Attempt, End, Mode, the_one_that_came
-from orchestrator.model.situation import OpenRun, Owed
-from orchestrator.model.standing import OpenDrill
+from orchestrator.model.situation import OpenDrill, OpenRun, Owed
 from orchestrator.model.status import Both, Status
 
 ENDS: tuple[str, ...] = tuple(

@@ -1,5 +1,5 @@
-"""The nouns: frozen, slotted dataclasses, outcomes as unions, and the protocols that are the seams.
+"""The nouns: frozen Structs, outcomes as unions, and the protocols that are the seams.
 
-No I/O, no library outside the standard one. Everything above this package speaks in these words.
+No I/O, and no library but msgspec. Everything above this package speaks in these words.
 Import from the modules themselves: `from orchestrator.model.status import Status`.
 """

@@ -11,9 +11,8 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from .change import Change
 from .events import ChangeSeen, Event, SituationRead, WriteConfirmed, WriteIntended
-from .reading import Absent, HamrRecord, Reading
+from .reading import Absent, Change, HamrRecord, Reading
 
 ACCEPTED = frozenset({Change.OURS, Change.REFUSED, Change.ECHO, Change.UNPROVEN, Change.LATE, Change.SERVER})
 """Changes by which a run takes a record for what is there now, whatever its time says."""

@@ -1,4 +1,4 @@
-"""Hooks: what people or programs do before and after a transition, and what became of it."""
+"""Hooks, what became of them, and what a run asks a person."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class InEmergency(enum.Enum):
     SKIP = "skip"
 
 
-class Program(Struct, frozen=True):
+class Program(Struct, frozen=True, tag_field="is", tag=True):
     """A program, run without a shell, in a process group of its own, and without Datadog's keys."""
 
     run: tuple[str, ...]
     timeout: timedelta = timedelta(seconds=60)
 
 
-class Manual(Struct, frozen=True):
+class Manual(Struct, frozen=True, tag_field="is", tag=True):
     """Something that a person does and confirms."""
 
     text: str
@@ -83,3 +83,32 @@ class ProgramEnded(Struct, frozen=True):
     seconds: float
     failure: str = ""
     """Why there is no exit code, in words; "" where there is one."""
+
+
+class Asks(enum.Enum):
+    """What a run can want to know from a person."""
+
+    MANUAL = "manual"
+    """Has this been done by hand?"""
+    AGAIN = "again"
+    """May this hook be repeated?"""
+    UNKNOWN = "unknown"
+    """Shall the run go on, though this guard could not be judged?"""
+
+
+class Question(Struct, frozen=True):
+    """One question, about one hook or guard of one transition."""
+
+    asks: Asks
+    subject: str
+    """The hook's or guard's name."""
+    transition: str
+    text: str
+
+
+class Reply(Struct, frozen=True):
+    """What was answered."""
+
+    yes: bool
+    words: str = ""
+    """A reason, where one was asked for."""

@@ -1,15 +1,112 @@
-"""Orgs and pairs, as the inventory declares them."""
+"""Orgs and pairs as the inventory declares them: who they are, where their API is, and how their keys are named."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from datetime import timedelta
 from types import MappingProxyType
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from .secret import EnvironmentKey, KeyReference
+from .plain import EMPTY
 from .status import Both, Role
+
+
+class Secret:
+    """A key in memory. Its text comes out of `reveal` alone: repr, str, format and pickling never show it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The key itself, for a request header and nothing else."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__
+
+    def __format__(self, format_spec: str) -> str:
+        return repr(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._text))
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("a Secret cannot be pickled or copied out of the process")
+
+
+class EnvironmentKey(Struct, frozen=True):
+    """The key stands in an environment variable."""
+
+    variable: str
+
+    def __str__(self) -> str:
+        return f"environment variable {self.variable}"
+
+
+class FileKey(Struct, frozen=True):
+    """The key stands in a file; a relative path is meant from the inventory's folder, and is stored absolute."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"file {self.path}"
+
+
+class CommandKey(Struct, frozen=True):
+    """The key is what a command prints; run without a shell."""
+
+    argv: tuple[str, ...]
+    timeout: timedelta = timedelta(seconds=10)
+    """How long it may take: an unlock that waits for a person needs more."""
+
+    def __str__(self) -> str:
+        return f"command {self.argv[0]}"
+
+
+KeyReference = EnvironmentKey | FileKey | CommandKey
+
+
+SITES: Mapping[str, str] = MappingProxyType(
+    {
+        "us1": "datadoghq.com",
+        "us3": "us3.datadoghq.com",
+        "us5": "us5.datadoghq.com",
+        "eu1": "datadoghq.eu",
+        "ap1": "ap1.datadoghq.com",
+        "ap2": "ap2.datadoghq.com",
+        "uk1": "uk1.datadoghq.com",
+        "us1-fed": "ddog-gov.com",
+        "us2-fed": "us2.ddog-gov.com",
+    }
+)
+"""Datacenter to site. `*.datadoghq.com` is a wildcard name, so a typo would resolve: look sites up, never build them."""
+
+
+def datacenter_of_site(text: str) -> str | None:
+    """The datacenter for a site as people write it (us1, datadoghq.eu, app.datadoghq.com), or None where unknown."""
+    name = text.strip().lower().removeprefix("app.").removeprefix("api.")
+    if name in SITES:
+        return name
+    return next((datacenter for datacenter, site in SITES.items() if site == name), None)
+
+
+def api_url(datacenter: str) -> str:
+    """The base URL of a datacenter's API, for a key of SITES: https://api.datadoghq.com."""
+    return f"https://api.{SITES[datacenter]}"
+
+
+def datacenter_label(text: str) -> str:
+    """A datacenter's first label in lower case: us5 for us5.prod.dog."""
+    return text.strip().lower().split(".", 1)[0]
 
 
 class Wire(enum.Enum):
@@ -62,7 +159,7 @@ class Pair(Struct, frozen=True):
     drill: bool = False
     events: bool = True
     """Whether runs post Datadog events to the org that takes over."""
-    pages: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    pages: Mapping[str, str] = EMPTY
     """Web pages of this pair's own that a playbook's probes ask by name, each with its URL."""
     all_keys: frozenset[str] = frozenset()
     """Environment variables that hold keys of any pair of the inventory: no program of this one may see them."""

@@ -1,7 +1,8 @@
 """Nouns to plain JSON values and back: how events reach the journal and come back from it.
 
 `plain` writes; `restore` rebuilds a value of a given type. A union of nouns is written with its class
-name under "is". Times are RFC 3339 in UTC with microseconds, durations are seconds.
+name under "is". Times are RFC 3339 in UTC with microseconds, durations are seconds, enums go by name (msgspec's own
+codec writes them by value, and drops microseconds that are zero).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import enum
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 from typing import Any, TypeVar, Union, cast, get_args, get_origin
@@ -17,6 +18,9 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin
 from msgspec import Struct
 
 JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
+
+EMPTY: Mapping[Any, Any] = types.MappingProxyType({})
+"""What a noun's mapping is where nothing was given."""
 
 T = TypeVar("T")
 
@@ -47,25 +51,22 @@ def plain(value: object) -> JSON:
             return value.name
         case None | bool() | int() | float() | str():
             return value
+        case Struct():
+            fields = {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+            return {"is": type(value).__name__, **fields}
         case datetime():
             return timestamp(value)
         case date():
             return value.isoformat()
         case timedelta():
             return value.total_seconds()
-        case Mapping():
-            return {str(plain(key)): plain(item) for key, item in value.items()}
         case tuple() | list():
             return [plain(item) for item in value]
+        case Mapping():
+            return {str(plain(key)): plain(item) for key, item in value.items()}
         case frozenset() | set():
             return sorted((plain(item) for item in value), key=str)
-    if isinstance(value, Struct):
-        fields = {name: plain(getattr(value, name)) for name in value.__struct_fields__}
-        return {"is": type(value).__name__, **fields}
     raise TypeError(f"{type(value).__name__} has no plain form")
-
-
-_SCALARS: frozenset[Any] = frozenset({type(None), bool, int, float, str})
 
 
 def restore(kind: type[T], data: object) -> T:
@@ -79,107 +80,92 @@ def restore(kind: type[T], data: object) -> T:
     """
     try:
         return cast("T", _restorer(cast("Any", kind))(data))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except _UNFIT as error:
         raise ValueError(f"not a {getattr(kind, '__name__', kind)}: {error}") from error
 
 
-Restorer = Callable[[Any], object]
+_UNFIT = (ValueError, KeyError, TypeError, AttributeError)
+"""What restoring raises where data does not fit."""
 
+_SCALARS: frozenset[Any] = frozenset({type(None), bool, int, float, str})
 
-@cache
-def _restorer(kind: Any) -> Restorer:
-    """What rebuilds values of a type. Made once for each: a journal holds many thousands of the same few."""
-    if kind in (Any, object):
-        return _as_it_is
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):
-        # JSON itself, however far its forward references were resolved, is left as it is.
-        return _as_it_is if set(arguments) >= _SCALARS else _union_restorer(arguments)
-    if origin is tuple:
-        return _tuple_restorer(arguments)
-    if origin in (frozenset, list):
-        item = _restorer(arguments[0])
-        return lambda data: origin(map(item, data))
-    if isinstance(origin, type) and issubclass(origin, Mapping):
-        return _mapping_restorer(origin, arguments)
-    target = origin or kind
-    if isinstance(target, type) and issubclass(target, Struct):
-        return _struct_restorer(target, arguments)
-    if isinstance(target, type) and issubclass(target, enum.Enum):
-        return target.__getitem__
-    return _SPECIAL.get(target) or partial(_restore_scalar, target)
+_Restorer = Callable[[Any], object]
 
-
-def _as_it_is(data: Any) -> object:
-    return data
-
-
-def _tuple_restorer(arguments: tuple[Any, ...]) -> Restorer:
-    items = [_restorer(argument) for argument in arguments if argument is not Ellipsis]
-    if Ellipsis in arguments:
-        return lambda data: tuple(map(items[0], data))
-    return lambda data: tuple(item(part) for item, part in zip(items, data, strict=True))
-
-
-def _mapping_restorer(origin: type, arguments: tuple[Any, ...]) -> Restorer:
-    """A `dict` can be added to, as what is still growing is; any other mapping cannot. JSON has keys of text alone."""
-    key = int if arguments[0] is int else _restorer(arguments[0])
-    value = _restorer(arguments[1])
-    made = dict if origin is dict else types.MappingProxyType
-    return lambda data: made({key(name): value(item) for name, item in data.items()})
-
-
-_SPECIAL: Mapping[Any, Restorer] = {
+_SPECIAL: Mapping[Any, _Restorer] = {
     datetime: moment,
     date: date.fromisoformat,
     timedelta: lambda data: timedelta(seconds=data),
 }
 
 
+@cache
+def _restorer(kind: Any) -> _Restorer:
+    """What rebuilds values of a type. Worked out once for each: a journal holds thousands of the same few."""
+    target, arguments = _split(kind)
+    if target in (Union, types.UnionType):
+        if set(arguments) >= _SCALARS:  # JSON itself, however far its forward references were resolved
+            return lambda data: data
+        choices = [
+            (_split(each)[0].__name__, _restorer(each)) for each in arguments if each is not type(None)
+        ]
+        return partial(_restore_union, choices, type(None) in arguments)
+    if target is tuple and arguments[1:] != (Ellipsis,):
+        parts = [_restorer(each) for each in arguments]
+        return lambda data: tuple(part(item) for part, item in zip(parts, data, strict=True))
+    if target in (tuple, list, frozenset):
+        item_of = _restorer(arguments[0])
+        return lambda data: target(map(item_of, data))
+    if target in (
+        dict,
+        Mapping,
+    ):  # a dict can be added to, as what is still growing is; any other mapping cannot
+        made = dict if target is dict else types.MappingProxyType
+        key_of, value_of = int if arguments[0] is int else _restorer(arguments[0]), _restorer(arguments[1])
+        return lambda data: made({key_of(key): value_of(item) for key, item in data.items()})
+    if issubclass(target, Struct):
+        return _struct_restorer(target, arguments)
+    if issubclass(target, enum.Enum):
+        return lambda data: target[data]
+    return _SPECIAL.get(target) or partial(_restore_scalar, target)
+
+
+def _struct_restorer(target: type[Struct], arguments: tuple[Any, ...]) -> _Restorer:
+    fields: list[tuple[str, _Restorer]] = []
+
+    def restored(data: Any) -> object:
+        if not fields:  # not before: a noun may hold others of its own kind
+            hints = typing.get_type_hints(target)
+            bound = dict(zip(getattr(target, "__parameters__", ()), arguments, strict=False))
+            kinds = {name: bound.get(hints[name], hints[name]) for name in target.__struct_fields__}
+            fields.extend((name, _restorer(kind)) for name, kind in kinds.items())
+        return target(**{name: field(data[name]) for name, field in fields if name in data})
+
+    return restored
+
+
+def _split(kind: Any) -> tuple[Any, tuple[Any, ...]]:
+    """A type, and what it is parametrised with."""
+    return (kind if get_origin(kind) is None else get_origin(kind)), get_args(kind)
+
+
 def _restore_scalar(target: type, data: Any) -> object:
     if target is float and isinstance(data, int) and not isinstance(data, bool):
         return float(data)
-    if target is type(None) or isinstance(data, target):
+    if isinstance(data, target):
         return data
     raise ValueError(f"{data!r} is not a {target.__name__}")
 
 
-def _union_restorer(arguments: tuple[Any, ...]) -> Restorer:
-    optional = type(None) in arguments
-    choices = [argument for argument in arguments if argument is not type(None)]
-    restorers = [_restorer(choice) for choice in choices]
-    named: dict[object, Restorer] = {}
-    for choice, restorer in zip(choices, restorers, strict=True):
-        named.setdefault(getattr(get_origin(choice) or choice, "__name__", ""), restorer)
-
-    def restored(data: Any) -> object:
-        if data is None and optional:
-            return None
-        if isinstance(data, dict) and data.get("is") in named:
-            return named[data["is"]](data)
-        for restorer in restorers:
-            try:
-                return restorer(data)
-            except (ValueError, TypeError, KeyError, AttributeError):
-                continue
-        raise ValueError(f"{data!r} fits none of {choices}")
-
-    return restored
-
-
-def _struct_restorer(target: type[Struct], arguments: tuple[Any, ...]) -> Restorer:
-    fields: list[tuple[str, Restorer]] = []
-
-    def restored(data: Any) -> object:
-        if not fields:  # not before: a noun may hold others of its own kind
-            fields.extend((name, _restorer(kind)) for name, kind in _fields(target, arguments))
-        return target(**{name: restorer(data[name]) for name, restorer in fields if name in data})
-
-    return restored
-
-
-def _fields(target: type[Struct], arguments: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
-    """A noun's fields, each with its type; a type variable is what it is bound to here."""
-    hints = typing.get_type_hints(target)
-    bound = dict(zip(getattr(target, "__parameters__", ()), arguments, strict=False))
-    return ((name, bound.get(hints[name], hints[name])) for name in target.__struct_fields__)
+def _restore_union(choices: list[tuple[str, _Restorer]], optional: bool, data: Any) -> object:
+    if data is None and optional:
+        return None
+    named = data.get("is") if isinstance(data, dict) else None
+    for name, restored in choices:
+        if name == named:  # this one and no other: some nouns have no field that would have to be there
+            return restored(data)
+    for _, restored in choices:
+        try:
+            return restored(data)
+        except _UNFIT:
+            continue
+    raise ValueError(f"{data!r} fits none of {', '.join(name for name, _ in choices)}")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from types import MappingProxyType
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from .guard import Verdict
+from .guard import Outcome, Verdict
 from .hook import Hook
+from .plain import EMPTY
 from .playbook import Timeouts
 from .reading import HamrRecord, Reading, Request
 from .run import Mode, Operator, RunRequest
-from .standing import Stranger
+from .situation import Stranger
 from .status import Both, Role, Status
 
 
@@ -90,7 +90,7 @@ class Plan(Struct, frozen=True):
     before: tuple[Verdict, ...] = ()
     """What a run asks before its first transition: `unknown`, `cool_down`."""
     next_steps: tuple[str, ...] = ()
-    timeouts: Timeouts = field(default_factory=Timeouts)
+    timeouts: Timeouts = Timeouts()
     confirm_within: float = 60.0
     """Seconds until a write must be seen by a read."""
     confirm_every: float = 1.0
@@ -98,7 +98,7 @@ class Plan(Struct, frozen=True):
     assumed: Status | None = None
     """The status that was assumed with --assume: nothing was read then."""
     remember: tuple[str, ...] = ()
-    objectives: Mapping[Status, float] = field(default_factory=lambda: MappingProxyType({}))
+    objectives: Mapping[Status, float] = EMPTY
     """Seconds."""
     mode: Mode = Mode.PLANNED
     unpaid: tuple[tuple[str, str], ...] = ()
@@ -115,6 +115,14 @@ class Plan(Struct, frozen=True):
     def writes(self) -> tuple[PlannedWrite, ...]:
         """All writes, in order."""
         return tuple(write for transition in self.transitions for write in transition.writes)
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """All verdicts, in order: those before the first transition, then each transition's."""
+        return (
+            *self.before,
+            *(verdict for transition in self.transitions for verdict in transition.verdicts),
+        )
 
     @property
     def refused(self) -> bool:
@@ -135,5 +143,5 @@ class Plan(Struct, frozen=True):
         return tuple(
             verdict.guard
             for verdict in self.before
-            if verdict.outcome.value != "pass" and verdict.guard not in self.request.overrides
+            if verdict.outcome is not Outcome.PASS and verdict.guard not in self.request.overrides
         )

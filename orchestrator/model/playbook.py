@@ -1,4 +1,8 @@
-"""A playbook: the table of transitions, and all that it sets."""
+"""A playbook: the table of transitions, and all that it sets.
+
+What stands below a noun and its fields here, and in guard.py, is what editors and `hamr schema` show of
+the keys of a playbook (of each text, the first paragraph).
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,12 @@ import enum
 from collections import deque
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from types import MappingProxyType
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from .guard import Guard
+from .guard import Guard, Probe
 from .hook import Hook, When
-from .probe import Probe
+from .plain import EMPTY
 from .status import Role, Status
 
 
@@ -24,24 +27,30 @@ class Advances(enum.Enum):
 
 
 class Transition(Struct, frozen=True):
-    """One transition of the playbook."""
+    """One transition: from one status to another, what is asked before it, and who is written in which order."""
 
     name: str
+    """Its name, for messages and the journal."""
     source: Status
+    """The status that both orgs show before; ABSENT where there is no connection yet."""
     target: Status
+    """The status that both show afterwards."""
     why: str = ""
+    """What it is for, shown in plans."""
     guards: tuple[str, ...] = ()
+    """Guards that must pass before anything of this transition is written."""
     writes: tuple[Role, ...] = (Role.SECONDARY, Role.PRIMARY)
-    """The orgs that are written, in this order."""
+    """Orgs that are written, in this order, each confirmed before the next ([secondary, primary])."""
     survivor: Role | None = None
-    """The org that alone is enough in an emergency; None where the transition is not for emergencies."""
+    """With --emergency, this org alone is enough; left out, the transition is not for emergencies."""
     planned_only: tuple[str, ...] = ()
-    """Those of its guards that an emergency judges and shows, and neither waits for nor stops at."""
+    """Those of its guards that an emergency shows, and neither waits for nor stops at."""
     advances: Advances = Advances.CLIENT
+    """Who makes the move: client (the default), or server: hamr only waits for it."""
     before: tuple[Hook, ...] = ()
-    """What is done before its first write, in this order."""
+    """What is done before the first write of this transition, in this order; one that fails stops the transition."""
     after: tuple[Hook, ...] = ()
-    """What is done once it is made, in this order."""
+    """What is done once this transition is made, in this order; what did not end well is owed."""
 
     def hooks(self, when: When) -> tuple[Hook, ...]:
         """Its hooks of one side."""
@@ -52,18 +61,23 @@ class Transition(Struct, frozen=True):
 
 
 class Confirm(Struct, frozen=True):
-    """How long until a write must be seen by a read, and how often to look."""
+    """How a write is confirmed."""
 
     within: timedelta = timedelta(seconds=60)
+    """How long until a write must be seen by a read (60s)."""
     every: timedelta = timedelta(seconds=1)
+    """How often to look meanwhile (1s)."""
 
 
 class Timeouts(Struct, frozen=True):
     """Bounds of one HTTP exchange."""
 
     connect: timedelta = timedelta(seconds=3)
+    """Until the connection stands (3s)."""
     read: timedelta = timedelta(seconds=10)
+    """Between two pieces of the answer (10s)."""
     total: timedelta = timedelta(seconds=20)
+    """For the whole exchange (20s)."""
 
 
 class Playbook(Struct, frozen=True):
@@ -73,12 +87,12 @@ class Playbook(Struct, frozen=True):
     transitions: tuple[Transition, ...]
     stops: tuple[Status, ...]
     summary: str = ""
-    guards: Mapping[str, Guard] = field(default_factory=lambda: MappingProxyType({}))
-    probes: Mapping[str, Probe] = field(default_factory=lambda: MappingProxyType({}))
-    objectives: Mapping[Status, timedelta] = field(default_factory=lambda: MappingProxyType({}))
-    confirm: Confirm = field(default_factory=Confirm)
+    guards: Mapping[str, Guard] = EMPTY
+    probes: Mapping[str, Probe] = EMPTY
+    objectives: Mapping[Status, timedelta] = EMPTY
+    confirm: Confirm = Confirm()
     resend: int = 1
-    timeouts: Timeouts = field(default_factory=Timeouts)
+    timeouts: Timeouts = Timeouts()
     emergency_deadline: timedelta = timedelta(seconds=2)
     mirror_wait: timedelta = timedelta(seconds=3)
     late: timedelta = timedelta(minutes=15)
@@ -139,26 +153,15 @@ class Playbook(Struct, frozen=True):
 
     def route(self, start: Status, goal: Status) -> tuple[Transition, ...] | None:
         """The shortest way through the transitions, ties by order; () where start is the goal, None where there is no way."""
-        if start == goal:
-            return ()
-        arrived: dict[Status, Transition] = {}
+        ways: dict[Status, tuple[Transition, ...]] = {start: ()}
         queue = deque([start])
         while queue:
             here = queue.popleft()
             for transition in self.transitions:
-                if (
-                    transition.source == here
-                    and transition.target not in arrived
-                    and transition.target != start
-                ):
-                    arrived[transition.target] = transition
+                if transition.source == here and transition.target not in ways:
+                    ways[transition.target] = (*ways[here], transition)
                     queue.append(transition.target)
-        if goal not in arrived:
-            return None
-        steps: list[Transition] = []
-        while not steps or steps[-1].source != start:
-            steps.append(arrived[goal if not steps else steps[-1].source])
-        return tuple(reversed(steps))
+        return ways.get(goal)
 
 
 def _enough(ways: Iterable[tuple[Transition, ...]]) -> frozenset[Role]:

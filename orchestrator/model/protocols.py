@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from .events import Event
-from .hook import Program, ProgramEnded
+from .guard import Probe, ProbeReading
+from .hook import Program, ProgramEnded, Question, Reply
 from .journal import Entry, Head, Holder, Record, Verification, Whereabouts
-from .person import Question, Reply
-from .probe import Probe, ProbeReading
 from .reading import Answer, Draft, Identity, Reading, Request
 from .status import Role
 
@@ -76,7 +75,7 @@ class Programs(Protocol):
         """
 
 
-class People(Protocol):
+class Prompter(Protocol):
     """A way to ask the person at the terminal, in the middle of a run."""
 
     @property

@@ -76,6 +76,18 @@ class Check(Struct, frozen=True):
         """The worse of its two verdicts."""
         return worst((self.planned, self.emergency))
 
+    @property
+    def fine(self) -> bool:
+        """Whether nobody has to look at it."""
+        return self.worst in (None, Level.OK)
+
+
+def worst_first(checks: Iterable[Check]) -> list[Check]:
+    """The worst first, otherwise in their order."""
+    return sorted(
+        checks, key=lambda check: -1 if check.worst is None else _WORSE.index(check.worst), reverse=True
+    )
+
 
 class KeysSaid(Struct, frozen=True):
     """What `GET /api/v2/validate_keys` said of an org's two keys together."""

@@ -1,15 +1,38 @@
-"""What one GET of one org said, and what one POST to one org came to."""
+"""What one GET of one org said, how that differs from what was last seen, and what one POST came to."""
 
 from __future__ import annotations
 
 import enum
 from datetime import datetime
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from .org import Wire
 from .plain import JSON
 from .status import Role, Status
+
+
+class Change(enum.Enum):
+    """How a record that was read differs from what was last seen of it (law 3)."""
+
+    SAME = "same"
+    OURS = "ours"
+    REFUSED = "refused"
+    """Ours, though the server had answered that it did not take it."""
+    UNPROVEN = "unproven"
+    """After a lost answer: our status under another name."""
+    ECHO = "echo"
+    STALE = "stale"
+    SERVER = "server"
+    """The server made the move of a transition that says `advances: server`."""
+    LATE = "late"
+    """A late write of an earlier attempt of this run."""
+    REVERTED = "reverted"
+    """A mirror healed an old record over a new one."""
+    FOREIGN = "foreign"
+    MISLINKED = "mislinked"
+    UNSEEN = "unseen"
+    """There is no record to compare: the org did not answer with one."""
 
 
 class HamrRecord(Struct, frozen=True):
@@ -121,7 +144,7 @@ class Reading(Struct, frozen=True):
     """Our wall clock, UTC, when the answer was there."""
     monotonic: float
     """Our monotonic clock, in seconds, when the request was sent: what age is counted from."""
-    exchange: Exchange = field(default_factory=Exchange)
+    exchange: Exchange = Exchange()
     predicted: bool = False
     """Made up by a plan for what would follow its writes; not read from the world."""
 

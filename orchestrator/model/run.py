@@ -6,12 +6,11 @@ import enum
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from .change import Change
-from .reading import HamrRecord
+from .plain import EMPTY
+from .reading import Change, HamrRecord
 from .status import Role, Status
 
 
@@ -117,7 +116,7 @@ class RunRequest(Struct, frozen=True):
     goal: Status
     mode: Mode = Mode.PLANNED
     reason: str = ""
-    overrides: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    overrides: Mapping[str, str] = EMPTY
     """Guard name to reason, for this run alone."""
     ref: str = ""
     """A ticket or incident number."""

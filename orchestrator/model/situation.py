@@ -1,19 +1,19 @@
-"""All that a guard may look at, and the name of where a pair stands."""
+"""All that a guard may look at, where a pair stands, and what the journal says of it."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from types import MappingProxyType
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from .change import Change
+from .guard import ProbeReading
+from .journal import Head, Holder
 from .org import Pair
-from .probe import ProbeReading
-from .reading import Identity, Reading
-from .run import Mode
+from .plain import EMPTY
+from .reading import Change, Identity, Reading
+from .run import Attempt, Mode
 from .status import Both, Role, Status
 
 
@@ -38,7 +38,7 @@ class Situation(Struct, frozen=True):
     """Runs that this journal knows: what `alone` compares stamps with."""
     predicted: bool = False
     """Made by a plan for a later transition; not read from the world."""
-    probes: Mapping[str, ProbeReading] = field(default_factory=lambda: MappingProxyType({}))
+    probes: Mapping[str, ProbeReading] = EMPTY
     """What the probes of this transition's guards said, by name."""
 
 
@@ -136,3 +136,65 @@ SEND_WITHIN = timedelta(seconds=5)
 
 ALONE_FOR = timedelta(minutes=10)
 """How young a stamp of a run that this journal does not know must be for `alone` to refuse (law 12)."""
+
+
+class OpenDrill(Struct, frozen=True):
+    """A drill that was started and not closed yet."""
+
+    drill: str
+    started_at: datetime
+    by: str
+    """Who started it, and on which machine."""
+    goal: Status
+    home: Status
+    """Where the pair stood when it began, and is to stand when it is closed."""
+
+
+class Stranger(Struct, frozen=True):
+    """Whose young stamp an org carries, of a run that this journal does not know."""
+
+    role: Role
+    run: str
+    who: str
+    """Operator and host, as the stamp has them: alice@laptop."""
+    seconds: float | None
+    """How long ago, by the server's clock; None where the record does not tell."""
+
+
+class Standing(Struct, frozen=True):
+    """One look at a pair, and what the journal says of it."""
+
+    pair: Pair
+    at: datetime
+    readings: Both[Reading]
+    identities: Both[Identity]
+    phase: Phase
+    owed: Owed | None
+    open_run: OpenRun | None
+    unknown: tuple[tuple[str, Attempt], ...]
+    """(run, attempt) of every write whose outcome nobody knows."""
+    holder: Holder | None
+    """Who holds the pair's lock."""
+    holder_dead: bool
+    """Whether that process is provably gone."""
+    cooling_down_after: str
+    """The run after which the pair cools down, or ""."""
+    cooling_down_for: float
+    """Seconds."""
+    journal: str
+    head: Head
+    open_drill: OpenDrill | None = None
+    """The drill that uses the pair; None where there is none, or it was closed."""
+    given_up: tuple[tuple[str, Attempt], ...] = ()
+    """(run, attempt) of every write that was given up for a later one, and may still turn up."""
+    elsewhere: tuple[str, ...] = ()
+    """Runs that are open on orgs which the inventory does not name any more."""
+    strangers: tuple[Stranger, ...] = ()
+    """Who seems to be moving the pair without this journal's knowing."""
+    left_a_run: bool = False
+    """Whether the holder died in the middle of its run: then no new run has the lock before that one was resumed, or the lock broken."""
+
+    @property
+    def journal_exists(self) -> bool:
+        """Whether there is a journal that anything was ever written to: an empty one knows as little as none."""
+        return self.head.seq > 0

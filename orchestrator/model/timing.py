@@ -11,41 +11,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from msgspec import Struct, field
-from msgspec.structs import replace
+from msgspec import Struct
 
-from .drill import StepTime
-from .events import (
-    ChangeSeen,
-    Event,
-    HookEnded,
-    HookIntended,
-    LockBroken,
-    LockTaken,
-    LockTakenOver,
-    MirrorFound,
-    OrgGivenUp,
-    PersonAnswered,
-    PersonAsked,
-    ProbesRead,
-    RunAcknowledged,
-    RunFinished,
-    RunResumed,
-    RunSuperseded,
-    SituationRead,
-    TransitionMade,
-    TransitionRefused,
-    WaitBegan,
-    WaitEnded,
-    WriteAnswered,
-    WriteConfirmed,
-    WriteIntended,
-    WriteUnknown,
-)
+from . import events
+from .events import Event
 from .hook import When
 from .reading import Rejected
+from .result import StepTime
 
-_FROM_OUTSIDE = (LockTaken, LockTakenOver, LockBroken, RunResumed, RunSuperseded, RunAcknowledged)
+_FROM_OUTSIDE = (
+    events.LockTaken,
+    events.LockTakenOver,
+    events.LockBroken,
+    events.RunResumed,
+    events.RunSuperseded,
+    events.RunAcknowledged,
+)
 """What begins or ends without the run: nobody was at it in the time before."""
 
 
@@ -78,35 +59,31 @@ class Times(Struct, frozen=True):
     """A run's time, as a whole and by the transitions that were made."""
 
     steps: tuple[StepTime, ...]
+    """In the order in which they were made. A transition's time begins where the one before it ended, so that waiting
+    for its guards counts, and ends with the last of its `after` hooks."""
     whole: Spent
     """Including what belongs to no transition that was made: a transition that was refused, and the end."""
 
 
-def step_times(events: Iterable[tuple[Event, datetime]]) -> tuple[StepTime, ...]:
-    """How long each transition took that was made, and where that time went.
-
-    A transition's time begins where the one before it ended, so that waiting for its guards counts, and ends with the last
-    of its `after` hooks.
-
-    Args:
-        events: of one run, in order, each with when it was journalled.
-    """
-    return times_of(events).steps
-
-
-def times_of(events: Iterable[tuple[Event, datetime]]) -> Times:
-    """The same, with the run's whole time beside it."""
+def times_of(told: Iterable[tuple[Event, datetime]]) -> Times:
+    """Where a run's time went, from its events in order, each with when it was journalled."""
     fold = _Fold()
     before: datetime | None = None
-    for event, at in events:
+    for event, at in told:
         gap = 0.0 if before is None else max(0.0, (at - before).total_seconds())
         fold.note(event, gap)
         before = at
-    return Times(tuple(fold.steps), fold.whole)
+    steps = tuple(
+        StepTime(
+            made.transition, made.source, made.target, spent.seconds, spent.api, spent.people, spent.world
+        )
+        for made, spent in fold.steps
+    )
+    return Times(steps, fold.whole)
 
 
 class _Fold(Struct):
-    steps: list[StepTime] = field(default_factory=list)
+    steps: list[tuple[events.TransitionMade, Spent]] = []
     whole: Spent = Spent()
     open: Spent = Spent()
     """What belongs to no transition yet."""
@@ -119,34 +96,22 @@ class _Fold(Struct):
     """Seconds until the lock was had again after a question: people's time, unless nobody answered any more."""
 
     def note(self, event: Event, gap: float) -> None:
-        if isinstance(event, LockTaken) and self.asking:
+        if isinstance(event, events.LockTaken) and self.asking:
             self.unlocked = gap
         elif not self.ended and not isinstance(event, _FROM_OUTSIDE):
-            self._spend(self._spent(event, gap + self.unlocked))
+            spent = self._spent(event, gap + self.unlocked)
+            self.whole += spent
+            self.open += spent
             self.unlocked = 0.0
         self._follow(event)
         match event:
-            case TransitionMade():
-                taken = self.open
-                step = StepTime(
-                    event.transition,
-                    event.source,
-                    event.target,
-                    taken.seconds,
-                    taken.api,
-                    taken.people,
-                    taken.world,
-                )
-                self.steps.append(step)
+            case events.TransitionMade():
+                self.steps.append((event, self.open))
                 self.open = Spent()
-            case HookEnded(when=When.AFTER):
+            case events.HookEnded(when=When.AFTER):
                 self._belongs_to(event.transition)
             case _:
                 pass
-
-    def _spend(self, spent: Spent) -> None:
-        self.whole += spent
-        self.open += spent
 
     def _spent(self, event: Event, gap: float) -> Spent:
         """Where the time since the event before this one went."""
@@ -157,11 +122,11 @@ class _Fold(Struct):
         if self.waiting:
             return Spent(gap, world=gap)
         match event:
-            case SituationRead() | WriteConfirmed() | ChangeSeen() | OrgGivenUp():
+            case events.SituationRead() | events.WriteConfirmed() | events.ChangeSeen() | events.OrgGivenUp():
                 return Spent(gap, api=gap)
-            case MirrorFound(seconds=seconds):
+            case events.MirrorFound(seconds=seconds):
                 return Spent(gap, api=min(gap, seconds))
-            case ProbesRead():  # taken beside the orgs' readings, and waited for after them
+            case events.ProbesRead():  # taken beside the orgs' readings, and waited for after them
                 return Spent(gap, world=gap)
             case _:
                 return Spent(gap, world=gap if self.hooked else 0.0)
@@ -169,39 +134,38 @@ class _Fold(Struct):
     def _follow(self, event: Event) -> None:
         """What the run is doing from this event on."""
         match event:
-            case PersonAsked():
+            case events.PersonAsked():
                 self.asking = True
-            case PersonAnswered():
+            case events.PersonAnswered():
                 self.asking = False
-            case WaitBegan():
+            case events.WaitBegan():
                 self.waiting = True
-            case WaitEnded():
+            case events.WaitEnded():
                 self.waiting = False
-            case HookIntended():
+            case events.HookIntended():
                 self.hooked = True
-            case HookEnded():
+            case events.HookEnded():
                 self.hooked = False
-            case WriteIntended():
+            case events.WriteIntended():
                 self.writing = True
-            case WriteAnswered(answer=Rejected()) | WriteConfirmed() | WriteUnknown() | TransitionMade():
+            case (
+                events.WriteAnswered(answer=Rejected())
+                | events.WriteConfirmed()
+                | events.WriteUnknown()
+                | events.TransitionMade()
+            ):
                 self.writing = False
-            case RunResumed() | RunFinished() | TransitionRefused():
+            case events.RunResumed() | events.RunFinished() | events.TransitionRefused():
                 self.asking = self.waiting = self.hooked = self.writing = False
-                self.unlocked, self.ended = 0.0, isinstance(event, RunFinished)
+                self.unlocked, self.ended = 0.0, isinstance(event, events.RunFinished)
             case _:
                 pass
 
     def _belongs_to(self, transition: str) -> None:
         """The time since the last transition was made belongs to that transition's hooks."""
         for place in range(len(self.steps) - 1, -1, -1):
-            step = self.steps[place]
-            if step.transition == transition:
-                more, self.open = self.open, Spent()
-                self.steps[place] = replace(
-                    step,
-                    seconds=step.seconds + more.seconds,
-                    api=step.api + more.api,
-                    people=step.people + more.people,
-                    world=step.world + more.world,
-                )
+            made, spent = self.steps[place]
+            if made.transition == transition:
+                self.steps[place] = (made, spent + self.open)
+                self.open = Spent()
                 return

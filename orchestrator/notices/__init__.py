@@ -1,12 +1,9 @@
 """Telling people: what a run does, as Datadog events in the org that takes over; and the journal's head with each.
 
-`about` follows the run, `words` says what is told, `posting` sends it, `observer` does so beside the run.
+`notice` follows the run and says what is told, `posting` sends it, beside the run.
 """
 
-from .about import About
-from .notice import Notice
-from .observer import NoNotices, Notices
-from .posting import Poster
-from .words import notice_of
+from .notice import About, Notice, notice_of
+from .posting import NoNotices, Notices, Poster
 
 __all__ = ["About", "NoNotices", "Notice", "Notices", "Poster", "notice_of"]

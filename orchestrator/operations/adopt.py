@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from orchestrator.engine.memory import Memory
 from orchestrator.errors import UsageError
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import RunRequest
 from orchestrator.model.status import Role, Status
+from orchestrator.situation.state import RunState
 
 from .conduct import conduct
 from .journalling import Journalling
@@ -53,7 +53,7 @@ async def adopt(
             session,
             lock,
             Journalling(session, run, lock, (*watchers, notices)),
-            Memory(run),
+            RunState(run),
             controls or Controls(),
             session.clock.monotonic(),
             command=again,

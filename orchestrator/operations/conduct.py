@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from msgspec.structs import replace
 
-from orchestrator.engine.drive import Engine
+from orchestrator.engine.engine import Engine
 from orchestrator.errors import HamrError
 from orchestrator.model.journal import Head
 from orchestrator.model.result import RunResult

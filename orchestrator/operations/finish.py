@@ -92,8 +92,8 @@ async def finish(running: Running, ending: Ending) -> RunResult:
     seconds = session.clock.monotonic() - running.began
     resumable = can_be_taken_up(running, ending)
     engine = running.engine
-    decisions = engine.admission.decisions if engine is not None else []
-    refused = engine.admission.refused_by() if engine is not None and ending.end in _REFUSALS else ()
+    decisions = engine.evaluator.decisions if engine is not None else []
+    refused = engine.evaluator.refused_by() if engine is not None and ending.end in _REFUSALS else ()
     trouble = await _keep(running, ending)
     objectives = await session.calls(lambda: _objectives(running, ending, now))
     head = Head(0, "")
@@ -123,7 +123,7 @@ async def finish(running: Running, ending: Ending) -> RunResult:
             *(each for _, decision in decisions for each in decision.overridden),
         ),
         waived=tuple(each for _, decision in decisions for each in decision.waived),
-        owed=engine.owed() if engine is not None else None,
+        owed=engine.run.owed_now() if engine is not None else None,
         mode=memory.mode,
         resumable=resumable,
         hooks_owed=(
@@ -236,9 +236,9 @@ def _reached(running: Running, ending: Ending, status: Status) -> bool:
 
 def _phase(running: Running) -> str:
     engine = running.engine
-    if engine is None or engine.eyes.last is None or engine.eyes.identities is None:
+    if engine is None or engine.reader.last is None or engine.reader.identities is None:
         return ""
-    return engine.phase(running.goal).label
+    return engine.reader.phase(running.goal).label
 
 
 def _objectives(running: Running, ending: Ending, now: datetime) -> tuple[Objective, ...]:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from msgspec import Struct, field
 
 from orchestrator.errors import HamrError, JournalDamaged, Locked
-from orchestrator.model.change import Change
 from orchestrator.model.events import (
     INTENTS,
     ChangeSeen,
@@ -20,6 +19,7 @@ from orchestrator.model.events import (
 )
 from orchestrator.model.journal import Entry, Head
 from orchestrator.model.protocols import Watcher
+from orchestrator.model.reading import Change
 from orchestrator.system.log import logger
 
 from .locking import Lock

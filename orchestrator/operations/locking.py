@@ -9,9 +9,9 @@ from msgspec import Struct
 
 from orchestrator.errors import HamrError, Locked, UsageError
 from orchestrator.journal.history import History
-from orchestrator.model.command_line import unlock_command
 from orchestrator.model.events import LockBroken, LockReleased, LockTaken, LockTakenOver
 from orchestrator.model.journal import Holder, Whereabouts
+from orchestrator.model.words import unlock_command
 from orchestrator.system.log import logger
 
 from .session import Session

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from orchestrator.errors import Moved
 from orchestrator.model.events import RunResumed
+from orchestrator.model.hook import Question, Reply
 from orchestrator.model.journal import Record
-from orchestrator.model.person import Question, Reply
-from orchestrator.model.secret import CommandKey
+from orchestrator.model.org import CommandKey
 
 from .journalling import Journalling
 from .locking import Lock, hold

@@ -10,28 +10,27 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from orchestrator.datadog.wire import request_of
-from orchestrator.engine.admission import may_ask, waits_for
-from orchestrator.engine.around import predicted_around
-from orchestrator.engine.drive import Engine, Task
-from orchestrator.engine.gate import BINDING_MIDWAY, Decision, EnforcingGate, ForecastGate, Terms
-from orchestrator.engine.memory import Memory
-from orchestrator.engine.predicted import PredictedClock, PredictedWorld
+from orchestrator.engine.context import RunContext
+from orchestrator.engine.engine import Engine
+from orchestrator.engine.evaluator import BINDING_MIDWAY, Decision, GuardPolicy, Terms, may_ask, waits_for
+from orchestrator.engine.predicted import PredictedClock, PredictedWorld, predicted_services
 from orchestrator.journal.history import History
-from orchestrator.model.command_line import request_command
 from orchestrator.model.events import Event, GuardsJudged, WriteConfirmed, WriteIntended
+from orchestrator.model.guard import Probe, ProbeReading
 from orchestrator.model.hook import Program, When
 from orchestrator.model.org import Mirrors, Pair
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
 from orchestrator.model.playbook import Advances, Transition
-from orchestrator.model.probe import Probe, ProbeReading
 from orchestrator.model.protocols import Prober
 from orchestrator.model.reading import Absent, Exchange, HamrRecord, Identity, Present, Reading
 from orchestrator.model.run import End, Mode, RunRequest
 from orchestrator.model.situation import OpenRun
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.model.words import request_command
 from orchestrator.situation import phase_of
-from orchestrator.situation.compared import depends_on, transition_probes
-from orchestrator.situation.strangers import strangers
+from orchestrator.situation.guard_kinds import depends_on, transition_probes
+from orchestrator.situation.guards import strangers
+from orchestrator.situation.state import RunState
 
 from .preflight import judge_before
 from .session import Session, playbook_digest, program_version
@@ -163,17 +162,28 @@ async def plan_from(
         clock,
         mirrors=session.pair.mirrors is Mirrors.YES,
     )
-    gate = EnforcingGate(request.overrides)
+    gate = GuardPolicy(request.overrides)
     stands: list[str] = []
     collector = _Collector()
     engine = Engine(
-        planned_task(session, request, run, history, assumed=assumed is not None),
-        world,
-        clock,
-        collector,
-        ForecastGate(gate),
-        lambda: 0.5,
-        predicted_around(clock, probed),
+        RunContext(
+            session.pair,
+            session.playbook,
+            session.operator,
+            # What is assumed was never seen.
+            RunState(run, mode=request.mode, floors={} if assumed is not None else dict(history.floors)),
+            world,
+            clock,
+            collector,
+            predicted_services(clock, probed),
+            jitter=lambda: 0.5,
+            owed=history.owed,
+            open_run=history.open_run.as_open_run() if history.open_run else None,
+            known_runs=history.known_runs,
+            command=request_command("run", request, session.playbook.name),
+            old_is_true="reverted" in request.overrides,
+        ),
+        GuardPolicy(request.overrides, forecast=True),
     )
     collector.after_write = lambda _event: stands.append(_label(session, world, identities, engine))
     ending = await engine.drive(request.goal)
@@ -225,41 +235,20 @@ async def plan_from(
     )
 
 
-def planned_task(
-    session: Session, request: RunRequest, run: str, history: History, *, assumed: bool = False
-) -> Task:
-    """What an engine needs to know for a new run towards a request's goal; what is assumed was never seen."""
-    memory = Memory(run, floors={} if assumed else dict(history.floors))
-    memory.mode = request.mode
-    open_run = history.open_run
-    as_open: OpenRun | None = open_run.as_open_run() if open_run else None
-    return Task(
-        session.pair,
-        session.playbook,
-        session.operator,
-        memory,
-        owed=history.owed,
-        open_run=as_open,
-        known_runs=history.known_runs,
-        command=request_command("run", request, session.playbook.name),
-        old_is_true="reverted" in request.overrides,
-    )
-
-
 def _label(session: Session, world: PredictedWorld, identities: Both[Identity], engine: Engine) -> str:
     """Where the pair would stand right after a write, by name."""
-    memory = engine.task.memory
+    memory = engine.run.state
     if memory.dead:
         return f"behind({next(iter(memory.dead))})"
     transition = memory.transition.transition if memory.transition else ""
     here = OpenRun(memory.run, Status.UNSPECIFIED, None, transition, memory.mode)
     return phase_of(
-        session.pair, world.readings, identities, session.playbook, owed=engine.task.owed, open_run=here
+        session.pair, world.readings, identities, session.playbook, owed=engine.run.owed, open_run=here
     ).label
 
 
 def _transitions(
-    session: Session, events: list[Event], stands: list[str], engine: Engine, gate: EnforcingGate
+    session: Session, events: list[Event], stands: list[str], engine: Engine, gate: GuardPolicy
 ) -> tuple[PlannedTransition, ...]:
     """The planned transitions, from what the engine told in the predicted world."""
     transitions: list[PlannedTransition] = []
@@ -295,7 +284,7 @@ def _transitions(
         if transition is not None:
             planned = _transition(transition, event, tuple(writes[name]), engine, gate)
             if any(isinstance(hook.what, Program) for hook in (*transition.before, *transition.after)):
-                planned = _with_missing_hooks(planned, transition, session, engine.task.memory.mode)
+                planned = _with_missing_hooks(planned, transition, session, engine.run.state.mode)
             transitions.append(planned)
     return tuple(transitions)
 
@@ -323,18 +312,18 @@ def _transition(
     judged: GuardsJudged,
     writes: tuple[PlannedWrite, ...],
     engine: Engine,
-    gate: EnforcingGate,
+    gate: GuardPolicy,
 ) -> PlannedTransition:
     decision = gate.decide(
         judged.verdicts,
         Terms(
             None if judged.binding else BINDING_MIDWAY,
             frozenset(transition.planned_only),
-            engine.task.memory.mode,
-            engine.eyes.survivor,
+            engine.run.state.mode,
+            engine.run.survivor,
         ),
     )
-    playbook = engine.task.playbook
+    playbook = engine.run.playbook
     ahead = {verdict.guard for verdict in decision.refused_by if verdict.judged_again}
     binding = tuple(verdict for verdict in decision.refused_by if verdict.guard not in ahead)
     limit = waits_for(Decision(binding), playbook)

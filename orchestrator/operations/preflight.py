@@ -10,14 +10,13 @@ from msgspec.structs import replace
 
 from orchestrator.errors import Refused, UsageError
 from orchestrator.journal.history import DrillHistory, History
-from orchestrator.model.change import Change
-from orchestrator.model.command_line import ANY_REASON, override_flag, request_command
 from orchestrator.model.guard import ALWAYS_ON, BEFORE_A_RUN, NEVER_OVERRIDDEN, Outcome, Verdict
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock
+from orchestrator.model.reading import Change
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Status
-from orchestrator.model.words import no_journal, span
+from orchestrator.model.words import ANY_REASON, no_journal, override_flag, request_command, span
 
 
 def check_request(request: RunRequest, playbook: Playbook) -> None:

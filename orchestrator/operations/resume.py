@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from orchestrator.engine.drive import Engine
-from orchestrator.engine.memory import Memory, recall
+from orchestrator.engine.engine import Engine
 from orchestrator.errors import Moved, UsageError
 from orchestrator.journal.history import History, RunHistory, events_of
 from orchestrator.model.events import RunAcknowledged, RunResumed
@@ -15,6 +14,7 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, RunRequest
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Status
+from orchestrator.situation.state import RunState, replay
 
 from .conduct import conduct
 from .journalling import Journalling
@@ -113,7 +113,7 @@ async def resume(
             resumed = RunResumed(mode, reason, overrides or {})
             running.observer.tell(resumed)
             await running.observer.commit()
-            memory.note(resumed)
+            memory.apply(resumed)
             request = RunRequest(session.pair.name, goal, mode, reason, merged)
             engine = engine_for(running, world, prober, request, history)
             return await conduct(
@@ -129,21 +129,20 @@ def _closed_by(run: RunHistory) -> str:
     return f"run {run.superseded_by} took its place" if run.superseded_by else "it came to its end"
 
 
-def _recall(session: Session, history: History, run: str) -> Memory:
+def _recall(session: Session, history: History, run: str) -> RunState:
     """What the journal says that a run knows."""
     known = history.runs.get(run)
     events = (event for event, _ in events_of(session.store.records(run=run)))
     floors = {} if known is None else known.floors
-    return recall(run, events, floors, mirrors=session.pair.mirrors.known)
+    return replay(run, events, floors, mirrors=session.pair.mirrors.known)
 
 
 async def _resume_drive(engine: Engine, goal: Status, owed: Owed | None, *, finishing: bool) -> Ending:
     """What is owed first, directly; then the rest of the route."""
-    if owed is not None and (engine.task.memory.mode is Mode.PLANNED or not finishing):
+    if owed is not None and (engine.run.state.mode is Mode.PLANNED or not finishing):
         ending = await engine.deliver(owed)
         if ending.end is not End.DONE or not finishing:
             return ending
-        engine.task.owed = None
     return await engine.drive(goal)
 
 

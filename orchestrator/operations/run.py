@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.engine.drive import Engine
-from orchestrator.engine.memory import Memory
+from orchestrator.engine.engine import Engine
 from orchestrator.errors import Moved, Refused, UsageError
-from orchestrator.model.command_line import request_command
 from orchestrator.model.events import GuardOverridden, RunStarted
 from orchestrator.model.plan import Plan
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, RunRequest
 from orchestrator.model.status import Both
+from orchestrator.model.words import request_command
+from orchestrator.situation.state import RunState
 
 from .conduct import conduct
 from .journalling import Journalling
@@ -74,7 +74,7 @@ async def start(
             session,
             lock,
             Journalling(session, run, lock, (*watchers, notices)),
-            Memory(run),
+            RunState(run),
             controls,
             session.clock.monotonic(),
             since=request.since,
@@ -127,7 +127,7 @@ def _started(session: Session, request: RunRequest, plan: Plan | None, drill: st
 
 async def _start_drive(engine: Engine, request: RunRequest, plan: Plan | None) -> Ending:
     if plan is not None:
-        await engine.eyes.look("plan", once=False)
+        await engine.reader.read_both("plan", once=False)
         moved = _moved_since(engine, plan)
         if moved is not None:
             return Ending(End.MOVED, moved, next_steps=(request_command("plan", request, plan.playbook),))
@@ -136,11 +136,11 @@ async def _start_drive(engine: Engine, request: RunRequest, plan: Plan | None) -
 
 def _moved_since(engine: Engine, plan: Plan) -> str | None:
     """What changed in the orgs since a plan was made, or None."""
-    if engine.eyes.last is None:
+    if engine.reader.last is None:
         return None
-    for role, now in engine.eyes.last.items():
+    for role, now in engine.reader.last.items():
         planned = plan.readings[role]
-        org = engine.task.pair[role]
+        org = engine.run.pair[role]
         if planned.record is None or now.record is None:
             if type(planned.sight) is not type(now.sight):
                 return f"{org} answered {type(planned.sight).__name__.lower()} when the plan was made, and {type(now.sight).__name__.lower()} now"

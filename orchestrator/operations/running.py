@@ -9,10 +9,9 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orchestrator.engine.around import Around
-from orchestrator.engine.drive import Engine, Task
-from orchestrator.engine.gate import EnforcingGate
-from orchestrator.engine.memory import Memory
+from orchestrator.engine.context import RunContext, RunServices
+from orchestrator.engine.engine import Engine
+from orchestrator.engine.evaluator import GuardPolicy
 from orchestrator.errors import ExitCode
 from orchestrator.journal.history import GivenUp, History
 from orchestrator.model.guard import Verdict
@@ -20,6 +19,7 @@ from orchestrator.model.protocols import Prober, World
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Ending, RunRequest, new_mark
 from orchestrator.model.status import Status
+from orchestrator.situation.state import RunState
 
 from .journalling import Journalling
 from .locking import Lock
@@ -57,7 +57,7 @@ class Running(Struct):
     session: Session
     lock: Lock
     observer: Journalling
-    memory: Memory
+    memory: RunState
     controls: Controls
     began: float
     engine: Engine | None = None
@@ -98,17 +98,6 @@ def engine_for(
     if running.taken_up:
         operator = replace(operator, mark=new_mark(session.dice.choice))
     open_run = history.open_run
-    task = Task(
-        session.pair,
-        session.playbook,
-        operator,
-        running.memory,
-        owed=history.owed,
-        open_run=open_run.as_open_run() if open_run is not None else None,
-        known_runs=history.known_runs | {running.memory.run},
-        command=running.command,
-        old_is_true="reverted" in request.overrides,
-    )
     running.memory.floors = dict(history.floors)
     running.given_up = tuple(each for each in history.given_up if each.run != running.memory.run)
     running.memory.given_up = tuple(each.attempt for each in running.given_up)
@@ -116,11 +105,21 @@ def engine_for(
         session, running.memory.run, running.lock, running.controls.asker, running.observer
     )
     return Engine(
-        task,
-        world,
-        session.clock,
-        running.observer,
-        EnforcingGate(request.overrides),
-        session.dice.random,
-        Around(prober, session.programs(), people),
+        RunContext(
+            session.pair,
+            session.playbook,
+            operator,
+            running.memory,
+            world,
+            session.clock,
+            running.observer,
+            RunServices(prober, session.programs(), people),
+            session.dice.random,
+            owed=history.owed,
+            open_run=open_run.as_open_run() if open_run is not None else None,
+            known_runs=history.known_runs | {running.memory.run},
+            command=running.command,
+            old_is_true="reverted" in request.overrides,
+        ),
+        GuardPolicy(request.overrides),
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from orchestrator import __version__
 from orchestrator.datadog import HttpReader, HttpWorld
 from orchestrator.datadog.transport import Transport
-from orchestrator.engine.around import Foretold
+from orchestrator.engine.predicted import RecordedProbes
 from orchestrator.errors import JournalDamaged
 from orchestrator.journal import VERIFY_NEWEST, ThisHost, ThreadCalls
 from orchestrator.journal.checkpoint import CHECKPOINT, DUE_AFTER, checkpoint_of, read_history
@@ -84,7 +84,7 @@ class Session:
     def prober(self) -> AbstractAsyncContextManager[Prober]:
         """A way to read the playbook's probes. Use it as a context manager."""
         if not self.playbook.probes:
-            return nullcontext(Foretold(self.clock))
+            return nullcontext(RecordedProbes(self.clock))
         from orchestrator.datadog.probes import Probes  # noqa: PLC0415 - a playbook without probes does not pay for them
 
         return Probes(

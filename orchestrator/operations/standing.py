@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
-from orchestrator.engine.look import ask_twice
-from orchestrator.engine.patience import Patience
+from orchestrator.engine.context import Deadline
+from orchestrator.engine.reader import ask_twice
 from orchestrator.journal.history import History
 from orchestrator.model.floor import Floors, under_floor
 from orchestrator.model.protocols import Reader
 from orchestrator.model.reading import Identity, Reading
-from orchestrator.model.standing import Standing
+from orchestrator.model.situation import Standing
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import phase_of
-from orchestrator.situation.strangers import strangers
+from orchestrator.situation.guards import strangers
 
 from .locking import left_a_run
 from .session import Session
@@ -50,7 +50,7 @@ async def read_pair(
         return waited_for and under_floor(floors, session.pair[reading.role].uuid, reading) is not None
 
     async def settled() -> Both[Reading]:
-        deadline = Patience(session.playbook.confirm.within.total_seconds(), session.clock)
+        deadline = Deadline(session.playbook.confirm.within.total_seconds(), session.clock)
         while True:
             # Both anew: beside one that has caught up, what the other said before may be old.
             readings = Both(*await asyncio.gather(read(Role.PRIMARY), read(Role.SECONDARY)))

@@ -6,16 +6,14 @@ import shlex
 
 from msgspec.structs import replace
 
-from orchestrator.engine.memory import Memory
-from orchestrator.model.change import Change
-from orchestrator.model.command_line import after_asking, override_flag
 from orchestrator.model.playbook import Playbook, Transition
-from orchestrator.model.reading import Unreachable
+from orchestrator.model.reading import Change, Unreachable
 from orchestrator.model.run import End, Ending, Mode
-from orchestrator.model.situation import PhaseName
-from orchestrator.model.standing import Stranger
+from orchestrator.model.situation import PhaseName, Stranger
+from orchestrator.model.words import after_asking, override_flag
 from orchestrator.situation import commands
-from orchestrator.situation.strangers import strangers
+from orchestrator.situation.guards import strangers
+from orchestrator.situation.state import RunState
 
 from .running import Running
 
@@ -66,25 +64,25 @@ def with_words(running: Running, ending: Ending) -> Ending:
 def _out_of_reach(running: Running) -> bool:
     """Whether both orgs show a status from which no transition leads to the goal: resumed from there, the run would be refused."""
     engine, goal = running.engine, running.goal
-    if engine is None or engine.eyes.last is None or goal is None or engine.owed() is not None:
+    if engine is None or engine.reader.last is None or goal is None or engine.run.owed_now() is not None:
         return False
-    primary, secondary = (reading.status for reading in engine.eyes.last)
-    return primary is not None and primary is secondary and engine.task.playbook.route(primary, goal) is None
+    primary, secondary = (reading.status for reading in engine.reader.last)
+    return primary is not None and primary is secondary and engine.run.playbook.route(primary, goal) is None
 
 
 def _both_answered(running: Running) -> bool:
     """Whether the last look showed both orgs: what was refused then is not for a look that failed."""
-    readings = None if running.engine is None else running.engine.eyes.last
+    readings = None if running.engine is None else running.engine.reader.last
     return readings is not None and all(reading.status is not None for reading in readings)
 
 
 def _refused_as_not_alone(running: Running) -> bool:
     """Whether a guard says that somebody else is at work: until then, resuming would be refused again."""
     engine = running.engine
-    return engine is not None and any(verdict.guard == "alone" for verdict in engine.admission.refused_by())
+    return engine is not None and any(verdict.guard == "alone" for verdict in engine.evaluator.refused_by())
 
 
-def _sent_words(memory: Memory) -> str:
+def _sent_words(memory: RunState) -> str:
     """What was and was not sent, as a sentence."""
     seen = sum(1 for sent in memory.sent if sent.confirmed)
     unseen = sum(1 for sent in memory.sent if not sent.confirmed and not sent.refused)
@@ -103,7 +101,7 @@ def _sent_words(memory: Memory) -> str:
 def _may_come_late(running: Running, *, unknown: bool) -> tuple[str, ...]:
     """What of this run or an earlier one was given up, and may still take effect: a sentence for each (law 5)."""
     engine, pair, late = running.engine, running.session.pair, running.session.playbook.late
-    readings = None if engine is None else engine.eyes.last
+    readings = None if engine is None else engine.reader.last
     earlier = [
         (each.run, each.attempt)
         for each in running.given_up
@@ -125,11 +123,11 @@ def _may_come_late(running: Running, *, unknown: bool) -> tuple[str, ...]:
 def _from_what_is_there(running: Running) -> tuple[str, ...]:
     """After somebody else's write: resuming would stop for it again, and a new run starts from what is there now."""
     engine, pair, goal = running.engine, running.session.pair, running.goal
-    if engine is None or engine.eyes.last is None or engine.eyes.identities is None or goal is None:
+    if engine is None or engine.reader.last is None or engine.reader.identities is None or goal is None:
         return ()
-    if any(isinstance(reading.sight, Unreachable) for reading in engine.eyes.last):
+    if any(isinstance(reading.sight, Unreachable) for reading in engine.reader.last):
         return ()  # the last look was one of many: what it did not see says nothing yet
-    phase = engine.phase(goal)
+    phase = engine.reader.phase(goal)
     name = shlex.quote(pair.name)
     watch = commands.watch(pair)
     onward: tuple[str, ...] = tuple(
@@ -139,7 +137,7 @@ def _from_what_is_there(running: Running) -> tuple[str, ...]:
     memory = running.memory
     if memory.unknown or memory.outstanding() is not None or memory.may_come_late():
         flags += f" {override_flag('unknown')}"
-    owed, status = engine.task.owed, phase.status
+    owed, status = engine.run.owed, phase.status
     if owed is not None:
         old = f" {override_flag('reverted')}" if phase.name is PhaseName.LAGGING else ""
         onward = (f"{commands.adopt(pair, owed.role.other)}{old}",)
@@ -159,9 +157,9 @@ def _from_what_is_there(running: Running) -> tuple[str, ...]:
 def _at_work(running: Running) -> tuple[Stranger, ...]:
     """Who seems to be moving the pair without this journal's knowing, by the last look."""
     engine = running.engine
-    if engine is None or engine.eyes.last is None:
+    if engine is None or engine.reader.last is None:
         return ()
-    return strangers(engine.eyes.last, engine.task.known_runs, engine.clock.now())
+    return strangers(engine.reader.last, engine.run.known_runs, engine.run.clock.now())
 
 
 def _ways_back(running: Running) -> tuple[str, ...]:
@@ -199,7 +197,7 @@ def _fails_again(running: Running, ending: Ending) -> bool:
     return len(newest) > 1 and all(sent.lost and not sent.confirmed for sent in newest)
 
 
-def _transition_here(memory: Memory, playbook: Playbook) -> Transition | None:
+def _transition_here(memory: RunState, playbook: Playbook) -> Transition | None:
     """The transition that is under way; between two transitions, the one that was made last."""
     if memory.transition is not None:
         return playbook.transition(memory.transition.transition)

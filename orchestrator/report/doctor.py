@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
+from itertools import groupby, zip_longest
 
 from orchestrator.errors import HamrError
 from orchestrator.model.plain import JSON
-from orchestrator.model.readiness import Check, Group, Level, NagiosCode, Readiness, worst
+from orchestrator.model.readiness import Check, Group, Level, NagiosCode, Readiness, worst, worst_first
 from orchestrator.model.words import utc
 
+from .documents import document, seconds
 from .errors import TITLES, error_json
-from .facts import listed, seconds, when
-from .json_text import document
-from .layout import GAP, LABEL, fold, labelled, next_commands, padded, paragraph, shortened
-from .styled import Line, Page, Span, line
-
-CODES = {
-    Level.OK: NagiosCode.OK,
-    Level.WARNING: NagiosCode.WARNING,
-    Level.CRITICAL: NagiosCode.CRITICAL,
-    Level.UNKNOWN: NagiosCode.UNKNOWN,
-}
+from .layout import (
+    GAP,
+    Line,
+    Page,
+    Span,
+    fold,
+    labelled,
+    line,
+    next_commands,
+    padded,
+    paragraph,
+    shortened,
+)
 
 MEANINGS = {
     NagiosCode.OK: "OK: ready, for a planned run and for an emergency",
@@ -30,6 +33,8 @@ MEANINGS = {
     NagiosCode.UNKNOWN: "UNKNOWN: something could not be told",
 }
 """What the exit codes of `hamr doctor` say; they are Nagios', and not those of the other commands."""
+
+_COULD_NOT_LOOK = "UNKNOWN: doctor could not look"
 
 _STYLES = {Level.OK: "good", Level.WARNING: "warn", Level.UNKNOWN: "warn", Level.CRITICAL: "bad"}
 _NAMED = 3
@@ -41,10 +46,13 @@ _WIDTH = 80
 """Cells of a line: this page is for narrow terminals, and mails from cron, too."""
 _TEXT = _WIDTH - _GROUP - 2 * (_LEVEL + GAP)
 
+_Verdicts = tuple[Level | None, Level | None]
+"""For a planned run, and for an emergency."""
+
 
 def doctor_code(found: Sequence[Readiness]) -> NagiosCode:
     """The exit code: the worst verdict of either column of any pair."""
-    return CODES[_worst(found)]
+    return NagiosCode[_worst(found).name]
 
 
 def _worst(found: Sequence[Readiness]) -> Level:
@@ -72,17 +80,11 @@ def _in_short(readiness: Readiness) -> str:
     pair = shortened(readiness.pair, 60)
     if readiness.level is Level.OK:
         return f"{pair} is ready for a planned run and for an emergency"
-    troubles = [check for check in _by_weight(readiness.checks) if check.worst not in (None, Level.OK)]
+    troubles = [check for check in worst_first(readiness.checks) if not check.fine]
     names = [_named(check) for check in troubles[:_NAMED]]
     if len(troubles) > _NAMED:
         names.append(f"{len(troubles) - _NAMED} more")
     return f"{pair}: planned run {readiness.planned.name}, emergency {readiness.emergency.name} ({', '.join(names)})"
-
-
-def _by_weight(checks: Sequence[Check]) -> list[Check]:
-    """The worst first, otherwise in their order."""
-    order = (Level.CRITICAL, Level.UNKNOWN, Level.WARNING, Level.OK, None)
-    return sorted(checks, key=lambda check: order.index(check.worst))
 
 
 def _named(check: Check) -> str:
@@ -111,117 +113,100 @@ def _pair(readiness: Readiness, *, everything: bool) -> Page:
             Span(f", {utc(readiness.at)}, in {readiness.seconds:.1f} s"),
         ),
         line(),
-        (Span(padded("", _GROUP)), *_cells("PLANNED", "EMERGENCY", "heading", "heading")),
+        (Span(padded("", _GROUP)), _cell("PLANNED", "heading"), _cell("EMERGENCY", "heading")),
     ]
     for group, checks in groupby(readiness.checks, key=lambda check: check.group):
         page += _group(group, tuple(checks), everything=everything)
-    steps = [step for check in _by_weight(readiness.checks) for step in check.next_steps]
-    return (*page, *next_commands(tuple(dict.fromkeys(steps))))
+    return (*page, *next_commands(_next_steps(readiness)))
+
+
+def _next_steps(*found: Readiness) -> tuple[str, ...]:
+    """What to type, what is worst first, each once."""
+    steps = [step for each in found for check in worst_first(each.checks) for step in check.next_steps]
+    return tuple(dict.fromkeys(steps))
 
 
 def _group(group: Group, checks: Sequence[Check], *, everything: bool) -> Page:
-    briefs = ", ".join(check.brief for check in checks if check.brief and check.worst in (None, Level.OK))
-    fine = sum(check.worst in (None, Level.OK) for check in checks)
+    briefs = ", ".join(check.brief for check in checks if check.brief and check.fine)
+    fine = sum(check.fine for check in checks)
     told = f"{fine} of {len(checks)} fine" if fine < len(checks) else f"all {len(checks)} fine"
     text = f"{told}: {briefs}" if briefs else told
-    planned, emergency = (
-        worst(check.planned for check in checks),
-        worst(check.emergency for check in checks),
-    )
-    page = [*_transition(group.value, planned, emergency, Span(text), "heading")]
-    shown = [check for check in checks if everything or check.worst not in (None, Level.OK)]
-    for alike in _alike(_by_weight(shown)):
-        first = alike[0]
-        name = ", ".join(_named(check) for check in alike)
-        page += _transition(f"  {name}", first.planned, first.emergency, Span(""), "")
+    verdicts = worst(check.planned for check in checks), worst(check.emergency for check in checks)
+    page = [*_row(group.value, verdicts, text, "heading")]
+    shown = worst_first(check for check in checks if everything or not check.fine)
+    # Those that say the very same stand together: what cannot be known while an org is silent.
+    alike: dict[tuple[str, _Verdicts], list[str]] = {}
+    for check in shown:
+        alike.setdefault((check.sentence, (check.planned, check.emergency)), []).append(_named(check))
+    for (sentence, verdicts), names in alike.items():
+        page += _row(f"  {', '.join(names)}", verdicts)
         page += [
-            (Span(" " * _INDENT), Span(text))
-            for text in fold(shortened(first.sentence, 1200), _WIDTH - _INDENT)
+            (Span(" " * _INDENT), Span(text)) for text in fold(shortened(sentence, 1200), _WIDTH - _INDENT)
         ]
     return tuple(page)
 
 
-def _alike(checks: Sequence[Check]) -> Iterator[tuple[Check, ...]]:
-    """Checks that say the very same, together: what cannot be known while an org is silent."""
-    found: dict[tuple[str, Level | None, Level | None], list[Check]] = {}
-    for check in checks:
-        found.setdefault((check.sentence, check.planned, check.emergency), []).append(check)
-    yield from (tuple(alike) for alike in found.values())
-
-
-def _transition(name: str, planned: Level | None, emergency: Level | None, text: Span, style: str) -> Page:
+def _row(name: str, verdicts: _Verdicts, text: str = "", style: str = "") -> Page:
     """A name and both verdicts, with a folded text beside them; a long name is folded, too."""
     indent = len(name) - len(name.lstrip())
     names = [" " * indent + part for part in fold(name.strip(), _GROUP - indent - GAP)]
-    texts = fold(text.text, _TEXT)
     lines: list[Line] = []
-    for number in range(max(len(names), len(texts))):
-        left = Span(padded(names[number] if number < len(names) else "", _GROUP), style)
-        verdicts = _cells("", "", "", "") if number else _verdicts(planned, emergency)
-        lines.append((left, *verdicts, Span(texts[number] if number < len(texts) else "", text.style)))
+    for name_part, text_part in zip_longest(names, fold(text, _TEXT), fillvalue=""):
+        cells = [_cell("") if lines else _verdict(level) for level in verdicts]
+        lines.append((Span(padded(name_part, _GROUP), style), *cells, Span(text_part)))
     return tuple(lines)
 
 
-def _verdicts(planned: Level | None, emergency: Level | None) -> Line:
-    shown = [
-        ("-", "dim") if level is None else (_word(level), _STYLES[level]) for level in (planned, emergency)
-    ]
-    return _cells(shown[0][0], shown[1][0], shown[0][1], shown[1][1])
-
-
-def _word(level: Level) -> str:
+def _verdict(level: Level | None) -> Span:
     """In capitals where somebody has to act: a page without colours has to be skimmed, too."""
-    return level.value if level is Level.OK else level.name
+    if level is None:
+        return _cell("-", "dim")
+    return _cell(level.value if level is Level.OK else level.name, _STYLES[level])
 
 
-def _cells(one: str, other: str, one_style: str, other_style: str) -> Line:
-    return (Span(padded(one, _LEVEL + GAP), one_style), Span(padded(other, _LEVEL + GAP), other_style))
+def _cell(text: str, style: str = "") -> Span:
+    return Span(padded(text, _LEVEL + GAP), style)
 
 
 def doctor_json(found: Sequence[Readiness]) -> dict[str, JSON]:
     """The same as a document: hamr/doctor/1."""
     code = doctor_code(found)
-    steps = [
-        step for readiness in found for check in _by_weight(readiness.checks) for step in check.next_steps
-    ]
     return document(
         "hamr/doctor/1",
         {
-            "level": _worst(found).value,
-            "exit_code": int(code),
+            "level": _worst(found),
+            "exit_code": code,
             "exit_meaning": MEANINGS[code],
             "summary": first_line(found),
-            "next": listed(dict.fromkeys(steps)),
-            "pairs": listed(_pair_fact(readiness) for readiness in found),
+            "next": _next_steps(*found),
+            "pairs": [_pair_fact(readiness) for readiness in found],
         },
     )
 
 
-def _pair_fact(readiness: Readiness) -> dict[str, JSON]:
+def _pair_fact(readiness: Readiness) -> dict[str, object]:
     return {
         "pair": readiness.pair,
-        "at": when(readiness.at),
+        "at": readiness.at,
         "seconds": seconds(readiness.seconds),
         "playbook": readiness.playbook,
-        "planned": readiness.planned.value,
-        "emergency": readiness.emergency.value,
+        "planned": readiness.planned,
+        "emergency": readiness.emergency,
         "round_trip_seconds": {
-            role.value: None if took is None else seconds(took)
-            for role, took in readiness.round_trips.items()
+            role: None if took is None else seconds(took) for role, took in readiness.round_trips.items()
         },
-        "checks": listed(_check_fact(check) for check in readiness.checks),
-    }
-
-
-def _check_fact(check: Check) -> dict[str, JSON]:
-    return {
-        "group": check.group.name.lower(),
-        "check": check.name,
-        "org": None if check.role is None else check.role.value,
-        "planned": None if check.planned is None else check.planned.value,
-        "emergency": None if check.emergency is None else check.emergency.value,
-        "sentence": check.sentence,
-        "next": listed(check.next_steps),
+        "checks": [
+            {
+                "group": check.group.name.lower(),
+                "check": check.name,
+                "org": check.role,
+                "planned": check.planned,
+                "emergency": check.emergency,
+                "sentence": check.sentence,
+                "next": check.next_steps,
+            }
+            for check in readiness.checks
+        ],
     }
 
 
@@ -236,16 +221,11 @@ def could_not_look_page(error: HamrError) -> Page:
         line(f"{TITLES.get(type(error).__name__, 'It failed')}.", "bad"),
         *paragraph(error.message, indent=2, hanging=2),
         line(),
-        *labelled("exit code", _could_not_look(), "dim", width=LABEL),
+        *labelled("exit code", f"{int(NagiosCode.UNKNOWN)}: {_COULD_NOT_LOOK}", "dim"),
         *next_commands(error.next_steps),
     )
 
 
-def _could_not_look() -> str:
-    return f"{int(NagiosCode.UNKNOWN)}: UNKNOWN: doctor could not look"
-
-
 def could_not_look_json(error: HamrError) -> dict[str, JSON]:
     """The same as hamr/error/1, with the exit code that doctor ends with."""
-    code, _, meaning = _could_not_look().partition(": ")
-    return {**error_json(error), "exit_code": int(code), "exit_meaning": meaning}
+    return {**error_json(error), "exit_code": int(NagiosCode.UNKNOWN), "exit_meaning": _COULD_NOT_LOOK}

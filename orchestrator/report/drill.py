@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from orchestrator.model.drill import DrillResult, Expectation, Leg, Score, StepTime
-from orchestrator.model.events import decode
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import JSON
+from orchestrator.model.result import DrillResult, Expectation, Leg, Score, StepTime
 from orchestrator.model.words import counted, span
 
-from .exit_codes import meaning
-from .facts import listed, objective_fact, seconds
-from .json_text import document
-from .layout import folded_line, heading, labelled, next_commands, padded, paragraph, shortened, table
-from .styled import Line, Page, Span, line
-from .told import headline
+from .describe import describe_event, event_of
+from .documents import document
+from .errors import meaning
+from .layout import (
+    Line,
+    Page,
+    Span,
+    folded_line,
+    head_lines,
+    heading,
+    labelled,
+    line,
+    listed_under,
+    next_commands,
+    padded,
+    paragraph,
+    shortened,
+    table,
+)
 
 _KILLED = 137
 """The exit code of a leg whose process was killed: 128 and SIGKILL's number."""
@@ -34,13 +46,19 @@ def drill_page(result: DrillResult, records: Iterable[Record] = ()) -> Page:
         *_about(result),
         *_expectations(score.expectations, told),
         *_times(score.legs),
-        *_listed("Executed", score.executed),
-        *_listed("Not executed", score.not_executed),
-        *_listed("Less strict than live", [f"{each.guard}: {each.why}" for each in score.less_strict]),
+        *listed_under("Executed", _shown(score.executed)),
+        *listed_under("Not executed", _shown(score.not_executed)),
+        *listed_under(
+            "Less strict than live", _shown(f"{each.guard}: {each.why}" for each in score.less_strict)
+        ),
         *_still_open(result),
-        *_journal(result),
+        *head_lines(result.head),
         *next_commands((*result.next_steps, f"hamr report {score.drill}")),
     )
+
+
+def _shown(texts: Iterable[str]) -> list[str]:
+    return [shortened(text, 600) for text in texts]
 
 
 def _title(score: Score) -> Page:
@@ -83,11 +101,8 @@ def _record(seq: int, record: Record | None) -> Page:
     margin = f"          {seq}  "
     if record is None:
         return ((Span(margin.rstrip(), "dim"),),)
-    try:
-        event = decode(record.kind, record.data)
-    except ValueError:
-        event = None
-    said = (Span(record.kind),) if event is None else headline(event, lambda role: f"the {role}")
+    event = event_of(record)
+    said = (Span(record.kind),) if event is None else describe_event(event)
     return folded_line((Span(f"{record.at[11:23]} ", "dim"), Span(f"{record.kind}: ", "dim"), *said), margin)
 
 
@@ -119,15 +134,6 @@ def _step(step: StepTime) -> tuple[Span, ...]:
     )
 
 
-def _listed(title: str, texts: Sequence[str]) -> Page:
-    if not texts:
-        return ()
-    page: list[Line] = [*heading(title)]
-    for text in texts:
-        page += paragraph(f"- {shortened(text, 600)}", indent=2, hanging=2)
-    return tuple(page)
-
-
 def _still_open(result: DrillResult) -> Page:
     if result.closed:
         return ()
@@ -136,15 +142,6 @@ def _still_open(result: DrillResult) -> Page:
         f"{shortened(result.score.pair, 60)} but an emergency's is refused."
     )
     return (*heading("Still open"), *paragraph(words, "bad", indent=2))
-
-
-def _journal(result: DrillResult) -> Page:
-    verify = f"hamr audit verify --anchor {result.head}"
-    return (
-        *heading("Journal"),
-        *labelled("head", str(result.head)),
-        (Span("  " + padded("verify", 14), "dim"), Span(verify, "command")),
-    )
 
 
 def drill_json(result: DrillResult) -> dict[str, JSON]:
@@ -164,45 +161,15 @@ def drill_json(result: DrillResult) -> dict[str, JSON]:
             "exit_meaning": meaning(code),
             "closed": result.closed,
             "why_open": result.why_open,
-            "legs": listed(_leg_fact(leg) for leg in score.legs),
-            "expectations": listed(_expectation_fact(each) for each in score.expectations),
-            "executed": listed(score.executed),
-            "not_executed": listed(score.not_executed),
-            "less_strict": [{"guard": each.guard, "why": each.why} for each in score.less_strict],
-            "next": listed((*result.next_steps, f"hamr report {score.drill}")),
-            "head": {"seq": result.head.seq, "hash": result.head.hash},
+            "legs": score.legs,
+            "expectations": score.expectations,
+            "executed": score.executed,
+            "not_executed": score.not_executed,
+            "less_strict": score.less_strict,
+            "next": (*result.next_steps, f"hamr report {score.drill}"),
+            "head": result.head,
         },
     )
-
-
-def _expectation_fact(each: Expectation) -> dict[str, JSON]:
-    return {"name": each.name, "held": each.held, "found": each.found, "records": listed(each.records)}
-
-
-def _leg_fact(leg: Leg) -> dict[str, JSON]:
-    return {
-        "name": leg.name,
-        "run": leg.run,
-        "goal": leg.goal.name,
-        "exit_code": leg.exit_code,
-        "phase": leg.phase,
-        "seconds": seconds(leg.seconds),
-        "steps": listed(_step_fact(step) for step in leg.steps),
-        "objectives": listed(objective_fact(objective) for objective in leg.objectives),
-    }
-
-
-def _step_fact(step: StepTime) -> dict[str, JSON]:
-    return {
-        "transition": step.transition,
-        "from": step.source.name,
-        "to": step.target.name,
-        "seconds": seconds(step.seconds),
-        "api_seconds": seconds(step.api),
-        "world_seconds": seconds(step.world),
-        "people_seconds": seconds(step.people),
-        "own_seconds": seconds(step.machine),
-    }
 
 
 def closed_page(drill: str, words: str) -> Page:
@@ -225,7 +192,7 @@ def closed_json(
             "phase": phase,
             "message": words,
             "notes": notes,
-            "runs": listed(runs),
+            "runs": runs,
             "next": [f"hamr report {drill}"],
         },
     )

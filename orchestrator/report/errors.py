@@ -1,15 +1,41 @@
-"""An error as a person meets it: what happened, which org, what was and was not sent, what to type next."""
+"""An error as a person meets it: what happened, which org, what was and was not sent, what to type next; and what each exit code says."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from orchestrator.errors import DocumentError, ExitCode, HamrError, Interrupted
 from orchestrator.model.plain import JSON
 
-from .exit_codes import meaning
-from .facts import listed
-from .json_text import document
-from .layout import labelled, next_commands, paragraph
-from .styled import Page, line
+from .documents import document
+from .layout import Page, labelled, line, next_commands, paragraph
+
+MEANINGS: Mapping[ExitCode, str] = MappingProxyType(
+    {
+        ExitCode.DONE: "done, or nothing to do",
+        ExitCode.FAILED: "failed before anything was intended",
+        ExitCode.USAGE: "bad usage, or a bad file",
+        ExitCode.REFUSED: "refused",
+        ExitCode.MOVED: "stale plan, or somebody else wrote",
+        ExitCode.LOCKED: "locked by another run",
+        ExitCode.INCOMPLETE: "incomplete: it can be resumed",
+        ExitCode.UNKNOWN: "the outcome of a write is unknown",
+        ExitCode.OWING: "done, but owing: an org its status, or a hook its end",
+        ExitCode.JOURNAL_DAMAGED: "the journal is damaged",
+        ExitCode.PLAN_HAS_CHANGES: "the plan has changes",
+        ExitCode.DRILL_MISSED: "a drill missed an expectation",
+        ExitCode.CLOSED_TERMINAL: "the terminal was closed",
+        ExitCode.INTERRUPTED: "interrupted",
+        ExitCode.TERMINATED: "terminated",
+    }
+)
+
+
+def meaning(code: int) -> str:
+    """What an exit code says, also one that this version does not know."""
+    return MEANINGS[ExitCode(code)] if code in set(ExitCode) else "not known to this version"
+
 
 TITLES: dict[str, str] = {
     "UsageError": "This cannot be right",
@@ -47,17 +73,6 @@ def error_page(error: HamrError) -> Page:
 def error_json(error: HamrError) -> dict[str, JSON]:
     """The same as a document: hamr/error/1."""
     code = _code(error)
-    problems: list[JSON] = []
-    if isinstance(error, DocumentError):
-        problems = [
-            {
-                "file": problem.file,
-                "line": problem.line,
-                "column": problem.column,
-                "message": problem.message,
-            }
-            for problem in error.problems
-        ]
     return document(
         "hamr/error/1",
         {
@@ -65,10 +80,10 @@ def error_json(error: HamrError) -> dict[str, JSON]:
             "message": error.message,
             "org": error.org,
             "sent": error.sent,
-            "next": listed(error.next_steps),
-            "exit_code": int(code),
+            "next": error.next_steps,
+            "exit_code": code,
             "exit_meaning": meaning(code),
-            "problems": problems,
+            "problems": error.problems if isinstance(error, DocumentError) else (),
         },
     )
 

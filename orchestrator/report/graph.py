@@ -6,7 +6,7 @@ from orchestrator.model.hook import When
 from orchestrator.model.playbook import Advances, Playbook, Transition
 from orchestrator.model.status import Status
 
-from .styled import escaped
+from .layout import escaped
 
 _SAFE = frozenset(" _-.,()")
 

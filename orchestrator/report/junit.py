@@ -8,77 +8,73 @@ from xml.sax.saxutils import escape, quoteattr
 
 from orchestrator.model.plain import timestamp
 
-from .cases import Case, cases_of
-from .gist_drill import gist_of
-from .story import Story
+from .layout import escaped
+from .outcomes import Check, checks_of
+from .run_view import ReportView
+from .summary import summary_of
 
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold in any form: it is written out."""
+_UNSAFE = re.compile(
+    "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    "|[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
+"""What XML 1.0 cannot hold in any form, and what it can hold and could turn what is read around: it is written out."""
 
-_STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""What XML can hold, and what could turn what is read around."""
 
-
-def junit(story: Story) -> str:
+def junit(report: ReportView) -> str:
     """The XML, with its declaration; failures carry what was found and the journal lines that show it."""
-    cases = cases_of(story)
-    seconds = (story.last - story.began).total_seconds()
+    checks = checks_of(report)
+    seconds = (report.last - report.began).total_seconds()
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         "<!-- made by hamr -->",
-        f'<testsuites name={_attribute(gist_of(story).title)} {_counts(cases)} time="{seconds:.3f}">',
+        f'<testsuites name={_attribute(summary_of(report).title)} {_counts(checks)} time="{seconds:.3f}">',
     ]
-    for group, grouped in groupby(cases, key=lambda case: case.group):
-        lines += _suite(story, group, tuple(grouped))
+    for group, grouped in groupby(checks, key=lambda check: check.group):
+        lines += _suite(report, group, tuple(grouped))
     return "\n".join([*lines, "</testsuites>", ""])
 
 
-def _suite(story: Story, group: str, cases: tuple[Case, ...]) -> list[str]:
-    run = next((run for run in story.runs if group == f"run {run.run}"), None)
-    began = story.began if run is None else run.began
-    last = story.last if run is None else run.finished_at or run.last
-    seconds = (last - began).total_seconds()
+def _suite(report: ReportView, group: str, checks: tuple[Check, ...]) -> list[str]:
+    run = next((run for run in report.runs if group == f"run {run.run}"), None)
+    began, ended = (report.began, report.last) if run is None else (run.began, run.ended)
+    seconds = (ended - began).total_seconds()
     lines = [
-        f'  <testsuite name={_attribute(group)} {_counts(cases)} time="{seconds:.3f}" timestamp="{timestamp(began)[:19]}">',
+        f'  <testsuite name={_attribute(group)} {_counts(checks)} time="{seconds:.3f}" timestamp="{timestamp(began)[:19]}">',
         "    <properties>",
-        f'      <property name="pair" value={_attribute(story.pair)}/>',
-        f'      <property name="subject" value={_attribute(story.subject)}/>',
-        f'      <property name="journal.head" value={_attribute(str(story.head))}/>',
-        f'      <property name="journal.verify" value={_attribute(story.verify)}/>',
+        f'      <property name="pair" value={_attribute(report.pair)}/>',
+        f'      <property name="subject" value={_attribute(report.subject)}/>',
+        f'      <property name="journal.head" value={_attribute(str(report.head))}/>',
+        f'      <property name="journal.verify" value={_attribute(report.verify)}/>',
         "    </properties>",
     ]
-    for case in cases:
-        lines += _case(story, case)
+    for check in checks:
+        lines += _check(report, check)
     return [*lines, "  </testsuite>"]
 
 
-def _counts(cases: tuple[Case, ...]) -> str:
-    failed = sum(not case.held for case in cases)
-    return f'tests="{len(cases)}" failures="{failed}" errors="0" skipped="0"'
+def _counts(checks: tuple[Check, ...]) -> str:
+    failed = sum(not check.held for check in checks)
+    return f'tests="{len(checks)}" failures="{failed}" errors="0" skipped="0"'
 
 
-def _case(story: Story, case: Case) -> list[str]:
-    named = f"name={_attribute(case.name)} classname={_attribute(f'hamr.{story.pair}.{case.group}')}"
-    head = f'    <testcase {named} time="{case.seconds:.3f}"'
-    if case.held:
+def _check(report: ReportView, check: Check) -> list[str]:
+    named = f"name={_attribute(check.name)} classname={_attribute(f'hamr.{report.pair}.{check.group}')}"
+    head = f'    <testcase {named} time="{check.seconds:.3f}"'
+    if check.held:
         return [f"{head}/>"]
     shown = [
-        case.found,
-        *(f"journal {seq}: {story.lines.get(seq, 'not a record of this report')}" for seq in case.records),
+        check.found,
+        *(f"journal {seq}: {report.lines.get(seq, 'not a record of this report')}" for seq in check.records),
     ]
     return [
         f"{head}>",
-        f'      <failure type="missed" message={_attribute(case.found)}>{_text(chr(10).join(shown))}</failure>',
+        f'      <failure type="missed" message={_attribute(check.found)}>{_text(chr(10).join(shown))}</failure>',
         "    </testcase>",
     ]
 
 
 def _clean(text: str) -> str:
-    return _STEERING.sub(_written_out, _NOT_XML.sub(_written_out, text))
-
-
-def _written_out(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode("ascii")
+    return _UNSAFE.sub(lambda found: escaped(found[0]), text)
 
 
 def _attribute(text: str) -> str:

@@ -1,12 +1,60 @@
-"""Fitting text into columns: folding, cutting and lining up, counted in terminal cells."""
+"""Pages: lines of styled spans, and fitting text into columns, counted in terminal cells.
+
+Nothing that a server sent can steer a terminal from here: a Span escapes all that is not printable when it is made.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 
-from .styled import Line, Page, Span, escaped, line
+from msgspec import Struct
+from msgspec.structs import force_setattr
+
+from orchestrator.model.status import Role
+
+STYLES: frozenset[str] = frozenset(
+    {"", "good", "bad", "warn", "dim", "bold", "heading", "org", "status", "command"}
+)
+"""Every style that a span can have: what it means, not how it looks."""
+
+
+class Span(Struct, frozen=True):
+    """A piece of a line."""
+
+    text: str
+    """Without control characters: they are escaped when the span is made (a newline becomes a visible \\n)."""
+    style: str = ""
+    """One of STYLES."""
+
+    def __post_init__(self) -> None:
+        if not self.text.isprintable():
+            force_setattr(self, "text", escaped(self.text))
+
+
+Line = tuple[Span, ...]
+Page = tuple[Line, ...]
+
+
+def escaped(text: str) -> str:
+    r"""The text with every character that is not printable written out: \x1b, \n, \u202e."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def line(text: str = "", style: str = "") -> Line:
+    """A line of one piece; without arguments, an empty one."""
+    return (Span(text, style),) if text else ()
+
+
+def plain_text(page: Page) -> str:
+    """The page without its styles, each line ended by a newline."""
+    return "".join("".join(span.text for span in spans).rstrip() + "\n" for spans in page)
+
 
 COLUMNS = 100
 """How wide a page is. Commands, URLs and request bodies are never broken: they are there to be copied."""
@@ -145,58 +193,42 @@ def paragraph(text: str, style: str = "", *, indent: int = 0, hanging: int = 0) 
 
 def labelled(label: str, text: str, style: str = "", *, indent: int = 2, width: int = LABEL) -> Page:
     """A label on the left, and a folded text beside it."""
-    lines: list[Line] = []
-    for number, folded in enumerate(fold(text, COLUMNS - indent - width)):
-        left = Span(" " * indent + padded("" if number else label, width), "dim")
-        lines.append((left, Span(folded, style)))
-    return tuple(lines)
+    return tuple(
+        (Span(" " * indent + padded("" if number else label, width), "dim"), Span(folded, style))
+        for number, folded in enumerate(fold(text, COLUMNS - indent - width))
+    )
 
 
 def beside(label: str, columns: Sequence[Span], *, width: int, most: int = 3) -> Page:
     """A label, and texts side by side in columns of so many cells, each folded in its own column."""
-    folded = [fold(span.text, width, most=most) for span in columns]
-    lines: list[Line] = []
-    for number in range(max(len(part) for part in folded)):
-        spans = [Span("  " + padded("" if number else label, LABEL), "dim")]
-        for span, part in zip(columns, folded, strict=True):
-            text = part[number] if number < len(part) else ""
-            spans.append(Span(padded(text, width + GAP), span.style))
-        lines.append(tuple(spans))
-    return tuple(lines)
+    return tuple(
+        (Span("  " + padded("" if number else label, LABEL), "dim"), *spans)
+        for number, spans in enumerate(_side_by_side([(span, width) for span in columns], most))
+    )
 
 
 def table(
     header: Sequence[str], rows: Sequence[Sequence[Span]], limits: Sequence[int], *, indent: int = 0
 ) -> Page:
     """Rows under a header, columns as wide as they need and at most their limit; longer texts are folded."""
-    margin = (Span(" " * indent),) if indent else ()
+    titled = [[Span(title, "heading") for title in header], *rows]
     widths = [
-        min(limit, max([cells(title), *(cells(row[number].text) for row in rows)]))
-        for number, (title, limit) in enumerate(zip(header, limits, strict=True))
+        min(limit, max(cells(row[number].text) for row in titled)) for number, limit in enumerate(limits)
     ]
-    lines: list[Line] = [
-        (
-            *margin,
-            *(
-                Span(padded(title, width + GAP), "heading")
-                for title, width in zip(header, widths, strict=True)
-            ),
+    margin = line(" " * indent)
+    return tuple(
+        (*margin, *spans) for row in titled for spans in _side_by_side([*zip(row, widths, strict=True)], 3)
+    )
+
+
+def _side_by_side(columns: Sequence[tuple[Span, int]], most: int) -> Iterator[Line]:
+    """Texts in columns of so many cells, each folded in its own one into so many lines at most."""
+    folded = [fold(span.text, width, most=most) for span, width in columns]
+    for parts in zip_longest(*folded, fillvalue=""):
+        yield tuple(
+            Span(padded(part, width + GAP), span.style)
+            for (span, width), part in zip(columns, parts, strict=True)
         )
-    ]
-    for row in rows:
-        folded = [fold(span.text, width, most=3) for span, width in zip(row, widths, strict=True)]
-        for number in range(max(len(part) for part in folded)):
-            texts = [part[number] if number < len(part) else "" for part in folded]
-            lines.append(
-                (
-                    *margin,
-                    *(
-                        Span(padded(text, width + GAP), span.style)
-                        for span, text, width in zip(row, texts, widths, strict=True)
-                    ),
-                )
-            )
-    return tuple(lines)
 
 
 def heading(text: str) -> Page:
@@ -204,8 +236,39 @@ def heading(text: str) -> Page:
     return (line(), line(shortened(text, COLUMNS), "heading"))
 
 
+def bullets(texts: Iterable[str], style: str = "") -> Page:
+    """A list, each text folded behind its dash."""
+    return tuple(each for text in texts for each in paragraph(f"- {text}", style, indent=2, hanging=2))
+
+
+def listed_under(title: str, texts: Sequence[str], style: str = "") -> Page:
+    """A heading and a list; nothing where there is nothing in it."""
+    return (*heading(title), *bullets(texts, style)) if texts else ()
+
+
+def command(text: str) -> Line:
+    """A command on a line of its own, to be copied."""
+    return (Span("  "), Span(text, "command"))
+
+
 def next_commands(commands: Sequence[str]) -> Page:
     """What to type next, most useful first; whole lines, to be copied. Nothing where there is nothing."""
-    if not commands:
-        return ()
-    return (*heading("Next"), *((Span("  "), Span(command, "command")) for command in commands))
+    return (*heading("Next"), *map(command, commands)) if commands else ()
+
+
+def head_lines(head: object) -> Page:
+    """The journal's head, and the command that verifies the journal up to it."""
+    return (
+        *heading("Journal"),
+        *labelled("head", str(head)),
+        (Span("  " + padded("verify", LABEL), "dim"), Span(f"hamr audit verify --anchor {head}", "command")),
+    )
+
+
+LONGEST_NAME = 60
+"""Characters of a name that are shown; the inventory has it whole."""
+
+
+def called(name: str, role: Role) -> str:
+    """An org by its name and its role: Payments EU (secondary)."""
+    return f"{shortened(name, LONGEST_NAME)} ({role})"

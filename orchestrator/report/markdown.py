@@ -6,11 +6,10 @@ import re
 
 from orchestrator.model.words import counted, span, utc
 
-from .cases import cases_of
-from .fates import not_passed, step_of, transition_fate, transition_words
-from .gist_drill import gist_of
 from .layout import shortened
-from .story import RunStory, Story
+from .outcomes import checks_of, not_passed, transition_move, transition_outcome
+from .run_view import ReportView, RunView
+from .summary import summary_of
 
 _SPECIAL = re.compile(r"([\\`*{}\[\]<>|~&]|(?<!\w)_|_(?!\w)|^[#+=-]|^\d+(?=[.)]))")
 """What Markdown or HTML would obey."""
@@ -25,23 +24,23 @@ MOST = 8
 """Transitions of any one list; the page and the journal have the rest."""
 
 
-def markdown(story: Story) -> str:
-    """The gist, the checks, the transitions with their times, what did not pass, and how to verify it."""
-    gist = gist_of(story)
-    lines = [f"### {quoted(gist.title)}: {quoted(gist.verdict)}", ""]
-    lines += [quoted(sentence) for sentence in gist.sentences[:MOST]]
-    lines += ["", *_facts(story)]
-    lines += ["", "**Left to do**", ""] if gist.todo else ["", "**Left to do:** nothing."]
-    todo = [
+def markdown(report: ReportView) -> str:
+    """The summary, the checks, the transitions with their times, what did not pass, and how to verify it."""
+    summary = summary_of(report)
+    lines = [f"### {quoted(summary.title)}: {quoted(summary.verdict.text)}", ""]
+    lines += [quoted(sentence) for sentence in summary.sentences[:MOST]]
+    lines += ["", *_facts(report)]
+    lines += ["", "**Left to do**", ""] if summary.to_do else ["", "**Left to do:** nothing."]
+    to_do = [
         f"- [ ] {quoted(thing.text)}" + (f" {code(thing.command)}" if thing.command else "")
-        for thing in gist.todo
+        for thing in summary.to_do
     ]
-    lines += _most(todo)
-    lines += _missed(story)
-    for run in story.runs[:3]:
+    lines += _most(to_do)
+    lines += _missed(report)
+    for run in report.runs[:3]:
         lines += _transitions(run)
-    lines += _let_pass(story)
-    lines += ["", f"Journal head {code(str(story.head))}; to check it: {code(story.verify)}", ""]
+    lines += _not_passed(report)
+    lines += ["", f"Journal head {code(str(report.head))}; to check it: {code(report.verify)}", ""]
     return "\n".join(lines)
 
 
@@ -68,28 +67,28 @@ def code(text: str) -> str:
     return f"{fence}{padding}{cleaned}{padding}{fence}"
 
 
-def _facts(story: Story) -> list[str]:
+def _facts(report: ReportView) -> list[str]:
     lines = []
-    for run in story.runs[:3]:
+    for run in report.runs[:3]:
         started = run.started
         reason = f", because: {quoted(started.reason)}" if started is not None and started.reason else ""
         ref = f" ({quoted(started.ref)})" if started is not None and started.ref else ""
         by = quoted(", ".join(run.by))
         lines.append(f"- run {code(run.run)}, {run.mode.value}, by {by}, {utc(run.began)}{reason}{ref}")
-    if len(story.runs) > 3:  # noqa: PLR2004 - as above
-        lines.append(f"- and {counted(len(story.runs) - 3, 'run')} more")
+    if len(report.runs) > 3:  # noqa: PLR2004 - as above
+        lines.append(f"- and {counted(len(report.runs) - 3, 'run')} more")
     return lines
 
 
-def _missed(story: Story) -> list[str]:
-    cases = cases_of(story)
-    held = sum(case.held for case in cases)
-    lines = ["", f"**Checks:** {held} of {len(cases)} held."]
-    missed = [f"- {quoted(case.name)}: {quoted(case.found)}" for case in cases if not case.held]
+def _missed(report: ReportView) -> list[str]:
+    checks = checks_of(report)
+    held = sum(check.held for check in checks)
+    lines = ["", f"**Checks:** {held} of {len(checks)} held."]
+    missed = [f"- {quoted(check.name)}: {quoted(check.found)}" for check in checks if not check.held]
     return [*lines, *([""] if missed else []), *_most(missed)]
 
 
-def _transitions(run: RunStory) -> list[str]:
+def _transitions(run: RunView) -> list[str]:
     if not run.transitions:
         return []
     lines = [
@@ -98,27 +97,23 @@ def _transitions(run: RunStory) -> list[str]:
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for transition in run.transitions[:MOST]:
-        step = step_of(run, transition)
-        times = (
-            ("", "", "", "")
-            if step is None
-            else (span(step.seconds), span(step.api), span(step.world), span(step.people))
-        )
+        spent = transition.spent
+        times = () if spent is None else (spent.seconds, spent.api, spent.world, spent.people)
         cells = (
             quoted(transition.name),
-            transition_words(transition),
-            transition_fate(transition)[0],
-            *times,
+            transition_move(transition),
+            transition_outcome(transition).text,
+            *([span(each) for each in times] or [""] * 4),
         )
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
 
-def _let_pass(story: Story) -> list[str]:
+def _not_passed(report: ReportView) -> list[str]:
     found = [
-        f"- {quoted(each.transition or 'before the first transition')}: {quoted(each.verdict.guard)} **{each.fate}**: {quoted(each.verdict.reason)}"
+        f"- {quoted(each.transition or 'before the first transition')}: {quoted(each.verdict.guard)} **{each.outcome}**: {quoted(each.verdict.reason)}"
         + (f" (because: {quoted(each.reason)})" if each.reason else "")
-        for run in story.runs
+        for run in report.runs
         for each in not_passed(run)
     ]
     return ["", "**Guards that did not pass**", "", *_most(found)] if found else []

@@ -1,29 +1,36 @@
-"""A plan as a person reads it before deciding: what would be sent, to whom, and what if it goes wrong."""
+"""A plan as a person reads it before deciding, and as a document: what would be sent, to whom, and what if it goes wrong."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from itertools import count
 
-from orchestrator.model.command_line import after_asking, request_command
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.hook import When
+from orchestrator.model.plain import JSON
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
-from orchestrator.model.words import age, counted, span, utc, why_waived
+from orchestrator.model.words import after_asking, age, counted, request_command, span, utc, why_waived
 
-from .around_transitions import hook_lines, not_here, note_of
-from .flags import override_flags, what_overrides
-from .json_text import compact
-from .layout import heading, labelled, next_commands, paragraph, shortened
-from .orgs import called
-from .plan_document import plan_json
-from .question import question_lines
-from .styled import Line, Page, Span, line
-from .unknown_here import strangers_lines
-from .verdicts import refusal_lines, verdict_lines
-
-__all__ = ["plan_json", "plan_page", "preview_page"]
+from .documents import compact, document
+from .layout import (
+    Line,
+    Page,
+    Span,
+    called,
+    heading,
+    labelled,
+    line,
+    listed_under,
+    next_commands,
+    paragraph,
+    shortened,
+)
+from .plan_details import hook_lines, hooks_fact, not_here, note_of, question_lines
+from .status import strangers_lines
+from .verdicts import override_flags, refusal_lines, verdict_lines, what_overrides
 
 
 def plan_page(plan: Plan) -> Page:
@@ -37,13 +44,7 @@ def preview_page(plan: Plan) -> Page:
 
 
 def _told(plan: Plan) -> Page:
-    transitions: list[Line] = []
-    number = 0
-    stands = plan.phase
-    for place, transition in enumerate(plan.transitions, start=1):
-        transitions += _transition(plan, transition, place, number, stands)
-        number += len(transition.writes)
-        stands = transition.writes[-1].stands if transition.writes else stands
+    numbers = count(1)
     return (
         (
             Span("Plan ", "heading"),
@@ -54,9 +55,9 @@ def _told(plan: Plan) -> Page:
         line(),
         *_header(plan),
         *_before(plan),
-        *transitions,
+        *(line_ for place in range(len(plan.transitions)) for line_ in _transition(plan, place, numbers)),
         *_ending(plan),
-        *_remember(plan),
+        *listed_under("Remember afterwards", plan.remember),
     )
 
 
@@ -73,11 +74,8 @@ def _refusal(plan: Plan) -> Page:
     page: list[Line] = []
     before = _refusing_before(plan)
     if before:
-        page += [
-            line(),
-            line("REFUSED: a run would not start, because of what an earlier one left behind.", "bad"),
-        ]
-        page += refusal_lines(before)
+        words = "REFUSED: a run would not start, because of what an earlier one left behind."
+        page += [line(), line(words, "bad"), *refusal_lines(before)]
     for place, transition in enumerate(plan.transitions):
         refusing = _refusing(transition)
         if refusing:
@@ -117,8 +115,9 @@ def _header(plan: Plan) -> Page:
         page += labelled("reason", shortened(request.reason))
     if request.ref:
         page += labelled("ref", shortened(request.ref, 120))
+    needed = {verdict.guard for verdict in plan.verdicts if verdict.outcome is not Outcome.PASS}
     for guard, why in request.overrides.items():
-        needless = "" if _is_needed(plan, guard) else " (not needed: it passes)"
+        needless = "" if guard in needed else " (not needed: it passes)"
         page += labelled("override", f"{shortened(guard, 60)}: {shortened(why)}{needless}", "warn")
     for run, hook in plan.unpaid if plan.transitions else ():
         words = (
@@ -128,15 +127,6 @@ def _header(plan: Plan) -> Page:
     page += labelled("time-outs", _timeouts(plan))
     page += labelled("run", plan.run)
     return tuple(page)
-
-
-def _is_needed(plan: Plan, guard: str) -> bool:
-    """Whether a guard that is overridden would stop the run anywhere."""
-    verdicts = (
-        *plan.before,
-        *(verdict for transition in plan.transitions for verdict in transition.verdicts),
-    )
-    return any(verdict.guard == guard and verdict.outcome is not Outcome.PASS for verdict in verdicts)
 
 
 def _read(plan: Plan) -> str:
@@ -164,36 +154,29 @@ def _before(plan: Plan) -> Page:
     return tuple(page)
 
 
-def _transition(plan: Plan, transition: PlannedTransition, place: int, number: int, stands: str) -> Page:
-    page: list[Line] = [
-        *heading(
-            f"Transition {place} of {len(plan.transitions)}: {transition.name}, {transition.source} → {transition.target}"
-        )
-    ]
+def _transition(plan: Plan, place: int, numbers: Iterator[int]) -> Page:
+    transition = plan.transitions[place]
+    move = f"{transition.name}, {transition.source} → {transition.target}"
+    page: list[Line] = [*heading(f"Transition {place + 1} of {len(plan.transitions)}: {move}")]
     if transition.why:
         page += paragraph(shortened(transition.why), indent=2)
     if transition.half_done:
-        page += paragraph(
-            "A write of this transition is in effect already: only linked, fresh and alone bind it.",
-            "warn",
-            indent=2,
-        )
+        words = "A write of this transition is in effect already: only linked, fresh and alone bind it."
+        page += paragraph(words, "warn", indent=2)
     page.append(line("  Guards", "dim"))
     for verdict in transition.verdicts:
         page += _verdict(transition, verdict)
     page += hook_lines(transition, When.BEFORE, plan.mode)
     if transition.waits_for_server:
-        page += paragraph(
-            "Nothing is sent: the server makes this move by itself, and the run waits for it.", indent=2
-        )
+        words = "Nothing is sent: the server makes this move by itself, and the run waits for it."
+        page += paragraph(words, indent=2)
     elif not transition.writes:
         page += paragraph("Nothing is sent: both orgs show it already.", indent=2)
     else:
         page.append(line("  Writes", "dim"))
-    for place_in_transition, write in enumerate(transition.writes):
-        spare = plan.mode is Mode.EMERGENCY and place_in_transition > 0
-        page += _write(plan, write, number + place_in_transition + 1, stands, spare=spare)
-        stands = write.stands
+    for write in transition.writes:
+        spare = plan.mode is Mode.EMERGENCY and write is not transition.writes[0]
+        page += _write(plan, write, next(numbers), spare=spare)
     return (*page, *hook_lines(transition, When.AFTER, plan.mode))
 
 
@@ -208,16 +191,12 @@ def _verdict(transition: PlannedTransition, verdict: Verdict) -> Page:
     elif verdict.outcome is not Outcome.PASS and transition.half_done:
         note = "does not bind"
     page = verdict_lines(verdict, note)
-    if note != "refuses":
-        return page
-    return (
-        *page,
-        (Span(" " * 13), Span(what_overrides(verdict), "command" if verdict.overridable else "bad")),
-    )
+    return (*page, (Span(" " * 13), what_overrides(verdict))) if note == "refuses" else page
 
 
-def _write(plan: Plan, write: PlannedWrite, number: int, stands: str, *, spare: bool) -> Page:
+def _write(plan: Plan, write: PlannedWrite, number: int, *, spare: bool) -> Page:
     request = write.request
+    stands = plan.phase if number == 1 else plan.writes[number - 2].stands
     page: list[Line] = [
         (
             Span(f"    {number}. "),
@@ -286,15 +265,6 @@ def _ending_title(plan: Plan) -> str:
     return "If nothing goes wrong"
 
 
-def _remember(plan: Plan) -> Page:
-    if not plan.remember:
-        return ()
-    page: list[Line] = [*heading("Remember afterwards")]
-    for text in plan.remember:
-        page += paragraph(f"- {text}", indent=2, hanging=2)
-    return tuple(page)
-
-
 def _next_steps(plan: Plan) -> tuple[str, ...]:
     """What to type next: first of all watching, where somebody else seems to be at work."""
     return after_asking(_next(plan), plan.request.pair, plan.strangers)
@@ -302,10 +272,7 @@ def _next_steps(plan: Plan) -> tuple[str, ...]:
 
 def _next(plan: Plan) -> tuple[str, ...]:
     request = plan.request
-    refusing = (
-        *_refusing_before(plan),
-        *(verdict for transition in plan.transitions for verdict in _refusing(transition)),
-    )
+    refusing = [*_refusing_before(plan), *(each for made in plan.transitions for each in _refusing(made))]
     status = f"hamr status {shlex.quote(request.pair)}"
     if not plan.reachable:
         return tuple(dict.fromkeys((*plan.next_steps, status)))
@@ -325,3 +292,80 @@ def _next(plan: Plan) -> tuple[str, ...]:
         request_command("run", request, plan.playbook),
         request_command("plan", request, plan.playbook, ["--out FILE && hamr apply FILE"]),
     )
+
+
+def plan_json(plan: Plan) -> dict[str, JSON]:
+    """All that the page says. It is not the file that `--out` saves: that one is made to be applied."""
+    return document(
+        "hamr/plan/1",
+        {
+            "sent": "nothing",
+            "refused": plan.refused,
+            "reachable": plan.reachable,
+            "run": plan.run,
+            "made_at": plan.made_at,
+            "expires_at": plan.expires_at,
+            "version": plan.version,
+            "operator": str(plan.operator),
+            "request": plan.request,
+            "mode": plan.mode,
+            "playbook": plan.playbook,
+            "playbook_sha256": plan.playbook_sha256,
+            "orgs": {
+                role: {"name": plan.orgs[role], "uuid": plan.uuids[role], "url": plan.urls[role]}
+                for role in Role
+            },
+            "assumed": plan.assumed,
+            "readings": plan.readings,
+            "phase": plan.phase,
+            "sentence": plan.sentence,
+            "before": plan.before,
+            "refused_before": plan.refused_before,
+            "transitions": [_transition_fact(transition) for transition in plan.transitions],
+            "ending": plan.ending,
+            "next": _next_steps(plan),
+            "timeouts_seconds": plan.timeouts,
+            "confirm_within_seconds": plan.confirm_within,
+            "confirm_every_seconds": plan.confirm_every,
+            "resend": plan.resend,
+            "objectives_seconds": plan.objectives,
+            "unpaid": [{"run": run, "hook": hook} for run, hook in plan.unpaid],
+            "remember": plan.remember,
+            "strangers": plan.strangers,
+            "journal_exists": not plan.unjournalled,
+        },
+    )
+
+
+def _transition_fact(transition: PlannedTransition) -> dict[str, object]:
+    return {
+        "name": transition.name,
+        "from": transition.source,
+        "to": transition.target,
+        "why": transition.why,
+        "verdicts": transition.verdicts,
+        "refused_by": transition.refused_by,
+        "overridden": transition.overridden,
+        "waived": transition.waived,
+        "waits_for_server": transition.waits_for_server,
+        "half_done": transition.half_done,
+        "waits": transition.waits,
+        "waits_seconds": transition.waits_seconds,
+        "asks": transition.asks,
+        "missing_hooks": transition.missing,
+        "stopped_by_hooks": transition.stopped_by,
+        "before": hooks_fact(transition.before),
+        "after": hooks_fact(transition.after),
+        "writes": [
+            {
+                "org": write.role,
+                "name": write.org,
+                "status": write.status,
+                "request": write.request,
+                "expected": write.expected,
+                "stands_after": write.stands,
+                "condition": write.condition,
+            }
+            for write in transition.writes
+        ],
+    }

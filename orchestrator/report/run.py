@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from orchestrator.model.command_line import request_command
+from collections.abc import Iterable
+
 from orchestrator.model.events import (
     Event,
     LockReleased,
@@ -17,18 +18,27 @@ from orchestrator.model.org import Pair
 from orchestrator.model.plain import JSON
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Mode, RunRequest
-from orchestrator.model.words import counted, span, utc, why_waived
+from orchestrator.model.words import counted, request_command, span, utc, why_waived
 
-from .exit_codes import meaning
-from .facts import listed, objective_fact, owed_fact, seconds, status_name, step_fact, verdict_fact
-from .flags import override_flags
-from .json_text import document
-from .layout import LABEL, heading, labelled, next_commands, padded, paragraph, shortened, table
-from .left import left_lines, took_words
-from .orgs import called
-from .styled import Line, Page, Span, line
-from .told import end_style, headline
-from .verdicts import refusal_lines, verdict_lines
+from .describe import describe_event, end_style
+from .documents import document, seconds, verdict_fact
+from .errors import meaning
+from .layout import (
+    Line,
+    Page,
+    Span,
+    called,
+    head_lines,
+    heading,
+    labelled,
+    line,
+    listed_under,
+    next_commands,
+    paragraph,
+    shortened,
+    table,
+)
+from .verdicts import override_flags, refusal_lines, verdict_lines
 
 _TITLES = {
     End.DONE: "DONE",
@@ -60,7 +70,10 @@ def progress_line(event: Event, pair: Pair, elapsed: float) -> Line | None:
         return None
     if isinstance(event, SituationRead) and event.purpose not in _LOOKS_TOLD:
         return None
-    return (Span(f"{elapsed:7.1f} s  ", "dim"), *headline(event, lambda role: called(pair[role].name, role)))
+    return (
+        Span(f"{elapsed:7.1f} s  ", "dim"),
+        *describe_event(event, lambda role: called(pair[role].name, role)),
+    )
 
 
 def result_page(result: RunResult) -> Page:
@@ -75,8 +88,8 @@ def result_page(result: RunResult) -> Page:
         *_facts(result),
         *_steps(result),
         *_objectives(result),
-        *left_lines(result),
-        *_remember(result),
+        *_left(result),
+        *listed_under("Remember", result.remember),
         *_head(result),
         *next_commands(_next(result)),
     )
@@ -126,11 +139,46 @@ def _facts(result: RunResult) -> Page:
         owed = result.owed
         words = f"the {owed.role} is owed {owed.status} since {utc(owed.since)} (run {owed.run}); hamr resume delivers it"
         page += labelled("owed", words, "warn")
-    page += labelled("took", took_words(result))
+    page += labelled("took", _took(result))
     page += labelled("exit code", f"{code}: {meaning(code)}")
     if result.resumable:
         page += labelled("stays open", "yes: it can be resumed by anyone, from this journal", "warn")
     return tuple(page)
+
+
+def _took(result: RunResult) -> str:
+    """How long it took since it was started or taken up; waiting for guards and for people apart.
+
+    The waits of a run that was taken up count from its first beginning, so they can be more than that.
+    """
+    waits = [
+        *([f"{span(result.waited)} waiting for guards"] if result.waited else []),
+        *([f"{span(result.asked)} waiting for a person"] if result.asked else []),
+    ]
+    if not waits:
+        return span(result.seconds)
+    whole = ", of it " if result.waited + result.asked <= result.seconds else "; since the run first began, "
+    return f"{span(result.seconds)}{whole}{' and '.join(waits)}"
+
+
+def _left(result: RunResult) -> Page:
+    """Hooks that are owed, and what is to be done by hand."""
+    owed, failed = _hooks(result.hooks_owed, "after"), _hooks(result.hooks_failed, "before")
+    by_hand = [shortened(text) for text in dict.fromkeys(result.left_to_person)]
+    return (
+        *listed_under("Hooks that are owed (hamr resume runs them)", owed, "warn"),
+        *listed_under("Hooks before a transition that did not end well", failed, "warn"),
+        *listed_under("Not done, since nobody was asked: do it by hand", by_hand, "warn"),
+    )
+
+
+def _hooks(names: Iterable[str], when: str) -> list[str]:
+    """Hooks by their names, transition/hook."""
+    parts = [name.partition("/") for name in names]
+    return [
+        f"{shortened(hook, 60)}, {when} transition {shortened(transition, 60)}"
+        for transition, _, hook in parts
+    ]
 
 
 def _steps(result: RunResult) -> Page:
@@ -164,26 +212,12 @@ def _objectives(result: RunResult) -> Page:
     return tuple(page)
 
 
-def _remember(result: RunResult) -> Page:
-    if not result.remember:
-        return ()
-    page: list[Line] = [*heading("Remember")]
-    for text in result.remember:
-        page += paragraph(f"- {text}", indent=2, hanging=2)
-    return tuple(page)
-
-
 def _head(result: RunResult) -> Page:
     if not result.head.seq:
         words = "The end of this run could not be written into the journal."
         return (*heading("Journal"), *paragraph(words, "bad", indent=2))
-    verify = f"hamr audit verify --anchor {result.head}"
-    return (
-        *heading("Journal"),
-        *labelled("head", str(result.head)),
-        (Span("  " + padded("verify", LABEL), "dim"), Span(verify, "command")),
-        *labelled("", "Copy that line somewhere else: it proves the journal up to here."),
-    )
+    proof = "Copy that line somewhere else: it proves the journal up to here."
+    return (*head_lines(result.head), *labelled("", proof))
 
 
 def _next(result: RunResult) -> tuple[str, ...]:
@@ -206,32 +240,32 @@ def result_json(result: RunResult) -> dict[str, JSON]:
         {
             "run": result.run,
             "pair": result.pair,
-            "goal": status_name(result.goal),
-            "mode": result.mode.value,
-            "end": ending.end.value,
+            "goal": result.goal,
+            "mode": result.mode,
+            "end": ending.end,
             "exit_code": code,
             "exit_meaning": meaning(code),
             "message": ending.message,
-            "org": None if ending.org is None else ending.org.value,
+            "org": ending.org,
             "sent": ending.sent,
             "phase": result.phase,
             "resumable": result.resumable,
             "seconds": seconds(result.seconds),
-            "steps": listed(step_fact(step) for step in result.steps),
-            "objectives": listed(objective_fact(objective) for objective in result.objectives),
-            "refused_by": listed(verdict_fact(verdict) for verdict in result.refused_by),
+            "steps": result.steps,
+            "objectives": result.objectives,
+            "refused_by": result.refused_by,
             "overridden": [
                 {**verdict_fact(verdict), "override_reason": reason} for verdict, reason in result.overridden
             ],
-            "waived": listed(verdict_fact(verdict) for verdict in result.waived),
-            "owed": owed_fact(result.owed),
-            "hooks_owed": listed(result.hooks_owed),
-            "hooks_failed": listed(result.hooks_failed),
-            "left_to_person": listed(result.left_to_person),
+            "waived": result.waived,
+            "owed": result.owed,
+            "hooks_owed": result.hooks_owed,
+            "hooks_failed": result.hooks_failed,
+            "left_to_person": result.left_to_person,
             "waited_seconds": seconds(result.waited),
             "asked_seconds": seconds(result.asked),
-            "remember": listed(result.remember),
-            "next": listed(_next(result)),
-            "head": {"seq": result.head.seq, "hash": result.head.hash},
+            "remember": result.remember,
+            "next": _next(result),
+            "head": result.head,
         },
     )

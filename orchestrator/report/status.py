@@ -1,14 +1,13 @@
-"""Where a pair stands, as `hamr status` shows it: both orgs side by side, and what the journal says."""
+"""Where a pair stands, as `hamr status` shows it: both orgs side by side, what the journal says, and what it does not know."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import assert_never
 from urllib.parse import urlsplit
 
-from orchestrator.model.command_line import after_asking, after_unknown, after_unlocking
 from orchestrator.model.journal import Holder
 from orchestrator.model.org import Org
 from orchestrator.model.plain import JSON
@@ -28,17 +27,43 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.run import Attempt, Mode
-from orchestrator.model.situation import OpenRun, PhaseName
-from orchestrator.model.standing import Standing
+from orchestrator.model.situation import OpenRun, PhaseName, Standing, Stranger
 from orchestrator.model.status import Role
-from orchestrator.model.words import age, author, span, utc
+from orchestrator.model.words import (
+    after_asking,
+    after_unknown,
+    after_unlocking,
+    age,
+    author,
+    no_journal,
+    span,
+    utc,
+)
 
-from .facts import attempt_fact, listed, open_drill_fact, owed_fact, reading_fact, seconds, status_name, when
-from .json_text import document
-from .layout import beside, labelled, next_commands, paragraph, shortened
-from .orgs import called
-from .styled import Line, Page, Span, line
-from .unknown_here import strangers_fact, strangers_lines, unjournalled_lines
+from .documents import attempt_fact, document, seconds
+from .layout import Line, Page, Span, beside, called, labelled, line, next_commands, paragraph, shortened
+
+
+def unjournalled_lines(place: str) -> Page:
+    """That there is no journal here; nothing where there is one, and `place` is ""."""
+    return labelled("journal says", f"nothing: {no_journal(place)}", "warn") if place else ()
+
+
+def strangers_lines(found: Sequence[Stranger], org: Callable[[Role], str]) -> Page:
+    """Whose stamps the orgs carry, and what that means; nothing where there is nobody."""
+    return tuple(
+        spans for stranger in found for spans in labelled("at work", stranger_words(stranger, org), "bad")
+    )
+
+
+def stranger_words(stranger: Stranger, org: Callable[[Role], str]) -> str:
+    """One of them, as a sentence."""
+    ago = "of a time that is not told" if stranger.seconds is None else f"of {span(stranger.seconds)} ago"
+    return (
+        f"{org(stranger.role)} carries the stamp of run {stranger.run} by {shortened(stranger.who, 120)} {ago}, which "
+        "this journal does not know: somebody is moving this pair; ask them"
+    )
+
 
 COLUMN = 40
 """Cells of one org's column: a label of 14 behind a margin of 2, and two of these with their gaps, make 100."""
@@ -100,34 +125,34 @@ def _title(standing: Standing, playbook: Playbook) -> Page:
     return (title, (Span(about, "dim"),))
 
 
+_ROWS = ("", "name", "site", "status", "because", "changed at", "changed by", "keys", "answered in")
+
+
 def _orgs(standing: Standing) -> Page:
-    pair, readings = standing.pair, standing.readings
-
-    def both(label: str, say: Callable[[Role], Span]) -> Page:
-        return beside(label, [say(Role.PRIMARY), say(Role.SECONDARY)], width=COLUMN)
-
-    page: list[Line] = [
-        *both("", lambda role: Span(role.value, "heading")),
-        *both("name", lambda role: Span(pair[role].name, "org")),
-        *both("site", lambda role: Span(_site(pair[role]))),
-        *both("status", lambda role: _status(readings[role])),
-    ]
-    if any(_why_not(reading.sight) for reading in readings):
-        reasons = [Span(shortened(_why_not(readings[role].sight), REASON), "warn") for role in Role]
-        page += beside("because", reasons, width=COLUMN, most=REASON // COLUMN + 2)
-    page += [
-        *both("changed at", lambda role: Span(_changed_at(readings[role].record, standing.at))),
-        *both("changed by", lambda role: Span(_changed_by(readings[role].record))),
-        *both(
-            "keys", lambda role: _keys(pair[role], standing.identities[role], _why_not(readings[role].sight))
-        ),
-        *both("answered in", lambda role: Span(_round_trip(readings[role]))),
-    ]
+    page: list[Line] = []
+    for label, *both in zip(_ROWS, *(_column(standing, role) for role in Role), strict=True):
+        if label == "because" and not any(span.text for span in both):
+            continue
+        most = REASON // COLUMN + 2 if label == "because" else 3
+        page += beside(label, both, width=COLUMN, most=most)
     return tuple(page)
 
 
-def _site(org: Org) -> str:
-    return f"{urlsplit(org.base_url).netloc or org.base_url} ({org.datacenter})"
+def _column(standing: Standing, role: Role) -> tuple[Span, ...]:
+    """What is said of one org, line by line."""
+    org, reading = standing.pair[role], standing.readings[role]
+    record, why_not = reading.record, _why_not(reading.sight)
+    return (
+        Span(role.value, "heading"),
+        Span(org.name, "org"),
+        Span(f"{urlsplit(org.base_url).netloc or org.base_url} ({org.datacenter})"),
+        _status(reading),
+        Span(shortened(why_not, REASON), "warn"),
+        Span(_changed_at(record, standing.at)),
+        Span("-" if record is None else shortened(author(record.modified_by), 120)),
+        _keys(org, standing.identities[role], why_not),
+        Span(_round_trip(reading)),
+    )
 
 
 _HAMPERED: Mapping[Trouble, str] = {
@@ -177,10 +202,6 @@ def _changed_at(record: HamrRecord | None, now: datetime) -> str:
     if record.modified_at is None:
         return "not told"
     return f"{utc(record.modified_at)}, {age(record.modified_at, now)}"
-
-
-def _changed_by(record: HamrRecord | None) -> str:
-    return "-" if record is None else shortened(author(record.modified_by), 120)
 
 
 def _keys(org: Org, identity: Identity, said: str) -> Span:
@@ -282,73 +303,75 @@ def _lock(holder: Holder, now: datetime, *, dead: bool) -> str:
 
 def status_json(standing: Standing) -> dict[str, JSON]:
     """The same as a document: hamr/status/1."""
-    pair = standing.pair
-    orgs: dict[str, JSON] = {}
-    for role, org in pair.orgs.items():
-        identity = standing.identities[role]
-        orgs[role.value] = {
-            "name": org.name,
-            "uuid": org.uuid,
-            "url": org.base_url,
-            "datacenter": org.datacenter,
-            "keys_of": identity.uuid,
-            "keys_are_this_orgs": None
-            if identity.uuid is None
-            else identity.uuid.casefold() == org.uuid.casefold(),
-            "keys_reason": identity.reason,
-            "reading": reading_fact(standing.readings[role]),
-        }
-    phase, run, holder = standing.phase, standing.open_run, standing.holder
+    pair, phase, run = standing.pair, standing.phase, standing.open_run
     return document(
         "hamr/status/1",
         {
             "pair": pair.name,
-            "at": when(standing.at),
+            "at": standing.at,
             "phase": phase.label,
-            "phase_name": phase.name.value,
-            "phase_status": status_name(phase.status),
+            "phase_name": phase.name,
+            "phase_status": phase.status,
             "sentence": phase.sentence,
-            "next": listed(_next_steps(standing)),
-            "orgs": orgs,
-            "mirrors": pair.mirrors.value,
-            "owed": owed_fact(standing.owed),
+            "next": _next_steps(standing),
+            "orgs": {role: _org_fact(standing, role) for role in Role},
+            "mirrors": pair.mirrors,
+            "owed": standing.owed,
             "may_come_late": [{"run": name, **attempt_fact(attempt)} for name, attempt in standing.given_up],
-            "open_on_other_orgs": listed(standing.elsewhere),
+            "open_on_other_orgs": standing.elsewhere,
             "unknown": [{"run": name, **attempt_fact(attempt)} for name, attempt in standing.unknown]
             if standing.journal_exists
             else None,
-            "open_run": None
-            if run is None
-            else {
+            "open_run": run
+            and {
                 "run": run.run,
-                "goal": run.goal.name,
-                "start": status_name(run.start),
+                "goal": run.goal,
+                "start": run.start,
                 "transition": run.transition,
-                "mode": run.mode.value,
-                "hooks_owed": listed(run.hooks_owed),
+                "mode": run.mode,
+                "hooks_owed": run.hooks_owed,
                 "asking": run.asking,
             },
-            "open_drill": open_drill_fact(standing.open_drill),
-            "lock": None if holder is None else _lock_fact(holder, dead=standing.holder_dead),
-            "cooling_down": None
-            if not standing.cooling_down_after
-            else {"after_run": standing.cooling_down_after, "seconds": seconds(standing.cooling_down_for)},
-            "strangers": strangers_fact(standing.strangers),
+            "open_drill": standing.open_drill,
+            "lock": standing.holder and _lock_fact(standing.holder, dead=standing.holder_dead),
+            "cooling_down": {
+                "after_run": standing.cooling_down_after,
+                "seconds": seconds(standing.cooling_down_for),
+            }
+            if standing.cooling_down_after
+            else None,
+            "strangers": standing.strangers,
             "journal": standing.journal,
             "journal_exists": standing.journal_exists,
-            "head": {"seq": standing.head.seq, "hash": standing.head.hash},
+            "head": standing.head,
         },
     )
 
 
-def _lock_fact(holder: Holder, *, dead: bool) -> dict[str, JSON]:
+def _org_fact(standing: Standing, role: Role) -> dict[str, object]:
+    org, identity = standing.pair[role], standing.identities[role]
+    return {
+        "name": org.name,
+        "uuid": org.uuid,
+        "url": org.base_url,
+        "datacenter": org.datacenter,
+        "keys_of": identity.uuid,
+        "keys_are_this_orgs": None
+        if identity.uuid is None
+        else identity.uuid.casefold() == org.uuid.casefold(),
+        "keys_reason": identity.reason,
+        "reading": standing.readings[role],
+    }
+
+
+def _lock_fact(holder: Holder, *, dead: bool) -> dict[str, object]:
     return {
         "id": holder.lock,
         "run": holder.run,
         "operator": holder.operator,
         "host": holder.host,
         "process": holder.pid,
-        "taken_at": when(holder.taken_at),
-        "beat_at": when(holder.beat_at),
+        "taken_at": holder.taken_at,
+        "beat_at": holder.beat_at,
         "holder_is_gone": dead,
     }

@@ -1,14 +1,13 @@
-"""Guards' verdicts as lines: the outcome, the guard, its reason; and, for one that refuses, what overrides it."""
+"""Guards' verdicts as lines: the outcome, the guard, its reason; and, for one that refuses, the flag that overrides it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from orchestrator.model.guard import Outcome, Verdict
+from orchestrator.model.words import override_flag
 
-from .flags import what_overrides
-from .layout import COLUMNS, fold, padded, paragraph, shortened
-from .styled import Line, Page, Span
+from .layout import COLUMNS, Line, Page, Span, fold, padded, paragraph, shortened
 
 OUTCOME_STYLES = {Outcome.PASS: "good", Outcome.FAIL: "bad", Outcome.UNKNOWN: "warn"}
 
@@ -29,31 +28,41 @@ def verdict_lines(verdict: Verdict, note: str = "", *, indent: int = 4) -> Page:
     marks = [*([again] if verdict.predicted else []), *([note] if note else [])]
     if marks:
         words = f"({', '.join(marks)}) {words}"
-    style = OUTCOME_STYLES[verdict.outcome]
-    name = shortened(verdict.guard, 60)
     left = indent + _OUTCOME + _NAME
-    lines: list[Line] = []
+    margin = " " * indent
+    outcome = Span(margin + padded(verdict.outcome.value, _OUTCOME), OUTCOME_STYLES[verdict.outcome])
+    name = shortened(verdict.guard, 60)
+    first, *others = map(Span, fold(words, COLUMNS - left))
     if len(name) >= _NAME:  # a line of its own, so that the reasons stay in their column
-        outcome = Span(" " * indent + padded(verdict.outcome.value, _OUTCOME), style)
-        lines.append((outcome, Span(name, "bold")))
-    for folded in fold(words, COLUMNS - left):
-        if lines:
-            lines.append((Span(" " * left), Span(folded)))
-        else:
-            outcome = Span(" " * indent + padded(verdict.outcome.value, _OUTCOME), style)
-            lines.append((outcome, Span(padded(name, _NAME - 1) + " ", "bold"), Span(folded)))
-    return tuple(lines)
+        others = [first, *others]
+        head: Line = (outcome, Span(name, "bold"))
+    else:
+        head = (outcome, Span(padded(name, _NAME - 1) + " ", "bold"), first)
+    return (head, *((Span(" " * left), each) for each in others))
 
 
-def refusal_lines(verdicts: Iterable[Verdict], *, indent: int = 2) -> Page:
+def refusal_lines(verdicts: Iterable[Verdict]) -> Page:
     """All guards that refuse, at once: each with its reason, why it matters, and its flag (law 10)."""
     lines: list[Line] = []
     for verdict in verdicts:
-        lines += verdict_lines(verdict, indent=indent)
-        deeper = indent + _OUTCOME
+        lines += verdict_lines(verdict, indent=2)
+        deeper = 2 + _OUTCOME
         if verdict.why:
             lines += paragraph(shortened(verdict.why), "dim", indent=deeper)
-        lines.append(
-            (Span(" " * deeper), Span(what_overrides(verdict), "command" if verdict.overridable else "bad"))
-        )
+        lines.append((Span(" " * deeper), what_overrides(verdict)))
     return tuple(lines)
+
+
+def what_overrides(verdict: Verdict) -> Span:
+    """How a verdict that did not pass can be overridden."""
+    if not verdict.overridable:
+        return Span("It can't be overridden.", "bad")
+    return Span(f"To go on all the same: {override_flag(verdict.guard)}", "command")
+
+
+def override_flags(verdicts: Iterable[Verdict]) -> str | None:
+    """The flags that override all of them; None where one of them can't be overridden."""
+    verdicts = tuple(verdicts)
+    if not all(verdict.overridable for verdict in verdicts):
+        return None
+    return " ".join(dict.fromkeys(override_flag(verdict.guard) for verdict in verdicts))

@@ -4,7 +4,7 @@
 """
 
 from .guards import judge, judge_transition
-from .link import Link, Linked, LinkUnknown, NotLinked, judge_link, link_reason
+from .link import Link, Linked, LinkUnknown, NotLinked, judge_link
 from .phase import phase_of
 
 __all__ = [
@@ -15,6 +15,5 @@ __all__ = [
     "judge",
     "judge_link",
     "judge_transition",
-    "link_reason",
     "phase_of",
 ]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
+from orchestrator.model.org import Pair
+from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.run import Attempt, Mode
 from orchestrator.model.situation import Owed, Phase, PhaseName
-from orchestrator.model.status import Role, Status
+from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.words import utc
 
 from . import commands
-from .midway import HalfMade, explained_but_older, half_made
-from .view import View
+from .commands import View
 from .wording import changed
 
 NOTHING_TO_TELL = frozenset({Status.ABSENT, Status.UNSPECIFIED})
@@ -19,9 +22,7 @@ NOTHING_TO_TELL = frozenset({Status.ABSENT, Status.UNSPECIFIED})
 def phase_of_answers(view: View, doubts: tuple[str, ...]) -> Phase:
     """The phase where each org shows a known status or has no record.
 
-    Args:
-        view: what both orgs said.
-        doubts: why a write would be refused all the same: what could not be told about whose keys these are.
+    `doubts` is why a write would be refused all the same: what could not be told about whose keys these are.
     """
     primary, secondary = view.status(Role.PRIMARY), view.status(Role.SECONDARY)
     if primary is None or secondary is None:  # pragma: no cover - silence.py has had its turn
@@ -71,7 +72,7 @@ def _agreed(view: View, status: Status) -> Phase:
         sentence += f" That is a write of ours which had been given up and came late (attempt {attempt.number}: {attempt.status})."
     if view.owed is not None:
         sentence += (
-            f" {view.org(view.owed.role)} was owed {view.owed.status}: {_settled_by(view)} settles that."
+            f" {view.pair[view.owed.role]} was owed {view.owed.status}: {_settled_by(view)} settles that."
         )
         steps = [commands.take_up(view), *steps]
     if view.open_run is not None:
@@ -100,15 +101,15 @@ def _hooks(view: View) -> str:
 
 
 def _last_changed(view: View) -> str:
-    records = ((view.org(role), view.readings[role].record) for role in Role)
+    records = ((view.pair[role], view.readings[role].record) for role in Role)
     return "; ".join(f"{org} was {changed(record)}" for org, record in records if record is not None)
 
 
 def _behind(view: View, owed: Owed) -> Phase:
     role, status = owed.role, view.status(owed.role.other)
     sentence = (
-        f"{view.both_say()}. {view.org(role)} is owed {status} since {utc(owed.since)}, when run {owed.run} did without "
-        f"it: {_settled_by(view)} tells it, in one write, and leaves {view.org(role.other)} as it is."
+        f"{view.both_say()}. {view.pair[role]} is owed {status} since {utc(owed.since)}, when run {owed.run} did without "
+        f"it: {_settled_by(view)} tells it, in one write, and leaves {view.pair[role.other]} as it is."
     )
     return Phase(PhaseName.BEHIND, sentence, (commands.take_up(view),), status=status, role=role)
 
@@ -122,7 +123,7 @@ def _midway(view: View, half: HalfMade, doubts: tuple[str, ...]) -> Phase:
     transition, done = half.transition, half.done
     onward = [commands.run(view.pair, goal) for goal in commands.goals_onward(view, transition)][:1]
     back = [commands.plan(view.pair, goal) for goal in commands.goals_back(view, transition)][:1]
-    sentence = f"{view.both_say()}. Transition {transition} is half made: {view.org(done)} was told, {view.org(done.other)} was not."
+    sentence = f"{view.both_say()}. Transition {transition} is half made: {view.pair[done]} was told, {view.pair[done.other]} was not."
     if not half.settled:
         sentence += " The times do not tell in which direction the pair was going: the goal you name decides."
     if doubts:
@@ -159,8 +160,8 @@ def _diverged(view: View) -> Phase:
 
 def _set_back(view: View, role: Role, attempt: Attempt) -> Phase:
     sentence = (
-        f"{view.both_say()}. {view.org(role)} was set back by a write of ours that had been given up and came late "
-        f"(attempt {attempt.number}: {attempt.status}): adopt tells it once more what {view.org(role.other)} shows."
+        f"{view.both_say()}. {view.pair[role]} was set back by a write of ours that had been given up and came late "
+        f"(attempt {attempt.number}: {attempt.status}): adopt tells it once more what {view.pair[role.other]} shows."
     )
     return Phase(
         PhaseName.DIVERGED, sentence, (commands.adopt(view.pair, role.other), commands.watch(view.pair))
@@ -177,7 +178,7 @@ def _adoption(view: View) -> str:
         return "Neither is a status that could be copied to the other org: ask Datadog's support, and look again."
     if len(truths) == 1:
         truth = truths[0]
-        return f"Find out why; then adopt writes {view.status(truth)} to {view.org(truth.other)}, once."
+        return f"Find out why; then adopt writes {view.status(truth)} to {view.pair[truth.other]}, once."
     return "Find out who changed what and why; then say which org is right: adopt writes the other one, once."
 
 
@@ -192,3 +193,102 @@ def _adoptions(view: View) -> tuple[str, ...]:
         # It began a transition, and died before it noted what it left untold: resume derives the debt from its writes.
         return (commands.resume(view.pair), *steps, commands.show(run.run))
     return (*steps, commands.show(run.run))
+
+
+class HalfMade(Struct, frozen=True):
+    """A transition of which one org stands at `from`, the other at `to`."""
+
+    transition: Transition
+    done: Role
+    """The org that stands at the transition's `to`."""
+    settled: bool
+    """False where neither the times nor the journal nor a goal says which way the pair was going."""
+
+
+def half_made(view: View) -> HalfMade | None:
+    """The transition that explains the two statuses, or None where no transition does.
+
+    The org at `to` has to have changed later. Where the times can't say (equal, missing, or from a server that
+    counts whole seconds), the open run's transition decides, then the goal.
+    """
+    candidates = _candidates(view)
+    later = _changed_later(view)
+    if later is not None:
+        return next((candidate for candidate in candidates if candidate.done is later), None)
+    if len(candidates) <= 1:
+        return next(iter(candidates), None)
+    return _settle_tie(view, candidates)
+
+
+def explained_but_older(view: View) -> Transition | None:
+    """A transition whose statuses fit while its times do not: the org at its `from` changed after the one at its `to`."""
+    candidates = _candidates(view)
+    return candidates[0].transition if candidates and half_made(view) is None else None
+
+
+def _candidates(view: View) -> list[HalfMade]:
+    statuses = {role: view.status(role) for role in Role}
+    return [
+        HalfMade(transition, done, settled=True)
+        for transition in view.playbook.transitions
+        for done in Role
+        if (statuses[done.other], statuses[done]) == (transition.source, transition.target)
+    ]
+
+
+def _settle_tie(view: View, candidates: list[HalfMade]) -> HalfMade:
+    if view.open_run is not None:
+        for candidate in candidates:
+            if candidate.transition.name == view.open_run.transition:
+                return candidate
+    goals = (view.goal, view.open_run.goal if view.open_run else None)
+    for goal in goals:
+        for candidate in candidates:
+            if goal is not None and candidate.transition in (
+                view.playbook.route(candidate.transition.source, goal) or ()
+            ):
+                return candidate
+    return HalfMade(candidates[0].transition, candidates[0].done, settled=False)
+
+
+def _changed_later(view: View) -> Role | None:
+    """The org whose record changed later, or None where the times do not tell; an org without a record has none."""
+    records = (view.readings[role].record for role in Role)
+    primary, secondary = (None if record is None else record.modified_at for record in records)
+    if primary is None or secondary is None:
+        return None
+    if 0 in (primary.microsecond, secondary.microsecond):
+        primary, secondary = primary.replace(microsecond=0), secondary.replace(microsecond=0)
+    if primary == secondary:
+        return None
+    return Role.PRIMARY if primary > secondary else Role.SECONDARY
+
+
+def prefix_trouble(
+    pair: Pair,
+    playbook: Playbook,
+    transition: Transition,
+    before: Both[Status | None],
+    role: Role,
+    *,
+    unseen: Role | None = None,
+) -> str | None:
+    """Why the pair would be left where no command leads on, were the run to die after one write; None where it would not.
+
+    The write brings `role` to the transition's target; `before` is what both show. `unseen` is the dead org of an
+    emergency, which is behind by what is owed whatever it shows.
+    """
+    explained = {transition.source, *playbook.server_moves(transition.target)}
+    # What the server has moved on from the target already must not be set back.
+    if before[role] not in {transition.source, transition.target}:
+        return (
+            f"writing {transition.target} to {pair[role]} now would write over "
+            f"{before[role] or 'a status that was not seen'}, which transition {transition} does not lead on from"
+        )
+    other = role.other
+    if other is unseen or before[other] in explained:
+        return None
+    return (
+        f"writing {transition.target} to {pair[role]} now would leave {pair[other]} at "
+        f"{before[other] or 'a status that was not seen'}, which transition {transition} does not explain: the pair would be diverged"
+    )

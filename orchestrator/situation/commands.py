@@ -3,20 +3,61 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 
-from orchestrator.model.change import Change
-from orchestrator.model.command_line import override_flag
+from msgspec import Struct
+
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Transition
-from orchestrator.model.status import Role, Status
+from orchestrator.model.reading import Change, Reading
+from orchestrator.model.run import Attempt
+from orchestrator.model.situation import OpenRun, Owed
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.model.words import override_flag
 
-from .view import View
+from .wording import says
 
 STOPS_AGAIN = frozenset({Change.FOREIGN, Change.LATE})
 """What a run that stopped for it, and is resumed, stops for again."""
 
 CHECK = "hamr check"
 """Everything that is wrong with the inventory and the playbooks."""
+
+
+class View(Struct, frozen=True):
+    """All that a phase is decided on: both readings, and what else may explain them."""
+
+    pair: Pair
+    readings: Both[Reading]
+    playbook: Playbook
+    owed: Owed | None
+    open_run: OpenRun | None
+    goal: Status | None
+    given_up: tuple[Attempt, ...] = ()
+    """Attempts of ours that nobody has seen in effect, and that may turn up."""
+
+    @property
+    def stopped_for(self) -> Change | None:
+        """The kind of change that the open run stopped for; None where it stopped for anything else, or there is none."""
+        return None if self.open_run is None else self.open_run.stopped_for
+
+    @property
+    def set_back(self) -> tuple[Role, Attempt] | None:
+        """The org that shows a write of ours which had been given up, and came late; None where none does."""
+        for role in Role:
+            record = self.readings[role].record
+            for attempt in self.given_up:
+                if record is not None and attempt.fits(record):
+                    return role, attempt
+        return None
+
+    def status(self, role: Role) -> Status | None:
+        """What an org shows: a status, ABSENT for a 404, None where it is not known."""
+        return self.readings[role].status
+
+    def both_say(self) -> str:
+        """What both orgs said."""
+        return "; ".join(says(self.pair[role], self.readings[role]) for role in Role)
 
 
 def status(pair: Pair) -> str:
@@ -149,19 +190,21 @@ def goals_onward(view: View, transition: Transition) -> tuple[Status, ...]:
 
 
 def goals_back(view: View, transition: Transition) -> tuple[Status, ...]:
-    """The stops to go back to from the middle of a transition.
+    """The stops to go back to from the middle of a transition."""
+    start = view.open_run.start if view.open_run else None
+    reached = {transition.source, transition.target, start}
+    goals = dict.fromkeys(goal for goal in (transition.source, start) if goal in view.playbook.stops)
+    return tuple(goal for goal in goals if way_back(view.playbook, transition, goal, reached))
+
+
+def way_back(
+    playbook: Playbook, transition: Transition, goal: Status, reached: Collection[Status | None]
+) -> Transition | None:
+    """The transition by which a half-made one is gone back from towards a goal, or None where that may not be.
 
     Law 14: only by a transition that leads back, and never into a status that was not yet reached.
     """
-    if view.playbook.between(transition.target, transition.source) is None:
-        return ()
-    start = view.open_run.start if view.open_run else None
-    reached = {transition.source, transition.target, start}
-    goals: list[Status] = []
-    for goal in (transition.source, start):
-        route = None if goal is None else view.playbook.route(transition.source, goal)
-        if goal not in view.playbook.stops or route is None or transition in route:
-            continue
-        if {step.target for step in route} <= reached:
-            goals.append(goal)
-    return tuple(dict.fromkeys(goals))
+    beyond = playbook.route(transition.source, goal)
+    if beyond is None or transition in beyond or any(step.target not in reached for step in beyond):
+        return None
+    return playbook.between(transition.target, transition.source)

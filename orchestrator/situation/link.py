@@ -1,4 +1,4 @@
-"""Whether the two orgs of a pair are each other's peers, as the inventory says (law 10: never overridden)."""
+"""Whether the two orgs of a pair are each other's peers, as the inventory says (law 10: never overridden), and what is written so that they stay it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import assert_never
 
 from msgspec import Struct
 
-from orchestrator.model.org import Org, Pair
+from orchestrator.model.org import Org, Pair, Wire
 from orchestrator.model.reading import (
     Absent,
     Denied,
+    Draft,
     Hampered,
     HamrRecord,
     Identity,
@@ -19,7 +20,7 @@ from orchestrator.model.reading import (
     Unreadable,
     Unrecognised,
 )
-from orchestrator.model.status import Both, Role
+from orchestrator.model.status import Both, Role, Status
 
 from .wording import printable, says
 
@@ -54,15 +55,9 @@ def judge_link(
     *,
     judge: frozenset[Role] = BOTH_ROLES,
 ) -> Link:
-    """Whether a pair's orgs are linked, or what is wrong with the link.
+    """Whether a pair's orgs, or those that are to be judged, are linked, or what is wrong with the link.
 
     A wrong org is named before one that could not be judged, the primary before the secondary.
-
-    Args:
-        pair: what the inventory says.
-        readings: both orgs' readings; only those of `judge` are looked at.
-        identities: whose keys we hold.
-        judge: the orgs whose half is judged; in an emergency the survivor alone.
     """
     halves = [link_of(pair, readings[role], identities[role]) for role in Role if role in judge]
     for half in halves:
@@ -72,17 +67,6 @@ def judge_link(
         if isinstance(half, LinkUnknown):
             return half
     return Linked()
-
-
-def link_reason(link: Link) -> str | None:
-    """Why nothing may be sent, in words, or None where both orgs are linked."""
-    match link:
-        case Linked():
-            return None
-        case NotLinked(reason=reason) | LinkUnknown(reason=reason):
-            return reason
-        case _ as never:
-            assert_never(never)
 
 
 def link_of(pair: Pair, reading: Reading, identity: Identity) -> Link:
@@ -115,6 +99,11 @@ def same_uuid(one: str, other: str) -> bool:
     return one.strip().lower() == other.strip().lower()
 
 
+def same_link(pair: Pair, role: Role, record: HamrRecord) -> bool:
+    """Whether a record still belongs to this org, names its peer, and plays its role."""
+    return isinstance(_link_of_record(pair[role], pair[role.other], record), Linked)
+
+
 def _link_of_record(org: Org, peer: Org, record: HamrRecord) -> Link:
     role = org.role
     if not same_uuid(record.org_uuid, org.uuid):
@@ -138,3 +127,33 @@ def _link_of_record(org: Org, peer: Org, record: HamrRecord) -> Link:
 
 def _shown(uuid: str) -> str:
     return printable(uuid) or "(none)"
+
+
+def draft(pair: Pair, role: Role, base: HamrRecord | None, status: Status, stamp: str) -> Draft:
+    """The record to POST to one org. The POST replaces the whole record, so what was read is carried over.
+
+    `base` is that record, None where the org has none. A first one is made from the inventory, and so is one in place of
+    a record with another link.
+    """
+    org, peer = pair[role], pair[role.other]
+    wire = org.wire
+    if wire is Wire.AUTO:
+        wire = base.wire if base is not None else Wire.SNAKE
+    if base is None or not same_link(pair, role, base):
+        # Whatever was read before: a write never links an org to another peer than the inventory's.
+        return Draft(
+            role, org.uuid, status, role is Role.PRIMARY, stamp, peer.uuid, peer.name, peer.datacenter, wire
+        )
+    return Draft(
+        role=role,
+        org_uuid=base.org_uuid,
+        status=status,
+        is_primary=role is Role.PRIMARY,
+        modified_by=stamp,
+        target_uuid=base.target_uuid,
+        target_name=base.target_name or peer.name,
+        target_datacenter=base.target_datacenter or peer.datacenter,
+        wire=wire,
+        datacenter=base.datacenter,
+        extra=base.extra,
+    )

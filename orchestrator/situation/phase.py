@@ -16,22 +16,21 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from orchestrator.model.change import Change
-from orchestrator.model.command_line import override_flag
 from orchestrator.model.floor import Floor, Floors, floor_of, under_floor
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.reading import Identity, Present, Reading, Unreadable, Unrecognised
+from orchestrator.model.reading import Change, Identity, Present, Reading, Unreadable, Unrecognised
 from orchestrator.model.run import Attempt
 from orchestrator.model.situation import OpenRun, Owed, Phase, PhaseName
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.model.words import override_flag
 
 from . import commands
 from .answered import phase_of_answers
+from .commands import View
 from .compare import describe
 from .link import LinkUnknown, NotLinked, link_of
 from .silence import phase_of_silence
-from .view import View
 
 
 def phase_of(
@@ -87,12 +86,12 @@ def phase_of(
 def _by_which_clock(view: View, floors: Floors) -> Iterator[str]:
     """Somebody else's record was taken for the newest, whatever its time: it may as well be old."""
     for role in Role:
-        floor, record = floor_of(floors, view.org(role).uuid), view.readings[role].record
+        floor, record = floor_of(floors, view.pair[role].uuid), view.readings[role].record
         if floor is None or floor.newer_before is None or record is None:
             continue
         if record.same_version(floor.record):
             yield (
-                f" By its time, what {view.org(role)} shows is older than what this journal has seen there "
+                f" By its time, what {view.pair[role]} shows is older than what this journal has seen there "
                 f"({describe(floor.newer_before)}): the regions' clocks differ, or its reads lag. "
                 "Look again before you say what is true."
             )
@@ -112,7 +111,7 @@ def _both_answered(view: View) -> bool:
 
 def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Phase:
     """One org shows less than what was seen of it; `beneath` is where the pair would stand if that were true."""
-    org, newest = view.org(role), floor.record
+    org, newest = view.pair[role], floor.record
     sentence = (
         f"{view.both_say()}. That is not where {org} stands: this journal has seen {describe(newest)} there, which is newer. "
         "Its reads lag, so look again; if it stays so, it was put back to an older record (reverted), and a run goes on "
@@ -170,6 +169,6 @@ def _goals(view: View, beneath: Phase) -> tuple[Status, ...]:
 def _unrecognised(view: View, role: Role) -> Phase:
     sentence = (
         f"{view.both_say()}. A status that is not known is never acted on: "
-        f"wait until {view.org(role)} shows another, or use a version that knows it."
+        f"wait until {view.pair[role]} shows another, or use a version that knows it."
     )
     return Phase(PhaseName.UNRECOGNISED, sentence, (commands.watch(view.pair),), role=role)

@@ -10,7 +10,7 @@ from orchestrator.model.status import Role
 from orchestrator.model.words import utc
 
 from . import commands
-from .view import View
+from .commands import View
 from .wording import LONGEST_REASON, printable
 
 
@@ -51,32 +51,43 @@ def phase_of_silence(view: View) -> Phase | None:
     )
 
 
+def _named(view: View, roles: tuple[Role, ...]) -> str:
+    return " and ".join(str(view.pair[role]) for role in roles)
+
+
+def _phase(name: PhaseName, roles: tuple[Role, ...], sentence: str, steps: tuple[str, ...]) -> Phase:
+    return Phase(name, sentence.rstrip(), steps, role=roles[0] if len(roles) == 1 else None)
+
+
 def _denied(view: View, denied: tuple[Role, ...], living: Role | None) -> Phase:
     way = _way_on(view, living)
-    names = " and ".join(str(view.org(role)) for role in denied)
     sentence = (
-        f"{view.both_say()}. A key of {names} is wrong, belongs to another site, or its owner lacks the permission "
-        f"disaster_recovery_status_read: correct that, then look again. {way.sentence}"
+        f"{view.both_say()}. A key of {_named(view, denied)} is wrong, belongs to another site, or its owner lacks the "
+        f"permission disaster_recovery_status_read: correct that, then look again. {way.sentence}"
     )
-    return Phase(
-        PhaseName.DENIED,
-        sentence.rstrip(),
-        (commands.CHECK, commands.status(view.pair), *way.urgent),
-        role=denied[0] if len(denied) == 1 else None,
-    )
+    steps = (commands.CHECK, commands.status(view.pair), *way.urgent)
+    return _phase(PhaseName.DENIED, denied, sentence, steps)
+
+
+def _unreadable(view: View, unreadable: tuple[Role, ...], living: Role | None) -> Phase:
+    way = _way_on(view, living)
+    where = f"Where {_named(view, unreadable)} stands is not known: look again, and check its site or url."
+    steps = (commands.watch(view.pair), commands.CHECK, *way.urgent)
+    return _phase(PhaseName.UNREADABLE, unreadable, f"{view.both_say()}. {where} {way.sentence}", steps)
 
 
 def _hampered(view: View, hampered: tuple[Role, ...]) -> Phase:
     """Trouble of this machine says nothing about the org, so no emergency is offered on the strength of it (law 21)."""
-    names = " and ".join(str(view.org(role)) for role in hampered)
     sentence = (
-        f"{view.both_say()}. That is trouble of this machine or its network, and says nothing of {names}, which may "
-        f"be well: {'; '.join(_remedies(view, hampered))}. Then look again."
+        f"{view.both_say()}. That is trouble of this machine or its network, and says nothing of "
+        f"{_named(view, hampered)}, which may be well: {'; '.join(_remedies(view, hampered))}. Then look again."
     )
-    steps: tuple[str, ...] = (commands.status(view.pair), commands.doctor(view.pair))
-    if view.open_run is not None or view.owed is not None:
-        steps += (commands.resume(view.pair),)
-    return Phase(PhaseName.HAMPERED, sentence, steps, role=hampered[0] if len(hampered) == 1 else None)
+    steps = (commands.status(view.pair), commands.doctor(view.pair), *_resumable(view))
+    return _phase(PhaseName.HAMPERED, hampered, sentence, steps)
+
+
+def _resumable(view: View) -> tuple[str, ...]:
+    return (commands.resume(view.pair),) if view.open_run is not None or view.owed is not None else ()
 
 
 def _remedies(view: View, hampered: tuple[Role, ...]) -> tuple[str, ...]:
@@ -86,26 +97,12 @@ def _remedies(view: View, hampered: tuple[Role, ...]) -> tuple[str, ...]:
         sight = view.readings[role].sight
         if not isinstance(sight, Hampered):
             continue
+        remedy = printable(sight.remedy, LONGEST_REASON)
         if sight.trouble is Trouble.KEYS:
-            references = dict.fromkeys((view.org(role).api_key, view.org(role).app_key))
-            said[
-                f"its keys come from {', '.join(str(reference) for reference in references)}: {sight.remedy}"
-            ] = None
-        else:
-            said[printable(sight.remedy, LONGEST_REASON)] = None
+            references = dict.fromkeys((view.pair[role].api_key, view.pair[role].app_key))
+            remedy = f"its keys come from {', '.join(str(each) for each in references)}: {sight.remedy}"
+        said[remedy] = None
     return tuple(said)
-
-
-def _unreadable(view: View, unreadable: tuple[Role, ...], living: Role | None) -> Phase:
-    way = _way_on(view, living)
-    names = " and ".join(str(view.org(role)) for role in unreadable)
-    sentence = f"{view.both_say()}. Where {names} stands is not known: look again, and check its site or url. {way.sentence}"
-    return Phase(
-        PhaseName.UNREADABLE,
-        sentence.rstrip(),
-        (commands.watch(view.pair), commands.CHECK, *way.urgent),
-        role=unreadable[0] if len(unreadable) == 1 else None,
-    )
 
 
 def _nothing_came_back(view: View) -> bool:
@@ -131,12 +128,10 @@ def _dark(view: View, hampered: tuple[Role, ...]) -> Phase:
 
 
 def _way_on(view: View, living: Role | None) -> WayOn:
-    waiting: tuple[str, ...] = (commands.watch(view.pair),)
-    if view.open_run is not None or view.owed is not None:
-        waiting += (commands.resume(view.pair),)
+    waiting = (commands.watch(view.pair), *_resumable(view))
     if living is None:
         return WayOn("", (), waiting)
-    here, gone, status = view.org(living), view.org(living.other), view.status(living)
+    here, gone, status = view.pair[living], view.pair[living.other], view.status(living)
     if view.owed is not None and view.owed.role is living:
         return WayOn(
             f"{here} is owed what {gone} shows, and can be told when {gone} is seen again: wait for it.",

@@ -15,10 +15,9 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from orchestrator.errors import KeyUnavailable
-from orchestrator.model.secret import CommandKey, EnvironmentKey, FileKey, KeyReference, Secret
+from orchestrator.model.org import CommandKey, EnvironmentKey, FileKey, KeyReference, Secret
 
-from .programs.capture import Capture
-from .programs.process import NotStarted, run_to_end
+from .programs import Capture, NotStarted, run_to_end
 from .redaction import SHORTEST_SECRET, Redactor
 
 REFETCH_AFTER = 30.0

@@ -11,65 +11,30 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from functools import cached_property
-from types import MappingProxyType, TracebackType
-from typing import Any, Literal, Protocol, Self, TextIO, cast
+from types import MappingProxyType
+from typing import Any, Literal, TextIO
 
 from msgspec import Struct
 
 from .lean_import import left_out
 from .redaction import Redactor
 
-
-class Logger(Protocol):
-    """What a caller may do with a logger: an event in plain words, and its facts by name."""
-
-    def debug(self, event: str, **facts: object) -> object:
-        """For somebody who debugs hamr itself."""
-
-    def info(self, event: str, **facts: object) -> object:
-        """Something happened as it should."""
-
-    def warning(self, event: str, **facts: object) -> object:
-        """Something that a person should know of."""
-
-    def error(self, event: str, **facts: object) -> object:
-        """Something went wrong."""
-
-    def exception(self, event: str, **facts: object) -> object:
-        """Something went wrong, with the traceback of the exception that is being handled."""
-
-
-class _Sink:
-    """A stream whose trouble stays its own: a closed terminal or a full disk never stops a run."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> None:
-        with suppress(OSError, ValueError):
-            self._stream.write(text)
-
-    def flush(self) -> None:
-        with suppress(OSError, ValueError):
-            self._stream.flush()
-
-
-class _Redacting:
-    """The end of the chain of processors: values are cleaned before they are rendered, and the text after."""
-
-    def __init__(self, redactor: Redactor, render: Any) -> None:
-        self._redactor = redactor
-        self._render = render
-
-    def __call__(self, logger: Any, name: str, event: Any) -> str:
-        return self._redactor.clean(str(self._render(logger, name, self._redactor.clean_value(dict(event)))))
-
-
 Form = Literal["auto", "console", "json"]
+
+_bound: ContextVar[Mapping[str, object]] = ContextVar("bound", default=MappingProxyType({}))
+
+
+@contextmanager
+def bind(**facts: object) -> Iterator[None]:
+    """Facts that every event of this task, and of those that it starts, carries until the end: run, pair."""
+    before = _bound.set({**_bound.get(), **facts})
+    try:
+        yield
+    finally:
+        _bound.reset(before)
 
 
 class _Settings(Struct, frozen=True):
@@ -79,25 +44,39 @@ class _Settings(Struct, frozen=True):
     """The least level that is shown, as the standard library counts."""
     console: bool
     colors: bool
-    sink: _Sink
+    stream: TextIO
     redactor: Redactor
 
-    def redacting(self) -> _Redacting:
-        """What renders an event, at the end of the chain."""
-        structlog = _structlog()
-        if not self.console:
-            return _Redacting(self.redactor, structlog.processors.JSONRenderer(ensure_ascii=False))
-        return _Redacting(
-            self.redactor,
-            structlog.dev.ConsoleRenderer(
-                colors=self.colors, exception_formatter=structlog.dev.plain_traceback, sort_keys=False
-            ),
-        )
+    def show(self, level: int, facts: Mapping[str, object]) -> None:
+        """Write one event; values are cleaned before they are rendered, and the text after."""
+        # Loaded when the first event is shown, and most commands show none; rich is loaded for tracebacks that show
+        # local variables, and those hold keys: never wanted here.
+        with left_out("structlog", "rich"):
+            import structlog  # noqa: PLC0415 - as above
+        event: Any = {**facts, **{name: fact for name, fact in _bound.get().items() if name not in facts}}
+        name = logging.getLevelName(level).lower()
+        for process in (
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.StackInfoRenderer(),
+            structlog.processors.format_exc_info,
+        ):
+            event = process(None, name, event)
+        render: Any = structlog.processors.JSONRenderer(ensure_ascii=False)
+        if self.console:
+            plain = structlog.dev.plain_traceback
+            render = structlog.dev.ConsoleRenderer(
+                colors=self.colors, exception_formatter=plain, sort_keys=False
+            )
+        text = self.redactor.clean(str(render(None, name, self.redactor.clean_value(dict(event)))))
+        with suppress(OSError, ValueError):  # a closed terminal or a full disk never stops a run
+            self.stream.write(f"{text}\n")
+            self.stream.flush()
 
 
 _settings: _Settings | None = None
-_applied: _Settings | None = None
-"""What structlog was set up with: it is loaded when the first event is shown, and most commands show none."""
+_embedded: Redactor | None = None
+"""What takes keys out of events where hamr is embedded, and nobody called `configure`."""
 
 
 def configure(
@@ -117,160 +96,42 @@ def configure(
     Raises:
         ValueError: no such level.
     """
+    global _settings  # noqa: PLW0603 - logs are the process's own, as logging's settings are
     number = logging.getLevelNamesMapping().get(level.upper())
     if number is None:
         raise ValueError(f"no log level is called {level!r}: debug, info, warning or error")
     stream = stream or sys.stderr or io.StringIO()  # a process without stderr has None: nobody hears it
-    terminal = _is_terminal(stream)
-    global _settings  # noqa: PLW0603 - logs are the process's own, as structlog's and logging's settings are
+    terminal = False
+    with suppress(ValueError):  # closed
+        terminal = stream.isatty()
     _settings = _Settings(
         number,
         console=form == "console" or (form == "auto" and terminal),
         colors=terminal and not os.environ.get("NO_COLOR"),
-        sink=_Sink(stream),
-        redactor=Redactor() if redactor is None else redactor,
+        stream=stream,
+        redactor=redactor or Redactor(),
     )
-    _hear_other_libraries(_settings)
-
-
-def _structlog() -> Any:
-    # rich is loaded for tracebacks that show local variables, and those hold keys: never wanted here.
-    with left_out("structlog", "rich"):
-        import structlog  # noqa: PLC0415 - most commands never log, and need not load it
-    return structlog
-
-
-def _is_terminal(stream: TextIO) -> bool:
-    try:
-        return stream.isatty()
-    except ValueError:  # closed
-        return False
-
-
-def _processors() -> list[Any]:
-    """What every event goes through before it is rendered."""
-    structlog = _structlog()
-    return [
-        _merge_bound,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.StackInfoRenderer(),
-        structlog.processors.format_exc_info,
-    ]
-
-
-_HANDLER_NAME = "hamr"
-
-
-class _Formatter(logging.Formatter):
-    """Renders other libraries' events as ours are; made when there is one."""
-
-    def __init__(self, settings: _Settings) -> None:
-        super().__init__()
-        self._settings = settings
-
-    @cached_property
-    def _rendering(self) -> logging.Formatter:
-        structlog = _structlog()
-        rendering: logging.Formatter = structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_processors(),
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                self._settings.redacting(),
-            ],
-        )
-        return rendering
-
-    def format(self, record: logging.LogRecord) -> str:
-        return self._rendering.format(record)
-
-
-def _hear_other_libraries(settings: _Settings) -> None:
-    handler = logging.StreamHandler(cast("TextIO", settings.sink))
-    handler.set_name(_HANDLER_NAME)
-    handler.setFormatter(_Formatter(settings))
-    handler.setLevel(max(settings.number, logging.WARNING))
     root = logging.getLogger()
-    for old in [old for old in root.handlers if old.get_name() == _HANDLER_NAME]:
+    for old in [old for old in root.handlers if isinstance(old, _OtherLibraries)]:
         root.removeHandler(old)
-    root.addHandler(handler)
+    root.addHandler(_OtherLibraries(_settings))
     for name in ("httpx", "httpcore"):  # at DEBUG these log every header of an answer
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-class _Log:
-    """The logger of this process: structlog's, once an event is to be shown."""
-
-    __slots__ = ("_settings",)
+class _OtherLibraries(logging.Handler):
+    """Shows other libraries' events as ours are, from warnings on."""
 
     def __init__(self, settings: _Settings) -> None:
+        super().__init__(max(settings.number, logging.WARNING))
         self._settings = settings
 
-    def debug(self, event: str, **facts: object) -> None:
-        if self._settings.number <= logging.DEBUG:
-            self._shown().debug(event, **facts)
-
-    def info(self, event: str, **facts: object) -> None:
-        if self._settings.number <= logging.INFO:
-            self._shown().info(event, **facts)
-
-    def warning(self, event: str, **facts: object) -> None:
-        if self._settings.number <= logging.WARNING:
-            self._shown().warning(event, **facts)
-
-    def error(self, event: str, **facts: object) -> None:
-        if self._settings.number <= logging.ERROR:
-            self._shown().error(event, **facts)
-
-    def exception(self, event: str, **facts: object) -> None:
-        if self._settings.number <= logging.ERROR:
-            self._shown().exception(event, **facts)
-
-    def _shown(self) -> Any:
-        structlog, settings = _structlog(), self._settings
-        global _applied  # noqa: PLW0603 - structlog's configuration is the process's own; this says that it is ours
-        if _applied is not settings:
-            structlog.configure(
-                processors=[*_processors(), settings.redacting()],
-                wrapper_class=structlog.make_filtering_bound_logger(settings.number),
-                logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", settings.sink)),
-                cache_logger_on_first_use=False,
-            )
-            _applied = settings
-        return structlog.get_logger()
-
-
-class _Passed:
-    """Events of a hamr inside another program, handed to that program's own logging, under the name "hamr"."""
-
-    def __init__(self) -> None:
-        self.redactor = Redactor()
-        self._logger = logging.getLogger("hamr")
-
-    def debug(self, event: str, **facts: object) -> None:
-        self._pass(logging.DEBUG, event, facts)
-
-    def info(self, event: str, **facts: object) -> None:
-        self._pass(logging.INFO, event, facts)
-
-    def warning(self, event: str, **facts: object) -> None:
-        self._pass(logging.WARNING, event, facts)
-
-    def error(self, event: str, **facts: object) -> None:
-        self._pass(logging.ERROR, event, facts)
-
-    def exception(self, event: str, **facts: object) -> None:
-        # The traceback goes in as text, from which keys can be taken out.
-        self._pass(logging.ERROR, event, {**facts, "traceback": traceback.format_exc()})
-
-    def _pass(self, level: int, event: str, facts: Mapping[str, object]) -> None:
-        if self._logger.isEnabledFor(level):
-            said = " ".join(f"{name}={value}" for name, value in {**_bound.get(), **facts}.items())
-            self._logger.log(level, "%s", self.redactor.clean(f"{event} {said}".rstrip()))
-
-
-_passed: _Passed | None = None
-"""What logs where hamr is embedded."""
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            facts = {"event": record.getMessage(), "exc_info": record.exc_info, "stack": record.stack_info}
+            self._settings.show(record.levelno, {name: fact for name, fact in facts.items() if fact})
+        except Exception:  # noqa: BLE001 - what cannot be rendered is the library's mistake, and no reason to stop
+            self.handleError(record)
 
 
 def embed() -> Redactor:
@@ -279,45 +140,58 @@ def embed() -> Redactor:
     Returns:
         What takes the keys out of every event: the key rings of this process have to make theirs known to it.
     """
-    global _passed  # noqa: PLW0603 - logs are the process's own
+    global _embedded  # noqa: PLW0603 - logs are the process's own
     if _settings is not None:
         return _settings.redactor
-    if _passed is None:
-        _passed = _Passed()
-    return _passed.redactor
+    _embedded = _embedded or Redactor()
+    return _embedded
+
+
+class Logger:
+    """Takes an event in plain words, and its facts by name."""
+
+    def debug(self, event: str, **facts: object) -> None:
+        """For somebody who debugs hamr itself."""
+        _log(logging.DEBUG, event, facts)
+
+    def info(self, event: str, **facts: object) -> None:
+        """Something happened as it should."""
+        _log(logging.INFO, event, facts)
+
+    def warning(self, event: str, **facts: object) -> None:
+        """Something that a person should know of."""
+        _log(logging.WARNING, event, facts)
+
+    def error(self, event: str, **facts: object) -> None:
+        """Something went wrong."""
+        _log(logging.ERROR, event, facts)
+
+    def exception(self, event: str, **facts: object) -> None:
+        """Something went wrong, with the traceback of the exception that is being handled."""
+        _log(logging.ERROR, event, {**facts, "exc_info": True})
 
 
 def logger() -> Logger:
-    """The logger; configures itself with the defaults where nobody has, and nobody embedded it."""
-    if _settings is None and _passed is not None:
-        return _passed
+    """The logger; it configures itself with the defaults where nobody has, and nobody embedded it."""
+    return Logger()
+
+
+def _log(level: int, event: str, facts: Mapping[str, object]) -> None:
+    if _settings is None and _embedded is not None:
+        _pass_on(level, event, dict(facts), _embedded)
+        return
     if _settings is None:
         configure()
-    return _Log(cast("_Settings", _settings))
+    if _settings is not None and level >= _settings.number:
+        _settings.show(level, {**facts, "event": event})
 
 
-_bound: ContextVar[Mapping[str, object]] = ContextVar("bound", default=MappingProxyType({}))
-
-
-def _merge_bound(_logger: Any, _name: str, event: Any) -> Any:
-    return {**event, **{name: fact for name, fact in _bound.get().items() if name not in event}}
-
-
-class Bound:
-    """Facts that every event carries from now on; as a context manager, until its end."""
-
-    def __init__(self, facts: Mapping[str, object]) -> None:
-        self._before = _bound.set({**_bound.get(), **facts})
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        _bound.reset(self._before)
-
-
-def bind(**facts: object) -> Bound:
-    """Bind facts to every event of this task and those that it starts: `bind(run=…, pair=…)`."""
-    return Bound(facts)
+def _pass_on(level: int, event: str, facts: dict[str, object], redactor: Redactor) -> None:
+    """Hand an event to the logging of the program that hamr is embedded in, under the name "hamr"."""
+    surrounding = logging.getLogger("hamr")
+    if not surrounding.isEnabledFor(level):
+        return
+    if facts.pop("exc_info", None):  # as text, from which keys can be taken out
+        facts["traceback"] = traceback.format_exc()
+    said = " ".join(f"{name}={value}" for name, value in {**_bound.get(), **facts}.items())
+    surrounding.log(level, "%s", redactor.clean(f"{event} {said}".rstrip()))

@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus
 
 from msgspec import Struct
 
-from orchestrator.model.secret import Secret
+from orchestrator.model.org import Secret
 
 REDACTED = "[redacted]"
 

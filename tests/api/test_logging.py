@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
 
 import pytest
 
 import orchestrator
 from orchestrator import OpenPair, SimulatedRegions
-from orchestrator.model.secret import Secret
+from orchestrator.model.org import Secret
 from orchestrator.system import log
 
 
@@ -16,7 +17,7 @@ from orchestrator.system import log
 def embedded(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process in which no command ran."""
     monkeypatch.setattr(log, "_settings", None)
-    monkeypatch.setattr(log, "_passed", None)
+    monkeypatch.setattr(log, "_embedded", None)
 
 
 @pytest.mark.usefixtures("embedded")
@@ -49,6 +50,9 @@ def test_law_17_a_key_is_taken_out_of_what_is_logged(caplog: pytest.LogCaptureFi
 
 
 def test_a_command_that_has_set_its_log_up_keeps_it(pair: OpenPair) -> None:
-    log.configure()
+    said = io.StringIO()
+    log.configure("json", stream=said)
     orchestrator.open_pair("sim", pairs=pair.journal.place.replace("journal.db", "pairs.yaml"))
-    assert type(log.logger()).__name__ == "_Log"
+    log.logger().warning("seen")
+    log.configure()
+    assert '"event": "seen"' in said.getvalue()

@@ -9,9 +9,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from orchestrator.doctor import examine
-from orchestrator.model.guard import Compared, Guard
+from orchestrator.model.guard import Compared, Guard, Metric, Probe
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.probe import Metric, Probe
 from orchestrator.model.readiness import Level
 from orchestrator.model.run import End, RunRequest
 from orchestrator.model.status import Role, Status

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli.asking import understood
-from orchestrator.model.person import Asks, Reply
+from orchestrator.model.hook import Asks, Reply
 from orchestrator.model.status import Both
 from orchestrator.simulator import SimulatorConfig
 

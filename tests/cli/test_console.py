@@ -17,11 +17,11 @@ from orchestrator.cli.asking import Terminal
 from orchestrator.cli.console import STYLES, Console, Stream
 from orchestrator.cli.prompt import confirm
 from orchestrator.errors import Refused
-from orchestrator.model.person import Asks, Question
-from orchestrator.model.secret import Secret
+from orchestrator.model.hook import Asks, Question
+from orchestrator.model.org import Secret
 from orchestrator.operations.running import Controls
-from orchestrator.report.styled import STYLES as MEANINGS
-from orchestrator.report.styled import Span, line
+from orchestrator.report.layout import STYLES as MEANINGS
+from orchestrator.report.layout import Span, line
 from orchestrator.system.redaction import Redactor
 
 PAGE = (line("Pair payments", "heading"), (Span("DONE", "good"), Span(" → ACTIVE")))

@@ -12,7 +12,7 @@ import pytest
 from orchestrator.cli.failures import told
 from orchestrator.cli.front import Front
 from orchestrator.errors import ExitCode, HamrError, Interrupted, Locked, PreparationError, UsageError
-from orchestrator.model.secret import Secret
+from orchestrator.model.org import Secret
 
 
 @pytest.fixture(autouse=True)

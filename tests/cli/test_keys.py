@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from orchestrator.cli.front import Front
 from orchestrator.cli.opening import Opening
-from orchestrator.model.secret import Secret
+from orchestrator.model.org import Secret
 from orchestrator.model.status import Both, Role
 from orchestrator.simulator import ClientError, Fault, SimulatorConfig, WrongBody, simulated_orgs
 from orchestrator.system.log import logger

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.model.command_line import after_asking
 from orchestrator.model.reading import Exchange, Present, Reading
-from orchestrator.model.standing import Stranger
+from orchestrator.model.situation import Stranger
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.situation.strangers import strangers
+from orchestrator.model.words import after_asking
+from orchestrator.situation.guards import strangers
 from tests.report.scenes import NOW, reading, record
 
 from .lab import Lab

@@ -1,4 +1,4 @@
-"""YAML text → document: places, and bounds that hold for any text."""
+"""YAML text → document: places, bounds that hold for any text, and plain values as YAML 1.2 reads them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from orchestrator.config.compose import compose
+from orchestrator.config.compose import compose, resolve
 from orchestrator.errors import DocumentError
 
 from .texts import PLAYBOOK, said_of_playbook
@@ -141,3 +141,45 @@ def test_a_parser_with_a_limit_of_its_own_is_told_in_our_words(monkeypatch: pyte
     assert said("a: 1\nb: " + "x" * 100) == [
         "f:2:60: not valid YAML: while increasing flow level exceeded its depth"
     ]
+
+
+# -- plain values --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "NO", "no", "on", "off", "yes", "Yes", "y", "n",
+        "12:30:00", "2026-12-20", "1_000", "0b11", "0o8", "0xZZ", "1e", "-", "+", ".", "x", "tRuE", "²", "٣",
+        "550e8400-e29b-41d4-a716-446655440000",
+    ],
+)  # fmt: skip
+def test_what_only_looks_special_is_a_text(text: str) -> None:
+    assert resolve(text) == text
+    assert isinstance(resolve(text), str)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("true", True), ("True", True), ("TRUE", True), ("false", False),
+        ("", None), ("~", None), ("null", None),
+        ("0", 0), ("-7", -7), ("+7", 7), ("0o17", 15), ("0x1F", 31),
+        ("1.5", 1.5), (".5", 0.5), ("1e3", 1000.0), ("-.inf", float("-inf")), (".inf", float("inf")),
+    ],
+)  # fmt: skip
+def test_core_scalars_are_read(text: str, value: object) -> None:
+    assert resolve(text) == value
+    assert type(resolve(text)) is type(value)
+
+
+@pytest.mark.parametrize("text", ["010", "-007", "00"])
+def test_a_number_with_a_leading_zero_is_refused_because_readers_disagree(text: str) -> None:
+    with pytest.raises(ValueError, match="begins with 0"):
+        resolve(text)
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "0x" + "f" * 5000, "1" * 400 + "." + "1" * 400])
+def test_an_endless_number_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="too long"):
+        resolve(text)

@@ -15,8 +15,8 @@ from orchestrator.config import (
     playbook_schema,
     shipped_playbooks,
 )
-from orchestrator.config.probe_checks import STATES
-from orchestrator.model.sites import SITES
+from orchestrator.config.playbook_checks import STATES
+from orchestrator.model.org import SITES
 
 DOCS = Path(__file__).parents[2] / "docs"
 PLAYBOOK_PAGE = (DOCS / "reference" / "playbook.md").read_text(encoding="utf-8")

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.config import load_inventory, parse_inventory, starter_inventory
-from orchestrator.errors import DocumentError
-from orchestrator.model.org import Mirrors, Org, Wire
-from orchestrator.model.secret import CommandKey, EnvironmentKey, FileKey
+from orchestrator.config import find_inventory, load_inventory, pair_named, parse_inventory, starter_inventory
+from orchestrator.errors import DocumentError, UsageError
+from orchestrator.model.org import CommandKey, EnvironmentKey, FileKey, Mirrors, Org, Wire
 from orchestrator.model.status import Role
 
 from .texts import INVENTORY, said_of_inventory
@@ -126,6 +125,17 @@ def test_a_relative_key_file_is_stored_absolute_when_the_inventory_is_named_rela
     (tmp_path / "ops" / "pairs.yaml").write_text(INVENTORY.replace("{env: A_KEY}", "{file: ../k}"))
     monkeypatch.chdir(tmp_path)
     assert load_inventory(Path("ops/pairs.yaml")).pairs[0][Role.PRIMARY].api_key == FileKey(f"{tmp_path}/k")
+
+
+def test_what_stands_below_a_misspelt_key_is_judged_as_what_was_meant() -> None:
+    text = INVENTORY.replace("primary:", "primry:").replace("site: us1", "sitte: us9")
+    assert said_of_inventory(text) == [
+        '3:3: "primary" is missing in pairs.payments: the org that normally serves',
+        '4:5: "primry" is not a known key in pairs.payments; did you mean "primary"?',
+        '4:5: "site" is missing in pairs.payments.primry: site: us1, or url: for any other address',
+        '7:7: "sitte" is not a known key in pairs.payments.primry; did you mean "site"?',
+        '7:14: "us9" is not a Datadog site (us1, us3, us5, eu1, ap1, ap2, uk1, us1-fed or us2-fed); did you mean "us5"?',
+    ]
 
 
 def test_uuids_are_compared_in_lower_case() -> None:
@@ -306,3 +316,52 @@ def test_an_org_may_name_certificates_from_the_inventorys_folder(tmp_path: Path)
     (tmp_path / "pairs.yaml").write_text(with_primary("      site: us1\n      ca: ./ca.pem\n"))
     (pair,) = load_inventory(tmp_path / "pairs.yaml").pairs
     assert (pair[Role.PRIMARY].ca, pair[Role.SECONDARY].ca) == (str(tmp_path / "ca.pem"), None)
+
+
+# -- where it is looked for, and a pair by its name ----------------------------------------------------------
+
+
+def test_the_option_goes_before_the_variable_and_that_before_the_folder(tmp_path: Path) -> None:
+    for name in ("a.yaml", "b.yaml", "pairs.yaml"):
+        (tmp_path / name).write_text(INVENTORY)
+    environ = {"HAMR_PAIRS": str(tmp_path / "b.yaml")}
+    assert find_inventory("a.yaml", environ, tmp_path) == tmp_path / "a.yaml"
+    assert find_inventory(None, environ, tmp_path) == tmp_path / "b.yaml"
+    assert find_inventory(None, {}, tmp_path) == tmp_path / "pairs.yaml"
+    assert find_inventory(None, {"HAMR_PAIRS": ""}, tmp_path) == tmp_path / "pairs.yaml"
+
+
+def test_without_any_inventory_the_way_to_one_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        find_inventory(None, {}, tmp_path)
+    assert "`hamr init` writes one to start from" in caught.value.message
+    assert caught.value.next_steps[0] == "hamr init"
+
+
+@pytest.mark.parametrize(
+    ("option", "variable", "by"), [("x.yaml", "", "--pairs"), (None, "x.yaml", "HAMR_PAIRS")]
+)
+def test_a_named_inventory_that_is_not_there_is_not_replaced_by_another(
+    tmp_path: Path, option: str | None, variable: str, by: str
+) -> None:
+    (tmp_path / "pairs.yaml").write_text(INVENTORY)
+    with pytest.raises(UsageError) as caught:
+        find_inventory(option, {"HAMR_PAIRS": variable}, tmp_path)
+    assert caught.value.message == f"There is no inventory at {tmp_path / 'x.yaml'} (named by {by})."
+
+
+def test_a_pair_is_found_by_its_name() -> None:
+    assert pair_named(parse_inventory(INVENTORY, "f"), "payments").name == "payments"
+
+
+def test_an_unknown_pair_is_answered_with_the_near_one_and_the_list() -> None:
+    second = INVENTORY.partition("pairs:\n")[2].replace("payments:", "orders:").replace("0e8400", "1e8400")
+    inventory = parse_inventory(INVENTORY + second, "ops/pairs.yaml")
+    with pytest.raises(UsageError) as caught:
+        pair_named(inventory, "payment")
+    assert caught.value.message == (
+        'There is no pair "payment" in ops/pairs.yaml; did you mean "payments"? Its pairs: payments, orders.'
+    )
+    with pytest.raises(UsageError) as caught:
+        pair_named(inventory, "zzz")
+    assert caught.value.message == 'There is no pair "zzz" in ops/pairs.yaml. Its pairs: payments, orders.'

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.config import load_inventory, load_pair
-from orchestrator.config.inventory_part import LARGE, part_of
+from orchestrator.config.inventory import LARGE
+from orchestrator.config.inventory_part import part_of
 from orchestrator.errors import DocumentError, UsageError
 
 PAIR = """\

@@ -41,6 +41,12 @@ def test_law_17_an_inline_key_is_refused_and_not_repeated(written: str) -> None:
         assert CANARY not in everything_said(text)
 
 
+@pytest.mark.parametrize("written", PLACES)
+def test_law_17_nor_is_one_below_a_misspelt_key(written: str) -> None:
+    text = INVENTORY.replace("api_key: {env: A_KEY}", f"api_kye: {written.replace('CANARY', CANARY)}")
+    assert CANARY not in everything_said(text)
+
+
 @pytest.mark.parametrize(
     "name",
     [

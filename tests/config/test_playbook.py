@@ -1,19 +1,23 @@
-"""The playbook: what is read, and what is refused at which place."""
+"""Playbooks: what is read, what is refused at which place, and those that ship with hamr."""
 
 from __future__ import annotations
 
 from datetime import date, time, timedelta
+from pathlib import Path
 
 import pytest
 
-from orchestrator.config import parse_playbook
+from orchestrator.config import check_file, load_playbook, parse_playbook, shipped_playbooks
+from orchestrator.errors import DocumentError, UsageError
 from orchestrator.model.guard import (
     AllOf,
     AnyOf,
     Freeze,
     Guard,
     GuardKind,
+    Http,
     Located,
+    Metric,
     Not,
     Quiet,
     Reachable,
@@ -21,43 +25,9 @@ from orchestrator.model.guard import (
 )
 from orchestrator.model.playbook import Advances, Confirm, Playbook, Timeouts, Transition
 from orchestrator.model.status import Role, Status
+from orchestrator.situation.guard_kinds import transition_probes
 
-from .texts import PLAYBOOK, said_of_playbook
-
-FULL = """\
-schema: 1
-name: full
-summary: Everything at once.
-stops: [PASSIVE, ACTIVE]
-objectives: {ACTIVE: 15m}
-confirm: {within: 90s, every: 500ms}
-resend: 0
-timeouts: {connect: 1s, read: 2s, total: 4s}
-emergency: {deadline: 1500ms}
-mirror_wait: 0s
-cool_down: 10m
-guards:
-  calm: {quiet: {for: 5m}, why: Let them finish.}
-  seen: {reachable: {}}
-  seen_there: {reachable: {org: secondary}}
-  placed: {located: {}}
-  hours:
-    window:
-      zone: Europe/Paris
-      days: [fri, mon]
-      from: 09:00
-      until: "17:00"
-      freezes: [{from: 2026-12-20, until: 2027-01-02}]
-  whole_day: {window: {zone: UTC}}
-  until_midnight: {window: {zone: UTC, from: "22:00", until: "24:00"}}
-  both: {all: [calm, linked]}
-  either: {any: [seen, seen_there, hours, whole_day, until_midnight]}
-  busy: {not: calm}
-transitions:
-  - {name: out, from: PASSIVE, to: ACTIVE, why: Go., guards: [both, either, alone], writes: [primary], survivor: primary, advances: server}
-  - {name: home, from: ACTIVE, to: PASSIVE, guards: [busy, placed]}
-remember: [One thing., Another.]
-"""
+from .texts import FULL, PLAYBOOK, said_of_playbook
 
 
 def test_a_playbook_is_read_whole() -> None:
@@ -197,6 +167,25 @@ name: again
     ]  # fmt: skip
 
 
+def test_what_stands_below_a_misspelt_key_is_judged_as_what_was_meant() -> None:
+    text = PLAYBOOK.replace("guards:\n  calm:", "guard:\n  calm:").replace("{for: 5m}", "{fro: 5 min}")
+    text = text.replace("guards: [calm]", "gaurds: [calm, clam]")
+    assert said_of_playbook(text) == [
+        '4:1: "guard" is not a known key; did you mean "guards"?',
+        '6:5: "for" is missing in guard.calm.quiet: how long it has to have been quiet',
+        '6:13: "fro" is not a known key in guard.calm.quiet; did you mean "for"?',
+        '6:18: "5 min" is not a duration: write a number and a unit (ms, s, m, h, d), such as 60s, 1h30m or 250ms',
+        '11:5: "gaurds" is not a known key in item 1 of transitions; did you mean "guards"?',
+        '11:20: "clam" is no guard of this playbook; did you mean "calm"?',
+    ]
+
+
+def test_a_misspelt_key_beside_the_right_one_is_told_alone() -> None:
+    assert said_of_playbook(PLAYBOOK + "stop: [NOWHERE]\n") == [
+        '15:1: "stop" is not a known key; did you mean "stops"?'
+    ]
+
+
 def test_a_plain_no_is_a_text_and_no_boolean() -> None:
     assert parse_playbook(PLAYBOOK.replace("name: small", "name: NO"), "f").name == "NO"
 
@@ -205,3 +194,127 @@ def test_more_problems_than_anybody_reads_are_cut_with_a_word_about_it() -> None
     said = said_of_playbook(PLAYBOOK + "remember: [" + "1, " * 500 + "]\n")
     assert len(said) == 201
     assert said[0] == "1:1: there is more of the same: the first 200 are listed"
+
+
+# -- those that ship with hamr, and where a playbook is looked for -------------------------------------------
+
+
+def test_two_playbooks_ship_and_are_right() -> None:
+    assert sorted(shipped_playbooks()) == ["onboarding", "regional-failover"]
+    for name, path in shipped_playbooks().items():
+        assert check_file(path).problems == ()
+        assert load_playbook(name).name == name
+
+
+def test_regional_failover_goes_out_and_home_and_back_again() -> None:
+    playbook = load_playbook("regional-failover")
+    assert [
+        (transition.name, transition.source, transition.target, transition.survivor)
+        for transition in playbook.transitions
+    ] == [
+        ("enroll", Status.ONBOARDING, Status.PASSIVE, None),
+        ("declare", Status.PASSIVE, Status.FAILOVER, Role.SECONDARY),
+        ("activate", Status.FAILOVER, Status.ACTIVE, Role.SECONDARY),
+        ("abort", Status.FAILOVER, Status.PASSIVE, Role.PRIMARY),
+        ("recover", Status.ACTIVE, Status.RECOVERY, Role.PRIMARY),
+        ("settle", Status.RECOVERY, Status.PASSIVE, Role.PRIMARY),
+    ]
+    assert playbook.stops == (Status.PASSIVE, Status.ACTIVE)
+    assert playbook.cool_down is None
+    for start, goal, names in [
+        (Status.PASSIVE, Status.ACTIVE, ["declare", "activate"]),
+        (Status.ACTIVE, Status.PASSIVE, ["recover", "settle"]),
+        (Status.FAILOVER, Status.PASSIVE, ["abort"]),
+        (Status.ONBOARDING, Status.ACTIVE, ["enroll", "declare", "activate"]),
+    ]:
+        route = playbook.route(start, goal)
+        assert route is not None
+        assert [transition.name for transition in route] == names
+
+
+def test_no_guard_on_the_way_out_or_home_waits_for_the_run_before() -> None:
+    playbook = load_playbook("regional-failover")
+    waiting = {transition.name for transition in playbook.transitions if "settled" in transition.guards}
+    assert waiting == {"enroll"}
+    assert {
+        transition.name: (transition.guards, transition.planned_only)
+        for transition in playbook.transitions
+        if transition.survivor is not None
+    } == {
+        "declare": (("secondary_takes_telemetry", "secondary_is_well"), ()),
+        "activate": (("telemetry_in_secondary",), ()),
+        "abort": ((), ()),
+        "recover": (("both_answer", "in_place"), ()),
+        "settle": (("telemetry_in_primary",), ("telemetry_in_primary",)),
+    }
+
+
+def test_the_shipped_playbook_looks_beyond_the_record() -> None:
+    """Telemetry in the org that takes over, on the way out and home; and a witness that is not Datadog."""
+    playbook = load_playbook("regional-failover")
+    needs = {
+        transition.name: [probe.kind for probe in transition_probes(transition, playbook)]
+        for transition in playbook.transitions
+    }
+    canary, page = needs["declare"]
+    assert isinstance(canary, Metric)
+    assert canary.org is Role.SECONDARY
+    assert isinstance(page, Http)
+    assert (page.page, page.url) == ("secondary_from_outside", "")
+    for transition, org in (("activate", Role.SECONDARY), ("settle", Role.PRIMARY)):
+        (agents,) = needs[transition]
+        assert isinstance(agents, Metric)
+        assert agents.org is org
+        (name,) = playbook.transition(transition).guards  # type: ignore[union-attr]
+        assert playbook.guards[name].within == timedelta(minutes=10)
+    assert needs["abort"] == needs["recover"] == []
+
+
+def test_onboarding_begins_where_there_is_nothing() -> None:
+    playbook = load_playbook("onboarding")
+    route = playbook.route(Status.ABSENT, Status.PASSIVE)
+    assert route is not None
+    assert [transition.name for transition in route] == ["create", "enroll"]
+    assert playbook.transitions[0].writes == (Role.PRIMARY, Role.SECONDARY)
+
+
+def test_the_text_is_kept_whole_and_the_path_is_where_it_came_from() -> None:
+    playbook = load_playbook("onboarding")
+    path = shipped_playbooks()["onboarding"]
+    assert playbook.text == path.read_text(encoding="utf-8")
+    assert playbook.path == str(path)
+
+
+def test_a_playbook_is_found_by_path(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yml"
+    path.write_text(PLAYBOOK)
+    assert load_playbook(str(path)).name == "small"
+    assert load_playbook("mine.yml", folder=tmp_path).path == str(path)
+
+
+def test_a_copy_in_this_folder_goes_before_the_shipped_one(tmp_path: Path) -> None:
+    (tmp_path / "regional-failover.yaml").write_text(PLAYBOOK)
+    assert load_playbook("regional-failover", folder=tmp_path).name == "small"
+    (tmp_path / "mine.yaml").write_text(PLAYBOOK)
+    assert load_playbook("mine", folder=tmp_path).name == "small"
+
+
+def test_bare_names_are_looked_for_in_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.yaml").write_text(PLAYBOOK)
+    monkeypatch.chdir(tmp_path)
+    assert load_playbook("mine").name == "small"
+
+
+@pytest.mark.parametrize("name", ["regional-failovr", "", "x" * 5000, "a\0b"])
+def test_an_unknown_name_lists_the_shipped_ones(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_playbook(name, folder=tmp_path)
+    assert "Shipped: onboarding, regional-failover." in caught.value.message
+    assert ('did you mean "regional-failover"?' in caught.value.message) == (name == "regional-failovr")
+
+
+def test_a_path_that_leads_nowhere_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="there is no such file"):
+        load_playbook("./none.yaml", folder=tmp_path)

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from orchestrator.config import problems_in, scenario_schema
+from orchestrator.config import check_file, scenario_schema
 from orchestrator.config.compose import compose
 from orchestrator.config.faults import AnswerLost, Fault, Slow
 from orchestrator.config.scenario import (
@@ -309,7 +309,7 @@ def test_a_name_is_looked_for_here_and_then_among_those_that_ship(tmp_path: Path
 def test_check_knows_a_scenario_from_a_playbook(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("schema: 1\nname: x\nprobes: {a: 1}\nsteps:\n  - dark: {}\n")
-    assert [problem.message for problem in problems_in(wrong)] == [
+    assert [problem.message for problem in check_file(wrong).problems] == [
         '"org" is missing in steps.1.dark: whose region'
     ]
 

@@ -79,6 +79,42 @@ transitions:
 """
 
 
+FULL = """\
+schema: 1
+name: full
+summary: Everything at once.
+stops: [PASSIVE, ACTIVE]
+objectives: {ACTIVE: 15m}
+confirm: {within: 90s, every: 500ms}
+resend: 0
+timeouts: {connect: 1s, read: 2s, total: 4s}
+emergency: {deadline: 1500ms}
+mirror_wait: 0s
+cool_down: 10m
+guards:
+  calm: {quiet: {for: 5m}, why: Let them finish.}
+  seen: {reachable: {}}
+  seen_there: {reachable: {org: secondary}}
+  placed: {located: {}}
+  hours:
+    window:
+      zone: Europe/Paris
+      days: [fri, mon]
+      from: 09:00
+      until: "17:00"
+      freezes: [{from: 2026-12-20, until: 2027-01-02}]
+  whole_day: {window: {zone: UTC}}
+  until_midnight: {window: {zone: UTC, from: "22:00", until: "24:00"}}
+  both: {all: [calm, linked]}
+  either: {any: [seen, seen_there, hours, whole_day, until_midnight]}
+  busy: {not: calm}
+transitions:
+  - {name: out, from: PASSIVE, to: ACTIVE, why: Go., guards: [both, either, alone], writes: [primary], survivor: primary, advances: server}
+  - {name: home, from: ACTIVE, to: PASSIVE, guards: [busy, placed]}
+remember: [One thing., Another.]
+"""
+
+
 def said_of_inventory(text: str) -> list[str]:
     """The problems of an inventory as LINE:COLUMN: MESSAGE, [] where it is right."""
     try:

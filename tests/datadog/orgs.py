@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from orchestrator.model.org import Org, Pair, Wire
+from orchestrator.model.org import EnvironmentKey, Org, Pair, Wire
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.reading import Draft
-from orchestrator.model.secret import EnvironmentKey
 from orchestrator.model.status import Both, Role, Status
 
 PRIMARY_UUID = "550e8400-e29b-41d4-a716-446655440000"

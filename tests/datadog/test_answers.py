@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from orchestrator.datadog import retry_after
 from orchestrator.datadog.answers import excerpt, http_date, is_api_error, one_line
-from orchestrator.model.secret import Secret
+from orchestrator.model.org import Secret
 from orchestrator.system.redaction import Redactor
 
 CANARY = "canary0primary0api0key0000000001"

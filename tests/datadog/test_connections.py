@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from orchestrator.datadog import HttpWorld
-from orchestrator.model.org import Pair
+from orchestrator.model.org import CommandKey, FileKey, Pair
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import (
@@ -28,7 +28,6 @@ from orchestrator.model.reading import (
     Trouble,
     Unreachable,
 )
-from orchestrator.model.secret import CommandKey, FileKey
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.keys import KeyRing

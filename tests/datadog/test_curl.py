@@ -9,9 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.datadog import curl
-from orchestrator.model.org import Org
+from orchestrator.model.org import CommandKey, EnvironmentKey, FileKey, Org
 from orchestrator.model.reading import Request
-from orchestrator.model.secret import CommandKey, EnvironmentKey, FileKey
 
 from .orgs import pair_at
 

@@ -14,16 +14,16 @@ from orchestrator.model.plain import JSON
 from orchestrator.model.run import Attempt
 from orchestrator.model.status import Role, Status
 from orchestrator.report.doctor import doctor_json
+from orchestrator.report.documents import attempt_fact, reading_fact, record_fact, verdict_fact
 from orchestrator.report.errors import error_json
-from orchestrator.report.facts import attempt_fact, reading_fact, record_fact, verdict_fact
 from orchestrator.report.journal import runs_json, show_json
 from orchestrator.report.plan import plan_json
 from orchestrator.report.run import result_json
+from orchestrator.report.run_report import report_json
 from orchestrator.report.status import status_json
-from orchestrator.report.story_document import story_json
 from orchestrator.system.redaction import Redactor
+from tests.report.journals import drill
 from tests.report.scenes import LINKED, plan, reading, record, result, standing
-from tests.report.stories import drill
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "json.md").read_text("utf-8")
@@ -45,7 +45,7 @@ def keys_of(schema: str) -> set[str]:
         result_json(result()),
         runs_json([]),
         show_json([]),
-        story_json(drill()),
+        report_json(drill()),
         error_json(DocumentError([Problem("f.yaml", 1, 1, "wrong")])),
     ],
     ids=lambda document: str(document["schema"]),

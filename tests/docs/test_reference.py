@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli import hamr
-from orchestrator.config.sketch import KINDS
+from orchestrator.config.playbook_form import GUARD_KINDS
 from orchestrator.errors import ExitCode
 from orchestrator.model.events import JOURNALLED
 from orchestrator.model.guard import ALWAYS_ON, BEFORE_A_RUN, GuardKind
-from orchestrator.report.exit_codes import MEANINGS
+from orchestrator.report.errors import MEANINGS
 
 from .commands import BLOCK, filled, helps
 
@@ -70,8 +70,8 @@ def test_every_kind_of_guard_is_documented_and_no_other() -> None:
     kinds = page("guards.md").split("## Kinds", 1)[1]
     headings = re.findall(r"^### (.+)$", kinds, re.MULTILINE)
     documented = [name for heading in headings for name in re.findall(r"`([a-z]+)`", heading)]
-    assert documented == list(KINDS)
-    assert len(KINDS) == len(GuardKind.__args__)
+    assert documented == list(GUARD_KINDS)
+    assert len(GUARD_KINDS) == len(GuardKind.__args__)
 
 
 @pytest.mark.parametrize("guard", ALWAYS_ON)

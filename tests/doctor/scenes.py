@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from orchestrator.doctor import all_checks
 from orchestrator.doctor.answers import Answers, JournalFound, KeyFound, OrgAnswers
 from orchestrator.journal.history import History
+from orchestrator.model.guard import Measured, Probe, ProbeReading, Unmeasured
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.probe import Measured, Probe, ProbeReading, Unmeasured
 from orchestrator.model.readiness import Check, KeysSaid, Level
 from orchestrator.model.reading import Exchange, Reading
 from orchestrator.model.run import Operator

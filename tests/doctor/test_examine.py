@@ -17,9 +17,8 @@ from orchestrator.doctor import asking, examine
 from orchestrator.errors import JournalDamaged
 from orchestrator.journal import SqliteStore
 from orchestrator.model.events import DrillStarted, MirrorFound
-from orchestrator.model.guard import Compared, Guard
+from orchestrator.model.guard import Compared, Guard, Metric, Monitor, Probe
 from orchestrator.model.playbook import Playbook, Timeouts
-from orchestrator.model.probe import Metric, Monitor, Probe
 from orchestrator.model.readiness import Check, Level, Readiness
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import SimulatorConfig

@@ -9,9 +9,24 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.doctor.answers import Answers
-from orchestrator.model.guard import AllOf, AnyOf, Compared, Guard, GuardKind, IfUnknown, Not, Quiet
+from orchestrator.model.guard import (
+    AllOf,
+    AnyOf,
+    Command,
+    Compared,
+    Guard,
+    GuardKind,
+    Http,
+    IfUnknown,
+    Measured,
+    Metric,
+    Monitor,
+    Not,
+    Probe,
+    Quiet,
+    Unmeasured,
+)
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.probe import Command, Http, Measured, Metric, Monitor, Probe, Unmeasured
 from orchestrator.model.readiness import Level
 from orchestrator.model.status import Status
 from tests.situation.scenes import NOW, dead, shows

@@ -15,7 +15,6 @@ from orchestrator.doctor.hooks import hook_programs
 from orchestrator.doctor.journals import ROOM, unwritable
 from orchestrator.errors import JournalDamaged
 from orchestrator.journal.history import DrillHistory, History, RunHistory, history_of
-from orchestrator.model.change import Change
 from orchestrator.model.events import (
     DrillStarted,
     Event,
@@ -34,7 +33,7 @@ from orchestrator.model.hook import Hook, HookOutcome, InEmergency, Manual, Prog
 from orchestrator.model.journal import GENESIS, Holder, Record
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.readiness import Level
-from orchestrator.model.reading import Exchange, HamrRecord, Lost, Request
+from orchestrator.model.reading import Change, Exchange, HamrRecord, Lost, Request
 from orchestrator.model.run import Attempt, End, Ending, Mode
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Both, Status

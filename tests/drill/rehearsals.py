@@ -16,8 +16,8 @@ from orchestrator.config.scenario import Scenario
 from orchestrator.config.scenarios import parse_scenario
 from orchestrator.drill import DrillContext, rehearse
 from orchestrator.journal import SqliteStore
-from orchestrator.model.drill import DrillResult, Expectation
 from orchestrator.model.playbook import Playbook
+from orchestrator.model.result import DrillResult, Expectation
 from orchestrator.model.run import Operator
 
 HEAD = (

@@ -20,7 +20,7 @@ from orchestrator.config.scenario import (
     Waits,
 )
 from orchestrator.config.scenarios import ScenarioFile, parse_scenario, shipped_scenarios
-from orchestrator.config.shapes import Noun, keys_in, keys_of
+from orchestrator.config.schema import Noun, keys_in, keys_of
 from orchestrator.report.drill import closed_json, drill_json
 from tests.report.test_drill import RESULT
 
@@ -31,7 +31,7 @@ PAGE = (DOCS / "reference" / "scenarios.md").read_text("utf-8")
 
 
 def keys(noun: type[Noun]) -> set[str]:
-    return {key.name for key in keys_in(keys_of(noun))}
+    return {*keys_in(keys_of(noun))}
 
 
 def table(title: str) -> set[str]:

@@ -12,9 +12,9 @@ from orchestrator.config import load_playbook, parse_playbook
 from orchestrator.config.scenario import DoRun, Scenario
 from orchestrator.drill.rehearsal import out_and_home
 from orchestrator.errors import ExitCode, UsageError
-from orchestrator.model.drill import LessStrict, Score
 from orchestrator.model.events import DrillClosed, DrillScored, DrillStarted, RunStarted, decode
 from orchestrator.model.journal import Verified
+from orchestrator.model.result import LessStrict, Score
 from orchestrator.model.status import Status
 
 from .rehearsals import Room, missed

@@ -15,9 +15,9 @@ from orchestrator.config.scenarios import load_scenario, shipped_scenarios
 from orchestrator.drill.stand_ins import FakeHost, ProcessStore
 from orchestrator.engine import check
 from orchestrator.errors import ExitCode
-from orchestrator.model.change import Change
 from orchestrator.model.org import Mirrors
 from orchestrator.model.playbook import Playbook
+from orchestrator.model.reading import Change
 from orchestrator.model.situation import Comparison
 from orchestrator.situation.compare import compare
 

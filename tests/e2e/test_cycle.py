@@ -22,8 +22,8 @@ from orchestrator.operations.plan import make_plan
 from orchestrator.operations.resume import acknowledge, resume
 from orchestrator.operations.run import apply, start
 from orchestrator.operations.standing import stand
-from orchestrator.report.fates import not_passed
-from orchestrator.report.telling import story_of
+from orchestrator.report.outcomes import not_passed
+from orchestrator.report.run_fold import report_of
 from orchestrator.simulator import AnswerLost, Fault, ServerError, Silence, SimulatorConfig, Throttle
 
 from .pairs import quick_playbook, simulated
@@ -254,9 +254,13 @@ async def test_law_10_what_is_overridden_before_the_first_transition_is_journall
         ]
         (record,) = bench.session.store.records(run=result.run, kinds=("guard.overridden",))
         assert (record.data["transition"], record.data["reason"]) == ("", "the tests are over")
-        story = story_of(result.run, list(bench.session.store.records()), result.head)
+        story = report_of(result.run, list(bench.session.store.records()), result.head)
         (let_pass,) = not_passed(story.runs[-1])
-        assert (let_pass.transition, let_pass.verdict.guard, let_pass.fate) == ("", "cool_down", "overridden")
+        assert (let_pass.transition, let_pass.verdict.guard, let_pass.outcome) == (
+            "",
+            "cool_down",
+            "overridden",
+        )
 
 
 async def test_an_emergency_that_is_taken_up_wants_a_reason_from_python_too(tmp_path: Path) -> None:

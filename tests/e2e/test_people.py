@@ -11,13 +11,11 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.errors import ExitCode, HamrError, JournalUnavailable, Moved
-from orchestrator.model.guard import Compared, Guard, IfUnknown, Window
-from orchestrator.model.hook import Hook, Manual, Program
-from orchestrator.model.person import Question, Reply
+from orchestrator.model.guard import Command, Compared, Guard, IfUnknown, Probe, Window
+from orchestrator.model.hook import Hook, Manual, Program, Question, Reply
+from orchestrator.model.org import Secret
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.probe import Command, Probe
 from orchestrator.model.run import End, RunRequest
-from orchestrator.model.secret import Secret
 from orchestrator.model.status import Status
 from orchestrator.operations.locking import Lock, take_lock
 from orchestrator.operations.resume import resume

@@ -9,18 +9,18 @@ import pytest
 
 from orchestrator.report.html import page
 from tests.report.hostile import PARTS, hostile_drill, hostile_drill_begun, hostile_run
-from tests.report.stories import OWING, REFUSED, RESUMED, WHOLE, drill, told
+from tests.report.journals import OWING, REFUSED, RESUMED, WHOLE, drill, reported
 
 from .browser import Browser, browser
 
-STORIES = {
+REPORTS = {
     "hostile run": hostile_run(),
     "hostile drill": hostile_drill(),
     "hostile drill, begun": hostile_drill_begun(),
-    "whole": told(WHOLE),
-    "owing": told(OWING),
-    "refused": told(REFUSED),
-    "resumed": told(RESUMED),
+    "whole": reported(WHOLE),
+    "owing": reported(OWING),
+    "refused": reported(REFUSED),
+    "resumed": reported(RESUMED),
     "drill": drill(),
 }
 
@@ -58,8 +58,8 @@ def chrome() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("pages")
-    for name, story in STORIES.items():
-        (made / f"{name}.html").write_text(page(story), "utf-8")
+    for name, report in REPORTS.items():
+        (made / f"{name}.html").write_text(page(report), "utf-8")
     return made
 
 
@@ -79,7 +79,7 @@ def test_this_browser_would_notice(chrome: Browser, tmp_path: Path) -> None:
     assert [text for text, _, _ in chrome.evaluate(CONTRAST)["poor"]] == ["pale"]
 
 
-@pytest.mark.parametrize("name", [name for name in STORIES if "hostile" in name])
+@pytest.mark.parametrize("name", [name for name in REPORTS if "hostile" in name])
 def test_hostile_text_runs_nothing_loads_nothing_and_is_shown_as_text(
     chrome: Browser, folder: Path, name: str
 ) -> None:
@@ -108,7 +108,7 @@ def test_hostile_text_runs_nothing_loads_nothing_and_is_shown_as_text(
     assert chrome.evaluate("getComputedStyle(document.body).display") == "block"
 
 
-@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize("name", REPORTS)
 def test_a_phone_shows_it_without_scrolling_sideways(chrome: Browser, folder: Path, name: str) -> None:
     chrome.look(width=360)
     chrome.open(folder / f"{name}.html")

@@ -8,12 +8,20 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from orchestrator.engine.around import Around
-from orchestrator.model.guard import Compared, Guard, IfUnknown
-from orchestrator.model.hook import Hook, Manual, Program, ProgramEnded
-from orchestrator.model.person import Question, Reply
+from orchestrator.engine.context import RunServices
+from orchestrator.model.guard import (
+    Compared,
+    Guard,
+    IfUnknown,
+    Measured,
+    Metric,
+    Probe,
+    ProbeReading,
+    Unmeasured,
+    Value,
+)
+from orchestrator.model.hook import Hook, Manual, Program, ProgramEnded, Question, Reply
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.probe import Measured, Metric, Probe, ProbeReading, Unmeasured, Value
 
 from .fake import PLAYBOOK, FakeClock, S
 
@@ -103,8 +111,8 @@ class Beside:
         self.people = FakePeople(self.clock)
 
     @property
-    def around(self) -> Around:
-        return Around(self.prober, self.programs, self.people)
+    def around(self) -> RunServices:
+        return RunServices(self.prober, self.programs, self.people)
 
 
 def guarded(

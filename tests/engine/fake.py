@@ -10,22 +10,22 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from orchestrator.engine.around import Around, predicted_around
-from orchestrator.engine.drive import Engine, Task
-from orchestrator.engine.gate import EnforcingGate, Gate
-from orchestrator.engine.memory import Memory, recall
+from orchestrator.engine.context import RunContext, RunServices
+from orchestrator.engine.engine import Engine
+from orchestrator.engine.evaluator import GuardPolicy
+from orchestrator.engine.predicted import predicted_services
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.history import events_of, history_of
-from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, Event, RunResumed, RunStarted, WriteIntended, encode
 from orchestrator.model.journal import Record
-from orchestrator.model.org import Mirrors, Org, Pair, Wire
+from orchestrator.model.org import EnvironmentKey, Mirrors, Org, Pair, Wire
 from orchestrator.model.plain import JSON, timestamp
 from orchestrator.model.playbook import Advances, Confirm, Playbook, Transition
 from orchestrator.model.reading import (
     Absent,
     Accepted,
     Answer,
+    Change,
     Draft,
     Exchange,
     HamrRecord,
@@ -42,9 +42,9 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.run import Mode, Operator
-from orchestrator.model.secret import EnvironmentKey
-from orchestrator.model.situation import OpenRun, Owed
+from orchestrator.model.situation import OpenRun, Owed, Phase
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.situation.state import RunState, replay
 
 E = TypeVar("E")
 P, S = Role.PRIMARY, Role.SECONDARY
@@ -369,27 +369,44 @@ def bench(
     *,
     mirrors: Mirrors = Mirrors.NO,
     mode: Mode = Mode.PLANNED,
-    gate: Gate | None = None,
+    gate: GuardPolicy | None = None,
     playbook: Playbook = PLAYBOOK,
     world: FakeWorld | None = None,
-    memory: Memory | None = None,
+    memory: RunState | None = None,
     notes: Notes | None = None,
     owed: Owed | None = None,
     open_run: OpenRun | None = None,
     operator: Operator = Operator("alice", "laptop"),  # noqa: B008 - frozen
-    around: Around | None = None,
+    around: RunServices | None = None,
 ) -> Bench:
     clock = world.clock if world else FakeClock()
     if world is None:
         world = FakeWorld(clock)
         world.records = {} if start is Status.ABSENT else {P: record(P, start), S: record(S, start)}
     notes = notes or Notes()
-    memory = memory or Memory(RUN)
+    memory = memory or RunState(RUN)
     memory.mode = mode
-    task = Task(pair(mirrors), playbook, operator, memory, owed=owed, open_run=open_run)
-    around = around or predicted_around(clock)
-    engine = Engine(task, world, clock, notes, gate or EnforcingGate(), lambda: 0.5, around)
+    run = RunContext(
+        pair(mirrors),
+        playbook,
+        operator,
+        memory,
+        world,
+        clock,
+        notes,
+        around or predicted_services(clock),
+        jitter=lambda: 0.5,
+        owed=owed,
+        open_run=open_run,
+    )
+    engine = Engine(run, gate or GuardPolicy())
     return Bench(world, clock, notes, engine)
+
+
+async def look(b: Bench, goal: Status | None = None) -> Phase:
+    """Where the pair stands, read now."""
+    await b.engine.reader.read_both("start", once=False)
+    return b.engine.reader.phase(goal)
 
 
 def started(goal: Status, mode: Mode = Mode.PLANNED) -> RunStarted:
@@ -416,20 +433,20 @@ def resumed(
     mode: Mode | None = None,
     playbook: Playbook = PLAYBOOK,
     mirrors: Mirrors | None = None,
-    around: Around | None = None,
+    around: RunServices | None = None,
 ) -> Bench:
     """A new process on the same world, with what the journal of the dead one holds, and nothing else."""
     records = dead.notes.records(dead.clock.now())
     history = history_of("payments", records)
-    known = (mirrors or dead.engine.task.pair.mirrors).known
+    known = (mirrors or dead.engine.run.pair.mirrors).known
     events = (event for event, _ in events_of(records))
-    memory = recall(RUN, events, history.runs[RUN].floors, mirrors=known)
+    memory = replay(RUN, events, history.runs[RUN].floors, mirrors=known)
     memory.floors = dict(history.floors)
     mode = mode or memory.mode
     open_run = history.open_run.as_open_run() if history.open_run is not None else None
     again = bench(
         world=dead.world,
-        mirrors=mirrors or dead.engine.task.pair.mirrors,
+        mirrors=mirrors or dead.engine.run.pair.mirrors,
         mode=mode,
         playbook=playbook,
         memory=memory,
@@ -441,7 +458,7 @@ def resumed(
     )
     event = RunResumed(mode)
     again.notes.tell(event)
-    memory.note(event)
+    memory.apply(event)
     return again
 
 

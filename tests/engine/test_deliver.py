@@ -8,11 +8,10 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.engine.gate import EnforcingGate
-from orchestrator.model.change import Change
+from orchestrator.engine.evaluator import GuardPolicy
 from orchestrator.model.events import ChangeSeen, Event, GuardOverridden, OwedSettled
 from orchestrator.model.org import Mirrors
-from orchestrator.model.reading import Draft, HamrRecord, Present
+from orchestrator.model.reading import Change, Draft, HamrRecord, Present
 from orchestrator.model.run import End, Ending, Mode
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Role, Status
@@ -37,7 +36,7 @@ async def owing(mirrors: Mirrors = Mirrors.NO, renames: str | None = None) -> Be
     return b
 
 
-def around_a_stranger(seconds: float, gate: EnforcingGate | None = None) -> Bench:
+def around_a_stranger(seconds: float, gate: GuardPolicy | None = None) -> Bench:
     """A debt of a run that wrote nothing: a run that this journal does not know had brought the secondary there."""
     theirs = "carol+hamr-20261122-025900-zzzz-2@bastion"
     b = bench(owed=Owed(P, ACTIVE, RUN, START), gate=gate)
@@ -56,10 +55,10 @@ async def test_law_12_a_debt_of_a_run_that_wrote_nothing_is_bound_by_the_young_s
 
 
 @pytest.mark.parametrize(
-    ("seconds", "gate"), [(601, None), (20, EnforcingGate({"alone": "carol says she is done"}))]
+    ("seconds", "gate"), [(601, None), (20, GuardPolicy({"alone": "carol says she is done"}))]
 )
 async def test_law_12_it_is_delivered_when_the_stamp_is_old_or_a_person_says_so(
-    seconds: float, gate: EnforcingGate | None
+    seconds: float, gate: GuardPolicy | None
 ) -> None:
     b = around_a_stranger(seconds, gate)
     assert (await deliver(b)).end is End.DONE
@@ -72,7 +71,7 @@ def back(b: Bench) -> Bench:
 
 
 async def deliver(b: Bench) -> Ending:
-    owed = b.engine.owed()
+    owed = b.engine.run.owed_now()
     assert owed is not None
     return await b.engine.deliver(owed)
 
@@ -86,7 +85,7 @@ async def test_law_09_the_returned_org_is_told_in_one_write(renames: str | None)
     assert b.world.statuses() == (ACTIVE, ACTIVE)
     assert [(event.role, event.how) for event in b.notes.of(OwedSettled)] == [(P, "delivered")]
     assert b.notes.intents()[-1].attempt.purpose == "deliver"
-    assert b.engine.owed() is None
+    assert b.engine.run.owed_now() is None
 
 
 async def test_law_09_what_is_shown_already_is_void() -> None:
@@ -106,7 +105,7 @@ async def test_law_09_an_org_that_is_still_dark_stays_owed() -> None:
     ending = await deliver(b)
     assert (ending.end, ending.org) == (End.OWING, P)
     assert ending.next_steps == ("hamr resume payments",)
-    assert b.engine.owed() is not None
+    assert b.engine.run.owed_now() is not None
     assert b.world.posts() == []
 
 
@@ -197,7 +196,7 @@ async def test_law_09_a_delivery_that_is_never_shown_is_unknown_and_stays_owed()
     b = back(await owing())
     b.world.script[P] = ["lost"] * 5
     assert (await deliver(b)).end is End.UNKNOWN
-    assert b.engine.owed() is not None
+    assert b.engine.run.owed_now() is not None
 
 
 # A mirror that carried the old status back
@@ -229,7 +228,7 @@ async def test_law_03_a_survivor_that_shows_the_old_record_is_read_until_the_con
     """It may be a stale read, or the mirror may yet carry the new record forward."""
     b = back(await carried_back(Mirrors.YES))
     b.world.records[S], b.world.records[P] = None, None
-    old, new = record(S, PASSIVE), b.engine.task.memory.confirmed[S][-1]
+    old, new = record(S, PASSIVE), b.engine.run.state.confirmed[S][-1]
     b.world.records[S], b.world.records[P] = new, record(P, PASSIVE)
     b.world.glitches[S] = [Present(old, PASSIVE)] * 4
     began = b.clock.monotonic()
@@ -299,7 +298,7 @@ async def test_law_07_killed_at_every_event_of_a_delivery_and_resumed(durable: b
         b.clock.advance(60)
         again = resumed(b, mode=Mode.PLANNED)
         where = f"event {k}: {type(whole.notes.events[before + k - 1]).__name__}"
-        if again.engine.owed() is None:
+        if again.engine.run.owed_now() is None:
             assert k == events, where
         else:
             ending = await deliver(again)

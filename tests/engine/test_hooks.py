@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from orchestrator.engine.around import Around
+from orchestrator.engine.context import RunServices
 from orchestrator.model.events import (
     Event,
     HookEnded,
@@ -15,8 +15,7 @@ from orchestrator.model.events import (
     TransitionMade,
     WriteIntended,
 )
-from orchestrator.model.hook import Again, HookOutcome, InEmergency, Program, ProgramEnded, When
-from orchestrator.model.person import Asks, Reply
+from orchestrator.model.hook import Again, Asks, HookOutcome, InEmergency, Program, ProgramEnded, Reply, When
 from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
@@ -94,7 +93,7 @@ async def test_a_failing_before_hook_stops_the_transition_with_nothing_written()
     )
     assert b.world.posts() == []
     assert beside.programs.run_ == ["stop-sync"]
-    assert b.engine.task.memory.intended
+    assert b.engine.run.state.intended
 
 
 async def test_law_07_a_resumed_transition_repeats_what_failed_and_not_what_is_done() -> None:
@@ -165,9 +164,9 @@ async def test_an_after_hook_that_fails_is_owed_and_resume_runs_it() -> None:
     assert ending.end is End.OWING
     assert "flip (after declare)" in ending.message
     assert ending.next_steps == ("hamr resume 20261122-030000-test",)
-    assert b.engine.task.memory.hooks_owed() == (("declare", "flip"),)
+    assert b.engine.run.state.hooks_owed() == (("declare", "flip"),)
     again = resumed(b, playbook=playbook, around=beside.around)
-    assert again.engine.task.memory.hooks_owed() == (("declare", "flip"),)
+    assert again.engine.run.state.hooks_owed() == (("declare", "flip"),)
     posts = len(again.world.posts())
     assert (await again.engine.drive(Status.ACTIVE)).end is End.DONE
     assert len(again.world.posts()) == posts
@@ -193,7 +192,7 @@ async def test_law_07_after_hooks_survive_a_crash_at_the_end_of_their_transition
     again = resumed(b, playbook=playbook, around=beside.around)
     assert (await again.engine.drive(Status.ACTIVE)).end is End.DONE
     assert beside.programs.run_ == ["flip"]
-    assert [step.transition for step in again.engine.task.memory.steps] == ["declare", "activate"]
+    assert [step.transition for step in again.engine.run.state.steps] == ["declare", "activate"]
 
 
 async def test_a_half_made_transition_does_not_run_its_before_hooks_again() -> None:
@@ -230,7 +229,7 @@ async def test_a_manual_hook_asks_a_person(replies: list[Reply], outcome: HookOu
     (question,) = beside.people.questions
     assert question.text == "Before transition declare (PASSIVE → FAILOVER), by hand: Press the button."
     left = ["Press the button."] if outcome is HookOutcome.LEFT_TO_PERSON else []
-    assert b.engine.task.memory.left_to_person == left
+    assert b.engine.run.state.left_to_person == left
 
 
 async def test_where_nobody_is_there_no_question_is_put() -> None:
@@ -263,7 +262,7 @@ async def test_a_persons_no_stands_until_a_person_says_otherwise() -> None:
     beside.people.absent = True
     unasked = resumed(b, playbook=playbook, around=beside.around)
     assert (await unasked.engine.drive(Status.ACTIVE)).end is End.OWING
-    assert unasked.engine.task.memory.hooks_owed() == (("activate", "button"),)
+    assert unasked.engine.run.state.hooks_owed() == (("activate", "button"),)
     beside.people.absent, beside.people.replies = False, [Reply(True)]
     asked = resumed(unasked, playbook=playbook, around=beside.around)
     assert (await asked.engine.drive(Status.ACTIVE)).end is End.DONE
@@ -340,7 +339,7 @@ async def test_law_09_an_emergency_writes_while_its_hooks_are_still_under_way() 
     made = world(beside)
     made.sights[P] = Unreachable("connection refused")
     playbook = hooked("declare", before=(program("stop-sync"),))
-    around = Around(beside.prober, endless, beside.people)
+    around = RunServices(beside.prober, endless, beside.people)
     b = bench(world=made, mode=Mode.EMERGENCY, playbook=playbook, around=around)
     b.notes.on_tell = lambda event: endless.may_end.set() if _last_transition(event) else None
     assert (await b.engine.drive(Status.ACTIVE)).end is End.OWING
@@ -354,7 +353,9 @@ def _last_transition(event: Event) -> bool:
 async def test_a_run_that_is_given_up_says_that_its_hook_was_cut_off() -> None:
     beside, endless = Beside(), Endless()
     playbook = hooked("declare", before=(program("stop-sync"),))
-    b = bench(world=world(beside), playbook=playbook, around=Around(beside.prober, endless, beside.people))
+    b = bench(
+        world=world(beside), playbook=playbook, around=RunServices(beside.prober, endless, beside.people)
+    )
     task = asyncio.create_task(b.engine.drive(Status.ACTIVE))
     await endless.begun.wait()
     task.cancel()

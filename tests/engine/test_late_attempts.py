@@ -6,14 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.engine.memory import recall
 from orchestrator.journal.history import history_of
-from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, WriteConfirmed, WriteIntended
-from orchestrator.model.reading import Exchange, Present, Reading, Request
+from orchestrator.model.reading import Change, Exchange, Present, Reading, Request
 from orchestrator.model.run import Attempt
 from orchestrator.model.status import Status
 from orchestrator.situation.compare import compare
+from orchestrator.situation.state import replay
 
 from .fake import RUN, START, Notes, P, S, pair, record
 
@@ -36,7 +35,7 @@ def test_law_05_what_came_late_takes_nothing_with_it_that_may_still_come(by: str
     told = record(S, ACTIVE, attempts[-1].stamp, START + timedelta(seconds=1))
     notes.tell(WriteConfirmed(S, ACTIVE, told, Change.OURS, 4))
     notes.tell(ChangeSeen(S, Change.LATE, "", record(S, FAILOVER, by, START + timedelta(seconds=2)), told))
-    assert [attempt.number for attempt in recall(RUN, notes.events, {}).may_come_late()] == remain
+    assert [attempt.number for attempt in replay(RUN, notes.events, {}).may_come_late()] == remain
     run = history_of("payments", notes.records(START)).runs[RUN]
     assert list(run.unseen) == remain
 
@@ -46,9 +45,9 @@ def test_law_05_the_attempt_that_came_late_is_named_by_its_org_though_its_stamp_
         Attempt(number, role, status, f"alice+hamr-{RUN}-{number}@laptop", "declare")
         for number, (role, status) in enumerate(((S, FAILOVER), (P, FAILOVER), (S, ACTIVE)), 1)
     ]
-    memory = recall(RUN, [WriteIntended(attempt, Request("POST", "", {}), None) for attempt in attempts], {})
+    memory = replay(RUN, [WriteIntended(attempt, Request("POST", "", {}), None) for attempt in attempts], {})
     told = record(S, ACTIVE, attempts[-1].stamp, START + timedelta(seconds=1))
-    memory.note(WriteConfirmed(S, ACTIVE, told, Change.OURS, 3))
+    memory.apply(WriteConfirmed(S, ACTIVE, told, Change.OURS, 3))
     late = record(S, FAILOVER, f"alice+hamr-{RUN}", START + timedelta(seconds=2))
-    found = compare(pair(), Reading(S, Present(late, FAILOVER), START, 0.0, Exchange()), memory.known())
+    found = compare(pair(), Reading(S, Present(late, FAILOVER), START, 0.0, Exchange()), memory)
     assert (found.change, found.attempt) == (Change.LATE, 1)

@@ -8,10 +8,9 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, NameLearned, WriteConfirmed
 from orchestrator.model.org import Mirrors
-from orchestrator.model.reading import Draft, Present, Unreachable
+from orchestrator.model.reading import Change, Draft, Present, Unreachable
 from orchestrator.model.run import End
 from orchestrator.model.status import Role, Status
 
@@ -198,7 +197,7 @@ async def test_law_03_an_unproven_author_is_settled_by_the_next_answer_that_show
     b.world.script[S] = ["lost-applied"]
     assert (await b.engine.drive(ACTIVE)).end is End.DONE
     assert [event.change for event in b.notes.of(WriteConfirmed)][:2] == [Change.UNPROVEN, Change.OURS]
-    assert b.engine.task.memory.unproven == {}
+    assert b.engine.run.state.unproven == {}
 
 
 async def test_law_03_an_unproven_author_was_a_stranger_where_the_next_answer_keeps_our_stamp() -> None:

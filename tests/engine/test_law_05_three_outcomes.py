@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.engine.stop import Stopped
+from orchestrator.engine.context import Stopped
 from orchestrator.model.events import Waiting, WriteAnswered, WriteConfirmed, WriteThrottled, WriteUnknown
 from orchestrator.model.reading import Draft, HamrRecord, Unreachable
 from orchestrator.model.run import End
@@ -361,7 +361,7 @@ async def test_law_05_a_refusal_is_no_write_where_a_stamp_cut_short_is_that_of_a
 
 async def test_law_05_a_refusal_is_no_write_where_a_stamp_cut_short_was_there_before_the_run_wrote() -> None:
     b = bench()
-    stamp = str(b.engine.task.operator.stamp(RUN, 1)).rpartition("-")[0]
+    stamp = str(b.engine.run.operator.stamp(RUN, 1)).rpartition("-")[0]
     b.world.records[S] = record(S, FAILOVER, by=stamp)
 
     def refuse(draft: Draft) -> None:
@@ -369,7 +369,7 @@ async def test_law_05_a_refusal_is_no_write_where_a_stamp_cut_short_was_there_be
         b.world.script[draft.role] = ["400"]
 
     b.world.before_write = refuse
-    await b.engine.look()
+    await b.engine.reader.read_both("start", once=False)
     with pytest.raises(Stopped) as stop:
         await b.engine.writer.write(S, FAILOVER)
     assert stop.value.ending.end is End.INCOMPLETE

@@ -7,7 +7,6 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.engine.draft import draft
 from orchestrator.errors import JournalUnavailable
 from orchestrator.model.events import (
     ClockDistrusted,
@@ -23,6 +22,7 @@ from orchestrator.model.org import Wire
 from orchestrator.model.reading import Draft, NotSent, Reading
 from orchestrator.model.run import End
 from orchestrator.model.status import Role, Status
+from orchestrator.situation.link import draft
 
 from .fake import P, S, bench, pair, record
 
@@ -68,7 +68,7 @@ async def test_law_06_where_the_outcome_cannot_be_written_nothing_more_is_sent()
     with pytest.raises(JournalUnavailable):
         await b.engine.drive(ACTIVE)
     assert b.world.posts() == ["POST secondary FAILOVER"]
-    outstanding = b.engine.task.memory.outstanding()
+    outstanding = b.engine.run.state.outstanding()
     assert outstanding is not None
     assert outstanding.number == 1
 
@@ -78,7 +78,7 @@ async def test_law_06_what_could_not_be_journalled_was_not_learned() -> None:
     b.notes.fail_at = lambda event: isinstance(event, WriteConfirmed)
     with pytest.raises(JournalUnavailable):
         await b.engine.drive(ACTIVE)
-    assert b.engine.task.memory.confirmed[S] == []
+    assert b.engine.run.state.confirmed[S] == []
 
 
 async def test_law_06_a_run_that_is_asked_to_stop_while_its_guards_are_judged_intends_nothing() -> None:

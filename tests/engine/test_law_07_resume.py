@@ -9,8 +9,6 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orchestrator.engine.memory import Memory
-from orchestrator.model.change import Change
 from orchestrator.model.events import (
     ChangeSeen,
     Event,
@@ -23,9 +21,10 @@ from orchestrator.model.events import (
 from orchestrator.model.guard import Guard, Quiet
 from orchestrator.model.org import Mirrors
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.reading import Draft, Present
+from orchestrator.model.reading import Change, Draft, Present
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
+from orchestrator.situation.state import RunState
 
 from .fake import (
     DARK,
@@ -147,7 +146,7 @@ def _same_end(case: Case, again: Bench, end: End, where: str) -> None:
     shows = again.world.statuses()
     assert shows[1] is expected, (case.name, where)
     if case.dark:
-        assert again.engine.task.memory.owed == {P: expected}, (case.name, where)
+        assert again.engine.run.state.owed == {P: expected}, (case.name, where)
         assert end is End.OWING, (case.name, where)
     else:
         assert shows[0] is expected, (case.name, where)
@@ -363,7 +362,7 @@ async def test_law_07_resume_goes_on_from_where_a_mirror_carried_the_pair_back_t
     assert ending.end is End.MOVED, ending
     assert "--override reverted=REASON goes on from it" in ending.message
     again = resumed(again)
-    again.engine.settling.old_is_true = True
+    again.engine.run.old_is_true = True
     ending = await again.engine.drive(ACTIVE)
     assert ending.end is End.DONE, ending
     assert again.world.statuses() == (ACTIVE, ACTIVE)
@@ -373,11 +372,11 @@ async def test_law_07_resume_goes_on_from_where_a_mirror_carried_the_pair_back_t
 
 def test_law_03_nothing_is_put_right_over_an_old_record_that_a_run_goes_on_from() -> None:
     told, late = record(S, FAILOVER, at=START), record(S, ACTIVE, at=START + timedelta(seconds=1))
-    memory = Memory(RUN)
-    memory.note(WriteConfirmed(S, FAILOVER, told, Change.OURS, None))
-    memory.note(ChangeSeen(S, Change.LATE, "it came late", late, told))
+    memory = RunState(RUN)
+    memory.apply(WriteConfirmed(S, FAILOVER, told, Change.OURS, None))
+    memory.apply(ChangeSeen(S, Change.LATE, "it came late", late, told))
     assert memory.set_back == {S}
-    memory.note(ChangeSeen(S, Change.REVERTED, "it stays so", told, late, accepted=True))
+    memory.apply(ChangeSeen(S, Change.REVERTED, "it stays so", told, late, accepted=True))
     assert memory.set_back == set()
 
 
@@ -425,7 +424,7 @@ async def test_law_03_a_write_of_ours_that_its_time_leaves_below_what_was_seen_i
     assert "shows our status with a time older than before" in ending.message
     assert "--override reverted=REASON" in ending.next_steps[-1]
     again = resumed(again, playbook=playbook)
-    again.engine.settling.old_is_true = True
+    again.engine.run.old_is_true = True
     ending = await again.engine.drive(PASSIVE)
     assert ending.end is End.DONE, ending
 

@@ -8,9 +8,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.engine.gate import EnforcingGate
-from orchestrator.engine.memory import Memory
-from orchestrator.model.change import Change
+from orchestrator.engine.evaluator import GuardPolicy
 from orchestrator.model.events import (
     GuardsJudged,
     GuardWaived,
@@ -27,6 +25,7 @@ from orchestrator.model.guard import Guard, Quiet, Reachable
 from orchestrator.model.org import Mirrors
 from orchestrator.model.reading import (
     Absent,
+    Change,
     Denied,
     Draft,
     Hampered,
@@ -39,6 +38,7 @@ from orchestrator.model.reading import (
 )
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
+from orchestrator.situation.state import RunState
 
 from .fake import DARK, PLAYBOOK, SERVER_ADVANCES, Bench, P, S, bench, record, resumed, started
 
@@ -98,7 +98,7 @@ async def test_law_09_whatever_is_no_good_record_counts_as_not_seen(sight: Sight
     assert b.world.posts() == ALONE
     assert len(b.notes.of(OrgGivenUp)) == 1
     assert b.world.log.count("GET primary within 2") == 1
-    assert b.engine.task.memory.owed == {P: ACTIVE}
+    assert b.engine.run.state.owed == {P: ACTIVE}
 
 
 async def test_law_09_a_black_hole_is_waited_for_once_for_its_deadline() -> None:
@@ -149,7 +149,7 @@ async def test_law_09_an_org_that_dies_in_the_middle_is_left_out_from_then_on() 
     ending = await b.engine.drive(ACTIVE)
     assert ending.end is End.OWING
     assert b.world.statuses() == (FAILOVER, ACTIVE)
-    assert b.engine.task.memory.owed == {P: ACTIVE}
+    assert b.engine.run.state.owed == {P: ACTIVE}
 
 
 async def test_law_09_both_dark_is_refused() -> None:
@@ -285,7 +285,7 @@ async def test_law_09_a_move_of_the_servers_is_waited_for_on_the_survivor_alone(
     ending = await b.engine.drive(ACTIVE)
     assert (ending.end, ending.org) == (End.OWING, P), ending
     assert b.world.posts() == ["POST secondary FAILOVER"]
-    assert b.engine.task.memory.owed == {P: ACTIVE}
+    assert b.engine.run.state.owed == {P: ACTIVE}
 
 
 # Guards
@@ -351,7 +351,7 @@ async def test_law_12_an_emergency_that_is_at_its_goal_by_an_unknown_run_tells_t
     over: bool,
 ) -> None:
     """Both orgs live, so nothing is blind; no transition is made, so no transition's guards have judged it."""
-    b = emergency(gate=EnforcingGate({"alone": "carol is done"} if over else {}))
+    b = emergency(gate=GuardPolicy({"alone": "carol is done"} if over else {}))
     b.world.foreign(P, FAILOVER, "carol+hamr-20261122-025900-zzzz-2@bastion")
     b.world.foreign(S, ACTIVE, "carol+hamr-20261122-025900-zzzz-3@bastion")
     ending = await b.engine.drive(ACTIVE)
@@ -397,7 +397,7 @@ async def test_law_09_an_emergency_tells_an_org_that_is_back_what_an_earlier_one
     ending = await again.engine.drive(ACTIVE)
     assert ending.end is End.DONE, ending
     assert again.world.statuses() == (ACTIVE, ACTIVE)
-    assert again.engine.owed() is None
+    assert again.engine.run.owed_now() is None
     assert again.notes.of(OwedSettled)[-1].role is P
 
 
@@ -454,7 +454,7 @@ async def test_law_09_a_mirror_that_is_too_slow_for_an_emergency_is_owed_and_voi
     assert b.clock.monotonic() - 1000 < 4.0
     b.world.mirror(S)
     again = resumed(b, mode=Mode.PLANNED)
-    owed = again.engine.owed()
+    owed = again.engine.run.owed_now()
     assert owed is not None
     assert (await again.engine.deliver(owed)).end is End.DONE
     assert again.world.posts() == ALONE
@@ -462,10 +462,10 @@ async def test_law_09_a_mirror_that_is_too_slow_for_an_emergency_is_owed_and_voi
 
 def test_the_memory_of_a_run_tells_what_is_owed_without_its_last_record() -> None:
     """The process may die between the confirmation and the record of the debt."""
-    memory = Memory("20261122-030000-test")
+    memory = RunState("20261122-030000-test")
     confirmed = WriteConfirmed(S, ACTIVE, record(S, ACTIVE), Change.OURS, 1)
     for event in (OrgGivenUp(P, "time-out"), confirmed):
         told = decode(event.kind, json.loads(json.dumps(encode(event))))
         assert told is not None
-        memory.note(told)
+        memory.apply(told)
     assert memory.owed == {P: ACTIVE}

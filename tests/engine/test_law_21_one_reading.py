@@ -8,17 +8,16 @@ from typing import cast
 
 import pytest
 
-from orchestrator.engine.memory import Memory
-from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, WaitEnded, WriteConfirmed
 from orchestrator.model.floor import Floor
 from orchestrator.model.org import Mirrors
 from orchestrator.model.protocols import Reader
-from orchestrator.model.reading import Absent, HamrRecord, Present, Unreachable
+from orchestrator.model.reading import Absent, Change, HamrRecord, Present, Unreachable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.session import Session
 from orchestrator.operations.standing import read_pair
+from orchestrator.situation.state import RunState
 
 from .beside import Beside, guarded
 from .fake import (
@@ -44,9 +43,9 @@ PASSIVE, FAILOVER, ACTIVE, RECOVERY = Status.PASSIVE, Status.FAILOVER, Status.AC
 BUSY = Unreachable("HTTP 429: Too many requests")
 
 
-def seen(*records: HamrRecord) -> Memory:
+def seen(*records: HamrRecord) -> RunState:
     """What a new run knows when the journal has seen these records of two orgs."""
-    return Memory(RUN, floors={made.org_uuid: Floor(made) for made in records})
+    return RunState(RUN, floors={made.org_uuid: Floor(made) for made in records})
 
 
 def shows(b: Bench, role: Role, made: HamrRecord) -> None:
@@ -88,7 +87,7 @@ async def test_law_21_a_wait_counts_a_failed_look_as_not_yet() -> None:
 
     def blip(role: Role) -> None:
         # Longer than an org is asked again for: this very look of the wait sees nothing of the secondary.
-        waiting = b.engine.task.memory.waiting
+        waiting = b.engine.run.state.waiting
         if role is S and waiting and len(blips) < 12:
             blips.append(b.clock.monotonic())
             b.world.glitches[S] = [BUSY]
@@ -108,7 +107,7 @@ async def test_law_21_a_look_that_fails_while_old_readings_are_waited_out_is_no_
     if taken_up:
         b.notes.tell(started(ACTIVE))
         b.notes.crash_at = lambda event: isinstance(event, WriteConfirmed)
-        b.engine.task.memory.floors.clear()
+        b.engine.run.state.floors.clear()
         with pytest.raises(Died):
             await b.engine.drive(ACTIVE)
         b = resumed(b)
@@ -179,7 +178,7 @@ async def test_law_03_a_new_run_waits_for_a_lagging_replica_and_enters_where_the
 async def test_law_03_a_person_can_say_that_an_org_was_put_back() -> None:
     newer = record(S, ACTIVE, "x@example.com", START - timedelta(minutes=1))
     b = bench(memory=seen(newer))
-    b.engine.settling.old_is_true = True
+    b.engine.run.old_is_true = True
     assert (await b.engine.drive(ACTIVE)).end is End.DONE
     (taken,) = b.notes.of(ChangeSeen)
     assert (taken.change, taken.accepted, taken.expected) == (Change.REVERTED, True, newer)
@@ -189,7 +188,7 @@ async def test_law_03_what_a_person_called_replaced_makes_no_done_when_it_is_see
     newer = {role: record(role, ACTIVE, "x@example.com", START - timedelta(minutes=1)) for role in (P, S)}
     b = bench(memory=seen(*newer.values()), mirrors=Mirrors.YES)
     b.world.records = {P: record(P, FAILOVER, "x@example.com", START - timedelta(minutes=2)), S: newer[S]}
-    b.engine.settling.old_is_true = True
+    b.engine.run.old_is_true = True
 
     def come_back(role: Role) -> None:
         if b.notes.of(ChangeSeen):
@@ -209,7 +208,7 @@ async def test_law_21_a_look_that_waited_for_one_org_reads_the_other_anew() -> N
     b.world.records[S] = newer
     b.world.glitches[S] = [Present(old, PASSIVE) if old is not None else None]
     b.clock.on_sleep.append(lambda: b.world.records.update({P: late}))
-    session = cast("Session", SimpleNamespace(pair=b.engine.task.pair, playbook=PLAYBOOK, clock=b.clock))
+    session = cast("Session", SimpleNamespace(pair=b.engine.run.pair, playbook=PLAYBOOK, clock=b.clock))
     floors = {newer.org_uuid: Floor(newer)}
     readings, _ = await read_pair(session, cast("Reader", b.world), frozenset(Role), floors)
     assert (readings.primary.record, readings.secondary.record) == (late, newer)
@@ -224,7 +223,7 @@ async def test_law_09_a_404_of_a_dead_regions_edge_is_never_expected_back() -> N
     again = resumed(dead, mode=Mode.PLANNED)
     again.world.sights.clear()
     again.world.records[P] = old
-    owed = again.engine.owed()
+    owed = again.engine.run.owed_now()
     assert owed is not None
     assert (await again.engine.deliver(owed)).end is End.DONE
     assert again.world.statuses() == (ACTIVE, ACTIVE)

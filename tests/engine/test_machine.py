@@ -39,7 +39,7 @@ class Maker(Struct):
     intends: Callable[[Transition], None] = lambda _transition: None
     arrives: Callable[[Transition], None] = lambda _transition: None
 
-    async def admit(self, transition: Transition) -> bool:
+    async def evaluate(self, transition: Transition) -> bool:
         self.calls.append(f"admit {transition.name}")
         return self.admits(transition)  # type: ignore[no-any-return]
 
@@ -151,7 +151,7 @@ async def test_our_guards_decision_reaches_the_machine_as_a_real_bool() -> None:
     """`Decision.go` is what admit returns: a list or an object there would refuse every transition without a word."""
     b = bench()
     assert (await b.engine.drive(ACTIVE)).end is End.DONE
-    assert all(type(decision.go) is bool for _, decision in b.engine.admission.decisions)
+    assert all(type(decision.go) is bool for _, decision in b.engine.evaluator.decisions)
 
 
 async def test_an_error_in_a_guard_is_raised_and_leaves_the_state() -> None:
@@ -332,7 +332,7 @@ async def test_our_step_raises_cancellation_during_guards_too() -> None:
     started = asyncio.Event()
 
     class Slow(Maker):
-        async def admit(self, transition: Transition) -> bool:
+        async def evaluate(self, transition: Transition) -> bool:
             started.set()
             await asyncio.Event().wait()
             return True

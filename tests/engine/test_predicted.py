@@ -12,11 +12,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 import orchestrator.engine.predicted as predicted_module
-from orchestrator.engine.around import predicted_around
-from orchestrator.engine.drive import Engine, Task
-from orchestrator.engine.gate import EnforcingGate, ForecastGate
-from orchestrator.engine.memory import Memory
-from orchestrator.engine.predicted import PredictedClock, PredictedWorld
+from orchestrator.engine.context import RunContext
+from orchestrator.engine.engine import Engine
+from orchestrator.engine.evaluator import GuardPolicy
+from orchestrator.engine.predicted import PredictedClock, PredictedWorld, predicted_services
 from orchestrator.model.events import GuardsJudged, TransitionIntended, TransitionMade, WriteIntended
 from orchestrator.model.org import Mirrors, Wire
 from orchestrator.model.plain import JSON
@@ -24,6 +23,7 @@ from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.reading import Draft, Identity, NotSent
 from orchestrator.model.run import End, Ending, Mode, Operator
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.situation.state import RunState
 
 from .fake import DARK, PLAYBOOK, RUN, SERVER_ADVANCES, START, UUIDS, Bench, Notes, P, S, bench, pair, record
 
@@ -60,7 +60,7 @@ def requests(notes: Notes) -> list[tuple[str, Role, Status, JSON]]:
 
 async def forecast(b: Bench, goal: Status) -> Forecast:
     """The plan from what a bench's world shows right now."""
-    task = b.engine.task
+    task = b.engine.run
     readings = Both(await b.world.read(P), await b.world.read(S))
     clock = PredictedClock(b.clock.now(), b.clock.monotonic())
     world = PredictedWorld(
@@ -72,12 +72,19 @@ async def forecast(b: Bench, goal: Status) -> Forecast:
         clock,
         mirrors=task.pair.mirrors is Mirrors.YES,
     )
-    notes, memory = Notes(), Memory(RUN)
-    memory.mode = task.memory.mode
-    planned = Task(task.pair, task.playbook, Operator("alice", "laptop"), memory)
-    engine = Engine(
-        planned, world, clock, notes, ForecastGate(EnforcingGate()), lambda: 0.5, predicted_around(clock)
+    notes = Notes()
+    planned = RunContext(
+        task.pair,
+        task.playbook,
+        Operator("alice", "laptop"),
+        RunState(RUN, mode=task.state.mode),
+        world,
+        clock,
+        notes,
+        predicted_services(clock),
+        jitter=lambda: 0.5,
     )
+    engine = Engine(planned, GuardPolicy(forecast=True))
     return Forecast(engine, world, clock, notes, await engine.drive(goal))
 
 
@@ -90,12 +97,16 @@ def test_law_02_the_predicted_world_has_no_way_to_reach_anything() -> None:
     assert imports == {
         "__future__",
         "collections.abc",
-        "dataclasses",
         "datetime",
         "msgspec",
         "msgspec.structs",
+        ".context",
+        "orchestrator.model.hook",
         "orchestrator.model.org",
+        "orchestrator.model.person",
         "orchestrator.model.playbook",
+        "orchestrator.model.guard",
+        "orchestrator.model.protocols",
         "orchestrator.model.reading",
         "orchestrator.model.status",
     }

@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 from msgspec import Struct, field
 
-from orchestrator.engine.look import Eyes
-from orchestrator.engine.memory import Memory
+from orchestrator.engine.context import RunContext, RunServices
+from orchestrator.engine.predicted import NonInteractive, NothingRun
 from orchestrator.engine.probing import Probing
-from orchestrator.model.probe import Measured, Metric, Probe, ProbeReading
+from orchestrator.engine.reader import PairReader
+from orchestrator.model.guard import Measured, Metric, Probe, ProbeReading
+from orchestrator.model.run import Operator
+from orchestrator.situation.state import RunState
 
-from .fake import RUN, FakeWorld, S, pair
+from .fake import PLAYBOOK, RUN, FakeWorld, Notes, S, pair
 from .fake import FakeClock as StillClock
 
 
@@ -85,12 +88,22 @@ async def test_law_06_answers_of_probes_are_never_old_whatever_their_speeds(
     seconds: tuple[float, ...], takes: float, reads: int
 ) -> None:
     clock = SharedClock()
-    memory, prober = Memory(RUN), SlowProber(clock)
-    tell = lambda _event: None  # noqa: E731 - nobody listens here
-    eyes = Eyes(pair(), FakeWorld(StillClock()), clock, memory, tell, timedelta(seconds=2))
-    probing = Probing(pair(), prober, clock, eyes, memory, tell)
+    prober = SlowProber(clock)
+    services = RunServices(prober, NothingRun(), NonInteractive())
+    run = RunContext(
+        pair(),
+        PLAYBOOK,
+        Operator("alice", "laptop"),
+        RunState(RUN),
+        FakeWorld(StillClock()),
+        clock,
+        Notes(),
+        services,
+        jitter=lambda: 0.5,
+    )
+    probing = Probing(run, PairReader(run))
     probes = [
-        Probe(f"{each + number * 1e-9:.9f}", Metric(S, "q"), timedelta(minutes=1))
+        Probe(f"{each + number * 1e-9:.9f}", Metric(S, "q", timeout=timedelta(minutes=1)))
         for number, each in enumerate(seconds)
     ]
     readings = await clock.run(probing.take(probes))

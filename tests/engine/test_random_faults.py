@@ -14,7 +14,7 @@ from orchestrator.model.org import Mirrors
 from orchestrator.model.reading import Absent, Denied, Draft, HamrRecord, Sight, Unreachable, Unreadable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
-from orchestrator.situation.compare import same_link
+from orchestrator.situation.link import same_link
 
 from .fake import Bench, Died, P, S, bench, pair, resumed, started
 
@@ -174,8 +174,8 @@ async def _live(b: Bench, goal: Status, death: int | None) -> End | None:
 
     b.notes.crash_at = dies if death is not None else None
     try:
-        owed = b.engine.owed()
-        if owed is not None and b.engine.task.memory.mode is Mode.PLANNED:
+        owed = b.engine.run.owed_now()
+        if owed is not None and b.engine.run.state.mode is Mode.PLANNED:
             return (await b.engine.deliver(owed)).end
         return (await b.engine.drive(goal)).end
     except Died:
@@ -186,16 +186,16 @@ async def _live(b: Bench, goal: Status, death: int | None) -> End | None:
 
 def _truthful(b: Bench, story: Story, end: End | None) -> None:
     shows = {role: None if held is None else Status(held.status) for role, held in b.world.served.items()}
-    if end is End.DONE and b.engine.task.memory.mode is Mode.PLANNED:
+    if end is End.DONE and b.engine.run.state.mode is Mode.PLANNED:
         assert shows[P] is shows[S], "done, and the last reads do not agree"
-    if end is End.DONE and b.engine.owed() is None and not story.deaths:
+    if end is End.DONE and b.engine.run.owed_now() is None and not story.deaths:
         assert shows == {P: story.goal, S: story.goal}
     if end is End.OWING:
-        owed = b.engine.owed()
+        owed = b.engine.run.owed_now()
         assert owed is not None
         if not story.deaths:
             assert shows[owed.role.other] is story.goal
-    if end is End.REFUSED and not story.deaths and not b.engine.task.memory.intended:
+    if end is End.REFUSED and not story.deaths and not b.engine.run.state.intended:
         assert b.world.posts() == []
 
 
@@ -232,13 +232,17 @@ async def test_law_15_when_the_faults_are_over_resume_or_a_new_run_reaches_the_g
     b.world.script, b.world.glitches = {P: [], S: []}, {P: [], S: []}
     b.world.arrive_late()
     for life in range(8):
-        if end is End.DONE and b.engine.owed() is None and b.world.statuses() == (story.goal, story.goal):
+        if (
+            end is End.DONE
+            and b.engine.run.owed_now() is None
+            and b.world.statuses() == (story.goal, story.goal)
+        ):
             return
         b.clock.advance(700)
         b = resumed(b, mode=Mode.PLANNED) if life < 4 else bench(world=b.world, mirrors=story.mirrors)
         end = await _live(b, story.goal, None)
         if end is End.REFUSED:
-            phase = b.engine.phase(story.goal)
+            phase = b.engine.reader.phase(story.goal)
             truth = next((step for step in phase.next_steps if "--truth" in step), "")
             if truth:
                 adopting = bench(world=b.world, mirrors=story.mirrors)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.engine.gate import EnforcingGate
+from orchestrator.engine.evaluator import GuardPolicy
 from orchestrator.model.events import (
     GuardOverridden,
     GuardsJudged,
@@ -18,9 +18,8 @@ from orchestrator.model.events import (
     WaitEnded,
     Waiting,
 )
-from orchestrator.model.guard import IfUnknown, Outcome
-from orchestrator.model.person import Reply
-from orchestrator.model.probe import Metric, Probe
+from orchestrator.model.guard import IfUnknown, Metric, Outcome, Probe
+from orchestrator.model.hook import Reply
 from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
@@ -118,7 +117,7 @@ async def test_the_run_waits_for_a_guard_that_may_be_waited_for() -> None:
     waits = [event for event in b.notes.of(Waiting) if event.what.startswith("seen")]
     assert {event.what for event in waits} == {"seen (agents is 0; wanted above 0)"}
     assert [event.seconds for event in waits] == pytest.approx([60.0, 59.0, 58.0, 57.0, 56.0, 55.0], abs=0.1)
-    assert b.engine.task.memory.waited == pytest.approx(6.0, abs=0.1)
+    assert b.engine.run.state.waited == pytest.approx(6.0, abs=0.1)
 
 
 async def test_law_03_everything_is_read_again_before_the_transition_fires_after_a_wait() -> None:
@@ -168,7 +167,7 @@ async def test_a_wait_can_be_interrupted_and_resumed() -> None:
     b = bench(world=world(beside), playbook=guarded("declare", within=60), around=beside.around)
     b.clock.on_sleep.append(lambda: b.engine.ask_to_stop("asked"))
     assert (await b.engine.drive(Status.ACTIVE)).end is End.INTERRUPTED
-    assert b.engine.task.memory.waiting is True
+    assert b.engine.run.state.waiting is True
     b.clock.on_sleep.clear()
     beside.prober.values["agents"] = [5.0]
     again = resumed(b, playbook=guarded("declare", within=60), around=beside.around)
@@ -266,7 +265,7 @@ async def test_law_09_a_probe_of_the_survivor_is_not_waived() -> None:
 async def test_an_override_is_not_waited_for() -> None:
     beside = Beside()
     beside.prober.values["agents"] = [0.0]
-    gate = EnforcingGate({"seen": "CHG-1"})
+    gate = GuardPolicy({"seen": "CHG-1"})
     b = bench(world=world(beside), playbook=guarded("declare", within=60), around=beside.around, gate=gate)
     assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
     assert b.notes.of(WaitBegan) == []

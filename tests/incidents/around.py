@@ -10,12 +10,11 @@ from random import Random
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orchestrator.model.guard import AllOf, AnyOf, Compared, Guard, IfUnknown, Not
+from orchestrator.model.guard import AllOf, AnyOf, Command, Compared, Guard, IfUnknown, Metric, Not, Probe
 from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program, When
 from orchestrator.model.playbook import Playbook, Transition
-from orchestrator.model.probe import Command, Metric, Probe
 from orchestrator.model.status import Role
-from orchestrator.situation.compared import probes_of
+from orchestrator.situation.guard_kinds import probes_of
 
 GOOD = 12.0
 """What a gauge shows when all is well; every drawn guard passes then."""
@@ -48,8 +47,10 @@ class Gauge(Struct, frozen=True):
 
     def probe(self) -> Probe:
         """As a playbook has it."""
-        kind = Command(("./gauge", self.name)) if self.org is None else Metric(self.org, f"sum:{self.name}")
-        return Probe(self.name, kind, timedelta(seconds=self.timeout))
+        timeout = timedelta(seconds=self.timeout)
+        if self.org is None:
+            return Probe(self.name, Command(("./gauge", self.name), timeout))
+        return Probe(self.name, Metric(self.org, f"sum:{self.name}", timeout=timeout))
 
     def value(self, at: float, *, over: bool) -> float | None:
         """What it shows at a time; None is no data.

@@ -23,7 +23,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from orchestrator.engine.look import ASK_AGAIN_AFTER
+from orchestrator.engine.reader import ASK_AGAIN_AFTER
 
 from .firing import fresh_look, guards_hold
 from .hook_invariants import after_done, asked_again, done_once, hooks_first, owed_is_said, unhindered

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from msgspec import Struct, field
 
 from orchestrator.model.events import Event
-from orchestrator.model.hook import Program, ProgramEnded
+from orchestrator.model.guard import Measured, Probe, ProbeReading, Unmeasured
+from orchestrator.model.hook import Program, ProgramEnded, Question, Reply
 from orchestrator.model.journal import Entry
-from orchestrator.model.person import Question, Reply
-from orchestrator.model.probe import Measured, Probe, ProbeReading, Unmeasured
 from orchestrator.model.protocols import Prober, Programs
 from orchestrator.operations.session import Session
 from orchestrator.simulator import Regions
@@ -78,7 +77,7 @@ class PlayedProber(Struct):
     async def take(self, probe: Probe, *, within: float | None = None) -> ProbeReading:
         self.process.alive()
         beside, tape = self.beside, self.beside.tape
-        limit = probe.timeout.total_seconds()
+        limit = probe.kind.timeout.total_seconds()
         limit = limit if within is None else min(limit, within)
         gauge, asked, began = beside.gauge(probe.name), tape.now, self.clock.monotonic()
         dark = None if gauge.org is None else beside.regions.darkness(gauge.org)

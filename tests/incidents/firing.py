@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from orchestrator.engine.look import ASK_AGAIN_AFTER
-from orchestrator.model.guard import AllOf, AnyOf, Compared, Guard, Not
+from orchestrator.engine.reader import ASK_AGAIN_AFTER
+from orchestrator.model.guard import AllOf, AnyOf, Compared, Guard, Measured, Not
 from orchestrator.model.playbook import Playbook, Transition
-from orchestrator.model.probe import Measured
 from orchestrator.model.status import Role
 
 from .incident import Played

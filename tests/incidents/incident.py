@@ -19,7 +19,7 @@ from orchestrator.journal import SqliteStore
 from orchestrator.model.journal import Record, Verification
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Mode
-from orchestrator.model.standing import Standing
+from orchestrator.model.situation import Standing
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import Regions
 from orchestrator.system.log import configure

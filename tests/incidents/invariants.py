@@ -34,9 +34,8 @@ from typing import Any
 from msgspec import Struct
 
 from orchestrator.errors import ExitCode
-from orchestrator.model.change import Change
 from orchestrator.model.journal import Record, Verified
-from orchestrator.model.reading import HamrRecord
+from orchestrator.model.reading import Change, HamrRecord
 from orchestrator.model.run import Mode, Stamp
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import (

@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from orchestrator.errors import HamrError
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, RunRequest
-from orchestrator.model.situation import Phase, PhaseName
-from orchestrator.model.standing import Standing
+from orchestrator.model.situation import Phase, PhaseName, Standing
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.adopt import adopt
 from orchestrator.operations.locking import break_lock

@@ -12,13 +12,12 @@ from msgspec import Struct, field
 from orchestrator.errors import HamrError
 from orchestrator.journal import InlineCalls, SqliteStore
 from orchestrator.model.journal import Holder, Whereabouts
-from orchestrator.model.org import Mirrors, Org, Pair, Wire
+from orchestrator.model.org import EnvironmentKey, Mirrors, Org, Pair, Wire
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Operator
-from orchestrator.model.secret import EnvironmentKey
-from orchestrator.model.standing import Standing
+from orchestrator.model.situation import Standing
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.operations.running import Controls
 from orchestrator.simulator import Regions, SimulatorConfig

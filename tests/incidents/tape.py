@@ -10,10 +10,10 @@ from typing import Any
 from msgspec import Struct
 
 from orchestrator.datadog.wire import decode_record
+from orchestrator.model.guard import Measured, Unmeasured
+from orchestrator.model.hook import Question
 from orchestrator.model.journal import Entry, Record
-from orchestrator.model.person import Question
 from orchestrator.model.plain import JSON
-from orchestrator.model.probe import Measured, Unmeasured
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Stamp
 from orchestrator.model.status import Both, Role, Status

@@ -10,22 +10,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.engine import check as engine_check
-from orchestrator.engine import draft as drafting
-from orchestrator.engine import entry, transitions, way
-from orchestrator.engine.arrival import Arrival
-from orchestrator.engine.gate import Decision, EnforcingGate
-from orchestrator.engine.look import Eyes
-from orchestrator.engine.memory import Memory
-from orchestrator.engine.readback import ReadBack, Seen
-from orchestrator.engine.stop import Stopped
-from orchestrator.engine.transitions import Transitions
+from orchestrator.engine import reader, route
+from orchestrator.engine.check import Seen, WriteConfirmation
+from orchestrator.engine.context import Stopped
+from orchestrator.engine.evaluator import Decision, GuardPolicy
+from orchestrator.engine.executor import TransitionExecutor
+from orchestrator.engine.reader import PairReader
 from orchestrator.engine.writer import Writer
 from orchestrator.journal import history, sqlite_store
-from orchestrator.model.change import Change
 from orchestrator.model.events import WriteAnswered, WriteConfirmed, WriteIntended, WriteOwed
 from orchestrator.model.guard import Outcome
 from orchestrator.model.org import Mirrors
-from orchestrator.model.reading import Accepted, Lost
+from orchestrator.model.reading import Accepted, Change, Lost
 from orchestrator.model.run import Attempt, End, Mode
 from orchestrator.model.situation import Comparison, PhaseName
 from orchestrator.model.status import Role, Status
@@ -34,8 +30,9 @@ from orchestrator.operations.journalling import Journalling
 from orchestrator.operations.locking import Lock
 from orchestrator.operations.session import Session
 from orchestrator.simulator import AnswerLost, ConnectionReset, Fault, Silence
-from orchestrator.situation import always_on, link
+from orchestrator.situation import guards, link
 from orchestrator.situation.link import Linked
+from orchestrator.situation.state import RunState
 
 from .draw import Dark, Foreign, Incident, Life, Story, bare
 from .incident import play
@@ -160,18 +157,18 @@ def _foreign_is_an_echo(patch: Patch) -> None:
 
 
 def _any_name_is_ours(patch: Patch) -> None:
-    def known(memory: Memory, original: Any = Memory.known) -> Any:
-        found = original(memory)
-        names = {record.modified_by for records in found.earlier.values() for record in records if record}
-        return replace(found, names=found.names | names | {"terraform"})
+    def learned(state: RunState, original: Any = RunState.learned) -> Any:
+        found: set[str] = original(state)
+        seen = {record.modified_by for records in state.earlier.values() for record in records if record}
+        return found | seen | {"terraform"}
 
-    patch.setattr(Memory, "known", known)
+    patch.setattr(RunState, "learned", learned)
 
 
 def _accepted_is_done(patch: Patch) -> None:
-    async def wait_for(self: ReadBack, attempt: Attempt, answer: Any, began: float) -> Seen:
+    async def wait_for(self: WriteConfirmation, attempt: Attempt, answer: Any, began: float) -> Seen:
         if isinstance(answer, Accepted) and answer.record is not None:
-            self.tell(
+            self.run.tell(
                 WriteConfirmed(attempt.role, attempt.status, answer.record, Change.OURS, attempt.number)
             )
             return Seen.YES
@@ -180,21 +177,25 @@ def _accepted_is_done(patch: Patch) -> None:
     async def until(*_: Any, **__: Any) -> None:
         return None
 
-    patch.setattr(ReadBack, "wait_for", wait_for)
-    patch.setattr(ReadBack, "note_peer", lambda *_: None)
-    patch.setattr(Arrival, "until", until)
+    patch.setattr(WriteConfirmation, "wait_for", wait_for)
+    patch.setattr(WriteConfirmation, "note_peer", lambda *_: None)
+    patch.setattr(Writer, "wait_until_converged", until)
 
 
 def _sent_again_unread(patch: Patch) -> None:
     async def wait_for(
-        self: ReadBack, attempt: Attempt, answer: Any, began: float, original: Any = ReadBack.wait_for
+        self: WriteConfirmation,
+        attempt: Attempt,
+        answer: Any,
+        began: float,
+        original: Any = WriteConfirmation.wait_for,
     ) -> Seen:
         return Seen.NO if isinstance(answer, Lost) else await original(self, attempt, answer, began)
 
     async def unchecked(*_: Any, **__: Any) -> bool:
         return False
 
-    patch.setattr(ReadBack, "wait_for", wait_for)
+    patch.setattr(WriteConfirmation, "wait_for", wait_for)
     patch.setattr(Writer, "check", unchecked)
 
 
@@ -204,32 +205,33 @@ def _sent_again_and_again(patch: Patch) -> None:
 
 def _intent_last(patch: Patch) -> None:
     async def send(self: Writer, flight: Any) -> Any:
-        number = self.memory.attempts + 1
-        stamp = str(self.operator.stamp(self.memory.run, number))
+        run = self.run
+        number = run.state.attempts + 1
+        stamp = str(run.operator.stamp(run.state.run, number))
         attempt = Attempt(number, flight.role, flight.status, stamp, flight.transition, flight.purpose)
-        base = self.memory.expected.get(flight.role)
-        record = drafting.draft(self.pair, flight.role, base, flight.status, stamp)
-        began = self.clock.monotonic()
-        answer = await self.world.write(record, within=self.eyes.deadline(flight.role))
-        self.tell(WriteIntended(attempt, self.world.describe(record), base))
+        base = run.state.expected.get(flight.role)
+        record = link.draft(run.pair, flight.role, base, flight.status, stamp)
+        began = run.clock.monotonic()
+        answer = await run.world.write(record, within=self.reader.deadline(flight.role))
+        run.tell(WriteIntended(attempt, run.world.describe(record), base))
         flight.attempts.append((attempt, answer))
-        self.tell(WriteAnswered(attempt, answer))
+        run.tell(WriteAnswered(attempt, answer))
         return attempt, answer, began
 
     patch.setattr(Writer, "_send", send)
 
 
 def _always_fresh(patch: Patch) -> None:
-    patch.setattr(Eyes, "fresh_enough", lambda self: self.last is not None)
-    patch.setattr(Eyes, "leave_by", lambda *_: float("inf"))
-    patch.setattr(Eyes, "age", lambda _: 0.0)
+    patch.setattr(PairReader, "fresh_enough", lambda self: self.last is not None)
+    patch.setattr(PairReader, "leave_by", lambda *_: float("inf"))
+    patch.setattr(PairReader, "age", lambda _: 0.0)
 
 
 def _suspension_unnoticed(patch: Patch) -> None:
     patch.setattr(
-        Eyes,
+        PairReader,
         "age",
-        lambda self: self.clock.monotonic() - self.looked_at[1] if self.looked_at else float("inf"),
+        lambda self: self.run.clock.monotonic() - self.read_at[1] if self.read_at else float("inf"),
     )
 
 
@@ -240,47 +242,47 @@ def _resumed_under_the_same_stamps(patch: Patch) -> None:
 
 
 def _resumed_without_the_journal(patch: Patch) -> None:
-    def forgetful(session: Any, history: Any, name: str, original: Any = resume._recall) -> Memory:
+    def forgetful(session: Any, history: Any, name: str, original: Any = resume._recall) -> RunState:
         found = original(session, history, name)
-        return Memory(name, mode=found.mode, started=found.started)
+        return RunState(name, mode=found.mode, started=found.started)
 
     patch.setattr(resume, "_recall", forgetful)
 
 
 def _emergency_waits(patch: Patch) -> None:
-    patch.setattr(Eyes, "deadline", lambda *_: None)
+    patch.setattr(PairReader, "deadline", lambda *_: None)
 
 
 def _owed_is_forgotten(patch: Patch) -> None:
-    note, remember = history._note, Memory.note
+    note, remember = history._note, RunState.apply
 
     def forget(found: Any, about: Any, event: Any, at: Any) -> None:
         if not isinstance(event, WriteOwed):
             note(found, about, event, at)
 
-    def unmindful(self: Memory, event: Any) -> None:
+    def unmindful(self: RunState, event: Any) -> None:
         remember(self, event)
         self.owed.clear()
 
     patch.setattr(history, "_note", forget)
-    patch.setattr(Memory, "note", unmindful)
+    patch.setattr(RunState, "apply", unmindful)
 
 
 def _anything_is_linked(patch: Patch) -> None:
     from orchestrator.situation import compare as situation_compare
     from orchestrator.situation import phase
 
-    for module in (link, always_on, transitions):
+    for module in (link, guards, reader):
         patch.setattr(module, "judge_link", lambda *_, **__: Linked())
     patch.setattr(phase, "link_of", lambda *_: Linked())
     patch.setattr(situation_compare, "same_link", lambda *_: True)
 
 
 def _only_one_side_is_written(patch: Patch) -> None:
-    async def with_one(self: Transitions, transition: Any) -> None:
+    async def with_one(self: TransitionExecutor, transition: Any) -> None:
         await self.writer.write(transition.writes[0], transition.target, transition=transition.name)
 
-    patch.setattr(Transitions, "_with_both", with_one)
+    patch.setattr(TransitionExecutor, "_with_both", with_one)
 
 
 def _no_lock(patch: Patch) -> None:
@@ -301,32 +303,32 @@ def unfenced(
 
 
 def _on_after_a_failure(patch: Patch) -> None:
-    async def make(self: Transitions, transition: Any, original: Any = Transitions.make) -> None:
+    async def make(
+        self: TransitionExecutor, transition: Any, original: Any = TransitionExecutor.make
+    ) -> None:
         try:
             await original(self, transition)
         except Stopped as stop:
             if stop.ending.end is End.INTERRUPTED:
                 raise
 
-    patch.setattr(Transitions, "make", make)
+    patch.setattr(TransitionExecutor, "make", make)
 
 
 def _midway_leads_nowhere(patch: Patch) -> None:
-    def enter(
-        pair: Any, playbook: Any, phase: Any, *arguments: Any, original: Any = entry.enter, **more: Any
-    ) -> Any:
+    def enter(run: Any, phase: Any, *arguments: Any, original: Any = route.enter) -> Any:
         if phase.name is PhaseName.MIDWAY:
             phase = replace(phase, name=PhaseName.DIVERGED)
-        return original(pair, playbook, phase, *arguments, **more)
+        return original(run, phase, *arguments)
 
-    patch.setattr(way, "enter", enter)
+    patch.setattr(route, "enter", enter)
 
 
 def _unknown_passes(patch: Patch) -> None:
-    def decide(_self: EnforcingGate, verdicts: Any, _terms: Any) -> Decision:
+    def decide(_self: GuardPolicy, verdicts: Any, _terms: Any) -> Decision:
         return Decision(tuple(verdict for verdict in verdicts if verdict.outcome is Outcome.FAIL))
 
-    patch.setattr(EnforcingGate, "decide", decide)
+    patch.setattr(GuardPolicy, "decide", decide)
 
 
 def _chain_is_loose(patch: Patch) -> None:

@@ -8,15 +8,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.engine import admission
+from orchestrator.engine import evaluator
 from orchestrator.engine import hooks as engine_hooks
-from orchestrator.engine.asking import Asking
-from orchestrator.engine.drive import Engine
+from orchestrator.engine.engine import Engine
+from orchestrator.engine.executor import TransitionExecutor
 from orchestrator.engine.hooks import Hooks
-from orchestrator.engine.look import Eyes
-from orchestrator.engine.probing import Probing
-from orchestrator.engine.transitions import Transitions
-from orchestrator.engine.way import Way
+from orchestrator.engine.probing import Asking, Probing
+from orchestrator.engine.reader import PairReader
+from orchestrator.engine.route import RouteRunner
 from orchestrator.journal.history import History
 from orchestrator.model.events import PersonAnswered, PersonAsked
 from orchestrator.model.guard import Compared, Guard, IfUnknown, Outcome
@@ -27,7 +26,7 @@ from orchestrator.operations.journalling import Journalling
 from orchestrator.operations.locking import Lock
 from orchestrator.operations.people import LetGoWhileAsking
 from orchestrator.situation import guards
-from orchestrator.situation.finding import Finding
+from orchestrator.situation.findings import Finding
 from orchestrator.system.redaction import Redactor
 
 from .around import Deed, Ends, Gauge, Says, Shows, Surroundings, Visit, Visitor
@@ -132,18 +131,18 @@ def _just_finished(incident: Incident) -> Incident:
 
 
 def _after_hooks_change_nothing(patch: Patch) -> None:
-    patch.setattr(Way, "_distrust", lambda _self: None)
+    patch.setattr(Probing, "distrust_all", lambda _self: None)
 
 
 def _waiting_changes_nothing(patch: Patch) -> None:
-    patch.setattr(Eyes, "distrust", lambda _self: None)
+    patch.setattr(PairReader, "distrust", lambda _self: None)
 
 
 def _asking_changes_nothing(patch: Patch) -> None:
     async def ask(self: Asking, question: Any) -> Any:
-        self.tell(PersonAsked(question))
-        reply = await self.people.ask(question)
-        self.tell(PersonAnswered(question, reply, 0.0))
+        self.run.tell(PersonAsked(question))
+        reply = await self.run.services.people.ask(question)
+        self.run.tell(PersonAnswered(question, reply, 0.0))
         return reply
 
     patch.setattr(Asking, "ask", ask)
@@ -160,8 +159,8 @@ def _no_data_passes(patch: Patch) -> None:
 
 
 def _waits_for_ever(patch: Patch) -> None:
-    limit = admission.waits_for
-    patch.setattr(admission, "waits_for", lambda *a: None if limit(*a) is None else 600.0)
+    limit = evaluator.waits_for
+    patch.setattr(evaluator, "waits_for", lambda *a: None if limit(*a) is None else 600.0)
 
 
 def _nothing_is_settled(patch: Patch) -> None:
@@ -180,7 +179,7 @@ def _failed_is_good_enough(patch: Patch) -> None:
 
 
 def _no_transition_is_found_made(patch: Patch) -> None:
-    patch.setattr(Way, "_find_made", lambda *_: None)
+    patch.setattr(RouteRunner, "_find_made", lambda *_: None)
 
 
 def _debts_of_hooks_are_forgotten(patch: Patch) -> None:
@@ -192,12 +191,14 @@ def _debts_of_hooks_are_forgotten(patch: Patch) -> None:
 
 
 def _an_emergency_waits_for_hooks(patch: Patch) -> None:
-    async def make(self: Transitions, transition: Any, original: Any = Transitions.make) -> None:
-        if self.memory.mode is Mode.EMERGENCY:
+    async def make(
+        self: TransitionExecutor, transition: Any, original: Any = TransitionExecutor.make
+    ) -> None:
+        if self.run.state.mode is Mode.EMERGENCY:
             await self.hooks._all(transition, When.BEFORE)
         await original(self, transition)
 
-    patch.setattr(Transitions, "make", make)
+    patch.setattr(TransitionExecutor, "make", make)
 
 
 def _lock_is_kept_while_asking(patch: Patch) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import fields
 
-from orchestrator.model.probe import Measured
+from orchestrator.model.guard import Measured
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Role, Status
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 from orchestrator.errors import HamrError, UsageError
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, RunRequest
-from orchestrator.model.standing import Standing
+from orchestrator.model.situation import Standing
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.adopt import adopt
 from orchestrator.operations.locking import break_lock

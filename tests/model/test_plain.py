@@ -20,7 +20,7 @@ from orchestrator.model.events import (
     decode,
     encode,
 )
-from orchestrator.model.org import Wire
+from orchestrator.model.org import Secret, Wire
 from orchestrator.model.plain import JSON, moment, plain, restore, timestamp
 from orchestrator.model.reading import (
     Accepted,
@@ -33,7 +33,6 @@ from orchestrator.model.reading import (
     Unreachable,
 )
 from orchestrator.model.run import Attempt, Mode
-from orchestrator.model.secret import Secret
 from orchestrator.model.status import Both, Role, Status
 
 AT = datetime(2026, 1, 13, 17, 26, 48, 830968, tzinfo=UTC)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from orchestrator.model.drill import StepTime
 from orchestrator.model.events import (
-    Event,
     LockReleased,
     LockTaken,
     PersonAnswered,
@@ -15,11 +13,12 @@ from orchestrator.model.events import (
     TransitionIntended,
     TransitionMade,
 )
+from orchestrator.model.result import StepTime
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Status
-from orchestrator.model.timing import Spent, Times, step_times, times_of
+from orchestrator.model.timing import Spent, Times, times_of
+from tests.report.journals import FIRST, MANUAL, REFUSED, RESUMED, WHOLE, Told, answered, both, seen
 from tests.report.scenes import NOW
-from tests.report.stories import FIRST, MANUAL, OWING, REFUSED, RESUMED, WHOLE, Told, answered, both, seen
 
 
 def split(told: Told) -> Times:
@@ -96,9 +95,3 @@ def test_what_goes_on_beside_the_writes_of_an_emergency_is_the_apis_time() -> No
 def test_a_clock_that_was_set_back_takes_no_time_away() -> None:
     told: Told = ((10.0, both()), (4.0, both()), (5.0, both()))
     assert split(told).whole == Spent(1.0, api=1.0)
-
-
-def test_step_times_are_the_steps_alone() -> None:
-    events: list[tuple[Event, float]] = [(event, seconds) for seconds, event in OWING]
-    found = step_times((event, NOW + timedelta(seconds=seconds)) for event, seconds in events)
-    assert [(step.transition, step.seconds) for step in found] == [("declare", 0.75), ("activate", 0.5)]

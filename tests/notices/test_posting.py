@@ -1,31 +1,37 @@
-"""One event, posted to one org: what leaves, and what each answer comes to."""
+"""One event, posted to one org, and what each answer comes to; and whoever watches a run, never in its way."""
 
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import httpx
 import pytest
+from msgspec import Struct, field
 from msgspec.structs import replace
 
-from orchestrator.model.org import Pair
+from orchestrator.errors import JournalUnavailable
+from orchestrator.model.events import Event, NoticeFailed, NoticeSent, TransitionMade, Waiting
+from orchestrator.model.journal import Head
+from orchestrator.model.org import CommandKey, EnvironmentKey, Pair
+from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Timeouts
-from orchestrator.model.secret import CommandKey, EnvironmentKey
-from orchestrator.model.status import Both
-from orchestrator.notices import Poster
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.notices import NoNotices, Notices, Poster
 from orchestrator.notices.posting import TIMEOUTS, Failed
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.keys import KeyRing
+from orchestrator.system.log import configure
 from orchestrator.system.redaction import Redactor
 from tests.datadog.orgs import KEYS, SHORT, pair_at
 from tests.datadog.servers import http, raw_server
 
-from .facts import PAIR, P, S
+from .facts import PAIR, P, S, begun
 
 pytestmark = pytest.mark.anyio
 
@@ -151,3 +157,227 @@ async def test_a_connection_of_its_own_is_kept_for_the_next_event_and_closed_in_
             assert server.connections == 1
         assert posting.opened == {}
         assert server.requests[0].startswith(b"POST /api/v1/events HTTP/1.1\r\n")
+
+
+FAILOVER = TransitionMade("declare", Status.PASSIVE, Status.FAILOVER, 2.0, 2)
+ACTIVE = TransitionMade("activate", Status.FAILOVER, Status.ACTIVE, 2.0, 2)
+AT_FAILOVER, AT_ACTIVE = "hamr: payments stands at FAILOVER", "hamr: payments stands at ACTIVE"
+
+
+class Posted(Poster):
+    """A poster that answers as it is told, and keeps what it was given."""
+
+    def __init__(self, *answers: Failed | Exception | None) -> None:
+        redactor = Redactor()
+        super().__init__(PAIR, KeyRing({}, redactor), redactor, SystemClock())
+        self.answers = list(answers)
+        self.bodies: list[Mapping[str, JSON]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.closed = False
+
+    async def post(self, role: Role, body: Mapping[str, JSON]) -> Failed | None:
+        assert role is S
+        self.bodies.append(body)
+        await self.gate.wait()
+        answer = self.answers.pop(0) if self.answers else None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+    @property
+    def titles(self) -> list[JSON]:
+        return [body["title"] for body in self.bodies]
+
+
+class Journal(Struct):
+    """What the notices see of a journal: its head, and a place for what came of them."""
+
+    noted: list[Event] = field(default_factory=list)
+    seq: int = 40
+    broken: bool = False
+
+    async def head(self) -> Head:
+        self.check()
+        return Head(self.seq, "ab" * 32)
+
+    async def note(self, event: Event) -> None:
+        self.check()
+        self.seq += 1
+        self.noted.append(event)
+
+    def check(self) -> None:
+        if self.broken:
+            raise JournalUnavailable("the disk is full")
+
+
+def watching(poster: Poster, journal: Journal | None = None) -> Notices:
+    journal = journal or Journal()
+    return Notices(begun(), poster, head=journal.head, note=journal.note)
+
+
+@pytest.fixture
+def logged() -> io.StringIO:
+    stream = io.StringIO()
+    configure("json", "warning", stream)
+    return stream
+
+
+async def test_what_is_told_is_posted_in_order_with_the_head_at_that_time_and_noted() -> None:
+    poster, journal = Posted(), Journal()
+    async with watching(poster, journal) as notices:
+        notices.tell(FAILOVER)
+        notices.tell(Waiting("the secondary to show ACTIVE", 1.0, S))
+        notices.tell(ACTIVE)
+    assert poster.titles == [AT_FAILOVER, AT_ACTIVE]
+    for body, seq in zip(poster.bodies, (40, 41), strict=True):
+        assert str(body["text"]).endswith(f"hamr audit verify --anchor {seq}:{'ab' * 32}")
+    assert journal.noted == [
+        NoticeSent(S, AT_FAILOVER, f"40:{'ab' * 32}"),
+        NoticeSent(S, AT_ACTIVE, f"41:{'ab' * 32}"),
+    ]
+    assert poster.closed
+
+
+async def test_telling_only_queues_and_does_nothing_before_the_run_waits() -> None:
+    poster, journal = Posted(), Journal()
+    async with watching(poster, journal) as notices:
+        await asyncio.sleep(0)
+        notices.tell(FAILOVER)
+        assert (poster.bodies, journal.noted) == ([], [])
+
+
+async def test_a_failure_is_noted_and_the_next_event_is_posted_all_the_same(logged: io.StringIO) -> None:
+    poster, journal = Posted(Failed("HTTP 503: busy")), Journal()
+    async with watching(poster, journal) as notices:
+        notices.tell(FAILOVER)
+        notices.tell(ACTIVE)
+    assert journal.noted == [
+        NoticeFailed(S, AT_FAILOVER, "HTTP 503: busy"),
+        NoticeSent(S, AT_ACTIVE, f"41:{'ab' * 32}"),
+    ]
+    assert "an event could not be posted to Datadog; the run goes on without it" in logged.getvalue()
+    assert "HTTP 503: busy" in logged.getvalue()
+
+
+async def test_a_person_is_warned_once_and_not_of_an_api_that_has_no_events(logged: io.StringIO) -> None:
+    nowhere = Failed("HTTP 404: Not Found", no_such_place=True)
+    poster, journal = Posted(nowhere, Failed("HTTP 503"), Failed("HTTP 503")), Journal()
+    async with watching(poster, journal) as notices:
+        for _ in range(3):
+            notices.tell(FAILOVER)
+    assert [type(event) for event in journal.noted] == [NoticeFailed] * 3
+    assert logged.getvalue().count("\n") == 1
+
+
+async def test_an_event_that_cannot_be_put_into_words_never_reaches_the_run(logged: io.StringIO) -> None:
+    poster = Posted()
+    async with watching(poster) as notices:
+        notices.tell(TransitionMade("declare", Status.PASSIVE, Status.FAILOVER, "two", 2))  # type: ignore[arg-type]
+        notices.tell(ACTIVE)
+    assert poster.titles == [AT_ACTIVE]
+    assert "nobody could be told of this; the run goes on" in logged.getvalue()
+
+
+async def test_a_bug_while_posting_is_noted_and_silences_nothing_else(logged: io.StringIO) -> None:
+    poster, journal = Posted(RuntimeError("boom")), Journal()
+    async with watching(poster, journal) as notices:
+        notices.tell(FAILOVER)
+        notices.tell(ACTIVE)
+    assert journal.noted == [
+        NoticeFailed(S, AT_FAILOVER, "hamr has a bug: RuntimeError"),
+        NoticeSent(S, AT_ACTIVE, f"41:{'ab' * 32}"),
+    ]
+    assert "boom" in logged.getvalue()
+
+
+async def test_a_journal_that_cannot_be_used_costs_the_anchor_and_nothing_more(logged: io.StringIO) -> None:
+    poster = Posted()
+    async with watching(poster, Journal(broken=True)) as notices:
+        notices.tell(FAILOVER)
+        notices.tell(ACTIVE)
+    assert poster.titles == [AT_FAILOVER, AT_ACTIVE]
+    assert "this event is no anchor" in str(poster.bodies[0]["text"])
+    assert "could not be journalled" in logged.getvalue()
+
+
+async def test_beyond_the_bound_the_oldest_are_dropped_and_counted(logged: io.StringIO) -> None:
+    poster, journal = Posted(), Journal()
+    poster.gate.clear()
+    async with watching(poster, journal) as notices:
+        notices.tell(ACTIVE)
+        await asyncio.sleep(0)  # it is under way now, and holds up the others
+        for _ in range(35):
+            notices.tell(FAILOVER)
+        notices.tell(ACTIVE)
+        poster.gate.set()
+    assert poster.titles == [AT_ACTIVE, *[AT_FAILOVER] * 31, AT_ACTIVE]
+    assert journal.noted[0] == NoticeFailed(
+        S, "4 older events", "dropped: more happened than could be posted meanwhile"
+    )
+
+
+async def test_the_end_waits_for_a_while_and_then_notes_what_was_given_up(logged: io.StringIO) -> None:
+    poster, journal = Posted(), Journal()
+    poster.gate.clear()
+    notices = watching(poster, journal)
+    async with notices:
+        for _ in range(4):
+            notices.tell(FAILOVER)
+        notices.tell(ACTIVE)
+        await notices.close(within=0.01)
+    assert poster.titles == [AT_FAILOVER] * 4, "a few at once, and no more"
+    lost = "its answer was not there when the run ended: whether it arrived is not known"
+    assert journal.noted == [
+        *[NoticeFailed(S, AT_FAILOVER, lost)] * 4,
+        NoticeFailed(S, AT_ACTIVE, "there was no time left for it when the run ended, so it was not sent"),
+    ]
+    assert poster.closed
+
+
+async def test_a_run_that_is_cancelled_does_not_wait_for_its_notices() -> None:
+    poster, journal = Posted(), Journal()
+    poster.gate.clear()
+
+    async def run() -> None:
+        async with watching(poster, journal) as notices:
+            notices.tell(FAILOVER)
+            await asyncio.sleep(3600)
+
+    before = asyncio.all_tasks()
+    running = asyncio.create_task(run())
+    await asyncio.sleep(0.001)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(running, 1.0)
+    assert [type(event) for event in journal.noted] == [NoticeFailed]
+    assert poster.closed
+    assert asyncio.all_tasks() == before, "no task is left behind"
+
+
+async def test_an_end_that_is_cancelled_itself_leaves_nothing_behind() -> None:
+    poster, journal = Posted(), Journal()
+    poster.gate.clear()
+
+    async def run() -> None:
+        async with watching(poster, journal) as notices:
+            notices.tell(FAILOVER)
+
+    before = asyncio.all_tasks()
+    running = asyncio.create_task(run())
+    await asyncio.sleep(0.001)
+    assert poster.titles == [AT_FAILOVER], "the end waits for its answer"
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(running, 1.0)
+    assert [type(event) for event in journal.noted] == [NoticeFailed]
+    assert poster.closed
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_pair_without_events_tells_nobody() -> None:
+    async with NoNotices() as nobody:
+        nobody.tell(FAILOVER)

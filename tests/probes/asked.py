@@ -8,9 +8,11 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
+
 from orchestrator.datadog.probes import Probes
+from orchestrator.model.guard import Http, Metric, Monitor, Probe, ProbeKind, ProbeReading, Unmeasured
 from orchestrator.model.playbook import Timeouts
-from orchestrator.model.probe import Http, Metric, Monitor, Probe, ProbeKind, ProbeReading, Unmeasured
 from orchestrator.model.status import Role
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.keys import KeyRing
@@ -56,7 +58,7 @@ def probes(
 
 
 def probe(kind: ProbeKind, *, seconds: float = 10.0) -> Probe:
-    return Probe("agents", kind, timedelta(seconds=seconds))
+    return Probe("agents", replace(kind, timeout=timedelta(seconds=seconds)))
 
 
 async def asked(kind: Metric | Monitor, answer: bytes) -> tuple[ProbeReading, RawServer]:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.model.probe import Command, Http, Measured, ProbeReading, Unmeasured
+from orchestrator.model.guard import Command, Http, Measured, ProbeReading, Unmeasured
 from orchestrator.system.redaction import Redactor
 from tests.datadog.orgs import KEYS
 from tests.datadog.servers import http, raw_server
-from tests.test_programs import processes_in, python, runs, until
+from tests.system.test_programs import processes_in, python, runs, until
 
 from .asked import METRIC, NOWHERE, probe, probes, said
 

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from orchestrator.datadog.probes import Probes
+from orchestrator.model.guard import Measured, Metric, Monitor, Take, Unmeasured
 from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Timeouts
-from orchestrator.model.probe import Measured, Metric, Monitor, Take, Unmeasured
 from orchestrator.model.status import Both, Role
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.keys import KeyRing

@@ -9,9 +9,9 @@ import pytest
 
 from orchestrator.datadog.probes import _redirect
 from orchestrator.datadog.transport import Exchanged
+from orchestrator.model.guard import Http, Measured, Unmeasured, Value
 from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Timeouts
-from orchestrator.model.probe import Http, Measured, Unmeasured, Value
 from tests.datadog.orgs import KEYS
 from tests.datadog.servers import http, raw_server
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from orchestrator.model.drill import Expectation, LessStrict
 from orchestrator.model.events import (
     DrillClosed,
     DrillScored,
@@ -29,21 +28,20 @@ from orchestrator.model.events import (
     WriteOwed,
     WriteUnknown,
 )
-from orchestrator.model.guard import Outcome, Verdict
-from orchestrator.model.hook import HookOutcome, When
+from orchestrator.model.guard import Measured, Outcome, ProbeReading, Unmeasured, Verdict
+from orchestrator.model.hook import Asks, HookOutcome, Question, Reply, When
 from orchestrator.model.journal import Head, Record
-from orchestrator.model.person import Asks, Question, Reply
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.probe import Measured, ProbeReading, Unmeasured
 from orchestrator.model.reading import Accepted, Exchange, Lost, Present, Request, Unreachable
+from orchestrator.model.result import Expectation, LessStrict
 from orchestrator.model.run import Attempt, End, Ending, Mode
 from orchestrator.model.status import Both, Status
-from orchestrator.report.story import Story
-from orchestrator.report.telling import story_of
+from orchestrator.report.run_fold import report_of
+from orchestrator.report.run_view import ReportView
 
 from .happened import STARTED
+from .journals import DRILL, Told, journal, post, score, seen
 from .scenes import HASH, NOW, PLAYBOOK, RUN, P, S, reading, record
-from .stories import DRILL, Told, journal, post, score, seen
 
 PARTS = (
     "<script>document.title='RAN'</script>",
@@ -218,14 +216,14 @@ def _begun() -> list[Record]:
     return [*records[:-1], replace(last, data=ended)]
 
 
-def hostile_drill_begun() -> Story:
+def hostile_drill_begun() -> ReportView:
     """The drill before its score."""
-    return story_of(DRILL, _begun(), Head(40, HASH), hostile_playbook)
+    return report_of(DRILL, _begun(), Head(40, HASH), hostile_playbook)
 
 
-def hostile_run_stopped() -> Story:
+def hostile_run_stopped() -> ReportView:
     """Its run alone, which can't be taken up again."""
-    return story_of(RUN, _begun(), Head(40, HASH), hostile_playbook)
+    return report_of(RUN, _begun(), Head(40, HASH), hostile_playbook)
 
 
 def hostile_playbook(_started: RunStarted) -> Playbook:
@@ -233,11 +231,11 @@ def hostile_playbook(_started: RunStarted) -> Playbook:
     return replace(PLAYBOOK, remember=(evil("remember"),))
 
 
-def hostile_run() -> Story:
+def hostile_run() -> ReportView:
     """The run alone."""
-    return story_of(RUN, hostile_records(), Head(40, HASH), hostile_playbook, journal=evil("journal"))
+    return report_of(RUN, hostile_records(), Head(40, HASH), hostile_playbook, journal=evil("journal"))
 
 
-def hostile_drill() -> Story:
+def hostile_drill() -> ReportView:
     """The whole drill."""
-    return story_of(DRILL, hostile_records(), Head(40, HASH), hostile_playbook)
+    return report_of(DRILL, hostile_records(), Head(40, HASH), hostile_playbook)

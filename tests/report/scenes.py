@@ -9,17 +9,15 @@ from msgspec.structs import replace
 from orchestrator.errors import ExitCode
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.journal import Head
-from orchestrator.model.org import Org, Pair, Wire
+from orchestrator.model.org import CommandKey, EnvironmentKey, FileKey, Org, Pair, Wire
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.reading import Exchange, HamrRecord, Identity, Present, Reading, Request, Sight
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Objective, Operator, RunRequest, Step
-from orchestrator.model.secret import CommandKey, EnvironmentKey, FileKey
-from orchestrator.model.situation import Phase, PhaseName
-from orchestrator.model.standing import Standing
+from orchestrator.model.situation import Phase, PhaseName, Standing
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.report.styled import Page, plain_text
+from orchestrator.report.layout import Page, plain_text
 
 P, S = Role.PRIMARY, Role.SECONDARY
 NOW = datetime(2026, 5, 28, 16, 40, 0, tzinfo=UTC)

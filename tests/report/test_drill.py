@@ -7,9 +7,9 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from orchestrator.errors import ExitCode
-from orchestrator.model.drill import DrillResult, Expectation, Leg, LessStrict, Score, StepTime
 from orchestrator.model.events import encode
 from orchestrator.model.journal import Head, Record
+from orchestrator.model.result import DrillResult, Expectation, Leg, LessStrict, Score, StepTime
 from orchestrator.model.run import Objective
 from orchestrator.model.status import Status
 from orchestrator.report.drill import closed_json, closed_page, drill_json, drill_page

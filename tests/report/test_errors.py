@@ -15,9 +15,8 @@ from orchestrator.errors import (
     OutcomeUnknown,
     Problem,
 )
-from orchestrator.report.errors import TITLES, error_json, error_page
-from orchestrator.report.exit_codes import MEANINGS, meaning
-from orchestrator.report.styled import STYLES, plain_text
+from orchestrator.report.errors import MEANINGS, TITLES, error_json, error_page, meaning
+from orchestrator.report.layout import STYLES, plain_text
 
 from .scenes import lines
 

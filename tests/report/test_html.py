@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from orchestrator.model.journal import Head
 from orchestrator.report.html import page
-from orchestrator.report.story import Story
-from orchestrator.report.telling import story_of
+from orchestrator.report.run_fold import report_of
+from orchestrator.report.run_view import ReportView
 
 from .hostile import (
     SHOWN,
@@ -25,9 +25,7 @@ from .hostile import (
     hostile_run,
     hostile_run_stopped,
 )
-from .reading_html import Parsed, parsed
-from .scenes import HASH, RUN
-from .stories import (
+from .journals import (
     FOREIGN,
     OWING,
     REFUSED,
@@ -36,17 +34,19 @@ from .stories import (
     drill,
     journal,
     playbook_of,
-    told,
+    reported,
 )
+from .reading_html import Parsed, parsed
+from .scenes import HASH, RUN
 
-STORIES = {
-    "whole": told(WHOLE),
-    "owing": told(OWING),
-    "refused": told(REFUSED),
-    "resumed": told(RESUMED),
-    "foreign": told(FOREIGN),
-    "begun": told(WHOLE[:2]),
-    "one record": told(WHOLE[:1]),
+REPORTS = {
+    "whole": reported(WHOLE),
+    "owing": reported(OWING),
+    "refused": reported(REFUSED),
+    "resumed": reported(RESUMED),
+    "foreign": reported(FOREIGN),
+    "begun": reported(WHOLE[:2]),
+    "one record": reported(WHOLE[:1]),
     "drill": drill(),
     "drill not scored": drill(scored=False),
     "drill closed": drill(closed=True),
@@ -57,9 +57,9 @@ STORIES = {
 }
 
 
-@pytest.fixture(params=list(STORIES), scope="module")
+@pytest.fixture(params=list(REPORTS), scope="module")
 def shown(request: pytest.FixtureRequest) -> Parsed:
-    return parsed(page(STORIES[request.param]))
+    return parsed(page(REPORTS[request.param]))
 
 
 TAGS = {
@@ -229,7 +229,7 @@ def transitions_of(shown: Parsed, label: str) -> list[list[str]]:
 
 
 def test_the_summary_is_for_somebody_who_was_not_there() -> None:
-    shown = parsed(page(STORIES["whole"]))
+    shown = parsed(page(REPORTS["whole"]))
     assert shown.one("h1").text == "payments: PASSIVE → ACTIVE"
     text = shown.one("header").text
     for part in (
@@ -242,7 +242,7 @@ def test_the_summary_is_for_somebody_who_was_not_there() -> None:
 
 
 def test_the_timeline_has_a_table_for_whoever_cannot_see_it() -> None:
-    shown = parsed(page(STORIES["whole"]))
+    shown = parsed(page(REPORTS["whole"]))
     assert transitions_of(shown, "Where both orgs stood") == [
         ["+0.50 s", "PASSIVE", "PASSIVE", "", "16:40:00.5"],
         ["+1 min 4 s", "PASSIVE", "FAILOVER", "declare", "16:41:04.5"],
@@ -253,7 +253,7 @@ def test_the_timeline_has_a_table_for_whoever_cannot_see_it() -> None:
 
 
 def test_the_picture_names_the_transitions_and_the_statuses() -> None:
-    shown = parsed(page(STORIES["whole"]))
+    shown = parsed(page(REPORTS["whole"]))
     labels = {element.text for element in shown.all("text")}
     assert {"PASSIVE", "FAILOVER", "ACTIVE", "primary", "secondary", "declare", "activate", "0 s"} <= labels
     titles = {element.text for element in shown.all("title")}
@@ -264,12 +264,12 @@ def test_the_picture_names_the_transitions_and_the_statuses() -> None:
 
 
 def test_a_stretch_that_is_drawn_shorter_says_so() -> None:
-    titles = {element.text for element in parsed(page(STORIES["resumed"])).all("title")}
+    titles = {element.text for element in parsed(page(REPORTS["resumed"])).all("title")}
     assert "1 h 59 min in which nobody was at it, drawn shorter than they were" in titles
 
 
 def test_checks_guards_and_times_are_shown_with_their_reasons() -> None:
-    shown = parsed(page(STORIES["whole"]))
+    shown = parsed(page(REPORTS["whole"]))
     assert [transition[:2] for transition in transitions_of(shown, "Checks")] == [
         ["✓ held", "transition declare (PASSIVE to FAILOVER) is made"],
         ["✓ held", "transition activate (FAILOVER to ACTIVE) is made"],
@@ -296,7 +296,7 @@ def test_checks_guards_and_times_are_shown_with_their_reasons() -> None:
 
 
 def test_requests_and_answers_are_there_without_being_in_the_way() -> None:
-    shown = parsed(page(STORIES["whole"]))
+    shown = parsed(page(REPORTS["whole"]))
     folded = [element for element in shown.all("details") if "Request, without its keys" in element.text]
     assert len(folded) == 4
     assert not any("open" in element.attributes for element in folded)
@@ -316,23 +316,23 @@ def section(shown: Parsed, name: str) -> str:
 
 
 def test_what_is_owed_and_left_to_do_is_said() -> None:
-    shown = parsed(page(STORIES["owing"]))
+    shown = parsed(page(REPORTS["owing"]))
     assert (
         "Payments (primary): ACTIVE, since 2026-05-28 16:40:00 UTC (not seen in this emergency). ! still owed"
         in section(shown, "owed-1")
     )
     assert "hamr resume payments" in section(shown, "left-to-do")
-    assert "Nothing: no org was left untold" in section(parsed(page(STORIES["whole"])), "owed-1")
+    assert "Nothing: no org was left untold" in section(parsed(page(REPORTS["whole"])), "owed-1")
 
 
 def test_the_journals_head_and_how_to_verify_it_are_there() -> None:
-    shown = section(parsed(page(STORIES["whole"])), "verify")
+    shown = section(parsed(page(REPORTS["whole"])), "verify")
     assert f"38:{HASH}" in shown
     assert f"hamr audit verify --anchor 38:{HASH}" in shown
 
 
 def test_a_drill_shows_its_score_and_both_of_its_runs() -> None:
-    shown = parsed(page(STORIES["drill"]))
+    shown = parsed(page(REPORTS["drill"]))
     text = section(shown, "checks")
     for part in (
         "✗ missed",
@@ -356,9 +356,9 @@ def fields() -> Sequence[str]:
     return re.findall(r'evil\("([^"]+)"\)', (Path(__file__).parent / "hostile.py").read_text("utf-8"))
 
 
-@pytest.mark.parametrize("name", [name for name in STORIES if "hostile" in name])
+@pytest.mark.parametrize("name", [name for name in REPORTS if "hostile" in name])
 def test_hostile_text_is_shown_as_text(name: str) -> None:
-    text = page(STORIES[name])
+    text = page(REPORTS[name])
     shown = parsed(text)
     assert SHOWN in shown.one("main").text
     assert shown.all("script", "img", "iframe", "link", "object", "embed") == []
@@ -372,28 +372,28 @@ def test_hostile_text_is_shown_as_text(name: str) -> None:
 def test_every_field_that_came_from_outside_was_put_to_the_test() -> None:
     """The pages together show every field of the hostile run: none of them is safe by being left out."""
     text = "".join(
-        parsed(page(story)).one("html").text for name, story in STORIES.items() if "hostile" in name
+        parsed(page(report)).one("html").text for name, report in REPORTS.items() if "hostile" in name
     )
     missing = [where for where in dict.fromkeys(fields()) if f"[{where}]" not in text]
     assert missing == []
 
 
 def test_a_run_of_a_thousand_records_stays_under_a_megabyte() -> None:
-    story = long_story()
-    assert len(story.runs[0].entries) >= 1000
-    assert len(page(story).encode()) < 1_000_000
+    report = long_story()
+    assert len(report.runs[0].entries) >= 1000
+    assert len(page(report).encode()) < 1_000_000
 
 
-def long_story() -> Story:
+def long_story() -> ReportView:
     """A run that was taken up again and again: 27 times, each time with all its guards, writes and hooks."""
     events = [(seconds + 120.0 * number, event) for number in range(27) for seconds, event in WHOLE]
     records = journal(events)
-    return story_of(RUN, records, Head(len(records), HASH), playbook_of)
+    return report_of(RUN, records, Head(len(records), HASH), playbook_of)
 
 
 def test_lone_surrogates_and_long_texts_do_not_break_it() -> None:
     records = [replace(each, by="a\ud800b", host="x" * 100_000) for each in hostile_records()]
-    text = page(story_of(RUN, records, Head(40, HASH)))
+    text = page(report_of(RUN, records, Head(40, HASH)))
     assert "a\\ud800b" in text
     assert len(text.encode()) < 1_000_000
     assert evil("reason")[:8] in text

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from orchestrator.model.change import Change
 from orchestrator.model.events import (
     ChangeSeen,
     Event,
@@ -22,13 +21,12 @@ from orchestrator.model.events import (
 )
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import JSON, timestamp
-from orchestrator.model.reading import Accepted, Exchange, Lost, Unreachable
+from orchestrator.model.reading import Accepted, Change, Exchange, Lost, Unreachable
 from orchestrator.model.run import Mode
-from orchestrator.model.standing import OpenDrill
+from orchestrator.model.situation import OpenDrill
 from orchestrator.model.status import Both, Status
 from orchestrator.report.journal import RunSummary, runs_json, runs_page, show_json, show_page
-from orchestrator.report.layout import cells
-from orchestrator.report.styled import STYLES, plain_text
+from orchestrator.report.layout import STYLES, cells, plain_text
 
 from .happened import ATTEMPT, FINISHED, POST, SAID, STAMP, STARTED
 from .scenes import HASH, LINKED, NOW, RUN, UNSETTLED, P, S, lines, reading, record

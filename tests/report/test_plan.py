@@ -12,9 +12,9 @@ from orchestrator.model.plan import PlannedTransition
 from orchestrator.model.reading import Request
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Both, Status
-from orchestrator.report.json_text import to_json
+from orchestrator.report.documents import to_json
+from orchestrator.report.layout import STYLES, plain_text
 from orchestrator.report.plan import plan_json, plan_page, preview_page
-from orchestrator.report.styled import STYLES, plain_text
 
 from .scenes import (
     ACTIVATE,
@@ -130,6 +130,10 @@ def test_a_refused_first_transition_is_said_at_the_top_with_every_flag() -> None
     assert after(shown, "Next") == [
         "  hamr status payments",
         "  hamr run payments --to ACTIVE --override settled=REASON --override both_answer=REASON",
+    ]
+    assert plan_json(plan(refused))["next"] == [
+        "hamr status payments",
+        "hamr run payments --to ACTIVE --override settled=REASON --override both_answer=REASON",
     ]
     assert "If what refuses is overridden, and nothing goes wrong" in shown
     assert not any("can be applied" in text for text in shown)

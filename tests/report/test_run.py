@@ -15,9 +15,9 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, Objective
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.report.json_text import to_json
+from orchestrator.report.documents import to_json
+from orchestrator.report.layout import STYLES, plain_text
 from orchestrator.report.run import progress_line, result_json, result_page
-from orchestrator.report.styled import STYLES, plain_text
 
 from .happened import SAID
 from .scenes import (
@@ -37,7 +37,7 @@ from .scenes import (
     result,
 )
 
-QUIET = {"ReadingsTaken", "LockTaken", "LockReleased", "TransitionRefused", "RunFinished"}
+QUIET = {"ReadingsTaken", "LockTaken", "LockReleased", "TransitionRefused", "RunFinished", "PersonAsked"}
 
 
 @pytest.mark.parametrize(("event", "said"), SAID, ids=[type(event).__name__ for event, _ in SAID])
@@ -300,3 +300,29 @@ def test_law_17_nothing_of_a_key_is_in_a_result_or_in_progress() -> None:
     told = [progress_line(event, PAIR, 0.0) for event, _ in SAID]
     text = plain_text(tuple(spans for spans in told if spans is not None))
     assert CANARY not in text + plain_text(result_page(result())) + to_json(result_json(result()))
+
+
+def test_a_result_lists_what_is_owed_and_what_is_left_to_people() -> None:
+    left = replace(
+        result(), hooks_owed=("declare/flip",), left_to_person=("Press the button.",), waited=6.0, asked=42.0
+    )
+    shown = lines(result_page(left))
+    assert "  - flip, after transition declare" in shown
+    assert "  - Press the button." in shown
+    assert any("of it 6 s waiting for guards and 42 s waiting for a person" in text for text in shown)
+    document = result_json(left)
+    assert document["hooks_owed"] == ["declare/flip"]
+    assert document["left_to_person"] == ["Press the button."]
+    assert (document["waited_seconds"], document["asked_seconds"]) == (6.0, 42.0)
+
+
+def test_waits_from_before_a_run_was_taken_up_are_not_called_a_part_of_its_time_since() -> None:
+    resumed = replace(result(), seconds=30.0, waited=34.0)
+    shown = lines(result_page(resumed))
+    assert any("30 s; since the run first began, 34 s waiting for guards" in text for text in shown)
+    assert not any("of it" in text for text in shown)
+
+
+def test_before_hooks_that_an_emergency_went_past_are_listed_in_the_end() -> None:
+    went_past = replace(result(), hooks_failed=("declare/stop-sync",))
+    assert "  - stop-sync, before transition declare" in lines(result_page(went_past))

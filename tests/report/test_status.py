@@ -22,13 +22,11 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.run import Attempt, Mode
-from orchestrator.model.situation import OpenRun, Owed
-from orchestrator.model.standing import OpenDrill, Standing
+from orchestrator.model.situation import OpenDrill, OpenRun, Owed, Standing
 from orchestrator.model.status import Both, Status
-from orchestrator.report.json_text import to_json
-from orchestrator.report.layout import cells
+from orchestrator.report.documents import to_json
+from orchestrator.report.layout import STYLES, Span, cells, plain_text
 from orchestrator.report.status import standing_page, status_json, status_page
-from orchestrator.report.styled import STYLES, Span, plain_text
 
 from .scenes import (
     CANARY,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from msgspec.structs import replace
 
 from orchestrator.model.floor import Floors
 from orchestrator.model.guard import Guard, GuardKind
-from orchestrator.model.org import Org, Pair, Wire
+from orchestrator.model.org import EnvironmentKey, Org, Pair, Wire
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.reading import (
     Absent,
@@ -26,10 +28,10 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.run import Mode
-from orchestrator.model.secret import EnvironmentKey
 from orchestrator.model.situation import OpenRun, Owed, Phase, Situation
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import phase_of
+from orchestrator.situation.state import RunState, Sent
 
 PRIMARY, SECONDARY = Role.PRIMARY, Role.SECONDARY
 
@@ -226,3 +228,27 @@ def phase(
     """Where the pair stands."""
     readings = Both(primary, secondary)
     return phase_of(PAIR, readings, identities, playbook, owed=debt, open_run=run, goal=goal, floors=floors)
+
+
+def knows(
+    run: str,
+    expected: Mapping[Role, HamrRecord | None],
+    sent: Iterable[Sent] = (),
+    names: Iterable[str] = (),
+    *,
+    confirmed: Mapping[Role, Iterable[HamrRecord]] | None = None,
+    earlier: Mapping[Role, Iterable[HamrRecord | None]] | None = None,
+    began: datetime | None = None,
+    **more: Any,
+) -> RunState:
+    """What a run knows when it compares."""
+    return RunState(
+        run,
+        expected=dict(expected),
+        sent=[*sent],
+        names={*names},
+        confirmed={role: [*(confirmed or {}).get(role, ())] for role in Role},
+        earlier={role: [*(earlier or {}).get(role, ())] for role in Role},
+        intent_dates={1: began},
+        **more,
+    )

@@ -8,10 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.change import Change
-from orchestrator.model.org import Org, Pair, Wire
 from orchestrator.model.reading import (
     Absent,
+    Change,
     Denied,
     HamrRecord,
     Present,
@@ -22,23 +21,17 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.run import Attempt
-from orchestrator.model.secret import EnvironmentKey
 from orchestrator.model.situation import Comparison
-from orchestrator.model.status import Both, Role, Status
-from orchestrator.situation.compare import Known, Sent, compare, describe, not_older, same_link
+from orchestrator.model.status import Role, Status
+from orchestrator.situation.compare import compare, describe, not_older
+from orchestrator.situation.link import same_link
+from orchestrator.situation.state import RunState, Sent
+
+from .scenes import PAIR, UUIDS, knows
 
 P, S = Role.PRIMARY, Role.SECONDARY
-KEY = EnvironmentKey("KEY")
-US = "550e8400-e29b-41d4-a716-446655440000"
-EU = "660e8400-e29b-41d4-a716-446655440000"
+US, EU = UUIDS[P], UUIDS[S]
 ELSE = "770e8400-e29b-41d4-a716-446655440000"
-PAIR = Pair(
-    "payments",
-    Both(
-        Org(P, "Payments", US, "http://127.0.0.1:1", "us1", Wire.AUTO, KEY, KEY),
-        Org(S, "Payments EU", EU, "http://127.0.0.1:2", "eu1", Wire.AUTO, KEY, KEY),
-    ),
-)
 RUN = "20261122-031502-k3f9"
 BEFORE_RUN = "20261121-110000-aaaa"
 NOON = datetime(2026, 11, 22, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -72,7 +65,7 @@ WAS_P = shows(P, Status.PASSIVE, "admin@example.com", -3600)
 SEEN: Mapping[Role, HamrRecord | None] = {P: WAS_P, S: WAS_S}
 
 
-def change(sight: HamrRecord | Sight, known: Known, role: Role = S) -> Comparison:
+def change(sight: HamrRecord | Sight, known: RunState, role: Role = S) -> Comparison:
     return compare(PAIR, reading(role, sight), known)
 
 
@@ -80,52 +73,52 @@ def change(sight: HamrRecord | Sight, known: Known, role: Role = S) -> Compariso
 
 
 def test_law_03_the_first_reading_is_what_is_there() -> None:
-    assert change(WAS_S, Known(RUN, {})).change is Change.SAME
+    assert change(WAS_S, knows(RUN, {})).change is Change.SAME
 
 
 def test_law_03_an_equal_record_is_the_same() -> None:
-    assert change(WAS_S, Known(RUN, SEEN)).change is Change.SAME
+    assert change(WAS_S, knows(RUN, SEEN)).change is Change.SAME
 
 
 def test_law_03_a_404_after_a_404_is_the_same() -> None:
-    assert change(Absent(), Known(RUN, {S: None})).change is Change.SAME
+    assert change(Absent(), knows(RUN, {S: None})).change is Change.SAME
 
 
 @pytest.mark.parametrize(
     "sight", [Denied("403"), Unreachable("time-out"), Unreadable("HTML")], ids=["403", "time-out", "html"]
 )
 def test_law_03_an_org_that_gave_no_record_is_unseen(sight: Sight) -> None:
-    assert change(sight, Known(RUN, SEEN)).change is Change.UNSEEN
+    assert change(sight, knows(RUN, SEEN)).change is Change.UNSEEN
 
 
 # Ours
 
 
 def test_law_03_our_status_under_our_stamp_is_ours() -> None:
-    known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
+    known = knows(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
     found = change(shows(S, Status.FAILOVER, ONE), known)
     assert (found.change, found.attempt) == (Change.OURS, 1)
 
 
 def test_law_03_an_earlier_attempt_at_the_same_status_is_ours_too() -> None:
-    known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER), sent(2, S, Status.FAILOVER)))
+    known = knows(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER), sent(2, S, Status.FAILOVER)))
     found = change(shows(S, Status.FAILOVER, ONE), known)
     assert (found.change, found.attempt) == (Change.OURS, 1)
 
 
 def test_law_03_our_stamp_beside_a_status_that_we_did_not_send_is_foreign() -> None:
-    known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
+    known = knows(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
     assert change(shows(S, Status.ACTIVE, ONE), known).change is Change.FOREIGN
 
 
 def test_law_03_our_status_under_a_learned_name_is_ours() -> None:
-    known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),), names=frozenset({"svc@example.com"}))
+    known = knows(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),), names=frozenset({"svc@example.com"}))
     assert change(shows(S, Status.FAILOVER, "svc@example.com"), known).change is Change.OURS
 
 
 def test_law_03_another_status_under_a_learned_name_is_foreign() -> None:
     """Somebody else with the same service account."""
-    known = Known(
+    known = knows(
         RUN, SEEN, sent=(sent(1, S, Status.FAILOVER, confirmed=True),), names=frozenset({"svc@example.com"})
     )
     assert change(shows(S, Status.RECOVERY, "svc@example.com"), known).change is Change.FOREIGN
@@ -133,7 +126,7 @@ def test_law_03_another_status_under_a_learned_name_is_foreign() -> None:
 
 def test_law_03_a_name_that_nobody_learned_is_foreign_where_stamps_are_kept() -> None:
     confirmed = shows(P, Status.FAILOVER, ONE)
-    known = Known(
+    known = knows(
         RUN,
         SEEN,
         sent=(sent(1, P, Status.FAILOVER, confirmed=True), sent(2, S, Status.FAILOVER)),
@@ -158,7 +151,7 @@ def test_law_03_a_write_from_before_a_stranger_was_seen_is_read_again(
 ) -> None:
     """On a mirroring pair a stranger's time may be older than ours though they came last, and a replica may lag."""
     attempt = replace(sent(1, S, Status.FAILOVER), overtaken=True)
-    known = Known(RUN, SEEN, sent=(attempt,), mirrors=mirrors, recalled=recalled)
+    known = knows(RUN, SEEN, sent=(attempt,), mirrors=mirrors, recalled=recalled)
     assert change(shows(S, Status.FAILOVER, ONE, 5), known).change is found
 
 
@@ -166,19 +159,19 @@ def test_law_03_a_write_from_before_a_stranger_was_seen_is_read_again(
 
 
 def test_law_03_our_status_under_another_name_is_unproven_after_a_lost_answer() -> None:
-    known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
+    known = knows(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
     found = change(shows(S, Status.FAILOVER, "svc@example.com"), known)
     assert (found.change, found.attempt) == (Change.UNPROVEN, 1)
 
 
 def test_law_03_it_is_foreign_once_somebody_else_has_written_since() -> None:
     overtaken = replace(sent(1, S, Status.FAILOVER), overtaken=True)
-    known = Known(RUN, SEEN, sent=(overtaken,))
+    known = knows(RUN, SEEN, sent=(overtaken,))
     assert change(shows(S, Status.FAILOVER, "svc@example.com"), known).change is Change.FOREIGN
 
 
 def test_law_03_it_is_foreign_where_this_org_has_told_how_it_names_us() -> None:
-    known = Known(
+    known = knows(
         RUN,
         SEEN,
         sent=(sent(1, S, Status.FAILOVER, answered_with="svc@example.com"),),
@@ -189,7 +182,7 @@ def test_law_03_it_is_foreign_where_this_org_has_told_how_it_names_us() -> None:
 
 def test_law_03_it_is_unproven_where_only_the_other_org_has_told_how_it_names_us() -> None:
     """Each org has its own keys, and so perhaps its own name for us."""
-    known = Known(
+    known = knows(
         RUN,
         SEEN,
         sent=(
@@ -203,13 +196,13 @@ def test_law_03_it_is_unproven_where_only_the_other_org_has_told_how_it_names_us
 
 
 def test_law_03_it_is_foreign_under_another_runs_stamp() -> None:
-    known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
+    known = knows(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
     other = "carol+hamr-20261122-031600-zzzz-1@bastion"
     assert change(shows(S, Status.FAILOVER, other), known).change is Change.FOREIGN
 
 
 def test_law_03_it_is_foreign_where_nothing_of_ours_is_outstanding() -> None:
-    known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER, confirmed=True),))
+    known = knows(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER, confirmed=True),))
     assert change(shows(S, Status.FAILOVER, "svc@example.com"), known).change is Change.FOREIGN
 
 
@@ -218,7 +211,7 @@ def test_law_03_an_attempt_that_was_given_up_may_follow_the_unproven_one_under_i
     by: str, found: Change
 ) -> None:
     taken = shows(S, Status.FAILOVER, "", 5)
-    known = Known(
+    known = knows(
         RUN,
         {**SEEN, S: taken},
         sent=(sent(1, S, Status.FAILOVER), sent(2, S, Status.FAILOVER, confirmed=True)),
@@ -226,17 +219,17 @@ def test_law_03_an_attempt_that_was_given_up_may_follow_the_unproven_one_under_i
     )
     assert change(shows(S, Status.FAILOVER, by, 6), known).change is found
     assert change(shows(S, Status.ACTIVE, by, 6), known).change is Change.FOREIGN
-    seen_by_nobody = replace(known, confirmed={})
+    seen_by_nobody = replace(known, confirmed={P: [], S: []})
     assert change(shows(S, Status.FAILOVER, by, 6), seen_by_nobody).change is Change.FOREIGN
 
 
 def test_law_03_it_is_foreign_with_a_time_before_what_was_there() -> None:
-    known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
+    known = knows(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
     assert change(shows(S, Status.FAILOVER, "svc@example.com", -7200), known).change is Change.FOREIGN
 
 
 def test_law_03_it_is_foreign_with_another_status() -> None:
-    known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
+    known = knows(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
     assert change(shows(S, Status.ACTIVE, "svc@example.com"), known).change is Change.FOREIGN
 
 
@@ -245,7 +238,7 @@ def test_law_03_it_is_foreign_with_another_status() -> None:
 
 def test_law_03_an_exact_copy_of_a_confirmed_write_on_the_other_org_is_an_echo() -> None:
     told = shows(S, Status.FAILOVER, "svc@example.com", 1)
-    known = Known(
+    known = knows(
         RUN, {**SEEN, S: told}, sent=(sent(1, S, Status.FAILOVER, confirmed=True),), confirmed={S: (told,)}
     )
     assert change(shows(P, Status.FAILOVER, "svc@example.com", 1), known, P).change is Change.ECHO
@@ -256,7 +249,7 @@ def test_law_03_where_nothing_mirrors_a_write_that_looks_like_the_other_orgs_is_
     mirrors: bool, found: Change
 ) -> None:
     told = replace(shows(S, Status.FAILOVER, ""), modified_at=None)
-    known = Known(
+    known = knows(
         RUN,
         {**SEEN, S: told},
         sent=(sent(1, S, Status.FAILOVER, confirmed=True, answered_with=""), sent(2, P, Status.FAILOVER)),
@@ -269,7 +262,7 @@ def test_law_03_where_nothing_mirrors_a_write_that_looks_like_the_other_orgs_is_
 
 
 def test_law_03_our_stamp_of_a_write_to_the_other_org_is_an_echo() -> None:
-    known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),), mirrors=True)
+    known = knows(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),), mirrors=True)
     assert change(shows(P, Status.FAILOVER, ONE, 1), known, P).change is Change.ECHO
 
 
@@ -284,7 +277,7 @@ def test_law_03_our_stamp_of_a_write_to_the_other_org_is_an_echo() -> None:
 )
 def test_law_03_what_is_no_exact_copy_is_no_echo(status: Status, by: str, seconds: float) -> None:
     told = shows(S, Status.FAILOVER, "svc@example.com", 1)
-    known = Known(
+    known = knows(
         RUN,
         {**SEEN, S: told},
         sent=(sent(1, S, Status.FAILOVER, confirmed=True),),
@@ -299,25 +292,25 @@ def test_law_03_what_is_no_exact_copy_is_no_echo(status: Status, by: str, second
 
 def test_law_03_an_earlier_reading_again_is_stale() -> None:
     told = shows(S, Status.FAILOVER, ONE)
-    known = Known(RUN, {S: told}, sent=(sent(1, S, Status.FAILOVER, confirmed=True),), earlier={S: (WAS_S,)})
+    known = knows(RUN, {S: told}, sent=(sent(1, S, Status.FAILOVER, confirmed=True),), earlier={S: (WAS_S,)})
     assert change(WAS_S, known).change is Change.STALE
 
 
 def test_law_03_a_404_again_after_the_first_write_is_stale() -> None:
     told = shows(S, Status.ONBOARDING, ONE)
-    known = Known(RUN, {S: told}, earlier={S: (None,)})
+    known = knows(RUN, {S: told}, earlier={S: (None,)})
     assert change(Absent(), known).change is Change.STALE
 
 
 def test_law_03_a_404_where_there_was_a_record_is_an_old_answer_since_nothing_removes_one() -> None:
-    found = change(Absent(), Known(RUN, SEEN))
+    found = change(Absent(), knows(RUN, SEEN))
     assert found.change is Change.STALE
     assert "answers 404, though this journal has seen PASSIVE" in found.reason
 
 
 def test_law_03_the_status_of_an_earlier_reading_with_a_new_time_is_not_stale() -> None:
     told = shows(S, Status.FAILOVER, ONE)
-    known = Known(RUN, {S: told}, sent=(sent(1, S, Status.FAILOVER, confirmed=True),), earlier={S: (WAS_S,)})
+    known = knows(RUN, {S: told}, sent=(sent(1, S, Status.FAILOVER, confirmed=True),), earlier={S: (WAS_S,)})
     assert change(replace(WAS_S, modified_at=NOON), known).change is Change.FOREIGN
 
 
@@ -326,7 +319,7 @@ def test_law_03_the_status_of_an_earlier_reading_with_a_new_time_is_not_stale() 
 
 def test_law_03_an_earlier_attempt_over_a_later_one_is_late() -> None:
     told = shows(S, Status.ACTIVE, TWO, 5)
-    known = Known(
+    known = knows(
         RUN,
         {S: told},
         sent=(sent(1, S, Status.FAILOVER), sent(2, S, Status.ACTIVE, confirmed=True)),
@@ -338,7 +331,7 @@ def test_law_03_an_earlier_attempt_over_a_later_one_is_late() -> None:
 
 def test_law_03_it_is_late_under_a_learned_name_as_well() -> None:
     told = shows(S, Status.ACTIVE, "svc@example.com", 5)
-    known = Known(
+    known = knows(
         RUN,
         {S: told},
         sent=(sent(1, S, Status.FAILOVER), sent(2, S, Status.ACTIVE, confirmed=True)),
@@ -351,7 +344,7 @@ def test_law_03_it_is_late_under_a_learned_name_as_well() -> None:
 
 def test_law_03_it_is_ours_though_refused_under_a_learned_name_as_well() -> None:
     told = shows(S, Status.FAILOVER, "svc@example.com", 5)
-    known = Known(
+    known = knows(
         RUN,
         {S: told},
         sent=(sent(1, S, Status.FAILOVER, confirmed=True), replace(sent(2, S, Status.ACTIVE), refused=True)),
@@ -365,7 +358,7 @@ def test_law_03_it_is_ours_though_refused_under_a_learned_name_as_well() -> None
 @pytest.mark.parametrize(("mirrors", "change_"), [(True, Change.LATE), (False, Change.FOREIGN)])
 def test_law_03_it_is_late_where_a_mirror_brings_it_too(mirrors: bool, change_: Change) -> None:
     told = shows(S, Status.ACTIVE, "svc@example.com", 5)
-    known = Known(
+    known = knows(
         RUN,
         {S: told},
         sent=(sent(1, P, Status.FAILOVER), sent(2, S, Status.ACTIVE, confirmed=True)),
@@ -381,7 +374,7 @@ def test_law_03_it_is_late_where_a_mirror_brings_it_too(mirrors: bool, change_: 
 
 def test_law_03_a_record_with_an_older_runs_stamp_on_a_mirroring_pair_is_reverted() -> None:
     told = shows(S, Status.FAILOVER, ONE)
-    known = Known(RUN, {S: told}, sent=(sent(1, S, Status.FAILOVER, confirmed=True),), mirrors=True)
+    known = knows(RUN, {S: told}, sent=(sent(1, S, Status.FAILOVER, confirmed=True),), mirrors=True)
     old = shows(S, Status.PASSIVE, f"bob+hamr-{BEFORE_RUN}-4@desk", -86400)
     assert change(old, known).change is Change.REVERTED
 
@@ -389,7 +382,7 @@ def test_law_03_a_record_with_an_older_runs_stamp_on_a_mirroring_pair_is_reverte
 def test_law_03_a_copy_of_what_the_other_org_still_shows_is_reverted_where_it_mirrors() -> None:
     told = shows(S, Status.FAILOVER, ONE)
     stays = shows(P, Status.PASSIVE, "carol@example.com", -60)
-    known = Known(RUN, {P: stays, S: told}, sent=(sent(1, S, Status.FAILOVER, confirmed=True),), mirrors=True)
+    known = knows(RUN, {P: stays, S: told}, sent=(sent(1, S, Status.FAILOVER, confirmed=True),), mirrors=True)
     assert change(shows(S, Status.PASSIVE, "carol@example.com", -60), known).change is Change.REVERTED
 
 
@@ -397,7 +390,7 @@ def test_law_03_a_copy_of_what_was_written_to_the_other_org_during_the_run_is_fo
     """Somebody wrote to the org that was dark, and the mirror carried that over ours when it came back."""
     first, told = shows(S, Status.FAILOVER, ONE), shows(S, Status.ACTIVE, TWO, 10)
     meanwhile = shows(P, Status.RECOVERY, "terraform", 3)
-    known = Known(
+    known = knows(
         RUN,
         {P: meanwhile, S: told},
         sent=(sent(1, S, Status.FAILOVER, confirmed=True), sent(2, S, Status.ACTIVE, confirmed=True)),
@@ -410,7 +403,7 @@ def test_law_03_a_copy_of_what_was_written_to_the_other_org_during_the_run_is_fo
 def test_law_03_what_somebody_wrote_after_the_run_began_is_foreign_though_it_is_older_than_ours() -> None:
     """The first write was intended at noon, its process died, and the second one was made a minute later."""
     told, meanwhile = shows(S, Status.FAILOVER, TWO, 60), shows(P, Status.PASSIVE, "terraform", 30)
-    known = Known(
+    known = knows(
         RUN,
         {P: meanwhile, S: told},
         sent=(sent(1, S, Status.FAILOVER), sent(2, S, Status.FAILOVER, confirmed=True)),
@@ -419,21 +412,21 @@ def test_law_03_what_somebody_wrote_after_the_run_began_is_foreign_though_it_is_
         began=NOON.replace(microsecond=0),
     )
     assert change(shows(S, Status.PASSIVE, "terraform", 30), known).change is Change.FOREIGN
-    at_once = replace(known, began=None)
+    at_once = replace(known, intent_dates={})
     assert change(shows(S, Status.PASSIVE, "terraform", 30), at_once).change is Change.REVERTED
 
 
 @pytest.mark.parametrize("mirrors", [False, None])
 def test_law_03_nothing_is_reverted_where_the_pair_is_not_known_to_mirror(mirrors: bool | None) -> None:
     told = shows(S, Status.FAILOVER, ONE)
-    known = Known(RUN, {S: told}, sent=(sent(1, S, Status.FAILOVER, confirmed=True),), mirrors=mirrors)
+    known = knows(RUN, {S: told}, sent=(sent(1, S, Status.FAILOVER, confirmed=True),), mirrors=mirrors)
     old = shows(S, Status.PASSIVE, f"bob+hamr-{BEFORE_RUN}-4@desk", -86400)
     assert change(old, known).change is Change.FOREIGN
 
 
 def test_law_03_a_newer_runs_stamp_is_foreign_even_where_it_mirrors() -> None:
     told = shows(S, Status.FAILOVER, ONE)
-    known = Known(RUN, {S: told}, sent=(sent(1, S, Status.FAILOVER, confirmed=True),), mirrors=True)
+    known = knows(RUN, {S: told}, sent=(sent(1, S, Status.FAILOVER, confirmed=True),), mirrors=True)
     new = shows(S, Status.PASSIVE, "bob+hamr-20261122-040000-zzzz-1@desk", 60)
     assert change(new, known).change is Change.FOREIGN
 
@@ -447,7 +440,7 @@ def test_law_03_a_newer_runs_stamp_is_foreign_even_where_it_mirrors() -> None:
     ids=["org", "target", "role", "no role"],
 )
 def test_law_03_our_stamp_does_not_excuse_another_link(wrong: dict[str, object]) -> None:
-    known = Known(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
+    known = knows(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
     record = replace(shows(S, Status.FAILOVER, ONE), **wrong)
     assert change(record, known).change is Change.MISLINKED
 
@@ -462,19 +455,19 @@ def test_a_uuid_in_capitals_is_the_same_org() -> None:
 
 @pytest.mark.parametrize("status", [Status.ACTIVE, Status.PASSIVE], ids=["another", "same"])
 def test_law_03_a_stranger_is_named_with_time_and_status(status: Status) -> None:
-    found = change(shows(S, status, "bob@example.com"), Known(RUN, SEEN))
+    found = change(shows(S, status, "bob@example.com"), knows(RUN, SEEN))
     assert found.change is Change.FOREIGN
     assert f"{status} by bob@example.com at 2026-11-22T12:00:00.250000Z" in found.reason
     assert "Payments EU" in found.reason
 
 
 def test_law_03_the_same_status_by_the_same_person_at_another_time_is_a_change() -> None:
-    found = change(replace(WAS_S, modified_at=NOON), Known(RUN, SEEN))
+    found = change(replace(WAS_S, modified_at=NOON), knows(RUN, SEEN))
     assert found.change is Change.FOREIGN
 
 
 def test_law_03_an_unrecognised_status_is_foreign_and_said_in_words() -> None:
-    found = change(replace(WAS_S, status=9, modified_at=NOON), Known(RUN, SEEN))
+    found = change(replace(WAS_S, status=9, modified_at=NOON), knows(RUN, SEEN))
     assert found.change is Change.FOREIGN
     assert "unrecognised status 9" in found.reason
 
@@ -485,7 +478,7 @@ def test_law_03_an_unrecognised_status_is_foreign_and_said_in_words() -> None:
 def test_law_03_times_in_whole_seconds_still_tell_a_stranger_by_name_or_status() -> None:
     whole = NOON.replace(microsecond=0)
     was = replace(WAS_S, modified_at=whole)
-    known = Known(RUN, {S: was})
+    known = knows(RUN, {S: was})
     assert change(replace(was, modified_by="bob@example.com"), known).change is Change.FOREIGN
     assert change(replace(was, status=4), known).change is Change.FOREIGN
     assert change(was, known).change is Change.SAME

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.model.change import Change
 from orchestrator.model.reading import (
     Absent,
+    Change,
     Denied,
     HamrRecord,
     Present,
@@ -21,9 +21,11 @@ from orchestrator.model.reading import (
 )
 from orchestrator.model.run import Attempt, Stamp
 from orchestrator.model.status import Role, Status
-from orchestrator.situation.compare import Known, Sent, compare
+from orchestrator.situation.compare import compare
+from orchestrator.situation.state import RunState, Sent
 
-from .test_compare import EU, ONE, PAIR, RUN, THREE, TWO, US
+from .scenes import PAIR, knows
+from .test_compare import EU, ONE, RUN, THREE, TWO, US
 
 NAMES = st.one_of(
     st.sampled_from(
@@ -75,7 +77,7 @@ SENT = st.builds(
 )
 BY_ROLE = st.dictionaries(ROLES, st.lists(RECORDS, max_size=2).map(tuple), max_size=2)
 KNOWN = st.builds(
-    Known,
+    knows,
     run=st.sampled_from([RUN, ""]),
     expected=st.dictionaries(ROLES, HELD, max_size=2),
     sent=st.lists(SENT, max_size=3).map(tuple),
@@ -102,7 +104,7 @@ READINGS = st.builds(
 
 @settings(derandomize=True)
 @given(READINGS, KNOWN)
-def test_law_03_comparing_never_raises(reading: Reading, known: Known) -> None:
+def test_law_03_comparing_never_raises(reading: Reading, known: RunState) -> None:
     found = compare(PAIR, reading, known)
     assert found.change in Change
     assert found.change is Change.SAME or found.reason
@@ -111,7 +113,7 @@ def test_law_03_comparing_never_raises(reading: Reading, known: Known) -> None:
 @settings(derandomize=True)
 @given(RECORDS, KNOWN, ROLES)
 def test_law_03_a_status_that_was_never_sent_is_never_ours(
-    record: HamrRecord, known: Known, role: Role
+    record: HamrRecord, known: RunState, role: Role
 ) -> None:
     reading = Reading(role, _sight(record), datetime(2026, 11, 22, tzinfo=UTC), 1.0)
     statuses = {int(sent.attempt.status) for sent in known.sent}
@@ -122,10 +124,10 @@ def test_law_03_a_status_that_was_never_sent_is_never_ours(
 @settings(derandomize=True)
 @given(RECORDS, KNOWN, ROLES)
 def test_law_03_another_runs_stamp_is_never_taken_for_ours_or_for_the_latest(
-    record: HamrRecord, known: Known, role: Role
+    record: HamrRecord, known: RunState, role: Role
 ) -> None:
     reading = Reading(role, _sight(record), datetime(2026, 11, 22, tzinfo=UTC), 1.0)
     stamp = Stamp.parse(record.modified_by)
-    ours = {sent.attempt.stamp for sent in known.sent} | known.names
+    ours = {sent.attempt.stamp for sent in known.sent} | known.learned()
     if stamp is not None and record.modified_by not in ours:
         assert compare(PAIR, reading, known).change not in (Change.OURS, Change.UNPROVEN, Change.LATE)

@@ -7,16 +7,16 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.change import Change
 from orchestrator.model.events import ChangeSeen, SituationRead, WriteConfirmed, WriteIntended
 from orchestrator.model.floor import Floor, raise_floors, under_floor
-from orchestrator.model.reading import Absent, HamrRecord, Identity, Request
+from orchestrator.model.reading import Absent, Change, HamrRecord, Identity, Request
 from orchestrator.model.status import Both, Status
 from orchestrator.situation import phase_of
-from orchestrator.situation.compare import Known, Sent, compare
+from orchestrator.situation.compare import compare
+from orchestrator.situation.state import Sent
 
-from .scenes import FAILOVER
-from .test_compare import EU, NOON, ONE, PAIR, RUN, TWO, US, P, S, reading, sent, shows
+from .scenes import FAILOVER, PAIR, knows
+from .test_compare import EU, NOON, ONE, RUN, TWO, US, P, S, reading, sent, shows
 
 OLD = shows(S, Status.PASSIVE, "admin@example.com", -60)
 OURS = shows(S, Status.FAILOVER, ONE, 1)
@@ -38,7 +38,7 @@ def test_law_03_the_newest_record_by_the_orgs_own_time_is_the_floor_in_whatever_
 
 
 def test_law_03_a_reading_below_the_floor_is_stale_though_it_is_what_this_run_wrote_last() -> None:
-    known = Known(
+    known = knows(
         RUN,
         {S: OURS},
         (sent(1, S, Status.FAILOVER, confirmed=True),),
@@ -51,7 +51,7 @@ def test_law_03_a_reading_below_the_floor_is_stale_though_it_is_what_this_run_wr
 
 
 def test_law_03_a_new_run_does_not_take_a_reading_below_the_floor_for_its_first_one() -> None:
-    known = Known(RUN, {}, floors=floors_after(OURS))
+    known = knows(RUN, {}, floors=floors_after(OURS))
     assert compare(PAIR, reading(S, OLD), known).change is Change.STALE
     assert compare(PAIR, reading(S, Absent()), known).change is Change.STALE
     assert compare(PAIR, reading(S, OURS), known).change is Change.SAME
@@ -61,7 +61,7 @@ def test_law_03_a_new_run_does_not_take_a_reading_below_the_floor_for_its_first_
 def test_law_03_a_strangers_write_of_the_same_second_is_neither_stale_nor_ours() -> None:
     before = replace(STRANGER, modified_at=NOON)
     ours = replace(OURS, modified_at=NOON)
-    known = Known(
+    known = knows(
         RUN,
         {S: ours},
         (sent(1, S, Status.FAILOVER, confirmed=True),),
@@ -74,7 +74,7 @@ def test_law_03_a_strangers_write_of_the_same_second_is_neither_stale_nor_ours()
 
 def test_law_03_an_unproven_record_has_to_be_newer_than_what_was_there() -> None:
     was = replace(OLD, modified_at=NOON)
-    lost = Known(RUN, {S: was}, (sent(1, S, Status.FAILOVER),), floors=floors_after(was))
+    lost = knows(RUN, {S: was}, (sent(1, S, Status.FAILOVER),), floors=floors_after(was))
     same_second = replace(was, status=int(Status.FAILOVER), modified_by="bob@example.com")
     assert compare(PAIR, reading(S, same_second), lost).change is Change.FOREIGN
     later = replace(same_second, modified_at=NOON + timedelta(seconds=1))
@@ -84,7 +84,7 @@ def test_law_03_an_unproven_record_has_to_be_newer_than_what_was_there() -> None
 def test_law_03_an_earlier_write_of_ours_in_the_same_second_is_stale() -> None:
     one, two = replace(OURS, modified_at=NOON), replace(OURS, modified_at=NOON, status=4, modified_by=TWO)
     attempts = (sent(1, S, Status.FAILOVER, confirmed=True), sent(2, S, Status.ACTIVE, confirmed=True))
-    known = Known(
+    known = knows(
         RUN, {S: two}, attempts, confirmed={S: (one, two)}, earlier={S: (one,)}, floors=floors_after(one, two)
     )
     assert compare(PAIR, reading(S, one), known).change is Change.STALE
@@ -151,7 +151,7 @@ def test_law_03_what_nobody_saw_before_a_stranger_in_the_strangers_own_second_is
     raise_floors(floors, WriteConfirmed(S, Status.FAILOVER, OURS, Change.OURS, 1))
     raise_floors(floors, ChangeSeen(S, Change.FOREIGN, "", STRANGER, OURS))
     attempts = (sent(1, S, Status.FAILOVER, confirmed=True),)
-    known = Known(RUN, {S: OURS}, attempts, confirmed={S: (OURS,)}, floors=floors)
+    known = knows(RUN, {S: OURS}, attempts, confirmed={S: (OURS,)}, floors=floors)
     second = replace(STRANGER, status=int(Status.PASSIVE), modified_by=author)
     assert compare(PAIR, reading(S, second), known).change is Change.FOREIGN
     assert compare(PAIR, reading(S, OURS), known).change is Change.STALE
@@ -179,7 +179,7 @@ def test_law_03_a_stranger_of_a_region_whose_clock_is_behind_is_told_from_a_repl
 ) -> None:
     """What nobody had seen, and is newer than what this run began with, was written since: on one clock, before ours."""
     behind = replace(STRANGER, modified_at=NOON)
-    known = Known(
+    known = knows(
         RUN,
         {S: OURS},
         (sent(1, S, Status.FAILOVER, confirmed=True),),
@@ -201,7 +201,7 @@ def test_law_03_a_person_can_take_a_reverted_record_or_a_404_for_true() -> None:
 
 
 def test_law_03_an_attempt_that_was_refused_and_is_there_is_ours_all_the_same() -> None:
-    refused = Known(
+    refused = knows(
         RUN, {S: OLD}, (replace(sent(1, S, Status.FAILOVER), refused=True),), floors=floors_after(OLD)
     )
     found = compare(PAIR, reading(S, OURS), refused)
@@ -219,14 +219,14 @@ def test_law_03_an_attempt_that_was_refused_and_is_there_is_ours_all_the_same() 
     ],
 )
 def test_law_03_a_stamp_as_servers_return_it_is_still_ours(author: str) -> None:
-    known = Known(RUN, {S: OLD}, (sent(1, S, Status.FAILOVER),), floors=floors_after(OLD))
+    known = knows(RUN, {S: OLD}, (sent(1, S, Status.FAILOVER),), floors=floors_after(OLD))
     found = compare(PAIR, reading(S, replace(OURS, modified_by=author)), known)
     assert (found.change, found.attempt) == (Change.OURS, 1)
 
 
 def test_law_03_a_given_up_write_of_an_earlier_run_is_named_and_never_ours() -> None:
     earlier = sent(3, S, Status.FAILOVER).attempt
-    known = Known("20261122-040000-bbbb", {S: OLD}, given_up=(earlier,), floors=floors_after(OLD))
+    known = knows("20261122-040000-bbbb", {S: OLD}, given_up=(earlier,), floors=floors_after(OLD))
     late = replace(OURS, modified_by=earlier.stamp)
     found = compare(PAIR, reading(S, late), known)
     assert found.change is Change.FOREIGN

@@ -12,8 +12,8 @@ from orchestrator.api.listening import Listener
 from orchestrator.api.pair import OpenPair
 from orchestrator.errors import HamrError
 from orchestrator.model.events import Event
+from orchestrator.report.layout import plain_text
 from orchestrator.report.run import progress_line
-from orchestrator.report.styled import plain_text
 
 T = TypeVar("T")
 

@@ -80,40 +80,21 @@ class Scale(Struct, frozen=True):
 
     def ticks(self, apart: float) -> tuple[Tick, ...]:
         """Round times since the beginning, at least so far apart, none of them in a stretch that is cut."""
+        found = [Tick(self.left, "0 s")]
         if self.per_second <= 0:
-            return (Tick(self.left, "0 s"),)
+            return tuple(found)
         step = next((step for step in _STEPS if step * self.per_second >= apart), _STEPS[-1])
-        found: list[Tick] = [Tick(self.left, "0 s")]
-        for begins, ends in self._uncut():
+        for stretch in (stretch for stretch in self.stretches if not stretch.cut):
+            begins = (stretch.begins - self.began).total_seconds()
+            ends = (stretch.ends - self.began).total_seconds()
             number = int(begins // step) + (1 if begins % step else 0)
             while number * step <= ends:
-                x = self._at_seconds(number * step)
+                x = stretch.left + (number * step - begins) * self.per_second
                 label = _label(number * step, step)
                 if x - found[-1].x >= apart and label != found[-1].label:
                     found.append(Tick(x, label))
                 number += 1
         return tuple(found)
-
-    def _uncut(self) -> list[tuple[float, float]]:
-        """What is drawn to scale, in seconds since the beginning."""
-        spans: list[tuple[float, float]] = []
-        for stretch in self.stretches:
-            begins = (stretch.begins - self.began).total_seconds()
-            ends = begins + stretch.seconds
-            if stretch.cut:
-                continue
-            if spans and spans[-1][1] == begins:
-                spans[-1] = (spans[-1][0], ends)
-            else:
-                spans.append((begins, ends))
-        return spans
-
-    def _at_seconds(self, seconds: float) -> float:
-        for stretch in self.stretches:
-            begins = (stretch.begins - self.began).total_seconds()
-            if not stretch.cut and begins <= seconds <= begins + stretch.seconds:
-                return stretch.left + (seconds - begins) * self.per_second
-        return self.right
 
 
 def _label(seconds: float, step: float) -> str:

@@ -1,25 +1,83 @@
-"""The timeline as a picture: both orgs' statuses above, every transition with its writes and waits below. Shapes alone."""
+"""The timeline as a picture: both orgs' statuses above, a lane for each transition with its writes and waits below.
+
+Shapes alone: where they stand and of what kind they are, never how they look: the style sheet says that.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from orchestrator.model.events import LockBroken, LockTaken, LockTakenOver, RunResumed, RunStarted
 from orchestrator.model.status import Role, Status
 from orchestrator.model.words import span
-from orchestrator.report.story import Story
+from orchestrator.report.layout import cut
+from orchestrator.report.outcomes import transition_outcome, write_outcome
+from orchestrator.report.run_view import ReportView, RunView, TransitionView, Write
 
-from .lanes import lanes_of
-from .moments import stands_of
 from .scale import Scale, Stretch, scale_of
-from .shapes import Box, Label, Mark, Path
 
 _FROM_OUTSIDE = frozenset(
     {LockTaken.kind, LockTakenOver.kind, LockBroken.kind, RunStarted.kind, RunResumed.kind}
 )
 """Records before which nobody was at it."""
+
+MOST_LANES = 30
+"""Lanes that are drawn; the table of transitions has all."""
+
+TOP = 30.0
+_BELOW_AXIS = 34.0
+
+BAR = 24.0
+GAP = 12.0
+NAME = 16.0
+LEAST = 2.5
+"""Nothing is drawn narrower: what took no time is seen, too."""
+
+_LETTER = 6.6
+"""About the width of a letter."""
+
+
+class Box(Struct, frozen=True):
+    """A rectangle."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    kind: str
+    title: str = ""
+    """What it says when it is pointed at."""
+
+
+class Label(Struct, frozen=True):
+    """A text."""
+
+    x: float
+    y: float
+    text: str
+    kind: str
+    anchor: str = "start"
+
+
+class Path(Struct, frozen=True):
+    """A line."""
+
+    d: str
+    kind: str
+
+
+class Mark(Struct, frozen=True):
+    """A small sign: its form says what it is, not its colour alone."""
+
+    x: float
+    y: float
+    kind: str
+    form: str
+    """dot, square or cross."""
+    title: str = ""
 
 
 class Size(Struct, frozen=True):
@@ -42,119 +100,94 @@ class Size(Struct, frozen=True):
 WIDE = Size("wide", 960, 128, 856, 30, 72, 62, names_above=False)
 NARROW = Size("narrow", 344, 82, 258, 28, 48, 40, names_above=True)
 
-TOP = 30.0
-_BELOW_AXIS = 34.0
-
 
 class Drawing(Struct):
     """A picture, ready to be written down."""
 
     size: Size
+    scale: Scale
     height: float = 0.0
-    levels: list[Label] = field(default_factory=list)
-    grid: list[Path] = field(default_factory=list)
-    cuts: list[tuple[Box, Label]] = field(default_factory=list)
-    ticks: list[Label] = field(default_factory=list)
-    paths: list[Path] = field(default_factory=list)
-    marks: list[Mark] = field(default_factory=list)
-    labels: list[Label] = field(default_factory=list)
-    boxes: list[Box] = field(default_factory=list)
+    """Of what is drawn so far."""
+    scale_labels: list[Label] = []
+    grid: list[Path] = []
+    cuts: list[Box] = []
+    paths: list[Path] = []
+    marks: list[Mark] = []
+    labels: list[Label] = []
+    boxes: list[Box] = []
     axis: float = 0.0
     description: str = ""
 
 
-def drawing_of(story: Story, size: Size) -> Drawing:
+def drawing_of(report: ReportView, size: Size) -> Drawing:
     """The picture, in one of two sizes."""
-    drawing = Drawing(size)
-    scale = scale_of(_moments(story), left=size.left, right=size.right, cut_width=size.cut)
-    bottom = _statuses(drawing, story, scale)
-    drawing.axis = bottom + 8
-    lanes_top = drawing.axis + _BELOW_AXIS
-    lanes = lanes_of(
-        story, scale, top=lanes_top, width=size.width, left=size.left, names_above=size.names_above
-    )
-    drawing.boxes += lanes.boxes
-    drawing.marks += lanes.marks
-    drawing.labels += lanes.labels
-    drawing.height = lanes.bottom + 8
-    _grid(drawing, scale)
-    drawing.description = _described(story)
+    scale = scale_of(_moments(report), left=size.left, right=size.right, cut_width=size.cut)
+    drawing = Drawing(size, scale, description=_described(report))
+    drawing.axis = _statuses(drawing, report) + 8
+    drawing.height = drawing.axis + _BELOW_AXIS
+    _lanes(drawing, report)
+    drawing.height += 8
+    _grid(drawing)
     return drawing
 
 
-def _moments(story: Story) -> list[tuple[datetime, bool]]:
+def _moments(report: ReportView) -> list[tuple[datetime, bool]]:
     """When something was journalled, from the beginning to the end of the runs."""
-    last = story.last
+    last = report.last
     found = [
         (entry.at, entry.kind in _FROM_OUTSIDE)
-        for run in story.runs
+        for run in report.runs
         for entry in run.entries
         if entry.at <= last
     ]
-    return sorted([(story.began, False), *found])
+    return sorted([(report.began, False), *found])
 
 
-def _statuses(drawing: Drawing, story: Story, scale: Scale) -> float:
+def _statuses(drawing: Drawing, report: ReportView) -> float:
     """Both orgs' statuses as steps; returns where the lowest one is drawn."""
-    size = drawing.size
-    stands = {role: stands_of(story, role) for role in Role}
-    known = sorted(
-        {stand.status for all_of in stands.values() for stand in all_of if stand.status is not None},
-        reverse=True,
-    )
-    shown: list[Status | None] = [*known]
-    if any(stand.status is None for all_of in stands.values() for stand in all_of):
-        shown.append(None)
-    place = {status: TOP + 14 + size.level * number for number, status in enumerate(shown)}
-    for status, y in place.items():
+    size, scale = drawing.size, drawing.scale
+    shown = {seen.status for role in Role for seen in report.statuses_of(role)}
+    levels = [*sorted((status for status in shown if status is not None), reverse=True)]
+    places: dict[Status | None, float] = {}
+    for status in (*levels, None) if None in shown else levels:
+        y = places[status] = TOP + 14 + size.level * len(places)
         name = "not seen" if status is None else "no record" if status is Status.ABSENT else status.name
-        drawing.levels.append(Label(size.left - 10, y + 4, name, "level", "end"))
+        drawing.scale_labels.append(Label(size.left - 10, y + 4, name, "level", "end"))
         drawing.grid.append(Path(f"M{size.left:g} {y:g}H{size.right + 10:g}", "level-line"))
     end = size.right + 12
-    for role, shift in ((Role.PRIMARY, -3.5), (Role.SECONDARY, 3.5)):
-        before: tuple[float, float] | None = None
-        for number, stand in enumerate(stands[role]):
-            x = scale.x(stand.at)
-            y = place[stand.status] + shift
-            last = number == len(stands[role]) - 1
-            until = end if last else scale.x(stands[role][number + 1].at)
-            kind = "unseen" if stand.status is None else "line"
-            if before is not None:
-                drawing.paths.append(Path(f"M{x:.1f} {before[1]:g}V{y:g}", f"{role} line"))
+    for role, shift, form, below in ((Role.PRIMARY, -3.5, "dot", 1), (Role.SECONDARY, 3.5, "square", 8)):
+        statuses = report.statuses_of(role)
+        y = 0.0
+        for number, seen in enumerate(statuses):
+            x, before, y = scale.x(seen.at), y, places[seen.status] + shift
+            if number:
+                drawing.paths.append(Path(f"M{x:.1f} {before:g}V{y:g}", f"{role} line"))
+            until = end if seen is statuses[-1] else scale.x(statuses[number + 1].at)
+            kind = "unseen" if seen.status is None else "line"
             drawing.paths.append(Path(f"M{x:.1f} {y:g}H{max(until, x + 1):.1f}", f"{role} {kind}"))
-            title = f"{scale_words(story, stand.at)}: the {role} {'was not seen' if stand.status is None else 'shows ' + stand.words}"
-            drawing.marks.append(
-                Mark(x, y, f"{role} mark", "dot" if role is Role.PRIMARY else "square", title)
-            )
-            before = (x, y)
-            if last:
-                drawing.labels.append(
-                    Label(end + 4, y + (1 if role is Role.PRIMARY else 8), role.value, f"{role} end")
-                )
-    return TOP + 14 + size.level * max(len(shown) - 1, 0) + 12
+            what = "was not seen" if seen.status is None else f"shows {seen.words}"
+            title = f"{_when(report, seen.at)}: the {role} {what}"
+            drawing.marks.append(Mark(x, y, f"{role} mark", form, title))
+        if statuses:
+            drawing.labels.append(Label(end + 4, y + below, role.value, f"{role} end"))
+    return TOP + 14 + size.level * max(len(places) - 1, 0) + 12
 
 
-def scale_words(story: Story, at: datetime) -> str:
+def _when(report: ReportView, at: datetime) -> str:
     """How long after the beginning, in words."""
-    return f"after {span((at - story.began).total_seconds())}" if at > story.began else "at the start"
+    return f"after {span((at - report.began).total_seconds())}" if at > report.began else "at the start"
 
 
-def _grid(drawing: Drawing, scale: Scale) -> None:
+def _grid(drawing: Drawing) -> None:
     """Ticks with their lines, and what was cut short."""
-    for tick in scale.ticks(drawing.size.ticks):
-        drawing.ticks.append(Label(tick.x, drawing.axis + 16, tick.label, "tick", "middle"))
+    for tick in drawing.scale.ticks(drawing.size.ticks):
+        drawing.scale_labels.append(Label(tick.x, drawing.axis + 16, tick.label, "tick", "middle"))
         drawing.grid.append(Path(f"M{tick.x:.1f} {TOP:g}V{drawing.axis:g}", "tick-line"))
-    for stretch in scale.cuts:
-        box = Box(
-            stretch.left,
-            TOP - 4,
-            stretch.right - stretch.left,
-            drawing.height - TOP,
-            "cut",
-            _cut_words(stretch),
-        )
-        middle = (stretch.left + stretch.right) / 2
-        drawing.cuts.append((box, Label(middle, TOP - 10, f"{span(stretch.seconds)}", "cut-label", "middle")))
+    for stretch in drawing.scale.cuts:
+        width, height = stretch.right - stretch.left, drawing.height - TOP
+        drawing.cuts.append(Box(stretch.left, TOP - 4, width, height, "cut", _cut_words(stretch)))
+        label = Label(stretch.left + width / 2, TOP - 10, span(stretch.seconds), "cut-label", "middle")
+        drawing.scale_labels.append(label)
 
 
 def _cut_words(stretch: Stretch) -> str:
@@ -162,16 +195,104 @@ def _cut_words(stretch: Stretch) -> str:
     return f"{span(stretch.seconds)} in which {what}, drawn shorter than they were"
 
 
-def _described(story: Story) -> str:
+def _described(report: ReportView) -> str:
     """The picture in words, for whoever cannot see it; the table below it says when."""
     parts = []
     for role in Role:
-        statuses = [stand.words for stand in stands_of(story, role)]
+        statuses = [seen.words for seen in report.statuses_of(role)]
         parts.append(f"The {role}: {', then '.join(statuses) if statuses else 'not read'}.")
     transitions = [
         f"{transition.name} {'made' if transition.made else 'refused' if transition.refused_by else 'not made'}"
-        for run in story.runs
+        for run in report.runs
         for transition in run.transitions
     ]
     parts.append(f"Transitions: {', '.join(transitions[:40]) if transitions else 'none'}.")
     return " ".join(parts)
+
+
+def _lanes(drawing: Drawing, report: ReportView) -> None:
+    """A lane for each transition, below what is drawn so far."""
+    left, drawn = drawing.size.left, 0
+    for run in report.runs:
+        if len(report.runs) > 1 and drawn < MOST_LANES:
+            text = cut(f"{run.name or 'run'} · {run.run}", int((drawing.size.width - 12) / _LETTER))
+            drawing.labels.append(Label(6, drawing.height + 12, text, "lane-run"))
+            drawing.height += NAME + 6
+        for transition in run.transitions:
+            if drawn < MOST_LANES:
+                _lane(drawing, run, transition)
+            drawn += 1
+        if run.apart and drawn < MOST_LANES:
+            _writes(drawing, run, run.apart)
+            label = Label(left - 10, drawing.height + 16, "no transition", "lane-name", "end")
+            drawing.labels.append(label)
+            drawing.height += BAR + GAP
+    if drawn > MOST_LANES:
+        text = f"and {drawn - MOST_LANES} more transitions: the table has them"
+        drawing.labels.append(Label(left, drawing.height + 14, text, "lane-more"))
+        drawing.height += NAME + 8
+
+
+def _lane(drawing: Drawing, run: RunView, transition: TransitionView) -> None:
+    left, scale = drawing.size.left, drawing.scale
+    outcome = transition_outcome(transition)
+    took = "" if transition.spent is None else span(transition.spent.seconds)
+    beside = took or outcome.text
+    if drawing.size.names_above:
+        text = f"{cut(transition.name, 26)} · {beside}"
+        drawing.labels.append(Label(left, drawing.height + 11, text, f"lane-name {outcome.style}"))
+        drawing.height += NAME
+    else:
+        name = cut(transition.name, int((left - 16) / _LETTER))
+        drawing.labels.append(Label(left - 10, drawing.height + 11, name, "lane-name", "end"))
+        drawing.labels.append(
+            Label(left - 10, drawing.height + 23, beside, f"lane-fate {outcome.style}", "end")
+        )
+    y = drawing.height
+    begins = scale.x(transition.began)
+    ends = max(scale.x(_end_of(run, transition)), begins + LEAST)
+    title = f"Transition {transition.name}, {outcome.text}" + (f" in {took}" if took else "")
+    drawing.boxes.append(Box(begins, y, ends - begins, BAR, f"bar {outcome.style}", title))
+    for kind, at, ended, words in _around(transition):
+        x = scale.x(at)
+        width = max(scale.x(ended or run.last) - x, LEAST)
+        drawing.boxes.append(Box(x, y + 1, width, BAR - 2, kind, words))
+    _writes(drawing, run, transition.writes)
+    if transition.refused:
+        x = scale.x(transition.ended or transition.began)
+        drawing.marks.append(Mark(x, y + BAR / 2, "refused mark", "cross", "refused by its guards"))
+    drawing.height += BAR + GAP
+
+
+def _end_of(run: RunView, transition: TransitionView) -> datetime:
+    if transition.ended is None:
+        return run.ended
+    hooks = [hook.ended_at for hook in transition.hooks if hook.ended_at is not None]
+    return max([transition.ended, *hooks])
+
+
+def _around(transition: TransitionView) -> Iterator[tuple[str, datetime, datetime | None, str]]:
+    """Its waits, hooks and questions: their kind, when they began and ended, and what they say."""
+    for wait in transition.waits:
+        yield "wait", wait.at, wait.ended, f"waited {span(wait.seconds)} for {', '.join(wait.guards)}"
+    for hook in transition.hooks:
+        if hook.what:
+            yield "hook", hook.at, hook.ended_at, f"hook {hook.name}, {hook.when.value} the transition"
+    for asked in transition.questions:
+        yield "asked", asked.at, asked.ended, f"asked a person: {asked.question.subject}"
+
+
+def _writes(drawing: Drawing, run: RunView, writes: Sequence[Write]) -> None:
+    """The primary's writes in the upper half of the bar, the secondary's in the lower."""
+    for write in writes:
+        role = write.attempt.role
+        y = drawing.height + (3 if role is Role.PRIMARY else BAR / 2 + 1)
+        x = drawing.scale.x(write.at)
+        until = write.confirmed_at or write.answered_at or run.last
+        title = (
+            f"write {write.attempt.number}, {write.attempt.status} to the {role}: {write_outcome(write).text}"
+        )
+        width = max(drawing.scale.x(until) - x, LEAST)
+        drawing.boxes.append(Box(x, y, width, BAR / 2 - 4, f"write {role}", title))
+        if write.confirmed_at is None:
+            drawing.marks.append(Mark(x + width, y + BAR / 4 - 2, "lost mark", "cross", title))

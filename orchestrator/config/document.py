@@ -1,0 +1,158 @@
+"""What a YAML text holds, with the place of every key and value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+from msgspec import Struct, field
+
+from orchestrator.errors import Problem
+from orchestrator.model.plain import JSON
+
+from .messages import meant
+
+T = TypeVar("T")
+
+Steps = tuple[str | int, ...]
+"""A way from the top of a document to one of its values: ("pairs", "payments", "primary", "uuid")."""
+
+
+MOST_FINDINGS = 200
+"""Findings of one kind of check that are told; a file with more is not the file that was meant."""
+
+
+_KEY_FIELDS = frozenset({"api_key", "app_key"})
+
+
+def private(steps: Iterable[str | int]) -> bool:
+    """Whether a place is inside a key's reference, a misspelt one too: no message repeats what stands there (law 17)."""
+    return any(
+        step in _KEY_FIELDS or meant(step, _KEY_FIELDS) != [] for step in steps if isinstance(step, str)
+    )
+
+
+Place = tuple[int, int]
+"""Line and column, from 1."""
+
+
+class PlacedMapping(dict[str, JSON]):
+    """Names with values, as they stand in a text."""
+
+    __slots__ = ("places",)
+    places: dict[str, tuple[int, int, int, int]]
+    """Line and column of each key, and of its value."""
+
+
+class PlacedList(list[JSON]):
+    """A list, as it stands in a text."""
+
+    __slots__ = ("places",)
+    places: list[Place]
+
+
+class Finding(Struct, frozen=True):
+    """Something wrong with the value (or, with `at_key`, with the key) at the end of a way through the document."""
+
+    steps: Steps
+    message: str
+    at_key: bool = False
+
+
+def bounded(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The first MOST_FINDINGS, and a word about the rest."""
+    for number, finding in enumerate(findings):
+        if number == MOST_FINDINGS:
+            yield Finding((), f"there is more of the same: the first {MOST_FINDINGS} are listed")
+            return
+        yield finding
+
+
+class Document(Struct, frozen=True):
+    """A YAML text that could be read as one mapping."""
+
+    file: str
+    data: PlacedMapping
+    start: Place
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with the YAML itself, though it could be read: repeated keys, tags, merge keys."""
+    spelled: dict[Steps, str] = field(default_factory=dict)
+    """How a key is misspelt, by the way to it that ends with the right one; whoever reads the document notes it."""
+
+    def _as_spelled(self, steps: Steps) -> Steps:
+        way: Steps = ()
+        for step in steps:
+            way = (*way, self.spelled.get((*way, step), step))
+        return way
+
+    def place(self, steps: Steps, *, at_key: bool = False) -> Place:
+        """Where a value or its key stands; the nearest one above it that exists, where it does not."""
+        here: JSON = self.data
+        of_key = of_value = self.start
+        for step in self._as_spelled(steps):
+            if isinstance(here, PlacedMapping) and isinstance(step, str) and step in here:
+                of_key, of_value = here.places[step][:2], here.places[step][2:]
+                here = here[step]
+            elif isinstance(here, PlacedList) and isinstance(step, int) and step < len(here):
+                of_key = of_value = here.places[step]
+                here = here[step]
+            else:
+                return of_key
+        return of_key if at_key else of_value
+
+    def value(self, steps: Steps) -> JSON:
+        """The value at the end of a way, or None where the way leads nowhere."""
+        here: Any = self.data
+        for step in self._as_spelled(steps):
+            try:
+                here = here[step]
+            except (KeyError, IndexError, TypeError):  # a text has no such step either
+                return None
+        told: JSON = here
+        return told
+
+    def problems_with(self, findings: Iterable[Finding]) -> tuple[Problem, ...]:
+        """All that is wrong with the text, findings included, each once, in the order of the file."""
+        placed = [
+            Problem(self.file, *self.place(finding.steps, at_key=finding.at_key), finding.message)
+            for finding in findings
+        ]
+        every = dict.fromkeys([*self.problems, *placed])
+        return tuple(sorted(every, key=lambda problem: (problem.line, problem.column)))
+
+
+def mapping_in(value: object) -> dict[str, Any]:
+    """A mapping, or an empty one where something else stands: who read it has told about that."""
+    return value if isinstance(value, dict) else {}
+
+
+def list_in(value: object) -> list[Any]:
+    """A list, or an empty one where something else stands: who read it has told about that."""
+    return value if isinstance(value, list) else []
+
+
+def parts(values: Any, *way: str | int) -> Iterator[tuple[Steps, dict[str, Any]]]:
+    """The mappings of a list, or of a mapping of names, at the end of a way through what was read; each with its place."""
+    here = _at(values, way)
+    held = enumerate(here) if isinstance(here, list) else mapping_in(here).items()
+    return (((*way, step), part) for step, part in held if isinstance(part, dict))
+
+
+def items(values: Any, *way: str | int) -> list[tuple[Steps, Any]]:
+    """What could be read of a list at the end of a way through what was read, each with its place."""
+    return [((*way, index), item) for index, item in enumerate(list_in(_at(values, way))) if item is not None]
+
+
+def repeated(placed: Iterable[tuple[Steps, T]]) -> Iterator[tuple[Steps, T]]:
+    """Those that stand there once more."""
+    seen: set[T] = set()
+    for steps, item in placed:
+        if item in seen:
+            yield steps, item
+        seen.add(item)
+
+
+def _at(values: Any, way: Steps) -> Any:
+    for step in way:
+        values = list_in(values)[step] if isinstance(step, int) else mapping_in(values).get(step)
+    return values

@@ -1,0 +1,266 @@
+"""The keys of an inventory: which there are, how the value of each is read, and what is made of them.
+
+What has to fit together is checked elsewhere. The nouns have another form: keys of which one is given stand for a choice,
+and names are keys.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Annotated, Any
+
+from msgspec import field
+from msgspec.structs import replace
+
+from orchestrator.model.org import (
+    SITES,
+    CommandKey,
+    EnvironmentKey,
+    FileKey,
+    Inventory,
+    KeyReference,
+    Mirrors,
+    Org,
+    Pair,
+    Wire,
+    api_url,
+    datacenter_label,
+    datacenter_of_site,
+)
+from orchestrator.model.status import Both, Role
+
+from .fields import (
+    Name,
+    Page,
+    SchemaVersion,
+    Text,
+    between,
+    choice,
+    is_loopback,
+    matching,
+    split_url,
+    text_of,
+)
+from .messages import did_you_mean, found, looks_like_key, one_of, shown
+from .schema import AT_LEAST_ONE, Form, OneOf, leaf, then
+
+
+def _site(value: Any) -> str:
+    text = text_of(value)
+    datacenter = datacenter_of_site(text)
+    if datacenter is None:
+        if "/" in text:
+            raise ValueError(
+                "a site is a name such as eu1 or datadoghq.eu; for an address write url: instead of site:"
+            )
+        near = did_you_mean(text.removeprefix("app."), [*SITES, *SITES.values()])
+        raise ValueError(f"{shown(text)} is not a Datadog site ({one_of(tuple(SITES))}){near}")
+    return datacenter
+
+
+def _datacenter(value: Any) -> str:
+    label = datacenter_label(text_of(value))
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", label):
+        raise ValueError(f"expected a datacenter such as us1 or eu1, found {found(value)}")
+    return label
+
+
+def _url(value: Any) -> str:
+    """The base of an API's URL, without a trailing slash. Never repeated in a message: people put passwords into URLs."""
+    text = text_of(value)
+    usage = "write only scheme, host and port, such as https://api.datadoghq.eu or http://127.0.0.1:9101"
+    parts = split_url(text, usage)
+    if parts.path not in {"", "/"} or "?" in text or "#" in text:
+        raise ValueError(f"a URL must not carry a path, query or fragment: {usage}")
+    host, port = (parts.hostname or "").lower(), parts.port
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError(
+            "plain http would send the keys in clear: use https (http is for 127.0.0.1, ::1 and localhost)"
+        )
+    shown_host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown_host}" + (f":{port}" if port is not None else "")
+
+
+def _mirrors(value: Any) -> Mirrors:
+    if isinstance(value, bool):
+        return Mirrors.YES if value else Mirrors.NO
+    if value == "auto":
+        return Mirrors.AUTO
+    raise ValueError(f"expected true, false or auto, found {found(value)}")
+
+
+def _argument(value: Any) -> str:
+    """Never repeats what it refuses: it may be the key."""
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError("expected text in a command's list: put numbers, true and false in quotes")
+    if _KEY_GIVEN.search(value):
+        raise ValueError(
+            "this looks like a Datadog key: a key never stands in this file, a command's arguments included "
+            "(what stands here is not shown); name where the command finds it"
+        )
+    return value
+
+
+_KEY_GIVEN = re.compile(
+    r"(?:^|[\s=:,'\"])(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|dd[a-z]{2,6}_[A-Za-z0-9]{20,})(?:$|[\s,;|'\"])"
+)
+"""A key as a whole argument, or as a word of one; not the part of a path that only happens to be hexadecimal."""
+
+
+def _certificates(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise ValueError(f"expected the path of a file with certificates (PEM), found {found(value)}")
+    return value
+
+
+def _file_path(value: Any) -> str:
+    """Never repeats what it refuses: it may be the key."""
+    if not isinstance(value, str) or not value.strip() or "\0" in value or looks_like_key(value):
+        raise ValueError("expected the path of a file that holds the key (what stands here is not shown)")
+    return value
+
+
+Uuid = Annotated[
+    str,
+    matching(
+        r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+        "an org's uuid, such as 550e8400-e29b-41d4-a716-446655440000",
+    ),
+    then(str.lower),
+]
+Site = Annotated[
+    str,
+    leaf(_site, {"type": "string", "examples": [*SITES, *SITES.values()]}),
+]
+"""Read as the site's datacenter."""
+Datacenter = Annotated[str, leaf(_datacenter, {"type": "string", "examples": [*SITES]})]
+Url = Annotated[str, leaf(_url, {"type": "string", "pattern": r"^https?://[^/?#@\s]+/?$"})]
+MirrorsChoice = Annotated[Mirrors, leaf(_mirrors, {"enum": [True, False, "auto"]})]
+WireName = Annotated[Wire, choice(Wire, "a casing")]
+Variable = Annotated[
+    str,
+    matching(
+        r"^[A-Za-z_][A-Za-z0-9_]*$",
+        "the name of an environment variable, such as PAYMENTS_API_KEY "
+        "(what stands here is not shown, as it may be the key itself)",
+        secret=True,
+    ),
+]
+KeyPath = Annotated[str, leaf(_file_path, {"type": "string", "minLength": 1})]
+CertificatePath = Annotated[str, leaf(_certificates, {"type": "string", "minLength": 1})]
+KeyTimeout = Annotated[timedelta, between("1s", "10m")]
+Argument = Annotated[str, leaf(_argument, {"type": "string"})]
+
+
+def _key(
+    env: str | None = None, file: str | None = None, command: tuple[str, ...] = (), **timeout: timedelta
+) -> KeyReference:
+    """The one source that the checks have made sure of."""
+    if env is not None:
+        return EnvironmentKey(env)
+    return FileKey(file) if file is not None else CommandKey(command, **timeout)
+
+
+def _org(
+    *, site: str = "", url: str = "", datacenter: str = "", wire: Wire = Wire.AUTO, **settings: Any
+) -> Org:
+    """An org, as if it were the primary one."""
+    datacenter = site or datacenter
+    return Org(
+        Role.PRIMARY, base_url=url or api_url(datacenter), datacenter=datacenter, wire=wire, **settings
+    )
+
+
+def _pair(*, primary: Org, secondary: Org, **settings: Any) -> Pair:
+    """A pair, but for its name."""
+    return Pair("", Both(primary, replace(secondary, role=Role.SECONDARY)), **settings)
+
+
+def _inventory(*, _schema: int, pairs: Mapping[str, Pair]) -> Inventory:
+    """An inventory, but for its place."""
+    return Inventory("", tuple(replace(pair, name=name) for name, pair in pairs.items()))
+
+
+class KeyForm(Form, frozen=True):
+    """Where a key is found: exactly one of env, file and command. The key itself never stands in the inventory."""
+
+    makes = _key
+    one_of = OneOf(
+        ("env", "file", "command"),
+        "say where the key is found: {{env: NAME}}, {{file: PATH}} or {{command: [PROGRAM, …]}}",
+        "a key has one source, and here are {count}: leave one of env, file and command",
+    )
+
+    env: Variable | None = None
+    """Name of the environment variable that holds the key."""
+    file: KeyPath | None = None
+    """Path of a file that holds the key; a relative one is meant from the inventory's folder."""
+    command: Annotated[tuple[Argument, ...], AT_LEAST_ONE] | None = None
+    """Program and arguments of a command that prints the key; run without a shell."""
+    timeout: KeyTimeout | None = None
+    """How long the command may take (10s): longer where it waits for a person."""
+
+
+class OrgForm(Form, frozen=True, kw_only=True):
+    """One Datadog organisation; exactly one of site and url."""
+
+    makes = _org
+    one_of = OneOf(
+        ("site", "url"),
+        '"site" is missing{where}: site: us1, or url: for any other address',
+        "an org has a site or a url, not both: leave one out",
+        at_last=True,
+    )
+    needs = MappingProxyType({"url": ["datacenter"]})
+
+    name: Text
+    """The org's name, as people know it; it is sent to its peer as target_org_name."""
+    uuid: Uuid
+    """The org's own uuid: what GET /api/v2/validate answers for its API key as data.id."""
+    site: Site | None = None
+    """Datadog site: us1, eu1, datadoghq.eu, and so on."""
+    url: Url | None = None
+    """Base URL of the API instead of a site: a simulator, a proxy, a site that hamr does not know."""
+    datacenter: Datacenter | None = None
+    """Datacenter, such as us1; needed with url, told by site otherwise."""
+    ca: CertificatePath | None = None
+    """File of certificates (PEM) that its API's may be signed by, beside those that are trusted anyway; a relative path is meant from the inventory's folder."""
+    wire: WireName | None = None
+    """Casing of the record's keys when writing: auto (the default: as they were read), snake or pascal."""
+    api_key: KeyForm
+    """Where the org's API key is found: {env: NAME}, {file: PATH} or {command: [PROGRAM, ARGUMENT]}."""
+    app_key: KeyForm
+    """Where its application key is found, in the same three ways; its owner needs disaster_recovery_status_write."""
+
+
+class PairForm(Form, frozen=True, kw_only=True):
+    """A primary and a secondary org that are linked by HAMR."""
+
+    makes = _pair
+
+    mirrors: MirrorsChoice | None = None
+    """Whether a write to one org shows on both: true, false, or auto (the default: find out in the run)."""
+    drill: bool = False
+    """Whether live drills may use this pair."""
+    events: bool = True
+    """Whether what a run does is also posted as Datadog events, to the org that serves."""
+    pages: dict[Name, Page] = field(default_factory=dict)
+    """Web pages of your own that a playbook's probes ask by name (http: {page: NAME}), each with its address."""
+    primary: OrgForm
+    """The org that normally serves."""
+    secondary: OrgForm
+    """The org that takes over."""
+
+
+class InventoryForm(Form, frozen=True):
+    """All pairs that hamr may work on."""
+
+    makes = _inventory
+
+    _schema: SchemaVersion = field(name="schema")
+    """Version of this format: 1."""
+    pairs: Annotated[dict[Name, PairForm], AT_LEAST_ONE]
+    """Pairs by name; the name is what is typed on the command line."""

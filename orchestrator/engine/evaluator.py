@@ -1,0 +1,320 @@
+"""Whether a transition may fire (laws 8 to 10): one situation, all its guards, and the time and the people that they may be given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from msgspec import Struct, field
+
+from orchestrator.model.events import (
+    GuardOverridden,
+    GuardsJudged,
+    GuardWaived,
+    TransitionRefused,
+    WaitBegan,
+    WaitEnded,
+    Waiting,
+)
+from orchestrator.model.guard import IfUnknown, Outcome, Verdict
+from orchestrator.model.hook import Asks, Question
+from orchestrator.model.playbook import Playbook, Transition
+from orchestrator.model.reading import Unreachable
+from orchestrator.model.run import Mode
+from orchestrator.model.situation import FRESH_WITHIN, SEND_WITHIN
+from orchestrator.model.status import Role
+from orchestrator.model.words import override_flag
+from orchestrator.situation import commands
+from orchestrator.situation.guard_kinds import transition_probes
+from orchestrator.situation.guards import judge, judge_transition
+
+from .check import Checker
+from .context import Deadline, RunContext, stopped
+from .probing import Asking, Probing
+from .reader import PairReader
+
+SLOWEST_POLL = 15.0
+"""Seconds between two looks at a guard that is waited for, at most."""
+
+LONGEST_NAP = 1.0
+"""Seconds after which a run that waits looks whether a person wants it to stop."""
+
+SHORTEST_NAP = 0.001
+"""Seconds. What is left of a wait below it is over: clocks do not tell such times apart, and a sleep of none never ends."""
+
+POLLS = 20
+"""A guard that may take some time is looked at so often in it, unless that is more often than writes are."""
+
+
+LOOKS = 3
+"""How often the orgs are read again, where probes were slow or the look was interrupted. What is too old after that, `fresh` refuses."""
+
+
+BINDING_ALWAYS: frozenset[str] = frozenset({"linked", "fresh"})
+"""What still binds a transition of which a write of this very run is in effect (law 7)."""
+
+BINDING_MIDWAY: frozenset[str] = BINDING_ALWAYS | {"alone"}
+"""What binds a new run that finds a transition half made: somebody may be at work on it just now."""
+
+
+class Decision(Struct, frozen=True):
+    """What becomes of a transition after its guards were judged."""
+
+    refused_by: tuple[Verdict, ...] = ()
+    overridden: tuple[tuple[Verdict, str], ...] = ()
+    """With the operator's reason."""
+    waived: tuple[Verdict, ...] = ()
+
+    @property
+    def go(self) -> bool:
+        """Whether the transition may fire; a real bool, since `transitions` takes a truthy object for a refusal."""
+        return not self.refused_by
+
+
+class Terms(Struct, frozen=True):
+    """On what terms a transition's verdicts are taken."""
+
+    binding: frozenset[str] | None
+    """The guards that can still stop it, where it is half made; None for all."""
+    spared: frozenset[str]
+    """The guards that an emergency does not stop at."""
+    mode: Mode
+    survivor: Role | None
+    """The org that alone is enough for an emergency."""
+
+    def blind(self, verdict: Verdict) -> bool:
+        """Whether a guard could not be judged since it depends on the org that an emergency does without."""
+        return (
+            self.survivor is not None
+            and verdict.outcome is Outcome.UNKNOWN
+            and verdict.blind is self.survivor.other
+        )
+
+
+class GuardPolicy(Struct, frozen=True):
+    """Of a run: every guard that does not pass stops the transition, unless it is overridden by name or blind in an emergency."""
+
+    overrides: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Guard to the operator's reason."""
+    forecast: bool = False
+    """Of a plan: decides as the run would, and lets the transition go all the same, so that the rest can be shown."""
+
+    def decide(self, verdicts: tuple[Verdict, ...], terms: Terms) -> Decision:
+        """Sort the verdicts that did not pass into refused, overridden and waived."""
+        refused: list[Verdict] = []
+        overridden: list[tuple[Verdict, str]] = []
+        waived: list[Verdict] = []
+        for verdict in verdicts:
+            if verdict.outcome is Outcome.PASS:
+                continue
+            if terms.binding is not None and verdict.guard not in terms.binding:
+                continue
+            if terms.mode is Mode.EMERGENCY and (verdict.guard in terms.spared or terms.blind(verdict)):
+                waived.append(verdict)
+            elif verdict.overridable and verdict.guard in self.overrides:
+                overridden.append((verdict, self.overrides[verdict.guard]))
+            else:
+                refused.append(verdict)
+        return Decision(() if self.forecast else tuple(refused), tuple(overridden), tuple(waived))
+
+
+class GuardEvaluator(Struct):
+    """Judges transitions, and remembers what it decided."""
+
+    run: RunContext
+    reader: PairReader
+    checker: Checker
+    probing: Probing
+    asking: Asking
+    policy: GuardPolicy
+    decisions: list[tuple[Transition | None, Decision]] = field(default_factory=list)
+    """What became of each transition's guards, in order; no transition where an org was to be told what the other one shows."""
+    accepted: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(transition, guard) that could not be judged, and a person's reason for going on all the same."""
+
+    async def see(self, transition: Transition, *, polling: bool = False) -> tuple[Verdict, ...]:
+        """Both orgs and the transition's probes, read beside each other and none of them old; judged on that one situation."""
+        probes = transition_probes(transition, self.run.playbook)
+        fresh = self.reader.fresh_enough()
+        if not fresh:
+            self.probing.distrust()
+        self.probing.start(probes)
+        if not fresh:
+            await self.reader.read_both("transition", journal=not polling, once=polling)
+        readings = await self.probing.take(probes)
+        limit = (SEND_WITHIN if probes else FRESH_WITHIN).total_seconds()
+        for _ in range(LOOKS):
+            if self.reader.age() <= limit or self.reader.met_silence():
+                break
+            await self.reader.read_both("transition", journal=not polling, once=polling)
+            readings = await self.probing.take(probes)  # what has grown old, or is from before a suspension
+        self.checker.compare_both(self.reader.readings)
+        self.probing.note(transition.name, readings, polling=polling)
+        return judge_transition(transition, self.run.playbook, self.reader.situation(readings))
+
+    def decide(self, transition: Transition, verdicts: tuple[Verdict, ...]) -> Decision:
+        """What becomes of the transition by these verdicts, with what a person has accepted."""
+        decision = self.policy.decide(
+            verdicts, self._terms(self._binding(transition), frozenset(transition.planned_only))
+        )
+        accepted = {
+            verdict: self.accepted[transition.name, verdict.guard]
+            for verdict in decision.refused_by
+            if verdict.outcome is Outcome.UNKNOWN and (transition.name, verdict.guard) in self.accepted
+        }
+        refused = tuple(verdict for verdict in decision.refused_by if verdict not in accepted)
+        return Decision(refused, (*decision.overridden, *accepted.items()), decision.waived)
+
+    def _terms(self, binding: frozenset[str] | None = None, spared: frozenset[str] = frozenset()) -> Terms:
+        return Terms(binding, spared, self.run.state.mode, self.run.survivor)
+
+    def _binding(self, transition: Transition) -> frozenset[str] | None:
+        if transition.name != self.run.half_done:
+            return None
+        return BINDING_ALWAYS if self.run.state.attempts else BINDING_MIDWAY
+
+    async def prepare(self, transition: Transition) -> None:
+        """Before the machine is asked: wait for guards that may be waited for, and ask about those that may be asked about."""
+        if not self._may_need_time(transition):
+            return
+        decision = await self._wait(transition)
+        if may_ask(decision, self.run.playbook):
+            await self._ask(transition, decision)
+
+    async def evaluate(self, transition: Transition) -> bool:
+        """The machine's one condition: every guard is judged, and every verdict is kept."""
+        verdicts = await self.see(transition)
+        self.run.tell(GuardsJudged(transition.name, verdicts, binding=transition.name != self.run.half_done))
+        decision = self.decide(transition, verdicts)
+        self.decisions.append((transition, decision))
+        for verdict, reason in decision.overridden:
+            self.run.tell(GuardOverridden(transition.name, verdict, reason))
+        for verdict in decision.waived:
+            self.run.tell(GuardWaived(transition.name, verdict))
+        if not decision.go:
+            self.run.tell(
+                TransitionRefused(transition.name, tuple(verdict.guard for verdict in decision.refused_by))
+            )
+        return decision.go
+
+    def require_alone(self, role: Role) -> None:
+        """Before an org is told what the other one shows: a run that has written nothing yet did not bring that one there.
+
+        So it stops at a young stamp of a run that this journal does not know (law 12).
+        """
+        if self.run.state.attempts:
+            return
+        verdict = judge("alone", self.run.playbook, self.reader.situation())
+        decision = self.policy.decide((verdict,), self._terms())
+        self.decisions.append((None, decision))
+        for over, reason in decision.overridden:
+            self.run.tell(GuardOverridden("", over, reason))
+        if not decision.go:
+            raise stopped(
+                self.run.refusal,
+                f"{self.run.pair[role]} was not told: {say(verdict)}",
+                next_steps=self.ways_over(decision.refused_by),
+            )
+
+    def ways_over(self, verdicts: tuple[Verdict, ...]) -> tuple[str, ...]:
+        """The commands for whoever was refused: look until it has passed, or go over it by name; () where nothing does."""
+        if not all(verdict.overridable for verdict in verdicts):
+            return ()
+        flags = (override_flag(verdict.guard) for verdict in verdicts)
+        return commands.watch(self.run.pair), " ".join((self.run.command, *flags))
+
+    def refused_by(self) -> tuple[Verdict, ...]:
+        """The verdicts that refused the last transition that was judged."""
+        return self.decisions[-1][1].refused_by if self.decisions else ()
+
+    def _may_need_time(self, transition: Transition) -> bool:
+        guards = (
+            self.run.playbook.guards[name] for name in transition.guards if name in self.run.playbook.guards
+        )
+        return any(guard.within is not None or guard.if_unknown is IfUnknown.ASK for guard in guards)
+
+    async def _wait(self, transition: Transition) -> Decision:
+        """Wait until the transition's guards pass, or as long as every guard that does not pass may take."""
+        clock = self.run.clock
+        began: float | None = None
+        limit: float | None = None
+        decision = self.decide(transition, await self.see(transition))
+        try:
+            while (limit := self._limit(decision, limit)) is not None:
+                now = clock.monotonic()
+                if began is None:
+                    began = now
+                    self.run.tell(
+                        WaitBegan(transition.name, tuple(v.guard for v in decision.refused_by), limit)
+                    )
+                left = began + limit - now
+                if left <= SHORTEST_NAP:
+                    break
+                every = self.run.playbook.confirm.every.total_seconds()
+                await self._pause(decision, left, min(left, max(every, min(limit / POLLS, SLOWEST_POLL))))
+                self.probing.distrust_all()
+                decision = self.decide(transition, await self.see(transition, polling=True))
+        finally:
+            if began is not None:
+                self.run.tell(WaitEnded(transition.name, decision.go, clock.monotonic() - began))
+        return decision
+
+    def _limit(self, decision: Decision, before: float | None) -> float | None:
+        """For how long in all, None where waiting is of no use. A failed look is "not yet", once the waiting has begun."""
+        if before is None or decision.go:
+            return waits_for(decision, self.run.playbook)
+        seen = tuple(verdict for verdict in decision.refused_by if not self._blind(verdict))
+        return waits_for(Decision(seen), self.run.playbook) if seen else before
+
+    def _blind(self, verdict: Verdict) -> bool:
+        """Whether all that it lacks is an org that did not answer the last look."""
+        org = verdict.blind if verdict.outcome is Outcome.UNKNOWN else None
+        return org is not None and isinstance(self.reader.readings[org].sight, Unreachable)
+
+    async def _pause(self, decision: Decision, left: float, seconds: float) -> None:
+        """Until the next look; a person who wants the run to stop does not wait for that."""
+        what = "; ".join(f"{verdict.guard} ({verdict.reason})" for verdict in decision.refused_by)
+        deadline = Deadline(seconds, self.run.clock)
+        while deadline.left > SHORTEST_NAP:
+            self.run.may_go_on()
+            self.run.tell(Waiting(what, left - seconds + deadline.left))
+            await self.run.clock.sleep(min(LONGEST_NAP, deadline.left))
+
+    async def _ask(self, transition: Transition, decision: Decision) -> None:
+        for verdict in decision.refused_by:
+            text = (
+                f"Guard {verdict.guard} of transition {transition} could not be judged: {verdict.reason}. "
+                "Go on without knowing?"
+            )
+            reply = await self.asking.ask(Question(Asks.UNKNOWN, verdict.guard, transition.name, text))
+            self.run.may_go_on()
+            if reply is None or not reply.yes:
+                return
+            self.accepted[transition.name, verdict.guard] = reply.words or "a person said so when asked"
+
+
+def say(verdict: Verdict) -> str:
+    """A guard's verdict, in a refusal."""
+    return f"{verdict.guard} {verdict.outcome.value}: {verdict.reason}"
+
+
+def waits_for(decision: Decision, playbook: Playbook) -> float | None:
+    """For how many seconds in all these refusals may be waited for; None where one of them is not to be waited for."""
+    limits: list[float] = []
+    for verdict in decision.refused_by:
+        guard = playbook.guards.get(verdict.guard)
+        if guard is None or guard.within is None:
+            return None
+        limits.append(guard.within.total_seconds())
+    return min(limits) if limits else None
+
+
+def may_ask(decision: Decision, playbook: Playbook) -> bool:
+    """Whether all that is in the way are guards that could not be judged, and that a person may be asked about."""
+    return bool(decision.refused_by) and all(
+        verdict.outcome is Outcome.UNKNOWN
+        and verdict.overridable
+        and (guard := playbook.guards.get(verdict.guard)) is not None
+        and guard.if_unknown is IfUnknown.ASK
+        for verdict in decision.refused_by
+    )

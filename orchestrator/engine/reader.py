@@ -1,0 +1,254 @@
+"""Looking at both orgs at once, and knowing how old a look is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from functools import partial
+
+from msgspec import Struct, field
+
+from orchestrator.model.events import ClockDistrusted, OrgGivenUp, ReadingsTaken, SituationRead
+from orchestrator.model.guard import ProbeReading
+from orchestrator.model.protocols import Clock
+from orchestrator.model.reading import Identity, Reading, Unreachable
+from orchestrator.model.run import Mode
+from orchestrator.model.situation import SEND_WITHIN, Phase, Situation
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.situation.link import BOTH_ROLES, Link, Linked, judge_link, link_of
+from orchestrator.situation.phase import phase_of
+
+from .context import RunContext
+
+CLOCKS_AGREE_WITHIN = 2.0
+"""Seconds by which wall and monotonic clock may differ over one step before the readings are distrusted (law 18)."""
+
+_FOUND_DEAD = "found dead earlier in this run"
+
+ASK_AGAIN_FOR = 4.0
+"""Seconds, from the first answer that was none, in which an org is asked again before that is believed (law 21)."""
+
+ASK_AGAIN_AFTER = (0.25, 0.5, 0.9)
+"""Seconds between one try and the next; the last one goes on."""
+
+
+async def ask_twice(
+    ask: Callable[[bool, float | None], Awaitable[Reading]], clock: Clock, *, within: float | None = None
+) -> Reading:
+    """One org's reading, where a single bad answer is no verdict: asked again for a while, on new connections (law 21).
+
+    `ask` takes whether on a new connection, and within how many seconds. `within` is for all tries together, where the org
+    may not be waited for: then it is asked again once. None is for ASK_AGAIN_FOR after the first answer.
+    """
+    deadline = None if within is None else clock.monotonic() + within
+    reading = await ask(False, within)
+    until = deadline if deadline is not None else clock.monotonic() + ASK_AGAIN_FOR
+    tries = 0
+    while isinstance(reading.sight, Unreachable):
+        pause = ASK_AGAIN_AFTER[min(tries, len(ASK_AGAIN_AFTER) - 1)]
+        left = until - clock.monotonic() - pause
+        if left <= 0 or (deadline is not None and tries > 0):
+            break
+        await clock.sleep(pause)
+        reading = await ask(True, None if deadline is None else left)
+        tries += 1
+    return reading
+
+
+class PairReader(Struct):
+    """Takes readings for a run; remembers the last ones."""
+
+    run: RunContext
+    identities: Both[Identity] | None = None
+    last: Both[Reading] | None = None
+    read_at: tuple[datetime, float] | None = None
+    """When the last look began, by both clocks."""
+    asked_at: dict[Role, float] = field(default_factory=dict)
+    """When each org was asked for its last reading, by the monotonic clock."""
+
+    async def read_both(self, purpose: str, *, journal: bool = True, once: bool = True) -> Both[Reading]:
+        """Read both orgs in parallel; an emergency's dead org is left out, and its other org has a short deadline.
+
+        Args:
+            purpose: what the look is for, as `SituationRead` lists it.
+            journal: False while polling: then the look is journalled only where it shows something new.
+            once: False where something is concluded from this very look: then silence is asked again (law 21).
+        """
+        began = self.run.moment()
+        first = self.identities is None
+        reading = asyncio.gather(*(self._read(role, once) for role in Role))
+        if self.identities is None:
+            taken_now, self.identities = await asyncio.gather(reading, self._identify_both())
+        else:
+            taken_now = await reading
+        readings = Both(*taken_now)
+        news = first or self.last is None or any(_differs(self.last[role], readings[role]) for role in Role)
+        dead = self.run.state.dead
+        taken: Both[Reading | None] = Both(*(None if role in dead else readings[role] for role in Role))
+        self.last, self.read_at = readings, began
+        if journal or news:
+            self.run.tell(SituationRead(purpose, taken, self.identities if first else None))
+        else:
+            self.run.tell(ReadingsTaken(taken))
+        self._give_up_on_the_unseen(readings)
+        return readings
+
+    async def _read(self, role: Role, once: bool) -> Reading:
+        if role in self.run.state.dead:
+            if self.last is not None:
+                return self.last[role]
+            return Reading(role, Unreachable(_FOUND_DEAD), *self.run.moment())
+        within = self.deadline(role)
+        if once:
+            return await self._ask(role, anew=False, within=within)
+        return await ask_twice(partial(self._ask, role), self.run.clock, within=within)
+
+    async def _ask(self, role: Role, anew: bool, within: float | None) -> Reading:
+        self.asked_at[role] = self.run.clock.monotonic()
+        return await self.run.world.read(role, within=within, anew=anew)
+
+    async def _identify_both(self) -> Both[Identity]:
+        return Both(*await asyncio.gather(*(self._identify(role) for role in Role)))
+
+    async def _identify(self, role: Role) -> Identity:
+        if role in self.run.state.dead:
+            return Identity(role, None, _FOUND_DEAD)
+        return await self.run.world.identify(role, within=self.deadline(role))
+
+    def deadline(self, role: Role) -> float | None:
+        """Seconds that an exchange with this org may take; None for the usual time-outs."""
+        if self.run.state.mode is Mode.EMERGENCY and role not in self.run.needed:
+            return self.run.playbook.emergency_deadline.total_seconds()
+        return None
+
+    def may_be_given_up(self, role: Role) -> bool:
+        """Whether this is the org that an emergency does without, if need be."""
+        return self.deadline(role) is not None
+
+    @property
+    def readings(self) -> Both[Reading]:
+        """The last readings; RuntimeError before the first."""
+        if self.last is None:
+            raise RuntimeError("nothing was read yet")
+        return self.last
+
+    @property
+    def seen(self) -> tuple[Both[Reading], Both[Identity]]:
+        """The last readings, and whose keys we hold; RuntimeError before the first."""
+        if self.identities is None:
+            raise RuntimeError("nothing was read yet")
+        return self.readings, self.identities
+
+    def link(self, judge: frozenset[Role] = BOTH_ROLES) -> Link:
+        """Whether those orgs are who the inventory says, by the last look."""
+        return judge_link(self.run.pair, *self.seen, judge=judge)
+
+    def phase(self, goal: Status | None = None) -> Phase:
+        """Where the pair stands by the last look."""
+        run, state = self.run, self.run.state
+        return phase_of(
+            run.pair,
+            *self.seen,
+            run.playbook,
+            owed=run.owed_now(),
+            open_run=run.open_run,
+            goal=goal,
+            floors=state.floors,
+            given_up=state.given_up,
+        )
+
+    def _give_up_on_the_unseen(self, readings: Both[Reading]) -> None:
+        """In an emergency, whatever is not a good record counts as not seen, and stays out of the run (law 9).
+
+        A 404 beside a survivor that has a record is none either, nor is one that is older than what was seen.
+        """
+        run = self.run
+        if run.state.mode is not Mode.EMERGENCY or self.run.survivor is None:
+            return
+        other = self.run.survivor.other
+        if other in run.state.dead:
+            return
+        reading = readings[other]
+        record = reading.record
+        link = link_of(run.pair, reading, self.identities[other]) if self.identities is not None else None
+        absent_too = record is not None or readings[self.run.survivor].status is Status.ABSENT
+        old = record is not None and run.state.is_under_floor(reading)
+        if reading.answered and absent_too and isinstance(link, Linked) and not old:
+            return
+        reason = getattr(reading.sight, "reason", "") or getattr(link, "reason", "")
+        why = "its record is older than what was seen of it" if old else "it has no record (404)"
+        run.tell(OrgGivenUp(other, reason or why))
+
+    def give_up(self, reason: str) -> None:
+        """Leave the other org of an emergency out of the rest of the run."""
+        if self.run.survivor is not None and self.run.survivor.other not in self.run.state.dead:
+            self.run.tell(OrgGivenUp(self.run.survivor.other, reason))
+
+    def age(self) -> float:
+        """Seconds since the last look began; without end where the clocks disagree on it (law 18)."""
+        if self.read_at is None:
+            return float("inf")
+        wall, monotonic = self.run.elapsed(self.read_at)
+        if abs(wall - monotonic) > CLOCKS_AGREE_WITHIN:
+            self.run.tell(
+                ClockDistrusted(wall, monotonic, "the clocks disagree: a suspension, or the time was set")
+            )
+            return float("inf")
+        return monotonic
+
+    def met_silence(self) -> bool:
+        """Whether an org that is part of the run did not answer the last look: looking at once again tells no more."""
+        return any(
+            isinstance(reading.sight, Unreachable) and role not in self.run.state.dead
+            for role, reading in self.readings.items()
+        )
+
+    def fresh_enough(self) -> bool:
+        """Whether a write may be sent on the last look (law 6)."""
+        return self.age() <= SEND_WITHIN.total_seconds()
+
+    def leave_by(self, role: Role) -> float:
+        """On the monotonic clock, the time by which a request to an org must leave that is sent on its last reading (law 6)."""
+        return self.asked_at.get(role, self.run.clock.monotonic()) + SEND_WITHIN.total_seconds()
+
+    def grown_old(self, role: Role) -> bool:
+        """Whether one org was asked so long ago, while the other one took its time, that it has to be read again (law 6)."""
+        return role not in self.run.state.dead and self.run.clock.monotonic() > self.leave_by(role)
+
+    async def read_again(self, role: Role) -> Both[Reading]:
+        """Read one org alone, right after a look that took too long for what it said of this one."""
+        readings = self.readings.with_(role, await self._read(role, once=True))
+        self.last = readings
+        seen: Both[Reading | None] = Both(None, None)
+        self.run.tell(SituationRead("before write", seen.with_(role, readings[role])))
+        return readings
+
+    def distrust(self) -> None:
+        """Forget when the last look was: the next write reads everything again."""
+        self.read_at = None
+
+    def situation(self, probes: Sequence[ProbeReading] = ()) -> Situation:
+        """What guards may look at: the last look, what the probes said, and the run's own facts."""
+        run, (readings, identities) = self.run, self.seen
+        return Situation(
+            pair=run.pair,
+            readings=readings,
+            identities=identities,
+            at=run.clock.now(),
+            monotonic=run.clock.monotonic(),
+            mode=run.state.mode,
+            survivor=self.run.survivor if run.state.mode is Mode.EMERGENCY else None,
+            run=run.state.run,
+            our_names=run.state.our_names(),
+            known_runs=run.known_runs,
+            predicted=any(reading.predicted for reading in readings),
+            probes={reading.probe: reading for reading in probes},
+        )
+
+
+def _differs(before: Reading, now: Reading) -> bool:
+    """Whether a reading says something else than the one before it, apart from when."""
+    if before.record is not None and now.record is not None:
+        return not now.record.same_version(before.record)
+    return type(before.sight) is not type(now.sight)

@@ -1,0 +1,522 @@
+"""What happens in a run, as typed events: the vocabulary of the journal, of progress and of resuming.
+
+Each event that is journalled has a `kind`, the record kind of docs/reference/journal.md. Events with an
+empty kind are for people who watch, and leave no record. `decode` rebuilds an event from a journal record,
+so that a run's memory is the fold of its events whether they just happened or were read back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import ClassVar
+
+from msgspec import Struct
+
+from .guard import ProbeReading, Verdict
+from .hook import HookOutcome, Question, Reply, When
+from .plain import EMPTY, JSON, plain, restore
+from .reading import Answer, Change, HamrRecord, Identity, Reading, Request
+from .result import Score
+from .run import Attempt, Ending, Mode, Objective, Step
+from .status import Both, Role, Status
+
+
+class RunStarted(Struct, frozen=True):
+    """A run has its lock and begins; carries all that is needed to resume it, the playbook whole."""
+
+    kind: ClassVar[str] = "run.started"
+    pair: str
+    goal: Status
+    mode: Mode
+    reason: str
+    ref: str
+    since: datetime | None
+    overrides: Mapping[str, str]
+    playbook: str
+    playbook_text: str
+    playbook_sha256: str
+    orgs: Both[str]
+    """Their uuids."""
+    urls: Both[str]
+    version: str
+    plan: str = ""
+    """The id of the saved plan that it applies, or ""."""
+    drill: str = ""
+    """The id of the drill that it belongs to, or ""."""
+
+
+class RunResumed(Struct, frozen=True):
+    """Somebody took a run up again."""
+
+    kind: ClassVar[str] = "run.resumed"
+    mode: Mode
+    reason: str = ""
+    overrides: Mapping[str, str] = EMPTY
+
+
+class RunSuperseded(Struct, frozen=True):
+    """An open run was closed, by name, because a new one took its place."""
+
+    kind: ClassVar[str] = "run.superseded"
+    by_run: str
+
+
+class RunFinished(Struct, frozen=True):
+    """A run ended, one way or another; open ends (incomplete, unknown, interrupted, owing) can be resumed."""
+
+    kind: ClassVar[str] = "run.finished"
+    ending: Ending
+    exit_code: int
+    phase: str
+    steps: tuple[Step, ...]
+    seconds: float
+    objectives: tuple[Objective, ...] = ()
+    resumable: bool = False
+    """Whether the run stays open: it intended something and did not get to its goal."""
+
+
+class RunAcknowledged(Struct, frozen=True):
+    """A person has taken note of a finished run: its cooling down is over."""
+
+    kind: ClassVar[str] = "run.acknowledged"
+    reason: str = ""
+
+
+class PairAdopted(Struct, frozen=True):
+    """A person declared one org's record the truth for a diverged pair."""
+
+    kind: ClassVar[str] = "pair.adopted"
+    truth: Role
+    status: Status
+    reason: str
+    overrides: Mapping[str, str] = EMPTY
+
+
+class SituationRead(Struct, frozen=True):
+    """Both orgs were read, at the same time."""
+
+    kind: ClassVar[str] = "situation.read"
+    purpose: str
+    """start, transition, before write, after write, confirm, recheck."""
+    readings: Both[Reading | None]
+    """None for an org that was left out (dead in an emergency)."""
+    identities: Both[Identity] | None = None
+    """Whose keys these are; only with the first reading."""
+
+
+class ReadingsTaken(Struct, frozen=True):
+    """Both orgs were read again while waiting; nothing new was seen, so nothing is journalled."""
+
+    kind: ClassVar[str] = ""
+    readings: Both[Reading | None]
+
+
+class MirrorFound(Struct, frozen=True):
+    """Whether this pair mirrors, found out by waiting after the first confirmed write."""
+
+    kind: ClassVar[str] = "mirror.found"
+    mirrors: bool
+    seconds: float
+
+
+class NameLearned(Struct, frozen=True):
+    """How this pair's server names us: it puts another name than our stamp into modified_by."""
+
+    kind: ClassVar[str] = "name.learned"
+    name: str
+    role: Role
+
+
+class ChangeSeen(Struct, frozen=True):
+    """A record was not as last seen, and it was not simply our write arriving."""
+
+    kind: ClassVar[str] = "change.seen"
+    role: Role
+    change: Change
+    reason: str
+    record: HamrRecord | None
+    expected: HamrRecord | None
+    accepted: bool = False
+    """REVERTED: a person resumed the run, and it goes on from this record."""
+
+
+class OrgGivenUp(Struct, frozen=True):
+    """The other org of an emergency did not answer in time: it stays out of the run."""
+
+    kind: ClassVar[str] = "org.given_up"
+    role: Role
+    reason: str
+
+
+class ClockDistrusted(Struct, frozen=True):
+    """The clocks disagree or a step stalled: everything is read again (law 18)."""
+
+    kind: ClassVar[str] = "clock.distrusted"
+    wall_seconds: float
+    monotonic_seconds: float
+    reason: str
+
+
+class Waiting(Struct, frozen=True):
+    """The run waits, and says for what; for people, not journalled."""
+
+    kind: ClassVar[str] = ""
+    what: str
+    seconds: float
+    role: Role | None = None
+
+
+class GuardsJudged(Struct, frozen=True):
+    """All guards of a transition were judged on one situation."""
+
+    kind: ClassVar[str] = "guard.judged"
+    transition: str
+    verdicts: tuple[Verdict, ...]
+    binding: bool = True
+    """False where a write of the transition was already in effect: then only `linked` and `fresh` bind (law 7)."""
+
+
+class GuardOverridden(Struct, frozen=True):
+    """A guard did not pass, and the operator had named it with a reason."""
+
+    kind: ClassVar[str] = "guard.overridden"
+    transition: str
+    verdict: Verdict
+    reason: str
+
+
+class GuardWaived(Struct, frozen=True):
+    """A guard was blind because of the dead org of an emergency, or is asked in planned runs alone."""
+
+    kind: ClassVar[str] = "guard.waived"
+    transition: str
+    verdict: Verdict
+
+
+class TransitionIntended(Struct, frozen=True):
+    """A transition's guards let it go; its writes come next."""
+
+    kind: ClassVar[str] = "transition.intended"
+    transition: str
+    source: Status
+    target: Status
+
+
+class TransitionRefused(Struct, frozen=True):
+    """A transition's guards did not let it go; nothing of it was written."""
+
+    kind: ClassVar[str] = "transition.refused"
+    transition: str
+    guards: tuple[str, ...]
+
+
+class TransitionMade(Struct, frozen=True):
+    """Both orgs (in an emergency, the survivor) show the transition's target."""
+
+    kind: ClassVar[str] = "transition.made"
+    transition: str
+    source: Status
+    target: Status
+    seconds: float
+    writes: int
+    after: tuple[str, ...] = ()
+    """The `after` hooks that are owed from now on, until each has ended well."""
+
+
+class ProbesRead(Struct, frozen=True):
+    """The probes of a transition's guards were read."""
+
+    kind: ClassVar[str] = "probe.read"
+    transition: str
+    readings: tuple[ProbeReading, ...]
+
+
+class WaitBegan(Struct, frozen=True):
+    """A transition's guards do not pass yet, and may be waited for."""
+
+    kind: ClassVar[str] = "wait.began"
+    transition: str
+    guards: tuple[str, ...]
+    seconds: float
+    """For how long at most."""
+
+
+class WaitEnded(Struct, frozen=True):
+    """The waiting for a transition's guards is over; this is time that the machine waited for the world."""
+
+    kind: ClassVar[str] = "wait.ended"
+    transition: str
+    passed: bool
+    seconds: float
+
+
+class PersonAsked(Struct, frozen=True):
+    """A person is asked something, without the pair's lock; this is time that the run waits for people."""
+
+    kind: ClassVar[str] = "person.asked"
+    question: Question
+
+
+class PersonAnswered(Struct, frozen=True):
+    """What came of asking."""
+
+    kind: ClassVar[str] = "person.answered"
+    question: Question
+    reply: Reply | None
+    """None where there was nobody to ask."""
+    seconds: float
+
+
+class HookIntended(Struct, frozen=True):
+    """A hook's program is about to be started, or a person about to be asked."""
+
+    kind: ClassVar[str] = "hook.intended"
+    transition: str
+    when: When
+    hook: str
+    what: str
+    """The command line, or what a person is to do."""
+
+
+class HookEnded(Struct, frozen=True):
+    """What became of a hook."""
+
+    kind: ClassVar[str] = "hook.ended"
+    transition: str
+    when: When
+    hook: str
+    outcome: HookOutcome
+    reason: str = ""
+    code: int | None = None
+    output: str = ""
+    """The first and last of what it printed, bounded and without keys."""
+    seconds: float = 0.0
+
+
+class WriteIntended(Struct, frozen=True):
+    """Durable before the request leaves."""
+
+    kind: ClassVar[str] = "write.intended"
+    attempt: Attempt
+    request: Request
+    expected: HamrRecord | None
+    """What was last seen of that org's record; None where it has none."""
+    server_date: datetime | None = None
+    """That org's own clock at the look which it is sent on; None where it does not tell."""
+
+
+class WriteAnswered(Struct, frozen=True):
+    """What the POST came to; 2xx means accepted, not done."""
+
+    kind: ClassVar[str] = "write.answered"
+    attempt: Attempt
+    answer: Answer
+
+
+class WriteConfirmed(Struct, frozen=True):
+    """A GET shows the status (law 4)."""
+
+    kind: ClassVar[str] = "write.confirmed"
+    role: Role
+    status: Status
+    record: HamrRecord
+    change: Change
+    """OURS, ECHO or UNPROVEN; SAME where it was there already."""
+    attempt: int | None = None
+    seconds: float = 0.0
+    """From the intent to the reading that shows it."""
+
+
+class WriteUnknown(Struct, frozen=True):
+    """Sent, and neither its answer nor reading back says what became of it."""
+
+    kind: ClassVar[str] = "write.unknown"
+    attempt: Attempt
+    reason: str
+
+
+class WriteThrottled(Struct, frozen=True):
+    """429: the server asked us to wait, and we do."""
+
+    kind: ClassVar[str] = "write.throttled"
+    role: Role
+    seconds: float
+
+
+class WriteOwed(Struct, frozen=True):
+    """An emergency left an org untold: it is owed the survivor's present status."""
+
+    kind: ClassVar[str] = "write.owed"
+    role: Role
+    status: Status
+    reason: str
+
+
+class OwedSettled(Struct, frozen=True):
+    """What was owed was delivered, or the org shows it already."""
+
+    kind: ClassVar[str] = "write.settled"
+    role: Role
+    status: Status
+    how: str
+    """delivered or void."""
+
+
+class LockTaken(Struct, frozen=True):
+    """The run holds its pair."""
+
+    kind: ClassVar[str] = "lock.taken"
+    lock: str
+
+
+class LockTakenOver(Struct, frozen=True):
+    """The holder was provably dead (this very machine and boot, that very process gone): the lock changed hands."""
+
+    kind: ClassVar[str] = "lock.taken_over"
+    lock: str
+    from_lock: str
+    from_holder: str
+
+
+class LockReleased(Struct, frozen=True):
+    """The run let go of its pair."""
+
+    kind: ClassVar[str] = "lock.released"
+    lock: str
+
+
+class LockBroken(Struct, frozen=True):
+    """A person removed a lock, by its id and with a reason."""
+
+    kind: ClassVar[str] = "lock.broken"
+    lock: str
+    holder: str
+    reason: str
+
+
+class DrillStarted(Struct, frozen=True):
+    """A drill began; its own run id is the drill's id, and the runs out and home name it."""
+
+    kind: ClassVar[str] = "drill.started"
+    goal: Status
+    home: Status
+    scenario: str = ""
+    """The scenario's name, or "" for one without."""
+    seed: int | None = None
+    simulated: bool = True
+    orgs: Both[str] | None = None
+    """Their uuids, where it is live; None in a journal of before they were kept."""
+
+
+class DrillScored(Struct, frozen=True):
+    """What a drill showed; journalled whole, so that its report can be made at any time."""
+
+    kind: ClassVar[str] = "drill.scored"
+    score: Score
+
+
+class DrillClosed(Struct, frozen=True):
+    """A drill was cleaned up: the pair is at home again, or a person said why not."""
+
+    kind: ClassVar[str] = "drill.closed"
+    notes: str = ""
+
+
+class NoticeSent(Struct, frozen=True):
+    """An event was posted to an org: an anchor of the journal outside this machine."""
+
+    kind: ClassVar[str] = "notice.sent"
+    role: Role
+    title: str
+    head: str
+    """SEQ:HASH that it carries."""
+
+
+class NoticeFailed(Struct, frozen=True):
+    """An event could not be posted; it stops nothing."""
+
+    kind: ClassVar[str] = "notice.failed"
+    role: Role
+    title: str
+    reason: str
+
+
+Event = (
+    RunStarted
+    | RunResumed
+    | RunSuperseded
+    | RunFinished
+    | RunAcknowledged
+    | SituationRead
+    | ReadingsTaken
+    | GuardsJudged
+    | GuardOverridden
+    | GuardWaived
+    | ProbesRead
+    | WaitBegan
+    | WaitEnded
+    | PersonAsked
+    | PersonAnswered
+    | HookIntended
+    | HookEnded
+    | DrillStarted
+    | DrillScored
+    | DrillClosed
+    | NoticeSent
+    | NoticeFailed
+    | TransitionIntended
+    | TransitionRefused
+    | TransitionMade
+    | WriteIntended
+    | WriteAnswered
+    | WriteConfirmed
+    | WriteUnknown
+    | WriteOwed
+    | OwedSettled
+    | MirrorFound
+    | NameLearned
+    | ChangeSeen
+    | OrgGivenUp
+    | ClockDistrusted
+    | LockTaken
+    | LockTakenOver
+    | LockReleased
+    | LockBroken
+    | PairAdopted
+    | Waiting
+    | WriteThrottled
+)
+
+EVENT_TYPES: tuple[type[Event], ...] = Event.__args__
+JOURNALLED: Mapping[str, type[Event]] = MappingProxyType({cls.kind: cls for cls in EVENT_TYPES if cls.kind})
+"""Record kind to event type: every kind that the journal can hold."""
+
+INTENTS: frozenset[str] = frozenset({TransitionIntended.kind, WriteIntended.kind, HookIntended.kind})
+"""Kinds that are journalled in one transaction with "the lock is still ours" (law 6)."""
+
+
+def encode(event: Event) -> dict[str, JSON]:
+    """The `data` of the event's journal record.
+
+    Raises:
+        ValueError: it could not be read back: a journal takes nothing back, and one such record would be in the way of
+            every later run.
+        TypeError: it holds something that has no JSON form.
+    """
+    data = plain(event)
+    assert isinstance(data, dict)  # noqa: S101 - a dataclass's plain form
+    del data["is"]
+    decode(event.kind, data)
+    return data
+
+
+def decode(kind: str, data: Mapping[str, JSON]) -> Event | None:
+    """The event that a journal record holds, or None where a newer version wrote a kind that we do not know.
+
+    Raises:
+        ValueError: the data does not fit its kind.
+    """
+    event_type = JOURNALLED.get(kind)
+    return None if event_type is None else restore(event_type, data)

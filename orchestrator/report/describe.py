@@ -1,0 +1,398 @@
+"""What happened, in words: one line for each event, for progress and the journal's timeline, and the lines below it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import assert_never
+
+from orchestrator.model import events
+from orchestrator.model.events import Event, decode
+from orchestrator.model.guard import Measured, Outcome, ProbeReading
+from orchestrator.model.hook import HookOutcome, Reply
+from orchestrator.model.journal import Record
+from orchestrator.model.reading import (
+    Accepted,
+    Answer,
+    Change,
+    Exchange,
+    HamrRecord,
+    Lost,
+    NotSent,
+    Reading,
+    Rejected,
+    Throttled,
+)
+from orchestrator.model.run import End, Mode
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.model.words import author, counted, span, utc, value_words, why_waived
+
+from .documents import compact
+from .layout import Line, Page, Span, paragraph, plain_text, shortened
+from .verdicts import verdict_lines
+
+Who = Callable[[Role], str]
+"""How an org is called: Payments (primary), or the primary where no name is known."""
+
+PURPOSES = {
+    "transition": "",
+    "resend": "sent again",
+    "repair": "to put right what a late write of ours set back",
+    "deliver": "which it is owed",
+    "adopt": "as the other one shows",
+}
+"""Why a write was sent, beside being part of its transition."""
+
+HOOK_STYLES = {
+    HookOutcome.DONE: "good",
+    HookOutcome.FAILED: "bad",
+    HookOutcome.CUT_OFF: "bad",
+    HookOutcome.NOT_DONE: "warn",
+    HookOutcome.LEFT_TO_PERSON: "warn",
+    HookOutcome.SKIPPED: "dim",
+}
+
+_OUTPUT_ENDS = 3
+"""How many lines of a hook's output are shown of its beginning, and of its end."""
+
+
+def end_style(end: End) -> str:
+    """How an ending looks: good, or something to act on."""
+    return {End.DONE: "good", End.OWING: "warn", End.INTERRUPTED: "warn"}.get(end, "bad")
+
+
+def the_role(role: Role) -> str:
+    """How an org is called where nobody has told its name."""
+    return f"the {role}"
+
+
+def event_of(record: Record) -> Event | None:
+    """The record's event; None where a newer version wrote it, or it does not fit its kind."""
+    try:
+        return decode(record.kind, record.data)
+    except ValueError:
+        return None
+
+
+def describe_record(record: Record, event: Event | None) -> str:
+    """One record in one line, without control characters: what it says, or what kind it is."""
+    if event is None:
+        return f"{record.kind} (of another version)"
+    return plain_text((describe_event(event),)).rstrip()
+
+
+def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PLR0912, PLR0915 - one case per event
+    """An event in one line.
+
+    Args:
+        event: what happened.
+        who: how an org is called.
+    """
+    match event:
+        case events.RunStarted(pair=pair, goal=goal, mode=mode):
+            emergency = (Span(", in emergency mode", "warn"),) if mode is Mode.EMERGENCY else ()
+            return (Span(f"Run of pair {shortened(pair, 60)} to ", "bold"), _status(goal), *emergency)
+        case events.RunResumed(mode=mode):
+            now = ", now in emergency mode" if mode is Mode.EMERGENCY else ""
+            return (Span(f"The run is taken up again{now}", "bold"),)
+        case events.RunSuperseded(by_run=run):
+            return (Span(f"Closed: run {run} took its place", "warn"),)
+        case events.RunFinished(ending=ending, exit_code=code):
+            ended = Span(f"Ended: {ending.end.value} (exit {code}). ", end_style(ending.end))
+            return (ended, _text(ending.message))
+        case events.RunAcknowledged(reason=reason):
+            return (Span("Acknowledged: its cooling down is over. "), _text(reason))
+        case events.SituationRead(purpose=purpose, readings=readings):
+            return (Span(f"Read ({shortened(purpose, 40)}): "), *_both(readings, who))
+        case events.ReadingsTaken(readings=readings):
+            return (Span("Read again: "), *_both(readings, who))
+        case events.ProbesRead(readings=probes):
+            return (Span("Probes: "), _text("; ".join(_probe(probe) for probe in probes)))
+        case events.GuardsJudged():
+            return _judged(event)
+        case events.GuardOverridden(transition=name, verdict=verdict, reason=reason):
+            where = f"Transition {name}" if name else "Before the first transition"
+            words = f"{where}: guard {verdict.guard} is overridden ({verdict.reason}), because: {reason}"
+            return (_text(words, "warn"),)
+        case events.GuardWaived(transition=name, verdict=verdict):
+            why = why_waived(verdict)
+            words = f"Transition {name}: guard {verdict.guard} is waived, {why}: {verdict.reason}"
+            return (_text(words, "warn"),)
+        case events.WaitBegan(transition=name, guards=guards, seconds=seconds):
+            words = f"Transition {name}: waiting for {', '.join(guards)}, for up to {span(seconds)}"
+            return (_text(words, "warn"),)
+        case events.WaitEnded(transition=name, passed=passed, seconds=seconds):
+            how = "its guards pass" if passed else "stopped waiting"
+            return (_text(f"Transition {name}: {how} after {span(seconds)}", "good" if passed else "bad"),)
+        case events.PersonAsked(question=question):
+            return (Span("Asked: "), _text(question.text))
+        case events.PersonAnswered(question=question, reply=reply, seconds=seconds):
+            return (_text(f"{question.subject}: {_reply(reply)}"), Span(f", after {span(seconds)}", "dim"))
+        case events.HookIntended(transition=name, when=when, hook=hook, what=what):
+            return (Span(f"Hook {hook} ({when.value} {name}): "), _text(what, "command"))
+        case events.HookEnded(hook=hook, outcome=outcome, reason=reason, seconds=seconds):
+            took = f" in {span(seconds)}" if outcome is HookOutcome.DONE else ""
+            because = f": {reason}" if reason else ""
+            words = f"{outcome.value}{took}{because}"
+            return (Span(f"Hook {hook} "), _text(words, HOOK_STYLES[outcome]))
+        case events.TransitionIntended(transition=name, source=source, target=target):
+            return (Span("Transition "), Span(name, "bold"), Span(": "), *_move(source, target))
+        case events.TransitionRefused(transition=name, guards=guards):
+            words = f"Transition {name} is refused by {', '.join(guards)}; nothing of it was written"
+            return (_text(words, "bad"),)
+        case events.TransitionMade(
+            transition=name, source=source, target=target, seconds=seconds, writes=writes
+        ):
+            done = f" is made in {span(seconds)}, with {counted(writes, 'write')}: "
+            return (Span("Transition "), Span(name, "bold"), Span(done, "good"), *_move(source, target))
+        case events.WriteIntended(attempt=attempt):
+            purpose = PURPOSES.get(attempt.purpose, "")
+            number = f" (attempt {attempt.number}{', ' if purpose else ''}{purpose})"
+            org = Span(who(attempt.role), "org")
+            return (org, Span(" is told "), _status(attempt.status), Span(number))
+        case events.WriteAnswered(attempt=attempt, answer=answer):
+            return (Span(who(attempt.role), "org"), Span(" "), _answer(answer))
+        case events.WriteConfirmed():
+            return _confirmed(event, who)
+        case events.WriteUnknown(attempt=attempt, reason=reason):
+            told = (_status(attempt.status), Span(" to "), Span(who(attempt.role), "org"))
+            return (*told, Span(": outcome UNKNOWN. ", "bad"), _text(reason))
+        case events.WriteOwed(role=role, status=status):
+            return (Span(who(role), "org"), Span(" is owed ", "warn"), _status(status))
+        case events.OwedSettled(role=role, status=status, how=how):
+            shows, already = (" was told ", "") if how == "delivered" else (" shows ", " already")
+            settled = (Span(who(role), "org"), Span(shows), _status(status), Span(already))
+            return (*settled, Span("; nothing is owed any more", "good"))
+        case events.MirrorFound(mirrors=mirrors, seconds=seconds):
+            found = (
+                "mirrors: one write shows on both orgs" if mirrors else "does not mirror: each org is written"
+            )
+            return (Span(f"This pair {found} (found out in {span(seconds)})"),)
+        case events.NameLearned(name=name, role=role):
+            return (Span(who(role), "org"), Span(" names our writes "), _text(name, "bold"))
+        case events.ChangeSeen(role=role, change=change, reason=reason):
+            style = "bad" if change in (Change.FOREIGN, Change.REVERTED, Change.MISLINKED) else "warn"
+            return (Span(who(role), "org"), Span(f" has changed ({change.value}): ", style), _text(reason))
+        case events.OrgGivenUp(role=role, reason=reason):
+            return (Span(who(role), "org"), Span(" is left out of this emergency: ", "warn"), _text(reason))
+        case events.ClockDistrusted(reason=reason):
+            return (Span("The clock is not trusted, everything is read again: ", "warn"), _text(reason))
+        case events.LockTaken(lock=lock):
+            return (Span(f"The pair is locked for this run (lock id {lock})", "dim"),)
+        case events.LockTakenOver(from_holder=holder):
+            return (_text(f"The lock is taken over from {holder}, whose process is gone", "warn"),)
+        case events.LockReleased():
+            return (Span("The lock is let go", "dim"),)
+        case events.LockBroken(holder=holder, reason=reason):
+            return (_text(f"The lock of {holder} was broken by hand, because: {reason}", "warn"),)
+        case events.PairAdopted(truth=truth, status=status, reason=reason):
+            words = f"; it was declared right, because: {reason}"
+            return (Span(who(truth), "org"), Span(" shows "), _status(status), _text(words))
+        case events.Waiting(what=what, seconds=seconds):
+            for_up_to = f", for up to {span(seconds)}" if seconds > 0 else ""
+            return (Span("Waiting for "), _text(what), Span(for_up_to, "dim"))
+        case events.WriteThrottled(role=role, seconds=seconds):
+            return (Span(who(role), "org"), Span(f" asks us to wait {span(seconds)} (429); waiting", "warn"))
+        case events.NoticeSent(role=role, title=title, head=head):
+            return (_text(f"Told the {role} org: {title} (journal head {head[:20]}…)", "dim"),)
+        case events.NoticeFailed(role=role, title=title, reason=reason):
+            return (_text(f"Could not tell the {role} org ({title}): {reason}; it stops nothing", "warn"),)
+        case events.DrillStarted(goal=goal, home=home, scenario=scenario):
+            named = f", scenario {scenario}" if scenario else ""
+            return (Span("Drill", "bold"), _text(f": to {goal} and home to {home}{named}"))
+        case events.DrillScored(score=score):
+            held = sum(each.held for each in score.expectations)
+            words = f": {held} of {counted(len(score.expectations), 'expectation')} held"
+            return (Span("Drill scored", "bold"), _text(words, "good" if score.passed else "bad"))
+        case events.DrillClosed(notes=notes):
+            return (Span("Drill closed", "bold"), _text(f": {notes}" if notes else ""))
+        case _ as never:
+            assert_never(never)
+
+
+def reading_words(reading: Reading | None) -> Span:
+    """What one org said, in a word or two."""
+    if reading is None:
+        return Span("left out", "dim")
+    if reading.status is Status.ABSENT:
+        return Span("no record (404)", "warn")
+    if reading.status is not None:
+        return _status(reading.status)
+    if reading.record is not None:
+        return Span(f"status {reading.record.status}, not known", "bad")
+    reason = getattr(reading.sight, "reason", "")
+    return _text(f"not seen, {type(reading.sight).__name__.lower()} ({reason})", "bad")
+
+
+def _text(text: str, style: str = "") -> Span:
+    return Span(shortened(text), style)
+
+
+def _status(status: Status) -> Span:
+    return Span(str(status), "status")
+
+
+def _move(source: Status, target: Status) -> Line:
+    return (_status(source), Span(" → "), _status(target))
+
+
+def _both(readings: Both[Reading | None], who: Who) -> Line:
+    first, second = (
+        (Span(who(role), "org"), Span(" "), reading_words(reading)) for role, reading in readings.items()
+    )
+    return (*first, Span("; "), *second)
+
+
+def _probe(reading: ProbeReading) -> str:
+    sight = reading.sight
+    if not isinstance(sight, Measured):
+        return f"{reading.probe} is unknown ({sight.reason})"
+    said = "" if sight.value is None else f" {value_words(sight.value)}"
+    quality = "" if sight.value is not None and sight.good else " good" if sight.good else " bad"
+    detail = f" ({sight.detail})" if sight.detail else ""
+    return f"{reading.probe}{said}{quality}{detail}"
+
+
+def _judged(event: events.GuardsJudged) -> Line:
+    missing = [verdict.guard for verdict in event.verdicts if verdict.outcome is not Outcome.PASS]
+    head = Span(f"Transition {event.transition}: ")
+    if not missing:
+        number = len(event.verdicts)
+        return (head, Span("1 guard passes" if number == 1 else f"all {number} guards pass", "good"))
+    binding = (
+        "" if event.binding else " (a write of the transition is in effect: only linked and fresh bind it)"
+    )
+    words = f"{len(missing)} of {counted(len(event.verdicts), 'guard')} did not pass: {', '.join(missing)}{binding}"
+    return (head, _text(words, "warn"))
+
+
+def _reply(reply: Reply | None) -> str:
+    if reply is None:
+        return "nobody answered"
+    words = f" ({reply.words})" if reply.words else ""
+    return ("yes" if reply.yes else "no") + words
+
+
+def _answer(answer: Answer) -> Span:
+    match answer:
+        case Accepted(exchange=exchange):
+            took = span(exchange.seconds)
+            return Span(f"accepted it ({exchange.http_status or '2xx'}) in {took}; now it is read back")
+        case Rejected(reason=reason):
+            return _text(f"refused it: {reason}", "bad")
+        case Throttled(retry_after=seconds):
+            wait = "" if seconds is None else f"; wait {span(seconds)}"
+            return Span(f"has not taken it: too many requests (429){wait}", "warn")
+        case NotSent(reason=reason):
+            return _text(f"could not be reached, nothing was sent to it: {reason}", "warn")
+        case Lost(reason=reason):
+            return _text(f"gave no answer, so reading has to tell what became of it: {reason}", "warn")
+        case _ as never:
+            assert_never(never)
+
+
+def _confirmed(event: events.WriteConfirmed, who: Who) -> Line:
+    how = {
+        Change.SAME: " (it was there already)",
+        Change.ECHO: " (an echo of the other org's write)",
+        Change.REFUSED: " (it had answered that it did not take it)",
+        Change.UNPROVEN: f" (in effect, author unproven: {author(event.record.modified_by)})",
+        Change.SERVER: " (the server made this move)",
+    }.get(event.change, "")
+    after = f", {span(event.seconds)} after it was sent" if event.seconds else ""
+    org = Span(who(event.role), "org")
+    return (org, Span(" shows ", "good"), _status(event.status), _text(f"{after}{how}"))
+
+
+def event_details(event: Event, *, indent: int) -> Page:
+    """The lines below an event's own, in the journal's timeline; none where that says it all."""
+    match event:
+        case events.GuardsJudged(verdicts=verdicts):
+            return tuple(line for verdict in verdicts for line in verdict_lines(verdict, indent=indent))
+        case events.WriteIntended(attempt=attempt, request=request):
+            margin = Span(" " * indent)
+            return (
+                (margin, Span(f"{request.method} {request.url}", "command")),
+                (margin, Span(compact(request.body), "command")),
+                *_below([f"stamp {attempt.stamp}"], indent),
+            )
+        case _:
+            return _below(_facts(event), indent)
+
+
+def _below(texts: list[str], indent: int) -> Page:
+    return tuple(
+        line for text in texts for line in paragraph(shortened(text, 600), "dim", indent=indent, hanging=2)
+    )
+
+
+def _facts(event: Event) -> list[str]:
+    match event:
+        case events.RunStarted(reason=reason, ref=ref, since=since, plan=plan, overrides=overrides):
+            return [
+                f"playbook {event.playbook} (SHA-256 {event.playbook_sha256[:12]}…), version {event.version}",
+                *([f"reason: {reason}"] if reason else []),
+                *([f"ref: {ref}"] if ref else []),
+                *([f"since {utc(since)}"] if since is not None else []),
+                *([f"applies plan {plan}"] if plan else []),
+                *_overrides(overrides),
+            ]
+        case events.RunResumed(reason=reason, overrides=overrides):
+            return [*([f"reason: {reason}"] if reason else []), *_overrides(overrides)]
+        case events.SituationRead(readings=readings):
+            return [_reading(role, reading) for role, reading in readings.items() if reading is not None]
+        case events.WriteAnswered(answer=answer):
+            return _exchange(answer.exchange)
+        case events.WriteConfirmed(record=record):
+            return [_record(record)]
+        case events.ChangeSeen(record=shown, expected=expected):
+            seen = [] if shown is None else [f"seen: {_record(shown)}"]
+            last = [] if expected is None else [f"last seen before: {_record(expected)}"]
+            return [*seen, *last]
+        case events.HookEnded(output=output):
+            return [f"| {line}" for line in _ends_of(output.strip().splitlines())]
+        case events.RunFinished(phase=phase, seconds=seconds, objectives=objectives):
+            return [
+                *([f"the pair stands {phase}"] if phase else []),
+                f"took {span(seconds)}",
+                *(
+                    f"objective {each.status}: {'met' if each.met else 'MISSED'}, {span(each.took)} of "
+                    f"{span(each.wanted)}"
+                    for each in objectives
+                ),
+            ]
+        case _:
+            return []
+
+
+def _overrides(overrides: Mapping[str, str]) -> list[str]:
+    return [f"override {guard}: {reason}" for guard, reason in overrides.items()]
+
+
+def _reading(role: Role, reading: Reading) -> str:
+    record = "" if reading.record is None else f"{_record(reading.record)}; "
+    return f"{role}: {record}{'; '.join(_exchange(reading.exchange))}"
+
+
+def _record(record: HamrRecord) -> str:
+    status = Status.of(record.status)
+    at = "at a time that the record does not tell" if record.modified_at is None else utc(record.modified_at)
+    return f"{record.status if status is None else status}, changed {at} by {author(record.modified_by)}"
+
+
+def _exchange(exchange: Exchange) -> list[str]:
+    facts = [
+        *([f"HTTP {exchange.http_status}"] if exchange.http_status is not None else []),
+        f"answered in {span(exchange.seconds)}",
+        *([f"server's clock {utc(exchange.server_date)}"] if exchange.server_date is not None else []),
+        *([f"request id {exchange.request_id}"] if exchange.request_id else []),
+    ]
+    said = [f"said: {exchange.excerpt}"] if exchange.excerpt else []
+    return [", ".join(facts), *said]
+
+
+def _ends_of(lines: list[str]) -> list[str]:
+    """The first and the last of what a hook printed."""
+    left_out = len(lines) - 2 * _OUTPUT_ENDS
+    if left_out <= 0:
+        return lines
+    return [*lines[:_OUTPUT_ENDS], f"… {counted(left_out, 'line')} …", *lines[-_OUTPUT_ENDS:]]

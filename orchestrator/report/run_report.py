@@ -1,0 +1,376 @@
+"""A run's or a drill's report: as a page for the terminal, and as the document hamr/report/1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from orchestrator.model.guard import Measured, ProbeReading
+from orchestrator.model.plain import JSON
+from orchestrator.model.result import StepTime
+from orchestrator.model.timing import Spent
+from orchestrator.model.words import span, utc
+
+from .documents import attempt_fact, document, seconds, verdict_fact
+from .layout import (
+    LABEL,
+    Line,
+    Page,
+    Span,
+    bullets,
+    heading,
+    labelled,
+    line,
+    listed_under,
+    padded,
+    paragraph,
+    shortened,
+    table,
+)
+from .outcomes import (
+    answer_words,
+    checks_of,
+    judged,
+    not_passed,
+    transition_move,
+    transition_outcome,
+    write_outcome,
+)
+from .run_view import (
+    Asked,
+    DrillView,
+    HookRun,
+    Judgement,
+    ReportView,
+    RunView,
+    TransitionView,
+    Write,
+)
+from .summary import Summary, summary_of
+
+
+def report_page(report: ReportView) -> Page:
+    """What happened, whether it worked, and what is left to do."""
+    summary = summary_of(report)
+    return (
+        (Span(shortened(summary.title, 80), "heading"), Span("  "), summary.verdict),
+        *(line for text in summary.sentences for line in paragraph(shortened(text, 1200), indent=2)),
+        *_to_do(summary),
+        *_figures(summary),
+        *(each for run in report.runs for each in _run_lines(run, alone=report.drill is None)),
+        *_checks(report),
+        *_listed_under("Remember", summary.remember),
+        *heading("Journal"),
+        *labelled("head", str(report.head)),
+        (Span("  " + padded("verify", LABEL), "dim"), Span(report.verify, "command")),
+    )
+
+
+def _listed_under(title: str, texts: Iterable[str]) -> Page:
+    return listed_under(title, [shortened(text, 600) for text in texts])
+
+
+def _figures(summary: Summary) -> Page:
+    page: list[Line] = [line()]
+    for figure in summary.figures:
+        note = f" ({figure.note})" if figure.note else ""
+        page += labelled(figure.label[:LABEL].lower(), f"{figure.value}{note}", figure.tone)
+    return tuple(page)
+
+
+def _to_do(summary: Summary) -> Page:
+    page: list[Line] = [*heading("Left to do")]
+    if not summary.to_do:
+        return (*page, line("  Nothing."))
+    for thing in summary.to_do:
+        page += bullets([shortened(thing.text, 600)])
+        if thing.command:
+            page.append((Span("    "), Span(thing.command, "command")))
+    return tuple(page)
+
+
+def _run_lines(run: RunView, *, alone: bool) -> Page:
+    started = run.started
+    goal = "" if started is None else f" to {started.goal}, {run.mode.value}"
+    name = f"{run.name}: " if run.name else ""
+    page: list[Line] = [*heading("Run" if alone else f"{name}run {run.run}")]
+    page += labelled("run", f"{run.run}, pair {shortened(run.pair, 60)}{goal}")
+    page += labelled("by", shortened(", ".join(run.by)))
+    page += labelled("began", utc(run.began))
+    if started is not None:
+        page += labelled("reason", shortened(started.reason)) if started.reason else ()
+        page += labelled("ref", shortened(started.ref)) if started.ref else ()
+        digest = f"{started.playbook}, SHA-256 {started.playbook_sha256[:12]}…, hamr {started.version}"
+        page += labelled("playbook", shortened(digest))
+    for resume in run.resumes:
+        page += labelled("resumed", shortened(f"{utc(resume.at)} by {resume.by}, {resume.mode.value}"))
+    return (
+        *page,
+        *_transitions(run),
+        *_writes(run),
+        *_listed_under("Guards that did not pass", _not_passed(run)),
+        *_listed_under("Hooks", map(_hook_words, run.hooks)),
+    )
+
+
+def _transitions(run: RunView) -> Page:
+    if not run.transitions:
+        return ()
+    rows = []
+    for transition in run.transitions:
+        spent = transition.spent or Spent()
+        times = (spent.seconds, spent.api, spent.world, spent.people)
+        rows.append(
+            (
+                Span(transition.name, "bold"),
+                Span(transition_move(transition) or "-", "status"),
+                transition_outcome(transition),
+                *(Span(span(each) if each else "-") for each in times),
+            )
+        )
+    header = ("transition", "from → to", "", "time", "API", "world", "people")
+    return (line(), *table(header, rows, (14, 20, 12, 10, 10, 10, 10), indent=2))
+
+
+def _writes(run: RunView) -> Page:
+    if not run.writes:
+        return ()
+    rows = []
+    for write in run.writes:
+        attempt = write.attempt
+        rows.append(
+            (
+                Span(str(attempt.number)),
+                Span(str(attempt.status), "status"),
+                Span(run.called(attempt.role), "org"),
+                write_outcome(write),
+            )
+        )
+    header = ("write", "status", "org", "what became of it")
+    return (line(), *table(header, rows, (5, 12, 36, 36), indent=2))
+
+
+def _not_passed(run: RunView) -> Iterator[str]:
+    return (
+        f"{f'transition {each.transition}' if each.transition else 'before the first transition'}: "
+        f"{each.verdict.guard} {each.outcome}: {each.verdict.reason}"
+        + (f"; because: {each.reason}" if each.reason else "")
+        for each in not_passed(run)
+    )
+
+
+def _hook_words(hook: HookRun) -> str:
+    words = "not ended" if hook.ended is None else hook.ended.outcome.value
+    reason = f": {hook.ended.reason}" if hook.ended is not None and hook.ended.reason else ""
+    return f"{hook.name}, {hook.when.value} transition {hook.transition}: {words}{reason}"
+
+
+def _checks(report: ReportView) -> Page:
+    page: list[Line] = [*heading("Expected" if report.drill is not None else "Checked")]
+    for check in checks_of(report):
+        word, tone = ("held", "good") if check.held else ("MISSED", "bad")
+        page.append((Span("  "), Span(padded(word, 8), tone), Span(shortened(check.name, 88))))
+        if check.held:
+            continue
+        page += paragraph(shortened(check.found, 600), indent=10)
+        for seq in check.records if report.drill is not None else ():
+            said = f"{seq}: {report.lines.get(seq, '')}".rstrip()
+            page += paragraph(said, "dim", indent=10, hanging=2)
+    return tuple(page)
+
+
+def report_json(report: ReportView) -> dict[str, JSON]:
+    """The same as a document."""
+    summary = summary_of(report)
+    return document(
+        "hamr/report/1",
+        {
+            "subject": report.subject,
+            "pair": report.pair,
+            "title": summary.title,
+            "verdict": summary.verdict.text,
+            "summary": summary.sentences,
+            "began_at": report.began,
+            "ended_at": report.last,
+            "left_to_do": summary.to_do,
+            "remember": summary.remember,
+            "checks": checks_of(report),
+            "drill": None if report.drill is None else _drill_fact(report.drill),
+            "runs": map(_run_fact, report.runs),
+            "head": report.head,
+            "records": report.records,
+            "broken": report.warning,
+            "verify": report.verify,
+        },
+    )
+
+
+def _drill_fact(drill: DrillView) -> dict[str, object]:
+    score = drill.score
+    return {
+        "drill": drill.drill,
+        "scenario": drill.scenario,
+        "seed": drill.seed,
+        "simulated": drill.simulated,
+        "passed": None if score is None else score.passed,
+        "executed": () if score is None else score.executed,
+        "not_executed": () if score is None else score.not_executed,
+        "less_strict": () if score is None else score.less_strict,
+        "closed_at": drill.closed_at,
+        "notes": drill.notes,
+    }
+
+
+def _run_fact(run: RunView) -> dict[str, object]:
+    started, finished = run.started, run.finished
+    return {
+        "run": run.run,
+        "name": run.name,
+        "goal": None if started is None else started.goal,
+        "start": run.start,
+        "mode": run.mode,
+        "by": run.by,
+        "reason": "" if started is None else started.reason,
+        "ref": "" if started is None else started.ref,
+        "since": None if started is None else started.since,
+        "playbook": "" if started is None else started.playbook,
+        "playbook_sha256": "" if started is None else started.playbook_sha256,
+        "version": "" if started is None else started.version,
+        "orgs": [
+            {
+                "org": role,
+                "name": run.names[role],
+                "uuid": "" if started is None else started.orgs[role],
+                "url": "" if started is None else started.urls[role],
+                "statuses": statuses,
+            }
+            for role, statuses in run.statuses.items()
+        ],
+        "began_at": run.began,
+        "ended_at": run.finished_at,
+        "seconds": seconds(run.elapsed.total_seconds()),
+        "times": _spent_fact(run.spent),
+        "end": None if finished is None else finished.ending.end,
+        "exit_code": None if finished is None else finished.exit_code,
+        "message": "" if finished is None else finished.ending.message,
+        "sent": "" if finished is None else finished.ending.sent,
+        "phase": "" if finished is None else finished.phase,
+        "open": run.open,
+        "superseded_by": run.superseded_by,
+        "resumes": run.resumes,
+        "overrides": {} if started is None else started.overrides,
+        "overridden_before": [
+            {**verdict_fact(verdict), "override_reason": reason} for verdict, reason in run.overridden_before
+        ],
+        "transitions": map(_transition_fact, run.transitions),
+        "apart": map(_write_fact, run.apart),
+        "owed": [
+            {
+                "org": debt.role,
+                "status": debt.status,
+                "since": debt.since,
+                "settled_at": debt.settled_at,
+                "settled_by": debt.settled_by,
+            }
+            for debt in run.debts
+        ],
+        "hooks_owed": run.hooks_owed,
+        "objectives": run.objectives,
+        "notable": [
+            {"record": entry.seq, "at": entry.at, "text": "".join(part.text for part in entry.said)}
+            for entry in run.entries
+            if entry.notable
+        ],
+    }
+
+
+def _spent_fact(spent: Spent | StepTime) -> dict[str, object]:
+    parts = {"api": spent.api, "world": spent.world, "people": spent.people, "machine": spent.machine}
+    return {name: seconds(part) for name, part in {"seconds": spent.seconds, **parts}.items()}
+
+
+def _transition_fact(transition: TransitionView) -> dict[str, object]:
+    return {
+        "transition": transition.name,
+        "from": transition.source,
+        "to": transition.target,
+        "outcome": transition_outcome(transition).text,
+        "refused_by": transition.refused_by,
+        "began_at": transition.began,
+        "ended_at": transition.ended,
+        "times": None if transition.spent is None else _spent_fact(transition.spent),
+        "judged": [_judgement_fact(transition, judgement) for judgement in transition.judgements],
+        "probes": map(_probe_fact, transition.last_probes.values()),
+        "waits": [
+            {
+                "at": wait.at,
+                "guards": wait.guards,
+                "allowed_seconds": wait.allowed,
+                "seconds": seconds(wait.seconds),
+                "passed": wait.passed,
+            }
+            for wait in transition.waits
+        ],
+        "asked": map(_asked_fact, transition.questions),
+        "hooks": map(_hook_fact, transition.hooks),
+        "writes": map(_write_fact, transition.writes),
+    }
+
+
+def _judgement_fact(transition: TransitionView, judgement: Judgement) -> dict[str, object]:
+    verdicts = [
+        {**verdict_fact(each.verdict), "fate": each.outcome, "override_reason": each.reason}
+        for each in judged(transition, judgement)
+    ]
+    return {"record": judgement.seq, "at": judgement.at, "verdicts": verdicts}
+
+
+def _probe_fact(reading: ProbeReading) -> dict[str, object]:
+    sight = reading.sight
+    measured = sight if isinstance(sight, Measured) else None
+    return {
+        "probe": reading.probe,
+        "value": None if measured is None else measured.value,
+        "good": None if measured is None else measured.good,
+        "known": measured is not None,
+        "detail": sight.detail if isinstance(sight, Measured) else sight.reason,
+        "seconds": seconds(reading.seconds),
+    }
+
+
+def _asked_fact(asked: Asked) -> dict[str, object]:
+    reply = None if asked.answer is None else asked.answer.reply
+    return {
+        "at": asked.at,
+        "about": asked.question.subject,
+        "question": asked.question.text,
+        "yes": None if reply is None else reply.yes,
+        "words": "" if reply is None else reply.words,
+        "seconds": None if asked.answer is None else seconds(asked.answer.seconds),
+    }
+
+
+def _hook_fact(hook: HookRun) -> dict[str, object]:
+    ended = hook.ended
+    return {
+        "hook": hook.name,
+        "when": hook.when,
+        "what": hook.what,
+        "outcome": None if ended is None else ended.outcome,
+        "reason": "" if ended is None else ended.reason,
+        "exit_code": None if ended is None else ended.code,
+        "output": "" if ended is None else ended.output,
+        "seconds": None if ended is None else seconds(ended.seconds),
+    }
+
+
+def _write_fact(write: Write) -> dict[str, object]:
+    return {
+        **attempt_fact(write.attempt),
+        "record": write.seq,
+        "at": write.at,
+        "request": write.request,
+        "answer": answer_words(write.answer),
+        "outcome": write_outcome(write).text,
+        "seen_after_seconds": None if write.confirmed is None else seconds(write.confirmed.seconds),
+        "unknown": write.unknown,
+    }

@@ -1,0 +1,295 @@
+"""The guard kinds that a playbook may ask for: quiet, reachable, located, window, and probes compared with what is wanted.
+
+A window is compared as wall-clock time in its own zone, so it opens at nine whether or not summer time is in force: an
+hour that the clocks skip is not missed, and one that they repeat counts both times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from typing import assert_never
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from orchestrator.model.guard import (
+    AllOf,
+    AnyOf,
+    Command,
+    Compared,
+    Freeze,
+    Http,
+    Measured,
+    Metric,
+    Monitor,
+    Not,
+    Probe,
+    Quiet,
+    Reachable,
+    Unmeasured,
+    Value,
+    Window,
+)
+from orchestrator.model.org import Org, Pair, datacenter_label
+from orchestrator.model.playbook import Playbook, Transition
+from orchestrator.model.situation import Situation
+from orchestrator.model.status import Role
+from orchestrator.model.words import value_words
+
+from .findings import Finding, every, fails, is_dispensable, is_seen, passes, unknown, unseen
+from .wording import author, printable, says, span
+
+SKEW = timedelta(seconds=5)
+"""How far a server's `modified_at` may lie ahead of its own `Date` without being worth a word: Date has whole seconds."""
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+END_OF_DAY = time.max
+"""What 24:00 is read as: the day's last microsecond, which still belongs to the window."""
+
+LOOK_AHEAD = 370
+"""Days for which the next opening is looked for: past that, somebody has to change the playbook anyway."""
+
+
+def quiet(kind: Quiet, situation: Situation) -> Finding:
+    """Has nobody but this run changed either record for so long, by the servers' clock?"""
+    return every([_quiet_half(kind.for_, situation, role) for role in Role])
+
+
+def reachable(kind: Reachable, situation: Situation) -> Finding:
+    """Do the named orgs answer?"""
+    return every([_reachable_half(situation, role) for role in kind.orgs])
+
+
+def located(situation: Situation) -> Finding:
+    """Do both records name the datacenters that the inventory names?"""
+    return every([_located_half(situation, role) for role in Role])
+
+
+def _quiet_half(wanted: timedelta, situation: Situation, role: Role) -> Finding:
+    blind = unseen(situation, role)
+    if blind is not None:
+        return blind
+    org, reading = situation.pair[role], situation.readings[role]
+    record = reading.record
+    if record is None:
+        return passes(f"{org} has no record that could have been changed")
+    if record.modified_by in situation.our_names:
+        return passes(f"{org} was changed last by this run")
+    who = author(record.modified_by)
+    if record.modified_at is None:
+        return unknown(
+            f"{org} was changed last by {who}, and its record does not tell when; quiet wants {span(wanted)}"
+        )
+    age = (reading.exchange.server_date or reading.at) - record.modified_at
+    ahead = f" (its record is dated {span(-age)} ahead of its clock)" if -age > SKEW else ""
+    age = max(age, timedelta(0))  # a change from the future happened just now, at the latest
+    said = f"{org} was changed {span(age)} ago by {who}{ahead}; quiet wants {span(wanted)}"
+    return passes(said) if age >= wanted else fails(said)
+
+
+def _reachable_half(situation: Situation, role: Role) -> Finding:
+    said = says(situation.pair[role], situation.readings[role])
+    if is_seen(situation, role):
+        return passes(said)
+    if is_dispensable(situation, role):
+        # That this org is dead is why there is an emergency: it must not be what stops it.
+        return unknown(f"{said}; the emergency does without it", blind=role)
+    return fails(said)
+
+
+def _located_half(situation: Situation, role: Role) -> Finding:
+    blind = unseen(situation, role)
+    if blind is not None:
+        return blind
+    org, peer = situation.pair[role], situation.pair[role.other]
+    record = situation.readings[role].record
+    if record is None:
+        return passes(
+            f"{org} has no record yet; the one that is written will name the inventory's datacenters"
+        )
+    halves = [_placed(org, "its peer", record.target_datacenter, peer)]
+    if record.datacenter:
+        halves.append(_placed(org, "itself", record.datacenter, org))
+    return every(halves)
+
+
+def _placed(org: Org, whom: str, found: str, meant: Org) -> Finding:
+    wanted, label = datacenter_label(meant.datacenter), datacenter_label(found)
+    if not wanted:
+        return unknown(f"the inventory names no datacenter for {meant}")
+    if not label:
+        return unknown(
+            f"the record of {org} does not say in which datacenter {meant} is; the inventory says {wanted}"
+        )
+    if label == wanted:
+        return passes(f"{org} places {whom} in {wanted}")
+    return fails(
+        f"{org} places {whom} in {printable(label)}, and the inventory says that {meant} is in {wanted}"
+    )
+
+
+def window(kind: Window, at: datetime) -> Finding:
+    """Is it, at that moment, inside the change window and in no freeze?"""
+    try:
+        zone = ZoneInfo(kind.zone)
+    except (KeyError, ValueError, OSError):  # not found; no name of a zone; a folder of zones
+        return unknown(f"the time zone {kind.zone} is not known on this machine")
+    local = at.astimezone(zone).replace(tzinfo=None)
+    now = f"it is {_said(local)} in {kind.zone}"
+    freeze = _freeze(kind, local.date())
+    if freeze is not None:
+        return fails(
+            f"{now}, and changes are frozen from {freeze.first} to {freeze.last}{_next(kind, local)}"
+        )
+    if _is_open(kind, local):
+        return passes(f"{now}, inside the window ({_hours(kind)})")
+    return fails(f"{now}; the window is {_hours(kind)}{_next(kind, local)}")
+
+
+def _is_open(kind: Window, local: datetime) -> bool:
+    hour, day = local.time(), local.weekday()
+    if kind.opens < kind.closes:
+        return day in kind.days and kind.opens <= hour and (hour < kind.closes or kind.closes == END_OF_DAY)
+    # It spans midnight (or lasts a whole day, where both times are the same) and belongs to the day it opened on.
+    if hour >= kind.opens:
+        return day in kind.days
+    return hour < kind.closes and (day - 1) % 7 in kind.days
+
+
+def _freeze(kind: Window, day: date) -> Freeze | None:
+    return next((freeze for freeze in kind.freezes if freeze.first <= day <= freeze.last), None)
+
+
+def _next(kind: Window, local: datetime) -> str:
+    midnight = datetime.combine(local.date(), datetime.min.time())
+    for ahead in range(LOOK_AHEAD):
+        for opening in _openings(kind, midnight + timedelta(days=ahead)):
+            if opening > local and _freeze(kind, opening.date()) is None:
+                return f"; it opens {_said(opening)}"
+    return "; it does not open within a year"
+
+
+def _openings(kind: Window, midnight: datetime) -> list[datetime]:
+    """When it opens on a day: at its hour, and at midnight where a freeze ended in the middle of a window."""
+    at_its_hour = datetime.combine(midnight.date(), kind.opens)
+    thawed = _is_open(kind, midnight) and _freeze(kind, midnight.date() - timedelta(days=1)) is not None
+    opens = [midnight] if thawed else []
+    return [*opens, at_its_hour] if midnight.weekday() in kind.days else opens
+
+
+def _hours(kind: Window) -> str:
+    days = ", ".join(DAYS[day] for day in sorted(kind.days) if day in range(len(DAYS)))
+    if kind.opens == kind.closes:
+        return f"{days}, 24 hours from {kind.opens:%H:%M}"
+    closes = "24:00" if kind.closes == END_OF_DAY else f"{kind.closes:%H:%M}"
+    return f"{days} {kind.opens:%H:%M} to {closes}"
+
+
+def _said(local: datetime) -> str:
+    return f"{DAYS[local.weekday()]} {local:%Y-%m-%d %H:%M}"
+
+
+def probes_of(guards: Iterable[str], playbook: Playbook) -> tuple[str, ...]:
+    """The probes that guards need, those inside all, any and not included; each once, in order."""
+    found: dict[str, None] = {}
+    seen: set[str] = set()
+    left = list(guards)
+    while left:
+        name = left.pop(0)
+        guard = playbook.guards.get(name)
+        if guard is None or name in seen:
+            continue
+        seen.add(name)
+        match guard.kind:
+            case Compared(probe=probe):
+                found[probe] = None
+            case AllOf(guards=parts) | AnyOf(guards=parts):
+                left += parts
+            case Not(guard=part):
+                left.append(part)
+            case _:
+                pass
+    return tuple(found)
+
+
+def transition_probes(transition: Transition, playbook: Playbook) -> tuple[Probe, ...]:
+    """The probes that a transition's guards need."""
+    return tuple(
+        playbook.probes[name] for name in probes_of(transition.guards, playbook) if name in playbook.probes
+    )
+
+
+def depends_on(probe: Probe, pair: Pair) -> Role | None:
+    """The org whose region answers a probe: derived from what is asked, never declared; None for none of both."""
+    match probe.kind:
+        case Metric(org=role) | Monitor(org=role):
+            return role
+        case Http():
+            host = urlsplit(probe.kind.at(pair.pages) or "").netloc
+            return next(
+                (role for role, org in pair.orgs.items() if urlsplit(org.base_url).netloc == host), None
+            )
+        case Command():
+            return None
+        case _ as never:
+            assert_never(never)
+
+
+def compared(kind: Compared, playbook: Playbook, situation: Situation) -> Finding:
+    """Is what the probe answered as the guard wants it?
+
+    An answer that is missing is unknown; blind where the probe asks an org that is not seen. A probe that itself says
+    "bad" (another status than wanted, exit 1) fails, whatever its value.
+    """
+    probe, reading = playbook.probes.get(kind.probe), situation.probes.get(kind.probe)
+    if probe is None:
+        return unknown(f"the playbook {playbook.name} has no probe {kind.probe}")
+    if reading is None:
+        return unknown(f"{kind.probe} was not read")
+    sight = reading.sight
+    if isinstance(sight, Unmeasured):
+        org = depends_on(probe, situation.pair)
+        blind = org if org is not None and not is_seen(situation, org) else None
+        return unknown(f"{kind.probe} could not be read: {sight.reason}", blind=blind)
+    shown = f"{kind.probe} is {_shown(sight)}"
+    if not sight.good:
+        return fails(shown)
+    compared_with = _comparisons(kind, sight.value)
+    if not compared_with:
+        return passes(shown)
+    if sight.value is None:
+        return unknown(f"{kind.probe} answered without a value, and this guard compares one")
+    wanted = " and ".join(words for words, _ in compared_with)
+    if any(holds is None for _, holds in compared_with):
+        return unknown(f"{shown}, which is no number; this guard wants {wanted}")
+    missed = [words for words, holds in compared_with if not holds]
+    if missed:
+        return fails(f"{shown}; wanted {' and '.join(missed)}")
+    return passes(f"{shown}, {wanted}")
+
+
+def _comparisons(kind: Compared, value: Value | None) -> list[tuple[str, bool | None]]:
+    """Each that is given, in words, and whether it holds; None where the value is of a kind that can't be compared so."""
+    number = value if isinstance(value, float | int) and not isinstance(value, bool) else None
+    found: list[tuple[str, bool | None]] = []
+    if kind.above is not None:
+        found.append((f"above {value_words(kind.above)}", None if number is None else number > kind.above))
+    if kind.below is not None:
+        found.append((f"below {value_words(kind.below)}", None if number is None else number < kind.below))
+    if kind.equals is not None:
+        found.append((f"equals {value_words(kind.equals)}", _same(kind.equals, value)))
+    if kind.one_of is not None:
+        words = ", ".join(value_words(each) for each in kind.one_of)
+        found.append((f"one of {words}", any(_same(each, value) for each in kind.one_of)))
+    return found
+
+
+def _same(wanted: Value, value: Value | None) -> bool:
+    """Equal, and of the same kind: true is not 1."""
+    return isinstance(wanted, bool) == isinstance(value, bool) and wanted == value
+
+
+def _shown(sight: Measured) -> str:
+    said = ("good" if sight.good else "bad") if sight.value is None else value_words(sight.value)
+    return f"{said} ({sight.detail})" if sight.detail else said

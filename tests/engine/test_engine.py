@@ -1,0 +1,167 @@
+"""One run, from where the pair stands to its goal."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.model.events import MirrorFound, NameLearned, TransitionMade, WriteConfirmed
+from orchestrator.model.org import Mirrors
+from orchestrator.model.reading import Change
+from orchestrator.model.run import End, Mode
+from orchestrator.model.status import Status
+
+from .fake import DARK, SERVER_ADVANCES, P, S, bench
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_planned_run_writes_the_secondary_then_the_primary_transition_by_transition() -> None:
+    b = bench()
+    ending = await b.engine.drive(Status.ACTIVE)
+    assert ending.end is End.DONE, ending
+    assert b.world.posts() == [
+        "POST secondary FAILOVER",
+        "POST primary FAILOVER",
+        "POST secondary ACTIVE",
+        "POST primary ACTIVE",
+    ]
+    assert b.world.statuses() == (Status.ACTIVE, Status.ACTIVE)
+
+
+async def test_two_transitions_with_two_writes_take_one_look_and_four_round_trips_a_transition() -> None:
+    b = bench()
+    await b.engine.drive(Status.ACTIVE)
+    # a look reads both orgs in parallel: one before the first write, then one after each of the four writes
+    assert len([line for line in b.world.log if line.startswith("GET")]) == 2 * (1 + 4)
+
+
+async def test_a_pair_that_is_there_already_is_done_without_a_write() -> None:
+    b = bench(Status.ACTIVE)
+    ending = await b.engine.drive(Status.ACTIVE)
+    assert ending.end is End.DONE
+    assert b.world.posts() == []
+
+
+async def test_a_pair_that_mirrors_is_written_once_a_transition() -> None:
+    b = bench(mirrors=Mirrors.YES)
+    b.world.mirrored = True
+    ending = await b.engine.drive(Status.ACTIVE)
+    assert ending.end is End.DONE, ending
+    assert b.world.posts() == ["POST secondary FAILOVER", "POST secondary ACTIVE"]
+
+
+@pytest.mark.parametrize("mirrored", [True, False])
+async def test_auto_finds_out_once_whether_the_pair_mirrors(mirrored: bool) -> None:
+    b = bench(mirrors=Mirrors.AUTO)
+    b.world.mirrored = mirrored
+    ending = await b.engine.drive(Status.ACTIVE)
+    assert ending.end is End.DONE, ending
+    (found,) = b.notes.of(MirrorFound)
+    assert isinstance(found, MirrorFound)
+    assert found.mirrors is mirrored
+    assert len(b.world.posts()) == (2 if mirrored else 4)
+
+
+async def test_a_mirror_with_a_delay_is_found_and_waited_for() -> None:
+    b = bench(mirrors=Mirrors.AUTO)
+    due: list[tuple[float, object]] = []
+    original = b.world.apply
+
+    def apply_and_schedule(draft: object) -> object:
+        made = original(draft)  # type: ignore[arg-type]
+        due.append((b.clock.monotonic() + 1.5, draft.role))  # type: ignore[attr-defined]
+        return made
+
+    b.world.apply = apply_and_schedule  # type: ignore[method-assign,assignment]
+
+    def deliver() -> None:
+        while due and due[0][0] <= b.clock.monotonic():
+            b.world.mirror(due.pop(0)[1])  # type: ignore[arg-type]
+
+    b.clock.on_sleep.append(deliver)
+    ending = await b.engine.drive(Status.ACTIVE)
+    assert ending.end is End.DONE, ending
+    assert b.world.posts() == ["POST secondary FAILOVER", "POST secondary ACTIVE"]
+
+
+async def test_the_whole_cycle_comes_home() -> None:
+    b = bench()
+    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
+    assert (await b.engine.drive(Status.PASSIVE)).end is End.DONE
+    assert [event.transition for event in b.notes.of(TransitionMade)] == [
+        "declare",
+        "activate",
+        "recover",
+        "settle",
+    ]
+
+
+async def test_a_server_that_renames_the_author_is_learned_from_its_answer() -> None:
+    b = bench()
+    b.world.renames = "svc@example.com"
+    ending = await b.engine.drive(Status.ACTIVE)
+    assert ending.end is End.DONE, ending
+    assert [e.name for e in b.notes.of(NameLearned)] == ["svc@example.com"]
+
+
+async def test_a_lost_answer_under_another_name_is_in_effect_but_unproven() -> None:
+    b = bench()
+    b.world.renames = "svc@example.com"
+    b.world.script[S] = ["lost-applied"]
+    ending = await b.engine.drive(Status.ACTIVE)
+    assert ending.end is End.DONE, ending
+    first = b.notes.of(WriteConfirmed)[0]
+    assert isinstance(first, WriteConfirmed)
+    assert first.change is Change.UNPROVEN
+
+
+@pytest.mark.parametrize("author", ["datadog", "", None], ids=["its own name", "no name", "ours is kept"])
+async def test_moves_that_the_server_makes_are_waited_for_and_not_written(author: str | None) -> None:
+    b = bench(playbook=SERVER_ADVANCES)
+
+    def advance() -> None:
+        if all(held and held.status == Status.FAILOVER for held in b.world.records.values()):
+            for each in (P, S):
+                held = b.world.records[each]
+                assert held is not None
+                b.world.foreign(each, Status.ACTIVE, held.modified_by if author is None else author)
+
+    b.clock.on_sleep.append(advance)
+    ending = await b.engine.drive(Status.ACTIVE)
+    assert ending.end is End.DONE, ending
+    assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER"]
+
+
+async def test_law_03_another_run_that_makes_the_servers_move_is_not_taken_for_the_server() -> None:
+    b = bench(playbook=SERVER_ADVANCES)
+    theirs = "carol+hamr-20261122-025900-zzzz-1@bastion"
+    b.clock.on_sleep.append(lambda: b.world.foreign(P, Status.ACTIVE, theirs))
+    ending = await b.engine.drive(Status.ACTIVE)
+    assert ending.end is End.MOVED
+    assert theirs in ending.message
+
+
+async def test_an_emergency_finishes_with_the_survivor_alone_and_owes_the_other() -> None:
+    b = bench(mode=Mode.EMERGENCY)
+    b.world.sights[P] = DARK
+    ending = await b.engine.drive(Status.ACTIVE)
+    assert ending.end is End.OWING, ending
+    assert b.world.posts() == ["POST secondary FAILOVER", "POST secondary ACTIVE"]
+    assert b.world.log.count("GET primary within 2") == 1
+    assert b.engine.run.state.owed == {P: Status.ACTIVE}
+
+
+async def test_an_emergency_whose_other_org_lives_tells_it_too() -> None:
+    b = bench(mode=Mode.EMERGENCY)
+    ending = await b.engine.drive(Status.ACTIVE)
+    assert ending.end is End.DONE, ending
+    assert b.world.posts()[:2] == ["POST secondary FAILOVER", "POST primary FAILOVER"]
+    assert b.world.statuses() == (Status.ACTIVE, Status.ACTIVE)
+
+
+async def test_a_planned_run_with_a_dark_region_is_refused_before_any_write() -> None:
+    b = bench()
+    b.world.sights[P] = DARK
+    ending = await b.engine.drive(Status.ACTIVE)
+    assert ending.end is End.REFUSED
+    assert b.world.posts() == []
