@@ -14,7 +14,7 @@ from orchestrator.model.status import Role, Status
 from orchestrator.situation import commands
 from orchestrator.situation.answered import NOTHING_TO_TELL
 from orchestrator.situation.compare import describe, older_than_ours
-from orchestrator.situation.link import Linked, NotLinked
+from orchestrator.situation.link import Linked, LinkUnknown, NotLinked
 
 from .check import Checker
 from .context import RunContext, Stopped, stopped
@@ -118,7 +118,7 @@ class Delivery(Struct):
         record = self.reader.readings[role].record
         if record is None or record.status == status or older_than_ours(record, state):
             return
-        if state.wrote(role, record) or record.modified_by in state.our_names():
+        if state.wrote(role, record) or state.is_ours(record.modified_by):
             return
         reason = f"{pair[role]} was changed by somebody else while it was not seen: {describe(record)}"
         self.run.tell(ChangeSeen(role, Change.FOREIGN, reason, record, None))
@@ -147,7 +147,11 @@ class Delivery(Struct):
         pair, link = self.run.pair, self.reader.link()
         if isinstance(link, Linked):
             return
-        if isinstance(link, NotLinked) or link.role is not owed.role:
+        unseen = self.reader.link(frozenset({owed.role.other}))
+        if isinstance(unseen, LinkUnknown) and not isinstance(link, NotLinked):
+            reason = f"{unseen.reason}; {pair[owed.role]} stays owed {owed.status}"
+            raise stopped(End.REFUSED, reason, org=unseen.role, next_steps=(commands.watch(pair),))
+        if isinstance(link, NotLinked):
             raise stopped(End.REFUSED, link.reason, org=link.role, next_steps=(commands.status(pair),))
         raise stopped(
             End.OWING,

@@ -152,8 +152,10 @@ class RunState(Struct):
         return modified_by in self.learned() or any(sent.attempt.signed(modified_by) for sent in self.sent)
 
     def our_names(self) -> frozenset[str]:
-        """Every modified_by that this run's writes may carry."""
-        return frozenset({sent.attempt.stamp for sent in self.sent} | self.names)
+        """Every modified_by that this run's writes may carry, and how the orgs have shown them: servers change the case."""
+        shown = {record.modified_by for records in self.confirmed.values() for record in records}
+        stamps = {sent.attempt.stamp for sent in self.sent}
+        return frozenset(stamps | self.names | {name for name in shown if self.is_ours(name)})
 
     def learned(self) -> set[str]:
         """Names that this server gives us, those of 2xx bodies included: the journal may have filled up before they were learned."""
@@ -291,8 +293,8 @@ class RunState(Struct):
                 told = self.confirmed[role][-1:]
                 if told and told[0].status != record.status:
                     self.set_back.add(role)
-            case Change.FOREIGN | Change.MISLINKED if (
-                record is not None and record.modified_by not in self.our_names()
+            case Change.FOREIGN | Change.MISLINKED if record is not None and not self.is_ours(
+                record.modified_by
             ):
                 self.strangers.add(record.modified_by)
                 self._overtake(role)

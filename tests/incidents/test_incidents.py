@@ -39,6 +39,9 @@ PINNED = {
     51298: "a look that took five seconds is no proof that a pair does not mirror",
     317106: "another journal's emergency is at its goal already, by a run that is at work: it tells the other org nothing",
     205563: "an emergency found its goal reached by another journal's run: what it owes is not delivered beside that",
+    471831: "a mirror of a dark region was taken for none: what it brings by the other org's name is our own",
+    1111431: "whoever linked an org elsewhere wrote our status once it was back: the name is a stranger's, not ours",
+    1208868: "neither org answers whoever delivers: nothing was seen, so it ends as refused, and the debt stays",
     1390: "an emergency writes both orgs of a slow mirror: an older copy of our own write is late, not foreign",
 }
 """Seeds that once broke an invariant, and what they are about. They change their meaning when `bare` changes."""
@@ -116,10 +119,9 @@ ATTACKED: dict[int, str] = {
     611950: "a replica lags behind our write and shows a stranger's from before it, where nothing tells that the pair mirrors",
     717016: "a stranger's write over what is owed, and a mirror that brought it: whoever adopts says what is true at once",
     422248: "an emergency that began no transition, as far as the journal goes: it is not resumed from a diverged pair",
-    471831: "a mirror of a dark region was taken for none: what it brings by the other org's name is our own",
     1011361: "an emergency ended on a diverged pair, and said how: adopt is offered, not resume once more",
-    1111431: "whoever linked an org elsewhere wrote our status once it was back: the name is a stranger's, not ours",
     1114192: "a mirror crossed our write and a stranger's, below the floor on both: adopt is offered, not resume",
+    1211290: "a late write of our own came to the org that is owed, in lower case: it is no stranger's",
     471226: "a reading that stays old was waited for once: the next way on says that it is true",
 }
 """The same for seeds that are attacked."""

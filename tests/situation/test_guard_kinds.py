@@ -9,11 +9,13 @@ import pytest
 from orchestrator.model.guard import Freeze, GuardKind, Located, Outcome, Quiet, Reachable, Verdict, Window
 from orchestrator.model.org import Org, Pair
 from orchestrator.model.reading import Reading
+from orchestrator.model.run import Attempt
 from orchestrator.model.situation import Situation
-from orchestrator.model.status import Both, Status
+from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import judge
 from orchestrator.situation.findings import Finding
 from orchestrator.situation.guard_kinds import window
+from orchestrator.situation.state import Sent
 
 from .scenes import (
     KEYS,
@@ -29,6 +31,7 @@ from .scenes import (
     denied,
     garbled,
     holds,
+    knows,
     record,
     shows,
     situation,
@@ -71,6 +74,16 @@ def test_quiet_passes_for_what_this_run_changed() -> None:
     own = changed(ago(seconds=1), by=stamp)
     assert ask(FIVE_MINUTES, situation(secondary=own)).outcome is Outcome.FAIL
     assert ask(FIVE_MINUTES, situation(secondary=own, our_names=frozenset({stamp}))).outcome is Outcome.PASS
+
+
+def test_a_stamp_that_the_server_shows_in_another_case_is_this_runs() -> None:
+    stamp = f"Alice+hamr-{RUN}-1@Laptop"
+    own = changed(ago(seconds=1), by=stamp.lower())
+    assert own.record is not None
+    attempt = Attempt(1, Role.SECONDARY, Status.PASSIVE, stamp, "abort")
+    state = knows(RUN, {}, [Sent(attempt)], confirmed={Role.SECONDARY: [own.record]})
+    assert state.our_names() == {stamp, stamp.lower()}
+    assert ask(FIVE_MINUTES, situation(secondary=own, our_names=state.our_names())).outcome is Outcome.PASS
 
 
 def test_quiet_goes_by_the_servers_clock_and_by_ours_where_it_sends_no_date() -> None:
