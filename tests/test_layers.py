@@ -12,8 +12,8 @@ ROOT = Path(__file__).parent.parent / "orchestrator"
 ROOMS: dict[str, tuple[str, ...]] = {
     "yaml": ("config",),
     "transitions": ("engine/machine.py",),
-    "httpx": ("datadog/transport.py", "datadog/pool.py"),
-    "httpcore": ("datadog/network.py",),
+    "httpx": ("datadog/transport.py", "datadog/connections.py"),
+    "httpcore": ("datadog/connections.py",),
     "sqlite3": ("journal",),
     "rfc8785": ("journal",),
     "structlog": ("system/log.py",),

@@ -19,6 +19,7 @@ from orchestrator.drill import drill as drill_live
 from orchestrator.drill.stand_ins import ProbeStubs, RehearsedSession
 from orchestrator.errors import UsageError
 from orchestrator.journal import SqliteStore
+from orchestrator.journal.checkpoint import read_histories
 from orchestrator.model.plan import Plan
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
@@ -341,7 +342,7 @@ class OpenPair:
             HamrError: the journal cannot be read.
         """
         with self._sources.store(writes=False) as store:
-            histories = all_histories(store)
+            histories = read_histories(store)
             found = to_resume(histories, run or self.name, [self.name], store)
         if found.pair != self.name:
             raise UsageError(

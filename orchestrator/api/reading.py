@@ -9,7 +9,6 @@ from orchestrator.model.journal import Head, Record, Verification
 from orchestrator.model.org import Inventory
 from orchestrator.model.playbook import Playbook
 from orchestrator.operations.finding import (
-    all_histories,
     outlines,
     require_existing,
     run_named,
@@ -94,7 +93,7 @@ class Journal:
         with self._sources.store(writes=False) as store:
             found = tuple(store.records(run=run, pair=pair, after=after))
             if run is not None and not found:
-                run_named(all_histories(store), run, store)
+                run_named({}, run, store)
             return found
 
     def head(self) -> Head:

@@ -115,8 +115,9 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     show counts, and the journal says what was sent. Shows where the pair stands, and wants its name typed.
     """
     from orchestrator.errors import UsageError
+    from orchestrator.journal.checkpoint import read_histories
     from orchestrator.model.run import Mode
-    from orchestrator.operations.finding import all_histories, playbook_to_resume, to_resume
+    from orchestrator.operations.finding import playbook_to_resume, to_resume
     from orchestrator.operations.preflight import check_overrides
     from orchestrator.operations.run import resume as resume_run
 
@@ -134,7 +135,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     named = overrides_from(overrides)
     inventory = invocation.sources.inventory()
     with invocation.store(writes=False) as store:
-        histories = all_histories(store)
+        histories = read_histories(store)
         for pair in inventory.pairs:
             if pair.name in histories:
                 histories[pair.name].of(pair)
@@ -277,13 +278,14 @@ def ack(invocation: Invocation, run: str, reason: str) -> ExitCode:
 
     Only a playbook with cool_down has any. The orgs are not touched.
     """
-    from orchestrator.operations.finding import all_histories, run_named
+    from orchestrator.journal.checkpoint import read_histories
+    from orchestrator.operations.finding import run_named
     from orchestrator.operations.run import acknowledge
     from orchestrator.report.documents import document
     from orchestrator.report.layout import line
 
     with invocation.store(writes=False) as store:
-        found = run_named(all_histories(store), run, store)
+        found = run_named(read_histories(store), run, store)
     with invocation.session(found.pair, writes=True) as session:
         acknowledge(session, found, reason)
     said = f"Run {found.run} of pair {found.pair} is acknowledged: it makes the pair cool down no longer."

@@ -51,13 +51,13 @@ def show(invocation: Invocation, run: str) -> ExitCode:
 
     What it read, how the guards were judged, what it sent and what came back, from the journal.
     """
-    from orchestrator.operations.finding import all_histories, run_named
+    from orchestrator.operations.finding import run_named
     from orchestrator.report.journal import show_json, show_page
 
     with invocation.store(writes=False) as store:
         records = list(store.records(run=run)) if run else []
         if not records:
-            run_named(all_histories(store), run, store)
+            run_named({}, run, store)
     invocation.console.facts(show_page(records), show_json(records))
     return ExitCode.DONE
 

@@ -17,7 +17,7 @@ from orchestrator.config.source import content
 from orchestrator.datadog import curl
 from orchestrator.errors import DocumentError, Problem, Refused
 from orchestrator.journal import canonical
-from orchestrator.journal.canonical import storable
+from orchestrator.journal.chain import storable
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import JSON, plain, restore
 from orchestrator.model.plan import Plan, PlannedWrite

@@ -10,7 +10,7 @@ from orchestrator.model.events import DrillClosed, DrillScored, DrillStarted, Ow
 from orchestrator.model.journal import Record
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
-from orchestrator.operations.finding import all_histories, run_named
+from orchestrator.operations.finding import run_named
 from orchestrator.report.run_fold import report_of
 from orchestrator.report.run_view import ReportView
 
@@ -28,7 +28,7 @@ def read_report(store: Store, subject: str, journal: str) -> ReportView:
     """
     records = _records(store, subject)
     if not records:
-        run_named(all_histories(store), subject, store)
+        run_named({}, subject, store)
     return report_of(subject, records, store.head(), playbook_of=_playbook_of, journal=journal)
 
 

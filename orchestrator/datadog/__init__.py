@@ -1,11 +1,12 @@
 """The HAMR API client: a pair's orgs, read (`HttpReader`) and written (`HttpWorld`) over HTTP.
 
-`wire` turns bodies into records and back, `answers` turns answers into readings, `pool` and `transport` alone know httpx.
+`wire` turns bodies into records and back, `answers` turns answers into readings, `connections` and `transport` alone
+know httpx, and `probes` reads anything else.
 """
 
+from .answers import retry_after
 from .client import HttpReader, HttpWorld
 from .curl import curl
-from .rate_limit import retry_after
 from .wire import decode_record, encode_draft
 
 __all__ = ["HttpReader", "HttpWorld", "curl", "decode_record", "encode_draft", "retry_after"]

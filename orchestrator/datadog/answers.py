@@ -1,9 +1,14 @@
-"""What an exchange means: a reading for a GET, one of the five outcomes for a POST (law 5). Pure."""
+"""What an exchange means: a reading for a GET, one of the five outcomes for a POST (law 5); and its words, for people. Pure."""
 
 from __future__ import annotations
 
-from datetime import datetime
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from typing import cast
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -32,15 +37,171 @@ from orchestrator.model.reading import (
 from orchestrator.model.status import Role, Status
 from orchestrator.system.redaction import Redactor
 
-from .excerpt import excerpt, is_api_error, one_line, parse_json
 from .local_trouble import answered_by_another
-from .rate_limit import http_date, retry_after
 from .transport import Exchanged
 from .wire import decode_record
+
+LONGEST = 300
+"""Characters."""
+
+_INVISIBLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufff9-\ufffd]+"
+)
+_TITLE = re.compile(r"<title[^>]{0,200}>([^<]{0,400})", re.IGNORECASE)
+_LOOKS_LIKE_HTML = re.compile(r"\s{0,100}<(!doctype|html|head|body|\?xml)", re.IGNORECASE)
+_MOST_ERRORS = 5
+
+
+def parse_json(body: bytes) -> JSON:
+    """The JSON value of a body.
+
+    Raises:
+        ValueError: it is not JSON, or uses NaN or Infinity, or is nested beyond all measure.
+    """
+    try:
+        return cast("JSON", json.loads(body, parse_constant=_no_constant))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
+
+
+def is_api_error(body: bytes) -> bool:
+    """Whether a body has the API's own error form: {"errors": […]}, of texts or of objects."""
+    return _errors(body) is not None
+
+
+def _errors(body: bytes) -> list[JSON] | None:
+    try:
+        value = parse_json(body)
+    except ValueError:
+        return None
+    errors = value.get("errors") if isinstance(value, dict) else None
+    return errors if isinstance(errors, list) else None
+
+
+def excerpt(body: bytes, redactor: Redactor) -> str:
+    """What a body says, in at most LONGEST characters of one line, without keys; "" for an empty one.
+
+    Both error forms give their own words (title, detail and where it points), an HTML page its title, anything else
+    its beginning.
+    """
+    errors = _errors(body)
+    if errors is not None:
+        words = "; ".join(filter(None, (_error_words(error) for error in errors[:_MOST_ERRORS])))
+        return one_line(words or "an empty list of errors", redactor)
+    text = body.decode("utf-8", "replace")
+    if _LOOKS_LIKE_HTML.match(text):
+        title = _TITLE.search(text)
+        page = title[1].strip() if title else ""
+        return one_line(f"an HTML page: {page}" if page else "an HTML page", redactor)
+    return one_line(text, redactor)
+
+
+def _error_words(error: JSON) -> str:
+    match error:
+        case str():
+            return error
+        case dict():
+            said = [said for key in ("title", "detail") if isinstance(said := error.get(key), str) and said]
+            source = error.get("source")
+            pairs = source.items() if isinstance(source, dict) else ()
+            where = [f"{key} {value}" for key, value in pairs if isinstance(value, str) and value]
+            return ": ".join(said) + (f" ({', '.join(where)})" if where else "")
+        case _:
+            return ""
+
+
+def one_line(text: str, redactor: Redactor) -> str:
+    """A text as one short line without control characters and keys."""
+    # Cleaned before it is cut, so that no half of a key is left, and after the invisible characters are out, since
+    # one may stand in the middle of a key.
+    visible = redactor.clean(_INVISIBLE.sub("", " ".join(text.split())))
+    return visible if len(visible) <= LONGEST else visible[: LONGEST - 1] + "…"
+
+
+LONGEST_WAIT = 3600.0
+"""Seconds. Whatever a header says, nobody is told to wait for longer than this."""
+
+_SECONDS = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", re.ASCII)
+_LONGEST_HEADER = 100
+
+_FIRST_UNIX_TIME = 1e9
+"""A larger number is no span (it would be 31 years), but a time: this one is September 2001."""
+
+_FIRST_UNIX_TIME_IN_MILLISECONDS = 1e11
+
+
+def header(headers: Mapping[str, str], name: str) -> str | None:
+    """A header's value, without blanks around it, whatever the case of its name; None where there is none."""
+    return next((value.strip() for key, value in headers.items() if key.lower() == name), None)
+
+
+def http_date(text: str | None) -> datetime | None:
+    """The time of an HTTP date header, in UTC, or None where it cannot be read."""
+    if text is None or len(text) > _LONGEST_HEADER:
+        return None
+    try:
+        moment = parsedate_to_datetime(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """How many seconds to wait after a 429, or None where the server does not say so that it can be read.
+
+    `X-RateLimit-Reset` is a delta in seconds [doc] and `Retry-After` seconds or an HTTP date; either has been seen as
+    a Unix time, in seconds or milliseconds, too, and may come as an ISO date, or more than once. A time is counted
+    from the server's own `Date` where there is one. The longest one counts, up to LONGEST_WAIT.
+
+    Args:
+        headers: the answer's; repeated ones joined with commas.
+        now: our clock, for want of a `Date`.
+    """
+    since = http_date(header(headers, "date")) or now
+    found = (header(headers, name) for name in ("x-ratelimit-reset", "retry-after"))
+    waits = [wait for text in found if text is not None for wait in _waits(text, since)]
+    return min(max(waits), LONGEST_WAIT) if waits else None
+
+
+def _waits(text: str, since: datetime) -> list[float]:
+    """The waits that one header names, in seconds; empty where it can't be read."""
+    moment = http_date(text)
+    if moment is not None:
+        return [max(0.0, (moment - since).total_seconds())]
+    found = (_wait(part.strip(), since) for part in text[:_LONGEST_HEADER].split(","))
+    return [wait for wait in found if wait is not None]
+
+
+def _wait(text: str, since: datetime) -> float | None:
+    if not _SECONDS.fullmatch(text):
+        moment = _iso_date(text)
+        return None if moment is None else max(0.0, (moment - since).total_seconds())
+    number = float(text)
+    if number < _FIRST_UNIX_TIME:
+        return number
+    unix = number / 1000 if number >= _FIRST_UNIX_TIME_IN_MILLISECONDS else number
+    return max(0.0, unix - since.timestamp())
+
+
+def _iso_date(text: str) -> datetime | None:
+    if not _ISO_DATE.match(text):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
 
 _REQUEST_IDS = ("dd-request-id", "x-request-id", "x-datadog-trace-id", "x-amzn-requestid", "x-amz-cf-id")
 _LONGEST_ID = 100
 
+DENIALS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _REQUEST_TIMEOUT = 408
 _TOO_MANY_REQUESTS = 429
 
@@ -69,7 +230,7 @@ def sight_of(exchanged: Exchanged, redactor: Redactor) -> Sight:
     if status is None:
         return Unreachable(one_line(exchanged.failure, redactor))
     said = said_of(exchanged, redactor)
-    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+    if status in DENIALS:
         return Denied(said)
     if _unable(status) or status == _TOO_MANY_REQUESTS:
         return Unreachable(said)
@@ -93,15 +254,9 @@ def hampered_by(exchanged: Exchanged, redactor: Redactor) -> Hampered | None:
     else:
         said = said_of(exchanged, redactor)
         found = answered_by_another(exchanged.status, exchanged.headers, exchanged.body, said)
-    return None if found is None else _clean(found, redactor)
-
-
-def _clean(hampered: Hampered, redactor: Redactor) -> Hampered:
-    return replace(
-        hampered,
-        reason=one_line(hampered.reason, redactor),
-        remedy=one_line(hampered.remedy, redactor),
-    )
+    if found is None:
+        return None
+    return replace(found, reason=one_line(found.reason, redactor), remedy=one_line(found.remedy, redactor))
 
 
 def _sight_of_body(exchanged: Exchanged, redactor: Redactor) -> Sight:
@@ -140,11 +295,9 @@ def may_pass(exchanged: Exchanged, redactor: Redactor) -> bool:
 
 def identity_of(role: Role, exchanged: Exchanged, redactor: Redactor) -> Identity:
     """Which org `GET /api/v2/validate` says that the key belongs to."""
-    hampered = hampered_by(exchanged, redactor)
-    if hampered is not None:
-        return Identity(role, None, hampered.reason)
-    if exchanged.status is None:
-        return Identity(role, None, one_line(exchanged.failure, redactor))
+    unanswered = _unanswered(exchanged, redactor)
+    if unanswered is not None:
+        return Identity(role, None, unanswered)
     said = said_of(exchanged, redactor)
     if exchanged.failure:
         return Identity(role, None, f"{said}, and then {one_line(exchanged.failure, redactor)}")
@@ -162,17 +315,20 @@ def identity_of(role: Role, exchanged: Exchanged, redactor: Redactor) -> Identit
 
 def keys_said(role: Role, exchanged: Exchanged, redactor: Redactor) -> KeysSaid:
     """What `GET /api/v2/validate_keys` said of an org's two keys: a 401 or 403 is a no, anything but a 200 is unknown."""
+    unanswered = _unanswered(exchanged, redactor)
+    if unanswered is not None:
+        return KeysSaid(role, None, unanswered)
+    if exchanged.status == HTTPStatus.OK:
+        return KeysSaid(role, valid=True)
+    return KeysSaid(role, False if exchanged.status in DENIALS else None, said_of(exchanged, redactor))
+
+
+def _unanswered(exchanged: Exchanged, redactor: Redactor) -> str | None:
+    """Why there is no answer of the org's own, where there is none."""
     hampered = hampered_by(exchanged, redactor)
     if hampered is not None:
-        return KeysSaid(role, None, hampered.reason)
-    if exchanged.status is None:
-        return KeysSaid(role, None, one_line(exchanged.failure, redactor))
-    said = said_of(exchanged, redactor)
-    if exchanged.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return KeysSaid(role, valid=False, reason=said)
-    if exchanged.status != HTTPStatus.OK:
-        return KeysSaid(role, None, said)
-    return KeysSaid(role, valid=True)
+        return hampered.reason
+    return one_line(exchanged.failure, redactor) if exchanged.status is None else None
 
 
 class NoBody(Struct, frozen=True):

@@ -17,7 +17,7 @@ MAX_TIME = 20
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
-def curl(request: Request, org: Org, *, max_time: int = MAX_TIME) -> str:
+def curl(request: Request, org: Org) -> str:
     """A command for a POSIX shell that sends a request to an org, with its keys where the inventory has them.
 
     Keys from the environment stand there as `$VARIABLE`, those in files as `$(cat FILE)`. Those that a command prints
@@ -26,7 +26,7 @@ def curl(request: Request, org: Org, *, max_time: int = MAX_TIME) -> str:
     """
     words = [
         "curl --fail-with-body --silent --show-error",
-        f"--max-time {max_time}",
+        f"--max-time {MAX_TIME}",
         f"--request {shlex.quote(request.method)}",
         f'--header "DD-API-KEY: {_shell(org.api_key, org.role, "API")}"',
         f'--header "DD-APPLICATION-KEY: {_shell(org.app_key, org.role, "APP")}"',

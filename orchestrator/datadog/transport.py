@@ -1,25 +1,95 @@
-"""One HTTP exchange with one org's API, and what is known of it however it ends. Only this and `pool` know httpx.
-
-The transport is driven directly, without httpx's client: so nothing follows a redirect, keeps a cookie, reads a
-.netrc or retries, and what is sent is what is written here.
-"""
+"""One HTTP exchange with one org's API, and what is known of it however it ends. Only this and `connections` know httpx."""
 
 from __future__ import annotations
 
+import asyncio
+import re
+import zlib
 from collections.abc import AsyncIterable, Mapping
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any, Protocol, cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from msgspec import Struct, field
 
 from orchestrator.model.playbook import Timeouts
+from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import Hampered
 from orchestrator.system.lean_import import left_out, looked_for_once
 
 from .local_trouble import Failed, Way, root_of, trouble_of, words_of
-from .unpacking import Unpacker, unpacker_for
+
+_AS_IT_IS = frozenset({"", "identity"})
+_PACKED = frozenset({"gzip", "x-gzip", "deflate"})
+_GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
+_LONGEST_NAME = 40
+
+
+class Unpacker:
+    """Takes a body piece by piece.
+
+    Args:
+        encoding: its Content-Encoding: where it is one that cannot be unpacked, nothing is taken.
+        largest: bytes that it may have, unpacked.
+    """
+
+    def __init__(self, encoding: str, largest: int) -> None:
+        names = [name for part in encoding.lower().split(",") if (name := part.strip()) not in _AS_IT_IS]
+        packed = len(names) == 1 and names[0] in _PACKED
+        self._largest = largest
+        self._unpacking = zlib.decompressobj(_GZIP_OR_ZLIB) if packed else None
+        self._body = bytearray()
+        self._came = 0
+        self.problem = ""
+        """Why it is of no use, in words; nothing is taken after that."""
+        if names and not packed:
+            shown = re.sub(r"[^a-z0-9 -]", "?", " and ".join(names))[:_LONGEST_NAME]
+            self.problem = f"the answer is compressed ({shown}), which was not asked for"
+
+    @property
+    def body(self) -> bytes:
+        """What is there of it, at most its largest size."""
+        return bytes(self._body[: self._largest])
+
+    def has_failed(self) -> bool:
+        """Whether it is of no use, however it goes on."""
+        return bool(self.problem)
+
+    def add(self, data: bytes) -> None:
+        """Take what came next."""
+        self._came += len(data)
+        self._body += data if self._unpacking is None else self._unpacked(data)
+        if max(len(self._body), self._came) > self._largest:
+            self.problem = self.problem or f"the answer is larger than {self._largest // 1024} KiB"
+
+    def _unpacked(self, data: bytes) -> bytes:
+        unpacking = self._unpacking
+        if unpacking is None or unpacking.eof:
+            return b""
+        room = self._largest + 1 - len(self._body)
+        first = self._came == len(data)
+        try:
+            return unpacking.decompress(data, room)
+        except zlib.error:
+            if not first:
+                return self._broken()
+        # "deflate" without its wrapping, as some servers send it.
+        self._unpacking = unpacking = zlib.decompressobj(-zlib.MAX_WBITS)
+        try:
+            return unpacking.decompress(data, room)
+        except zlib.error:
+            return self._broken()
+
+    def _broken(self) -> bytes:
+        self.problem = "the answer is said to be compressed, and cannot be unpacked"
+        return b""
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        if self._unpacking is not None and self._came and not self._unpacking.eof and not self.problem:
+            self.problem = "the answer is compressed, and its end is missing"
+
 
 with left_out("httpx", "httpx._main") as _without_command_line:
     import httpx
@@ -96,18 +166,35 @@ class TooLate(Exception):
     """A request would leave later than it may."""
 
 
-class Departure(Protocol):
-    """Is told when a connection is being made for a request, and asked when its first byte is about to leave."""
+class Departure(Struct):
+    """The last moment for a request to leave (law 6), and how long its exchange may take once it left."""
+
+    clock: Clock
+    by: float
+    """On our monotonic clock."""
+    bound: asyncio.Timeout
+    """What ends the exchange."""
+    end: float
+    """On the loop's clock: when the exchange is to be over."""
 
     def connect(self) -> None:
-        """A new connection is being made: it may take as long as the request may still leave."""
+        """A new connection is being made for it: that may take as long as the request may still leave."""
+        left = max(0.0, self.by - self.clock.monotonic())
+        self._over_at(min(self.end, asyncio.get_running_loop().time() + left))
 
     def leave(self) -> None:
-        """Let it go.
+        """Let its first byte go.
 
         Raises:
             TooLate: not any more.
         """
+        if self.clock.monotonic() > self.by:
+            raise TooLate
+        self._over_at(self.end)
+
+    def _over_at(self, moment: float) -> None:
+        if not self.bound.expired():
+            self.bound.reschedule(moment)
 
 
 def seconds(span: timedelta) -> float:
@@ -259,15 +346,12 @@ class _Trail:
 
 
 async def _read(response: httpx.Response, into: Exchanged) -> None:
-    unpacker = unpacker_for(into.headers.get("content-encoding", ""), LARGEST_BODY)
-    if not isinstance(unpacker, Unpacker):
-        into.refused = unpacker.reason
-        return
-    async for chunk in cast("AsyncIterable[bytes]", response.stream):
-        unpacker.add(chunk)
-        if unpacker.problem:
-            into.body, into.refused = unpacker.body, unpacker.problem
-            return
+    unpacker = Unpacker(into.headers.get("content-encoding", ""), LARGEST_BODY)
+    if not unpacker.has_failed():
+        async for chunk in cast("AsyncIterable[bytes]", response.stream):
+            unpacker.add(chunk)
+            if unpacker.has_failed():
+                break
     unpacker.end()
     into.body, into.refused, into.whole = unpacker.body, unpacker.problem, not unpacker.problem
 

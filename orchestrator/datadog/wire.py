@@ -1,4 +1,4 @@
-"""HAMR records to and from JSON, in both casings (documented snake_case, recorded PascalCase)."""
+"""HAMR records to and from JSON, in both casings (documented snake_case, recorded PascalCase), and the requests that carry them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
-from orchestrator.model.org import Wire
+from orchestrator.model.org import Pair, Wire
 from orchestrator.model.plain import JSON
-from orchestrator.model.reading import Draft, HamrRecord
+from orchestrator.model.reading import Draft, HamrRecord, Request
 
 TYPE = "hamr_org_connections"
 
@@ -225,3 +225,12 @@ def encode_draft(draft: Draft) -> JSON:
         case Wire.AUTO:
             raise ValueError("a draft's casing is SNAKE or PASCAL by the time it is sent")
     return {"data": {"id": draft.org_uuid, "type": TYPE, "attributes": {**attributes, **carried}}}
+
+
+PATH = "/api/v2/hamr"
+"""The one resource, once per org [doc]."""
+
+
+def request_of(pair: Pair, draft: Draft) -> Request:
+    """The POST that a draft becomes, without its key headers."""
+    return Request("POST", pair[draft.role].base_url + PATH, encode_draft(draft))

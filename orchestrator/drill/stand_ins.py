@@ -259,6 +259,18 @@ class ProcessStore(Struct):
         """As the journal's own."""
         return self.store.records(run=run, pair=pair, kinds=kinds, after=after)
 
+    def newest(self, pair: str, kind: str) -> Record | None:
+        """As the journal's own."""
+        return self.store.newest(pair, kind)
+
+    def pairs(self) -> tuple[str, ...]:
+        """As the journal's own."""
+        return self.store.pairs()
+
+    def runs_of(self, pair: str) -> frozenset[str]:
+        """As the journal's own."""
+        return self.store.runs_of(pair)
+
     def head(self) -> Head:
         """As the journal's own."""
         return self.store.head()

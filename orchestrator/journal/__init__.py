@@ -4,10 +4,8 @@
 """
 
 from .calls import InlineCalls, ThreadCalls
-from .canonical import canonical
-from .chain import check_anchor, parse_anchor, record_hash
-from .export import export, verify_export
-from .place import default_place
+from .chain import canonical, check_anchor, export, parse_anchor, verify_export
+from .opening import default_place
 from .processes import ThisHost, host_name, provably_dead, this_process, whereabouts
 from .sqlite_store import VERIFY_NEWEST, SqliteStore
 
@@ -24,7 +22,6 @@ __all__ = [
     "host_name",
     "parse_anchor",
     "provably_dead",
-    "record_hash",
     "this_process",
     "verify_export",
     "whereabouts",

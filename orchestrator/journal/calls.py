@@ -1,14 +1,21 @@
-"""How calls of the store are made from an event loop, so that a slow disk or a busy journal never holds it up."""
+"""How the store is called: from an event loop, which a slow disk never holds up, and by several of one process in turn."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import copy_context
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
+from weakref import WeakValueDictionary
+
+from .failures import UNSENT, unavailable
+from .opening import BUSY_SECONDS
 
 T = TypeVar("T")
 
@@ -79,27 +86,56 @@ class ThreadCalls:
 
 def _make(call: Callable[[], T], loop: asyncio.AbstractEventLoop, future: asyncio.Future[T]) -> None:
     try:
-        result = call()
+        settle = partial(future.set_result, call())
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
-        _tell(loop, partial(_fail, future, error))
-    else:
-        _tell(loop, partial(_succeed, future, result))
-
-
-def _tell(loop: asyncio.AbstractEventLoop, end: Callable[[], None]) -> None:
+        settle = partial(future.set_exception, error)
     try:
-        loop.call_soon_threadsafe(end)
+        loop.call_soon_threadsafe(lambda: None if future.done() else settle())
     except RuntimeError:
         # The loop was closed: nobody waits any more.
         if not loop.is_closed():
             raise
 
 
-def _succeed(future: asyncio.Future[T], result: T) -> None:
-    if not future.done():
-        future.set_result(result)
+class Turns:
+    """Of one file."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def one(self, place: Path, seconds: float = BUSY_SECONDS, *, sent: str = UNSENT) -> Iterator[None]:
+        """Have the file alone, as far as this process goes.
+
+        Args:
+            place: the file, for messages.
+            seconds: how long to wait.
+            sent: what was not sent, as a sentence.
+
+        Raises:
+            JournalUnavailable: it was not our turn in time.
+        """
+        if not self._lock.acquire(timeout=seconds):
+            raise unavailable(
+                place,
+                "is busy: another run of this process has been writing to it for several seconds",
+                sent=sent,
+            )
+        try:
+            yield
+        finally:
+            self._lock.release()
 
 
-def _fail(future: asyncio.Future[T], error: BaseException) -> None:
-    if not future.done():
-        future.set_exception(error)
+_of_files: WeakValueDictionary[str, Turns] = WeakValueDictionary()
+_mutex = threading.Lock()
+
+
+def turns_at(place: Path) -> Turns:
+    """The turns of a file, by whatever name; the same as long as anybody uses it."""
+    name = os.path.realpath(place)
+    with _mutex:
+        turns = _of_files.get(name)
+        if turns is None:
+            turns = _of_files[name] = Turns()
+        return turns

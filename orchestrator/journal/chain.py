@@ -1,22 +1,187 @@
-"""The hash chain: what a record's hash covers, and whether the next record follows on the one before."""
+"""The hash chain: the canonical JSON (RFC 8785) that a record's hash covers, whether records follow on each other, and export."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from json.encoder import encode_basestring as quoted
+from typing import IO
 
+import msgspec
+import rfc8785
 from msgspec import Struct, field
-from msgspec.structs import astuple
+from msgspec.structs import asdict, astuple
 
 from orchestrator.errors import UsageError
 from orchestrator.model.journal import GENESIS, Broken, Head, Record, Verification, Verified
+from orchestrator.model.plain import JSON
 from orchestrator.model.protocols import Store
 
-from .canonical import canonical, is_canonical
+SAFE_INTEGER = 2**53 - 1
+"""The largest whole number that every JSON reader keeps exact (RFC 8785, section 3.2.2.3)."""
 
-HASHED_FIELDS = ("seq", "at", "run", "pair", "kind", "by", "host", "data", "prev")
+DEEPEST = 100
+"""How many levels of lists and objects a record's data may have."""
+
+TOO_DEEP = "(nested too deeply to be kept)"
+
+_MOST_DECIMAL_BITS = 14_000
+"""Python refuses to write longer numbers than this in decimal digits."""
+
+_ROUGHLY = bytes(
+    0xEE if byte >= 0xEE else ord(":") if byte in b",[" else ord("0") if byte in b"0123456789" else byte  # noqa: PLR2004 - see below
+    for byte in range(256)
+)
+"""Makes all digits one, what may stand before a number one, and one of the bytes that begin a character from U+E000 on."""
+
+_LONG_NUMBER = b":0000000000000000"
+_ELSEWHERE = b"\xee"
+"""Such a character stands elsewhere in UTF-16 order than in that of code points."""
+
+
+class _DoubtfulNumber(Exception):
+    """A number whose canonical form the quick way cannot vouch for."""
+
+
+def storable(value: object, *, _level: int = 0) -> JSON:
+    r"""The same value, with whatever canonical JSON cannot hold written as text.
+
+    A whole number beyond 2^53-1 becomes its digits, NaN and the infinities their names, a lone surrogate its
+    escape (`\ud800` as six characters), and what lies more than 100 levels deep a remark that it was left out.
+
+    Raises:
+        TypeError: the value is none of None, bool, int, float, str, list, tuple, mapping.
+    """
+    match value:
+        case None | bool():
+            return value
+        case str():
+            return storable_text(value)
+        case int():
+            return int(value) if abs(value) <= SAFE_INTEGER else _digits(value)
+        case float():
+            return float(value) if math.isfinite(value) else _not_finite(value)
+        case _ if _level >= DEEPEST and isinstance(value, Mapping | list | tuple):
+            return TOO_DEEP
+        case Mapping():
+            return {storable_text(str(key)): storable(item, _level=_level + 1) for key, item in value.items()}
+        case list() | tuple():
+            return [storable(item, _level=_level + 1) for item in value]
+    raise TypeError(f"{type(value).__name__} cannot stand in a journal record")
+
+
+def storable_text(value: str) -> str:
+    r"""The same text, with lone surrogates (as from a host name in another encoding) escaped as `\udc80`."""
+    return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _digits(value: int) -> str:
+    return str(value) if value.bit_length() < _MOST_DECIMAL_BITS else hex(value)
+
+
+def _not_finite(value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
+
+
+def canonical(value: object) -> bytes:
+    """RFC 8785 canonical JSON of a value that is storable.
+
+    Raises:
+        ValueError: the value has no canonical form.
+    """
+    try:
+        return rfc8785.dumps(value)  # type: ignore[arg-type]  # its type has no Mapping of JSON; it refuses what it can't write
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def read_json(text: str | bytes) -> JSON:
+    """The value of a JSON text, with numbers as RFC 8785 sees them: `canonical(read_json(t)) == t` where t is canonical.
+
+    Raises:
+        ValueError: it is not JSON, or holds NaN or Infinity.
+    """
+    value: JSON
+    data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+    if _LONG_NUMBER not in _rough(data):
+        try:
+            value = _quick_reader(data)
+        except (ValueError, RecursionError):
+            pass  # the long way says what is wrong
+        else:
+            return value
+    try:
+        value = _READER.decode(text if isinstance(text, str) else text.decode("utf-8"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    return value
+
+
+def is_canonical(text: str) -> bool:
+    """Whether a JSON text is exactly its own canonical form.
+
+    Most texts are settled by writing sorted what was read, many times as fast as by RFC 8785 to the letter: those in
+    which every number is written by everybody the same way, and no character has another place in UTF-16 order.
+    """
+    try:
+        if _quick(text):
+            return True
+        return canonical(read_json(text)) == text.encode("utf-8")
+    except (ValueError, RecursionError):
+        return False
+
+
+def _quick(text: str) -> bool:
+    """Whether it is canonical for sure."""
+    try:
+        data = text.encode("utf-8")
+        rough = _rough(data)
+        if _LONG_NUMBER in rough or _ELSEWHERE in rough:
+            return False
+        return _write_sorted(_cautious_reader(data)) == data
+    except (_DoubtfulNumber, ValueError, RecursionError):
+        return False  # the long way tells
+
+
+def _rough(data: bytes) -> bytes:
+    """What shows by one look whether there may be a whole number of more digits than any reader keeps exact."""
+    return b":" + data.translate(_ROUGHLY, b"-")
+
+
+def _whole_number(token: str) -> int | float:
+    number = int(token)
+    return number if abs(number) <= SAFE_INTEGER else float(number)
+
+
+def _finite_number(token: str) -> float:
+    number = float(token)
+    if not math.isfinite(number):
+        raise ValueError(f"{token} is beyond what a JSON number can be")
+    return number
+
+
+def _sure_number(token: str) -> float:
+    number = float(token)
+    if "e" in token or token.endswith(".0") or repr(number) != token:
+        raise _DoubtfulNumber
+    return number
+
+
+def _no_constant(token: str) -> None:
+    raise ValueError(f"{token} is not JSON")
+
+
+_READER = json.JSONDecoder(parse_int=_whole_number, parse_float=_finite_number, parse_constant=_no_constant)
+_quick_reader = msgspec.json.Decoder().decode
+_cautious_reader = msgspec.json.Decoder(float_hook=lru_cache(1024)(_sure_number)).decode
+_write_sorted = msgspec.json.Encoder(order="sorted").encode
+
 
 _ANCHOR = re.compile(r"(?P<seq>\d{1,18}):(?P<hash>[0-9a-f]{64})")
 
@@ -36,7 +201,7 @@ class Link(Struct, frozen=True):
     data: str
 
     def digest(self) -> str:
-        """SHA-256, in hexadecimal, over `hashed_bytes`; the same as `record_hash` of the record.
+        """SHA-256, in hexadecimal, over `hashed_bytes`.
 
         Raises:
             UnicodeEncodeError: a field is not valid Unicode.
@@ -56,16 +221,6 @@ class Link(Struct, frozen=True):
         ).encode()
 
 
-def record_hash(fields: Mapping[str, object]) -> str:
-    """SHA-256, in hexadecimal, over the RFC 8785 canonical JSON of a record's fields other than `hash`.
-
-    Raises:
-        KeyError: a field is missing.
-        ValueError: a field has no canonical form.
-    """
-    return hashlib.sha256(canonical({name: fields[name] for name in HASHED_FIELDS})).hexdigest()
-
-
 class Walk(Struct):
     """One pass over a chain: takes link after link, remembers no more than the last one."""
 
@@ -79,7 +234,7 @@ class Walk(Struct):
         expected = self.good + 1
         if link.seq != expected:
             return self.broken(_misnumbered(expected, link.seq))
-        fault = _fault(link, forms=self.forms)
+        fault = fault_of(link, forms=self.forms)
         if fault is None and link.prev != self.head:
             before = f"record {self.good}'s" if self.good else "64 zeros"
             fault = (
@@ -100,16 +255,6 @@ class Walk(Struct):
         return Verified(self.good, Head(self.good, self.head))
 
 
-def walk(links: Iterable[Link]) -> Verification:
-    """Whether these links, from the first on, are one whole chain."""
-    progress = Walk()
-    for link in links:
-        broken = progress.take(link)
-        if broken is not None:
-            return broken
-    return progress.verified()
-
-
 def _misnumbered(expected: int, found: int) -> str:
     if found > expected:
         return f"it is missing: the next record that is there is {found}"
@@ -119,7 +264,8 @@ def _misnumbered(expected: int, found: int) -> str:
 _KINDS = (int, *(str,) * 9)
 
 
-def _fault(link: Link, *, forms: bool) -> str | None:
+def fault_of(link: Link, *, forms: bool) -> str | None:
+    """What is wrong with a record by itself, in words: its fields, its hash, with `forms` the form of its data, too."""
     if tuple(map(type, astuple(link))) != _KINDS:
         return "one of its fields is not text"
     try:
@@ -185,6 +331,41 @@ def _same_head(anchor: Head, actual: str, verification: Verified) -> Verificatio
     )
 
 
-def fields_of(record: Record) -> dict[str, object]:
-    """A record as a mapping of its ten fields."""
-    return {name: getattr(record, name) for name in (*HASHED_FIELDS, "hash")}
+def export(store: Store, out: IO[bytes]) -> int:
+    """Write all records, each with its ten fields as RFC 8785 canonical JSON and a line feed; how many there were."""
+    count = 0
+    for record in store.records():
+        out.write(canonical(asdict(record)) + b"\n")
+        count += 1
+    return count
+
+
+def verify_export(lines: Iterable[bytes]) -> Verification:
+    """Whether these exported lines, from the first on, are one whole chain; reads each line once."""
+    walk = Walk()
+    for line in lines:
+        link = _link(line.removesuffix(b"\n"))
+        broken = walk.broken(link) if isinstance(link, str) else walk.take(link)
+        if broken is not None:
+            return broken
+    return walk.verified()
+
+
+def _link(line: bytes) -> Link | str:
+    """The record of a line, or what is wrong with the line."""
+    try:
+        text = line.decode("utf-8")
+        fields = read_json(text)
+    except ValueError:
+        return "its line is not JSON"
+    if not isinstance(fields, dict) or set(fields) != {*Record.__struct_fields__}:
+        return "its line is not an object with the ten fields of a record"
+    texts = (value for name, value in fields.items() if name not in ("seq", "data"))
+    if type(fields["seq"]) is not int or not all(isinstance(value, str) for value in texts):
+        return "its line has a field of the wrong kind"
+    if not is_canonical(text):
+        return "its line is not canonical JSON"
+    # In a canonical line the keys are sorted, so the data stands before the last "hash" that is a key.
+    begin = len(canonical({"at": fields["at"], "by": fields["by"]}).decode("utf-8")[:-1] + ',"data":')
+    fields["data"] = text[begin : text.rindex(',"hash":"')]
+    return Link(**fields)  # type: ignore[arg-type]  # their kinds were just looked at

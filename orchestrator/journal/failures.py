@@ -6,6 +6,7 @@ import errno
 import os
 import sqlite3
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from orchestrator.errors import HamrError, JournalDamaged, JournalUnavailable
@@ -93,32 +94,17 @@ def whose(path: Path) -> str:
             continue
         mode = "2770" if stat.S_ISDIR(found.st_mode) else "660"
         return (
-            f"; {place} is {stat.filemode(found.st_mode)} of user {_user(found.st_uid)} and group {_group(found.st_gid)}:"
+            f"; {place} is {stat.filemode(found.st_mode)} of user {_named(place.owner, found.st_uid)} and group {_named(place.group, found.st_gid)}:"
             f" where that group is to share it, its owner types chmod {mode} {place}"
         )
     return ""
 
 
-def _user(uid: int) -> str:
+def _named(name: Callable[[], str], number: int) -> str:
     try:
-        import pwd  # noqa: PLC0415 - only Unix has it
-    except ImportError:
-        return str(uid)
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
-
-
-def _group(gid: int) -> str:
-    try:
-        import grp  # noqa: PLC0415 - as above
-    except ImportError:
-        return str(gid)
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return str(gid)
+        return name()
+    except (KeyError, NotImplementedError):  # nobody has that number; or a system without such names
+        return str(number)
 
 
 def unavailable(place: Path, reason: str, *, sent: str = UNSENT) -> JournalUnavailable:

@@ -47,36 +47,6 @@ from orchestrator.model.run import Attempt, End, Mode, the_one_that_came
 from orchestrator.model.situation import OpenDrill, OpenRun, Owed
 from orchestrator.model.status import Both, Status
 
-KINDS: tuple[str, ...] = tuple(
-    event.kind
-    for event in (
-        RunStarted,
-        RunResumed,
-        RunFinished,
-        RunSuperseded,
-        RunAcknowledged,
-        TransitionIntended,
-        TransitionMade,
-        TransitionRefused,
-        SituationRead,
-        ChangeSeen,
-        WriteIntended,
-        WriteAnswered,
-        WriteConfirmed,
-        WriteUnknown,
-        WriteOwed,
-        OwedSettled,
-        PairAdopted,
-        HookEnded,
-        PersonAsked,
-        PersonAnswered,
-        DrillStarted,
-        DrillScored,
-        DrillClosed,
-    )
-)
-"""The record kinds that a pair's history is made of."""
-
 ENDS: tuple[str, ...] = tuple(
     event.kind
     for event in (
@@ -90,7 +60,29 @@ ENDS: tuple[str, ...] = tuple(
         DrillClosed,
     )
 )
-"""Those of them which tell what runs and drills there are, and which of them are open."""
+"""The record kinds that tell what runs and drills there are, and which of them are open."""
+
+KINDS: tuple[str, ...] = ENDS + tuple(
+    event.kind
+    for event in (
+        RunAcknowledged,
+        TransitionIntended,
+        TransitionMade,
+        TransitionRefused,
+        SituationRead,
+        ChangeSeen,
+        WriteIntended,
+        WriteAnswered,
+        WriteConfirmed,
+        WriteUnknown,
+        WriteOwed,
+        OwedSettled,
+        HookEnded,
+        PersonAsked,
+        PersonAnswered,
+    )
+)
+"""The record kinds that a pair's history is made of."""
 
 
 class GivenUp(Struct, frozen=True):
@@ -132,7 +124,7 @@ class RunHistory(Struct):
     unknown: dict[int, Attempt] = field(default_factory=dict)
     unseen: dict[int, GivenUp] = field(default_factory=dict)
     """Attempts that may have been taken, and that no reading has shown."""
-    hooks_owed: dict[tuple[str, str], None] = field(default_factory=dict)
+    hooks_owed: list[tuple[str, str]] = field(default_factory=list)
     """(transition, `after` hook) of what did not end well yet, in order."""
     asking: str = ""
     """What a person was asked, where nothing of the run was journalled since."""
@@ -214,6 +206,13 @@ class History(Struct):
     owed: Owed | None = None
     floors: dict[str, Floor] = field(default_factory=dict)
     """The newest record seen of each org, by its uuid."""
+    since: int = 0
+    upto: int = 0
+    """The numbers of the first and the newest record that are in it."""
+    read: int = 0
+    """How many records were read for it: those since its checkpoint, or all."""
+    left_out: frozenset[str] = frozenset()
+    """Runs that a checkpoint has left out, since nothing depends on them any more, and that are known all the same."""
     unjournalled: str = ""
     """The place of the journal, where nothing was ever written to it: then all of this is not known, rather than
     not so. "" where it holds any record at all."""
@@ -250,7 +249,7 @@ class History(Struct):
     @property
     def known_runs(self) -> frozenset[str]:
         """The ids of all runs that this journal knows."""
-        return frozenset(self.runs)
+        return self.left_out.union(self.runs)
 
     @property
     def open_run(self) -> RunHistory | None:
@@ -328,17 +327,27 @@ def history_of(pair: str, records: Iterable[Record]) -> History:
         pair: the pair's name.
         records: its records, of KINDS at least.
     """
-    return histories_of(record for record in records if record.pair == pair).get(pair, History(pair))
+    history = History(pair)
+    fold(history, (record for record in records if record.pair == pair))
+    return history
 
 
 def histories_of(records: Iterable[Record]) -> dict[str, History]:
     """Every pair's history, by its name, from the records of all pairs in order, of KINDS at least."""
     histories: dict[str, History] = {}
     for record in records:
+        fold(histories.setdefault(record.pair, History(record.pair)), (record,))
+    return histories
+
+
+def fold(history: History, records: Iterable[Record]) -> None:
+    """Go on with a pair's history, in place, by its next records: of KINDS at least, others are passed over."""
+    for record in records:
         event = event_of(record)
         if event is None:
             continue
-        history = histories.setdefault(record.pair, History(record.pair))
+        history.since, history.upto = history.since or record.seq, record.seq
+        history.read += 1
         at = moment(record.at)
         if isinstance(event, DrillStarted | DrillScored | DrillClosed):
             # A drill is no run: it has legs that are, and each of those names it.
@@ -352,7 +361,6 @@ def histories_of(records: Iterable[Record]) -> dict[str, History]:
             run.last, run.last_at = record.kind, at
         raise_floors(history.floors, event)
         _note(history, run, event, at)
-    return histories
 
 
 def _note_drill(
@@ -404,13 +412,14 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             run.start = source if run.start is None else run.start
         case TransitionMade(transition=transition, after=after):
             run.transition = ""
-            run.hooks_owed |= dict.fromkeys((transition, hook) for hook in after)
+            run.hooks_owed.extend(
+                (transition, hook) for hook in after if (transition, hook) not in run.hooks_owed
+            )
         case TransitionRefused():
             run.transition = ""
-        case HookEnded(transition=transition, when=When.AFTER, hook=hook, outcome=outcome) if (
-            outcome in SETTLED
-        ):
-            run.hooks_owed.pop((transition, hook), None)
+        case HookEnded(when=When.AFTER) if event.outcome in SETTLED:
+            settled = (event.transition, event.hook)
+            run.hooks_owed = [owed for owed in run.hooks_owed if owed != settled]
         case WriteIntended(attempt=attempt):
             # Until its outcome is journalled, nobody knows it: the process may have died right here.
             run.intended = True

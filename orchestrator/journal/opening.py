@@ -1,4 +1,4 @@
-"""Opening the journal's file: for writing, for reading only, or in place of one that does not exist."""
+"""Where the journal is, and opening its file: for writing, for reading only, or in place of one that does not exist."""
 
 from __future__ import annotations
 
@@ -7,14 +7,65 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
 
-from . import schema
+from orchestrator.errors import UsageError
+
 from .failures import damaged, from_sqlite, from_system, primary_code, unavailable
+from .tables import APPLICATION_ID, VERSION, identity, lay_out
+
+
+def default_place(option: str | None, environ: Mapping[str, str]) -> Path:
+    """The journal's file: `--journal`, else HAMR_JOURNAL, else `~/.local/state/hamr/journal.db`.
+
+    XDG_STATE_HOME replaces `~/.local/state` where it is an absolute path, as the XDG base directory
+    specification asks.
+
+    Args:
+        option: what stood after `--journal`, or None.
+        environ: the process's environment.
+
+    Raises:
+        UsageError: it is not a path, or names a kind of journal that does not exist yet.
+    """
+    if option is not None:
+        return _path(option, "--journal", environ)
+    if environ.get("HAMR_JOURNAL"):
+        return _path(environ["HAMR_JOURNAL"], "HAMR_JOURNAL", environ)
+    state = Path(environ.get("XDG_STATE_HOME", ""))
+    if not state.is_absolute():
+        state = _home(environ) / ".local" / "state"
+    return state / "hamr" / "journal.db"
+
+
+def _path(text: str, source: str, environ: Mapping[str, str]) -> Path:
+    advice = [f"{source}{' ' if source.startswith('--') else '='}~/.local/state/hamr/journal.db"]
+    scheme, separator, _ = text.partition("://")
+    if separator and scheme.lower() in ("postgresql", "postgres"):
+        raise UsageError(
+            f"{source} names a PostgreSQL journal: a journal that a team shares comes later."
+            " For now the journal is a file on this machine.",
+            next_steps=advice,
+        )
+    if separator:
+        raise UsageError(
+            f"{source} wants the path of a file, not an address that begins with {scheme}://.",
+            next_steps=advice,
+        )
+    if not text.strip() or "\0" in text:
+        raise UsageError(f"{source} wants the path of a file, and got {text!r}.", next_steps=advice)
+    if text == "~" or text.startswith("~/"):
+        return _home(environ) / text[2:]
+    return Path(text)
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
+
 
 BUSY_SECONDS = 5.0
 """How long to wait for another process that is writing."""
@@ -84,7 +135,7 @@ def open_for_reading(place: Path, *, patience: float = BUSY_SECONDS, older: bool
         _refuse_odd_files(place)
         found = _stat(place)
         if found is None or found.st_size == 0:
-            return _nothing()
+            return open_nothing()
         try:
             connection = _look(place, "mode=rw", patience, older=older)
         except sqlite3.Error as error:
@@ -101,11 +152,6 @@ def open_for_reading(place: Path, *, patience: float = BUSY_SECONDS, older: bool
                 ) from error
             connection = _look(place, "mode=ro&immutable=1", patience, older=older)
     return Opened(connection, writable=False, exists=True)
-
-
-def open_nothing() -> Opened:
-    """An empty journal in memory, to which nothing can be added."""
-    return _nothing()
 
 
 def _look(place: Path, access: str, patience: float, *, older: bool) -> sqlite3.Connection:
@@ -136,9 +182,10 @@ def _closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _nothing() -> Opened:
+def open_nothing() -> Opened:
+    """An empty journal in memory, to which nothing can be added."""
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    schema.lay_out(connection)
+    lay_out(connection)
     connection.execute("PRAGMA query_only = ON")
     return Opened(connection, writable=False, exists=False)
 
@@ -254,11 +301,11 @@ def _connect(place: Path, access: str, patience: float) -> sqlite3.Connection:
 
 def _lay_out_where_new(connection: sqlite3.Connection, place: Path) -> None:
     """Create the tables in a new file; on any other, make sure that it can be written."""
-    if schema.identity(connection) != _NEW:
+    if identity(connection) != _NEW:
         _refuse_others(connection, place)
     connection.execute("BEGIN IMMEDIATE")
-    if schema.identity(connection) == _NEW:  # now that nobody else can make it one of ours
-        schema.lay_out(connection)
+    if identity(connection) == _NEW:  # now that nobody else can make it one of ours
+        lay_out(connection)
     connection.execute("COMMIT")
     _refuse_others(connection, place)
     # SQLite begins to write to a file that may only be read, and says so at the first change alone: here it is none.
@@ -270,21 +317,21 @@ def _lay_out_where_new(connection: sqlite3.Connection, place: Path) -> None:
 
 
 def _refuse_others(connection: sqlite3.Connection, place: Path, *, older: bool = False) -> None:
-    application, version, tables = schema.identity(connection)
-    if application != schema.APPLICATION_ID:
+    application, version, tables = identity(connection)
+    if application != APPLICATION_ID:
         raise unavailable(place, "is a database of another program, and was left alone")
-    if version > schema.VERSION:
+    if version > VERSION:
         raise unavailable(
             place,
-            f"was written by a newer hamr (its layout is version {version}, this one knows {schema.VERSION}):"
+            f"was written by a newer hamr (its layout is version {version}, this one knows {VERSION}):"
             " use that version",
         )
     if version < 1 or not {"records", "locks"} <= tables:
         raise damaged(place, "is not laid out as a hamr journal")
-    if version < schema.VERSION and not older:
+    if version < VERSION and not older:
         raise unavailable(
             place,
-            f"was written by an older hamr (its layout is version {version}, this one knows {schema.VERSION}):"
+            f"was written by an older hamr (its layout is version {version}, this one knows {VERSION}):"
             " hamr audit export passes its records on, and a new journal begins in another file",
         )
     if place.stat().st_size % _LEAST_PAGE and _pending(place) is None:

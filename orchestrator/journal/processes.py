@@ -69,22 +69,14 @@ class ThisHost:
 
     __slots__ = ()
 
+    this_process = staticmethod(this_process)
+    provably_dead = staticmethod(provably_dead)
+    whereabouts = staticmethod(whereabouts)
+
     @property
     def name(self) -> str:
         """As `host_name`."""
         return host_name()
-
-    def this_process(self) -> tuple[int, str]:
-        """As the function of that name."""
-        return this_process()
-
-    def provably_dead(self, holder: Holder) -> bool:
-        """As the function of that name."""
-        return provably_dead(holder)
-
-    def whereabouts(self, holder: Holder) -> Whereabouts:
-        """As the function of that name."""
-        return whereabouts(holder)
 
 
 def _token(pid: int) -> str | None:

@@ -13,17 +13,16 @@ from typing import Self
 
 from msgspec.structs import astuple, replace
 
-from orchestrator.errors import HamrError, JournalDamaged, Locked
+from orchestrator.errors import JournalDamaged, Locked
 from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Holder, Record, Verification, Verified
 from orchestrator.model.plain import timestamp
 
-from . import locks
-from .canonical import canonical, read_json, storable, storable_text
-from .chain import Link, Walk
+from . import tables
+from .calls import turns_at
+from .chain import Link, Walk, canonical, fault_of, read_json, storable, storable_text
 from .failures import UNWRITTEN, damaged, from_sqlite, unavailable
 from .opening import BUSY_SECONDS, Opened, open_for_reading, open_for_writing, open_nothing
-from .selecting import first_of_each_run, places, selection
-from .turns import turns_at
+from .tables import EACH_PAIR, RUNS_OF_A_PAIR, first_of_each_run, places, selection
 
 _COLUMNS = ", ".join(Link.__struct_fields__)
 _INSERT = f"INSERT INTO records ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constant columns
@@ -41,14 +40,16 @@ class SqliteStore:
     Safe to use from several processes, and from several threads of one.
     """
 
-    def __init__(self, opened: Opened, place: Path, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, opened: Opened, place: Path, now: Callable[[], datetime], patience: float = BUSY_SECONDS
+    ) -> None:
         self._connection = opened.connection
         self._opened = opened
         self._place = place
         self._now = now
         self._mutex = threading.RLock()
         self._turns = turns_at(place)
-        self._patience = BUSY_SECONDS
+        self._patience = patience
 
     @classmethod
     def open(
@@ -83,7 +84,7 @@ class SqliteStore:
                 opened = open_for_writing(path, durable=durable, patience=wait)
             else:
                 opened = open_for_reading(path, patience=wait, older=older)
-        return cls(opened, path, now)
+        return cls(opened, path, now, wait)
 
     @classmethod
     def nothing(cls, path: Path, *, now: Callable[[], datetime]) -> SqliteStore:
@@ -129,9 +130,7 @@ class SqliteStore:
             return None
         with self._turns.one(self._place, self._patience):
             opened = open_for_reading(self._place, patience=self._patience)
-        fresh = SqliteStore(opened, self._place, self._now)
-        fresh._patience = self._patience
-        with fresh:
+        with SqliteStore(opened, self._place, self._now, self._patience) as fresh:
             return fresh._first_missing(kept)
 
     def _first_missing(self, kept: Sequence[Head]) -> int | None:
@@ -210,6 +209,30 @@ class SqliteStore:
             query = _SELECT.format(f"seq IN ({places(len(part))})")
             yield from map(self._record, self._page(query, (*part, _PAGE)))
 
+    def newest(self, pair: str, kind: str) -> Record | None:
+        """A pair's newest record of a kind, whose own hash holds; see `Store.newest`."""
+        with self._reading() as connection:
+            ((seq,),) = connection.execute(
+                "SELECT max(seq) FROM records WHERE pair = ? AND kind = ?", (pair, kind)
+            )
+        if seq is None:
+            return None
+        (link,) = self._page(_SELECT.format("seq = ?"), (seq, 1))
+        fault = fault_of(link, forms=False)
+        if fault is not None:
+            raise damaged(self._place, f"is damaged: record {seq}: {fault}")
+        return self._record(link) if (link.pair, link.kind) == (pair, kind) else None
+
+    def pairs(self) -> tuple[str, ...]:
+        """The names of all pairs that have records."""
+        with self._reading() as connection:
+            return tuple(pair for (pair,) in connection.execute(EACH_PAIR))
+
+    def runs_of(self, pair: str) -> frozenset[str]:
+        """The ids of a pair's runs and adoptions."""
+        with self._reading() as connection:
+            return frozenset(run for (run,) in connection.execute(RUNS_OF_A_PAIR, (pair,)))
+
     def head(self) -> Head:
         """The newest record's number and hash; 0 and GENESIS where there is none."""
         with self._reading() as connection:
@@ -231,61 +254,55 @@ class SqliteStore:
 
         Their hashes are over the very bytes that were written; whether those have the canonical form, `verify` tells.
         """
-        walk = self._walk_after(max(0, self.head().seq - count), forms=False)
-        return walk if isinstance(walk, Broken) else self._walked(walk)
-
-    def _walk_after(self, number: int, *, forms: bool = True) -> Walk | Broken:
-        """A walk that stands at that record, whose hash alone is believed."""
-        if number <= 0:
-            return Walk(forms=forms)
+        number = max(0, self.head().seq - count)
         before = self._page(_SELECT.format("seq = ?"), (number, 1))
-        return Walk(number, before[0].hash, forms) if before else Broken(number, "it is missing", 0)
+        if number and not before:
+            return Broken(number, "it is missing", 0)
+        return self._walked(Walk(number, before[0].hash if number else GENESIS, forms=False))
 
-    def _walked(self, walk: Walk, until: int = 2**63 - 1) -> Verification:
-        """Go on from where the walk stands, to the end or to a number."""
-        query = _SELECT.format("seq >= ? AND seq <= ?")
+    def _walked(self, walk: Walk) -> Verification:
+        """Go on from where the walk stands, to the end."""
         start, size = walk.good + 1 if walk.good else -(2**63), _PAGE
-        while walk.good < until:
+        while True:
             try:
-                page = self._page(query, (start, until, size))
+                page = self._page(_SELECT.format("seq >= ?"), (start, size))
             except JournalDamaged as error:
                 if size == 1:
                     return walk.broken(error.message)
                 size = 1  # somewhere in this page: go on one by one, to name the record
                 continue
             if not page:
-                break
+                return walk.verified()
             for link in page:
                 broken = walk.take(link)
                 if broken is not None:
                     return broken
             start = walk.good + 1
-        return walk.verified()
 
     def take_lock(self, holder: Holder) -> Holder | None:
         """Take the pair's lock: None where it is now the caller's, else its present holder."""
         with self._writing() as connection:
-            return locks.take(connection, holder)
+            return tables.take(connection, holder)
 
     def replace_lock(self, old: str, holder: Holder, *, beat_at: datetime | None = None) -> bool:
         """Hand a dead holder's lock over: True where `old` still held the pair and `holder` has it now."""
         with self._writing() as connection:
-            return locks.replace(connection, old, holder, beat_at)
+            return tables.replace(connection, old, holder, beat_at)
 
     def beat(self, lock: str, at: datetime) -> bool:
         """Renew a heartbeat; False where the lock is no longer held."""
         with self._writing() as connection:
-            return locks.beat(connection, lock, at)
+            return tables.beat(connection, lock, at)
 
     def release(self, lock: str) -> bool:
         """Let go; False where it was not held any more."""
         with self._writing() as connection:
-            return locks.release(connection, lock)
+            return tables.release(connection, lock)
 
     def holder(self, pair: str) -> Holder | None:
         """Who holds a pair, or None."""
         with self._reading() as connection:
-            return locks.holder_of(connection, pair)
+            return tables.holder_of(connection, pair)
 
     def close(self) -> None:
         """Close the store."""
@@ -305,7 +322,7 @@ class SqliteStore:
                 yield self._connection
             except sqlite3.Error as error:
                 raise from_sqlite(error, self._place) from error
-            except locks.UnreadableLock as error:
+            except tables.UnreadableLock as error:
                 raise damaged(self._place, f"is damaged: {error}") from error
 
     @contextmanager
@@ -320,16 +337,13 @@ class SqliteStore:
                     yield self._connection
                     self._connection.execute("COMMIT")
                 except BaseException:
-                    self._undo()
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
                     raise
             except sqlite3.Error as error:
                 raise from_sqlite(error, self._place, sent=UNWRITTEN) from error
-            except locks.UnreadableLock as error:
+            except tables.UnreadableLock as error:
                 raise damaged(self._place, f"is damaged: {error}") from error
-
-    def _undo(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
 
     def _want_writable(self) -> None:
         if not self._opened.writable:
@@ -356,7 +370,7 @@ class SqliteStore:
             )
 
     def _want_lock(self, connection: sqlite3.Connection, pair: str, lock: str) -> None:
-        present = locks.holder_of(connection, pair)
+        present = tables.holder_of(connection, pair)
         if present is not None and present.lock == lock:
             return
         now_held = (
@@ -389,16 +403,13 @@ class SqliteStore:
     def _record(self, link: Link) -> Record:
         try:
             data = read_json(link.data)
-        except (ValueError, TypeError) as error:
-            raise self._unreadable(link) from error
+        except (ValueError, TypeError):
+            data = None
         if not isinstance(data, dict):
-            raise self._unreadable(link)
+            raise damaged(self._place, f"is damaged: the data of record {link.seq} is not a JSON object")
         return Record(
             link.seq, link.at, link.run, link.pair, link.kind, link.by, link.host, data, link.prev, link.hash
         )
-
-    def _unreadable(self, link: Link) -> HamrError:
-        return damaged(self._place, f"is damaged: the data of record {link.seq} is not a JSON object")
 
 
 def _link_for(entry: Entry, *, after: Head, at: str) -> Link:

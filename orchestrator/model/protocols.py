@@ -182,6 +182,19 @@ class Store(Protocol):
     ) -> Iterator[Record]:
         """Records in order, filtered, after a sequence number; streamed, so memory does not grow with them."""
 
+    def newest(self, pair: str, kind: str) -> Record | None:
+        """A pair's newest record of a kind, whose own hash holds.
+
+        Raises:
+            JournalDamaged: it does not.
+        """
+
+    def pairs(self) -> tuple[str, ...]:
+        """The names of all pairs that have records."""
+
+    def runs_of(self, pair: str) -> frozenset[str]:
+        """The ids of a pair's runs and adoptions, of all that may have written; they are not read for that."""
+
     def head(self) -> Head:
         """The newest record's number and hash; 0 and GENESIS where there is none."""
 

@@ -15,9 +15,9 @@ from typing import Self
 
 from msgspec import Struct
 
-from orchestrator.datadog.asking import OrgAsker
-from orchestrator.datadog.excerpt import excerpt, one_line
-from orchestrator.datadog.pool import open_transport
+from orchestrator.datadog.answers import one_line, said_of
+from orchestrator.datadog.client import OrgClient
+from orchestrator.datadog.connections import open_transport
 from orchestrator.datadog.transport import Exchanged, Transport, seconds
 from orchestrator.errors import HamrError
 from orchestrator.model.events import Event, NoticeFailed, NoticeSent
@@ -88,8 +88,8 @@ class Poster:
         content = json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
         try:
             transport = await self._transport(org)
-            asker = OrgAsker(org, transport, self.timeouts, self.keys, self.redactor, self.clock)
-            exchanged = await asker.ask(
+            client = OrgClient(org, transport, self.timeouts, self.keys, self.redactor, self.clock)
+            exchanged = await client.ask(
                 "POST", EVENTS_PATH, content=content, app_key=False, within=seconds(self.timeouts.total)
             )
         except HamrError as error:  # no key; or this machine's certificates or proxy cannot be used
@@ -102,9 +102,7 @@ class Poster:
             return Failed(one_line(exchanged.failure, self.redactor))
         if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             return None
-        words = excerpt(exchanged.body, self.redactor)
-        said = f"HTTP {status}: {words}" if words else f"HTTP {status}"
-        return Failed(said, no_such_place=status == HTTPStatus.NOT_FOUND)
+        return Failed(said_of(exchanged, self.redactor), no_such_place=status == HTTPStatus.NOT_FOUND)
 
     async def _transport(self, org: Org) -> Transport:
         if self.transports is not None:

@@ -37,12 +37,14 @@ def outlines(store: SqliteStore, pair: str | None = None) -> Mapping[str, Histor
 
 
 def run_named(histories: Mapping[str, History], name: str, store: Store) -> RunHistory:
-    """The run of that id.
+    """The run of that id: of these histories, else of all that the journal holds.
 
     Raises:
         UsageError: the journal knows none.
     """
     runs = {run.run: run for history in histories.values() for run in history.runs.values()}
+    if name not in runs:  # one that ended long ago, it may be
+        runs = {run.run: run for history in all_histories(store).values() for run in history.runs.values()}
     if name in runs:
         return runs[name]
     close = difflib.get_close_matches(name, sorted(runs), 1)
@@ -57,12 +59,15 @@ def to_resume(
 ) -> Resumable:
     """What `hamr resume [RUN|PAIR]` means.
 
-    `name` None is the only one there is; `pairs` are those of the inventory.
+    `histories` are of all pairs, as far as anything is left of them; `name` None is the only one there is; `pairs` are
+    those of the inventory.
 
     Raises:
         UsageError: there is nothing to resume, or there are several and none was named.
     """
     if name is not None and RUN_PATTERN.fullmatch(name):
+        if not any(name in history.runs for history in histories.values()):
+            histories = all_histories(store)  # one that ended long ago, it may be
         return _by_run(histories, run_named(histories, name, store))
     if name is not None and name not in {*pairs, *histories}:
         raise UsageError(

@@ -66,6 +66,8 @@ class Lock(Struct):
         if self.is_released:
             return
         self.is_released = True
+        with suppress(HamrError):  # whoever looks next reads more, and that is all
+            self.session.keep_checkpoint(self.lock)
         try:
             self._release()
         except HamrError as error:

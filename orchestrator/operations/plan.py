@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from orchestrator import __version__
-from orchestrator.datadog.request import request_of
+from orchestrator.datadog.wire import request_of
 from orchestrator.engine.context import RunContext
 from orchestrator.engine.engine import Engine
 from orchestrator.engine.evaluator import BINDING_MIDWAY, Decision, GuardPolicy, Terms, may_ask, waits_for

@@ -14,7 +14,8 @@ from orchestrator.datadog.transport import Transport
 from orchestrator.engine.predicted import RecordedProbes
 from orchestrator.errors import JournalDamaged
 from orchestrator.journal import VERIFY_NEWEST, ThisHost, ThreadCalls
-from orchestrator.journal.history import KINDS, History, history_of
+from orchestrator.journal.checkpoint import CHECKPOINT, DUE_AFTER, checkpoint_of, read_history
+from orchestrator.journal.history import History
 from orchestrator.model.events import Event, RunStarted, encode
 from orchestrator.model.journal import Broken, Entry
 from orchestrator.model.org import Pair
@@ -53,6 +54,8 @@ class Session:
     """Whether a run journals what happened with its next intent; False where something is to happen at a record."""
     verified: bool = False
     """Whether the journal's newest records were found to hold."""
+    since_checkpoint: int = 0
+    """How many records the pair's history had beyond its last checkpoint, when it was read last."""
     keys: KeyRing = field(init=False)
 
     def __post_init__(self) -> None:
@@ -127,11 +130,23 @@ class Session:
                     next_steps=("hamr audit verify", f"hamr status {self.pair.name} --journal NEW_FILE"),
                 )
             self.verified = True
-        records = self.store.records(pair=self.pair.name, kinds=KINDS)
-        history = history_of(self.pair.name, records).of(self.pair)
-        if not history.runs and not self.store.head().seq:
-            history.unjournalled = self.store.place
+        history = read_history(self.store, self.pair)
+        self.since_checkpoint = history.read
         return history
+
+    def keep_checkpoint(self, lock: str) -> None:
+        """Journal what the pair's history amounts to, where there is so much of it that reading it takes its time.
+
+        Args:
+            lock: the pair's, which this run holds: nobody else adds to its history meanwhile.
+        """
+        if self.since_checkpoint >= DUE_AFTER:
+            data, operator = checkpoint_of(self.store, self.pair.name), self.operator
+            entry = Entry(
+                "", self.pair.name, CHECKPOINT, operator.name, operator.host, data, self.clock.now()
+            )
+            self.store.append(entry, holding=lock)
+            self.since_checkpoint = 0
 
     def new_run(self) -> str:
         """An id for a new run."""

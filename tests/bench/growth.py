@@ -14,6 +14,7 @@ from orchestrator.config import load_playbook
 from orchestrator.config.scenario import Scenario
 from orchestrator.drill import DrillContext, rehearse
 from orchestrator.journal import SqliteStore
+from orchestrator.journal.checkpoint import CHECKPOINT, checkpoint_of
 from orchestrator.model.journal import Entry
 from orchestrator.model.run import Operator
 
@@ -40,6 +41,11 @@ def growth(folder: Path) -> None:
     )
     _transitions(f"check of {PAIRS} pairs", [("check", path) for path in by_pairs])
     journals = [_journal(folder / f"grown{times}.db", times * RECORDS) for times in TIMES]
+    busy = [_journal(folder / f"busy{times}.db", times * RECORDS, pairs=1) for times in TIMES]
+    _transitions(
+        f"status of a pair with {RECORDS:,} records",
+        [("status", "pair-0", "--pairs", by_pairs[0], "--journal", path) for path in busy],
+    )
     run = _a_run(journals[0])
     for verb in (
         ("runs",),
@@ -57,18 +63,21 @@ def _inventory(path: Path, pairs: int) -> str:
     return str(path)
 
 
-def _journal(place: Path, records: int) -> str:
-    """A rehearsal's records again and again, each time as another run of another pair."""
+def _journal(place: Path, records: int, pairs: int = 20) -> str:
+    """A rehearsal's records again and again, each time as another run of the next pair, and a checkpoint at the end."""
     with SqliteStore.open(place, durable=False, now=lambda: datetime.now(UTC)) as store:
         told = _rehearsed(place.with_suffix(".seed"))
         for number in range(-(-records // len(told))):
             run = f"20260101-{number // 3600:02d}{number // 60 % 60:02d}{number % 60:02d}-{number:04d}"[:20]
             store.append_all(
                 [
-                    Entry(run, f"pair-{number % 20}", each.kind, each.by, each.host, {**each.data})
+                    Entry(run, f"pair-{number % pairs}", each.kind, each.by, each.host, {**each.data})
                     for each in told
                 ]
             )
+        for number in range(pairs):
+            data = checkpoint_of(store, f"pair-{number}")
+            store.append(Entry("", f"pair-{number}", CHECKPOINT, "bench", "here", data))
     return str(place)
 
 

@@ -69,6 +69,19 @@ def world(
     )
 
 
+def reader_on(
+    handler: Handler, keys: KeyRing, redactor: Redactor, *, secondary: Handler | None = None
+) -> HttpReader:
+    return HttpReader(
+        PAIR,
+        timeouts=SHORT,
+        keys=keys,
+        redactor=redactor,
+        clock=SystemClock(),
+        transports=Both(httpx.MockTransport(handler), httpx.MockTransport(secondary or handler)),
+    )
+
+
 async def read(handler: Handler, keys: KeyRing, redactor: Redactor) -> Reading:
     async with world(handler, keys, redactor, secondary=never) as orgs:
         return await orgs.read(Role.PRIMARY)
@@ -417,12 +430,7 @@ async def test_a_time_out_without_a_trace_counts_as_sent(keys: KeyRing, redactor
         await asyncio.sleep(30)
         raise AssertionError
 
-    transports: Both[httpx.AsyncBaseTransport] = Both(
-        httpx.MockTransport(handler), httpx.MockTransport(handler)
-    )
-    async with HttpWorld(
-        PAIR, timeouts=SHORT, keys=keys, redactor=redactor, clock=SystemClock(), transports=transports
-    ) as orgs:
+    async with world(handler, keys, redactor) as orgs:  # type: ignore[arg-type]
         answer = await orgs.write(draft(), within=0.02)
     assert isinstance(answer, Lost)
     assert answer.reason == "no answer within 0.02 s"
@@ -538,30 +546,16 @@ async def test_all_keys_there_is_quiet(keys: KeyRing, redactor: Redactor) -> Non
 async def test_law_02_a_readers_transports_send_nothing_but_gets(
     method: str, keys: KeyRing, redactor: Redactor
 ) -> None:
-    async with HttpReader(
-        PAIR,
-        timeouts=SHORT,
-        keys=keys,
-        redactor=redactor,
-        clock=SystemClock(),
-        transports=Both(httpx.MockTransport(never), httpx.MockTransport(never)),
-    ) as reader:
+    async with reader_on(never, keys, redactor) as reader:
         for client in reader._orgs:
             with pytest.raises(RuntimeError, match="a plan reads only"):
-                await client.asker.transport.handle_async_request(
+                await client.transport.handle_async_request(
                     httpx.Request(method, "https://api.datadoghq.com")
                 )
 
 
 async def test_law_02_a_reader_cannot_write_even_by_its_insides(keys: KeyRing, redactor: Redactor) -> None:
-    async with HttpReader(
-        PAIR,
-        timeouts=SHORT,
-        keys=keys,
-        redactor=redactor,
-        clock=SystemClock(),
-        transports=Both(httpx.MockTransport(never), httpx.MockTransport(never)),
-    ) as reader:
+    async with reader_on(never, keys, redactor) as reader:
         assert not hasattr(reader, "write")
         with pytest.raises(RuntimeError, match="was not sent"):
             await reader._orgs.primary.write(
@@ -570,12 +564,8 @@ async def test_law_02_a_reader_cannot_write_even_by_its_insides(keys: KeyRing, r
 
 
 async def test_a_reader_reads(keys: KeyRing, redactor: Redactor) -> None:
-    transports: Both[httpx.AsyncBaseTransport] = Both(
-        httpx.MockTransport(answering(200, RECORD % b"2")), httpx.MockTransport(answering(404, NOT_FOUND))
-    )
-    async with HttpReader(
-        PAIR, timeouts=SHORT, keys=keys, redactor=redactor, clock=SystemClock(), transports=transports
-    ) as reader:
+    absent = answering(404, NOT_FOUND)
+    async with reader_on(answering(200, RECORD % b"2"), keys, redactor, secondary=absent) as reader:
         plan_reader: Reader = reader
         assert (await plan_reader.read(Role.PRIMARY)).status is Status.PASSIVE
         assert (await plan_reader.read(Role.SECONDARY)).status is Status.ABSENT
@@ -617,10 +607,7 @@ async def test_validate_keys_is_asked_with_both_keys_and_only_a_refusal_is_a_no(
         asked.append(request)
         return httpx.Response(status, content=body)
 
-    transports: Both[httpx.AsyncBaseTransport] = Both(httpx.MockTransport(answer), httpx.MockTransport(never))
-    async with HttpReader(
-        PAIR, timeouts=SHORT, keys=keys, redactor=redactor, clock=SystemClock(), transports=transports
-    ) as reader:
+    async with reader_on(answer, keys, redactor, secondary=never) as reader:
         assert await reader.validate_keys(Role.PRIMARY) == expected
     (request,) = asked
     assert (request.method, request.url.path) == ("GET", "/api/v2/validate_keys")
@@ -633,10 +620,7 @@ async def test_validate_keys_without_an_answer_or_a_key_is_not_a_no(redactor: Re
         raise httpx.ConnectError("refused")
 
     ring = KeyRing({name: key for name, key in KEYS.items() if name != "S_APP"}, redactor)
-    transports: Both[httpx.AsyncBaseTransport] = Both(httpx.MockTransport(refuse), httpx.MockTransport(never))
-    async with HttpReader(
-        PAIR, timeouts=SHORT, keys=ring, redactor=redactor, clock=SystemClock(), transports=transports
-    ) as reader:
+    async with reader_on(refuse, ring, redactor, secondary=never) as reader:
         assert (await reader.validate_keys(Role.PRIMARY)).valid is None
         unasked = await reader.validate_keys(Role.SECONDARY)
     assert unasked.valid is None

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.datadog.pool import open_transport, open_transports
-from orchestrator.datadog.proxy import proxy_for
+from orchestrator.datadog.connections import open_transport, open_transports, proxy_for
 from orchestrator.datadog.transport import Exchanged, Transport, exchange
 from orchestrator.errors import PreparationError
 from orchestrator.model.playbook import Timeouts

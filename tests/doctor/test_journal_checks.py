@@ -190,7 +190,7 @@ def test_law_05_a_run_that_somebody_acknowledged_still_names_what_may_come(
 
 def test_an_owed_hook_is_a_warning() -> None:
     owing = run()
-    owing.hooks_owed = {("declare", "dns"): None}
+    owing.hooks_owed = [("declare", "dns")]
     found = JournalFound("/j", exists=True, history=history(owing))
     assert verdicts(answers(journal=found), "hooks owed") == {"hooks owed": (WARNING, None)}
     assert checks(answers(journal=found))["hooks owed"].next_steps == (f"hamr resume {RUN}",)

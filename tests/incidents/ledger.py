@@ -96,6 +96,18 @@ class Ledger:
         self._process.alive()
         return self._inner.records(run=run, pair=pair, kinds=kinds, after=after)
 
+    def newest(self, pair: str, kind: str) -> Record | None:
+        self._process.alive()
+        return self._inner.newest(pair, kind)
+
+    def pairs(self) -> tuple[str, ...]:
+        self._process.alive()
+        return self._inner.pairs()
+
+    def runs_of(self, pair: str) -> frozenset[str]:
+        self._process.alive()
+        return self._inner.runs_of(pair)
+
     def head(self) -> Head:
         self._process.alive()
         return self._inner.head()

@@ -10,7 +10,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.journal.canonical import canonical, is_canonical, read_json, storable
+from orchestrator.journal.chain import canonical, is_canonical, read_json, storable
 from orchestrator.model.plain import JSON
 
 ANYTHING: st.SearchStrategy[JSON] = st.recursive(

@@ -1,4 +1,4 @@
-"""The export, and the checker that docs/reference/journal.md prints: Python's standard library over the bytes alone."""
+"""The export, the checker that docs/reference/journal.md prints, and the kinds that it lists."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.journal import SqliteStore, export, verify_export
-from orchestrator.journal.canonical import storable
-from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Verified
+from orchestrator.journal.chain import storable
+from orchestrator.model.events import JOURNALLED
+from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Record, Verified
 from orchestrator.model.plain import JSON
 
 from .conftest import RUN, entry, ticking
@@ -194,3 +195,19 @@ def test_whatever_is_recorded_verifies_reads_back_and_exports(
             before, _, after = line.rstrip(b"\n").rpartition(b'"hash":"')
             previous, stated = json.loads(line)["hash"], json.loads(line)["prev"]
             assert (stated, hashlib.sha256(before + after[66:]).hexdigest()) == (stated, previous)
+
+
+def test_every_kind_of_record_is_documented_with_its_meaning_and_fields() -> None:
+    """Where this fails, the lines that it wants are the ones to paste."""
+    wanted = []
+    for kind, event in sorted(JOURNALLED.items()):
+        meaning = (event.__doc__ or "").split("\n", 1)[0]
+        names = ", ".join(f"`{name}`" for name in event.__struct_fields__)
+        wanted.append(f"| `{kind}` | {meaning} | {names} |")
+    assert re.findall(r"^\| `[a-z_]+\.[a-z_]+` \|.*$", PAGE.read_text("utf-8"), re.MULTILINE) == wanted
+
+
+def test_the_ten_fields_of_a_record_are_documented_in_order() -> None:
+    page = PAGE.read_text("utf-8")
+    section = page[page.index("## Records") : page.index("### Kinds")]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == [*Record.__struct_fields__]

@@ -314,7 +314,7 @@ async def test_law_02_probes_send_nothing_but_gets() -> None:
         page_transport=transport,
     ) as taker:
         for role in Role:
-            asker = taker._asker(Metric(role, "q"))
+            asker = taker._client(Metric(role, "q"))
             for path in ("/api/v2/hamr", "/api/v1/query"):
                 with pytest.raises(RuntimeError, match="was not sent"):
                     await asker.ask("POST", path, content=b"{}", app_key=True, within=1.0)

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from orchestrator.datadog.probes.page import _redirect
+from orchestrator.datadog.probes import _redirect
 from orchestrator.datadog.transport import Exchanged
 from orchestrator.model.guard import Http, Measured, Unmeasured, Value
 from orchestrator.model.plain import JSON

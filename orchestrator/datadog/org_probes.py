@@ -1,32 +1,81 @@
-"""A metric query's path, and what its answer means: `GET /api/v1/query` [doc]. Pure.
-
-Exactly one series counts. Which of several would decide is nobody's to guess, so several read as unknown: a query
-that aggregates ("sum:…{*}", without "by") gives one.
-"""
+"""Asking an org, with its own keys and by GET alone, for a metric or a monitor."""
 
 from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import assert_never
 from urllib.parse import urlencode
 
-from orchestrator.model.guard import Measured, Metric, Take, Unmeasured
+from orchestrator.errors import KeyUnavailable
+from orchestrator.model.guard import Measured, Metric, Monitor, Take, Unmeasured
 from orchestrator.model.plain import JSON
 from orchestrator.model.words import counted, span
+
+from .answers import DENIALS, NoBody, body_of, excerpt, retry_after
+from .client import OrgClient
+from .transport import Exchanged
+
+_RIGHTS = {Metric: "timeseries_query", Monitor: "monitors_read"}
+"""What the application key must be allowed to [doc]."""
+
+
+async def ask_org(kind: Metric | Monitor, client: OrgClient, within: float) -> Measured | Unmeasured:
+    """What the org says of a metric or a monitor.
+
+    Args:
+        kind: what is asked.
+        client: the org's connections and keys.
+        within: seconds for everything, fetching keys included.
+    """
+    path = metric_path(kind, client.clock.now()) if isinstance(kind, Metric) else monitor_path(kind)
+    try:
+        exchanged = await client.ask("GET", path, within=within)
+    except KeyUnavailable as error:
+        return Unmeasured(client.reason(error))
+    refusal = _refusal(kind, exchanged, client)
+    if refusal:
+        return Unmeasured(refusal)
+    body = body_of(exchanged, client.redactor)
+    if isinstance(body, NoBody):
+        return Unmeasured(f"the answer can't be used: {body.reason}")
+    return metric_sight(kind, body) if isinstance(kind, Metric) else monitor_sight(kind, body)
+
+
+def _refusal(kind: Metric | Monitor, exchanged: Exchanged, client: OrgClient) -> str:
+    """Why an exchange says nothing of what was asked; "" where its body may."""
+    status = exchanged.status
+    if status is None:
+        return exchanged.failure
+    if status in DENIALS:
+        return f"{status}: the keys lack a right ({_RIGHTS[type(kind)]}) or belong to another site"
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        wait = retry_after(exchanged.headers, client.clock.now())
+        when = "later; the API does not say when" if wait is None else f"in {span(wait)}"
+        return f"429: asked too often; try again {when}"
+    if status == HTTPStatus.NOT_FOUND and isinstance(kind, Monitor):
+        return f"404: {client.org} has no monitor {kind.id}"
+    if status != HTTPStatus.OK:
+        words = excerpt(exchanged.body, client.redactor)
+        return f"{status}: {words}" if words else f"the answer was a bare {status}"
+    if exchanged.failure:
+        return f"the answer broke off: {exchanged.failure}"
+    return exchanged.refused
+
 
 Point = tuple[float, float]
 """(milliseconds since 1970, value)"""
 
 
-def path_of(metric: Metric, now: datetime) -> str:
+def metric_path(metric: Metric, now: datetime) -> str:
     """Path and query of the request: times go in as whole seconds since 1970, and come back in milliseconds [doc]."""
     end = math.floor(now.timestamp())
     window = {"from": end - math.ceil(metric.over.total_seconds()), "to": end, "query": metric.query}
     return f"/api/v1/query?{urlencode(window)}"
 
 
-def sight_of(metric: Metric, body: JSON) -> Measured | Unmeasured:
+def metric_sight(metric: Metric, body: JSON) -> Measured | Unmeasured:
     """What an answer of status 200 says. No data is unknown, never zero."""
     if not isinstance(body, dict):
         return _strange("it is no object")
@@ -101,3 +150,19 @@ def _float(number: float) -> float:
 
 def _strange(why: str) -> Unmeasured:
     return Unmeasured(f"the answer is not that of a metric query: {why}")
+
+
+def monitor_path(monitor: Monitor) -> str:
+    """Path of the request."""
+    return f"/api/v1/monitor/{monitor.id}"
+
+
+def monitor_sight(monitor: Monitor, body: JSON) -> Measured | Unmeasured:
+    """What an answer of status 200 says: Alert, Ignored, No Data, OK, Skipped, Unknown or Warn [doc], as it stands."""
+    state = body.get("overall_state") if isinstance(body, dict) else None
+    if not isinstance(state, str) or not state:
+        return Unmeasured(f"the answer does not say in which state monitor {monitor.id} is")
+    name = body.get("name") if isinstance(body, dict) else None
+    return Measured(
+        state, detail=f"monitor {monitor.id}" + (f", {name}" if isinstance(name, str) and name else "")
+    )

@@ -1,13 +1,20 @@
-"""Connections to one host: opened when first needed, kept for a while, and all replaced by new ones on request."""
+"""Connections to one host: through which proxy, by a name that is looked up here, opened when first needed, replaced on request."""
 
 from __future__ import annotations
 
+import asyncio
+import ipaddress
 import os
+import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
+from itertools import chain, zip_longest
 from typing import cast
 from urllib.parse import urlsplit
 
+import httpcore
 import httpx  # leanly: the package has loaded .transport before this
 from msgspec import Struct
 
@@ -17,9 +24,195 @@ from orchestrator.model.reading import Hampered, Trouble
 from orchestrator.model.status import Both
 
 from .local_trouble import words_of
-from .network import Network
-from .proxy import Proxy, proxy_for
 from .transport import ANEW, PROXY, Barred, Transport
+
+
+class Proxy(Struct, frozen=True):
+    """A proxy, and the variable that names it. Its URL may hold a password: it is never shown."""
+
+    url: str
+    variable: str
+
+    def __repr__(self) -> str:
+        return f"Proxy({self.variable})"
+
+
+def proxy_for(url: str, environ: Mapping[str, str]) -> Proxy | None:
+    """The proxy for a URL, or None for a direct connection.
+
+    https:// goes through HTTPS_PROXY, http:// through http_proxy (in lower case alone: a web server sets HTTP_PROXY
+    from a header that anybody may send), either else through ALL_PROXY. Names in lower case win over those in upper
+    case. A proxy without a scheme is an http:// one. NO_PROXY lists hosts, domains (with or without a leading dot,
+    either covering what is below them), addresses and networks, or "*". A loopback address never goes through a proxy.
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    own = ("https_proxy", "HTTPS_PROXY") if parts.scheme == "https" else ("http_proxy",)
+    variable = _first_set(environ, (*own, "all_proxy", "ALL_PROXY"))
+    if variable is None or host == "localhost" or _is_loopback(host):
+        return None
+    excepted = _first_set(environ, ("no_proxy", "NO_PROXY"))
+    listed = "" if excepted is None else environ[excepted]
+    if any(_covers(entry.strip().lower(), host) for entry in listed.split(",")):
+        return None
+    proxy = environ[variable].strip()
+    return Proxy(proxy if "://" in proxy else f"http://{proxy}", variable)
+
+
+def _first_set(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
+    return next((name for name in names if environ.get(name, "").strip()), None)
+
+
+def _covers(entry: str, host: str) -> bool:
+    if not entry:
+        return False
+    if entry == "*":
+        return True
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(entry.strip("[]"), strict=False)
+    except ValueError:
+        domain = entry.removeprefix("*").lstrip(".").split(":", 1)[0]
+        return bool(domain) and (host == domain or host.endswith(f".{domain}"))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+STAGGER = 0.25
+"""Seconds after which a host's next address is tried beside those that have not answered (RFC 8305)."""
+
+MOST_LOOKUPS = 8
+"""Lookups of one host that may hang at the same time; beyond them, the youngest is waited for."""
+
+
+class Network(httpcore.AnyIOBackend):
+    """Opens TCP connections for httpcore, by names that are looked up here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lookups: dict[tuple[str, int], list[asyncio.Future[list[str]]]] = {}
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature is httpcore's
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """A connection to whichever of a host's addresses answers first.
+
+        Raises:
+            ConnectTimeout: none did in time, or the name was not found in time.
+            ConnectError: none can be reached, or there is no such name.
+        """
+        options = None if socket_options is None else list(socket_options)
+
+        async def connect(address: str) -> httpcore.AsyncNetworkStream:
+            return await super(Network, self).connect_tcp(address, port, None, local_address, options)
+
+        try:
+            async with asyncio.timeout(timeout):
+                addresses = await self._addresses(host, port)
+                if len(addresses) == 1:
+                    return await connect(addresses[0])
+                return await _first(addresses, connect)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(error) from error
+        except OSError as error:
+            raise httpcore.ConnectError(error) from error
+
+    async def _addresses(self, host: str, port: int) -> list[str]:
+        with suppress(ValueError):
+            return [str(ipaddress.ip_address(host))]
+        loop = asyncio.get_running_loop()
+        lookups = self._lookups.setdefault((host, port), [])
+        lookups[:] = [lookup for lookup in lookups if not lookup.done() and lookup.get_loop() is loop]
+        if len(lookups) < MOST_LOOKUPS:
+            lookups.append(_looked_up(loop, host, port))
+        return await asyncio.shield(lookups[-1])
+
+
+def _looked_up(loop: asyncio.AbstractEventLoop, host: str, port: int) -> asyncio.Future[list[str]]:
+    """A host's addresses, looked up in a thread that nobody waits for when the program ends."""
+    found: asyncio.Future[list[str]] = loop.create_future()
+    found.add_done_callback(_look_at)
+
+    def deliver(outcome: list[str] | Exception) -> None:
+        if isinstance(outcome, Exception):
+            found.set_exception(outcome)
+        else:
+            found.set_result(outcome)
+
+    def look_up() -> None:
+        outcome: list[str] | Exception
+        try:
+            found_here = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            outcome = _in_turn([str(address[0]) for *_, address in found_here])
+        except Exception as error:  # noqa: BLE001 - whatever it is belongs to whoever waits for it
+            outcome = error
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(deliver, outcome)
+
+    threading.Thread(target=look_up, name=f"look up {host}", daemon=True).start()
+    return found
+
+
+def _look_at(found: asyncio.Future[list[str]]) -> None:
+    """Have nothing logged about a failure that every waiter has given up on."""
+    found.exception()
+
+
+def _in_turn(found: list[str]) -> list[str]:
+    """Each address once, the families by turns, beginning with the one that the system prefers."""
+    addresses = list(dict.fromkeys(found))
+    if not addresses:
+        raise OSError("the name has no address")
+    preferred = ":" in addresses[0]
+    one = [address for address in addresses if (":" in address) is preferred]
+    other = [address for address in addresses if (":" in address) is not preferred]
+    return [address for address in chain.from_iterable(zip_longest(one, other)) if address is not None]
+
+
+async def _first(
+    addresses: list[str], connect: Callable[[str], Awaitable[httpcore.AsyncNetworkStream]]
+) -> httpcore.AsyncNetworkStream:
+    """The first connection that stands; the others are given up.
+
+    Raises:
+        ConnectError: none came about; the first address's reason.
+    """
+    waiting = list(addresses)
+    trying: list[asyncio.Future[httpcore.AsyncNetworkStream]] = []
+    standing: asyncio.Future[httpcore.AsyncNetworkStream] | None = None
+    try:
+        while standing is None:
+            if waiting:
+                trying.append(asyncio.ensure_future(connect(waiting.pop(0))))
+            pending = [attempt for attempt in trying if not attempt.done()]
+            if pending:
+                await asyncio.wait(
+                    pending, timeout=STAGGER if waiting else None, return_when=asyncio.FIRST_COMPLETED
+                )
+            standing = next((one for one in trying if one.done() and one.exception() is None), None)
+            if standing is None and not waiting and all(one.done() for one in trying):
+                break
+    finally:
+        await _give_up([attempt for attempt in trying if attempt is not standing])
+    return (standing or trying[0]).result()
+
+
+async def _give_up(attempts: list[asyncio.Future[httpcore.AsyncNetworkStream]]) -> None:
+    for attempt in attempts:
+        attempt.cancel()
+    for stream in await asyncio.gather(*attempts, return_exceptions=True):
+        if isinstance(stream, httpcore.AsyncNetworkStream):
+            await stream.aclose()
+
 
 KEEP_ALIVE = 30.0
 """Seconds an idle connection is kept: longer than a pause between two looks, shorter than most firewalls remember."""

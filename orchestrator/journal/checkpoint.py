@@ -1,0 +1,166 @@
+"""Checkpoints: what a pair's history amounted to, as a record of the chain, so that nobody has to read all of it again.
+
+A checkpoint is a record like any other, so whoever changes one breaks the chain; its own hash is looked at whenever it is
+used. It holds what anything may still depend on, and no more, so it does not grow with the pair's past. One that cannot be
+used (another version's) is passed over: then everything is read, as before the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from orchestrator.model.events import RunStarted
+from orchestrator.model.floor import Floor
+from orchestrator.model.org import Pair
+from orchestrator.model.plain import JSON, plain, restore
+from orchestrator.model.protocols import Store
+from orchestrator.model.situation import Owed
+
+from .history import KINDS, DrillHistory, History, RunHistory, events_of, fold
+
+CHECKPOINT = "pair.checkpointed"
+"""The record kind. It belongs to no run."""
+
+DUE_AFTER = 1_000
+"""How many records a pair's history may have since its last checkpoint: they are read in a tenth of a second."""
+
+FORM = 1
+"""Raised with every change of what a history is made of: checkpoints of another form are not used."""
+
+_NEWEST = 3
+"""How many of the newest runs and drills are kept in any case, for whoever looked at them a moment ago."""
+
+
+class _Checkpoint(Struct, frozen=True):
+    form: int
+    since: int
+    upto: int
+    runs: tuple[RunHistory, ...]
+    """Without the text of their playbooks: their own records have that."""
+    drills: tuple[DrillHistory, ...]
+    owed: Owed | None
+    floors: dict[str, Floor]
+
+
+def read_history(store: Store, pair: Pair) -> History:
+    """What the journal says of a pair's very orgs, from its newest checkpoint on.
+
+    Raises:
+        JournalDamaged: a record cannot be read, or that checkpoint was changed.
+    """
+    history = _whole_history(store, pair.name)
+    if not history.runs and not store.head().seq:
+        history.unjournalled = store.place
+    return history.of(pair)
+
+
+def read_histories(store: Store) -> dict[str, History]:
+    """The same of every pair, on whichever orgs, by its name; those that were there first come first."""
+    histories = [_whole_history(store, pair) for pair in store.pairs()]
+    return {history.pair: history for history in sorted(histories, key=lambda each: each.since)}
+
+
+def checkpoint_of(store: Store, pair: str) -> dict[str, JSON]:
+    """The `data` of a pair's next checkpoint.
+
+    Raises:
+        JournalDamaged: as `read_history`.
+        ValueError: it could not be read back.
+    """
+    data = plain(_kept_of(_whole_history(store, pair)))
+    assert isinstance(data, dict)  # noqa: S101 - a noun's plain form
+    restore(_Checkpoint, data)
+    return data
+
+
+def _whole_history(store: Store, pair: str) -> History:
+    """A pair's history, on whichever orgs."""
+    history = _from_checkpoint(store, pair) or History(pair)
+    fold(history, store.records(pair=pair, kinds=KINDS, after=history.upto))
+    return history
+
+
+def _from_checkpoint(store: Store, pair: str) -> History | None:
+    found = store.newest(pair, CHECKPOINT)
+    if found is None or found.data.get("form") != FORM:
+        return None
+    try:
+        kept = restore(_Checkpoint, found.data)
+    except ValueError:
+        return None
+    for run in kept.runs:
+        if run.started is None:
+            continue
+        for event, _ in events_of(store.records(run=run.run, pair=pair, kinds=(RunStarted.kind,))):
+            run.started = cast("RunStarted", event)
+    return History(
+        pair,
+        {run.run: run for run in kept.runs},
+        {drill.drill: drill for drill in kept.drills},
+        uncertain=[run for run in kept.runs if run.unknown],
+        owed=kept.owed,
+        floors=kept.floors,
+        since=kept.since,
+        upto=kept.upto,
+        left_out=store.runs_of(pair),
+    )
+
+
+def _kept_of(history: History) -> _Checkpoint:
+    """What any later question may be about, in order."""
+    drills = _drills_kept(history)
+    runs = _runs_kept(history, drills)
+    named = {run.started.drill for run in runs if run.started is not None}
+    drills |= {name: drill for name, drill in history.drills.items() if name in named}
+    in_order = tuple(drill for name, drill in history.drills.items() if name in drills)
+    return _Checkpoint(
+        FORM,
+        history.since,
+        history.upto,
+        tuple(map(_without_text, runs)),
+        in_order,
+        history.owed,
+        history.floors,
+    )
+
+
+def _without_text(run: RunHistory) -> RunHistory:
+    return run if run.started is None else replace(run, started=replace(run.started, playbook_text=""))
+
+
+def _drills_kept(history: History) -> dict[str, DrillHistory]:
+    newest = [*history.drills][-_NEWEST:]
+    return {name: drill for name, drill in history.drills.items() if drill.open or name in newest}
+
+
+def _runs_kept(history: History, drills: Mapping[str, DrillHistory]) -> tuple[RunHistory, ...]:
+    runs = [*history.runs.values()]
+    owing = "" if history.owed is None else history.owed.run
+    # A pair cools down after its newest end, which nobody takes back by resuming that run; and an inventory may come to
+    # name other orgs, and these again.
+    ended = {
+        run.orgs: run.run
+        for run in runs
+        if run.finished and run.intended and not run.left_open and run.run != owing
+    }
+    legs = {leg for drill in drills.values() for leg in drill.legs}
+    asked = {owing, *ended.values(), *legs, *(run.run for run in runs[-_NEWEST:])}
+    # Who moved the pair while a drill was open is no part of it, and is named when that is closed.
+    open_since = [drill.started_at for drill in drills.values() if drill.open and not drill.started.simulated]
+    since = min(open_since, default=None)
+    return tuple(
+        run
+        for run in runs
+        if (
+            run.started is not None and run.finished is None
+        )  # superseded, but its process may say its end yet
+        or run.left_open
+        or run.unknown
+        or run.unseen
+        or run.run in asked
+        or (since is not None and run.started_at >= since)
+    )

@@ -1,0 +1,181 @@
+"""The journal's tables: how a file is known to be ours, who holds a pair, and queries that an index answers."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec.structs import astuple
+
+from orchestrator.model.journal import Holder
+from orchestrator.model.plain import moment, timestamp
+
+APPLICATION_ID = 0x48414D52
+"""`HAMR` in ASCII, in the file's header: tells a journal from other programs' databases."""
+
+_BEGINNINGS = "kind IN ('run.started', 'pair.adopted')"
+"""How runs and adoptions begin."""
+
+VERSION = 2
+"""In the file's user_version; a newer hamr raises it with each change of layout, or of the records' kinds and fields."""
+
+STATEMENTS = (
+    """CREATE TABLE records (
+        seq INTEGER PRIMARY KEY,
+        at TEXT NOT NULL,
+        run TEXT NOT NULL,
+        pair TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        by TEXT NOT NULL,
+        host TEXT NOT NULL,
+        prev TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        data TEXT NOT NULL
+    )""",
+    "CREATE INDEX records_of_a_run ON records (run)",
+    "CREATE INDEX records_of_a_pair ON records (pair, kind)",
+    f"CREATE INDEX runs_of_a_pair ON records (pair, run, kind) WHERE {_BEGINNINGS}",
+    """CREATE TRIGGER records_are_not_changed BEFORE UPDATE ON records
+    BEGIN SELECT RAISE(ABORT, 'journal records are never changed'); END""",
+    """CREATE TRIGGER records_are_not_deleted BEFORE DELETE ON records
+    BEGIN SELECT RAISE(ABORT, 'journal records are never deleted'); END""",
+    """CREATE TABLE locks (
+        pair TEXT PRIMARY KEY,
+        lock TEXT NOT NULL UNIQUE,
+        run TEXT NOT NULL,
+        operator TEXT NOT NULL,
+        host TEXT NOT NULL,
+        pid INTEGER NOT NULL,
+        process_started TEXT NOT NULL,
+        taken_at TEXT NOT NULL,
+        beat_at TEXT NOT NULL
+    )""",
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {VERSION}",
+)
+
+
+def lay_out(connection: sqlite3.Connection) -> None:
+    """Create the tables, in the transaction that the caller has begun."""
+    for statement in STATEMENTS:
+        connection.execute(statement)
+
+
+def identity(connection: sqlite3.Connection) -> tuple[int, int, frozenset[str]]:
+    """The file's application id, its version, and the names of its tables."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    return application, version, frozenset(name for (name,) in tables)
+
+
+EACH_PAIR = """WITH RECURSIVE each(name) AS (
+    SELECT min(pair) FROM records
+    UNION ALL SELECT (SELECT min(pair) FROM records WHERE pair > each.name) FROM each WHERE name IS NOT NULL
+) SELECT name FROM each WHERE name IS NOT NULL"""
+"""The query for the names of all pairs."""
+
+_EACH_RUN = """WITH RECURSIVE each(name) AS (
+    SELECT min(run) FROM records WHERE run > ''
+    UNION ALL SELECT (SELECT min(run) FROM records WHERE run > each.name) FROM each WHERE name IS NOT NULL
+)"""
+
+
+RUNS_OF_A_PAIR = f"SELECT DISTINCT run FROM records WHERE pair = ? AND {_BEGINNINGS}"  # noqa: S608 - constant kinds
+"""The query for the ids of a pair's runs and adoptions, which its index tells."""
+
+
+def selection(run: str | None, pair: str | None, kinds: Sequence[str] | None) -> tuple[str, tuple[str, ...]]:
+    """The query for the records of a run, of a pair and of some kinds, to be narrowed by AND, and its values."""
+    conditions: list[str] = []
+    values: list[str] = []
+    if run is not None:
+        conditions.append("run = ?")
+        values.append(run)
+    if pair is not None:
+        conditions.append("pair = ?")
+        values.append(pair)
+    elif run is None:
+        conditions.append(f"pair IN ({EACH_PAIR})")
+    if kinds is not None:
+        conditions.append(f"kind IN ({places(len(kinds))})")
+        values.extend(kinds)
+    return f"SELECT seq FROM records WHERE {' AND '.join(conditions)}", tuple(values)  # noqa: S608 - values are bound
+
+
+def first_of_each_run(kinds: Sequence[str]) -> str:
+    """The query for each run's first record that has one of so many kinds, which are its values."""
+    first = f"SELECT seq FROM records WHERE run = each.name AND kind IN ({places(len(kinds))})"  # noqa: S608 - values are bound
+    return f"{_EACH_RUN} SELECT found FROM (SELECT ({first} ORDER BY seq LIMIT 1) AS found FROM each) WHERE found > 0"  # noqa: S608 - as above
+
+
+def places(count: int) -> str:
+    """So many places for values."""
+    return ", ".join("?" * count)
+
+
+_COLUMNS = "lock, pair, run, operator, host, pid, process_started, taken_at, beat_at"
+
+
+class UnreadableLock(Exception):
+    """A row of the lock table that this program cannot have written."""
+
+
+def holder_of(connection: sqlite3.Connection, pair: str) -> Holder | None:
+    """Who holds a pair.
+
+    Raises:
+        UnreadableLock: what stands there is no holder.
+    """
+    row = connection.execute(f"SELECT {_COLUMNS} FROM locks WHERE pair = ?", (pair,)).fetchone()  # noqa: S608 - constant columns
+    if row is None:
+        return None
+    lock, _, run, operator, host, pid, process_started, taken_at, beat_at = row
+    try:
+        return Holder(
+            lock, pair, run, operator, host, pid, process_started, moment(taken_at), moment(beat_at)
+        )
+    except (TypeError, ValueError) as error:
+        raise UnreadableLock(f"the lock on {pair} has no readable time") from error
+
+
+def take(connection: sqlite3.Connection, holder: Holder) -> Holder | None:
+    """Enter the holder where the pair is free: None where it has the pair now, else who has."""
+    present = holder_of(connection, holder.pair)
+    if present is None:
+        connection.execute(
+            f"INSERT INTO locks ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant columns
+            _row(holder),
+        )
+        return None
+    return None if present.lock == holder.lock else present
+
+
+def replace(
+    connection: sqlite3.Connection, old: str, holder: Holder, beat_at: datetime | None = None
+) -> bool:
+    """Hand the pair from the lock `old` to the holder; False where `old` does not hold it, or was heard of since."""
+    present = holder_of(connection, holder.pair)
+    if beat_at is not None and (present is None or present.beat_at != beat_at):
+        return False
+    changed = connection.execute(
+        f"UPDATE locks SET ({_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE pair = ? AND lock = ?",  # noqa: S608 - constant columns
+        (*_row(holder), holder.pair, old),
+    )
+    return changed.rowcount == 1
+
+
+def beat(connection: sqlite3.Connection, lock: str, at: datetime) -> bool:
+    """Note that the holder is alive; False where the lock is gone."""
+    changed = connection.execute("UPDATE locks SET beat_at = ? WHERE lock = ?", (timestamp(at), lock))
+    return changed.rowcount == 1
+
+
+def release(connection: sqlite3.Connection, lock: str) -> bool:
+    """Remove the lock; False where it was gone already."""
+    return connection.execute("DELETE FROM locks WHERE lock = ?", (lock,)).rowcount == 1
+
+
+def _row(holder: Holder) -> tuple[object, ...]:
+    return tuple(timestamp(value) if isinstance(value, datetime) else value for value in astuple(holder))
