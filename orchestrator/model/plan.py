@@ -44,7 +44,6 @@ class PlannedTransition(Struct, frozen=True):
     """Guards that would stop a run here, by name."""
     overridden: tuple[str, ...]
     waived: tuple[str, ...]
-    writes: tuple[PlannedWrite, ...]
     waits_for_server: bool = False
     half_done: bool = False
     waits: tuple[str, ...] = ()
@@ -53,13 +52,14 @@ class PlannedTransition(Struct, frozen=True):
     """For how long at most."""
     asks: tuple[str, ...] = ()
     """Guards that could not be judged, and for which a person would be asked, by name."""
-    before: tuple[Hook, ...] = ()
-    """Shown, never run by a plan."""
-    after: tuple[Hook, ...] = ()
     missing: tuple[str, ...] = ()
     """The hooks whose programs are not on this machine, or cannot be run, by name: they would fail."""
     stopped_by: tuple[str, ...] = ()
     """Those of them that would stop a run here, before the transition's first write."""
+    before: tuple[Hook, ...] = ()
+    """Shown, never run by a plan."""
+    after: tuple[Hook, ...] = ()
+    writes: tuple[PlannedWrite, ...] = ()
 
 
 class Plan(Struct, frozen=True):

@@ -16,7 +16,7 @@ from orchestrator.model.status import Status
 from orchestrator.model.words import span
 
 from .describe import describe_event, event_details, event_of
-from .documents import compact, document, noun_fact, seconds
+from .documents import compact, document, fields_fact, noun_fact, seconds
 from .layout import Line, Page, Span, command, folded_line, heading, labelled, line, shortened, table
 from .status import unjournalled_lines
 
@@ -182,15 +182,7 @@ def show_json(records: Sequence[Record]) -> dict[str, JSON]:
             "run": first and first.run,
             "pair": first and first.pair,
             "records": [
-                {
-                    "seq": record.seq,
-                    "at": record.at,
-                    "kind": record.kind,
-                    "by": record.by,
-                    "host": record.host,
-                    "data": _without_playbook(record),
-                    "hash": record.hash,
-                }
+                {**fields_fact(record, but=("run", "pair", "prev")), "data": _without_playbook(record)}
                 for record in records
             ],
         },

@@ -28,7 +28,7 @@ from .layout import (
     paragraph,
     shortened,
 )
-from .plan_details import hook_lines, hooks_fact, not_here, note_of, question_lines
+from .plan_details import hook_lines, not_here, note_of, question_lines
 from .status import strangers_lines
 from .verdicts import override_flags, refusal_lines, verdict_lines, what_overrides
 
@@ -321,7 +321,7 @@ def plan_json(plan: Plan) -> dict[str, JSON]:
             "sentence": plan.sentence,
             "before": plan.before,
             "refused_before": plan.refused_before,
-            "transitions": [_transition_fact(transition) for transition in plan.transitions],
+            "transitions": plan.transitions,
             "ending": plan.ending,
             "next": _next_steps(plan),
             "timeouts_seconds": plan.timeouts,
@@ -335,37 +335,3 @@ def plan_json(plan: Plan) -> dict[str, JSON]:
             "journal_exists": not plan.unjournalled,
         },
     )
-
-
-def _transition_fact(transition: PlannedTransition) -> dict[str, object]:
-    return {
-        "name": transition.name,
-        "from": transition.source,
-        "to": transition.target,
-        "why": transition.why,
-        "verdicts": transition.verdicts,
-        "refused_by": transition.refused_by,
-        "overridden": transition.overridden,
-        "waived": transition.waived,
-        "waits_for_server": transition.waits_for_server,
-        "half_done": transition.half_done,
-        "waits": transition.waits,
-        "waits_seconds": transition.waits_seconds,
-        "asks": transition.asks,
-        "missing_hooks": transition.missing,
-        "stopped_by_hooks": transition.stopped_by,
-        "before": hooks_fact(transition.before),
-        "after": hooks_fact(transition.after),
-        "writes": [
-            {
-                "org": write.role,
-                "name": write.org,
-                "status": write.status,
-                "request": write.request,
-                "expected": write.expected,
-                "stands_after": write.stands,
-                "condition": write.condition,
-            }
-            for write in transition.writes
-        ],
-    }

@@ -66,20 +66,6 @@ def note_of(transition: PlannedTransition, verdict: Verdict) -> str:
     return ""
 
 
-def hooks_fact(hooks: Sequence[Hook]) -> list[dict[str, object]]:
-    """Hooks as JSON."""
-    return [
-        {"name": hook.name, **_what_fact(hook.what), "again": hook.again, "emergency": hook.emergency}
-        for hook in hooks
-    ]
-
-
-def _what_fact(what: Program | Manual) -> dict[str, object]:
-    if isinstance(what, Manual):
-        return {"manual": what.text, "run": None, "timeout_seconds": None}
-    return {"manual": None, "run": what.run, "timeout_seconds": what.timeout}
-
-
 def question_lines(plan: Plan) -> Page:
     """What is not known here; from where to where with how many writes to whom; and how the guards judge it."""
     return (

@@ -21,7 +21,7 @@ from orchestrator.model.run import End, Mode, RunRequest
 from orchestrator.model.words import counted, request_command, span, utc, why_waived
 
 from .describe import describe_event, end_style
-from .documents import document, seconds, verdict_fact
+from .documents import document, noun_fact, seconds
 from .errors import meaning
 from .layout import (
     Line,
@@ -252,7 +252,7 @@ def result_json(result: RunResult) -> dict[str, JSON]:
             "objectives": result.objectives,
             "refused_by": result.refused_by,
             "overridden": [
-                {**verdict_fact(verdict), "override_reason": reason} for verdict, reason in result.overridden
+                {**noun_fact(verdict), "override_reason": reason} for verdict, reason in result.overridden
             ],
             "waived": result.waived,
             "owed": result.owed,

@@ -10,7 +10,7 @@ from orchestrator.model.result import StepTime
 from orchestrator.model.timing import Spent
 from orchestrator.model.words import span, utc
 
-from .documents import attempt_fact, document, seconds, verdict_fact
+from .documents import document, fields_fact, noun_fact, seconds
 from .layout import (
     LABEL,
     Line,
@@ -259,20 +259,11 @@ def _run_fact(run: RunView) -> dict[str, object]:
         "resumes": run.resumes,
         "overrides": {} if started is None else started.overrides,
         "overridden_before": [
-            {**verdict_fact(verdict), "override_reason": reason} for verdict, reason in run.overridden_before
+            {**noun_fact(verdict), "override_reason": reason} for verdict, reason in run.overridden_before
         ],
         "transitions": map(_transition_fact, run.transitions),
         "apart": map(_write_fact, run.apart),
-        "owed": [
-            {
-                "org": debt.role,
-                "status": debt.status,
-                "since": debt.since,
-                "settled_at": debt.settled_at,
-                "settled_by": debt.settled_by,
-            }
-            for debt in run.debts
-        ],
+        "owed": [fields_fact(debt, but=("reason",)) for debt in run.debts],
         "hooks_owed": run.hooks_owed,
         "objectives": run.objectives,
         "notable": [
@@ -300,16 +291,7 @@ def _transition_fact(transition: TransitionView) -> dict[str, object]:
         "times": None if transition.spent is None else _spent_fact(transition.spent),
         "judged": [_judgement_fact(transition, judgement) for judgement in transition.judgements],
         "probes": map(_probe_fact, transition.last_probes.values()),
-        "waits": [
-            {
-                "at": wait.at,
-                "guards": wait.guards,
-                "allowed_seconds": wait.allowed,
-                "seconds": seconds(wait.seconds),
-                "passed": wait.passed,
-            }
-            for wait in transition.waits
-        ],
+        "waits": [fields_fact(wait, but=("ended",)) for wait in transition.waits],
         "asked": map(_asked_fact, transition.questions),
         "hooks": map(_hook_fact, transition.hooks),
         "writes": map(_write_fact, transition.writes),
@@ -318,7 +300,7 @@ def _transition_fact(transition: TransitionView) -> dict[str, object]:
 
 def _judgement_fact(transition: TransitionView, judgement: Judgement) -> dict[str, object]:
     verdicts = [
-        {**verdict_fact(each.verdict), "fate": each.outcome, "override_reason": each.reason}
+        {**noun_fact(each.verdict), "fate": each.outcome, "override_reason": each.reason}
         for each in judged(transition, judgement)
     ]
     return {"record": judgement.seq, "at": judgement.at, "verdicts": verdicts}
@@ -365,7 +347,7 @@ def _hook_fact(hook: HookRun) -> dict[str, object]:
 
 def _write_fact(write: Write) -> dict[str, object]:
     return {
-        **attempt_fact(write.attempt),
+        **noun_fact(write.attempt),
         "record": write.seq,
         "at": write.at,
         "request": write.request,

@@ -53,10 +53,10 @@ class Wait(Struct):
     guards: tuple[str, ...]
     allowed: float
     """Seconds, at most."""
+    seconds: float = 0.0
     passed: bool | None = None
     """None where the journal ends while it still waits."""
     ended: datetime | None = None
-    seconds: float = 0.0
 
 
 class Asked(Struct):

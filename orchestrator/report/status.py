@@ -40,7 +40,7 @@ from orchestrator.model.words import (
     utc,
 )
 
-from .documents import attempt_fact, document, seconds
+from .documents import document, noun_fact, seconds
 from .layout import Line, Page, Span, beside, called, labelled, line, next_commands, paragraph, shortened
 
 
@@ -301,7 +301,7 @@ def _lock(holder: Holder, now: datetime, *, dead: bool) -> str:
 
 def status_json(standing: Standing) -> dict[str, JSON]:
     """The same as a document: hamr/status/1."""
-    pair, phase, run = standing.pair, standing.phase, standing.open_run
+    pair, phase = standing.pair, standing.phase
     return document(
         "hamr/status/1",
         {
@@ -315,21 +315,12 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             "orgs": {role: _org_fact(standing, role) for role in Role},
             "mirrors": pair.mirrors,
             "owed": standing.owed,
-            "may_come_late": [{"run": name, **attempt_fact(attempt)} for name, attempt in standing.given_up],
+            "may_come_late": [{"run": name, **noun_fact(attempt)} for name, attempt in standing.given_up],
             "open_on_other_orgs": standing.elsewhere,
-            "unknown": [{"run": name, **attempt_fact(attempt)} for name, attempt in standing.unknown]
+            "unknown": [{"run": name, **noun_fact(attempt)} for name, attempt in standing.unknown]
             if standing.journal_exists
             else None,
-            "open_run": run
-            and {
-                "run": run.run,
-                "goal": run.goal,
-                "start": run.start,
-                "transition": run.transition,
-                "mode": run.mode,
-                "hooks_owed": run.hooks_owed,
-                "asking": run.asking,
-            },
+            "open_run": standing.open_run,
             "open_drill": standing.open_drill,
             "lock": standing.holder and _lock_fact(standing.holder, dead=standing.holder_dead),
             "cooling_down": {
