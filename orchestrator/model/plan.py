@@ -140,8 +140,11 @@ class Plan(Struct, frozen=True):
     @property
     def refused_before(self) -> tuple[str, ...]:
         """The questions before the first transition that a run would be refused for."""
-        return tuple(
-            verdict.guard
-            for verdict in self.before
-            if verdict.outcome is not Outcome.PASS and verdict.guard not in self.request.overrides
-        )
+        not_passed = (verdict.guard for verdict in self.before if verdict.outcome is not Outcome.PASS)
+        return tuple(guard for guard in not_passed if guard not in self.request.overrides)
+
+    @property
+    def overridden_before(self) -> tuple[str, ...]:
+        """Those of them that an override lets pass."""
+        not_passed = (verdict.guard for verdict in self.before if verdict.outcome is not Outcome.PASS)
+        return tuple(guard for guard in not_passed if guard in self.request.overrides)

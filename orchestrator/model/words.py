@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from .guard import Verdict
 from .journal import Holder
 from .plain import timestamp
-from .run import End, Mode, RunRequest, Stamp
+from .result import Score
+from .run import End, Mode, Objective, RunRequest, Stamp
 from .situation import Stranger
 
 MINUTE = 60.0
@@ -81,6 +82,17 @@ def age(at: datetime, now: datetime) -> str:
 def counted(number: int, noun: str) -> str:
     """A number with its noun: 1 write, 2 writes."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def took_of(objective: Objective) -> str:
+    """How long it took to a status, and how long it might have: 6 min 12 s, of 15 min allowed."""
+    return f"{span(objective.took)}, of {span(objective.wanted)} allowed"
+
+
+def expectations_held(score: Score) -> str:
+    """How a drill did: 1 of 2 expectations held."""
+    held = sum(each.held for each in score.expectations)
+    return f"{held} of {counted(len(score.expectations), 'expectation')} held"
 
 
 def why_waived(verdict: Verdict) -> str:

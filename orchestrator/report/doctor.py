@@ -11,7 +11,7 @@ from orchestrator.model.readiness import Check, Group, Level, NagiosCode, Readin
 from orchestrator.model.words import utc
 
 from .documents import document, seconds
-from .errors import TITLES, error_json
+from .errors import error_json, told
 from .layout import (
     GAP,
     Line,
@@ -22,7 +22,6 @@ from .layout import (
     line,
     next_commands,
     padded,
-    paragraph,
     shortened,
 )
 
@@ -215,13 +214,7 @@ def could_not_look_line(error: HamrError) -> str:
 
 def could_not_look_page(error: HamrError) -> Page:
     """Why doctor could not look, in full."""
-    return (
-        line(f"{TITLES.get(type(error).__name__, 'It failed')}.", "bad"),
-        *paragraph(error.message, indent=2, hanging=2),
-        line(),
-        *labelled("exit code", f"{int(NagiosCode.UNKNOWN)}: {_COULD_NOT_LOOK}", "dim"),
-        *next_commands(error.next_steps),
-    )
+    return told(error, labelled("exit code", f"{int(NagiosCode.UNKNOWN)}: {_COULD_NOT_LOOK}", "dim"))
 
 
 def could_not_look_json(error: HamrError) -> dict[str, JSON]:

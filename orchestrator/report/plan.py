@@ -149,8 +149,7 @@ def _before(plan: Plan) -> Page:
         return ()
     page: list[Line] = [*heading("Before the first transition")]
     for verdict in plan.before:
-        overridden = verdict.outcome is not Outcome.PASS and verdict.guard not in plan.refused_before
-        page += verdict_lines(verdict, "overridden" if overridden else "")
+        page += verdict_lines(verdict, "overridden" if verdict.guard in plan.overridden_before else "")
     return tuple(page)
 
 

@@ -18,11 +18,11 @@ from orchestrator.model.org import Pair
 from orchestrator.model.plain import JSON
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Mode, RunRequest
-from orchestrator.model.words import counted, request_command, span, utc, why_waived
+from orchestrator.model.words import counted, request_command, span, took_of, utc, why_waived
 
 from .describe import describe_event, end_style
 from .documents import document, noun_fact, seconds
-from .errors import meaning
+from .errors import exit_fact, exit_lines
 from .layout import (
     Line,
     Page,
@@ -122,7 +122,7 @@ def _let_pass(result: RunResult) -> Page:
 
 
 def _facts(result: RunResult) -> Page:
-    code, ending = int(result.exit_code), result.ending
+    ending = result.ending
     goal = "" if result.goal is None else f" to {result.goal}"
     emergency = ", in emergency mode" if result.mode is Mode.EMERGENCY else ""
     page: list[Line] = [
@@ -137,7 +137,7 @@ def _facts(result: RunResult) -> Page:
         words = f"the {owed.role} is owed {owed.status} since {utc(owed.since)} (run {owed.run}); hamr resume delivers it"
         page += labelled("owed", words, "warn")
     page += labelled("took", _took(result))
-    page += labelled("exit code", f"{code}: {meaning(code)}")
+    page += exit_lines(result.exit_code)
     if result.resumable:
         page += labelled("stays open", "yes: it can be resumed by anyone, from this journal", "warn")
     return tuple(page)
@@ -202,10 +202,8 @@ def _objectives(result: RunResult) -> Page:
     page: list[Line] = [*heading("Objectives")]
     for objective in result.objectives:
         word, style = ("met", "good") if objective.met else ("MISSED", "bad")
-        figures = f": {span(objective.took)}, of {span(objective.wanted)} allowed"
-        page.append(
-            (Span("  "), Span(str(objective.status), "status"), Span(" "), Span(word, style), Span(figures))
-        )
+        status, figures = Span(str(objective.status), "status"), Span(f": {took_of(objective)}")
+        page.append((Span("  "), status, Span(" "), Span(word, style), figures))
     return tuple(page)
 
 
@@ -231,7 +229,7 @@ def _next(result: RunResult) -> tuple[str, ...]:
 
 def result_json(result: RunResult) -> dict[str, JSON]:
     """The same as a document: hamr/result/1."""
-    ending, code = result.ending, int(result.exit_code)
+    ending = result.ending
     return document(
         "hamr/result/1",
         {
@@ -240,8 +238,7 @@ def result_json(result: RunResult) -> dict[str, JSON]:
             "goal": result.goal,
             "mode": result.mode,
             "end": ending.end,
-            "exit_code": code,
-            "exit_meaning": meaning(code),
+            **exit_fact(result.exit_code),
             "message": ending.message,
             "org": ending.org,
             "sent": ending.sent,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from orchestrator.model.guard import Measured, ProbeReading
 from orchestrator.model.plain import JSON
@@ -17,9 +17,11 @@ from .layout import (
     Page,
     Span,
     bullets,
+    head_lines,
     heading,
     labelled,
     line,
+    line_text,
     listed_under,
     padded,
     paragraph,
@@ -58,15 +60,9 @@ def report_page(report: ReportView) -> Page:
         *_figures(summary),
         *(each for run in report.runs for each in _run_lines(run, alone=report.drill is None)),
         *_checks(report),
-        *_listed_under("Remember", summary.remember),
-        *heading("Journal"),
-        *labelled("head", str(report.head)),
-        (Span("  " + padded("verify", LABEL), "dim"), Span(report.verify, "command")),
+        *listed_under("Remember", summary.remember, longest=600),
+        *head_lines(report.head, report.verify),
     )
-
-
-def _listed_under(title: str, texts: Iterable[str]) -> Page:
-    return listed_under(title, [shortened(text, 600) for text in texts])
 
 
 def _figures(summary: Summary) -> Page:
@@ -107,8 +103,8 @@ def _run_lines(run: RunView, *, alone: bool) -> Page:
         *page,
         *_transitions(run),
         *_writes(run),
-        *_listed_under("Guards that did not pass", _not_passed(run)),
-        *_listed_under("Hooks", map(_hook_words, run.hooks)),
+        *listed_under("Guards that did not pass", _not_passed(run), longest=600),
+        *listed_under("Hooks", map(_hook_words, run.hooks), longest=600),
     )
 
 
@@ -267,7 +263,7 @@ def _run_fact(run: RunView) -> dict[str, object]:
         "hooks_owed": run.hooks_owed,
         "objectives": run.objectives,
         "notable": [
-            {"record": entry.seq, "at": entry.at, "text": "".join(part.text for part in entry.said)}
+            {"record": entry.seq, "at": entry.at, "text": line_text(entry.said)}
             for entry in run.entries
             if entry.notable
         ],

@@ -51,13 +51,10 @@ def unjournalled_lines(place: str) -> Page:
 
 def strangers_lines(found: Sequence[Stranger], org: Callable[[Role], str]) -> Page:
     """Whose stamps the orgs carry, and what that means; nothing where there is nobody."""
-    return tuple(
-        spans for stranger in found for spans in labelled("at work", stranger_words(stranger, org), "bad")
-    )
+    return tuple(spans for stranger in found for spans in labelled("at work", _at_work(stranger, org), "bad"))
 
 
-def stranger_words(stranger: Stranger, org: Callable[[Role], str]) -> str:
-    """One of them, as a sentence."""
+def _at_work(stranger: Stranger, org: Callable[[Role], str]) -> str:
     ago = "of a time that is not told" if stranger.seconds is None else f"of {span(stranger.seconds)} ago"
     return (
         f"{org(stranger.role)} carries the stamp of run {stranger.run} by {shortened(stranger.who, 120)} {ago}, which "

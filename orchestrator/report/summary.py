@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from orchestrator.model.run import End, Ending, Mode, Objective
 from orchestrator.model.status import Status
-from orchestrator.model.words import END_WORDS, counted, span, utc
+from orchestrator.model.words import END_WORDS, counted, expectations_held, span, took_of, utc
 
 from .describe import end_style
 from .layout import Span
@@ -174,8 +174,7 @@ def _how_long(run: RunView) -> tuple[str, ...]:
 
 def _objective(objective: Objective) -> str:
     word = "met" if objective.met else "MISSED"
-    of = f"{span(objective.took)}, of {span(objective.wanted)} allowed"
-    return f"The objective for {objective.status} was {word}: {of}."
+    return f"The objective for {objective.status} was {word}: {took_of(objective)}."
 
 
 def _figures(run: RunView) -> tuple[Figure, ...]:
@@ -245,9 +244,7 @@ def _of_drill(report: ReportView, drill: DrillView) -> Summary:
     named = f", scenario {drill.scenario}" if drill.scenario else ""
     if drill.score is not None:
         verdict = Span("Passed", "good") if drill.score.passed else Span("Missed", "bad")
-        expectations = drill.score.expectations
-        held = sum(each.held for each in expectations)
-        words = f"{held} of {counted(len(expectations), 'expectation')} held."
+        words = f"{expectations_held(drill.score)}."
     else:
         verdict = Span("Not scored", "warn")
         words = (
