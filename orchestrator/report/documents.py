@@ -149,22 +149,32 @@ def noun_fact(noun: Struct) -> Mapping[str, object]:
                 "own_seconds": seconds(noun.machine),
             }
         case Stranger():
-            ago = None if noun.seconds is None else seconds(noun.seconds)
-            return {"org": noun.role, "run": noun.run, "by": noun.who, "seconds_ago": ago}
+            return {
+                "org": noun.role,
+                "run": noun.run,
+                "by": noun.who,
+                "seconds_ago": seconds(noun.seconds),
+            }
     return fields_fact(noun)
 
 
-def fields_fact(noun: Struct, *, but: Collection[str] = ()) -> dict[str, object]:
-    """A noun's fields by their keys, in its own order, but for some of them."""
-    fields = {name: getattr(noun, name) for name in noun.__struct_fields__ if name not in but}
+def fields_fact(noun: Struct, *names: str, but: Collection[str] = ()) -> dict[str, object]:
+    """Fields and properties of a noun by their keys: those that are named, or its fields in its own order, but for some."""
+    chosen = names or [name for name in noun.__struct_fields__ if name not in but]
+    fields = {name: getattr(noun, name) for name in chosen}
     return {
         _KEYS.get(name, name): seconds(each) if name == "seconds" else each for name, each in fields.items()
     }
 
 
-def seconds(value: float) -> float:
+def known_fact(noun: Struct | None, **otherwise: object) -> dict[str, object]:
+    """The same of a noun that may not be there: the named ones, each with what stands for it otherwise."""
+    return otherwise if noun is None else fields_fact(noun, *otherwise)
+
+
+def seconds(value: float | None) -> float | None:
     """Seconds, to the millisecond."""
-    return round(value, 3)
+    return None if value is None else round(value, 3)
 
 
 def _reading_fact(reading: Reading) -> dict[str, object]:

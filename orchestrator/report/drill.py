@@ -10,7 +10,7 @@ from orchestrator.model.result import DrillResult, Expectation, Leg, Score, Step
 from orchestrator.model.words import expectations_held, span
 
 from .describe import describe_event, event_of
-from .documents import document
+from .documents import document, fields_fact
 from .errors import exit_fact, exit_lines
 from .layout import (
     Line,
@@ -140,21 +140,10 @@ def drill_json(result: DrillResult) -> dict[str, JSON]:
     return document(
         "hamr/drill/1",
         {
-            "drill": score.drill,
-            "pair": score.pair,
-            "playbook": score.playbook,
-            "scenario": score.scenario,
-            "seed": score.seed,
-            "simulated": score.simulated,
-            "passed": score.passed,
+            **fields_fact(score, "drill", "pair", "playbook", "scenario", "seed", "simulated", "passed"),
             **exit_fact(result.exit_code),
-            "closed": result.closed,
-            "why_open": result.why_open,
-            "legs": score.legs,
-            "expectations": score.expectations,
-            "executed": score.executed,
-            "not_executed": score.not_executed,
-            "less_strict": score.less_strict,
+            **fields_fact(result, "closed", "why_open"),
+            **fields_fact(score, "legs", "expectations", "executed", "not_executed", "less_strict"),
             "next": (*result.next_steps, f"hamr report {score.drill}"),
             "head": result.head,
         },

@@ -16,7 +16,7 @@ from orchestrator.model.status import Status
 from orchestrator.model.words import span
 
 from .describe import describe_event, event_details, event_of
-from .documents import compact, document, fields_fact, noun_fact, seconds
+from .documents import compact, document, fields_fact, noun_fact
 from .layout import Line, Page, Span, command, folded_line, heading, labelled, line, shortened, table
 from .status import unjournalled_lines
 
@@ -97,6 +97,13 @@ def _open_drills(drills: Sequence[tuple[str, OpenDrill]]) -> Page:
     return tuple(page)
 
 
+_FACTS = (
+    *("run", "pair", "goal", "mode", "by", "host"),
+    *("started_at", "finished_at", "seconds", "end", "exit_code", "open"),
+)
+"""What the document says of a run."""
+
+
 def runs_json(
     runs: Sequence[RunSummary], drills: Sequence[tuple[str, OpenDrill]] = (), *, unjournalled: str = ""
 ) -> dict[str, JSON]:
@@ -104,28 +111,11 @@ def runs_json(
     return document(
         "hamr/runs/1",
         {
-            "runs": [_run_fact(run) for run in runs],
+            "runs": [fields_fact(run, *_FACTS) for run in runs],
             "open_drills": [{"pair": pair, **noun_fact(drill)} for pair, drill in drills],
             "journal_exists": not unjournalled,
         },
     )
-
-
-def _run_fact(run: RunSummary) -> dict[str, object]:
-    return {
-        "run": run.run,
-        "pair": run.pair,
-        "goal": run.goal,
-        "mode": run.mode,
-        "by": run.by,
-        "host": run.host,
-        "started_at": run.started_at,
-        "finished_at": run.finished_at,
-        "seconds": None if run.seconds is None else seconds(run.seconds),
-        "end": run.end,
-        "exit_code": run.exit_code,
-        "open": run.open,
-    }
 
 
 def show_page(records: Sequence[Record]) -> Page:

@@ -14,7 +14,7 @@ from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
 from orchestrator.model.words import after_asking, age, counted, request_command, span, utc, why_waived
 
-from .documents import compact, document
+from .documents import compact, document, fields_fact
 from .layout import (
     Line,
     Page,
@@ -299,29 +299,15 @@ def plan_json(plan: Plan) -> dict[str, JSON]:
         "hamr/plan/1",
         {
             "sent": "nothing",
-            "refused": plan.refused,
-            "reachable": plan.reachable,
-            "run": plan.run,
-            "made_at": plan.made_at,
-            "expires_at": plan.expires_at,
-            "version": plan.version,
+            **fields_fact(plan, "refused", "reachable", "run", "made_at", "expires_at", "version"),
             "operator": str(plan.operator),
-            "request": plan.request,
-            "mode": plan.mode,
-            "playbook": plan.playbook,
-            "playbook_sha256": plan.playbook_sha256,
+            **fields_fact(plan, "request", "mode", "playbook", "playbook_sha256"),
             "orgs": {
                 role: {"name": plan.orgs[role], "uuid": plan.uuids[role], "url": plan.urls[role]}
                 for role in Role
             },
-            "assumed": plan.assumed,
-            "readings": plan.readings,
-            "phase": plan.phase,
-            "sentence": plan.sentence,
-            "before": plan.before,
-            "refused_before": plan.refused_before,
-            "transitions": plan.transitions,
-            "ending": plan.ending,
+            **fields_fact(plan, "assumed", "readings", "phase", "sentence"),
+            **fields_fact(plan, "before", "refused_before", "transitions", "ending"),
             "next": _next_steps(plan),
             "timeouts_seconds": plan.timeouts,
             "confirm_within_seconds": plan.confirm_within,
@@ -329,8 +315,7 @@ def plan_json(plan: Plan) -> dict[str, JSON]:
             "resend": plan.resend,
             "objectives_seconds": plan.objectives,
             "unpaid": [{"run": run, "hook": hook} for run, hook in plan.unpaid],
-            "remember": plan.remember,
-            "strangers": plan.strangers,
+            **fields_fact(plan, "remember", "strangers"),
             "journal_exists": not plan.unjournalled,
         },
     )

@@ -21,7 +21,7 @@ from orchestrator.model.run import End, Mode, RunRequest
 from orchestrator.model.words import counted, request_command, span, took_of, utc, why_waived
 
 from .describe import describe_event, end_style
-from .documents import document, noun_fact, seconds
+from .documents import document, fields_fact, noun_fact, seconds
 from .errors import exit_fact, exit_lines
 from .layout import (
     Line,
@@ -233,29 +233,15 @@ def result_json(result: RunResult) -> dict[str, JSON]:
     return document(
         "hamr/result/1",
         {
-            "run": result.run,
-            "pair": result.pair,
-            "goal": result.goal,
-            "mode": result.mode,
+            **fields_fact(result, "run", "pair", "goal", "mode"),
             "end": ending.end,
             **exit_fact(result.exit_code),
-            "message": ending.message,
-            "org": ending.org,
-            "sent": ending.sent,
-            "phase": result.phase,
-            "resumable": result.resumable,
-            "seconds": seconds(result.seconds),
-            "steps": result.steps,
-            "objectives": result.objectives,
-            "refused_by": result.refused_by,
+            **fields_fact(ending, "message", "org", "sent"),
+            **fields_fact(result, "phase", "resumable", "seconds", "steps", "objectives", "refused_by"),
             "overridden": [
                 {**noun_fact(verdict), "override_reason": reason} for verdict, reason in result.overridden
             ],
-            "waived": result.waived,
-            "owed": result.owed,
-            "hooks_owed": result.hooks_owed,
-            "hooks_failed": result.hooks_failed,
-            "left_to_person": result.left_to_person,
+            **fields_fact(result, "waived", "owed", "hooks_owed", "hooks_failed", "left_to_person"),
             "waited_seconds": seconds(result.waited),
             "asked_seconds": seconds(result.asked),
             "remember": result.remember,

@@ -40,7 +40,7 @@ from orchestrator.model.words import (
     utc,
 )
 
-from .documents import document, noun_fact, seconds
+from .documents import document, fields_fact, noun_fact, seconds
 from .layout import Line, Page, Span, beside, called, labelled, line, next_commands, paragraph, shortened
 
 
@@ -317,8 +317,7 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             "unknown": [{"run": name, **noun_fact(attempt)} for name, attempt in standing.unknown]
             if standing.journal_exists
             else None,
-            "open_run": standing.open_run,
-            "open_drill": standing.open_drill,
+            **fields_fact(standing, "open_run", "open_drill"),
             "lock": standing.holder and _lock_fact(standing.holder, dead=standing.holder_dead),
             "cooling_down": {
                 "after_run": standing.cooling_down_after,
@@ -326,10 +325,7 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             }
             if standing.cooling_down_after
             else None,
-            "strangers": standing.strangers,
-            "journal": standing.journal,
-            "journal_exists": standing.journal_exists,
-            "head": standing.head,
+            **fields_fact(standing, "strangers", "journal", "journal_exists", "head"),
         },
     )
 
@@ -353,11 +349,8 @@ def _org_fact(standing: Standing, role: Role) -> dict[str, object]:
 def _lock_fact(holder: Holder, *, dead: bool) -> dict[str, object]:
     return {
         "id": holder.lock,
-        "run": holder.run,
-        "operator": holder.operator,
-        "host": holder.host,
+        **fields_fact(holder, "run", "operator", "host"),
         "process": holder.pid,
-        "taken_at": holder.taken_at,
-        "beat_at": holder.beat_at,
+        **fields_fact(holder, "taken_at", "beat_at"),
         "holder_is_gone": dead,
     }
