@@ -13,6 +13,7 @@ from .plain import timestamp
 from .result import Score
 from .run import End, Mode, Objective, RunRequest, Stamp
 from .situation import Stranger
+from .status import Status
 
 MINUTE = 60.0
 HOUR = 60 * MINUTE
@@ -82,6 +83,11 @@ def age(at: datetime, now: datetime) -> str:
 def counted(number: int, noun: str) -> str:
     """A number with its noun: 1 write, 2 writes."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def move(start: Status | None, goal: Status) -> str:
+    """From where to where: PASSIVE → ACTIVE; to ACTIVE where it stood there, or nobody knows where it stood."""
+    return f"to {goal}" if start is None or start is goal else f"{start} → {goal}"
 
 
 def took_of(objective: Objective) -> str:
@@ -155,6 +161,11 @@ def request_command(
 def unlock_command(pair: str, holder: Holder) -> str:
     """Break a lock, by its id and with a reason."""
     return f"hamr unlock {shlex.quote(pair)} --lock-id {holder.lock} --reason TEXT"
+
+
+def close_command(drill: str) -> str:
+    """Close a drill that was left open."""
+    return f"hamr drill close {drill} --notes TEXT"
 
 
 def after_unlocking(steps: Sequence[str], pair: str, holder: Holder) -> tuple[str, ...]:

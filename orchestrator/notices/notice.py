@@ -21,7 +21,7 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Reading
 from orchestrator.model.run import End, Mode, Operator
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.model.words import END_WORDS, counted, span
+from orchestrator.model.words import END_WORDS, counted, move, span
 from orchestrator.system.redaction import Redactor
 
 LONGEST_TEXT = 4_000
@@ -231,11 +231,7 @@ def _who(about: About) -> str:
 
 
 def _way(about: About) -> str:
-    if about.goal is None:
-        return "adoption"
-    if about.stands is None or about.stands is about.goal:
-        return f"to {about.goal}"
-    return f"{about.stands} → {about.goal}"
+    return "adoption" if about.goal is None else move(about.stands, about.goal)
 
 
 def _mode(about: About) -> str:

@@ -13,7 +13,7 @@ from orchestrator.model.plain import JSON, moment
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import OpenDrill
 from orchestrator.model.status import Status
-from orchestrator.model.words import span
+from orchestrator.model.words import close_command, span
 
 from .describe import describe_event, event_details, event_of
 from .documents import compact, document, fields_fact, noun_fact
@@ -93,7 +93,7 @@ def _open_drills(drills: Sequence[tuple[str, OpenDrill]]) -> Page:
     for pair, drill in drills:
         about = f"pair {shortened(pair, 60)}, to {drill.goal} and home to {drill.home}, begun by {shortened(drill.by, 60)}"
         page += labelled("drill", f"{drill.drill}, {about}", "warn")
-        page.append(command(f"hamr drill close {drill.drill} --notes TEXT"))
+        page.append(command(close_command(drill.drill)))
     return tuple(page)
 
 

@@ -12,7 +12,16 @@ from orchestrator.model.plain import JSON
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
-from orchestrator.model.words import after_asking, age, counted, request_command, span, utc, why_waived
+from orchestrator.model.words import (
+    after_asking,
+    age,
+    close_command,
+    counted,
+    request_command,
+    span,
+    utc,
+    why_waived,
+)
 
 from .documents import compact, document, fields_fact
 from .layout import (
@@ -278,7 +287,7 @@ def _next(plan: Plan) -> tuple[str, ...]:
     if plan.assumed is not None:
         return (status, request_command("plan", request, plan.playbook))
     if plan.open_drill and plan.mode is Mode.PLANNED:
-        return (f"hamr drill close {plan.open_drill} --notes TEXT", status)
+        return (close_command(plan.open_drill), status)
     if plan.stopping_hooks:  # no flag goes over a program that is not there
         return (f"hamr doctor {shlex.quote(request.pair)}", status)
     if refusing:

@@ -35,6 +35,7 @@ from orchestrator.model.words import (
     after_unlocking,
     age,
     author,
+    close_command,
     no_journal,
     span,
     utc,
@@ -110,7 +111,7 @@ def _next_steps(standing: Standing) -> tuple[str, ...]:
         return steps
     refused = ("hamr plan ", "hamr run ")
     allowed = [step for step in steps if not step.startswith(refused) or " --emergency" in step]
-    return (f"hamr drill close {drill.drill} --notes TEXT", *allowed)
+    return (close_command(drill.drill), *allowed)
 
 
 def _title(standing: Standing, playbook: Playbook) -> Page:
@@ -247,7 +248,7 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
         drill = standing.open_drill
         words = (
             f"{drill.drill}, to {drill.goal} and home to {drill.home}, begun {age(drill.started_at, standing.at)} by "
-            f"{shortened(drill.by, 60)}; until hamr drill close {drill.drill} --notes TEXT, other runs than an emergency's "
+            f"{shortened(drill.by, 60)}; until {close_command(drill.drill)}, other runs than an emergency's "
             "are refused"
         )
         page += labelled("open drill", words, "warn")

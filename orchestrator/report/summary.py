@@ -9,7 +9,16 @@ from msgspec.structs import replace
 
 from orchestrator.model.run import End, Ending, Mode, Objective
 from orchestrator.model.status import Status
-from orchestrator.model.words import END_WORDS, counted, expectations_held, span, took_of, utc
+from orchestrator.model.words import (
+    END_WORDS,
+    close_command,
+    counted,
+    expectations_held,
+    move,
+    span,
+    took_of,
+    utc,
+)
 
 from .describe import end_style
 from .layout import Span
@@ -75,11 +84,7 @@ def run_verdict(run: RunView) -> Span:
 
 def run_move(run: RunView) -> str:
     """Where it was to go: PASSIVE → ACTIVE."""
-    if run.goal is None:
-        return "a run without a beginning"
-    if run.start is None or run.start is run.goal:
-        return f"to {run.goal}"
-    return f"{run.start} → {run.goal}"
+    return "a run without a beginning" if run.goal is None else move(run.start, run.goal)
 
 
 def upper(text: str) -> str:
@@ -272,7 +277,7 @@ def _drill_to_do(report: ReportView, drill: DrillView) -> tuple[ToDo, ...]:
     if drill.closed_at is not None:
         return ()
     runs = () if drill.simulated else [run for run in report.runs if run.open or run.debts]
-    close = ToDo("Close the drill.", f"hamr drill close {drill.drill} --notes TEXT")
+    close = ToDo("Close the drill.", close_command(drill.drill))
     return tuple(dict.fromkeys([*(each for run in runs for each in _to_do(run)), close]))
 
 
