@@ -97,13 +97,6 @@ def _open_drills(drills: Sequence[tuple[str, OpenDrill]]) -> Page:
     return tuple(page)
 
 
-_FACTS = (
-    *("run", "pair", "goal", "mode", "by", "host"),
-    *("started_at", "finished_at", "seconds", "end", "exit_code", "open"),
-)
-"""What the document says of a run."""
-
-
 def runs_json(
     runs: Sequence[RunSummary], drills: Sequence[tuple[str, OpenDrill]] = (), *, unjournalled: str = ""
 ) -> dict[str, JSON]:
@@ -111,7 +104,13 @@ def runs_json(
     return document(
         "hamr/runs/1",
         {
-            "runs": [fields_fact(run, *_FACTS) for run in runs],
+            "runs": [
+                {
+                    **fields_fact(run, "run", "pair", "goal", "mode", "by", "host"),
+                    **fields_fact(run, "started_at", "finished_at", "seconds", "end", "exit_code", "open"),
+                }
+                for run in runs
+            ],
             "open_drills": [{"pair": pair, **noun_fact(drill)} for pair, drill in drills],
             "journal_exists": not unjournalled,
         },

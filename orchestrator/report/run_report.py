@@ -21,7 +21,6 @@ from .layout import (
     heading,
     labelled,
     line,
-    line_text,
     listed_under,
     padded,
     paragraph,
@@ -242,7 +241,7 @@ def _run_fact(run: RunView) -> dict[str, object]:
         "owed": [fields_fact(debt, but=("reason",)) for debt in run.debts],
         **fields_fact(run, "hooks_owed", "objectives"),
         "notable": [
-            {"record": entry.seq, "at": entry.at, "text": line_text(entry.said)}
+            {"record": entry.seq, "at": entry.at, "text": entry.text}
             for entry in run.entries
             if entry.notable
         ],

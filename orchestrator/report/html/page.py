@@ -17,7 +17,7 @@ from orchestrator.model.status import Role
 from orchestrator.model.words import MINUTE, author, counted, span, utc, value_words
 from orchestrator.report import outcomes, summary
 from orchestrator.report.describe import PURPOSES
-from orchestrator.report.layout import escaped, line_text
+from orchestrator.report.layout import escaped
 from orchestrator.report.run_view import ReportView
 
 from .timeline import NARROW, WIDE, drawing_of
@@ -67,7 +67,6 @@ def _environment() -> jinja2.Environment:
         "utc": utc,
         "clock": _clock,
         "after": _after,
-        "words": line_text,
         "body": _body,
         "counted": counted,
         "author": author,
