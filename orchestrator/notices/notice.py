@@ -145,13 +145,9 @@ def _addressed(about: About) -> About:
 
 
 def notice_of(event: Event, about: About) -> Notice | None:
-    """What an org is told of an event, or None where nobody is.
+    """What an org is told of an event, or None where nobody is; `about` is the run after that event.
 
     A beginning is told with the first look at both orgs: only then it is known where the pair stands.
-
-    Args:
-        event: what happened.
-        about: the run, after that event.
     """
     pair = about.pair
     match event:
@@ -252,11 +248,8 @@ def _tags(about: About) -> tuple[str, ...]:
 def body_of(notice: Notice, at: datetime, head: Head | None, redactor: Redactor) -> dict[str, JSON]:
     """The event as it goes over the wire, within Datadog's bounds and without keys.
 
-    Args:
-        notice: what is told.
-        at: when it happened; Datadog shows events in that order, whichever arrives first.
-        head: the journal's head now; None where it could not be read.
-        redactor: knows the keys.
+    `at` is when it happened: Datadog shows events in that order, whichever arrives first. `head` is the journal's now,
+    or None where it could not be read.
     """
     foot = f"\n\n{_foot(notice, head, redactor)}"
     return {

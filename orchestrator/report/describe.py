@@ -81,12 +81,7 @@ def describe_record(record: Record, event: Event | None) -> str:
 
 
 def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PLR0912, PLR0915 - one case per event
-    """An event in one line.
-
-    Args:
-        event: what happened.
-        who: how an org is called.
-    """
+    """An event in one line; `who` says how an org is called."""
     match event:
         case events.RunStarted(pair=pair, goal=goal, mode=mode):
             emergency = (Span(", in emergency mode", "warn"),) if mode is Mode.EMERGENCY else ()
