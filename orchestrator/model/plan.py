@@ -127,8 +127,13 @@ class Plan(Struct, frozen=True):
     @property
     def refused(self) -> bool:
         """Whether a run would be refused somewhere on the way, as things are now."""
-        stops = any(transition.refused_by or transition.stopped_by for transition in self.transitions)
-        return not self.reachable or stops or bool(self.refused_before)
+        return not self.reachable or bool(self.stops)
+
+    @property
+    def refusing_guards(self) -> tuple[str, ...]:
+        """The guards that a run would be refused for, before its first transition or on the way, each once."""
+        on_the_way = (guard for transition in self.transitions for guard in transition.refused_by)
+        return tuple(dict.fromkeys([*self.refused_before, *on_the_way]))
 
     @property
     def stopping_hooks(self) -> tuple[str, ...]:
@@ -136,6 +141,11 @@ class Plan(Struct, frozen=True):
         return tuple(
             f"{transition.name}/{hook}" for transition in self.transitions for hook in transition.stopped_by
         )
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """All that would stop a run, in words: guards by their names, then hook transition/hook."""
+        return (*self.refusing_guards, *(f"hook {hook}" for hook in self.stopping_hooks))
 
     @property
     def refused_before(self) -> tuple[str, ...]:

@@ -213,8 +213,7 @@ def reading_words(reading: Reading | None) -> Span:
         return _status(reading.status)
     if reading.record is not None:
         return Span(f"status {reading.record.status}, not known", "bad")
-    reason = getattr(reading.sight, "reason", "")
-    return _text(f"not seen, {type(reading.sight).__name__.lower()} ({reason})", "bad")
+    return _text(f"not seen, {type(reading.sight).__name__.lower()} ({reading.reason})", "bad")
 
 
 def _text(text: str, style: str = "") -> Span:

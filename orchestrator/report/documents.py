@@ -183,7 +183,7 @@ def _reading_fact(reading: Reading) -> dict[str, object]:
     return {
         "said": "record" if isinstance(sight, Present) else type(sight).__name__.lower(),
         "status": reading.status,
-        "reason": getattr(sight, "reason", None),
+        "reason": reading.reason,
         "record": reading.record,
         "at": reading.at,
         "round_trip_seconds": seconds(exchange.seconds),

@@ -102,7 +102,7 @@ def _guards(plan: Plan) -> str:
     transitions, verdicts = plan.transitions, plan.verdicts
     not_passing = [verdict for verdict in verdicts if verdict.outcome is not Outcome.PASS]
     groups: dict[str, list[Sequence[str]]] = {
-        "refuse": [plan.refused_before, *(each.refused_by for each in transitions)],
+        "refuse": [plan.refusing_guards],
         "overridden": [plan.overridden_before, *(each.overridden for each in transitions)],
         "waived": [each.waived for each in transitions],
         "waited for": [each.waits for each in transitions],

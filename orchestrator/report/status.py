@@ -20,7 +20,6 @@ from orchestrator.model.reading import (
     Identity,
     Present,
     Reading,
-    Sight,
     Trouble,
     Unreachable,
     Unreadable,
@@ -137,7 +136,7 @@ def _orgs(standing: Standing) -> Page:
 def _column(standing: Standing, role: Role) -> tuple[Span, ...]:
     """What is said of one org, line by line."""
     org, reading = standing.pair[role], standing.readings[role]
-    record, why_not = reading.record, _why_not(reading.sight)
+    record, why_not = reading.record, reading.reason or ""
     return (
         Span(role.value, "heading"),
         Span(org.name, "org"),
@@ -177,19 +176,6 @@ def _status(reading: Reading) -> Span:
             return Span("not seen: no HAMR record in its answer", "bad")
         case _ as never:
             assert_never(never)
-
-
-def _why_not(sight: Sight) -> str:
-    match sight:
-        case (
-            Denied(reason=reason)
-            | Unreachable(reason=reason)
-            | Unreadable(reason=reason)
-            | Hampered(reason=reason)
-        ):
-            return reason
-        case _:
-            return ""
 
 
 def _changed_at(record: HamrRecord | None, now: datetime) -> str:
