@@ -253,9 +253,9 @@ def _if_it_goes_wrong(
 def _ending(plan: Plan) -> Page:
     page: list[Line] = [*heading(_ending_title(plan))]
     page += paragraph(shortened(plan.ending, 1200), indent=2)
-    for status, seconds in plan.objectives.items():
-        if status is plan.request.goal:
-            page += paragraph(f"The objective for {status} is {span(seconds)}.", indent=2)
+    goal = plan.request.goal
+    if goal in plan.objectives:
+        page += paragraph(f"The objective for {goal} is {span(plan.objectives[goal])}.", indent=2)
     if plan.assumed is None and plan.transitions and not plan.refused:
         page += paragraph(f"This plan can be applied until {utc(plan.expires_at)}.", indent=2)
     number = len(plan.writes)
