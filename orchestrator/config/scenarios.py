@@ -32,7 +32,7 @@ from .scenario import (
     ScenarioStep,
     SomebodyWrites,
 )
-from .source import is_path, read_text, shipped_files
+from .source import is_path, named_file, read_text, shipped_files
 from .validate import validate
 
 
@@ -61,11 +61,10 @@ def find_scenario(name_or_path: str, folder: Path = Path()) -> Path:
     if is_path(name_or_path):
         return folder / name_or_path
     shipped = shipped_scenarios()
-    for path in (folder / "scenarios" / f"{name_or_path}.yaml", folder / f"{name_or_path}.yaml"):
-        if name_or_path and "\0" not in name_or_path and path.is_file():
-            return path
-    if name_or_path in shipped:
-        return shipped[name_or_path]
+    file = f"{name_or_path}.yaml"
+    found = named_file(name_or_path, (folder / "scenarios" / file, folder / file), shipped)
+    if found is not None:
+        return found
     raise UsageError(
         f"There is no scenario {shown(name_or_path)}: no {shown(name_or_path + '.yaml')} in this folder or its folder "
         f"scenarios, and none of that name ships with hamr{did_you_mean(name_or_path, shipped) or '.'} "

@@ -6,7 +6,6 @@ defined in config/faults.py, which reads them from files, too.
 """
 
 from orchestrator.config.faults import (
-    MONITOR_STATES,
     NO_DATA,
     RECORD_PATH,
     AnswerLost,
@@ -33,6 +32,7 @@ from orchestrator.config.faults import (
     WrongBody,
     metric_value,
 )
+from orchestrator.config.fields import MONITOR_STATES
 from orchestrator.config.scenario import Returning
 
 from .config import Authors, RateLimit, SimulatedOrg, SimulatorConfig, Traffic, simulated_orgs
