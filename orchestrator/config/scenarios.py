@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, get_args
 
@@ -32,6 +31,7 @@ from .scenario import (
     ScenarioStep,
     SomebodyWrites,
 )
+from .schema import Noun
 from .source import is_path, named_file, read_text, shipped_files
 from .validate import validate
 
@@ -159,23 +159,24 @@ def scenario_findings(document: Document, scenario: dict[str, Any]) -> Iterator[
         )
     yield from _repeated(parts(scenario, "steps"))
     for place, step in parts(scenario, "steps"):
-        yield from chain(
-            fault_findings(document, scenario, *place, "faults"),
-            one_kind(document, place, ScenarioStep, "step", "what is done"),
-            _process(place, step),
-            _reasons(place, step),
-            _contradictions((*place, "expect"), mapping_in(step.get("expect"))),
-        )
+        yield from fault_findings(document, scenario, *place, "faults")
+        yield from _done(document, place, ScenarioStep, step)
+        yield from _process(place, step)
         meanwhile = step.get("meanwhile")
         if isinstance(meanwhile, dict):
-            yield from one_kind(document, (*place, "meanwhile"), Meanwhile, "step", "what is done")
-            yield from _reasons((*place, "meanwhile"), meanwhile)
-            yield from _contradictions((*place, "meanwhile", "expect"), mapping_in(meanwhile.get("expect")))
+            yield from _done(document, (*place, "meanwhile"), Meanwhile, meanwhile)
     expect = mapping_in(scenario.get("expect"))
     yield from _contradictions(("expect",), expect)
     for key in ("exit", "refused", "says"):  # the end of a drill is no command: it has none of these
         if key in expect:
             yield Finding(("expect", key), f'"{key}" is about one step: put it into that step', at_key=True)
+
+
+def _done(document: Document, place: Steps, noun: type[Noun], step: dict[str, Any]) -> Iterator[Finding]:
+    """What is done in a step or in the middle of one, and what is expected of it."""
+    yield from one_kind(document, place, noun, "step", "what is done")
+    yield from _reasons(place, step)
+    yield from _contradictions((*place, "expect"), mapping_in(step.get("expect")))
 
 
 def _process(place: Steps, step: dict[str, Any]) -> Iterator[Finding]:

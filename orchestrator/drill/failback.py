@@ -19,6 +19,7 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, Operator, RunRequest
 from orchestrator.model.situation import PhaseName, Standing
 from orchestrator.model.status import Role, Status
+from orchestrator.model.words import override_flag, utc
 from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.locking import refuse_held
 from orchestrator.operations.preflight import check_overrides
@@ -274,7 +275,7 @@ def _not_home(
         case RunResult(ending=ending, refused_by=refused):
             unsaid = [f"{each.guard}: {each.reason}" for each in refused if each.reason not in ending.message]
             why, steps = "; ".join((ending.message, *unsaid)), ending.next_steps
-            flags = " ".join(f"--override {each.guard}=REASON" for each in refused)
+            flags = " ".join(override_flag(each.guard) for each in refused)
             again += f" {flags}" if flags and not results[-1].resumable else ""
         case HamrError():
             why, steps = trouble.message, trouble.next_steps
@@ -308,7 +309,7 @@ def drill_named(histories: Mapping[str, History], name: str) -> DrillHistory:
         raise UsageError(f"the journal knows no drill {name[:60]!r}.{words}", next_steps=("hamr runs",))
     if found.closed_at is not None:
         raise UsageError(
-            f"drill {found.drill} was closed at {found.closed_at:%Y-%m-%d %H:%M:%S} UTC already",
+            f"drill {found.drill} was closed at {utc(found.closed_at)} already",
             next_steps=(f"hamr show {found.drill}",),
         )
     return found

@@ -21,6 +21,7 @@ from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import DrillResult, Expectation
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Status
+from orchestrator.model.words import utc
 from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.locking import take_lock
 from orchestrator.operations.session import Session
@@ -90,7 +91,7 @@ def _refuse_unready(session: Session, history: History) -> None:
     if held is not None:
         raise Refused(
             f"pair {name} is in drill {held.drill} already, which {held.by}@{held.host} began at "
-            f"{held.started_at:%Y-%m-%d %H:%M:%S} UTC and nobody has closed yet",
+            f"{utc(held.started_at)} and nobody has closed yet",
             next_steps=(close_command(held.drill), f"hamr status {name}"),
         )
     run = history.open_run
