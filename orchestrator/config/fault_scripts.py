@@ -17,7 +17,7 @@ from .fields import SchemaVersion
 from .messages import listed, one_of, shown
 from .schema import Form, Noun, keys_in, keys_of
 from .source import read_text
-from .validate import validate
+from .validate import read_as
 
 _TIMED = tags_of(*get_args(WorldFault))
 
@@ -44,10 +44,12 @@ def parse_fault_script(text: str, file: str) -> tuple[Fault, ...]:
     Raises:
         DocumentError: it is no fault script; with all its problems at once.
     """
-    document = compose(text, file)
-    validated = validate(_FaultScript, document)
-    script: _FaultScript = validated.noun(bounded(fault_findings(document, validated.values, "faults")))
+    script: _FaultScript = read_as(_FaultScript, compose(text, file), _findings)
     return script.faults
+
+
+def _findings(document: Document, script: Any) -> Iterator[Finding]:
+    return bounded(fault_findings(document, script, "faults"))
 
 
 def fault_findings(document: Document, values: Any, *way: str | int) -> Iterator[Finding]:

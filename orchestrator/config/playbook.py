@@ -16,7 +16,7 @@ from .messages import did_you_mean, shown
 from .playbook_checks import playbook_findings
 from .playbook_form import PlaybookForm
 from .source import is_path, named_file, read_text, shipped_files
-from .validate import validate
+from .validate import read_as
 
 DEFAULT_PLAYBOOK = "regional-failover"
 
@@ -61,6 +61,5 @@ def parse_playbook(text: str, file: str) -> Playbook:
 
 def read_playbook(document: Document, text: str) -> Playbook:
     """Read a playbook from a composed document and the text that it was composed from; see `parse_playbook`."""
-    validated = validate(PlaybookForm, document)
-    playbook: Playbook = validated.noun(playbook_findings(document, validated.values))
+    playbook: Playbook = read_as(PlaybookForm, document, playbook_findings)
     return replace(playbook, text=text, path=document.file)

@@ -33,7 +33,7 @@ from .scenario import (
 )
 from .schema import Noun
 from .source import is_path, named_file, read_text, shipped_files
-from .validate import validate
+from .validate import read_as
 
 
 def load_scenario(name_or_path: str, *, folder: Path = Path()) -> Scenario:
@@ -89,8 +89,7 @@ def parse_scenario(text: str, file: str) -> Scenario:
 
 def read_scenario(document: Document, text: str) -> Scenario:
     """Read a scenario from a composed document and the text that it was composed from; see `parse_scenario`."""
-    validated = validate(ScenarioFile, document)
-    scenario: Scenario = validated.noun(bounded(scenario_findings(document, validated.values)))
+    scenario: Scenario = read_as(ScenarioFile, document, scenario_findings)
     return replace(scenario, text=text, path=document.file)
 
 
@@ -151,7 +150,11 @@ _ACTIONS = tags_of(*get_args(Action))
 
 
 def scenario_findings(document: Document, scenario: dict[str, Any]) -> Iterator[Finding]:
-    """Everything that does not fit together in what could be read of a document."""
+    """What does not fit together in what could be read of a document, as far as it is told."""
+    return bounded(_findings(document, scenario))
+
+
+def _findings(document: Document, scenario: dict[str, Any]) -> Iterator[Finding]:
     yield from fault_findings(document, scenario, "faults")
     if scenario.get("steps") == []:
         yield Finding(

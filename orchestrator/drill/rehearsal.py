@@ -168,7 +168,7 @@ class _Play(Struct):
         elif done.result is not None and done.result.goal is not None:
             goal = done.result.goal
         self.played.made.append(
-            leg_of(done.name, goal, seen.seconds, events, runs[0] if done.result is None else done.result)
+            leg_of(seen.name, goal, seen.seconds, events, runs[0] if done.result is None else done.result)
         )
         (self.killed.add if seen.died else self.killed.discard)(runs[0])
 
