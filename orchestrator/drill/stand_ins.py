@@ -199,9 +199,9 @@ class ProcessStore:
     def __init__(
         self,
         store: Store,
-        dies: At | None = None,
-        meanwhile: At | None = None,
-        happens: Callable[[], None] = lambda: None,
+        dies: At | None,
+        meanwhile: At | None,
+        happens: Callable[[], None],
     ) -> None:
         self._store = store
         self._dies = dies

@@ -99,7 +99,7 @@ class Regions:
         """Whether a connection for such a request would be refused just now. Nothing is counted."""
         darkness = self.darkness(role)
         if darkness is not None:
-            return not darkness.silent and darkness.answers is None
+            return darkness.refuses
         return any(isinstance(fault.kind, ConnectionRefused) for fault in self.faults.due(role, method, path))
 
     def darkness(self, role: Role) -> Darkness | None:

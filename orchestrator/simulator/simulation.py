@@ -118,7 +118,7 @@ class Simulation:
             darkness = self.regions.darkness(role)
             if darkness is not None and darkness.until is not None:
                 self._once(darkness, darkness.until - self.regions.clock.monotonic(), self._align)
-            if darkness is not None and not darkness.silent and darkness.answers is None:
+            if darkness is not None and darkness.refuses:
                 listener.close()
                 listener.break_all()
             elif self._refuses_next(role):

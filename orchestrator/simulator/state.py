@@ -75,6 +75,11 @@ class Darkness(Struct, frozen=True):
     answers: int | None = None
     """The edge in front of the region answers, with this status; nothing reaches the region."""
 
+    @property
+    def refuses(self) -> bool:
+        """Whether no connection is made at all."""
+        return not self.silent and self.answers is None
+
 
 class Behind(Struct, frozen=True):
     """A region's reads are served by a replica that does not get newer."""
