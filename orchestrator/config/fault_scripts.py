@@ -30,20 +30,12 @@ class _FaultScript(Form, frozen=True):
 
 
 def load_fault_script(path: Path) -> tuple[Fault, ...]:
-    """Read a fault script.
-
-    Raises:
-        DocumentError: it cannot be read, or is no fault script; with all its problems at once.
-    """
+    """Read a fault script from a file; a DocumentError with all its problems at once where it is none."""
     return parse_fault_script(read_text(path), str(path))
 
 
 def parse_fault_script(text: str, file: str) -> tuple[Fault, ...]:
-    """Read a fault script from its text; `file` is its path, for messages.
-
-    Raises:
-        DocumentError: it is no fault script; with all its problems at once.
-    """
+    """Read a fault script from its text, as `load_fault_script`; `file` is its path, for messages."""
     script: _FaultScript = read_as(_FaultScript, compose(text, file), _findings)
     return script.faults
 

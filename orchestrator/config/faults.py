@@ -40,11 +40,7 @@ oldest first, the last one at its end), or no data."""
 
 
 def metric_value(value: MetricValue) -> MetricValue:
-    """The value as it was given, once it is known to be one; numbers as floats.
-
-    Raises:
-        ValueError: it is none.
-    """
+    """The value as it was given, once it is known to be one, numbers as floats; a ValueError where it is none."""
     match value:
         case str():
             if value != NO_DATA:
@@ -65,11 +61,7 @@ def _point(value: Point) -> Point:
 
 
 def monitor_state(state: str | None) -> str | None:
-    """The state as it was given, once it is known to be one; None for a monitor that is not there.
-
-    Raises:
-        ValueError: it is none.
-    """
+    """The state as it was given, None for a monitor that is not there; a ValueError where there is no such state."""
     if state is not None and state not in MONITOR_STATES:
         raise ValueError(f"a monitor's state is one of {', '.join(MONITOR_STATES)}, not {state!r}")
     return state

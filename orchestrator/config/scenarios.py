@@ -37,27 +37,17 @@ from .validate import read_as
 
 
 def load_scenario(name_or_path: str, *, folder: Path = Path()) -> Scenario:
-    """Read a scenario from a file, or by name.
+    """Read a scenario from a file, or by a bare name.
 
-    Args:
-        name_or_path: a path; or a bare name, which is scenarios/NAME.yaml or NAME.yaml in `folder`, else the scenario
-            of that name that ships with hamr.
-        folder: where bare names and relative paths are looked for: the working directory.
-
-    Raises:
-        UsageError: there is no scenario of that name.
-        DocumentError: it cannot be read, or is no scenario; with all its problems at once.
+    That is scenarios/NAME.yaml or NAME.yaml in `folder`, else the scenario of that name that ships with hamr. Raises a
+    UsageError where there is none of that name, and a DocumentError with all its problems at once.
     """
     path = find_scenario(name_or_path, folder)
     return parse_scenario(read_text(path), str(path))
 
 
 def find_scenario(name_or_path: str, folder: Path = Path()) -> Path:
-    """The file that a name or path means; see `load_scenario`.
-
-    Raises:
-        UsageError: there is no scenario of that name.
-    """
+    """The file that a name or path means, see `load_scenario`; a UsageError where there is no scenario of that name."""
     if is_path(name_or_path):
         return folder / name_or_path
     shipped = shipped_scenarios()
@@ -81,8 +71,7 @@ def shipped_scenarios() -> Mapping[str, Path]:
 def parse_scenario(text: str, file: str) -> Scenario:
     """Read a scenario from its text; `file` is its path, for messages.
 
-    Raises:
-        DocumentError: it is no scenario; with all its problems at once.
+    Raises a DocumentError where it is none, with all its problems at once.
     """
     return read_scenario(compose(text, file), text)
 

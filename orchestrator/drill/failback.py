@@ -191,11 +191,7 @@ async def bring_home(
 
 
 def _refuse_undrillable(session: Session, drill: DrillHistory) -> None:
-    """A drill's way home is a drill, too: it never writes to a pair that may not be drilled.
-
-    Raises:
-        Refused: its inventory does not say `drill: true`.
-    """
+    """A drill's way home is a drill, too: it never writes to a pair that may not be drilled."""
     if session.pair.drill:
         return
     name = session.pair.name
@@ -364,11 +360,7 @@ async def close(
 
 
 def _refuse_other_orgs(session: Session, drill: DrillHistory) -> None:
-    """A name is not an org: another inventory may call other orgs the same.
-
-    Raises:
-        Moved: they are not those that the drill began on.
-    """
+    """A name is not an org: another inventory may call other orgs the same."""
     began_on = drill.started.orgs
     if began_on is None or session.pair.is_of(began_on):
         return
@@ -379,11 +371,7 @@ def _refuse_other_orgs(session: Session, drill: DrillHistory) -> None:
 
 
 def _refuse_held(session: Session, drill: DrillHistory) -> None:
-    """Somebody at work on the pair goes first; a process that died in a run of this drill is in nobody's way.
-
-    Raises:
-        Locked: somebody holds it, or somebody died who left another run to resume.
-    """
+    """Somebody at work on the pair goes first; a process that died in a run of this drill is in nobody's way."""
     holder = session.store.holder(session.pair.name)
     if holder is not None and holder.run in drill.legs and session.host.provably_dead(holder):
         return  # what it left is taken up on the way home

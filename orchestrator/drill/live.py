@@ -82,11 +82,7 @@ async def home_of(session: Session) -> Status:
 
 
 def _refuse_unready(session: Session, history: History) -> None:
-    """A drill begins on a pair with nothing left over.
-
-    Raises:
-        Refused: names what is left over.
-    """
+    """A drill begins on a pair with nothing left over; a refusal names what is."""
     name, held = session.pair.name, history.open_drill
     if held is not None:
         raise Refused(
