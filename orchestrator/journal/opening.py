@@ -301,12 +301,11 @@ def _connect(place: Path, access: str, patience: float) -> sqlite3.Connection:
 
 def _lay_out_where_new(connection: sqlite3.Connection, place: Path) -> None:
     """Create the tables in a new file; on any other, make sure that it can be written."""
-    if identity(connection) != _NEW:
-        _refuse_others(connection, place)
-    connection.execute("BEGIN IMMEDIATE")
-    if identity(connection) == _NEW:  # now that nobody else can make it one of ours
-        lay_out(connection)
-    connection.execute("COMMIT")
+    if identity(connection) == _NEW:
+        connection.execute("BEGIN IMMEDIATE")
+        if identity(connection) == _NEW:  # now that nobody else can make it one of ours
+            lay_out(connection)
+        connection.execute("COMMIT")
     _refuse_others(connection, place)
     # SQLite begins to write to a file that may only be read, and says so at the first change alone: here it is none.
     connection.execute("DELETE FROM locks WHERE FALSE")
