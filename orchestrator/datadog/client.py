@@ -39,7 +39,7 @@ from orchestrator.system.redaction import Redactor
 
 from .answers import DENIALS, answer_of, identity_of, keys_said, may_pass, one_line, sight_of, trace_of
 from .connections import open_transports
-from .transport import KEYS_TOO_LATE, TOO_LATE, Departure, Exchanged, ReadOnly, Transport, exchange, seconds
+from .transport import KEYS_TOO_LATE, TOO_LATE, Departure, Exchanged, ReadOnly, Transport, exchange
 from .wire import PATH, request_of
 
 HEADERS: Mapping[str, str] = {
@@ -177,7 +177,7 @@ class OrgClient:
             async with bound:
                 headers = await self.fetch_keys(app_key=app_key)
                 fetching = False
-                end = loop.time() + seconds(self.timeouts.total)
+                end = loop.time() + self.timeouts.total.total_seconds()
                 end = end if allowed is None else min(end, allowed)
                 bound.reschedule(end)
                 if method == "GET":
@@ -214,7 +214,7 @@ class OrgClient:
         return denied if headers == used else await asking.until_answered(headers, end, anew=False)
 
     def _out_of_time(self, exchanged: Exchanged, fetching: bool, within: float | None) -> str:
-        total = seconds(self.timeouts.total)
+        total = self.timeouts.total.total_seconds()
         allowed = total if within is None else within if fetching else min(within, total)
         if fetching:
             return f"its keys were not there within {allowed:g} s"

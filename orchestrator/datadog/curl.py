@@ -42,11 +42,6 @@ def curl(request: Request, org: Org) -> str:
     return " \\\n  ".join([*words, shlex.quote(request.url)])
 
 
-def variable_for(role: Role, which: str) -> str:
-    """The variable that a person sets to a key which a command prints: PRIMARY_API_KEY."""
-    return f"{role.value.upper()}_{which}_KEY"
-
-
 def _shell(reference: KeyReference, role: Role, which: str) -> str:
     """What a shell puts a key in the place of, inside double quotes."""
     match reference:
@@ -58,7 +53,6 @@ def _shell(reference: KeyReference, role: Role, which: str) -> str:
         case CommandKey(argv):
             # Its arguments stay in the inventory, whatever they are: this sheet may be passed around (law 17).
             program = re.sub(r"[^A-Za-z0-9_./-]", "?", argv[0])
-            return (
-                f"${{{variable_for(role, which)}:?set it to what {program} prints, as pairs.yaml gives it}}"
-            )
+            variable = f"{role.value.upper()}_{which}_KEY"
+            return f"${{{variable}:?set it to what {program} prints, as pairs.yaml gives it}}"
     assert_never(reference)

@@ -6,7 +6,6 @@ each has a remedy here (law 21). Pure.
 
 from __future__ import annotations
 
-import enum
 import os
 import re
 import socket
@@ -38,36 +37,25 @@ class Way(Struct, frozen=True):
     """The proxy was asked for a tunnel, so it is there."""
 
 
-class Failed(enum.Enum):
-    """What did not come about, so that a request was not sent."""
-
-    CONNECTING = "connecting"
-    IN_TIME = "connecting in time"
-    TUNNEL = "the proxy's tunnel"
-
-
-def trouble_of(failed: Failed, error: Exception, way: Way) -> Hampered | None:
-    """What stands in the way on this machine or in its network, or None where it may as well be the org.
+def trouble_of(error: Exception, why: str, way: Way) -> Hampered | None:
+    """What stood in the way of connecting, on this machine or in its network, or None where it may as well be the org.
 
     Args:
-        failed: what did not come about.
-        error: why.
+        error: what ended it.
+        why: that in words.
         way: how far it came.
     """
-    root = root_of(error)
+    root = _root_of(error)
     at_proxy = bool(way.proxy) and not way.tunnelling
     if isinstance(root, ssl.SSLCertVerificationError):
         return _untrusted(root, _host_of(way.connected_to) if at_proxy else way.host)
     if isinstance(root, socket.gaierror) and not way.proxy:
         return Hampered(
-            f"this machine's name servers do not know {way.host}: {words_of(root)}",
+            f"this machine's name servers do not know {way.host}: {root.strerror or why}",
             f"correct its site or url in pairs.yaml, or this machine's name servers (getent hosts {way.host})",
             Trouble.RESOLVER,
         )
-    if failed is Failed.TUNNEL:
-        return _refused_by_proxy(words_of(root), way)
     if at_proxy and way.connected_to:
-        why = "it did not answer in time" if failed is Failed.IN_TIME else words_of(root)
         return Hampered(
             f"the proxy {way.connected_to}, which {way.proxy} names, cannot be reached: {why}",
             f"correct {way.proxy}, or list {way.host} in NO_PROXY where no proxy is needed",
@@ -99,7 +87,9 @@ def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> Hampered:
 _SERVER_SIDE = re.compile(r"5\d\d\b")
 
 
-def _refused_by_proxy(said: str, way: Way) -> Hampered | None:
+def refused_by_proxy(error: Exception, way: Way) -> Hampered | None:
+    """Why the proxy made no tunnel, or None where it may as well be the org that it cannot reach."""
+    said = words_of(error)
     # A proxy says 502, 503 or 504 where it is the org that it cannot reach.
     if _SERVER_SIDE.match(said):
         return None
@@ -177,18 +167,18 @@ def _host_of(place: str) -> str:
         return place
 
 
-def root_of(error: BaseException) -> BaseException:
-    """The first cause of an error."""
+def words_of(error: BaseException) -> str:
+    """The words of an error's first cause: those of the operating system, mostly."""
+    root = _root_of(error)
+    if isinstance(root, OSError) and not isinstance(root, ssl.SSLError) and (root.errno or 0) > 0:
+        return os.strerror(root.errno or 0)  # asyncio puts words of its own into strerror
+    return (root.strerror if isinstance(root, OSError) else None) or str(root) or type(root).__name__
+
+
+def _root_of(error: BaseException) -> BaseException:
     while (cause := _cause(error)) is not None:
         error = cause
     return error
-
-
-def words_of(error: BaseException) -> str:
-    """An error's words: those of the operating system, mostly."""
-    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and (error.errno or 0) > 0:
-        return os.strerror(error.errno or 0)  # asyncio puts words of its own into strerror
-    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
 def _cause(error: BaseException) -> BaseException | None:

@@ -6,7 +6,6 @@ import asyncio
 import re
 import zlib
 from collections.abc import AsyncIterable, Mapping
-from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -18,7 +17,7 @@ from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import Hampered
 from orchestrator.system.lean_import import left_out, looked_for_once
 
-from .local_trouble import Failed, Way, root_of, trouble_of, words_of
+from .local_trouble import Way, refused_by_proxy, trouble_of, words_of
 
 _AS_IT_IS = frozenset({"", "identity"})
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
@@ -52,16 +51,13 @@ class Unpacker:
         """What is there of it, at most its largest size."""
         return bytes(self._body[: self._largest])
 
-    def has_failed(self) -> bool:
-        """Whether it is of no use, however it goes on."""
-        return bool(self.problem)
-
-    def add(self, data: bytes) -> None:
-        """Take what came next."""
+    def add(self, data: bytes) -> bool:
+        """Take what came next; whether more is wanted."""
         self._came += len(data)
         self._body += data if self._unpacking is None else self._unpacked(data)
         if max(len(self._body), self._came) > self._largest:
             self.problem = self.problem or f"the answer is larger than {self._largest // 1024} KiB"
+        return not self.problem
 
     def _unpacked(self, data: bytes) -> bytes:
         unpacking = self._unpacking
@@ -197,11 +193,6 @@ class Departure(Struct):
             self.bound.reschedule(moment)
 
 
-def seconds(span: timedelta) -> float:
-    """A duration in seconds."""
-    return span.total_seconds()
-
-
 class ReadOnly(httpx.AsyncBaseTransport):
     """A transport that cannot send anything but a GET (law 2). It refuses before anything leaves."""
 
@@ -259,7 +250,7 @@ async def exchange(
         anew: whether it must go over a new connection.
         departure: bounds connecting, and is asked just before the request leaves; where it says no, nothing is sent.
     """
-    connect, read = seconds(timeouts.connect), seconds(timeouts.read)
+    connect, read = timeouts.connect.total_seconds(), timeouts.read.total_seconds()
     limits = {"connect": connect, "pool": connect, "read": read, "write": read}
     into.sent = True
     trail = _Trail(into, url, departure)
@@ -288,8 +279,7 @@ async def exchange(
         into.sent, into.failure, into.trouble = False, error.why.reason, error.why
     except _NEVER_SENT as error:
         into.sent, into.failure = False, _words(error, timeouts)
-        way = trail.way(str(request.extensions.get(PROXY, "")))
-        into.trouble = None if (failed := _failed(error)) is None else trouble_of(failed, error, way)
+        into.trouble = _trouble(error, trail.way(str(request.extensions.get(PROXY, ""))))
         if into.trouble is not None:
             into.failure = into.trouble.reason
     except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError) as error:
@@ -347,23 +337,22 @@ class _Trail:
 
 async def _read(response: httpx.Response, into: Exchanged) -> None:
     unpacker = Unpacker(into.headers.get("content-encoding", ""), LARGEST_BODY)
-    if not unpacker.has_failed():
+    if not unpacker.problem:
         async for chunk in cast("AsyncIterable[bytes]", response.stream):
-            unpacker.add(chunk)
-            if unpacker.has_failed():
+            if not unpacker.add(chunk):
                 break
     unpacker.end()
     into.body, into.refused, into.whole = unpacker.body, unpacker.problem, not unpacker.problem
 
 
-def _failed(error: Exception) -> Failed | None:
+def _trouble(error: Exception, way: Way) -> Hampered | None:
     match error:
-        case httpx.ConnectTimeout():
-            return Failed.IN_TIME
         case httpx.ProxyError():
-            return Failed.TUNNEL
+            return refused_by_proxy(error, way)
+        case httpx.ConnectTimeout():
+            return trouble_of(error, "it did not answer in time", way)
         case httpx.ConnectError():
-            return Failed.CONNECTING
+            return trouble_of(error, words_of(error), way)
         case _:
             return None
 
@@ -371,23 +360,18 @@ def _failed(error: Exception) -> Failed | None:
 def _words(error: Exception, timeouts: Timeouts) -> str:
     match error:
         case httpx.ConnectTimeout() | httpx.PoolTimeout():
-            return f"no connection within {seconds(timeouts.connect):g} s"
+            return f"no connection within {timeouts.connect.total_seconds():g} s"
         case httpx.ReadTimeout():
-            return f"no answer for {seconds(timeouts.read):g} s"
+            return f"no answer for {timeouts.read.total_seconds():g} s"
         case httpx.WriteTimeout():
-            return f"the request could not be sent within {seconds(timeouts.read):g} s"
+            return f"the request could not be sent within {timeouts.read.total_seconds():g} s"
         case httpx.ConnectError():
-            return f"no connection: {_innermost(error)}"
+            return f"no connection: {words_of(error)}"
         case httpx.ProxyError():
-            return f"the proxy refused: {_innermost(error)}"
+            return f"the proxy refused: {words_of(error)}"
         case httpx.RemoteProtocolError():
-            return f"the answer broke off or was no HTTP: {_innermost(error)}"
+            return f"the answer broke off or was no HTTP: {words_of(error)}"
         case httpx.NetworkError():
-            return f"the connection broke: {_innermost(error)}"
+            return f"the connection broke: {words_of(error)}"
         case _:
-            return f"the exchange failed: {_innermost(error)}"
-
-
-def _innermost(error: BaseException) -> str:
-    """The words of the first cause: those of the operating system, mostly."""
-    return words_of(root_of(error))
+            return f"the exchange failed: {words_of(error)}"

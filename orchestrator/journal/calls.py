@@ -15,7 +15,6 @@ from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from .failures import UNSENT, unavailable
-from .opening import BUSY_SECONDS
 
 T = TypeVar("T")
 
@@ -104,7 +103,7 @@ class Turns:
         self._lock = threading.RLock()
 
     @contextmanager
-    def one(self, place: Path, seconds: float = BUSY_SECONDS, *, sent: str = UNSENT) -> Iterator[None]:
+    def one(self, place: Path, seconds: float, *, sent: str = UNSENT) -> Iterator[None]:
         """Have the file alone, as far as this process goes.
 
         Args:

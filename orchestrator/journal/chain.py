@@ -8,12 +8,11 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from json.encoder import encode_basestring as quoted
-from typing import IO
+from typing import IO, cast
 
 import msgspec
 import rfc8785
-from msgspec import Struct, field
+from msgspec import Raw, Struct, field
 from msgspec.structs import asdict, astuple
 
 from orchestrator.errors import UsageError
@@ -33,7 +32,7 @@ _MOST_DECIMAL_BITS = 14_000
 """Python refuses to write longer numbers than this in decimal digits."""
 
 _ROUGHLY = bytes(
-    0xEE if byte >= 0xEE else ord(":") if byte in b",[" else ord("0") if byte in b"0123456789" else byte  # noqa: PLR2004 - see below
+    0xEE if byte >= 0xEE else ord(":") if byte in b",[-" else ord("0") if byte in b"0123456789" else byte  # noqa: PLR2004 - see below
     for byte in range(256)
 )
 """Makes all digits one, what may stand before a number one, and one of the bytes that begin a character from U+E000 on."""
@@ -43,8 +42,8 @@ _ELSEWHERE = b"\xee"
 """Such a character stands elsewhere in UTF-16 order than in that of code points."""
 
 
-class _DoubtfulNumber(Exception):
-    """A number whose canonical form the quick way cannot vouch for."""
+class _Doubtful(Exception):
+    """The quick way cannot vouch for the canonical form of a text."""
 
 
 def storable(value: object, *, _level: int = 0) -> JSON:
@@ -62,9 +61,11 @@ def storable(value: object, *, _level: int = 0) -> JSON:
         case str():
             return storable_text(value)
         case int():
-            return int(value) if abs(value) <= SAFE_INTEGER else _digits(value)
+            if abs(value) <= SAFE_INTEGER:
+                return int(value)
+            return str(value) if value.bit_length() < _MOST_DECIMAL_BITS else hex(value)
         case float():
-            return float(value) if math.isfinite(value) else _not_finite(value)
+            return float(value) if math.isfinite(value) else json.dumps(value)
         case _ if _level >= DEEPEST and isinstance(value, Mapping | list | tuple):
             return TOO_DEEP
         case Mapping():
@@ -77,16 +78,6 @@ def storable(value: object, *, _level: int = 0) -> JSON:
 def storable_text(value: str) -> str:
     r"""The same text, with lone surrogates (as from a host name in another encoding) escaped as `\udc80`."""
     return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _digits(value: int) -> str:
-    return str(value) if value.bit_length() < _MOST_DECIMAL_BITS else hex(value)
-
-
-def _not_finite(value: float) -> str:
-    if math.isnan(value):
-        return "NaN"
-    return "Infinity" if value > 0 else "-Infinity"
 
 
 def canonical(value: object) -> bytes:
@@ -107,20 +98,15 @@ def read_json(text: str | bytes) -> JSON:
     Raises:
         ValueError: it is not JSON, or holds NaN or Infinity.
     """
-    value: JSON
-    data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
-    if _LONG_NUMBER not in _rough(data):
-        try:
-            value = _quick_reader(data)
-        except (ValueError, RecursionError):
-            pass  # the long way says what is wrong
-        else:
-            return value
+    data = text if isinstance(text, bytes) else text.encode("utf-8")
     try:
-        value = _READER.decode(text if isinstance(text, str) else text.decode("utf-8"))
+        return _read_for_sure(data)
+    except (_Doubtful, ValueError, RecursionError):
+        pass  # the long way tells, or says what is wrong
+    try:
+        return cast("JSON", _READER.decode(data.decode("utf-8")))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
-    return value
 
 
 def is_canonical(text: str) -> bool:
@@ -130,28 +116,27 @@ def is_canonical(text: str) -> bool:
     which every number is written by everybody the same way, and no character has another place in UTF-16 order.
     """
     try:
-        if _quick(text):
-            return True
-        return canonical(read_json(text)) == text.encode("utf-8")
+        data = text.encode("utf-8")
+        try:
+            return _write_sorted(_read_for_sure(data)) == data
+        except _Doubtful:
+            return canonical(read_json(data)) == data
     except (ValueError, RecursionError):
         return False
 
 
-def _quick(text: str) -> bool:
-    """Whether it is canonical for sure."""
-    try:
-        data = text.encode("utf-8")
-        rough = _rough(data)
-        if _LONG_NUMBER in rough or _ELSEWHERE in rough:
-            return False
-        return _write_sorted(_cautious_reader(data)) == data
-    except (_DoubtfulNumber, ValueError, RecursionError):
-        return False  # the long way tells
+def _read_for_sure(data: bytes) -> JSON:
+    """The value of a text that has its canonical form wherever it is what `_write_sorted` writes.
 
-
-def _rough(data: bytes) -> bytes:
-    """What shows by one look whether there may be a whole number of more digits than any reader keeps exact."""
-    return b":" + data.translate(_ROUGHLY, b"-")
+    Raises:
+        _Doubtful: there may be a number that not everybody writes like that, one of more digits than any reader keeps
+            exact, or a character that has another place in UTF-16 order.
+        ValueError: it is not JSON.
+    """
+    rough = b":" + data.translate(_ROUGHLY)
+    if _LONG_NUMBER in rough or _ELSEWHERE in rough:
+        raise _Doubtful
+    return cast("JSON", _cautious_reader(data))
 
 
 def _whole_number(token: str) -> int | float:
@@ -169,7 +154,7 @@ def _finite_number(token: str) -> float:
 def _sure_number(token: str) -> float:
     number = float(token)
     if "e" in token or token.endswith(".0") or repr(number) != token:
-        raise _DoubtfulNumber
+        raise _Doubtful
     return number
 
 
@@ -178,8 +163,8 @@ def _no_constant(token: str) -> None:
 
 
 _READER = json.JSONDecoder(parse_int=_whole_number, parse_float=_finite_number, parse_constant=_no_constant)
-_quick_reader = msgspec.json.Decoder().decode
 _cautious_reader = msgspec.json.Decoder(float_hook=lru_cache(1024)(_sure_number)).decode
+_write = msgspec.json.Encoder().encode
 _write_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -201,24 +186,37 @@ class Link(Struct, frozen=True):
     data: str
 
     def digest(self) -> str:
-        """SHA-256, in hexadecimal, over `hashed_bytes`.
+        """SHA-256, in hexadecimal, over the canonical JSON of all fields but the hash, around the data's own text.
 
         Raises:
             UnicodeEncodeError: a field is not valid Unicode.
         """
-        return hashlib.sha256(self.hashed_bytes()).hexdigest()
+        hashed = _Hashed(
+            self.at,
+            self.by,
+            Raw(self.data),
+            self.host,
+            self.kind,
+            self.pair,
+            self.prev,
+            self.run,
+            self.seq,
+        )
+        return hashlib.sha256(_write(hashed)).hexdigest()
 
-    def hashed_bytes(self) -> bytes:
-        """The canonical JSON of all fields but the hash, built around the data's own text.
 
-        Raises:
-            UnicodeEncodeError: a field is not valid Unicode.
-        """
-        return (
-            f'{{"at":{quoted(self.at)},"by":{quoted(self.by)},"data":{self.data},"host":{quoted(self.host)}'
-            f',"kind":{quoted(self.kind)},"pair":{quoted(self.pair)},"prev":{quoted(self.prev)}'
-            f',"run":{quoted(self.run)},"seq":{self.seq}}}'
-        ).encode()
+class _Hashed(Struct, frozen=True):
+    """What a hash covers, in the order of canonical JSON."""
+
+    at: str
+    by: str
+    data: Raw
+    host: str
+    kind: str
+    pair: str
+    prev: str
+    run: str
+    seq: int
 
 
 class Walk(Struct):

@@ -112,17 +112,16 @@ def _from_checkpoint(store: Store, pair: str) -> History | None:
 
 def _kept_of(history: History) -> _Checkpoint:
     """What any later question may be about, in order."""
-    drills = _drills_kept(history)
-    runs = _runs_kept(history, drills)
-    named = {run.started.drill for run in runs if run.started is not None}
-    drills |= {name: drill for name, drill in history.drills.items() if name in named}
-    in_order = tuple(drill for name, drill in history.drills.items() if name in drills)
+    newest = [*history.drills][-_NEWEST:]
+    kept = {name: drill for name, drill in history.drills.items() if drill.open or name in newest}
+    runs = _runs_kept(history, kept)
+    named = {*kept, *(run.started.drill for run in runs if run.started is not None)}
     return _Checkpoint(
         FORM,
         history.since,
         history.upto,
         tuple(map(_without_text, runs)),
-        in_order,
+        tuple(drill for name, drill in history.drills.items() if name in named),
         history.owed,
         history.floors,
     )
@@ -130,11 +129,6 @@ def _kept_of(history: History) -> _Checkpoint:
 
 def _without_text(run: RunHistory) -> RunHistory:
     return run if run.started is None else replace(run, started=replace(run.started, playbook_text=""))
-
-
-def _drills_kept(history: History) -> dict[str, DrillHistory]:
-    newest = [*history.drills][-_NEWEST:]
-    return {name: drill for name, drill in history.drills.items() if drill.open or name in newest}
 
 
 def _runs_kept(history: History, drills: Mapping[str, DrillHistory]) -> tuple[RunHistory, ...]:

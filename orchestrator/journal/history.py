@@ -320,18 +320,6 @@ class History(Struct):
         return None
 
 
-def history_of(pair: str, records: Iterable[Record]) -> History:
-    """A pair's history, from its records in order.
-
-    Args:
-        pair: the pair's name.
-        records: its records, of KINDS at least.
-    """
-    history = History(pair)
-    fold(history, (record for record in records if record.pair == pair))
-    return history
-
-
 def histories_of(records: Iterable[Record]) -> dict[str, History]:
     """Every pair's history, by its name, from the records of all pairs in order, of KINDS at least."""
     histories: dict[str, History] = {}

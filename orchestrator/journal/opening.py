@@ -90,7 +90,7 @@ class Opened(Struct, frozen=True):
     """Device and inode of a file that is written: how a file that was swapped underneath is noticed."""
 
 
-def open_for_writing(place: Path, *, durable: bool, patience: float = BUSY_SECONDS) -> Opened:
+def open_for_writing(place: Path, *, durable: bool, patience: float) -> Opened:
     """Open the journal, and create it where there is none.
 
     The file is for its owner alone, and so is its folder; in a folder that a group shares (setgid, and writable for
@@ -121,7 +121,7 @@ def open_for_writing(place: Path, *, durable: bool, patience: float = BUSY_SECON
     return Opened(connection, writable=True, exists=True, file=file)
 
 
-def open_for_reading(place: Path, *, patience: float = BUSY_SECONDS, older: bool = False) -> Opened:
+def open_for_reading(place: Path, *, patience: float, older: bool = False) -> Opened:
     """Open the journal so that nothing can be added; where there is none, an empty one that leaves no file.
 
     Works on a file, and in a folder, that may only be read. `patience` is the seconds to wait for others who write;
@@ -301,12 +301,11 @@ def _connect(place: Path, access: str, patience: float) -> sqlite3.Connection:
 
 def _lay_out_where_new(connection: sqlite3.Connection, place: Path) -> None:
     """Create the tables in a new file; on any other, make sure that it can be written."""
-    if identity(connection) != _NEW:
-        _refuse_others(connection, place)
-    connection.execute("BEGIN IMMEDIATE")
-    if identity(connection) == _NEW:  # now that nobody else can make it one of ours
-        lay_out(connection)
-    connection.execute("COMMIT")
+    if identity(connection) == _NEW:
+        connection.execute("BEGIN IMMEDIATE")
+        if identity(connection) == _NEW:  # now that nobody else can make it one of ours
+            lay_out(connection)
+        connection.execute("COMMIT")
     _refuse_others(connection, place)
     # SQLite begins to write to a file that may only be read, and says so at the first change alone: here it is none.
     connection.execute("DELETE FROM locks WHERE FALSE")

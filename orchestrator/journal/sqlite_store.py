@@ -20,7 +20,7 @@ from orchestrator.model.plain import timestamp
 from . import tables
 from .calls import turns_at
 from .chain import Link, Walk, canonical, fault_of, read_json, storable, storable_text
-from .failures import UNWRITTEN, damaged, from_sqlite, unavailable
+from .failures import UNSENT, UNWRITTEN, damaged, from_sqlite, unavailable
 from .opening import BUSY_SECONDS, Opened, open_for_reading, open_for_writing, open_nothing
 from .tables import EACH_PAIR, RUNS_OF_A_PAIR, first_of_each_run, places, selection
 
@@ -40,9 +40,7 @@ class SqliteStore:
     Safe to use from several processes, and from several threads of one.
     """
 
-    def __init__(
-        self, opened: Opened, place: Path, now: Callable[[], datetime], patience: float = BUSY_SECONDS
-    ) -> None:
+    def __init__(self, opened: Opened, place: Path, now: Callable[[], datetime], patience: float) -> None:
         self._connection = opened.connection
         self._opened = opened
         self._place = place
@@ -89,7 +87,7 @@ class SqliteStore:
     @classmethod
     def nothing(cls, path: Path, *, now: Callable[[], datetime]) -> SqliteStore:
         """An empty journal that can't be added to, in the place of one that cannot be opened. Leaves no file."""
-        return cls(open_nothing(), path, now)
+        return cls(open_nothing(), path, now, BUSY_SECONDS)
 
     @property
     def place(self) -> str:
@@ -316,34 +314,30 @@ class SqliteStore:
         self.close()
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._mutex, self._turns.one(self._place, self._patience):
+    def _reading(self, *, sent: str = UNSENT) -> Iterator[sqlite3.Connection]:
+        """The file for us alone, as far as this process goes; what SQLite reports is raised in words for a person."""
+        with self._mutex, self._turns.one(self._place, self._patience, sent=sent):
             try:
                 yield self._connection
             except sqlite3.Error as error:
-                raise from_sqlite(error, self._place) from error
+                raise from_sqlite(error, self._place, sent=sent) from error
             except tables.UnreadableLock as error:
                 raise damaged(self._place, f"is damaged: {error}") from error
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction that holds the file from its first statement on, and leaves nothing behind if it fails."""
-        with self._mutex, self._turns.one(self._place, self._patience, sent=UNWRITTEN):
+        with self._reading(sent=UNWRITTEN) as connection:
             self._want_writable()
+            connection.execute("BEGIN IMMEDIATE")
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                try:
-                    self._want_no_log(self._connection)
-                    yield self._connection
-                    self._connection.execute("COMMIT")
-                except BaseException:
-                    if self._connection.in_transaction:
-                        self._connection.execute("ROLLBACK")
-                    raise
-            except sqlite3.Error as error:
-                raise from_sqlite(error, self._place, sent=UNWRITTEN) from error
-            except tables.UnreadableLock as error:
-                raise damaged(self._place, f"is damaged: {error}") from error
+                self._want_no_log(connection)
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
 
     def _want_writable(self) -> None:
         if not self._opened.writable:

@@ -18,7 +18,7 @@ from msgspec import Struct
 from orchestrator.datadog.answers import one_line, said_of
 from orchestrator.datadog.client import OrgClient
 from orchestrator.datadog.connections import open_transport
-from orchestrator.datadog.transport import Exchanged, Transport, seconds
+from orchestrator.datadog.transport import Exchanged, Transport
 from orchestrator.errors import HamrError
 from orchestrator.model.events import Event, NoticeFailed, NoticeSent
 from orchestrator.model.journal import Head
@@ -84,7 +84,11 @@ class Poster:
             transport = await self._transport(org)
             client = OrgClient(org, transport, self.timeouts, self.keys, self.redactor, self.clock)
             exchanged = await client.ask(
-                "POST", EVENTS_PATH, content=content, app_key=False, within=seconds(self.timeouts.total)
+                "POST",
+                EVENTS_PATH,
+                content=content,
+                app_key=False,
+                within=self.timeouts.total.total_seconds(),
             )
         except HamrError as error:  # no key; or this machine's certificates or proxy cannot be used
             return Failed(one_line(error.message, self.redactor))

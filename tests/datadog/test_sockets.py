@@ -108,19 +108,19 @@ async def drips_headers(_: bytes, writer: asyncio.StreamWriter) -> bool:
     return False
 
 
-@pytest.mark.parametrize(
-    "talk",
-    [
-        resets,
-        closes,
-        closes_after_headers,
-        answers_by_half,
-        says_nonsense,
-        stays_silent,
-        drips,
-        drips_headers,
-    ],
+BROKEN = (
+    resets,
+    closes,
+    closes_after_headers,
+    answers_by_half,
+    says_nonsense,
+    stays_silent,
+    drips,
+    drips_headers,
 )
+
+
+@pytest.mark.parametrize("talk", BROKEN)
 async def test_law_05_a_broken_answer_to_a_write_is_unknown(
     talk: object, keys: KeyRing, redactor: Redactor
 ) -> None:
@@ -131,19 +131,7 @@ async def test_law_05_a_broken_answer_to_a_write_is_unknown(
         assert len(server.requests) == 1  # once, without retries
 
 
-@pytest.mark.parametrize(
-    "talk",
-    [
-        resets,
-        closes,
-        closes_after_headers,
-        answers_by_half,
-        says_nonsense,
-        stays_silent,
-        drips,
-        drips_headers,
-    ],
-)
+@pytest.mark.parametrize("talk", BROKEN)
 async def test_a_broken_answer_to_a_read_is_unreachable(
     talk: object, keys: KeyRing, redactor: Redactor
 ) -> None:

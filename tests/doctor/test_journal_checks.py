@@ -14,7 +14,7 @@ from orchestrator.doctor.answers import JournalFound
 from orchestrator.doctor.examination import ROOM, unwritable
 from orchestrator.doctor.guard_checks import program_hooks
 from orchestrator.errors import JournalDamaged
-from orchestrator.journal.history import DrillHistory, History, RunHistory, history_of
+from orchestrator.journal.history import DrillHistory, History, RunHistory, histories_of
 from orchestrator.model.events import (
     DrillStarted,
     Event,
@@ -159,8 +159,8 @@ def ended(hook: str, outcome: HookOutcome, when: When = When.AFTER) -> HookEnded
 )
 def test_hooks_are_owed_until_each_has_ended_well(after: Sequence[Event], wanted: object) -> None:
     made = TransitionMade("declare", Status.PASSIVE, Status.FAILOVER, 1.0, 2, ("dns", "sync"))
-    assert history_of("payments", records(STARTED, made, *after)).hooks_owed == wanted
-    assert history_of("payments", records(STARTED, made, *after, DONE)).hooks_owed == (), (
+    assert histories_of(records(STARTED, made, *after))["payments"].hooks_owed == wanted
+    assert histories_of(records(STARTED, made, *after, DONE))["payments"].hooks_owed == (), (
         "it is not open any more"
     )
 
@@ -184,7 +184,7 @@ def test_law_05_a_run_that_somebody_acknowledged_still_names_what_may_come(
         RunSuperseded("other"),
     )
     for more in ((), (RunAcknowledged("seen"),)):
-        found = history_of("payments", records(*events, *more)).given_up
+        found = histories_of(records(*events, *more))["payments"].given_up
         assert [each.attempt.number for each in found] == ([1] if named or not more else [])
 
 

@@ -15,7 +15,7 @@ from orchestrator.engine.engine import Engine
 from orchestrator.engine.evaluator import GuardPolicy
 from orchestrator.engine.predicted import predicted_services
 from orchestrator.errors import JournalUnavailable
-from orchestrator.journal.history import events_of, history_of
+from orchestrator.journal.history import events_of, histories_of
 from orchestrator.model.events import ChangeSeen, Event, RunResumed, RunStarted, WriteIntended, encode
 from orchestrator.model.journal import Record
 from orchestrator.model.org import EnvironmentKey, Mirrors, Org, Pair, Wire
@@ -437,7 +437,7 @@ def resumed(
 ) -> Bench:
     """A new process on the same world, with what the journal of the dead one holds, and nothing else."""
     records = dead.notes.records(dead.clock.now())
-    history = history_of("payments", records)
+    history = histories_of(records)["payments"]
     known = (mirrors or dead.engine.run.pair.mirrors).known
     events = (event for event, _ in events_of(records))
     memory = replay(RUN, events, history.runs[RUN].floors, mirrors=known)

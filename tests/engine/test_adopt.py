@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.journal.history import history_of
+from orchestrator.journal.history import histories_of
 from orchestrator.model.events import Event, OwedSettled, PairAdopted
 from orchestrator.model.reading import Absent
 from orchestrator.model.run import End, Mode
@@ -111,7 +111,7 @@ async def test_a_pair_that_owes_and_whose_survivor_was_moved_is_settled_by_adopt
     assert (await b.engine.drive(ACTIVE)).end is End.OWING
     b.world.sights.clear()
     b.world.foreign(S, RECOVERY)
-    owed = history_of("payments", b.notes.records(START)).owed
+    owed = histories_of(b.notes.records(START))["payments"].owed
     assert owed is not None
     refused = bench(world=b.world, owed=owed)
     assert (await refused.engine.adopt(P, "no")).end is End.REFUSED, "a returning org drags nobody"
@@ -121,7 +121,7 @@ async def test_a_pair_that_owes_and_whose_survivor_was_moved_is_settled_by_adopt
     assert again.world.statuses() == (RECOVERY, RECOVERY)
     assert [event.role for event in again.notes.of(OwedSettled)] == [P]
     assert (
-        history_of("payments", [*b.notes.records(START), *again.notes.records(START, "adopt")]).owed is None
+        histories_of([*b.notes.records(START), *again.notes.records(START, "adopt")])["payments"].owed is None
     )
 
 
@@ -134,7 +134,7 @@ async def test_an_adoption_ends_what_was_open() -> None:
     adopting = bench(world=b.world)
     assert (await adopting.engine.adopt(S, "they meant it")).end is End.DONE
     records = [*b.notes.records(START), *adopting.notes.records(START, "20261122-040000-adop")]
-    history = history_of("payments", records)
+    history = histories_of(records)["payments"]
     assert history.open_run is None
     assert history.runs[RUN].superseded_by == "20261122-040000-adop"
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.journal.history import history_of
+from orchestrator.journal.history import histories_of
 from orchestrator.model.events import ChangeSeen, WriteConfirmed, WriteIntended
 from orchestrator.model.reading import Change, Exchange, Present, Reading, Request
 from orchestrator.model.run import Attempt
@@ -36,7 +36,7 @@ def test_law_05_what_came_late_takes_nothing_with_it_that_may_still_come(by: str
     notes.tell(WriteConfirmed(S, ACTIVE, told, Change.OURS, 4))
     notes.tell(ChangeSeen(S, Change.LATE, "", record(S, FAILOVER, by, START + timedelta(seconds=2)), told))
     assert [attempt.number for attempt in replay(RUN, notes.events, {}).may_come_late()] == remain
-    run = history_of("payments", notes.records(START)).runs[RUN]
+    run = histories_of(notes.records(START))["payments"].runs[RUN]
     assert list(run.unseen) == remain
 
 

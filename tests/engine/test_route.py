@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from orchestrator.engine.context import Stopped
 from orchestrator.engine.route import Entry, enter, survivor_of
-from orchestrator.journal.history import history_of
+from orchestrator.journal.history import histories_of
 from orchestrator.model.events import TransitionMade
 from orchestrator.model.playbook import Transition
 from orchestrator.model.reading import Absent, Denied, Present, Sight, Unreadable, Unrecognised
@@ -114,7 +114,7 @@ async def test_law_14_where_a_run_began_is_known_from_its_first_transition() -> 
     b.notes.tell(started(ACTIVE))
     b.world.script[P] = ["ok", "400"]
     assert (await b.engine.drive(ACTIVE)).end is End.INCOMPLETE
-    open_run = history_of("payments", b.notes.records(START)).open_run
+    open_run = histories_of(b.notes.records(START))["payments"].open_run
     assert open_run is not None
     facts = open_run.as_open_run()
     assert facts is not None
