@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from orchestrator.datadog import HttpReader, HttpWorld
+from orchestrator.datadog.connections import Trust
 from orchestrator.datadog.transport import Transport
 from orchestrator.engine.predicted import RecordedProbes
 from orchestrator.errors import JournalDamaged
@@ -33,7 +34,7 @@ EMERGENCY_BUSY_SECONDS = 2.0
 """How long an emergency waits for another process that writes to the journal, before it says so and names a way out."""
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False)
 class Session:
     """One pair, one playbook, one journal, one operator."""
 
@@ -41,12 +42,14 @@ class Session:
     playbook: Playbook
     operator: Operator
     store: Store
-    environ: Mapping[str, str] = field(repr=False)
+    environ: Mapping[str, str]
     redactor: Redactor = field(default_factory=Redactor)
     clock: Clock = field(default_factory=SystemClock)
     dice: random.Random = field(default_factory=random.SystemRandom)
     transports: Both[Transport] | None = None
     """In the place of the network, for tests."""
+    trust: Trust = field(default_factory=Trust)
+    """What the orgs' certificates are verified with, in all that this session opens."""
     host: Host = field(default_factory=ThisHost)
     calls: StoreCalls = field(default_factory=ThreadCalls)
     """How a run, whose loop must not be held up, calls the store."""
@@ -77,6 +80,7 @@ class Session:
             redactor=self.redactor,
             clock=self.clock,
             transports=self.transports,
+            trust=self.trust,
         )
 
     def prober(self) -> AbstractAsyncContextManager[Prober]:
@@ -93,6 +97,7 @@ class Session:
             clock=self.clock,
             environ=self.environ,
             transports=self.transports,
+            trust=self.trust,
         )
 
     def programs(self) -> Programs:
@@ -110,7 +115,9 @@ class Session:
         about = About(run, self.pair, self.playbook, self.operator, self.store.place)
         return Notices(
             about if started is None else about.after(started),
-            Poster(self.pair, self.keys, self.redactor, self.clock, self.transports),
+            Poster(
+                self.pair, self.keys, self.redactor, self.clock, transports=self.transports, trust=self.trust
+            ),
             head=lambda: self.calls(self.store.head),
             note=lambda event: self.calls(lambda: self.append(run, event)),
         )

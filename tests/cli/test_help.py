@@ -9,8 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from orchestrator.cli import hamr
-from orchestrator.cli.group import NAMES, SECTIONS
+from orchestrator.cli.group import NAMES, SECTIONS, hamr
 
 SUMMARIES = {verb: summary for verbs in SECTIONS.values() for verb, summary in verbs.items()}
 HEAVY = ("httpx", "transitions", "rich", "structlog", "yaml", "sqlite3", "starlette", "asyncio")
@@ -21,7 +20,7 @@ HEAVY = ("httpx", "transitions", "rich", "structlog", "yaml", "sqlite3", "starle
 )
 def test_help_loads_none_of_the_heavy_libraries(arguments: list[str]) -> None:
     code = (
-        "import sys; from orchestrator.cli import hamr\n"
+        "import sys; from orchestrator.cli.group import hamr\n"
         f"try: hamr.main({arguments!r}, prog_name='hamr')\n"
         f"except SystemExit: print('loaded:', [m for m in {HEAVY!r} if m in sys.modules])"
     )
@@ -40,7 +39,7 @@ def test_no_verbs_flags_need_a_heavy_library() -> None:
 
 
 def test_the_first_help_makes_no_noun() -> None:
-    code = "import sys; from orchestrator.cli import hamr\ntry: hamr.main(['--help'], prog_name='hamr')\nexcept SystemExit: print('msgspec' in sys.modules)"
+    code = "import sys; from orchestrator.cli.group import hamr\ntry: hamr.main(['--help'], prog_name='hamr')\nexcept SystemExit: print('msgspec' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
 
