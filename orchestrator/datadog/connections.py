@@ -10,6 +10,7 @@ import ssl
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import cache
 from itertools import chain, zip_longest
 from typing import cast
 from urllib.parse import urlsplit
@@ -377,7 +378,7 @@ def open_transport(
     """
     environ = os.environ if environ is None else environ
     if not _is_secure(org.base_url):
-        return _opened(org.base_url, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), None, connections)
+        return _opened(org.base_url, _unused(), None, connections)
     context = (trust or Trust()).verifying(org.ca)
     if isinstance(context, Hampered):
         return Barred(context)
@@ -390,7 +391,7 @@ def open_page_transport(url: str, environ: Mapping[str, str], trust: Trust) -> T
     Raises:
         PreparationError: the certificates or the proxy cannot be used.
     """
-    context = trust.of_machine() if _is_secure(url) else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = trust.of_machine() if _is_secure(url) else _unused()
     return _opened(url, context, proxy_for(url, environ), None)
 
 
@@ -415,6 +416,12 @@ def _opened(url: str, context: ssl.SSLContext, proxy: Proxy | None, connections:
             f"The proxy for {url} ({variable}) cannot be used: only http:// and https:// proxies can.",
             next_steps=(f"unset {variable}",),
         ) from None
+
+
+@cache
+def _unused() -> ssl.SSLContext:
+    """What httpx wants for connections without TLS, too, and would make anew for each."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _is_secure(url: str) -> bool:

@@ -12,7 +12,6 @@ from typing import TypeVar
 from orchestrator.datadog import HttpReader, HttpWorld
 from orchestrator.datadog.connections import Trust
 from orchestrator.datadog.transport import Transport
-from orchestrator.engine.predicted import RecordedProbes
 from orchestrator.errors import JournalDamaged
 from orchestrator.journal import VERIFY_NEWEST, ThisHost, ThreadCalls
 from orchestrator.journal.checkpoint import CHECKPOINT, DUE_AFTER, checkpoint_of, read_history
@@ -86,6 +85,8 @@ class Session:
     def prober(self) -> AbstractAsyncContextManager[Prober]:
         """A way to read the playbook's probes. Use it as a context manager."""
         if not self.playbook.probes:
+            from orchestrator.engine.predicted import RecordedProbes  # noqa: PLC0415 - a plan has it, a run seldom
+
             return nullcontext(RecordedProbes(self.clock))
         from orchestrator.datadog.probes import Probes  # noqa: PLC0415 - a playbook without probes does not pay for them
 

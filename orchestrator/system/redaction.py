@@ -53,6 +53,7 @@ class Redactor:
         self._mutex = threading.Lock()
         self._known: tuple[str, ...] = ()
         self._index = _Index(0, {})
+        self._shortest = 0
         self.longest = 0
         """Characters of the longest form of any key that is known; 0 where none is."""
 
@@ -67,20 +68,20 @@ class Redactor:
                 return
             known = (*self._known, *new)
             self.longest = max(self.longest, *map(len, new))
-            shortest = min(map(len, new))
+            shortest = min(map(len, known))
             if self._index.size and self._index.size <= shortest:
                 self._index.take(new)
             else:
                 index = _Index(min(shortest, _LONGEST_BEGINNING), {})
                 index.take(known)
                 self._index = index  # filled before anybody looks into it
-            self._known = known
+            self._known, self._shortest = known, shortest
 
     def clean(self, text: str) -> str:
         """The text with each known key replaced by "[redacted]"."""
         index = self._index
         size, forms = index.size, index.forms
-        if not size:
+        if not size or len(text) < self._shortest:
             return text
         known = self._known
         if len(known) <= _FEW and not any(form in text for form in known):
