@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import gc
 
-from .group import hamr
-from .outlets import hold_standard_streams
-
-__all__ = ["hamr", "main"]
+__all__ = ["main"]
 
 
-_YOUNG_OBJECTS = 50_000
-"""How many new objects Python makes before it looks for cycles among them (its own default is 700)."""
+_YOUNG_OBJECTS = 100_000
+"""How many new objects Python makes before it looks for cycles among them (its own default is 700).
+
+A verb and its libraries are about 50,000: looking through them once takes 10 ms, and finds nothing."""
 
 
 def main() -> None:
@@ -25,8 +24,11 @@ def main() -> None:
     Loading makes some hundred thousand objects that live as long as the process: looking through them for cycles,
     time and again while they are made and once more at the end, is a seventh of what a short command costs.
     """
-    hold_standard_streams()
     gc.set_threshold(_YOUNG_OBJECTS, 10, 10)
+    from .group import hamr
+    from .outlets import hold_standard_streams
+
+    hold_standard_streams()
     try:
         hamr.main(prog_name="hamr")
     finally:

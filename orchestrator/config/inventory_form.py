@@ -4,8 +4,6 @@ What has to fit together is checked elsewhere. The nouns have another form: keys
 and names are keys.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from datetime import timedelta

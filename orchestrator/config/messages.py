@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -57,9 +56,11 @@ def found(value: JSON) -> str:
 
 def meant(word: str, choices: Iterable[str]) -> list[str]:
     """The one of the names that a word is near to, as a list of it alone; empty where none is near."""
+    from difflib import get_close_matches  # noqa: PLC0415 - who mistypes nothing does not pay for it
+
     alike = (choice for choice in choices if abs(len(choice) - len(word)) <= _APART)
     by_lower = {choice.lower(): choice for choice in islice(alike, _COMPARED)}
-    near = difflib.get_close_matches(word[:LONGEST_SHOWN].lower(), by_lower, n=1, cutoff=0.6)
+    near = get_close_matches(word[:LONGEST_SHOWN].lower(), by_lower, n=1, cutoff=0.6)
     return [by_lower[name] for name in near]
 
 

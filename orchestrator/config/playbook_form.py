@@ -4,8 +4,6 @@ Most nouns of a playbook are read as they stand. A `Form` is left where a file h
 a choice, names as keys, or settings of several nouns side by side. What has to fit together is checked elsewhere.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping

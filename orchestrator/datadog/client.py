@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from msgspec import Struct
@@ -38,7 +37,7 @@ from orchestrator.system.keys import KeyRing
 from orchestrator.system.redaction import Redactor
 
 from .answers import DENIALS, answer_of, identity_of, keys_said, may_pass, one_line, sight_of, trace_of
-from .connections import open_transports
+from .connections import Trust, open_transports
 from .transport import KEYS_TOO_LATE, TOO_LATE, Departure, Exchanged, ReadOnly, Transport, exchange
 from .wire import PATH, request_of
 
@@ -64,8 +63,7 @@ _KEY_REMEDY = (
 )
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class OrgClient:
+class OrgClient(Struct, frozen=True, eq=False):
     """One org's API, asked with that org's keys. What may be sent is its transport's to say (law 2)."""
 
     org: Org
@@ -74,6 +72,9 @@ class OrgClient:
     keys: KeyRing
     redactor: Redactor
     clock: Clock
+
+    def __repr__(self) -> str:
+        return f"OrgClient({self.org})"
 
     async def read(self, within: float | None, *, anew: bool = False) -> Reading:
         """GET the HAMR record."""
@@ -299,6 +300,7 @@ class _PairClient:
         redactor: cleans every text that leaves here.
         clock: what readings are dated with.
         transports: in the place of the network, for tests; closed with this client.
+        trust: what certificates are verified with; None loads them anew.
 
     Raises:
         PreparationError: the certificates or the proxy of this machine cannot be used.
@@ -316,9 +318,10 @@ class _PairClient:
         redactor: Redactor,
         clock: Clock,
         transports: Both[Transport] | None = None,
+        trust: Trust | None = None,
     ) -> None:
         self._pair = pair
-        opened = open_transports(pair.orgs) if transports is None else transports
+        opened = open_transports(pair.orgs, trust=trust) if transports is None else transports
         allowed = [ReadOnly(transport) if self._reads_only else transport for transport in opened]
         primary, secondary = (
             OrgClient(org, transport, timeouts, keys, redactor, clock)

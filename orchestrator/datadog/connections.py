@@ -10,6 +10,7 @@ import ssl
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import cache
 from itertools import chain, zip_longest
 from typing import cast
 from urllib.parse import urlsplit
@@ -295,24 +296,66 @@ class _Answer(httpx.AsyncByteStream):
                 await generation.done()
 
 
+class Trust:
+    """What servers' certificates are verified with: loaded when it is first wanted, and once for each `ca` of an org.
+
+    Loading takes tens of milliseconds. All connections of a run share one, also from several threads.
+    """
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._loaded: dict[str | None, ssl.SSLContext | Hampered] = {}
+
+    def load_beside(self, orgs: Both[Org]) -> None:
+        """Load what both orgs need in a thread, while the program does something else; whoever wants it waits for it."""
+        wanted = {org.ca for org in orgs if _is_secure(org.base_url)}
+        if wanted:
+            threading.Thread(target=self._load, args=(wanted,), name="certificates", daemon=True).start()
+
+    def _load(self, wanted: set[str | None]) -> None:
+        with suppress(PreparationError):  # whoever wants it is told
+            for ca in wanted:
+                self.verifying(ca)
+
+    def verifying(self, ca: str | None) -> ssl.SSLContext | Hampered:
+        """What verifies an org's certificate, or why its `ca` cannot be used.
+
+        Raises:
+            PreparationError: the machine's own certificates cannot be used.
+        """
+        with self._mutex:
+            if ca not in self._loaded:
+                self._loaded[ca] = _verifying(ca)
+            return self._loaded[ca]
+
+    def of_machine(self) -> ssl.SSLContext:
+        """What verifies the certificate of a web page.
+
+        Raises:
+            PreparationError: the machine's own certificates cannot be used.
+        """
+        found = self.verifying(None)
+        assert isinstance(found, ssl.SSLContext)  # noqa: S101 - only an org's own certificates are hampered
+        return found
+
+
 def open_transports(
-    orgs: Both[Org], environ: Mapping[str, str] | None = None, *, connections: int | None = _CONNECTIONS
+    orgs: Both[Org],
+    environ: Mapping[str, str] | None = None,
+    trust: Trust | None = None,
+    *,
+    connections: int | None = _CONNECTIONS,
 ) -> Both[Transport]:
     """Connections to both orgs' APIs, apart from each other; certificates are loaded once. As `open_transport`."""
-    shared: dict[str | None, ssl.SSLContext | Hampered] = {}
-
-    def opened(org: Org) -> Transport:
-        if _is_secure(org.base_url) and org.ca not in shared:
-            shared[org.ca] = _verifying(org.ca)
-        return open_transport(org, environ, shared.get(org.ca), connections=connections)
-
-    return Both(opened(orgs.primary), opened(orgs.secondary))
+    trust = trust or Trust()
+    primary, secondary = (open_transport(org, environ, trust, connections=connections) for org in orgs)
+    return Both(primary, secondary)
 
 
 def open_transport(
     org: Org,
     environ: Mapping[str, str] | None = None,
-    verifying: ssl.SSLContext | Hampered | None = None,
+    trust: Trust | None = None,
     *,
     connections: int | None = _CONNECTIONS,
 ) -> Transport:
@@ -327,7 +370,7 @@ def open_transport(
     Args:
         org: what is asked.
         environ: where the proxy is found; None for this process's own.
-        verifying: certificates that are loaded already, or why they cannot be.
+        trust: what its certificate is verified with; None loads it anew.
         connections: how many there may be at once, more requests waiting; None for as many as are needed.
 
     Raises:
@@ -335,20 +378,20 @@ def open_transport(
     """
     environ = os.environ if environ is None else environ
     if not _is_secure(org.base_url):
-        return _opened(org.base_url, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), None, connections)
-    context = verifying or _verifying(org.ca)
+        return _opened(org.base_url, _unused(), None, connections)
+    context = (trust or Trust()).verifying(org.ca)
     if isinstance(context, Hampered):
         return Barred(context)
     return _opened(org.base_url, context, proxy_for(org.base_url, environ), connections)
 
 
-def open_page_transport(url: str, environ: Mapping[str, str]) -> Transport:
+def open_page_transport(url: str, environ: Mapping[str, str], trust: Trust) -> Transport:
     """Connections to a web page's host, through the proxy for its URL if there is one. No keys go over them.
 
     Raises:
         PreparationError: the certificates or the proxy cannot be used.
     """
-    context = _machines_own() if _is_secure(url) else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = trust.of_machine() if _is_secure(url) else _unused()
     return _opened(url, context, proxy_for(url, environ), None)
 
 
@@ -373,6 +416,12 @@ def _opened(url: str, context: ssl.SSLContext, proxy: Proxy | None, connections:
             f"The proxy for {url} ({variable}) cannot be used: only http:// and https:// proxies can.",
             next_steps=(f"unset {variable}",),
         ) from None
+
+
+@cache
+def _unused() -> ssl.SSLContext:
+    """What httpx wants for connections without TLS, too, and would make anew for each."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _is_secure(url: str) -> bool:

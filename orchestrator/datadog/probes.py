@@ -6,11 +6,11 @@ import asyncio
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, dataclass, field
 from http import HTTPStatus
 from typing import Self, assert_never
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from orchestrator.errors import PreparationError
@@ -43,20 +43,18 @@ from orchestrator.system.redaction import Redactor
 
 from .answers import LONGEST, NoBody, body_of, one_line
 from .client import HEADERS, OrgClient
-from .connections import open_page_transport, open_transports
+from .connections import Trust, open_page_transport, open_transports
 from .org_probes import ask_org
 from .transport import Exchanged, ReadOnly, Transport, exchange
 
 
-@dataclass(repr=False)
-class Probes:
+class Probes(Struct, eq=False):
     """Reads probes, as model.protocols.Prober asks for it. Its transports can send nothing but GETs (law 2).
 
     Nothing is opened before it is needed. Any number may be taken at the same time: none waits for another.
     """
 
     pair: Pair
-    _: KW_ONLY
     timeouts: Timeouts
     keys: KeyRing
     redactor: Redactor
@@ -65,6 +63,7 @@ class Probes:
     """Ours: commands are given it without keys, and the proxy is found there."""
     transports: Both[Transport] | None = None
     """To the orgs; in the place of the network, for tests. Closed with these probes, as the others are."""
+    trust: Trust = field(default_factory=Trust)
     page_transport: Transport | None = None
     """To web pages, likewise."""
     pages: dict[str, Transport] = field(default_factory=dict)
@@ -115,7 +114,7 @@ class Probes:
 
     def _client(self, kind: Metric | Monitor) -> OrgClient:
         if self.transports is None:
-            self.transports = open_transports(self.pair.orgs, self.environ, connections=None)
+            self.transports = open_transports(self.pair.orgs, self.environ, self.trust, connections=None)
         return OrgClient(
             self.pair[kind.org],
             ReadOnly(self.transports[kind.org]),
@@ -132,7 +131,7 @@ class Probes:
         parts = urlsplit(url)
         host = f"{parts.scheme}://{parts.netloc}"
         if host not in self.pages:
-            self.pages[host] = open_page_transport(host, self.environ)
+            self.pages[host] = open_page_transport(host, self.environ, self.trust)
         return ReadOnly(self.pages[host])
 
     def _environment(self, probe: Probe) -> dict[str, str]:

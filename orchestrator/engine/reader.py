@@ -242,6 +242,7 @@ class PairReader(Struct):
             run=run.state.run,
             our_names=run.state.our_names(),
             known_runs=run.known_runs,
+            earlier=run.state.seen_before(),
             predicted=any(reading.predicted for reading in readings),
             probes={reading.probe: reading for reading in probes},
         )

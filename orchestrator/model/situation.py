@@ -12,7 +12,7 @@ from .guard import ProbeReading
 from .journal import Head, Holder
 from .org import Pair
 from .plain import EMPTY
-from .reading import Change, Identity, Reading
+from .reading import Change, HamrRecord, Identity, Reading
 from .run import Attempt, Mode
 from .status import Both, Role, Status
 
@@ -36,6 +36,8 @@ class Situation(Struct, frozen=True):
     """Every `modified_by` that this run's writes may carry: its stamps and the names learned for them."""
     known_runs: frozenset[str] = frozenset()
     """Runs that this journal knows: what `alone` compares stamps with."""
+    earlier: Mapping[Role, tuple[HamrRecord, ...]] = EMPTY
+    """What this run saw of each org before, the newest first."""
     predicted: bool = False
     """Made by a plan for a later transition; not read from the world."""
     probes: Mapping[str, ProbeReading] = EMPTY

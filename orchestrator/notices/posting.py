@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Self
@@ -17,7 +16,7 @@ from msgspec import Struct
 
 from orchestrator.datadog.answers import one_line, said_of
 from orchestrator.datadog.client import OrgClient
-from orchestrator.datadog.connections import open_transport
+from orchestrator.datadog.connections import Trust, open_transport
 from orchestrator.datadog.transport import Exchanged, Transport
 from orchestrator.errors import HamrError
 from orchestrator.model.events import Event, NoticeFailed, NoticeSent
@@ -60,29 +59,36 @@ class Failed(Struct, frozen=True):
     """404: this API takes no events, and a warning about that helps nobody."""
 
 
-@dataclass(slots=True, repr=False)
 class Poster:
     """Posts to a pair's orgs, over connections of its own, opened when an org is first told something.
 
-    `transports` stand in the place of the network, for tests; whoever gave them closes them.
+    `transports` stand in the place of the network, for tests; whoever gave them closes them. `trust` is what certificates
+    are verified with: a run has loaded them already.
     """
 
-    pair: Pair
-    keys: KeyRing
-    redactor: Redactor
-    clock: Clock
-    transports: Both[Transport] | None = None
-    timeouts: Timeouts = TIMEOUTS
-    opened: dict[Role, Transport] = field(default_factory=dict)
-    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    def __init__(
+        self,
+        pair: Pair,
+        keys: KeyRing,
+        redactor: Redactor,
+        clock: Clock,
+        *,
+        transports: Both[Transport] | None = None,
+        timeouts: Timeouts = TIMEOUTS,
+        trust: Trust | None = None,
+    ) -> None:
+        self.pair, self.redactor, self.clock = pair, redactor, clock
+        self._keys, self.timeouts = keys, timeouts
+        self._transports, self._trust = transports, trust or Trust()
+        self.opened: dict[Role, Transport] = {}
 
     async def post(self, role: Role, body: Mapping[str, JSON]) -> Failed | None:
         """Post one event, once. None where the org took it; never raises for what the org or the network does."""
         org = self.pair[role]
         content = json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
         try:
-            transport = await self._transport(org)
-            client = OrgClient(org, transport, self.timeouts, self.keys, self.redactor, self.clock)
+            transport = self._transport(org)
+            client = OrgClient(org, transport, self.timeouts, self._keys, self.redactor, self.clock)
             exchanged = await client.ask(
                 "POST",
                 EVENTS_PATH,
@@ -102,13 +108,11 @@ class Poster:
             return None
         return Failed(said_of(exchanged, self.redactor), no_such_place=status == HTTPStatus.NOT_FOUND)
 
-    async def _transport(self, org: Org) -> Transport:
-        if self.transports is not None:
-            return self.transports[org.role]
-        async with self.opening:
-            if org.role not in self.opened:
-                # Loading certificates takes tens of milliseconds: not in the loop that the run lives in.
-                self.opened[org.role] = await asyncio.to_thread(open_transport, org)
+    def _transport(self, org: Org) -> Transport:
+        if self._transports is not None:
+            return self._transports[org.role]
+        if org.role not in self.opened:
+            self.opened[org.role] = open_transport(org, trust=self._trust)
         return self.opened[org.role]
 
     async def aclose(self) -> None:

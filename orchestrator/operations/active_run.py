@@ -92,7 +92,7 @@ class Purpose(Struct, frozen=True):
     """What it went over before its first transition, by name, each with the operator's reason."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False, repr=False)
 class ActiveRun:
     """A run that holds its lock; `active_run` makes it."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shlex
 from collections.abc import Mapping
 
@@ -76,7 +75,9 @@ def check_overrides(overrides: Mapping[str, str], playbook: Playbook) -> None:
                 f"--override {guard}: {guard} can't be overridden: it tells which orgs are written"
             )
         if guard not in known:
-            close = difflib.get_close_matches(guard, sorted(known), 1)
+            from difflib import get_close_matches  # noqa: PLC0415 - who mistypes nothing does not pay for it
+
+            close = get_close_matches(guard, sorted(known), 1)
             hint = f"; did you mean {close[0]}?" if close else "."
             names = ", ".join(sorted(known - NEVER_OVERRIDDEN))
             raise UsageError(
@@ -284,6 +285,8 @@ def status_named(text: str) -> Status:
     name = text.strip().upper()
     if name in Status.__members__:
         return Status[name]
-    close = difflib.get_close_matches(name, list(Status.__members__), 1)
+    from difflib import get_close_matches  # noqa: PLC0415 - as above
+
+    close = get_close_matches(name, list(Status.__members__), 1)
     hint = f"; did you mean {close[0]}?" if close else "."
     raise UsageError(f"{text[:60]!r} is no HAMR status{hint} There are: {', '.join(Status.__members__)}")

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from orchestrator.datadog import HttpReader, HttpWorld
+from orchestrator.datadog.connections import Trust
 from orchestrator.datadog.transport import Transport
-from orchestrator.engine.predicted import RecordedProbes
 from orchestrator.errors import JournalDamaged
 from orchestrator.journal import VERIFY_NEWEST, ThisHost, ThreadCalls
 from orchestrator.journal.checkpoint import CHECKPOINT, DUE_AFTER, checkpoint_of, read_history
@@ -33,7 +33,7 @@ EMERGENCY_BUSY_SECONDS = 2.0
 """How long an emergency waits for another process that writes to the journal, before it says so and names a way out."""
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False)
 class Session:
     """One pair, one playbook, one journal, one operator."""
 
@@ -41,12 +41,14 @@ class Session:
     playbook: Playbook
     operator: Operator
     store: Store
-    environ: Mapping[str, str] = field(repr=False)
+    environ: Mapping[str, str]
     redactor: Redactor = field(default_factory=Redactor)
     clock: Clock = field(default_factory=SystemClock)
     dice: random.Random = field(default_factory=random.SystemRandom)
     transports: Both[Transport] | None = None
     """In the place of the network, for tests."""
+    trust: Trust = field(default_factory=Trust)
+    """What the orgs' certificates are verified with, in all that this session opens."""
     host: Host = field(default_factory=ThisHost)
     calls: StoreCalls = field(default_factory=ThreadCalls)
     """How a run, whose loop must not be held up, calls the store."""
@@ -77,11 +79,14 @@ class Session:
             redactor=self.redactor,
             clock=self.clock,
             transports=self.transports,
+            trust=self.trust,
         )
 
     def prober(self) -> AbstractAsyncContextManager[Prober]:
         """A way to read the playbook's probes. Use it as a context manager."""
         if not self.playbook.probes:
+            from orchestrator.engine.predicted import RecordedProbes  # noqa: PLC0415 - a plan has it, a run seldom
+
             return nullcontext(RecordedProbes(self.clock))
         from orchestrator.datadog.probes import Probes  # noqa: PLC0415 - a playbook without probes does not pay for them
 
@@ -93,6 +98,7 @@ class Session:
             clock=self.clock,
             environ=self.environ,
             transports=self.transports,
+            trust=self.trust,
         )
 
     def programs(self) -> Programs:
@@ -110,7 +116,9 @@ class Session:
         about = About(run, self.pair, self.playbook, self.operator, self.store.place)
         return Notices(
             about if started is None else about.after(started),
-            Poster(self.pair, self.keys, self.redactor, self.clock, self.transports),
+            Poster(
+                self.pair, self.keys, self.redactor, self.clock, transports=self.transports, trust=self.trust
+            ),
             head=lambda: self.calls(self.store.head),
             note=lambda event: self.calls(lambda: self.append(run, event)),
         )

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from orchestrator.errors import UsageError
 
@@ -30,24 +31,27 @@ _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}")
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-@dataclass(frozen=True, slots=True)  # a Struct's repr would show the environment, keys included
-class Prepared:
+class Prepared(Struct, frozen=True, eq=False):
     """A pair with its playbook and operator, checked: all that a session needs but the journal."""
 
     pair: Pair
     playbook: Playbook
     operator: Operator
-    environ: Mapping[str, str] = field(repr=False)
+    environ: Mapping[str, str]
+
+    def __repr__(self) -> str:  # the environment may hold keys
+        return f"Prepared({self.pair.name})"
 
     def session(self, store: Store, redactor: Redactor) -> Session:
         """Everything wired together, on an open journal."""
         from .session import Session
 
-        return Session(self.pair, self.playbook, self.operator, store, self.environ, redactor)
+        session = Session(self.pair, self.playbook, self.operator, store, self.environ, redactor)
+        session.trust.load_beside(self.pair.orgs)
+        return session
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(Struct, frozen=True, eq=False):
     """What was named, and None for what was not."""
 
     pairs: str | None = None
@@ -58,7 +62,10 @@ class Sources:
     """The journal's path."""
     operator: str | None = None
     """NAME@HOST; None looks at HAMR_OPERATOR, then at who is logged in."""
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    def __repr__(self) -> str:  # as above
+        return f"Sources({self.pairs}, {self.playbook}, {self.journal}, {self.operator})"
 
     def inventory(self) -> Inventory:
         """The inventory: as named, else HAMR_PAIRS, else ./pairs.yaml.

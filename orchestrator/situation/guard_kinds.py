@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from typing import assert_never
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from orchestrator.model.guard import (
     AllOf,
@@ -131,6 +130,8 @@ def _placed(org: Org, whom: str, found: str, meant: Org) -> Finding:
 
 def window(kind: Window, at: datetime) -> Finding:
     """Is it, at that moment, inside the change window and in no freeze?"""
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - few playbooks have a window
+
     try:
         zone = ZoneInfo(kind.zone)
     except (KeyError, ValueError, OSError):  # not found; no name of a zone; a folder of zones

@@ -157,10 +157,16 @@ def _alone_half(situation: Situation, role: Role) -> Finding:
     blind = unseen(situation, role)
     if blind is not None:
         return blind
-    org, reading = situation.pair[role], situation.readings[role]
-    record = reading.record
+    org, record = situation.pair[role], situation.readings[role].record
     if record is None:
         return passes(f"{org} has no record, so nobody has stamped it")
+    # What this run saw there before counts as well: a server that moves an org on by itself takes the stamp off it.
+    found = [_unstamped(situation, role, each) for each in (record, *situation.earlier.get(role, ()))]
+    return next((each for each in found if each.outcome is not Outcome.PASS), found[0])
+
+
+def _unstamped(situation: Situation, role: Role, record: HamrRecord) -> Finding:
+    org, reading = situation.pair[role], situation.readings[role]
     stamp = Stamp.parse(record.modified_by)
     if stamp is None:
         return passes(f"{org} carries no run's stamp")

@@ -158,6 +158,14 @@ class RunState(Struct):
         stamps |= {name for name in shown if any(sent.attempt.signed(name) for sent in self.sent)}
         return frozenset(stamps | self.names)
 
+    def seen_before(self) -> dict[Role, tuple[HamrRecord, ...]]:
+        """Every record that this run has seen of each org until now, the newest first."""
+        seen = {role: (*self.earlier[role], self.expected.get(role)) for role in Role}
+        return {
+            role: tuple(each for each in reversed(records) if each is not None)
+            for role, records in seen.items()
+        }
+
     def learned(self) -> set[str]:
         """Names that this server gives us, those of 2xx bodies included: the journal may have filled up before they were learned."""
         answered = {sent.answered_with for sent in self.sent if sent.answered_with is not None}

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from click.testing import CliRunner, Result
 from msgspec import Struct, field
 
-from orchestrator.cli import hamr
+from orchestrator.cli.group import hamr
 from orchestrator.model.status import Role, Status
 from orchestrator.simulator import Fault, Simulation, SimulatorConfig, write_inventory
 

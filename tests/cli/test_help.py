@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -9,8 +10,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from orchestrator.cli import hamr
-from orchestrator.cli.group import NAMES, SECTIONS
+from orchestrator.cli.group import NAMES, SECTIONS, hamr
+
+from .lab import Lab
 
 SUMMARIES = {verb: summary for verbs in SECTIONS.values() for verb, summary in verbs.items()}
 HEAVY = ("httpx", "transitions", "rich", "structlog", "yaml", "sqlite3", "starlette", "asyncio")
@@ -21,12 +23,24 @@ HEAVY = ("httpx", "transitions", "rich", "structlog", "yaml", "sqlite3", "starle
 )
 def test_help_loads_none_of_the_heavy_libraries(arguments: list[str]) -> None:
     code = (
-        "import sys; from orchestrator.cli import hamr\n"
+        "import sys; from orchestrator.cli.group import hamr\n"
         f"try: hamr.main({arguments!r}, prog_name='hamr')\n"
         f"except SystemExit: print('loaded:', [m for m in {HEAVY!r} if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "loaded: []"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
+def test_the_shortest_answers_load_click_and_what_dispatches(arguments: list[str]) -> None:
+    code = (
+        "import sys; from orchestrator.cli.group import hamr\n"
+        f"try: hamr.main({arguments!r}, prog_name='hamr')\n"
+        "except SystemExit: print(sorted(m for m in sys.modules if m.startswith('orchestrator.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    ours = ["orchestrator.cli", "orchestrator.cli.group", "orchestrator.cli.invocation"]
+    assert done.stdout.splitlines()[-1] == str(ours)
 
 
 def test_no_verbs_flags_need_a_heavy_library() -> None:
@@ -40,9 +54,46 @@ def test_no_verbs_flags_need_a_heavy_library() -> None:
 
 
 def test_the_first_help_makes_no_noun() -> None:
-    code = "import sys; from orchestrator.cli import hamr\ntry: hamr.main(['--help'], prog_name='hamr')\nexcept SystemExit: print('msgspec' in sys.modules)"
+    code = "import sys; from orchestrator.cli.group import hamr\ntry: hamr.main(['--help'], prog_name='hamr')\nexcept SystemExit: print('msgspec' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
+
+
+NEVER = ("rich", "structlog", "jinja2", "starlette", "uvicorn", "difflib", "zoneinfo")
+NOT_FOR = {
+    "status": (
+        *NEVER,
+        "transitions",
+        *(f"orchestrator.{room}" for room in ("engine.engine", "notices", "doctor", "drill", "simulator")),
+        *(f"orchestrator.report.{page}" for page in ("run", "plan", "html", "markdown", "junit", "doctor")),
+    ),
+    "run": (
+        *NEVER,
+        *(f"orchestrator.{room}" for room in ("operations.plan", "doctor", "drill", "simulator")),
+        *(
+            f"orchestrator.report.{page}"
+            for page in ("status", "plan", "html", "markdown", "junit", "doctor")
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("typed", [["status", "sim"], ["run", "sim", "--to", "ACTIVE", "--yes"]])
+def test_a_verb_loads_nothing_that_it_does_not_use(lab: Lab, typed: list[str]) -> None:
+    code = (
+        "import atexit, sys; from orchestrator.cli import main\n"
+        f"sys.argv = {['hamr', *typed]!r}\n"
+        f"atexit.register(lambda: print('loaded:', [m for m in {NOT_FOR[typed[0]]!r} if m in sys.modules]))\n"
+        "main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **lab.env},
+    )
+    assert done.stdout.splitlines()[-1] == "loaded: []"
 
 
 def test_help_lists_every_verb_in_its_section() -> None:

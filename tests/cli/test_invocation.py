@@ -9,8 +9,7 @@ import shutil
 import click
 import pytest
 
-from orchestrator.cli import hamr
-from orchestrator.cli.group import NAMES
+from orchestrator.cli.group import NAMES, hamr
 from orchestrator.cli.invocation import REPEATED, Typed
 from orchestrator.model.status import Status
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from orchestrator.cli import hamr
+from orchestrator.cli.group import hamr
 from orchestrator.cli.simulator_flags import traffic_of
 from orchestrator.simulator import Traffic
 

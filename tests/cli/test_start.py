@@ -10,7 +10,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from orchestrator.cli import hamr
+from orchestrator.cli.group import hamr
 from orchestrator.config import shipped_playbooks
 
 

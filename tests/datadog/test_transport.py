@@ -8,9 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
-from orchestrator.datadog.connections import open_transport, open_transports, proxy_for
+from orchestrator.datadog.connections import (
+    Trust,
+    open_page_transport,
+    open_transport,
+    open_transports,
+    proxy_for,
+)
 from orchestrator.datadog.transport import Exchanged, Transport, exchange
 from orchestrator.errors import PreparationError
 from orchestrator.model.playbook import Timeouts
@@ -188,3 +195,28 @@ async def test_a_url_that_cannot_be_used_is_not_sent(url: str) -> None:
     into = await exchanged(open_transport(org_at("http://127.0.0.1")), url)
     assert into.sent is False
     assert into.failure
+
+
+def test_certificates_are_loaded_once_for_all_that_trusts_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[ssl.SSLContext] = []
+    load = httpx.create_ssl_context
+
+    def noted() -> ssl.SSLContext:
+        loaded.append(load())
+        return loaded[-1]
+
+    monkeypatch.setattr(httpx, "create_ssl_context", noted)
+    trust, orgs = Trust(), pair_at("https://api.datadoghq.com", "https://api.datadoghq.eu").orgs
+    trust.load_beside(orgs)
+    both = open_transports(orgs, {}, trust)
+    event = open_transport(orgs.primary, {}, trust)
+    page = open_page_transport("https://status.datadoghq.com", {}, trust)
+    assert {context_of(each) for each in (*both, event, page)} == set(loaded)
+    assert len(loaded) == 1
+
+
+def test_an_org_without_tls_loads_no_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpx, "create_ssl_context", lambda: pytest.fail("nobody needs them"))
+    trust, orgs = Trust(), pair_at("http://127.0.0.1:9101", "http://127.0.0.1:9102").orgs
+    trust.load_beside(orgs)
+    open_transports(orgs, {}, trust)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import click
 from msgspec import Struct
 
-from orchestrator.cli import hamr
+from orchestrator.cli.group import hamr
 
 _FENCE = re.compile(r"^```")
 _SHELL_ENDS = frozenset({"|", "||", "&&", ">", ">>", "<", "#", ";"})

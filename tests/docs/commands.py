@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 from click.testing import CliRunner
 
-from orchestrator.cli import hamr
-from orchestrator.cli.group import NAMES
+from orchestrator.cli.group import NAMES, hamr
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "commands.md"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from orchestrator.cli import hamr
+from orchestrator.cli.group import hamr
 
 ROOT = Path(__file__).parents[2]
 

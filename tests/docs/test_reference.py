@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli import hamr
+from orchestrator.cli.group import hamr
 from orchestrator.config.playbook_form import GUARD_KINDS
 from orchestrator.errors import ExitCode
 from orchestrator.model.events import JOURNALLED

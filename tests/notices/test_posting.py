@@ -50,7 +50,7 @@ def poster(answering: Answering, pair: Pair = PAIR) -> tuple[Poster, list[httpx.
 
     redactor = Redactor()
     both: Both[httpx.AsyncBaseTransport] = Both(httpx.MockTransport(answer), httpx.MockTransport(answer))
-    return Poster(pair, KeyRing(KEYS, redactor), redactor, SystemClock(), both), seen
+    return Poster(pair, KeyRing(KEYS, redactor), redactor, SystemClock(), transports=both), seen
 
 
 async def test_an_event_goes_to_the_org_s_own_region_with_the_api_key_alone() -> None:
