@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from msgspec import Struct, field
 
@@ -72,7 +73,7 @@ class Recorder(Struct):
             if _is_pressing(event):
                 self.pressing.set()
             if not self.session.gathers and event.kind not in INTENTS:
-                self._write()
+                self._write(self._gathered)
         for watcher in self.watchers:
             try:
                 watcher.tell(event)
@@ -92,11 +93,12 @@ class Recorder(Struct):
             Locked: an intent was told, and the lock is not ours any more; the rest was journalled.
             HamrError: the journal can't be written; the rest is tried again with the next commit, an intent is not.
         """
-        mine = [each for each in self._gathered if each.fenced]
+        # What is told from here on is the next commit's: whoever told an intent has to learn that it was refused.
+        due = self._gathered[:]
         self.pressing.clear()
-        if self._gathered:
-            await self.session.calls(self._write)
-        for told in mine:
+        if due:
+            await self.session.calls(partial(self._write, due))
+        for told in due:
             if told.refused is not None:
                 raise told.refused
 
@@ -129,9 +131,9 @@ class Recorder(Struct):
     def _gather(self, run: str, event: Event, *, fenced: bool) -> None:
         self._gathered.append(_Gathered(self.session.entry(run, event), fenced))
 
-    def _write(self) -> None:
-        """One transaction; runs where the store's calls do, one after the other."""
-        batch = self._gathered[:]
+    def _write(self, due: Sequence[_Gathered]) -> None:
+        """One transaction, of what no earlier call has had; runs where the store's calls do, one after the other."""
+        batch = [told for told in due if told in self._gathered]
         fenced = [each for each in batch if each.fenced]
         try:
             self._append(batch, holding=self.lock.lock if fenced else None)

@@ -124,6 +124,15 @@ def test_law_03_another_status_under_a_learned_name_is_foreign() -> None:
     assert change(shows(S, Status.RECOVERY, "svc@example.com"), known).change is Change.FOREIGN
 
 
+def test_law_03_a_strangers_name_is_not_ours_though_an_answer_of_ours_showed_it() -> None:
+    """Whoever has written over us once under a name, does so again under it."""
+    answered = (sent(1, S, Status.FAILOVER, answered_with="svc@example.com"),)
+    shown = shows(S, Status.FAILOVER, "svc@example.com")
+    assert change(shown, knows(RUN, SEEN, sent=answered)).change is Change.OURS
+    known = knows(RUN, SEEN, sent=answered, strangers={"svc@example.com"})
+    assert change(shown, known).change is Change.FOREIGN
+
+
 def test_law_03_a_name_that_nobody_learned_is_foreign_where_stamps_are_kept() -> None:
     confirmed = shows(P, Status.FAILOVER, ONE)
     known = knows(
