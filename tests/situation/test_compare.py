@@ -124,6 +124,25 @@ def test_law_03_another_status_under_a_learned_name_is_foreign() -> None:
     assert change(shows(S, Status.RECOVERY, "svc@example.com"), known).change is Change.FOREIGN
 
 
+@pytest.mark.parametrize(("refused", "found"), [(False, Change.UNPROVEN), (True, Change.FOREIGN)])
+def test_law_03_of_a_write_that_was_refused_its_own_stamp_is_the_only_sign(
+    refused: bool, found: Change
+) -> None:
+    """An author whom nobody knows, and who was taken for ours before, shows what an earlier attempt had sent."""
+    taken = shows(S, Status.ACTIVE, "svc@example.com", 5)
+    known = knows(
+        RUN,
+        {P: WAS_P, S: taken},
+        sent=(
+            replace(sent(1, S, Status.FAILOVER), refused=refused),
+            sent(2, S, Status.ACTIVE, confirmed=True),
+        ),
+        confirmed={S: (taken,)},
+        mirrors=False,
+    )
+    assert change(shows(S, Status.FAILOVER, "svc@example.com", 9), known).change is found
+
+
 def test_law_03_a_strangers_name_is_not_ours_though_an_answer_of_ours_showed_it() -> None:
     """Whoever has written over us once under a name, does so again under it."""
     answered = (sent(1, S, Status.FAILOVER, answered_with="svc@example.com"),)
