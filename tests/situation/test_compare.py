@@ -223,6 +223,13 @@ def test_law_03_it_is_unproven_where_only_the_other_org_has_told_how_it_names_us
     assert change(shows(S, Status.FAILOVER, "svc-eu@example.com"), known).change is Change.UNPROVEN
 
 
+def test_law_03_it_is_foreign_under_the_name_of_whoever_made_a_foreign_change_before() -> None:
+    """A write of ours that came after that change was lost; it may as well be the stranger's next one."""
+    known = knows(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),), strangers={"terraform"})
+    assert change(shows(S, Status.FAILOVER, "terraform", 5), known).change is Change.FOREIGN
+    assert change(shows(S, Status.FAILOVER, "somebody", 5), known).change is Change.UNPROVEN
+
+
 def test_law_03_it_is_foreign_under_another_runs_stamp() -> None:
     known = knows(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),))
     other = "carol+hamr-20261122-031600-zzzz-1@bastion"
