@@ -182,6 +182,7 @@ async def test_law_06_a_disk_that_is_always_slow_ends_the_run_with_nothing_sent(
     ending = await b.engine.drive(ACTIVE)
     assert ending.end is End.INCOMPLETE
     assert "slow" in ending.message
+    assert len(b.notes.intents()) == 3
     assert b.world.posts() == []
 
 

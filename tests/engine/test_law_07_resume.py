@@ -14,6 +14,7 @@ from orchestrator.model.events import (
     Event,
     GuardsJudged,
     TransitionMade,
+    TransitionRefused,
     WriteAnswered,
     WriteConfirmed,
     WriteIntended,
@@ -447,6 +448,29 @@ async def test_law_07_a_half_made_transition_is_finished_although_the_orgs_clock
         "POST secondary ACTIVE",
         "POST primary ACTIVE",
     ]
+
+
+async def test_law_07_a_new_run_that_finds_a_transition_half_made_stops_for_whoever_is_at_work() -> None:
+    b = bench()
+    b.world.foreign(S, Status.FAILOVER, "carol+hamr-20261122-025900-zzzz-1@bastion")
+    ending = await b.engine.drive(ACTIVE)
+    assert ending.end is End.REFUSED
+    assert [event.guards for event in b.notes.of(TransitionRefused)] == [("alone",)]
+    assert b.world.posts() == []
+
+
+async def test_law_07_a_half_made_transition_is_not_finished_on_readings_that_are_old() -> None:
+    dead = bench()
+    dead.notes.tell(started(ACTIVE))
+    dead.notes.crash_at = lambda event: isinstance(event, WriteConfirmed)
+    with pytest.raises(Died):
+        await dead.engine.drive(ACTIVE)
+    again = resumed(dead)
+    again.world.before_read = lambda _: again.clock.advance(11)
+    ending = await again.engine.drive(ACTIVE)
+    assert ending.end is End.INCOMPLETE
+    assert [event.guards for event in again.notes.of(TransitionRefused)] == [("fresh",)]
+    assert again.world.posts() == ["POST secondary FAILOVER"]
 
 
 async def test_law_07_a_mirror_that_lost_a_copy_does_not_leave_a_resumed_run_stuck() -> None:

@@ -390,6 +390,19 @@ def test_law_03_it_is_ours_though_refused_under_a_learned_name_as_well() -> None
     assert (found.change, found.attempt) == (Change.REFUSED, 2)
 
 
+def test_law_03_a_mirrors_copy_of_what_the_other_org_was_told_before_is_late_and_no_echo() -> None:
+    first, second = shows(S, Status.FAILOVER, "svc", 1), shows(S, Status.ACTIVE, "svc", 5)
+    known = knows(
+        RUN,
+        {**SEEN, S: second},
+        sent=(sent(1, S, Status.FAILOVER, confirmed=True), sent(2, S, Status.ACTIVE, confirmed=True)),
+        confirmed={S: (first, second)},
+        mirrors=True,
+    )
+    assert change(shows(P, Status.FAILOVER, "svc", 1), known, P).change is Change.LATE
+    assert change(shows(P, Status.ACTIVE, "svc", 5), known, P).change is Change.ECHO
+
+
 @pytest.mark.parametrize(("mirrors", "change_"), [(True, Change.LATE), (False, Change.FOREIGN)])
 def test_law_03_it_is_late_where_a_mirror_brings_it_too(mirrors: bool, change_: Change) -> None:
     told = shows(S, Status.ACTIVE, "svc@example.com", 5)
