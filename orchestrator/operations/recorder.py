@@ -63,6 +63,8 @@ class Recorder(Struct):
     _kept: list[Head] = field(default_factory=list)
     """Number and hash of every record that this process journalled for the run."""
     _gathered: list[_Gathered] = field(default_factory=list)
+    _unanswered: list[_Gathered] = field(default_factory=list)
+    """The fenced ones that were told since the last commit."""
 
     def tell(self, event: Event) -> None:
         """Gather an event, and pass it on."""
@@ -93,14 +95,19 @@ class Recorder(Struct):
             Locked: an intent was told, and the lock is not ours any more; the rest was journalled.
             HamrError: the journal can't be written; the rest is tried again with the next commit, an intent is not.
         """
-        # What is told from here on is the next commit's: whoever told an intent has to learn that it was refused.
+        told, self._unanswered = self._unanswered, []
+        await self.flush()
+        for intent in told:
+            if intent.refused is not None:
+                raise intent.refused
+
+    async def flush(self) -> None:
+        """As `commit`, beside the run: an intent that is refused here is refused to the run, too, at its next commit."""
+        # What is told from here on is another's: an intent is not to be refused before its run waits for an answer.
         due = self._gathered[:]
         self.pressing.clear()
         if due:
             await self.session.calls(partial(self._write, due))
-        for told in due:
-            if told.refused is not None:
-                raise told.refused
 
     def will_supersede(self, runs: Iterable[str]) -> None:
         """Name the runs that this one closes, in the place of those that were named before."""
@@ -129,7 +136,10 @@ class Recorder(Struct):
             )
 
     def _gather(self, run: str, event: Event, *, fenced: bool) -> None:
-        self._gathered.append(_Gathered(self.session.entry(run, event), fenced))
+        told = _Gathered(self.session.entry(run, event), fenced)
+        self._gathered.append(told)
+        if fenced:
+            self._unanswered.append(told)
 
     def _write(self, due: Sequence[_Gathered]) -> None:
         """One transaction, of what no earlier call has had; runs where the store's calls do, one after the other."""

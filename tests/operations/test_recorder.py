@@ -10,8 +10,10 @@ from typing import TypeVar
 
 import pytest
 
-from orchestrator.errors import Locked
-from orchestrator.model.events import Event, RunFinished, TransitionIntended, WriteOwed
+from orchestrator.errors import JournalUnavailable, Locked
+from orchestrator.journal import SqliteStore
+from orchestrator.model.events import Event, HookIntended, RunFinished, TransitionIntended, WriteOwed
+from orchestrator.model.hook import When
 from orchestrator.model.run import End, RunRequest
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.locking import hold
@@ -93,7 +95,7 @@ async def test_law_06_an_intent_is_not_swallowed_by_a_heartbeat_that_the_disk_he
         session.calls = thread
         recorder = Recorder(session, lock.run, lock, (WhileIntended(thread),))
         recorder.tell(WriteOwed(Role.PRIMARY, Status.FAILOVER, "not seen"))
-        heartbeat = asyncio.create_task(recorder.commit())
+        heartbeat = asyncio.create_task(recorder.flush())
         await asyncio.sleep(0)
         assert session.store.release(lock.lock), "somebody breaks the lock"
         recorder.tell(TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER))
@@ -115,7 +117,7 @@ async def test_law_06_what_two_commits_wait_for_is_journalled_once(tmp_path: Pat
         session.calls = thread
         recorder = Recorder(session, lock.run, lock, ())
         recorder.tell(WriteOwed(Role.PRIMARY, Status.FAILOVER, "not seen"))
-        heartbeat = asyncio.create_task(recorder.commit())
+        heartbeat = asyncio.create_task(recorder.flush())
         await asyncio.sleep(0)
         recorder.tell(TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER))
         commit = asyncio.create_task(recorder.commit())
@@ -124,3 +126,26 @@ async def test_law_06_what_two_commits_wait_for_is_journalled_once(tmp_path: Pat
         await asyncio.gather(heartbeat, commit)
         kinds = [record.kind for record in session.store.records(run=lock.run)]
         assert kinds == ["lock.taken", "write.owed", "transition.intended"]
+
+
+async def test_law_06_an_intent_that_a_heartbeat_could_not_journal_stops_the_run_before_its_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transition's intent becomes durable with its first write's: the disk was full in between, and is not any more."""
+
+    def full(*_: object, **__: object) -> None:
+        raise JournalUnavailable("the disk is full")
+
+    async with simulated(tmp_path) as bench:
+        session = bench.session
+        lock = await hold(session, "20261122-031502-k3f9", take_over=False)
+        recorder = Recorder(session, lock.run, lock, ())
+        recorder.tell(TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER))
+        with monkeypatch.context() as patch:
+            patch.setattr(SqliteStore, "append_all", full)
+            with pytest.raises(JournalUnavailable, match="the disk is full"):
+                await recorder.flush()
+        recorder.tell(HookIntended("declare", When.BEFORE, "announce", "true"))
+        with pytest.raises(JournalUnavailable, match="the disk is full"):
+            await recorder.commit()
+        await recorder.commit()
