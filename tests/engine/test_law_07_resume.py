@@ -450,15 +450,6 @@ async def test_law_07_a_half_made_transition_is_finished_although_the_orgs_clock
     ]
 
 
-async def test_law_07_a_new_run_that_finds_a_transition_half_made_stops_for_whoever_is_at_work() -> None:
-    b = bench()
-    b.world.foreign(S, Status.FAILOVER, "carol+hamr-20261122-025900-zzzz-1@bastion")
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.REFUSED
-    assert [event.guards for event in b.notes.of(TransitionRefused)] == [("alone",)]
-    assert b.world.posts() == []
-
-
 async def test_law_07_a_half_made_transition_is_not_finished_on_readings_that_are_old() -> None:
     dead = bench()
     dead.notes.tell(started(ACTIVE))
@@ -470,6 +461,7 @@ async def test_law_07_a_half_made_transition_is_not_finished_on_readings_that_ar
     ending = await again.engine.drive(ACTIVE)
     assert ending.end is End.INCOMPLETE
     assert [event.guards for event in again.notes.of(TransitionRefused)] == [("fresh",)]
+    assert ending.next_steps == (), "nothing overrides that"
     assert again.world.posts() == ["POST secondary FAILOVER"]
 
 
