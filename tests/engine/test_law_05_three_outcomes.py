@@ -14,7 +14,7 @@ from orchestrator.model.reading import Draft, HamrRecord, Unreachable
 from orchestrator.model.run import End
 from orchestrator.model.status import Role, Status
 
-from .fake import PLAYBOOK, RUN, SERVER_ADVANCES, START, P, S, bench, record
+from .fake import PLAYBOOK, RUN, SERVER_ADVANCES, START, P, S, bench, record, resumed, started
 
 pytestmark = pytest.mark.anyio
 
@@ -374,3 +374,24 @@ async def test_law_05_a_refusal_is_no_write_where_a_stamp_cut_short_was_there_be
         await b.engine.writer.write(S, FAILOVER)
     assert stop.value.ending.end is End.INCOMPLETE
     assert b.world.posts() == ["POST secondary FAILOVER"]
+
+
+async def test_law_05_what_was_not_sent_leaves_nothing_that_may_yet_come() -> None:
+    b = bench()
+    b.world.script[S] = ["not-sent"]
+    assert (await b.engine.drive(FAILOVER)).end is End.DONE
+    state = b.engine.run.state
+    assert [sent.attempt.number for sent in state.sent] == [2, 3]
+    assert state.outstanding() is None
+    assert state.may_come_late() == ()
+
+
+async def test_law_05_an_unknown_write_is_none_any_more_once_its_org_has_shown_one_of_ours() -> None:
+    b = bench()
+    b.world.script[S] = ["lost"] * 2
+    b.notes.tell(started(FAILOVER))
+    assert (await b.engine.drive(FAILOVER)).end is End.UNKNOWN
+    again = resumed(b)
+    assert [attempt.role for attempt in again.engine.run.state.unknown] == [S]
+    assert (await again.engine.drive(FAILOVER)).end is End.DONE
+    assert again.engine.run.state.unknown == []
