@@ -98,6 +98,12 @@ async def test_law_09_what_is_delivered_is_the_survivors_present_status_whatever
     assert again.world.posts() == ["POST primary ACTIVE"]
 
 
+async def test_law_21_an_org_that_is_back_and_fails_to_answer_once_is_told_all_the_same() -> None:
+    again = resumed(await owing(), mode=Mode.PLANNED)
+    again.world.glitches[P] = [DARK]
+    assert (await deliver(again)).end is End.DONE
+
+
 async def test_law_09_what_is_shown_already_is_void() -> None:
     dead = await owing()
     dead.world.mirror(S)

@@ -403,6 +403,23 @@ async def test_law_07_what_came_late_to_both_orgs_is_put_right_by_one_write_that
     assert [intent.attempt.purpose for intent in again.notes.intents()].count("repair") == 1
 
 
+async def test_law_14_a_run_that_has_put_a_late_write_right_does_not_end_as_refused() -> None:
+    """Refused says that nothing was sent."""
+    dead = bench(Status.RECOVERY, mirrors=Mirrors.YES)
+    dead.notes.tell(started(ACTIVE))
+    dead.world.mirrored = True
+    dead.world.script[S] = ["lost-late"]
+    dead.notes.crash_at = lambda event: isinstance(event, TransitionMade) and event.transition == "declare"
+    with pytest.raises(Died):
+        await dead.engine.drive(ACTIVE)
+    dead.world.arrive_late()
+    again = resumed(dead)
+    ending = await again.engine.drive(Status.ONBOARDING)
+    assert "has no way" in ending.message
+    assert [intent.attempt.purpose for intent in again.notes.intents()].count("repair") == 1
+    assert ending.end is End.INCOMPLETE
+
+
 async def test_law_03_a_write_of_ours_that_its_time_leaves_below_what_was_seen_is_said_to_be_true_by_a_person() -> (
     None
 ):
