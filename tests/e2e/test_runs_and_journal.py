@@ -75,7 +75,7 @@ async def test_a_run_that_goes_takes_the_place_of_the_open_one(tmp_path: Path) -
             await resume(bench.session, stale)
 
 
-async def test_a_journal_that_was_edited_is_not_believed_and_nothing_is_sent(tmp_path: Path) -> None:
+async def test_law_16_a_journal_that_was_edited_is_not_believed_and_nothing_is_sent(tmp_path: Path) -> None:
     async with simulated(tmp_path) as bench:
         run = await midway(bench)
         posts = len(bench.posts())

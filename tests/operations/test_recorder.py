@@ -14,6 +14,7 @@ from orchestrator.errors import JournalUnavailable, Locked
 from orchestrator.journal import SqliteStore
 from orchestrator.model.events import Event, HookIntended, RunFinished, TransitionIntended, WriteOwed
 from orchestrator.model.hook import When
+from orchestrator.model.org import Secret
 from orchestrator.model.run import End, RunRequest
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.locking import hold
@@ -149,3 +150,16 @@ async def test_law_06_an_intent_that_a_heartbeat_could_not_journal_stops_the_run
         with pytest.raises(JournalUnavailable, match="the disk is full"):
             await recorder.commit()
         await recorder.commit()
+
+
+async def test_law_17_a_key_in_what_is_told_is_not_journalled(tmp_path: Path) -> None:
+    """Whatever it came in by: nothing that was read before has to be trusted for it."""
+    async with simulated(tmp_path) as bench:
+        session = bench.session
+        session.redactor.add(Secret("canary0key0123456789"))
+        lock = await hold(session, "20261122-031502-k3f9", take_over=False)
+        recorder = Recorder(session, lock.run, lock, ())
+        recorder.tell(WriteOwed(Role.PRIMARY, Status.FAILOVER, "it said canary0key0123456789"))
+        await recorder.commit()
+        (record,) = session.store.records(run=lock.run, kinds=(WriteOwed.kind,))
+        assert record.data["reason"] == "it said [redacted]"
