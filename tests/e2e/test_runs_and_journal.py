@@ -64,6 +64,23 @@ async def test_law_14_a_refused_run_leaves_the_open_one_to_be_resumed(tmp_path: 
         assert (await resume(bench.session, open_run)).exit_code is ExitCode.DONE
 
 
+async def test_law_14_a_failed_step_says_what_was_sent_and_how_to_resume_go_back_or_switch(
+    tmp_path: Path,
+) -> None:
+    async with simulated(tmp_path) as bench:
+        run = await midway(bench)
+        (record,) = bench.session.store.records(run=run, kinds=(RunFinished.kind,))
+        ending = record.data["ending"]
+        assert isinstance(ending, dict)
+        assert ending["sent"] == "1 write was sent and seen by reading back."
+        assert ending["next_steps"] == [
+            f"hamr resume {run}",
+            "hamr run sim --to PASSIVE",
+            f"hamr resume {run} --emergency --reason TEXT",
+            "hamr status sim",
+        ]
+
+
 async def test_a_run_that_goes_takes_the_place_of_the_open_one(tmp_path: Path) -> None:
     async with simulated(tmp_path) as bench:
         run = await midway(bench)
