@@ -130,7 +130,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
         again = f"hamr resume{f' {shlex.quote(what)}' if what else ''} --emergency"
         raise UsageError(
             "--emergency wants a reason: it is what the audit journal will say.",
-            next_steps=(f"{again} --reason 'us1 is down, INC-1234'",),
+            next_steps=(f"{again} --reason TEXT",),
         )
     named = overrides_from(overrides)
     inventory = invocation.sources.inventory()

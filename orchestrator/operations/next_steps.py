@@ -18,7 +18,7 @@ from orchestrator.situation.state import RunState
 from .active_run import ActiveRun, Begun
 
 
-def with_words(active: ActiveRun, ending: Ending) -> Ending:
+def with_words(active: ActiveRun, ending: Ending) -> Ending:  # noqa: C901 - one case per kind of end
     """The ending with what was sent, and with the commands for resuming, going back and switching to emergency."""
     state, pair = active.state, active.session.pair
     unknown = ending.end is End.UNKNOWN  # then its message is about the newest attempt
@@ -42,6 +42,8 @@ def with_words(active: ActiveRun, ending: Ending) -> Ending:
                 steps = (commands.watch(pair), *steps, again, f"{again} {override_flag('reverted')}")
             case Change.REVERTED:
                 steps = (f"{again} {override_flag('reverted')}", look, *steps)
+            case Change.MISLINKED:
+                steps = (commands.CHECK, look, *steps)
             case Change.FOREIGN | Change.LATE:
                 steps = (*steps, *_from_what_is_there(active), look, *_ways_back(active))
             case _ if ending.end is End.REFUSED and steps and _both_answered(active):
@@ -134,8 +136,7 @@ def _from_what_is_there(active: ActiveRun) -> tuple[str, ...]:
     )
     flags = " --emergency --reason TEXT" if active.state.dead else ""
     state = active.state
-    if state.unknown or state.outstanding() is not None or state.may_come_late():
-        flags += f" {override_flag('unknown')}"
+    flags += _accepting(state)
     owed, status = engine.run.owed, phase.status
     if owed is not None:
         old = f" {override_flag('reverted')}" if phase.name is PhaseName.LAGGING else ""
@@ -172,7 +173,13 @@ def _ways_back(active: ActiveRun) -> tuple[str, ...]:
         or here.source not in playbook.stops
     ):
         return ()
-    return (f"hamr run {shlex.quote(active.session.pair.name)} --to {here.source}",)
+    return (f"hamr run {shlex.quote(active.session.pair.name)} --to {here.source}{_accepting(active.state)}",)
+
+
+def _accepting(state: RunState) -> str:
+    """The flag by which a new run accepts what this one left unknown, with a blank before it; "" where it left nothing."""
+    left = state.unknown or state.outstanding() is not None or state.may_come_late()
+    return f" {override_flag('unknown')}" if left else ""
 
 
 def _to_emergency(active: ActiveRun) -> tuple[str, ...]:

@@ -39,9 +39,7 @@ def check_request(request: RunRequest, playbook: Playbook) -> None:
     if request.mode is Mode.EMERGENCY and not request.reason.strip():
         raise UsageError(
             "--emergency wants a reason: it is what the audit journal will say",
-            next_steps=(
-                request_command("run", replace(request, reason="us1 is down, INC-1234"), playbook.name),
-            ),
+            next_steps=(request_command("run", replace(request, reason="TEXT"), playbook.name),),
         )
 
 

@@ -226,7 +226,7 @@ async def resume(
     if mode is Mode.EMERGENCY and not reason.strip():
         raise UsageError(
             "--emergency wants a reason: it is what the audit journal will say",
-            next_steps=(f"hamr resume {identifier} --emergency --reason 'us1 is down, INC-1234'",),
+            next_steps=(f"hamr resume {identifier} --emergency --reason TEXT",),
         )
     mode = mode or (state.mode if run is not None else Mode.PLANNED)
     if mode is Mode.EMERGENCY:
