@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from msgspec import Struct, field
 
@@ -62,6 +63,8 @@ class Recorder(Struct):
     _kept: list[Head] = field(default_factory=list)
     """Number and hash of every record that this process journalled for the run."""
     _gathered: list[_Gathered] = field(default_factory=list)
+    _unanswered: list[_Gathered] = field(default_factory=list)
+    """The fenced ones that were told since the last commit."""
 
     def tell(self, event: Event) -> None:
         """Gather an event, and pass it on."""
@@ -72,7 +75,7 @@ class Recorder(Struct):
             if _is_pressing(event):
                 self.pressing.set()
             if not self.session.gathers and event.kind not in INTENTS:
-                self._write()
+                self._write(self._gathered)
         for watcher in self.watchers:
             try:
                 watcher.tell(event)
@@ -92,13 +95,19 @@ class Recorder(Struct):
             Locked: an intent was told, and the lock is not ours any more; the rest was journalled.
             HamrError: the journal can't be written; the rest is tried again with the next commit, an intent is not.
         """
-        mine = [each for each in self._gathered if each.fenced]
+        told, self._unanswered = self._unanswered, []
+        await self.flush()
+        for intent in told:
+            if intent.refused is not None:
+                raise intent.refused
+
+    async def flush(self) -> None:
+        """As `commit`, beside the run: an intent that is refused here is refused to the run, too, at its next commit."""
+        # What is told from here on is another's: an intent is not to be refused before its run waits for an answer.
+        due = self._gathered[:]
         self.pressing.clear()
-        if self._gathered:
-            await self.session.calls(self._write)
-        for told in mine:
-            if told.refused is not None:
-                raise told.refused
+        if due:
+            await self.session.calls(partial(self._write, due))
 
     def will_supersede(self, runs: Iterable[str]) -> None:
         """Name the runs that this one closes, in the place of those that were named before."""
@@ -138,11 +147,14 @@ class Recorder(Struct):
         return await self.session.calls(lambda: store.first_missing(kept))
 
     def _gather(self, run: str, event: Event, *, fenced: bool) -> None:
-        self._gathered.append(_Gathered(self.session.entry(run, event), fenced))
+        told = _Gathered(self.session.entry(run, event), fenced)
+        self._gathered.append(told)
+        if fenced:
+            self._unanswered.append(told)
 
-    def _write(self) -> None:
-        """One transaction; runs where the store's calls do, one after the other."""
-        batch = self._gathered[:]
+    def _write(self, due: Sequence[_Gathered]) -> None:
+        """One transaction, of what no earlier call has had; runs where the store's calls do, one after the other."""
+        batch = [told for told in due if told in self._gathered]
         fenced = [each for each in batch if each.fenced]
         try:
             self._append(batch, holding=self.lock.lock if fenced else None)

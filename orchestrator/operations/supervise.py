@@ -68,7 +68,7 @@ async def _beat(active: ActiveRun) -> None:
             async with asyncio.timeout(HEARTBEAT_SECONDS):
                 await recorder.pressing.wait()
         try:
-            await recorder.commit()
+            await recorder.flush()
             held = await active.session.calls(active.lock.beat)
         except HamrError as error:
             # The next intent meets the same trouble, and stops the run before anything is sent.

@@ -152,6 +152,12 @@ def test_law_17_no_key_leaves_by_a_terminal(monkeypatch: pytest.MonkeyPatch, spa
         assert screen(ours) == "key [redacted]\r\nkey [redacted]"
 
 
+def test_law_17_no_key_leaves_by_a_text() -> None:
+    out = io.StringIO()
+    Stream(out, redactor()).text("key canary-key-0001\n")
+    assert out.getvalue() == "key [redacted]\n"
+
+
 def test_law_17_no_key_leaves_by_a_document(capsys: pytest.CaptureFixture[str]) -> None:
     console = Console(redactor(), json=True)
     console.facts((), {"schema": "x/1", "canary-key-0001": ["canary-key-0001"]})

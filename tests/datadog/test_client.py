@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from orchestrator.datadog import HttpReader, HttpWorld
+from orchestrator.datadog.transport import ANEW
 from orchestrator.errors import KeyUnavailable
 from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Timeouts
@@ -490,6 +491,23 @@ async def test_validate_tells_whose_keys_they_are(
 ) -> None:
     async with world(answering(status, content), keys, redactor) as orgs:
         assert await orgs.identify(Role.PRIMARY) == expected
+
+
+@pytest.mark.parametrize("status", [503, 429, 408])
+async def test_law_21_whose_keys_they_are_is_asked_again_after_an_answer_that_is_none(
+    keys: KeyRing, redactor: Redactor, status: int
+) -> None:
+    anew: list[bool] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        anew.append(request.extensions[ANEW])
+        if len(anew) == 1:
+            return httpx.Response(status)
+        return httpx.Response(200, content=b'{"data": {"id": "%s"}}' % PRIMARY_UUID.encode())
+
+    async with world(handler, keys, redactor, secondary=never) as orgs:
+        assert (await orgs.identify(Role.PRIMARY)).uuid == PRIMARY_UUID
+    assert anew == [False, True]
 
 
 async def test_validate_is_asked_with_the_api_key_alone(redactor: Redactor) -> None:

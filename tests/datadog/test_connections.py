@@ -161,6 +161,21 @@ async def test_law_06_a_write_whose_keys_took_too_long_is_not_sent() -> None:
     assert answer.reason == "its keys took longer than the check is good for; it was not sent"
 
 
+async def test_law_09_keys_of_a_dead_org_are_waited_for_no_longer_than_its_deadline() -> None:
+    pair = pair_at(NOWHERE, NOWHERE)
+    slow = CommandKey(("sleep", "30"), timedelta(seconds=30))
+    pair = replace(pair, orgs=Both(replace(pair.orgs.primary, api_key=slow), pair.orgs.secondary))
+    async with world(NOWHERE, pair=pair) as orgs, asyncio.timeout(10):
+        reading = await orgs.read(Role.PRIMARY, within=0.2)
+        identity = await orgs.identify(Role.PRIMARY, within=0.2)
+        answer = await orgs.write(draft(Role.PRIMARY), within=0.2)
+    why = "its keys were not there within 0.2 s"
+    assert reading.sight == Unreachable(why)
+    assert identity.uuid is None
+    assert isinstance(answer, NotSent)
+    assert answer.reason == why
+
+
 async def test_law_06_a_write_that_left_in_time_may_be_answered_later() -> None:
     left = asyncio.Event()
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.errors import ExitCode, JournalDamaged, JournalUnavailable, Locked, Moved
+from orchestrator.errors import ExitCode, JournalDamaged, JournalUnavailable, KeyUnavailable, Locked, Moved
 from orchestrator.model.events import Event, RunFinished, TransitionIntended, WriteAnswered
 from orchestrator.model.hook import Hook, Program
 from orchestrator.model.journal import Entry, Record
+from orchestrator.model.org import EnvironmentKey
 from orchestrator.model.playbook import Confirm
-from orchestrator.model.run import RunRequest
+from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.plan import make_plan
@@ -64,6 +65,49 @@ async def test_law_14_a_refused_run_leaves_the_open_one_to_be_resumed(tmp_path: 
         assert (await resume(bench.session, open_run)).exit_code is ExitCode.DONE
 
 
+async def test_law_09_a_missing_key_of_the_dead_org_does_not_hold_an_emergency_up(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        pair = bench.session.pair
+        keyless = replace(pair.orgs.primary, api_key=EnvironmentKey("NOBODY_SET_THIS"))
+        bench.session.pair = replace(pair, orgs=Both(keyless, pair.orgs.secondary))
+        emergency = replace(TO_ACTIVE, mode=Mode.EMERGENCY, reason="us1 is down")
+        result = await start(bench.session, emergency)
+        assert result.exit_code is ExitCode.OWING, result.ending
+        assert bench.posts() == ["secondary 3 applied", "secondary 4 applied"]
+        with pytest.raises(KeyUnavailable, match="NOBODY_SET_THIS"):
+            await adopt(bench.session, Role.SECONDARY, "so it is")
+
+
+async def test_law_07_a_run_is_not_taken_up_on_other_orgs_than_it_began_on(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        name = await midway(bench)
+        run = bench.session.history().runs[name]
+        posts = len(bench.posts())
+        pair = bench.session.pair
+        other = replace(pair.orgs.primary, uuid="770e8400-e29b-41d4-a716-446655440000")
+        bench.session.pair = replace(pair, orgs=Both(other, pair.orgs.secondary))
+        with pytest.raises(Moved, match="began on other orgs than the inventory now names"):
+            await resume(bench.session, run)
+        assert len(bench.posts()) == posts
+
+
+async def test_law_14_a_failed_step_says_what_was_sent_and_how_to_resume_go_back_or_switch(
+    tmp_path: Path,
+) -> None:
+    async with simulated(tmp_path) as bench:
+        run = await midway(bench)
+        (record,) = bench.session.store.records(run=run, kinds=(RunFinished.kind,))
+        ending = record.data["ending"]
+        assert isinstance(ending, dict)
+        assert ending["sent"] == "1 write was sent and seen by reading back."
+        assert ending["next_steps"] == [
+            f"hamr resume {run}",
+            "hamr run sim --to PASSIVE",
+            f"hamr resume {run} --emergency --reason TEXT",
+            "hamr status sim",
+        ]
+
+
 async def test_a_run_that_goes_takes_the_place_of_the_open_one(tmp_path: Path) -> None:
     async with simulated(tmp_path) as bench:
         run = await midway(bench)
@@ -75,7 +119,7 @@ async def test_a_run_that_goes_takes_the_place_of_the_open_one(tmp_path: Path) -
             await resume(bench.session, stale)
 
 
-async def test_a_journal_that_was_edited_is_not_believed_and_nothing_is_sent(tmp_path: Path) -> None:
+async def test_law_16_a_journal_that_was_edited_is_not_believed_and_nothing_is_sent(tmp_path: Path) -> None:
     async with simulated(tmp_path) as bench:
         run = await midway(bench)
         posts = len(bench.posts())

@@ -88,6 +88,22 @@ async def test_law_09_the_returned_org_is_told_in_one_write(renames: str | None)
     assert b.engine.run.owed_now() is None
 
 
+async def test_law_09_what_is_delivered_is_the_survivors_present_status_whatever_was_owed() -> None:
+    b = await owing()
+    again = resumed(b, mode=Mode.PLANNED)
+    owed = again.engine.run.owed_now()
+    assert owed is not None
+    ending = await again.engine.deliver(replace(owed, status=FAILOVER))
+    assert ending.end is End.DONE, ending
+    assert again.world.posts() == ["POST primary ACTIVE"]
+
+
+async def test_law_21_an_org_that_is_back_and_fails_to_answer_once_is_told_all_the_same() -> None:
+    again = resumed(await owing(), mode=Mode.PLANNED)
+    again.world.glitches[P] = [DARK]
+    assert (await deliver(again)).end is End.DONE
+
+
 async def test_law_09_what_is_shown_already_is_void() -> None:
     dead = await owing()
     dead.world.mirror(S)

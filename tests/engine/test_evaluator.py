@@ -118,6 +118,9 @@ async def test_law_10_a_run_that_is_refused_tells_every_verdict_and_sends_nothin
     assert b.world.posts() == []
     (refused,) = b.notes.of(TransitionRefused)
     assert refused.guards == ("alone", "settled")
+    assert "alone fail: " in ending.message
+    assert "settled fail: " in ending.message
+    assert ending.next_steps[-1].endswith(" --override alone=REASON --override settled=REASON")
     (judged,) = b.notes.of(GuardsJudged)
     assert [each.guard for each in judged.verdicts] == ["linked", "fresh", "alone", "settled", "both"]
     assert [each.guard for each in b.engine.evaluator.refused_by()] == ["alone", "settled"]

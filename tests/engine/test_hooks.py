@@ -80,7 +80,7 @@ async def test_law_03_everything_is_read_again_after_a_before_hook() -> None:
     assert b.world.posts() == []
 
 
-async def test_a_failing_before_hook_stops_the_transition_with_nothing_written() -> None:
+async def test_law_14_a_failing_before_hook_stops_the_transition_with_nothing_written() -> None:
     beside = Beside()
     beside.programs.ends["stop-sync"] = [1]
     playbook = hooked("declare", before=(program("stop-sync"), program("second")))

@@ -6,17 +6,32 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.journal.history import histories_of
-from orchestrator.model.events import ChangeSeen, WriteConfirmed, WriteIntended
+from orchestrator.journal.history import histories_of, history_of
+from orchestrator.model.events import ChangeSeen, RunFinished, WriteConfirmed, WriteIntended
 from orchestrator.model.reading import Change, Exchange, Present, Reading, Request
-from orchestrator.model.run import Attempt
+from orchestrator.model.run import Attempt, End, Ending
 from orchestrator.model.status import Status
 from orchestrator.situation.compare import compare
 from orchestrator.situation.state import replay
 
-from .fake import RUN, START, Notes, P, S, pair, record
+from .fake import RUN, START, Notes, P, S, pair, record, started
 
 ACTIVE, FAILOVER = Status.ACTIVE, Status.FAILOVER
+
+
+def test_law_05_an_intent_without_an_outcome_is_an_unknown_and_what_was_given_up_outlives_a_done() -> None:
+    first, second = (
+        Attempt(number, S, FAILOVER, f"alice+hamr-{RUN}-{number}@laptop", "declare") for number in (1, 2)
+    )
+    notes = Notes([started(FAILOVER)])
+    for attempt in (first, second):
+        notes.tell(WriteIntended(attempt, Request("POST", "", {}), None))
+    assert history_of("payments", notes.records(START)).unknown == ((RUN, first), (RUN, second))
+    notes.tell(WriteConfirmed(S, FAILOVER, record(S, FAILOVER, second.stamp, START), Change.OURS, 2))
+    notes.tell(RunFinished(Ending(End.DONE, "it stands there"), 0, "", (), 1.0))
+    history = history_of("payments", notes.records(START))
+    assert history.unknown == ()
+    assert [each.attempt for each in history.given_up] == [first]
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,15 @@ async def test_law_03_another_runs_stamp_is_never_learned_as_a_name() -> None:
     assert ending.end is End.MOVED
 
 
+async def test_law_03_the_name_of_whoever_made_a_foreign_change_is_never_learned() -> None:
+    b = bench()
+    b.world.renames = "svc@example.com"
+    b.engine.run.state.strangers.add("svc@example.com")
+    ending = await b.engine.drive(ACTIVE)
+    assert b.notes.of(NameLearned) == []
+    assert ending.end is End.MOVED
+
+
 async def test_law_03_a_renamed_author_raises_no_alarm_in_the_whole_cycle() -> None:
     b = bench()
     b.world.renames = "svc@example.com"

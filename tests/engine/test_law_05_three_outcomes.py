@@ -9,12 +9,19 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.engine.context import Stopped
-from orchestrator.model.events import Waiting, WriteAnswered, WriteConfirmed, WriteThrottled, WriteUnknown
+from orchestrator.model.events import (
+    Waiting,
+    WriteAnswered,
+    WriteConfirmed,
+    WriteIntended,
+    WriteThrottled,
+    WriteUnknown,
+)
 from orchestrator.model.reading import Draft, HamrRecord, Unreachable
 from orchestrator.model.run import End
 from orchestrator.model.status import Role, Status
 
-from .fake import PLAYBOOK, RUN, SERVER_ADVANCES, START, P, S, bench, record
+from .fake import PLAYBOOK, RUN, SERVER_ADVANCES, START, Died, P, S, bench, record, resumed, started
 
 pytestmark = pytest.mark.anyio
 
@@ -374,3 +381,45 @@ async def test_law_05_a_refusal_is_no_write_where_a_stamp_cut_short_was_there_be
         await b.engine.writer.write(S, FAILOVER)
     assert stop.value.ending.end is End.INCOMPLETE
     assert b.world.posts() == ["POST secondary FAILOVER"]
+
+
+async def test_law_05_what_was_not_sent_leaves_nothing_that_may_yet_come() -> None:
+    b = bench()
+    b.world.script[S] = ["not-sent"]
+    assert (await b.engine.drive(FAILOVER)).end is End.DONE
+    state = b.engine.run.state
+    assert [sent.attempt.number for sent in state.sent] == [2, 3]
+    assert state.outstanding() is None
+    assert state.may_come_late() == ()
+
+
+async def test_law_05_an_unknown_write_is_none_any_more_once_its_org_has_shown_one_of_ours() -> None:
+    b = bench()
+    b.world.script[S] = ["lost"] * 2
+    b.notes.tell(started(FAILOVER))
+    assert (await b.engine.drive(FAILOVER)).end is End.UNKNOWN
+    again = resumed(b)
+    assert [attempt.role for attempt in again.engine.run.state.unknown] == [S]
+    assert (await again.engine.drive(FAILOVER)).end is End.DONE
+    assert again.engine.run.state.unknown == []
+
+
+async def test_law_05_a_write_of_a_dead_process_that_no_reading_shows_in_its_time_is_called_unknown() -> None:
+    dead = bench()
+    dead.notes.tell(started(FAILOVER))
+    dead.notes.crash_at = lambda event: isinstance(event, WriteIntended)
+    with pytest.raises(Died):
+        await dead.engine.drive(FAILOVER)
+    again = resumed(dead)
+    began = again.clock.monotonic()
+    unknown_at: list[float] = []
+
+    def note(event: object) -> None:
+        if isinstance(event, WriteUnknown):
+            unknown_at.append(again.clock.monotonic() - began)
+
+    again.notes.on_tell = note
+    assert (await again.engine.drive(FAILOVER)).end is End.DONE
+    (event,) = again.notes.of(WriteUnknown)
+    assert (event.attempt.number, event.attempt.role) == (1, S)
+    assert unknown_at[0] >= WITHIN - 1

@@ -24,7 +24,7 @@ from orchestrator.model.run import End
 from orchestrator.model.status import Role, Status
 from orchestrator.situation.link import draft
 
-from .fake import P, S, bench, pair, record
+from .fake import SERVER_ADVANCES, P, S, bench, pair, record
 
 pytestmark = pytest.mark.anyio
 
@@ -52,6 +52,51 @@ async def test_law_06_where_an_intent_cannot_be_written_nothing_is_sent(which: i
     with pytest.raises(JournalUnavailable):
         await b.engine.drive(ACTIVE)
     assert len(b.world.posts()) == which - 1
+
+
+@pytest.mark.parametrize("which", [1, 2, 3, 4])
+async def test_law_06_where_an_intent_cannot_be_made_durable_nothing_is_sent_and_nothing_learned(
+    which: int,
+) -> None:
+    """That it was told is not enough: it may still be in memory alone."""
+    b = bench()
+    b.notes.fail_commit = lambda: len(b.notes.intents()) == which
+    with pytest.raises(JournalUnavailable):
+        await b.engine.drive(ACTIVE)
+    assert len(b.world.posts()) == which - 1
+    assert b.engine.run.state.attempts == which - 1
+
+
+async def test_law_06_who_is_cancelled_while_an_intent_is_made_durable_has_sent_nothing_and_says_so() -> None:
+    b = bench()
+
+    drive = asyncio.create_task(b.engine.drive(ACTIVE))
+
+    def cancelled() -> bool:
+        if b.notes.intents():
+            drive.cancel()
+            raise asyncio.CancelledError
+        return False
+
+    b.notes.fail_commit = cancelled
+    with pytest.raises(asyncio.CancelledError):
+        await drive
+    assert b.world.posts() == []
+    assert [type(event.answer) for event in b.notes.of(WriteAnswered)] == [NotSent]
+    assert b.engine.run.state.outstanding() is None
+
+
+async def test_law_06_a_move_that_the_server_makes_is_journalled_before_it_is_waited_for() -> None:
+    """No write of ours takes its intent along."""
+    b = bench(playbook=SERVER_ADVANCES)
+
+    def full() -> bool:
+        last = b.notes.events[-1]
+        return isinstance(last, TransitionIntended) and last.target is ACTIVE
+
+    b.notes.fail_commit = full
+    with pytest.raises(JournalUnavailable):
+        await b.engine.drive(ACTIVE)
 
 
 async def test_law_06_where_a_transitions_intent_cannot_be_written_nothing_is_sent() -> None:
@@ -137,6 +182,7 @@ async def test_law_06_a_disk_that_is_always_slow_ends_the_run_with_nothing_sent(
     ending = await b.engine.drive(ACTIVE)
     assert ending.end is End.INCOMPLETE
     assert "slow" in ending.message
+    assert len(b.notes.intents()) == 3
     assert b.world.posts() == []
 
 

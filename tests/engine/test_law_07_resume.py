@@ -14,6 +14,7 @@ from orchestrator.model.events import (
     Event,
     GuardsJudged,
     TransitionMade,
+    TransitionRefused,
     WriteAnswered,
     WriteConfirmed,
     WriteIntended,
@@ -402,6 +403,23 @@ async def test_law_07_what_came_late_to_both_orgs_is_put_right_by_one_write_that
     assert [intent.attempt.purpose for intent in again.notes.intents()].count("repair") == 1
 
 
+async def test_law_14_a_run_that_has_put_a_late_write_right_does_not_end_as_refused() -> None:
+    """Refused says that nothing was sent."""
+    dead = bench(Status.RECOVERY, mirrors=Mirrors.YES)
+    dead.notes.tell(started(ACTIVE))
+    dead.world.mirrored = True
+    dead.world.script[S] = ["lost-late"]
+    dead.notes.crash_at = lambda event: isinstance(event, TransitionMade) and event.transition == "declare"
+    with pytest.raises(Died):
+        await dead.engine.drive(ACTIVE)
+    dead.world.arrive_late()
+    again = resumed(dead)
+    ending = await again.engine.drive(Status.ONBOARDING)
+    assert "has no way" in ending.message
+    assert [intent.attempt.purpose for intent in again.notes.intents()].count("repair") == 1
+    assert ending.end is End.INCOMPLETE
+
+
 async def test_law_03_a_write_of_ours_that_its_time_leaves_below_what_was_seen_is_said_to_be_true_by_a_person() -> (
     None
 ):
@@ -447,6 +465,21 @@ async def test_law_07_a_half_made_transition_is_finished_although_the_orgs_clock
         "POST secondary ACTIVE",
         "POST primary ACTIVE",
     ]
+
+
+async def test_law_07_a_half_made_transition_is_not_finished_on_readings_that_are_old() -> None:
+    dead = bench()
+    dead.notes.tell(started(ACTIVE))
+    dead.notes.crash_at = lambda event: isinstance(event, WriteConfirmed)
+    with pytest.raises(Died):
+        await dead.engine.drive(ACTIVE)
+    again = resumed(dead)
+    again.world.before_read = lambda _: again.clock.advance(11)
+    ending = await again.engine.drive(ACTIVE)
+    assert ending.end is End.INCOMPLETE
+    assert [event.guards for event in again.notes.of(TransitionRefused)] == [("fresh",)]
+    assert ending.next_steps == (), "nothing overrides that"
+    assert again.world.posts() == ["POST secondary FAILOVER"]
 
 
 async def test_law_07_a_mirror_that_lost_a_copy_does_not_leave_a_resumed_run_stuck() -> None:

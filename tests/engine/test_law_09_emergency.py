@@ -21,6 +21,7 @@ from orchestrator.model.events import (
     decode,
     encode,
 )
+from orchestrator.model.floor import Floor
 from orchestrator.model.guard import Guard, Quiet, Reachable
 from orchestrator.model.org import Mirrors
 from orchestrator.model.reading import (
@@ -40,7 +41,7 @@ from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.situation.state import RunState
 
-from .fake import DARK, PLAYBOOK, SERVER_ADVANCES, Bench, P, S, bench, record, resumed, started
+from .fake import DARK, PLAYBOOK, SERVER_ADVANCES, START, Bench, P, S, bench, record, resumed, started
 
 pytestmark = pytest.mark.anyio
 
@@ -99,6 +100,18 @@ async def test_law_09_whatever_is_no_good_record_counts_as_not_seen(sight: Sight
     assert len(b.notes.of(OrgGivenUp)) == 1
     assert b.world.log.count("GET primary within 2") == 1
     assert b.engine.run.state.owed == {P: ACTIVE}
+
+
+async def test_law_09_an_org_that_shows_less_than_what_was_seen_of_it_counts_as_not_seen() -> None:
+    b = emergency()
+    newer = record(P, PASSIVE, "bob@example.com", START + timedelta(minutes=1))
+    b.engine.run.state.floors[newer.org_uuid] = Floor(newer)
+    ending = await b.engine.drive(ACTIVE)
+    assert (ending.end, ending.org) == (End.OWING, P), ending
+    assert [event.reason for event in b.notes.of(OrgGivenUp)] == [
+        "its record is older than what was seen of it"
+    ]
+    assert b.world.posts() == ALONE
 
 
 async def test_law_09_a_black_hole_is_waited_for_once_for_its_deadline() -> None:
@@ -458,6 +471,17 @@ async def test_law_09_a_mirror_that_is_too_slow_for_an_emergency_is_owed_and_voi
     assert owed is not None
     assert (await again.engine.deliver(owed)).end is End.DONE
     assert again.world.posts() == ALONE
+
+
+def test_law_09_an_org_that_showed_the_survivors_status_when_it_was_seen_last_is_owed_nothing() -> None:
+    memory = RunState("20261122-030000-test")
+    memory.expected[P] = record(P, ACTIVE)
+    memory.apply(OrgGivenUp(P, "time-out"))
+    memory.apply(WriteConfirmed(S, FAILOVER, record(S, FAILOVER), Change.OURS, 1))
+    assert memory.owed == {P: FAILOVER}
+    memory.owed.clear()
+    memory.apply(WriteConfirmed(S, ACTIVE, record(S, ACTIVE), Change.OURS, 2))
+    assert memory.owed == {}
 
 
 def test_the_memory_of_a_run_tells_what_is_owed_without_its_last_record() -> None:

@@ -25,7 +25,7 @@ from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
 
 from .beside import AGENTS, Beside, guarded, hooked, program
-from .fake import Died, FakeWorld, P, S, bench, record, resumed
+from .fake import Died, FakeWorld, P, S, bench, record, resumed, started
 
 pytestmark = pytest.mark.anyio
 
@@ -58,6 +58,27 @@ async def test_law_18_everything_is_read_again_after_an_after_hook_however_short
     ((requests, probes),) = at
     assert b.world.log[requests : requests + 3] == ["GET primary", "GET secondary", "POST secondary ACTIVE"]
     assert len(beside.prober.taken) > probes
+
+
+async def test_law_18_everything_is_read_again_after_a_hook_that_an_earlier_process_owed() -> None:
+    beside = Beside()
+    beside.programs.takes = 0.5
+    playbook = hooked("declare", after=(program("short"),))
+    dead = bench(world=world(beside), playbook=playbook, around=beside.around)
+    dead.notes.tell(started(Status.ACTIVE))
+    dead.notes.crash_at = lambda event: event.kind == "transition.made"
+    with pytest.raises(Died):
+        await dead.engine.drive(Status.ACTIVE)
+    again = resumed(dead, playbook=playbook, around=beside.around)
+    at: list[int] = []
+    beside.programs.on_run = lambda _name: at.append(len(again.world.log))
+    assert (await again.engine.drive(Status.ACTIVE)).end is End.DONE
+    (requests,) = at
+    assert again.world.log[requests : requests + 3] == [
+        "GET primary",
+        "GET secondary",
+        "POST secondary ACTIVE",
+    ]
 
 
 async def test_law_18_a_probe_from_before_a_before_hook_is_not_trusted_for_the_next_transition() -> None:
@@ -245,14 +266,18 @@ async def test_law_18_a_stalled_step_is_distrusted_too() -> None:
     assert b.notes.of(ClockDistrusted) == []
 
 
-async def test_law_18_a_suspension_between_intent_and_request_sends_nothing_on_the_old_look() -> None:
+@pytest.mark.parametrize("hours", [2, -2])
+async def test_law_18_a_suspension_between_intent_and_request_sends_nothing_on_the_old_look(
+    hours: int,
+) -> None:
+    """Nor where the time was set back meanwhile: how old the look is, nobody knows then."""
     b = bench()
     once: list[int] = []
 
     def suspend(event: Event) -> None:
         if type(event).__name__ == "WriteIntended" and not once:
             once.append(1)
-            b.clock.wall += timedelta(hours=2)
+            b.clock.wall += timedelta(hours=hours)
             b.world.foreign(S, Status.RECOVERY)
 
     b.notes.on_tell = suspend

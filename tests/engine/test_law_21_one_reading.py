@@ -12,7 +12,7 @@ from orchestrator.model.events import ChangeSeen, WaitEnded, WriteConfirmed
 from orchestrator.model.floor import Floor
 from orchestrator.model.org import Mirrors
 from orchestrator.model.protocols import Reader
-from orchestrator.model.reading import Absent, Change, HamrRecord, Present, Unreachable
+from orchestrator.model.reading import Absent, Change, HamrRecord, Present, Reading, Unreachable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.session import Session
@@ -67,6 +67,22 @@ async def test_law_21_a_survivor_whose_first_answer_is_a_429_goes_through_with_i
     b.world.sights[P] = Unreachable("connection refused")
     b.world.glitches[S] = [BUSY]
     assert (await b.engine.drive(ACTIVE)).end is End.OWING
+
+
+async def test_law_21_it_is_asked_again_on_a_new_connection() -> None:
+    """What stood may be dead without anybody here knowing."""
+    b = bench()
+    b.world.glitches[S] = [BUSY, BUSY]
+    read, anew_of = b.world.read, list[bool]()
+
+    async def reading(role: Role, *, within: float | None = None, anew: bool = False) -> Reading:
+        if role is S:
+            anew_of.append(anew)
+        return await read(role, within=within, anew=anew)
+
+    b.world.read = reading  # type: ignore[method-assign]
+    await b.engine.reader.read_both("start", once=False)
+    assert anew_of == [False, True, True]
 
 
 async def test_law_21_an_org_that_stays_silent_is_believed_after_a_few_seconds() -> None:

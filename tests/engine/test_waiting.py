@@ -222,7 +222,7 @@ async def test_law_08_without_a_yes_the_unknown_refuses(replies: list[Reply]) ->
     assert b.world.posts() == []
 
 
-async def test_a_guard_that_fails_after_the_question_refuses_all_the_same() -> None:
+async def test_law_08_a_guard_that_fails_after_the_question_refuses_all_the_same() -> None:
     """What was accepted is not to know; a "no" that is known by now is another thing."""
     beside = Beside()
     beside.prober.values["agents"] = [None, 0.0]

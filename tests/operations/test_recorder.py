@@ -1,15 +1,24 @@
-"""Whoever watches a run never stops it (law 19)."""
+"""What a run tells: whoever watches never stops it (law 19), and no intent is lost on the way to the journal (law 6)."""
 
 from __future__ import annotations
 
+import asyncio
 import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
-from orchestrator.model.events import Event, RunFinished
+from orchestrator.errors import JournalUnavailable, Locked
+from orchestrator.journal import SqliteStore
+from orchestrator.model.events import Event, HookIntended, RunFinished, TransitionIntended, WriteOwed
+from orchestrator.model.hook import When
+from orchestrator.model.org import Secret
 from orchestrator.model.run import End, RunRequest
-from orchestrator.model.status import Status
+from orchestrator.model.status import Role, Status
+from orchestrator.operations.locking import hold
+from orchestrator.operations.recorder import Recorder
 from orchestrator.operations.run import start
 from orchestrator.system import log
 from tests.e2e.pairs import simulated
@@ -38,3 +47,119 @@ async def test_law_19_a_watcher_that_fails_stops_nothing_and_is_logged_once(tmp_
     assert result.ending.end is End.DONE, result.ending
     assert isinstance(watcher.told[-1], RunFinished)
     assert said.getvalue().count("somebody who watches this run failed; the run goes on") == 1
+
+
+T = TypeVar("T")
+
+
+class SlowThread:
+    """The store's calls, made when somebody lets them go on: the disk was slow until then."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Callable[[], None]] = []
+
+    async def __call__(self, call: Callable[[], T]) -> T:
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+        def make() -> None:
+            try:
+                future.set_result(call())
+            except Exception as error:  # noqa: BLE001 - it is the caller's
+                future.set_exception(error)
+
+        self.waiting.append(make)
+        return await future
+
+    def go_on(self) -> None:
+        waiting, self.waiting = self.waiting, []
+        for make in waiting:
+            make()
+
+
+class WhileIntended:
+    """A watcher whom telling takes its time: meanwhile the store's thread goes on."""
+
+    def __init__(self, thread: SlowThread) -> None:
+        self._thread = thread
+
+    def tell(self, event: Event) -> None:
+        if isinstance(event, TransitionIntended):
+            self._thread.go_on()
+
+
+async def test_law_06_an_intent_is_not_swallowed_by_a_heartbeat_that_the_disk_held_up(tmp_path: Path) -> None:
+    """The heartbeat began before the intent was told: that the lock is lost, it may not find out in the intent's place."""
+    async with simulated(tmp_path) as bench:
+        session = bench.session
+        lock = await hold(session, "20261122-031502-k3f9", take_over=False)
+        thread = SlowThread()
+        session.calls = thread
+        recorder = Recorder(session, lock.run, lock, (WhileIntended(thread),))
+        recorder.tell(WriteOwed(Role.PRIMARY, Status.FAILOVER, "not seen"))
+        heartbeat = asyncio.create_task(recorder.flush())
+        await asyncio.sleep(0)
+        assert session.store.release(lock.lock), "somebody breaks the lock"
+        recorder.tell(TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER))
+        commit = asyncio.create_task(recorder.commit())
+        await asyncio.sleep(0)
+        thread.go_on()
+        with pytest.raises(Locked):
+            await commit
+        await heartbeat
+        kinds = [record.kind for record in session.store.records(run=lock.run)]
+        assert kinds == ["lock.taken", "write.owed"]
+
+
+async def test_law_06_what_two_commits_wait_for_is_journalled_once(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        session = bench.session
+        lock = await hold(session, "20261122-031502-k3f9", take_over=False)
+        thread = SlowThread()
+        session.calls = thread
+        recorder = Recorder(session, lock.run, lock, ())
+        recorder.tell(WriteOwed(Role.PRIMARY, Status.FAILOVER, "not seen"))
+        heartbeat = asyncio.create_task(recorder.flush())
+        await asyncio.sleep(0)
+        recorder.tell(TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER))
+        commit = asyncio.create_task(recorder.commit())
+        await asyncio.sleep(0)
+        thread.go_on()
+        await asyncio.gather(heartbeat, commit)
+        kinds = [record.kind for record in session.store.records(run=lock.run)]
+        assert kinds == ["lock.taken", "write.owed", "transition.intended"]
+
+
+async def test_law_06_an_intent_that_a_heartbeat_could_not_journal_stops_the_run_before_its_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transition's intent becomes durable with its first write's: the disk was full in between, and is not any more."""
+
+    def full(*_: object, **__: object) -> None:
+        raise JournalUnavailable("the disk is full")
+
+    async with simulated(tmp_path) as bench:
+        session = bench.session
+        lock = await hold(session, "20261122-031502-k3f9", take_over=False)
+        recorder = Recorder(session, lock.run, lock, ())
+        recorder.tell(TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER))
+        with monkeypatch.context() as patch:
+            patch.setattr(SqliteStore, "append_all", full)
+            with pytest.raises(JournalUnavailable, match="the disk is full"):
+                await recorder.flush()
+        recorder.tell(HookIntended("declare", When.BEFORE, "announce", "true"))
+        with pytest.raises(JournalUnavailable, match="the disk is full"):
+            await recorder.commit()
+        await recorder.commit()
+
+
+async def test_law_17_a_key_in_what_is_told_is_not_journalled(tmp_path: Path) -> None:
+    """Whatever it came in by: nothing that was read before has to be trusted for it."""
+    async with simulated(tmp_path) as bench:
+        session = bench.session
+        session.redactor.add(Secret("canary0key0123456789"))
+        lock = await hold(session, "20261122-031502-k3f9", take_over=False)
+        recorder = Recorder(session, lock.run, lock, ())
+        recorder.tell(WriteOwed(Role.PRIMARY, Status.FAILOVER, "it said canary0key0123456789"))
+        await recorder.commit()
+        (record,) = session.store.records(run=lock.run, kinds=(WriteOwed.kind,))
+        assert record.data["reason"] == "it said [redacted]"

@@ -124,6 +124,34 @@ def test_law_03_another_status_under_a_learned_name_is_foreign() -> None:
     assert change(shows(S, Status.RECOVERY, "svc@example.com"), known).change is Change.FOREIGN
 
 
+@pytest.mark.parametrize(("refused", "found"), [(False, Change.UNPROVEN), (True, Change.FOREIGN)])
+def test_law_03_of_a_write_that_was_refused_its_own_stamp_is_the_only_sign(
+    refused: bool, found: Change
+) -> None:
+    """An author whom nobody knows, and who was taken for ours before, shows what an earlier attempt had sent."""
+    taken = shows(S, Status.ACTIVE, "svc@example.com", 5)
+    known = knows(
+        RUN,
+        {P: WAS_P, S: taken},
+        sent=(
+            replace(sent(1, S, Status.FAILOVER), refused=refused),
+            sent(2, S, Status.ACTIVE, confirmed=True),
+        ),
+        confirmed={S: (taken,)},
+        mirrors=False,
+    )
+    assert change(shows(S, Status.FAILOVER, "svc@example.com", 9), known).change is found
+
+
+def test_law_03_a_strangers_name_is_not_ours_though_an_answer_of_ours_showed_it() -> None:
+    """Whoever has written over us once under a name, does so again under it."""
+    answered = (sent(1, S, Status.FAILOVER, answered_with="svc@example.com"),)
+    shown = shows(S, Status.FAILOVER, "svc@example.com")
+    assert change(shown, knows(RUN, SEEN, sent=answered)).change is Change.OURS
+    known = knows(RUN, SEEN, sent=answered, strangers={"svc@example.com"})
+    assert change(shown, known).change is Change.FOREIGN
+
+
 def test_law_03_a_name_that_nobody_learned_is_foreign_where_stamps_are_kept() -> None:
     confirmed = shows(P, Status.FAILOVER, ONE)
     known = knows(
@@ -193,6 +221,13 @@ def test_law_03_it_is_unproven_where_only_the_other_org_has_told_how_it_names_us
         mirrors=False,
     )
     assert change(shows(S, Status.FAILOVER, "svc-eu@example.com"), known).change is Change.UNPROVEN
+
+
+def test_law_03_it_is_foreign_under_the_name_of_whoever_made_a_foreign_change_before() -> None:
+    """A write of ours that came after that change was lost; it may as well be the stranger's next one."""
+    known = knows(RUN, SEEN, sent=(sent(1, S, Status.FAILOVER),), strangers={"terraform"})
+    assert change(shows(S, Status.FAILOVER, "terraform", 5), known).change is Change.FOREIGN
+    assert change(shows(S, Status.FAILOVER, "somebody", 5), known).change is Change.UNPROVEN
 
 
 def test_law_03_it_is_foreign_under_another_runs_stamp() -> None:
@@ -353,6 +388,19 @@ def test_law_03_it_is_ours_though_refused_under_a_learned_name_as_well() -> None
     )
     found = change(shows(S, Status.ACTIVE, "svc@example.com", 6), known)
     assert (found.change, found.attempt) == (Change.REFUSED, 2)
+
+
+def test_law_03_a_mirrors_copy_of_what_the_other_org_was_told_before_is_late_and_no_echo() -> None:
+    first, second = shows(S, Status.FAILOVER, "svc", 1), shows(S, Status.ACTIVE, "svc", 5)
+    known = knows(
+        RUN,
+        {**SEEN, S: second},
+        sent=(sent(1, S, Status.FAILOVER, confirmed=True), sent(2, S, Status.ACTIVE, confirmed=True)),
+        confirmed={S: (first, second)},
+        mirrors=True,
+    )
+    assert change(shows(P, Status.FAILOVER, "svc", 1), known, P).change is Change.LATE
+    assert change(shows(P, Status.ACTIVE, "svc", 5), known, P).change is Change.ECHO
 
 
 @pytest.mark.parametrize(("mirrors", "change_"), [(True, Change.LATE), (False, Change.FOREIGN)])

@@ -58,6 +58,19 @@ def test_law_03_a_new_run_does_not_take_a_reading_below_the_floor_for_its_first_
     assert compare(PAIR, reading(S, STRANGER), known).change is Change.SAME
 
 
+def test_law_03_what_a_plan_foretells_is_no_floor() -> None:
+    floors = floors_after(OLD)
+    foretold = replace(reading(S, OURS), predicted=True)
+    raise_floors(floors, SituationRead("transition", Both(None, foretold)))
+    assert floors[EU].record == OLD
+
+
+def test_law_03_a_404_lies_below_any_record_that_was_seen() -> None:
+    floors = floors_after(OURS)
+    assert under_floor(floors, EU, reading(S, Absent())) == floors[EU]
+    assert under_floor({}, EU, reading(S, Absent())) is None
+
+
 def test_law_03_a_strangers_write_of_the_same_second_is_neither_stale_nor_ours() -> None:
     before = replace(STRANGER, modified_at=NOON)
     ours = replace(OURS, modified_at=NOON)

@@ -11,8 +11,9 @@ from orchestrator.model.guard import AllOf, AnyOf, Located, Not, Outcome, Quiet,
 from orchestrator.model.playbook import Transition
 from orchestrator.model.reading import Reading
 from orchestrator.model.situation import Situation
-from orchestrator.model.status import Status
+from orchestrator.model.status import Both, Status
 from orchestrator.situation import judge, judge_transition
+from orchestrator.situation.guards import strangers
 
 from .scenes import (
     FAILOVER,
@@ -282,3 +283,13 @@ def test_a_window_is_a_guard_like_the_others() -> None:
     saturday = situation(at=datetime(2026, 5, 30, 12, tzinfo=UTC))
     assert judge("weekend", PLAYBOOK, saturday).outcome is Outcome.PASS
     assert judge("weekend", PLAYBOOK, situation()).outcome is Outcome.FAIL
+
+
+def test_law_20_whoever_stamped_an_org_at_a_time_that_it_does_not_tell_counts_as_somebody_at_work() -> None:
+    theirs = f"carol+hamr-{OTHER_RUN}-1@bastion"
+    readings = Both(shows(PRIMARY, Status.PASSIVE, at=None, by=theirs), shows(SECONDARY, Status.PASSIVE))
+    (found,) = strangers(readings, frozenset(), NOW)
+    assert (found.role, found.seconds) == (PRIMARY, None)
+    assert strangers(readings, frozenset({found.run}), NOW) == ()
+    old = Both(shows(PRIMARY, Status.PASSIVE, at=ago(minutes=11), by=theirs), readings.secondary)
+    assert strangers(old, frozenset(), NOW) == ()

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from orchestrator.model.floor import Floor, Floors
 from orchestrator.model.playbook import Transition
+from orchestrator.model.reading import Change
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import OpenRun, Phase, PhaseName
 from orchestrator.model.status import Both, Status
@@ -77,6 +78,18 @@ def test_law_15_an_open_run_whose_goal_is_out_of_reach_is_closed_by_a_run_to_whe
     assert found.next_steps[0] == "hamr run payments --to PASSIVE --override unknown=REASON"
     assert "hamr resume payments" not in found.next_steps
     assert f"Run {RUN} to ONBOARDING is open, and no transition leads there from PASSIVE" in found.sentence
+
+
+@pytest.mark.parametrize("change", [Change.FOREIGN, Change.LATE])
+def test_law_15_a_run_that_stopped_for_what_it_would_stop_for_again_is_not_offered_to_be_resumed(
+    change: Change,
+) -> None:
+    run = replace(open_run("declare"), stopped_for=change, unknown=True)
+    found = phase(PASSIVE_PRIMARY, PASSIVE_SECONDARY, run=run)
+    assert found.next_steps[0] == "hamr run payments --to ACTIVE --override unknown=REASON"
+    assert "hamr resume payments" not in found.next_steps
+    behind = phase(PASSIVE_PRIMARY, shows(SECONDARY, Status.ACTIVE), run=run, debt=owed())
+    assert behind.next_steps == ("hamr adopt payments --truth secondary --reason TEXT",)
 
 
 NEWER: Floors = {PAIR[SECONDARY].uuid: Floor(record(SECONDARY, 4, at=NOW, by="bob"))}

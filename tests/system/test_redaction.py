@@ -97,7 +97,7 @@ def test_every_form_of_a_key_is_replaced() -> None:
 
 
 @pytest.mark.parametrize("lead", ["", "a", "ab", "abc", "user:"])
-def test_a_key_within_base64_is_replaced(lead: str) -> None:
+def test_law_17_a_key_within_base64_is_replaced(lead: str) -> None:
     encoded = base64.b64encode(f"{lead}{CANARY}:tail".encode()).decode()
     cleaned = knowing(CANARY).clean(encoded)
     assert "[redacted]" in cleaned
