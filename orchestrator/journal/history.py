@@ -256,6 +256,11 @@ class History(Struct):
         """The newest run that can be resumed."""
         return next((run for run in reversed(self.runs.values()) if run.open), None)
 
+    def as_open_run(self) -> OpenRun | None:
+        """The facts that a phase needs of the run that was left open."""
+        run = self.open_run
+        return None if run is None else run.as_open_run()
+
     def open_beside(self, run: str) -> list[str]:
         """The other runs that can be resumed: the first thing that this one does takes their place."""
         return [other.run for other in self.runs.values() if other.open and other.run != run]
