@@ -115,9 +115,8 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     show counts, and the journal says what was sent. Shows where the pair stands, and wants its name typed.
     """
     from orchestrator.errors import UsageError
-    from orchestrator.journal.checkpoint import read_histories
     from orchestrator.model.run import Mode
-    from orchestrator.operations.finding import playbook_to_resume, to_resume
+    from orchestrator.operations.finding import to_resume
     from orchestrator.operations.preflight import check_overrides
     from orchestrator.operations.run import resume as resume_run
 
@@ -135,12 +134,8 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     named = overrides_from(overrides)
     inventory = invocation.sources.inventory()
     with invocation.store(writes=False) as store:
-        histories = read_histories(store)
-        for pair in inventory.pairs:
-            if pair.name in histories:
-                histories[pair.name].of(pair)
-        found = to_resume(histories, what, [pair.name for pair in inventory.pairs], store)
-    playbook = playbook_to_resume(found, histories) or invocation.load_playbook()
+        found, began_with = to_resume(store, what, inventory.pairs)
+    playbook = began_with or invocation.load_playbook()
     check_overrides(named, playbook)
     with invocation.session(found.pair, writes=True, playbook=playbook) as session:
         if not yes:

@@ -138,6 +138,13 @@ class Plan(Struct, frozen=True):
         )
 
     @property
+    def stopping(self) -> tuple[str, ...]:
+        """All that a run would be refused for, in order: guards by their names, and "hook transition/hook"."""
+        refusing = (guard for transition in self.transitions for guard in transition.refused_by)
+        hooks = (f"hook {hook}" for hook in self.stopping_hooks)
+        return (*dict.fromkeys((*self.refused_before, *refusing)), *hooks)
+
+    @property
     def refused_before(self) -> tuple[str, ...]:
         """The questions before the first transition that a run would be refused for."""
         return tuple(

@@ -204,7 +204,8 @@ async def resume(
     Raises:
         HamrError: nothing more was intended; the error says why.
     """
-    if mode is Mode.EMERGENCY:
+    going_on = mode or (run.mode if run is not None else Mode.PLANNED)
+    if going_on is Mode.EMERGENCY:
         session.store.wait_at_most(EMERGENCY_BUSY_SECONDS)
     history = await session.calls(session.history)
     if run is None and history.owed is None:
@@ -228,13 +229,10 @@ async def resume(
             "--emergency wants a reason: it is what the audit journal will say",
             next_steps=(f"hamr resume {identifier} --emergency --reason 'us1 is down, INC-1234'",),
         )
-    mode = mode or (state.mode if run is not None else Mode.PLANNED)
-    if mode is Mode.EMERGENCY:
-        session.store.wait_at_most(EMERGENCY_BUSY_SECONDS)
     merged = {**state.overrides, **overrides}
     check_overrides(merged, session.playbook)
     require_reasons(reason, overrides)
-    request = RunRequest(session.pair.name, started.goal, mode, reason, merged, since=started.since)
+    request = RunRequest(session.pair.name, started.goal, going_on, reason, merged, since=started.since)
     async with active_run(
         session,
         identifier,
@@ -256,7 +254,7 @@ async def resume(
             )
         if finishing:
             active.recorder.will_supersede(history.open_beside(identifier))
-        resumed = RunResumed(mode, reason, dict(overrides))
+        resumed = RunResumed(going_on, reason, dict(overrides))
         active.recorder.tell(resumed)
         await active.recorder.commit()
         state.apply(resumed)

@@ -6,7 +6,7 @@ import hashlib
 import random
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
@@ -59,10 +59,12 @@ class Session:
     """Whether the journal's newest records were found to hold."""
     since_checkpoint: int = 0
     """How many records the pair's history had beyond its last checkpoint, when it was read last."""
+    key_ring: InitVar[KeyRing | None] = None
+    """Keys that were fetched before, for the same environment and redactor."""
     keys: KeyRing = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.keys = KeyRing(self.environ, self.redactor)
+    def __post_init__(self, key_ring: KeyRing | None) -> None:
+        self.keys = key_ring or KeyRing(self.environ, self.redactor)
 
     def reader(self, *, connect_within: timedelta | None = None) -> HttpReader:
         """A way to look at both orgs, which cannot send anything but a GET. Use it as a context manager.
