@@ -139,12 +139,10 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     check_overrides(named, playbook)
     with invocation.session(found.pair, writes=True, playbook=playbook) as session:
         if not yes:
-            from orchestrator.operations.locking import refuse_held
             from orchestrator.operations.status import BOTH_NEEDED
 
             from .preview import show_status
 
-            refuse_held(session, take_over=True)
             needed = BOTH_NEEDED
             if found.run is None or found.run.started is None:
                 promise = (
@@ -210,11 +208,8 @@ def adopt(  # noqa: PLR0917 - click passes each flag by its name
         invocation.require_somebody()
     with invocation.session(pair, writes=True) as session:
         if not yes:
-            from orchestrator.operations.locking import refuse_held
-
             from .preview import show_status
 
-            refuse_held(session, take_over=True)
             shows = show_status(invocation, session).readings[right].status
             said = f"what {session.pair[right]} shows" + ("" if shows is None else f", {shows}")
             invocation.console.confirm(pair, f"This tells {session.pair[right.other]} {said}, in one write.")

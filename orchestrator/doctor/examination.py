@@ -19,7 +19,7 @@ from orchestrator.errors import HamrError, KeyUnavailable
 from orchestrator.journal.history import event_of
 from orchestrator.model.events import MirrorFound
 from orchestrator.model.guard import ProbeReading
-from orchestrator.model.org import KeyReference
+from orchestrator.model.org import KeyReference, Org
 from orchestrator.model.plain import moment
 from orchestrator.model.protocols import Prober
 from orchestrator.model.readiness import Check, Group, Level, Readiness
@@ -27,6 +27,7 @@ from orchestrator.model.status import Both, Role
 from orchestrator.operations.session import Session
 from orchestrator.operations.status import read_org
 from orchestrator.situation.guard_kinds import depends_on
+from orchestrator.system.keys import KEY_NAMES
 from orchestrator.system.programs import find_program
 
 from .answers import Answers, JournalFound, KeyFound, Mirrored, OrgAnswers
@@ -124,22 +125,17 @@ async def _ask(session: Session) -> OrgAnswers:
 
 
 async def _keys(session: Session) -> tuple[KeyFound, ...]:
-    return tuple(
-        await asyncio.gather(
-            *(
-                _key(session, role, which, name, reference)
-                for role, org in session.pair.orgs.items()
-                for which, name, reference in (
-                    ("api", "API key", org.api_key),
-                    ("app", "application key", org.app_key),
-                )
-            )
-        )
+    looking = (
+        _key(session, org, which, reference)
+        for org in session.pair.orgs
+        for which, reference in org.keys.items()
     )
+    return tuple(await asyncio.gather(*looking))
 
 
-async def _key(session: Session, role: Role, which: str, name: str, reference: KeyReference) -> KeyFound:
-    found, org = KeyFound(role, name, str(reference)), session.pair[role]
+async def _key(session: Session, org: Org, which: str, reference: KeyReference) -> KeyFound:
+    name = KEY_NAMES[which]
+    found = KeyFound(org.role, name, str(reference))
     try:
         async with asyncio.timeout(WITHIN):
             await session.keys.resolve(reference, org=str(org), which=which)

@@ -43,7 +43,7 @@ from orchestrator.model.journal import Record
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import moment
 from orchestrator.model.reading import Change, NotSent, Rejected, Throttled
-from orchestrator.model.run import Attempt, End, Mode, the_one_that_came
+from orchestrator.model.run import Attempt, Mode, the_one_that_came
 from orchestrator.model.situation import OpenDrill, OpenRun, Owed
 from orchestrator.model.status import Both, Status
 
@@ -403,7 +403,7 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
         case RunFinished():
             run.asking = ""
             run.finished, run.finished_at = event, at
-            if event.ending.end in (End.DONE, End.OWING):
+            if event.ending.end.reached:
                 # Earlier unknowns were settled by it, or accepted by name before it began.
                 for other in history.uncertain:
                     other.unknown.clear()

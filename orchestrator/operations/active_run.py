@@ -266,7 +266,7 @@ class LockReleasingPrompter(Struct):
         resolved = (
             session.keys.resolve(reference, org=str(org), which=which)
             for org in session.pair.orgs
-            for which, reference in (("api", org.api_key), ("app", org.app_key))
+            for which, reference in org.keys.items()
             if not isinstance(reference, CommandKey)
         )
         await asyncio.gather(*resolved, return_exceptions=True)

@@ -25,7 +25,7 @@ from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
 from orchestrator.model.playbook import Advances, Playbook, Transition
 from orchestrator.model.protocols import Prober
 from orchestrator.model.reading import Absent, Exchange, HamrRecord, Identity, Present, Reading
-from orchestrator.model.run import End, Mode, RunRequest
+from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.words import request_command
@@ -218,7 +218,7 @@ async def _plan_from(
         sentence=phase.sentence,
         transitions=_transitions(session, forecast, engine, GuardPolicy(request.overrides)),
         ending=ending.message,
-        reachable=ending.end in (End.DONE, End.OWING),
+        reachable=ending.end.reached,
         before=judge_before(history, playbook, session.clock, request),
         next_steps=ending.next_steps,
         timeouts=playbook.timeouts,

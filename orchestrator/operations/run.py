@@ -15,8 +15,10 @@ from orchestrator.errors import Moved, Refused, UsageError
 from orchestrator.journal.history import History, RunHistory, events_of
 from orchestrator.model.events import GuardOverridden, RunAcknowledged, RunResumed, RunStarted
 from orchestrator.model.guard import Verdict
+from orchestrator.model.org import Pair
 from orchestrator.model.plan import Plan
 from orchestrator.model.protocols import Watcher
+from orchestrator.model.reading import Reading
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, RunRequest
 from orchestrator.model.situation import Owed
@@ -120,20 +122,16 @@ def _started(session: Session, request: RunRequest, plan: Plan | None, drill: st
 
 async def _drive(engine: Engine, request: RunRequest, plan: Plan | None) -> Ending:
     if plan is not None:
-        await engine.reader.read_both("plan", once=False)
-        moved = _moved_since(engine, plan)
+        moved = _moved_since(engine.run.pair, plan, await engine.reader.read_both("plan", once=False))
         if moved is not None:
             return Ending(End.MOVED, moved, next_steps=(request_command("plan", request, plan.playbook),))
     return await engine.drive(request.goal)
 
 
-def _moved_since(engine: Engine, plan: Plan) -> str | None:
+def _moved_since(pair: Pair, plan: Plan, readings: Both[Reading]) -> str | None:
     """What changed in the orgs since a plan was made, or None."""
-    if engine.reader.last is None:
-        return None
-    for role, now in engine.reader.last.items():
-        planned = plan.readings[role]
-        org = engine.run.pair[role]
+    for role, now in readings.items():
+        planned, org = plan.readings[role], pair[role]
         if planned.record is None or now.record is None:
             if type(planned.sight) is not type(now.sight):
                 return f"{org} answered {type(planned.sight).__name__.lower()} when the plan was made, and {type(now.sight).__name__.lower()} now"
