@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
 
-from orchestrator.errors import JournalUnavailable, UsageError
+from orchestrator.errors import UsageError
 from orchestrator.journal import SqliteStore
 from orchestrator.journal.history import ENDS, KINDS, DrillHistory, History, RunHistory, histories_of
 from orchestrator.model.org import Pair
@@ -193,19 +193,6 @@ def _by_run(histories: Mapping[str, History], run: RunHistory) -> Resumable:
         f"Run {run.run} has ended ({run.finished.ending.end.value}): there is nothing to resume.",
         next_steps=(f"hamr show {run.run}", f"hamr status {run.pair}"),
     )
-
-
-def require_existing(store: SqliteStore) -> None:
-    """Make sure that there is a journal.
-
-    Raises:
-        JournalUnavailable: there is none.
-    """
-    if not store.exists:
-        raise JournalUnavailable(
-            f"There is no journal at {store.place}: nothing was ever recorded there, or it was moved or deleted.",
-            next_steps=("hamr audit verify --journal FILE",),
-        )
 
 
 def summaries(histories: Mapping[str, History]) -> tuple[RunSummary, ...]:
