@@ -43,7 +43,7 @@ def agree_to_run(invocation: Invocation, session: Session, request: RunRequest) 
         return None
     if plan.refused:
         console.aside.page(plan_page(plan))
-        why = f"{', '.join(plan.stopping)} would stop it" if plan.stopping else plan.ending
+        why = f"{', '.join(plan.stops)} would stop it" if plan.stops else plan.ending
         raise Refused(
             f"This run would be refused, so nobody is asked: {why.rstrip('.')}. The plan above says more."
         )

@@ -19,6 +19,7 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, Operator, RunRequest
 from orchestrator.model.situation import PhaseName, Standing
 from orchestrator.model.status import Role, Status
+from orchestrator.model.words import close_command
 from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.locking import refuse_held
 from orchestrator.operations.preflight import check_overrides
@@ -134,11 +135,6 @@ class FailbackResult(Struct, frozen=True):
         if self.at_home:
             return "it held"
         return f"it stands at {self.phase}: {self.why}" if self.phase else self.why
-
-
-def close_command(drill: str) -> str:
-    """What closes a drill."""
-    return f"hamr drill close {drill} --notes TEXT"
 
 
 class _Move(enum.Enum):

@@ -21,12 +21,13 @@ from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import DrillResult, Expectation
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Status
+from orchestrator.model.words import close_command
 from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.locking import take_lock
 from orchestrator.operations.session import Session
 from orchestrator.operations.status import read_status
 
-from .failback import FailbackResult, OpenDrill, bring_home, check_routes, close_command, refuse_undrillable
+from .failback import FailbackResult, OpenDrill, bring_home, check_routes, refuse_undrillable
 from .score import PlayedLeg, clean_up_legs, leg_in, objectives_met, score_and_close, score_of
 
 

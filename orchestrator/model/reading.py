@@ -165,6 +165,15 @@ class Reading(Struct, frozen=True):
                 return None
 
     @property
+    def reason(self) -> str | None:
+        """Why there is no answer to go by; None where there is a record, or none is there (404)."""
+        match self.sight:
+            case Denied() | Hampered() | Unreachable() | Unreadable():
+                return self.sight.reason
+            case _:
+                return None
+
+    @property
     def keyless(self) -> bool:
         """Whether nothing was asked, since a key could not be had here."""
         return isinstance(self.sight, Hampered) and self.sight.trouble is Trouble.KEYS

@@ -283,12 +283,13 @@ async def test_law_16_a_run_whose_journal_is_gone_from_its_place_says_so_and_off
 ) -> None:
     async with simulated(tmp_path) as bench:
         place = Path(bench.session.store.place)
-        before = place.read_bytes()
+        keep, restore = older_copy(place)
+        keep()
 
         def take_away() -> None:
             place.unlink()
             if replaced:
-                place.write_bytes(before)
+                restore()
 
         result = await start(bench.session, TO_ACTIVE, watchers=[On(TransitionMade, take_away, number=1)])
         assert result.exit_code is ExitCode.JOURNAL_DAMAGED, result.ending
