@@ -107,6 +107,8 @@ class Trouble(enum.Enum):
     """A certificate that this machine does not trust: nothing was asked."""
     PROXY = "proxy"
     """A proxy that cannot be reached, or makes no tunnel: nothing was asked."""
+    RESOLVER = "resolver"
+    """A host's name that this machine's name servers do not know: nothing was asked."""
     MIDDLEBOX = "middlebox"
     """A proxy or a sign-in page answered in the API's place."""
 

@@ -153,6 +153,7 @@ def _column(standing: Standing, role: Role) -> tuple[Span, ...]:
 _HAMPERED: Mapping[Trouble, str] = {
     Trouble.KEYS: "not asked: a key cannot be had",
     Trouble.TRUST: "not asked: its certificate isn't trusted",
+    Trouble.RESOLVER: "not asked: its name is not known",
     Trouble.PROXY: "not asked: no way past the proxy",
     Trouble.MIDDLEBOX: "not seen: something else answered",
 }
