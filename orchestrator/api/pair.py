@@ -19,7 +19,6 @@ from orchestrator.drill import drill as drill_live
 from orchestrator.drill.stand_ins import ProbeStubs, RehearsedSession
 from orchestrator.errors import UsageError
 from orchestrator.journal import SqliteStore
-from orchestrator.journal.checkpoint import read_histories
 from orchestrator.model.plan import Plan
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
@@ -28,7 +27,7 @@ from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.situation import Standing
 from orchestrator.model.status import Status
 from orchestrator.operations.active_run import RunControl
-from orchestrator.operations.finding import Resumable, all_histories, playbook_to_resume, to_resume
+from orchestrator.operations.finding import Resumable, all_histories, playbook_of_drill, to_resume
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.preflight import check_overrides, check_request
 from orchestrator.operations.run import apply, start
@@ -298,8 +297,10 @@ class OpenPair:
         require_texts(notes=notes)
         require_reasons(overrides)
         with self._sources.store(writes=False) as store:
-            found = drill_named({**all_histories(store)}, self.name)
-        async with self._at_work() as (session, controls):
+            histories = all_histories(store)
+            found = drill_named(histories, self.name)
+        playbook = playbook_of_drill(histories[found.pair], found)
+        async with self._at_work(playbook=playbook) as (session, controls):
             return await close(session, found, notes, overrides=overrides, controls=controls)
 
     def stop(self) -> bool:
@@ -342,14 +343,13 @@ class OpenPair:
             HamrError: the journal cannot be read.
         """
         with self._sources.store(writes=False) as store:
-            histories = read_histories(store)
-            found = to_resume(histories, run or self.name, [self.name], store)
+            found, playbook = to_resume(store, run or self.name, [self.pair])
         if found.pair != self.name:
             raise UsageError(
                 f"run {run} belongs to pair {found.pair}, and this is pair {self.name}",
                 next_steps=(found.command,),
             )
-        return found, playbook_to_resume(found, histories) or self.playbook
+        return found, playbook or self.playbook
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
@@ -360,11 +360,9 @@ class OpenPair:
         prepared = self._prepared
         wired = (prepared.pair, playbook, prepared.operator, store, prepared.environ, self._redactor)
         if self._stand_ins is None:
-            session = Session(*wired)
-        else:
-            session = RehearsedSession(*wired, stubs=self._stand_ins(playbook), scripted=True)
-        session.keys = self._keys
-        return session
+            return Session(*wired, key_ring=self._keys)
+        stubs = self._stand_ins(playbook)
+        return RehearsedSession(*wired, key_ring=self._keys, stubs=stubs, scripted=True)
 
     @asynccontextmanager
     async def _at_work(

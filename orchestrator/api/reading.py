@@ -8,12 +8,7 @@ from orchestrator.journal import check_anchor, parse_anchor
 from orchestrator.model.journal import Head, Record, Verification
 from orchestrator.model.org import Inventory
 from orchestrator.model.playbook import Playbook
-from orchestrator.operations.finding import (
-    outlines,
-    require_existing,
-    run_named,
-    summaries,
-)
+from orchestrator.operations.finding import outlines, run_named, summaries
 from orchestrator.operations.sources import Sources
 from orchestrator.report.journal import RunSummary
 
@@ -102,8 +97,7 @@ class Journal:
         Raises:
             JournalUnavailable: there is no journal.
         """
-        with self._sources.store(writes=False) as store:
-            require_existing(store)
+        with self._sources.existing_store() as store:
             return store.head()
 
     def verify(self, anchor: Head | str | None = None) -> Verification:
@@ -117,6 +111,5 @@ class Journal:
             UsageError: the anchor's text is none.
         """
         head = parse_anchor(anchor) if isinstance(anchor, str) else anchor
-        with self._sources.store(writes=False) as store:
-            require_existing(store)
+        with self._sources.existing_store() as store:
             return store.verify() if head is None else check_anchor(store, head)

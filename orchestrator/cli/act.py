@@ -115,9 +115,8 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     show counts, and the journal says what was sent. Shows where the pair stands, and wants its name typed.
     """
     from orchestrator.errors import UsageError
-    from orchestrator.journal.checkpoint import read_histories
     from orchestrator.model.run import Mode
-    from orchestrator.operations.finding import playbook_to_resume, to_resume
+    from orchestrator.operations.finding import to_resume
     from orchestrator.operations.preflight import check_overrides
     from orchestrator.operations.run import resume as resume_run
 
@@ -135,21 +134,15 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     named = overrides_from(overrides)
     inventory = invocation.sources.inventory()
     with invocation.store(writes=False) as store:
-        histories = read_histories(store)
-        for pair in inventory.pairs:
-            if pair.name in histories:
-                histories[pair.name].of(pair)
-        found = to_resume(histories, what, [pair.name for pair in inventory.pairs], store)
-    playbook = playbook_to_resume(found, histories) or invocation.load_playbook()
+        found, began_with = to_resume(store, what, inventory.pairs)
+    playbook = began_with or invocation.load_playbook()
     check_overrides(named, playbook)
     with invocation.session(found.pair, writes=True, playbook=playbook) as session:
         if not yes:
-            from orchestrator.operations.locking import refuse_held
             from orchestrator.operations.status import BOTH_NEEDED
 
             from .preview import show_status
 
-            refuse_held(session, take_over=True)
             needed = BOTH_NEEDED
             if found.run is None or found.run.started is None:
                 promise = (
@@ -215,11 +208,8 @@ def adopt(  # noqa: PLR0917 - click passes each flag by its name
         invocation.require_somebody()
     with invocation.session(pair, writes=True) as session:
         if not yes:
-            from orchestrator.operations.locking import refuse_held
-
             from .preview import show_status
 
-            refuse_held(session, take_over=True)
             shows = show_status(invocation, session).readings[right].status
             said = f"what {session.pair[right]} shows" + ("" if shows is None else f", {shows}")
             invocation.console.confirm(pair, f"This tells {session.pair[right.other]} {said}, in one write.")

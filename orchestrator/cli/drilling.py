@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from orchestrator.config import load_playbook, parse_playbook
+from orchestrator.config import load_playbook
 from orchestrator.config.scenario import Scenario
 from orchestrator.config.scenarios import load_scenario
 from orchestrator.drill import (
@@ -25,7 +25,7 @@ from orchestrator.journal.history import DrillHistory, History
 from orchestrator.model.protocols import Store
 from orchestrator.model.result import DrillResult
 from orchestrator.model.status import Status
-from orchestrator.operations.finding import all_histories
+from orchestrator.operations.finding import all_histories, playbook_of_drill
 from orchestrator.operations.locking import refuse_held
 from orchestrator.report.drill import closed_json, closed_page, drill_json, drill_page
 
@@ -175,13 +175,7 @@ def _close_live(
     """Bring the pair home, after asking."""
     if not yes:
         invocation.require_somebody()
-    started = history.runs[found.legs[0]].started if found.legs else None
-    # As the drill began: the file may have been edited since.
-    playbook = (
-        invocation.load_playbook()
-        if started is None
-        else parse_playbook(started.playbook_text, f"the playbook of drill {found.drill}")
-    )
+    playbook = playbook_of_drill(history, found) or invocation.load_playbook()
     with invocation.session(found.pair, writes=True, playbook=playbook) as session:
         refuse_held(session, take_over=True)
         if not yes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
@@ -191,22 +191,10 @@ class Invocation:
         with self.sources.store(writes=writes) as store:
             yield store
 
-    @contextmanager
-    def existing_store(self) -> Iterator[SqliteStore]:
-        """The journal, an older hamr's too, which has to be there: an auditor must not be told that an empty one holds.
-
-        Raises:
-            JournalUnavailable: there is none, or it cannot be opened.
-            JournalDamaged: it is not a whole journal.
-        """
-        from orchestrator.journal import SqliteStore
-        from orchestrator.operations.finding import require_existing
-        from orchestrator.system.clock import SystemClock
-
+    def existing_store(self) -> AbstractContextManager[SqliteStore]:
+        """The journal, which has to be there; see `Sources.existing_store`."""
         self.configure_log()
-        with SqliteStore.open(self.sources.place(), create=False, older=True, now=SystemClock().now) as store:
-            require_existing(store)
-            yield store
+        return self.sources.existing_store()
 
     @contextmanager
     def session(

@@ -78,15 +78,19 @@ def _ask(invocation: Invocation, plan: Plan, cooling: str | None) -> None:
 def show_status(
     invocation: Invocation, session: Session, *, needed: frozenset[Role] = BOTH_NEEDED
 ) -> Standing:
-    """Show where the pair stands, beside the question that is to be asked of it.
+    """Show where the pair stands, beside the question that is to be asked of it; one that somebody holds is refused.
 
     Args:
         invocation: the command line.
         session: the pair.
         needed: the orgs that are waited for.
+
+    Raises:
+        Locked: somebody holds the pair.
     """
     from orchestrator.report.status import standing_page
 
+    refuse_held(session, take_over=True)
     standing = supervised(read_status(session, needed=needed))
     invocation.console.aside.page((*standing_page(standing, session.playbook), line()))
     return standing

@@ -57,9 +57,7 @@ class RunCommand:
     def __init__(self, invocation: Invocation, *, asks: bool = False) -> None:
         self._invocation = invocation
         self._console = invocation.console
-        self.controls = RunControl()
-        if asks:
-            self.controls.asker = Terminal(self._console, self.controls)
+        self.controls = RunControl(asker=self._ask if asks else None)
 
     def watchers(self, pair: Pair) -> tuple[Progress]:
         """Show a person what happens to the pair."""
@@ -77,6 +75,9 @@ class RunCommand:
             return supervised(work, self._interrupt)
         finally:
             self._console.aside.end()
+
+    async def _ask(self, question: Question) -> Reply | None:
+        return await Terminal(self._console, self.controls).ask(question)
 
     def _show(self, result: RunResult) -> None:
         """As soon as it is known: people do not wait for what is still being posted about the run."""
@@ -138,7 +139,7 @@ class Terminal:
         self._console = console
         self._controls = controls
 
-    async def __call__(self, question: Question) -> Reply | None:
+    async def ask(self, question: Question) -> Reply | None:
         """The reply; None where Ctrl-C came first, or the input's end, or a question that could not be shown.
 
         The last two stop the run, too: nobody has answered then, and nobody may be there any more. That is no reason

@@ -108,7 +108,6 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
     """
     from orchestrator.config import check_file, find_inventory, find_playbook
     from orchestrator.errors import Problem, UsageError
-    from orchestrator.model.hook import Program, When
     from orchestrator.report.documents import document
     from orchestrator.report.layout import Line, Span, paragraph
 
@@ -128,12 +127,11 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
     found = [(str(path), check_file(path)) for path in paths]
     problems += [problem for _, checked in found for problem in checked.problems]
     programs = [
-        (f"{file}: hook {transition.name}/{hook.name}", hook.what.run[0])
+        (f"{file}: hook {transition.name}/{hook.name}", program)
         for file, checked in found
-        for transition in (() if checked.playbook is None else checked.playbook.transitions)
-        for when in When
-        for hook in transition.hooks(when)
-        if isinstance(hook.what, Program)
+        if checked.playbook is not None
+        for transition in checked.playbook.transitions
+        for _, hook, program in transition.programs()
     ]
     notes: list[str] = []
     if programs:  # not wrong with a playbook, yet a run of it on this machine would go wrong

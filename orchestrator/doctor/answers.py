@@ -108,8 +108,7 @@ class Answers(Struct, frozen=True):
     @property
     def open_run(self) -> OpenRun | None:
         """The run that was left open, as phases are told by."""
-        run = self.history.open_run
-        return None if run is None else run.as_open_run()
+        return self.history.as_open_run()
 
     def silent(self, role: Role) -> bool:
         """Whether nothing could be learned from an org: it did not answer, or trouble of this machine was in the way."""

@@ -15,24 +15,23 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from orchestrator.datadog import HttpReader
-from orchestrator.engine.reader import ask_twice
 from orchestrator.errors import HamrError, KeyUnavailable
 from orchestrator.journal.history import event_of
 from orchestrator.model.events import MirrorFound
 from orchestrator.model.guard import ProbeReading
-from orchestrator.model.org import KeyReference
+from orchestrator.model.org import KeyReference, Org
 from orchestrator.model.plain import moment
-from orchestrator.model.protocols import Clock, Prober
+from orchestrator.model.protocols import Prober
 from orchestrator.model.readiness import Check, Group, Level, Readiness
-from orchestrator.model.reading import Reading
 from orchestrator.model.status import Both, Role
 from orchestrator.operations.session import Session
+from orchestrator.operations.status import read_org
 from orchestrator.situation.guard_kinds import depends_on
+from orchestrator.system.keys import KEY_NAMES
 from orchestrator.system.programs import find_program
 
 from .answers import Answers, JournalFound, KeyFound, Mirrored, OrgAnswers
-from .guard_checks import check_guards, check_hooks, program_hooks
+from .guard_checks import check_guards, check_hooks
 from .journal_checks import check_here, check_journal
 from .org_checks import check_keys, check_orgs, check_status, round_trip
 
@@ -70,7 +69,9 @@ async def examine(sessions: Sequence[Session], *, unopened: HamrError | None = N
 
 
 def _readiness(session: Session, orgs: OrgAnswers, journal: JournalFound) -> Readiness:
-    programs = {program for _, _, _, program in program_hooks(session.playbook)}
+    programs = {
+        program for transition in session.playbook.transitions for _, _, program in transition.programs()
+    }
     missing = frozenset(name for name in programs if find_program(name, session.environ) is None)
     answers = Answers(session.pair, session.playbook, session.operator, orgs, journal, missing)
     round_trips = Both(*(round_trip(reading) for reading in orgs.readings))
@@ -110,21 +111,13 @@ def _weighed(answers: Answers, check: Check) -> Check:
 
 async def _ask(session: Session) -> OrgAnswers:
     """Everything that the world can be asked about a pair. Sends nothing but GETs."""
-    began, timeouts = session.clock.monotonic(), session.playbook.timeouts
-    reader = HttpReader(
-        session.pair,
-        timeouts=replace(timeouts, connect=min(timeouts.connect, CONNECT_WITHIN)),
-        keys=session.keys,
-        redactor=session.redactor,
-        clock=session.clock,
-        transports=session.transports,
-    )
-    async with session.prober() as prober, reader:
+    began = session.clock.monotonic()
+    async with session.prober() as prober, session.reader(connect_within=CONNECT_WITHIN) as reader:
         keys, accepted, identities, readings, probes = await asyncio.gather(
             _keys(session),
             _both(lambda role: reader.validate_keys(role, within=WITHIN)),
             _both(lambda role: reader.identify(role, within=WITHIN)),
-            _both(lambda role: _reading(reader, role, session.clock)),
+            _both(lambda role: read_org(reader, role, session.clock, within=WITHIN)),
             _probes(session, prober),
         )
     seconds = session.clock.monotonic() - began
@@ -132,22 +125,17 @@ async def _ask(session: Session) -> OrgAnswers:
 
 
 async def _keys(session: Session) -> tuple[KeyFound, ...]:
-    return tuple(
-        await asyncio.gather(
-            *(
-                _key(session, role, which, name, reference)
-                for role, org in session.pair.orgs.items()
-                for which, name, reference in (
-                    ("api", "API key", org.api_key),
-                    ("app", "application key", org.app_key),
-                )
-            )
-        )
+    looking = (
+        _key(session, org, which, reference)
+        for org in session.pair.orgs
+        for which, reference in org.keys.items()
     )
+    return tuple(await asyncio.gather(*looking))
 
 
-async def _key(session: Session, role: Role, which: str, name: str, reference: KeyReference) -> KeyFound:
-    found, org = KeyFound(role, name, str(reference)), session.pair[role]
+async def _key(session: Session, org: Org, which: str, reference: KeyReference) -> KeyFound:
+    name = KEY_NAMES[which]
+    found = KeyFound(org.role, name, str(reference))
     try:
         async with asyncio.timeout(WITHIN):
             await session.keys.resolve(reference, org=str(org), which=which)
@@ -161,13 +149,6 @@ async def _key(session: Session, role: Role, which: str, name: str, reference: K
 
 async def _both(asked: Callable[[Role], Awaitable[T]]) -> Both[T]:
     return Both(*await asyncio.gather(*(asked(role) for role in Role)))
-
-
-async def _reading(reader: HttpReader, role: Role, clock: Clock) -> Reading:
-    async def ask(anew: bool, within: float | None) -> Reading:
-        return await reader.read(role, within=within, anew=anew)
-
-    return await ask_twice(ask, clock, within=WITHIN)
 
 
 async def _probes(session: Session, prober: Prober) -> Mapping[str, ProbeReading]:

@@ -20,7 +20,7 @@ from orchestrator.model.guard import (
     Verdict,
     Window,
 )
-from orchestrator.model.hook import Hook, InEmergency, Program, When
+from orchestrator.model.hook import InEmergency, When
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.readiness import Check, Group, Level, worst
 from orchestrator.model.status import Role
@@ -200,18 +200,14 @@ def _sentence(
     return " ".join(filter(None, sentences))
 
 
-def program_hooks(playbook: Playbook) -> Iterator[tuple[Transition, When, Hook, str]]:
-    """Each hook that runs a program, and that program's name; what a person does by hand needs nothing here."""
-    for transition in playbook.transitions:
-        for when in When:
-            for hook in transition.hooks(when):
-                if isinstance(hook.what, Program):
-                    yield transition, when, hook, hook.what.run[0]
-
-
 def check_hooks(answers: Answers) -> Iterator[Check]:
     """Whether each hook's program is on this machine."""
-    for transition, when, hook, program in program_hooks(answers.playbook):
+    programs = (
+        (transition, *hooked)
+        for transition in answers.playbook.transitions
+        for hooked in transition.programs()
+    )
+    for transition, when, hook, program in programs:
         name = f"hook {transition.name}/{hook.name}"
         needed = transition.survivor is not None and hook.emergency is InEmergency.RUN
         if program not in answers.missing_programs:

@@ -79,8 +79,7 @@ def _accepted(answers: Answers, role: Role) -> Check:
             f"{org} refuses the two keys ({printable(said.reason)}): one of them is wrong or revoked, "
             "or belongs to another site."
         )
-    steps = () if level is Level.OK else ("hamr check",)
-    return Check(Group.KEYS, "keys accepted", level, level, sentence, role, steps)
+    return _of_keys("keys accepted", level, sentence, role)
 
 
 def _whose(answers: Answers, role: Role) -> Check:
@@ -96,8 +95,12 @@ def _whose(answers: Answers, role: Role) -> Check:
             f"The API key of {org} belongs to org {printable(said.uuid)}, and the inventory says {org.uuid}: "
             "correct the key or the inventory. Nothing is sent until then."
         )
+    return _of_keys("keys' org", level, sentence, role)
+
+
+def _of_keys(name: str, level: Level, sentence: str, role: Role) -> Check:
     steps = () if level is Level.OK else ("hamr check",)
-    return Check(Group.KEYS, "keys' org", level, level, sentence, role, steps)
+    return Check(Group.KEYS, name, level, level, sentence, role, steps)
 
 
 def check_status(answers: Answers) -> Iterator[Check]:

@@ -23,8 +23,6 @@ from .reconcile import Reconciler
 from .route import RouteRunner
 from .writer import Writer
 
-_GOOD = frozenset({End.DONE, End.OWING})
-
 
 class Engine:
     """The same in every world: predicted, real or simulated."""
@@ -84,10 +82,10 @@ class Engine:
         """Wait for the hooks that an emergency has left beside itself, and count what they still owe."""
         try:
             await self.hooks.finish()
-            if ending.end in _GOOD:
+            if ending.end.reached:
                 await self.hooks.ask_at_last()
         except Stopped as stop:
-            ending = ending if ending.end not in _GOOD else stop.ending
+            ending = stop.ending if ending.end.reached else ending
         finally:
             await self._break_off()
         return self._with_hooks(ending)
@@ -99,7 +97,7 @@ class Engine:
     def _with_hooks(self, ending: Ending) -> Ending:
         """A run that is done, but for hooks that did not end well, owes them."""
         owed = self.run.state.hooks_owed()
-        if not owed or ending.end not in _GOOD:
+        if not owed or not ending.end.reached:
             return ending
         names = ", ".join(f"{hook} (after {transition})" for transition, hook in owed)
         return replace(

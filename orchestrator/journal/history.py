@@ -43,7 +43,7 @@ from orchestrator.model.journal import Record
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import moment
 from orchestrator.model.reading import Change, NotSent, Rejected, Throttled
-from orchestrator.model.run import Attempt, End, Mode, the_one_that_came
+from orchestrator.model.run import Attempt, Mode, the_one_that_came
 from orchestrator.model.situation import OpenDrill, OpenRun, Owed
 from orchestrator.model.status import Both, Status
 
@@ -256,6 +256,11 @@ class History(Struct):
         """The newest run that can be resumed."""
         return next((run for run in reversed(self.runs.values()) if run.open), None)
 
+    def as_open_run(self) -> OpenRun | None:
+        """The facts that a phase needs of the run that was left open."""
+        run = self.open_run
+        return None if run is None else run.as_open_run()
+
     def open_beside(self, run: str) -> list[str]:
         """The other runs that can be resumed: the first thing that this one does takes their place."""
         return [other.run for other in self.runs.values() if other.open and other.run != run]
@@ -386,7 +391,7 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
         case RunFinished():
             run.asking = ""
             run.finished, run.finished_at = event, at
-            if event.ending.end in (End.DONE, End.OWING):
+            if event.ending.end.reached:
                 # Earlier unknowns were settled by it, or accepted by name before it began.
                 for other in history.uncertain:
                     other.unknown.clear()

@@ -146,6 +146,11 @@ class Org(Struct, frozen=True):
     ca: str | None = None
     """A file of certificates, in PEM, that its API's may be signed by, beside those that are trusted anyway."""
 
+    @property
+    def keys(self) -> Mapping[str, KeyReference]:
+        """Where its API key ("api") and its application key ("app") are found."""
+        return {"api": self.api_key, "app": self.app_key}
+
     def __str__(self) -> str:
         return f"{self.name} ({self.role})"
 
@@ -179,7 +184,7 @@ class Pair(Struct, frozen=True):
     @property
     def own_keys(self) -> frozenset[str]:
         """Environment variables that hold keys of this pair."""
-        references = (reference for org in self.orgs for reference in (org.api_key, org.app_key))
+        references = (reference for org in self.orgs for reference in org.keys.values())
         return frozenset(
             reference.variable for reference in references if isinstance(reference, EnvironmentKey)
         )

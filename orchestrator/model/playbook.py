@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 
 from msgspec import Struct
 
 from .guard import Guard, Probe
-from .hook import Hook, When
+from .hook import Hook, Program, When
 from .plain import EMPTY
 from .status import Role, Status
 
@@ -55,6 +55,13 @@ class Transition(Struct, frozen=True):
     def hooks(self, when: When) -> tuple[Hook, ...]:
         """Its hooks of one side."""
         return self.before if when is When.BEFORE else self.after
+
+    def programs(self) -> Iterator[tuple[When, Hook, str]]:
+        """Its hooks that run a program, each with that program's name; what a person does by hand is left out."""
+        for when in When:
+            for hook in self.hooks(when):
+                if isinstance(hook.what, Program):
+                    yield when, hook, hook.what.run[0]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.source} → {self.target})"

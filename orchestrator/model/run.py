@@ -167,6 +167,11 @@ class End(enum.Enum):
     FAILED = "failed"
     INTERRUPTED = "interrupted"
 
+    @property
+    def reached(self) -> bool:
+        """Whether the run came to its goal; something may still be owed."""
+        return self in (End.DONE, End.OWING)
+
 
 class Ending(Struct, frozen=True):
     """The end of a run, in words a person can act on."""

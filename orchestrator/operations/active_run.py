@@ -134,7 +134,6 @@ class ActiveRun:
         operator = session.operator
         if purpose.begun is Begun.TAKEN_UP:
             operator = replace(operator, mark=new_mark(session.dice.choice))
-        open_run = history.open_run
         self.purpose = purpose
         self.given_up = tuple(each for each in history.given_up if each.run != self.run)
         self.engine = Engine(
@@ -153,7 +152,7 @@ class ActiveRun:
                 RunServices(self.prober, session.programs(), LockReleasingPrompter(self)),
                 session.dice.random,
                 owed=history.owed,
-                open_run=open_run.as_open_run() if open_run is not None else None,
+                open_run=history.as_open_run(),
                 known_runs=history.known_runs | {self.run},
                 command=purpose.command,
                 old_is_true="reverted" in overrides,
@@ -267,7 +266,7 @@ class LockReleasingPrompter(Struct):
         resolved = (
             session.keys.resolve(reference, org=str(org), which=which)
             for org in session.pair.orgs
-            for which, reference in (("api", org.api_key), ("app", org.app_key))
+            for which, reference in org.keys.items()
             if not isinstance(reference, CommandKey)
         )
         await asyncio.gather(*resolved, return_exceptions=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
 
-from orchestrator.errors import JournalUnavailable, UsageError
+from orchestrator.errors import UsageError
 from orchestrator.journal import SqliteStore
 from orchestrator.journal.history import ENDS, KINDS, DrillHistory, History, RunHistory, histories_of
+from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
 from orchestrator.model.run import RUN_PATTERN, Mode
@@ -55,17 +56,31 @@ def run_named(histories: Mapping[str, History], name: str, store: Store) -> RunH
     )
 
 
-def to_resume(
-    histories: Mapping[str, History], name: str | None, pairs: Collection[str], store: Store
-) -> Resumable:
-    """What `hamr resume [RUN|PAIR]` means.
+def to_resume(store: Store, name: str | None, pairs: Sequence[Pair]) -> tuple[Resumable, Playbook | None]:
+    """What `hamr resume [RUN|PAIR]` means, and the playbook that it goes on with; None where the journal has no text of it.
 
-    `histories` are of all pairs, as far as anything is left of them; `name` None is the only one there is; `pairs` are
-    those of the inventory.
+    `name` None is the only one there is; `pairs` are those of the inventory.
 
     Raises:
         UsageError: there is nothing to resume, or there are several and none was named.
+        DocumentError: this version cannot read the playbook.
     """
+    from orchestrator.journal.checkpoint import read_histories  # noqa: PLC0415 - the other verbs read it otherwise
+
+    histories = read_histories(store)
+    for pair in pairs:
+        if pair.name in histories:
+            histories[pair.name].of(pair)
+    found = _to_resume(histories, name, [pair.name for pair in pairs], store)
+    history, run = histories[found.pair], found.run
+    if run is None and history.owed is not None:
+        run = history.runs.get(history.owed.run)
+    return found, _playbook_of(run, found.words)
+
+
+def _to_resume(
+    histories: Mapping[str, History], name: str | None, pairs: Collection[str], store: Store
+) -> Resumable:
     if name is not None and RUN_PATTERN.fullmatch(name):
         if not any(name in history.runs for history in histories.values()):
             histories = all_histories(store)  # one that ended long ago, it may be
@@ -106,21 +121,22 @@ def to_resume(
     )
 
 
-def playbook_to_resume(found: Resumable, histories: Mapping[str, History]) -> Playbook | None:
-    """The playbook of an open run, or of the run that left something owed; None where the journal has no text of it.
+def playbook_of_drill(history: History, drill: DrillHistory) -> Playbook | None:
+    """The playbook that a drill began with: the file may have been edited since. None where no run of it began.
 
     Raises:
         DocumentError: this version cannot read it.
     """
+    run = history.runs[drill.legs[0]] if drill.legs else None
+    return _playbook_of(run, f"drill {drill.drill}")
+
+
+def _playbook_of(run: RunHistory | None, whose: str) -> Playbook | None:
     from orchestrator.config import parse_playbook  # noqa: PLC0415 - the other verbs that find a run parse no YAML
 
-    history = histories[found.pair]
-    run = found.run
-    if run is None and history.owed is not None:
-        run = history.runs.get(history.owed.run)
     if run is None or run.started is None:
         return None
-    return parse_playbook(run.started.playbook_text, f"the playbook of {found.words}")
+    return parse_playbook(run.started.playbook_text, f"the playbook of {whose}")
 
 
 def rehearsal_of(history: History, run: RunHistory) -> DrillHistory | None:
@@ -178,19 +194,6 @@ def _by_run(histories: Mapping[str, History], run: RunHistory) -> Resumable:
         f"Run {run.run} has ended ({run.finished.ending.end.value}): there is nothing to resume.",
         next_steps=(f"hamr show {run.run}", f"hamr status {run.pair}"),
     )
-
-
-def require_existing(store: SqliteStore) -> None:
-    """Make sure that there is a journal.
-
-    Raises:
-        JournalUnavailable: there is none.
-    """
-    if not store.exists:
-        raise JournalUnavailable(
-            f"There is no journal at {store.place}: nothing was ever recorded there, or it was moved or deleted.",
-            next_steps=("hamr audit verify --journal FILE",),
-        )
 
 
 def summaries(histories: Mapping[str, History]) -> tuple[RunSummary, ...]:

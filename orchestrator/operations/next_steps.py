@@ -216,6 +216,6 @@ def can_be_taken_up(active: ActiveRun, ending: Ending) -> bool:
     state = active.state
     if active.purpose.begun is Begun.ADOPTION or active.left_to_others:
         return False
-    if ending.end in (End.DONE, End.OWING):
+    if ending.end.reached:
         return bool(state.hooks_owed())
     return state.intended or (state.waiting and ending.end is End.INTERRUPTED)

@@ -19,13 +19,13 @@ from orchestrator.engine.predicted import PredictedClock, PredictedWorld, predic
 from orchestrator.journal.history import History
 from orchestrator.model.events import Event, GuardsJudged, WriteConfirmed, WriteIntended
 from orchestrator.model.guard import Probe, ProbeReading
-from orchestrator.model.hook import Program, When
+from orchestrator.model.hook import When
 from orchestrator.model.org import Mirrors, Pair
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
 from orchestrator.model.playbook import Advances, Playbook, Transition
 from orchestrator.model.protocols import Prober
 from orchestrator.model.reading import Absent, Exchange, HamrRecord, Identity, Present, Reading
-from orchestrator.model.run import End, Mode, RunRequest
+from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.words import request_command
@@ -168,7 +168,7 @@ async def _plan_from(
         clock,
         mirrors=pair.mirrors is Mirrors.YES,
     )
-    open_run = history.open_run.as_open_run() if history.open_run is not None else None
+    open_run = history.as_open_run()
     forecast = _Forecast(pair, playbook, world, identities, state, history.owed)
     engine = Engine(
         RunContext(
@@ -218,7 +218,7 @@ async def _plan_from(
         sentence=phase.sentence,
         transitions=_transitions(session, forecast, engine, GuardPolicy(request.overrides)),
         ending=ending.message,
-        reachable=ending.end in (End.DONE, End.OWING),
+        reachable=ending.end.reached,
         before=judge_before(history, playbook, session.clock, request),
         next_steps=ending.next_steps,
         timeouts=playbook.timeouts,
@@ -269,7 +269,7 @@ def _transitions(
         transition = session.playbook.transition(name)
         if transition is not None:
             planned = _transition(transition, event, tuple(writes[name]), engine, policy)
-            if any(isinstance(hook.what, Program) for hook in (*transition.before, *transition.after)):
+            if any(transition.programs()):
                 planned = _with_missing_hooks(planned, transition, session, engine.run.state.mode)
             transitions.append(planned)
     return tuple(transitions)
@@ -281,16 +281,18 @@ def _with_missing_hooks(
     """The transition with the hooks whose programs could not be started here, looked up as a run looks them up."""
     from orchestrator.system.programs import find_program  # noqa: PLC0415 - most playbooks have no hooks
 
-    missing = tuple(
-        hook.name
-        for when in When
-        for hook in transition.hooks(when)
-        if isinstance(hook.what, Program) and find_program(hook.what.run[0], session.environ) is None
-    )
+    missing = [
+        (when, hook.name)
+        for when, hook, program in transition.programs()
+        if find_program(program, session.environ) is None
+    ]
     # In an emergency no hook holds anything up, and of a transition that is half made those that come before are skipped.
     stops = mode is Mode.PLANNED and not planned.half_done
-    stopped_by = tuple(hook.name for hook in transition.before if hook.name in missing) if stops else ()
-    return replace(planned, missing=missing, stopped_by=stopped_by)
+    return replace(
+        planned,
+        missing=tuple(name for _, name in missing),
+        stopped_by=tuple(name for when, name in missing if stops and when is When.BEFORE),
+    )
 
 
 def _transition(

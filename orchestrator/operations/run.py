@@ -15,8 +15,10 @@ from orchestrator.errors import Moved, Refused, UsageError
 from orchestrator.journal.history import History, RunHistory, events_of
 from orchestrator.model.events import GuardOverridden, RunAcknowledged, RunResumed, RunStarted
 from orchestrator.model.guard import Verdict
+from orchestrator.model.org import Pair
 from orchestrator.model.plan import Plan
 from orchestrator.model.protocols import Watcher
+from orchestrator.model.reading import Reading
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, RunRequest
 from orchestrator.model.situation import Owed
@@ -120,20 +122,16 @@ def _started(session: Session, request: RunRequest, plan: Plan | None, drill: st
 
 async def _drive(engine: Engine, request: RunRequest, plan: Plan | None) -> Ending:
     if plan is not None:
-        await engine.reader.read_both("plan", once=False)
-        moved = _moved_since(engine, plan)
+        moved = _moved_since(engine.run.pair, plan, await engine.reader.read_both("plan", once=False))
         if moved is not None:
             return Ending(End.MOVED, moved, next_steps=(request_command("plan", request, plan.playbook),))
     return await engine.drive(request.goal)
 
 
-def _moved_since(engine: Engine, plan: Plan) -> str | None:
+def _moved_since(pair: Pair, plan: Plan, readings: Both[Reading]) -> str | None:
     """What changed in the orgs since a plan was made, or None."""
-    if engine.reader.last is None:
-        return None
-    for role, now in engine.reader.last.items():
-        planned = plan.readings[role]
-        org = engine.run.pair[role]
+    for role, now in readings.items():
+        planned, org = plan.readings[role], pair[role]
         if planned.record is None or now.record is None:
             if type(planned.sight) is not type(now.sight):
                 return f"{org} answered {type(planned.sight).__name__.lower()} when the plan was made, and {type(now.sight).__name__.lower()} now"
@@ -204,7 +202,8 @@ async def resume(
     Raises:
         HamrError: nothing more was intended; the error says why.
     """
-    if mode is Mode.EMERGENCY:
+    going_on = mode or (run.mode if run is not None else Mode.PLANNED)
+    if going_on is Mode.EMERGENCY:
         session.store.wait_at_most(EMERGENCY_BUSY_SECONDS)
     history = await session.calls(session.history)
     if run is None and history.owed is None:
@@ -228,13 +227,10 @@ async def resume(
             "--emergency wants a reason: it is what the audit journal will say",
             next_steps=(f"hamr resume {identifier} --emergency --reason TEXT",),
         )
-    mode = mode or (state.mode if run is not None else Mode.PLANNED)
-    if mode is Mode.EMERGENCY:
-        session.store.wait_at_most(EMERGENCY_BUSY_SECONDS)
     merged = {**state.overrides, **overrides}
     check_overrides(merged, session.playbook)
     require_reasons(reason, overrides)
-    request = RunRequest(session.pair.name, started.goal, mode, reason, merged, since=started.since)
+    request = RunRequest(session.pair.name, started.goal, going_on, reason, merged, since=started.since)
     async with active_run(
         session,
         identifier,
@@ -256,7 +252,7 @@ async def resume(
             )
         if finishing:
             active.recorder.will_supersede(history.open_beside(identifier))
-        resumed = RunResumed(mode, reason, dict(overrides))
+        resumed = RunResumed(going_on, reason, dict(overrides))
         active.recorder.tell(resumed)
         await active.recorder.commit()
         state.apply(resumed)

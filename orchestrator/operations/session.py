@@ -6,8 +6,11 @@ import hashlib
 import random
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
+from datetime import timedelta
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from orchestrator.datadog import HttpReader, HttpWorld
 from orchestrator.datadog.connections import Trust
@@ -19,7 +22,7 @@ from orchestrator.journal.history import History
 from orchestrator.model.events import Event, RunStarted, encode
 from orchestrator.model.journal import Broken, Entry
 from orchestrator.model.org import Pair
-from orchestrator.model.playbook import Playbook
+from orchestrator.model.playbook import Playbook, Timeouts
 from orchestrator.model.protocols import Clock, Host, Prober, Programs, Store, StoreCalls, Watcher
 from orchestrator.model.run import Operator, new_run_id
 from orchestrator.model.status import Both
@@ -58,23 +61,31 @@ class Session:
     """Whether the journal's newest records were found to hold."""
     since_checkpoint: int = 0
     """How many records the pair's history had beyond its last checkpoint, when it was read last."""
+    key_ring: InitVar[KeyRing | None] = None
+    """Keys that were fetched before, for the same environment and redactor."""
     keys: KeyRing = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.keys = KeyRing(self.environ, self.redactor)
+    def __post_init__(self, key_ring: KeyRing | None) -> None:
+        self.keys = key_ring or KeyRing(self.environ, self.redactor)
 
-    def reader(self) -> HttpReader:
-        """A way to look at both orgs, which cannot send anything but a GET. Use it as a context manager."""
-        return self._connected(HttpReader)
+    def reader(self, *, connect_within: timedelta | None = None) -> HttpReader:
+        """A way to look at both orgs, which cannot send anything but a GET. Use it as a context manager.
+
+        `connect_within` tells a dead region from a slow one sooner than the playbook does.
+        """
+        timeouts = self.playbook.timeouts
+        if connect_within is not None:
+            timeouts = replace(timeouts, connect=min(timeouts.connect, connect_within))
+        return self._connected(HttpReader, timeouts)
 
     def world(self) -> HttpWorld:
         """Both orgs, to be read and written. Use it as a context manager."""
-        return self._connected(HttpWorld)
+        return self._connected(HttpWorld, self.playbook.timeouts)
 
-    def _connected(self, kind: type[ReaderOrWorld]) -> ReaderOrWorld:
+    def _connected(self, kind: type[ReaderOrWorld], timeouts: Timeouts) -> ReaderOrWorld:
         return kind(
             self.pair,
-            timeouts=self.playbook.timeouts,
+            timeouts=timeouts,
             keys=self.keys,
             redactor=self.redactor,
             clock=self.clock,

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from orchestrator.errors import UsageError
+from orchestrator.errors import JournalUnavailable, UsageError
 
 if TYPE_CHECKING:  # loaded when they are needed: a verb that reads the journal alone parses no YAML
     from orchestrator.journal import SqliteStore
@@ -150,6 +151,25 @@ class Sources(Struct, frozen=True, eq=False):
         from orchestrator.system.clock import SystemClock
 
         return SqliteStore.open(self.place(), create=writes, now=SystemClock().now, patience=patience)
+
+    @contextmanager
+    def existing_store(self) -> Iterator[SqliteStore]:
+        """The journal, an older hamr's too, which has to be there: an auditor must not be told that an empty one holds.
+
+        Raises:
+            JournalUnavailable: there is none, or it cannot be opened.
+            JournalDamaged: it is not a whole journal.
+        """
+        from orchestrator.journal import SqliteStore
+        from orchestrator.system.clock import SystemClock
+
+        with SqliteStore.open(self.place(), create=False, older=True, now=SystemClock().now) as store:
+            if not store.exists:
+                raise JournalUnavailable(
+                    f"There is no journal at {store.place}: nothing was ever recorded there, or it was moved or deleted.",
+                    next_steps=("hamr audit verify --journal FILE",),
+                )
+            yield store
 
 
 def operator_named(text: str | None) -> Operator:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 
 from orchestrator.engine.context import Deadline
 from orchestrator.engine.reader import ask_twice
 from orchestrator.journal.history import History
 from orchestrator.model.floor import Floors, under_floor
-from orchestrator.model.protocols import Reader
+from orchestrator.model.protocols import Clock, Reader
 from orchestrator.model.reading import Identity, Reading
 from orchestrator.model.situation import Standing
 from orchestrator.model.status import Both, Role, Status
@@ -17,6 +18,15 @@ from orchestrator.situation.guards import strangers
 
 from .locking import left_a_run
 from .session import Session
+
+
+async def read_org(reader: Reader, role: Role, clock: Clock, *, within: float | None) -> Reading:
+    """One org's reading; one bad answer is no verdict (law 21)."""
+
+    async def ask(anew: bool, seconds: float | None) -> Reading:
+        return await reader.read(role, within=seconds, anew=anew)
+
+    return await ask_twice(ask, clock, within=within)
 
 
 async def read_pair(
@@ -35,11 +45,8 @@ async def read_pair(
     def within(role: Role) -> float | None:
         return None if role in needed else session.playbook.emergency_deadline.total_seconds()
 
-    async def read(role: Role) -> Reading:
-        async def ask(anew: bool, seconds: float | None) -> Reading:
-            return await reader.read(role, within=seconds, anew=anew)
-
-        return await ask_twice(ask, session.clock, within=within(role))
+    def read(role: Role) -> Awaitable[Reading]:
+        return read_org(reader, role, session.clock, within=within(role))
 
     def lags(reading: Reading) -> bool:
         waited_for = within(reading.role) is None
@@ -76,8 +83,7 @@ async def read_status(
     history = session.history()
     async with session.reader() as reader:
         readings, identities = await read_pair(session, reader, needed, history.floors, settle=settle)
-    open_run = history.open_run
-    as_open = open_run.as_open_run() if open_run is not None else None
+    open_run = history.as_open_run()
     holder = session.store.holder(session.pair.name)
     holder_dead = holder is not None and session.host.provably_dead(holder)
     drill = history.open_drill
@@ -93,13 +99,13 @@ async def read_status(
             identities,
             session.playbook,
             owed=history.owed,
-            open_run=as_open,
+            open_run=open_run,
             goal=_put_back_from(history, readings),
             floors=history.floors,
             given_up=tuple(each.attempt for each in history.given_up),
         ),
         owed=history.owed,
-        open_run=as_open,
+        open_run=open_run,
         unknown=history.unknown,
         given_up=tuple(
             (each.run, each.attempt)

@@ -25,7 +25,6 @@ from .next_steps import can_be_taken_up, with_words
 
 HEARTBEAT_SECONDS = 5.0
 
-_GOOD = frozenset({End.DONE, End.OWING})
 _REFUSALS = frozenset({End.REFUSED, End.INCOMPLETE})
 
 
@@ -142,7 +141,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
     resumable = can_be_taken_up(active, ending)
     decisions = engine.evaluator.decisions
     refused = engine.evaluator.refused_by() if ending.end in _REFUSALS else ()
-    if ending.end in _GOOD:
+    if ending.end.reached:
         active.recorder.supersede()
     trouble = await _keep(active)
     objectives = await session.calls(lambda: _objectives(active, ending, now))
@@ -153,7 +152,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         logger().error("the end of the run could not be journalled", error=trouble.message)
         ending, code, resumable = await _unkept(active, ending, trouble, code=code, resumable=resumable)
     await session.calls(active.lock.release)
-    reached_active = ending.end in _GOOD and purpose.goal is Status.ACTIVE
+    reached_active = ending.end.reached and purpose.goal is Status.ACTIVE
     return RunResult(
         run=active.run,
         pair=session.pair.name,
@@ -218,7 +217,7 @@ async def _unkept(
     except HamrError:
         pass  # what went wrong first says it
     if isinstance(trouble, JournalDamaged):
-        end = End.INCOMPLETE if ending.end in _GOOD else ending.end
+        end = End.INCOMPLETE if ending.end.reached else ending.end
         words = f"{ending.message.removesuffix('.')}; but {trouble.message}"
         steps = (*trouble.next_steps, *ending.next_steps)
         if active.purpose.begun is Begun.HERE and await active.recorder.has_lost_its_beginning():
@@ -226,7 +225,7 @@ async def _unkept(
             steps = tuple(step for step in reversed(steps) if step in trouble.next_steps)
         steps = tuple(dict.fromkeys(steps))
         return replace(ending, end=end, message=words, next_steps=steps), ExitCode.JOURNAL_DAMAGED, resumable
-    if active.state.intended and ending.end in _GOOD:
+    if active.state.intended and ending.end.reached:
         # The journal still shows an open run: to say "done" would leave that to be found out later.
         words = f"{ending.message}; but the end of this run could not be journalled: {trouble.message}"
         ending = replace(ending, end=End.INCOMPLETE, message=words, next_steps=(f"hamr resume {active.run}",))
@@ -275,7 +274,7 @@ def _with_left_owing(ending: Ending, left: dict[str, tuple[str, ...]]) -> Ending
 def _objectives(active: ActiveRun, ending: Ending, now: datetime) -> tuple[Objective, ...]:
     purpose = active.purpose
     goal, start = purpose.goal, purpose.request.since or purpose.started_at
-    if start is None or goal is None or ending.end not in _GOOD:
+    if start is None or goal is None or not ending.end.reached:
         return ()
     wanted = active.session.playbook.objectives.get(goal)
     if wanted is None:

@@ -26,7 +26,7 @@ from orchestrator.model.hook import SETTLED, HookOutcome, Question, When
 from orchestrator.model.journal import Broken, Head
 from orchestrator.model.reading import Answer, Request
 from orchestrator.model.result import Score, StepTime
-from orchestrator.model.run import Attempt, End, Mode, Objective
+from orchestrator.model.run import Attempt, Mode, Objective
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.timing import Spent
 
@@ -243,7 +243,7 @@ class RunView(Struct):
     @property
     def reached_goal(self) -> bool:
         """Whether it is done, though it may owe."""
-        return self.finished is not None and self.finished.ending.end in (End.DONE, End.OWING)
+        return self.finished is not None and self.finished.ending.end.reached
 
     @property
     def open(self) -> bool:

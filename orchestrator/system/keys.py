@@ -31,7 +31,8 @@ _QUOTES = "\"'\u2018\u2019\u201c\u201d\u00ab\u00bb"
 _BLANK = 0x20
 _LAST_PRINTABLE = 0x7E
 
-_WHICH: Mapping[str, str] = {"api": "API key", "app": "application key"}
+KEY_NAMES: Mapping[str, str] = {"api": "API key", "app": "application key"}
+"""What a person calls the keys of an org."""
 
 
 class _Unusable(Exception):
@@ -88,7 +89,7 @@ class KeyRing:
         except _Unusable as problem:
             if known is not None:
                 return known  # it was denied, but no other is to be had; it may be a right that is missing
-            name = _WHICH.get(which, which)
+            name = KEY_NAMES.get(which, which)
             raise KeyUnavailable(
                 f"The {name} of {org} cannot be used: {problem}.", org=org, next_steps=_next_steps(reference)
             ) from None

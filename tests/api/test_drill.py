@@ -73,8 +73,8 @@ async def test_a_pair_that_is_not_marked_is_not_drilled(
     assert regions.requests == ()
 
 
-async def test_a_drill_that_stayed_open_is_closed_from_home(
-    pair: OpenPair, regions: SimulatedRegions
+async def test_a_drill_that_stayed_open_is_closed_from_home_by_the_playbook_that_it_began_with(
+    pair: OpenPair, regions: SimulatedRegions, tmp_path: Path
 ) -> None:
     def dark_on_arrival(event: Event) -> None:
         if isinstance(event, TransitionMade) and event.transition == "activate":
@@ -89,7 +89,9 @@ async def test_a_drill_that_stayed_open_is_closed_from_home(
     regions.set_dark(Role.PRIMARY, dark=False)
     with pytest.raises(Refused, match="is in drill"):
         await pair.run("PASSIVE")
-    failback = await pair.close_drill("the region came back")
+    journal = tmp_path / "journal.db"
+    other = orchestrator.open_pair("sim", pairs=regions.pairs, playbook="onboarding", journal=journal)
+    failback = await other.close_drill("the region came back")
     assert failback.at_home
     assert regions.statuses == PASSIVE
     assert (await pair.status()).open_drill is None

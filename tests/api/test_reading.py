@@ -41,6 +41,16 @@ def test_a_journal_that_holds_is_verified_up_to_an_anchor(pair: OpenPair) -> Non
         pair.journal.verify("12")
 
 
+def test_an_older_journal_is_verified_and_no_more(pair: OpenPair, tmp_path: Path) -> None:
+    out = pair.sync.run("ACTIVE")
+    with sqlite3.connect(tmp_path / "journal.db") as connection:
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    assert isinstance(pair.journal.verify(str(out.head)), Verified)
+    with pytest.raises(JournalUnavailable, match="older hamr"):
+        pair.journal.runs()
+
+
 def test_a_journal_that_was_changed_is_broken_and_says_where(pair: OpenPair, tmp_path: Path) -> None:
     pair.sync.run("ACTIVE")
     connection = sqlite3.connect(tmp_path / "journal.db")

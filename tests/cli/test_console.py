@@ -236,6 +236,6 @@ async def test_law_19_a_question_on_the_way_that_cannot_be_shown_stops_the_run(
     monkeypatch.setattr("sys.stderr", gone)
     monkeypatch.setattr("sys.stdin", io.StringIO("done\n"))
     controls = RunControl()
-    asks = Terminal(Console(Redactor(), json=False), controls)
-    assert await asks(Question(Asks.MANUAL, "integrations", "declare", "Press the button.")) is None
+    terminal = Terminal(Console(Redactor(), json=False), controls)
+    assert await terminal.ask(Question(Asks.MANUAL, "integrations", "declare", "Press the button.")) is None
     assert controls.asked == 1

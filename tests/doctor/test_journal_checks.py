@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from orchestrator.doctor.answers import JournalFound
 from orchestrator.doctor.examination import ROOM, unwritable
-from orchestrator.doctor.guard_checks import program_hooks
 from orchestrator.errors import JournalDamaged
 from orchestrator.journal.history import DrillHistory, History, RunHistory, histories_of
 from orchestrator.model.events import (
@@ -281,14 +280,18 @@ STOP = Hook("stop-sync", Program(("./bin/stop-sync", "now")))
 )
 def test_a_hooks_program_that_is_missing(transition: str, when: When, hook: Hook, wanted: object) -> None:
     book = hooked(transition, when, hook)
-    assert [program for _, _, _, program in program_hooks(book)] == ["./bin/stop-sync"]
+    assert programs(book) == ["./bin/stop-sync"]
     assert verdicts(answers(playbook=book)) == {}
     missing = answers(playbook=book, missing=frozenset({"./bin/stop-sync"}))
     assert verdicts(missing) == {f"hook {transition}/stop-sync": wanted}
 
 
 def test_what_a_person_does_needs_no_program() -> None:
-    assert not list(program_hooks(hooked("declare", When.AFTER, Hook("dns", Manual("Flip it.")))))
+    assert not programs(hooked("declare", When.AFTER, Hook("dns", Manual("Flip it."))))
+
+
+def programs(playbook: Playbook) -> list[str]:
+    return [program for transition in playbook.transitions for _, _, program in transition.programs()]
 
 
 def test_a_playbook_without_objectives_and_an_operator_without_a_name_are_warnings() -> None:

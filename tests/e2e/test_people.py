@@ -37,9 +37,7 @@ def with_button(transition: str = "declare") -> Playbook:
 
 
 def asked(answer: Callable[[Question], Awaitable[Reply | None]]) -> RunControl:
-    controls = RunControl()
-    controls.asker = answer
-    return controls
+    return RunControl(asker=answer)
 
 
 REQUEST = RunRequest("sim", Status.ACTIVE)
