@@ -43,10 +43,7 @@ def agree_to_run(invocation: Invocation, session: Session, request: RunRequest) 
         return None
     if plan.refused:
         console.aside.page(plan_page(plan))
-        refusing = (guard for transition in plan.transitions for guard in transition.refused_by)
-        guards = dict.fromkeys([*plan.refused_before, *refusing])
-        stopping = [*guards, *(f"hook {hook}" for hook in plan.stopping_hooks)]
-        why = f"{', '.join(stopping)} would stop it" if stopping else plan.ending
+        why = f"{', '.join(plan.stops)} would stop it" if plan.stops else plan.ending
         raise Refused(
             f"This run would be refused, so nobody is asked: {why.rstrip('.')}. The plan above says more."
         )

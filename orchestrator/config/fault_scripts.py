@@ -17,7 +17,7 @@ from .fields import SchemaVersion
 from .messages import listed, one_of, shown
 from .schema import Form, Noun, keys_in, keys_of
 from .source import read_text
-from .validate import validate
+from .validate import read_as
 
 _TIMED = tags_of(*get_args(WorldFault))
 
@@ -30,24 +30,18 @@ class _FaultScript(Form, frozen=True):
 
 
 def load_fault_script(path: Path) -> tuple[Fault, ...]:
-    """Read a fault script.
-
-    Raises:
-        DocumentError: it cannot be read, or is no fault script; with all its problems at once.
-    """
+    """Read a fault script from a file; a DocumentError with all its problems at once where it is none."""
     return parse_fault_script(read_text(path), str(path))
 
 
 def parse_fault_script(text: str, file: str) -> tuple[Fault, ...]:
-    """Read a fault script from its text; `file` is its path, for messages.
-
-    Raises:
-        DocumentError: it is no fault script; with all its problems at once.
-    """
-    document = compose(text, file)
-    validated = validate(_FaultScript, document)
-    script: _FaultScript = validated.noun(bounded(fault_findings(document, validated.values, "faults")))
+    """Read a fault script from its text, as `load_fault_script`; `file` is its path, for messages."""
+    script: _FaultScript = read_as(_FaultScript, compose(text, file), _findings)
     return script.faults
+
+
+def _findings(document: Document, script: Any) -> Iterator[Finding]:
+    return bounded(fault_findings(document, script, "faults"))
 
 
 def fault_findings(document: Document, values: Any, *way: str | int) -> Iterator[Finding]:

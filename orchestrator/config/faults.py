@@ -11,7 +11,7 @@ from msgspec import field
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Role
 
-from .fields import TEXT, RoleName, SourceStatus, Text, choice, span_of, whole_number
+from .fields import MONITOR_STATES, TEXT, RoleName, SourceStatus, Text, choice, span_of, whole, whole_number
 from .messages import DURATION_PATTERN, duration, found, written
 from .schema import NO_KEY, Noun, leaf, then
 
@@ -31,9 +31,6 @@ ABSENT = "absent"
 LARGEST: Final = 1e300
 """No metric is further from zero; so nothing here is infinite, or too long a whole number."""
 
-MONITOR_STATES: tuple[str, ...] = ("Alert", "Ignored", "No Data", "OK", "Skipped", "Unknown", "Warn")
-"""The states that a monitor can have [doc]."""
-
 Point = float | None
 """One point of a metric; None is a null."""
 
@@ -43,11 +40,7 @@ oldest first, the last one at its end), or no data."""
 
 
 def metric_value(value: MetricValue) -> MetricValue:
-    """The value as it was given, once it is known to be one; numbers as floats.
-
-    Raises:
-        ValueError: it is none.
-    """
+    """The value as it was given, once it is known to be one, numbers as floats; a ValueError where it is none."""
     match value:
         case str():
             if value != NO_DATA:
@@ -68,11 +61,7 @@ def _point(value: Point) -> Point:
 
 
 def monitor_state(state: str | None) -> str | None:
-    """The state as it was given, once it is known to be one; None for a monitor that is not there.
-
-    Raises:
-        ValueError: it is none.
-    """
+    """The state as it was given, None for a monitor that is not there; a ValueError where there is no such state."""
     if state is not None and state not in MONITOR_STATES:
         raise ValueError(f"a monitor's state is one of {', '.join(MONITOR_STATES)}, not {state!r}")
     return state
@@ -108,11 +97,7 @@ def _read_point(value: Any) -> Point:
 
 
 def _read_times(value: Any) -> int | None:
-    if value == "forever":
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST:
-        raise ValueError(f"expected a whole number from 1, or forever, found {found(value)}")
-    return value
+    return None if value == "forever" else whole(value, 1, MOST, "a whole number from 1, or forever")
 
 
 def _read_at(value: Any) -> int | timedelta:
@@ -324,6 +309,9 @@ class MonitorShows(Noun, frozen=True, tag="monitor"):
         monitor_state(self.state)
 
 
+WorldFault = ReplicaBehind | ForeignWriter | RegionDark | MetricShows | MonitorShows
+"""The kinds that need no request to happen: these may have a time of their own."""
+
 FaultKind = (
     ConnectionRefused
     | ConnectionReset
@@ -339,15 +327,8 @@ FaultKind = (
     | TruncatedBody
     | WrongBody
     | StaleRead
-    | ReplicaBehind
-    | ForeignWriter
-    | RegionDark
-    | MetricShows
-    | MonitorShows
+    | WorldFault
 )
-
-WorldFault = ReplicaBehind | ForeignWriter | RegionDark | MetricShows | MonitorShows
-"""The kinds that need no request to happen: these may have a time of their own."""
 
 FROM_THE_START = (MetricShows, MonitorShows)
 """The kinds that in a script hold from the beginning where `at` is left out."""

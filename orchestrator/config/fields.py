@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from msgspec import Meta
 
+from orchestrator.model.org import Mirrors
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Role, Status
 
@@ -24,19 +25,28 @@ SCHEMA = 1
 STATUSES = tuple(status.name for status in Status)
 WRITABLE = tuple(status.name for status in Status if status.value > 0)
 
+MONITOR_STATES: tuple[str, ...] = ("Alert", "Ignored", "No Data", "OK", "Skipped", "Unknown", "Warn")
+"""The states that a monitor can have: what its `overall_state` says [doc]."""
+
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 _LONGEST_NAME = 100
 
 
-def text_of(value: Any) -> str:
-    """A text that is not empty; a ValueError in plain words where it is anything else, as by every function here."""
+def any_text(value: Any) -> str:
+    """A text; a ValueError in plain words where it is anything else, as by every function here."""
     if not isinstance(value, str):
         quotes = ": put it in quotes" if isinstance(value, bool | int | float) else ""
         raise ValueError(f"expected text, found {found(value)}{quotes}")  # noqa: TRY004 - a field's problem is a ValueError
-    if not value.strip():
-        raise ValueError("expected text, found an empty one")
     return value
+
+
+def text_of(value: Any) -> str:
+    """A text that is not empty."""
+    text = any_text(value)
+    if not text.strip():
+        raise ValueError("expected text, found an empty one")
+    return text
 
 
 def _plain_text(value: Any) -> str:
@@ -113,14 +123,15 @@ def between(least: str, most: str) -> Meta:
 def whole_number(least: int, most: int | None, what: str = "") -> Meta:
     """Reads a whole number between two bounds, both included; `what` names it for messages."""
     what = what or f"a whole number from {least} to {most}"
-
-    def read(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= (most or value):
-            raise ValueError(f"expected {what}, found {found(value)}")
-        return value
-
     upper: dict[str, JSON] = {} if most is None else {"maximum": most}
-    return leaf(read, {"type": "integer", "minimum": least, **upper})
+    return leaf(lambda value: whole(value, least, most, what), {"type": "integer", "minimum": least, **upper})
+
+
+def whole(value: Any, least: int, most: int | None, what: str) -> int:
+    """A whole number between two bounds, both included; `what` names it for messages."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= (most or value):
+        raise ValueError(f"expected {what}, found {found(value)}")
+    return value
 
 
 def choice_of(value: Any, choices: tuple[str, ...], what: str) -> str:
@@ -158,6 +169,14 @@ def choice(kinds: Mapping[str, object] | type[enum.Enum], what: str) -> Meta:
     return leaf(lambda value: named[choice_of(value, choices, what)], words(choices))
 
 
+def _mirrors(value: Any) -> Mirrors:
+    if isinstance(value, bool):
+        return Mirrors.YES if value else Mirrors.NO
+    if value == "auto":
+        return Mirrors.AUTO
+    raise ValueError(f"expected true, false or auto, found {found(value)}")
+
+
 SchemaVersion = Annotated[int, leaf(_schema, {"type": "integer", "const": SCHEMA})]
 TEXT = leaf(_plain_text, {"type": "string", "minLength": 1})
 Text = Annotated[str, TEXT]
@@ -168,6 +187,7 @@ Name = Annotated[
 SourceStatus = Annotated[Status, leaf(_source_status, words(STATUSES))]
 TargetStatus = Annotated[Status, leaf(_target_status, words(WRITABLE))]
 RoleName = Annotated[Role, choice(Role, "an org of the pair")]
+MirrorsChoice = Annotated[Mirrors, leaf(_mirrors, {"enum": [True, False, "auto"]})]
 
 
 _LETTERS = re.compile(r"[!-\[\]-~]+")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -12,12 +13,12 @@ from orchestrator.model.org import FileKey, Inventory, KeyReference, Org, Pair
 from orchestrator.model.status import Both
 
 from .compose import compose
-from .document import Document, bounded
+from .document import Document, Finding, bounded
 from .inventory_checks import absolute, certificate_findings, inventory_findings
 from .inventory_form import InventoryForm
 from .messages import did_you_mean, shown
 from .source import read_text
-from .validate import validate
+from .validate import read_as
 
 INVENTORY_NAME = "pairs.yaml"
 INVENTORY_VARIABLE = "HAMR_PAIRS"
@@ -62,10 +63,13 @@ def read_inventory(document: Document, *, certificates: bool = False) -> Invento
     what one org lacks must not stop what is done at the others.
     """
     folder = Path(document.file).parent
-    validated = validate(InventoryForm, document)
-    certified = certificate_findings(validated.values, folder) if certificates else ()
-    checks = [*bounded(inventory_findings(document, validated.values)), *bounded(certified)]
-    inventory: Inventory = validated.noun(checks)
+
+    def checks(document: Document, values: dict[str, Any]) -> Iterator[Finding]:
+        yield from bounded(inventory_findings(document, values))
+        if certificates:
+            yield from bounded(certificate_findings(values, folder))
+
+    inventory: Inventory = read_as(InventoryForm, document, checks)
     everyones = frozenset().union(
         *(pair.own_keys for pair in inventory.pairs)
     )  # one set, which all pairs share

@@ -22,7 +22,6 @@ from orchestrator.model.org import (
     FileKey,
     Inventory,
     KeyReference,
-    Mirrors,
     Org,
     Pair,
     Wire,
@@ -33,6 +32,7 @@ from orchestrator.model.org import (
 from orchestrator.model.status import Both, Role
 
 from .fields import (
+    MirrorsChoice,
     Name,
     Page,
     SchemaVersion,
@@ -84,14 +84,6 @@ def _url(value: Any) -> str:
     return f"{parts.scheme}://{shown_host}" + (f":{port}" if port is not None else "")
 
 
-def _mirrors(value: Any) -> Mirrors:
-    if isinstance(value, bool):
-        return Mirrors.YES if value else Mirrors.NO
-    if value == "auto":
-        return Mirrors.AUTO
-    raise ValueError(f"expected true, false or auto, found {found(value)}")
-
-
 def _argument(value: Any) -> str:
     """Never repeats what it refuses: it may be the key."""
     if not isinstance(value, str) or "\0" in value:
@@ -138,7 +130,6 @@ Site = Annotated[
 """Read as the site's datacenter."""
 Datacenter = Annotated[str, leaf(_datacenter, {"type": "string", "examples": [*SITES]})]
 Url = Annotated[str, leaf(_url, {"type": "string", "pattern": r"^https?://[^/?#@\s]+/?$"})]
-MirrorsChoice = Annotated[Mirrors, leaf(_mirrors, {"enum": [True, False, "auto"]})]
 WireName = Annotated[Wire, choice(Wire, "a casing")]
 Variable = Annotated[
     str,

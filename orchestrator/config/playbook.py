@@ -15,8 +15,8 @@ from .document import Document
 from .messages import did_you_mean, shown
 from .playbook_checks import playbook_findings
 from .playbook_form import PlaybookForm
-from .source import is_path, read_text, shipped_files
-from .validate import validate
+from .source import is_path, named_file, read_text, shipped_files
+from .validate import read_as
 
 DEFAULT_PLAYBOOK = "regional-failover"
 
@@ -36,23 +36,14 @@ def find_playbook(name_or_path: str, folder: Path = Path()) -> Path:
     if is_path(name_or_path):
         return folder / name_or_path
     shipped = shipped_playbooks()
-    for path in (folder / f"{name_or_path}.yaml", folder / name_or_path):
-        if name_or_path and _is_file(path):
-            return path
-    if name_or_path in shipped:
-        return shipped[name_or_path]
+    found = named_file(name_or_path, (folder / f"{name_or_path}.yaml", folder / name_or_path), shipped)
+    if found is not None:
+        return found
     raise UsageError(
         f"There is no playbook {shown(name_or_path)}: no {shown(name_or_path + '.yaml')} in this folder, and none of that name "
         f"ships with hamr{did_you_mean(name_or_path, shipped) or '.'} Shipped: {', '.join(shipped)}.",
         next_steps=("hamr init",),
     )
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
 
 
 def shipped_playbooks() -> Mapping[str, Path]:
@@ -70,6 +61,5 @@ def parse_playbook(text: str, file: str) -> Playbook:
 
 def read_playbook(document: Document, text: str) -> Playbook:
     """Read a playbook from a composed document and the text that it was composed from; see `parse_playbook`."""
-    validated = validate(PlaybookForm, document)
-    playbook: Playbook = validated.noun(playbook_findings(document, validated.values))
+    playbook: Playbook = read_as(PlaybookForm, document, playbook_findings)
     return replace(playbook, text=text, path=document.file)

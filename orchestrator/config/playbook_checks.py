@@ -15,13 +15,10 @@ from orchestrator.model.playbook import Confirm, Timeouts
 from orchestrator.model.status import Status
 
 from .document import MOST_FINDINGS, Document, Finding, Steps, bounded, items, mapping_in, parts, repeated
-from .fields import choice_of
+from .fields import MONITOR_STATES, choice_of
 from .messages import found, listed, meant, one_of, shown, written
 from .playbook_form import PROBE_KINDS, WEEKDAYS
 from .table_checks import is_whole, stops_of, table_findings
-
-STATES = ("Alert", "Ignored", "No Data", "OK", "Skipped", "Unknown", "Warn")
-"""What `overall_state` of a monitor can be [doc]."""
 
 COMPARISONS = ("above", "below", "equals", "one_of")
 
@@ -247,12 +244,12 @@ def _states(steps: Steps, compared: dict[str, Any], probe: str) -> Iterator[Find
             yield Finding(
                 (*steps, key),
                 f'"{probe}" is a monitor, and its value is a word, which is {key} no number: '
-                f"compare it with equals or one_of ({one_of(STATES)})",
+                f"compare it with equals or one_of ({one_of(MONITOR_STATES)})",
                 at_key=True,
             )
     for place, value in _wanted(compared):
         try:
-            choice_of(value, STATES, "a state of a monitor")
+            choice_of(value, MONITOR_STATES, "a state of a monitor")
         except ValueError as error:
             yield Finding((*steps, *place), str(error))
 

@@ -50,6 +50,7 @@ from .fields import (
     SourceStatus,
     TargetStatus,
     Text,
+    any_text,
     between,
     choice,
     matching,
@@ -111,12 +112,10 @@ def _value(value: Any) -> Value:
 def _word(value: Any) -> str:
     if isinstance(value, str) and looks_like_key(value):
         raise ValueError(_KEY_IN_PROGRAM)
-    if not isinstance(value, str):
-        quotes = ": put it in quotes" if isinstance(value, bool | int | float) else ""
-        raise ValueError(f"expected text, found {found(value)}{quotes}")  # noqa: TRY004 - a field's problem is a ValueError
-    if "\0" in value:
+    text = any_text(value)
+    if "\0" in text:
         raise ValueError("a word of a command cannot have a NUL character")
-    return value
+    return text
 
 
 def _command_line(words: tuple[str, ...]) -> tuple[str, ...]:

@@ -16,20 +16,19 @@ from msgspec import Struct, field
 
 from orchestrator.errors import ExitCode
 from orchestrator.model.events import JOURNALLED
-from orchestrator.model.org import Mirrors
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Role, Status
 
 from .faults import Count, Fault
 from .fields import (
     STATUSES,
+    MirrorsChoice,
     Name,
     RoleName,
     SourceStatus,
     TargetStatus,
     Text,
     choice,
-    choice_of,
     span_of,
     text_of,
     whole_number,
@@ -149,12 +148,6 @@ def _owed(value: Any) -> OrgStatus | Literal["nothing"]:
     return "nothing" if value == "nothing" else _org_and_status(value)
 
 
-def _mirrors(value: Any) -> Mirrors:
-    if isinstance(value, bool):
-        return Mirrors.YES if value else Mirrors.NO
-    return Mirrors(choice_of(value, ("auto",), "true, false or a word"))
-
-
 def _probe_answer(value: Any) -> float | str | bool | Unknown:
     if isinstance(value, dict) and set(value) == {"unknown"}:
         return Unknown(text_of(value["unknown"]))
@@ -180,7 +173,6 @@ Mirror = Annotated[
         },
     ),
 ]
-MirrorsName = Annotated[Mirrors, leaf(_mirrors, {"anyOf": [{"type": "boolean"}, {"const": "auto"}]})]
 ReturningName = Annotated[Returning, choice(Returning, "what a region returns with")]
 ExitNumber = Annotated[int, leaf(_exit_code, {"type": "integer", "enum": list(_CODES)})]
 PhaseLabel = Annotated[str, leaf(_phase, {"type": "string", "pattern": f"^{_PHASE.pattern}$"})]
@@ -248,7 +240,7 @@ class RegionSettings(Noun, frozen=True):
     """Where both orgs stand when the drill begins: its home (PASSIVE)."""
     mirror: Mirror = None
     """How long a write to one org takes to show on the other: on, off or a duration (off)."""
-    mirrors: MirrorsName | None = None
+    mirrors: MirrorsChoice | None = None
     """What the inventory says of it: true, false or auto (the truth)."""
     returning: ReturningName = Returning.KEEP
     """What a mirroring pair does when a dark region is back: keep, catch_up or revert (keep)."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, get_args
 
@@ -32,40 +31,30 @@ from .scenario import (
     ScenarioStep,
     SomebodyWrites,
 )
-from .source import is_path, read_text, shipped_files
-from .validate import validate
+from .schema import Noun
+from .source import is_path, named_file, read_text, shipped_files
+from .validate import read_as
 
 
 def load_scenario(name_or_path: str, *, folder: Path = Path()) -> Scenario:
-    """Read a scenario from a file, or by name.
+    """Read a scenario from a file, or by a bare name.
 
-    Args:
-        name_or_path: a path; or a bare name, which is scenarios/NAME.yaml or NAME.yaml in `folder`, else the scenario
-            of that name that ships with hamr.
-        folder: where bare names and relative paths are looked for: the working directory.
-
-    Raises:
-        UsageError: there is no scenario of that name.
-        DocumentError: it cannot be read, or is no scenario; with all its problems at once.
+    That is scenarios/NAME.yaml or NAME.yaml in `folder`, else the scenario of that name that ships with hamr. Raises a
+    UsageError where there is none of that name, and a DocumentError with all its problems at once.
     """
     path = find_scenario(name_or_path, folder)
     return parse_scenario(read_text(path), str(path))
 
 
 def find_scenario(name_or_path: str, folder: Path = Path()) -> Path:
-    """The file that a name or path means; see `load_scenario`.
-
-    Raises:
-        UsageError: there is no scenario of that name.
-    """
+    """The file that a name or path means, see `load_scenario`; a UsageError where there is no scenario of that name."""
     if is_path(name_or_path):
         return folder / name_or_path
     shipped = shipped_scenarios()
-    for path in (folder / "scenarios" / f"{name_or_path}.yaml", folder / f"{name_or_path}.yaml"):
-        if name_or_path and "\0" not in name_or_path and path.is_file():
-            return path
-    if name_or_path in shipped:
-        return shipped[name_or_path]
+    file = f"{name_or_path}.yaml"
+    found = named_file(name_or_path, (folder / "scenarios" / file, folder / file), shipped)
+    if found is not None:
+        return found
     raise UsageError(
         f"There is no scenario {shown(name_or_path)}: no {shown(name_or_path + '.yaml')} in this folder or its folder "
         f"scenarios, and none of that name ships with hamr{did_you_mean(name_or_path, shipped) or '.'} "
@@ -82,16 +71,14 @@ def shipped_scenarios() -> Mapping[str, Path]:
 def parse_scenario(text: str, file: str) -> Scenario:
     """Read a scenario from its text; `file` is its path, for messages.
 
-    Raises:
-        DocumentError: it is no scenario; with all its problems at once.
+    Raises a DocumentError where it is none, with all its problems at once.
     """
     return read_scenario(compose(text, file), text)
 
 
 def read_scenario(document: Document, text: str) -> Scenario:
     """Read a scenario from a composed document and the text that it was composed from; see `parse_scenario`."""
-    validated = validate(ScenarioFile, document)
-    scenario: Scenario = validated.noun(bounded(scenario_findings(document, validated.values)))
+    scenario: Scenario = read_as(ScenarioFile, document, scenario_findings)
     return replace(scenario, text=text, path=document.file)
 
 
@@ -152,7 +139,11 @@ _ACTIONS = tags_of(*get_args(Action))
 
 
 def scenario_findings(document: Document, scenario: dict[str, Any]) -> Iterator[Finding]:
-    """Everything that does not fit together in what could be read of a document."""
+    """What does not fit together in what could be read of a document, as far as it is told."""
+    return bounded(_findings(document, scenario))
+
+
+def _findings(document: Document, scenario: dict[str, Any]) -> Iterator[Finding]:
     yield from fault_findings(document, scenario, "faults")
     if scenario.get("steps") == []:
         yield Finding(
@@ -160,23 +151,24 @@ def scenario_findings(document: Document, scenario: dict[str, Any]) -> Iterator[
         )
     yield from _repeated(parts(scenario, "steps"))
     for place, step in parts(scenario, "steps"):
-        yield from chain(
-            fault_findings(document, scenario, *place, "faults"),
-            one_kind(document, place, ScenarioStep, "step", "what is done"),
-            _process(place, step),
-            _reasons(place, step),
-            _contradictions((*place, "expect"), mapping_in(step.get("expect"))),
-        )
+        yield from fault_findings(document, scenario, *place, "faults")
+        yield from _done(document, place, ScenarioStep, step)
+        yield from _process(place, step)
         meanwhile = step.get("meanwhile")
         if isinstance(meanwhile, dict):
-            yield from one_kind(document, (*place, "meanwhile"), Meanwhile, "step", "what is done")
-            yield from _reasons((*place, "meanwhile"), meanwhile)
-            yield from _contradictions((*place, "meanwhile", "expect"), mapping_in(meanwhile.get("expect")))
+            yield from _done(document, (*place, "meanwhile"), Meanwhile, meanwhile)
     expect = mapping_in(scenario.get("expect"))
     yield from _contradictions(("expect",), expect)
     for key in ("exit", "refused", "says"):  # the end of a drill is no command: it has none of these
         if key in expect:
             yield Finding(("expect", key), f'"{key}" is about one step: put it into that step', at_key=True)
+
+
+def _done(document: Document, place: Steps, noun: type[Noun], step: dict[str, Any]) -> Iterator[Finding]:
+    """What is done in a step or in the middle of one, and what is expected of it."""
+    yield from one_kind(document, place, noun, "step", "what is done")
+    yield from _reasons(place, step)
+    yield from _contradictions((*place, "expect"), mapping_in(step.get("expect")))
 
 
 def _process(place: Steps, step: dict[str, Any]) -> Iterator[Finding]:

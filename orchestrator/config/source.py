@@ -7,7 +7,7 @@ import os
 import select
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -116,6 +116,18 @@ def read_text(path: Path) -> str:
 def is_path(name_or_path: str) -> bool:
     """Whether a playbook or scenario is named by its file's path, and not by a bare name."""
     return "/" in name_or_path or "\\" in name_or_path or name_or_path.endswith((".yaml", ".yml"))
+
+
+def named_file(name: str, places: Iterable[Path], shipped: Mapping[str, Path]) -> Path | None:
+    """The file that a bare name means: the first of these places that is one, else what ships with hamr; or None."""
+    return next((path for path in places if name and _is_file(path)), None) or shipped.get(name)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that is too long, or has a NUL
+        return False
 
 
 def shipped_files(pattern: str) -> Mapping[str, Path]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from msgspec import Struct
 from msgspec.inspect import BoolType, DictType, Metadata, StructType, Type, UnionType, VarTupleType
 
 from orchestrator.errors import DocumentError
@@ -24,33 +23,26 @@ INLINE_KEY = (
 UNSHOWN = "expected {env: NAME}, {file: PATH} or {command: [PROGRAM, …]} (what stands here is not shown, as it may be the key)"
 
 
-class Validated(Struct, frozen=True):
-    """A document as far as it could be read."""
+Checks = Callable[[Document, Any], Iterable[Finding]]
+"""Finds what does not fit together in a document, as far as it could be read.
 
-    form: type[Form]
-    document: Document
-    values: Any
-    """Its mappings and lists, each value read as its field wants it; None where that could not be. What stands below a
-    misspelt key stands below the key that was meant."""
-    findings: tuple[Finding, ...]
-
-    def noun(self, checks: Iterable[Finding] = ()) -> Any:
-        """The noun that it stands for.
-
-        Raises a DocumentError with all problems at once, where it does not fit or `checks` found something.
-        """
-        problems = self.document.problems_with([*self.findings, *checks])
-        if problems:
-            raise DocumentError(problems)
-        return _made(keys_of(self.form), self.values)
+That is its mappings and lists, each value read as its field wants it; None where that could not be. What stands below a
+misspelt key stands below the key that was meant.
+"""
 
 
-def validate(form: type[Form], document: Document) -> Validated:
-    """Read a document as a form or noun says."""
+def read_as(form: type[Form], document: Document, checks: Checks) -> Any:
+    """The noun that a document stands for, read as a form or noun says.
+
+    Raises a DocumentError with all problems at once, where it does not fit or the checks found something.
+    """
     validating = _Validating(document)
     values = validating.read(keys_of(form), document.data, ())
-    empty = bounded(_empty_values((), document.data))
-    return Validated(form, document, values, (*empty, *bounded(validating.findings)))
+    empty, misfits = bounded(_empty_values((), document.data)), bounded(validating.findings)
+    problems = document.problems_with([*empty, *misfits, *checks(document, values)])
+    if problems:
+        raise DocumentError(problems)
+    return _made(keys_of(form), values)
 
 
 def _made(kind: Type, value: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import os
 import re
+import socket
 import ssl
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -57,6 +58,12 @@ def trouble_of(failed: Failed, error: Exception, way: Way) -> Hampered | None:
     at_proxy = bool(way.proxy) and not way.tunnelling
     if isinstance(root, ssl.SSLCertVerificationError):
         return _untrusted(root, _host_of(way.connected_to) if at_proxy else way.host)
+    if isinstance(root, socket.gaierror) and not way.proxy:
+        return Hampered(
+            f"this machine's name servers do not know {way.host}: {words_of(root)}",
+            f"correct its site or url in pairs.yaml, or this machine's name servers (getent hosts {way.host})",
+            Trouble.RESOLVER,
+        )
     if failed is Failed.TUNNEL:
         return _refused_by_proxy(words_of(root), way)
     if at_proxy and way.connected_to:

@@ -10,7 +10,7 @@ from orchestrator.errors import HamrError
 from orchestrator.journal import VERIFY_NEWEST
 from orchestrator.journal.history import History
 from orchestrator.model.readiness import Check, Group, Level
-from orchestrator.model.words import counted, no_journal, span, unlock_command, utc
+from orchestrator.model.words import close_command, counted, no_journal, span, unlock_command, utc
 
 from .answers import Answers, JournalFound
 
@@ -154,7 +154,7 @@ def _drills(answers: Answers, history: History) -> Check:
         f"Drill {drill.drill} of {drill.by}, begun {utc(drill.started_at)}, is open: other planned runs of "
         f"{answers.pair.name} are refused until it is closed. An emergency does not ask about drills."
     )
-    close = f"hamr drill close {drill.drill} --notes TEXT"
+    close = close_command(drill.drill)
     return _left("drills", Level.CRITICAL, Level.OK, sentence, close)
 
 

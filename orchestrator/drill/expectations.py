@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
 from orchestrator.config.scenario import Expect, OrgStatus
 from orchestrator.model.events import (
+    Event,
     NameLearned,
     RunFinished,
     RunStarted,
@@ -147,28 +148,35 @@ def _listed(items: Sequence[object]) -> str:
 # -- what must hold in every rehearsal -------------------------------------------------------------------------
 
 
-class Witnessed(Struct, frozen=True):
-    """What both witnesses say of a rehearsal."""
-
-    records: tuple[Record, ...]
-    """The journal's, of this drill's pair."""
-    stamps_sent: tuple[str, ...]
-    """The `modified_by` of every write that a region has seen."""
-    names: frozenset[str]
-    """Whose names may stand in a record without being a stranger's: who set the pair up, the server itself."""
-    died: frozenset[str] = frozenset()
-    """Runs whose process was killed, and that nobody has taken up again."""
+_Journalled = list[tuple[int, Event | None]]
+"""Events of one run, each with its record's number; None for a kind of a newer version."""
 
 
-def laws_of(witnessed: Witnessed) -> tuple[Expectation, ...]:
-    """Each law, and whether it held."""
-    by_run: dict[str, list[Record]] = {}
-    for record in witnessed.records:
-        by_run.setdefault(record.run, []).append(record)
-    names = witnessed.names | _learned(witnessed.records)
-    over = [seq for records in by_run.values() for seq in _written_over(records, names)]
-    unannounced = _unannounced(witnessed)
-    endless = tuple(_endless(by_run, witnessed.died))
+def laws_of(
+    records: Iterable[Record],
+    stamps_sent: Iterable[str],
+    names: frozenset[str],
+    died: frozenset[str] = frozenset(),
+) -> tuple[Expectation, ...]:
+    """Each law, and whether it held, by both witnesses of a rehearsal.
+
+    Args:
+        records: the journal's, of this drill's pair.
+        stamps_sent: the `modified_by` of every write that a region has seen.
+        names: whose names may stand in a record without being a stranger's: who set the pair up, the server itself.
+        died: runs whose process was killed, and that nobody has taken up again.
+    """
+    by_run: dict[str, _Journalled] = {}
+    for record in records:
+        by_run.setdefault(record.run, []).append((record.seq, decode(record.kind, record.data)))
+    events = [event for journalled in by_run.values() for _, event in journalled]
+    names |= {event.name for event in events if isinstance(event, NameLearned)}
+    intended = {event.attempt.stamp for event in events if isinstance(event, WriteIntended)}
+    over = [seq for journalled in by_run.values() for seq in _written_over(journalled, names)]
+    unannounced = [stamp for stamp in stamps_sent if stamp not in intended]
+    endless = tuple(
+        seq for run, journalled in by_run.items() if run not in died for seq in _endless(journalled)
+    )
     return (
         Expectation(
             "always: nothing is written after somebody else's change was seen",
@@ -190,29 +198,23 @@ def laws_of(witnessed: Witnessed) -> tuple[Expectation, ...]:
     )
 
 
-def _learned(records: Sequence[Record]) -> frozenset[str]:
-    events = (decode(record.kind, record.data) for record in records if record.kind == NameLearned.kind)
-    return frozenset(event.name for event in events if isinstance(event, NameLearned))
-
-
-def _written_over(records: Sequence[Record], names: frozenset[str]) -> Iterator[int]:
+def _written_over(journalled: _Journalled, names: frozenset[str]) -> Iterator[int]:
     """Intents of a run that come after a stranger's record, which was not there when the run first looked."""
-    known: dict[Role, HamrRecord | None] = {}
+    known: dict[Role, HamrRecord] = {}
     seen_at = 0
-    for record in records:
-        event = decode(record.kind, record.data)
+    for seq, event in journalled:
         if isinstance(event, WriteIntended):
             if seen_at:
-                yield from (seen_at, record.seq)
+                yield from (seen_at, seq)
             continue
         for role, shown in _shown(event):
             first = known.setdefault(role, shown)
             stranger = Stamp.parse(shown.modified_by) is None and shown.modified_by not in names
-            if stranger and (first is None or not shown.same_version(first)):
-                seen_at = seen_at or record.seq
+            if stranger and not shown.same_version(first):
+                seen_at = seen_at or seq
 
 
-def _shown(event: object) -> Iterator[tuple[Role, HamrRecord]]:
+def _shown(event: Event | None) -> Iterator[tuple[Role, HamrRecord]]:
     match event:
         case SituationRead(readings=readings):
             for role, reading in readings.items():
@@ -224,20 +226,9 @@ def _shown(event: object) -> Iterator[tuple[Role, HamrRecord]]:
             pass
 
 
-def _unannounced(witnessed: Witnessed) -> tuple[str, ...]:
-    intended = set()
-    for record in witnessed.records:
-        event = decode(record.kind, record.data) if record.kind == WriteIntended.kind else None
-        if isinstance(event, WriteIntended):
-            intended.add(event.attempt.stamp)
-    return tuple(stamp for stamp in witnessed.stamps_sent if stamp not in intended)
-
-
-def _endless(by_run: Mapping[str, Sequence[Record]], died: frozenset[str]) -> Iterator[int]:
-    for run, records in by_run.items():
-        if run in died or not any(record.kind == RunStarted.kind for record in records):
-            continue
-        last = [record for record in records if record.kind == RunFinished.kind]
-        ended = decode(last[-1].kind, last[-1].data) if last else None
-        if not isinstance(ended, RunFinished) or ended.exit_code == 1:
-            yield (last or records)[-1].seq
+def _endless(journalled: _Journalled) -> Iterator[int]:
+    """The last record of a run that began, and failed or wrote no end."""
+    if any(isinstance(event, RunStarted) for _, event in journalled):
+        ends = [(seq, event) for seq, event in journalled if isinstance(event, RunFinished)]
+        if not ends or ends[-1][1].exit_code == 1:
+            yield (ends or journalled)[-1][0]

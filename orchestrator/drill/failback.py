@@ -19,6 +19,7 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, Operator, RunRequest
 from orchestrator.model.situation import PhaseName, Standing
 from orchestrator.model.status import Role, Status
+from orchestrator.model.words import close_command, override_flag, utc
 from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.locking import refuse_held
 from orchestrator.operations.preflight import check_overrides
@@ -136,11 +137,6 @@ class FailbackResult(Struct, frozen=True):
         return f"it stands at {self.phase}: {self.why}" if self.phase else self.why
 
 
-def close_command(drill: str) -> str:
-    """What closes a drill."""
-    return f"hamr drill close {drill} --notes TEXT"
-
-
 class _Move(enum.Enum):
     RESUME = "resume"
     RUN = "run"
@@ -190,11 +186,7 @@ async def bring_home(
 
 
 def _refuse_undrillable(session: Session, drill: DrillHistory) -> None:
-    """A drill's way home is a drill, too: it never writes to a pair that may not be drilled.
-
-    Raises:
-        Refused: its inventory does not say `drill: true`.
-    """
+    """A drill's way home is a drill, too: it never writes to a pair that may not be drilled."""
     if session.pair.drill:
         return
     name = session.pair.name
@@ -274,7 +266,7 @@ def _not_home(
         case RunResult(ending=ending, refused_by=refused):
             unsaid = [f"{each.guard}: {each.reason}" for each in refused if each.reason not in ending.message]
             why, steps = "; ".join((ending.message, *unsaid)), ending.next_steps
-            flags = " ".join(f"--override {each.guard}=REASON" for each in refused)
+            flags = " ".join(override_flag(each.guard) for each in refused)
             again += f" {flags}" if flags and not results[-1].resumable else ""
         case HamrError():
             why, steps = trouble.message, trouble.next_steps
@@ -308,7 +300,7 @@ def drill_named(histories: Mapping[str, History], name: str) -> DrillHistory:
         raise UsageError(f"the journal knows no drill {name[:60]!r}.{words}", next_steps=("hamr runs",))
     if found.closed_at is not None:
         raise UsageError(
-            f"drill {found.drill} was closed at {found.closed_at:%Y-%m-%d %H:%M:%S} UTC already",
+            f"drill {found.drill} was closed at {utc(found.closed_at)} already",
             next_steps=(f"hamr show {found.drill}",),
         )
     return found
@@ -363,11 +355,7 @@ async def close(
 
 
 def _refuse_other_orgs(session: Session, drill: DrillHistory) -> None:
-    """A name is not an org: another inventory may call other orgs the same.
-
-    Raises:
-        Moved: they are not those that the drill began on.
-    """
+    """A name is not an org: another inventory may call other orgs the same."""
     began_on = drill.started.orgs
     if began_on is None or session.pair.is_of(began_on):
         return
@@ -378,11 +366,7 @@ def _refuse_other_orgs(session: Session, drill: DrillHistory) -> None:
 
 
 def _refuse_held(session: Session, drill: DrillHistory) -> None:
-    """Somebody at work on the pair goes first; a process that died in a run of this drill is in nobody's way.
-
-    Raises:
-        Locked: somebody holds it, or somebody died who left another run to resume.
-    """
+    """Somebody at work on the pair goes first; a process that died in a run of this drill is in nobody's way."""
     holder = session.store.holder(session.pair.name)
     if holder is not None and holder.run in drill.legs and session.host.provably_dead(holder):
         return  # what it left is taken up on the way home

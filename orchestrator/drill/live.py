@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from orchestrator.errors import (
     ExitCode,
@@ -21,13 +21,14 @@ from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import DrillResult, Expectation
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Status
+from orchestrator.model.words import close_command, utc
 from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.locking import take_lock
 from orchestrator.operations.session import Session
 from orchestrator.operations.status import read_status
 
-from .failback import FailbackResult, OpenDrill, bring_home, check_routes, close_command, refuse_undrillable
-from .score import PlayedLeg, clean_up_legs, leg_in, objectives_met, score_and_close, score_of
+from .failback import FailbackResult, OpenDrill, bring_home, check_routes, refuse_undrillable
+from .score import PlayedDrill
 
 
 async def drill(
@@ -53,7 +54,8 @@ async def drill(
     refuse_undrillable(session.pair)
     home = await home_of(session)
     check_routes(session.playbook, home, goal)
-    live = _Live(_open(session, goal, home, watchers, controls or RunControl()), goal, home)
+    opened = _open(session, goal, home, watchers, controls or RunControl())
+    live = _Live(opened, PlayedDrill(opened), goal, home)
     try:
         return await live.through(notes)
     except (Interrupted, JournalDamaged):
@@ -80,16 +82,12 @@ async def home_of(session: Session) -> Status:
 
 
 def _refuse_unready(session: Session, history: History) -> None:
-    """A drill begins on a pair with nothing left over.
-
-    Raises:
-        Refused: names what is left over.
-    """
+    """A drill begins on a pair with nothing left over; a refusal names what is."""
     name, held = session.pair.name, history.open_drill
     if held is not None:
         raise Refused(
             f"pair {name} is in drill {held.drill} already, which {held.by}@{held.host} began at "
-            f"{held.started_at:%Y-%m-%d %H:%M:%S} UTC and nobody has closed yet",
+            f"{utc(held.started_at)} and nobody has closed yet",
             next_steps=(close_command(held.drill), f"hamr status {name}"),
         )
     run = history.open_run
@@ -126,24 +124,18 @@ class _Live(Struct):
     """A live drill that is open."""
 
     opened: OpenDrill
+    played: PlayedDrill
     goal: Status
     home: Status
-    made: list[PlayedLeg] = field(default_factory=list)
-    expectations: list[Expectation] = field(default_factory=list)
 
     async def through(self, notes: str) -> DrillResult:
-        await self._leg("out", self.goal)
-        if self.expectations[0].held and not self.opened.controls.asked:
+        if await self._leg("out", self.goal) and not self.opened.controls.asked:
             await self._leg("home", self.home)
         failback = await self._come_home()
-        self.expectations += objectives_met(made.leg for made in self.made)
-        at_home = f"at home in the end (agreed({self.home}))"
-        self.expectations.append(Expectation(at_home, failback.at_home, failback.found))
+        self.played.came_home(f"at home in the end (agreed({self.home}))", failback, self.home)
         closes = failback.at_home or failback.left_alone
-        return score_and_close(
-            self.opened,
-            score_of(self.opened, self.made, self.expectations),
-            notes=notes if failback.at_home else f"{notes} ({failback.why})".strip(),
+        return self.played.close(
+            notes if failback.at_home else f"{notes} ({failback.why})".strip(),
             closes=closes,
             why_open="" if closes else failback.why,
             next_steps=failback.next_steps,
@@ -151,7 +143,7 @@ class _Live(Struct):
 
     def left_open(self, error: HamrError) -> HamrError:
         """What to say where the drill itself could not go on: it has begun, so nobody may read that nothing was sent."""
-        unknown = any(made.leg.exit_code == ExitCode.UNKNOWN for made in self.made)
+        unknown = any(made.leg.exit_code == ExitCode.UNKNOWN for made in self.played.made)
         kind = OutcomeUnknown if unknown else Incomplete
         name = self.opened.session.pair.name
         return kind(
@@ -161,28 +153,27 @@ class _Live(Struct):
             next_steps=(f"hamr status {name}", close_command(self.opened.drill)),
         )
 
-    async def _leg(self, name: str, goal: Status) -> None:
-        session = self.opened.session
+    async def _leg(self, name: str, goal: Status) -> bool:
+        """One run of the drill, and whether it ended well."""
+        seqs: tuple[int, ...] = ()
         try:
             result = await self.opened.run(goal, {})
         except HamrError as error:
-            words = f"exit code {int(error.exit_code)}: {error.message}"
-            self.expectations.append(Expectation(f"{name}: exit code 0", False, words))
-            return
-        self.made.append(leg_in(session, name, goal, result))
-        seqs = tuple(
-            record.seq
-            for record in session.store.records(run=result.run, kinds=("run.finished", "transition.refused"))
-        )
-        words = f"exit code {int(result.exit_code)}: {result.ending.message}"
-        held = result.exit_code is ExitCode.DONE
-        self.expectations.append(Expectation(f"{name}: exit code 0", held, words, seqs))
+            code, words = error.exit_code, error.message
+        else:
+            code, words = result.exit_code, result.ending.message
+            self.played.ran(name, goal, result)
+            ends = ("run.finished", "transition.refused")
+            records = self.opened.session.store.records(run=result.run, kinds=ends)
+            seqs = tuple(record.seq for record in records)
+        held = code is ExitCode.DONE
+        found = f"exit code {int(code)}: {words}"
+        self.played.expectations.append(Expectation(f"{name}: exit code 0", held, found, seqs))
+        return held
 
     async def _come_home(self) -> FailbackResult:
         """Home, unless a person has stopped the drill: then they decide, with `hamr drill close`."""
         opened = self.opened
         if opened.controls.asked:
             return FailbackResult(False, "", "the drill was interrupted", (close_command(opened.drill),))
-        failback = await bring_home(opened, opened.session.history().drills[opened.drill])
-        self.made += clean_up_legs(opened.session, failback, self.home)
-        return failback
+        return await bring_home(opened, opened.session.history().drills[opened.drill])

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from orchestrator.config.messages import meant
 from orchestrator.config.scenario import (
     ConfirmWaits,
-    DoAdopt,
-    DoResume,
     DoRun,
     Expect,
     Scenario,
@@ -48,9 +46,9 @@ from orchestrator.simulator import (
 )
 from orchestrator.simulator.state import SERVER_NAME
 
-from .expectations import Witnessed, expectations_of, laws_of
+from .expectations import expectations_of, laws_of
 from .failback import OpenDrill, bring_home, check_routes
-from .score import PlayedLeg, clean_up_legs, leg_of, objectives_met, score_and_close, score_of
+from .score import PlayedDrill, leg_of
 from .stage import DrillContext, Stage, staged
 from .steps import StepResult, StepRunner, observe, stamp_of
 
@@ -99,7 +97,7 @@ async def rehearse(
         session = stage.person().session
         opened = OpenDrill(session, drill, watching(stage.pair), controls or RunControl())
         try:
-            return await _Play(stage, opened, seed, notes).through(steps)
+            return await _Play(stage, opened, PlayedDrill(opened, stage, seed)).through(steps, notes)
         except asyncio.CancelledError:
             session.append(drill, DrillClosed("interrupted before it was scored"))
             raise
@@ -122,18 +120,15 @@ class _Play(Struct):
 
     stage: Stage
     opened: OpenDrill
-    seed: int | None
-    notes: str
-    expectations: list[Expectation] = field(default_factory=list)
-    made: list[PlayedLeg] = field(default_factory=list)
+    played: PlayedDrill
     killed: set[str] = field(default_factory=set)
     """Runs whose process died, and that nobody took up again."""
 
-    async def through(self, steps: Sequence[ScenarioStep]) -> DrillResult:
-        stage, opened = self.stage, self.opened
+    async def through(self, steps: Sequence[ScenarioStep], notes: str) -> DrillResult:
+        stage, opened, played = self.stage, self.opened, self.played
         scenario, session, controls = stage.scenario, opened.session, opened.controls
         strangers = frozenset({*stage.authors().values(), SERVER_NAME})
-        started = DrillStarted(scenario.goal, scenario.regions.status, scenario.name, self.seed)
+        started = DrillStarted(scenario.goal, scenario.regions.status, scenario.name, played.seed)
         session.append(opened.drill, started)
         opened.tell(started)
         began, first = stage.context.clock.monotonic(), session.store.head().seq
@@ -144,27 +139,21 @@ class _Play(Struct):
                 self._note(done)
         if not controls.asked:
             await self._judge_end(stage.context.clock.monotonic() - began, first)
-        self.expectations += self._laws(strangers, first)
+        played.expectations += self._laws(strangers, first)
         # The weather clears, both regions are well, and the pair is brought home.
         stage.simulation.faults.clear()
         for role in Role:
             stage.simulation.set_dark(role, False)
         held = session.history().drills[opened.drill]
         failback = await bring_home(replace(opened, controls=RunControl()), held)
-        self.made += clean_up_legs(session, failback, held.started.home)
-        self.expectations += objectives_met(made.leg for made in self.made)
-        at_home = f"always: the pair is at home in the end (agreed({scenario.regions.status}))"
-        self.expectations += [Expectation(at_home, failback.at_home, failback.found), self._intact()]
+        home = scenario.regions.status
+        played.came_home(f"always: the pair is at home in the end (agreed({home}))", failback, home)
+        played.expectations.append(self._intact())
         # Regions that are made up are gone in a moment: whatever stands there, this drill keeps nobody off any more.
-        return score_and_close(
-            opened,
-            score_of(opened, self.made, self.expectations, stage=stage, seed=self.seed),
-            notes=self.notes or ("interrupted" if controls.asked else ""),
-            closes=True,
-        )
+        return played.close(notes or ("interrupted" if controls.asked else ""))
 
     def _note(self, done: StepResult) -> None:
-        self.expectations += done.expectations
+        self.played.expectations += done.expectations
         seen, goal = done.seen, self.stage.scenario.goal
         events = events_of(seen.records)
         runs = [
@@ -174,15 +163,12 @@ class _Play(Struct):
         ]
         if not runs:
             return
-        match done.action:
-            case DoRun(to=to):
-                goal = to
-            case DoResume() | DoAdopt() if done.result is not None and done.result.goal is not None:
-                goal = done.result.goal
-            case _:
-                pass
-        self.made.append(
-            leg_of(done.name, goal, seen.seconds, events, runs[0] if done.result is None else done.result)
+        if isinstance(done.action, DoRun):
+            goal = done.action.to
+        elif done.result is not None and done.result.goal is not None:
+            goal = done.result.goal
+        self.played.made.append(
+            leg_of(seen.name, goal, seen.seconds, events, runs[0] if done.result is None else done.result)
         )
         (self.killed.add if seen.died else self.killed.discard)(runs[0])
 
@@ -197,17 +183,15 @@ class _Play(Struct):
         )
         seen = observe(stage, "at the end", seconds, phase, stage.simulation.requests)
         records = tuple(session.store.records(pair=session.pair.name, after=first))
-        self.expectations += expectations_of(expect, replace(seen, records=records))
+        self.played.expectations += expectations_of(expect, replace(seen, records=records))
 
     def _laws(self, strangers: frozenset[str], first: int) -> tuple[Expectation, ...]:
         stage = self.stage
         return laws_of(
-            Witnessed(
-                tuple(stage.context.store.records(pair=stage.pair.name, after=first)),
-                tuple(stamp_of(request) for request in stage.simulation.requests if request.is_write),
-                strangers | stage.our_names(),
-                frozenset(self.killed),
-            )
+            stage.context.store.records(pair=stage.pair.name, after=first),
+            (stamp_of(request) for request in stage.simulation.requests if request.is_write),
+            strangers | stage.our_names(),
+            frozenset(self.killed),
         )
 
     def _intact(self) -> Expectation:
@@ -241,8 +225,8 @@ def check_names(scenario: Scenario, playbook: Playbook) -> None:
 def _strangers(what: str, names: Iterator[str], known: set[str]) -> Iterator[str]:
     for name in dict.fromkeys(names):
         if name not in known:
-            close = difflib.get_close_matches(name, sorted(known), 1)
-            yield f"there is no {what} {name}" + (f" (did you mean {close[0]}?)" if close else "")
+            guess = "".join(f" (did you mean {near}?)" for near in meant(name, sorted(known)))
+            yield f"there is no {what} {name}{guess}"
 
 
 def _probes_of(scenario: Scenario) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from orchestrator.config.scenario import Unknown, Waits
 from orchestrator.errors import ExitCode
@@ -29,7 +29,6 @@ from orchestrator.model.result import DrillResult, Expectation, Leg, LessStrict,
 from orchestrator.model.status import Status
 from orchestrator.model.timing import times_of
 from orchestrator.model.words import counted, span, value_words, why_waived
-from orchestrator.operations.session import Session
 
 from .failback import FailbackResult, OpenDrill
 from .stage import Stage
@@ -64,26 +63,8 @@ def leg_of(name: str, goal: Status, seconds: float, events: Timed, ended: RunRes
     return PlayedLeg(leg, events)
 
 
-def leg_in(session: Session, name: str, goal: Status, result: RunResult) -> PlayedLeg:
-    """A run of a drill that has ended, with what the journal holds of it."""
-    events = events_of(session.store.records(run=result.run))
-    return leg_of(name, goal, result.seconds, events, result)
-
-
-def clean_up_legs(session: Session, failback: FailbackResult, home: Status) -> list[PlayedLeg]:
-    """The runs that bringing the pair home took."""
-    return [
-        leg_in(session, "clean-up", home if result.goal is None else result.goal, result)
-        for result in failback.results
-    ]
-
-
-def executed(made: Iterable[PlayedLeg], *, simulated: bool) -> tuple[str, ...]:
-    """What was really done, each in a few words, in order; what was done in several runs stands there once for each."""
-    return tuple(words for each in made for words in _executed(each, simulated=simulated))
-
-
 def _executed(made: PlayedLeg, *, simulated: bool) -> Iterator[str]:
+    """What was really done in one run, each in a few words, in order."""
     name, probes = made.leg.name, dict[str, None]()
     for event, _ in made.events:
         match event:
@@ -103,7 +84,7 @@ def _executed(made: PlayedLeg, *, simulated: bool) -> Iterator[str]:
         yield f"{name}: probes read: {', '.join(probes)}"
 
 
-def not_executed(made: Sequence[PlayedLeg], *, simulated: bool) -> tuple[str, ...]:
+def _not_executed(made: Sequence[PlayedLeg], *, simulated: bool) -> tuple[str, ...]:
     """What a live failover would do and this drill did not, each with why."""
     events = [event for each in made for event, _ in each.events]
     found = [
@@ -127,8 +108,8 @@ def _left_out(event: HookEnded, *, simulated: bool) -> str:
     return f"{hook}: its program was not started, as the regions are simulated" if simulated else ""
 
 
-def less_strict(
-    made: Iterable[PlayedLeg], playbook: Playbook, stage: Stage | None = None
+def _less_strict(
+    made: Iterable[PlayedLeg], playbook: Playbook, stage: Stage | None
 ) -> tuple[LessStrict, ...]:
     """Guards that were judged less strictly than they would be live: on a stage no probe is read, and waits are shorter."""
     found = [*_let_pass(made)]
@@ -182,59 +163,64 @@ def _shortened(playbook: Playbook, waits: Waits) -> Iterator[LessStrict]:
 # -- the end ---------------------------------------------------------------------------------------------------
 
 
-def objectives_met(legs: Iterable[Leg]) -> tuple[Expectation, ...]:
-    """One expectation for each recovery time objective that a run of the drill was measured against."""
-    return tuple(
-        Expectation(
-            f"{leg.name}: {objective.status} within {span(objective.wanted)}",
-            objective.met,
-            f"it took {span(objective.took)}",
+class PlayedDrill(Struct):
+    """What an open drill has shown so far."""
+
+    opened: OpenDrill
+    stage: Stage | None = None
+    """Where it is played, for one on the simulator."""
+    seed: int | None = None
+    """What drew its faults."""
+    made: list[PlayedLeg] = field(default_factory=list)
+    expectations: list[Expectation] = field(default_factory=list)
+
+    def ran(self, name: str, goal: Status, result: RunResult) -> None:
+        """A run of it has ended."""
+        events = events_of(self.opened.session.store.records(run=result.run))
+        self.made.append(leg_of(name, goal, result.seconds, events, result))
+
+    def came_home(self, wanted: str, failback: FailbackResult, home: Status) -> None:
+        """The pair was brought home, or could not be; `wanted` says what was expected of that."""
+        for result in failback.results:
+            self.ran("clean-up", home if result.goal is None else result.goal, result)
+        self.expectations += [
+            Expectation(
+                f"{each.leg.name}: {objective.status} within {span(objective.wanted)}",
+                objective.met,
+                f"it took {span(objective.took)}",
+            )
+            for each in self.made
+            for objective in each.leg.objectives
+        ]
+        self.expectations.append(Expectation(wanted, failback.at_home, failback.found))
+
+    def close(
+        self, notes: str, *, closes: bool = True, why_open: str = "", next_steps: tuple[str, ...] = ()
+    ) -> DrillResult:
+        """Journal the score and, where the pair is cleaned up, that the drill is closed, with the notes."""
+        opened, score = self.opened, self._score()
+        events: list[Event] = [DrillScored(score), *([DrillClosed(notes)] if closes else [])]
+        for event in events:
+            opened.session.append(opened.drill, event)
+            opened.tell(event)
+        code = ExitCode.DONE if score.passed else ExitCode.DRILL_MISSED
+        if opened.controls.asked:
+            code = opened.controls.code
+        return DrillResult(score, closes, code, opened.session.store.head(), why_open, next_steps)
+
+    def _score(self) -> Score:
+        session, made = self.opened.session, self.made
+        simulated = self.stage is not None
+        return Score(
+            drill=self.opened.drill,
+            pair=session.pair.name,
+            playbook=session.playbook.name,
+            legs=tuple(each.leg for each in made),
+            expectations=tuple(self.expectations),
+            executed=tuple(words for each in made for words in _executed(each, simulated=simulated)),
+            not_executed=_not_executed(made, simulated=simulated),
+            less_strict=_less_strict(made, session.playbook, self.stage),
+            scenario="" if self.stage is None else self.stage.scenario.name,
+            seed=self.seed,
+            simulated=simulated,
         )
-        for leg in legs
-        for objective in leg.objectives
-    )
-
-
-def score_of(
-    opened: OpenDrill,
-    made: Sequence[PlayedLeg],
-    expectations: Iterable[Expectation],
-    *,
-    stage: Stage | None = None,
-    seed: int | None = None,
-) -> Score:
-    """What a drill showed; `stage` is where it was played, for one on the simulator, and `seed` what drew its faults."""
-    simulated, session = stage is not None, opened.session
-    return Score(
-        drill=opened.drill,
-        pair=session.pair.name,
-        playbook=session.playbook.name,
-        legs=tuple(each.leg for each in made),
-        expectations=tuple(expectations),
-        executed=executed(made, simulated=simulated),
-        not_executed=not_executed(made, simulated=simulated),
-        less_strict=less_strict(made, session.playbook, stage),
-        scenario="" if stage is None else stage.scenario.name,
-        seed=seed,
-        simulated=simulated,
-    )
-
-
-def score_and_close(
-    opened: OpenDrill,
-    score: Score,
-    *,
-    notes: str,
-    closes: bool,
-    why_open: str = "",
-    next_steps: tuple[str, ...] = (),
-) -> DrillResult:
-    """Journal the score and, where the pair is cleaned up, that the drill is closed, with the notes."""
-    events: list[Event] = [DrillScored(score), *([DrillClosed(notes)] if closes else [])]
-    for event in events:
-        opened.session.append(opened.drill, event)
-        opened.tell(event)
-    code = ExitCode.DONE if score.passed else ExitCode.DRILL_MISSED
-    if opened.controls.asked:
-        code = opened.controls.code
-    return DrillResult(score, closes, code, opened.session.store.head(), why_open, next_steps)

@@ -82,8 +82,9 @@ class Stage(Struct):
         When `meanwhile` has come, `happens` is called.
         """
         context = self.context
+        number = next(self.numbers)
         store = ProcessStore(context.store, dies, meanwhile, happens)
-        host = FakeHost(context.operator.host, os.getpid(), f"rehearsed {next(self.numbers)}", self.gone)
+        host = FakeHost(context.operator.host, os.getpid(), f"rehearsed {number}", self.gone)
         session = RehearsedSession(
             self.pair,
             self.playbook,
@@ -100,7 +101,7 @@ class Stage(Struct):
             scripted=_scripted(self.scenario),
         )
         # Every process would verify the same journal again: the first one has.
-        session.verified = next(self.numbers) > _FIRST
+        session.verified = number > 1
         return Person(session, store)
 
     def authors(self) -> Mapping[Role, str]:
@@ -117,10 +118,6 @@ class Stage(Struct):
     def kill(self, session: RehearsedSession) -> None:
         """That person's process is gone."""
         self.gone.add(session.host.this_process()[1])
-
-
-_FIRST = 2
-"""The first person's two numbers."""
 
 
 def _scripted(scenario: Scenario) -> bool:

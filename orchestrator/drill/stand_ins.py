@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass
-from dataclasses import field as dataclass_field
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from orchestrator.config.scenario import At, Unknown
 from orchestrator.engine.predicted import RecordedProbes
@@ -24,7 +23,7 @@ from orchestrator.model.guard import (
     Value,
 )
 from orchestrator.model.hook import Program, ProgramEnded
-from orchestrator.model.journal import Entry, Head, Holder, Record, Verification, Whereabouts
+from orchestrator.model.journal import Entry, Holder, Record, Whereabouts
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock, Prober, Programs, Store
 from orchestrator.model.status import Role
@@ -136,7 +135,7 @@ class NoPrograms(Struct, frozen=True):
 class RehearsedSession(Session):
     """A Session on simulated regions, around which nothing is real."""
 
-    stubs: ProbeStubs = dataclass_field(default_factory=lambda: ProbeStubs({}, {}, lambda _: False))
+    stubs: ProbeStubs = field(default_factory=lambda: ProbeStubs({}, {}, lambda _: False))
     scripted: bool = False
     """Whether the scenario scripts metrics or monitors of the regions."""
 
@@ -191,21 +190,36 @@ def _index(at: At | None, kinds: Sequence[str]) -> int | None:
     return of_it[at.number - 1] if len(of_it) >= at.number else None
 
 
-class ProcessStore(Struct):
-    """A Store that counts the records of one process, and lets something happen at one of them."""
+class ProcessStore:
+    """A Store that counts the records of one process, and lets something happen at one of them.
 
-    store: Store
-    dies: At | None = None
-    meanwhile: At | None = None
-    happens: Callable[[], None] = field(default=lambda: None)
-    """Called once, when `meanwhile` has come."""
-    records_written: list[Record] = field(default_factory=list)
-    dead: bool = False
+    `happens` is called once, when `meanwhile` has come. What only reads is the journal's own.
+    """
 
-    @property
-    def place(self) -> str:
-        """As the journal's own."""
-        return self.store.place
+    def __init__(
+        self,
+        store: Store,
+        dies: At | None,
+        meanwhile: At | None,
+        happens: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._dies = dies
+        self._meanwhile = meanwhile
+        self._happens = happens
+        self.records_written: list[Record] = []
+        self.dead = False
+        self.place = store.place
+        self.first_missing = store.first_missing
+        self.wait_at_most = store.wait_at_most
+        self.records = store.records
+        self.newest = store.newest
+        self.pairs = store.pairs
+        self.runs_of = store.runs_of
+        self.head = store.head
+        self.verify = store.verify
+        self.verify_newest = store.verify_newest
+        self.holder = store.holder
 
     def append(self, entry: Entry, *, holding: str | None = None) -> Record:
         """Append durably; then, where the moment has come, die or let something happen.
@@ -224,88 +238,41 @@ class ProcessStore(Struct):
         self._must_live()
         before = len(self.records_written)
         kinds = [*(record.kind for record in self.records_written), *(entry.kind for entry in entries)]
-        dies = _index(self.dies, kinds)
+        dies = _index(self._dies, kinds)
         kept = entries if dies is None else entries[: dies + 1 - before]
-        records = self.store.append_all(kept, holding=holding)
+        records = self._store.append_all(kept, holding=holding)
         self.records_written += records
-        happens = _index(self.meanwhile, kinds)
+        happens = _index(self._meanwhile, kinds)
         if happens is not None and before <= happens < len(self.records_written):
-            self.happens()
+            self._happens()
         if dies is not None:
             self.dead = True
             raise ProcessDied(f"after record {records[-1].seq} ({records[-1].kind})")
         return records
 
-    def first_missing(self, kept: Sequence[Head]) -> int | None:
-        """As the journal's own."""
-        return self.store.first_missing(kept)
-
-    def wait_at_most(self, seconds: float) -> None:
-        """As the journal's own."""
-        self.store.wait_at_most(seconds)
-
     def _must_live(self) -> None:
         if self.dead:
             raise ProcessDied("it is gone already")
 
-    def records(
-        self,
-        *,
-        run: str | None = None,
-        pair: str | None = None,
-        kinds: Sequence[str] | None = None,
-        after: int = 0,
-    ) -> Iterator[Record]:
-        """As the journal's own."""
-        return self.store.records(run=run, pair=pair, kinds=kinds, after=after)
-
-    def newest(self, pair: str, kind: str) -> Record | None:
-        """As the journal's own."""
-        return self.store.newest(pair, kind)
-
-    def pairs(self) -> tuple[str, ...]:
-        """As the journal's own."""
-        return self.store.pairs()
-
-    def runs_of(self, pair: str) -> frozenset[str]:
-        """As the journal's own."""
-        return self.store.runs_of(pair)
-
-    def head(self) -> Head:
-        """As the journal's own."""
-        return self.store.head()
-
-    def verify(self) -> Verification:
-        """As the journal's own."""
-        return self.store.verify()
-
-    def verify_newest(self, count: int) -> Verification:
-        """As the journal's own."""
-        return self.store.verify_newest(count)
-
     def take_lock(self, holder: Holder) -> Holder | None:
         """As the journal's own; a process that is gone takes none."""
         self._must_live()
-        return self.store.take_lock(holder)
+        return self._store.take_lock(holder)
 
     def replace_lock(self, old: str, holder: Holder, *, beat_at: datetime | None = None) -> bool:
         """As the journal's own; a process that is gone takes none."""
         self._must_live()
-        return self.store.replace_lock(old, holder, beat_at=beat_at)
+        return self._store.replace_lock(old, holder, beat_at=beat_at)
 
     def beat(self, lock: str, at: datetime) -> bool:
         """As the journal's own; a process that is gone has no heart."""
         self._must_live()
-        return self.store.beat(lock, at)
+        return self._store.beat(lock, at)
 
     def release(self, lock: str) -> bool:
         """As the journal's own; a process that is gone leaves its lock behind."""
         self._must_live()
-        return self.store.release(lock)
-
-    def holder(self, pair: str) -> Holder | None:
-        """As the journal's own."""
-        return self.store.holder(pair)
+        return self._store.release(lock)
 
     def close(self) -> None:
         """Nothing: the journal belongs to the drill."""

@@ -44,7 +44,6 @@ Ended = RunResult | HamrError | ProcessDied | None
 class StepResult(Struct):
     """A step that was done."""
 
-    name: str
     action: Action
     seen: Observed
     expectations: tuple[Expectation, ...]
@@ -125,7 +124,7 @@ class StepRunner(Struct):
             said=said,
             records=tuple(process.records_written),
         )
-        return StepResult(name, action, seen, expectations_of(expect, seen), result)
+        return StepResult(action, seen, expectations_of(expect, seen), result)
 
 
 async def _type(command: Command, opened: OpenDrill) -> Ended:

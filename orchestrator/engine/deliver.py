@@ -86,6 +86,8 @@ class Delivery(Struct):
         # What is read of an org that lags is no proof that it has nothing to be told.
         told = other not in self.run.state.reverted
         if phase.name is PhaseName.AGREED and status is not None and told:
+            if self.run.open_run is not None:  # what it was on the way to is not what a person says is true
+                self.run.tell(PairAdopted(truth, status, reason, overrides))
             self._settle_debt(status, "void")
             return Ending(End.DONE, f"both orgs of {pair.name} show {status} already; nothing to adopt")
         survivor = phase.name is PhaseName.BEHIND and phase.role is other

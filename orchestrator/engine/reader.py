@@ -176,7 +176,7 @@ class PairReader(Struct):
         old = record is not None and run.state.is_under_floor(reading)
         if reading.answered and absent_too and isinstance(link, Linked) and not old:
             return
-        reason = getattr(reading.sight, "reason", "") or getattr(link, "reason", "")
+        reason = reading.reason or getattr(link, "reason", "")
         why = "its record is older than what was seen of it" if old else "it has no record (404)"
         run.tell(OrgGivenUp(other, reason or why))
 

@@ -109,6 +109,9 @@ class Writer(Struct):
         resends = stalls = 0
         while not await self.check(role, status, repairing=repairing):
             self.run.may_go_on()
+            if role in self.run.state.dead:
+                reason = f"{self.run.pair[role]} was found dead before it was written"
+                raise stopped(End.INCOMPLETE, reason, org=role)
             if flight.explained_by is not None:
                 self._check_prefix(flight.explained_by, role)
             attempt, answer, began = await self._send(flight)

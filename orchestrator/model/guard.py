@@ -262,12 +262,12 @@ class Verdict(Struct, frozen=True):
     outcome: Outcome
     reason: str
     why: str = ""
-    blind: Role | None = None
-    """The org whose silence made the verdict unknown, or None."""
     predicted: bool = False
     """Judged on a predicted situation: the transition is not the first one of its plan."""
     judged_again: bool = False
     """It goes by a probe's value of today, for a transition that comes later: it is judged again then, and stops no plan."""
+    blind: Role | None = None
+    """The org whose silence made the verdict unknown, or None."""
 
     @property
     def overridable(self) -> bool:

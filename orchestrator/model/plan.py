@@ -44,7 +44,6 @@ class PlannedTransition(Struct, frozen=True):
     """Guards that would stop a run here, by name."""
     overridden: tuple[str, ...]
     waived: tuple[str, ...]
-    writes: tuple[PlannedWrite, ...]
     waits_for_server: bool = False
     half_done: bool = False
     waits: tuple[str, ...] = ()
@@ -53,13 +52,14 @@ class PlannedTransition(Struct, frozen=True):
     """For how long at most."""
     asks: tuple[str, ...] = ()
     """Guards that could not be judged, and for which a person would be asked, by name."""
-    before: tuple[Hook, ...] = ()
-    """Shown, never run by a plan."""
-    after: tuple[Hook, ...] = ()
     missing: tuple[str, ...] = ()
     """The hooks whose programs are not on this machine, or cannot be run, by name: they would fail."""
     stopped_by: tuple[str, ...] = ()
     """Those of them that would stop a run here, before the transition's first write."""
+    before: tuple[Hook, ...] = ()
+    """Shown, never run by a plan."""
+    after: tuple[Hook, ...] = ()
+    writes: tuple[PlannedWrite, ...] = ()
 
 
 class Plan(Struct, frozen=True):
@@ -127,8 +127,13 @@ class Plan(Struct, frozen=True):
     @property
     def refused(self) -> bool:
         """Whether a run would be refused somewhere on the way, as things are now."""
-        stops = any(transition.refused_by or transition.stopped_by for transition in self.transitions)
-        return not self.reachable or stops or bool(self.refused_before)
+        return not self.reachable or bool(self.stops)
+
+    @property
+    def refusing_guards(self) -> tuple[str, ...]:
+        """The guards that a run would be refused for, before its first transition or on the way, each once."""
+        on_the_way = (guard for transition in self.transitions for guard in transition.refused_by)
+        return tuple(dict.fromkeys([*self.refused_before, *on_the_way]))
 
     @property
     def stopping_hooks(self) -> tuple[str, ...]:
@@ -138,10 +143,18 @@ class Plan(Struct, frozen=True):
         )
 
     @property
+    def stops(self) -> tuple[str, ...]:
+        """All that would stop a run, in words: guards by their names, then hook transition/hook."""
+        return (*self.refusing_guards, *(f"hook {hook}" for hook in self.stopping_hooks))
+
+    @property
     def refused_before(self) -> tuple[str, ...]:
         """The questions before the first transition that a run would be refused for."""
-        return tuple(
-            verdict.guard
-            for verdict in self.before
-            if verdict.outcome is not Outcome.PASS and verdict.guard not in self.request.overrides
-        )
+        not_passed = (verdict.guard for verdict in self.before if verdict.outcome is not Outcome.PASS)
+        return tuple(guard for guard in not_passed if guard not in self.request.overrides)
+
+    @property
+    def overridden_before(self) -> tuple[str, ...]:
+        """Those of them that an override lets pass."""
+        not_passed = (verdict.guard for verdict in self.before if verdict.outcome is not Outcome.PASS)
+        return tuple(guard for guard in not_passed if guard in self.request.overrides)

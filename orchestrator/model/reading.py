@@ -107,6 +107,8 @@ class Trouble(enum.Enum):
     """A certificate that this machine does not trust: nothing was asked."""
     PROXY = "proxy"
     """A proxy that cannot be reached, or makes no tunnel: nothing was asked."""
+    RESOLVER = "resolver"
+    """A host's name that this machine's name servers do not know: nothing was asked."""
     MIDDLEBOX = "middlebox"
     """A proxy or a sign-in page answered in the API's place."""
 
@@ -161,6 +163,15 @@ class Reading(Struct, frozen=True):
                 return status
             case Absent():
                 return Status.ABSENT
+            case _:
+                return None
+
+    @property
+    def reason(self) -> str | None:
+        """Why there is no answer to go by; None where there is a record, or none is there (404)."""
+        match self.sight:
+            case Denied() | Hampered() | Unreachable() | Unreadable():
+                return self.sight.reason
             case _:
                 return None
 

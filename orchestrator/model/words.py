@@ -10,8 +10,10 @@ from datetime import UTC, datetime, timedelta
 from .guard import Verdict
 from .journal import Holder
 from .plain import timestamp
-from .run import End, Mode, RunRequest, Stamp
+from .result import Score
+from .run import End, Mode, Objective, RunRequest, Stamp
 from .situation import Stranger
+from .status import Status
 
 MINUTE = 60.0
 HOUR = 60 * MINUTE
@@ -83,6 +85,22 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def move(start: Status | None, goal: Status) -> str:
+    """From where to where: PASSIVE → ACTIVE; to ACTIVE where it stood there, or nobody knows where it stood."""
+    return f"to {goal}" if start is None or start is goal else f"{start} → {goal}"
+
+
+def took_of(objective: Objective) -> str:
+    """How long it took to a status, and how long it might have: 6 min 12 s, of 15 min allowed."""
+    return f"{span(objective.took)}, of {span(objective.wanted)} allowed"
+
+
+def expectations_held(score: Score) -> str:
+    """How a drill did: 1 of 2 expectations held."""
+    held = sum(each.held for each in score.expectations)
+    return f"{held} of {counted(len(score.expectations), 'expectation')} held"
+
+
 def why_waived(verdict: Verdict) -> str:
     """Why a guard did not stop an emergency."""
     return "blind in this emergency" if verdict.blind is not None else "asked in planned runs alone"
@@ -143,6 +161,11 @@ def request_command(
 def unlock_command(pair: str, holder: Holder) -> str:
     """Break a lock, by its id and with a reason."""
     return f"hamr unlock {shlex.quote(pair)} --lock-id {holder.lock} --reason TEXT"
+
+
+def close_command(drill: str) -> str:
+    """Close a drill that was left open."""
+    return f"hamr drill close {drill} --notes TEXT"
 
 
 def after_unlocking(steps: Sequence[str], pair: str, holder: Holder) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Reading
 from orchestrator.model.run import End, Mode, Operator
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.model.words import END_WORDS, counted, span
+from orchestrator.model.words import END_WORDS, counted, move, span
 from orchestrator.system.redaction import Redactor
 
 LONGEST_TEXT = 4_000
@@ -145,13 +145,9 @@ def _addressed(about: About) -> About:
 
 
 def notice_of(event: Event, about: About) -> Notice | None:
-    """What an org is told of an event, or None where nobody is.
+    """What an org is told of an event, or None where nobody is; `about` is the run after that event.
 
     A beginning is told with the first look at both orgs: only then it is known where the pair stands.
-
-    Args:
-        event: what happened.
-        about: the run, after that event.
     """
     pair = about.pair
     match event:
@@ -231,11 +227,7 @@ def _who(about: About) -> str:
 
 
 def _way(about: About) -> str:
-    if about.goal is None:
-        return "adoption"
-    if about.stands is None or about.stands is about.goal:
-        return f"to {about.goal}"
-    return f"{about.stands} → {about.goal}"
+    return "adoption" if about.goal is None else move(about.stands, about.goal)
 
 
 def _mode(about: About) -> str:
@@ -256,11 +248,8 @@ def _tags(about: About) -> tuple[str, ...]:
 def body_of(notice: Notice, at: datetime, head: Head | None, redactor: Redactor) -> dict[str, JSON]:
     """The event as it goes over the wire, within Datadog's bounds and without keys.
 
-    Args:
-        notice: what is told.
-        at: when it happened; Datadog shows events in that order, whichever arrives first.
-        head: the journal's head now; None where it could not be read.
-        redactor: knows the keys.
+    `at` is when it happened: Datadog shows events in that order, whichever arrives first. `head` is the journal's now,
+    or None where it could not be read.
     """
     foot = f"\n\n{_foot(notice, head, redactor)}"
     return {

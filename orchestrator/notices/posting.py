@@ -64,13 +64,7 @@ class Failed(Struct, frozen=True):
 class Poster:
     """Posts to a pair's orgs, over connections of its own, opened when an org is first told something.
 
-    Args:
-        pair: whose orgs.
-        keys: where API keys come from.
-        redactor: cleans what is posted, and what a server says.
-        clock: what exchanges are timed with.
-        transports: in the place of the network, for tests; whoever gave them closes them.
-        timeouts: bounds of one event.
+    `transports` stand in the place of the network, for tests; whoever gave them closes them.
     """
 
     pair: Pair
@@ -139,12 +133,7 @@ class Notices:
     `tell` only sees to it that a notice is posted: a few at a time, in order, each under a short deadline and with the
     time at which it happened; a failure holds up none of the others. Whatever goes wrong here is logged and, where the
     journal can be written, recorded as `notice.failed`: none of it reaches the run.
-
-    Args:
-        about: the run, as far as it is known before its first event here.
-        poster: how an event gets to an org.
-        head: the journal's head, at the moment when it is asked.
-        note: appends to the journal what came of a notice.
+    `head` tells the journal's head at the moment when it is asked; `note` appends what came of a notice.
     """
 
     def __init__(

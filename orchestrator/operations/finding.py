@@ -13,6 +13,7 @@ from orchestrator.journal.history import ENDS, KINDS, DrillHistory, History, Run
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
 from orchestrator.model.run import RUN_PATTERN, Mode
+from orchestrator.model.words import close_command
 from orchestrator.report.journal import RunSummary
 
 
@@ -144,7 +145,7 @@ def _open_in(history: History) -> Resumable | None:
 def _by_run(histories: Mapping[str, History], run: RunHistory) -> Resumable:
     drill = rehearsal_of(histories[run.pair], run)
     if drill is not None:
-        closing = (f"hamr drill close {drill.drill} --notes TEXT",) if drill.open else ()
+        closing = (close_command(drill.drill),) if drill.open else ()
         raise UsageError(
             f"Run {run.run} belongs to rehearsal {drill.drill}: its two regions were simulated, and went with the process "
             "that started them. There is nothing to resume.",

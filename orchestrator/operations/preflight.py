@@ -17,7 +17,14 @@ from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import Change
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Status
-from orchestrator.model.words import ANY_REASON, no_journal, override_flag, request_command, span
+from orchestrator.model.words import (
+    ANY_REASON,
+    close_command,
+    no_journal,
+    override_flag,
+    request_command,
+    span,
+)
 
 
 def check_request(request: RunRequest, playbook: Playbook) -> None:
@@ -258,7 +265,7 @@ def refuse_in_drill(history: History, request: RunRequest, drill: str) -> None:
             f"pair {request.pair} is in drill {held.drill}, which {held.by}@{held.host} began at "
             f"{held.started_at:%Y-%m-%d %H:%M:%S} UTC and nobody has closed yet. Closing it brings the pair home to "
             f"{held.started.home}. In a real incident, --emergency does not ask about drills",
-            next_steps=(f"hamr drill close {held.drill} --notes TEXT", f"hamr status {request.pair}"),
+            next_steps=(close_command(held.drill), f"hamr status {request.pair}"),
         )
     others = history.outsiders(held)
     if others:
@@ -266,7 +273,7 @@ def refuse_in_drill(history: History, request: RunRequest, drill: str) -> None:
         raise Refused(
             f"run {run.run} of {run.by}@{run.host}, which is not of drill {drill}, has moved pair {request.pair} "
             "meanwhile: the drill goes no further",
-            next_steps=(f"hamr show {run.run}", f"hamr drill close {drill} --notes TEXT"),
+            next_steps=(f"hamr show {run.run}", close_command(drill)),
         )
 
 

@@ -117,14 +117,25 @@ class Recorder(Struct):
             JournalDamaged: the journal's file does not hold it any more.
             JournalUnavailable: it cannot be read.
         """
-        store, kept = self.session.store, tuple(self._kept)
-        missing = await self.session.calls(lambda: store.first_missing(kept))
+        missing = await self._first_missing()
         if missing is not None:
             raise JournalDamaged(
-                f"the journal {store.place} does not hold record {missing} any more, which this run wrote into it: an "
-                "older copy of the file was put in its place, or it was written over",
+                f"the journal {self.session.store.place} does not hold record {missing} any more, which this run wrote "
+                "into it: an older copy of the file was put in its place, or it was moved, deleted or written over",
                 next_steps=("hamr audit verify", f"hamr status {self.session.pair.name}"),
             )
+
+    async def has_lost_its_beginning(self) -> bool:
+        """Whether the journal's file does not even hold the first record of this process: nobody could take its run up."""
+        try:
+            missing = await self._first_missing()
+        except HamrError:
+            return False
+        return bool(self._kept) and missing == self._kept[0].seq
+
+    async def _first_missing(self) -> int | None:
+        store, kept = self.session.store, tuple(self._kept)
+        return await self.session.calls(lambda: store.first_missing(kept))
 
     def _gather(self, run: str, event: Event, *, fenced: bool) -> None:
         self._gathered.append(_Gathered(self.session.entry(run, event), fenced))

@@ -151,7 +151,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         trouble = await _keep(active, finished)
     if trouble is not None:
         logger().error("the end of the run could not be journalled", error=trouble.message)
-        ending, code, resumable = _unkept(active, ending, trouble, code=code, resumable=resumable)
+        ending, code, resumable = await _unkept(active, ending, trouble, code=code, resumable=resumable)
     await session.calls(active.lock.release)
     reached_active = ending.end in _GOOD and purpose.goal is Status.ACTIVE
     return RunResult(
@@ -163,7 +163,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         phase=phase,
         steps=steps,
         seconds=seconds,
-        head=await _head(active),
+        head=Head(0, "") if code is ExitCode.JOURNAL_DAMAGED else await _head(active),
         objectives=objectives,
         remember=session.playbook.remember if reached_active else (),
         refused_by=refused,
@@ -207,14 +207,24 @@ async def _head(active: ActiveRun) -> Head:
         return Head(0, "")  # the end is journalled, and can be seen there
 
 
-def _unkept(
+async def _unkept(
     active: ActiveRun, ending: Ending, trouble: HamrError, *, code: ExitCode, resumable: bool
 ) -> tuple[Ending, ExitCode, bool]:
     """The ending of a run that the journal does not hold to its end: never "done"."""
+    try:
+        await active.recorder.check_kept()
+    except JournalDamaged as lost:  # not only its end: the file was moved, deleted or replaced
+        trouble = lost
+    except HamrError:
+        pass  # what went wrong first says it
     if isinstance(trouble, JournalDamaged):
         end = End.INCOMPLETE if ending.end in _GOOD else ending.end
-        words = f"{ending.message}; but {trouble.message}"
-        steps = tuple(dict.fromkeys((*trouble.next_steps, *ending.next_steps)))
+        words = f"{ending.message.removesuffix('.')}; but {trouble.message}"
+        steps = (*trouble.next_steps, *ending.next_steps)
+        if active.purpose.begun is Begun.HERE and await active.recorder.has_lost_its_beginning():
+            resumable = False
+            steps = tuple(step for step in reversed(steps) if step in trouble.next_steps)
+        steps = tuple(dict.fromkeys(steps))
         return replace(ending, end=end, message=words, next_steps=steps), ExitCode.JOURNAL_DAMAGED, resumable
     if active.state.intended and ending.end in _GOOD:
         # The journal still shows an open run: to say "done" would leave that to be found out later.

@@ -24,10 +24,10 @@ from orchestrator.model.reading import (
 )
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.model.words import author, counted, span, utc, value_words, why_waived
+from orchestrator.model.words import author, counted, expectations_held, span, utc, value_words, why_waived
 
 from .documents import compact
-from .layout import Line, Page, Span, paragraph, plain_text, shortened
+from .layout import Line, Page, Span, line_text, paragraph, shortened
 from .verdicts import verdict_lines
 
 Who = Callable[[Role], str]
@@ -77,16 +77,11 @@ def describe_record(record: Record, event: Event | None) -> str:
     """One record in one line, without control characters: what it says, or what kind it is."""
     if event is None:
         return f"{record.kind} (of another version)"
-    return plain_text((describe_event(event),)).rstrip()
+    return line_text(describe_event(event)).rstrip()
 
 
 def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PLR0912, PLR0915 - one case per event
-    """An event in one line.
-
-    Args:
-        event: what happened.
-        who: how an org is called.
-    """
+    """An event in one line; `who` says how an org is called."""
     match event:
         case events.RunStarted(pair=pair, goal=goal, mode=mode):
             emergency = (Span(", in emergency mode", "warn"),) if mode is Mode.EMERGENCY else ()
@@ -200,8 +195,7 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
             named = f", scenario {scenario}" if scenario else ""
             return (Span("Drill", "bold"), _text(f": to {goal} and home to {home}{named}"))
         case events.DrillScored(score=score):
-            held = sum(each.held for each in score.expectations)
-            words = f": {held} of {counted(len(score.expectations), 'expectation')} held"
+            words = f": {expectations_held(score)}"
             return (Span("Drill scored", "bold"), _text(words, "good" if score.passed else "bad"))
         case events.DrillClosed(notes=notes):
             return (Span("Drill closed", "bold"), _text(f": {notes}" if notes else ""))
@@ -219,8 +213,7 @@ def reading_words(reading: Reading | None) -> Span:
         return _status(reading.status)
     if reading.record is not None:
         return Span(f"status {reading.record.status}, not known", "bad")
-    reason = getattr(reading.sight, "reason", "")
-    return _text(f"not seen, {type(reading.sight).__name__.lower()} ({reason})", "bad")
+    return _text(f"not seen, {type(reading.sight).__name__.lower()} ({reading.reason})", "bad")
 
 
 def _text(text: str, style: str = "") -> Span:
@@ -355,8 +348,7 @@ def _facts(event: Event) -> list[str]:
                 *([f"the pair stands {phase}"] if phase else []),
                 f"took {span(seconds)}",
                 *(
-                    f"objective {each.status}: {'met' if each.met else 'MISSED'}, {span(each.took)} of "
-                    f"{span(each.wanted)}"
+                    f"objective {each.status}: {'met' if each.met else 'MISSED'}, {span(each.took)} of {span(each.wanted)}"
                     for each in objectives
                 ),
             ]

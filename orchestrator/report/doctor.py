@@ -10,8 +10,8 @@ from orchestrator.model.plain import JSON
 from orchestrator.model.readiness import Check, Group, Level, NagiosCode, Readiness, worst, worst_first
 from orchestrator.model.words import utc
 
-from .documents import document, seconds
-from .errors import TITLES, error_json
+from .documents import document, fields_fact, seconds
+from .errors import error_json, told
 from .layout import (
     GAP,
     Line,
@@ -22,7 +22,6 @@ from .layout import (
     line,
     next_commands,
     padded,
-    paragraph,
     shortened,
 )
 
@@ -184,23 +183,13 @@ def doctor_json(found: Sequence[Readiness]) -> dict[str, JSON]:
 
 def _pair_fact(readiness: Readiness) -> dict[str, object]:
     return {
-        "pair": readiness.pair,
-        "at": readiness.at,
-        "seconds": seconds(readiness.seconds),
-        "playbook": readiness.playbook,
-        "planned": readiness.planned,
-        "emergency": readiness.emergency,
-        "round_trip_seconds": {
-            role: None if took is None else seconds(took) for role, took in readiness.round_trips.items()
-        },
+        **fields_fact(readiness, "pair", "at", "seconds", "playbook", "planned", "emergency"),
+        "round_trip_seconds": {role: seconds(took) for role, took in readiness.round_trips.items()},
         "checks": [
             {
                 "group": check.group.name.lower(),
                 "check": check.name,
-                "org": check.role,
-                "planned": check.planned,
-                "emergency": check.emergency,
-                "sentence": check.sentence,
+                **fields_fact(check, "role", "planned", "emergency", "sentence"),
                 "next": check.next_steps,
             }
             for check in readiness.checks
@@ -215,13 +204,7 @@ def could_not_look_line(error: HamrError) -> str:
 
 def could_not_look_page(error: HamrError) -> Page:
     """Why doctor could not look, in full."""
-    return (
-        line(f"{TITLES.get(type(error).__name__, 'It failed')}.", "bad"),
-        *paragraph(error.message, indent=2, hanging=2),
-        line(),
-        *labelled("exit code", f"{int(NagiosCode.UNKNOWN)}: {_COULD_NOT_LOOK}", "dim"),
-        *next_commands(error.next_steps),
-    )
+    return told(error, labelled("exit code", f"{int(NagiosCode.UNKNOWN)}: {_COULD_NOT_LOOK}", "dim"))
 
 
 def could_not_look_json(error: HamrError) -> dict[str, JSON]:

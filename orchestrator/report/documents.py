@@ -5,20 +5,30 @@ from __future__ import annotations
 import enum
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from msgspec import Struct
 
 from orchestrator.model.guard import Verdict
+from orchestrator.model.hook import Hook, Manual, Program
 from orchestrator.model.plain import JSON, plain
+from orchestrator.model.plan import PlannedWrite
 from orchestrator.model.reading import HamrRecord, Present, Reading
 from orchestrator.model.result import StepTime
-from orchestrator.model.run import Attempt, Objective
-from orchestrator.model.situation import Stranger
+from orchestrator.model.run import Objective
+from orchestrator.model.situation import OpenRun, Stranger
 from orchestrator.model.status import Both, Status
 
-_KEYS = {"role": "org", "source": "from", "target": "to"}
-"""Fields whose keys are other words: `from` is none that Python lets a field have."""
+_KEYS = {
+    "role": "org",
+    "source": "from",
+    "target": "to",
+    "number": "attempt",
+    "allowed": "allowed_seconds",
+    "missing": "missing_hooks",
+    "stopped_by": "stopped_by_hooks",
+}
+"""Fields whose keys are other words: `from` is none that Python lets a field have, and a unit stands in the key."""
 
 _CANDIDATE = re.compile(r"[^\n\x20-\x7e]")
 
@@ -92,13 +102,34 @@ def noun_fact(noun: Struct) -> Mapping[str, object]:
     """A noun by the keys of its fields, or in a form of its own."""
     match noun:
         case HamrRecord():
-            return record_fact(noun)
+            status = Status.of(noun.status)
+            known = fields_fact(noun, but=("wire", "extra"))
+            return {**known, "status": noun.status if status is None else status}
         case Reading():
-            return reading_fact(noun)
+            return _reading_fact(noun)
         case Verdict():
-            return verdict_fact(noun)
-        case Attempt():
-            return attempt_fact(noun)
+            return {**fields_fact(noun), "overridable": noun.overridable}
+        case Hook(what=what):
+            return {
+                "name": noun.name,
+                "manual": what.text if isinstance(what, Manual) else None,
+                "run": what.run if isinstance(what, Program) else None,
+                "timeout_seconds": what.timeout if isinstance(what, Program) else None,
+                "again": noun.again,
+                "emergency": noun.emergency,
+            }
+        case PlannedWrite():
+            return {
+                "org": noun.role,
+                "name": noun.org,
+                "status": noun.status,
+                "request": noun.request,
+                "expected": noun.expected,
+                "stands_after": noun.stands,
+                "condition": noun.condition,
+            }
+        case OpenRun():
+            return fields_fact(noun, but=("stopped_for", "unknown", "ended"))
         case Objective():
             return {
                 "status": noun.status,
@@ -118,72 +149,45 @@ def noun_fact(noun: Struct) -> Mapping[str, object]:
                 "own_seconds": seconds(noun.machine),
             }
         case Stranger():
-            ago = None if noun.seconds is None else seconds(noun.seconds)
-            return {"org": noun.role, "run": noun.run, "by": noun.who, "seconds_ago": ago}
-    fields = {name: getattr(noun, name) for name in noun.__struct_fields__}
+            return {
+                "org": noun.role,
+                "run": noun.run,
+                "by": noun.who,
+                "seconds_ago": seconds(noun.seconds),
+            }
+    return fields_fact(noun)
+
+
+def fields_fact(noun: Struct, *names: str, but: Collection[str] = ()) -> dict[str, object]:
+    """Fields and properties of a noun by their keys: those that are named, or its fields in its own order, but for some."""
+    chosen = names or [name for name in noun.__struct_fields__ if name not in but]
+    fields = {name: getattr(noun, name) for name in chosen}
     return {
         _KEYS.get(name, name): seconds(each) if name == "seconds" else each for name, each in fields.items()
     }
 
 
-def seconds(value: float) -> float:
+def known_fact(noun: Struct | None, **otherwise: object) -> dict[str, object]:
+    """The same of a noun that may not be there: the named ones, each with what stands for it otherwise."""
+    return otherwise if noun is None else fields_fact(noun, *otherwise)
+
+
+def seconds(value: float | None) -> float | None:
     """Seconds, to the millisecond."""
-    return round(value, 3)
+    return None if value is None else round(value, 3)
 
 
-def record_fact(record: HamrRecord) -> dict[str, object]:
-    """A HAMR record, whichever casing it came in."""
-    status = Status.of(record.status)
-    return {
-        "org_uuid": record.org_uuid,
-        "status": record.status if status is None else status,
-        "is_primary": record.is_primary,
-        "modified_by": record.modified_by,
-        "modified_at": record.modified_at,
-        "target_uuid": record.target_uuid,
-        "target_name": record.target_name,
-        "target_datacenter": record.target_datacenter,
-        "datacenter": record.datacenter,
-    }
-
-
-def reading_fact(reading: Reading) -> dict[str, object]:
-    """What one GET of one org said; `status` is null where no known status was seen."""
+def _reading_fact(reading: Reading) -> dict[str, object]:
+    """`status` is null where no known status was seen."""
     sight, exchange = reading.sight, reading.exchange
     return {
         "said": "record" if isinstance(sight, Present) else type(sight).__name__.lower(),
         "status": reading.status,
-        "reason": getattr(sight, "reason", None),
+        "reason": reading.reason,
         "record": reading.record,
         "at": reading.at,
         "round_trip_seconds": seconds(exchange.seconds),
         "http_status": exchange.http_status,
         "server_date": exchange.server_date,
         "request_id": exchange.request_id,
-    }
-
-
-def verdict_fact(verdict: Verdict) -> dict[str, JSON]:
-    """A guard's verdict."""
-    return {
-        "guard": verdict.guard,
-        "outcome": verdict.outcome.value,
-        "reason": verdict.reason,
-        "why": verdict.why,
-        "predicted": verdict.predicted,
-        "judged_again": verdict.judged_again,
-        "blind": None if verdict.blind is None else verdict.blind.value,
-        "overridable": verdict.overridable,
-    }
-
-
-def attempt_fact(attempt: Attempt) -> dict[str, JSON]:
-    """One POST to one org, as intended."""
-    return {
-        "attempt": attempt.number,
-        "org": attempt.role.value,
-        "status": attempt.status.name,
-        "stamp": attempt.stamp,
-        "transition": attempt.transition,
-        "purpose": attempt.purpose,
     }

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import JSON
 from orchestrator.model.result import DrillResult, Expectation, Leg, Score, StepTime
-from orchestrator.model.words import counted, span
+from orchestrator.model.words import expectations_held, span
 
 from .describe import describe_event, event_of
-from .documents import document
-from .errors import meaning
+from .documents import document, fields_fact
+from .errors import exit_fact, exit_lines
 from .layout import (
     Line,
     Page,
@@ -39,37 +39,29 @@ def drill_page(result: DrillResult, records: Iterable[Record] = ()) -> Page:
     `records` are the journal's, at least those that a missed expectation points to.
     """
     score, told = result.score, {record.seq: record for record in records}
+    less_strict = (f"{each.guard}: {each.why}" for each in score.less_strict)
     return (
         *_title(score),
         *_about(result),
         *_expectations(score.expectations, told),
         *_times(score.legs),
-        *listed_under("Executed", _shown(score.executed)),
-        *listed_under("Not executed", _shown(score.not_executed)),
-        *listed_under(
-            "Less strict than live", _shown(f"{each.guard}: {each.why}" for each in score.less_strict)
-        ),
+        *listed_under("Executed", score.executed, longest=600),
+        *listed_under("Not executed", score.not_executed, longest=600),
+        *listed_under("Less strict than live", less_strict, longest=600),
         *_still_open(result),
         *head_lines(result.head),
         *next_commands((*result.next_steps, f"hamr report {score.drill}")),
     )
 
 
-def _shown(texts: Iterable[str]) -> list[str]:
-    return [shortened(text, 600) for text in texts]
-
-
 def _title(score: Score) -> Page:
-    held = sum(each.held for each in score.expectations)
     word, style = ("PASSED", "good") if score.passed else ("MISSED", "bad")
-    of = counted(len(score.expectations), "expectation")
-    return ((Span(f"{word}.", style), Span(f" {held} of {of} held.")), line())
+    return ((Span(f"{word}.", style), Span(f" {expectations_held(score)}.")), line())
 
 
 def _about(result: DrillResult) -> Page:
     score = result.score
     where = "two simulated regions" if score.simulated else "live"
-    code = int(result.exit_code)
     page = [
         *labelled("drill", f"{score.drill}, pair {shortened(score.pair, 60)}, {where}"),
         *labelled("playbook", shortened(score.playbook, 80)),
@@ -78,7 +70,7 @@ def _about(result: DrillResult) -> Page:
         page += labelled("scenario", shortened(score.scenario, 80))
     if score.seed is not None:
         page += labelled("seed", f"{score.seed}: its faults are the same each time")
-    return (*page, *labelled("exit code", f"{code}: {meaning(code)}"))
+    return (*page, *exit_lines(result.exit_code))
 
 
 def _expectations(expectations: Sequence[Expectation], told: Mapping[int, Record]) -> Page:
@@ -144,26 +136,14 @@ def _still_open(result: DrillResult) -> Page:
 
 def drill_json(result: DrillResult) -> dict[str, JSON]:
     """The same as a document: hamr/drill/1."""
-    score, code = result.score, int(result.exit_code)
+    score = result.score
     return document(
         "hamr/drill/1",
         {
-            "drill": score.drill,
-            "pair": score.pair,
-            "playbook": score.playbook,
-            "scenario": score.scenario,
-            "seed": score.seed,
-            "simulated": score.simulated,
-            "passed": score.passed,
-            "exit_code": code,
-            "exit_meaning": meaning(code),
-            "closed": result.closed,
-            "why_open": result.why_open,
-            "legs": score.legs,
-            "expectations": score.expectations,
-            "executed": score.executed,
-            "not_executed": score.not_executed,
-            "less_strict": score.less_strict,
+            **fields_fact(score, "drill", "pair", "playbook", "scenario", "seed", "simulated", "passed"),
+            **exit_fact(result.exit_code),
+            **fields_fact(result, "closed", "why_open"),
+            **fields_fact(score, "legs", "expectations", "executed", "not_executed", "less_strict"),
             "next": (*result.next_steps, f"hamr report {score.drill}"),
             "head": result.head,
         },

@@ -37,6 +37,16 @@ def meaning(code: int) -> str:
     return MEANINGS[ExitCode(code)] if code in set(ExitCode) else "not known to this version"
 
 
+def exit_lines(code: int, style: str = "") -> Page:
+    """The exit code, and what it says."""
+    return labelled("exit code", f"{int(code)}: {meaning(code)}", style)
+
+
+def exit_fact(code: int) -> dict[str, JSON]:
+    """The same for a document."""
+    return {"exit_code": int(code), "exit_meaning": meaning(code)}
+
+
 TITLES: dict[str, str] = {
     "UsageError": "This cannot be right",
     "DocumentError": "A file has problems",
@@ -56,23 +66,23 @@ TITLES: dict[str, str] = {
 
 def error_page(error: HamrError) -> Page:
     """What a person reads instead of a traceback."""
-    title = TITLES.get(type(error).__name__, "It failed")
-    code = _code(error)
     org = () if error.org is None else labelled("org", error.org, "org")
+    return told(error, (*org, *labelled("sent", error.sent, "bold"), *exit_lines(_code(error), "dim")))
+
+
+def told(error: HamrError, facts: Page) -> Page:
+    """What happened, the facts of it, and what to type next."""
     return (
-        line(f"{title}.", "bad"),
+        line(f"{TITLES.get(type(error).__name__, 'It failed')}.", "bad"),
         *paragraph(error.message, indent=2, hanging=2),
         line(),
-        *org,
-        *labelled("sent", error.sent, "bold"),
-        *labelled("exit code", f"{int(code)}: {meaning(code)}", "dim"),
+        *facts,
         *next_commands(error.next_steps),
     )
 
 
 def error_json(error: HamrError) -> dict[str, JSON]:
     """The same as a document: hamr/error/1."""
-    code = _code(error)
     return document(
         "hamr/error/1",
         {
@@ -81,8 +91,7 @@ def error_json(error: HamrError) -> dict[str, JSON]:
             "org": error.org,
             "sent": error.sent,
             "next": error.next_steps,
-            "exit_code": code,
-            "exit_meaning": meaning(code),
+            **exit_fact(_code(error)),
             "problems": error.problems if isinstance(error, DocumentError) else (),
         },
     )

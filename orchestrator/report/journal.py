@@ -13,10 +13,10 @@ from orchestrator.model.plain import JSON, moment
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import OpenDrill
 from orchestrator.model.status import Status
-from orchestrator.model.words import span
+from orchestrator.model.words import close_command, span
 
 from .describe import describe_event, event_details, event_of
-from .documents import compact, document, noun_fact, seconds
+from .documents import compact, document, fields_fact, noun_fact
 from .layout import Line, Page, Span, command, folded_line, heading, labelled, line, shortened, table
 from .status import unjournalled_lines
 
@@ -93,7 +93,7 @@ def _open_drills(drills: Sequence[tuple[str, OpenDrill]]) -> Page:
     for pair, drill in drills:
         about = f"pair {shortened(pair, 60)}, to {drill.goal} and home to {drill.home}, begun by {shortened(drill.by, 60)}"
         page += labelled("drill", f"{drill.drill}, {about}", "warn")
-        page.append(command(f"hamr drill close {drill.drill} --notes TEXT"))
+        page.append(command(close_command(drill.drill)))
     return tuple(page)
 
 
@@ -104,28 +104,17 @@ def runs_json(
     return document(
         "hamr/runs/1",
         {
-            "runs": [_run_fact(run) for run in runs],
+            "runs": [
+                {
+                    **fields_fact(run, "run", "pair", "goal", "mode", "by", "host"),
+                    **fields_fact(run, "started_at", "finished_at", "seconds", "end", "exit_code", "open"),
+                }
+                for run in runs
+            ],
             "open_drills": [{"pair": pair, **noun_fact(drill)} for pair, drill in drills],
             "journal_exists": not unjournalled,
         },
     )
-
-
-def _run_fact(run: RunSummary) -> dict[str, object]:
-    return {
-        "run": run.run,
-        "pair": run.pair,
-        "goal": run.goal,
-        "mode": run.mode,
-        "by": run.by,
-        "host": run.host,
-        "started_at": run.started_at,
-        "finished_at": run.finished_at,
-        "seconds": None if run.seconds is None else seconds(run.seconds),
-        "end": run.end,
-        "exit_code": run.exit_code,
-        "open": run.open,
-    }
 
 
 def show_page(records: Sequence[Record]) -> Page:
@@ -182,15 +171,7 @@ def show_json(records: Sequence[Record]) -> dict[str, JSON]:
             "run": first and first.run,
             "pair": first and first.pair,
             "records": [
-                {
-                    "seq": record.seq,
-                    "at": record.at,
-                    "kind": record.kind,
-                    "by": record.by,
-                    "host": record.host,
-                    "data": _without_playbook(record),
-                    "hash": record.hash,
-                }
+                {**fields_fact(record, but=("run", "pair", "prev")), "data": _without_playbook(record)}
                 for record in records
             ],
         },

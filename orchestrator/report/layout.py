@@ -51,9 +51,14 @@ def line(text: str = "", style: str = "") -> Line:
     return (Span(text, style),) if text else ()
 
 
+def line_text(spans: Line) -> str:
+    """A line without its styles."""
+    return "".join(span.text for span in spans)
+
+
 def plain_text(page: Page) -> str:
     """The page without its styles, each line ended by a newline."""
-    return "".join("".join(span.text for span in spans).rstrip() + "\n" for spans in page)
+    return "".join(line_text(spans).rstrip() + "\n" for spans in page)
 
 
 COLUMNS = 100
@@ -232,9 +237,10 @@ def bullets(texts: Iterable[str], style: str = "") -> Page:
     return tuple(each for text in texts for each in paragraph(f"- {text}", style, indent=2, hanging=2))
 
 
-def listed_under(title: str, texts: Sequence[str], style: str = "") -> Page:
-    """A heading and a list; nothing where there is nothing in it."""
-    return (*heading(title), *bullets(texts, style)) if texts else ()
+def listed_under(title: str, texts: Iterable[str], style: str = "", *, longest: int | None = None) -> Page:
+    """A heading and a list, its texts cut at a length where one is given; nothing where there is nothing in it."""
+    shown = tuple(texts if longest is None else (shortened(text, longest) for text in texts))
+    return (*heading(title), *bullets(shown, style)) if shown else ()
 
 
 def command(text: str) -> Line:
@@ -247,12 +253,13 @@ def next_commands(commands: Sequence[str]) -> Page:
     return (*heading("Next"), *map(command, commands)) if commands else ()
 
 
-def head_lines(head: object) -> Page:
+def head_lines(head: object, verify: str = "") -> Page:
     """The journal's head, and the command that verifies the journal up to it."""
+    verify = verify or f"hamr audit verify --anchor {head}"
     return (
         *heading("Journal"),
         *labelled("head", str(head)),
-        (Span("  " + padded("verify", LABEL), "dim"), Span(f"hamr audit verify --anchor {head}", "command")),
+        (Span("  " + padded("verify", LABEL), "dim"), Span(verify, "command")),
     )
 
 

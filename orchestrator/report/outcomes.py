@@ -10,7 +10,7 @@ from msgspec import Struct
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.hook import HookOutcome
 from orchestrator.model.reading import Accepted, Answer, Lost, NotSent, Rejected, Throttled
-from orchestrator.model.words import span
+from orchestrator.model.words import span, took_of
 
 from .describe import HOOK_STYLES
 from .errors import meaning
@@ -166,9 +166,8 @@ def _run_checks(run: RunView) -> Iterator[Check]:
             yield _transition_check(group, transition)
     yield _end_check(group, run)
     for objective in run.objectives:
-        found = f"{span(objective.took)}, of {span(objective.wanted)} allowed"
         name = f"objective: {objective.status} within {span(objective.wanted)}"
-        yield Check(group, name, objective.met, found, (run.finished_seq,))
+        yield Check(group, name, objective.met, took_of(objective), (run.finished_seq,))
 
 
 def _transition_check(group: str, transition: TransitionView) -> Check:

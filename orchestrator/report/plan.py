@@ -12,9 +12,18 @@ from orchestrator.model.plain import JSON
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
-from orchestrator.model.words import after_asking, age, counted, request_command, span, utc, why_waived
+from orchestrator.model.words import (
+    after_asking,
+    age,
+    close_command,
+    counted,
+    request_command,
+    span,
+    utc,
+    why_waived,
+)
 
-from .documents import compact, document
+from .documents import compact, document, fields_fact
 from .layout import (
     Line,
     Page,
@@ -28,7 +37,7 @@ from .layout import (
     paragraph,
     shortened,
 )
-from .plan_details import hook_lines, hooks_fact, not_here, note_of, question_lines
+from .plan_details import hook_lines, not_here, note_of, question_lines
 from .status import strangers_lines
 from .verdicts import override_flags, refusal_lines, verdict_lines, what_overrides
 
@@ -149,8 +158,7 @@ def _before(plan: Plan) -> Page:
         return ()
     page: list[Line] = [*heading("Before the first transition")]
     for verdict in plan.before:
-        overridden = verdict.outcome is not Outcome.PASS and verdict.guard not in plan.refused_before
-        page += verdict_lines(verdict, "overridden" if overridden else "")
+        page += verdict_lines(verdict, "overridden" if verdict.guard in plan.overridden_before else "")
     return tuple(page)
 
 
@@ -245,9 +253,9 @@ def _if_it_goes_wrong(
 def _ending(plan: Plan) -> Page:
     page: list[Line] = [*heading(_ending_title(plan))]
     page += paragraph(shortened(plan.ending, 1200), indent=2)
-    for status, seconds in plan.objectives.items():
-        if status is plan.request.goal:
-            page += paragraph(f"The objective for {status} is {span(seconds)}.", indent=2)
+    goal = plan.request.goal
+    if goal in plan.objectives:
+        page += paragraph(f"The objective for {goal} is {span(plan.objectives[goal])}.", indent=2)
     if plan.assumed is None and plan.transitions and not plan.refused:
         page += paragraph(f"This plan can be applied until {utc(plan.expires_at)}.", indent=2)
     number = len(plan.writes)
@@ -279,7 +287,7 @@ def _next(plan: Plan) -> tuple[str, ...]:
     if plan.assumed is not None:
         return (status, request_command("plan", request, plan.playbook))
     if plan.open_drill and plan.mode is Mode.PLANNED:
-        return (f"hamr drill close {plan.open_drill} --notes TEXT", status)
+        return (close_command(plan.open_drill), status)
     if plan.stopping_hooks:  # no flag goes over a program that is not there
         return (f"hamr doctor {shlex.quote(request.pair)}", status)
     if refusing:
@@ -300,29 +308,15 @@ def plan_json(plan: Plan) -> dict[str, JSON]:
         "hamr/plan/1",
         {
             "sent": "nothing",
-            "refused": plan.refused,
-            "reachable": plan.reachable,
-            "run": plan.run,
-            "made_at": plan.made_at,
-            "expires_at": plan.expires_at,
-            "version": plan.version,
+            **fields_fact(plan, "refused", "reachable", "run", "made_at", "expires_at", "version"),
             "operator": str(plan.operator),
-            "request": plan.request,
-            "mode": plan.mode,
-            "playbook": plan.playbook,
-            "playbook_sha256": plan.playbook_sha256,
+            **fields_fact(plan, "request", "mode", "playbook", "playbook_sha256"),
             "orgs": {
                 role: {"name": plan.orgs[role], "uuid": plan.uuids[role], "url": plan.urls[role]}
                 for role in Role
             },
-            "assumed": plan.assumed,
-            "readings": plan.readings,
-            "phase": plan.phase,
-            "sentence": plan.sentence,
-            "before": plan.before,
-            "refused_before": plan.refused_before,
-            "transitions": [_transition_fact(transition) for transition in plan.transitions],
-            "ending": plan.ending,
+            **fields_fact(plan, "assumed", "readings", "phase", "sentence"),
+            **fields_fact(plan, "before", "refused_before", "transitions", "ending"),
             "next": _next_steps(plan),
             "timeouts_seconds": plan.timeouts,
             "confirm_within_seconds": plan.confirm_within,
@@ -330,42 +324,7 @@ def plan_json(plan: Plan) -> dict[str, JSON]:
             "resend": plan.resend,
             "objectives_seconds": plan.objectives,
             "unpaid": [{"run": run, "hook": hook} for run, hook in plan.unpaid],
-            "remember": plan.remember,
-            "strangers": plan.strangers,
+            **fields_fact(plan, "remember", "strangers"),
             "journal_exists": not plan.unjournalled,
         },
     )
-
-
-def _transition_fact(transition: PlannedTransition) -> dict[str, object]:
-    return {
-        "name": transition.name,
-        "from": transition.source,
-        "to": transition.target,
-        "why": transition.why,
-        "verdicts": transition.verdicts,
-        "refused_by": transition.refused_by,
-        "overridden": transition.overridden,
-        "waived": transition.waived,
-        "waits_for_server": transition.waits_for_server,
-        "half_done": transition.half_done,
-        "waits": transition.waits,
-        "waits_seconds": transition.waits_seconds,
-        "asks": transition.asks,
-        "missing_hooks": transition.missing,
-        "stopped_by_hooks": transition.stopped_by,
-        "before": hooks_fact(transition.before),
-        "after": hooks_fact(transition.after),
-        "writes": [
-            {
-                "org": write.role,
-                "name": write.org,
-                "status": write.status,
-                "request": write.request,
-                "expected": write.expected,
-                "stands_after": write.stands,
-                "condition": write.condition,
-            }
-            for write in transition.writes
-        ],
-    }

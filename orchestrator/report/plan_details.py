@@ -66,20 +66,6 @@ def note_of(transition: PlannedTransition, verdict: Verdict) -> str:
     return ""
 
 
-def hooks_fact(hooks: Sequence[Hook]) -> list[dict[str, object]]:
-    """Hooks as JSON."""
-    return [
-        {"name": hook.name, **_what_fact(hook.what), "again": hook.again, "emergency": hook.emergency}
-        for hook in hooks
-    ]
-
-
-def _what_fact(what: Program | Manual) -> dict[str, object]:
-    if isinstance(what, Manual):
-        return {"manual": what.text, "run": None, "timeout_seconds": None}
-    return {"manual": None, "run": what.run, "timeout_seconds": what.timeout}
-
-
 def question_lines(plan: Plan) -> Page:
     """What is not known here; from where to where with how many writes to whom; and how the guards judge it."""
     return (
@@ -113,17 +99,11 @@ def _most(writes: Sequence[PlannedWrite]) -> str:
 
 def _guards(plan: Plan) -> str:
     """Each guard once, by the worst that it says anywhere on the way."""
-    transitions = plan.transitions
-    verdicts = [*plan.before, *(verdict for transition in transitions for verdict in transition.verdicts)]
+    transitions, verdicts = plan.transitions, plan.verdicts
     not_passing = [verdict for verdict in verdicts if verdict.outcome is not Outcome.PASS]
-    overridden = [
-        verdict.guard
-        for verdict in plan.before
-        if verdict.outcome is not Outcome.PASS and verdict.guard not in plan.refused_before
-    ]
     groups: dict[str, list[Sequence[str]]] = {
-        "refuse": [plan.refused_before, *(each.refused_by for each in transitions)],
-        "overridden": [overridden, *(each.overridden for each in transitions)],
+        "refuse": [plan.refusing_guards],
+        "overridden": [plan.overridden_before, *(each.overridden for each in transitions)],
         "waived": [each.waived for each in transitions],
         "waited for": [each.waits for each in transitions],
         "asked about": [each.asks for each in transitions],

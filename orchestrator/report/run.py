@@ -18,11 +18,11 @@ from orchestrator.model.org import Pair
 from orchestrator.model.plain import JSON
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Mode, RunRequest
-from orchestrator.model.words import counted, request_command, span, utc, why_waived
+from orchestrator.model.words import counted, request_command, span, took_of, utc, why_waived
 
 from .describe import describe_event, end_style
-from .documents import document, seconds, verdict_fact
-from .errors import meaning
+from .documents import document, fields_fact, noun_fact, seconds
+from .errors import exit_fact, exit_lines
 from .layout import (
     Line,
     Page,
@@ -122,7 +122,7 @@ def _let_pass(result: RunResult) -> Page:
 
 
 def _facts(result: RunResult) -> Page:
-    code, ending = int(result.exit_code), result.ending
+    ending = result.ending
     goal = "" if result.goal is None else f" to {result.goal}"
     emergency = ", in emergency mode" if result.mode is Mode.EMERGENCY else ""
     page: list[Line] = [
@@ -137,7 +137,7 @@ def _facts(result: RunResult) -> Page:
         words = f"the {owed.role} is owed {owed.status} since {utc(owed.since)} (run {owed.run}); hamr resume delivers it"
         page += labelled("owed", words, "warn")
     page += labelled("took", _took(result))
-    page += labelled("exit code", f"{code}: {meaning(code)}")
+    page += exit_lines(result.exit_code)
     if result.resumable:
         page += labelled("stays open", "yes: it can be resumed by anyone, from this journal", "warn")
     return tuple(page)
@@ -202,10 +202,8 @@ def _objectives(result: RunResult) -> Page:
     page: list[Line] = [*heading("Objectives")]
     for objective in result.objectives:
         word, style = ("met", "good") if objective.met else ("MISSED", "bad")
-        figures = f": {span(objective.took)}, of {span(objective.wanted)} allowed"
-        page.append(
-            (Span("  "), Span(str(objective.status), "status"), Span(" "), Span(word, style), Span(figures))
-        )
+        status, figures = Span(str(objective.status), "status"), Span(f": {took_of(objective)}")
+        page.append((Span("  "), status, Span(" "), Span(word, style), figures))
     return tuple(page)
 
 
@@ -231,34 +229,19 @@ def _next(result: RunResult) -> tuple[str, ...]:
 
 def result_json(result: RunResult) -> dict[str, JSON]:
     """The same as a document: hamr/result/1."""
-    ending, code = result.ending, int(result.exit_code)
+    ending = result.ending
     return document(
         "hamr/result/1",
         {
-            "run": result.run,
-            "pair": result.pair,
-            "goal": result.goal,
-            "mode": result.mode,
+            **fields_fact(result, "run", "pair", "goal", "mode"),
             "end": ending.end,
-            "exit_code": code,
-            "exit_meaning": meaning(code),
-            "message": ending.message,
-            "org": ending.org,
-            "sent": ending.sent,
-            "phase": result.phase,
-            "resumable": result.resumable,
-            "seconds": seconds(result.seconds),
-            "steps": result.steps,
-            "objectives": result.objectives,
-            "refused_by": result.refused_by,
+            **exit_fact(result.exit_code),
+            **fields_fact(ending, "message", "org", "sent"),
+            **fields_fact(result, "phase", "resumable", "seconds", "steps", "objectives", "refused_by"),
             "overridden": [
-                {**verdict_fact(verdict), "override_reason": reason} for verdict, reason in result.overridden
+                {**noun_fact(verdict), "override_reason": reason} for verdict, reason in result.overridden
             ],
-            "waived": result.waived,
-            "owed": result.owed,
-            "hooks_owed": result.hooks_owed,
-            "hooks_failed": result.hooks_failed,
-            "left_to_person": result.left_to_person,
+            **fields_fact(result, "waived", "owed", "hooks_owed", "hooks_failed", "left_to_person"),
             "waited_seconds": seconds(result.waited),
             "asked_seconds": seconds(result.asked),
             "remember": result.remember,

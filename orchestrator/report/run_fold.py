@@ -16,7 +16,7 @@ from orchestrator.model.status import Role, Status
 from orchestrator.model.timing import times_of
 
 from .describe import describe_event, describe_record, event_of, reading_words
-from .layout import Span, shortened
+from .layout import line_text, shortened
 from .run_view import (
     Asked,
     Debt,
@@ -138,11 +138,11 @@ def _run_of(told: Told, name: str) -> RunView:
         if by not in run.by:
             run.by.append(by)
         if event is None:
-            said = Span(f"{shortened(record.kind, 60)}: written by another version of hamr", "dim")
-            run.entries.append(Entry(record.seq, at, record.kind, (said,)))
+            said = f"{shortened(record.kind, 60)}: written by another version of hamr"
+            run.entries.append(Entry(record.seq, at, record.kind, said))
             continue
-        notable = isinstance(event, _NOTABLE)
-        run.entries.append(Entry(record.seq, at, record.kind, describe_event(event), notable))
+        said, notable = line_text(describe_event(event)), isinstance(event, _NOTABLE)
+        run.entries.append(Entry(record.seq, at, record.kind, said, notable))
         _note_run(run, event, at, record)
         _note_orgs(run, event, at, record.seq)
         _note_transition(run, event, at, record.seq)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from orchestrator.model.guard import Measured, ProbeReading
 from orchestrator.model.plain import JSON
@@ -10,13 +10,14 @@ from orchestrator.model.result import StepTime
 from orchestrator.model.timing import Spent
 from orchestrator.model.words import span, utc
 
-from .documents import attempt_fact, document, seconds, verdict_fact
+from .documents import document, fields_fact, known_fact, noun_fact, seconds
 from .layout import (
     LABEL,
     Line,
     Page,
     Span,
     bullets,
+    head_lines,
     heading,
     labelled,
     line,
@@ -58,15 +59,9 @@ def report_page(report: ReportView) -> Page:
         *_figures(summary),
         *(each for run in report.runs for each in _run_lines(run, alone=report.drill is None)),
         *_checks(report),
-        *_listed_under("Remember", summary.remember),
-        *heading("Journal"),
-        *labelled("head", str(report.head)),
-        (Span("  " + padded("verify", LABEL), "dim"), Span(report.verify, "command")),
+        *listed_under("Remember", summary.remember, longest=600),
+        *head_lines(report.head, report.verify),
     )
-
-
-def _listed_under(title: str, texts: Iterable[str]) -> Page:
-    return listed_under(title, [shortened(text, 600) for text in texts])
 
 
 def _figures(summary: Summary) -> Page:
@@ -107,8 +102,8 @@ def _run_lines(run: RunView, *, alone: bool) -> Page:
         *page,
         *_transitions(run),
         *_writes(run),
-        *_listed_under("Guards that did not pass", _not_passed(run)),
-        *_listed_under("Hooks", map(_hook_words, run.hooks)),
+        *listed_under("Guards that did not pass", _not_passed(run), longest=600),
+        *listed_under("Hooks", map(_hook_words, run.hooks), longest=600),
     )
 
 
@@ -184,8 +179,7 @@ def report_json(report: ReportView) -> dict[str, JSON]:
     return document(
         "hamr/report/1",
         {
-            "subject": report.subject,
-            "pair": report.pair,
+            **fields_fact(report, "subject", "pair"),
             "title": summary.title,
             "verdict": summary.verdict.text,
             "summary": summary.sentences,
@@ -196,8 +190,7 @@ def report_json(report: ReportView) -> dict[str, JSON]:
             "checks": checks_of(report),
             "drill": None if report.drill is None else _drill_fact(report.drill),
             "runs": map(_run_fact, report.runs),
-            "head": report.head,
-            "records": report.records,
+            **fields_fact(report, "head", "records"),
             "broken": report.warning,
             "verify": report.verify,
         },
@@ -205,36 +198,21 @@ def report_json(report: ReportView) -> dict[str, JSON]:
 
 
 def _drill_fact(drill: DrillView) -> dict[str, object]:
-    score = drill.score
     return {
-        "drill": drill.drill,
-        "scenario": drill.scenario,
-        "seed": drill.seed,
-        "simulated": drill.simulated,
-        "passed": None if score is None else score.passed,
-        "executed": () if score is None else score.executed,
-        "not_executed": () if score is None else score.not_executed,
-        "less_strict": () if score is None else score.less_strict,
-        "closed_at": drill.closed_at,
-        "notes": drill.notes,
+        **fields_fact(drill, "drill", "scenario", "seed", "simulated"),
+        **known_fact(drill.score, passed=None, executed=(), not_executed=(), less_strict=()),
+        **fields_fact(drill, "closed_at", "notes"),
     }
 
 
 def _run_fact(run: RunView) -> dict[str, object]:
     started, finished = run.started, run.finished
+    ending = None if finished is None else finished.ending
     return {
-        "run": run.run,
-        "name": run.name,
-        "goal": None if started is None else started.goal,
-        "start": run.start,
-        "mode": run.mode,
-        "by": run.by,
-        "reason": "" if started is None else started.reason,
-        "ref": "" if started is None else started.ref,
-        "since": None if started is None else started.since,
-        "playbook": "" if started is None else started.playbook,
-        "playbook_sha256": "" if started is None else started.playbook_sha256,
-        "version": "" if started is None else started.version,
+        **fields_fact(run, "run", "name"),
+        **known_fact(started, goal=None),
+        **fields_fact(run, "start", "mode", "by"),
+        **known_fact(started, reason="", ref="", since=None, playbook="", playbook_sha256="", version=""),
         "orgs": [
             {
                 "org": role,
@@ -249,43 +227,30 @@ def _run_fact(run: RunView) -> dict[str, object]:
         "ended_at": run.finished_at,
         "seconds": seconds(run.elapsed.total_seconds()),
         "times": _spent_fact(run.spent),
-        "end": None if finished is None else finished.ending.end,
-        "exit_code": None if finished is None else finished.exit_code,
-        "message": "" if finished is None else finished.ending.message,
-        "sent": "" if finished is None else finished.ending.sent,
-        "phase": "" if finished is None else finished.phase,
-        "open": run.open,
-        "superseded_by": run.superseded_by,
-        "resumes": run.resumes,
-        "overrides": {} if started is None else started.overrides,
+        **known_fact(ending, end=None),
+        **known_fact(finished, exit_code=None),
+        **known_fact(ending, message="", sent=""),
+        **known_fact(finished, phase=""),
+        **fields_fact(run, "open", "superseded_by", "resumes"),
+        **known_fact(started, overrides={}),
         "overridden_before": [
-            {**verdict_fact(verdict), "override_reason": reason} for verdict, reason in run.overridden_before
+            {**noun_fact(verdict), "override_reason": reason} for verdict, reason in run.overridden_before
         ],
         "transitions": map(_transition_fact, run.transitions),
         "apart": map(_write_fact, run.apart),
-        "owed": [
-            {
-                "org": debt.role,
-                "status": debt.status,
-                "since": debt.since,
-                "settled_at": debt.settled_at,
-                "settled_by": debt.settled_by,
-            }
-            for debt in run.debts
-        ],
-        "hooks_owed": run.hooks_owed,
-        "objectives": run.objectives,
+        "owed": [fields_fact(debt, but=("reason",)) for debt in run.debts],
+        **fields_fact(run, "hooks_owed", "objectives"),
         "notable": [
-            {"record": entry.seq, "at": entry.at, "text": "".join(part.text for part in entry.said)}
+            {"record": entry.seq, "at": entry.at, "text": entry.text}
             for entry in run.entries
             if entry.notable
         ],
     }
 
 
-def _spent_fact(spent: Spent | StepTime) -> dict[str, object]:
+def _spent_fact(spent: Spent | StepTime) -> dict[str, float | None]:
     parts = {"api": spent.api, "world": spent.world, "people": spent.people, "machine": spent.machine}
-    return {name: seconds(part) for name, part in {"seconds": spent.seconds, **parts}.items()}
+    return {"seconds": seconds(spent.seconds)} | {name: seconds(part) for name, part in parts.items()}
 
 
 def _transition_fact(transition: TransitionView) -> dict[str, object]:
@@ -300,16 +265,7 @@ def _transition_fact(transition: TransitionView) -> dict[str, object]:
         "times": None if transition.spent is None else _spent_fact(transition.spent),
         "judged": [_judgement_fact(transition, judgement) for judgement in transition.judgements],
         "probes": map(_probe_fact, transition.last_probes.values()),
-        "waits": [
-            {
-                "at": wait.at,
-                "guards": wait.guards,
-                "allowed_seconds": wait.allowed,
-                "seconds": seconds(wait.seconds),
-                "passed": wait.passed,
-            }
-            for wait in transition.waits
-        ],
+        "waits": [fields_fact(wait, but=("ended",)) for wait in transition.waits],
         "asked": map(_asked_fact, transition.questions),
         "hooks": map(_hook_fact, transition.hooks),
         "writes": map(_write_fact, transition.writes),
@@ -318,7 +274,7 @@ def _transition_fact(transition: TransitionView) -> dict[str, object]:
 
 def _judgement_fact(transition: TransitionView, judgement: Judgement) -> dict[str, object]:
     verdicts = [
-        {**verdict_fact(each.verdict), "fate": each.outcome, "override_reason": each.reason}
+        {**noun_fact(each.verdict), "fate": each.outcome, "override_reason": each.reason}
         for each in judged(transition, judgement)
     ]
     return {"record": judgement.seq, "at": judgement.at, "verdicts": verdicts}
@@ -329,8 +285,7 @@ def _probe_fact(reading: ProbeReading) -> dict[str, object]:
     measured = sight if isinstance(sight, Measured) else None
     return {
         "probe": reading.probe,
-        "value": None if measured is None else measured.value,
-        "good": None if measured is None else measured.good,
+        **known_fact(measured, value=None, good=None),
         "known": measured is not None,
         "detail": sight.detail if isinstance(sight, Measured) else sight.reason,
         "seconds": seconds(reading.seconds),
@@ -343,9 +298,8 @@ def _asked_fact(asked: Asked) -> dict[str, object]:
         "at": asked.at,
         "about": asked.question.subject,
         "question": asked.question.text,
-        "yes": None if reply is None else reply.yes,
-        "words": "" if reply is None else reply.words,
-        "seconds": None if asked.answer is None else seconds(asked.answer.seconds),
+        **known_fact(reply, yes=None, words=""),
+        **known_fact(asked.answer, seconds=None),
     }
 
 
@@ -355,17 +309,15 @@ def _hook_fact(hook: HookRun) -> dict[str, object]:
         "hook": hook.name,
         "when": hook.when,
         "what": hook.what,
-        "outcome": None if ended is None else ended.outcome,
-        "reason": "" if ended is None else ended.reason,
+        **known_fact(ended, outcome=None, reason=""),
         "exit_code": None if ended is None else ended.code,
-        "output": "" if ended is None else ended.output,
-        "seconds": None if ended is None else seconds(ended.seconds),
+        **known_fact(ended, output="", seconds=None),
     }
 
 
 def _write_fact(write: Write) -> dict[str, object]:
     return {
-        **attempt_fact(write.attempt),
+        **noun_fact(write.attempt),
         "record": write.seq,
         "at": write.at,
         "request": write.request,

@@ -30,8 +30,6 @@ from orchestrator.model.run import Attempt, End, Mode, Objective
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.timing import Spent
 
-from .layout import Line
-
 
 class Judgement(Struct):
     """All guards of a transition, judged on one situation, and what became of those that did not pass."""
@@ -53,10 +51,10 @@ class Wait(Struct):
     guards: tuple[str, ...]
     allowed: float
     """Seconds, at most."""
+    seconds: float = 0.0
     passed: bool | None = None
     """None where the journal ends while it still waits."""
     ended: datetime | None = None
-    seconds: float = 0.0
 
 
 class Asked(Struct):
@@ -174,7 +172,7 @@ class Entry(Struct, frozen=True):
     seq: int
     at: datetime
     kind: str
-    said: Line
+    text: str
     notable: bool = False
     """Worth a line in a summary of what was unusual."""
 

@@ -20,7 +20,6 @@ from orchestrator.model.reading import (
     Identity,
     Present,
     Reading,
-    Sight,
     Trouble,
     Unreachable,
     Unreadable,
@@ -35,12 +34,13 @@ from orchestrator.model.words import (
     after_unlocking,
     age,
     author,
+    close_command,
     no_journal,
     span,
     utc,
 )
 
-from .documents import attempt_fact, document, seconds
+from .documents import document, fields_fact, noun_fact, seconds
 from .layout import Line, Page, Span, beside, called, labelled, line, next_commands, paragraph, shortened
 
 
@@ -51,13 +51,10 @@ def unjournalled_lines(place: str) -> Page:
 
 def strangers_lines(found: Sequence[Stranger], org: Callable[[Role], str]) -> Page:
     """Whose stamps the orgs carry, and what that means; nothing where there is nobody."""
-    return tuple(
-        spans for stranger in found for spans in labelled("at work", stranger_words(stranger, org), "bad")
-    )
+    return tuple(spans for stranger in found for spans in labelled("at work", _at_work(stranger, org), "bad"))
 
 
-def stranger_words(stranger: Stranger, org: Callable[[Role], str]) -> str:
-    """One of them, as a sentence."""
+def _at_work(stranger: Stranger, org: Callable[[Role], str]) -> str:
     ago = "of a time that is not told" if stranger.seconds is None else f"of {span(stranger.seconds)} ago"
     return (
         f"{org(stranger.role)} carries the stamp of run {stranger.run} by {shortened(stranger.who, 120)} {ago}, which "
@@ -113,7 +110,7 @@ def _next_steps(standing: Standing) -> tuple[str, ...]:
         return steps
     refused = ("hamr plan ", "hamr run ")
     allowed = [step for step in steps if not step.startswith(refused) or " --emergency" in step]
-    return (f"hamr drill close {drill.drill} --notes TEXT", *allowed)
+    return (close_command(drill.drill), *allowed)
 
 
 def _title(standing: Standing, playbook: Playbook) -> Page:
@@ -139,7 +136,7 @@ def _orgs(standing: Standing) -> Page:
 def _column(standing: Standing, role: Role) -> tuple[Span, ...]:
     """What is said of one org, line by line."""
     org, reading = standing.pair[role], standing.readings[role]
-    record, why_not = reading.record, _why_not(reading.sight)
+    record, why_not = reading.record, reading.reason or ""
     return (
         Span(role.value, "heading"),
         Span(org.name, "org"),
@@ -156,6 +153,7 @@ def _column(standing: Standing, role: Role) -> tuple[Span, ...]:
 _HAMPERED: Mapping[Trouble, str] = {
     Trouble.KEYS: "not asked: a key cannot be had",
     Trouble.TRUST: "not asked: its certificate isn't trusted",
+    Trouble.RESOLVER: "not asked: its name is not known",
     Trouble.PROXY: "not asked: no way past the proxy",
     Trouble.MIDDLEBOX: "not seen: something else answered",
 }
@@ -179,19 +177,6 @@ def _status(reading: Reading) -> Span:
             return Span("not seen: no HAMR record in its answer", "bad")
         case _ as never:
             assert_never(never)
-
-
-def _why_not(sight: Sight) -> str:
-    match sight:
-        case (
-            Denied(reason=reason)
-            | Unreachable(reason=reason)
-            | Unreadable(reason=reason)
-            | Hampered(reason=reason)
-        ):
-            return reason
-        case _:
-            return ""
 
 
 def _changed_at(record: HamrRecord | None, now: datetime) -> str:
@@ -250,7 +235,7 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
         drill = standing.open_drill
         words = (
             f"{drill.drill}, to {drill.goal} and home to {drill.home}, begun {age(drill.started_at, standing.at)} by "
-            f"{shortened(drill.by, 60)}; until hamr drill close {drill.drill} --notes TEXT, other runs than an emergency's "
+            f"{shortened(drill.by, 60)}; until {close_command(drill.drill)}, other runs than an emergency's "
             "are refused"
         )
         page += labelled("open drill", words, "warn")
@@ -301,7 +286,7 @@ def _lock(holder: Holder, now: datetime, *, dead: bool) -> str:
 
 def status_json(standing: Standing) -> dict[str, JSON]:
     """The same as a document: hamr/status/1."""
-    pair, phase, run = standing.pair, standing.phase, standing.open_run
+    pair, phase = standing.pair, standing.phase
     return document(
         "hamr/status/1",
         {
@@ -315,22 +300,12 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             "orgs": {role: _org_fact(standing, role) for role in Role},
             "mirrors": pair.mirrors,
             "owed": standing.owed,
-            "may_come_late": [{"run": name, **attempt_fact(attempt)} for name, attempt in standing.given_up],
+            "may_come_late": [{"run": name, **noun_fact(attempt)} for name, attempt in standing.given_up],
             "open_on_other_orgs": standing.elsewhere,
-            "unknown": [{"run": name, **attempt_fact(attempt)} for name, attempt in standing.unknown]
+            "unknown": [{"run": name, **noun_fact(attempt)} for name, attempt in standing.unknown]
             if standing.journal_exists
             else None,
-            "open_run": run
-            and {
-                "run": run.run,
-                "goal": run.goal,
-                "start": run.start,
-                "transition": run.transition,
-                "mode": run.mode,
-                "hooks_owed": run.hooks_owed,
-                "asking": run.asking,
-            },
-            "open_drill": standing.open_drill,
+            **fields_fact(standing, "open_run", "open_drill"),
             "lock": standing.holder and _lock_fact(standing.holder, dead=standing.holder_dead),
             "cooling_down": {
                 "after_run": standing.cooling_down_after,
@@ -338,10 +313,7 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             }
             if standing.cooling_down_after
             else None,
-            "strangers": standing.strangers,
-            "journal": standing.journal,
-            "journal_exists": standing.journal_exists,
-            "head": standing.head,
+            **fields_fact(standing, "strangers", "journal", "journal_exists", "head"),
         },
     )
 
@@ -365,11 +337,8 @@ def _org_fact(standing: Standing, role: Role) -> dict[str, object]:
 def _lock_fact(holder: Holder, *, dead: bool) -> dict[str, object]:
     return {
         "id": holder.lock,
-        "run": holder.run,
-        "operator": holder.operator,
-        "host": holder.host,
+        **fields_fact(holder, "run", "operator", "host"),
         "process": holder.pid,
-        "taken_at": holder.taken_at,
-        "beat_at": holder.beat_at,
+        **fields_fact(holder, "taken_at", "beat_at"),
         "holder_is_gone": dead,
     }

@@ -9,7 +9,16 @@ from msgspec.structs import replace
 
 from orchestrator.model.run import End, Ending, Mode, Objective
 from orchestrator.model.status import Status
-from orchestrator.model.words import END_WORDS, counted, span, utc
+from orchestrator.model.words import (
+    END_WORDS,
+    close_command,
+    counted,
+    expectations_held,
+    move,
+    span,
+    took_of,
+    utc,
+)
 
 from .describe import end_style
 from .layout import Span
@@ -75,11 +84,7 @@ def run_verdict(run: RunView) -> Span:
 
 def run_move(run: RunView) -> str:
     """Where it was to go: PASSIVE → ACTIVE."""
-    if run.goal is None:
-        return "a run without a beginning"
-    if run.start is None or run.start is run.goal:
-        return f"to {run.goal}"
-    return f"{run.start} → {run.goal}"
+    return "a run without a beginning" if run.goal is None else move(run.start, run.goal)
 
 
 def upper(text: str) -> str:
@@ -174,8 +179,7 @@ def _how_long(run: RunView) -> tuple[str, ...]:
 
 def _objective(objective: Objective) -> str:
     word = "met" if objective.met else "MISSED"
-    of = f"{span(objective.took)}, of {span(objective.wanted)} allowed"
-    return f"The objective for {objective.status} was {word}: {of}."
+    return f"The objective for {objective.status} was {word}: {took_of(objective)}."
 
 
 def _figures(run: RunView) -> tuple[Figure, ...]:
@@ -245,9 +249,7 @@ def _of_drill(report: ReportView, drill: DrillView) -> Summary:
     named = f", scenario {drill.scenario}" if drill.scenario else ""
     if drill.score is not None:
         verdict = Span("Passed", "good") if drill.score.passed else Span("Missed", "bad")
-        expectations = drill.score.expectations
-        held = sum(each.held for each in expectations)
-        words = f"{held} of {counted(len(expectations), 'expectation')} held."
+        words = f"{expectations_held(drill.score)}."
     else:
         verdict = Span("Not scored", "warn")
         words = (
@@ -275,7 +277,7 @@ def _drill_to_do(report: ReportView, drill: DrillView) -> tuple[ToDo, ...]:
     if drill.closed_at is not None:
         return ()
     runs = () if drill.simulated else [run for run in report.runs if run.open or run.debts]
-    close = ToDo("Close the drill.", f"hamr drill close {drill.drill} --notes TEXT")
+    close = ToDo("Close the drill.", close_command(drill.drill))
     return tuple(dict.fromkeys([*(each for run in runs for each in _to_do(run)), close]))
 
 

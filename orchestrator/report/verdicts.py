@@ -16,13 +16,7 @@ _NAME = 20
 
 
 def verdict_lines(verdict: Verdict, note: str = "", *, indent: int = 4) -> Page:
-    """One verdict, its reason folded beside it.
-
-    Args:
-        verdict: what the guard said.
-        note: what becomes of it, after the name of the outcome's own words: overridden, waived, …
-        indent: cells before each line.
-    """
+    """One verdict, its reason folded beside it; `note` is what becomes of it: overridden, say, or waived."""
     words = shortened(verdict.reason)
     again = "today's value, judged again then" if verdict.judged_again else "predicted"
     marks = [*([again] if verdict.predicted else []), *([note] if note else [])]

@@ -6,7 +6,6 @@ defined in config/faults.py, which reads them from files, too.
 """
 
 from orchestrator.config.faults import (
-    MONITOR_STATES,
     NO_DATA,
     RECORD_PATH,
     AnswerLost,
@@ -33,10 +32,11 @@ from orchestrator.config.faults import (
     WrongBody,
     metric_value,
 )
+from orchestrator.config.fields import MONITOR_STATES
 from orchestrator.config.scenario import Returning
 
 from .config import Authors, RateLimit, SimulatedOrg, SimulatorConfig, Traffic, simulated_orgs
-from .core import Regions, describe
+from .core import Regions
 from .effects import Closed, Effect, LoggedRequest, Refused, Reset, Response, Silent, Truncated
 from .faults import Faults, random_faults
 from .simulation import ServedOrg, Simulation, inventory_text, print_ready, serve, write_inventory
@@ -87,7 +87,6 @@ __all__ = [
     "Truncated",
     "TruncatedBody",
     "WrongBody",
-    "describe",
     "inventory_text",
     "metric_value",
     "print_ready",

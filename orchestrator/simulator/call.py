@@ -22,7 +22,7 @@ class Call(Struct, frozen=True):
     role: Role
     incoming: Incoming
     now: Moment
-    show: Callable[[], HamrRecord | None]
+    shown: HamrRecord | None
     """The record that a GET shows: the present one, or a stale one."""
 
     @property

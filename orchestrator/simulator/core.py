@@ -63,21 +63,13 @@ class Regions:
         return tuple(self._settled.events[role])
 
     def set_metric(self, role: Role, query: str, value: MetricValue, *, seconds: float | None = None) -> None:
-        """From now on the org's query shows this, for so many seconds or (None) for good.
-
-        Raises:
-            ValueError: it is no metric's value.
-        """
+        """From now on the org's query shows this, for so many seconds or (None) for good; a ValueError for no value."""
         self._settled.telemetry.set_metric(role, query, value, self.clock.monotonic(), seconds)
 
     def set_monitor(
         self, role: Role, number: int, state: str | None, *, seconds: float | None = None
     ) -> None:
-        """From now on the org's monitor is in this state (None: there is no such monitor).
-
-        Raises:
-            ValueError: it is no monitor's state.
-        """
+        """From now on the org's monitor is in this state (None: there is no such monitor); a ValueError for no state."""
         self._settled.telemetry.set_monitor(role, number, state, self.clock.monotonic(), seconds)
 
     def set_dark(self, role: Role, dark: bool, *, silent: bool = False, answers: int | None = None) -> None:
@@ -99,7 +91,7 @@ class Regions:
         """Whether a connection for such a request would be refused just now. Nothing is counted."""
         darkness = self.darkness(role)
         if darkness is not None:
-            return not darkness.silent and darkness.answers is None
+            return darkness.refuses
         return any(isinstance(fault.kind, ConnectionRefused) for fault in self.faults.due(role, method, path))
 
     def darkness(self, role: Role) -> Darkness | None:

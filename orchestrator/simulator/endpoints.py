@@ -73,10 +73,9 @@ def server_headers(state: PairState, role: Role, now: Moment, request_id: str) -
 
 
 def _get_hamr(call: Call) -> Handled:
-    record = call.show()
-    if record is None:
+    if call.shown is None:
         return Handled(404, error_objects(WireError(404, "the org has no HAMR connection")))
-    return _record(call, record)
+    return _record(call, call.shown)
 
 
 def _post_hamr(call: Call) -> Handled:

@@ -38,9 +38,10 @@ from orchestrator.config.faults import (
 from orchestrator.model.status import Role
 
 from .call import Call
+from .config import RateLimit
 from .effects import Closed, Effect, Incoming, Moment, Refused, Reset, Response, Silent, Truncated
 from .endpoints import answer, respond, server_headers
-from .state import PairState, limit_headers
+from .state import Allowance, PairState
 from .wire import ERROR_TYPE, WireError, encode, error_objects, error_strings, read_post
 
 _HTML = "text/html; charset=utf-8"
@@ -145,7 +146,7 @@ def _served(case: Case) -> Decision:
         shown = state.record_at(role, case.now.monotonic - lag)
     if (behind := state.behind(role, case.now)) is not None:
         shown = behind.record
-    response, applied = answer(Call(state, role, case.incoming, case.now, lambda: shown), _headers(case))
+    response, applied = answer(Call(state, role, case.incoming, case.now, shown), _headers(case))
     return Decision(response, applied)
 
 
@@ -189,7 +190,7 @@ def _client_error(case: Case, status: int, detail: str) -> Response:
 def _throttled(case: Case, fault: Throttle) -> Response:
     headers = _headers(case)
     if fault.reset is not None:
-        headers |= limit_headers(limit=1, period=60, remaining=0, reset=fault.reset, name="hamr")
+        headers |= Allowance(RateLimit(1, 60), False, 0, fault.reset).headers
     if fault.retry_after is not None:
         headers["Retry-After"] = fault.retry_after
     return respond(429, encode(error_strings("Too Many Requests")), ERROR_TYPE, headers)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,7 +14,7 @@ from typing import Self
 from orchestrator.config.faults import ConnectionRefused, Fault
 from orchestrator.errors import PreparationError, UsageError
 from orchestrator.model.protocols import Clock
-from orchestrator.model.status import Both, Role
+from orchestrator.model.status import Role
 from orchestrator.system.clock import SystemClock
 
 from .config import SimulatorConfig
@@ -97,11 +97,6 @@ class Simulation:
         """How to reach the secondary org."""
         return self.org(Role.SECONDARY)
 
-    @property
-    def orgs(self) -> Both[ServedOrg]:
-        """How to reach both."""
-        return Both(self.primary, self.secondary)
-
     def org(self, role: Role) -> ServedOrg:
         """How to reach one org; only while the simulation runs."""
         org = self.config.orgs[role]
@@ -123,7 +118,7 @@ class Simulation:
             darkness = self.regions.darkness(role)
             if darkness is not None and darkness.until is not None:
                 self._once(darkness, darkness.until - self.regions.clock.monotonic(), self._align)
-            if darkness is not None and not darkness.silent and darkness.answers is None:
+            if darkness is not None and darkness.refuses:
                 listener.close()
                 listener.break_all()
             elif self._refuses_next(role):
@@ -241,12 +236,8 @@ def _write(path: Path, key: str) -> None:
 
 def print_ready(sim: Simulation, inventory: Path) -> str:
     """One line of JSON that says how to reach both orgs. Their keys are made up, and open nothing but the simulator."""
-    orgs = {role.value: sim.org(role) for role in Role}
-    ready = {
-        name: {"url": org.url, "org_uuid": org.org_uuid, "api_key": org.api_key, "app_key": org.app_key}
-        for name, org in orgs.items()
-    }
-    return json.dumps({**ready, "inventory": str(inventory)})
+    orgs = {role.value: asdict(sim.org(role)) for role in Role}
+    return json.dumps({**orgs, "inventory": str(inventory)})
 
 
 async def serve(

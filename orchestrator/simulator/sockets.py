@@ -233,11 +233,12 @@ class Listener:
         self._listening: socket.socket | None = None
         self._admissions: set[asyncio.Task[None]] = set()
         # Bound and never listening: keeps the port ours while the region is dark, and connections refused.
-        self._placeholder = self._bind(port, label)
-        self.port: int = self._placeholder.getsockname()[1]
+        self._placeholder = _socket()
         try:
+            self._placeholder.bind((HOST, port))
+            self.port: int = self._placeholder.getsockname()[1]
             self.open()
-        except OSError as error:
+        except (OSError, OverflowError) as error:  # the latter: there is no port of that number
             self._placeholder.close()
             raise _unusable(port, label, error) from error
 
@@ -311,16 +312,6 @@ class Listener:
 
     def _connections(self) -> tuple[RegionProtocol, ...]:
         return tuple(each for each in self._state.connections if isinstance(each, RegionProtocol))
-
-    @staticmethod
-    def _bind(port: int, label: str) -> socket.socket:
-        placeholder = _socket()
-        try:
-            placeholder.bind((HOST, port))
-        except (OSError, OverflowError) as error:
-            placeholder.close()
-            raise _unusable(port, label, error) from error
-        return placeholder
 
 
 def _socket() -> socket.socket:

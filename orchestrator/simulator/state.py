@@ -75,6 +75,11 @@ class Darkness(Struct, frozen=True):
     answers: int | None = None
     """The edge in front of the region answers, with this status; nothing reaches the region."""
 
+    @property
+    def refuses(self) -> bool:
+        """Whether no connection is made at all."""
+        return not self.silent and self.answers is None
+
 
 class Behind(Struct, frozen=True):
     """A region's reads are served by a replica that does not get newer."""
@@ -102,7 +107,8 @@ class PairState:
         self._stamped = start.wall - timedelta(days=1)
         self._history: Both[list[tuple[float, HamrRecord | None]]] = Both([], [])
         for role, status in config.status.items():
-            self._history[role].append((float("-inf"), self._first(role, status, start)))
+            first = None if status is Status.ABSENT else self._first(role, status, start)
+            self._history[role].append((float("-inf"), first))
 
     # -- looking ---------------------------------------------------------------------------------------------
 
@@ -157,26 +163,19 @@ class PairState:
 
     def write(self, role: Role, posted: Posted, now: Moment) -> HamrRecord:
         """Apply a POST: the whole record is replaced."""
-        peer = self.org(role.other)
-        return self._put(
-            role,
-            HamrRecord(
-                org_uuid=self.org(role).uuid,
-                status=int(posted.status),
-                is_primary=posted.is_primary,
-                modified_by=self._author(role, posted.modified_by),
-                modified_at=self._stamp(role, now.wall),
-                target_uuid=posted.target_uuid,
-                target_name=peer.name if posted.target_name is None else posted.target_name,
-                target_datacenter=datacenter_text(self.config.wire, peer.datacenter)
-                if posted.target_datacenter is None
-                else posted.target_datacenter,
-                datacenter=own_datacenter(self.config.wire, self.org(role).datacenter),
-                wire=self.config.wire,
-                extra=posted.extra,
-            ),
-            now,
+        first = self._first(role, posted.status, now)
+        name, datacenter = posted.target_name, posted.target_datacenter
+        written = replace(
+            first,
+            is_primary=posted.is_primary,
+            modified_by=self._author(role, posted.modified_by),
+            modified_at=self._stamp(role, now.wall),
+            target_uuid=posted.target_uuid,
+            target_name=first.target_name if name is None else name,
+            target_datacenter=first.target_datacenter if datacenter is None else datacenter,
+            extra=posted.extra,
         )
+        return self._put(role, written, now)
 
     def write_later(self, role: Role, posted: Posted, seq: int, due: float) -> None:
         """Apply a POST at that time, and say so in the log under its number."""
@@ -187,10 +186,8 @@ class PairState:
         if status is Status.ABSENT:
             self._history[role].append((now.monotonic, None))
             return None
-        old = self.record(role) or self._first(role, status, now)
-        assert old is not None  # noqa: S101 - only ABSENT makes no record
         changed = replace(
-            old,
+            self.record(role) or self._first(role, status, now),
             status=int(status),
             modified_by=self.config.authors.as_returned(modified_by),
             modified_at=self._stamp(role, now.wall),
@@ -242,9 +239,8 @@ class PairState:
 
     # -- inside ----------------------------------------------------------------------------------------------
 
-    def _first(self, role: Role, status: Status, now: Moment) -> HamrRecord | None:
-        if status is Status.ABSENT:
-            return None
+    def _first(self, role: Role, status: Status, now: Moment) -> HamrRecord:
+        """A record as it is before anybody has written it."""
         peer, wire = self.org(role.other), self.config.wire
         return HamrRecord(
             org_uuid=self.org(role).uuid,
@@ -326,10 +322,7 @@ class PairState:
 
     def _blank(self, role: Role) -> HamrRecord:
         """The record that a mirror makes for an org that has none."""
-        start = Moment(self._stamped, 0.0)
-        blank = self._first(role, Status.UNSPECIFIED, start)
-        assert blank is not None  # noqa: S101 - only ABSENT makes no record
-        return replace(blank, extra=())
+        return replace(self._first(role, Status.UNSPECIFIED, Moment(self._stamped, 0.0)), extra=())
 
 
 # -- rate limits -----------------------------------------------------------------------------------------------
@@ -346,14 +339,14 @@ class Allowance(Struct, frozen=True):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """What the answer says about it."""
-        return limit_headers(
-            limit=self.limit.limit,
-            period=self.limit.period,
-            remaining=self.remaining,
-            reset=math.ceil(self.reset),
-            name=self.limit.name,
-        )
+        """The five X-RateLimit headers; reset is a number of seconds, not a time [doc]."""
+        return {
+            "X-RateLimit-Limit": str(self.limit.limit),
+            "X-RateLimit-Period": f"{self.limit.period:g}",
+            "X-RateLimit-Remaining": str(self.remaining),
+            "X-RateLimit-Reset": str(math.ceil(self.reset)),
+            "X-RateLimit-Name": self.limit.name,
+        }
 
 
 class RateWindow:
@@ -374,14 +367,3 @@ class RateWindow:
         allowed = self._used < limit.limit
         self._used += allowed
         return Allowance(limit, allowed, limit.limit - self._used, self._opened + limit.period - monotonic)
-
-
-def limit_headers(*, limit: int, period: float, remaining: int, reset: int, name: str) -> dict[str, str]:
-    """The five X-RateLimit headers; `reset` is a number of seconds, not a time [doc]."""
-    return {
-        "X-RateLimit-Limit": str(limit),
-        "X-RateLimit-Period": f"{period:g}",
-        "X-RateLimit-Remaining": str(remaining),
-        "X-RateLimit-Reset": str(reset),
-        "X-RateLimit-Name": name,
-    }

@@ -81,26 +81,17 @@ class Telemetry:
     def set_metric(
         self, role: Role, query: str, value: MetricValue, since: float, seconds: float | None = None
     ) -> None:
-        """From `since` on the org's query shows this, for so many seconds or (None) for good.
-
-        Raises:
-            ValueError: it is no metric's value.
-        """
+        """From `since` on the org's query shows this, for so many seconds or (None) for good."""
         checked = metric_value(value)
-        timeline = self._metrics[role].setdefault(query, Timeline(USUAL))
-        timeline.put(checked, self._since(since), None if seconds is None else since + seconds)
+        self._put(self._metrics[role].setdefault(query, Timeline(USUAL)), checked, since, seconds)
 
     def set_monitor(
         self, role: Role, number: int, state: str | None, since: float, seconds: float | None = None
     ) -> None:
-        """From `since` on the org's monitor is in this state (None: there is no such monitor).
-
-        Raises:
-            ValueError: it is no monitor's state.
-        """
+        """From `since` on the org's monitor is in this state (None: there is no such monitor)."""
         checked = monitor_state(state)
-        timeline = self._monitors[role].setdefault(number, Timeline("OK"))
-        timeline.put(checked, self._since(since), None if seconds is None else since + seconds)
+        self._put(self._monitors[role].setdefault(number, Timeline("OK")), checked, since, seconds)
 
-    def _since(self, since: float) -> float:
-        return _ALWAYS if since <= self._start else since
+    def _put(self, timeline: Timeline[V], value: V, since: float, seconds: float | None) -> None:
+        until = None if seconds is None else since + seconds
+        timeline.put(value, _ALWAYS if since <= self._start else since, until)

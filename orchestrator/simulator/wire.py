@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import cast
+from typing import Any, cast
 
 from msgspec import Struct
 
@@ -148,14 +148,21 @@ def decode(body: bytes) -> JSON:
         return body[:1000].decode(errors="replace")
 
 
-def read_post(body: bytes, org_uuid: str, accepts: frozenset[Wire]) -> Posted | WireError:
-    """A POST's body, or what it is refused with: `data.id` must be the org that the keys belong to [doc]."""
+def _parsed(body: bytes) -> Any:
+    """A POST's body as JSON, or a WireError."""
     if len(body) > MAXIMUM_BODY:
         return WireError(400, f"the body is longer than {MAXIMUM_BODY} bytes")
     try:
-        document = json.loads(body)
+        return json.loads(body)
     except (ValueError, RecursionError):
         return WireError(400, "the body is not JSON")
+
+
+def read_post(body: bytes, org_uuid: str, accepts: frozenset[Wire]) -> Posted | WireError:
+    """A POST's body, or what it is refused with: `data.id` must be the org that the keys belong to [doc]."""
+    document = _parsed(body)
+    if isinstance(document, WireError):
+        return document
     data = document.get("data") if isinstance(document, dict) else None
     if not isinstance(data, dict):
         return WireError(400, "an object is required", "/data")
@@ -241,12 +248,9 @@ class PostedEvent(Struct, frozen=True):
 
 def read_event(body: bytes, number: int, at: datetime) -> PostedEvent | WireError:
     """An event's body, with the number that it gets, or what it is refused with."""
-    if len(body) > MAXIMUM_BODY:
-        return WireError(400, f"the body is longer than {MAXIMUM_BODY} bytes")
-    try:
-        event = json.loads(body)
-    except (ValueError, RecursionError):
-        return WireError(400, "the body is not JSON")
+    event = _parsed(body)
+    if isinstance(event, WireError):
+        return event
     if not isinstance(event, dict):
         return WireError(400, "an object is required")
     for key in ("title", "text"):

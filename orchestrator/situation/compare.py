@@ -37,7 +37,7 @@ def compare(pair: Pair, reading: Reading, known: RunState) -> Comparison:
     """
     role, record = reading.role, reading.record
     if reading.status is None and record is None:
-        reason = getattr(reading.sight, "reason", "")
+        reason = reading.reason or ""
         because = f": {reason}" if reason else ""
         return Comparison(Change.UNSEEN, f"{pair[role]} did not answer with a record{because}")
     expected = known.expected.get(role)

@@ -34,7 +34,7 @@ def phase_of_silence(view: View) -> Phase | None:
     unreadable = tuple(role for role in silent if isinstance(view.readings[role].sight, Unreadable))
     hampered = tuple(role for role in silent if isinstance(view.readings[role].sight, Hampered))
     if hampered and not _nothing_came_back(view):
-        return _hampered(view, hampered)
+        return _hampered(view, hampered, living)
     if denied:
         return _denied(view, denied, living)
     if unreadable:
@@ -76,13 +76,19 @@ def _unreadable(view: View, unreadable: tuple[Role, ...], living: Role | None) -
     return _phase(PhaseName.UNREADABLE, unreadable, f"{view.both_say()}. {where} {way.sentence}", steps)
 
 
-def _hampered(view: View, hampered: tuple[Role, ...]) -> Phase:
-    """Trouble of this machine says nothing about the org, so no emergency is offered on the strength of it (law 21)."""
+def _hampered(view: View, hampered: tuple[Role, ...], living: Role | None) -> Phase:
+    """Trouble of this machine says nothing about the org, so no emergency is offered on the strength of it (law 21).
+
+    A name alone may have died with its region: there, an emergency comes last.
+    """
     sentence = (
         f"{view.both_say()}. That is trouble of this machine or its network, and says nothing of "
         f"{_named(view, hampered)}, which may be well: {'; '.join(_remedies(view, hampered))}. Then look again."
     )
     steps = (commands.status(view.pair), commands.doctor(view.pair), *_resumable(view))
+    sights = [view.readings[role].sight for role in hampered]
+    if all(isinstance(sight, Hampered) and sight.trouble is Trouble.RESOLVER for sight in sights):
+        steps = (*steps, *_way_on(view, living).urgent)
     return _phase(PhaseName.HAMPERED, hampered, sentence, steps)
 
 
@@ -105,11 +111,15 @@ def _remedies(view: View, hampered: tuple[Role, ...]) -> tuple[str, ...]:
     return tuple(said)
 
 
+_NOTHING_LEFT = frozenset({Trouble.PROXY, Trouble.RESOLVER})
+"""Trouble that a dead network makes, too."""
+
+
 def _nothing_came_back(view: View) -> bool:
     """Whether no request of ours was answered by anybody, on either side."""
     sights = [view.readings[role].sight for role in Role]
     return all(
-        isinstance(sight, Unreachable) or (isinstance(sight, Hampered) and sight.trouble is Trouble.PROXY)
+        isinstance(sight, Unreachable) or (isinstance(sight, Hampered) and sight.trouble in _NOTHING_LEFT)
         for sight in sights
     )
 

@@ -6,6 +6,7 @@ import math
 from datetime import timedelta
 from typing import assert_never
 
+from orchestrator.model import words
 from orchestrator.model.org import Org
 from orchestrator.model.reading import (
     Absent,
@@ -28,28 +29,13 @@ LONGEST = 120
 LONGEST_REASON = 400
 """Characters of why a key of ours could not be had: the variable or the file to mend stands at the end of it."""
 
-MINUTE = 60.0
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
-
 
 def span(length: timedelta | float) -> str:
     """A span in its two largest units, a float being seconds: 42 s, 5 min, 1 h 20 min, 3 d. A part of a second counts down."""
     seconds = length.total_seconds() if isinstance(length, timedelta) else length
-    if not math.isfinite(seconds):
-        return f"{seconds} s"
     if 0 < seconds < 1:
         return f"{seconds:.1f} s"
-    whole = float(math.floor(seconds))
-    if whole < MINUTE:
-        return f"{whole:.0f} s"
-    large, name, small, rest = MINUTE, "min", 1.0, "s"
-    if whole >= DAY:
-        large, name, small, rest = DAY, "d", HOUR, "h"
-    elif whole >= HOUR:
-        large, name, small, rest = HOUR, "h", MINUTE, "min"
-    minor = (whole % large) // small
-    return f"{whole // large:.0f} {name}" + (f" {minor:.0f} {rest}" if minor else "")
+    return words.span(float(math.floor(seconds)) if math.isfinite(seconds) else seconds)
 
 
 def printable(text: str, longest: int = LONGEST) -> str:

@@ -15,7 +15,7 @@ from orchestrator.config import (
     playbook_schema,
     shipped_playbooks,
 )
-from orchestrator.config.playbook_checks import STATES
+from orchestrator.config.fields import MONITOR_STATES
 from orchestrator.model.org import SITES
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -145,7 +145,7 @@ def test_the_reference_and_the_catalogue_list_every_kind_of_probe_and_no_other()
 def test_every_state_of_a_monitor_is_documented_and_no_other() -> None:
     for page in (section(PLAYBOOK_PAGE, "Guards"), section(GUARDS_PAGE, "Probes")):
         (found,) = re.findall(r"((?:`[A-Z][A-Za-z ]+`(?:,\s|\sor\s)?){7})", page)
-        assert tuple(re.findall(r"`([^`]+)`", found)) == STATES
+        assert tuple(re.findall(r"`([^`]+)`", found)) == MONITOR_STATES
 
 
 @pytest.mark.parametrize("text", [text for text in examples(GUARDS_PAGE) if text.startswith("probes:")])

@@ -304,6 +304,14 @@ def test_a_name_is_looked_for_here_and_then_among_those_that_ship(tmp_path: Path
     assert find_scenario("other.yaml", tmp_path) == tmp_path / "other.yaml"
     with pytest.raises(UsageError, match='did you mean "two-people"'):
         find_scenario("two-peple", tmp_path)
+    for name in ("", "x" * 300, "nul\0"):  # no file can have such a name
+        with pytest.raises(UsageError, match="There is no scenario"):
+            find_scenario(name, tmp_path)
+
+
+def test_what_the_inventory_says_of_mirrors_is_read_as_there() -> None:
+    with pytest.raises(DocumentError, match="expected true, false or auto, found the text"):
+        parse_scenario("schema: 1\nname: x\nsimulator: {mirrors: maybe}\n", "x.yaml")
 
 
 def test_check_knows_a_scenario_from_a_playbook(tmp_path: Path) -> None:

@@ -488,17 +488,25 @@ def not_found(*_: object, **__: object) -> list[object]:
     raise socket.gaierror(-2, "Name or service not known")
 
 
-@pytest.mark.parametrize(
-    ("look_up", "reason"),
-    [
-        (not_found, "no connection: Name or service not known"),
-        (lambda *_, **__: [], "no connection: the name has no address"),
-    ],
-)
-async def test_a_name_that_is_not_found_may_be_the_orgs_trouble(
-    look_up: object, reason: str, monkeypatch: pytest.MonkeyPatch
+async def test_law_21_a_name_that_is_not_known_here_is_trouble_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(socket, "getaddrinfo", not_found)
     async with world("http://pair.example") as orgs:
-        assert (await orgs.read(Role.SECONDARY)).sight == Unreachable(reason)
+        sight = (await orgs.read(Role.SECONDARY)).sight
+        assert isinstance(sight, Hampered)
+        assert sight.trouble is Trouble.RESOLVER
+        assert (
+            sight.reason == "this machine's name servers do not know pair.example: Name or service not known"
+        )
+        assert "getent hosts pair.example" in sight.remedy
+        assert isinstance(await orgs.write(draft()), NotSent)
+
+
+async def test_a_name_without_an_address_may_be_the_orgs_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
+    async with world("http://pair.example") as orgs:
+        assert (await orgs.read(Role.SECONDARY)).sight == Unreachable(
+            "no connection: the name has no address"
+        )
         assert isinstance(await orgs.write(draft()), NotSent)

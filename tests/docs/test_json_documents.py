@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from orchestrator.cli.plan_files import save_plan
 from orchestrator.errors import DocumentError, Problem
@@ -14,7 +15,7 @@ from orchestrator.model.plain import JSON
 from orchestrator.model.run import Attempt
 from orchestrator.model.status import Role, Status
 from orchestrator.report.doctor import doctor_json
-from orchestrator.report.documents import attempt_fact, reading_fact, record_fact, verdict_fact
+from orchestrator.report.documents import noun_fact
 from orchestrator.report.errors import error_json
 from orchestrator.report.journal import runs_json, show_json
 from orchestrator.report.plan import plan_json
@@ -65,19 +66,18 @@ ATTEMPT = Attempt(1, Role.PRIMARY, Status.ACTIVE, "stamp", "declare", "transitio
 
 
 @pytest.mark.parametrize(
-    ("name", "part"),
+    ("name", "noun"),
     [
-        ("reading", reading_fact(reading(Role.PRIMARY))),
-        ("record", record_fact(record(Role.PRIMARY))),
-        ("verdict", verdict_fact(LINKED)),
-        ("attempt", attempt_fact(ATTEMPT)),
+        ("reading", reading(Role.PRIMARY)),
+        ("record", record(Role.PRIMARY)),
+        ("verdict", LINKED),
+        ("attempt", ATTEMPT),
     ],
 )
-def test_every_key_of_a_shared_part_is_on_the_page(name: str, part: JSON) -> None:
-    assert isinstance(part, dict)
+def test_every_key_of_a_shared_part_is_on_the_page(name: str, noun: Struct) -> None:
     found = re.search(rf"\*\*{name}\*\*: (.+)", PAGE)
     assert found is not None
-    assert re.findall(r"`([a-z_]+)`", re.sub(r"\([^)]*\)", "", found[1])) == list(part)
+    assert re.findall(r"`([a-z_]+)`", re.sub(r"\([^)]*\)", "", found[1])) == list(noun_fact(noun))
 
 
 def test_every_document_is_on_the_page() -> None:

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.config.scenario import Expect, OrgStatus
-from orchestrator.drill.expectations import Observed, Witnessed, expectations_of, laws_of, shown_by
+from orchestrator.drill.expectations import Observed, expectations_of, laws_of, shown_by
 from orchestrator.model.events import Event, SituationRead, WriteIntended, encode
 from orchestrator.model.journal import Record
 from orchestrator.model.reading import Exchange, Present, Reading, Request
@@ -174,8 +174,8 @@ def journal(*events: Event) -> tuple[Record, ...]:
     )
 
 
-def held(witnessed: Witnessed) -> list[bool]:
-    return [each.held for each in laws_of(witnessed)]
+def held(records: tuple[Record, ...], died: frozenset[str] = frozenset()) -> list[bool]:
+    return [each.held for each in laws_of(records, (RUN_STAMP,), NAMES, died)]
 
 
 SETUP = "onboarding@datadog.example"
@@ -184,28 +184,28 @@ NAMES = frozenset({SETUP})
 
 def test_an_ordinary_run_keeps_all_of_them() -> None:
     records = journal(STARTED, read(SETUP), intends(), read(RUN_STAMP, 1), FINISHED)
-    assert held(Witnessed(records, (RUN_STAMP,), NAMES)) == [True, True, True]
+    assert held(records) == [True, True, True]
 
 
 def test_law_03_a_write_after_a_strangers_change_was_seen_is_told() -> None:
     records = journal(STARTED, read(SETUP), read("carol@example.com", 1), intends(), FINISHED)
-    first, *_ = laws_of(Witnessed(records, (RUN_STAMP,), NAMES))
+    first, *_ = laws_of(records, (RUN_STAMP,), NAMES)
     assert not first.held
     assert first.records == (3, 4)
 
 
 def test_a_strangers_record_that_was_there_when_the_run_began_is_its_beginning() -> None:
     records = journal(STARTED, read("carol@example.com"), intends(), FINISHED)
-    assert held(Witnessed(records, (RUN_STAMP,), NAMES)) == [True, True, True]
+    assert held(records) == [True, True, True]
 
 
 def test_law_06_a_write_that_is_not_in_the_journal_is_told() -> None:
     other = f"alice+hamr-{RUN}-2@laptop"
-    second = laws_of(Witnessed(journal(STARTED, intends(), FINISHED), (RUN_STAMP, other), NAMES))[1]
+    second = laws_of(journal(STARTED, intends(), FINISHED), (RUN_STAMP, other), NAMES)[1]
     assert (second.held, second.found) == (False, f"not in the journal: {other}")
 
 
 def test_a_run_without_an_end_is_told_unless_its_process_was_killed() -> None:
     records = journal(STARTED, intends())
-    assert held(Witnessed(records, (RUN_STAMP,), NAMES)) == [True, True, False]
-    assert held(Witnessed(records, (RUN_STAMP,), NAMES, died=frozenset({RUN}))) == [True, True, True]
+    assert held(records) == [True, True, False]
+    assert held(records, frozenset({RUN})) == [True, True, True]

@@ -277,6 +277,28 @@ async def test_law_16_done_is_not_said_where_an_older_copy_was_put_in_the_journa
         assert RunFinished.kind not in kinds, "the copy does not say either that it was done"
 
 
+@pytest.mark.parametrize("replaced", [True, False], ids=["replaced", "deleted"])
+async def test_law_16_a_run_whose_journal_is_gone_from_its_place_says_so_and_offers_no_resume(
+    tmp_path: Path, *, replaced: bool
+) -> None:
+    async with simulated(tmp_path) as bench:
+        place = Path(bench.session.store.place)
+        keep, restore = older_copy(place)
+        keep()
+
+        def take_away() -> None:
+            place.unlink()
+            if replaced:
+                restore()
+
+        result = await start(bench.session, TO_ACTIVE, watchers=[On(TransitionMade, take_away, number=1)])
+        assert result.exit_code is ExitCode.JOURNAL_DAMAGED, result.ending
+        assert "in use; but the journal" in result.ending.message
+        assert not result.resumable, "no journal holds how it began"
+        assert result.ending.next_steps == ("hamr status sim", "hamr audit verify")
+        assert result.head.seq == 0, "a head that is in no journal proves nothing"
+
+
 async def test_law_05_no_stamp_is_used_twice_whatever_the_journal_has_forgotten(tmp_path: Path) -> None:
     """Taken up twice from the same state of the journal: the second time does not know what the first one sent."""
     stamps: list[str] = []

@@ -179,6 +179,23 @@ async def test_law_05_an_adoption_that_ended_unknown_is_remembered_and_made_anew
         assert bench.session.history().unknown == ()
 
 
+async def test_law_15_an_adoption_closes_the_open_run_though_nothing_had_to_be_written(
+    tmp_path: Path,
+) -> None:
+    """Else `status` would go on to offer the goal that the person has just decided against."""
+    async with simulated(
+        tmp_path, faults=[Fault(ClientError(400), role=Role.PRIMARY, method="POST")]
+    ) as bench:
+        assert (await start(bench.session, TO_ACTIVE)).exit_code is ExitCode.INCOMPLETE
+        bench.sim.foreign_write(Role.SECONDARY, Status.PASSIVE, "bob@example.com")
+        assert bench.session.history().open_run is not None
+        posts = bench.posts()
+        adopted = await adopt(bench.session, Role.SECONDARY, "bob has called it off")
+        assert adopted.exit_code is ExitCode.DONE, adopted.ending
+        assert bench.posts() == posts
+        assert bench.session.history().open_run is None
+
+
 async def test_an_objective_ends_when_the_pair_stands_there_and_not_after_the_hooks(tmp_path: Path) -> None:
     slow = Hook("flip", Program(("sleep", "1")))
     playbook = quick_playbook()

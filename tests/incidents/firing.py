@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -37,6 +37,20 @@ class Seen(Struct):
     judged: Told | None = None
     allowed: set[str] = field(default_factory=set)
     """Guards that were overridden or waived since then, in the journal."""
+
+
+def _later_probes(notes: Iterable[Note]) -> set[tuple[Process, float]]:
+    """When a probe was begun so late that its answer came together with a slower one's: nothing was waited for then."""
+    gauged: dict[Process, list[Gauged]] = defaultdict(list)
+    for note in notes:
+        if isinstance(note, Gauged):
+            gauged[note.process].append(note)
+    return {
+        (process, late.asked)
+        for process, all_of_it in gauged.items()
+        for late in all_of_it
+        if any(slow.asked < late.asked < slow.at for slow in all_of_it)
+    }
 
 
 def _follow(seen: Seen, note: Note) -> None:  # noqa: C901, PLR0912 - one branch per kind of note
@@ -78,12 +92,14 @@ def _follow(seen: Seen, note: Note) -> None:  # noqa: C901, PLR0912 - one branch
 def _fired(played: Played) -> Iterator[tuple[Seen, Told, Transition]]:
     """Every transition that is begun while its guards bind, with what its process has seen by then."""
     seen: dict[Process, Seen] = defaultdict(Seen)
+    later = _later_probes(played.tape.notes)
     for note in played.tape.notes:
         process = note.asked.process if isinstance(note, Answered) else getattr(note, "process", None)
         if process is None:
             continue
         mine = seen[process]
-        _follow(mine, note)
+        if not (isinstance(note, Woke) and (process, note.at) in later):
+            _follow(mine, note)
         if kind_of(note, Told) == "transition.intended" and isinstance(note, Told):
             transition = played.scene.playbook.transition(str(note.record.data["transition"]))
             if transition is not None and mine.judged is not None and data_of(mine.judged, Told)["binding"]:

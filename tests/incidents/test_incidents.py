@@ -42,6 +42,7 @@ PINNED = {
     471831: "a mirror of a dark region was taken for none: what it brings by the other org's name is our own",
     1111431: "whoever linked an org elsewhere wrote our status once it was back: the name is a stranger's, not ours",
     1208868: "neither org answers whoever delivers: nothing was seen, so it ends as refused, and the debt stays",
+    1310937: "the other org of an emergency answered 404 right before it was to be told: it is owed, and not written",
     1390: "an emergency writes both orgs of a slow mirror: an older copy of our own write is late, not foreign",
 }
 """Seeds that once broke an invariant, and what they are about. They change their meaning when `bare` changes."""
@@ -58,6 +59,7 @@ SURROUNDED: dict[int, str] = {
     1925: "an emergency was killed right after its last write, and the other org came back: its hooks are owed",
     5009: "the machine slept between a probe and its guard: the probe is read again",
     21401: "a mirror reverted a transition whose hook was put off: it is asked about once, and done once",
+    1309370: "after a suspension a slow probe is read anew, and the quick one beside it so late that they come together",
     32357: "a run that was resumed takes the place of an older open one, so nobody resumes that",
 }
 """The same for seeds whose pair has something around it."""

@@ -167,6 +167,8 @@ class World(Struct):
             if regions.darkness(role) is not None:
                 regions.set_dark(role, False)
             now = regions._now()
-            state._history[role].append((now.monotonic, state._first(role, config.status[role], now)))
+            status = config.status[role]
+            first = None if status is Status.ABSENT else state._first(role, status, now)
+            state._history[role].append((now.monotonic, first))
         scene.pair = pair_of(config, self.played.incident.mirrors)
         self.played.tape.happened("repointed", "the inventory names other orgs from now on")

@@ -338,44 +338,26 @@ async def test_the_end_waits_for_a_while_and_then_notes_what_was_given_up(logged
     assert poster.closed
 
 
-async def test_a_run_that_is_cancelled_does_not_wait_for_its_notices() -> None:
+@pytest.mark.parametrize("goes_on", [3600.0, 0.0])
+async def test_a_run_that_is_cancelled_on_its_way_or_in_its_end_leaves_nothing_behind(goes_on: float) -> None:
     poster, journal = Posted(), Journal()
     poster.gate.clear()
 
     async def run() -> None:
         async with watching(poster, journal) as notices:
             notices.tell(FAILOVER)
-            await asyncio.sleep(3600)
+            await asyncio.sleep(goes_on)
 
     before = asyncio.all_tasks()
     running = asyncio.create_task(run())
     await asyncio.sleep(0.001)
+    assert poster.titles == [AT_FAILOVER], "its answer is waited for"
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(running, 1.0)
     assert [type(event) for event in journal.noted] == [NoticeFailed]
     assert poster.closed
     assert asyncio.all_tasks() == before, "no task is left behind"
-
-
-async def test_an_end_that_is_cancelled_itself_leaves_nothing_behind() -> None:
-    poster, journal = Posted(), Journal()
-    poster.gate.clear()
-
-    async def run() -> None:
-        async with watching(poster, journal) as notices:
-            notices.tell(FAILOVER)
-
-    before = asyncio.all_tasks()
-    running = asyncio.create_task(run())
-    await asyncio.sleep(0.001)
-    assert poster.titles == [AT_FAILOVER], "the end waits for its answer"
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(running, 1.0)
-    assert [type(event) for event in journal.noted] == [NoticeFailed]
-    assert poster.closed
-    assert asyncio.all_tasks() == before
 
 
 async def test_a_pair_without_events_tells_nobody() -> None:

@@ -158,7 +158,7 @@ def planned_transition(
         refused_by,
         (),
         (),
-        writes,
+        writes=writes,
     )
 
 

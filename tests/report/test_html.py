@@ -62,93 +62,22 @@ def shown(request: pytest.FixtureRequest) -> Parsed:
     return parsed(page(REPORTS[request.param]))
 
 
-TAGS = {
-    "html",
-    "head",
-    "meta",
-    "title",
-    "style",
-    "body",
-    "a",
-    "header",
-    "p",
-    "code",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "span",
-    "dl",
-    "dt",
-    "dd",
-    "div",
-    "main",
-    "section",
-    "ul",
-    "li",
-    "figure",
-    "figcaption",
-    "svg",
-    "desc",
-    "defs",
-    "pattern",
-    "path",
-    "circle",
-    "rect",
-    "text",
-    "details",
-    "summary",
-    "table",
-    "caption",
-    "thead",
-    "tbody",
-    "tr",
-    "th",
-    "td",
-    "pre",
-    "footer",
-    "br",
-    "strong",
-}
+TAGS = """
+html head meta title style body a header p code h1 h2 h3 h4 span dl dt dd div main section ul li
+figure figcaption svg desc defs pattern path circle rect text details summary table caption thead
+tbody tr th td pre footer br strong
+"""
 
-ATTRIBUTES = {
-    "lang",
-    "charset",
-    "http-equiv",
-    "content",
-    "name",
-    "href",
-    "class",
-    "id",
-    "aria-labelledby",
-    "aria-describedby",
-    "aria-label",
-    "aria-hidden",
-    "role",
-    "tabindex",
-    "scope",
-    "colspan",
-    "open",
-    "viewbox",
-    "d",
-    "x",
-    "y",
-    "width",
-    "height",
-    "rx",
-    "cx",
-    "cy",
-    "r",
-    "fill",
-    "text-anchor",
-    "patternunits",
-    "patterntransform",
-}
+ATTRIBUTES = """
+lang charset http-equiv content name href class id aria-labelledby aria-describedby aria-label
+aria-hidden role tabindex scope colspan open viewbox d x y width height rx cx cy r fill text-anchor
+patternunits patterntransform
+"""
 
 
 def test_there_is_nothing_but_known_elements_and_attributes(shown: Parsed) -> None:
-    assert {element.tag for element in shown.elements} <= TAGS
-    assert {name for element in shown.elements for name in element.attributes} <= ATTRIBUTES
+    assert {element.tag for element in shown.elements} <= set(TAGS.split())
+    assert {name for element in shown.elements for name in element.attributes} <= set(ATTRIBUTES.split())
 
 
 def test_nothing_is_loaded_from_anywhere(shown: Parsed) -> None:

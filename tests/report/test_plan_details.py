@@ -12,7 +12,7 @@ from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program, W
 from orchestrator.model.run import Mode
 from orchestrator.report.documents import json_form
 from orchestrator.report.plan import plan_page, preview_page
-from orchestrator.report.plan_details import hook_lines, hooks_fact
+from orchestrator.report.plan_details import hook_lines
 
 from .scenes import ACTIVATE, DECLARE, LINKED, lines, plan, planned_transition
 
@@ -75,7 +75,7 @@ def test_a_probe_of_a_later_transition_shows_the_value_of_today() -> None:
 
 
 def test_hooks_are_listed_in_the_document() -> None:
-    assert json_form(hooks_fact((STOP, BUTTON))) == [
+    assert json_form((STOP, BUTTON)) == [
         {
             "name": "stop-sync",
             "manual": None,

@@ -154,7 +154,14 @@ def test_a_key_that_cannot_be_had_says_nothing_of_the_org_and_offers_no_emergenc
     assert phase(denied(PRIMARY), keyless(SECONDARY)).next_steps == both.next_steps
 
 
-@pytest.mark.parametrize("trouble", list(Trouble))
+def test_law_21_a_name_that_is_not_known_offers_an_emergency_last() -> None:
+    found = phase(hampered(PRIMARY, Trouble.RESOLVER), PASSIVE_SECONDARY)
+    assert (found.name, found.role) == (PhaseName.HAMPERED, PRIMARY)
+    assert found.next_steps[:2] == ("hamr status payments", "hamr doctor payments")
+    assert found.next_steps[2:] == ("hamr run payments --to ACTIVE --emergency --reason TEXT",)
+
+
+@pytest.mark.parametrize("trouble", [each for each in Trouble if each is not Trouble.RESOLVER])
 def test_law_21_trouble_of_this_machine_names_its_remedy_and_offers_no_emergency(trouble: Trouble) -> None:
     for other in (PASSIVE_SECONDARY, denied(SECONDARY), garbled(SECONDARY), TOLD):
         found = phase(hampered(PRIMARY, trouble), other)

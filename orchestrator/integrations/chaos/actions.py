@@ -53,12 +53,7 @@ def plan(  # noqa: PLR0917 - the toolkit discovers positional parameters only
         )
         made = hamr.sync.plan(goal, emergency=emergency, reason=reason, overrides=overrides)
         if must_pass and made.refused:
-            guards = [
-                *made.refused_before,
-                *(guard for transition in made.transitions for guard in transition.refused_by),
-                *(f"hook {hook}" for hook in made.stopping_hooks),
-            ]
-            why = f"by {', '.join(dict.fromkeys(guards))}" if guards else f"since {made.ending}"
+            why = f"by {', '.join(made.stops)}" if made.stops else f"since {made.ending}"
             raise Refused(
                 f"a run of pair {hamr.name} to {goal} would be refused {why}", next_steps=made.next_steps
             )

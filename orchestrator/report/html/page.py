@@ -17,7 +17,7 @@ from orchestrator.model.status import Role
 from orchestrator.model.words import MINUTE, author, counted, span, utc, value_words
 from orchestrator.report import outcomes, summary
 from orchestrator.report.describe import PURPOSES
-from orchestrator.report.layout import Line, escaped
+from orchestrator.report.layout import escaped
 from orchestrator.report.run_view import ReportView
 
 from .timeline import NARROW, WIDE, drawing_of
@@ -67,7 +67,6 @@ def _environment() -> jinja2.Environment:
         "utc": utc,
         "clock": _clock,
         "after": _after,
-        "words": _words,
         "body": _body,
         "counted": counted,
         "author": author,
@@ -111,10 +110,6 @@ def _after(at: datetime, began: datetime) -> str:
     if seconds <= 0:
         return "0 s"
     return f"+{seconds:.2f} s" if seconds < MINUTE else f"+{span(seconds)}"
-
-
-def _words(line: Line) -> str:
-    return "".join(part.text for part in line)
 
 
 def _body(body: JSON) -> str:
