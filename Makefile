@@ -10,13 +10,24 @@ TESTS ?=
 SEEDS ?= 2500
 FROM ?= 0
 
-.PHONY: simulate-incidents demo test newest lint types docs bench ci clean
+# The rooms that start nothing and wait for nothing: under 20 s on two cores.
+QUICK := model situation config report probes notices doctor engine journal/test_chain.py journal/test_tables.py
+
+.PHONY: simulate-incidents demo test quick nightly newest lint types docs bench ci clean
 
 demo: $(READY)  ## the whole cycle on the built-in simulator
 	@$(BIN)/hamr demo
 
 test: $(READY)  ## every test
 	@$(BIN)/python -m pytest
+
+quick: $(READY)  ## the tests of the pure rooms
+	@$(BIN)/python -m pytest -q $(addprefix tests/,$(QUICK))
+
+nightly: $(READY)  ## what takes too long for every change: 20,000 incidents from FROM on, all breakages, the newest dependencies
+	@$(BIN)/python -m tests.incidents --seeds 20000 --from $(FROM)
+	@$(BIN)/python -m pytest $(sort $(wildcard tests/incidents/test_breakages*.py))
+	@$(MAKE) --no-print-directory newest
 
 # Nothing is locked here: it is made anew each time, and shows what a fresh installation would get.
 newest:  ## every test, with the newest versions that pyproject.toml allows, in a venv of its own

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from msgspec import Struct
 
+from tests import processes
 from tests.attack.region import DATACENTER, ROLES, Answer, Pair
 
 PLAIN = """\
@@ -172,19 +173,23 @@ class Hamr:
         wrapper: Sequence[str] = (),
     ) -> Running:
         """`shell` puts redirections behind the command; `wrapper` stands before it."""
-        argv = [*wrapper, sys.executable, "-m", "orchestrator", *arguments]
-        if shell:
-            argv = ["/bin/sh", "-c", f'exec "$@" {shell}', "sh", *argv]
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            env=self.env,
-            cwd=self.folder,
-            text=True,
-            start_new_session=True,
-        )
+        options: dict[str, Any] = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": out,
+            "stderr": err,
+            "env": self.env,
+            "cwd": self.folder,
+            "text": True,
+            "start_new_session": True,
+        }
+        process: subprocess.Popen[str]
+        if shell or wrapper or "LD_PRELOAD" in self.env:
+            argv = [*wrapper, sys.executable, "-m", "orchestrator", *arguments]
+            if shell:
+                argv = ["/bin/sh", "-c", f'exec "$@" {shell}', "sh", *argv]
+            process = subprocess.Popen(argv, **options)
+        else:
+            process = processes.hamr(arguments, **options)
         return Running(shlex.join(("hamr", *arguments)), process)
 
     def __call__(self, *arguments: str, within: float = LIMIT) -> Ended:

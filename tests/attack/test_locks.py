@@ -301,6 +301,6 @@ def test_a_journal_that_is_gone_in_the_middle_of_a_run_stops_it_with_its_writes_
 
     pair.on("POST", Answer(after=lose), n=2)
     ended = anna.start_run("ACTIVE").wait()
-    assert ended.code == 6, f"{ended}\n{pair.tell()}"
+    assert ended.code == 9, f"{ended}\n{pair.tell()}"
     assert pair.count("posted") <= 3
     assert pair.stands in {(FAILOVER, FAILOVER), (FAILOVER, ACTIVE)}

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from msgspec import Struct, field
 from orchestrator.cli.group import hamr
 from orchestrator.model.status import Role, Status
 from orchestrator.simulator import Fault, Simulation, SimulatorConfig, write_inventory
+from tests import processes
 
 T = TypeVar("T")
 
@@ -71,13 +71,7 @@ class Lab(Struct):
 
     def start(self, *args: str, **options: Any) -> subprocess.Popen[str]:
         """One command line, in a process of its own."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "orchestrator", *args],
-            env={**os.environ, **self.env},
-            cwd=self.folder,
-            text=True,
-            **options,
-        )
+        return processes.hamr(args, env={**os.environ, **self.env}, cwd=self.folder, text=True, **options)
 
     def do(self, act: Callable[[], T]) -> T:
         """Do something to the regions, in their own thread."""

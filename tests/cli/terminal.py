@@ -7,12 +7,13 @@ import os
 import select
 import struct
 import subprocess
-import sys
 import termios
 import time
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
+
+from tests import processes
 
 from .lab import Lab
 
@@ -34,15 +35,14 @@ class Person:
         ours, theirs = os.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
         self._keyboard = ours
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "orchestrator", *self.arguments],
+        self._process = processes.hamr(
+            self.arguments,
             env={**os.environ, **self.lab.env, "TERM": "xterm", "COLUMNS": "100"},
             cwd=self.lab.folder,
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0) and None,  # noqa: PLW1509 - the child execs at once
         )
         os.close(theirs)
         return self

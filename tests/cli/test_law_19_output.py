@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +20,7 @@ import pytest
 from orchestrator.cli.outlets import Outlet
 from orchestrator.model.status import Role, Status
 
-from .lab import Lab
+from .lab import Lab, laboratory
 
 pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
 
@@ -102,13 +102,38 @@ LOOKS: tuple[tuple[tuple[str, ...], int], ...] = (
 """A command line, and what it exits with when nothing is wrong with its streams; RUN is a run that was made before."""
 
 
-@pytest.mark.parametrize(("words", "code"), LOOKS, ids=[" ".join(words) or "hamr" for words, _ in LOOKS])
-def test_law_19_a_look_exits_as_ever(lab: Lab, words: tuple[str, ...], code: int) -> None:
-    run = lab.json("run", "sim", "--to", "ACTIVE", "--yes")["run"]
-    words = tuple(word.replace("RUN", run) for word in words)
-    codes = {streams: typed(lab, words, streams)[0] for streams in FOR_LOOKS}
-    assert codes == dict.fromkeys(FOR_LOOKS, code)
-    assert lab.run("audit", "verify").exit_code == 0
+EVERY_STREAM = {
+    (),
+    ("status", "sim", "--json"),
+    ("plan", "sim", "--to", "PASSIVE", "--json"),
+    ("audit", "export"),
+}
+"""Lines that are shown by click, as a whole page, and line by line: these meet all of the streams, the others one each."""
+
+
+@pytest.fixture(scope="module")
+def after_a_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, str]]:
+    """A laboratory after a run, whose name it is: looks and refusals change nothing of it."""
+    with laboratory(tmp_path_factory.mktemp("after")) as found:
+        yield found, found.json("run", "sim", "--to", "ACTIVE", "--yes")["run"]
+        assert found.run("audit", "verify").exit_code == 0
+        assert len(found.json("runs")["runs"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "streams"),
+    [
+        pytest.param(words, code, streams, id=f"{' '.join(words) or 'hamr'} {streams}")
+        for number, (words, code) in enumerate(LOOKS)
+        for turn, streams in enumerate(FOR_LOOKS)
+        if words in EVERY_STREAM or turn == number % len(FOR_LOOKS)
+    ],
+)
+def test_law_19_a_look_exits_as_ever(
+    after_a_run: tuple[Lab, str], words: tuple[str, ...], code: int, streams: str
+) -> None:
+    lab, run = after_a_run
+    assert typed(lab, tuple(word.replace("RUN", run) for word in words), streams)[0] == code
 
 
 @pytest.mark.parametrize(
@@ -116,10 +141,7 @@ def test_law_19_a_look_exits_as_ever(lab: Lab, words: tuple[str, ...], code: int
     [
         *((streams, ()) for streams in BROKEN.values()),
         *((streams, ("--json",)) for streams in (">&-", ">/dev/full", "| true")),
-        *(
-            (streams, ("--emergency", "--reason", "us1 is down"))
-            for streams in (">&-", "2>&-", "2>/dev/full")
-        ),
+        ("2>/dev/full", ("--emergency", "--reason", "us1 is down")),
     ],
 )
 def test_law_19_a_run_goes_on_to_its_end(lab: Lab, streams: str, more: tuple[str, ...]) -> None:
@@ -135,7 +157,7 @@ def test_law_19_a_run_goes_on_to_its_end(lab: Lab, streams: str, more: tuple[str
 def test_law_19_a_run_that_is_refused_exits_so(lab: Lab) -> None:
     lab.run("run", "sim", "--to", "ACTIVE", "--yes", code=0)
     lab.run("run", "sim", "--to", "PASSIVE", "--yes", code=0)
-    for streams in BROKEN.values():  # settled: the record was changed just now
+    for streams in (*FOR_LOOKS, "2>/dev/full"):  # settled: the record was changed just now
         assert typed(lab, ("run", "sim", "--to", "ACTIVE", "--yes"), streams)[0] == 3
     assert lab.writes() == 8
 

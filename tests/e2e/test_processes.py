@@ -9,10 +9,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orchestrator.config import shipped_playbooks
+from tests import processes
 from tests.bench.regions import Served, regions
 
 HAMR = str(Path(sys.executable).with_name("hamr"))
@@ -23,7 +25,7 @@ class Operator:
 
     def __init__(self, served: Served, folder: Path) -> None:
         self.folder = folder
-        self._environment = {
+        environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("HAMR_")},
             "HAMR_PAIRS": str(served.inventory),
             "HAMR_JOURNAL": str(folder / "journal.db"),
@@ -39,19 +41,21 @@ class Operator:
             quick = quick.replace(slow, fast)
         (folder / "quick.yaml").write_text(quick)
 
+        self._options: dict[str, Any] = {
+            "env": environment,
+            "cwd": folder,
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT,
+            "text": True,
+        }
+
     def start(self, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [HAMR, *words],
-            env=self._environment,
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        """The installed script, under way."""
+        return subprocess.Popen([HAMR, *words], **self._options)
 
     def type(self, *words: str) -> tuple[int, str]:
-        with self.start(*words) as process:
+        with processes.hamr(words, **self._options) as process:
             text, _ = process.communicate(timeout=60)
         return process.returncode, text
 

@@ -15,7 +15,7 @@ from .invariants import check
 from .trace import trace
 
 CHUNK = 50
-CHUNKS = 5
+CHUNKS = 2
 
 PINNED = {
     5: "the server's own move of one org is copied to the other, which was never seen at the status in between",

@@ -42,8 +42,8 @@ def store(place: Path) -> Iterator[SqliteStore]:
         yield opened
 
 
-def opened(place: Path, *, create: bool = True) -> SqliteStore:
-    return SqliteStore.open(place, create=create, durable=False, now=ticking())
+def opened(place: Path, *, create: bool = True, patience: float | None = None) -> SqliteStore:
+    return SqliteStore.open(place, create=create, durable=False, now=ticking(), patience=patience)
 
 
 def journal_of(place: Path, records: int) -> None:
@@ -52,10 +52,10 @@ def journal_of(place: Path, records: int) -> None:
             store.append(entry(transition=f"transition {number}", padding="x" * 200))
 
 
-def refusal(place: Path, *, create: bool = True) -> HamrError:
+def refusal(place: Path, *, create: bool = True, patience: float | None = None) -> HamrError:
     """The error, which names the file, what was not sent, and another journal as the way on."""
     with pytest.raises((JournalUnavailable, JournalDamaged)) as caught:
-        opened(place, create=create).close()
+        opened(place, create=create, patience=patience).close()
     error = caught.value
     assert str(place) in error.message
     assert error.sent in ("Nothing was sent.", "Nothing is sent on a journal that cannot be trusted.")

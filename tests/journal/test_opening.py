@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import JournalUnavailable, UsageError
-from orchestrator.journal import SqliteStore, default_place, opening
+from orchestrator.journal import SqliteStore, default_place
 from orchestrator.model.journal import GENESIS, Head, Verified
 
 from .conftest import entry, holder, journal_of, opened, refusal, ticking
@@ -232,11 +232,10 @@ def test_law_16_an_older_journal_takes_in_the_records_that_lie_beside_it(place: 
 
 
 def test_law_16_an_older_journal_that_somebody_has_open_is_not_switched_over_and_says_so(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+    place: Path,
 ) -> None:
     older = kept_in_a_log(place)
-    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.02)
-    error = refusal(place)
+    error = refusal(place, patience=0.02)
     assert "an older hamr" in error.message
     assert "wait until that process has ended" in error.message
     older.close()
@@ -404,23 +403,17 @@ def test_a_read_only_disk_is_named(place: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("create", [True, False])
-def test_a_journal_that_another_process_keeps_locked_is_busy(
-    place: Path, monkeypatch: pytest.MonkeyPatch, create: bool
-) -> None:
+def test_a_journal_that_another_process_keeps_locked_is_busy(place: Path, create: bool) -> None:
     journal_of(place, 1)
-    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.02)
     other = sqlite3.connect(place, isolation_level=None)
     other.execute("PRAGMA locking_mode = EXCLUSIVE")
     other.execute("BEGIN EXCLUSIVE")
-    assert "is busy" in refusal(place, create=create).message
+    assert "is busy" in refusal(place, create=create, patience=0.02).message
     other.close()
 
 
-def test_an_append_waits_for_another_writer_and_then_gives_up(
-    place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.02)
-    with opened(place) as store:
+def test_an_append_waits_for_another_writer_and_then_gives_up(place: Path) -> None:
+    with opened(place, patience=0.02) as store:
         other = sqlite3.connect(place, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(JournalUnavailable, match="is busy"):

@@ -1,0 +1,197 @@
+"""The command in a process of its own, forked from one that has loaded it: what a start costs is paid once for all tests.
+
+It has its own number, group, environment, streams and end, and is killed as any other; only its imports were made before.
+What the start itself does (closed streams, the installed script, what is imported) is tested with `python -m orchestrator`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import io
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+STREAMS: Mapping[str, str] = MappingProxyType({"stdin": "r", "stdout": "w", "stderr": "w"})
+
+
+def hamr(words: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
+    """Start a command line; the options are those of Popen that have to do with streams, place and environment.
+
+    With `start_new_session`, a terminal that is its stdin becomes the one that controls it.
+    """
+    if hasattr(os, "pidfd_open"):
+        return _Forked(list(words), **options)
+    return subprocess.Popen([sys.executable, "-m", "orchestrator", *words], **options)
+
+
+class _Forked(subprocess.Popen[Any]):
+    """A process that is a child of the one that forks; that one reports how it ended."""
+
+    def _execute_child(self, *given: Any) -> None:
+        # In Popen's own order: args, executable, preexec_fn, close_fds, pass_fds, cwd, env, startupinfo,
+        # creationflags, shell, the six ends of three pipes, restore_signals, gid, gids, uid, umask, start_new_session.
+        words, cwd, env, pipes, new_session = given[0], given[5], given[6], given[10:16], given[21]
+        self._report, told = os.pipe()
+        streams = [theirs if theirs >= 0 else n for n, theirs in enumerate((pipes[0], pipes[3], pipes[5]))]
+        request = {"words": words, "cwd": str(cwd or Path.cwd()), "session": bool(new_session)}
+        request["env"] = dict(os.environ if env is None else env)
+        try:
+            self.pid = _server()(json.dumps(request).encode(), [*streams, told])
+        finally:
+            os.close(told)
+            self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
+        self._child_created = True
+        self._asking = threading.Lock()
+
+    def _internal_poll(self, _deadstate: object = None, **_: object) -> int | None:
+        return self._ended(0)
+
+    def _wait(self, timeout: float | None) -> int:
+        code = self._ended(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
+        return code
+
+    def _ended(self, timeout: float | None) -> int | None:
+        until = None if timeout is None else time.monotonic() + timeout
+        while self.returncode is None:
+            with self._asking, selectors.DefaultSelector() as ready:
+                if self.returncode is None:
+                    ready.register(self._report, selectors.EVENT_READ)
+                    if ready.select(0.0):
+                        self.returncode = int(os.read(self._report, 32))
+                        os.close(self._report)
+                        break
+            if until is not None and time.monotonic() >= until:
+                return None
+            time.sleep(0.005)
+        return self.returncode
+
+
+@cache
+def _server() -> Callable[[bytes, list[int]], int]:
+    """The process that forks, one for each process that runs tests; it ends with that."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.processes", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            cwd=Path(__file__).parents[1],
+        )
+    one_at_a_time = threading.Lock()
+
+    def end() -> None:
+        ours.close()
+        process.wait()
+
+    atexit.register(end)
+
+    def ask(request: bytes, descriptors: list[int]) -> int:
+        with one_at_a_time:
+            socket.send_fds(ours, [request], descriptors)
+            return int(ours.recv(32))
+
+    return ask
+
+
+def _serve(asked: socket.socket) -> list[str]:
+    """Fork a process for each request, and report each end; returns in each of them, with its words."""
+    running = selectors.DefaultSelector()
+    running.register(asked, selectors.EVENT_READ)
+    reports: dict[int, int] = {}
+    while True:
+        for key, _ in running.select():
+            if key.fd != asked.fileno():
+                _, status = os.waitpid(key.data, 0)
+                with suppress(BrokenPipeError):
+                    os.write(reports[key.fd], str(os.waitstatus_to_exitcode(status)).encode())
+                running.unregister(key.fd)
+                os.close(key.fd)
+                os.close(reports.pop(key.fd))
+                continue
+            request, descriptors, _, _ = socket.recv_fds(asked, 1_000_000, 4)
+            if not request:
+                os._exit(0)
+            *streams, report = descriptors
+            child = os.fork()
+            if not child:
+                for number in (*reports, *reports.values(), report):
+                    os.close(number)
+                running.close()
+                asked.close()
+                return _become(json.loads(request), streams)
+            asked.send(str(child).encode())
+            for number in streams:
+                os.close(number)
+            pidfd = os.pidfd_open(child)
+            reports[pidfd] = report
+            running.register(pidfd, selectors.EVENT_READ, child)
+
+
+def _become(request: dict[str, Any], streams: list[int]) -> list[str]:
+    """Take the place, the streams and the environment that were asked for, as a process that was just started has them."""
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    if request["session"]:
+        os.setsid()
+        if os.isatty(0):
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    time.tzset()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, (name, mode) in enumerate(STREAMS.items()):
+        errors = "backslashreplace" if name == "stderr" else "strict"
+        at_once = name == "stderr" or os.isatty(number)
+        opened = io.TextIOWrapper(
+            open(number, f"{mode}b"),  # noqa: SIM115, PTH123 - a stream lives as long as its process
+            encoding="utf-8",
+            errors=errors,
+            line_buffering=at_once,
+        )
+        setattr(sys, name, opened)
+        setattr(sys, f"__{name}__", opened)
+    words: list[str] = request["words"]
+    sys.argv = ["hamr", *words]
+    return words
+
+
+def _load() -> None:
+    """Import what commands import; the extras that need something more come where they are asked for."""
+    import gc
+    from importlib import import_module
+    from pkgutil import walk_packages
+
+    import orchestrator
+
+    for found in walk_packages(orchestrator.__path__, "orchestrator."):
+        if not found.name.startswith(("orchestrator.integrations", "orchestrator.__main__")):
+            import_module(found.name)
+    gc.collect()
+    gc.freeze()
+
+
+if __name__ == "__main__":
+    _load()
+    _serve(socket.socket(fileno=int(sys.argv[1])))
+    from orchestrator.cli import main
+
+    main()
