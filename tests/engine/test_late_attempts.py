@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.journal.history import histories_of, history_of
+from orchestrator.journal.history import histories_of
 from orchestrator.model.events import ChangeSeen, RunFinished, WriteConfirmed, WriteIntended
 from orchestrator.model.reading import Change, Exchange, Present, Reading, Request
 from orchestrator.model.run import Attempt, End, Ending
@@ -26,10 +26,10 @@ def test_law_05_an_intent_without_an_outcome_is_an_unknown_and_what_was_given_up
     notes = Notes([started(FAILOVER)])
     for attempt in (first, second):
         notes.tell(WriteIntended(attempt, Request("POST", "", {}), None))
-    assert history_of("payments", notes.records(START)).unknown == ((RUN, first), (RUN, second))
+    assert histories_of(notes.records(START))["payments"].unknown == ((RUN, first), (RUN, second))
     notes.tell(WriteConfirmed(S, FAILOVER, record(S, FAILOVER, second.stamp, START), Change.OURS, 2))
     notes.tell(RunFinished(Ending(End.DONE, "it stands there"), 0, "", (), 1.0))
-    history = history_of("payments", notes.records(START))
+    history = histories_of(notes.records(START))["payments"]
     assert history.unknown == ()
     assert [each.attempt for each in history.given_up] == [first]
 
