@@ -35,11 +35,11 @@ def run(invocation: Invocation, pair: str, yes: bool, **flags: Any) -> ExitCode:
     from .requests import request_from
     from .run_command import RunCommand
 
-    if not yes:
-        invocation.require_somebody()
     request = request_from(pair, now=datetime.now(UTC), **flags)
     playbook, shown = invocation.load_playbook(), ""
     check_request(request, playbook)
+    if not yes:
+        invocation.require_somebody()
     with invocation.session(pair, writes=True, playbook=playbook) as session:
         if not yes:
             from .preview import agree_to_run

@@ -132,6 +132,8 @@ class Hooks(Struct):
 
     def _beside(self, transition: Transition, when: When) -> None:
         """Law 9: nothing of an emergency waits for a hook; they keep their order among themselves."""
+        if not transition.hooks(when):
+            return
         earlier = self.aside
 
         async def go_on() -> None:

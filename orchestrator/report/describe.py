@@ -162,6 +162,8 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
                 "mirrors: one write shows on both orgs" if mirrors else "does not mirror: each org is written"
             )
             return (Span(f"This pair {found} (found out in {span(seconds)})"),)
+        case events.NameLearned(name="", role=role):
+            return (Span(who(role), "org"), Span(" does not say who wrote"))
         case events.NameLearned(name=name, role=role):
             return (Span(who(role), "org"), Span(" names our writes "), _text(name, "bold"))
         case events.ChangeSeen(role=role, change=change, reason=reason):

@@ -217,6 +217,7 @@ SAID: tuple[tuple[Event, str], ...] = (
     (MirrorFound(True, 0.4), "This pair mirrors: one write shows on both orgs (found out in 400 ms)"),
     (MirrorFound(False, 3.0), "This pair does not mirror: each org is written (found out in 3 s)"),
     (NameLearned("api@example.com", S), "Payments EU (secondary) names our writes api@example.com"),
+    (NameLearned("", S), "Payments EU (secondary) does not say who wrote"),
     (
         ChangeSeen(P, Change.FOREIGN, "bob@example.com changed it", record(P, 4), record(P)),
         "Payments (primary) has changed (foreign): bob@example.com changed it",
