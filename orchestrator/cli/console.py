@@ -13,6 +13,7 @@ import errno
 import io
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from typing import IO, TYPE_CHECKING, TextIO
 from orchestrator.errors import ExitCode, Interrupted, Refused
 from orchestrator.model.plain import JSON
 from orchestrator.report.documents import compact, to_json
-from orchestrator.report.layout import Line, Page, Span, line, plain_text
+from orchestrator.report.layout import Line, Page, Span, fit, line, plain_text
 from orchestrator.system.redaction import Redactor
 
 from .outlets import PATIENCE, Output
@@ -252,6 +253,8 @@ class Console:
         """The id of the run that is under way, where there is one; empty while it has none yet."""
         self.out = Stream(sys.stdout, redactor, complete, self._say_lost)
         self.err = Stream(sys.stderr, redactor, complete, self._say_lost)
+        if self.out.is_terminal:
+            fit(shutil.get_terminal_size().columns)
 
     def follow(self, running: Callable[[], str]) -> None:
         """A run is under way: from now on a reader who takes nothing (Ctrl-S, a pager) holds nothing up for long.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from itertools import zip_longest
 
 from msgspec import Struct
@@ -62,7 +63,23 @@ def plain_text(page: Page) -> str:
 
 
 COLUMNS = 100
-"""How wide a page is. Commands, URLs and request bodies are never broken: they are there to be copied."""
+"""How wide a page is at most. Commands, URLs and request bodies are never broken: they are there to be copied."""
+
+LEAST_COLUMNS = 60
+"""A page is made no narrower; where a terminal is, its lines are folded once more."""
+
+_columns: ContextVar[int] = ContextVar("columns", default=COLUMNS)
+
+
+def fit(columns: int) -> None:
+    """Make pages from now on no wider than a terminal of so many columns."""
+    _columns.set(max(LEAST_COLUMNS, min(columns, COLUMNS)))
+
+
+def page_width() -> int:
+    """How many cells wide a page is."""
+    return _columns.get()
+
 
 LABEL = 14
 """Cells of the left column, where a page says things by label; two more stand before it."""
@@ -148,7 +165,7 @@ def folded_line(spans: Line, margin: str) -> Page:
 
     The margin stands before the first line; the others get as many spaces.
     """
-    room = COLUMNS - cells(margin)
+    room = page_width() - cells(margin)
     lines: list[list[Span]] = [[Span(margin, "dim")]]
     used = 0
     for piece in spans:
@@ -181,7 +198,7 @@ def paragraph(text: str, style: str = "", *, indent: int = 0, hanging: int = 0) 
     """
     lines: list[Line] = []
     for part in text.split("\n"):
-        for number, folded in enumerate(fold(part, COLUMNS - indent - hanging)):
+        for number, folded in enumerate(fold(part, page_width() - indent - hanging)):
             margin = " " * (indent + (hanging if number else 0))
             lines.append((Span(margin), Span(folded, style)) if margin else (Span(folded, style),))
     return tuple(lines)
@@ -191,7 +208,7 @@ def labelled(label: str, text: str, style: str = "", *, indent: int = 2, width: 
     """A label on the left, and a folded text beside it."""
     return tuple(
         (Span(" " * indent + padded("" if number else label, width), "dim"), Span(folded, style))
-        for number, folded in enumerate(fold(text, COLUMNS - indent - width))
+        for number, folded in enumerate(fold(text, page_width() - indent - width))
     )
 
 
@@ -211,6 +228,9 @@ def table(
     widths = [
         min(limit, max(cells(row[number].text) for row in titled)) for number, limit in enumerate(limits)
     ]
+    while (beyond := indent + sum(widths) + GAP * (len(widths) - 1) - page_width()) > 0:
+        widest = widths.index(max(widths))
+        widths[widest] -= min(beyond, max(1, widths[widest] - sorted(widths)[-2]))
     margin = line(" " * indent)
     return tuple(
         (*margin, *spans) for row in titled for spans in _side_by_side([*zip(row, widths, strict=True)], 3)
@@ -229,7 +249,7 @@ def _side_by_side(columns: Sequence[tuple[Span, int]], most: int) -> Iterator[Li
 
 def heading(text: str) -> Page:
     """An empty line, and a heading."""
-    return (line(), line(shortened(text, COLUMNS), "heading"))
+    return (line(), line(shortened(text, page_width()), "heading"))
 
 
 def bullets(texts: Iterable[str], style: str = "") -> Page:
@@ -258,9 +278,14 @@ def head_lines(head: object, verify: str = "") -> Page:
     verify = verify or f"hamr audit verify --anchor {head}"
     return (
         *heading("Journal"),
-        *labelled("head", str(head)),
-        (Span("  " + padded("verify", LABEL), "dim"), Span(verify, "command")),
+        copied("head", str(head)),
+        copied("verify", verify),
     )
+
+
+def copied(label: str, text: str) -> Line:
+    """A label, and a text that is there to be copied: it is never broken."""
+    return (Span("  " + padded(label, LABEL), "dim"), Span(text, "command"))
 
 
 LONGEST_NAME = 60

@@ -41,7 +41,22 @@ from orchestrator.model.words import (
 )
 
 from .documents import document, fields_fact, noun_fact, seconds
-from .layout import Line, Page, Span, beside, called, labelled, line, next_commands, paragraph, shortened
+from .layout import (
+    GAP,
+    LABEL,
+    Line,
+    Page,
+    Span,
+    beside,
+    called,
+    copied,
+    labelled,
+    line,
+    next_commands,
+    page_width,
+    paragraph,
+    shortened,
+)
 
 
 def unjournalled_lines(place: str) -> Page:
@@ -61,9 +76,6 @@ def _at_work(stranger: Stranger, org: Callable[[Role], str]) -> str:
         "this journal does not know: somebody is moving this pair; ask them"
     )
 
-
-COLUMN = 40
-"""Cells of one org's column: a label of 14 behind a margin of 2, and two of these with their gaps, make 100."""
 
 REASON = 400
 """Characters of why an org was not seen: the variable or file to mend stands at the end of it."""
@@ -125,11 +137,12 @@ _ROWS = ("", "name", "site", "status", "because", "changed at", "changed by", "k
 
 def _orgs(standing: Standing) -> Page:
     page: list[Line] = []
+    width = (page_width() - 2 - LABEL) // 2 - GAP
     for label, *both in zip(_ROWS, *(_column(standing, role) for role in Role), strict=True):
         if label == "because" and not any(span.text for span in both):
             continue
-        most = REASON // COLUMN + 2 if label == "because" else 3
-        page += beside(label, both, width=COLUMN, most=most)
+        most = REASON // width + 2 if label == "because" else 3
+        page += beside(label, both, width=width, most=most)
     return tuple(page)
 
 
@@ -250,7 +263,7 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
     return (
         *page,
         *labelled("journal", standing.journal),
-        *labelled("head", str(standing.head)),
+        copied("head", str(standing.head)),
     )
 
 

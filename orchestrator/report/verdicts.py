@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.words import override_flag
 
-from .layout import COLUMNS, Line, Page, Span, fold, padded, paragraph, shortened
+from .layout import Line, Page, Span, fold, padded, page_width, paragraph, shortened
 
 OUTCOME_STYLES = {Outcome.PASS: "good", Outcome.FAIL: "bad", Outcome.UNKNOWN: "warn"}
 
@@ -26,7 +26,7 @@ def verdict_lines(verdict: Verdict, note: str = "", *, indent: int = 4) -> Page:
     margin = " " * indent
     outcome = Span(margin + padded(verdict.outcome.value, _OUTCOME), OUTCOME_STYLES[verdict.outcome])
     name = shortened(verdict.guard, 60)
-    first, *others = map(Span, fold(words, COLUMNS - left))
+    first, *others = map(Span, fold(words, page_width() - left))
     if len(name) >= _NAME:  # a line of its own, so that the reasons stay in their column
         others = [first, *others]
         head: Line = (outcome, Span(name, "bold"))

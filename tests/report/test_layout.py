@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
+
 import pytest
 
 from orchestrator.report.layout import (
     STYLES,
     Span,
     cells,
+    copied,
     cut,
+    fit,
     fold,
     folded_line,
     labelled,
     line,
+    line_text,
     next_commands,
     padded,
+    page_width,
     paragraph,
     plain_text,
     shortened,
@@ -124,3 +130,24 @@ def test_commands_are_never_broken() -> None:
     command = "hamr run payments --to ACTIVE --override " + "x" * 100
     assert lines(next_commands([command])) == ["", "Next", f"  {command}"]
     assert next_commands([]) == ()
+
+
+def test_pages_are_as_wide_as_the_terminal_and_never_wider_than_100() -> None:
+    def narrow() -> None:
+        fit(80)
+        long = "word " * 40
+        rows = [[Span(long), Span("x"), Span(long)]]
+        page = (
+            *paragraph(long, indent=2),
+            *labelled("label", long),
+            *table(("a", "b", "c"), rows, (60, 5, 50)),
+        )
+        assert max(cells(line_text(spans).rstrip()) for spans in page) in range(75, 81)
+        assert line_text(copied("head", "f" * 70)) == "  head          " + "f" * 70
+        fit(300)
+        assert page_width() == 100
+        fit(10)
+        assert page_width() == 60
+
+    copy_context().run(narrow)
+    assert page_width() == 100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from datetime import timedelta
 from typing import cast
 
@@ -25,7 +26,7 @@ from orchestrator.model.run import Attempt, Mode
 from orchestrator.model.situation import OpenDrill, OpenRun, Owed, Standing
 from orchestrator.model.status import Both, Status
 from orchestrator.report.documents import to_json
-from orchestrator.report.layout import STYLES, Span, cells, plain_text
+from orchestrator.report.layout import STYLES, Span, cells, fit, plain_text
 from orchestrator.report.status import standing_page, status_json, status_page
 
 from .scenes import (
@@ -421,3 +422,14 @@ def test_every_style_is_a_known_meaning() -> None:
     assert Span("this org's                                ", "good") in [
         span for spans in status_page(standing(), PLAYBOOK) for span in spans
     ]
+
+
+def test_in_80_columns_both_orgs_still_stand_side_by_side() -> None:
+    def narrow() -> str:
+        fit(80)
+        return plain_text(status_page(standing(), PLAYBOOK))
+
+    shown = copy_context().run(narrow).splitlines()
+    head = next(each for each in shown if each.startswith("  head"))
+    assert all(cells(each) <= 80 for each in shown if each != head and "hamr " not in each)
+    assert any(each.split() == ["primary", "secondary"] for each in shown)
