@@ -306,11 +306,12 @@ class RunState(Struct):
                 record.modified_by
             ):
                 self.strangers.add(record.modified_by)
-                self._overtake(role)
+                # What was linked elsewhere is copied nowhere.
+                self._overtake(role, by_mirror=self.mirrors is not False and event.change is Change.FOREIGN)
 
-    def _overtake(self, role: Role) -> None:
+    def _overtake(self, role: Role, *, by_mirror: bool) -> None:
         for sent in self.sent:
-            if not sent.confirmed and (self.mirrors is not False or sent.attempt.role is role):
+            if not sent.confirmed and (by_mirror or sent.attempt.role is role):
                 self._mark(sent.attempt.number, overtaken=True)
 
     def _derive_owed(self, role: Role) -> None:

@@ -43,6 +43,7 @@ PINNED = {
     1111431: "whoever linked an org elsewhere wrote our status once it was back: the name is a stranger's, not ours",
     1208868: "neither org answers whoever delivers: nothing was seen, so it ends as refused, and the debt stays",
     1310937: "the other org of an emergency answered 404 right before it was to be told: it is owed, and not written",
+    1417614: "an org was linked elsewhere while an answer was lost: what the other one shows under a name of its own is ours",
     1390: "an emergency writes both orgs of a slow mirror: an older copy of our own write is late, not foreign",
 }
 """Seeds that once broke an invariant, and what they are about. They change their meaning when `bare` changes."""
