@@ -134,9 +134,7 @@ def _from_what_is_there(active: ActiveRun) -> tuple[str, ...]:
     onward: tuple[str, ...] = tuple(
         step for step in phase.next_steps if not step.startswith(("hamr resume", "hamr show"))
     )
-    flags = " --emergency --reason TEXT" if active.state.dead else ""
-    state = active.state
-    flags += _accepting(state)
+    flags = (" --emergency --reason TEXT" if active.state.dead else "") + _accepting(active.state)
     owed, status = engine.run.owed, phase.status
     if owed is not None:
         old = f" {override_flag('reverted')}" if phase.name is PhaseName.LAGGING else ""

@@ -222,7 +222,7 @@ async def _unkept(
         steps = (*trouble.next_steps, *ending.next_steps)
         if active.purpose.begun is Begun.HERE and await active.recorder.has_lost_its_beginning():
             resumable = False
-            steps = tuple(step for step in reversed(steps) if step in trouble.next_steps)
+            steps = tuple(reversed(trouble.next_steps))
         steps = tuple(dict.fromkeys(steps))
         return replace(ending, end=end, message=words, next_steps=steps), ExitCode.JOURNAL_DAMAGED, resumable
     if active.state.intended and ending.end.reached:

@@ -117,26 +117,25 @@ def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Pha
         "Its reads lag, so look again; if it stays so, it was put back to an older record (reverted), and a run goes on "
         "from that only where you say so."
     )
-    steps = [commands.watch(view.pair)]
+    steps, resume = [commands.watch(view.pair)], commands.resume(view.pair)
     agreed = beneath.status if beneath is not None and beneath.name is PhaseName.AGREED else None
-    diverged = beneath is not None and beneath.name is PhaseName.DIVERGED
     if agreed is not None and view.owed is None and commands.out_of_reach(view, agreed):
         pass  # resumed, the open run would be refused
-    elif diverged and beneath is not None and commands.resume(view.pair) not in beneath.next_steps:
+    elif beneath is not None and beneath.name is PhaseName.DIVERGED and resume not in beneath.next_steps:
         pass  # the same, where what is shown is said to be true
     elif view.stopped_for in {Change.STALE, Change.REVERTED} or _began_nothing(view):
         # It has waited for this already, or has nothing under way that might yet show: what is left is to say what is true.
-        steps.append(f"{commands.resume(view.pair)} {override_flag('reverted')}")
+        steps.append(f"{resume} {override_flag('reverted')}")
     elif view.owed is not None and view.stopped_for in commands.STOPS_AGAIN:
         # Resumed, it would stop for that same write again, whatever this org shows by then.
         steps.append(f"{commands.adopt(view.pair, view.owed.role.other)} {override_flag('reverted')}")
     elif view.owed is not None and not floor.ours:
         # A mirror that healed old over ours is put right with what is owed; over anybody else's, only where somebody says so.
-        steps.append(f"{commands.resume(view.pair)} {override_flag('reverted')}")
+        steps.append(f"{resume} {override_flag('reverted')}")
     elif view.owed is not None or (
         view.open_run is not None and view.stopped_for not in commands.STOPS_AGAIN
     ):
-        steps.insert(0, commands.resume(view.pair))
+        steps.insert(0, resume)
     match beneath:
         case Phase(name=PhaseName.DIVERGED | PhaseName.HALF_ABSENT):
             steps.append(f"{commands.adopt(view.pair, role.other)} {override_flag('reverted')}")
