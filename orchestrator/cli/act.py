@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
 from orchestrator.errors import ExitCode
+from orchestrator.model import next_step
 
 from . import options
 from .invocation import Invocation
@@ -126,10 +126,9 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     if not yes:
         invocation.require_somebody()
     if emergency and not reason.strip():
-        again = f"hamr resume{f' {shlex.quote(what)}' if what else ''} --emergency"
         raise UsageError(
             "--emergency wants a reason: it is what the audit journal will say.",
-            next_steps=(f"{again} --reason TEXT",),
+            next_steps=(next_step.resume(what or "").as_emergency(),),
         )
     named = overrides_from(overrides)
     inventory = invocation.sources.inventory()
@@ -253,7 +252,7 @@ def unlock(invocation: Invocation, pair: str, lock_id: str, reason: str, yes: bo
     said = f"The lock {holder.lock} of {holder}, run {holder.run}, is broken. The journal has it."
     broken = {"pair": pair, "lock": holder.lock, "run": holder.run, "operator": holder.operator}
     invocation.console.facts(
-        (line(said), line(), (Span("  "), Span(f"hamr status {shlex.quote(pair)}", "command"))),
+        (line(said), line(), (Span("  "), Span(next_step.status(pair).command, "command"))),
         document("hamr/unlock/1", {**broken, "host": holder.host, "process": holder.pid}),
     )
     return ExitCode.DONE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import click
 
 from orchestrator.errors import ExitCode, HamrError
+from orchestrator.model import next_step
 from orchestrator.model.readiness import NagiosCode
 from orchestrator.model.situation import Standing
 
@@ -94,7 +94,7 @@ def _seconds(text: str, pair: str) -> float:
     if not isfinite(seconds) or seconds < SHORTEST_WATCH:
         raise UsageError(
             f"--watch {text[:40]!r}: a number of seconds is wanted, {SHORTEST_WATCH} or more. The pair stands before it.",
-            next_steps=(f"hamr status {shlex.quote(pair)} --watch 5",),
+            next_steps=(next_step.watch(pair).with_options("5"),),
         )
     return seconds
 
@@ -172,9 +172,9 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
             words = (
                 f"Pair {pair} is in drill {made.open_drill}: until that is closed, this run would be refused."
             )
-            console.note(f"{words} hamr drill close {made.open_drill} --notes TEXT", "warn")
+            console.note(f"{words} {next_step.close_drill(made.open_drill)}", "warn")
     if file is not None:
-        command = invocation.typed.complete(f"hamr apply {shlex.quote(str(file))}")
+        command = invocation.typed.complete(next_step.apply(str(file)).command)
         console.note(f"Saved to {file}. Until {made.expires_at:%H:%M:%S} UTC: {command}")
     if not detailed_exitcode:
         return ExitCode.DONE

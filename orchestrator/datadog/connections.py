@@ -20,6 +20,7 @@ import httpx  # leanly: the package has loaded .transport before this
 from msgspec import Struct
 
 from orchestrator.errors import PreparationError
+from orchestrator.model import next_step
 from orchestrator.model.org import Org
 from orchestrator.model.reading import Hampered, Trouble
 from orchestrator.model.status import Both
@@ -414,7 +415,7 @@ def _opened(url: str, context: ssl.SSLContext, proxy: Proxy | None, connections:
         variable = "" if proxy is None else proxy.variable
         raise PreparationError(
             f"The proxy for {url} ({variable}) cannot be used: only http:// and https:// proxies can.",
-            next_steps=(f"unset {variable}",),
+            next_steps=(next_step.shell(f"unset {variable}"),),
         ) from None
 
 
@@ -451,7 +452,7 @@ def _machines_own() -> ssl.SSLContext:
         where = f"{place}={os.environ[place]}" if place else "httpx's own certificates"
         raise PreparationError(
             f"The certificates to verify Datadog's API with cannot be loaded from {where}: {error.strerror or error}.",
-            next_steps=(f"unset {place}",) if place else (),
+            next_steps=(next_step.shell(f"unset {place}"),) if place else (),
         ) from None
     # None switches it off, which typeshed does not know.
     context.keylog_filename = None  # type: ignore[assignment]

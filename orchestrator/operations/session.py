@@ -19,6 +19,7 @@ from orchestrator.errors import JournalDamaged
 from orchestrator.journal import VERIFY_NEWEST, ThisHost, ThreadCalls
 from orchestrator.journal.checkpoint import CHECKPOINT, DUE_AFTER, checkpoint_of, read_history
 from orchestrator.journal.history import History
+from orchestrator.model import next_step
 from orchestrator.model.events import Event, RunStarted, encode
 from orchestrator.model.journal import Broken, Entry
 from orchestrator.model.org import Pair
@@ -146,7 +147,14 @@ class Session:
                 raise JournalDamaged(
                     f"the journal {self.store.place} was changed: record {found.seq}: {found.reason}. "
                     "What it says of this pair can't be trusted",
-                    next_steps=("hamr audit verify", f"hamr status {self.pair.name} --journal NEW_FILE"),
+                    next_steps=(
+                        next_step.verify(),
+                        next_step.status(self.pair.name).with_options(
+                            "--journal",
+                            "NEW_FILE",
+                            why="go on with another journal: it sees neither this one's lock nor its history",
+                        ),
+                    ),
                 )
             self.verified = True
         history = read_history(self.store, self.pair)

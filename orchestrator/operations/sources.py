@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from orchestrator.errors import JournalUnavailable, UsageError
+from orchestrator.model import next_step
 
 if TYPE_CHECKING:  # loaded when they are needed: a verb that reads the journal alone parses no YAML
     from orchestrator.journal import SqliteStore
@@ -167,7 +168,7 @@ class Sources(Struct, frozen=True, eq=False):
             if not store.exists:
                 raise JournalUnavailable(
                     f"There is no journal at {store.place}: nothing was ever recorded there, or it was moved or deleted.",
-                    next_steps=("hamr audit verify --journal FILE",),
+                    next_steps=(next_step.verify().with_options("--journal", "FILE"),),
                 )
             yield store
 
@@ -193,7 +194,7 @@ def operator_named(text: str | None) -> Operator:
         raise UsageError(
             f"--operator {text[:100]!r}: NAME or NAME@HOST is wanted, of letters, digits, dots and hyphens "
             "(in NAME underscores too), since it goes into the records that are written.",
-            next_steps=("--operator alice@laptop",),
+            next_steps=(next_step.shell("--operator alice@laptop"),),
         )
     return Operator(name, host)
 

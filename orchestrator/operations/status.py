@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 
+from msgspec.structs import replace
+
 from orchestrator.engine.context import Deadline
 from orchestrator.engine.reader import ask_twice
 from orchestrator.journal.history import History
@@ -15,8 +17,9 @@ from orchestrator.model.situation import Standing
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import phase_of
 from orchestrator.situation.guards import strangers
+from orchestrator.situation.next_steps import after_a_look
 
-from .locking import left_a_run
+from .locking import left_a_run, under_way
 from .session import Session
 
 
@@ -83,12 +86,24 @@ async def read_status(
     history = session.history()
     async with session.reader() as reader:
         readings, identities = await read_pair(session, reader, needed, history.floors, settle=settle)
-    open_run = history.as_open_run()
+    return standing_of(session, history, readings, identities)
+
+
+def standing_of(
+    session: Session, history: History, readings: Both[Reading], identities: Both[Identity]
+) -> Standing:
+    """Where a pair stands, by what was read and what the journal says of it, and what to type next.
+
+    Raises:
+        HamrError: the journal cannot be read.
+    """
+    open_run, at_work = history.as_open_run(), under_way(session, history)
+    if open_run is not None and at_work is not None and at_work.holder.run == open_run.run:
+        open_run = replace(open_run, under_way=True)
     holder = session.store.holder(session.pair.name)
-    holder_dead = holder is not None and session.host.provably_dead(holder)
     drill = history.open_drill
     cooling = history.cooling_down(session.playbook.cool_down, session.clock.now())
-    return Standing(
+    standing = Standing(
         pair=session.pair,
         at=session.clock.now(),
         readings=readings,
@@ -114,15 +129,17 @@ async def read_status(
         ),
         elsewhere=tuple(run.run for run in history.elsewhere),
         holder=holder,
-        holder_dead=holder_dead,
+        holder_dead=holder is not None and at_work is None,
+        under_way=at_work,
         cooling_down_after=cooling[0].run if cooling is not None else "",
         cooling_down_for=cooling[1].total_seconds() if cooling is not None else 0.0,
         journal=session.store.place,
         head=session.store.head(),
         open_drill=drill.as_open_drill() if drill is not None else None,
         strangers=strangers(readings, history.known_runs, session.clock.now()),
-        left_a_run=holder is not None and holder_dead and left_a_run(history, holder),
+        left_a_run=holder is not None and at_work is None and left_a_run(history, holder),
     )
+    return replace(standing, next_steps=after_a_look(standing))
 
 
 def _put_back_from(history: History, readings: Both[Reading]) -> Status | None:

@@ -14,6 +14,7 @@ from itertools import zip_longest
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.status import Role
 
 STYLES: frozenset[str] = frozenset(
@@ -268,9 +269,16 @@ def command(text: str) -> Line:
     return (Span("  "), Span(text, "command"))
 
 
-def next_commands(commands: Sequence[str]) -> Page:
-    """What to type next, most useful first; whole lines, to be copied. Nothing where there is nothing."""
-    return (*heading("Next"), *map(command, commands)) if commands else ()
+def next_commands(steps: Sequence[NextStep]) -> Page:
+    """What to type next, most useful first, each with what it is for; whole lines, to be copied. Nothing where there is nothing."""
+    if not steps:
+        return ()
+    return (*heading("Next"), *(spans for step in steps for spans in step_lines(step)))
+
+
+def step_lines(step: NextStep) -> Page:
+    """A command, and under it what it is for."""
+    return (command(step.command), *(paragraph(step.why, "dim", indent=6, hanging=6) if step.why else ()))
 
 
 def head_lines(head: object, verify: str = "") -> Page:

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from itertools import count
 
+from orchestrator.model import next_step
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.hook import When
 from orchestrator.model.plain import JSON
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
-from orchestrator.model.words import (
-    after_asking,
-    age,
-    close_command,
-    counted,
-    request_command,
-    span,
-    utc,
-    why_waived,
-)
+from orchestrator.model.words import age, counted, span, utc, why_waived
 
 from .documents import compact, document, fields_fact
 from .layout import (
@@ -38,13 +29,13 @@ from .layout import (
     shortened,
 )
 from .plan_details import hook_lines, not_here, note_of, question_lines
-from .status import strangers_lines
-from .verdicts import override_flags, refusal_lines, verdict_lines, what_overrides
+from .status import strangers_lines, under_way_lines
+from .verdicts import refusal_lines, verdict_lines, what_overrides
 
 
 def plan_page(plan: Plan) -> Page:
     """The whole plan: header, each transition with its guards and writes, the ending, and what to type next."""
-    return (*_told(plan), *next_commands(_next_steps(plan)))
+    return (*_told(plan), *next_commands(plan.next_steps))
 
 
 def preview_page(plan: Plan) -> Page:
@@ -70,10 +61,6 @@ def _told(plan: Plan) -> Page:
     )
 
 
-def _refusing(transition: PlannedTransition) -> tuple[Verdict, ...]:
-    return tuple(verdict for verdict in transition.verdicts if verdict.guard in transition.refused_by)
-
-
 def _refusing_before(plan: Plan) -> tuple[Verdict, ...]:
     return tuple(verdict for verdict in plan.before if verdict.guard in plan.refused_before)
 
@@ -86,7 +73,7 @@ def _refusal(plan: Plan) -> Page:
         words = "REFUSED: a run would not start, because of what an earlier one left behind."
         page += [line(), line(words, "bad"), *refusal_lines(before)]
     for place, transition in enumerate(plan.transitions):
-        refusing = _refusing(transition)
+        refusing = transition.refusing
         if refusing:
             words = (
                 f"REFUSED: a run would stop before its first transition, {transition.name}, and send nothing."
@@ -119,6 +106,7 @@ def _header(plan: Plan) -> Page:
     page += labelled("read", _read(plan))
     page += labelled("playbook", f"{shortened(plan.playbook, 60)} (SHA-256 {plan.playbook_sha256[:12]}…)")
     page += labelled("operator", shortened(str(plan.operator), 120))
+    page += under_way_lines(plan.under_way)
     page += strangers_lines(plan.strangers, lambda role: called(plan.orgs[role], role))
     if request.reason:
         page += labelled("reason", shortened(request.reason))
@@ -225,7 +213,7 @@ def _if_it_goes_wrong(
     plan: Plan, write: PlannedWrite, stands: str, *, spare: bool
 ) -> tuple[tuple[str, str], ...]:
     """What happens if the server refuses it, if its answer is lost, and if the run dies right after it."""
-    resume = f"hamr resume {plan.run}"
+    resume = next_step.resume(plan.run)
     died = f"the pair stands {write.stands}" if write.stands else "the pair stands between two statuses"
     if spare:
         left = "the run goes on without this org, which is then owed the survivor's status"
@@ -273,35 +261,6 @@ def _ending_title(plan: Plan) -> str:
     return "If nothing goes wrong"
 
 
-def _next_steps(plan: Plan) -> tuple[str, ...]:
-    """What to type next: first of all watching, where somebody else seems to be at work."""
-    return after_asking(_next(plan), plan.request.pair, plan.strangers)
-
-
-def _next(plan: Plan) -> tuple[str, ...]:
-    request = plan.request
-    refusing = [*_refusing_before(plan), *(each for made in plan.transitions for each in _refusing(made))]
-    status = f"hamr status {shlex.quote(request.pair)}"
-    if not plan.reachable:
-        return tuple(dict.fromkeys((*plan.next_steps, status)))
-    if plan.assumed is not None:
-        return (status, request_command("plan", request, plan.playbook))
-    if plan.open_drill and plan.mode is Mode.PLANNED:
-        return (close_command(plan.open_drill), status)
-    if plan.stopping_hooks:  # no flag goes over a program that is not there
-        return (f"hamr doctor {shlex.quote(request.pair)}", status)
-    if refusing:
-        flags = override_flags(refusing)
-        with_flags = () if flags is None else (request_command("run", request, plan.playbook, [flags]),)
-        return (status, *with_flags)
-    if not plan.transitions:
-        return tuple(dict.fromkeys((*plan.next_steps, status)))
-    return (
-        request_command("run", request, plan.playbook),
-        request_command("plan", request, plan.playbook, ["--out FILE && hamr apply FILE"]),
-    )
-
-
 def plan_json(plan: Plan) -> dict[str, JSON]:
     """All that the page says. It is not the file that `--out` saves: that one is made to be applied."""
     return document(
@@ -317,7 +276,7 @@ def plan_json(plan: Plan) -> dict[str, JSON]:
             },
             **fields_fact(plan, "assumed", "readings", "phase", "sentence"),
             **fields_fact(plan, "before", "refused_before", "transitions", "ending"),
-            "next": _next_steps(plan),
+            "next": plan.next_steps,
             "timeouts_seconds": plan.timeouts,
             "confirm_within_seconds": plan.confirm_within,
             "confirm_every_seconds": plan.confirm_every,

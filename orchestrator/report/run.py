@@ -17,8 +17,8 @@ from orchestrator.model.events import (
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import JSON
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import End, Mode, RunRequest
-from orchestrator.model.words import counted, request_command, span, took_of, utc, why_waived
+from orchestrator.model.run import End, Mode
+from orchestrator.model.words import counted, span, took_of, utc, why_waived
 
 from .describe import describe_event, end_style
 from .documents import document, fields_fact, noun_fact, seconds
@@ -38,7 +38,7 @@ from .layout import (
     shortened,
     table,
 )
-from .verdicts import override_flags, refusal_lines, verdict_lines
+from .verdicts import refusal_lines, verdict_lines
 
 _TITLES = {
     End.DONE: "DONE",
@@ -88,7 +88,7 @@ def result_page(result: RunResult) -> Page:
         *_left(result),
         *listed_under("Remember", result.remember),
         *_head(result),
-        *next_commands(_next(result)),
+        *next_commands(result.ending.next_steps),
     )
 
 
@@ -215,18 +215,6 @@ def _head(result: RunResult) -> Page:
     return (*head_lines(result.head), *labelled("", proof))
 
 
-def _next(result: RunResult) -> tuple[str, ...]:
-    """The ending's commands, before them the one that overrides the refusals, and the run's own story."""
-    steps = [*result.ending.next_steps]
-    flags = override_flags(result.refused_by) if result.refused_by else None
-    if flags and result.resumable:
-        steps.append(f"hamr resume {result.run} {flags}")
-    elif flags and result.goal is not None:
-        request = result.request or RunRequest(result.pair, result.goal, result.mode)
-        steps.append(request_command("run", request, more=[flags]))
-    return tuple(dict.fromkeys([*steps, f"hamr show {result.run}"]))
-
-
 def result_json(result: RunResult) -> dict[str, JSON]:
     """The same as a document: hamr/result/1."""
     ending = result.ending
@@ -245,7 +233,7 @@ def result_json(result: RunResult) -> dict[str, JSON]:
             "waited_seconds": seconds(result.waited),
             "asked_seconds": seconds(result.asked),
             "remember": result.remember,
-            "next": _next(result),
+            "next": result.ending.next_steps,
             "head": result.head,
         },
     )

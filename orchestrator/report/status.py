@@ -8,6 +8,7 @@ from functools import partial
 from typing import assert_never
 from urllib.parse import urlsplit
 
+from orchestrator.model import next_step
 from orchestrator.model.journal import Holder
 from orchestrator.model.org import Org
 from orchestrator.model.plain import JSON
@@ -26,19 +27,9 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.run import Attempt, Mode
-from orchestrator.model.situation import OpenRun, PhaseName, Standing, Stranger
+from orchestrator.model.situation import OpenRun, PhaseName, Standing, Stranger, UnderWay
 from orchestrator.model.status import Role
-from orchestrator.model.words import (
-    after_asking,
-    after_unknown,
-    after_unlocking,
-    age,
-    author,
-    close_command,
-    no_journal,
-    span,
-    utc,
-)
+from orchestrator.model.words import age, author, doing, no_journal, span, utc
 
 from .documents import document, fields_fact, noun_fact, seconds
 from .layout import (
@@ -62,6 +53,14 @@ from .layout import (
 def unjournalled_lines(place: str) -> Page:
     """That there is no journal here; nothing where there is one, and `place` is ""."""
     return labelled("journal says", f"nothing: {no_journal(place)}", "warn") if place else ()
+
+
+def under_way_lines(run: UnderWay | None) -> Page:
+    """Who is at work on the pair just now: leave them to it."""
+    if run is None:
+        return ()
+    who = shortened(f"{run.holder.operator} on {run.holder.host}", 60)
+    return labelled("under way", f"{who}, {doing(run)}; leave it", "bad")
 
 
 def strangers_lines(found: Sequence[Stranger], org: Callable[[Role], str]) -> Page:
@@ -91,7 +90,7 @@ def status_page(standing: Standing, playbook: Playbook) -> Page:
 
     The playbook says what the open run is in the middle of.
     """
-    return (*standing_page(standing, playbook), *next_commands(_next_steps(standing)))
+    return (*standing_page(standing, playbook), *next_commands(standing.next_steps))
 
 
 def standing_page(standing: Standing, playbook: Playbook) -> Page:
@@ -108,21 +107,6 @@ def standing_page(standing: Standing, playbook: Playbook) -> Page:
         line(),
         *_journal(standing, playbook),
     )
-
-
-def _next_steps(standing: Standing) -> tuple[str, ...]:
-    """What to type, and nothing that would be refused: because of somebody else at work, a lock, or an open drill."""
-    name, holder = standing.pair.name, standing.holder
-    steps = after_unknown(standing.phase.next_steps) if standing.unknown else standing.phase.next_steps
-    steps = after_asking(steps, name, standing.strangers)
-    if standing.left_a_run and holder is not None:
-        steps = after_unlocking(steps, name, holder)
-    drill = standing.open_drill
-    if drill is None:
-        return steps
-    refused = ("hamr plan ", "hamr run ")
-    allowed = [step for step in steps if not step.startswith(refused) or " --emergency" in step]
-    return (close_command(drill.drill), *allowed)
 
 
 def _title(standing: Standing, playbook: Playbook) -> Page:
@@ -221,6 +205,7 @@ def _round_trip(reading: Reading) -> str:
 
 def _journal(standing: Standing, playbook: Playbook) -> Page:
     page: list[Line] = [
+        *under_way_lines(standing.under_way),
         *strangers_lines(standing.strangers, partial(_org, standing)),
         *unjournalled_lines("" if standing.journal_exists else standing.journal),
     ]
@@ -242,13 +227,13 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
     for run in standing.elsewhere:
         words = f"run {run} is open on other orgs than the inventory names now: name those again to finish it"
         page += labelled("other orgs", words, "warn")
-    if standing.open_run is not None:
+    if standing.open_run is not None and not standing.open_run.under_way:
         page += labelled("open run", _open_run(standing.open_run, playbook), "warn")
     if standing.open_drill is not None:
         drill = standing.open_drill
         words = (
             f"{drill.drill}, to {drill.goal} and home to {drill.home}, begun {age(drill.started_at, standing.at)} by "
-            f"{shortened(drill.by, 60)}; until {close_command(drill.drill)}, other runs than an emergency's "
+            f"{shortened(drill.by, 60)}; until {next_step.close_drill(drill.drill)}, other runs than an emergency's "
             "are refused"
         )
         page += labelled("open drill", words, "warn")
@@ -309,7 +294,7 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             "phase_name": phase.name,
             "phase_status": phase.status,
             "sentence": phase.sentence,
-            "next": _next_steps(standing),
+            "next": standing.next_steps,
             "orgs": {role: _org_fact(standing, role) for role in Role},
             "mirrors": pair.mirrors,
             "owed": standing.owed,

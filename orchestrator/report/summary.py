@@ -7,18 +7,10 @@ from typing import assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
+from orchestrator.model import next_step
 from orchestrator.model.run import End, Ending, Mode, Objective
 from orchestrator.model.status import Status
-from orchestrator.model.words import (
-    END_WORDS,
-    close_command,
-    counted,
-    expectations_held,
-    move,
-    span,
-    took_of,
-    utc,
-)
+from orchestrator.model.words import END_WORDS, counted, expectations_held, move, span, took_of, utc
 
 from .describe import end_style
 from .layout import Span
@@ -221,25 +213,25 @@ def _to_do(run: RunView) -> tuple[ToDo, ...]:
     for write in run.unknown if not run.superseded_by else ():
         attempt = write.attempt
         text = f"Find out what became of attempt {attempt.number}, {attempt.status} to {run.called(attempt.role)}."
-        things.append(ToDo(text, f"hamr status {run.pair}"))
+        things.append(ToDo(text, next_step.status(run.pair).command))
     if run.open:
         text = (
             "Take the run up again"
             if run.finished is not None
             else "See whether it still goes on; if not, resume it"
         )
-        things.append(ToDo(f"{text}: it stays open until then.", f"hamr resume {run.run}"))
+        things.append(ToDo(f"{text}: it stays open until then.", next_step.resume(run.run).command))
     elif run.finished is not None and not run.reached_goal and not run.superseded_by:
-        first, *others = run.finished.ending.next_steps or (f"hamr status {run.pair}",)
-        things.append(ToDo("Clear what stopped it, then try again.", first))
-        things += [ToDo("Or:", command) for command in others]
+        first, *others = run.finished.ending.next_steps or (next_step.status(run.pair),)
+        things.append(ToDo("Clear what stopped it, then try again.", first.command))
+        things += [ToDo(f"Or: {step.why}.", step.command) for step in others]
     for debt in run.debts:
         if debt.settled_at is None:
             text = f"Tell {run.called(debt.role)} {debt.status}, as soon as it can be reached."
-            things.append(ToDo(text, f"hamr resume {run.pair}"))
+            things.append(ToDo(text, next_step.resume(run.pair).command))
     for hook in run.hooks_owed:
         text = f"Hook {hook} did not end well; a resumed run tries it again."
-        things.append(ToDo(text, f"hamr resume {run.run}"))
+        things.append(ToDo(text, next_step.resume(run.run).command))
     things += [ToDo(f"By hand: {text}") for text in run.left_to_person]
     return tuple(dict.fromkeys(things))
 
@@ -277,7 +269,7 @@ def _drill_to_do(report: ReportView, drill: DrillView) -> tuple[ToDo, ...]:
     if drill.closed_at is not None:
         return ()
     runs = () if drill.simulated else [run for run in report.runs if run.open or run.debts]
-    close = ToDo("Close the drill.", close_command(drill.drill))
+    close = ToDo("Close the drill.", next_step.close_drill(drill.drill).command)
     return tuple(dict.fromkeys([*(each for run in runs for each in _to_do(run)), close]))
 
 

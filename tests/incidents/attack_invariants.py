@@ -30,6 +30,7 @@ from orchestrator.model.run import End, Mode, Stamp
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Role, Status
 from orchestrator.simulator import Authors, ClientError, Closed, Redirect, Refused, Reset, Response, Throttle
+from tests.steps import typed
 
 from .incident import Played
 from .loop import EPOCH, Process
@@ -447,7 +448,7 @@ def _names(outcome: Outcome, attempt: _GivenUp) -> bool:
     if isinstance(outcome, Returned):
         words, own = repr(outcome.result), outcome.result.run == attempt.run
     elif isinstance(outcome, Raised):
-        words = f"{outcome.error.message} {outcome.error.next_steps}"
+        words = f"{outcome.error.message} {typed(outcome.error.next_steps)}"
     number = re.search(rf"attempt {attempt.number}\b", words, re.IGNORECASE)
     return attempt.stamp in words or (number is not None and (own or attempt.run in words))
 
@@ -456,21 +457,21 @@ def _names(outcome: Outcome, attempt: _GivenUp) -> bool:
 
 
 def next_accepted(played: Played) -> Iterator[str]:
-    for typed in played.typed:
-        began = played.tape.notes[typed.number]
-        if not typed.read or (
+    for command in played.typed:
+        began = played.tape.notes[command.number]
+        if not command.read or (
             isinstance(began, Happened) and began.what in ("restored", "repointed", "behind")
         ):
             continue  # nobody could know
-        if _moved_meanwhile(played, typed.number):
+        if _moved_meanwhile(played, command.number):
             continue  # a mirror brought something between the look and the command
-        match typed.outcome:
+        match command.outcome:
             case Returned(result=result) if result.exit_code is ExitCode.REFUSED:
-                yield f"{typed.line!r} was the first thing to type, and is refused: {result.ending.message}"
+                yield f"{command.line!r} was the first thing to type, and is refused: {result.ending.message}"
             case Raised(error=error) if error.message.startswith("cool_down: "):
                 pass  # at a terminal it is asked, in the one question
             case Raised(error=error) if error.message != DONE:
-                yield f"{typed.line!r} was the first thing to type, and is refused: {error.message}"
+                yield f"{command.line!r} was the first thing to type, and is refused: {error.message}"
             case _:
                 pass
 
@@ -528,7 +529,7 @@ def one_bad_answer(played: Played) -> Iterator[str]:  # noqa: C901 - what was as
         first = first_next(standing) if standing is not None else ""
         if isinstance(outcome, Returned):
             result = outcome.result
-            first = result.ending.next_steps[0] if result.ending.next_steps else ""
+            first = typed(result.ending.next_steps)[0] if typed(result.ending.next_steps) else ""
             needed = set(Role) if result.mode is Mode.PLANNED else _survivor(played, result.goal)
             if result.ending.end is End.REFUSED and once & needed:
                 yield f"{process.name}: refused after one failed reading: {result.ending.message}"

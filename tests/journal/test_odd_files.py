@@ -12,6 +12,7 @@ import pytest
 from orchestrator.errors import JournalDamaged, JournalUnavailable
 from orchestrator.journal import SqliteStore
 from orchestrator.model.journal import Verified
+from tests.steps import typed
 
 from .conftest import journal_of, opened, refusal
 
@@ -100,7 +101,7 @@ def test_a_journal_that_was_cut_short_is_damaged(place: Path, kept: float, creat
     os.truncate(place, int(size + kept if kept < 0 else size * kept if kept < 1 else kept))
     error = refusal(place, create=create)
     assert isinstance(error, JournalDamaged)
-    assert "hamr audit verify" in error.next_steps
+    assert "hamr audit verify" in typed(error.next_steps)
 
 
 @pytest.mark.parametrize("create", [True, False])
