@@ -80,7 +80,7 @@ def _readiness(session: Session, orgs: OrgAnswers, journal: JournalFound) -> Rea
     answers = Answers(session.pair, session.playbook, session.operator, orgs, journal, missing, standing)
     round_trips = Both(*(round_trip(reading) for reading in orgs.readings))
     checks = all_checks(answers)
-    steps = _next_steps(checks, standing)
+    steps = next_steps(checks, standing)
     return Readiness(
         session.pair.name, orgs.at, session.playbook.name, checks, round_trips, orgs.seconds, steps
     )
@@ -90,7 +90,7 @@ _MOVES = frozenset({"plan", "run", "resume", "adopt", "unlock", "drill close"})
 """Verbs that one look at the whole pair decides on (law 15), and not one check."""
 
 
-def _next_steps(checks: Sequence[Check], standing: Standing | None) -> tuple[NextStep, ...]:
+def next_steps(checks: Sequence[Check], standing: Standing | None) -> tuple[NextStep, ...]:
     """What to type: first what mends keys, then what the pair itself calls for, then the rest; what is worst first."""
     wanting = [check for check in worst_first(checks) if check.next_steps]
     if standing is None:

@@ -82,7 +82,10 @@ class NextStep(Struct, frozen=True):
 
 def each_once(steps: Iterable[NextStep]) -> tuple[NextStep, ...]:
     """The steps, a command that stands there twice where it stood first."""
-    return tuple({step.command: step for step in reversed(tuple(steps))}.values())[::-1]
+    found: dict[str, NextStep] = {}
+    for step in steps:
+        found.setdefault(step.command, step)
+    return tuple(found.values())
 
 
 def shell(line: str, why: str = "") -> NextStep:

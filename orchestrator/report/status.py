@@ -304,6 +304,7 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             if standing.journal_exists
             else None,
             **fields_fact(standing, "open_run", "open_drill"),
+            "under_way": standing.under_way and _under_way_fact(standing.under_way),
             "lock": standing.holder and _lock_fact(standing.holder, dead=standing.holder_dead),
             "cooling_down": {
                 "after_run": standing.cooling_down_after,
@@ -329,6 +330,17 @@ def _org_fact(standing: Standing, role: Role) -> dict[str, object]:
         else identity.uuid.casefold() == org.uuid.casefold(),
         "keys_reason": identity.reason,
         "reading": standing.readings[role],
+    }
+
+
+def _under_way_fact(run: UnderWay) -> dict[str, object]:
+    return {
+        "run": run.holder.run,
+        "operator": run.holder.operator,
+        "host": run.holder.host,
+        "since": run.holder.taken_at,
+        **fields_fact(run, "goal", "transition", "last"),
+        "doing": DOING.get(run.last, ""),
     }
 
 

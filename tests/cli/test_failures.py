@@ -13,7 +13,7 @@ from orchestrator.cli.failures import report_failure
 from orchestrator.cli.invocation import Invocation
 from orchestrator.errors import ExitCode, HamrError, Interrupted, Locked, PreparationError, UsageError
 from orchestrator.model.org import Secret
-from tests.steps import step
+from tests.steps import next_of, step
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ def test_with_json_the_error_is_a_document_on_stdout_and_words_on_stderr(
     written = capsys.readouterr()
     document = json.loads(written.out)
     assert (document["schema"], document["error"], document["exit_code"]) == ("hamr/error/1", "Locked", 5)
-    assert document["next"] == ["hamr show RUN"]
+    assert next_of(document) == ["hamr show RUN"]
     assert "pair payments is locked" in written.err
 
 

@@ -246,7 +246,7 @@ async def test_hooks_that_are_owed_are_run_by_resume(tmp_path: Path) -> None:
         result = await start(bench.session, REQUEST)
         assert (result.exit_code, result.resumable) == (ExitCode.OWING, True)
         assert result.hooks_owed == ("activate/flip",)
-        assert typed(result.ending.next_steps) == (f"hamr resume {result.run}",)
+        assert typed(result.ending.next_steps) == (f"hamr resume {result.run}", f"hamr show {result.run}")
         history = bench.session.history()
         assert history.open_run is not None
         open_run = history.open_run.as_open_run()
@@ -301,7 +301,7 @@ async def test_a_run_that_finds_nothing_to_do_does_not_void_the_hooks_that_are_o
         assert again.exit_code is ExitCode.OWING
         assert f"hooks are still owed: activate/flip of run {first.run}" in again.ending.message
         assert again.hooks_owed == ("activate/flip",)
-        assert typed(again.ending.next_steps) == (f"hamr resume {first.run}",)
+        assert typed(again.ending.next_steps) == (f"hamr resume {first.run}", f"hamr show {again.run}")
         assert not again.resumable
         open_run = bench.session.history().open_run
         assert open_run is not None

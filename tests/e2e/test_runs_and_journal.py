@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.errors import ExitCode, JournalDamaged, JournalUnavailable, KeyUnavailable, Locked, Moved
+from orchestrator.journal.history import event_of
 from orchestrator.model.events import Event, RunFinished, TransitionIntended, WriteAnswered
 from orchestrator.model.hook import Hook, Program
 from orchestrator.model.journal import Entry, Record
@@ -101,12 +102,15 @@ async def test_law_14_a_failed_step_says_what_was_sent_and_how_to_resume_go_back
         ending = record.data["ending"]
         assert isinstance(ending, dict)
         assert ending["sent"] == "1 write was sent and seen by reading back."
-        assert ending["next_steps"] == [
+        finished = event_of(record)
+        assert isinstance(finished, RunFinished)
+        assert typed(finished.ending.next_steps) == (
             f"hamr resume {run}",
             "hamr run sim --to PASSIVE",
             f"hamr resume {run} --emergency --reason TEXT",
             "hamr status sim",
-        ]
+            f"hamr show {run}",
+        )
 
 
 async def test_a_run_that_goes_takes_the_place_of_the_open_one(tmp_path: Path) -> None:

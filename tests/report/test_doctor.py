@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from orchestrator.doctor.examination import next_steps
 from orchestrator.errors import DocumentError, JournalUnavailable, Problem
 from orchestrator.model.readiness import Check, Group, Level, NagiosCode, Readiness, worst
 from orchestrator.model.status import Both, Role
@@ -31,7 +32,9 @@ def check(name: str, planned: Level | None, emergency: Level | None, **more: obj
 
 
 def readiness(*checks: Check, pair: str = "payments") -> Readiness:
-    return Readiness(pair, NOW, "regional-failover", checks, Both(0.0412, None), 0.31)
+    return Readiness(
+        pair, NOW, "regional-failover", checks, Both(0.0412, None), 0.31, next_steps(checks, None)
+    )
 
 
 READY = readiness(check("link", OK, OK, brief="linked"), check("record", OK, None, role=Role.PRIMARY))

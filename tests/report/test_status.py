@@ -22,7 +22,7 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.run import Attempt, Mode
-from orchestrator.model.situation import OpenDrill, OpenRun, Owed, Standing
+from orchestrator.model.situation import OpenDrill, OpenRun, Owed, Standing, UnderWay
 from orchestrator.model.status import Both, Status
 from orchestrator.report.documents import to_json
 from orchestrator.report.layout import STYLES, Span, cells, fit, plain_text
@@ -45,6 +45,8 @@ from .scenes import (
     record,
     standing,
 )
+
+HOLDER = Holder("ab12", "payments", RUN, "bob", "laptop2", 42, "", NOW, NOW)
 
 
 def page(of: Standing) -> list[str]:
@@ -220,7 +222,8 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
         unknown=((RUN, attempt),),
         owed=Owed(P, Status.ACTIVE, RUN, YESTERDAY),
         open_run=OpenRun(RUN, Status.ACTIVE, None, ""),
-        holder=Holder("ab12", "payments", RUN, "bob", "laptop2", 42, "", NOW, NOW),
+        holder=HOLDER,
+        under_way=UnderWay(HOLDER, Status.ACTIVE, "declare", "write.answered"),
         cooling_down_after=RUN,
         cooling_down_for=290.0,
         open_drill=OpenDrill("20260528-150000-abcd", NOW, "alice@laptop", Status.ACTIVE, Status.PASSIVE),
@@ -324,6 +327,7 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
             "mode": "planned",
             "hooks_owed": [],
             "asking": "",
+            "under_way": False,
         },
         "open_drill": {
             "drill": "20260528-150000-abcd",
@@ -331,6 +335,16 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
             "by": "alice@laptop",
             "goal": "ACTIVE",
             "home": "PASSIVE",
+        },
+        "under_way": {
+            "run": RUN,
+            "operator": "bob",
+            "host": "laptop2",
+            "since": "2026-05-28T16:40:00.000000Z",
+            "goal": "ACTIVE",
+            "transition": "declare",
+            "last": "write.answered",
+            "doing": "reading back",
         },
         "lock": {
             "id": "ab12",

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.model.journal import Holder
+from orchestrator.model.next_step import each_once
 from orchestrator.model.run import Attempt, Mode
 from orchestrator.model.situation import OpenDrill, Stranger, UnderWay
 from orchestrator.model.status import Role, Status
@@ -151,3 +152,8 @@ def test_a_plan_in_an_open_drill_closes_it_and_an_emergency_does_not_ask() -> No
 def test_a_guard_is_gone_over_once() -> None:
     once = step("hamr run 'a pair' --to ACTIVE --override alone=because").overriding("alone", "unknown")
     assert once.command == "hamr run 'a pair' --to ACTIVE --override alone=because --override unknown=REASON"
+
+
+def test_a_command_that_is_named_twice_stands_where_it_stood_first() -> None:
+    again, other = step("hamr resume R").so_that("first"), step("hamr status payments")
+    assert each_once((again, other, step("hamr resume R"))) == (again, other)

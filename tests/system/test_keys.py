@@ -105,7 +105,7 @@ async def test_an_unusable_key_is_refused_in_words_without_it(value: str | None,
         "Nothing was sent.",
         ExitCode.USAGE,
     )
-    assert typed(error.next_steps) == ("read -rs KEY && export KEY   # then paste the key and press Enter",)
+    assert typed(error.next_steps) == ("read -rs KEY && export KEY",)
     assert "canary" not in "".join(traceback.format_exception(error))
 
 
