@@ -29,7 +29,7 @@ from orchestrator.model.reading import (
 from orchestrator.model.run import Attempt, Mode
 from orchestrator.model.situation import OpenRun, PhaseName, Standing, Stranger, UnderWay
 from orchestrator.model.status import Role
-from orchestrator.model.words import age, author, doing, no_journal, span, utc
+from orchestrator.model.words import DOING, age, author, doing, no_journal, span, utc
 
 from .documents import document, fields_fact, noun_fact, seconds
 from .layout import (
