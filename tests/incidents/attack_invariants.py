@@ -9,6 +9,7 @@ leaves-in-time      no write leaves on a reading that was asked for more than fi
 late-is-named       an attempt that was given up and may still come is named: at the end, in status, by the next run (law 5)
 ours-is-ours        no record that this very run wrote is called somebody else's                              (law 3)
 next-accepted       no command that was read as the first thing to type is refused                           (law 15)
+leads-on            the first thing to type, typed each time, gets somewhere within three commands         (law 15)
 one-bad-answer      one failed reading is no verdict, and no reason to offer an emergency first               (law 21)
 emergency-goes-on   after a failover the other region dies: the way home by an emergency is not refused        (law 9)
 """
@@ -476,6 +477,22 @@ def next_accepted(played: Played) -> Iterator[str]:
                 pass
 
 
+AT_MOST = 3
+"""Commands that lead on from any end."""
+
+
+def leads_on(played: Played) -> Iterator[str]:
+    """The first thing to type, typed again and again, gets somewhere within a few commands."""
+    stuck: list[str] = []
+    for command in played.typed:
+        good = isinstance(command.outcome, Returned) and command.outcome.result.exit_code in (0, 8)
+        acted = isinstance(command.outcome, Raised) and command.outcome.error.message == DONE
+        stuck = [] if good or acted or not command.read else [*stuck, command.line]
+        if len(stuck) >= AT_MOST:
+            yield f"{len(stuck)} commands led nowhere, each the first to type: {stuck}"
+            return
+
+
 def _moved_meanwhile(played: Played, number: int) -> bool:
     """Whether an org's record was another one when a command first read it than when somebody last looked before it.
 
@@ -634,6 +651,7 @@ ATTACK_INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
     "late-is-named": late_is_named,
     "ours-is-ours": ours_is_ours,
     "next-accepted": next_accepted,
+    "leads-on": leads_on,
     "one-bad-answer": one_bad_answer,
     "emergency-goes-on": emergency_goes_on,
 }
