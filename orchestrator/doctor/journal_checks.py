@@ -80,7 +80,7 @@ def _lock(answers: Answers) -> Check:
         return _left("lock", Level.WARNING, Level.WARNING, sentence, next_step.status(pair))
     if silent <= SILENT_FOR:
         at_work = None if answers.standing is None else answers.standing.under_way
-        words = f"{holder} holds the pair" if at_work is None else f"{holder}, {doing(at_work)}"
+        words = f"{holder} holds the pair" if at_work is None else f"{holder} is {doing(at_work)}"
         sentence = f"A run is under way: {words}. Leave it."
         return _left("lock", Level.WARNING, Level.WARNING, sentence, show)
     sentence = (

@@ -96,13 +96,12 @@ def age(at: datetime, now: datetime) -> str:
 
 
 def doing(run: UnderWay) -> str:
-    """What a run is at, to follow the name of whoever runs it."""
-    goal = "" if run.goal is None else f" to {run.goal}"
+    """What somebody is at who holds a pair: running this since …, to ACTIVE, transition declare, reading back."""
+    goal = "" if run.goal is None else f", to {run.goal}"
     where = f", transition {run.transition}" if run.transition else ""
     at = f", {DOING[run.last]}" if run.last in DOING else ""
-    return (
-        f"who is running it{goal} since {run.holder.taken_at:%H:%M:%S} UTC (run {run.holder.run}){where}{at}"
-    )
+    since = f"since {run.holder.taken_at:%H:%M:%S} UTC"
+    return f"running this {since}{goal} (run {run.holder.run}){where}{at}"
 
 
 def leave_it(holder: Holder, where: Whereabouts, now: datetime) -> str:

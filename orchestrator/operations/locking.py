@@ -6,13 +6,14 @@ import asyncio
 from contextlib import suppress
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.errors import HamrError, Locked, UsageError
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
 from orchestrator.model.events import LockBroken, LockReleased, LockTaken, LockTakenOver, RunResumed
 from orchestrator.model.journal import Holder, Record, Whereabouts
-from orchestrator.model.situation import UnderWay
+from orchestrator.model.situation import OpenRun, UnderWay
 from orchestrator.model.words import doing, leave_it, utc
 from orchestrator.situation.next_steps import at_work
 from orchestrator.system.log import logger
@@ -172,6 +173,14 @@ def left_a_run(history: History, holder: Holder) -> bool:
     return run is not None and run.open and run.finished is None
 
 
+def open_run_of(session: Session, history: History) -> OpenRun | None:
+    """The run that has not finished, and whether somebody is at work on it just now."""
+    run, at_work = history.as_open_run(), under_way(session, history)
+    if run is None or at_work is None or at_work.holder.run != run.run:
+        return run
+    return replace(run, under_way=True)
+
+
 def under_way(session: Session, history: History) -> UnderWay | None:
     """What is at work on the pair just now, by its lock; None where nothing is."""
     holder = session.store.holder(session.pair.name)
@@ -194,7 +203,7 @@ def locked_by(session: Session, holder: Holder, *, dead: bool) -> Locked:
     if dead:
         words = f"which held it for run {holder.run} since {utc(holder.taken_at)}; {where.value}"
     else:
-        words = f"{doing(_at_work(session.history(), holder))}. {leave_it(holder, where, now)}"
+        words = f"who is {doing(_at_work(session.history(), holder))}. {leave_it(holder, where, now)}"
     return Locked(f"pair {name} is locked by {holder}, {words}", next_steps=at_work(name, holder, where))
 
 

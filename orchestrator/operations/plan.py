@@ -34,7 +34,7 @@ from orchestrator.situation.guards import strangers
 from orchestrator.situation.next_steps import after_a_plan
 from orchestrator.situation.state import RunState
 
-from .locking import under_way
+from .locking import open_run_of, under_way
 from .preflight import judge_before
 from .session import Session, playbook_digest
 from .status import read_pair
@@ -169,7 +169,7 @@ async def _plan_from(
         clock,
         mirrors=pair.mirrors is Mirrors.YES,
     )
-    open_run = history.as_open_run()
+    open_run = open_run_of(session, history)
     forecast = _Forecast(pair, playbook, world, identities, state, history.owed)
     engine = Engine(
         RunContext(

@@ -19,7 +19,7 @@ from orchestrator.situation import phase_of
 from orchestrator.situation.guards import strangers
 from orchestrator.situation.next_steps import after_a_look
 
-from .locking import left_a_run, under_way
+from .locking import left_a_run, open_run_of, under_way
 from .session import Session
 
 
@@ -97,9 +97,7 @@ def standing_of(
     Raises:
         HamrError: the journal cannot be read.
     """
-    open_run, at_work = history.as_open_run(), under_way(session, history)
-    if open_run is not None and at_work is not None and at_work.holder.run == open_run.run:
-        open_run = replace(open_run, under_way=True)
+    open_run, at_work = open_run_of(session, history), under_way(session, history)
     holder = session.store.holder(session.pair.name)
     drill = history.open_drill
     cooling = history.cooling_down(session.playbook.cool_down, session.clock.now())

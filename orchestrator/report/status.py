@@ -60,7 +60,7 @@ def under_way_lines(run: UnderWay | None) -> Page:
     if run is None:
         return ()
     who = shortened(f"{run.holder.operator} on {run.holder.host}", 60)
-    return labelled("under way", f"{who}, {doing(run)}; leave it", "bad")
+    return labelled("under way", f"{who} is {doing(run)}; leave it", "bad")
 
 
 def strangers_lines(found: Sequence[Stranger], org: Callable[[Role], str]) -> Page:

@@ -30,7 +30,9 @@ def after_a_look(standing: Standing) -> tuple[NextStep, ...]:
     pair, holder = standing.pair.name, standing.holder
     if standing.under_way is not None:
         return _beside(standing.under_way, pair, standing.at)
-    steps = standing.phase.next_steps
+    steps, run = standing.phase.next_steps, standing.open_run
+    if run is not None and run.asking:
+        steps = (next_step.watch(pair).so_that("it waits for an answer at its own terminal"), *steps)
     if standing.unknown:
         steps = _by_name("unknown", steps, "run")
     steps = after_asking(steps, pair, standing.strangers)
@@ -179,7 +181,8 @@ def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901 - one case 
                 # Somebody else is at work: until then, resuming would be refused again.
                 steps = (*steps, again, *_ways_back(ended))
             case _:
-                onward = (again, *_ways_back(ended)), _to_emergency(ended)
+                over = _over_what_refuses(ended) if ending.end is End.INTERRUPTED else ()
+                onward = (again, *over, *_ways_back(ended)), _to_emergency(ended)
                 first, then = reversed(onward) if _fails_again(ended) else onward
                 steps = (*first, *then, look, *steps)
     elif ending.end is End.OWING and not state.attempts:
