@@ -297,12 +297,22 @@ class Console:
 
     def _finished(self, document: Mapping[str, JSON]) -> dict[str, JSON]:
         """The document with the commands under `next` completed, and without keys."""
-        steps = document.get("next")
-        if isinstance(steps, list):
-            completed = [self._completed_step(step) if isinstance(step, dict) else step for step in steps]
-            document = {**document, "next": completed}
-        finished: dict[str, JSON] = self._redactor.clean_value(dict(document))
+        finished: dict[str, JSON] = self._redactor.clean_value(self._with_commands(document))
         return finished
+
+    def _with_commands(self, document: Mapping[str, JSON]) -> dict[str, JSON]:
+        """The document with its commands completed, and those of each pair's document in it."""
+        steps, pairs = document.get("next"), document.get("pairs")
+        completed: dict[str, JSON] = {}
+        if isinstance(steps, list):
+            completed["next"] = [
+                self._completed_step(step) if isinstance(step, dict) else step for step in steps
+            ]
+        if isinstance(pairs, list):
+            completed["pairs"] = [
+                self._with_commands(pair) if isinstance(pair, dict) else pair for pair in pairs
+            ]
+        return {**document, **completed}
 
     def _say_lost(self, stream: Stream) -> None:
         """Say on the other stream that this one shows nothing any more, unless its reader chose to go."""

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import suppress
 from functools import cache
 from itertools import chain, zip_longest
-from typing import cast
+from typing import Self, cast
 from urllib.parse import urlsplit
 
 import httpcore
@@ -384,6 +384,52 @@ def open_transport(
     if isinstance(context, Hampered):
         return Barred(context)
     return _opened(org.base_url, context, proxy_for(org.base_url, environ), connections)
+
+
+class SharedConnections:
+    """Connections that one pair's orgs after the other use: one set for each address, opened when first needed.
+
+    Each org's client brings its own keys, and closes nothing here.
+
+    Args:
+        trust: what certificates are verified with.
+    """
+
+    def __init__(self, trust: Trust) -> None:
+        self._trust = trust
+        self._opened: dict[tuple[str, str | None], Transport] = {}
+
+    def to(self, orgs: Both[Org]) -> Both[Transport]:
+        """Connections to both orgs' APIs.
+
+        Raises:
+            PreparationError: as `open_transport`.
+        """
+        primary, secondary = (_Lent(self._to(org)) for org in orgs)
+        return Both(primary, secondary)
+
+    def _to(self, org: Org) -> Transport:
+        address = (org.base_url, org.ca)
+        if address not in self._opened:
+            self._opened[address] = open_transport(org, trust=self._trust)
+        return self._opened[address]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for transport in self._opened.values():
+            await transport.aclose()
+
+
+class _Lent(httpx.AsyncBaseTransport):
+    """Connections that are others' too: closing this leaves them open."""
+
+    def __init__(self, inner: Transport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._inner.handle_async_request(request)
 
 
 def open_page_transport(url: str, environ: Mapping[str, str], trust: Trust) -> Transport:

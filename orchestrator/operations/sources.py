@@ -44,10 +44,14 @@ class Prepared(Struct, frozen=True, eq=False):
     def __repr__(self) -> str:  # the environment may hold keys
         return f"Prepared({self.pair.name})"
 
-    def session(self, store: Store, redactor: Redactor) -> Session:
-        """Everything wired together, on an open journal."""
+    def session(self, store: Store, redactor: Redactor, *, beside: Session | None = None) -> Session:
+        """Everything wired together, on an open journal; `beside` has loaded what certificates are verified with."""
         from .session import Session
 
+        if beside is not None:
+            return Session(
+                self.pair, self.playbook, self.operator, store, self.environ, redactor, trust=beside.trust
+            )
         session = Session(self.pair, self.playbook, self.operator, store, self.environ, redactor)
         session.trust.load_beside(self.pair.orgs)
         return session

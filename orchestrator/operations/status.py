@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
 from msgspec.structs import replace
 
+from orchestrator.datadog.connections import SharedConnections
 from orchestrator.engine.context import Deadline
 from orchestrator.engine.reader import ask_twice
+from orchestrator.errors import HamrError
 from orchestrator.journal.history import History
 from orchestrator.model.floor import Floors, under_floor
 from orchestrator.model.protocols import Clock, Reader
@@ -76,15 +78,19 @@ BOTH_NEEDED = frozenset(Role)
 
 
 async def read_status(
-    session: Session, *, needed: frozenset[Role] = BOTH_NEEDED, settle: bool = True
+    session: Session,
+    *,
+    needed: frozenset[Role] = BOTH_NEEDED,
+    settle: bool = True,
+    shared: SharedConnections | None = None,
 ) -> Standing:
-    """One look at a pair; `needed` and `settle` are as for `read_pair`.
+    """One look at a pair; `needed` and `settle` are as for `read_pair`, `shared` as for `Session.reader`.
 
     Raises:
         HamrError: the journal cannot be read.
     """
     history = session.history()
-    async with session.reader() as reader:
+    async with session.reader(shared=shared) as reader:
         readings, identities = await read_pair(session, reader, needed, history.floors, settle=settle)
     return standing_of(session, history, readings, identities)
 
@@ -138,6 +144,42 @@ def standing_of(
         left_a_run=holder is not None and at_work is None and left_a_run(history, holder),
     )
     return replace(standing, next_steps=after_a_look(standing))
+
+
+PAIRS_AT_ONCE = 16
+"""How many pairs are read at the same time: each has four requests on their way, and a connection for each."""
+
+
+async def read_pairs(sessions: Sequence[Session], *, settle: bool = True) -> dict[str, Standing | HamrError]:
+    """One look at each of several pairs, by name: where it stands, or why that could not be told.
+
+    A pair's connections are used for the next one on the same hosts; each has its own keys and time-outs.
+
+    Args:
+        sessions: one for each pair, all on the same open journal.
+        settle: as for `read_pair`.
+
+    Raises:
+        JournalDamaged: one of the journal's newest records does not hold.
+    """
+    first, *others = sessions
+    first.verify()
+    for session in others:
+        session.verified = True
+    waiting = iter(sessions)
+    found: dict[str, Standing | HamrError] = {}
+
+    async def read_on() -> None:
+        # Connections for each that reads, not one large pool, which takes longer to search than an answer takes to come.
+        async with SharedConnections(first.trust) as shared:
+            for session in waiting:
+                try:
+                    found[session.pair.name] = await read_status(session, settle=settle, shared=shared)
+                except HamrError as error:  # this pair's answer; the others have theirs
+                    found[session.pair.name] = error
+
+    await asyncio.gather(*(read_on() for _ in range(min(PAIRS_AT_ONCE, len(sessions)))))
+    return {session.pair.name: found[session.pair.name] for session in sessions}
 
 
 def _put_back_from(history: History, readings: Both[Reading]) -> Status | None:

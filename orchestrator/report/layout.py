@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import zip_longest
 
@@ -80,6 +81,16 @@ def fit(columns: int) -> None:
 def page_width() -> int:
     """How many cells wide a page is."""
     return _columns.get()
+
+
+@contextmanager
+def within(columns: int) -> Iterator[None]:
+    """Make the pages of this block no wider than so many columns."""
+    before = _columns.set(min(_columns.get(), columns))
+    try:
+        yield
+    finally:
+        _columns.reset(before)
 
 
 LABEL = 14
@@ -222,9 +233,17 @@ def beside(label: str, columns: Sequence[Span], *, width: int, most: int = 3) ->
 
 
 def table(
-    header: Sequence[str], rows: Sequence[Sequence[Span]], limits: Sequence[int], *, indent: int = 0
+    header: Sequence[str],
+    rows: Sequence[Sequence[Span]],
+    limits: Sequence[int],
+    *,
+    indent: int = 0,
+    most: int = 3,
 ) -> Page:
-    """Rows under a header, columns as wide as they need and at most their limit; longer texts are folded."""
+    """Rows under a header, columns as wide as they need and at most their limit; longer texts are folded.
+
+    A text has `most` lines at most: what is left of it then ends in an ellipsis.
+    """
     titled = [[Span(title, "heading") for title in header], *rows]
     widths = [
         min(limit, max(cells(row[number].text) for row in titled)) for number, limit in enumerate(limits)
@@ -234,7 +253,7 @@ def table(
         widths[widest] -= min(beyond, max(1, widths[widest] - sorted(widths)[-2]))
     margin = line(" " * indent)
     return tuple(
-        (*margin, *spans) for row in titled for spans in _side_by_side([*zip(row, widths, strict=True)], 3)
+        (*margin, *spans) for row in titled for spans in _side_by_side([*zip(row, widths, strict=True)], most)
     )
 
 

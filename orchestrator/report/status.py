@@ -8,6 +8,7 @@ from functools import partial
 from typing import assert_never
 from urllib.parse import urlsplit
 
+from orchestrator.errors import ExitCode
 from orchestrator.model import next_step
 from orchestrator.model.journal import Holder
 from orchestrator.model.org import Org
@@ -85,6 +86,29 @@ _BAD_PHASES = frozenset(
 )
 
 
+def phase_style(phase: PhaseName) -> str:
+    """How a phase looks."""
+    return "good" if phase in _GOOD_PHASES else "bad" if phase in _BAD_PHASES else "warn"
+
+
+def status_code(standing: Standing) -> ExitCode:
+    """What a script learns from a look: the exit code."""
+    if outcome_unknown(standing):
+        return ExitCode.UNKNOWN
+    return ExitCode.OWING if standing.owed is not None or owes_hooks(standing) else ExitCode.DONE
+
+
+def outcome_unknown(standing: Standing) -> bool:
+    """Whether nobody knows what became of a write. One that a living run is waiting for right now is not unknown yet."""
+    at_work = standing.holder.run if standing.holder is not None and not standing.holder_dead else None
+    return any(run != at_work for run, _ in standing.unknown)
+
+
+def owes_hooks(standing: Standing) -> bool:
+    """Whether `after` hooks of its open run did not end well yet."""
+    return standing.open_run is not None and bool(standing.open_run.hooks_owed)
+
+
 def status_page(standing: Standing, playbook: Playbook) -> Page:
     """One look at a pair, in at most 100 columns, and what to type next.
 
@@ -96,13 +120,12 @@ def status_page(standing: Standing, playbook: Playbook) -> Page:
 def standing_page(standing: Standing, playbook: Playbook) -> Page:
     """The same without what to type next: before a question, where that is settled."""
     phase = standing.phase
-    style = "good" if phase.name in _GOOD_PHASES else "bad" if phase.name in _BAD_PHASES else "warn"
     return (
         *_title(standing, playbook),
         line(),
         *_orgs(standing),
         line(),
-        *labelled("phase", phase.label, style),
+        *labelled("phase", phase.label, phase_style(phase.name)),
         *paragraph(shortened(phase.sentence, 1200), indent=2),
         line(),
         *_journal(standing, playbook),
