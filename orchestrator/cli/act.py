@@ -29,7 +29,7 @@ def run(invocation: Invocation, pair: str, yes: bool, **flags: Any) -> ExitCode:
     from datetime import UTC, datetime
 
     from orchestrator.model.run import Mode
-    from orchestrator.operations.preflight import check_request
+    from orchestrator.operations.preflight import check_request, require_reasons
     from orchestrator.operations.run import start
 
     from .requests import request_from
@@ -38,6 +38,7 @@ def run(invocation: Invocation, pair: str, yes: bool, **flags: Any) -> ExitCode:
     request = request_from(pair, now=datetime.now(UTC), **flags)
     playbook, shown = invocation.load_playbook(), ""
     check_request(request, playbook)
+    require_reasons(request.reason, request.overrides)
     if not yes:
         invocation.require_somebody()
     with invocation.session(pair, writes=True, playbook=playbook) as session:
@@ -117,7 +118,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     from orchestrator.errors import UsageError
     from orchestrator.model.run import Mode
     from orchestrator.operations.finding import to_resume
-    from orchestrator.operations.preflight import check_overrides
+    from orchestrator.operations.preflight import check_overrides, require_reasons
     from orchestrator.operations.run import resume as resume_run
 
     from .requests import overrides_from
@@ -131,6 +132,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
             next_steps=(next_step.resume(what or "").as_emergency(),),
         )
     named = overrides_from(overrides)
+    require_reasons(reason, named)
     inventory = invocation.sources.inventory()
     with invocation.store(writes=False) as store:
         found, began_with = to_resume(store, what, inventory.pairs)

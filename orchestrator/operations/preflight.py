@@ -48,7 +48,9 @@ def require_reasons(reason: str, overrides: Mapping[str, str]) -> None:
         UsageError: a reason is the very word that stands for one.
     """
     if reason and not says_why(reason):
-        raise UsageError(f"--reason {reason} says nothing: it is what the audit journal will say")
+        raise UsageError(
+            f"--reason {reason} says nothing, and it is what the audit journal will say: write why instead of {reason}"
+        )
     for guard, why in overrides.items():
         if not says_why(why):
             raise UsageError(

@@ -191,6 +191,8 @@ def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901 - one case 
         steps = (again, *_over_what_refuses(ended), look)
     elif ending.end in (End.MOVED, End.REFUSED, End.INTERRUPTED) and not steps:
         steps = (again, look) if ended.takes_up else (look,)
+    if ended.strangers and any(step.verb == "status" for step in steps[:1]):
+        steps = (*after_asking((), pair, ended.strangers), *steps)
     return each_once((*steps, next_step.show(state.run)))
 
 
