@@ -156,7 +156,7 @@ class Ended(Struct, frozen=True):
         return all(verdict.guard != guard for verdict in self.refused_by)
 
 
-def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901 - one case per kind of end
+def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - one case per kind of end
     """Resuming, going back, switching to emergency (law 14), or what the end itself calls for."""
     ending, state, pair = ended.ending, ended.state, ended.pair.name
     steps, again, look = ending.next_steps, ended.again, next_step.status(pair)
