@@ -108,12 +108,14 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
     """Show everything that is wrong with inventory and playbooks, at once.
 
     Without files, the inventory and the playbook that the other commands would use. No key is fetched, and nothing
-    is sent. Exits with 2 where something is wrong. A hook whose program is not on this machine is noted, and is not
-    wrong: it may be on the one that runs it.
+    is sent. Exits with 2 where something is wrong; so is a page that the playbook asks and a pair does not give. A
+    hook whose program is not on this machine is noted, and is not wrong: it may be on the one that runs it. So is a
+    playbook without a way out in an emergency.
     """
-    from orchestrator.config import check_file, find_inventory, find_playbook
+    from orchestrator.config import check_file, find_inventory, find_playbook, missing_pages
     from orchestrator.errors import Problem, UsageError
     from orchestrator.report.documents import document
+    from orchestrator.report.errors import problem_lines
     from orchestrator.report.layout import Line, Span, paragraph
 
     paths = list(dict.fromkeys(files))
@@ -131,6 +133,8 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
             problems.append(Problem(playbook, 0, 0, error.message))
     found = [(str(path), check_file(path)) for path in paths]
     problems += [problem for _, checked in found for problem in checked.problems]
+    problems += missing_pages(checked for _, checked in found)
+    wrong = {problem.file for problem in problems}
     programs = [
         (f"{file}: hook {transition.name}/{hook.name}", program)
         for file, checked in found
@@ -138,11 +142,16 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
         for transition in checked.playbook.transitions
         for _, hook, program in transition.programs()
     ]
-    notes: list[str] = []
+    notes = [
+        f"{file}: no transition on the way to ACTIVE names a survivor: while a region is dead, nothing can be done "
+        "with this playbook."
+        for file, checked in found
+        if checked.playbook is not None and checked.playbook.helpless
+    ]
     if programs:  # not wrong with a playbook, yet a run of it on this machine would go wrong
         from orchestrator.system.programs import find_program
 
-        notes = [
+        notes += [
             f"{hook}: {program} is not on this machine, or cannot be run: it would fail here."
             for hook, program in programs
             if find_program(program, os.environ) is None
@@ -150,12 +159,11 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
     page: list[Line] = [
         (Span("fine  ", "good"), Span(file), Span(f"  ({checked.kind or ''})", "dim"))
         for file, checked in found
-        if not checked.problems
+        if file not in wrong
     ]
     for note in notes:
         page += paragraph(f"note  {note}", "warn", hanging=6)
-    for problem in problems:
-        page += paragraph(str(problem), "bad", hanging=2)
+    page += problem_lines(problems)
     invocation.console.facts(
         tuple(page),
         document(
@@ -163,7 +171,7 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
             {
                 "fine": not problems,
                 "files": [
-                    {"file": file, "kind": checked.kind or "", "fine": not checked.problems}
+                    {"file": file, "kind": checked.kind or "", "fine": file not in wrong}
                     for file, checked in found
                 ],
                 "notes": [*notes],

@@ -9,7 +9,7 @@ Only this package imports yaml. Relative to a text, all of it is pure.
 
 from orchestrator.model.next_step import DEFAULT_PLAYBOOK
 
-from .check import Checked, check_file, inventory_schema, playbook_schema, scenario_schema
+from .check import Checked, check_file, inventory_schema, missing_pages, playbook_schema, scenario_schema
 from .inventory import (
     find_inventory,
     load_inventory,
@@ -32,6 +32,7 @@ __all__ = [
     "load_inventory",
     "load_pair",
     "load_playbook",
+    "missing_pages",
     "pair_named",
     "parse_inventory",
     "parse_playbook",

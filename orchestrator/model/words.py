@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from .guard import Verdict
@@ -93,6 +94,13 @@ def age(at: datetime, now: datetime) -> str:
     if seconds < -CLOCKS_DIFFER:
         return f"{span(-seconds)} ahead of our clock"
     return "just now" if seconds < 1 else f"{span(float(math.floor(seconds)))} ago"
+
+
+def listed(names: Sequence[str], conjunction: str = "and") -> str:
+    """Names in words: a, b and c."""
+    if len(names) <= 1:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {conjunction} {names[-1]}"
 
 
 def doing(run: UnderWay) -> str:

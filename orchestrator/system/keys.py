@@ -11,13 +11,14 @@ import os
 import shlex
 import stat
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from orchestrator.errors import KeyUnavailable
 from orchestrator.model import next_step
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import CommandKey, EnvironmentKey, FileKey, KeyReference, Secret
+from orchestrator.model.words import listed
 
 from .programs import Capture, NotStarted, run_to_end
 from .redaction import SHORTEST_SECRET, Redactor
@@ -39,6 +40,44 @@ KEY_NAMES: Mapping[str, str] = {"api": "API key", "app": "application key"}
 
 class _Unusable(Exception):
     """Why a reference leads to no key, as the end of a sentence, without the key."""
+
+
+def together(problems: Sequence[KeyUnavailable]) -> KeyUnavailable:
+    """Several keys that cannot be had as one problem: an environment that was not loaded is one, whatever it held."""
+    if len(problems) == 1:
+        return problems[0]
+    orgs = {problem.org for problem in problems}
+    org = problems[0].org if len(orgs) == 1 else None
+    alike: dict[tuple[str, str], dict[str, None]] = {}
+    for problem in problems:
+        kind, name, fault = _taken_apart(problem.reason)
+        alike.setdefault((kind, fault), {})[name] = None
+    reason = "; ".join(_of_all(kind, tuple(names), fault) for (kind, fault), names in alike.items())
+    return KeyUnavailable(
+        f"{len(problems)} keys{f' of {org}' if org else ''} cannot be used: {reason}.",
+        reason=reason,
+        org=org,
+        next_steps=tuple(dict.fromkeys(step for problem in problems for step in problem.next_steps)),
+    )
+
+
+def _taken_apart(reason: str) -> tuple[str, str, str]:
+    """What it is, its name, and what is wrong with it; what is of neither kind is left whole."""
+    for kind in ("environment variable", "file"):
+        if reason.startswith(f"{kind} "):
+            name, _, fault = reason.removeprefix(f"{kind} ").partition(" ")
+            return kind, name, fault
+    return "", "", reason
+
+
+def _of_all(kind: str, names: Sequence[str], fault: str) -> str:
+    if len(names) == 1:
+        return " ".join(filter(None, (kind, names[0], fault)))
+    verb, _, rest = fault.partition(" ")
+    return f"{kind}s {listed(names)} {_PLURALS.get(verb, verb)} {rest}"
+
+
+_PLURALS = {"is": "are", "holds": "hold"}
 
 
 class KeyRing:
@@ -93,7 +132,10 @@ class KeyRing:
                 return known  # it was denied, but no other is to be had; it may be a right that is missing
             name = KEY_NAMES.get(which, which)
             raise KeyUnavailable(
-                f"The {name} of {org} cannot be used: {problem}.", org=org, next_steps=_next_steps(reference)
+                f"The {name} of {org} cannot be used: {problem}.",
+                reason=str(problem),
+                org=org,
+                next_steps=_next_steps(reference),
             ) from None
 
     def distrust(self, reference: KeyReference) -> None:

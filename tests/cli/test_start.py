@@ -11,7 +11,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from orchestrator.cli.group import hamr
-from orchestrator.config import shipped_playbooks
+from orchestrator.config import shipped_playbooks, starter_inventory
 
 
 def run(*args: str, code: int = 0) -> Result:
@@ -77,6 +77,40 @@ def test_check_without_files_looks_where_the_other_verbs_look(
     document = json.loads(run("check", "--json").stdout)
     assert [one["kind"] for one in document["files"]] == ["inventory", "playbook"]
     assert document["files"][1]["file"].endswith("onboarding.yaml")
+
+
+def test_check_shows_the_line_with_a_mark(here: Path) -> None:
+    (here / "pairs.yaml").write_text("schema: 1\npairs:\n  payments: {mirors: true}\n")
+    shown = run("check", "pairs.yaml", code=2).stdout
+    assert "    payments: {mirors: true}\n               ^\n" in shown
+
+
+def test_check_finds_a_page_that_the_playbook_asks_and_the_inventory_has_not(here: Path) -> None:
+    (here / "pairs.yaml").write_text(starter_inventory().replace("secondary_from_outside", "elsewhere"))
+    document = json.loads(run("check", "--json", code=2).stdout)
+    assert [problem["message"] for problem in document["problems"]] == [
+        (
+            "pair payments has no page secondary_from_outside, which probe from_outside of playbook regional-failover "
+            "asks: write its address under pages"
+        )
+    ]
+    assert [file["fine"] for file in document["files"]] == [False, True]
+    assert json.loads(run("check", "pairs.yaml", "--json").stdout)["fine"], "no playbook was asked about"
+
+
+def test_check_remarks_on_a_playbook_without_a_way_out_in_an_emergency(here: Path) -> None:
+    text = shipped_playbooks()["regional-failover"].read_text("utf-8")
+    (here / "slow.yaml").write_text(text.replace("    survivor: secondary\n", ""))
+    document = json.loads(run("check", "slow.yaml", "--json").stdout)
+    assert document["fine"]
+    assert document["notes"] == [
+        (
+            "slow.yaml: no transition on the way to ACTIVE names a survivor: while a region is dead, nothing can be done "
+            "with this playbook."
+        )
+    ]
+    for fine in shipped_playbooks().values():
+        assert json.loads(run("check", str(fine), "--json").stdout)["notes"] == []
 
 
 def test_law_17_an_inline_key_is_refused_and_not_echoed(here: Path) -> None:
