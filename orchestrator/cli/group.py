@@ -17,7 +17,7 @@ from .invocation import Invocation
 SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Start": {
         "demo": "The whole cycle on the built-in simulator, one lost answer included.",
-        "init": "Write a commented inventory and playbooks to start from.",
+        "init": "Write an inventory and a playbook to start from, and their schemas for your editor.",
         "check": "Show everything that is wrong with inventory and playbooks, at once.",
         "graph": "Draw a playbook's state machine, as Mermaid.",
         "schema": "Print the JSON Schema of an inventory, a playbook or a scenario, for editors.",
@@ -49,7 +49,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
 """The verbs, as `hamr --help` lists them, which so need not load a single one; each verb's own help begins the same."""
 
 _MODULES: Mapping[str, str] = {
-    verb: verb if title == "Practice" else title.lower()
+    verb: verb if title == "Practice" or verb == "init" else title.lower()
     for title, verbs in SECTIONS.items()
     for verb in verbs
 }

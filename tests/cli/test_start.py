@@ -1,13 +1,11 @@
-"""Verbs to start with: init, check, graph, schema, demo."""
+"""Verbs to start with: check, graph, schema, demo."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-import jsonschema
 import pytest
-import yaml
 from click.testing import CliRunner, Result
 
 from orchestrator.cli.group import hamr
@@ -26,30 +24,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_init_writes_files_that_check_finds_fine(here: Path) -> None:
-    result = run("init", "ops")
-    assert "cd ops" in result.stdout
-    written = sorted(path.name for path in (here / "ops").iterdir())
-    assert written == sorted(["pairs.yaml", *(path.name for path in shipped_playbooks().values())])
-    files = [str(path) for path in (here / "ops").iterdir()]
-    assert json.loads(run("check", *files, "--json").stdout)["fine"]
-
-
-def test_init_keeps_what_is_there(here: Path) -> None:
-    (here / "pairs.yaml").write_text("mine\n")
-    document = json.loads(run("init", "--json").stdout)
-    assert document["kept"] == ["pairs.yaml"]
-    assert (here / "pairs.yaml").read_text() == "mine\n"
-    assert "was there already" in run("init").stdout
-
-
-def test_init_into_a_file_is_refused(here: Path) -> None:
-    (here / "ops").write_text("")
-    assert "writes into a folder" in run("init", "ops", code=2).stderr
-
-
 def test_an_edited_copy_goes_before_the_shipped_playbook(here: Path) -> None:
-    run("init")
+    run("init", "--full")
     path = here / "regional-failover.yaml"
     path.write_text(path.read_text().replace("name: activate", "name: take_over"))
     assert "take_over" in run("graph").stdout
@@ -136,12 +112,3 @@ def test_graph_draws_the_playbook_that_was_named() -> None:
         "Did you mean" in run("graph", "onbording", code=2).stderr
         or "did you mean" in run("graph", "onbording", code=2).stderr
     )
-
-
-def test_the_schemas_accept_what_init_writes(here: Path) -> None:
-    run("init")
-    inventory = json.loads(run("schema", "inventory").stdout)
-    jsonschema.validate(yaml.safe_load((here / "pairs.yaml").read_text()), inventory)
-    playbook = json.loads(run("schema", "playbook").stdout)
-    jsonschema.Draft202012Validator.check_schema(playbook)
-    run("schema", "plan", code=2)
