@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
@@ -22,6 +23,8 @@ from orchestrator.simulator import Traffic
 
 from .lab import Lab
 from .terminal import Person
+
+README = Path(__file__).parents[2] / "README.md"
 
 
 def simulate(folder: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -102,6 +105,35 @@ def test_a_person_is_told_what_to_type_and_it_works(lab: Lab, monkeypatch: pytes
         lab.run(*typed[3].split()[1:], "--yes", code=0, env=journal)
         person.type("\x03")
         assert person.end() == 0
+
+
+def test_the_readme_copied_literally_moves_a_simulated_pair(lab: Lab) -> None:
+    folder = lab.folder / "checkout"
+    folder.mkdir()
+    section = README.read_text("utf-8").split("\n## ")[1]
+    first, second, third = re.findall(r"(?:^    .+\n)+", section, re.MULTILINE)
+    assert [line.strip() for line in first.splitlines()][-1] == "hamr simulate"
+    serving = simulate(folder)
+    assert serving.stdout is not None
+    serving.stdout.readline()
+    script = "".join(
+        line.strip() + "\n" for line in (second + third).splitlines() if "activate" not in line
+    ).replace("hamr run sim", "hamr run sim --yes")
+    done = subprocess.run(
+        ["/bin/sh", "-ec", f'hamr() {{ "{sys.executable}" -m orchestrator "$@"; }}\n{script}'],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    serving.send_signal(signal.SIGTERM)
+    serving.communicate(timeout=20)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "pair sim stands at ACTIVE, on both orgs" in done.stdout
+    assert "pair sim stands at PASSIVE, on both orgs" in done.stdout
+    assert "The chain holds" in done.stdout
 
 
 def test_an_inventory_that_somebody_else_wrote_is_left_alone(tmp_path: Path) -> None:
