@@ -107,13 +107,11 @@ def test_a_person_is_told_what_to_type_and_it_works(lab: Lab, monkeypatch: pytes
         assert person.end() == 0
 
 
-def test_the_readme_copied_literally_moves_a_simulated_pair(lab: Lab) -> None:
-    folder = lab.folder / "checkout"
-    folder.mkdir()
-    section = README.read_text("utf-8").split("\n## ")[1]
+def test_the_readme_copied_literally_moves_a_simulated_pair(tmp_path: Path) -> None:
+    section = re.sub(r"```.*?```", "", README.read_text("utf-8").split("\n## ")[1], flags=re.DOTALL)
     first, second, third = re.findall(r"(?:^    .+\n)+", section, re.MULTILINE)
     assert [line.strip() for line in first.splitlines()][-1] == "hamr simulate"
-    serving = simulate(folder)
+    serving = simulate(tmp_path)
     assert serving.stdout is not None
     serving.stdout.readline()
     script = "".join(
@@ -121,8 +119,8 @@ def test_the_readme_copied_literally_moves_a_simulated_pair(lab: Lab) -> None:
     ).replace("hamr run sim", "hamr run sim --yes")
     done = subprocess.run(
         ["/bin/sh", "-ec", f'hamr() {{ "{sys.executable}" -m orchestrator "$@"; }}\n{script}'],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=120,
