@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shlex
 import sys
@@ -218,14 +217,23 @@ def _looked_at(
     default: str,
     address: Callable[[str], tuple[str, str | None]],
 ) -> tuple[Org, FirstLook | None]:
-    """The org at the address that is answered, and what it says; None where it has no keys here, or says nothing."""
+    """The org at the address that is answered, and what it says; None where it has no keys here.
+
+    Where it does not say who it is, another site may be the right one: a person is asked once more.
+    """
     from orchestrator.model.status import Role
 
+    silent = ""
     while True:
         url, told = questions.ask(question, default, address)
+        default = told or url
         org = replace(org, base_url=url, datacenter=told or "")
         seen = _look(questions, org)
         record = None if seen is None else seen.record
+        if seen is not None and seen.uuid is None and questions.asks and url != silent:
+            silent = url
+            questions.say("Is it at another site? Enter goes on with this one.")
+            continue
         if record is None or record.is_primary is not (org.role is Role.SECONDARY):
             return org, seen
         words = f"the org of these keys is the {org.role.other} of its pair, and the {org.role} is wanted"
@@ -236,6 +244,8 @@ def _looked_at(
 
 def _look(questions: _Questions, org: Org) -> FirstLook | None:
     """What an org says, where its keys are in the environment; why it says nothing, a person is told."""
+    import asyncio
+
     from orchestrator.model.org import EnvironmentKey
     from orchestrator.model.words import listed
     from orchestrator.operations.first_look import look_first
@@ -252,7 +262,7 @@ def _look(questions: _Questions, org: Org) -> FirstLook | None:
             f"The {org.role} did not say who it is ({seen.reading.reason or 'no uuid in its answer'}).",
             always=True,
         )
-        return None
+        return seen
     stands = "has no HAMR record yet" if seen.record is None else f"shows {seen.reading.status}"
     questions.say(f"The {org.role} is org {seen.uuid}, and {stands}.")
     return seen

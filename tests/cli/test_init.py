@@ -189,6 +189,23 @@ def test_a_person_is_asked_again_until_the_answer_can_be(lab: Lab) -> None:
     assert [*pair.uuids] == [lab.sim.org(role).org_uuid for role in Role]
 
 
+def test_keys_that_an_org_denies_may_belong_to_another_site(lab: Lab) -> None:
+    lab.env |= keys_of(lab, "PAYMENTS")
+    with Person(lab, ("init", "new")) as person:
+        for question, answer in (
+            ("[payments]: ", ""),
+            ("serves [us1]: ", lab.sim.org(S).url),
+            (f"serves [{lab.sim.org(S).url}]: ", lab.sim.org(P).url),
+            ("takes over [eu1]: ", lab.sim.org(S).url),
+        ):
+            person.wait_for(question)
+            person.type(f"{answer}\n")
+        assert person.end() == 0
+    assert "Is it at another site? Enter goes on with this one." in person.seen
+    (pair,) = load_inventory(lab.folder / "new" / "pairs.yaml").pairs
+    assert [*pair.uuids] == [lab.sim.org(role).org_uuid for role in Role]
+
+
 @pytest.mark.parametrize("keys", ["\x03", "\x04"])
 def test_who_leaves_at_a_question_leaves_no_file(lab: Lab, keys: str) -> None:
     with Person(lab, ("init", "new")) as person:
