@@ -141,27 +141,24 @@ _EXPLAINED = {
 }
 
 _HEAD = """\
-# The pairs of Datadog orgs that hamr may work on. No key ever stands in this file.
-# hamr looks for it as --pairs FILE, then $HAMR_PAIRS, then ./pairs.yaml. Check it with: hamr check
+# The pairs of Datadog orgs that hamr may work on. No key ever stands in this file. Check it with: hamr check
 schema: 1
 
 pairs:
 """
 
 _FOOT = """
-# The owner of an application key needs disaster_recovery_status_read and disaster_recovery_status_write.
 # Instead of a site, an org may name any address. Its datacenter has to be said then:
 #     url: https://datadog-proxy.example.com
 #     datacenter: us1
 #     ca: corporate-ca.pem               # certificates to trust beside the usual ones, for a TLS inspection on the way
-#     wire: auto                         # casing of the record's keys: auto (as they were read), snake or pascal
 """
 
 MINIMAL_PLAYBOOK = (
     schema_line(PLAYBOOK_SCHEMA)
     + """\
 # The moves of a pair, and the least that has to be asked before them. `hamr init --full` writes the commented one, which
-# also asks whether the secondary is well, and has hooks for DNS and Agents. See it: hamr graph, hamr plan PAIR --to ACTIVE
+# also asks whether the secondary is well, and has hooks for DNS and Agents.
 schema: 1
 name: regional-failover
 summary: Fail a pair over to its secondary region, and bring it home again.
