@@ -61,7 +61,14 @@ def _worst(found: Sequence[Readiness]) -> Level:
 
 def first_line(found: Sequence[Readiness]) -> str:
     """Everything in one line, as Nagios shows it: HAMR OK - payments is ready."""
-    return f"HAMR {_worst(found).name} - {'; '.join(_in_short(readiness) for readiness in found)}"
+    alike: dict[str, list[str]] = {}
+    for readiness in found:
+        alike.setdefault(_in_short(readiness), []).append(shortened(readiness.pair, 60))
+    told = "; ".join(
+        f"{', '.join(pairs)}{short}" if short[0] == ":" else "; ".join(f"{pair}{short}" for pair in pairs)
+        for short, pairs in alike.items()
+    )
+    return f"HAMR {_worst(found).name} - {told}"
 
 
 def nagios_line(found: Sequence[Readiness]) -> str:
@@ -77,16 +84,18 @@ def nagios_line(found: Sequence[Readiness]) -> str:
 
 
 def _in_short(readiness: Readiness) -> str:
-    pair = shortened(readiness.pair, 60)
+    """Behind the pair's name: that it is ready, or after a colon what is wrong with it."""
     if readiness.level is Level.OK:
-        return f"{pair} is ready for a planned run and for an emergency"
+        return " is ready for a planned run and for an emergency"
     troubles = _alike(
         check for check in worst_first(readiness.checks) if not check.fine and not check.follows
     )
     names = [_all_named(checks) for checks in troubles[:_NAMED]]
     if len(troubles) > _NAMED:
         names.append(f"{len(troubles) - _NAMED} more")
-    return f"{pair}: planned run {readiness.planned.name}, emergency {readiness.emergency.name} ({', '.join(names)})"
+    return (
+        f": planned run {readiness.planned.name}, emergency {readiness.emergency.name} ({', '.join(names)})"
+    )
 
 
 def _named(check: Check) -> str:

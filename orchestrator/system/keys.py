@@ -16,9 +16,9 @@ from typing import assert_never
 
 from orchestrator.errors import KeyUnavailable
 from orchestrator.model import next_step
-from orchestrator.model.next_step import NextStep
+from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.org import CommandKey, EnvironmentKey, FileKey, KeyReference, Secret
-from orchestrator.model.words import listed
+from orchestrator.model.words import one_reason
 
 from .programs import Capture, NotStarted, run_to_end
 from .redaction import SHORTEST_SECRET, Redactor
@@ -48,36 +48,13 @@ def together(problems: Sequence[KeyUnavailable]) -> KeyUnavailable:
         return problems[0]
     orgs = {problem.org for problem in problems}
     org = problems[0].org if len(orgs) == 1 else None
-    alike: dict[tuple[str, str], dict[str, None]] = {}
-    for problem in problems:
-        kind, name, fault = _taken_apart(problem.reason)
-        alike.setdefault((kind, fault), {})[name] = None
-    reason = "; ".join(_of_all(kind, tuple(names), fault) for (kind, fault), names in alike.items())
+    reason = one_reason(problem.reason for problem in problems)
     return KeyUnavailable(
         f"{len(problems)} keys{f' of {org}' if org else ''} cannot be used: {reason}.",
         reason=reason,
         org=org,
-        next_steps=tuple(dict.fromkeys(step for problem in problems for step in problem.next_steps)),
+        next_steps=each_once(step for problem in problems for step in problem.next_steps),
     )
-
-
-def _taken_apart(reason: str) -> tuple[str, str, str]:
-    """What it is, its name, and what is wrong with it; what is of neither kind is left whole."""
-    for kind in ("environment variable", "file"):
-        if reason.startswith(f"{kind} "):
-            name, _, fault = reason.removeprefix(f"{kind} ").partition(" ")
-            return kind, name, fault
-    return "", "", reason
-
-
-def _of_all(kind: str, names: Sequence[str], fault: str) -> str:
-    if len(names) == 1:
-        return " ".join(filter(None, (kind, names[0], fault)))
-    verb, _, rest = fault.partition(" ")
-    return f"{kind}s {listed(names)} {_PLURALS.get(verb, verb)} {rest}"
-
-
-_PLURALS = {"is": "are", "holds": "hold"}
 
 
 class KeyRing:

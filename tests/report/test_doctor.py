@@ -149,6 +149,10 @@ def test_keys_that_are_missing_for_one_reason_are_one_problem_and_what_follows_i
     assert first_line(found) == (
         "HAMR CRITICAL - payments: planned run CRITICAL, emergency CRITICAL (2 keys)"
     )
+    both = [*found, readiness(*missing, after, pair="orders")]
+    assert first_line(both) == (
+        "HAMR CRITICAL - payments, orders: planned run CRITICAL, emergency CRITICAL (2 keys)"
+    )
     page = lines(doctor_page(found, everything=False))
     assert page.count("      2 keys cannot be used: A and B are not set.") == 1
     assert "      1 not known, for want of a key." in page
