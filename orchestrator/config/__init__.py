@@ -15,6 +15,7 @@ from .inventory import (
     load_inventory,
     load_pair,
     pair_named,
+    pair_names,
     parse_inventory,
     starter_inventory,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "load_pair",
     "load_playbook",
     "pair_named",
+    "pair_names",
     "parse_inventory",
     "parse_playbook",
     "playbook_schema",
