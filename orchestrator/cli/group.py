@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import click
@@ -21,6 +22,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "check": "Show everything that is wrong with inventory and playbooks, at once.",
         "graph": "Draw a playbook's state machine, as Mermaid.",
         "schema": "Print the JSON Schema of an inventory, a playbook or a scenario, for editors.",
+        "completion": "Print what lets a shell complete hamr's commands.",
     },
     "Look": {
         "status": "Show both orgs, where the pair stands, and what to type next.",
@@ -59,7 +61,7 @@ NAMES: tuple[str, ...] = tuple(_MODULES)
 """All verbs, in order."""
 
 COMPLETION = "_HAMR_COMPLETE"
-"""What a shell sets to ask for completions: eval "$(_HAMR_COMPLETE=bash_source hamr)"."""
+"""What a shell sets to ask for completions, by the script that `hamr completion SHELL` prints."""
 
 _EPILOG = (
     "Each command says more with --help. Exit codes, and every command with its options: docs/reference/."
@@ -129,7 +131,9 @@ class VerbGroup(click.Group):
         if instruction:  # a shell asks how a command line could go on
             from click.shell_completion import shell_complete
 
-            sys.exit(shell_complete(self, {}, name, COMPLETION, instruction))
+            with suppress(Exception):  # nobody who presses Tab wants to read of it
+                sys.exit(shell_complete(self, {}, name, COMPLETION, instruction))
+            sys.exit(1)
         invocation = Invocation(
             tuple(arguments), json="--json" in arguments, debug=bool(os.environ.get("HAMR_DEBUG"))
         )

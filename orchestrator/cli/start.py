@@ -1,4 +1,4 @@
-"""`hamr demo | check | graph | schema`: verbs that need no pair yet."""
+"""`hamr demo | check | graph | schema | completion`: verbs that need no pair yet."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from orchestrator.errors import ExitCode
 
+from . import completion as shell
 from . import options
 from .invocation import Invocation
 
@@ -125,7 +126,7 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
 
 
 @click.command()
-@click.argument("playbook", required=False)
+@click.argument("playbook", required=False, shell_complete=shell.playbooks)
 @options.takes("json")
 def graph(invocation: Invocation, playbook: str | None) -> ExitCode:
     """Draw a playbook's state machine, as Mermaid.
@@ -160,4 +161,21 @@ def schema(invocation: Invocation, kind: str) -> ExitCode:
 
     schemas = {"inventory": inventory_schema, "playbook": playbook_schema, "scenario": scenario_schema}
     invocation.console.out.text(to_json(schemas[kind]()))
+    return ExitCode.DONE
+
+
+@click.command()
+@click.argument("shell", metavar="SHELL", type=click.Choice(shell.SHELLS))
+@click.pass_obj
+def completion(invocation: Invocation, shell: str) -> ExitCode:
+    """Print what lets a shell complete hamr's commands.
+
+    SHELL is bash, zsh or fish. It completes verbs, options, pairs, statuses, runs, guards, playbooks and scenarios. It
+    writes nothing, asks no org and no key, and what cannot be read completes to nothing. In ~/.bashrc:
+    source <(hamr completion bash)
+    """
+    from .completion import script
+    from .group import COMPLETION, hamr
+
+    invocation.console.out.text(script(shell, hamr, COMPLETION))
     return ExitCode.DONE

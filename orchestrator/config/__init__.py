@@ -15,6 +15,7 @@ from .inventory import (
     load_inventory,
     load_pair,
     pair_named,
+    pair_names,
     parse_inventory,
 )
 from .messages import duration, written
@@ -57,6 +58,7 @@ __all__ = [
     "org_uuid",
     "pair_name",
     "pair_named",
+    "pair_names",
     "parse_inventory",
     "parse_playbook",
     "playbook_schema",

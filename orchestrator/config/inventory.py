@@ -49,6 +49,18 @@ def load_pair(path: Path, name: str) -> Pair:
     return pair_named(parse_inventory(text, str(path)), name)
 
 
+def pair_names(path: Path) -> tuple[str, ...]:
+    """The names of an inventory's pairs; of a large one, nothing else is looked at. Raises as `load_inventory`."""
+    text = read_text(path)
+    if len(text) > LARGE:
+        from .inventory_part import names_in  # noqa: PLC0415 - as above
+
+        names = names_in(text)
+        if names is not None:
+            return names
+    return tuple(pair.name for pair in parse_inventory(text, str(path)).pairs)
+
+
 def parse_inventory(text: str, file: str) -> Inventory:
     """Read an inventory from its text; `file` is its path: relative paths of keys are meant from its folder.
 
