@@ -9,9 +9,10 @@ from orchestrator.engine.context import Deadline
 from orchestrator.engine.reader import ask_twice
 from orchestrator.journal.history import History
 from orchestrator.model.floor import Floors, under_floor
+from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock, Reader
 from orchestrator.model.reading import Identity, Reading
-from orchestrator.model.situation import Standing
+from orchestrator.model.situation import LeftByHand, Phase, Standing
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import phase_of
 from orchestrator.situation.guards import strangers
@@ -87,23 +88,24 @@ async def read_status(
     holder = session.store.holder(session.pair.name)
     holder_dead = holder is not None and session.host.provably_dead(holder)
     drill = history.open_drill
+    phase = phase_of(
+        session.pair,
+        readings,
+        identities,
+        session.playbook,
+        owed=history.owed,
+        open_run=open_run,
+        goal=_put_back_from(history, readings),
+        floors=history.floors,
+        given_up=tuple(each.attempt for each in history.given_up),
+    )
     cooling = history.cooling_down(session.playbook.cool_down, session.clock.now())
     return Standing(
         pair=session.pair,
         at=session.clock.now(),
         readings=readings,
         identities=identities,
-        phase=phase_of(
-            session.pair,
-            readings,
-            identities,
-            session.playbook,
-            owed=history.owed,
-            open_run=open_run,
-            goal=_put_back_from(history, readings),
-            floors=history.floors,
-            given_up=tuple(each.attempt for each in history.given_up),
-        ),
+        phase=phase,
         owed=history.owed,
         open_run=open_run,
         unknown=history.unknown,
@@ -121,8 +123,26 @@ async def read_status(
         head=session.store.head(),
         open_drill=drill.as_open_drill() if drill is not None else None,
         strangers=strangers(readings, history.known_runs, session.clock.now()),
+        left_by_hand=_left_by_hand(history, session.playbook, phase),
         left_a_run=holder is not None and holder_dead and left_a_run(history, holder),
     )
+
+
+def _left_by_hand(history: History, playbook: Playbook, phase: Phase) -> LeftByHand | None:
+    """What the run that moved the pair last left to people; None where that is nothing, or was acknowledged."""
+    run = history.last_moved
+    if run is None:
+        return None
+    there = run.finished is not None and run.finished.ending.end.reached and phase.status is Status.ACTIVE
+    to_active = run.started is not None and run.started.goal is Status.ACTIVE
+    left = LeftByHand(
+        run.run,
+        # Of a transition that was not made, a resumed run runs them again.
+        tuple(f"{made}/{hook}" for made, hook in run.hooks_failed if made != run.transition),
+        tuple(run.by_hand),
+        playbook.remember if there and to_active else (),
+    )
+    return left if left.hooks_failed or left.by_hand or left.remember else None
 
 
 def _put_back_from(history: History, readings: Both[Reading]) -> Status | None:

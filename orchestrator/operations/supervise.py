@@ -143,6 +143,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
     refused = engine.evaluator.refused_by() if ending.end in _REFUSALS else ()
     if ending.end.reached:
         active.recorder.supersede()
+    outstanding = state.outstanding() if ending.end is End.UNKNOWN else None
     trouble = await _keep(active)
     objectives = await session.calls(lambda: _objectives(active, ending, now))
     if trouble is None and not active.lock.is_anothers:
@@ -180,6 +181,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         ),
         left_to_person=tuple(state.left_to_person),
         hooks_failed=state.hooks_failed(),
+        unknown=() if outstanding is None else (outstanding,),
         waited=state.waited,
         asked=state.asked,
         request=purpose.request if purpose.begun is Begun.HERE else None,

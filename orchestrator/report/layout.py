@@ -284,8 +284,11 @@ def head_lines(head: object, verify: str = "") -> Page:
 
 
 def copied(label: str, text: str) -> Line:
-    """A label, and a text that is there to be copied: it is never broken."""
-    return (Span("  " + padded(label, LABEL), "dim"), Span(text, "command"))
+    """A label, and a text that is there to be copied: it is never broken, and is moved to the left where it is too long."""
+    margin = "  " + padded(label, LABEL)
+    if cells(margin) + cells(text) > page_width():
+        margin = f"  {label}  "
+    return (Span(margin, "dim"), Span(text, "command"))
 
 
 LONGEST_NAME = 60
