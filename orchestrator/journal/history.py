@@ -293,10 +293,9 @@ class History(Struct):
 
     @property
     def last_moved(self) -> RunHistory | None:
-        """The newest run that wrote to these orgs, unless somebody has acknowledged it."""
-        newest = next(
-            (run for run in reversed(self.runs.values()) if run.intended and not run.elsewhere), None
-        )
+        """The newest run that moved these orgs, or was about to, unless somebody has acknowledged it."""
+        moved = (run for run in reversed(self.runs.values()) if run.intended or run.start is not None)
+        newest = next((run for run in moved if not run.elsewhere), None)
         return None if newest is None or newest.acknowledged else newest
 
     @property

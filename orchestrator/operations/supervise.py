@@ -153,7 +153,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         logger().error("the end of the run could not be journalled", error=trouble.message)
         ending, code, resumable = await _unkept(active, ending, trouble, code=code, resumable=resumable)
     await session.calls(active.lock.release)
-    reached_active = ending.end.reached and purpose.goal is Status.ACTIVE
+    to_active = bool(steps) and ending.end.reached and purpose.goal is Status.ACTIVE
     return RunResult(
         run=active.run,
         pair=session.pair.name,
@@ -165,7 +165,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         seconds=seconds,
         head=Head(0, "") if code is ExitCode.JOURNAL_DAMAGED else await _head(active),
         objectives=objectives,
-        remember=session.playbook.remember if reached_active else (),
+        remember=session.playbook.remember if to_active else (),
         refused_by=refused,
         overridden=(
             *purpose.overridden_before,

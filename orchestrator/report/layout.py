@@ -228,9 +228,13 @@ def table(
     widths = [
         min(limit, max(cells(row[number].text) for row in titled)) for number, limit in enumerate(limits)
     ]
-    while (beyond := indent + sum(widths) + GAP * (len(widths) - 1) - page_width()) > 0:
-        widest = widths.index(max(widths))
-        widths[widest] -= min(beyond, max(1, widths[widest] - sorted(widths)[-2]))
+    words = [
+        [word for row in titled for word in row[number].text.split(" ")] for number in range(len(limits))
+    ]
+    while indent + sum(widths) + GAP * (len(widths) - 1) > page_width():
+        # What folds at a space gives way first: an id that is cut in two cannot be copied.
+        folds = [number for number, width in enumerate(widths) if width > max(map(cells, words[number]))]
+        widths[max(folds or range(len(widths)), key=widths.__getitem__)] -= 1
     margin = line(" " * indent)
     return tuple(
         (*margin, *spans) for row in titled for spans in _side_by_side([*zip(row, widths, strict=True)], 3)
@@ -278,15 +282,15 @@ def head_lines(head: object, verify: str = "") -> Page:
     verify = verify or f"hamr audit verify --anchor {head}"
     return (
         *heading("Journal"),
-        copied("head", str(head)),
-        copied("verify", verify),
+        copied("head", str(head), width=8),
+        copied("verify", verify, width=8),
     )
 
 
-def copied(label: str, text: str) -> Line:
+def copied(label: str, text: str, *, width: int = LABEL) -> Line:
     """A label, and a text that is there to be copied: it is never broken, and is moved to the left where it is too long."""
-    margin = "  " + padded(label, LABEL)
-    if cells(margin) + cells(text) > page_width():
+    margin = "  " + padded(label, width)
+    if width == LABEL and cells(margin) + cells(text) > page_width():
         margin = f"  {label}  "
     return (Span(margin, "dim"), Span(text, "command"))
 

@@ -16,12 +16,12 @@ from .layout import (
     Line,
     Page,
     Span,
+    folded_line,
     head_lines,
     heading,
     labelled,
     line,
     listed_under,
-    padded,
     paragraph,
     shortened,
     table,
@@ -53,7 +53,7 @@ def report_page(report: ReportView) -> Page:
     """What happened, whether it worked, and what is left to do."""
     summary = summary_of(report)
     return (
-        (Span(shortened(summary.title, 80), "heading"), Span("  "), summary.verdict),
+        *folded_line((Span(summary.title, "heading"), Span("  "), summary.verdict), ""),
         *(line for text in summary.sentences for line in paragraph(shortened(text, 1200), indent=2)),
         *to_do_lines(summary.to_do, commands=True, well=summary.verdict.style == "good"),
         *_figures(summary),
@@ -150,8 +150,8 @@ def _hook_words(hook: HookRun) -> str:
 def _checks(report: ReportView) -> Page:
     page: list[Line] = [*heading("Expected" if report.drill is not None else "Checked")]
     for check in checks_of(report):
-        word, tone = ("held", "good") if check.held else ("MISSED", "bad")
-        page.append((Span("  "), Span(padded(word, 8), tone), Span(shortened(check.name, 88))))
+        word, tone = ("held", "") if check.held else ("MISSED", "bad")
+        page += labelled(word, shortened(check.name), "" if check.held else tone, width=8)
         if check.held:
             continue
         page += paragraph(shortened(check.found, 600), indent=10)

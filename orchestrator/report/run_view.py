@@ -214,7 +214,7 @@ class RunView(Struct):
     objectives_by_status: dict[Status, Objective] = {}
     """Of every end that it came to: one that owed reached its goal before it was taken up again."""
     remember: tuple[str, ...] = ()
-    """What the playbook wants to be remembered by whoever reached ACTIVE."""
+    """What the playbook wants to be remembered by whoever moved a pair to ACTIVE."""
     wanted: timedelta | None = None
     """The playbook's objective for the goal; None where it has none, or cannot be read any more."""
 
