@@ -51,11 +51,17 @@ from .verdicts import override_flags, refusal_lines
 
 def plan_page(plan: Plan, *, out: str = "") -> Page:
     """The plan on one screen, and what to type next; `out` is the file that it was saved to, or ""."""
-    return (*preview_page(plan), *next_commands(_next_steps(plan, out)))
+    told = preview_page(plan) if out else _in_short(plan)
+    return (*told, *next_commands(_next_steps(plan, out)))
 
 
 def preview_page(plan: Plan) -> Page:
-    """The same above the question whether to go on: where it stands, the route, who is told what, and what is left."""
+    """The same above the question whether to go on, with the id that the run will have."""
+    return (*_in_short(plan), *labelled("run", plan.run))
+
+
+def _in_short(plan: Plan) -> Page:
+    """Where it stands, the route, per transition how its guards judge it and who is told what, and what is left."""
     return (
         *_title(plan),
         (
@@ -69,7 +75,7 @@ def preview_page(plan: Plan) -> Page:
         *labelled("route", _route(plan), "bold"),
         *asked_lines(plan),
         *((line(),) if plan.transitions else ()),
-        *(each for transition in plan.transitions for each in _in_short(transition)),
+        *(each for transition in plan.transitions for each in _transition(transition)),
         *_condition(plan),
         *((line(),) if plan.transitions else ()),
         *also_sent_lines(plan),
@@ -117,7 +123,7 @@ def _route(plan: Plan) -> str:
     return f"{' → '.join(map(str, way))}, {up_to}{number}, {mode_words(plan.mode)}"
 
 
-def _in_short(transition: PlannedTransition) -> Page:
+def _transition(transition: PlannedTransition) -> Page:
     """One transition: its guards, its hooks, and who is told."""
     if transition.waits_for_server:
         told = "nothing is sent: the server makes this move by itself"
@@ -135,7 +141,12 @@ def _in_short(transition: PlannedTransition) -> Page:
     )
     words = [_guards_words(transition), told, *([hooks] if hooks else [])]
     name = shortened(transition.name, LABEL - 1)
-    return tuple(each for place, text in enumerate(words) for each in labelled("" if place else name, text))
+    hooks_here = (*transition.before, *transition.after)
+    absent = [not_here(hook) for hook in hooks_here if hook.name in transition.missing]
+    return (
+        *(each for place, text in enumerate(words) for each in labelled("" if place else name, text)),
+        *(each for text in absent for each in labelled("", text, "bad")),
+    )
 
 
 def _guards_words(transition: PlannedTransition) -> str:

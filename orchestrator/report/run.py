@@ -175,8 +175,7 @@ def _left_to_do(result: RunResult) -> tuple[ToDo, ...]:
 def _head(result: RunResult) -> Page:
     if not result.head.seq:
         return labelled("journal", "The end of this run could not be written into it.", "bad")
-    proof = "Copied elsewhere, that proves the journal up to here (hamr audit verify)."
-    return (copied("head", str(result.head)), *paragraph(proof, "dim", indent=2))
+    return (copied("verify", f"hamr audit verify --anchor {result.head}"),)
 
 
 def _next(result: RunResult) -> tuple[str, ...]:

@@ -67,8 +67,7 @@ def test_a_run_that_is_done_is_summed_up() -> None:
         "  took          1 min 18 s: declare 2.1 s, activate 1 min 15 s",
         "  objective     ACTIVE met: 6 min 12 s, of 15 min allowed",
         "  exit code     0: done, or nothing to do",
-        f"  head          41:{HASH}",
-        "  Copied elsewhere, that proves the journal up to here (hamr audit verify).",
+        f"  verify  hamr audit verify --anchor 41:{HASH}",
         "",
         "Left to do",
         "  [ ] Traffic has not moved by itself.",
@@ -205,7 +204,7 @@ def test_nothing_is_left_only_of_a_run_that_is_done() -> None:
 def test_an_end_that_could_not_be_journalled_is_said() -> None:
     shown = lines(result_page(replace(result(), head=Head(0, ""))))
     assert "  journal       The end of this run could not be written into it." in shown
-    assert not any("head" in text for text in shown)
+    assert not any("anchor" in text for text in shown)
 
 
 @pytest.mark.parametrize("end", list(End))
