@@ -11,7 +11,7 @@ from orchestrator.errors import HamrError, Locked, UsageError
 from orchestrator.journal.history import History
 from orchestrator.model.events import LockBroken, LockReleased, LockTaken, LockTakenOver, RunResumed
 from orchestrator.model.journal import Holder, Record, Whereabouts
-from orchestrator.model.words import unlock_command
+from orchestrator.model.words import age, span, unlock_command, utc
 from orchestrator.system.log import logger
 
 from .session import Session
@@ -171,14 +171,11 @@ def left_a_run(history: History, holder: Holder) -> bool:
 
 def locked_by(session: Session, holder: Holder, *, dead: bool) -> Locked:
     """The refusal that names the holder of a lock."""
-    age = session.clock.now() - holder.taken_at
-    silent = session.clock.now() - holder.beat_at
+    now = session.clock.now()
     run = session.history().runs.get(holder.run)
-    did = f"; it last did {run.last} at {run.last_at:%H:%M:%S} UTC" if run is not None and run.last_at else ""
+    did = f"; it last did {run.last} at {utc(run.last_at)}" if run is not None and run.last_at else ""
     where = Whereabouts.GONE if dead else session.host.whereabouts(holder)
-    what = (
-        where.value if dead else f"{where.value}; its last heartbeat was {silent.total_seconds():.0f} s ago"
-    )
+    what = where.value if dead else f"{where.value}; its last heartbeat was {age(holder.beat_at, now)}"
     name = session.pair.name
     steps: tuple[str, ...] = (f"hamr show {holder.run}", f"hamr status {name} --watch")
     if dead:
@@ -187,7 +184,7 @@ def locked_by(session: Session, holder: Holder, *, dead: bool) -> Locked:
         # Nobody can ask from here whether that process lives; a person can.
         steps = (*steps, unlock_command(name, holder))
     return Locked(
-        f"pair {session.pair.name} is locked by {holder}, run {holder.run}, for {age.total_seconds():.0f} s; "
+        f"pair {session.pair.name} is locked by {holder}, run {holder.run}, for {span(now - holder.taken_at)}; "
         f"{what}{did}",
         next_steps=steps,
     )

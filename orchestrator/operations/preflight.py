@@ -23,6 +23,7 @@ from orchestrator.model.words import (
     override_flag,
     request_command,
     span,
+    utc,
 )
 
 
@@ -171,7 +172,7 @@ def _judge_cool_down(history: History, playbook: Playbook, clock: Clock, mode: M
         reason = "no run has just finished" if playbook.cool_down else "not set"
         return _Judged(Verdict("cool_down", Outcome.PASS, reason))
     run, left = cooling
-    reason = f"run {run.run} finished at {run.finished_at:%H:%M:%S} UTC"
+    reason = f"run {run.run} finished at {utc(run.finished_at or clock.now())}"
     if mode is Mode.EMERGENCY:
         return _Judged(Verdict("cool_down", Outcome.PASS, f"{reason}; an emergency does not wait for that"))
     clearing = f"hamr ack {run.run}"
@@ -262,7 +263,7 @@ def refuse_in_drill(history: History, request: RunRequest, drill: str) -> None:
     if held.drill != drill:
         raise Refused(
             f"pair {request.pair} is in drill {held.drill}, which {held.by}@{held.host} began at "
-            f"{held.started_at:%Y-%m-%d %H:%M:%S} UTC and nobody has closed yet. Closing it brings the pair home to "
+            f"{utc(held.started_at)} and nobody has closed yet. Closing it brings the pair home to "
             f"{held.started.home}. In a real incident, --emergency does not ask about drills",
             next_steps=(close_command(held.drill), f"hamr status {request.pair}"),
         )
