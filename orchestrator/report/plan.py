@@ -72,6 +72,7 @@ def _in_short(plan: Plan) -> Page:
         line(),
         *unjournalled_lines(plan.unjournalled),
         *labelled("stands", _stands(plan)),
+        *labelled("orgs", ", ".join(called(plan.orgs[role], role) for role in Role), "org"),
         *labelled("route", _route(plan), "bold"),
         *asked_lines(plan),
         *((line(),) if plan.transitions else ()),
@@ -128,9 +129,7 @@ def _transition(transition: PlannedTransition) -> Page:
     if transition.waits_for_server:
         told = "nothing is sent: the server makes this move by itself"
     elif transition.writes:
-        orgs = (
-            f"{called(write.org, write.role)}{'*' if write.condition else ''}" for write in transition.writes
-        )
+        orgs = (f"the {write.role}{'*' if write.condition else ''}" for write in transition.writes)
         told = f"{transition.target} to {', then '.join(orgs)}"
     else:
         told = "nothing is sent: both orgs show it already"

@@ -147,8 +147,7 @@ def also_sent_lines(plan: Plan) -> Page:
     """What a run sends beside its writes: nothing waits for that."""
     if plan.events_to is None or not plan.transitions:
         return ()
-    org = called(plan.orgs[plan.events_to], plan.events_to)
-    words = f"{len(plan.transitions) + 2} events to {org}, which nothing waits for"
+    words = f"{len(plan.transitions) + 2} events to the {plan.events_to}, which nothing waits for"
     return labelled("also sent", words)
 
 

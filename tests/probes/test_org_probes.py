@@ -291,7 +291,9 @@ async def test_ten_slow_probes_are_all_under_way_at_the_same_time() -> None:
 
     async with raw_server(talk) as server, probes(server.url) as taker:
         readings = await asyncio.gather(*(taker.take(probe(METRIC)) for _ in range(10)))
-    assert [reading.sight for reading in readings] == [Measured(1.0, detail="at 2026-11-22 03:14:00 UTC")] * 10
+    assert [reading.sight for reading in readings] == [
+        Measured(1.0, detail="at 2026-11-22 03:14:00 UTC")
+    ] * 10
 
 
 async def test_law_02_probes_send_nothing_but_gets() -> None:

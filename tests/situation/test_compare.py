@@ -548,5 +548,6 @@ def test_law_04_an_earlier_time_is_older() -> None:
 
 def test_a_record_without_a_name_or_time_is_described_in_words() -> None:
     assert (
-        describe(replace(WAS_S, modified_by="", modified_at=None)) == "PASSIVE by somebody whom the record does not name at an unknown time"
+        describe(replace(WAS_S, modified_by="", modified_at=None))
+        == "PASSIVE by somebody whom the record does not name at an unknown time"
     )
