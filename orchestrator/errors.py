@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, ClassVar
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    from .model.next_step import NextStep
     from .model.result import RunResult
 
 
@@ -77,7 +78,12 @@ class HamrError(Exception):
     """What came of the run that it ended; the Python API sets it, where a run had begun."""
 
     def __init__(
-        self, message: str, *, org: str | None = None, sent: str | None = None, next_steps: Sequence[str] = ()
+        self,
+        message: str,
+        *,
+        org: str | None = None,
+        sent: str | None = None,
+        next_steps: Sequence[NextStep] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -108,7 +114,7 @@ class Problem(Struct, frozen=True):
 class DocumentError(UsageError):
     """A file with problems: all of them at once, in the order in which they stand there."""
 
-    def __init__(self, problems: Sequence[Problem], *, next_steps: Sequence[str] = ()) -> None:
+    def __init__(self, problems: Sequence[Problem], *, next_steps: Sequence[NextStep] = ()) -> None:
         self.problems = tuple(
             sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column))
         )
@@ -177,7 +183,7 @@ class Interrupted(HamrError):
         *,
         code: ExitCode = ExitCode.INTERRUPTED,
         sent: str | None = None,
-        next_steps: Sequence[str] = (),
+        next_steps: Sequence[NextStep] = (),
     ) -> None:
         super().__init__(message, sent=sent, next_steps=next_steps)
         self.code = code

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
 from orchestrator.errors import ExitCode
+from orchestrator.model import next_step
 
 from . import options
 from .invocation import Invocation
@@ -29,7 +29,7 @@ def run(invocation: Invocation, pair: str, yes: bool, **flags: Any) -> ExitCode:
     from datetime import UTC, datetime
 
     from orchestrator.model.run import Mode
-    from orchestrator.operations.preflight import check_request
+    from orchestrator.operations.preflight import check_request, require_reasons
     from orchestrator.operations.run import start
 
     from .requests import request_from
@@ -38,6 +38,7 @@ def run(invocation: Invocation, pair: str, yes: bool, **flags: Any) -> ExitCode:
     request = request_from(pair, now=datetime.now(UTC), **flags)
     playbook, shown = invocation.load_playbook(), ""
     check_request(request, playbook)
+    require_reasons(request.reason, request.overrides)
     if not yes:
         invocation.require_somebody()
     with invocation.session(pair, writes=True, playbook=playbook) as session:
@@ -117,7 +118,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     from orchestrator.errors import UsageError
     from orchestrator.model.run import Mode
     from orchestrator.operations.finding import to_resume
-    from orchestrator.operations.preflight import check_overrides
+    from orchestrator.operations.preflight import check_overrides, require_reasons
     from orchestrator.operations.run import resume as resume_run
 
     from .requests import overrides_from
@@ -126,12 +127,12 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     if not yes:
         invocation.require_somebody()
     if emergency and not reason.strip():
-        again = f"hamr resume{f' {shlex.quote(what)}' if what else ''} --emergency"
         raise UsageError(
             "--emergency wants a reason: it is what the audit journal will say.",
-            next_steps=(f"{again} --reason TEXT",),
+            next_steps=(next_step.resume(what or "").as_emergency(),),
         )
     named = overrides_from(overrides)
+    require_reasons(reason, named)
     inventory = invocation.sources.inventory()
     with invocation.store(writes=False) as store:
         found, began_with = to_resume(store, what, inventory.pairs)
@@ -253,7 +254,7 @@ def unlock(invocation: Invocation, pair: str, lock_id: str, reason: str, yes: bo
     said = f"The lock {holder.lock} of {holder}, run {holder.run}, is broken. The journal has it."
     broken = {"pair": pair, "lock": holder.lock, "run": holder.run, "operator": holder.operator}
     invocation.console.facts(
-        (line(said), line(), (Span("  "), Span(f"hamr status {shlex.quote(pair)}", "command"))),
+        (line(said), line(), (Span("  "), Span(next_step.status(pair).command, "command"))),
         document("hamr/unlock/1", {**broken, "host": holder.host, "process": holder.pid}),
     )
     return ExitCode.DONE

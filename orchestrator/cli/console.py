@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, TextIO
 
 from orchestrator.errors import ExitCode, Interrupted, Refused
+from orchestrator.model import next_step
 from orchestrator.model.plain import JSON
 from orchestrator.report.documents import compact, to_json
 from orchestrator.report.layout import Line, Page, Span, fit, line, line_text, plain_text
@@ -286,14 +287,32 @@ class Console:
         """One JSON document on one line, for a stream of them."""
         self.out.text(compact(self._finished(document)) + "\n")
 
+    def _completed_step(self, step: Mapping[str, JSON]) -> dict[str, JSON]:
+        """A next step with the options that were typed, where its verb takes them."""
+        command = self._complete(str(step["command"]))
+        if not step["verb"]:
+            return {**step, "command": command}
+        before = 1 + len(str(step["verb"]).split()) + bool(step["subject"])
+        return {**step, "command": command, "options": [*shlex.split(command)[before:]]}
+
     def _finished(self, document: Mapping[str, JSON]) -> dict[str, JSON]:
         """The document with the commands under `next` completed, and without keys."""
-        steps = document.get("next")
-        if isinstance(steps, list):
-            completed = [self._complete(step) if isinstance(step, str) else step for step in steps]
-            document = {**document, "next": completed}
-        finished: dict[str, JSON] = self._redactor.clean_value(dict(document))
+        finished: dict[str, JSON] = self._redactor.clean_value(self._with_commands(document))
         return finished
+
+    def _with_commands(self, document: Mapping[str, JSON]) -> dict[str, JSON]:
+        """The document with its commands completed, and those of each pair's document in it."""
+        steps, pairs = document.get("next"), document.get("pairs")
+        completed: dict[str, JSON] = {}
+        if isinstance(steps, list):
+            completed["next"] = [
+                self._completed_step(step) if isinstance(step, dict) else step for step in steps
+            ]
+        if isinstance(pairs, list):
+            completed["pairs"] = [
+                self._with_commands(pair) if isinstance(pair, dict) else pair for pair in pairs
+            ]
+        return {**document, **completed}
 
     def _say_lost(self, stream: Stream) -> None:
         """Say on the other stream that this one shows nothing any more, unless its reader chose to go."""
@@ -324,7 +343,7 @@ class Console:
         """
         if promise:
             self.aside.page((line(promise, "bold"),))
-        look = (f"hamr status {shlex.quote(pair)}",)
+        look = (next_step.status(pair),)
         try:
             self.err.text(f"\nType the pair's name ({pair}) to go on: ")
             if self.err.closed:

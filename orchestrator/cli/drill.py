@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from orchestrator.errors import ExitCode
+from orchestrator.model import next_step
+from orchestrator.model.next_step import NextStep
 
 from . import options
 from .invocation import Invocation
@@ -66,7 +68,7 @@ def run(  # noqa: PLR0917 - click passes each flag by its name
         raise UsageError(
             f"{' and '.join(named)}: what goes wrong can be chosen on the simulator alone, and {pair[:60]!r} is a live "
             "pair. Leave the pair out to rehearse it.",
-            next_steps=("hamr drill run --scenario NAME",),
+            next_steps=(NextStep("drill run", options=("--scenario", "NAME")),),
         )
     if pair is not None and not yes:
         invocation.require_somebody()
@@ -74,7 +76,7 @@ def run(  # noqa: PLR0917 - click passes each flag by its name
         if where == STDOUT:
             raise UsageError(
                 f"{option} -: a drill prints its score on stdout. Give {option} a file, or print it afterwards.",
-                next_steps=(f"hamr report DRILL {option} -",),
+                next_steps=(next_step.report("DRILL").with_options(option, "-"),),
             )
     refuse_misplaced_files(html, junit)
     if pair is None:

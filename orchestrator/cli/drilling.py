@@ -22,6 +22,7 @@ from orchestrator.drill import (
 )
 from orchestrator.errors import ExitCode, Interrupted, UsageError
 from orchestrator.journal.history import DrillHistory, History
+from orchestrator.model import next_step
 from orchestrator.model.protocols import Store
 from orchestrator.model.result import DrillResult
 from orchestrator.model.status import Status
@@ -103,7 +104,7 @@ def on_live_pair(
                 f"Interrupted. Drill {held.drill} has begun, and stays open until it is closed.",
                 code=stop.code,
                 sent=stop.sent,
-                next_steps=(f"hamr drill close {held.drill} --notes TEXT",),
+                next_steps=(next_step.close_drill(held.drill),),
             ) from stop
         return _show_result(invocation, session.store, result, **files)
 

@@ -154,10 +154,11 @@ class Invocation:
 
         if not can_ask():
             from orchestrator.errors import UsageError
+            from orchestrator.model import next_step
 
             raise UsageError(
                 "This command asks before it writes, and there is no terminal to ask on. With --yes it does not ask.",
-                next_steps=(self.typed.with_yes(),),
+                next_steps=(next_step.shell(self.typed.with_yes()),),
             )
 
     def load_playbook(self) -> Playbook:

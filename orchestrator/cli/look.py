@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import shlex
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from orchestrator.errors import ExitCode, HamrError
+from orchestrator.model import next_step
 from orchestrator.model.readiness import NagiosCode
-from orchestrator.model.situation import Standing
 
 from . import options
 from .invocation import Invocation
+
+if TYPE_CHECKING:  # loaded when there is a page to show
+    from orchestrator.model.org import Pair
+    from orchestrator.report.layout import Page
 
 SHORTEST_WATCH = 0.5
 """Seconds; each look is four requests."""
 
 
 @click.command()
-@click.argument("pair")
+@click.argument("pair", required=False)
 @click.option(
     "--watch",
     is_flag=False,
@@ -30,59 +34,109 @@ SHORTEST_WATCH = 0.5
     help="Look again every so many seconds (2), until Ctrl-C. Stands after PAIR, or as --watch=SECONDS.",
 )
 @options.takes(*options.LOOKING)
-def status(invocation: Invocation, pair: str, watch: str | None) -> ExitCode:
+def status(invocation: Invocation, pair: str | None, watch: str | None) -> ExitCode:
     """Show both orgs, where the pair stands, and what to type next.
 
-    Reads both orgs and the journal, and writes nothing anywhere. Exits with 7 where a write's outcome is unknown,
-    with 8 where an org is owed its status, and with 0 otherwise, whatever the phase.
+    Without PAIR, every pair of the inventory, a line each; where there is one, that pair. Reads the orgs and the
+    journal, and writes nothing anywhere. Exits with 7 where a write's outcome is unknown, with 8 where an org is owed
+    its status, and with 0 otherwise, whatever the phase; of several pairs, with the worst.
     """
-    from orchestrator.errors import Interrupted
     from orchestrator.operations.status import read_status
-    from orchestrator.report.layout import line
-    from orchestrator.report.status import status_json, status_page
+    from orchestrator.report.status import status_code, status_json, status_page
 
     from .signals import supervised
 
     every = None if watch is None else _seconds(watch, pair)
+    pairs = invocation.sources.inventory().pairs if pair is None else (invocation.sources.pair(pair),)
+    if len(pairs) > 1:
+        return _status_of_all(invocation, pairs, every)
     console = invocation.console
-    with invocation.session(pair, writes=False) as session:
+    with invocation.session(pairs[0], writes=False) as session:
 
-        async def look_on(seconds: float) -> ExitCode:
-            again = (line(), line(f"Again in {seconds:g} s; Ctrl-C ends it.", "dim"), line())
-            while True:
-                # Opened anew for each look: a journal that was not there yet may be there now.
-                with invocation.store(writes=False) as store:
-                    session.store = store
-                    standing = await read_status(session, settle=False)
-                if console.json:
-                    console.fact_line(status_json(standing))
-                else:
-                    console.out.clear()
-                    console.out.page((*status_page(standing, session.playbook), *again))
-                if console.out.closed:
-                    return _exit_code(standing)
-                await session.clock.sleep(seconds)
+        async def look(again: Page) -> ExitCode:
+            # Opened anew for each look: a journal that was not there yet may be there now.
+            with invocation.store(writes=False) as store:
+                session.store = store
+                standing = await read_status(session, settle=False)
+            if console.json:
+                console.fact_line(status_json(standing))
+            else:
+                console.out.clear()
+                console.out.page((*status_page(standing, session.playbook), *again))
+            return status_code(standing)
 
         if every is not None:
-            try:
-                return supervised(look_on(every))
-            except Interrupted as stop:  # how a person ends it: there is nothing to say about that
-                return stop.code
+            return _watch(invocation, look, every)
         standing = supervised(read_status(session))
         console.facts(status_page(standing, session.playbook), status_json(standing))
-        return _exit_code(standing)
+        return status_code(standing)
 
 
-def _exit_code(standing: Standing) -> ExitCode:
-    """What a script learns from a look. The write that a living run is waiting for right now is not unknown yet."""
-    at_work = standing.holder.run if standing.holder is not None and not standing.holder_dead else None
-    if any(run != at_work for run, _ in standing.unknown):
-        return ExitCode.UNKNOWN
-    owes_hooks = standing.open_run is not None and bool(standing.open_run.hooks_owed)
-    return ExitCode.OWING if standing.owed is not None or owes_hooks else ExitCode.DONE
+def _status_of_all(invocation: Invocation, pairs: Sequence[Pair], every: float | None) -> ExitCode:
+    """A line for each pair. In a pipe, a look that is not the first prints the lines that have changed."""
+    from orchestrator.operations.status import read_pairs
+    from orchestrator.report.layout import line
+    from orchestrator.report.pairs import Looks, changes_page, pairs_code, pairs_json, pairs_page
+
+    from .signals import supervised
+
+    console, playbook = invocation.console, invocation.load_playbook()
+    prepared = [invocation.sources.prepare(pair, playbook) for pair in pairs]
+    with invocation.store(writes=False) as opened:
+        first = prepared[0].session(opened, invocation.redactor)
+        others = (each.session(opened, invocation.redactor, beside=first) for each in prepared[1:])
+        sessions = [first, *others]
+        before: Looks | None = None
+
+        async def look(again: Page) -> ExitCode:
+            nonlocal before
+            with invocation.store(writes=False) as store:
+                for session in sessions:
+                    session.store = store
+                found = await read_pairs(sessions, settle=False)
+            if console.json:
+                console.fact_line(pairs_json(found))
+            elif before is None or console.out.is_terminal:
+                console.out.clear()
+                console.out.page((*pairs_page(found, before), *again))
+            else:
+                console.out.page(changes_page(found, before))
+            before = found
+            return pairs_code(found)
+
+        if every is not None:
+            return _watch(invocation, look, every)
+        console.err.passing(line(f"{len(pairs)} pairs are being read …", "dim"))
+        found = supervised(read_pairs(sessions))
+        console.err.end()
+        console.facts(pairs_page(found), pairs_json(found))
+        return pairs_code(found)
 
 
-def _seconds(text: str, pair: str) -> float:
+def _watch(invocation: Invocation, look: Callable[[Page], Awaitable[ExitCode]], every: float) -> ExitCode:
+    """Look again and again, until nobody reads it any more, or somebody ends it; a page of it ends with what it is given."""
+    from orchestrator.errors import Interrupted
+    from orchestrator.report.layout import line
+    from orchestrator.system.clock import SystemClock
+
+    from .signals import supervised
+
+    again = (line(), line(f"Again in {every:g} s; Ctrl-C ends it.", "dim"), line())
+
+    async def look_on() -> ExitCode:
+        while True:
+            code = await look(again)
+            if invocation.console.out.closed:
+                return code
+            await SystemClock().sleep(every)
+
+    try:
+        return supervised(look_on())
+    except Interrupted as stop:  # how a person ends it: there is nothing to say about that
+        return stop.code
+
+
+def _seconds(text: str, pair: str | None) -> float:
     from math import isfinite
 
     from orchestrator.errors import UsageError
@@ -94,7 +148,7 @@ def _seconds(text: str, pair: str) -> float:
     if not isfinite(seconds) or seconds < SHORTEST_WATCH:
         raise UsageError(
             f"--watch {text[:40]!r}: a number of seconds is wanted, {SHORTEST_WATCH} or more. The pair stands before it.",
-            next_steps=(f"hamr status {shlex.quote(pair)} --watch 5",),
+            next_steps=(next_step.watch(pair or "").with_options("5"),),
         )
     return seconds
 
@@ -179,7 +233,7 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
             words = (
                 f"Pair {pair} is in drill {made.open_drill}: until that is closed, this run would be refused."
             )
-            console.note(f"{words} hamr drill close {made.open_drill} --notes TEXT", "warn")
+            console.note(f"{words} {next_step.close_drill(made.open_drill)}", "warn")
     if file is not None:
         lasts = (
             "as things are it would be refused"

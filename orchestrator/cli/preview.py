@@ -42,10 +42,11 @@ def agree_to_run(invocation: Invocation, session: Session, request: RunRequest) 
         console.facts(plan_page(plan), plan_json(plan))
         return None
     if plan.refused:
-        console.aside.page(plan_page(plan))
+        console.aside.page(plan_page(replace(plan, next_steps=())))
         why = f"{', '.join(plan.stops)} would stop it" if plan.stops else plan.ending
         raise Refused(
-            f"This run would be refused, so nobody is asked: {why.rstrip('.')}. The plan above says more."
+            f"This run would be refused, so nobody is asked: {why.rstrip('.')}. The plan above says more.",
+            next_steps=plan.next_steps,
         )
     _ask(invocation, plan, cooling)
     return plan

@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 
 from orchestrator.errors import ExitCode
+from orchestrator.model import next_step
+from orchestrator.model.next_step import NextStep
 
 from . import options
 from .invocation import Invocation
@@ -60,11 +62,13 @@ def init(invocation: Invocation, folder: Path) -> ExitCode:
     kept: list[str] = []
     for name, text in texts.items():
         (written if _write_new(folder, name, text) else kept).append(str(folder / name))
-    here = [] if folder == Path() else [f"cd {shlex.quote(str(folder))}"]
+    here = [] if folder == Path() else [next_step.shell(f"cd {shlex.quote(str(folder))}")]
     page = (
         *((Span("wrote  ", "good"), Span(file)) for file in written),
         *((Span("kept   ", "warn"), Span(f"{file}, which was there already")) for file in kept),
-        *next_commands([*here, "$EDITOR pairs.yaml", "hamr check", "hamr status payments"]),
+        *next_commands(
+            [*here, next_step.shell("$EDITOR pairs.yaml"), next_step.check(), next_step.status("payments")]
+        ),
     )
     invocation.console.facts(page, document("hamr/init/1", {"written": [*written], "kept": [*kept]}))
     return ExitCode.DONE
@@ -89,7 +93,8 @@ def _write_new(folder: Path, name: str, text: str) -> bool:
     except OSError as error:
         words = (error.strerror or str(error)).lower()
         raise PreparationError(
-            f"{folder / name} cannot be written: {words}.", next_steps=("hamr init DIR   # somewhere else",)
+            f"{folder / name} cannot be written: {words}.",
+            next_steps=(NextStep("init", "DIR", why="write somewhere else"),),
         ) from error
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)

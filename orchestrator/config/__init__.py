@@ -7,6 +7,8 @@ Fault scripts and scenarios are read the same way; `fault_scripts` and `scenario
 Only this package imports yaml. Relative to a text, all of it is pure.
 """
 
+from orchestrator.model.next_step import DEFAULT_PLAYBOOK
+
 from .check import Checked, check_file, inventory_schema, playbook_schema, scenario_schema
 from .inventory import (
     find_inventory,
@@ -17,7 +19,7 @@ from .inventory import (
     starter_inventory,
 )
 from .messages import duration, written
-from .playbook import DEFAULT_PLAYBOOK, find_playbook, load_playbook, parse_playbook, shipped_playbooks
+from .playbook import find_playbook, load_playbook, parse_playbook, shipped_playbooks
 
 __all__ = [
     "DEFAULT_PLAYBOOK",

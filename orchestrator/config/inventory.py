@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from orchestrator.errors import UsageError
+from orchestrator.model import next_step
 from orchestrator.model.org import FileKey, Inventory, KeyReference, Org, Pair
 from orchestrator.model.status import Both
 
@@ -103,7 +104,9 @@ def find_inventory(option: str | None, environ: Mapping[str, str], cwd: Path) ->
             f"and there is no {INVENTORY_NAME} in this folder. `hamr init` writes one to start from."
         )
     if not _exists(path):
-        raise UsageError(told, next_steps=("hamr init", "hamr status PAIR --pairs FILE"))
+        raise UsageError(
+            told, next_steps=(next_step.init(), next_step.status("PAIR").with_options("--pairs", "FILE"))
+        )
     return path
 
 

@@ -10,6 +10,7 @@ from msgspec import field
 from msgspec.structs import replace
 
 from orchestrator.errors import UsageError
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.status import Status
 
 from .compose import compose
@@ -59,7 +60,7 @@ def find_scenario(name_or_path: str, folder: Path = Path()) -> Path:
         f"There is no scenario {shown(name_or_path)}: no {shown(name_or_path + '.yaml')} in this folder or its folder "
         f"scenarios, and none of that name ships with hamr{did_you_mean(name_or_path, shipped) or '.'} "
         f"Shipped: {', '.join(shipped)}.",
-        next_steps=("hamr drill run --help",),
+        next_steps=(NextStep("drill run", options=("--help",), why="see which scenarios there are"),),
     )
 
 

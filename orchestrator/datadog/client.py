@@ -1,6 +1,6 @@
 """A pair's two orgs over HTTP: `HttpReader` can only look, `HttpWorld` can write as well.
 
-Each org has its own connections and its own keys, so that no key ever goes to the other org's host. A GET whose
+Each org has its own keys, and connections to its own host alone, so that no key ever goes to the other org's host. A GET whose
 connection stood already and stays silent is asked again on a new one, since the old one may be dead without anybody here
 knowing (a firewall forgot it). A GET that is denied is asked again where its keys have changed since they were fetched. A
 POST is sent once, whatever happens.

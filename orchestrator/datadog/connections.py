@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import suppress
 from functools import cache
 from itertools import chain, zip_longest
-from typing import cast
+from typing import Self, cast
 from urllib.parse import urlsplit
 
 import httpcore
@@ -20,6 +20,7 @@ import httpx  # leanly: the package has loaded .transport before this
 from msgspec import Struct
 
 from orchestrator.errors import PreparationError
+from orchestrator.model import next_step
 from orchestrator.model.org import Org
 from orchestrator.model.reading import Hampered, Trouble
 from orchestrator.model.status import Both
@@ -385,6 +386,52 @@ def open_transport(
     return _opened(org.base_url, context, proxy_for(org.base_url, environ), connections)
 
 
+class SharedConnections:
+    """Connections that one pair's orgs after the other use: one set for each address, opened when first needed.
+
+    Each org's client brings its own keys, and closes nothing here.
+
+    Args:
+        trust: what certificates are verified with.
+    """
+
+    def __init__(self, trust: Trust) -> None:
+        self._trust = trust
+        self._opened: dict[tuple[str, str | None], Transport] = {}
+
+    def to(self, orgs: Both[Org]) -> Both[Transport]:
+        """Connections to both orgs' APIs.
+
+        Raises:
+            PreparationError: as `open_transport`.
+        """
+        primary, secondary = (_Lent(self._to(org)) for org in orgs)
+        return Both(primary, secondary)
+
+    def _to(self, org: Org) -> Transport:
+        address = (org.base_url, org.ca)
+        if address not in self._opened:
+            self._opened[address] = open_transport(org, trust=self._trust)
+        return self._opened[address]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for transport in self._opened.values():
+            await transport.aclose()
+
+
+class _Lent(httpx.AsyncBaseTransport):
+    """Connections that are others' too: closing this leaves them open."""
+
+    def __init__(self, inner: Transport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._inner.handle_async_request(request)
+
+
 def open_page_transport(url: str, environ: Mapping[str, str], trust: Trust) -> Transport:
     """Connections to a web page's host, through the proxy for its URL if there is one. No keys go over them.
 
@@ -414,7 +461,7 @@ def _opened(url: str, context: ssl.SSLContext, proxy: Proxy | None, connections:
         variable = "" if proxy is None else proxy.variable
         raise PreparationError(
             f"The proxy for {url} ({variable}) cannot be used: only http:// and https:// proxies can.",
-            next_steps=(f"unset {variable}",),
+            next_steps=(next_step.shell(f"unset {variable}"),),
         ) from None
 
 
@@ -451,7 +498,7 @@ def _machines_own() -> ssl.SSLContext:
         where = f"{place}={os.environ[place]}" if place else "httpx's own certificates"
         raise PreparationError(
             f"The certificates to verify Datadog's API with cannot be loaded from {where}: {error.strerror or error}.",
-            next_steps=(f"unset {place}",) if place else (),
+            next_steps=(next_step.shell(f"unset {place}"),) if place else (),
         ) from None
     # None switches it off, which typeshed does not know.
     context.keylog_filename = None  # type: ignore[assignment]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from shlex import quote
 from typing import assert_never
 
+from orchestrator.model import next_step
 from orchestrator.model.guard import Outcome
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Mirrors
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.readiness import Check, Group, Level, worst
@@ -99,7 +100,7 @@ def _whose(answers: Answers, role: Role) -> Check:
 
 
 def _of_keys(name: str, level: Level, sentence: str, role: Role) -> Check:
-    steps = () if level is Level.OK else ("hamr check",)
+    steps = () if level is Level.OK else (next_step.check(),)
     return Check(Group.KEYS, name, level, level, sentence, role, steps)
 
 
@@ -120,7 +121,7 @@ def _link(answers: Answers) -> Check:
     sentence = f"{verdict.reason[:1].upper()}{verdict.reason[1:]}."
     if verdict.blind is not None and answers.silent(verdict.blind):
         sentence = answers.silence(verdict.blind)
-    steps = () if level is Level.OK else ("hamr check", f"hamr status {quote(answers.pair.name)}")
+    steps = () if level is Level.OK else (next_step.check(), next_step.status(answers.pair.name))
     return Check(
         Group.ORGS,
         "link",
@@ -154,7 +155,7 @@ def _phase(answers: Answers) -> Check:
         _emergency(answers, phase),
         sentence,
         None,
-        () if planned is Level.OK else (f"hamr status {quote(answers.pair.name)}", *phase.next_steps),
+        () if planned is Level.OK else (next_step.status(answers.pair.name), *phase.next_steps),
         phase.label if planned is Level.OK else "",
     )
 
@@ -240,7 +241,7 @@ def check_orgs(answers: Answers) -> Iterator[Check]:
 def _record(answers: Answers, role: Role) -> Check:
     org, reading = answers.pair[role], answers.orgs.readings[role]
     said, level = says(org, reading), Level.CRITICAL
-    steps: tuple[str, ...] = (f"hamr status {quote(answers.pair.name)}",)
+    steps: tuple[NextStep, ...] = (next_step.status(answers.pair.name),)
     match reading.sight:
         case Present() | Absent():
             level, steps = Level.OK, ()

@@ -24,6 +24,7 @@ from orchestrator.journal.history import events_of
 from orchestrator.model.events import DrillClosed, DrillStarted
 from orchestrator.model.guard import ALWAYS_ON, BEFORE_A_RUN
 from orchestrator.model.journal import Broken
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Watcher
@@ -217,7 +218,10 @@ def check_names(scenario: Scenario, playbook: Playbook) -> None:
         raise UsageError(
             f"scenario {scenario.name} is not written for playbook {playbook.name}: {'; '.join(unknown)}",
             next_steps=(
-                f"hamr drill run --scenario {scenario.name} --playbook {scenario.playbook or 'PLAYBOOK'}",
+                NextStep(
+                    "drill run",
+                    options=("--scenario", scenario.name, "--playbook", scenario.playbook or "PLAYBOOK"),
+                ),
             ),
         )
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from msgspec import Struct, field
 
+from orchestrator.model import next_step
 from orchestrator.model.events import (
     GuardOverridden,
     GuardsJudged,
@@ -18,13 +19,12 @@ from orchestrator.model.events import (
 )
 from orchestrator.model.guard import IfUnknown, Outcome, Verdict
 from orchestrator.model.hook import Asks, Question
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import FRESH_WITHIN, SEND_WITHIN
 from orchestrator.model.status import Role
-from orchestrator.model.words import override_flag
-from orchestrator.situation import commands
 from orchestrator.situation.guard_kinds import transition_probes
 from orchestrator.situation.guards import judge, judge_transition
 
@@ -216,12 +216,14 @@ class GuardEvaluator(Struct):
                 next_steps=self.ways_over(decision.refused_by),
             )
 
-    def ways_over(self, verdicts: tuple[Verdict, ...]) -> tuple[str, ...]:
+    def ways_over(self, verdicts: tuple[Verdict, ...]) -> tuple[NextStep, ...]:
         """The commands for whoever was refused: look until it has passed, or go over it by name; () where nothing does."""
         if not all(verdict.overridable for verdict in verdicts):
             return ()
-        flags = (override_flag(verdict.guard) for verdict in verdicts)
-        return commands.watch(self.run.pair), " ".join((self.run.command, *flags))
+        again = next_step.resume(self.run.state.run) if self.run.state.intended else self.run.command
+        over = again.overriding(*(verdict.guard for verdict in verdicts))
+        watch = next_step.watch(self.run.pair.name).so_that("look until it has passed")
+        return watch, over.so_that("go over what refuses, by name")
 
     def refused_by(self) -> tuple[Verdict, ...]:
         """The verdicts that refused the last transition that was judged."""

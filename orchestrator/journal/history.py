@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from orchestrator.errors import JournalDamaged
+from orchestrator.model import next_step
 from orchestrator.model.events import (
     ChangeSeen,
     DrillClosed,
@@ -477,7 +478,7 @@ def event_of(record: Record) -> Event | None:
     except ValueError as error:
         raise JournalDamaged(
             f"journal record {record.seq} ({record.kind}) can't be understood: {error}",
-            next_steps=("hamr audit verify", f"hamr show {record.run}"),
+            next_steps=(next_step.verify(), next_step.show(record.run)),
         ) from error
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from orchestrator.errors import UsageError
+from orchestrator.model import next_step
 
 from .failures import damaged, from_sqlite, from_system, primary_code, unavailable
 from .tables import APPLICATION_ID, VERSION, identity, lay_out
@@ -43,7 +44,8 @@ def default_place(option: str | None, environ: Mapping[str, str]) -> Path:
 
 
 def _path(text: str, source: str, environ: Mapping[str, str]) -> Path:
-    advice = [f"{source}{' ' if source.startswith('--') else '='}~/.local/state/hamr/journal.db"]
+    line = f"{source}{' ' if source.startswith('--') else '='}~/.local/state/hamr/journal.db"
+    advice = [next_step.shell(line, "the usual place")]
     scheme, separator, _ = text.partition("://")
     if separator and scheme.lower() in ("postgresql", "postgres"):
         raise UsageError(

@@ -14,6 +14,7 @@ from typing import Self
 from msgspec.structs import astuple, replace
 
 from orchestrator.errors import JournalDamaged, Locked
+from orchestrator.model import next_step
 from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Holder, Record, Verification, Verified
 from orchestrator.model.plain import timestamp
 
@@ -376,7 +377,7 @@ class SqliteStore:
         raise Locked(
             f"The lock {lock} on {pair} is no longer ours: {now_held}.",
             sent=UNWRITTEN,
-            next_steps=[f"hamr status {pair}"],
+            next_steps=[next_step.status(pair)],
         )
 
     def _last(self, connection: sqlite3.Connection) -> Head:

@@ -17,7 +17,7 @@ APPLICATION_ID = 0x48414D52
 _BEGINNINGS = "kind IN ('run.started', 'pair.adopted')"
 """How runs and adoptions begin."""
 
-VERSION = 2
+VERSION = 3
 """In the file's user_version; a newer hamr raises it with each change of layout, or of the records' kinds and fields."""
 
 STATEMENTS = (

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from .next_step import NextStep
 from .status import Both, Role
 
 
@@ -66,7 +67,7 @@ class Check(Struct, frozen=True):
     """What was found; where it is not well, what that means."""
     role: Role | None = None
     """The org that it is about, where it is about one."""
-    next_steps: tuple[str, ...] = ()
+    next_steps: tuple[NextStep, ...] = ()
     """What to type to mend it, or to learn more."""
     brief: str = ""
     """A fact worth a word even where all is well: PASSIVE, 41 ms."""
@@ -110,6 +111,8 @@ class Readiness(Struct, frozen=True):
     """Seconds in which each org answered, connecting included; None where it did not."""
     seconds: float
     """How long finding out took."""
+    next_steps: tuple[NextStep, ...] = ()
+    """What to type, the most useful first."""
 
     @property
     def planned(self) -> Level:

@@ -8,6 +8,7 @@ from orchestrator.errors import ExitCode
 
 from .guard import Verdict
 from .journal import Head
+from .next_step import NextStep
 from .run import Attempt, Ending, Mode, Objective, RunRequest, Step
 from .situation import Owed
 from .status import Status
@@ -143,4 +144,4 @@ class DrillResult(Struct, frozen=True):
     """The journal's newest record after the drill."""
     why_open: str = ""
     """Why it was not closed, in words."""
-    next_steps: tuple[str, ...] = ()
+    next_steps: tuple[NextStep, ...] = ()

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from .guard import ProbeReading
 from .journal import Head, Holder
+from .next_step import NextStep
 from .org import Pair
 from .plain import EMPTY
 from .reading import Change, HamrRecord, Identity, Reading
@@ -75,6 +76,8 @@ class OpenRun(Struct, frozen=True):
     """What a person is being asked at its terminal just now, or ""; the pair's lock is not held meanwhile."""
     ended: bool = False
     """Whether its newest process said how it ended: then all that it left behind is in the journal."""
+    under_way: bool = False
+    """Whether somebody is at work on it just now: then nobody else takes it up."""
 
 
 class PhaseName(enum.Enum):
@@ -101,7 +104,7 @@ class Phase(Struct, frozen=True):
 
     name: PhaseName
     sentence: str
-    next_steps: tuple[str, ...]
+    next_steps: tuple[NextStep, ...]
     status: Status | None = None
     """AGREED, ABSENT: what both show. HALF_SEEN, BEHIND: what the living org shows. LAGGING: what was seen last."""
     transition: str | None = None
@@ -175,6 +178,18 @@ class LeftByHand(Struct, frozen=True):
     """What the playbook wants to be remembered while the pair stands at ACTIVE."""
 
 
+class UnderWay(Struct, frozen=True):
+    """A run that is under way, as far as its lock and the journal tell: whoever finds it leaves it alone."""
+
+    holder: Holder
+    goal: Status | None
+    """None for an adoption, and where the journal has no beginning of it."""
+    transition: str
+    """"" between transitions."""
+    last: str
+    """What it last did, as a record kind."""
+
+
 class Standing(Struct, frozen=True):
     """One look at a pair, and what the journal says of it."""
 
@@ -191,6 +206,8 @@ class Standing(Struct, frozen=True):
     """Who holds the pair's lock."""
     holder_dead: bool
     """Whether that process is provably gone."""
+    under_way: UnderWay | None
+    """What its holder is at; None where nobody holds the lock, or that process is gone."""
     cooling_down_after: str
     """The run after which the pair cools down, or ""."""
     cooling_down_for: float
@@ -208,6 +225,8 @@ class Standing(Struct, frozen=True):
     left_by_hand: LeftByHand | None = None
     left_a_run: bool = False
     """Whether the holder died in the middle of its run: then no new run has the lock before that one was resumed, or the lock broken."""
+    next_steps: tuple[NextStep, ...] = ()
+    """What to type, from all of that: the first is the one to type."""
 
     @property
     def journal_exists(self) -> bool:

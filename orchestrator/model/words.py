@@ -1,23 +1,38 @@
-"""How times, counts and authors are said to a person, and how a request is typed again."""
+"""How times, counts and authors are said to a person."""
 
 from __future__ import annotations
 
 import math
-import shlex
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from .guard import Verdict
-from .journal import Holder
-from .plain import timestamp
+from .journal import Holder, Whereabouts
 from .result import Score
-from .run import End, Mode, Objective, RunRequest, Stamp
-from .situation import Stranger
+from .run import End, Objective, Stamp
+from .situation import UnderWay
 from .status import Status
 
 MINUTE = 60.0
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+
+DOING = {
+    "run.started": "beginning",
+    "run.resumed": "beginning",
+    "lock.taken": "beginning",
+    "guard.judged": "judging guards",
+    "wait.began": "waiting for guards",
+    "person.asked": "waiting for an answer at its terminal",
+    "transition.intended": "about to write",
+    "hook.intended": "running a hook",
+    "write.intended": "writing",
+    "write.answered": "reading back",
+    "write.unknown": "reading back",
+    "write.confirmed": "reading back",
+    "write.throttled": "waiting, as it was told to",
+    "transition.made": "between two transitions",
+}
+"""What a run is at, by what it journalled last."""
 
 CLOCKS_DIFFER = 1.0
 """Seconds by which another machine's clock may be ahead before it is worth a word."""
@@ -86,6 +101,24 @@ def age(at: datetime, now: datetime) -> str:
     return f"{span(-seconds)} ahead of our clock" if seconds < -CLOCKS_DIFFER else ago(seconds)
 
 
+def doing(run: UnderWay) -> str:
+    """What somebody is at who holds a pair: running this since …, to ACTIVE, transition declare, reading back."""
+    goal = "" if run.goal is None else f", to {run.goal}"
+    where = f", transition {run.transition}" if run.transition else ""
+    at = f", {DOING[run.last]}" if run.last in DOING else ""
+    since = f"since {utc(run.holder.taken_at)}"
+    return f"running this {since}{goal} (run {run.holder.run}){where}{at}"
+
+
+def leave_it(holder: Holder, where: Whereabouts, now: datetime) -> str:
+    """What to do beside a holder that is not known to be gone."""
+    if where is Whereabouts.RUNS:
+        return "Leave it"
+    return (
+        f"Leave it, unless it is gone: {where.value}, and its last heartbeat was {age(holder.beat_at, now)}"
+    )
+
+
 def counted(number: int, noun: str) -> str:
     """A number with its noun: 1 write, 2 writes."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
@@ -128,88 +161,3 @@ def value_words(value: float | str | bool) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else f"{value:.10g}"
-
-
-DEFAULT_PLAYBOOK = "regional-failover"
-"""The playbook that a command takes when none is named."""
-
-ANY_REASON = "REASON"
-"""Stands where the person has to write a reason."""
-
-
-def override_flag(guard: str, reason: str = ANY_REASON) -> str:
-    """The flag that overrides a guard: --override settled=REASON."""
-    return f"--override {shlex.quote(f'{guard}={reason}')}"
-
-
-def request_command(
-    verb: str, request: RunRequest, playbook: str = DEFAULT_PLAYBOOK, more: Sequence[str] = ()
-) -> str:
-    """The command line that asks for the same again.
-
-    The verb is run or plan; the playbook is named where it is not the default; `more` are flags to add.
-    """
-    words = [f"hamr {verb} {shlex.quote(request.pair)} --to {request.goal}"]
-    if playbook != DEFAULT_PLAYBOOK:
-        words.append(f"--playbook {shlex.quote(playbook)}")
-    if request.mode is Mode.EMERGENCY:
-        words.append("--emergency")
-    if request.reason or request.mode is Mode.EMERGENCY:
-        words.append(f"--reason {shlex.quote(request.reason or ANY_REASON)}")
-    words += [override_flag(guard, reason) for guard, reason in request.overrides.items()]
-    if request.ref:
-        words.append(f"--ref {shlex.quote(request.ref)}")
-    if request.since is not None:
-        words.append(f"--since {timestamp(request.since)}")
-    return " ".join([*words, *more])
-
-
-def unlock_command(pair: str, holder: Holder) -> str:
-    """Break a lock, by its id and with a reason."""
-    return f"hamr unlock {shlex.quote(pair)} --lock-id {holder.lock} --reason TEXT"
-
-
-def close_command(drill: str) -> str:
-    """Close a drill that was left open."""
-    return f"hamr drill close {drill} --notes TEXT"
-
-
-def after_unlocking(steps: Sequence[str], pair: str, holder: Holder) -> tuple[str, ...]:
-    """What to type next where a holder died in the middle of its run: no new run has the lock before it is broken.
-
-    What takes the lock over by itself (resume, adopt, an emergency) stays as it is.
-    """
-    new = next((at for at, step in enumerate(steps) if _begins_anew(step)), len(steps))
-    unlock = (unlock_command(pair, holder),) if new < len(steps) else ()
-    return (*steps[:new], *unlock, *steps[new:])
-
-
-def _begins_anew(step: str) -> bool:
-    """Whether a command line begins a new run that is no emergency."""
-    return step.startswith("hamr run ") and " --emergency" not in step
-
-
-def after_asking(steps: Sequence[str], pair: str, found: Sequence[Stranger]) -> tuple[str, ...]:
-    """What to type next while somebody else may be at work: watch first, and go over them by name alone.
-
-    Where nobody is, the steps are left as they are.
-    """
-    if not found:
-        return tuple(steps)
-    others = _by_name("alone", steps, "hamr run ", "hamr resume ")
-    return tuple(dict.fromkeys((f"hamr status {shlex.quote(pair)} --watch", *others)))
-
-
-def after_unknown(steps: Sequence[str]) -> tuple[str, ...]:
-    """What to type next while nobody knows what became of a write: a new run has to accept that by name."""
-    return _by_name("unknown", steps, "hamr run ")
-
-
-def _by_name(guard: str, steps: Sequence[str], *verbs: str) -> tuple[str, ...]:
-    """The steps, those of these verbs with the flag that overrides a guard."""
-    return tuple(
-        f"{step} {override_flag(guard)}"
-        if step.startswith(verbs) and f"--override {guard}=" not in step
-        else step
-        for step in steps
-    )

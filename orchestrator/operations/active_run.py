@@ -18,9 +18,11 @@ from orchestrator.engine.engine import Engine
 from orchestrator.engine.evaluator import GuardPolicy
 from orchestrator.errors import ExitCode, Moved
 from orchestrator.journal.history import GivenUp, History
+from orchestrator.model import next_step
 from orchestrator.model.events import RunStarted
 from orchestrator.model.guard import Verdict
 from orchestrator.model.hook import Question, Reply
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import CommandKey
 from orchestrator.model.protocols import Prober, Watcher, World
 from orchestrator.model.result import RunResult
@@ -82,7 +84,7 @@ class Purpose(Struct, frozen=True):
     """What a run is for."""
 
     begun: Begun
-    command: str
+    command: NextStep
     """What a person began it with, or took it up with, as they may type it again."""
     request: RunRequest
     """What was asked for, with every override that binds from here on."""
@@ -120,9 +122,9 @@ class ActiveRun:
         return self.engine.run.state
 
     @property
-    def again(self) -> str:
+    def again(self) -> NextStep:
         """The command that goes on with it."""
-        return self.purpose.command if self.purpose.begun is Begun.ADOPTION else f"hamr resume {self.run}"
+        return self.purpose.command if self.purpose.begun is Begun.ADOPTION else next_step.resume(self.run)
 
     def prepare(self, purpose: Purpose, state: RunState, history: History) -> Engine:
         """The engine of the run, with what the journal says of its pair.
@@ -244,14 +246,14 @@ class LockReleasingPrompter(Struct):
             raise Moved(
                 f"{taken_up.by}@{taken_up.host} took run {run} up while it waited for an answer here; "
                 "what this process knows of it is old, so it leaves the run to them",
-                next_steps=(f"hamr show {run}", f"hamr status {session.pair.name}"),
+                next_steps=(next_step.show(run), next_step.status(session.pair.name)),
             )
         history = await session.calls(session.history)
         known = history.runs.get(run)
         if known is not None and known.superseded_by:
             raise Moved(
                 f"run {known.superseded_by} took the place of this run while it waited for an answer",
-                next_steps=(f"hamr show {known.superseded_by}", f"hamr status {session.pair.name}"),
+                next_steps=(next_step.show(known.superseded_by), next_step.status(session.pair.name)),
             )
         # Whoever began a run meanwhile, and waits for an answer in their turn: this one goes on first.
         active.recorder.will_supersede(history.open_beside(run))

@@ -10,11 +10,12 @@ from msgspec import Struct
 from orchestrator.errors import UsageError
 from orchestrator.journal import SqliteStore
 from orchestrator.journal.history import ENDS, KINDS, DrillHistory, History, RunHistory, histories_of
+from orchestrator.model import next_step
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
 from orchestrator.model.run import RUN_PATTERN, Mode
-from orchestrator.model.words import close_command
 from orchestrator.report.journal import RunSummary
 
 
@@ -24,7 +25,7 @@ class Resumable(Struct, frozen=True):
     pair: str
     run: RunHistory | None
     """The open run; None where an org is owed its status and no run is open."""
-    command: str
+    command: NextStep
     words: str
 
 
@@ -52,7 +53,7 @@ def run_named(histories: Mapping[str, History], name: str, store: Store) -> RunH
     close = difflib.get_close_matches(name, sorted(runs), 1)
     hint = f" Did you mean {close[0]}?" if close else ""
     raise UsageError(
-        f"The journal {store.place} knows no run {name[:60]!r}.{hint}", next_steps=("hamr runs",)
+        f"The journal {store.place} knows no run {name[:60]!r}.{hint}", next_steps=(next_step.runs(),)
     )
 
 
@@ -88,7 +89,7 @@ def _to_resume(
     if name is not None and name not in {*pairs, *histories}:
         raise UsageError(
             f"{name[:60]!r} is neither a run nor a pair. The inventory's pairs: {', '.join(pairs)}.",
-            next_steps=("hamr runs",),
+            next_steps=(next_step.runs(),),
         )
     found = [
         resumable
@@ -113,7 +114,7 @@ def _to_resume(
         )
         raise UsageError(
             f"{what}: there is nothing to resume in {store.place}.{elsewhere}",
-            next_steps=("hamr runs",) if name is None else (f"hamr status {name}", "hamr runs"),
+            next_steps=(next_step.runs(),) if name is None else (next_step.status(name), next_step.runs()),
         )
     raise UsageError(
         "There is more than one thing to resume: " + "; ".join(resumable.words for resumable in found) + ".",
@@ -150,49 +151,49 @@ def _open_in(history: History) -> Resumable | None:
     if run is not None and rehearsal_of(history, run) is not None:
         return None
     if run is not None:
-        return Resumable(history.pair, run, f"hamr resume {run.run}", f"run {run.run} of {history.pair}")
+        return Resumable(history.pair, run, next_step.resume(run.run), f"run {run.run} of {history.pair}")
     if history.owed is not None:
         owed = history.owed
         words = f"{history.pair}, whose {owed.role} is owed {owed.status}"
-        return Resumable(history.pair, None, f"hamr resume {history.pair}", words)
+        return Resumable(history.pair, None, next_step.resume(history.pair), words)
     return None
 
 
 def _by_run(histories: Mapping[str, History], run: RunHistory) -> Resumable:
     drill = rehearsal_of(histories[run.pair], run)
     if drill is not None:
-        closing = (close_command(drill.drill),) if drill.open else ()
+        closing = (next_step.close_drill(drill.drill),) if drill.open else ()
         raise UsageError(
             f"Run {run.run} belongs to rehearsal {drill.drill}: its two regions were simulated, and went with the process "
             "that started them. There is nothing to resume.",
-            next_steps=(*closing, f"hamr report {drill.drill}"),
+            next_steps=(*closing, next_step.report(drill.drill)),
         )
     if run.open:
-        return Resumable(run.pair, run, f"hamr resume {run.run}", f"run {run.run}")
+        return Resumable(run.pair, run, next_step.resume(run.run), f"run {run.run}")
     owed = histories[run.pair].owed
     if owed is not None and owed.run == run.run:
-        return Resumable(run.pair, None, f"hamr resume {run.pair}", f"what run {run.run} left owed")
+        return Resumable(run.pair, None, next_step.resume(run.pair), f"what run {run.run} left owed")
     if run.elsewhere and run.left_open:
         raise UsageError(
             f"Run {run.run} is open on other orgs than the inventory now names for pair {run.pair}. Only those can be "
             "brought to its end: name them in the inventory again, under a pair of their own.",
-            next_steps=(f"hamr status {run.pair}", f"hamr show {run.run}"),
+            next_steps=(next_step.status(run.pair), next_step.show(run.run)),
         )
     if run.superseded_by:
         other = histories[run.pair].runs.get(run.superseded_by)
-        onward = f"hamr resume {run.superseded_by}" if other is not None and other.open else None
+        onward = next_step.resume(run.superseded_by) if other is not None and other.open else None
         raise UsageError(
             f"Run {run.run} is closed: run {run.superseded_by} took its place.",
-            next_steps=(onward or f"hamr status {run.pair}", f"hamr show {run.superseded_by}"),
+            next_steps=(onward or next_step.status(run.pair), next_step.show(run.superseded_by)),
         )
     if run.finished is None:
         raise UsageError(
             f"Run {run.run} wrote no beginning into this journal: there is nothing to resume.",
-            next_steps=(f"hamr show {run.run}", f"hamr status {run.pair}"),
+            next_steps=(next_step.show(run.run), next_step.status(run.pair)),
         )
     raise UsageError(
         f"Run {run.run} has ended ({run.finished.ending.end.value}): there is nothing to resume.",
-        next_steps=(f"hamr show {run.run}", f"hamr status {run.pair}"),
+        next_steps=(next_step.show(run.run), next_step.status(run.pair)),
     )
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from msgspec import Struct, field
 
 from orchestrator.errors import HamrError, JournalDamaged, Locked
+from orchestrator.model import next_step
 from orchestrator.model.events import (
     INTENTS,
     ChangeSeen,
@@ -131,7 +132,7 @@ class Recorder(Struct):
             raise JournalDamaged(
                 f"the journal {self.session.store.place} does not hold record {missing} any more, which this run wrote "
                 "into it: an older copy of the file was put in its place, or it was moved, deleted or written over",
-                next_steps=("hamr audit verify", f"hamr status {self.session.pair.name}"),
+                next_steps=(next_step.verify(), next_step.status(self.session.pair.name)),
             )
 
     async def has_lost_its_beginning(self) -> bool:

@@ -13,6 +13,7 @@ from orchestrator import __version__
 from orchestrator.engine.engine import Engine
 from orchestrator.errors import Moved, Refused, UsageError
 from orchestrator.journal.history import History, RunHistory, events_of
+from orchestrator.model import next_step
 from orchestrator.model.events import GuardOverridden, RunAcknowledged, RunResumed, RunStarted
 from orchestrator.model.guard import Verdict
 from orchestrator.model.org import Pair
@@ -23,7 +24,7 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, RunRequest
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.model.words import author, request_command, utc
+from orchestrator.model.words import author, utc
 from orchestrator.situation.state import RunState, replay
 
 from .active_run import Begun, Purpose, RunControl, active_run
@@ -79,7 +80,7 @@ async def start(
         for verdict, reason in overridden:
             active.recorder.tell(GuardOverridden("", verdict, reason))
         await active.recorder.commit()
-        command = request_command("run", request, session.playbook.name)
+        command = request.as_step("run", session.playbook.name)
         purpose = Purpose(Begun.HERE, command, request, request.goal, started_at, overridden)
         engine = active.prepare(purpose, RunState(run, mode=request.mode), history)
         return await supervise(active, _drive(engine, request, plan))
@@ -124,7 +125,7 @@ async def _drive(engine: Engine, request: RunRequest, plan: Plan | None) -> Endi
     if plan is not None:
         moved = _moved_since(engine.run.pair, plan, await engine.reader.read_both("plan", once=False))
         if moved is not None:
-            return Ending(End.MOVED, moved, next_steps=(request_command("plan", request, plan.playbook),))
+            return Ending(End.MOVED, moved, next_steps=(request.as_step("plan", plan.playbook),))
     return await engine.drive(request.goal)
 
 
@@ -149,14 +150,14 @@ def check_plan(session: Session, plan: Plan) -> None:
         Moved: it is spent, expired, or was made by another playbook or for other orgs.
         Refused: it leads nowhere.
     """
-    again = (request_command("plan", plan.request, plan.playbook, ["--out FILE"]),)
+    again = (plan.request.as_step("plan", plan.playbook, "--out", "FILE"),)
     if plan.assumed is not None:
         raise UsageError(
             "this plan assumed a status (--assume) and read nothing, so it can't be applied", next_steps=again
         )
     if plan.run in session.history().known_runs:
         raise Moved(
-            f"this plan is spent: run {plan.run} applied it", next_steps=(f"hamr show {plan.run}", *again)
+            f"this plan is spent: run {plan.run} applied it", next_steps=(next_step.show(plan.run), *again)
         )
     now = session.clock.now()
     if now > plan.expires_at:
@@ -209,23 +210,25 @@ async def resume(
     if run is None and history.owed is None:
         raise UsageError(
             f"pair {session.pair.name} has no open run, and owes nothing",
-            next_steps=(f"hamr status {session.pair.name}",),
+            next_steps=(next_step.status(session.pair.name),),
         )
     identifier = run.run if run is not None else history.owed.run if history.owed is not None else ""
     state = await session.calls(partial(_recall, session, history, identifier))
     started = state.started
     if started is None:
-        raise UsageError(f"run {identifier} wrote no beginning into this journal", next_steps=("hamr runs",))
+        raise UsageError(
+            f"run {identifier} wrote no beginning into this journal", next_steps=(next_step.runs(),)
+        )
     if not session.pair.is_of(started.orgs):
         raise Moved(
             f"run {identifier} began on other orgs than the inventory now names for pair {session.pair.name}. Only "
             "those can be brought to its end: name them in the inventory again, under a pair of their own",
-            next_steps=(f"hamr status {session.pair.name}", f"hamr show {identifier}"),
+            next_steps=(next_step.status(session.pair.name), next_step.show(identifier)),
         )
     if mode is Mode.EMERGENCY and not reason.strip():
         raise UsageError(
             "--emergency wants a reason: it is what the audit journal will say",
-            next_steps=(f"hamr resume {identifier} --emergency --reason TEXT",),
+            next_steps=(next_step.resume(identifier).as_emergency(),),
         )
     merged = {**state.overrides, **overrides}
     check_overrides(merged, session.playbook)
@@ -248,7 +251,7 @@ async def resume(
         if not finishing and history.owed is None:
             raise Moved(
                 f"run {identifier} is not open any more: {_closed_by(run)}, while this was being asked",
-                next_steps=(f"hamr show {identifier}", f"hamr status {session.pair.name}"),
+                next_steps=(next_step.show(identifier), next_step.status(session.pair.name)),
             )
         if finishing:
             active.recorder.will_supersede(history.open_beside(identifier))
@@ -257,7 +260,7 @@ async def resume(
         await active.recorder.commit()
         state.apply(resumed)
         goal = started.goal if finishing else None
-        purpose = Purpose(Begun.TAKEN_UP, f"hamr resume {identifier}", request, goal, run.started_at)
+        purpose = Purpose(Begun.TAKEN_UP, next_step.resume(identifier), request, goal, run.started_at)
         engine = active.prepare(purpose, state, history)
         return await supervise(active, _go_on(engine, started.goal, history.owed, finishing=finishing))
 
@@ -290,7 +293,7 @@ def acknowledge(session: Session, run: RunHistory, reason: str) -> None:
         UsageError: the run has not finished.
     """
     if run.finished is None:
-        raise UsageError(f"run {run.run} has not finished", next_steps=(f"hamr resume {run.run}",))
+        raise UsageError(f"run {run.run} has not finished", next_steps=(next_step.resume(run.run),))
     session.append(run.run, RunAcknowledged(reason))
 
 
@@ -317,7 +320,7 @@ async def adopt(
         session, run, take_over=True, wants_keys=True, watchers=watchers, controls=controls
     ) as active:
         history = await session.calls(session.history)
-        command = f"hamr adopt {session.pair.name} --truth {truth} --reason TEXT"
+        command = next_step.adopt(session.pair.name, truth)
         request = RunRequest(session.pair.name, Status.UNSPECIFIED, reason=reason, overrides=overrides)
         engine = active.prepare(Purpose(Begun.ADOPTION, command, request), RunState(run), history)
         return await supervise(active, engine.adopt(truth, reason, overrides))

@@ -13,12 +13,13 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from orchestrator.datadog import HttpReader, HttpWorld
-from orchestrator.datadog.connections import Trust
+from orchestrator.datadog.connections import SharedConnections, Trust
 from orchestrator.datadog.transport import Transport
 from orchestrator.errors import JournalDamaged
 from orchestrator.journal import VERIFY_NEWEST, ThisHost, ThreadCalls
 from orchestrator.journal.checkpoint import CHECKPOINT, DUE_AFTER, checkpoint_of, read_history
 from orchestrator.journal.history import History
+from orchestrator.model import next_step
 from orchestrator.model.events import Event, RunStarted, encode
 from orchestrator.model.journal import Broken, Entry
 from orchestrator.model.org import Pair
@@ -68,28 +69,33 @@ class Session:
     def __post_init__(self, key_ring: KeyRing | None) -> None:
         self.keys = key_ring or KeyRing(self.environ, self.redactor)
 
-    def reader(self, *, connect_within: timedelta | None = None) -> HttpReader:
+    def reader(
+        self, *, connect_within: timedelta | None = None, shared: SharedConnections | None = None
+    ) -> HttpReader:
         """A way to look at both orgs, which cannot send anything but a GET. Use it as a context manager.
 
-        `connect_within` tells a dead region from a slow one sooner than the playbook does.
+        `connect_within` tells a dead region from a slow one sooner than the playbook does; `shared` are connections that
+        other pairs' readers use too, in the place of its own.
         """
         timeouts = self.playbook.timeouts
         if connect_within is not None:
             timeouts = replace(timeouts, connect=min(timeouts.connect, connect_within))
-        return self._connected(HttpReader, timeouts)
+        return self._connected(HttpReader, timeouts, shared)
 
     def world(self) -> HttpWorld:
         """Both orgs, to be read and written. Use it as a context manager."""
         return self._connected(HttpWorld, self.playbook.timeouts)
 
-    def _connected(self, kind: type[ReaderOrWorld], timeouts: Timeouts) -> ReaderOrWorld:
+    def _connected(
+        self, kind: type[ReaderOrWorld], timeouts: Timeouts, shared: SharedConnections | None = None
+    ) -> ReaderOrWorld:
         return kind(
             self.pair,
             timeouts=timeouts,
             keys=self.keys,
             redactor=self.redactor,
             clock=self.clock,
-            transports=self.transports,
+            transports=self.transports if shared is None else shared.to(self.pair.orgs),
             trust=self.trust,
         )
 
@@ -134,11 +140,11 @@ class Session:
             note=lambda event: self.calls(lambda: self.append(run, event)),
         )
 
-    def history(self) -> History:
-        """What the journal says of this pair; a journal that was changed is not believed.
+    def verify(self) -> None:
+        """Verify the journal's newest records, once: one that was changed is not believed.
 
         Raises:
-            JournalDamaged: one of its newest records does not hold.
+            JournalDamaged: one of them does not hold.
         """
         if not self.verified:
             found = self.store.verify_newest(VERIFY_NEWEST)
@@ -146,9 +152,24 @@ class Session:
                 raise JournalDamaged(
                     f"the journal {self.store.place} was changed: record {found.seq}: {found.reason}. "
                     "What it says of this pair can't be trusted",
-                    next_steps=("hamr audit verify", f"hamr status {self.pair.name} --journal NEW_FILE"),
+                    next_steps=(
+                        next_step.verify(),
+                        next_step.status(self.pair.name).with_options(
+                            "--journal",
+                            "NEW_FILE",
+                            why="go on with another journal: it sees neither this one's lock nor its history",
+                        ),
+                    ),
                 )
             self.verified = True
+
+    def history(self) -> History:
+        """What the journal says of this pair, once it is verified.
+
+        Raises:
+            JournalDamaged: one of its newest records does not hold.
+        """
+        self.verify()
         history = read_history(self.store, self.pair)
         self.since_checkpoint = history.read
         return history

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from orchestrator.errors import JournalUnavailable, UsageError
+from orchestrator.model import next_step
 
 if TYPE_CHECKING:  # loaded when they are needed: a verb that reads the journal alone parses no YAML
     from orchestrator.journal import SqliteStore
@@ -43,10 +44,14 @@ class Prepared(Struct, frozen=True, eq=False):
     def __repr__(self) -> str:  # the environment may hold keys
         return f"Prepared({self.pair.name})"
 
-    def session(self, store: Store, redactor: Redactor) -> Session:
-        """Everything wired together, on an open journal."""
+    def session(self, store: Store, redactor: Redactor, *, beside: Session | None = None) -> Session:
+        """Everything wired together, on an open journal; `beside` has loaded what certificates are verified with."""
         from .session import Session
 
+        if beside is not None:
+            return Session(
+                self.pair, self.playbook, self.operator, store, self.environ, redactor, trust=beside.trust
+            )
         session = Session(self.pair, self.playbook, self.operator, store, self.environ, redactor)
         session.trust.load_beside(self.pair.orgs)
         return session
@@ -167,7 +172,7 @@ class Sources(Struct, frozen=True, eq=False):
             if not store.exists:
                 raise JournalUnavailable(
                     f"There is no journal at {store.place}: nothing was ever recorded there, or it was moved or deleted.",
-                    next_steps=("hamr audit verify --journal FILE",),
+                    next_steps=(next_step.verify().with_options("--journal", "FILE"),),
                 )
             yield store
 
@@ -193,7 +198,7 @@ def operator_named(text: str | None) -> Operator:
         raise UsageError(
             f"--operator {text[:100]!r}: NAME or NAME@HOST is wanted, of letters, digits, dots and hyphens "
             "(in NAME underscores too), since it goes into the records that are written.",
-            next_steps=("--operator alice@laptop",),
+            next_steps=(next_step.shell("--operator alice@laptop"),),
         )
     return Operator(name, host)
 

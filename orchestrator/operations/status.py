@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
+from msgspec.structs import replace
+
+from orchestrator.datadog.connections import SharedConnections
 from orchestrator.engine.context import Deadline
 from orchestrator.engine.reader import ask_twice
+from orchestrator.errors import HamrError
 from orchestrator.journal.history import History
 from orchestrator.model.floor import Floors, under_floor
 from orchestrator.model.playbook import Playbook
@@ -16,8 +20,9 @@ from orchestrator.model.situation import LeftByHand, Phase, Standing
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import phase_of
 from orchestrator.situation.guards import strangers
+from orchestrator.situation.next_steps import after_a_look
 
-from .locking import left_a_run
+from .locking import left_a_run, open_run_of, under_way
 from .session import Session
 
 
@@ -74,19 +79,33 @@ BOTH_NEEDED = frozenset(Role)
 
 
 async def read_status(
-    session: Session, *, needed: frozenset[Role] = BOTH_NEEDED, settle: bool = True
+    session: Session,
+    *,
+    needed: frozenset[Role] = BOTH_NEEDED,
+    settle: bool = True,
+    shared: SharedConnections | None = None,
 ) -> Standing:
-    """One look at a pair; `needed` and `settle` are as for `read_pair`.
+    """One look at a pair; `needed` and `settle` are as for `read_pair`, `shared` as for `Session.reader`.
 
     Raises:
         HamrError: the journal cannot be read.
     """
     history = session.history()
-    async with session.reader() as reader:
+    async with session.reader(shared=shared) as reader:
         readings, identities = await read_pair(session, reader, needed, history.floors, settle=settle)
-    open_run = history.as_open_run()
+    return standing_of(session, history, readings, identities)
+
+
+def standing_of(
+    session: Session, history: History, readings: Both[Reading], identities: Both[Identity]
+) -> Standing:
+    """Where a pair stands, by what was read and what the journal says of it, and what to type next.
+
+    Raises:
+        HamrError: the journal cannot be read.
+    """
+    open_run, at_work = open_run_of(session, history), under_way(session, history)
     holder = session.store.holder(session.pair.name)
-    holder_dead = holder is not None and session.host.provably_dead(holder)
     drill = history.open_drill
     phase = phase_of(
         session.pair,
@@ -100,7 +119,7 @@ async def read_status(
         given_up=tuple(each.attempt for each in history.given_up),
     )
     cooling = history.cooling_down(session.playbook.cool_down, session.clock.now())
-    return Standing(
+    standing = Standing(
         pair=session.pair,
         at=session.clock.now(),
         readings=readings,
@@ -116,7 +135,8 @@ async def read_status(
         ),
         elsewhere=tuple(run.run for run in history.elsewhere),
         holder=holder,
-        holder_dead=holder_dead,
+        holder_dead=holder is not None and at_work is None,
+        under_way=at_work,
         cooling_down_after=cooling[0].run if cooling is not None else "",
         cooling_down_for=cooling[1].total_seconds() if cooling is not None else 0.0,
         journal=session.store.place,
@@ -124,8 +144,45 @@ async def read_status(
         open_drill=drill.as_open_drill() if drill is not None else None,
         strangers=strangers(readings, history.known_runs, session.clock.now()),
         left_by_hand=_left_by_hand(history, session.playbook, phase),
-        left_a_run=holder is not None and holder_dead and left_a_run(history, holder),
+        left_a_run=holder is not None and at_work is None and left_a_run(history, holder),
     )
+    return replace(standing, next_steps=after_a_look(standing))
+
+
+PAIRS_AT_ONCE = 16
+"""How many pairs are read at the same time: each has four requests on their way, and a connection for each."""
+
+
+async def read_pairs(sessions: Sequence[Session], *, settle: bool = True) -> dict[str, Standing | HamrError]:
+    """One look at each of several pairs, by name: where it stands, or why that could not be told.
+
+    A pair's connections are used for the next one on the same hosts; each has its own keys and time-outs.
+
+    Args:
+        sessions: one for each pair, all on the same open journal.
+        settle: as for `read_pair`.
+
+    Raises:
+        JournalDamaged: one of the journal's newest records does not hold.
+    """
+    first, *others = sessions
+    first.verify()
+    for session in others:
+        session.verified = True
+    waiting = iter(sessions)
+    found: dict[str, Standing | HamrError] = {}
+
+    async def read_on() -> None:
+        # Connections for each that reads, not one large pool, which takes longer to search than an answer takes to come.
+        async with SharedConnections(first.trust) as shared:
+            for session in waiting:
+                try:
+                    found[session.pair.name] = await read_status(session, settle=settle, shared=shared)
+                except HamrError as error:  # this pair's answer; the others have theirs
+                    found[session.pair.name] = error
+
+    await asyncio.gather(*(read_on() for _ in range(min(PAIRS_AT_ONCE, len(sessions)))))
+    return {session.pair.name: found[session.pair.name] for session in sessions}
 
 
 def _left_by_hand(history: History, playbook: Playbook, phase: Phase) -> LeftByHand | None:

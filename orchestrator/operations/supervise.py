@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from orchestrator.errors import ExitCode, HamrError, JournalDamaged, Moved
 from orchestrator.journal.history import event_of
+from orchestrator.model import next_step
 from orchestrator.model.events import Event, RunFinished, TransitionMade
 from orchestrator.model.journal import Head
 from orchestrator.model.plain import moment
@@ -21,7 +22,7 @@ from orchestrator.model.status import Status
 from orchestrator.system.log import bind, logger
 
 from .active_run import ActiveRun, Begun
-from .next_steps import can_be_taken_up, with_words
+from .endings import can_be_taken_up, with_words
 
 HEARTBEAT_SECONDS = 5.0
 
@@ -230,7 +231,9 @@ async def _unkept(
     if active.state.intended and ending.end.reached:
         # The journal still shows an open run: to say "done" would leave that to be found out later.
         words = f"{ending.message}; but the end of this run could not be journalled: {trouble.message}"
-        ending = replace(ending, end=End.INCOMPLETE, message=words, next_steps=(f"hamr resume {active.run}",))
+        ending = replace(
+            ending, end=End.INCOMPLETE, message=words, next_steps=(next_step.resume(active.run),)
+        )
         return ending, ExitCode.INCOMPLETE, True
     return ending, code, resumable
 
@@ -269,7 +272,7 @@ def _with_left_owing(ending: Ending, left: dict[str, tuple[str, ...]]) -> Ending
         ending,
         end=End.OWING,
         message=f"{ending.message}; nothing was left to move, and hooks are still owed: {names}",
-        next_steps=tuple(f"hamr resume {run}" for run in left),
+        next_steps=tuple(next_step.resume(run) for run in left),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby, zip_longest
 
 from orchestrator.errors import HamrError
+from orchestrator.model.next_step import each_once
 from orchestrator.model.plain import JSON
 from orchestrator.model.readiness import Check, Group, Level, NagiosCode, Readiness, worst, worst_first
 from orchestrator.model.words import utc
@@ -115,13 +116,7 @@ def _pair(readiness: Readiness, *, everything: bool) -> Page:
     ]
     for group, checks in groupby(readiness.checks, key=lambda check: check.group):
         page += _group(group, tuple(checks), everything=everything)
-    return (*page, *next_commands(_next_steps(readiness)))
-
-
-def _next_steps(*found: Readiness) -> tuple[str, ...]:
-    """What to type, what is worst first, each once."""
-    steps = [step for each in found for check in worst_first(each.checks) for step in check.next_steps]
-    return tuple(dict.fromkeys(steps))
+    return (*page, *next_commands(readiness.next_steps))
 
 
 def _group(group: Group, checks: Sequence[Check], *, everything: bool) -> Page:
@@ -176,7 +171,7 @@ def doctor_json(found: Sequence[Readiness]) -> dict[str, JSON]:
             "exit_code": code,
             "exit_meaning": MEANINGS[code],
             "summary": first_line(found),
-            "next": _next_steps(*found),
+            "next": each_once(step for readiness in found for step in readiness.next_steps),
             "pairs": [_pair_fact(readiness) for readiness in found],
         },
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from orchestrator.model import next_step
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import JSON
 from orchestrator.model.result import DrillResult, Expectation, Leg, Score, StepTime
@@ -50,7 +51,7 @@ def drill_page(result: DrillResult, records: Iterable[Record] = ()) -> Page:
         *listed_under("Less strict than live", less_strict, longest=600),
         *_still_open(result),
         *head_lines(result.head),
-        *next_commands((*result.next_steps, f"hamr report {score.drill}")),
+        *next_commands((*result.next_steps, next_step.report(score.drill))),
     )
 
 
@@ -144,7 +145,7 @@ def drill_json(result: DrillResult) -> dict[str, JSON]:
             **exit_fact(result.exit_code),
             **fields_fact(result, "closed", "why_open"),
             **fields_fact(score, "legs", "expectations", "executed", "not_executed", "less_strict"),
-            "next": (*result.next_steps, f"hamr report {score.drill}"),
+            "next": (*result.next_steps, next_step.report(score.drill)),
             "head": result.head,
         },
     )
@@ -154,7 +155,7 @@ def closed_page(drill: str, words: str) -> Page:
     """That a drill was closed, and how its pair stands."""
     return (
         (Span("Drill ", "heading"), Span(drill, "bold"), Span(" is closed."), Span(f" {words}")),
-        *next_commands((f"hamr report {drill}",)),
+        *next_commands((next_step.report(drill),)),
     )
 
 
@@ -171,6 +172,6 @@ def closed_json(
             "message": words,
             "notes": notes,
             "runs": runs,
-            "next": [f"hamr report {drill}"],
+            "next": [next_step.report(drill)],
         },
     )

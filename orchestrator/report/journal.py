@@ -7,13 +7,14 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from orchestrator.model import next_step
 from orchestrator.model.events import RunStarted
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import JSON, moment
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import OpenDrill
 from orchestrator.model.status import Status
-from orchestrator.model.words import close_command, span
+from orchestrator.model.words import span
 
 from .describe import describe_event, event_details, event_of
 from .documents import compact, document, fields_fact, noun_fact
@@ -68,7 +69,7 @@ def _runs(runs: Sequence[RunSummary]) -> Page:
     if not runs:
         return (line("This journal holds no runs."),)
     page = table(("run", "pair", "goal", "mode", "by", "took", "end"), [_run(run) for run in runs], WIDTHS)
-    commands = [command(f"hamr resume {run.run}") for run in runs if run.open]
+    commands = [command(next_step.resume(run.run).command) for run in runs if run.open]
     return (*page, *heading("Open, and can be resumed"), *commands) if commands else page
 
 
@@ -93,7 +94,7 @@ def _open_drills(drills: Sequence[tuple[str, OpenDrill]]) -> Page:
     for pair, drill in drills:
         about = f"pair {shortened(pair, 60)}, to {drill.goal} and home to {drill.home}, begun by {shortened(drill.by, 60)}"
         page += labelled("drill", f"{drill.drill}, {about}", "warn")
-        page.append(command(close_command(drill.drill)))
+        page.append(command(next_step.close_drill(drill.drill).command))
     return tuple(page)
 
 

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Sequence
 
+from orchestrator.model import next_step
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.hook import Manual
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import JSON, plain, restore
 from orchestrator.model.plan import Plan, PlannedTransition
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
-from orchestrator.model.words import (
-    after_asking,
-    close_command,
-    counted,
-    request_command,
-    span,
-    utc,
-)
+from orchestrator.model.words import counted, span, utc
 
 from .documents import document, fields_fact
 from .layout import (
@@ -46,7 +40,7 @@ from .plan_details import (
     not_here,
 )
 from .status import unjournalled_lines
-from .verdicts import override_flags, refusal_lines
+from .verdicts import refusal_lines
 
 
 def plan_page(plan: Plan, *, out: str = "") -> Page:
@@ -78,7 +72,6 @@ def _in_short(plan: Plan) -> Page:
         *((line(),) if plan.transitions else ()),
         *(each for transition in plan.transitions for each in _transition(transition)),
         *_condition(plan),
-        *((line(),) if plan.transitions else ()),
         *also_sent_lines(plan),
         *_afterwards(plan),
         *labelled("ends", _ends(plan)),
@@ -199,10 +192,6 @@ def _ends(plan: Plan) -> str:
     return "; ".join(parts)
 
 
-def _refusing(transition: PlannedTransition) -> tuple[Verdict, ...]:
-    return tuple(verdict for verdict in transition.verdicts if verdict.guard in transition.refused_by)
-
-
 def _refusing_before(plan: Plan) -> tuple[Verdict, ...]:
     return tuple(verdict for verdict in plan.before if verdict.guard in plan.refused_before)
 
@@ -215,7 +204,7 @@ def _refusal(plan: Plan) -> Page:
         words = "REFUSED: a run would not start, because of what an earlier one left behind."
         page += [line(), *paragraph(words, "bad"), *refusal_lines(before)]
     for place, transition in enumerate(plan.transitions):
-        refusing = _refusing(transition)
+        refusing = transition.refusing
         if refusing:
             words = (
                 f"REFUSED: a run would stop before its first transition, {transition.name}, and send nothing."
@@ -234,36 +223,12 @@ def _refusal(plan: Plan) -> Page:
     return tuple(page)
 
 
-def _next_steps(plan: Plan, out: str) -> tuple[str, ...]:
-    """What to type next: first of all watching, where somebody else seems to be at work; of a saved plan, to apply it."""
-    saved = out and applicable(plan) and not (plan.open_drill and plan.mode is Mode.PLANNED)
-    return after_asking(
-        (f"hamr apply {shlex.quote(out)}",) if saved else _next(plan), plan.request.pair, plan.strangers
+def _next_steps(plan: Plan, out: str) -> tuple[NextStep, ...]:
+    """What to type next: of a plan that was saved, to apply it, where nothing is in its way."""
+    free = (
+        not (plan.open_drill and plan.mode is Mode.PLANNED) and not plan.strangers and plan.under_way is None
     )
-
-
-def _next(plan: Plan) -> tuple[str, ...]:
-    request = plan.request
-    refusing = [*_refusing_before(plan), *(each for made in plan.transitions for each in _refusing(made))]
-    status = f"hamr status {shlex.quote(request.pair)}"
-    if not plan.reachable:
-        return tuple(dict.fromkeys((*plan.next_steps, status)))
-    if plan.assumed is not None:
-        return (status, request_command("plan", request, plan.playbook))
-    if plan.open_drill and plan.mode is Mode.PLANNED:
-        return (close_command(plan.open_drill), status)
-    if plan.stopping_hooks:  # no flag goes over a program that is not there
-        return (f"hamr doctor {shlex.quote(request.pair)}", status)
-    if refusing:
-        flags = override_flags(refusing)
-        with_flags = () if flags is None else (request_command("run", request, plan.playbook, [flags]),)
-        return (status, *with_flags)
-    if not plan.transitions:
-        return tuple(dict.fromkeys((*plan.next_steps, status)))
-    return (
-        request_command("run", request, plan.playbook),
-        request_command("plan", request, plan.playbook, ["--out FILE && hamr apply FILE"]),
-    )
+    return (next_step.apply(out),) if out and applicable(plan) and free else plan.next_steps
 
 
 def plan_json(plan: Plan, *, out: str = "") -> dict[str, JSON]:

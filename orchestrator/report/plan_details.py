@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from itertools import count
 
+from orchestrator.model import next_step
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program, When
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
@@ -27,7 +28,7 @@ from .layout import (
     paragraph,
     shortened,
 )
-from .status import strangers_lines
+from .status import strangers_lines, under_way_lines
 from .verdicts import verdict_lines, what_overrides
 
 OWN_ID = "RUN"
@@ -126,7 +127,10 @@ def mode_words(mode: Mode) -> str:
 def asked_lines(plan: Plan) -> Page:
     """What the request says beside its goal, and what is in its way: others at work, hooks that it would drop."""
     request = plan.request
-    page = [*strangers_lines(plan.strangers, lambda role: called(plan.orgs[role], role))]
+    page = [
+        *under_way_lines(plan.under_way),
+        *strangers_lines(plan.strangers, lambda role: called(plan.orgs[role], role)),
+    ]
     if request.reason:
         page += labelled("reason", shortened(request.reason))
     if request.ref:
@@ -243,7 +247,7 @@ def _if_it_goes_wrong(
     plan: Plan, write: PlannedWrite, stands: str, *, spare: bool
 ) -> tuple[tuple[str, str], ...]:
     """What happens if the server refuses it, if its answer is lost, and if the run dies right after it."""
-    resume = f"hamr resume {shlex.quote(plan.request.pair)}"
+    resume = next_step.resume(plan.request.pair)
     died = f"the pair stands {write.stands}" if write.stands else "the pair stands between two statuses"
     if spare:
         left = "the run goes on without this org, which is then owed the survivor's status"

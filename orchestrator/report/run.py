@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.errors import ExitCode
 from orchestrator.model.events import (
     Event,
     LockReleased,
@@ -15,9 +16,9 @@ from orchestrator.model.events import (
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import JSON
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import End, Mode, RunRequest
+from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role
-from orchestrator.model.words import request_command, span, took_of, why_waived
+from orchestrator.model.words import span, took_of, why_waived
 
 from .describe import describe_event, end_style, the_role
 from .documents import document, fields_fact, noun_fact, seconds
@@ -36,7 +37,7 @@ from .layout import (
     shortened,
 )
 from .to_do import Left, ToDo, left_to_do, to_do_lines
-from .verdicts import override_flags, refusal_lines, verdict_lines
+from .verdicts import refusal_lines, verdict_lines
 
 _TITLES = {
     End.DONE: "DONE",
@@ -83,7 +84,7 @@ def result_page(result: RunResult) -> Page:
         *_facts(result),
         *_head(result),
         *to_do_lines(_left_to_do(result), well=ending.end is End.DONE),
-        *next_commands(_next(result)),
+        *next_commands(result.ending.next_steps),
     )
 
 
@@ -133,7 +134,7 @@ def _facts(result: RunResult) -> Page:
     for objective in result.objectives:
         word, style = ("met", "good") if objective.met else ("MISSED", "bad")
         page += labelled("objective", f"{objective.status} {word}: {took_of(objective)}", style)
-    return (*page, *exit_lines(result.exit_code))
+    return (*page, *(() if result.exit_code is ExitCode.DONE else exit_lines(result.exit_code)))
 
 
 def _took(result: RunResult) -> str:
@@ -162,7 +163,7 @@ def _left_to_do(result: RunResult) -> tuple[ToDo, ...]:
             {role: the_role(role) for role in Role},
             unknown=[(result.run, attempt) for attempt in result.unknown],
             open_run=result.run if result.resumable else "",
-            stopped_for=_next(result)[0] if stopped else "",
+            stopped_for=result.ending.next_steps[:1] if stopped else (),
             owed=[] if result.owed is None else [result.owed],
             hooks_owed=[(owing, hook) for hook in result.hooks_owed],
             hooks_failed=[hook for hook in result.hooks_failed if hook.partition("/")[0] in made],
@@ -176,18 +177,6 @@ def _head(result: RunResult) -> Page:
     if not result.head.seq:
         return labelled("journal", "The end of this run could not be written into it.", "bad")
     return (copied("verify", f"hamr audit verify --anchor {result.head}"),)
-
-
-def _next(result: RunResult) -> tuple[str, ...]:
-    """The ending's commands, before them the one that overrides the refusals, and the run's own story."""
-    steps = [*result.ending.next_steps]
-    flags = override_flags(result.refused_by) if result.refused_by else None
-    if flags and result.resumable:
-        steps.append(f"hamr resume {result.run} {flags}")
-    elif flags and result.goal is not None:
-        request = result.request or RunRequest(result.pair, result.goal, result.mode)
-        steps.append(request_command("run", request, more=[flags]))
-    return tuple(dict.fromkeys([*steps, f"hamr show {result.run}"]))
 
 
 def result_json(result: RunResult) -> dict[str, JSON]:
@@ -209,7 +198,7 @@ def result_json(result: RunResult) -> dict[str, JSON]:
             "waited_seconds": seconds(result.waited),
             "asked_seconds": seconds(result.asked),
             "remember": result.remember,
-            "next": _next(result),
+            "next": result.ending.next_steps,
             "head": result.head,
         },
     )

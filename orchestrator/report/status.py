@@ -8,6 +8,8 @@ from functools import partial
 from typing import assert_never
 from urllib.parse import urlsplit
 
+from orchestrator.errors import ExitCode
+from orchestrator.model import next_step
 from orchestrator.model.journal import Holder
 from orchestrator.model.org import Org
 from orchestrator.model.plain import JSON
@@ -26,19 +28,9 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.run import Mode
-from orchestrator.model.situation import OpenRun, PhaseName, Standing, Stranger
+from orchestrator.model.situation import OpenRun, PhaseName, Standing, Stranger, UnderWay
 from orchestrator.model.status import Role
-from orchestrator.model.words import (
-    after_asking,
-    after_unknown,
-    after_unlocking,
-    age,
-    author,
-    close_command,
-    no_journal,
-    span,
-    utc,
-)
+from orchestrator.model.words import DOING, age, author, doing, no_journal, span, utc
 
 from .documents import document, fields_fact, noun_fact, seconds
 from .layout import (
@@ -67,6 +59,14 @@ def unjournalled_lines(place: str) -> Page:
     return labelled("journal says", f"nothing: {no_journal(place)}", "warn") if place else ()
 
 
+def under_way_lines(run: UnderWay | None) -> Page:
+    """Who is at work on the pair just now: leave them to it."""
+    if run is None:
+        return ()
+    who = shortened(f"{run.holder.operator} on {run.holder.host}", 60)
+    return labelled("under way", f"{who} is {doing(run)}; leave it", "bad")
+
+
 def strangers_lines(found: Sequence[Stranger], org: Callable[[Role], str]) -> Page:
     """Whose stamps the orgs carry, and what that means; nothing where there is nobody."""
     return tuple(spans for stranger in found for spans in labelled("at work", _at_work(stranger, org), "bad"))
@@ -89,42 +89,49 @@ _BAD_PHASES = frozenset(
 )
 
 
+def phase_style(phase: PhaseName) -> str:
+    """How a phase looks."""
+    return "good" if phase in _GOOD_PHASES else "bad" if phase in _BAD_PHASES else "warn"
+
+
+def status_code(standing: Standing) -> ExitCode:
+    """What a script learns from a look: the exit code."""
+    if outcome_unknown(standing):
+        return ExitCode.UNKNOWN
+    return ExitCode.OWING if standing.owed is not None or owes_hooks(standing) else ExitCode.DONE
+
+
+def outcome_unknown(standing: Standing) -> bool:
+    """Whether nobody knows what became of a write. One that a living run is waiting for right now is not unknown yet."""
+    at_work = standing.holder.run if standing.holder is not None and not standing.holder_dead else None
+    return any(run != at_work for run, _ in standing.unknown)
+
+
+def owes_hooks(standing: Standing) -> bool:
+    """Whether `after` hooks of its open run did not end well yet."""
+    return standing.open_run is not None and bool(standing.open_run.hooks_owed)
+
+
 def status_page(standing: Standing, playbook: Playbook) -> Page:
     """One look at a pair, as wide as the page, and what to type next.
 
     The playbook says what the open run is in the middle of.
     """
-    return (*standing_page(standing, playbook), *next_commands(_next_steps(standing)))
+    return (*standing_page(standing, playbook), *next_commands(standing.next_steps))
 
 
 def standing_page(standing: Standing, playbook: Playbook) -> Page:
     """The same without what to type next: before a question, where that is settled."""
     phase = standing.phase
-    style = "good" if phase.name in _GOOD_PHASES else "bad" if phase.name in _BAD_PHASES else "warn"
     return (
         *_title(standing, playbook),
         line(),
         *_orgs(standing),
         line(),
-        *labelled("phase", phase.label, style),
+        *labelled("phase", phase.label, phase_style(phase.name)),
         *paragraph(shortened(phase.sentence, 1200), indent=2),
         *_journal(standing, playbook),
     )
-
-
-def _next_steps(standing: Standing) -> tuple[str, ...]:
-    """What to type, and nothing that would be refused: because of somebody else at work, a lock, or an open drill."""
-    name, holder = standing.pair.name, standing.holder
-    steps = after_unknown(standing.phase.next_steps) if standing.unknown else standing.phase.next_steps
-    steps = after_asking(steps, name, standing.strangers)
-    if standing.left_a_run and holder is not None:
-        steps = after_unlocking(steps, name, holder)
-    drill = standing.open_drill
-    if drill is None:
-        return steps
-    refused = ("hamr plan ", "hamr run ")
-    allowed = [step for step in steps if not step.startswith(refused) or " --emergency" in step]
-    return (close_command(drill.drill), *allowed)
 
 
 def _title(standing: Standing, playbook: Playbook) -> Page:
@@ -247,6 +254,7 @@ def _round_trip(reading: Reading) -> str:
 
 def _journal(standing: Standing, playbook: Playbook) -> Page:
     page: list[Line] = [
+        *under_way_lines(standing.under_way),
         *strangers_lines(standing.strangers, partial(_org, standing)),
         *unjournalled_lines("" if standing.journal_exists else standing.journal),
     ]
@@ -259,13 +267,13 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
     for run in standing.elsewhere:
         words = f"run {run} is open on other orgs than the inventory names now: name those again to finish it"
         page += labelled("other orgs", words, "warn")
-    if standing.open_run is not None:
+    if standing.open_run is not None and not standing.open_run.under_way:
         page += labelled("open run", _open_run(standing.open_run, playbook), "warn")
     if standing.open_drill is not None:
         drill = standing.open_drill
         words = (
             f"{drill.drill}, to {drill.goal} and home to {drill.home}, begun {age(drill.started_at, standing.at)} by "
-            f"{shortened(drill.by, 60)}; until {close_command(drill.drill)}, other runs than an emergency's "
+            f"{shortened(drill.by, 60)}; until {next_step.close_drill(drill.drill)}, other runs than an emergency's "
             "are refused"
         )
         page += labelled("open drill", words, "warn")
@@ -277,12 +285,13 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
         page += labelled("cooling down", words, "warn")
     # Where nobody has found anything, that is nothing only of a pair at rest, by a journal that can tell.
     at_rest = not page and standing.phase.name is PhaseName.AGREED and standing.phase.status in playbook.stops
+    things = _left_to_do(standing)
     return (
         *((line(),) if page else ()),
         *page,
-        *to_do_lines(_left_to_do(standing), well=at_rest),
+        *to_do_lines(things, well=at_rest),
         *_by_hand(standing),
-        line(),
+        *(() if at_rest and not things else (line(),)),
         *_head(standing),
     )
 
@@ -302,11 +311,14 @@ def _head(standing: Standing) -> Page:
 
 def _left_to_do(standing: Standing) -> tuple[ToDo, ...]:
     run, left, drill = standing.open_run, standing.left_by_hand, standing.open_drill
+    at_work = "" if standing.under_way is None else standing.under_way.holder.run
+    if run is not None and run.run == at_work:  # leave it: what it has not done yet is left to nobody
+        run = None
     return left_to_do(
         Left(
             standing.pair.name,
             {role: _org(standing, role) for role in Role},
-            unknown=standing.unknown,
+            unknown=[(name, attempt) for name, attempt in standing.unknown if name != at_work],
             open_run="" if run is None else run.run,
             ended=run is None or run.ended,
             owed=[] if standing.owed is None else [standing.owed],
@@ -354,7 +366,7 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             "phase_name": phase.name,
             "phase_status": phase.status,
             "sentence": phase.sentence,
-            "next": _next_steps(standing),
+            "next": standing.next_steps,
             "left_to_do": _left_to_do(standing),
             "orgs": {role: _org_fact(standing, role) for role in Role},
             "mirrors": pair.mirrors,
@@ -365,6 +377,7 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             if standing.journal_exists
             else None,
             **fields_fact(standing, "open_run", "open_drill"),
+            "under_way": standing.under_way and _under_way_fact(standing.under_way),
             "lock": standing.holder and _lock_fact(standing.holder, dead=standing.holder_dead),
             "cooling_down": {
                 "after_run": standing.cooling_down_after,
@@ -390,6 +403,17 @@ def _org_fact(standing: Standing, role: Role) -> dict[str, object]:
         else identity.uuid.casefold() == org.uuid.casefold(),
         "keys_reason": identity.reason,
         "reading": standing.readings[role],
+    }
+
+
+def _under_way_fact(run: UnderWay) -> dict[str, object]:
+    return {
+        "run": run.holder.run,
+        "operator": run.holder.operator,
+        "host": run.holder.host,
+        "since": run.holder.taken_at,
+        **fields_fact(run, "goal", "transition", "last"),
+        "doing": DOING.get(run.last, ""),
     }
 
 

@@ -7,18 +7,11 @@ from typing import assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
+from orchestrator.model import next_step
 from orchestrator.model.run import End, Ending, Mode, Objective
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Role, Status
-from orchestrator.model.words import (
-    END_WORDS,
-    counted,
-    expectations_held,
-    move,
-    span,
-    took_of,
-    utc,
-)
+from orchestrator.model.words import END_WORDS, counted, expectations_held, move, span, took_of, utc
 
 from .describe import end_style
 from .layout import Span
@@ -208,7 +201,7 @@ def _goal_figure(run: RunView) -> Figure:
 
 def _to_do(run: RunView) -> tuple[ToDo, ...]:
     stopped = run.finished is not None and not (run.reached_goal or run.superseded_by)
-    first = run.finished.ending.next_steps[:1] if run.finished is not None else ()
+    steps = run.finished.ending.next_steps if run.finished is not None else ()
     return left_to_do(
         Left(
             run.pair,
@@ -216,7 +209,7 @@ def _to_do(run: RunView) -> tuple[ToDo, ...]:
             unknown=[(run.run, write.attempt) for write in run.unknown],
             open_run=run.run if run.open else "",
             ended=run.finished is not None,
-            stopped_for=(first or (f"hamr status {run.pair}",))[0] if stopped else "",
+            stopped_for=steps or (next_step.status(run.pair),) if stopped else (),
             owed=[
                 Owed(debt.role, debt.status, run.run, debt.since)
                 for debt in run.debts

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from orchestrator.model import next_step
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.run import Attempt
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Role
-from orchestrator.model.words import close_command, utc
+from orchestrator.model.words import utc
 
 from .layout import Line, Page, Span, heading, line, paragraph, shortened
 
@@ -37,8 +39,8 @@ class Left(Struct, frozen=True):
     """The run that can be taken up, or ""."""
     ended: bool = True
     """Whether its last process said how it ended; it may still go on, where not."""
-    stopped_for: str = ""
-    """What leads on from a run that is over and did not get to its goal, or ""."""
+    stopped_for: Sequence[NextStep] = ()
+    """What leads on from a run that is over and did not get to its goal; the first is the one to type."""
     owed: Sequence[Owed] = ()
     hooks_owed: Sequence[tuple[str, str]] = ()
     """(run, "transition/hook") of `after` hooks that did not end well yet."""
@@ -54,35 +56,41 @@ class Left(Struct, frozen=True):
 
 def left_to_do(left: Left) -> tuple[ToDo, ...]:
     """Everything that a person, or a command, still has to do; each once."""
-    resume = f"hamr resume {left.open_run}"
     things: list[ToDo] = []
     for run, attempt in left.unknown:
         text = (
             f"Find out whether {attempt.status} to {left.orgs[attempt.role]} took effect, or still will "
             f"(attempt {attempt.number} of run {run})."
         )
-        things.append(ToDo(text, f"hamr status {left.pair}"))
+        things.append(ToDo(text, next_step.status(left.pair).command))
     if left.open_run:
         text = "Take run {} up again" if left.ended else "See whether run {} still goes on; if not, resume it"
-        things.append(ToDo(f"{text.format(left.open_run)}: it stays open until then.", resume))
+        things.append(
+            ToDo(
+                f"{text.format(left.open_run)}: it stays open until then.",
+                next_step.resume(left.open_run).command,
+            )
+        )
     elif left.stopped_for:
-        things.append(ToDo("Clear what stopped it, then try again.", left.stopped_for))
+        first, *others = left.stopped_for
+        things.append(ToDo("Clear what stopped it, then try again.", first.command))
+        things += [ToDo(f"Or: {step.why}.", step.command) for step in others]
     for owed in left.owed:
         text = (
             f"Tell {left.orgs[owed.role]} {owed.status}, as soon as it can be reached: it is owed that since "
             f"{utc(owed.since)} (run {owed.run})."
         )
-        things.append(ToDo(text, f"hamr resume {left.pair}"))
+        things.append(ToDo(text, next_step.resume(left.pair).command))
     for run, hook in left.hooks_owed:
         text = f"Hook {_named(hook)} did not end well; a resumed run tries it again."
-        things.append(ToDo(text, f"hamr resume {run}"))
+        things.append(ToDo(text, next_step.resume(run).command))
     for hook in left.hooks_failed:
         text = f"By hand: hook {_named(hook)} did not end well, and nothing runs it again."
         things.append(ToDo(text))
     things += [ToDo(f"By hand: {text}") for text in left.by_hand]
     things += [ToDo(text) for text in left.remember]
     if left.drill:
-        things.append(ToDo("Close the drill.", close_command(left.drill)))
+        things.append(ToDo("Close the drill.", next_step.close_drill(left.drill).command))
     return tuple(dict.fromkeys(things))
 
 

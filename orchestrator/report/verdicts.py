@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from orchestrator.model.guard import Outcome, Verdict
-from orchestrator.model.words import override_flag
+from orchestrator.model.next_step import override_flag
 
 from .layout import Line, Page, Span, fold, padded, page_width, paragraph, shortened
 

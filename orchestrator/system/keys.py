@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from orchestrator.errors import KeyUnavailable
+from orchestrator.model import next_step
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import CommandKey, EnvironmentKey, FileKey, KeyReference, Secret
 
 from .programs import Capture, NotStarted, run_to_end
@@ -216,11 +218,13 @@ def _named(character: str) -> str:
     return "a character that is not ASCII"
 
 
-def _next_steps(reference: KeyReference) -> tuple[str, ...]:
+def _next_steps(reference: KeyReference) -> tuple[NextStep, ...]:
     match reference:
         case EnvironmentKey(variable):
-            return (f"read -rs {variable} && export {variable}   # then paste the key and press Enter",)
+            line = f"read -rs {variable} && export {variable}"
+            return (next_step.shell(line, "then paste the key and press Enter"),)
         case FileKey(path):
-            return (f"ls -l {shlex.quote(path)}",)
+            return (next_step.shell(f"ls -l {shlex.quote(path)}", "see who may read it"),)
         case CommandKey(argv):
-            return (f"run {argv[0]} by hand, as the inventory gives it, and see what it says",)
+            why = "run it by hand, as the inventory gives it, and see what it says"
+            return (next_step.shell(argv[0], why),)

@@ -11,6 +11,7 @@ import pytest
 
 from orchestrator.model.status import Role, Status
 from orchestrator.simulator import Fault, ServerError
+from tests.steps import next_of
 
 from .lab import Lab
 
@@ -180,7 +181,7 @@ def test_what_is_owed_is_told_with_the_command_that_settles_it(lab: Lab) -> None
     lab.do(lambda: lab.sim.set_dark(P, False))
     document = lab.json("doctor", "sim", code=2)
     assert checks(document, "owed") == [(None, "critical", "warning")]
-    assert "hamr resume sim" in document["next"]
+    assert "hamr resume sim" in next_of(document)
     assert lab.statuses() == (Status.PASSIVE, Status.ACTIVE)
 
 

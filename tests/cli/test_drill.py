@@ -156,7 +156,15 @@ def test_a_drill_that_stayed_open_is_pointed_out_keeps_runs_out_and_can_be_close
         "message": "Pair sim is at home: agreed(PASSIVE).",
         "notes": "after the crash",
         "runs": [],
-        "next": [f"hamr report {drill}"],
+        "next": [
+            {
+                "command": f"hamr report {drill}",
+                "verb": "report",
+                "subject": drill,
+                "options": [],
+                "why": "read its report",
+            }
+        ],
     }
     assert lab.json("status", "sim")["open_drill"] is None
     lab.run("run", "sim", "--to", "ACTIVE", "--yes", code=0)

@@ -12,6 +12,7 @@ import pytest
 from orchestrator.cli.group import NAMES, hamr
 from orchestrator.cli.invocation import REPEATED, Typed
 from orchestrator.model.status import Status
+from tests.steps import next_of as commands_of
 
 from .lab import Lab
 
@@ -80,9 +81,9 @@ def test_every_next_of_a_page_and_of_a_document_repeats_what_was_typed(lab: Lab)
     given = tuple(shlex.split(f"{said} {playbook} {journal}"))
     page = lab.run("status", "sim", *given, code=0).stdout
     assert f"  hamr plan sim --to ACTIVE {said} {playbook} {journal}\n" in page
-    assert lab.json("status", "sim", *given)["next"][0] == (
-        f"hamr plan sim --to ACTIVE {said} {playbook} {journal}"
-    )
+    step = lab.json("status", "sim", *given)["next"][0]
+    assert step["command"] == f"hamr plan sim --to ACTIVE {said} {playbook} {journal}"
+    assert step["options"] == ["--to", "ACTIVE", *given]
     plan = lab.run("plan", "sim", "--to", "ACTIVE", *given, code=0).stdout
     assert f"  hamr run sim --to ACTIVE {playbook} {said} {journal}\n" in plan
     assert "--playbook quick " not in plan
@@ -98,7 +99,7 @@ def test_every_next_of_a_page_and_of_a_document_repeats_what_was_typed(lab: Lab)
 def test_every_next_of_an_error_repeats_what_was_typed(lab: Lab) -> None:
     given = ("resume", "sim", "--yes", "--journal", "j 1.db")
     assert "  hamr status sim --journal 'j 1.db'\n" in lab.run(*given, code=2).stderr
-    assert json.loads(lab.run(*given, "--json", code=2).stdout)["next"] == [
+    assert commands_of(json.loads(lab.run(*given, "--json", code=2).stdout)) == [
         "hamr status sim --journal 'j 1.db'",
         "hamr runs --journal 'j 1.db'",
     ]

@@ -99,6 +99,26 @@ def test_a_preview_that_is_refused_asks_nothing(lab: Lab) -> None:
         assert person.end() == 3
     assert QUESTION not in person.seen
     assert "settled would stop it" in person.seen
+    assert "hamr run sim --to ACTIVE --override settled=REASON" in person.seen.split("Next")[1]
+    assert person.seen.count("Next") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (*RUN, "--emergency", "--reason", "TEXT"),
+        (*RUN, "--override", "settled=REASON"),
+        ("resume", "sim", "--emergency", "--reason", "TEXT"),
+    ],
+)
+def test_law_15_a_word_that_stands_for_a_reason_is_found_out_before_anything_is_asked(
+    lab: Lab, words: tuple[str, ...]
+) -> None:
+    with Person(lab, words) as person:
+        assert person.end() == 2
+    assert QUESTION not in person.seen
+    assert "says nothing" in person.seen
+    assert lab.posts() == 0
 
 
 def test_a_preview_with_nothing_to_do_asks_nothing(lab: Lab) -> None:

@@ -42,6 +42,7 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.keys import KeyRing
 from orchestrator.system.redaction import Redactor
+from tests.steps import typed
 
 from .orgs import KEYS, PRIMARY_UUID, SHORT, draft, pair_at
 
@@ -552,7 +553,7 @@ async def test_missing_keys_are_named_all_at_once(redactor: Redactor) -> None:
         "The application key of Payments (primary) cannot be used: environment variable P_APP is not set.\n"
         "The API key of Payments DR (secondary) cannot be used: environment variable S_API is not set."
     )
-    assert len(caught.value.next_steps) == 2
+    assert len(typed(caught.value.next_steps)) == 2
 
 
 async def test_all_keys_there_is_quiet(keys: KeyRing, redactor: Redactor) -> None:

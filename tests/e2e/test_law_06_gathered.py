@@ -31,6 +31,7 @@ from orchestrator.operations.locking import hold
 from orchestrator.operations.recorder import Recorder
 from orchestrator.operations.run import resume, start
 from orchestrator.simulator import ClientError, Fault, Slow
+from tests.steps import typed
 
 from .pairs import simulated
 
@@ -257,7 +258,7 @@ async def test_law_09_an_emergency_waits_two_seconds_for_a_busy_journal_and_name
         with pytest.raises(JournalUnavailable, match="is busy") as caught:
             await start(bench.session, RunRequest("sim", Status.ACTIVE, Mode.EMERGENCY, "us1 is down"))
         assert 1.9 < time.monotonic() - began < 4.0
-        assert caught.value.next_steps[0].startswith("--journal FILE")
+        assert typed(caught.value.next_steps)[0].startswith("--journal FILE")
         other.close()
         assert bench.posts() == []
 
@@ -272,7 +273,7 @@ async def test_law_16_done_is_not_said_where_an_older_copy_was_put_in_the_journa
         assert result.exit_code is ExitCode.JOURNAL_DAMAGED, result.ending
         assert result.ending.end.value == "incomplete"
         assert "older copy of the file was put in its place" in result.ending.message
-        assert result.ending.next_steps[0] == "hamr audit verify"
+        assert typed(result.ending.next_steps)[0] == "hamr audit verify"
         kinds = [record.kind for record in bench.session.store.records(run=result.run)]
         assert RunFinished.kind not in kinds, "the copy does not say either that it was done"
 
@@ -295,7 +296,7 @@ async def test_law_16_a_run_whose_journal_is_gone_from_its_place_says_so_and_off
         assert result.exit_code is ExitCode.JOURNAL_DAMAGED, result.ending
         assert "in use; but the journal" in result.ending.message
         assert not result.resumable, "no journal holds how it began"
-        assert result.ending.next_steps == ("hamr status sim", "hamr audit verify")
+        assert typed(result.ending.next_steps) == ("hamr status sim", "hamr audit verify")
         assert result.head.seq == 0, "a head that is in no journal proves nothing"
 
 

@@ -18,6 +18,7 @@ from orchestrator.model.status import Role, Status
 from orchestrator.operations.session import Session
 from orchestrator.operations.status import read_pair
 from orchestrator.situation.state import RunState
+from tests.steps import typed
 
 from .beside import Beside, guarded
 from .fake import (
@@ -179,7 +180,7 @@ async def test_law_03_a_new_run_is_not_done_by_readings_below_the_floor() -> Non
     ending = await b.engine.drive(PASSIVE)
     assert ending.end is End.REFUSED
     assert "its reads lag, or it was put back (reverted)" in ending.message
-    assert ending.next_steps[0] == "hamr status payments --watch"
+    assert typed(ending.next_steps)[0] == "hamr status payments --watch"
     assert b.world.posts() == []
 
 

@@ -30,6 +30,7 @@ from orchestrator.notices import About, Notice, notice_of
 from orchestrator.notices.notice import Alert, body_of
 from orchestrator.system.redaction import Redactor
 from tests.report.happened import SAID
+from tests.steps import step
 
 from .facts import DARK, RUN, P, S, about, begun, read, shipped, shows, started
 
@@ -151,7 +152,11 @@ def test_every_end_is_told_in_its_own_words(end: End, words: str, alert: Alert) 
 
 def test_an_end_says_what_was_sent_where_the_pair_stands_and_what_to_type() -> None:
     ending = Ending(
-        End.INCOMPLETE, "transition activate was refused", None, ("hamr resume X",), "2 writes were sent."
+        End.INCOMPLETE,
+        "transition activate was refused",
+        None,
+        (step("hamr resume X"),),
+        "2 writes were sent.",
     )
     notice = told(RunFinished(ending, 6, "agreed(FAILOVER)", (), 6.2, resumable=True), begun())
     assert notice.text.startswith(

@@ -38,6 +38,7 @@ from orchestrator.model.run import Attempt, End, Ending, Mode
 from orchestrator.model.status import Both, Status
 from orchestrator.report.run_fold import report_of
 from orchestrator.report.run_view import ReportView
+from tests.steps import step
 
 from .happened import STARTED
 from .journals import DRILL, Told, journal, post, score, seen
@@ -167,7 +168,7 @@ _EVENTS: Told = (
     (
         4.0,
         RunFinished(
-            Ending(End.OWING, evil("message"), P, (evil("next step"),), evil("sent")),
+            Ending(End.OWING, evil("message"), P, (step(evil("next step")),), evil("sent")),
             8,
             evil("phase"),
             (),

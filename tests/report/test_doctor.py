@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from orchestrator.doctor.examination import next_steps
 from orchestrator.errors import DocumentError, JournalUnavailable, Problem
 from orchestrator.model.readiness import Check, Group, Level, NagiosCode, Readiness, worst
 from orchestrator.model.status import Both, Role
@@ -18,6 +19,7 @@ from orchestrator.report.doctor import (
     first_line,
     nagios_line,
 )
+from tests.steps import next_of, step
 
 from .scenes import NOW, lines
 
@@ -30,12 +32,14 @@ def check(name: str, planned: Level | None, emergency: Level | None, **more: obj
 
 
 def readiness(*checks: Check, pair: str = "payments") -> Readiness:
-    return Readiness(pair, NOW, "regional-failover", checks, Both(0.0412, None), 0.31)
+    return Readiness(
+        pair, NOW, "regional-failover", checks, Both(0.0412, None), 0.31, next_steps(checks, None)
+    )
 
 
 READY = readiness(check("link", OK, OK, brief="linked"), check("record", OK, None, role=Role.PRIMARY))
 CLOCK = check("clock", WARNING, None, role=Role.PRIMARY, sentence="The clocks differ.")
-KEY = check("API key", CRITICAL, OK, role=Role.PRIMARY, group=Group.KEYS, next_steps=("export API=…",))
+KEY = check("API key", CRITICAL, OK, role=Role.PRIMARY, group=Group.KEYS, next_steps=(step("export API=…"),))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +144,7 @@ def test_no_line_is_wider_than_the_page_and_nothing_from_outside_steers_the_term
 def test_the_document_has_every_check() -> None:
     document = doctor_json([readiness(KEY)])
     assert document["level"] == "critical"
-    assert document["next"] == ["export API=…"]
+    assert next_of(document) == ["export API=…"]
     assert document["pairs"] == [
         {
             "pair": "payments",
@@ -158,7 +162,15 @@ def test_the_document_has_every_check() -> None:
                     "planned": "critical",
                     "emergency": "ok",
                     "sentence": "What API key found.",
-                    "next": ["export API=…"],
+                    "next": [
+                        {
+                            "command": "export API=…",
+                            "verb": "",
+                            "subject": "export API=…",
+                            "options": [],
+                            "why": "",
+                        }
+                    ],
                 }
             ],
         }
@@ -172,7 +184,7 @@ def test_what_could_not_be_looked_at_is_unknown_in_every_form() -> None:
         3,
         "DocumentError",
     )
-    page = lines(could_not_look_page(JournalUnavailable("It is gone.", next_steps=("hamr runs",))))
+    page = lines(could_not_look_page(JournalUnavailable("It is gone.", next_steps=(step("hamr runs"),))))
     assert page == [
         "The journal cannot be used.",
         "  It is gone.",

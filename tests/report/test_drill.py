@@ -14,6 +14,7 @@ from orchestrator.model.run import Objective
 from orchestrator.model.status import Status
 from orchestrator.report.drill import closed_json, closed_page, drill_json, drill_page
 from orchestrator.report.layout import cells
+from tests.steps import step
 
 from .happened import FINISHED
 from .scenes import HASH, RUN, lines
@@ -90,17 +91,18 @@ def test_the_page_says_what_was_missed_last_and_shows_the_journal() -> None:
         "",
         "Next",
         "  hamr report 20260528-150000-abcd",
+        "      read its report",
     ]
 
 
 def test_a_drill_that_is_not_closed_says_why_and_what_that_means() -> None:
     close = f"hamr drill close {DRILL} --notes TEXT"
-    left = replace(RESULT, closed=False, why_open="the drill was interrupted", next_steps=(close,))
+    left = replace(RESULT, closed=False, why_open="the drill was interrupted", next_steps=(step(close),))
     shown = lines(drill_page(left))
     assert shown[shown.index("Still open") + 1].startswith(
         "  This drill is not closed: the drill was interrupted."
     )
-    assert shown[-2:] == [f"  {close}", f"  hamr report {DRILL}"]
+    assert shown[-3:-1] == [f"  {close}", f"  hamr report {DRILL}"]
 
 
 def test_a_record_that_is_not_at_hand_is_named_by_its_number() -> None:
@@ -185,7 +187,15 @@ def test_the_document_has_every_fact() -> None:
         "executed": ["out: transition declare (PASSIVE → FAILOVER), 2 writes"],
         "not_executed": ["events in Datadog: none was posted"],
         "less_strict": [{"guard": "settled", "why": "overridden on the way out: Bob is with us"}],
-        "next": [f"hamr report {DRILL}"],
+        "next": [
+            {
+                "command": f"hamr report {DRILL}",
+                "verb": "report",
+                "subject": DRILL,
+                "options": [],
+                "why": "read its report",
+            }
+        ],
         "head": {"seq": 72, "hash": HASH},
     }
 

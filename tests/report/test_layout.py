@@ -26,6 +26,7 @@ from orchestrator.report.layout import (
     shortened,
     table,
 )
+from tests.steps import step
 
 from .scenes import lines
 
@@ -128,7 +129,7 @@ def test_a_table_is_as_wide_as_it_needs_and_folds_what_is_longer() -> None:
 
 def test_commands_are_never_broken() -> None:
     command = "hamr run payments --to ACTIVE --override " + "x" * 100
-    assert lines(next_commands([command])) == ["", "Next", f"  {command}"]
+    assert lines(next_commands([step(command)])) == ["", "Next", f"  {command}"]
     assert next_commands([]) == ()
 
 

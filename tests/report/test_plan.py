@@ -8,13 +8,14 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from orchestrator.model.guard import Outcome, Verdict
-from orchestrator.model.plan import PlannedTransition
+from orchestrator.model.plan import Plan, PlannedTransition
 from orchestrator.model.reading import Request
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Both, Status
 from orchestrator.report.documents import to_json
-from orchestrator.report.layout import STYLES, plain_text
+from orchestrator.report.layout import STYLES, Page, plain_text
 from orchestrator.report.plan import full_plan_page, plan_json, plan_page, preview_page
+from tests.steps import next_of, step
 
 from .scenes import (
     ACTIVATE,
@@ -30,6 +31,7 @@ from .scenes import (
     YESTERDAY,
     P,
     S,
+    decided,
     lines,
     plan,
     planned_transition,
@@ -46,13 +48,19 @@ def one_transition(*verdicts: Verdict, refused_by: tuple[str, ...] = ()) -> Plan
     )
 
 
+def plan_page_of(of: Plan) -> Page:
+    """The page of a plan, once it was decided what to type next."""
+    return full_plan_page(decided(of))
+
+
 def after(shown: Sequence[str], title: str) -> list[str]:
-    """The lines of the page that follow one."""
-    return list(shown[list(shown).index(title) + 1 :])
+    """The lines of the page that follow one; of what to type next, those that are to be typed."""
+    found = list(shown[list(shown).index(title) + 1 :])
+    return [text for text in found if title != "Next" or not text.startswith("      ")]
 
 
 def test_a_plan_is_told_from_its_header_to_what_to_type_next() -> None:
-    assert lines(full_plan_page(plan(one_transition(LINKED, SETTLED)))) == [
+    assert lines(plan_page_of(plan(one_transition(LINKED, SETTLED)))) == [
         "Plan for pair payments to ACTIVE, made 2026-05-28 16:40:00 UTC",
         "Nothing was sent.",
         "",
@@ -96,12 +104,14 @@ def test_a_plan_is_told_from_its_header_to_what_to_type_next() -> None:
         "",
         "Next",
         "  hamr run payments --to ACTIVE",
-        "  hamr plan payments --to ACTIVE --out FILE && hamr apply FILE",
+        "      go to ACTIVE",
+        "  hamr plan payments --to ACTIVE --out FILE",
+        "      keep it: hamr apply FILE then does exactly this, or nothing",
     ]
 
 
 def test_a_short_plan_fits_one_screen_and_names_all_that_would_be_sent() -> None:
-    assert lines(plan_page(replace(plan(), events_to=S))) == [
+    assert lines(plan_page(decided(replace(plan(), events_to=S)))) == [
         "Plan for pair payments to ACTIVE, made 2026-05-28 16:40:00 UTC",
         "Nothing was sent. With --full, hamr plan shows every guard and request.",
         "",
@@ -114,20 +124,21 @@ def test_a_short_plan_fits_one_screen_and_names_all_that_would_be_sent() -> None
         "  activate      1 guard passes",
         "                ACTIVE to the secondary, then the primary*",
         "  *             only if this pair turns out not to mirror",
-        "",
         "  also sent     4 events to the secondary, which nothing waits for",
         "  afterwards    1 thing to remember (--full)",
         "  ends          pair payments stands at ACTIVE, on both orgs; objective 15 min",
         "",
         "Next",
         "  hamr run payments --to ACTIVE",
-        "  hamr plan payments --to ACTIVE --out FILE && hamr apply FILE",
+        "      go to ACTIVE",
+        "  hamr plan payments --to ACTIVE --out FILE",
+        "      keep it: hamr apply FILE then does exactly this, or nothing",
     ]
 
 
 def test_the_plan_above_the_question_says_the_same_but_what_to_type_next() -> None:
-    shown = lines(preview_page(plan()))
-    assert shown[:-1] == lines(plan_page(plan()))[: len(shown) - 1]
+    shown = lines(preview_page(decided(plan())))
+    assert shown[:-1] == lines(plan_page(decided(plan())))[: len(shown) - 1]
     assert shown[-1] == f"  run           {RUN}"
 
 
@@ -137,23 +148,25 @@ def test_a_plan_that_is_not_saved_shows_no_id_that_no_run_will_bear() -> None:
     body = {"modified_by": f"alice+hamr-{RUN}-1@laptop"}
     stamped = replace(stamped, writes=(replace(write_, request=replace(write_.request, body=body)),))
     of = plan(stamped)
-    assert RUN not in plain_text(full_plan_page(of)) + plain_text(plan_page(of))
-    assert '{"modified_by":"alice+hamr-RUN-1@laptop"}' in plain_text(full_plan_page(of))
+    assert RUN not in plain_text(plan_page_of(of)) + plain_text(plan_page(decided(of)))
+    assert '{"modified_by":"alice+hamr-RUN-1@laptop"}' in plain_text(plan_page_of(of))
     assert f"  run           {RUN}" in lines(full_plan_page(of, out="plan.json"))
     assert f'{{"modified_by":"alice+hamr-{RUN}-1@laptop"}}' in plain_text(full_plan_page(of, out="plan.json"))
 
 
 def test_a_saved_plan_names_what_applies_it_unless_it_would_be_refused() -> None:
-    assert after(lines(plan_page(plan(), out="my plan.json")), "Next") == ["  hamr apply 'my plan.json'"]
-    assert plan_json(plan(), out="plan.json")["next"] == ["hamr apply plan.json"]
-    refused = plan(planned_transition(DECLARE, LINKED, UNSETTLED, refused_by=("settled",)))
+    assert after(lines(plan_page(decided(plan()), out="my plan.json")), "Next") == [
+        "  hamr apply 'my plan.json'"
+    ]
+    assert next_of(plan_json(decided(plan()), out="plan.json")) == ["hamr apply plan.json"]
+    refused = decided(plan(planned_transition(DECLARE, LINKED, UNSETTLED, refused_by=("settled",))))
     assert "hamr apply" not in plain_text(plan_page(refused, out="plan.json"))
     assert after(lines(plan_page(refused, out="plan.json")), "Next")[0] == "  hamr status payments"
 
 
 def test_a_refused_first_transition_is_said_at_the_top_with_every_flag() -> None:
     refused = planned_transition(DECLARE, LINKED, UNSETTLED, UNSEEN, refused_by=("settled", "both_answer"))
-    shown = lines(full_plan_page(plan(refused)))
+    shown = lines(plan_page_of(plan(refused)))
     assert shown[:11] == [
         "Plan for pair payments to ACTIVE, made 2026-05-28 16:40:00 UTC",
         "Nothing was sent.",
@@ -171,17 +184,13 @@ def test_a_refused_first_transition_is_said_at_the_top_with_every_flag() -> None
         "  hamr status payments",
         "  hamr run payments --to ACTIVE --override settled=REASON --override both_answer=REASON",
     ]
-    assert plan_json(plan(refused))["next"] == [
-        "hamr status payments",
-        "hamr run payments --to ACTIVE --override settled=REASON --override both_answer=REASON",
-    ]
     assert "If what refuses is overridden, and nothing goes wrong" in shown
     assert not any("can be applied" in text for text in shown)
 
 
 def test_what_can_not_be_overridden_says_so_and_offers_no_command_that_would() -> None:
     shown = lines(
-        full_plan_page(
+        plan_page_of(
             plan(planned_transition(DECLARE, MISLINKED, UNSETTLED, refused_by=("linked", "settled")))
         )
     )
@@ -194,7 +203,7 @@ def test_what_can_not_be_overridden_says_so_and_offers_no_command_that_would() -
 
 def test_a_later_refusal_is_predicted_and_said_at_the_top_too() -> None:
     second = planned_transition(ACTIVATE, replace(UNSETTLED, predicted=True), refused_by=("settled",))
-    shown = lines(full_plan_page(plan(planned_transition(DECLARE, LINKED), second)))
+    shown = lines(plan_page_of(plan(planned_transition(DECLARE, LINKED), second)))
     assert " ".join(shown[3:5]) == (
         "REFUSED ON THE WAY: as things are predicted, a run would stop before transition activate and stay there."
     )
@@ -208,7 +217,7 @@ def test_what_an_earlier_run_left_behind_refuses_before_the_first_transition() -
     unknown = Verdict(
         "unknown", Outcome.FAIL, "nobody knows about attempt 3", why="hamr resume X reads it again."
     )
-    shown = lines(full_plan_page(replace(plan(), before=(unknown,))))
+    shown = lines(plan_page_of(replace(plan(), before=(unknown,))))
     assert shown[3:7] == [
         "REFUSED: a run would not start, because of what an earlier one left behind.",
         "  fail     unknown             nobody knows about attempt 3",
@@ -228,7 +237,7 @@ def test_overridden_waived_and_not_binding_guards_are_marked() -> None:
     request = RunRequest(
         "payments", Status.ACTIVE, overrides={"settled": "Bob is with us", "linked": "just in case"}
     )
-    shown = lines(full_plan_page(replace(plan(transition), request=request)))
+    shown = lines(plan_page_of(replace(plan(transition), request=request)))
     assert "  override      settled: Bob is with us" in shown
     assert "  override      linked: just in case (not needed: it passes)" in shown
     guards = shown.index("  Guards")
@@ -241,7 +250,7 @@ def test_overridden_waived_and_not_binding_guards_are_marked() -> None:
     assert after(shown, "Next")[0] == (
         "  hamr run payments --to ACTIVE --override 'settled=Bob is with us' --override 'linked=just in case'"
     )
-    half_done = lines(full_plan_page(plan(replace(one_transition(LINKED, UNSETTLED), half_done=True))))
+    half_done = lines(plan_page_of(plan(replace(one_transition(LINKED, UNSETTLED), half_done=True))))
     assert (
         "  A write of this transition is in effect already: only linked, fresh and alone bind it."
         in half_done
@@ -254,9 +263,7 @@ def test_the_second_write_of_an_emergency_never_stops_it() -> None:
         "payments", Status.ACTIVE, Mode.EMERGENCY, "us1 is down", ref="INC-1", since=YESTERDAY
     )
     shown = lines(
-        full_plan_page(
-            replace(plan(planned_transition(DECLARE, LINKED)), request=request, mode=Mode.EMERGENCY)
-        )
+        plan_page_of(replace(plan(planned_transition(DECLARE, LINKED)), request=request, mode=Mode.EMERGENCY))
     )
     assert "  mode          emergency: the survivor alone is enough" in shown
     assert "  reason        us1 is down" in shown
@@ -274,7 +281,7 @@ def test_the_second_write_of_an_emergency_never_stops_it() -> None:
 
 
 def test_a_second_write_that_is_refused_leaves_the_pair_where_the_first_put_it() -> None:
-    shown = lines(full_plan_page(plan(planned_transition(DECLARE, LINKED))))
+    shown = lines(plan_page_of(plan(planned_transition(DECLARE, LINKED))))
     assert (
         "       if refused     the run stops as incomplete (exit 6), and the pair stands midway(declare);"
         in shown
@@ -282,7 +289,7 @@ def test_a_second_write_that_is_refused_leaves_the_pair_where_the_first_put_it()
 
 
 def test_without_a_resend_a_lost_write_ends_as_unknown() -> None:
-    shown = lines(full_plan_page(replace(plan(one_transition(LINKED)), resend=0)))
+    shown = lines(plan_page_of(replace(plan(one_transition(LINKED)), resend=0)))
     at = next(number for number, text in enumerate(shown) if "if lost" in text)
     assert shown[at : at + 2] == [
         "       if lost        read back for up to 1 min, every 1 s; if it is not there and nothing else",
@@ -292,7 +299,7 @@ def test_without_a_resend_a_lost_write_ends_as_unknown() -> None:
 
 def test_a_pair_that_is_there_already_sends_nothing() -> None:
     there = replace(plan(), transitions=(), ending="pair payments stands at ACTIVE, on both orgs")
-    shown = lines(full_plan_page(there))
+    shown = lines(plan_page_of(there))
     assert after(shown, "If nothing goes wrong")[:3] == [
         "  pair payments stands at ACTIVE, on both orgs",
         "  The objective for ACTIVE is 15 min.",
@@ -307,15 +314,15 @@ def test_a_goal_without_a_way_is_said_at_the_top() -> None:
         transitions=(),
         reachable=False,
         ending="The pair is diverged.",
-        next_steps=("hamr adopt payments",),
+        next_steps=(step("hamr adopt payments"),),
     )
-    shown = lines(full_plan_page(nowhere))
+    shown = lines(plan_page_of(nowhere))
     assert shown[3:5] == ["NO WAY: a run would not get to ACTIVE.", "  The pair is diverged."]
     assert after(shown, "Next") == ["  hamr adopt payments", "  hamr status payments"]
 
 
 def test_an_assumed_plan_says_that_nothing_was_read() -> None:
-    shown = lines(full_plan_page(replace(plan(one_transition(LINKED)), assumed=Status.PASSIVE)))
+    shown = lines(plan_page_of(replace(plan(one_transition(LINKED)), assumed=Status.PASSIVE)))
     assert (
         "  read          nothing: both orgs were assumed to stand at PASSIVE, so this plan can't be applied"
         in shown
@@ -326,18 +333,18 @@ def test_an_assumed_plan_says_that_nothing_was_read() -> None:
 def test_a_transition_of_the_servers_own_is_waited_for() -> None:
     transition = replace(one_transition(LINKED), writes=(), waits_for_server=True)
     assert "  Nothing is sent: the server makes this move by itself, and the run waits for it." in lines(
-        full_plan_page(plan(transition))
+        plan_page_of(plan(transition))
     )
 
 
 def test_the_age_of_readings_is_counted_to_when_the_plan_was_made() -> None:
     old = replace(reading(P), at=NOW - timedelta(minutes=5))
-    shown = lines(full_plan_page(replace(plan(one_transition(LINKED)), readings=Both(old, reading(S)))))
+    shown = lines(plan_page_of(replace(plan(one_transition(LINKED)), readings=Both(old, reading(S)))))
     assert "  read          primary 5 min ago, secondary 3 s ago; made 2026-05-28 16:40:00 UTC" in shown
 
 
 def test_another_playbook_is_named_in_the_next_command() -> None:
-    shown = lines(full_plan_page(replace(plan(one_transition(LINKED)), playbook="onboarding")))
+    shown = lines(plan_page_of(replace(plan(one_transition(LINKED)), playbook="onboarding")))
     assert after(shown, "Next")[0] == "  hamr run payments --to ACTIVE --playbook onboarding"
 
 
@@ -346,14 +353,14 @@ def test_bodies_and_urls_are_never_broken_and_never_raw() -> None:
     request = Request("POST", "https://api.datadoghq.eu/api/v2/hamr", {"name": hostile})
     transition = one_transition(replace(LINKED, reason=hostile))
     transition = replace(transition, writes=(replace(transition.writes[0], request=request, org=hostile),))
-    text = plain_text(full_plan_page(replace(plan(transition), sentence=hostile, ending=hostile)))
+    text = plain_text(plan_page_of(replace(plan(transition), sentence=hostile, ending=hostile)))
     assert '       {"name":"\\u001b[2J\\n' + "x" * 300 + '"}\n' in text
     assert all(character == "\n" or character.isprintable() for character in text)
 
 
 def test_every_style_is_a_known_meaning() -> None:
     transition = planned_transition(DECLARE, LINKED, UNSETTLED, refused_by=("settled",))
-    assert {span.style for spans in full_plan_page(plan(transition)) for span in spans} <= STYLES
+    assert {span.style for spans in plan_page_of(plan(transition)) for span in spans} <= STYLES
 
 
 def test_the_document_carries_every_request_and_verdict() -> None:
@@ -447,18 +454,8 @@ def test_the_document_carries_every_request_and_verdict() -> None:
 
 
 def test_law_17_a_plan_shows_nothing_of_where_keys_are_found() -> None:
-    text = plain_text(full_plan_page(plan())) + to_json(plan_json(plan()))
+    text = plain_text(plan_page_of(plan())) + to_json(plan_json(plan()))
     assert CANARY not in text
-
-
-def test_a_plan_in_an_open_drill_leads_to_its_end() -> None:
-    drilled = replace(plan(), open_drill="20260528-150001-efgh")
-    assert lines(full_plan_page(drilled))[-2:] == [
-        "  hamr drill close 20260528-150001-efgh --notes TEXT",
-        "  hamr status payments",
-    ]
-    emergency = replace(drilled, mode=Mode.EMERGENCY)
-    assert not any("drill close" in each for each in lines(full_plan_page(emergency)))
 
 
 def test_a_plan_without_a_journal_says_so_above_the_question() -> None:

@@ -18,6 +18,7 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.report.documents import to_json
 from orchestrator.report.layout import STYLES, plain_text
 from orchestrator.report.run import progress_line, result_json, result_page
+from tests.steps import step
 
 from .happened import SAID
 from .scenes import (
@@ -66,7 +67,6 @@ def test_a_run_that_is_done_is_summed_up() -> None:
         "  sent          4 writes reached the orgs.",
         "  took          1 min 18 s: declare 2.1 s, activate 1 min 15 s",
         "  objective     ACTIVE met: 6 min 12 s, of 15 min allowed",
-        "  exit code     0: done, or nothing to do",
         f"  verify  hamr audit verify --anchor 41:{HASH}",
         "",
         "Left to do",
@@ -93,7 +93,6 @@ def test_law_10_refusal_lists_every_guard_with_its_flag() -> None:
     ]
     assert shown[shown.index("Next") + 1 :] == [
         "  hamr status payments",
-        "  hamr run payments --to ACTIVE --override settled=REASON --override both_answer=REASON",
         "  hamr show 20260528-163000-k3f9",
     ]
     assert "  sent          Nothing was sent." in shown
@@ -109,7 +108,7 @@ def test_law_10_what_can_not_be_overridden_gets_no_flag() -> None:
     assert "--override" not in text
 
 
-def test_a_refusal_in_the_middle_is_overridden_by_resuming() -> None:
+def test_a_refusal_in_the_middle_says_that_it_stays_open() -> None:
     midway = replace(
         refused(UNSETTLED),
         ending=replace(refused(UNSETTLED).ending, end=End.INCOMPLETE),
@@ -118,13 +117,7 @@ def test_a_refusal_in_the_middle_is_overridden_by_resuming() -> None:
     )
     shown = lines(result_page(midway))
     assert shown[0] == "INCOMPLETE: stopped midway."
-    assert "  hamr resume 20260528-163000-k3f9 --override settled=REASON" in shown
     assert f"  [ ] Take run {RUN} up again: it stays open until then." in shown
-
-
-def test_a_refused_emergency_keeps_its_mode_in_the_command() -> None:
-    shown = lines(result_page(replace(refused(UNSETTLED), mode=Mode.EMERGENCY)))
-    assert "  hamr run payments --to ACTIVE --emergency --reason REASON --override settled=REASON" in shown
 
 
 def test_a_message_that_says_more_than_the_guards_stays_whole() -> None:
@@ -137,7 +130,7 @@ def test_an_unknown_outcome_names_the_org_and_what_was_sent() -> None:
         End.UNKNOWN,
         "the POST of ACTIVE to Payments EU (secondary) got no answer",
         S,
-        (f"hamr resume {RUN}", "hamr status payments"),
+        (step(f"hamr resume {RUN}"), step("hamr status payments")),
         "1 write reached or may have reached the orgs.",
     )
     shown = lines(
@@ -172,7 +165,6 @@ def test_an_unknown_outcome_names_the_org_and_what_was_sent() -> None:
     assert shown[shown.index("Next") + 1 :] == [
         "  hamr resume 20260528-163000-k3f9",
         "  hamr status payments",
-        "  hamr show 20260528-163000-k3f9",
     ]
 
 
@@ -300,9 +292,11 @@ def test_the_document_says_all_of_it() -> None:
         "owed": {"org": "primary", "status": "ACTIVE", "run": RUN, "since": "2026-05-28T16:40:00.000000Z"},
         "remember": [],
         "next": [
-            "hamr status payments",
-            "hamr run payments --to ACTIVE --override settled=REASON",
-            f"hamr show {RUN}",
+            {"command": words, "verb": verb, "subject": subject, "options": [], "why": ""}
+            for words, verb, subject in (
+                ("hamr status payments", "status", "payments"),
+                (f"hamr show {RUN}", "show", RUN),
+            )
         ],
         "head": {"seq": 41, "hash": HASH},
     }
