@@ -170,6 +170,7 @@ class LeftByHand(Struct, frozen=True):
     """What the newest run on a pair left to be done by hand, until somebody acknowledges that run or another one moves the pair."""
 
     run: str
+    """What to acknowledge once it is done; "" while that run has not ended."""
     hooks_failed: tuple[str, ...]
     """`before` hooks that did not end well, of transitions that were made all the same: "transition/hook"."""
     by_hand: tuple[str, ...]

@@ -193,7 +193,7 @@ def _left_by_hand(history: History, playbook: Playbook, phase: Phase) -> LeftByH
     there = run.finished is not None and run.finished.ending.end.reached and phase.status is Status.ACTIVE
     to_active = run.started is not None and run.started.goal is Status.ACTIVE
     left = LeftByHand(
-        run.run,
+        "" if run.finished is None else run.run,
         # Of a transition that was not made, a resumed run runs them again.
         tuple(f"{made}/{hook}" for made, hook in run.hooks_failed if made != run.transition),
         tuple(run.by_hand),

@@ -298,7 +298,9 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
 
 def _by_hand(standing: Standing) -> Page:
     left = standing.left_by_hand
-    return () if left is None else paragraph(f"Done by hand? hamr ack {left.run}", "dim", indent=2)
+    if left is None or not left.run:
+        return ()
+    return ((Span("  Done by hand? ", "dim"), Span(next_step.acknowledge(left.run).command, "command")),)
 
 
 def _head(standing: Standing) -> Page:
