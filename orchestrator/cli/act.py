@@ -267,8 +267,8 @@ def unlock(invocation: Invocation, pair: str, lock_id: str, reason: str, yes: bo
 def ack(invocation: Invocation, run: str, reason: str) -> ExitCode:
     """Take note of a finished run, which ends its cooling down.
 
-    Only a playbook with cool_down has any. RUN is an id, the beginning of one, or last, the newest run. The orgs are
-    not touched.
+    Only a playbook with cool_down has any. What the run left to be done by hand is taken off hamr status, too. RUN is
+    an id, the beginning of one, or last, the newest run. The orgs are not touched.
     """
     from orchestrator.operations.finding import run_named
     from orchestrator.operations.run import acknowledge

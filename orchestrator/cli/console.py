@@ -23,7 +23,7 @@ from orchestrator.errors import ExitCode, Interrupted, Refused
 from orchestrator.model import next_step
 from orchestrator.model.plain import JSON
 from orchestrator.report.documents import compact, to_json
-from orchestrator.report.layout import Line, Page, Span, fit, line, plain_text
+from orchestrator.report.layout import Line, Page, Span, fit, line, line_text, plain_text
 from orchestrator.system.redaction import Redactor
 
 from .outlets import PATIENCE, Output
@@ -181,7 +181,7 @@ class Stream:
         width = self._rich().width
         if text.cell_len <= width or any(span.style == "command" for span in spans):
             return [text]
-        margin = min(len(text.plain) - len(text.plain.lstrip()) + 2, width // 2)
+        margin = min(_hanging(spans), width // 2)
         first = text.wrap(self._rich(), width)[0]
         rest = text[len(first.plain) :]
         rest = rest[len(rest.plain) - len(rest.plain.lstrip()) :]
@@ -363,6 +363,15 @@ class Console:
             self.err.text("\n")
         said = f"{typed.strip()[:60]!r} was typed" if typed.strip() else "Nothing was typed"
         raise Refused(f"{said}, and the pair is called {pair}.", next_steps=look)
+
+
+def _hanging(spans: Line) -> int:
+    """How far in a folded line goes on: under what stands beside its label or its time, else two cells further in."""
+    label, *others = spans
+    if others and label.style == "dim" and label.text.endswith("  "):
+        return len(label.text)
+    text = line_text(spans)
+    return len(text) - len(text.lstrip()) + 2
 
 
 def can_ask() -> bool:

@@ -157,6 +157,9 @@ def _seconds(text: str, pair: str | None) -> float:
 @options.pair
 @options.run_flags
 @click.option(
+    "--full", is_flag=True, help="Show every guard, every request with its body, and what if it goes wrong."
+)
+@click.option(
     "--out",
     metavar="FILE",
     type=click.Path(path_type=Path),
@@ -178,6 +181,7 @@ def _seconds(text: str, pair: str | None) -> float:
 def plan(  # noqa: PLR0917 - click passes each flag by its name
     invocation: Invocation,
     pair: str,
+    full: bool,
     out: Path | None,
     detailed_exitcode: bool,
     curl: bool,
@@ -192,9 +196,10 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
     from datetime import UTC, datetime
 
     from orchestrator.model.run import Mode
+    from orchestrator.model.words import utc
     from orchestrator.operations.plan import make_plan
     from orchestrator.operations.preflight import check_request, status_named
-    from orchestrator.report.plan import plan_json, plan_page
+    from orchestrator.report.plan import full_plan_page, plan_json, plan_page
 
     from .output_files import PLAN, STDOUT, refuse_misplaced
     from .plan_files import curl_script, plan_text, save_plan
@@ -216,21 +221,27 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
         sheet = curl_script(made, session.pair, playbook) if curl else ""
         if file is not None:
             save_plan(made, file, playbook=playbook.path, redactor=invocation.redactor)
+        saved = str(file or "")
+        page = full_plan_page(made, out=saved) if full else plan_page(made, out=saved)
         if to_stdout:
-            console.err.page(plan_page(made))
+            console.err.page(page)
             console.out.text(plan_text(made, playbook=playbook.path, redactor=invocation.redactor))
         elif curl:
             console.out.text(sheet)
         else:
-            console.facts(plan_page(made), plan_json(made))
+            console.facts(page, plan_json(made, out=saved))
         if made.open_drill and request.mode is Mode.PLANNED:  # which no guard of the plan can tell
             words = (
                 f"Pair {pair} is in drill {made.open_drill}: until that is closed, this run would be refused."
             )
             console.note(f"{words} {next_step.close_drill(made.open_drill)}", "warn")
     if file is not None:
-        command = invocation.typed.complete(next_step.apply(str(file)).command)
-        console.note(f"Saved to {file}. Until {made.expires_at:%H:%M:%S} UTC: {command}")
+        lasts = (
+            "as things are it would be refused"
+            if made.refused
+            else f"it can be applied until {utc(made.expires_at)}"
+        )
+        console.note(f"Saved to {file}: {lasts}.")
     if not detailed_exitcode:
         return ExitCode.DONE
     if made.refused:

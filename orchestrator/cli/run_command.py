@@ -15,6 +15,7 @@ from orchestrator.model.hook import Asks, Question, Reply
 from orchestrator.model.org import Pair
 from orchestrator.model.result import RunResult
 from orchestrator.operations.active_run import RunControl
+from orchestrator.report.layout import line
 from orchestrator.report.run import progress_line, result_json, result_page
 
 from .console import Console, Stream
@@ -83,7 +84,7 @@ class RunCommand:
         """As soon as it is known: people do not wait for what is still being posted about the run."""
         self._invocation.outcome = result.exit_code
         self._console.aside.end()
-        self._console.facts(result_page(result), result_json(result))
+        self._console.facts((line(), *result_page(result)), result_json(result))
 
     def _interrupt(self, code: ExitCode) -> bool:
         """Before a run has its lock there is nothing to bring to an end."""

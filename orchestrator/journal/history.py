@@ -39,7 +39,7 @@ from orchestrator.model.events import (
     decode,
 )
 from orchestrator.model.floor import Floor, Floors, raise_floors
-from orchestrator.model.hook import SETTLED, When
+from orchestrator.model.hook import SETTLED, HookOutcome, When
 from orchestrator.model.journal import Record
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import moment
@@ -127,6 +127,10 @@ class RunHistory(Struct):
     """Attempts that may have been taken, and that no reading has shown."""
     hooks_owed: list[tuple[str, str]] = field(default_factory=list)
     """(transition, `after` hook) of what did not end well yet, in order."""
+    hooks_failed: list[tuple[str, str]] = field(default_factory=list)
+    """(transition, `before` hook) of what did not end well, in order."""
+    by_hand: list[str] = field(default_factory=list)
+    """What was left to a person for want of somebody to ask, in the playbook's words."""
     asking: str = ""
     """What a person was asked, where nothing of the run was journalled since."""
     elsewhere: bool = False
@@ -289,6 +293,13 @@ class History(Struct):
         )
 
     @property
+    def last_moved(self) -> RunHistory | None:
+        """The newest run that moved these orgs, or was about to, unless somebody has acknowledged it."""
+        moved = (run for run in reversed(self.runs.values()) if run.intended or run.start is not None)
+        newest = next((run for run in moved if not run.elsewhere), None)
+        return None if newest is None or newest.acknowledged else newest
+
+    @property
     def hooks_owed(self) -> tuple[tuple[str, str], ...]:
         """(run, "transition/hook") of every `after` hook that an open run still owes, in order."""
         return tuple(
@@ -411,9 +422,10 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             )
         case TransitionRefused():
             run.transition = ""
-        case HookEnded(when=When.AFTER) if event.outcome in SETTLED:
-            settled = (event.transition, event.hook)
-            run.hooks_owed = [owed for owed in run.hooks_owed if owed != settled]
+        case HookEnded(when=when, outcome=outcome, reason=reason):
+            _note_hook(run, when, (event.transition, event.hook), outcome)
+            if outcome is HookOutcome.LEFT_TO_PERSON:
+                run.by_hand.append(reason)
         case WriteIntended(attempt=attempt):
             # Until its outcome is journalled, nobody knows it: the process may have died right here.
             run.intended = True
@@ -445,6 +457,14 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
                     other.superseded_by = run.run
         case _:
             pass
+
+
+def _note_hook(run: RunHistory, when: When, hook: tuple[str, str], outcome: HookOutcome) -> None:
+    if when is When.AFTER and outcome in SETTLED:
+        run.hooks_owed = [owed for owed in run.hooks_owed if owed != hook]
+    if when is When.BEFORE:
+        failed = [] if outcome in SETTLED else [hook]
+        run.hooks_failed = [each for each in run.hooks_failed if each != hook] + failed
 
 
 def event_of(record: Record) -> Event | None:

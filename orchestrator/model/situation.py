@@ -166,6 +166,19 @@ class Stranger(Struct, frozen=True):
     """How long ago, by the server's clock; None where the record does not tell."""
 
 
+class LeftByHand(Struct, frozen=True):
+    """What the newest run on a pair left to be done by hand, until somebody acknowledges that run or another one moves the pair."""
+
+    run: str
+    """What to acknowledge once it is done; "" while that run has not ended."""
+    hooks_failed: tuple[str, ...]
+    """`before` hooks that did not end well, of transitions that were made all the same: "transition/hook"."""
+    by_hand: tuple[str, ...]
+    """Manual hooks that nobody was asked about, in the playbook's words."""
+    remember: tuple[str, ...]
+    """What the playbook wants to be remembered while the pair stands at ACTIVE."""
+
+
 class UnderWay(Struct, frozen=True):
     """A run that is under way, as far as its lock and the journal tell: whoever finds it leaves it alone."""
 
@@ -210,6 +223,7 @@ class Standing(Struct, frozen=True):
     """Runs that are open on orgs which the inventory does not name any more."""
     strangers: tuple[Stranger, ...] = ()
     """Who seems to be moving the pair without this journal's knowing."""
+    left_by_hand: LeftByHand | None = None
     left_a_run: bool = False
     """Whether the holder died in the middle of its run: then no new run has the lock before that one was resumed, or the lock broken."""
     next_steps: tuple[NextStep, ...] = ()

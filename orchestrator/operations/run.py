@@ -24,6 +24,7 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, RunRequest
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.model.words import author, utc
 from orchestrator.situation.state import RunState, replay
 
 from .active_run import Begun, Purpose, RunControl, active_run
@@ -137,7 +138,7 @@ def _moved_since(pair: Pair, plan: Plan, readings: Both[Reading]) -> str | None:
                 return f"{org} answered {type(planned.sight).__name__.lower()} when the plan was made, and {type(now.sight).__name__.lower()} now"
             continue
         if not now.record.same_version(planned.record):
-            return f"{org} was changed since the plan was made, by {now.record.modified_by}"
+            return f"{org} was changed since the plan was made, by {author(now.record.modified_by)}"
     return None
 
 
@@ -160,7 +161,7 @@ def check_plan(session: Session, plan: Plan) -> None:
         )
     now = session.clock.now()
     if now > plan.expires_at:
-        raise Moved(f"this plan expired at {plan.expires_at:%Y-%m-%d %H:%M:%S} UTC", next_steps=again)
+        raise Moved(f"this plan expired at {utc(plan.expires_at)}", next_steps=again)
     if plan.playbook_sha256 != playbook_digest(session.playbook):
         raise Moved(f"this plan was made by another version of playbook {plan.playbook}", next_steps=again)
     urls = tuple(org.base_url for org in session.pair.orgs)

@@ -13,9 +13,10 @@ from orchestrator.engine.reader import ask_twice
 from orchestrator.errors import HamrError
 from orchestrator.journal.history import History
 from orchestrator.model.floor import Floors, under_floor
+from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock, Reader
 from orchestrator.model.reading import Identity, Reading
-from orchestrator.model.situation import Standing
+from orchestrator.model.situation import LeftByHand, Phase, Standing
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import phase_of
 from orchestrator.situation.guards import strangers
@@ -106,23 +107,24 @@ def standing_of(
     open_run, at_work = open_run_of(session, history), under_way(session, history)
     holder = session.store.holder(session.pair.name)
     drill = history.open_drill
+    phase = phase_of(
+        session.pair,
+        readings,
+        identities,
+        session.playbook,
+        owed=history.owed,
+        open_run=open_run,
+        goal=_put_back_from(history, readings),
+        floors=history.floors,
+        given_up=tuple(each.attempt for each in history.given_up),
+    )
     cooling = history.cooling_down(session.playbook.cool_down, session.clock.now())
     standing = Standing(
         pair=session.pair,
         at=session.clock.now(),
         readings=readings,
         identities=identities,
-        phase=phase_of(
-            session.pair,
-            readings,
-            identities,
-            session.playbook,
-            owed=history.owed,
-            open_run=open_run,
-            goal=_put_back_from(history, readings),
-            floors=history.floors,
-            given_up=tuple(each.attempt for each in history.given_up),
-        ),
+        phase=phase,
         owed=history.owed,
         open_run=open_run,
         unknown=history.unknown,
@@ -141,6 +143,7 @@ def standing_of(
         head=session.store.head(),
         open_drill=drill.as_open_drill() if drill is not None else None,
         strangers=strangers(readings, history.known_runs, session.clock.now()),
+        left_by_hand=_left_by_hand(history, session.playbook, phase),
         left_a_run=holder is not None and at_work is None and left_a_run(history, holder),
     )
     return replace(standing, next_steps=after_a_look(standing))
@@ -180,6 +183,23 @@ async def read_pairs(sessions: Sequence[Session], *, settle: bool = True) -> dic
 
     await asyncio.gather(*(read_on() for _ in range(min(PAIRS_AT_ONCE, len(sessions)))))
     return {session.pair.name: found[session.pair.name] for session in sessions}
+
+
+def _left_by_hand(history: History, playbook: Playbook, phase: Phase) -> LeftByHand | None:
+    """What the run that moved the pair last left to people; None where that is nothing, or was acknowledged."""
+    run = history.last_moved
+    if run is None:
+        return None
+    there = run.finished is not None and run.finished.ending.end.reached and phase.status is Status.ACTIVE
+    to_active = run.started is not None and run.started.goal is Status.ACTIVE
+    left = LeftByHand(
+        "" if run.finished is None else run.run,
+        # Of a transition that was not made, a resumed run runs them again.
+        tuple(f"{made}/{hook}" for made, hook in run.hooks_failed if made != run.transition),
+        tuple(run.by_hand),
+        playbook.remember if there and to_active else (),
+    )
+    return left if left.hooks_failed or left.by_hand or left.remember else None
 
 
 def _put_back_from(history: History, readings: Both[Reading]) -> Status | None:

@@ -144,6 +144,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
     refused = engine.evaluator.refused_by() if ending.end in _REFUSALS else ()
     if ending.end.reached:
         active.recorder.supersede()
+    outstanding = state.outstanding() if ending.end is End.UNKNOWN else None
     trouble = await _keep(active)
     objectives = await session.calls(lambda: _objectives(active, ending, now))
     if trouble is None and not active.lock.is_anothers:
@@ -153,7 +154,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         logger().error("the end of the run could not be journalled", error=trouble.message)
         ending, code, resumable = await _unkept(active, ending, trouble, code=code, resumable=resumable)
     await session.calls(active.lock.release)
-    reached_active = ending.end.reached and purpose.goal is Status.ACTIVE
+    to_active = bool(steps) and ending.end.reached and purpose.goal is Status.ACTIVE
     return RunResult(
         run=active.run,
         pair=session.pair.name,
@@ -165,7 +166,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         seconds=seconds,
         head=Head(0, "") if code is ExitCode.JOURNAL_DAMAGED else await _head(active),
         objectives=objectives,
-        remember=session.playbook.remember if reached_active else (),
+        remember=session.playbook.remember if to_active else (),
         refused_by=refused,
         overridden=(
             *purpose.overridden_before,
@@ -181,6 +182,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         ),
         left_to_person=tuple(state.left_to_person),
         hooks_failed=state.hooks_failed(),
+        unknown=() if outstanding is None else (outstanding,),
         waited=state.waited,
         asked=state.asked,
         request=purpose.request if purpose.begun is Begun.HERE else None,

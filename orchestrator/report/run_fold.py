@@ -161,7 +161,8 @@ def _note_playbook(run: RunView, playbook_of: PlaybookOf) -> None:
     if playbook is None or run.started is None:
         return
     run.wanted = playbook.objectives.get(run.started.goal)
-    if run.reached_goal and run.started.goal is Status.ACTIVE:
+    moved = any(transition.made for transition in run.transitions)
+    if moved and run.reached_goal and run.started.goal is Status.ACTIVE:
         run.remember = playbook.remember
 
 

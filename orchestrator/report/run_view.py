@@ -214,7 +214,7 @@ class RunView(Struct):
     objectives_by_status: dict[Status, Objective] = {}
     """Of every end that it came to: one that owed reached its goal before it was taken up again."""
     remember: tuple[str, ...] = ()
-    """What the playbook wants to be remembered by whoever reached ACTIVE."""
+    """What the playbook wants to be remembered by whoever moved a pair to ACTIVE."""
     wanted: timedelta | None = None
     """The playbook's objective for the goal; None where it has none, or cannot be read any more."""
 
@@ -230,7 +230,9 @@ class RunView(Struct):
 
     @property
     def unknown(self) -> tuple[Write, ...]:
-        """Writes of which nobody knows what became of them."""
+        """Writes of which nobody knows what became of them: whoever got to the goal, or took its place, has settled that."""
+        if self.reached_goal or self.superseded_by:
+            return ()
         return tuple(write for write in self.writes if write.unknown and write.confirmed is None)
 
     @property
@@ -291,6 +293,17 @@ class RunView(Struct):
             for hook in transition.hooks
         }
         return tuple(newest.values())
+
+    @property
+    def hooks_failed(self) -> tuple[str, ...]:
+        """`before` hooks that did not end well, of transitions that were made all the same, as "transition/hook"."""
+        made = {transition.name for transition in self.transitions if transition.made}
+        return tuple(
+            f"{hook.transition}/{hook.name}"
+            for hook in self.hooks
+            if hook.when is When.BEFORE and hook.transition in made
+            if hook.ended is None or hook.ended.outcome not in SETTLED
+        )
 
     @property
     def hooks_owed(self) -> tuple[str, ...]:
