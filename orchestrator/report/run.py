@@ -8,11 +8,15 @@ from orchestrator.model.events import (
     Event,
     LockReleased,
     LockTaken,
+    OrgAnswered,
+    OrgAsked,
     PersonAsked,
     ReadingsTaken,
     RunFinished,
     SituationRead,
     TransitionRefused,
+    WaitBegan,
+    WaitContinued,
 )
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import JSON
@@ -20,7 +24,7 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Mode
 from orchestrator.model.words import counted, span, took_of, utc, why_waived
 
-from .describe import describe_event, end_style
+from .describe import describe_event, end_style, event_details
 from .documents import document, fields_fact, noun_fact, seconds
 from .errors import exit_fact, exit_lines
 from .layout import (
@@ -51,7 +55,16 @@ _TITLES = {
     End.INTERRUPTED: "INTERRUPTED",
 }
 
-_SILENT = (ReadingsTaken, LockTaken, LockReleased, TransitionRefused, RunFinished, PersonAsked)
+_SILENT = (
+    ReadingsTaken,
+    OrgAsked,
+    OrgAnswered,
+    LockTaken,
+    LockReleased,
+    TransitionRefused,
+    RunFinished,
+    PersonAsked,
+)
 """Not worth a line while a run goes: nothing new, or the summary says it a moment later."""
 
 _LOOKS_TOLD = frozenset({"start", "plan"})
@@ -71,6 +84,15 @@ def progress_line(event: Event, pair: Pair, elapsed: float) -> Line | None:
         Span(f"{elapsed:7.1f} s  ", "dim"),
         *describe_event(event, lambda role: called(pair[role].name, role)),
     )
+
+
+def progress_page(event: Event, pair: Pair, elapsed: float) -> Page:
+    """The same with what is below it: what the playbook says of guards that are waited for, and what they show."""
+    spans = progress_line(event, pair, elapsed)
+    if spans is None:
+        return ()
+    below = event_details(event, indent=11) if isinstance(event, WaitBegan | WaitContinued) else ()
+    return (spans, *below)
 
 
 def result_page(result: RunResult) -> Page:
