@@ -243,11 +243,12 @@ def test_status_says_for_how_long_nobody_answered() -> None:
 
 
 def test_what_changed_between_two_looks_is_marked_and_what_only_grows_older_is_not() -> None:
-    before = standing()
+    before = replace(standing(), holder=HOLDER, under_way=AT_WORK)
     shows = Present(record(S, 3, "bob@example.com"), Status.FAILOVER)
     now = replace(
         before,
         at=NOW + later(2),
+        holder=replace(HOLDER, beat_at=NOW + later(2)),
         readings=Both(
             replace(before.readings.primary, exchange=Exchange(0.9, 200)),
             reading(S, shows, seconds=0.3),
