@@ -159,6 +159,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
             show_status(invocation, session, needed=needed)
             invocation.console.confirm(found.pair, promise)
         command = RunCommand(invocation, asks=not yes)
+        before = () if found.run is None else session.store.records(run=found.run.run)
         return command.run(
             resume_run(
                 session,
@@ -166,7 +167,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
                 mode=Mode.EMERGENCY if emergency else None,
                 reason=reason,
                 overrides=named,
-                watchers=command.watchers(session.pair),
+                watchers=command.watchers(session.pair, before),
                 controls=command.controls,
             )
         )

@@ -31,6 +31,9 @@ from orchestrator.model.events import (
     TransitionIntended,
     TransitionMade,
     TransitionRefused,
+    WaitBegan,
+    WaitContinued,
+    WaitEnded,
     WriteAnswered,
     WriteConfirmed,
     WriteIntended,
@@ -45,7 +48,7 @@ from orchestrator.model.org import Pair
 from orchestrator.model.plain import moment
 from orchestrator.model.reading import Change, NotSent, Rejected, Throttled
 from orchestrator.model.run import Attempt, Mode, the_one_that_came
-from orchestrator.model.situation import OpenDrill, OpenRun, Owed
+from orchestrator.model.situation import GuardWait, OpenDrill, OpenRun, Owed
 from orchestrator.model.status import Both, Status
 
 ENDS: tuple[str, ...] = tuple(
@@ -81,6 +84,9 @@ KINDS: tuple[str, ...] = ENDS + tuple(
         HookEnded,
         PersonAsked,
         PersonAnswered,
+        WaitBegan,
+        WaitContinued,
+        WaitEnded,
     )
 )
 """The record kinds that a pair's history is made of."""
@@ -133,6 +139,8 @@ class RunHistory(Struct):
     """What was left to a person for want of somebody to ask, in the playbook's words."""
     asking: str = ""
     """What a person was asked, where nothing of the run was journalled since."""
+    waiting: GuardWait | None = None
+    """The guards that it waits for, where the journal does not say that this is over."""
     elsewhere: bool = False
     """Whether it ran on other orgs than the ones that are asked about."""
     last: str = ""
@@ -167,6 +175,7 @@ class RunHistory(Struct):
             stopped_for=stopped_for,
             unknown=bool(self.unknown),
             asking=self.asking,
+            waiting=self.waiting,
             ended=self.finished is not None,
         )
 
@@ -394,14 +403,21 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             if event.drill in history.drills:
                 history.drills[event.drill].legs.append(run.run)
         case RunResumed(mode=mode):
-            run.mode, run.asking = mode, ""
+            run.mode, run.asking, run.waiting = mode, "", None
             run.finished, run.finished_at = None, None
         case PersonAsked(question=question):
             run.asking = question.text
         case PersonAnswered():
             run.asking = ""
+        case WaitBegan(transition=transition, guards=guards, seconds=seconds, verdicts=verdicts):
+            run.waiting = GuardWait(transition, guards, at, seconds, verdicts)
+        case WaitContinued(verdicts=verdicts) if run.waiting is not None:
+            guards = tuple(verdict.guard for verdict in verdicts)
+            run.waiting = replace(run.waiting, guards=guards, verdicts=verdicts)
+        case WaitEnded():
+            run.waiting = None
         case RunFinished():
-            run.asking = ""
+            run.asking, run.waiting = "", None
             run.finished, run.finished_at = event, at
             if event.ending.end.reached:
                 # Earlier unknowns were settled by it, or accepted by name before it began.

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from .guard import ProbeReading
+from .guard import ProbeReading, Verdict
 from .journal import Head, Holder
 from .next_step import NextStep
 from .org import Pair
@@ -56,6 +56,22 @@ class Owed(Struct, frozen=True):
     since: datetime
 
 
+class GuardWait(Struct, frozen=True):
+    """A run waits for guards of a transition to pass, as far as the journal knows."""
+
+    transition: str
+    guards: tuple[str, ...]
+    since: datetime
+    seconds: float
+    """For how long at most."""
+    verdicts: tuple[Verdict, ...] = ()
+    """What the guards said last, each with its reason and the playbook's why; () where the journal does not say."""
+
+    def left(self, now: datetime) -> float:
+        """Seconds until it gives up; 0 where that time is over."""
+        return max(0.0, self.seconds - (now - self.since).total_seconds())
+
+
 class OpenRun(Struct, frozen=True):
     """A run that has started and not finished, as far as the journal knows."""
 
@@ -74,6 +90,8 @@ class OpenRun(Struct, frozen=True):
     """Whether it left a write of which nobody knows whether it took effect."""
     asking: str = ""
     """What a person is being asked at its terminal just now, or ""; the pair's lock is not held meanwhile."""
+    waiting: GuardWait | None = None
+    """What it waits for just now, before a transition; None where it does not."""
     ended: bool = False
     """Whether its newest process said how it ended: then all that it left behind is in the journal."""
     under_way: bool = False

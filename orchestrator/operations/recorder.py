@@ -16,6 +16,8 @@ from orchestrator.model.events import (
     Event,
     OrgGivenUp,
     RunSuperseded,
+    WaitBegan,
+    WaitContinued,
     WriteOwed,
     WriteUnknown,
 )
@@ -183,7 +185,7 @@ def _is_pressing(event: Event) -> bool:
     match event:
         case ChangeSeen(change=change):
             return change in _GRAVE_CHANGES
-        case WriteUnknown() | WriteOwed() | OrgGivenUp():
+        case WriteUnknown() | WriteOwed() | OrgGivenUp() | WaitBegan() | WaitContinued():
             return True
         case _:
             return False

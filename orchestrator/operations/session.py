@@ -62,6 +62,8 @@ class Session:
     """Whether the journal's newest records were found to hold."""
     since_checkpoint: int = 0
     """How many records the pair's history had beyond its last checkpoint, when it was read last."""
+    watcher: Watcher | None = None
+    """Is told who is asked and who answers while a pair is only looked at; a run has watchers of its own."""
     key_ring: InitVar[KeyRing | None] = None
     """Keys that were fetched before, for the same environment and redactor."""
     keys: KeyRing = field(init=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Sequence
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.datadog.connections import SharedConnections
@@ -12,9 +13,10 @@ from orchestrator.engine.context import Deadline
 from orchestrator.engine.reader import ask_twice
 from orchestrator.errors import HamrError
 from orchestrator.journal.history import History
+from orchestrator.model.events import OrgAnswered, OrgAsked
 from orchestrator.model.floor import Floors, under_floor
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.protocols import Clock, Reader
+from orchestrator.model.protocols import Clock, Reader, Watcher
 from orchestrator.model.reading import Identity, Reading
 from orchestrator.model.situation import LeftByHand, Phase, Standing
 from orchestrator.model.status import Both, Role, Status
@@ -26,11 +28,26 @@ from .locking import left_a_run, open_run_of, under_way
 from .session import Session
 
 
-async def read_org(reader: Reader, role: Role, clock: Clock, *, within: float | None) -> Reading:
+class Silence(Struct, frozen=True):
+    """Who is told that an org is asked, and how long it may then be silent."""
+
+    watcher: Watcher
+    allowed: float
+    """Seconds, where it has no shorter deadline."""
+
+
+async def read_org(
+    reader: Reader, role: Role, clock: Clock, *, within: float | None, silence: Silence | None = None
+) -> Reading:
     """One org's reading; one bad answer is no verdict (law 21)."""
 
     async def ask(anew: bool, seconds: float | None) -> Reading:
-        return await reader.read(role, within=seconds, anew=anew)
+        if silence is None:
+            return await reader.read(role, within=seconds, anew=anew)
+        silence.watcher.tell(OrgAsked(role, silence.allowed if seconds is None else seconds))
+        reading = await reader.read(role, within=seconds, anew=anew)
+        silence.watcher.tell(OrgAnswered(reading))
+        return reading
 
     return await ask_twice(ask, clock, within=within)
 
@@ -51,8 +68,11 @@ async def read_pair(
     def within(role: Role) -> float | None:
         return None if role in needed else session.playbook.emergency_deadline.total_seconds()
 
+    allowed = session.playbook.timeouts.silence.total_seconds()
+    silence = None if session.watcher is None else Silence(session.watcher, allowed)
+
     def read(role: Role) -> Awaitable[Reading]:
-        return read_org(reader, role, session.clock, within=within(role))
+        return read_org(reader, role, session.clock, within=within(role), silence=silence)
 
     def lags(reading: Reading) -> bool:
         waited_for = within(reading.role) is None

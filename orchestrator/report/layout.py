@@ -304,7 +304,7 @@ def next_commands(steps: Sequence[NextStep]) -> Page:
 
 def step_lines(step: NextStep) -> Page:
     """A command, and under it what it is for."""
-    return (command(step.command), *(paragraph(step.why, "dim", indent=6, hanging=6) if step.why else ()))
+    return (command(step.command), *(paragraph(step.why, "dim", indent=6) if step.why else ()))
 
 
 def head_lines(head: object, verify: str = "") -> Page:

@@ -7,11 +7,15 @@ from orchestrator.model.events import (
     Event,
     LockReleased,
     LockTaken,
+    OrgAnswered,
+    OrgAsked,
     PersonAsked,
     ReadingsTaken,
     RunFinished,
     SituationRead,
     TransitionRefused,
+    WaitBegan,
+    WaitContinued,
 )
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import JSON
@@ -20,7 +24,7 @@ from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role
 from orchestrator.model.words import span, took_of, why_waived
 
-from .describe import describe_event, end_style, the_role
+from .describe import describe_event, end_style, event_details, the_role
 from .documents import document, fields_fact, noun_fact, seconds
 from .errors import exit_fact, exit_lines
 from .layout import (
@@ -50,7 +54,16 @@ _TITLES = {
     End.INTERRUPTED: "INTERRUPTED",
 }
 
-_SILENT = (ReadingsTaken, LockTaken, LockReleased, TransitionRefused, RunFinished, PersonAsked)
+_SILENT = (
+    ReadingsTaken,
+    OrgAsked,
+    OrgAnswered,
+    LockTaken,
+    LockReleased,
+    TransitionRefused,
+    RunFinished,
+    PersonAsked,
+)
 """Not worth a line while a run goes: nothing new, or the summary says it a moment later."""
 
 _LOOKS_TOLD = frozenset({"start", "plan"})
@@ -70,6 +83,15 @@ def progress_line(event: Event, pair: Pair, elapsed: float) -> Line | None:
         Span(f"{elapsed:7.1f} s  ", "dim"),
         *describe_event(event, lambda role: called(pair[role].name, role)),
     )
+
+
+def progress_page(event: Event, pair: Pair, elapsed: float) -> Page:
+    """The same with what is below it: what the playbook says of guards that are waited for, and what they show."""
+    spans = progress_line(event, pair, elapsed)
+    if spans is None:
+        return ()
+    below = event_details(event, indent=11) if isinstance(event, WaitBegan | WaitContinued) else ()
+    return (spans, *below)
 
 
 def result_page(result: RunResult) -> Page:

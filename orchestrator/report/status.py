@@ -52,6 +52,7 @@ from .layout import (
     shortened,
 )
 from .to_do import Left, ToDo, left_to_do, to_do_lines
+from .verdicts import wait_lines
 
 
 def unjournalled_lines(place: str) -> Page:
@@ -246,15 +247,18 @@ def _keys(org: Org, identity: Identity, reading: Reading) -> Span:
 
 
 def _round_trip(reading: Reading) -> str:
-    exchange = reading.exchange
-    if exchange.http_status is None or isinstance(reading.sight, Hampered):
+    seconds = reading.exchange.seconds
+    if isinstance(reading.sight, Unreachable) and seconds >= 1:
+        return f"no answer in {span(seconds)}"
+    if reading.exchange.http_status is None or isinstance(reading.sight, Hampered):
         return "-"  # nobody answered, or not the org
-    return f"{exchange.seconds * 1000:.0f} ms"
+    return span(seconds)
 
 
 def _journal(standing: Standing, playbook: Playbook) -> Page:
     page: list[Line] = [
         *under_way_lines(standing.under_way),
+        *_waits(standing),
         *strangers_lines(standing.strangers, partial(_org, standing)),
         *unjournalled_lines("" if standing.journal_exists else standing.journal),
     ]
@@ -345,6 +349,14 @@ def _open_run(run: OpenRun, playbook: Playbook) -> str:
     emergency = ", in emergency mode" if run.mode is Mode.EMERGENCY else ""
     asking = f"; it waits for an answer at its terminal: {shortened(run.asking)}" if run.asking else ""
     return f"{run.run}, to {run.goal}{where}{emergency}{asking}; hamr show {run.run} tells it"
+
+
+def _waits(standing: Standing) -> Page:
+    """The guards that the run waits for which is under way."""
+    run, at_work = standing.open_run, standing.under_way
+    if run is None or run.waiting is None or at_work is None or at_work.holder.run != run.run:
+        return ()
+    return wait_lines(run.waiting.guards, run.waiting.left(standing.at), run.waiting.verdicts)
 
 
 def _lock(holder: Holder, now: datetime, *, dead: bool) -> str:

@@ -120,7 +120,7 @@ _EVENTS: Told = (
             ),
         ),
     ),
-    (0.75, WaitBegan(evil("transition"), (evil("waited guard"),), 10.0)),
+    (0.75, WaitBegan(evil("transition"), (evil("waited guard"),), 10.0, (_VERDICT,))),
     (1.0, GuardsJudged(evil("transition"), (_PASSED, _VERDICT))),
     (1.0, GuardOverridden(evil("transition"), _VERDICT, evil("why overridden"))),
     (1.0, TransitionIntended(evil("transition"), Status.PASSIVE, Status.FAILOVER)),

@@ -38,7 +38,16 @@ from .scenes import (
     result,
 )
 
-QUIET = {"ReadingsTaken", "LockTaken", "LockReleased", "TransitionRefused", "RunFinished", "PersonAsked"}
+QUIET = {
+    "ReadingsTaken",
+    "OrgAsked",
+    "OrgAnswered",
+    "LockTaken",
+    "LockReleased",
+    "TransitionRefused",
+    "RunFinished",
+    "PersonAsked",
+}
 
 
 @pytest.mark.parametrize(("event", "said"), SAID, ids=[type(event).__name__ for event, _ in SAID])

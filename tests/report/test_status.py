@@ -348,6 +348,7 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
             "mode": "planned",
             "hooks_owed": [],
             "asking": "",
+            "waiting": None,
             "under_way": False,
         },
         "open_drill": {
