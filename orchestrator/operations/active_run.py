@@ -195,18 +195,24 @@ async def active_run(
         Locked: somebody else holds the pair.
     """
     controls = controls or RunControl()
-    async with (
-        session.world() as world,
-        session.prober() as prober,
-        session.notices(run, started) as notices,
-    ):
+    over = session.connections()
+    async with session.world(over) as world, session.prober(over) as prober:
         if wants_keys:
             await world.require_keys()
         lock = await hold(session, run, take_over=take_over)
         try:
             controls.run = run
-            recorder = Recorder(session, run, lock, (*watchers, notices))
-            yield ActiveRun(session, run, lock, recorder, controls, world, prober, session.clock.monotonic())
+            recorder = Recorder(session, run, lock)
+            try:
+                async with session.notices(run, over, recorder.note, started) as notices:
+                    recorder.watchers = (*watchers, notices)
+                    began = session.clock.monotonic()
+                    try:
+                        yield ActiveRun(session, run, lock, recorder, controls, world, prober, began)
+                    finally:
+                        await session.calls(lock.release)
+            finally:
+                await recorder.close()
         finally:
             await session.calls(lock.release)
 
