@@ -14,7 +14,7 @@ from orchestrator.model.events import Event, ReadingsTaken, Waiting
 from orchestrator.model.hook import Asks, Question, Reply
 from orchestrator.model.org import Pair
 from orchestrator.model.result import RunResult
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.report.run import progress_line, result_json, result_page
 
 from .console import Console, Stream

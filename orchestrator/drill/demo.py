@@ -18,7 +18,7 @@ from orchestrator.model.org import Pair
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.run import Operator, RunRequest
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.run import start
 from orchestrator.operations.session import Session

@@ -106,7 +106,10 @@ class PairReader(Struct):
 
     async def _ask(self, role: Role, anew: bool, within: float | None) -> Reading:
         self.asked_at[role] = self.run.clock.monotonic()
-        return await self.run.world.read(role, within=within, anew=anew)
+        reading = await self.run.world.read(role, within=within, anew=anew)
+        # A run's first look was begun before it was wanted here.
+        self.asked_at[role] = min(self.asked_at[role], reading.monotonic)
+        return reading
 
     async def _identify_both(self) -> Both[Identity]:
         return Both(*await asyncio.gather(*(self._identify(role) for role in Role)))

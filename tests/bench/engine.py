@@ -14,7 +14,7 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.readiness import Level
 from orchestrator.model.run import End, RunRequest
 from orchestrator.model.status import Role, Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.run import start
 
