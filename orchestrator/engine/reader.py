@@ -107,8 +107,8 @@ class PairReader(Struct):
     async def _ask(self, role: Role, anew: bool, within: float | None) -> Reading:
         self.asked_at[role] = self.run.clock.monotonic()
         reading = await self.run.world.read(role, within=within, anew=anew)
-        # A run's first look was begun before it was wanted here.
-        self.asked_at[role] = min(self.asked_at[role], reading.monotonic)
+        if self.last is None:  # a run's first look was begun before it was wanted here
+            self.asked_at[role] = min(self.asked_at[role], reading.monotonic)
         return reading
 
     async def _identify_both(self) -> Both[Identity]:
