@@ -119,6 +119,7 @@ async def hold_pair(
                 recorder.watchers = (*watchers, notices)
                 began = session.clock.monotonic()
                 try:
+                    await session.calls(_load_engine)
                     yield HeldPair(session, run, lock, recorder, controls, ahead, prober, began)
                 finally:
                     await session.calls(lock.release)
@@ -126,6 +127,11 @@ async def hold_pair(
             await ahead.close()
             await session.calls(lock.release)
             await recorder.close()
+
+
+def _load_engine() -> None:
+    """Beside the loop, which brings the first questions on their way meanwhile."""
+    from . import supervise  # noqa: F401, PLC0415 - as said
 
 
 FRESH_SECONDS = 1.0
