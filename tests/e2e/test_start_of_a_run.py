@@ -84,7 +84,7 @@ async def test_a_run_shakes_hands_at_most_twice_with_each_org_its_probes_and_eve
 ) -> None:
     async with (
         AsyncExitStack() as fronts,
-        simulated(tmp_path, SimulatorConfig(latency=Both(0.03, 0.03))) as bench,
+        simulated(tmp_path, SimulatorConfig(latency=Both(0.12, 0.12))) as bench,
     ):
         pair = bench.session.pair
         front = Both(*[await fronts.enter_async_context(front_of(org.base_url)) for org in pair.orgs])
