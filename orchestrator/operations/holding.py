@@ -156,6 +156,7 @@ class FirstLook(Struct, eq=False):
         self.wall, self.monotonic = self.clock.now().timestamp(), self.clock.monotonic()
         for role in Role:
             self.begun[role, "record"] = asyncio.create_task(self.world.read(role))
+        for role in Role:
             self.begun[role, "identity"] = asyncio.create_task(self.world.identify(role))
 
     async def read(self, role: Role, *, within: float | None = None, anew: bool = False) -> Reading:

@@ -225,7 +225,7 @@ class Hands(Struct):
         self.seconds += seconds
 
 
-BEGUN = ["read primary", "identify primary", "read secondary", "identify secondary"]
+BEGUN = ["read primary", "read secondary", "identify primary", "identify secondary"]
 
 
 async def first_look() -> tuple[FirstLook, Asked, Hands]:
