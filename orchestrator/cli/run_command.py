@@ -16,7 +16,7 @@ from orchestrator.model.journal import Record
 from orchestrator.model.org import Pair
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.report.layout import line
 from orchestrator.report.run import progress_page, result_json, result_page
 

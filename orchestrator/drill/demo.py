@@ -16,7 +16,7 @@ from orchestrator.journal import SqliteStore, host_name
 from orchestrator.model.journal import Verified
 from orchestrator.model.run import Operator, RunRequest
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.run import start
 from orchestrator.operations.session import Session

@@ -116,6 +116,8 @@ class PairReader(Struct):
         silence = self.run.playbook.timeouts.silence.total_seconds()
         self.run.tell(OrgAsked(role, silence if within is None else within))
         reading = await self.run.world.read(role, within=within, anew=anew)
+        if self.last is None:  # a run's first look was begun before it was wanted here
+            self.asked_at[role] = min(self.asked_at[role], reading.monotonic)
         self.run.tell(OrgAnswered(reading))
         return reading
 

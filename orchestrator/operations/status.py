@@ -105,13 +105,13 @@ async def read_status(
     settle: bool = True,
     shared: SharedConnections | None = None,
 ) -> Standing:
-    """One look at a pair; `needed` and `settle` are as for `read_pair`, `shared` as for `Session.reader`.
+    """One look at a pair; `needed` and `settle` are as for `read_pair`, `shared` are connections that other pairs use too.
 
     Raises:
         HamrError: the journal cannot be read.
     """
     history = session.history()
-    async with session.reader(shared=shared) as reader:
+    async with session.reader(over=None if shared is None else shared.to(session.pair.orgs)) as reader:
         readings, identities = await read_pair(session, reader, needed, history.floors, settle=settle)
     return standing_of(session, history, readings, identities)
 

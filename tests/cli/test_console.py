@@ -23,7 +23,7 @@ from orchestrator.cli.run_command import Terminal
 from orchestrator.errors import Refused
 from orchestrator.model.hook import Asks, Question
 from orchestrator.model.org import Secret
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.report.layout import STYLES as MEANINGS
 from orchestrator.report.layout import Span, line
 from orchestrator.system.redaction import Redactor

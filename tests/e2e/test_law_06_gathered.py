@@ -32,7 +32,7 @@ from orchestrator.model.journal import Entry, Holder, Record
 from orchestrator.model.plain import moment
 from orchestrator.model.run import Mode, RunRequest, Stamp
 from orchestrator.model.status import Role, Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import hold
 from orchestrator.operations.recorder import Recorder
 from orchestrator.operations.run import resume, start
