@@ -112,7 +112,7 @@ def test_a_guard_that_is_waited_for_is_shown_to_everybody_in_its_own_words(waiti
     assert [(each["guard"], each["why"]) for each in document["verdicts"]] == [
         ("arrived", "Switch the Agents to the secondary.")
     ]
-    assert re.search(r"  waits for     arrived, 1\d s left\n" + WHY, page)
+    assert re.search(r"  waits for     arrived, \d+ s left\n" + WHY, page)
     for seen in (person.seen, other.seen):
         assert re.search(WHY, plain(seen).replace("\n* ", "\n  "))
     assert "Run " in plain(other.seen)
