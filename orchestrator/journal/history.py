@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from orchestrator.errors import JournalDamaged
 from orchestrator.model import next_step
 from orchestrator.model.events import (
+    ApprovalOwed,
     ChangeSeen,
     DrillClosed,
     DrillScored,
@@ -23,6 +24,7 @@ from orchestrator.model.events import (
     PersonAnswered,
     PersonAsked,
     RunAcknowledged,
+    RunApproved,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -81,6 +83,8 @@ KINDS: tuple[str, ...] = ENDS + tuple(
         HookEnded,
         PersonAsked,
         PersonAnswered,
+        ApprovalOwed,
+        RunApproved,
     )
 )
 """The record kinds that a pair's history is made of."""
@@ -129,6 +133,8 @@ class RunHistory(Struct):
     """(transition, `after` hook) of what did not end well yet, in order."""
     asking: str = ""
     """What a person was asked, where nothing of the run was journalled since."""
+    approval_owed: str = ""
+    """The guard by which other people's agreement is owed, since an emergency did without; "" where none is."""
     elsewhere: bool = False
     """Whether it ran on other orgs than the ones that are asked about."""
     last: str = ""
@@ -299,6 +305,11 @@ class History(Struct):
         )
 
     @property
+    def approvals_owed(self) -> tuple[str, ...]:
+        """The emergencies to which other people still have to agree afterwards."""
+        return tuple(run.run for run in self.runs.values() if run.approval_owed and not run.elsewhere)
+
+    @property
     def unknown(self) -> tuple[tuple[str, Attempt], ...]:
         """(run, attempt) of every write whose outcome nobody knows, and nobody has accepted by name.
 
@@ -343,6 +354,8 @@ def fold(history: History, records: Iterable[Record]) -> None:
         history.since, history.upto = history.since or record.seq, record.seq
         history.read += 1
         at = moment(record.at)
+        if isinstance(event, RunApproved) and record.run not in history.runs:
+            continue  # of a plan that nobody has run yet
         if isinstance(event, DrillStarted | DrillScored | DrillClosed):
             # A drill is no run: it has legs that are, and each of those names it.
             _note_drill(history, record, event, at)
@@ -387,6 +400,10 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             run.finished, run.finished_at = None, None
         case PersonAsked(question=question):
             run.asking = question.text
+        case ApprovalOwed(guard=guard):
+            run.approval_owed = guard
+        case RunApproved(afterwards=True):
+            run.approval_owed = ""
         case PersonAnswered():
             run.asking = ""
         case RunFinished():

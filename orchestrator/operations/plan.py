@@ -36,7 +36,7 @@ from orchestrator.situation.state import RunState
 
 from .locking import open_run_of, under_way
 from .preflight import judge_before
-from .session import Session, playbook_digest
+from .session import Session
 from .status import read_pair
 
 PLAN_LASTS = timedelta(minutes=15)
@@ -210,7 +210,7 @@ async def _plan_from(
         operator=session.operator,
         playbook=playbook.name,
         playbook_text=playbook.text,
-        playbook_sha256=playbook_digest(playbook),
+        playbook_sha256=playbook.digest,
         orgs=Both(pair.orgs.primary.name, pair.orgs.secondary.name),
         uuids=Both(pair.orgs.primary.uuid, pair.orgs.secondary.uuid),
         urls=Both(pair.orgs.primary.base_url, pair.orgs.secondary.base_url),
@@ -309,7 +309,7 @@ def _transition(
         judged.verdicts,
         Terms(
             None if judged.binding else BINDING_MIDWAY,
-            frozenset(transition.planned_only),
+            spared_in_an_emergency(transition, engine.run.playbook),
             engine.run.state.mode,
             engine.run.survivor,
         ),

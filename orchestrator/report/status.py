@@ -226,7 +226,7 @@ def _round_trip(reading: Reading) -> str:
     return f"{exchange.seconds * 1000:.0f} ms"
 
 
-def _journal(standing: Standing, playbook: Playbook) -> Page:
+def _journal(standing: Standing, playbook: Playbook) -> Page:  # noqa: C901 - one line for each fact
     page: list[Line] = [
         *under_way_lines(standing.under_way),
         *strangers_lines(standing.strangers, partial(_org, standing)),
@@ -247,6 +247,9 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
             "and may still take effect"
         )
         page += labelled("may come late", words, "warn")
+    for run in standing.approvals_owed:
+        words = f"run {run} was an emergency without it: somebody else than whoever ran it has to agree afterwards"
+        page += labelled("approval owed", words, "warn")
     for run in standing.elsewhere:
         words = f"run {run} is open on other orgs than the inventory names now: name those again to finish it"
         page += labelled("other orgs", words, "warn")
@@ -322,6 +325,7 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             "mirrors": pair.mirrors,
             "owed": standing.owed,
             "may_come_late": [{"run": name, **noun_fact(attempt)} for name, attempt in standing.given_up],
+            "approvals_owed": standing.approvals_owed,
             "open_on_other_orgs": standing.elsewhere,
             "unknown": [{"run": name, **noun_fact(attempt)} for name, attempt in standing.unknown]
             if standing.journal_exists

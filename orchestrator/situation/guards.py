@@ -10,6 +10,7 @@ from orchestrator.model.guard import (
     ALWAYS_ON,
     AllOf,
     AnyOf,
+    Approved,
     Compared,
     GuardKind,
     Located,
@@ -27,7 +28,7 @@ from orchestrator.model.situation import ALONE_FOR, FRESH_WITHIN, Situation, Str
 from orchestrator.model.status import Both, Role
 
 from .findings import Finding, every, fails, is_seen, passes, reverse, some, unknown, unseen
-from .guard_kinds import compared, located, probes_of, quiet, reachable, window
+from .guard_kinds import approved, compared, located, probes_of, quiet, reachable, window
 from .link import BOTH_ROLES, Linked, LinkUnknown, NotLinked, judge_link
 from .wording import author, span
 
@@ -84,6 +85,8 @@ def _judge_kind(
             return window(kind, situation.at)
         case Compared():
             return compared(kind, playbook, situation)
+        case Approved():
+            return approved(kind, situation)
         case AllOf(guards=names):
             return every([_part(name, playbook, situation, within) for name in names])
         case AnyOf(guards=names):
