@@ -10,12 +10,12 @@ import click
 from orchestrator.errors import ExitCode
 from orchestrator.model import next_step
 
-from . import options
+from . import completion, options
 from .invocation import Invocation
 
 
 @click.command()
-@click.argument("pair")
+@options.pair
 @options.run_flags
 @options.yes
 @options.takes(*options.LOOKING)
@@ -125,10 +125,8 @@ def approve(invocation: Invocation, what: str, reason: str, afterwards: bool, ye
         plan = read_plan(Path(what)).plan
         asked = asked_by_plan(plan, datetime.now(UTC))
     else:
-        from orchestrator.journal.checkpoint import read_histories
-
         with invocation.store(writes=False) as store:
-            run = run_named(read_histories(store), what, store).run
+            run = run_named(store, what, next_step.approve).run
             asked = asked_by_run(store, run, afterwards=afterwards)
     page = approvable_page(asked.what, asked_by=f"{asked.by}@{asked.host}", reason=asked.reason)
     with invocation.session(asked.what.pair, writes=True) as session:
@@ -145,7 +143,7 @@ def approve(invocation: Invocation, what: str, reason: str, afterwards: bool, ye
 
 
 @click.command()
-@click.argument("what", metavar="[RUN|PAIR]", required=False)
+@click.argument("what", metavar="[RUN|PAIR]", required=False, shell_complete=completion.pairs_and_runs)
 @options.emergency
 @options.reason
 @options.override
@@ -161,8 +159,8 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
 ) -> ExitCode:
     """Take up an open run again, or deliver what is owed.
 
-    Without an argument it is the only open run of the journal; where there are several, they are listed. Anybody
-    can resume any run. It goes on with the playbook that the run began with, after reading both orgs: what they
+    Without an argument it is the only open run of the journal; where there are several, they are listed. RUN is an
+    id, the beginning of one, or last, the newest run. Anybody can resume any run. It goes on with the playbook that the run began with, after reading both orgs: what they
     show counts, and the journal says what was sent. Shows where the pair stands, and wants its name typed.
     """
     from orchestrator.errors import UsageError
@@ -223,7 +221,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
 
 
 @click.command()
-@click.argument("pair")
+@options.pair
 @click.option(
     "--truth",
     type=click.Choice(["primary", "secondary"]),
@@ -272,7 +270,7 @@ def adopt(  # noqa: PLR0917 - click passes each flag by its name
 
 
 @click.command()
-@click.argument("pair")
+@options.pair
 @click.option("--lock-id", metavar="ID", required=True, help="The lock's id, as hamr status shows it.")
 @options.required_reason
 @options.yes
@@ -311,22 +309,22 @@ def unlock(invocation: Invocation, pair: str, lock_id: str, reason: str, yes: bo
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=completion.runs)
 @options.reason
 @options.takes(*options.LOOKING)
 def ack(invocation: Invocation, run: str, reason: str) -> ExitCode:
     """Take note of a finished run, which ends its cooling down.
 
-    Only a playbook with cool_down has any. The orgs are not touched.
+    Only a playbook with cool_down has any. RUN is an id, the beginning of one, or last, the newest run. The orgs are
+    not touched.
     """
-    from orchestrator.journal.checkpoint import read_histories
     from orchestrator.operations.finding import run_named
     from orchestrator.operations.run import acknowledge
     from orchestrator.report.documents import document
     from orchestrator.report.layout import line
 
     with invocation.store(writes=False) as store:
-        found = run_named(read_histories(store), run, store)
+        found = run_named(store, run, next_step.acknowledge)
     with invocation.session(found.pair, writes=True) as session:
         acknowledge(session, found, reason)
     said = f"Run {found.run} of pair {found.pair} is acknowledged: it makes the pair cool down no longer."

@@ -13,7 +13,7 @@ from orchestrator.errors import ExitCode, HamrError
 from orchestrator.model import next_step
 from orchestrator.model.readiness import NagiosCode
 
-from . import options
+from . import completion, options
 from .invocation import Invocation
 
 if TYPE_CHECKING:  # loaded when there is a page to show
@@ -25,7 +25,7 @@ SHORTEST_WATCH = 0.5
 
 
 @click.command()
-@click.argument("pair", required=False)
+@click.argument("pair", required=False, shell_complete=completion.pairs)
 @click.option(
     "--watch",
     is_flag=False,
@@ -154,7 +154,7 @@ def _seconds(text: str, pair: str | None) -> float:
 
 
 @click.command()
-@click.argument("pair")
+@options.pair
 @options.run_flags
 @click.option(
     "--out",
@@ -171,6 +171,7 @@ def _seconds(text: str, pair: str | None) -> float:
 @click.option(
     "--assume",
     metavar="STATUS",
+    shell_complete=completion.statuses,
     help="Plan as if both orgs stood there, without reading them: needs no network.",
 )
 @options.takes(*options.LOOKING)
@@ -279,7 +280,7 @@ def _could_not_look(invocation: Invocation, error: HamrError) -> int:
 
 
 @click.command(cls=NagiosVerb)
-@click.argument("pair", required=False)
+@click.argument("pair", required=False, shell_complete=completion.pairs)
 @click.option("--verbose", "-v", is_flag=True, help="Say in full what is well, too.")
 @click.option(
     "--nagios",

@@ -161,7 +161,8 @@ class Terminal:
             reply = understood(question.asks, typed.strip())
             if reply is not None:
                 return reply
-            self._console.err.text(f"{typed.strip()[:60]!r} was not understood. ")
+            unclear = "is no reason" if question.asks is Asks.UNKNOWN else "was not understood"
+            self._console.err.text(f"{typed.strip()[:60]!r} {unclear}. ")
 
     async def _line(self) -> str | None:
         """One line from stdin; None at its end, or once the run is to stop."""

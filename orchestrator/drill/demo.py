@@ -124,7 +124,7 @@ def _verify(store: SqliteStore, folder: Path, show: Callable[[Page], None]) -> E
             (Span("  "), Span(f"hamr runs --journal {journal}", "command")),
             (Span("  "), Span(f"hamr audit verify --journal {journal}", "command")),
             *paragraph("Or keep two regions running, and try it yourself:"),
-            (Span("  "), Span("hamr simulate --inventory-out pairs.yaml", "command")),
+            (Span("  "), Span("hamr simulate", "command")),
             *paragraph(
                 'Your own pair: hamr init, then "The first ten minutes with your own pair" in README.md.'
             ),

@@ -216,6 +216,8 @@ class ProcessStore:
         self.newest = store.newest
         self.pairs = store.pairs
         self.runs_of = store.runs_of
+        self.ids = store.ids
+        self.first_broken = store.first_broken
         self.head = store.head
         self.verify = store.verify
         self.verify_newest = store.verify_newest

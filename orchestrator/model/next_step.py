@@ -140,6 +140,11 @@ def close_drill(drill: str) -> NextStep:
     return NextStep("drill close", drill, ("--notes", TEXT), "bring the pair home and close the drill")
 
 
+def play(scenario: str) -> NextStep:
+    """Play a scenario on the simulator."""
+    return NextStep("drill run", options=("--scenario", scenario), why="play it on the simulator")
+
+
 def acknowledge(run_id: str) -> NextStep:
     """End a cooling down."""
     return NextStep("ack", run_id, why="end the cooling down")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from .guard import Verdict
@@ -93,6 +95,33 @@ def age(at: datetime, now: datetime) -> str:
     if seconds < -CLOCKS_DIFFER:
         return f"{span(-seconds)} ahead of our clock"
     return "just now" if seconds < 1 else f"{span(float(math.floor(seconds)))} ago"
+
+
+def listed(names: Sequence[str], conjunction: str = "and") -> str:
+    """Names in words: a, b and c."""
+    if len(names) <= 1:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {conjunction} {names[-1]}"
+
+
+def one_reason(reasons: Iterable[str]) -> str:
+    """Why several keys cannot be had, as one clause: variables that are not set, and files that are missing, by name."""
+    alike: dict[tuple[str, str], dict[str, None]] = {}
+    for reason in reasons:
+        found = _OF_SEVERAL.fullmatch(reason)
+        kind, names, fault = found.groups() if found else ("", "", reason)
+        of_kind = alike.setdefault((kind, fault.replace("are ", "is ", 1) if kind else fault), {})
+        of_kind.update(dict.fromkeys(re.split(", | and ", names)))
+    return "; ".join(_of_all(kind, tuple(names), fault) for (kind, fault), names in alike.items())
+
+
+_OF_SEVERAL = re.compile(r"(environment variable|file)s? (.+?) ((?:is|are) not set|cannot be read \(.*\))")
+
+
+def _of_all(kind: str, names: Sequence[str], fault: str) -> str:
+    if len(names) == 1:
+        return " ".join(filter(None, (kind, names[0], fault)))
+    return f"{kind}s {listed(names)} {fault.replace('is ', 'are ', 1)}"
 
 
 def doing(run: UnderWay) -> str:

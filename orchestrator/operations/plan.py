@@ -14,7 +14,15 @@ from orchestrator import __version__
 from orchestrator.datadog.wire import request_of
 from orchestrator.engine.context import RunContext
 from orchestrator.engine.engine import Engine
-from orchestrator.engine.evaluator import BINDING_MIDWAY, Decision, GuardPolicy, Terms, may_ask, waits_for
+from orchestrator.engine.evaluator import (
+    BINDING_MIDWAY,
+    Decision,
+    GuardPolicy,
+    Terms,
+    may_ask,
+    spared_in_an_emergency,
+    waits_for,
+)
 from orchestrator.engine.predicted import PredictedClock, PredictedWorld, predicted_services
 from orchestrator.journal.history import History
 from orchestrator.model.events import Event, GuardsJudged, WriteConfirmed, WriteIntended

@@ -128,12 +128,14 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
             how = "its guards pass" if passed else "stopped waiting"
             return (_text(f"Transition {name}: {how} after {span(seconds)}", "good" if passed else "bad"),)
         case events.ApprovalAsked(guard=guard, what=what):
-            return f"Guard {guard} wants other people to agree: {move(what.start, what.goal)}, digest {what.digest[:12]}…"
+            words = f"Guard {guard} wants other people to agree: {move(what.start, what.goal)}, digest {what.digest[:12]}…"
+            return (_text(words, "warn"),)
         case events.ApprovalOwed(guard=guard):
-            return f"Guard {guard} is owed afterwards: the emergency did not wait for other people to agree"
+            words = f"Guard {guard} is owed afterwards: the emergency did not wait for other people to agree"
+            return (_text(words, "warn"),)
         case events.RunApproved(reason=reason, afterwards=afterwards):
             words = f": {reason}" if reason else ""
-            return f"Approved{' afterwards' if afterwards else ''}{words}"
+            return (_text(f"Approved{' afterwards' if afterwards else ''}{words}", "good"),)
         case events.PersonAsked(question=question):
             return (Span("Asked: "), _text(question.text))
         case events.PersonAnswered(question=question, reply=reply, seconds=seconds):

@@ -239,18 +239,20 @@ def table(
     *,
     indent: int = 0,
     most: int = 3,
+    whole: int = 0,
 ) -> Page:
     """Rows under a header, columns as wide as they need and at most their limit; longer texts are folded.
 
-    A text has `most` lines at most: what is left of it then ends in an ellipsis.
+    A text has `most` lines at most: what is left of it then ends in an ellipsis. On a narrow page the widest columns give
+    way, but not the first `whole`: there stands what is to be copied.
     """
     titled = [[Span(title, "heading") for title in header], *rows]
     widths = [
         min(limit, max(cells(row[number].text) for row in titled)) for number, limit in enumerate(limits)
     ]
     while (beyond := indent + sum(widths) + GAP * (len(widths) - 1) - page_width()) > 0:
-        widest = widths.index(max(widths))
-        widths[widest] -= min(beyond, max(1, widths[widest] - sorted(widths)[-2]))
+        widest = max(range(whole, len(widths)), key=widths.__getitem__)
+        widths[widest] -= min(beyond, max(1, widths[widest] - sorted(widths[whole:])[-2]))
     margin = line(" " * indent)
     return tuple(
         (*margin, *spans) for row in titled for spans in _side_by_side([*zip(row, widths, strict=True)], most)

@@ -61,6 +61,7 @@ def report_page(report: ReportView) -> Page:
         *_checks(report),
         *listed_under("Remember", summary.remember, longest=600),
         *head_lines(report.head, report.verify),
+        *labelled("checked", report.checked),
     )
 
 
@@ -192,6 +193,7 @@ def report_json(report: ReportView) -> dict[str, JSON]:
             "runs": map(_run_fact, report.runs),
             **fields_fact(report, "head", "records"),
             "broken": report.warning,
+            "checked": report.checked,
             "verify": report.verify,
         },
     )

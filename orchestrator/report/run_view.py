@@ -350,7 +350,7 @@ class ReportView(Struct):
     journal: str = ""
     """The journal's file, where the report was asked for with --journal: its commands have to say it again."""
     broken: Broken | None = None
-    """Where the journal's chain did not hold when the report was made; None where it held."""
+    """The first of its records that did not hold when the report was made; None where all did."""
 
     @property
     def records(self) -> int:
@@ -359,12 +359,20 @@ class ReportView(Struct):
 
     @property
     def warning(self) -> str:
-        """What has to be said before anything that the report tells; "" where the journal's chain holds."""
+        """What has to be said before anything that the report tells; "" where the records that it was made from hold."""
         if self.broken is None:
             return ""
         return (
             f"The journal's chain is BROKEN at record {self.broken.seq}: {self.broken.reason}. What is told here was made "
-            f"from it, and is to be trusted up to record {self.broken.good} at most. hamr audit verify says more."
+            "from it, and is not to be trusted. hamr audit verify says more."
+        )
+
+    @property
+    def checked(self) -> str:
+        """What of the journal was verified for the report, and what was not."""
+        return (
+            f"the {self.records:,} records that this was made from, each by its own hash and that of the one before; "
+            "not the rest of the chain"
         )
 
     def command(self, command: str) -> str:

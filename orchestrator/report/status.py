@@ -165,7 +165,7 @@ def _column(standing: Standing, role: Role) -> tuple[Span, ...]:
         Span(shortened(why_not, REASON), "warn"),
         Span(_changed_at(record, standing.at)),
         Span("-" if record is None else shortened(author(record.modified_by), 120)),
-        _keys(org, standing.identities[role], why_not),
+        _keys(org, standing.identities[role], reading),
         Span(_round_trip(reading)),
     )
 
@@ -207,10 +207,10 @@ def _changed_at(record: HamrRecord | None, now: datetime) -> str:
     return f"{utc(record.modified_at)}, {age(record.modified_at, now)}"
 
 
-def _keys(org: Org, identity: Identity, said: str) -> Span:
+def _keys(org: Org, identity: Identity, reading: Reading) -> Span:
     """Whose keys they are; a reason that was said already is not said again."""
     if identity.uuid is None:
-        if identity.reason and identity.reason == said:
+        if identity.reason and (identity.reason == reading.reason or reading.keyless):
             return Span("not told, for the same reason", "warn")
         reason = f": {identity.reason}" if identity.reason else ""
         return Span(shortened(f"not told{reason}", 120), "warn")

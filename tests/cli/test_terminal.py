@@ -379,6 +379,8 @@ def test_a_guard_that_is_unknown_asks_for_a_reason_and_keeps_it(silent_agents: L
         person.wait_for("Type the pair's name")
         person.type("sim\n")
         person.wait_for("Type your reason to go on")
+        person.type("yes\n")
+        person.wait_for("'yes' is no reason. Type your reason to go on")
         person.type("the dashboard shows them\n")
         assert person.end() == 0
     assert "guard seen is overridden" in person.seen

@@ -240,7 +240,7 @@ async def test_law_08_a_missing_key_is_unknown_and_nothing_is_sent() -> None:
         ) as taker:
             reason = said(await taker.take(probe(METRIC)))
     assert reason == (
-        "The API key of Payments DR (secondary) cannot be used: environment variable S_API is not set."
+        "2 keys of Payments DR (secondary) cannot be used: environment variables S_API and S_APP are not set."
     )
     assert server.requests == []
 
