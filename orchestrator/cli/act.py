@@ -207,6 +207,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
             show_status(invocation, session, needed=needed)
             invocation.console.confirm(found.pair, promise)
         command = RunCommand(invocation, asks=not yes)
+        before = () if found.run is None else session.store.records(run=found.run.run)
         return command.run(
             resume_run(
                 session,
@@ -214,7 +215,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
                 mode=Mode.EMERGENCY if emergency else None,
                 reason=reason,
                 overrides=named,
-                watchers=command.watchers(session.pair),
+                watchers=command.watchers(session.pair, before),
                 controls=command.controls,
             )
         )
@@ -315,8 +316,8 @@ def unlock(invocation: Invocation, pair: str, lock_id: str, reason: str, yes: bo
 def ack(invocation: Invocation, run: str, reason: str) -> ExitCode:
     """Take note of a finished run, which ends its cooling down.
 
-    Only a playbook with cool_down has any. RUN is an id, the beginning of one, or last, the newest run. The orgs are
-    not touched.
+    Only a playbook with cool_down has any. What the run left to be done by hand is taken off hamr status, too. RUN is
+    an id, the beginning of one, or last, the newest run. The orgs are not touched.
     """
     from orchestrator.operations.finding import run_named
     from orchestrator.operations.run import acknowledge

@@ -10,6 +10,7 @@ from orchestrator.config import duration
 from orchestrator.errors import UsageError
 from orchestrator.model import next_step
 from orchestrator.model.run import Mode, RunRequest
+from orchestrator.model.words import utc
 from orchestrator.operations.preflight import says_why, status_named
 
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
@@ -104,9 +105,7 @@ def since_named(text: str, now: datetime) -> datetime:
     except (ValueError, OverflowError):
         raise UsageError(f"--since {text[:100]!r} is no time: write {FORMS}.") from None
     if moment > now:
-        raise UsageError(
-            f"--since {text}: that is in the future ({moment:%Y-%m-%d %H:%M:%S} UTC, and it is {now:%Y-%m-%d %H:%M:%S} UTC)."
-        )
+        raise UsageError(f"--since {text}: that is in the future ({utc(moment)}, and it is {utc(now)}).")
     return moment
 
 

@@ -17,6 +17,7 @@ from orchestrator.model.events import (
     GuardWaived,
     TransitionRefused,
     WaitBegan,
+    WaitContinued,
     WaitEnded,
     Waiting,
 )
@@ -270,6 +271,7 @@ class GuardEvaluator(Struct):
         began: float | None = None
         limit: float | None = None
         decision = self.decide(transition, await self.see(transition))
+        told = decision.refused_by
         try:
             while (limit := self._limit(decision, limit)) is not None:
                 now = clock.monotonic()
@@ -279,8 +281,11 @@ class GuardEvaluator(Struct):
                         if asks_people(verdict.guard, self.run.playbook):
                             self.run.tell(ApprovalAsked(verdict.guard, self._about_to_do(transition)))
                     self.run.tell(
-                        WaitBegan(transition.name, tuple(v.guard for v in decision.refused_by), limit)
+                        WaitBegan(transition.name, tuple(v.guard for v in told), limit, verdicts=told)
                     )
+                elif decision.refused_by != told:
+                    told = decision.refused_by
+                    self.run.tell(WaitContinued(transition.name, told))
                 left = began + limit - now
                 if left <= SHORTEST_NAP:
                     break

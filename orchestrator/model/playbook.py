@@ -87,6 +87,11 @@ class Timeouts(Struct, frozen=True):
     total: timedelta = timedelta(seconds=20)
     """For the whole exchange (20s)."""
 
+    @property
+    def silence(self) -> timedelta:
+        """How long an org that was asked may say nothing at all."""
+        return min(self.read, self.total)
+
 
 class Playbook(Struct, frozen=True):
     """The whole file, checked."""

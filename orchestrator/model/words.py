@@ -89,12 +89,18 @@ def span(length: timedelta | float) -> str:
     return f"{whole // large:.0f} {name}" + (f" {minor:.0f} {rest}" if minor else "")
 
 
+def ago(length: timedelta | float) -> str:
+    """How long ago, a float being seconds: 5 min ago, just now."""
+    seconds = length.total_seconds() if isinstance(length, timedelta) else length
+    if seconds < 1:
+        return "just now"
+    return f"{span(float(math.floor(seconds)) if math.isfinite(seconds) else seconds)} ago"
+
+
 def age(at: datetime, now: datetime) -> str:
-    """How long ago: 5 min ago, just now; or that its clock is ahead of ours."""
+    """How long ago a time was: 5 min ago, just now; or that its clock is ahead of ours."""
     seconds = (now - at).total_seconds()
-    if seconds < -CLOCKS_DIFFER:
-        return f"{span(-seconds)} ahead of our clock"
-    return "just now" if seconds < 1 else f"{span(float(math.floor(seconds)))} ago"
+    return f"{span(-seconds)} ahead of our clock" if seconds < -CLOCKS_DIFFER else ago(seconds)
 
 
 def listed(names: Sequence[str], conjunction: str = "and") -> str:
@@ -129,7 +135,7 @@ def doing(run: UnderWay) -> str:
     goal = "" if run.goal is None else f", to {run.goal}"
     where = f", transition {run.transition}" if run.transition else ""
     at = f", {DOING[run.last]}" if run.last in DOING else ""
-    since = f"since {run.holder.taken_at:%H:%M:%S} UTC"
+    since = f"since {utc(run.holder.taken_at)}"
     return f"running this {since}{goal} (run {run.holder.run}){where}{at}"
 
 

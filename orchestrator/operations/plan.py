@@ -209,6 +209,7 @@ async def _plan_from(
         goal=request.goal,
         floors=floors,
     )
+    transitions = _transitions(session, forecast, engine, GuardPolicy(request.overrides))
     made = Plan(
         run=state.run,
         made_at=now,
@@ -225,7 +226,7 @@ async def _plan_from(
         readings=readings,
         phase=phase.label,
         sentence=phase.sentence,
-        transitions=_transitions(session, forecast, engine, GuardPolicy(request.overrides)),
+        transitions=transitions,
         ending=ending.message,
         reachable=ending.end.reached,
         before=judge_before(history, playbook, session.clock, request),
@@ -241,10 +242,19 @@ async def _plan_from(
         unpaid=history.hooks_owed,
         unjournalled=history.unjournalled,
         open_drill=history.open_drill.drill if history.open_drill is not None else "",
+        events_to=_told_by_events(session, transitions, request.mode),
         strangers=() if assumed is not None else strangers(readings, history.known_runs, now),
         under_way=None if assumed is not None else under_way(session, history),
     )
     return replace(made, next_steps=after_a_plan(made))
+
+
+def _told_by_events(session: Session, transitions: tuple[PlannedTransition, ...], mode: Mode) -> Role | None:
+    """The org that takes over: the survivor, or the one that the last transition writes first, as `notices` addresses it."""
+    last = session.playbook.transition(transitions[-1].name) if transitions else None
+    if last is None or not session.pair.events:
+        return None
+    return last.survivor if mode is Mode.EMERGENCY else last.writes[0]
 
 
 def _transitions(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import InitVar, dataclass, field
 from datetime import timedelta
@@ -12,7 +12,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from orchestrator.datadog import HttpReader, HttpWorld
-from orchestrator.datadog.connections import SharedConnections, Trust
+from orchestrator.datadog.connections import Trust, open_transports
 from orchestrator.datadog.transport import Transport
 from orchestrator.errors import JournalDamaged
 from orchestrator.journal import VERIFY_NEWEST, ThisHost, ThreadCalls
@@ -61,6 +61,8 @@ class Session:
     """Whether the journal's newest records were found to hold."""
     since_checkpoint: int = 0
     """How many records the pair's history had beyond its last checkpoint, when it was read last."""
+    watcher: Watcher | None = None
+    """Is told who is asked and who answers while a pair is only looked at; a run has watchers of its own."""
     key_ring: InitVar[KeyRing | None] = None
     """Keys that were fetched before, for the same environment and redactor."""
     keys: KeyRing = field(init=False)
@@ -69,24 +71,28 @@ class Session:
         self.keys = key_ring or KeyRing(self.environ, self.redactor)
 
     def reader(
-        self, *, connect_within: timedelta | None = None, shared: SharedConnections | None = None
+        self, *, connect_within: timedelta | None = None, over: Both[Transport] | None = None
     ) -> HttpReader:
         """A way to look at both orgs, which cannot send anything but a GET. Use it as a context manager.
 
-        `connect_within` tells a dead region from a slow one sooner than the playbook does; `shared` are connections that
-        other pairs' readers use too, in the place of its own.
+        `connect_within` tells a dead region from a slow one sooner than the playbook does; `over` are connections that
+        others use too, in the place of its own.
         """
         timeouts = self.playbook.timeouts
         if connect_within is not None:
             timeouts = replace(timeouts, connect=min(timeouts.connect, connect_within))
-        return self._connected(HttpReader, timeouts, shared)
+        return self._connected(HttpReader, timeouts, over)
 
-    def world(self) -> HttpWorld:
-        """Both orgs, to be read and written. Use it as a context manager."""
-        return self._connected(HttpWorld, self.playbook.timeouts)
+    def connections(self) -> Both[Transport]:
+        """Connections to both orgs, for all that one run asks of them and tells them."""
+        return self.transports or open_transports(self.pair.orgs, trust=self.trust)
+
+    def world(self, over: Both[Transport] | None = None) -> HttpWorld:
+        """Both orgs, to be read and written, `over` these connections or its own. Use it as a context manager."""
+        return self._connected(HttpWorld, self.playbook.timeouts, over)
 
     def _connected(
-        self, kind: type[ReaderOrWorld], timeouts: Timeouts, shared: SharedConnections | None = None
+        self, kind: type[ReaderOrWorld], timeouts: Timeouts, over: Both[Transport] | None = None
     ) -> ReaderOrWorld:
         return kind(
             self.pair,
@@ -94,12 +100,12 @@ class Session:
             keys=self.keys,
             redactor=self.redactor,
             clock=self.clock,
-            transports=self.transports if shared is None else shared.to(self.pair.orgs),
+            transports=over or self.transports,
             trust=self.trust,
         )
 
-    def prober(self) -> AbstractAsyncContextManager[Prober]:
-        """A way to read the playbook's probes. Use it as a context manager."""
+    def prober(self, over: Both[Transport] | None = None) -> AbstractAsyncContextManager[Prober]:
+        """A way to read the playbook's probes, the orgs' `over` these connections. Use it as a context manager."""
         if not self.playbook.probes:
             from orchestrator.engine.predicted import RecordedProbes  # noqa: PLC0415 - a plan has it, a run seldom
 
@@ -113,7 +119,7 @@ class Session:
             redactor=self.redactor,
             clock=self.clock,
             environ=self.environ,
-            transports=self.transports,
+            transports=over or self.transports,
             trust=self.trust,
         )
 
@@ -123,8 +129,21 @@ class Session:
 
         return LocalPrograms(self.environ, self.redactor, self.clock, key_variables(self.pair))
 
-    def notices(self, run: str, started: RunStarted | None = None) -> AbstractAsyncContextManager[Watcher]:
-        """Who is told of a run, where the pair's `events` say so; `started` is how it began, where it is taken up again."""
+    def notices(
+        self,
+        run: str,
+        over: Both[Transport],
+        note: Callable[[Event], Awaitable[None]],
+        started: RunStarted | None = None,
+    ) -> AbstractAsyncContextManager[Watcher]:
+        """Who is told of a run, where the pair's `events` say so.
+
+        Args:
+            run: its id.
+            over: the connections to both orgs.
+            note: takes what came of each notice.
+            started: how it began, where it is taken up again.
+        """
         from orchestrator.notices import About, NoNotices, Notices, Poster  # noqa: PLC0415 - only a run tells anybody
 
         if not self.pair.events:
@@ -132,11 +151,9 @@ class Session:
         about = About(run, self.pair, self.playbook, self.operator, self.store.place)
         return Notices(
             about if started is None else about.after(started),
-            Poster(
-                self.pair, self.keys, self.redactor, self.clock, transports=self.transports, trust=self.trust
-            ),
+            Poster(self.pair, self.keys, self.redactor, self.clock, over),
             head=lambda: self.calls(self.store.head),
-            note=lambda event: self.calls(lambda: self.append(run, event)),
+            note=note,
         )
 
     def verify(self) -> None:

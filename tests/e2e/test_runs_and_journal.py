@@ -19,7 +19,7 @@ from orchestrator.model.org import EnvironmentKey
 from orchestrator.model.playbook import Confirm
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.run import adopt, resume, start
 from orchestrator.operations.status import read_status

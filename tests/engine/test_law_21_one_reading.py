@@ -225,7 +225,9 @@ async def test_law_21_a_look_that_waited_for_one_org_reads_the_other_anew() -> N
     b.world.records[S] = newer
     b.world.glitches[S] = [Present(old, PASSIVE) if old is not None else None]
     b.clock.on_sleep.append(lambda: b.world.records.update({P: late}))
-    session = cast("Session", SimpleNamespace(pair=b.engine.run.pair, playbook=PLAYBOOK, clock=b.clock))
+    session = cast(
+        "Session", SimpleNamespace(pair=b.engine.run.pair, playbook=PLAYBOOK, clock=b.clock, watcher=None)
+    )
     floors = {newer.org_uuid: Floor(newer)}
     readings, _ = await read_pair(session, cast("Reader", b.world), frozenset(Role), floors)
     assert (readings.primary.record, readings.secondary.record) == (late, newer)

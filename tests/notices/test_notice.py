@@ -17,6 +17,7 @@ from orchestrator.model.events import (
     RunResumed,
     TransitionMade,
     TransitionRefused,
+    WaitBegan,
     WriteOwed,
     WriteUnknown,
 )
@@ -112,6 +113,21 @@ def test_a_refusal_names_every_guard_with_its_reason() -> None:
     )
 
 
+def test_a_wait_is_told_with_what_it_is_for_what_is_shown_and_for_how_long() -> None:
+    unseen = Verdict(
+        "agents", Outcome.FAIL, "agents is 0, not above 0", "Switch the Agents to the secondary."
+    )
+    notice = told(WaitBegan("activate", ("agents",), 600.0, (unseen,)), begun())
+    assert (notice.title, notice.alert) == (
+        "hamr: payments waits before transition activate",
+        Alert.WARNING,
+    )
+    assert notice.text.startswith(
+        "It waits for this, for up to 10 min from now:\n"
+        "- agents, fail: agents is 0, not above 0 (Switch the Agents to the secondary.)\n"
+    )
+
+
 def test_what_is_owed_is_told_with_the_command_that_settles_it() -> None:
     notice = told(WriteOwed(P, Status.ACTIVE, "no answer within 2 s"), begun(mode=Mode.EMERGENCY))
     assert notice.title == "hamr: payments owes its primary ACTIVE"
@@ -204,7 +220,16 @@ def test_a_drill_says_so_in_its_title_text_and_tags() -> None:
 def test_nothing_else_is_told() -> None:
     quiet = {type(event) for event, _ in SAID if notice_of(event, begun().after(event)) is None}
     loud = {type(event) for event, _ in SAID} - quiet
-    assert loud == {TransitionMade, TransitionRefused, RunFinished, WriteOwed, WriteUnknown, PairAdopted}
+    told_of = {
+        TransitionMade,
+        TransitionRefused,
+        WaitBegan,
+        RunFinished,
+        WriteOwed,
+        WriteUnknown,
+        PairAdopted,
+    }
+    assert loud == told_of
     assert quiet <= set(EVENT_TYPES)
 
 
