@@ -101,6 +101,7 @@ def test_law_02_the_predicted_world_has_no_way_to_reach_anything() -> None:
         "msgspec",
         "msgspec.structs",
         ".context",
+        "orchestrator.model.approval",
         "orchestrator.model.hook",
         "orchestrator.model.org",
         "orchestrator.model.playbook",

@@ -339,6 +339,7 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
             }
         ],
         "may_come_late": [],
+        "approvals_owed": [],
         "open_on_other_orgs": [],
         "open_run": {
             "run": RUN,
