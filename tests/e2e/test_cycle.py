@@ -195,7 +195,10 @@ async def test_law_13_cooling_down_asks_by_name_and_ends_when_acknowledged(tmp_p
 
 
 async def test_law_13_cooling_down_never_holds_up_an_emergency(tmp_path: Path) -> None:
-    playbook = replace(quick_playbook(), cool_down=timedelta(minutes=10))
+    # Both regions are well: the deadline is only for a machine that is not.
+    playbook = replace(
+        quick_playbook(), cool_down=timedelta(minutes=10), emergency_deadline=timedelta(seconds=20)
+    )
     async with simulated(tmp_path, playbook=playbook) as bench:
         await start(bench.session, TO_ACTIVE)
         await start(bench.session, replace(HOME, overrides={"cool_down": "we know", **HOME.overrides}))
