@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from orchestrator.engine import reader
@@ -26,3 +28,16 @@ def _asked_again_for_a_moment(request: pytest.FixtureRequest, monkeypatch: pytes
     if "patient" not in request.fixturenames and VIRTUAL.isdisjoint(request.path.parts):
         monkeypatch.setattr(reader, "ASK_AGAIN_FOR", 0.3)
         monkeypatch.setattr(reader, "ASK_AGAIN_AFTER", (0.05, 0.1))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a family marked `sample(n)` the first n are for every change, and the others nightly."""
+    seen: Counter[str] = Counter()
+    for item in items:
+        sample = item.get_closest_marker("sample")
+        if sample is not None:
+            family = item.nodeid.partition("[")[0]
+            seen[family] += 1
+            if seen[family] > sample.args[0]:
+                item.add_marker("nightly")

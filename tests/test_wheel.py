@@ -68,6 +68,7 @@ def test_init_writes_a_start_that_checks_clean(installed: Path, tmp_path: Path) 
     hamr(installed, tmp_path / "drill", "check")
 
 
+@pytest.mark.nightly
 def test_the_demo_runs_and_its_run_is_reported_as_a_page(installed: Path, tmp_path: Path) -> None:
     shown = hamr(installed, tmp_path, "demo", "--folder", str(tmp_path / "demo"))
     assert "pair sim stands at ACTIVE, on both orgs" in shown

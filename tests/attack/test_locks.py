@@ -54,6 +54,7 @@ class Held:
 # ── two journals ────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("goal", ["PASSIVE", "ACTIVE"])
 def test_a_second_operator_with_another_journal_is_refused_while_a_run_is_midway(
     pair: Pair, anna: Hamr, operator: Operator, goal: str
@@ -68,6 +69,7 @@ def test_a_second_operator_with_another_journal_is_refused_while_a_run_is_midway
     assert (done.code, pair.stands) == (0, AWAY), f"{done}\n{pair.tell()}"
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     "words",
     [
@@ -118,6 +120,7 @@ def test_two_operators_with_journals_of_their_own_who_start_at_once_never_write_
 # ── one journal ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("verb", ["run", "resume", "adopt"])
 def test_whoever_comes_second_to_one_journal_is_told_who_holds_the_pair(
     pair: Pair, anna: Hamr, tmp_path: Path, verb: str
@@ -230,6 +233,7 @@ def test_cooling_down_never_holds_up_an_emergency(pair: Pair, tmp_path: Path) ->
 # ── the files of a journal ──────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("n", [1, 3])
 def test_no_file_beside_the_journal_holds_a_record_when_a_run_is_killed(
     pair: Pair, anna: Hamr, n: int

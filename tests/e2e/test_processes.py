@@ -84,6 +84,7 @@ def read_until(process: subprocess.Popen[str], words: str) -> str:
     raise AssertionError(f"never said {words!r}:\n{seen}")
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "last_words",
     [

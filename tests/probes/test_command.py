@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from orchestrator.model.guard import Command, Http, Measured, ProbeReading, Unme
 from orchestrator.system.redaction import Redactor
 from tests.datadog.orgs import KEYS
 from tests.datadog.servers import http, raw_server
-from tests.system.test_programs import processes_in, python, runs, until
+from tests.system.test_programs import processes_in, runs, until
 
 from .asked import METRIC, NOWHERE, probe, probes, said
 
