@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Compiled modules are kept, whatever the machine is set to: the tests start hundreds of interpreters.
+export PYTHONDONTWRITEBYTECODE :=
+
 NEWEST := .venv-newest
 TESTS ?=
 

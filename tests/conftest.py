@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from hypothesis import settings
 
 from orchestrator.engine import reader
+
+settings.register_profile(
+    "hamr", deadline=None
+)  # how long an example takes says more of the machine than of the code
+settings.load_profile("hamr")
 
 VIRTUAL = {"engine", "incidents", "situation"}
 """Rooms whose clock moves by itself: there an org that does not answer is asked again for as long as it really is."""

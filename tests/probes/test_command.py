@@ -12,7 +12,7 @@ from orchestrator.model.guard import Command, Http, Measured, ProbeReading, Unme
 from orchestrator.system.redaction import Redactor
 from tests.datadog.orgs import KEYS
 from tests.datadog.servers import http, raw_server
-from tests.system.test_programs import processes_in, runs, until
+from tests.system.test_programs import all_ended, processes_in, until
 
 from .asked import METRIC, NOWHERE, probe, probes, said
 
@@ -79,7 +79,7 @@ async def test_law_08_a_program_that_takes_too_long_is_unknown_and_ended_with_it
     assert said(reading) == "/bin/sh did not end within 500 ms, and was stopped: still asking"
     assert reading.seconds < 5
     assert len(processes_in(tmp_path)) == 2
-    await until(lambda: not any(map(runs, processes_in(tmp_path))))
+    await all_ended(tmp_path)
 
 
 async def test_a_cancelled_probe_ends_its_program(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ async def test_a_cancelled_probe_ends_its_program(tmp_path: Path) -> None:
     taking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await taking
-    await until(lambda: not any(map(runs, processes_in(tmp_path))))
+    await all_ended(tmp_path)
 
 
 async def test_a_child_that_holds_the_output_is_not_waited_for(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -55,6 +56,21 @@ async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not holds():  # noqa: ASYNC110 - nothing tells of another process
             await asyncio.sleep(0.005)
+    for _ in range(20):  # a program may be further than the call that started it
+        await asyncio.sleep(0)
+
+
+async def over(holds: Callable[[], bool]) -> None:
+    """Until that holds and asyncio has heard of every end, too: it complains of a process that was killed unheard."""
+    await until(
+        lambda: holds() and not any(each.name.startswith("waitpid-") for each in threading.enumerate())
+    )
+    await asyncio.sleep(0.01)
+
+
+async def all_ended(folder: Path) -> None:
+    """Until none of the processes runs that have left their number in a folder."""
+    await over(lambda: not any(map(runs, processes_in(folder))))
 
 
 def runs(process: int) -> bool:
@@ -149,7 +165,7 @@ async def test_a_time_out_ends_the_whole_group_even_one_that_ignores_the_request
     ended = await run(shell(deaf, seconds=0.5), grace=0.05)
     assert ended.code is None
     assert len(processes_in(tmp_path)) == 4
-    await until(lambda: not any(map(runs, processes_in(tmp_path))))
+    await all_ended(tmp_path)
 
 
 async def test_a_child_that_ignores_the_request_does_not_outlive_a_parent_that_heeds_it(
@@ -159,7 +175,7 @@ async def test_a_child_that_ignores_the_request_does_not_outlive_a_parent_that_h
     ended = await run(shell(script, seconds=0.3), grace=0.05)
     assert ended.code is None
     assert len(processes_in(tmp_path)) == 1
-    await until(lambda: not any(map(runs, processes_in(tmp_path))))
+    await all_ended(tmp_path)
 
 
 async def test_a_child_in_the_background_that_holds_the_output_is_not_waited_for_and_goes_on(
@@ -173,7 +189,7 @@ async def test_a_child_in_the_background_that_holds_the_output_is_not_waited_for
     (process,) = processes_in(tmp_path)
     assert runs(process)
     os.killpg(os.getpgid(process), 9)
-    await until(lambda: not runs(process))
+    await over(lambda: not runs(process))
 
 
 async def test_a_child_that_left_the_group_and_holds_the_output_cannot_hold_up_a_time_out(
@@ -198,7 +214,7 @@ async def test_a_cancelled_caller_ends_the_whole_group(tmp_path: Path) -> None:
     running_it.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running_it
-    await until(lambda: not any(map(runs, processes_in(tmp_path))))
+    await all_ended(tmp_path)
 
 
 async def test_a_second_cancellation_does_not_save_a_group_that_ignores_requests(tmp_path: Path) -> None:
@@ -215,7 +231,7 @@ async def test_a_second_cancellation_does_not_save_a_group_that_ignores_requests
     running_it.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running_it
-    await until(lambda: not any(map(runs, processes_in(tmp_path))))
+    await all_ended(tmp_path)
 
 
 @pytest.mark.parametrize("turns", range(8))
@@ -227,7 +243,7 @@ async def test_cancelling_while_it_starts_leaves_nothing_behind(turns: int, tmp_
     running_it.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running_it
-    await until(lambda: not sleeping_for(mark))
+    await over(lambda: not sleeping_for(mark))
 
 
 def sleeping_for(mark: str) -> list[str]:
