@@ -217,19 +217,6 @@ def test_a_killed_holder_is_taken_over_on_the_same_machine_and_the_journal_says_
     assert "lock.taken_over" in {record["kind"] for record in anna.records()}
 
 
-def test_cooling_down_never_holds_up_an_emergency(pair: Pair, tmp_path: Path) -> None:
-    anna = Hamr(pair, tmp_path, playbook=PLAIN.replace("mirror_wait", "cool_down: 10m\nmirror_wait"))
-    assert anna.run("ACTIVE").code == 0
-    refused = anna.run("PASSIVE")
-    assert refused.code == 3, str(refused)
-    assert "cool_down" in refused.words
-    home = anna.run("PASSIVE", "--override", "cool_down=attack")
-    assert home.code == 0, str(home)
-    pair.primary.down = True
-    ended = anna.run("ACTIVE", "--emergency", "--reason", "attack")
-    assert (ended.code, pair.stands) == (8, (PASSIVE, ACTIVE)), f"{ended}\n{pair.tell()}"
-
-
 # ── the files of a journal ──────────────────────────────────────────────────────────────────────────────
 
 

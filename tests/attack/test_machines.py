@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from pathlib import Path
@@ -28,22 +27,6 @@ def test_the_code_of_a_run_that_a_stranger_stopped_is_4_whatever_becomes_of_its_
     pair.on("POST", Answer(after=lambda: pair.stranger("secondary", PASSIVE)), n=2)
     ended = anna.start("run", PAIR, "--to", "ACTIVE", "--yes", shell=STREAMS[stream]).wait()
     assert ended.code == 4, f"{ended}\n{pair.tell()}"
-
-
-@pytest.mark.parametrize("more", [(), ("--json",)], ids=["plain", "json"])
-def test_a_reader_that_goes_away_changes_no_run(pair: Pair, anna: Hamr, more: tuple[str, ...]) -> None:
-    ends: list[int] = []
-
-    def leave() -> None:
-        os.close(ends[0])
-
-    pair.on("POST", Answer(after=leave), n=1)
-    read, write = os.pipe()
-    ends.append(read)
-    running = anna.start("run", PAIR, "--to", "ACTIVE", "--yes", *more, out=write, err=subprocess.DEVNULL)
-    os.close(write)
-    ended = running.wait()
-    assert (ended.code, pair.stands) == (0, AWAY), f"{ended}\n{pair.tell()}"
 
 
 def test_a_full_disk_under_the_journal_sends_nothing(pair: Pair, anna: Hamr) -> None:
