@@ -50,6 +50,8 @@ def test_the_wheel_carries_playbooks_types_and_licence(installed: Path) -> None:
     assert (installed / "orchestrator/shipped/onboarding.yaml").is_file()
     assert (installed / "orchestrator/shipped/scenarios/happy-way.yaml").is_file()
     assert (installed / "orchestrator/py.typed").is_file()
+    (scripts,) = installed.glob("hamr_orchestrator-*.dist-info/entry_points.txt")
+    assert "hamr = orchestrator.cli:main\n" in scripts.read_text()
     assert list(installed.glob("hamr_orchestrator-*.dist-info/licenses/LICENSE"))
     assert not (installed / "tests").exists()
 

@@ -206,14 +206,15 @@ def test_a_holder_whose_lock_was_broken_from_where_it_cannot_be_seen_sends_nothi
     assert woken.code not in {0, 1}, str(woken)
 
 
-def test_a_killed_holder_is_taken_over_on_the_same_machine_and_the_journal_says_so(
+def test_a_killed_holder_is_taken_over_by_anybody_on_the_same_machine_and_the_journal_says_so(
     pair: Pair, anna: Hamr
 ) -> None:
     anna.killed_run("ACTIVE", at_post=2)
     status = anna.facts()
     assert status["lock"]["holder_is_gone"] is True
-    ended = anna.resume()
+    ended = anna.resume("--operator", "bob@desk")
     assert (ended.code, pair.stands) == (0, AWAY), f"{ended}\n{pair.tell()}"
+    assert [run["end"] for run in anna("runs", "--json").json["runs"]] == ["done"]
     assert "lock.taken_over" in {record["kind"] for record in anna.records()}
 
 

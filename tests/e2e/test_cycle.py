@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.config import load_playbook
-from orchestrator.errors import ExitCode, Locked, Moved, Refused, UsageError
+from orchestrator.errors import ExitCode, Locked, Refused, UsageError
 from orchestrator.model.journal import Verified
 from orchestrator.model.org import Mirrors, Wire
 from orchestrator.model.plain import plain, restore
@@ -150,14 +150,6 @@ async def test_law_01_a_saved_plan_is_what_its_run_sends_to_the_byte(tmp_path: P
         posts = [request for request in bench.sim.requests if request.method == "POST"]
         sent = [request.body for request in posts if request.path == "/api/v2/hamr"]
         assert sent == [write.request.body for write in plan.writes]
-
-
-async def test_a_plan_is_spent_by_its_run(tmp_path: Path) -> None:
-    async with simulated(tmp_path) as bench:
-        plan = await make_plan(bench.session, TO_ACTIVE)
-        await apply(bench.session, plan)
-        with pytest.raises(Moved, match="spent"):
-            await apply(bench.session, plan)
 
 
 async def test_law_12_a_second_run_is_told_who_holds_the_pair(tmp_path: Path) -> None:
