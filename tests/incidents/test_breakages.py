@@ -199,7 +199,8 @@ def _sent_again_unread(patch: Patch) -> None:
 
 
 def _sent_again_and_again(patch: Patch) -> None:
-    patch.setattr(Writer, "_may_resend", lambda *_: None)
+    may_resend = Writer._may_resend
+    patch.setattr(Writer, "_may_resend", lambda *given: may_resend(*given[:-1], max(0, given[-1] - 2)))
 
 
 def _intent_last(patch: Patch) -> None:
@@ -350,7 +351,7 @@ BREAKAGES = (
     ),
     Breakage(4, "accepted counts as done", _accepted_is_done, frozenset({"done-is-seen"}), _lagging),
     Breakage(5, "sent again without reading", _sent_again_unread, frozenset({"read-between"}), _lost_answers),
-    Breakage(5, "sent again without end", _sent_again_and_again, frozenset({"few-sends"}), _lost_answers),
+    Breakage(5, "sent again too often", _sent_again_and_again, frozenset({"few-sends"}), _lost_answers),
     Breakage(6, "the intent is journalled after the request", _intent_last, frozenset({"intent-first"})),
     Breakage(6, "any reading is fresh", _always_fresh, frozenset({"read-before"}), _suspended),
     Breakage(
