@@ -199,8 +199,12 @@ def _sent_again_unread(patch: Patch) -> None:
 
 
 def _sent_again_and_again(patch: Patch) -> None:
-    may_resend = Writer._may_resend
-    patch.setattr(Writer, "_may_resend", lambda *given: may_resend(*given[:-1], max(0, given[-1] - 2)))
+    def once_more(
+        self: Writer, attempt: Any, flight: Any, resends: int, may: Any = Writer._may_resend
+    ) -> None:
+        may(self, attempt, flight, resends - 1)
+
+    patch.setattr(Writer, "_may_resend", once_more)
 
 
 def _intent_last(patch: Patch) -> None:
