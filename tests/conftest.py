@@ -23,15 +23,10 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture
-def patient() -> None:
-    """For a test of something that ends while an org is asked again: that takes its real time."""
-
-
 @pytest.fixture(autouse=True)
 def _asked_again_for_a_moment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """How often and how long an org is asked again (law 21) is tested where time is virtual."""
-    if "patient" not in request.fixturenames and VIRTUAL.isdisjoint(request.path.parts):
+    if VIRTUAL.isdisjoint(request.path.parts):
         monkeypatch.setattr(reader, "ASK_AGAIN_FOR", 0.3)
         monkeypatch.setattr(reader, "ASK_AGAIN_AFTER", (0.05, 0.1))
 
