@@ -25,7 +25,7 @@ WAITING = PLAYBOOK.replace(
     f"probes:\n  agents: {{metric: {{org: secondary, query: {QUERY}}}}}\nguards:\n"
     "  arrived: {probe: {name: agents, above: 0}, within: 20s, why: Switch the Agents to the secondary.}\n",
 ).replace("to: ACTIVE, survivor", "to: ACTIVE, guards: [arrived], survivor", 1)
-WHY = r"    Switch the Agents to the secondary\.\n    now: agents is 0 \(at [\d:]+ UTC\); wanted above 0\n"
+WHY = r"    Switch the Agents to the secondary\.\n    now: agents is 0 \(at [\d: -]+ UTC\); wanted above 0\n"
 
 
 @pytest.fixture
