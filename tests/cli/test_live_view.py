@@ -50,6 +50,7 @@ def ended_frame(rows: list[str]) -> list[str]:
 
 def test_a_run_is_redrawn_in_place_and_leaves_each_event_and_the_last_frame_once(lab: Lab) -> None:
     lab.fault(Fault(Slow(1.5), role=S, method="POST"))
+    lab.fault(Fault(Slow(0.2), role=P, method="POST"))  # so that no two events read the same
     with Person(lab, RUN) as person:
         assert person.end() == 0
     assert person.seen.count("so far") > 4
