@@ -146,6 +146,10 @@ def test_ctrl_c_during_a_wait_is_answered_at_once_and_leaves_a_whole_screen(wait
     assert [row for row in rows if "so far" in row] == []
     assert waiting.statuses() == (Status.FAILOVER, Status.FAILOVER)
     assert waiting.json("status", "sim")["open_run"]["waiting"] is None
+    steps = [row.strip() for row in rows[rows.index("Next") :] if row.startswith("  hamr ")]
+    run = steps[0].removeprefix("hamr resume ")
+    assert steps[1] == f"hamr resume {run} --override arrived=REASON"
+    assert not [step for step in steps if "--emergency" in step], "both orgs answer"
 
 
 def test_law_19_a_terminal_that_takes_nothing_changes_no_run(waiting: Lab) -> None:
