@@ -18,7 +18,7 @@ from orchestrator.drill import FailbackResult, close, drill_named
 from orchestrator.drill import drill as drill_live
 from orchestrator.drill.stand_ins import ProbeStubs, RehearsedSession
 from orchestrator.errors import UsageError
-from orchestrator.journal import SqliteStore
+from orchestrator.journal import JournalStore
 from orchestrator.model.plan import Plan
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
@@ -374,7 +374,7 @@ class OpenPair:
                 with await self._journal(emergency=emergency) as store:
                     yield self._session_on(store, playbook or self.playbook), controls
 
-    async def _journal(self, *, emergency: bool) -> SqliteStore:
+    async def _journal(self, *, emergency: bool) -> JournalStore:
         """The journal, opened beside the loop: it may have to wait for others who write.
 
         An emergency has a thread of its own, and less patience. What is opened although nobody waits for it any more is
@@ -395,7 +395,7 @@ class OpenPair:
                 thread.shutdown(wait=False)
 
 
-def _close(opening: asyncio.Future[SqliteStore]) -> None:
+def _close(opening: asyncio.Future[JournalStore]) -> None:
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()
 

@@ -11,8 +11,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:  # `hamr --help` makes an Invocation, and loads none of these
+    from pathlib import Path
+
     from orchestrator.errors import ExitCode, HamrError
-    from orchestrator.journal import SqliteStore
+    from orchestrator.journal import Address, JournalStore
     from orchestrator.model.org import Pair
     from orchestrator.model.playbook import Playbook
     from orchestrator.operations.session import Session
@@ -60,7 +62,9 @@ class Typed:
 
     def with_yes(self) -> str:
         """The command line as it was typed, and --yes."""
-        words = list(self.arguments)
+        from orchestrator.journal import without_password
+
+        words = list(map(without_password, self.arguments))
         place = words.index("--") if "--" in words else len(words)
         return shlex.join(["hamr", *words[:place], "--yes", *words[place:]])
 
@@ -174,8 +178,23 @@ class Invocation:
         self.typed.playbook, self.typed.playbook_source = playbook.name, source
         return playbook
 
+    def place(self) -> Path | Address:
+        """Where the journal is; a password in its address is known to the redactor from here on.
+
+        Raises:
+            UsageError: it is neither a file's path nor an address.
+        """
+        from orchestrator.journal import Address
+        from orchestrator.model.org import Secret
+
+        place = self.sources.place()
+        if isinstance(place, Address):
+            for secret in place.secrets:
+                self.redactor.add(Secret(secret))
+        return place
+
     @contextmanager
-    def store(self, *, writes: bool) -> Iterator[SqliteStore]:
+    def store(self, *, writes: bool) -> Iterator[JournalStore]:
         """The journal, open; verbs that only look leave no file behind.
 
         Raises:
@@ -183,7 +202,7 @@ class Invocation:
             JournalDamaged: it is not a whole journal.
         """
         self.configure_log()
-        place = self.sources.place()
+        place = self.place()
         if writes and self.journal is not None:
             self.console.note(
                 f"The journal of this run is {place}: it sees the locks and the history that stand there, and no others."
@@ -191,9 +210,10 @@ class Invocation:
         with self.sources.store(writes=writes) as store:
             yield store
 
-    def existing_store(self) -> AbstractContextManager[SqliteStore]:
+    def existing_store(self) -> AbstractContextManager[JournalStore]:
         """The journal, which has to be there; see `Sources.existing_store`."""
         self.configure_log()
+        self.place()
         return self.sources.existing_store()
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""`hamr runs | show | report | audit`: verbs that read the journal alone."""
+"""`hamr runs | show | report | audit | journal`: verbs of the journal alone."""
 
 from __future__ import annotations
 
@@ -219,5 +219,52 @@ def head(invocation: Invocation) -> ExitCode:
         newest = store.head()
     invocation.console.facts(
         (line(str(newest)),), document("hamr/head/1", {"seq": newest.seq, "hash": newest.hash})
+    )
+    return ExitCode.DONE
+
+
+@click.group()
+def journal() -> None:
+    """Lay out a team's journal, or merge an emergency's records into it.
+
+    A team's journal stands in a PostgreSQL database, as docs/howto/a-team-journal.md says.
+    """
+
+
+@journal.command()
+@click.argument("url")
+@options.takes("json", "log_format", "log_level")
+def init(invocation: Invocation, url: str) -> ExitCode:
+    """Lay out a team's journal in a PostgreSQL database, or bring it up to this version.
+
+    URL is postgresql://USER@HOST/DATABASE; ?schema=NAME keeps several teams apart, in the place of hamr. Passwords come
+    from where libpq finds them: PGPASSFILE, a service file, a certificate. Whoever types this owns the tables. What it
+    prints at the end gives a role what an operator needs, and no more: to add records and read them, and to hold locks.
+    """
+    from orchestrator.errors import UsageError
+    from orchestrator.journal import Address
+    from orchestrator.report.documents import document
+    from orchestrator.report.layout import line
+
+    invocation.configure_log()
+    invocation.journal = url
+    place = invocation.place()
+    if not isinstance(place, Address):
+        raise UsageError("hamr journal init wants postgresql://USER@HOST/DATABASE: a file needs no init.")
+    from orchestrator.journal.postgres import lay_out_team
+
+    done = lay_out_team(place)
+    stood = done.before == done.version
+    what = "was laid out already" if stood else "is laid out now"
+    invocation.console.facts(
+        (
+            line(f"The journal {place} {what} (version {done.version})."),
+            line("To let a role use it, a DBA types, with its name for ROLE:"),
+            *(line(f"  {grant}") for grant in done.grants),
+        ),
+        document(
+            "hamr/journal-layout/1",
+            {"journal": str(place), "before": done.before, "version": done.version, "grants": [*done.grants]},
+        ),
     )
     return ExitCode.DONE

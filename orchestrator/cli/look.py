@@ -242,7 +242,7 @@ def doctor(invocation: Invocation, pair: str | None, verbose: bool, nagios: bool
     """
     from orchestrator.doctor import examine
     from orchestrator.errors import JournalDamaged, JournalUnavailable
-    from orchestrator.journal import SqliteStore
+    from orchestrator.journal import JournalStore
     from orchestrator.report.doctor import doctor_code, doctor_json, doctor_page, nagios_line
     from orchestrator.system.clock import SystemClock
 
@@ -257,7 +257,7 @@ def doctor(invocation: Invocation, pair: str | None, verbose: bool, nagios: bool
             store = stack.enter_context(invocation.store(writes=False))
         except (JournalUnavailable, JournalDamaged) as error:  # the orgs are asked all the same
             unopened = error
-            store = stack.enter_context(SqliteStore.nothing(sources.place(), now=SystemClock().now))
+            store = stack.enter_context(JournalStore.nothing(sources.place(), now=SystemClock().now))
         sessions = [sources.prepare(each, playbook).session(store, invocation.redactor) for each in pairs]
         found = supervised(examine(sessions, unopened=unopened))
     if nagios and not console.json:

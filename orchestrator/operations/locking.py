@@ -10,11 +10,14 @@ from msgspec import Struct
 from orchestrator.errors import HamrError, Locked, UsageError
 from orchestrator.journal.history import History
 from orchestrator.model.events import LockBroken, LockReleased, LockTaken, LockTakenOver, RunResumed
-from orchestrator.model.journal import Holder, Record, Whereabouts
+from orchestrator.model.journal import Holder, Record, Whereabouts, Witness
 from orchestrator.model.words import unlock_command
 from orchestrator.system.log import logger
 
 from .session import Session
+
+_KNOWN = frozenset({Whereabouts.RUNS, Whereabouts.GONE})
+"""Then nobody need ask the journal."""
 
 
 class Lock(Struct):
@@ -81,8 +84,8 @@ class Lock(Struct):
 def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
     """Take the pair's lock for a run.
 
-    With `take_over` the lock of a provably dead process (this very machine and boot, that very process gone, and no
-    heartbeat since) changes hands even where it left a run in the middle.
+    With `take_over` the lock of a process that is gone (`Session.is_gone`, and no heartbeat since) changes hands even where
+    it left a run in the middle.
 
     Raises:
         Locked: somebody else holds it; says who, since when, and what the holder last did.
@@ -104,7 +107,7 @@ def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
     present = session.store.take_lock(holder)
     if present is None:
         return _journalled(Lock(session, run, lock), LockTaken(lock))
-    dead = session.host.provably_dead(present)
+    dead = session.is_gone(present)
     if (
         dead
         and (take_over or not left_a_run(session.history(), present))
@@ -155,7 +158,7 @@ def refuse_held(session: Session, *, take_over: bool = False) -> None:
     holder = session.store.holder(session.pair.name)
     if holder is None:
         return
-    dead = session.host.provably_dead(holder)
+    dead = session.is_gone(holder)
     if not dead or (left_a_run(session.history(), holder) and not take_over):
         raise locked_by(session, holder, dead=dead)
 
@@ -175,10 +178,11 @@ def locked_by(session: Session, holder: Holder, *, dead: bool) -> Locked:
     silent = session.clock.now() - holder.beat_at
     run = session.history().runs.get(holder.run)
     did = f"; it last did {run.last} at {run.last_at:%H:%M:%S} UTC" if run is not None and run.last_at else ""
-    where = Whereabouts.GONE if dead else session.host.whereabouts(holder)
-    what = (
-        where.value if dead else f"{where.value}; its last heartbeat was {silent.total_seconds():.0f} s ago"
-    )
+    where, witness = session.host.whereabouts(holder), session.store.witness(holder.lock)
+    witnessed = "" if witness is Witness.NONE or where in _KNOWN else f"; {witness.value}"
+    what = f"{where.value}{witnessed}"
+    if not dead:
+        what += f"; its last heartbeat was {silent.total_seconds():.0f} s ago"
     name = session.pair.name
     steps: tuple[str, ...] = (f"hamr show {holder.run}", f"hamr status {name} --watch")
     if dead:

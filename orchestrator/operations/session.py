@@ -20,7 +20,7 @@ from orchestrator.journal import VERIFY_NEWEST, ThisHost, ThreadCalls
 from orchestrator.journal.checkpoint import CHECKPOINT, DUE_AFTER, checkpoint_of, read_history
 from orchestrator.journal.history import History
 from orchestrator.model.events import Event, RunStarted, encode
-from orchestrator.model.journal import Broken, Entry
+from orchestrator.model.journal import Broken, Entry, Holder, Witness
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Timeouts
 from orchestrator.model.protocols import Clock, Host, Prober, Programs, Store, StoreCalls, Watcher
@@ -166,6 +166,13 @@ class Session:
             )
             self.store.append(entry, holding=lock)
             self.since_checkpoint = 0
+
+    def is_gone(self, holder: Holder) -> bool:
+        """Whether the process that holds a lock is gone: provably, on this machine, or as the journal itself has witnessed.
+
+        The witness is none for certain; that the lock is asked for again in every intent's own transaction is.
+        """
+        return self.host.provably_dead(holder) or self.store.witness(holder.lock) is Witness.GONE
 
     def new_run(self) -> str:
         """An id for a new run."""

@@ -18,7 +18,7 @@ from msgspec import Struct, field
 from orchestrator.errors import JournalUnavailable, UsageError
 
 if TYPE_CHECKING:  # loaded when they are needed: a verb that reads the journal alone parses no YAML
-    from orchestrator.journal import SqliteStore
+    from orchestrator.journal import Address, JournalStore
     from orchestrator.model.org import Inventory, Pair
     from orchestrator.model.playbook import Playbook
     from orchestrator.model.protocols import Store
@@ -60,13 +60,16 @@ class Sources(Struct, frozen=True, eq=False):
     playbook: str | None = None
     """A playbook's path, or the name of a shipped one."""
     journal: str | None = None
-    """The journal's path."""
+    """The journal's path, or a team's address."""
     operator: str | None = None
     """NAME@HOST; None looks at HAMR_OPERATOR, then at who is logged in."""
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     def __repr__(self) -> str:  # as above
-        return f"Sources({self.pairs}, {self.playbook}, {self.journal}, {self.operator})"
+        from orchestrator.journal import without_password
+
+        journal = self.journal and without_password(self.journal)
+        return f"Sources({self.pairs}, {self.playbook}, {journal}, {self.operator})"
 
     def inventory(self) -> Inventory:
         """The inventory: as named, else HAMR_PAIRS, else ./pairs.yaml.
@@ -128,17 +131,17 @@ class Sources(Struct, frozen=True, eq=False):
             self.operator if self.operator is not None else self.environ.get("HAMR_OPERATOR") or None
         )
 
-    def place(self) -> Path:
-        """The journal's file: as named, else HAMR_JOURNAL, else in the user's state folder.
+    def place(self) -> Path | Address:
+        """The journal's file or address: as named, else HAMR_JOURNAL, else in the user's state folder.
 
         Raises:
-            UsageError: it is no path.
+            UsageError: it is neither.
         """
         from orchestrator.journal import default_place
 
         return default_place(self.journal, self.environ)
 
-    def store(self, *, writes: bool, patience: float | None = None) -> SqliteStore:
+    def store(self, *, writes: bool, patience: float | None = None) -> JournalStore:
         """The journal, open; who only looks leaves no file behind. Close it, or use it as a context manager.
 
         `patience` is how many seconds it waits for others who write; None for the usual.
@@ -147,23 +150,23 @@ class Sources(Struct, frozen=True, eq=False):
             JournalUnavailable: it cannot be opened.
             JournalDamaged: it is not a whole journal.
         """
-        from orchestrator.journal import SqliteStore
+        from orchestrator.journal import JournalStore
         from orchestrator.system.clock import SystemClock
 
-        return SqliteStore.open(self.place(), create=writes, now=SystemClock().now, patience=patience)
+        return JournalStore.open(self.place(), create=writes, now=SystemClock().now, patience=patience)
 
     @contextmanager
-    def existing_store(self) -> Iterator[SqliteStore]:
+    def existing_store(self) -> Iterator[JournalStore]:
         """The journal, an older hamr's too, which has to be there: an auditor must not be told that an empty one holds.
 
         Raises:
             JournalUnavailable: there is none, or it cannot be opened.
             JournalDamaged: it is not a whole journal.
         """
-        from orchestrator.journal import SqliteStore
+        from orchestrator.journal import JournalStore
         from orchestrator.system.clock import SystemClock
 
-        with SqliteStore.open(self.place(), create=False, older=True, now=SystemClock().now) as store:
+        with JournalStore.open(self.place(), create=False, older=True, now=SystemClock().now) as store:
             if not store.exists:
                 raise JournalUnavailable(
                     f"There is no journal at {store.place}: nothing was ever recorded there, or it was moved or deleted.",

@@ -85,7 +85,7 @@ async def read_status(
         readings, identities = await read_pair(session, reader, needed, history.floors, settle=settle)
     open_run = history.as_open_run()
     holder = session.store.holder(session.pair.name)
-    holder_dead = holder is not None and session.host.provably_dead(holder)
+    holder_dead = holder is not None and session.is_gone(holder)
     drill = history.open_drill
     cooling = history.cooling_down(session.playbook.cool_down, session.clock.now())
     return Standing(
