@@ -94,7 +94,7 @@ class Cluster:
         """Make its files."""
         if self._as_postgres:
             shutil.chown(self.folder, "postgres", "postgres")
-        initdb = [
+        initdb: list[str | Path] = [
             self._bin / "initdb",
             "-D",
             self.folder / "data",
@@ -124,7 +124,7 @@ class Cluster:
         """What a DBA types."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             for statement in statements:
-                connection.execute(statement)  # type: ignore[call-overload]  # not known beforehand
+                connection.execute(statement)
 
     def end(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop it: SIGINT in order, SIGQUIT as in a crash."""

@@ -40,7 +40,8 @@ def run(invocation: Invocation, pair: str, yes: bool, **flags: Any) -> ExitCode:
     check_request(request, playbook)
     if not yes:
         invocation.require_somebody()
-    with invocation.session(pair, writes=True, playbook=playbook) as session:
+    emergency = request.mode is Mode.EMERGENCY
+    with invocation.session(pair, writes=True, playbook=playbook, emergency=emergency) as session:
         if not yes:
             from .preview import agree_to_run
 
@@ -48,7 +49,7 @@ def run(invocation: Invocation, pair: str, yes: bool, **flags: Any) -> ExitCode:
             if plan is None:
                 return ExitCode.DONE
             request, shown = plan.request, plan.run
-        drill = session.history().open_drill if request.mode is Mode.EMERGENCY else None
+        drill = session.history().open_drill if emergency else None
         if drill is not None:
             words = f"Pair {pair} is in drill {drill.drill}: this emergency does not wait for it."
             close = (
@@ -71,6 +72,7 @@ def apply(invocation: Invocation, file: Path, yes: bool) -> ExitCode:
     edited, or where the playbook, the inventory's orgs or the orgs' records have changed since.
     """
     from orchestrator.config import load_playbook
+    from orchestrator.model.run import Mode
     from orchestrator.operations.run import apply as apply_plan
     from orchestrator.operations.run import check_plan
 
@@ -82,7 +84,10 @@ def apply(invocation: Invocation, file: Path, yes: bool) -> ExitCode:
     saved = read_plan(file)
     plan, source = saved.plan, invocation.playbook or saved.playbook
     playbook = invocation.name_playbook(load_playbook(source), source)
-    with invocation.session(plan.request.pair, writes=True, playbook=playbook) as session:
+    emergency = plan.request.mode is Mode.EMERGENCY
+    with invocation.session(
+        plan.request.pair, writes=True, playbook=playbook, emergency=emergency
+    ) as session:
         check_plan(session, plan)
         if not yes:
             from .preview import agree_to_apply
@@ -133,11 +138,12 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
         )
     named = overrides_from(overrides)
     inventory = invocation.sources.inventory()
-    with invocation.store(writes=False) as store:
+    with invocation.store(writes=False, emergency=emergency) as store:
         found, began_with = to_resume(store, what, inventory.pairs)
+    hastens = emergency or (found.run is not None and found.run.mode is Mode.EMERGENCY)
     playbook = began_with or invocation.load_playbook()
     check_overrides(named, playbook)
-    with invocation.session(found.pair, writes=True, playbook=playbook) as session:
+    with invocation.session(found.pair, writes=True, playbook=playbook, emergency=hastens) as session:
         if not yes:
             from orchestrator.operations.status import BOTH_NEEDED
 

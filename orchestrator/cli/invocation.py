@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # `hamr --help` makes an Invocation, and loads none of these
 
     from orchestrator.errors import ExitCode, HamrError
     from orchestrator.journal import Address, JournalStore
+    from orchestrator.model.events import JournalMoved
     from orchestrator.model.org import Pair
     from orchestrator.model.playbook import Playbook
     from orchestrator.operations.session import Session
@@ -122,6 +123,10 @@ class Invocation:
         self.journal: str | None = None
         self.operator: str | None = None
         self.log_format, self.log_level = "auto", "warning"
+        self.moved: JournalMoved | None = None
+        """That a team's journal could not be reached, and this machine's own was opened in its place."""
+        self.notes_refuge = True
+        """Whether it is still to be said that an emergency's records are not in the team's journal."""
         self.outcome: ExitCode | None = None
         """How the work ended, once that is certain: trouble with printing it does not change it any more."""
         self.tell_error: Callable[[HamrError], int] | None = None
@@ -194,8 +199,11 @@ class Invocation:
         return place
 
     @contextmanager
-    def store(self, *, writes: bool) -> Iterator[JournalStore]:
+    def store(self, *, writes: bool, emergency: bool = False) -> Iterator[JournalStore]:
         """The journal, open; verbs that only look leave no file behind.
+
+        In an `emergency`, and for whoever looks in one, a team's journal that can't be reached is replaced by this
+        machine's own, which is said loudly.
 
         Raises:
             JournalUnavailable: it cannot be opened.
@@ -207,8 +215,27 @@ class Invocation:
             self.console.note(
                 f"The journal of this run is {place}: it sees the locks and the history that stand there, and no others."
             )
-        with self.sources.store(writes=writes) as store:
+        opened, self.moved = self.sources.store_for(writes=writes, emergency=emergency)
+        with opened as store:
+            self._note_refuge(store)
             yield store
+
+    def _note_refuge(self, store: JournalStore) -> None:
+        refuge = self.sources.refuge() if self.notes_refuge else None
+        self.notes_refuge = False
+        if refuge is None:
+            return
+        if self.moved is not None:
+            self.console.note(
+                f"{self.moved.reason} NEITHER ITS LOCK NOR ITS HISTORY IS SEEN here: this looks into {store.place} alone. "
+                f"Afterwards: hamr journal merge {store.place}",
+                "bad",
+            )
+        elif refuge.exists():
+            self.console.note(
+                f"Records of an emergency on this machine are not in {store.place} yet: hamr journal merge {refuge}",
+                "warn",
+            )
 
     def existing_store(self) -> AbstractContextManager[JournalStore]:
         """The journal, which has to be there; see `Sources.existing_store`."""
@@ -218,7 +245,7 @@ class Invocation:
 
     @contextmanager
     def session(
-        self, pair: Pair | str, *, writes: bool, playbook: Playbook | None = None
+        self, pair: Pair | str, *, writes: bool, playbook: Playbook | None = None, emergency: bool = False
     ) -> Iterator[Session]:
         """Everything that is needed for one pair, the journal last: a mistyped flag creates none.
 
@@ -226,6 +253,7 @@ class Invocation:
             pair: the pair, or its name in the inventory.
             writes: whether the verb journals anything.
             playbook: in the place of the one that was named.
+            emergency: whether a team's journal may be left for this machine's own.
 
         Raises:
             HamrError: one of them cannot be had.
@@ -233,8 +261,12 @@ class Invocation:
         prepared = self.sources.prepare(pair, playbook)
         if playbook is None:
             self.name_playbook(prepared.playbook, self.sources.playbook_name())
-        with self.store(writes=writes) as store:
-            yield prepared.session(store, self.redactor)
+        with self.store(writes=writes, emergency=emergency) as store:
+            session = prepared.session(store, self.redactor)
+            if emergency:
+                session.refuge, session.moved = self.sources.refuge(), self.moved
+            yield session
+            session.store.close()  # it may be another by now
 
     def configure_log(self) -> None:
         """Send the log to stderr, in the form that was asked for, with the keys of this command taken out."""

@@ -268,3 +268,61 @@ def init(invocation: Invocation, url: str) -> ExitCode:
         ),
     )
     return ExitCode.DONE
+
+
+@journal.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@options.takes("journal", "operator", "json", "log_format", "log_level")
+def merge(invocation: Invocation, file: Path) -> ExitCode:
+    """Bring an emergency's records into the team's journal.
+
+    FILE is the journal on this machine in which an emergency went on while the team's could not be reached. Its chain is
+    verified, its records are added to the journal, and its head is noted there, so that it can be verified for ever; what
+    the journal holds already is not added again. Then status, resume and the rest know what the emergency did, and owes.
+    An emergency's FILE is then set aside under another name, so that the next emergency begins one of its own.
+    """
+    from datetime import UTC, datetime
+
+    from orchestrator.errors import UsageError
+    from orchestrator.journal import JournalStore, ThisHost
+    from orchestrator.journal.merge import merge as bring_in
+    from orchestrator.report.documents import document
+    from orchestrator.report.layout import line
+
+    if not file.exists():
+        raise UsageError(f"{file} does not exist: there is nothing to merge.")
+    operator = invocation.sources.named_operator()
+    refuge = invocation.sources.refuge()
+    invocation.notes_refuge = False
+    with (
+        JournalStore.open(file, create=False, now=lambda: datetime.now(UTC)) as other,
+        invocation.store(writes=True) as store,
+    ):
+        done = bring_in(store, other, operator, ThisHost())
+        head, place = store.head(), store.place
+    aside = file
+    if refuge is not None and refuge.exists() and file.samefile(refuge):
+        aside = file.with_name(f"{file.stem}-merged-{done.head.hash[:8]}.db")
+        file.rename(aside)
+    counts = {"before": done.before, "added": done.added, "known": done.known}
+    kept = f", kept as {aside.name}" if aside is not file else ""
+    invocation.console.facts(
+        (
+            line(f"{done.added:,} records of {file}{kept} are in {place} now."),
+            *((line(f"{done.known:,} more stood there already."),) if done.known else ()),
+            line(f"its head {done.head}"),
+            line(f"journal head {head}"),
+        ),
+        document(
+            "hamr/journal-merge/1",
+            {
+                "file": str(aside),
+                "journal": place,
+                "merged": {"seq": done.head.seq, "hash": done.head.hash},
+                **counts,
+                "pairs": [*done.pairs],
+                "head": {"seq": head.seq, "hash": head.hash},
+            },
+        ),
+    )
+    return ExitCode.DONE

@@ -45,13 +45,13 @@ def status(invocation: Invocation, pair: str, watch: str | None) -> ExitCode:
 
     every = None if watch is None else _seconds(watch, pair)
     console = invocation.console
-    with invocation.session(pair, writes=False) as session:
+    with invocation.session(pair, writes=False, emergency=True) as session:
 
         async def look_on(seconds: float) -> ExitCode:
             again = (line(), line(f"Again in {seconds:g} s; Ctrl-C ends it.", "dim"), line())
             while True:
                 # Opened anew for each look: a journal that was not there yet may be there now.
-                with invocation.store(writes=False) as store:
+                with invocation.store(writes=False, emergency=True) as store:
                     session.store = store
                     standing = await read_status(session, settle=False)
                 if console.json:
@@ -156,7 +156,8 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
     assumed = None if assume is None else status_named(assume)
     playbook = invocation.load_playbook()
     check_request(request, playbook)
-    with invocation.session(pair, writes=False, playbook=playbook) as session:
+    emergency = request.mode is Mode.EMERGENCY
+    with invocation.session(pair, writes=False, playbook=playbook, emergency=emergency) as session:
         made = supervised(make_plan(session, request, assumed=assumed))
         sheet = curl_script(made, session.pair, playbook) if curl else ""
         if file is not None:

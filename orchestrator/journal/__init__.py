@@ -6,7 +6,7 @@
 from .address import Address, is_address, without_password
 from .calls import InlineCalls, ThreadCalls
 from .chain import canonical, check_anchor, export, parse_anchor, verify_export
-from .opening import default_place
+from .opening import default_place, state_folder
 from .processes import ThisHost, host_name, provably_dead, this_process, whereabouts
 from .store import VERIFY_NEWEST, JournalStore
 
@@ -25,6 +25,7 @@ __all__ = [
     "is_address",
     "parse_anchor",
     "provably_dead",
+    "state_folder",
     "this_process",
     "verify_export",
     "whereabouts",

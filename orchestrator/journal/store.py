@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
-from msgspec.structs import astuple, replace
+from msgspec.structs import asdict, astuple, replace
 
-from orchestrator.errors import JournalDamaged, Locked
+from orchestrator.errors import JournalDamaged, Locked, UsageError
 from orchestrator.model.journal import (
     GENESIS,
     Broken,
@@ -126,8 +126,13 @@ class JournalStore:
         """
         wait = BUSY_SECONDS if patience is None else patience
         if isinstance(place, Address):
-            from .postgres import open_team  # noqa: PLC0415 - its library is loaded for a team's journal alone
-
+            try:
+                from .postgres import open_team  # noqa: PLC0415 - its library is loaded for a team's journal alone
+            except ImportError as error:
+                raise UsageError(
+                    f"The journal {place} is a team's, and the library for it is not installed: {error}.",
+                    next_steps=("pip install 'hamr-orchestrator[team]'",),
+                ) from error
             return cls(open_team(place, writes=create, patience=wait), now)
         return cls(SqliteFile.open(place, create=create, durable=durable, patience=wait, older=older), now)
 
@@ -245,6 +250,10 @@ class JournalStore:
             part = numbers[begin : begin + _PAGE]
             query = _SELECT.format(f"seq IN ({places(len(part))})")
             yield from map(self._record, self._page(query, (*part, _PAGE)))
+
+    def numbered(self, numbers: Sequence[int]) -> Iterator[Record]:
+        """The records of these numbers, in ascending order."""
+        yield from self._numbered(array("q", sorted(numbers)))
 
     def newest(self, pair: str, kind: str) -> Record | None:
         """A pair's newest record of a kind, whose own hash holds; see `Store.newest`."""
@@ -417,6 +426,12 @@ def _want_lock(statements: Statements, pair: str, lock: str) -> None:
         sent=UNWRITTEN,
         next_steps=[f"hamr status {pair}"],
     )
+
+
+def digest_of(record: Record) -> str:
+    """The hash that a record has by its other fields."""
+    data = canonical(storable(record.data)).decode("utf-8")
+    return Link(**{**asdict(record), "data": data}).digest()
 
 
 def _link_for(entry: Entry, *, after: Head, at: str) -> Link:

@@ -60,6 +60,29 @@ class Lock(Struct):
         """Hold the pair again, by a lock that was just taken for this run."""
         self.lock, self.is_let_go = lock.lock, False
 
+    def was_taken_over(self) -> bool:
+        """Whether somebody took this very run up from this process, which they had reason to think was gone.
+
+        It was not, but stopped for a while: what it does is fenced off, and what it knows of the run is old.
+        """
+        session = self.session
+        records = session.store.records(run=self.run, kinds=(LockTakenOver.kind,))
+        self.is_anothers |= any(record.data.get("from_lock") == self.lock for record in records)
+        return self.is_anothers
+
+    def take_along(self) -> None:
+        """Hold the pair in the journal to which its session has moved, too: others on this machine look there.
+
+        Raises:
+            Locked: somebody of this machine does already.
+        """
+        session = self.session
+        holder = _holder(session, self.run, self.lock)
+        present = session.store.take_lock(holder)
+        if present is None or (session.is_gone(present) and session.store.replace_lock(present.lock, holder)):
+            return
+        raise locked_by(session, present, dead=False)
+
     def release(self) -> None:
         """Let go, and journal it; once.
 
@@ -90,20 +113,8 @@ def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
     Raises:
         Locked: somebody else holds it; says who, since when, and what the holder last did.
     """
-    pid, started = session.host.this_process()
-    now = session.clock.now()
     lock = session.new_lock()
-    holder = Holder(
-        lock,
-        session.pair.name,
-        run,
-        session.operator.name,
-        session.host.name,
-        pid,
-        started,
-        taken_at=now,
-        beat_at=now,
-    )
+    holder = _holder(session, run, lock)
     present = session.store.take_lock(holder)
     if present is None:
         return _journalled(Lock(session, run, lock), LockTaken(lock))
@@ -115,6 +126,22 @@ def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
     ):
         return _journalled(Lock(session, run, lock), LockTakenOver(lock, present.lock, str(present)))
     raise locked_by(session, present, dead=dead)
+
+
+def _holder(session: Session, run: str, lock: str) -> Holder:
+    pid, started = session.host.this_process()
+    now = session.clock.now()
+    return Holder(
+        lock,
+        session.pair.name,
+        run,
+        session.operator.name,
+        session.host.name,
+        pid,
+        started,
+        taken_at=now,
+        beat_at=now,
+    )
 
 
 def _journalled(lock: Lock, event: LockTaken | LockTakenOver) -> Lock:

@@ -6,6 +6,7 @@ looked for in the environment (HAMR_PAIRS, HAMR_PLAYBOOK, HAMR_JOURNAL), and the
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ from orchestrator.errors import JournalUnavailable, UsageError
 
 if TYPE_CHECKING:  # loaded when they are needed: a verb that reads the journal alone parses no YAML
     from orchestrator.journal import Address, JournalStore
+    from orchestrator.model.events import JournalMoved
     from orchestrator.model.org import Inventory, Pair
     from orchestrator.model.playbook import Playbook
     from orchestrator.model.protocols import Store
@@ -154,6 +156,43 @@ class Sources(Struct, frozen=True, eq=False):
         from orchestrator.system.clock import SystemClock
 
         return JournalStore.open(self.place(), create=writes, now=SystemClock().now, patience=patience)
+
+    def refuge(self) -> Path | None:
+        """This machine's own journal, for emergencies whose team's can't be reached; None where the journal is a file."""
+        from orchestrator.journal import Address, state_folder
+
+        place = self.place()
+        if not isinstance(place, Address):
+            return None
+        return (
+            state_folder(self.environ) / f"emergency-{hashlib.sha256(str(place).encode()).hexdigest()[:8]}.db"
+        )
+
+    def store_for(self, *, writes: bool, emergency: bool) -> tuple[JournalStore, JournalMoved | None]:
+        """The journal as `store` gives it; in an emergency soon, or, where a team's can't be had, this machine's own, and why.
+
+        Raises:
+            JournalUnavailable: it is a file, and cannot be opened; or neither can be.
+            JournalDamaged: it is not a whole journal.
+        """
+        from orchestrator.journal import JournalStore
+        from orchestrator.model.events import JournalMoved
+        from orchestrator.system.clock import SystemClock
+
+        from .session import EMERGENCY_BUSY_SECONDS
+
+        if not emergency:
+            return self.store(writes=writes), None
+        try:
+            return self.store(writes=writes, patience=EMERGENCY_BUSY_SECONDS), None
+        except JournalUnavailable as error:
+            refuge = self.refuge()
+            if refuge is None:
+                raise
+            here = JournalStore.open(
+                refuge, create=writes, now=SystemClock().now, patience=EMERGENCY_BUSY_SECONDS
+            )
+            return here, JournalMoved(str(self.place()), error.message)
 
     @contextmanager
     def existing_store(self) -> Iterator[JournalStore]:

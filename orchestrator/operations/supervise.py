@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -127,8 +128,15 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
     session, state, engine, purpose = active.session, active.state, active.engine, active.purpose
     if active.lock_lost and ending.end is End.INTERRUPTED and state.intended:
         ending = replace(ending, end=End.INCOMPLETE)
+    with suppress(HamrError):  # journalling the end meets the same trouble
+        if await session.calls(active.lock.was_taken_over):
+            active.leave_to_others()
     left = await session.calls(lambda: _left_owing(active, ending))
     ending = with_words(active, _with_left_owing(ending, left))
+    if session.moved is not None:
+        merge = f"hamr journal merge {shlex.quote(session.store.place)}"
+        first = (merge,) if ending.end.reached else ()
+        ending = replace(ending, next_steps=tuple(dict.fromkeys((*first, *ending.next_steps, merge))))
     code = ExitCode[ending.end.name]
     if ending.end is End.INTERRUPTED:
         code = ExitCode.LOCKED if active.lock_lost else active.controls.code
@@ -251,7 +259,8 @@ def _left_owing(active: ActiveRun, ending: Ending) -> dict[str, tuple[str, ...]]
     left = {
         run: tuple(f"{transition}/{hook}" for transition, hook in known.hooks_owed)
         for run in recorder.supersedes
-        if (known := runs[run]).hooks_owed
+        if (known := runs.get(run)) is not None  # in a journal that was moved to, it is not known
+        and known.hooks_owed
         and known.finished is not None
         and known.finished.ending.end is End.OWING
     }

@@ -15,6 +15,7 @@ import pytest
 from orchestrator.errors import JournalUnavailable, Locked
 from orchestrator.journal import Address, JournalStore, check_anchor, export, verify_export
 from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Verified
+from orchestrator.model.plain import JSON
 
 from .conftest import STARTED, entry, file_of, holder, opened, ticking
 
@@ -43,7 +44,7 @@ def tamper(place: Place, statement: str) -> None:
         with psycopg.connect(place.conninfo, autocommit=True) as connection:
             connection.execute("SET search_path TO hamr")
             connection.execute("ALTER TABLE records DISABLE TRIGGER USER")
-            connection.execute(statement)  # type: ignore[call-overload]  # not known beforehand
+            connection.execute(statement)
         return
     with JournalStore.open(place, now=ticking()) as store:
         connection_ = file_of(store)._connection
@@ -54,12 +55,16 @@ def tamper(place: Place, statement: str) -> None:
 
 def test_both_write_the_same_chain_to_the_letter(store: JournalStore) -> None:
     """Expected: `sha256sum` over the canonical JSON, typed by hand, as in test_chain."""
-    data = {"transition": "declare", "n": 5.0}
+    data: dict[str, JSON] = {"transition": "declare", "n": 5.0}
     first = store.append(Entry("r1", "payments", "transition.refused", "alice", "laptop", data))
     assert (first.seq, first.prev, first.at) == (1, GENESIS, "2026-11-22T03:15:02.000000Z")
     assert first.hash == "e3274ead9cac6b490917b7001ada8f659dffdfd5465d98ff6bb297ac2b1e3027"
-    odd = {"text": 'a?b%s"\\\n\x00\u20ac\U0001f600\ud800', "numbers": [1e21, 2**60, -0.0], "none": None}
-    store.append(entry(**odd))
+    odd: dict[str, JSON] = {
+        "text": 'a?b%s"\\\n\x00\u20ac\U0001f600\ud800',
+        "numbers": [1e21, 2**60, -0.0],
+        "none": None,
+    }
+    store.append(Entry("r1", "payments", "transition.refused", "alice", "laptop", odd))
     out = io.BytesIO()
     assert export(store, out) == 2
     assert out.getvalue().splitlines()[1] == (
@@ -68,7 +73,7 @@ def test_both_write_the_same_chain_to_the_letter(store: JournalStore) -> None:
         + store.head().hash.encode()
         + b'","host":"laptop","kind":"transition.refused","pair":"payments","prev":"'
         + first.hash.encode()
-        + b'","run":"20261122-031502-k3f9","seq":2}'
+        + b'","run":"r1","seq":2}'
     )
     assert (
         verify_export(out.getvalue().splitlines(keepends=True)) == store.verify() == Verified(2, store.head())
