@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -126,13 +126,30 @@ class Cluster:
             for statement in statements:
                 connection.execute(statement)
 
+    def freeze(self) -> None:
+        """Have it swallow whatever it is sent, and say nothing: connections are still taken, by the kernel."""
+        self._signal_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on where it was."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, what: signal.Signals) -> None:
+        assert self._server is not None
+        self._server.send_signal(what)
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                pid, parent = stat.parent.name, stat.read_text().rpartition(")")[2].split()[1]
+                if parent == str(self._server.pid):
+                    os.kill(int(pid), what)
+
     def end(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop it: SIGINT in order, SIGQUIT as in a crash."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.send_signal(signal.SIGCONT)
-            server.send_signal(how)
-            server.wait(30)
+        if self._server is not None:
+            self.thaw()
+            self._server.send_signal(how)
+            self._server.wait(30)
+            self._server = None
 
 
 @contextmanager
