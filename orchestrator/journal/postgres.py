@@ -36,8 +36,8 @@ CONNECT_SECONDS = 2
 ATTENDED_SECONDS = 15
 """After so long without a heartbeat the server closes the session of a process that was stopped."""
 
-_IDLE_IN_TRANSACTION = "5s"
-"""A process that was stopped in the middle of a transaction must not keep everybody else from writing."""
+_IDLE_IN_TRANSACTION = 5_000
+"""In ms: a process that was stopped in the middle of a transaction must not keep everybody else from writing."""
 
 _KEY = "hashtextextended(%s, 0)"
 
@@ -134,6 +134,8 @@ class _Job(Struct, eq=False):
 
     work: Callable[[Statements], Any]
     writes: bool
+    seconds: float
+    """How long somebody waits for it."""
     done: threading.Event
     result: Any = None
     error: BaseException | None = None
@@ -191,17 +193,18 @@ class _Line:
         Raises:
             JournalUnavailable: no answer came in time, or the database can't be used.
         """
-        job = _Job(work, writes, threading.Event())
+        waits = max(seconds, CONNECT_SECONDS * self.address.hosts)
+        job = _Job(work, writes, waits, threading.Event())
         with self._changed:
             self._jobs.append(job)
             if self._worker is None:
                 self._worker = _Worker(self)
             self._changed.notify_all()
-        if not job.done.wait(max(seconds, CONNECT_SECONDS * self.address.hosts)):
+        if not job.done.wait(waits):
             self._give_up(job)
             raise unavailable(
                 self.address,
-                f"does not answer: nothing came back from its server within {seconds:.0f} s",
+                f"does not answer: nothing came back from its server within {waits:g} s",
                 sent=UNWRITTEN if writes else UNSENT,
             )
         if job.error is not None:
@@ -241,18 +244,6 @@ class _Worker:
         self._pooled = False
         """Whether something stands between us and the server, so that a session is nobody's."""
         self._attends: set[str] = set()
-        schema = line.address.schema
-        settings = (
-            f'SET LOCAL search_path TO "{schema}"; SET LOCAL lock_timeout = "5s"; SET LOCAL statement_timeout = "5s"; '
-            f'SET LOCAL idle_in_transaction_session_timeout = "{_IDLE_IN_TRANSACTION}"'
-        )
-        self._begin_reading = f"BEGIN READ ONLY; {settings}"
-        # One writer after the other, so that a chain is one; the next statement then sees what the one before wrote.
-        self._begin_writing = (
-            f"BEGIN; {settings}; "
-            "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'; "
-            f"SELECT pg_advisory_xact_lock(hashtextextended('hamr journal {schema}', 0)); SELECT pg_current_xact_id()::text"
-        )
         self.thread = threading.Thread(target=self._work, name="hamr-team-journal", daemon=True)
         self.thread.start()
 
@@ -265,23 +256,23 @@ class _Worker:
 
     def _work(self) -> None:
         while (jobs := self._line.next_for(self)) is not None:
-            self._serve([job for job in jobs if job.writes], self._begin_writing)
+            self._serve([job for job in jobs if job.writes])
             for job in jobs:
                 if not job.writes:
-                    self._serve([job], self._begin_reading)
+                    self._serve([job])
         self._hang_up()
 
-    def _serve(self, jobs: list[_Job], begin: str) -> None:
+    def _serve(self, jobs: list[_Job]) -> None:
         """Do these in one transaction; where one of them fails, each alone."""
         jobs = [job for job in jobs if not job.abandoned]
         if not jobs:
             return
         try:
-            results = self._transact(jobs, begin)
+            results = self._transact(jobs)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
             if len(jobs) > 1 and self._connection is not None:
                 for job in jobs:
-                    self._serve([job], begin)
+                    self._serve([job])
                 return
             for job in jobs:
                 job.error = self._in_words(error, job)
@@ -298,39 +289,59 @@ class _Worker:
         told.__cause__ = error
         return told
 
-    def _transact(self, jobs: list[_Job], begin: str, *, again: bool = True) -> list[Any]:
+    def _transact(self, jobs: list[_Job], *, again: bool = True) -> list[Any]:
         """What each job gave, in one transaction; once more on a new connection, where this one turns out to be lost."""
-        connection, transaction = self._connected(), ""
+        transaction = ""
         try:
-            transaction = _last_of(connection.execute(begin))
+            connection = self._connected()
+            transaction = _last_of(connection.execute(cast("Any", self._begin(jobs))))
             results = [job.work(_PsycopgStatements(connection)) for job in jobs]
             _commit(connection, jobs)
         except BaseException as error:
-            if not connection.closed:
-                connection.execute("ROLLBACK")
+            stood = self._connection
+            if stood is None:  # there is no server to be reached
+                raise
+            if not stood.closed:
+                stood.execute("ROLLBACK")
                 raise
             self._hang_up()
-            if (
-                isinstance(error, _LostAtCommitError)
-                and transaction
-                and self._was_committed(transaction, error)
-            ):
+            if isinstance(error, _LostAtCommitError) and self._was_committed(transaction, error):
                 return results
-            if (
-                again
-                and isinstance(error, psycopg.OperationalError)
-                and not any(job.abandoned for job in jobs)
-            ):
-                return self._transact(jobs, begin, again=False)
+            if again and isinstance(error, psycopg.OperationalError) and not _abandoned(jobs):
+                return self._transact(jobs, again=False)
             raise
         return results
 
+    def _begin(self, jobs: Sequence[_Job]) -> str:
+        """What begins a transaction; its last statement tells a writing one's id.
+
+        All settings are the transaction's own: behind a pooler, a session is nobody's.
+        """
+        schema = self._line.address.schema
+        # Sooner than whoever waits gives up, to be told why.
+        least = round(1000 * min(job.seconds for job in jobs))
+        settings = (
+            f'SET LOCAL search_path TO "{schema}"; SET LOCAL lock_timeout = {least * 8 // 10}; '
+            f"SET LOCAL statement_timeout = {least * 9 // 10}; "
+            f"SET LOCAL idle_in_transaction_session_timeout = {_IDLE_IN_TRANSACTION}"
+        )
+        if not jobs[0].writes:
+            return f"BEGIN READ ONLY; {settings}"
+        # One writer after the other, so that a chain is one; the next statement then sees what the one before wrote.
+        return (
+            f"BEGIN; {settings}; "
+            "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'; "
+            f"SELECT pg_advisory_xact_lock(hashtextextended('hamr journal {schema}', 0)); SELECT pg_current_xact_id()::text"
+        )
+
     def _was_committed(self, transaction: str, lost: _LostAtCommitError) -> bool:
-        """What became of a transaction whose COMMIT nobody answered.
+        """What became of a transaction whose COMMIT nobody answered; one that only read has no id, and may be done again.
 
         Raises:
             _LostAtCommitError: nobody can tell yet.
         """
+        if not transaction:
+            return False
         try:
             status = _last_of(self._connected().execute("SELECT pg_xact_status(%s::xid8)", (transaction,)))
         except psycopg.errors.InvalidParameterValue:  # the server crashed, and never heard of it since
@@ -377,8 +388,12 @@ class _AbandonedError(Exception):
     """Somebody does not wait any more for what would have been committed."""
 
 
+def _abandoned(jobs: Sequence[_Job]) -> bool:
+    return any(job.abandoned for job in jobs)
+
+
 def _commit(connection: psycopg.Connection[Any], jobs: Sequence[_Job]) -> None:
-    if any(job.abandoned for job in jobs):
+    if _abandoned(jobs):
         raise _AbandonedError
     try:
         connection.execute("COMMIT")
