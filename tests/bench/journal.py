@@ -45,7 +45,7 @@ def journal(folder: Path) -> None:
     count = export(durable, written)
     size = len(written.getvalue()) // count
     durable.close()
-    synced = _synced_writes(folder, size)
+    synced = synced_write(folder, size)
     append = statistics.median(spans)
     figure(
         "durable append / writing and syncing the same bytes",
@@ -100,7 +100,8 @@ def _append(store: JournalStore, entry: Entry, records: int) -> None:
         store.append(entry)
 
 
-def _synced_writes(folder: Path, size: int) -> float:
+def synced_write(folder: Path, size: int) -> float:
+    """The seconds of writing so many bytes and waiting until the disk has them."""
     spans: list[float] = []
     with (folder / "plain").open("wb") as file:
         for _ in range(200):

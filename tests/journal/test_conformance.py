@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.errors import JournalUnavailable, Locked
 from orchestrator.journal import Address, JournalStore, check_anchor, export, verify_export
@@ -173,7 +174,9 @@ def test_all_of_a_batch_is_kept_or_none(store: JournalStore) -> None:
 
 def test_two_writers_make_one_chain(place: Place) -> None:
     def write(number: int) -> None:
-        with opened(place) as store:
+        # Each on a connection of its own, as another process is.
+        own = replace(place, shown=f"writer {number}") if isinstance(place, Address) else place
+        with opened(own) as store:
             for each in range(25):
                 store.append_all([entry(by=number, each=each), entry(by=number, each=-each)])
 
