@@ -11,10 +11,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:  # `hamr --help` makes an Invocation, and loads none of these
-    from pathlib import Path
-
     from orchestrator.errors import ExitCode, HamrError
-    from orchestrator.journal import Address, JournalStore
+    from orchestrator.journal import JournalStore
     from orchestrator.model.events import JournalMoved
     from orchestrator.model.org import Pair
     from orchestrator.model.playbook import Playbook
@@ -183,21 +181,6 @@ class Invocation:
         self.typed.playbook, self.typed.playbook_source = playbook.name, source
         return playbook
 
-    def place(self) -> Path | Address:
-        """Where the journal is; a password in its address is known to the redactor from here on.
-
-        Raises:
-            UsageError: it is neither a file's path nor an address.
-        """
-        from orchestrator.journal import Address
-        from orchestrator.model.org import Secret
-
-        place = self.sources.place()
-        if isinstance(place, Address):
-            for secret in place.secrets:
-                self.redactor.add(Secret(secret))
-        return place
-
     @contextmanager
     def store(self, *, writes: bool, emergency: bool = False) -> Iterator[JournalStore]:
         """The journal, open; verbs that only look leave no file behind.
@@ -210,7 +193,7 @@ class Invocation:
             JournalDamaged: it is not a whole journal.
         """
         self.configure_log()
-        place = self.place()
+        place = self.sources.place()
         if writes and self.journal is not None:
             self.console.note(
                 f"The journal of this run is {place}: it sees the locks and the history that stand there, and no others."
@@ -240,7 +223,6 @@ class Invocation:
     def existing_store(self) -> AbstractContextManager[JournalStore]:
         """The journal, which has to be there; see `Sources.existing_store`."""
         self.configure_log()
-        self.place()
         return self.sources.existing_store()
 
     @contextmanager

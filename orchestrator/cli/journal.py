@@ -248,7 +248,7 @@ def init(invocation: Invocation, url: str) -> ExitCode:
 
     invocation.configure_log()
     invocation.journal = url
-    place = invocation.place()
+    place = invocation.sources.place()
     if not isinstance(place, Address):
         raise UsageError("hamr journal init wants postgresql://USER@HOST/DATABASE: a file needs no init.")
     from orchestrator.journal.postgres import lay_out_team

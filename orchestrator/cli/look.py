@@ -52,7 +52,7 @@ def status(invocation: Invocation, pair: str, watch: str | None) -> ExitCode:
             while True:
                 # Opened anew for each look: a journal that was not there yet may be there now.
                 with invocation.store(writes=False, emergency=True) as store:
-                    session.store = store
+                    session.store, session.moved = store, invocation.moved
                     standing = await read_status(session, settle=False)
                 if console.json:
                     console.fact_line(status_json(standing))

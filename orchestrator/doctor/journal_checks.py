@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from shlex import quote
 
-from orchestrator.errors import HamrError
-from orchestrator.journal import VERIFY_NEWEST
+from orchestrator.errors import HamrError, JournalUnavailable
+from orchestrator.journal import VERIFY_NEWEST, is_address
 from orchestrator.journal.history import History
 from orchestrator.model.readiness import Check, Group, Level
 from orchestrator.model.words import close_command, counted, no_journal, span, unlock_command, utc
@@ -23,7 +23,8 @@ def check_journal(answers: Answers) -> Iterator[Check]:
     found = answers.journal
     if found.problem is not None:
         yield _unusable(answers, found.problem)
-    yield _writable(answers)
+    if not is_address(found.place):
+        yield _writable(answers)
     if found.history is None:
         return
     yield _holds(found, found.history)
@@ -39,10 +40,14 @@ def check_journal(answers: Answers) -> Iterator[Check]:
 
 
 def _unusable(answers: Answers, problem: HamrError) -> Check:
-    sentence = (
-        f"{problem.message[:1].upper()}{problem.message[1:].rstrip('.')}. "
-        "Nothing is sent on such a journal; a run with --journal NEW_FILE sees neither its locks nor its history."
-    )
+    told = f"{problem.message[:1].upper()}{problem.message[1:].rstrip('.')}. "
+    if is_address(answers.journal.place) and isinstance(problem, JournalUnavailable):
+        sentence = (
+            f"{told}A planned run is refused; an emergency goes on in a journal on this machine, and is merged later: it "
+            "sees neither its locks nor its history."
+        )
+        return _left("journal", Level.CRITICAL, Level.WARNING, sentence, *problem.next_steps[:-1])
+    sentence = f"{told}Nothing is sent on such a journal; a run with --journal NEW_FILE sees neither its locks nor its history."
     elsewhere = f"hamr doctor {quote(answers.pair.name)} --journal NEW_FILE"
     return _left("journal", Level.CRITICAL, Level.CRITICAL, sentence, "hamr audit verify", elsewhere)
 

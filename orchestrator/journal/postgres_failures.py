@@ -40,7 +40,7 @@ def from_postgres(error: psycopg.Error, address: Address, *, sent: str = UNSENT)
     if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
         return unavailable(address, f"has an address that can't be used ({said})", sent=sent)
     if error.sqlstate is None and isinstance(error, psycopg.OperationalError):
-        words = "can't be reached, or was lost"
+        words = "can't be reached"
     else:
         words = _WORDS.get(error.sqlstate or "", "could not be used")
     return unavailable(address, f"{words} ({said})", sent=sent)

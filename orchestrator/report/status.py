@@ -262,6 +262,7 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
         page += labelled("journal says", "nothing is owed or unknown, no run is open, nobody holds the lock")
     return (
         *page,
+        *(labelled("not seen", standing.journal_left, "bad") if standing.journal_left else ()),
         *labelled("journal", standing.journal),
         copied("head", str(standing.head)),
     )
@@ -326,7 +327,7 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             }
             if standing.cooling_down_after
             else None,
-            **fields_fact(standing, "strangers", "journal", "journal_exists", "head"),
+            **fields_fact(standing, "strangers", "journal", "journal_exists", "journal_left", "head"),
         },
     )
 

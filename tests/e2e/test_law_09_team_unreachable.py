@@ -213,6 +213,8 @@ def test_law_09_an_emergency_goes_on_at_once_and_planned_runs_are_refused_by_nam
         code, text = alice.type("status", "sim")
         assert code == 0, text
         assert "canary-secret" not in said + text
+        shown = alice.json("status", "sim")
+        assert (shown["journal"], shown["journal_left"]) == (str(file), str(parse_address(url, "--journal")))
         if how == "stopped":
             server.start()
             code, text = alice.type("status", "sim")
