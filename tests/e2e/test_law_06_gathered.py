@@ -31,6 +31,7 @@ from orchestrator.operations.locking import hold
 from orchestrator.operations.recorder import Recorder
 from orchestrator.operations.run import resume, start
 from orchestrator.simulator import ClientError, Fault, Slow
+from tests.journal.conftest import file_of
 
 from .pairs import simulated
 
@@ -73,7 +74,7 @@ async def test_law_06_a_run_commits_once_for_an_intent_and_not_once_for_a_record
             nonlocal commits
             commits += statement == "COMMIT"
 
-        store._connection.set_trace_callback(count)  # type: ignore[attr-defined]
+        file_of(store)._connection.set_trace_callback(count)
         result = await start(bench.session, TO_ACTIVE)
         assert result.exit_code is ExitCode.DONE, result.ending
         records = [

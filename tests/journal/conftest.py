@@ -16,6 +16,7 @@ from orchestrator.journal.postgres import lay_out_team
 from orchestrator.journal.sqlite_file import SqliteFile
 from orchestrator.model.journal import Entry, Holder
 from orchestrator.model.plain import JSON
+from orchestrator.model.protocols import Store
 from tests.postgres import Cluster, cluster
 
 RUN = "20261122-031502-k3f9"
@@ -64,7 +65,8 @@ def opened(place: Path | Address, *, create: bool = True, patience: float | None
     return JournalStore.open(place, create=create, durable=False, now=ticking(), patience=patience)
 
 
-def file_of(store: JournalStore) -> SqliteFile:
+def file_of(store: Store) -> SqliteFile:
+    assert isinstance(store, JournalStore)
     assert isinstance(store._database, SqliteFile)
     return store._database
 
