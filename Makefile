@@ -13,7 +13,7 @@ FROM ?= 0
 # The rooms that start nothing and wait for nothing: under 20 s on two cores.
 QUICK := model situation config report probes notices doctor engine journal/test_chain.py journal/test_tables.py
 
-.PHONY: simulate-incidents demo test quick nightly newest lint types docs bench ci clean
+.PHONY: simulate-incidents demo test quick nightly newest screens lint types docs man bench ci clean
 
 demo: $(READY)  ## the whole cycle on the built-in simulator
 	@$(BIN)/hamr demo
@@ -36,6 +36,9 @@ newest:  ## every test, with the newest versions that pyproject.toml allows, in 
 	@$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --editable . --group dev
 	@$(NEWEST)/bin/python -m pytest $(TESTS)
 
+screens: $(READY)  ## write the pages that the tests keep anew; git diff then shows what people get to see
+	@$(BIN)/python -m tests.report.test_screens && $(BIN)/python -m tests.report.test_forms
+
 lint: $(READY)  ## ruff: every rule considered, and the formatter; and which room imports which
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-logo --no-cache
 
@@ -44,6 +47,9 @@ types: $(READY)  ## mypy --strict
 
 docs: $(READY)  ## documented commands, flags, codes and kinds are the real ones
 	@$(BIN)/python -m pytest -q -n 0 tests/docs
+
+man: $(READY)  ## the manual page, of every command's own help: build/hamr.1
+	@mkdir -p build && $(BIN)/python -m tests.docs.man > build/hamr.1
 
 bench: $(READY)  ## speeds and sizes, as ratios
 	@$(BIN)/python -m tests.bench

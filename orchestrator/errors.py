@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, ClassVar
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    from .model.next_step import NextStep
     from .model.result import RunResult
 
 
@@ -77,7 +78,12 @@ class HamrError(Exception):
     """What came of the run that it ended; the Python API sets it, where a run had begun."""
 
     def __init__(
-        self, message: str, *, org: str | None = None, sent: str | None = None, next_steps: Sequence[str] = ()
+        self,
+        message: str,
+        *,
+        org: str | None = None,
+        sent: str | None = None,
+        next_steps: Sequence[NextStep] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -99,6 +105,8 @@ class Problem(Struct, frozen=True):
     line: int
     column: int
     message: str
+    excerpt: str = ""
+    """That line of the file, where it may be shown."""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
@@ -108,7 +116,7 @@ class Problem(Struct, frozen=True):
 class DocumentError(UsageError):
     """A file with problems: all of them at once, in the order in which they stand there."""
 
-    def __init__(self, problems: Sequence[Problem], *, next_steps: Sequence[str] = ()) -> None:
+    def __init__(self, problems: Sequence[Problem], *, next_steps: Sequence[NextStep] = ()) -> None:
         self.problems = tuple(
             sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column))
         )
@@ -116,7 +124,20 @@ class DocumentError(UsageError):
 
 
 class KeyUnavailable(UsageError):
-    """A key's reference (environment variable, file or command) does not lead to a usable key."""
+    """A key's reference (environment variable, file or command) does not lead to a usable key.
+
+    Args:
+        message: whose key, and why; of several keys one sentence.
+        reason: why alone, as a clause: "environment variable PAYMENTS_API_KEY is not set".
+        org: whose key, as a person names the org.
+        next_steps: as of any error.
+    """
+
+    def __init__(
+        self, message: str, *, reason: str = "", org: str | None = None, next_steps: Sequence[NextStep] = ()
+    ) -> None:
+        super().__init__(message, org=org, next_steps=next_steps)
+        self.reason = reason or message
 
 
 class PreparationError(HamrError):
@@ -177,7 +198,7 @@ class Interrupted(HamrError):
         *,
         code: ExitCode = ExitCode.INTERRUPTED,
         sent: str | None = None,
-        next_steps: Sequence[str] = (),
+        next_steps: Sequence[NextStep] = (),
     ) -> None:
         super().__init__(message, sent=sent, next_steps=next_steps)
         self.code = code

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from orchestrator.model.journal import Broken, Head, Record, Verified
+    from orchestrator.model.next_step import NextStep
     from orchestrator.model.plan import Plan
     from orchestrator.model.result import DrillResult, RunResult, Score
     from orchestrator.model.run import End
@@ -51,6 +52,7 @@ _NAMES: Mapping[str, str] = MappingProxyType(
         "JournalUnavailable KeyUnavailable Locked Moved OutcomeUnknown PreparationError "
         "Refused UsageError",
         "orchestrator.model.journal": "Broken Head Record Verified",
+        "orchestrator.model.next_step": "NextStep",
         "orchestrator.model.plan": "Plan",
         "orchestrator.model.result": "DrillResult RunResult Score",
         "orchestrator.model.run": "End",
@@ -81,6 +83,7 @@ __all__ = [
     "Listener",
     "Locked",
     "Moved",
+    "NextStep",
     "OpenPair",
     "OutcomeUnknown",
     "Plan",

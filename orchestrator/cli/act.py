@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
 from orchestrator.errors import ExitCode
+from orchestrator.model import next_step
 
-from . import options
+from . import completion, options
 from .invocation import Invocation
 
 
 @click.command()
-@click.argument("pair")
+@options.pair
 @options.run_flags
 @options.yes
 @options.takes(*options.LOOKING)
@@ -29,7 +29,7 @@ def run(invocation: Invocation, pair: str, yes: bool, **flags: Any) -> ExitCode:
     from datetime import UTC, datetime
 
     from orchestrator.model.run import Mode
-    from orchestrator.operations.preflight import check_request
+    from orchestrator.operations.preflight import check_request, require_reasons
     from orchestrator.operations.run import start
 
     from .requests import request_from
@@ -38,6 +38,7 @@ def run(invocation: Invocation, pair: str, yes: bool, **flags: Any) -> ExitCode:
     request = request_from(pair, now=datetime.now(UTC), **flags)
     playbook, shown = invocation.load_playbook(), ""
     check_request(request, playbook)
+    require_reasons(request.reason, request.overrides)
     if not yes:
         invocation.require_somebody()
     emergency = request.mode is Mode.EMERGENCY
@@ -99,7 +100,7 @@ def apply(invocation: Invocation, file: Path, yes: bool) -> ExitCode:
 
 
 @click.command()
-@click.argument("what", metavar="[RUN|PAIR]", required=False)
+@click.argument("what", metavar="[RUN|PAIR]", required=False, shell_complete=completion.pairs_and_runs)
 @options.emergency
 @options.reason
 @options.override
@@ -115,14 +116,14 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
 ) -> ExitCode:
     """Take up an open run again, or deliver what is owed.
 
-    Without an argument it is the only open run of the journal; where there are several, they are listed. Anybody
-    can resume any run. It goes on with the playbook that the run began with, after reading both orgs: what they
+    Without an argument it is the only open run of the journal; where there are several, they are listed. RUN is an
+    id, the beginning of one, or last, the newest run. Anybody can resume any run. It goes on with the playbook that the run began with, after reading both orgs: what they
     show counts, and the journal says what was sent. Shows where the pair stands, and wants its name typed.
     """
     from orchestrator.errors import UsageError
     from orchestrator.model.run import Mode
     from orchestrator.operations.finding import to_resume
-    from orchestrator.operations.preflight import check_overrides
+    from orchestrator.operations.preflight import check_overrides, require_reasons
     from orchestrator.operations.run import resume as resume_run
 
     from .requests import overrides_from
@@ -131,12 +132,12 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     if not yes:
         invocation.require_somebody()
     if emergency and not reason.strip():
-        again = f"hamr resume{f' {shlex.quote(what)}' if what else ''} --emergency"
         raise UsageError(
             "--emergency wants a reason: it is what the audit journal will say.",
-            next_steps=(f"{again} --reason TEXT",),
+            next_steps=(next_step.resume(what or "").as_emergency(),),
         )
     named = overrides_from(overrides)
+    require_reasons(reason, named)
     inventory = invocation.sources.inventory()
     with invocation.store(writes=False, emergency=emergency) as store:
         found, began_with = to_resume(store, what, inventory.pairs)
@@ -164,6 +165,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
             show_status(invocation, session, needed=needed)
             invocation.console.confirm(found.pair, promise)
         command = RunCommand(invocation, asks=not yes)
+        before = () if found.run is None else session.store.records(run=found.run.run)
         return command.run(
             resume_run(
                 session,
@@ -171,14 +173,14 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
                 mode=Mode.EMERGENCY if emergency else None,
                 reason=reason,
                 overrides=named,
-                watchers=command.watchers(session.pair),
+                watchers=command.watchers(session.pair, before),
                 controls=command.controls,
             )
         )
 
 
 @click.command()
-@click.argument("pair")
+@options.pair
 @click.option(
     "--truth",
     type=click.Choice(["primary", "secondary"]),
@@ -227,7 +229,7 @@ def adopt(  # noqa: PLR0917 - click passes each flag by its name
 
 
 @click.command()
-@click.argument("pair")
+@options.pair
 @click.option("--lock-id", metavar="ID", required=True, help="The lock's id, as hamr status shows it.")
 @options.required_reason
 @options.yes
@@ -259,29 +261,29 @@ def unlock(invocation: Invocation, pair: str, lock_id: str, reason: str, yes: bo
     said = f"The lock {holder.lock} of {holder}, run {holder.run}, is broken. The journal has it."
     broken = {"pair": pair, "lock": holder.lock, "run": holder.run, "operator": holder.operator}
     invocation.console.facts(
-        (line(said), line(), (Span("  "), Span(f"hamr status {shlex.quote(pair)}", "command"))),
+        (line(said), line(), (Span("  "), Span(next_step.status(pair).command, "command"))),
         document("hamr/unlock/1", {**broken, "host": holder.host, "process": holder.pid}),
     )
     return ExitCode.DONE
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=completion.runs)
 @options.reason
 @options.takes(*options.LOOKING)
 def ack(invocation: Invocation, run: str, reason: str) -> ExitCode:
     """Take note of a finished run, which ends its cooling down.
 
-    Only a playbook with cool_down has any. The orgs are not touched.
+    Only a playbook with cool_down has any. What the run left to be done by hand is taken off hamr status, too. RUN is
+    an id, the beginning of one, or last, the newest run. The orgs are not touched.
     """
-    from orchestrator.journal.checkpoint import read_histories
     from orchestrator.operations.finding import run_named
     from orchestrator.operations.run import acknowledge
     from orchestrator.report.documents import document
     from orchestrator.report.layout import line
 
     with invocation.store(writes=False) as store:
-        found = run_named(read_histories(store), run, store)
+        found = run_named(store, run, next_step.acknowledge)
     with invocation.session(found.pair, writes=True) as session:
         acknowledge(session, found, reason)
     said = f"Run {found.run} of pair {found.pair} is acknowledged: it makes the pair cool down no longer."

@@ -42,11 +42,15 @@ def report_failure(invocation: Invocation, error: BaseException) -> int:
 def _in_words(invocation: Invocation, error: BaseException) -> HamrError:
     match error:
         case click.ClickException():  # an option or argument that is missing, unknown or of the wrong kind
+            from orchestrator.model import next_step
+
             context = error.ctx if isinstance(error, click.UsageError) else None
             words = error.format_message().replace("a valid integer range", "a whole number")
             return UsageError(
                 words if words.endswith((".", "?", "!")) else f"{words}.",
-                next_steps=() if context is None else (f"{context.command_path} --help",),
+                next_steps=()
+                if context is None
+                else (next_step.shell(f"{context.command_path} --help", "see what it takes"),),
             )
         case click.Abort() | KeyboardInterrupt():
             return Interrupted("Interrupted.", sent=_SENT)

@@ -14,8 +14,10 @@ if TYPE_CHECKING:  # `hamr --help` makes an Invocation, and loads none of these
     from orchestrator.errors import ExitCode, HamrError
     from orchestrator.journal import JournalStore
     from orchestrator.model.events import JournalMoved
+    from orchestrator.model.next_step import NextStep
     from orchestrator.model.org import Pair
     from orchestrator.model.playbook import Playbook
+    from orchestrator.model.protocols import Store
     from orchestrator.operations.session import Session
     from orchestrator.operations.sources import Sources
     from orchestrator.system.log import Form
@@ -31,6 +33,7 @@ REPEATED: Mapping[str, tuple[str, ...]] = {
     "resume": ("pairs", "journal", "operator"),
     **dict.fromkeys(("status", "plan", "doctor", "run", "apply", "adopt", "unlock", "ack", "drill"), _ALL),
     **dict.fromkeys(("runs", "show", "report", "audit"), ("journal",)),
+    "journal": ("journal", "operator"),
 }
 """Which of the options each verb takes; a test compares them with the verbs themselves."""
 
@@ -90,7 +93,7 @@ class Typed:
         named = {word.partition("=")[0] for word in words}
         missing = [
             f"--{name} {shlex.quote(self.options[name])}"
-            for name in REPEATED[words[1]]
+            for name in (() if words[1:3] == ["journal", "init"] else REPEATED[words[1]])
             if name in self.options and f"--{name}" not in named
         ]
         return " ".join([command, *missing])
@@ -161,10 +164,11 @@ class Invocation:
 
         if not can_ask():
             from orchestrator.errors import UsageError
+            from orchestrator.model import next_step
 
             raise UsageError(
                 "This command asks before it writes, and there is no terminal to ask on. With --yes it does not ask.",
-                next_steps=(self.typed.with_yes(),),
+                next_steps=(next_step.shell(self.typed.with_yes()),),
             )
 
     def load_playbook(self) -> Playbook:
@@ -182,8 +186,10 @@ class Invocation:
         return playbook
 
     @contextmanager
-    def store(self, *, writes: bool, emergency: bool = False) -> Iterator[JournalStore]:
-        """The journal, open; verbs that only look leave no file behind.
+    def store(
+        self, *, writes: bool, sources: Sources | None = None, emergency: bool = False
+    ) -> Iterator[JournalStore]:
+        """The journal, or that of other sources, open; verbs that only look leave no file behind.
 
         In an `emergency`, and for whoever looks in one, a team's journal that can't be reached is replaced by this
         machine's own, which is said loudly.
@@ -193,18 +199,18 @@ class Invocation:
             JournalDamaged: it is not a whole journal.
         """
         self.configure_log()
-        place = self.sources.place()
+        sources = sources or self.sources
         if writes and self.journal is not None:
             self.console.note(
-                f"The journal of this run is {place}: it sees the locks and the history that stand there, and no others."
+                f"The journal of this run is {sources.place()}: it sees the locks and the history that stand there, and no others."
             )
-        opened, self.moved = self.sources.store_for(writes=writes, emergency=emergency)
+        opened, self.moved = sources.store_for(writes=writes, emergency=emergency)
         with opened as store:
-            self._note_refuge(store)
+            self._note_refuge(store, sources)
             yield store
 
-    def _note_refuge(self, store: JournalStore) -> None:
-        refuge = self.sources.refuge() if self.notes_refuge else None
+    def _note_refuge(self, store: JournalStore, sources: Sources) -> None:
+        refuge = sources.refuge() if self.notes_refuge else None
         self.notes_refuge = False
         if refuge is None:
             return
@@ -219,6 +225,38 @@ class Invocation:
                 f"Records of an emergency on this machine are not in {store.place} yet: hamr journal merge {refuge}",
                 "warn",
             )
+
+    @contextmanager
+    def store_with(self, run: str, step: Callable[[str], NextStep]) -> Iterator[tuple[JournalStore, str]]:
+        """The journal that has a run or a drill, open for reading, and its id; else that of drills on the simulator.
+
+        Args:
+            run: its id, the beginning of one, or `last`.
+            step: what is to be typed with the whole id.
+
+        Raises:
+            UsageError: neither knows it, or several begin so.
+            JournalUnavailable: one cannot be opened.
+            JournalDamaged: one is not a whole journal.
+        """
+        from orchestrator.operations.finding import id_of, unknown_run
+
+        with self.store(writes=False) as store:
+            found = id_of(store, run, step)
+            if found is not None:
+                yield store, found
+                return
+            unknown = unknown_run(store, run)
+        with self.store(writes=False, sources=self.sources.beside) as store:
+            found = id_of(store, run, step)
+            if found is None:
+                raise unknown
+            yield store, found
+
+    def named(self, store: Store) -> str:
+        """The journal's file where a command has to name it, to find it; else ""."""
+        is_usual = self.journal is None and store.place == str(self.sources.place())
+        return "" if is_usual else store.place
 
     def existing_store(self) -> AbstractContextManager[JournalStore]:
         """The journal, which has to be there; see `Sources.existing_store`."""

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import shlex
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from orchestrator.errors import ExitCode, HamrError
+from orchestrator.model import next_step
 from orchestrator.model.readiness import NagiosCode
-from orchestrator.model.situation import Standing
 
-from . import options
+from . import completion, options
 from .invocation import Invocation
+
+if TYPE_CHECKING:  # loaded when there is a page to show
+    from orchestrator.model.org import Pair
+    from orchestrator.report.layout import Page
+
+    from .frames import Watched
 
 SHORTEST_WATCH = 0.5
 """Seconds; each look is four requests."""
 
 
 @click.command()
-@click.argument("pair")
+@click.argument("pair", required=False, shell_complete=completion.pairs)
 @click.option(
     "--watch",
     is_flag=False,
@@ -30,59 +36,130 @@ SHORTEST_WATCH = 0.5
     help="Look again every so many seconds (2), until Ctrl-C. Stands after PAIR, or as --watch=SECONDS.",
 )
 @options.takes(*options.LOOKING)
-def status(invocation: Invocation, pair: str, watch: str | None) -> ExitCode:
+def status(invocation: Invocation, pair: str | None, watch: str | None) -> ExitCode:
     """Show both orgs, where the pair stands, and what to type next.
 
-    Reads both orgs and the journal, and writes nothing anywhere. Exits with 7 where a write's outcome is unknown,
-    with 8 where an org is owed its status, and with 0 otherwise, whatever the phase.
+    Without PAIR, every pair of the inventory, a line each; where there is one, that pair. Reads the orgs and the
+    journal, and writes nothing anywhere. Exits with 7 where a write's outcome is unknown, with 8 where an org is owed
+    its status, and with 0 otherwise, whatever the phase; of several pairs, with the worst.
     """
-    from orchestrator.errors import Interrupted
     from orchestrator.operations.status import read_status
+    from orchestrator.report.status import status_code, status_json, status_page
+
+    from .looking import showing_silence
+
+    every = None if watch is None else _seconds(watch, pair)
+    pairs = invocation.sources.inventory().pairs if pair is None else (invocation.sources.pair(pair),)
+    if len(pairs) > 1:
+        return _status_of_all(invocation, pairs, every)
+    console = invocation.console
+    with invocation.session(pairs[0], writes=False, emergency=True) as session:
+        frame = None
+        if every is not None and console.out.redraws and not console.json:
+            from .frames import PairFrame
+
+            session.watcher = frame = PairFrame(console.out, session, every)
+
+        async def look(again: Page) -> ExitCode:
+            # Opened anew for each look: a journal that was not there yet may be there now.
+            with invocation.store(writes=False, emergency=True) as store:
+                session.store, session.moved = store, invocation.moved
+                standing = await read_status(session, settle=False)
+                if frame is not None:
+                    frame.saw(standing, store)
+            if console.json:
+                console.fact_line(status_json(standing))
+            elif frame is None:
+                console.out.page((*status_page(standing, session.playbook), *again))
+            return status_code(standing)
+
+        if every is not None:
+            return _watch(invocation, look, every, frame)
+        standing = showing_silence(console, session, read_status(session))
+        console.facts(status_page(standing, session.playbook), status_json(standing))
+        return status_code(standing)
+
+
+def _status_of_all(invocation: Invocation, pairs: Sequence[Pair], every: float | None) -> ExitCode:
+    """A line for each pair. In a pipe, a look that is not the first prints the lines that have changed."""
+    from orchestrator.operations.status import read_pairs
     from orchestrator.report.layout import line
-    from orchestrator.report.status import status_json, status_page
+    from orchestrator.report.pairs import Looks, changes_page, pairs_code, pairs_json, pairs_page
 
     from .signals import supervised
 
-    every = None if watch is None else _seconds(watch, pair)
-    console = invocation.console
-    with invocation.session(pair, writes=False, emergency=True) as session:
+    console, playbook = invocation.console, invocation.load_playbook()
+    prepared = [invocation.sources.prepare(pair, playbook) for pair in pairs]
+    with invocation.store(writes=False, emergency=True) as opened:
+        first = prepared[0].session(opened, invocation.redactor)
+        others = (each.session(opened, invocation.redactor, beside=first) for each in prepared[1:])
+        sessions = [first, *others]
+        before: Looks | None = None
+        frame = None
+        if every is not None and console.out.redraws and not console.json:
+            from .frames import PageFrame
 
-        async def look_on(seconds: float) -> ExitCode:
-            again = (line(), line(f"Again in {seconds:g} s; Ctrl-C ends it.", "dim"), line())
-            while True:
-                # Opened anew for each look: a journal that was not there yet may be there now.
-                with invocation.store(writes=False, emergency=True) as store:
+            frame = PageFrame(console.out, every)
+
+        async def look(again: Page) -> ExitCode:
+            nonlocal before
+            with invocation.store(writes=False, emergency=True) as store:
+                for session in sessions:
                     session.store, session.moved = store, invocation.moved
-                    standing = await read_status(session, settle=False)
-                if console.json:
-                    console.fact_line(status_json(standing))
-                else:
-                    console.out.clear()
-                    console.out.page((*status_page(standing, session.playbook), *again))
-                if console.out.closed:
-                    return _exit_code(standing)
-                await session.clock.sleep(seconds)
+                found = await read_pairs(sessions, settle=False)
+            if console.json:
+                console.fact_line(pairs_json(found))
+            elif frame is not None:
+                frame.saw(pairs_page(found, before))
+            elif before is None:
+                console.out.page((*pairs_page(found), *again))
+            else:
+                console.out.page(changes_page(found, before))
+            before = found
+            return pairs_code(found)
 
         if every is not None:
-            try:
-                return supervised(look_on(every))
-            except Interrupted as stop:  # how a person ends it: there is nothing to say about that
-                return stop.code
-        standing = supervised(read_status(session))
-        console.facts(status_page(standing, session.playbook), status_json(standing))
-        return _exit_code(standing)
+            return _watch(invocation, look, every, frame)
+        console.err.passing((line(f"{len(pairs)} pairs are being read …", "dim"),))
+        found = supervised(read_pairs(sessions))
+        console.err.end()
+        console.facts(pairs_page(found), pairs_json(found))
+        return pairs_code(found)
 
 
-def _exit_code(standing: Standing) -> ExitCode:
-    """What a script learns from a look. The write that a living run is waiting for right now is not unknown yet."""
-    at_work = standing.holder.run if standing.holder is not None and not standing.holder_dead else None
-    if any(run != at_work for run, _ in standing.unknown):
-        return ExitCode.UNKNOWN
-    owes_hooks = standing.open_run is not None and bool(standing.open_run.hooks_owed)
-    return ExitCode.OWING if standing.owed is not None or owes_hooks else ExitCode.DONE
+def _watch(
+    invocation: Invocation, look: Callable[[Page], Awaitable[ExitCode]], every: float, frame: Watched | None
+) -> ExitCode:
+    """Look again and again, until nobody reads it any more, or somebody ends it.
+
+    A page of it ends with what it is given; `frame` is where it is shown in place, on a terminal.
+    """
+    from orchestrator.errors import Interrupted
+    from orchestrator.report.layout import line
+    from orchestrator.system.clock import SystemClock
+
+    from .signals import supervised
+
+    again = (line(), line(f"Again in {every:g} s; Ctrl-C ends it.", "dim"), line())
+
+    async def look_on() -> ExitCode:
+        while True:
+            code = await look(again)
+            if invocation.console.out.closed:
+                return code
+            await SystemClock().sleep(every)
+
+    try:
+        if frame is None:
+            return supervised(look_on())
+        from .frames import watched
+
+        return supervised(watched(look_on(), frame))
+    except Interrupted as stop:  # how a person ends it: there is nothing to say about that
+        return stop.code
 
 
-def _seconds(text: str, pair: str) -> float:
+def _seconds(text: str, pair: str | None) -> float:
     from math import isfinite
 
     from orchestrator.errors import UsageError
@@ -94,14 +171,17 @@ def _seconds(text: str, pair: str) -> float:
     if not isfinite(seconds) or seconds < SHORTEST_WATCH:
         raise UsageError(
             f"--watch {text[:40]!r}: a number of seconds is wanted, {SHORTEST_WATCH} or more. The pair stands before it.",
-            next_steps=(f"hamr status {shlex.quote(pair)} --watch 5",),
+            next_steps=(next_step.watch(pair or "").with_options("5"),),
         )
     return seconds
 
 
 @click.command()
-@click.argument("pair")
+@options.pair
 @options.run_flags
+@click.option(
+    "--full", is_flag=True, help="Show every guard, every request with its body, and what if it goes wrong."
+)
 @click.option(
     "--out",
     metavar="FILE",
@@ -117,12 +197,14 @@ def _seconds(text: str, pair: str) -> float:
 @click.option(
     "--assume",
     metavar="STATUS",
+    shell_complete=completion.statuses,
     help="Plan as if both orgs stood there, without reading them: needs no network.",
 )
 @options.takes(*options.LOOKING)
 def plan(  # noqa: PLR0917 - click passes each flag by its name
     invocation: Invocation,
     pair: str,
+    full: bool,
     out: Path | None,
     detailed_exitcode: bool,
     curl: bool,
@@ -137,14 +219,15 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
     from datetime import UTC, datetime
 
     from orchestrator.model.run import Mode
+    from orchestrator.model.words import utc
     from orchestrator.operations.plan import make_plan
     from orchestrator.operations.preflight import check_request, status_named
-    from orchestrator.report.plan import plan_json, plan_page
+    from orchestrator.report.plan import full_plan_page, plan_json, plan_page
 
+    from .looking import showing_silence
     from .output_files import PLAN, STDOUT, refuse_misplaced
     from .plan_files import curl_script, plan_text, save_plan
     from .requests import request_from
-    from .signals import supervised
 
     console = invocation.console
     _refuse_clashing(out, curl=curl, json=console.json, assume=assume)
@@ -158,25 +241,31 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
     check_request(request, playbook)
     emergency = request.mode is Mode.EMERGENCY
     with invocation.session(pair, writes=False, playbook=playbook, emergency=emergency) as session:
-        made = supervised(make_plan(session, request, assumed=assumed))
+        made = showing_silence(console, session, make_plan(session, request, assumed=assumed))
         sheet = curl_script(made, session.pair, playbook) if curl else ""
         if file is not None:
             save_plan(made, file, playbook=playbook.path, redactor=invocation.redactor)
+        saved = str(file or "")
+        page = full_plan_page(made, out=saved) if full else plan_page(made, out=saved)
         if to_stdout:
-            console.err.page(plan_page(made))
+            console.err.page(page)
             console.out.text(plan_text(made, playbook=playbook.path, redactor=invocation.redactor))
         elif curl:
             console.out.text(sheet)
         else:
-            console.facts(plan_page(made), plan_json(made))
+            console.facts(page, plan_json(made, out=saved))
         if made.open_drill and request.mode is Mode.PLANNED:  # which no guard of the plan can tell
             words = (
                 f"Pair {pair} is in drill {made.open_drill}: until that is closed, this run would be refused."
             )
-            console.note(f"{words} hamr drill close {made.open_drill} --notes TEXT", "warn")
+            console.note(f"{words} {next_step.close_drill(made.open_drill)}", "warn")
     if file is not None:
-        command = invocation.typed.complete(f"hamr apply {shlex.quote(str(file))}")
-        console.note(f"Saved to {file}. Until {made.expires_at:%H:%M:%S} UTC: {command}")
+        lasts = (
+            "as things are it would be refused"
+            if made.refused
+            else f"it can be applied until {utc(made.expires_at)}"
+        )
+        console.note(f"Saved to {file}: {lasts}.")
     if not detailed_exitcode:
         return ExitCode.DONE
     if made.refused:
@@ -226,7 +315,7 @@ def _could_not_look(invocation: Invocation, error: HamrError) -> int:
 
 
 @click.command(cls=NagiosVerb)
-@click.argument("pair", required=False)
+@click.argument("pair", required=False, shell_complete=completion.pairs)
 @click.option("--verbose", "-v", is_flag=True, help="Say in full what is well, too.")
 @click.option(
     "--nagios",

@@ -14,6 +14,7 @@ from typing import IO
 from msgspec import Struct
 
 from orchestrator.errors import PreparationError, UsageError
+from orchestrator.model import next_step
 
 _DATABASE = b"SQLite format 3\x00"
 """How a journal begins."""
@@ -89,7 +90,7 @@ def _unwritable(path: Path, error: OSError, kind: Kind) -> PreparationError:
         look = f"df -h {folder}" if error.errno == errno.ENOSPC else f"ls -ld {folder}"
     return PreparationError(
         f"{kind.option} {path}: {kind.what} cannot be written there: {words}. Name another file, or see to its folder.",
-        next_steps=(look,),
+        next_steps=(next_step.shell(look),),
     )
 
 

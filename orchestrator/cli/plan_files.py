@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 from pathlib import Path
 
 from msgspec import Struct
@@ -18,6 +17,8 @@ from orchestrator.datadog import curl
 from orchestrator.errors import DocumentError, Problem, Refused
 from orchestrator.journal import canonical
 from orchestrator.journal.chain import storable
+from orchestrator.model import next_step
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import JSON, plain, restore
 from orchestrator.model.plan import Plan, PlannedWrite
@@ -119,7 +120,8 @@ def _without_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _refused(path: Path, message: str, line: int = 0, column: int = 0) -> DocumentError:
     return DocumentError(
-        [Problem(str(path), line, column, message)], next_steps=("hamr plan PAIR --to STATUS --out FILE",)
+        [Problem(str(path), line, column, message)],
+        next_steps=(NextStep("plan", "PAIR", ("--to", "STATUS", "--out", "FILE"), "make a new one"),),
     )
 
 
@@ -153,18 +155,18 @@ def _nothing_to_paste(plan: Plan, playbook: Playbook) -> Refused:
         return Refused(
             f"There is nothing to paste: {plan.sentence} A run to {request.goal} would send nothing from there. "
             "To see the requests from another status, give --assume STATUS.",
-            next_steps=(f"hamr status {shlex.quote(request.pair)}",),
+            next_steps=(next_step.status(request.pair),),
         )
-    again = f"hamr plan {shlex.quote(request.pair)} --to {request.goal}"
-    alone = f"{again} --emergency --reason TEXT --curl"
+    again = next_step.plan(request.pair, request.goal)
+    alone = again.as_emergency().with_options("--curl")
     # From where there is a way, the longest: the whole of it can be shortened by hand.
     ways_there = {
         transition.source: playbook.route(transition.source, request.goal) or ()
         for transition in playbook.transitions
     }
     start = max(ways_there, key=lambda source: len(ways_there[source]))
-    assumed = f"{again} --assume {start} --curl"
-    offered = any("--emergency" in step for step in plan.next_steps)
+    assumed = again.with_options("--assume", start.name, "--curl")
+    offered = any(step.is_emergency for step in plan.next_steps)
     ways = "--assume STATUS (as if both stood there; reads nothing)"
     if offered:
         ways = f"--emergency (the org that answers, alone) or {ways}"

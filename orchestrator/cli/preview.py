@@ -18,7 +18,7 @@ from orchestrator.report.layout import line
 from orchestrator.report.plan import plan_json, plan_page, preview_page
 
 from .invocation import Invocation
-from .signals import supervised
+from .looking import showing_silence
 
 
 def agree_to_run(invocation: Invocation, session: Session, request: RunRequest) -> Plan | None:
@@ -37,15 +37,17 @@ def agree_to_run(invocation: Invocation, session: Session, request: RunRequest) 
     cooling = cooling_question(history, session.playbook, session.clock, request)
     if cooling is not None:
         request = over_cool_down(request)
-    plan, console = supervised(make_plan(session, request)), invocation.console
+    console = invocation.console
+    plan = showing_silence(console, session, make_plan(session, request))
     if not plan.transitions and plan.reachable and not plan.refused:
         console.facts(plan_page(plan), plan_json(plan))
         return None
     if plan.refused:
-        console.aside.page(plan_page(plan))
+        console.aside.page(plan_page(replace(plan, next_steps=())))
         why = f"{', '.join(plan.stops)} would stop it" if plan.stops else plan.ending
         raise Refused(
-            f"This run would be refused, so nobody is asked: {why.rstrip('.')}. The plan above says more."
+            f"This run would be refused, so nobody is asked: {why.rstrip('.')}. The plan above says more.",
+            next_steps=plan.next_steps,
         )
     _ask(invocation, plan, cooling)
     return plan
@@ -91,6 +93,6 @@ def show_status(
     from orchestrator.report.status import standing_page
 
     refuse_held(session, take_over=True)
-    standing = supervised(read_status(session, needed=needed))
+    standing = showing_silence(invocation.console, session, read_status(session, needed=needed))
     invocation.console.aside.page((*standing_page(standing, session.playbook), line()))
     return standing

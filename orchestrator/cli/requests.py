@@ -8,7 +8,9 @@ from datetime import UTC, datetime, time, timedelta
 
 from orchestrator.config import duration
 from orchestrator.errors import UsageError
+from orchestrator.model import next_step
 from orchestrator.model.run import Mode, RunRequest
+from orchestrator.model.words import utc
 from orchestrator.operations.preflight import says_why, status_named
 
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
@@ -60,7 +62,7 @@ def overrides_from(texts: Sequence[str]) -> dict[str, str]:
         if not equals or not guard:
             raise UsageError(
                 f"--override {text[:100]!r}: a guard and a reason are wanted, with an equals sign between them.",
-                next_steps=(f"--override {guard or 'GUARD'}='REASON'",),
+                next_steps=(next_step.shell(f"--override {guard or 'GUARD'}='REASON'"),),
             )
         if guard in overrides:
             raise UsageError(f"--override {guard} stands there twice; one reason is enough.")
@@ -97,15 +99,13 @@ def since_named(text: str, now: datetime) -> datetime:
         if moment.tzinfo is None:
             raise UsageError(
                 f"--since {text}: the time zone is missing; write Z for UTC, or +02:00 and the like.",
-                next_steps=(f"--since {moment.isoformat()}Z",),
+                next_steps=(next_step.shell(f"--since {moment.isoformat()}Z"),),
             )
         moment = moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise UsageError(f"--since {text[:100]!r} is no time: write {FORMS}.") from None
     if moment > now:
-        raise UsageError(
-            f"--since {text}: that is in the future ({moment:%Y-%m-%d %H:%M:%S} UTC, and it is {now:%Y-%m-%d %H:%M:%S} UTC)."
-        )
+        raise UsageError(f"--since {text}: that is in the future ({utc(moment)}, and it is {utc(now)}).")
     return moment
 
 
@@ -117,7 +117,10 @@ def _time_of_day(text: str, wanted: time, now: datetime) -> datetime:
         raise UsageError(
             f"--since {text}: times of day are UTC, and it is {now:%H:%M} UTC; {text} UTC was {(now - moment) // timedelta(hours=1)} "
             "hours ago. Write the date too, if that is meant.",
-            next_steps=(f"--since {moment:%Y-%m-%dT%H:%M:%SZ}", "--since 12m"),
+            next_steps=(
+                next_step.shell(f"--since {moment:%Y-%m-%dT%H:%M:%SZ}"),
+                next_step.shell("--since 12m", "twelve minutes ago"),
+            ),
         )
     return moment
 

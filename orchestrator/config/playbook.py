@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from orchestrator.errors import UsageError
+from orchestrator.model import next_step
 from orchestrator.model.playbook import Playbook
 
 from .compose import compose
@@ -17,8 +18,6 @@ from .playbook_checks import playbook_findings
 from .playbook_form import PlaybookForm
 from .source import is_path, named_file, read_text, shipped_files
 from .validate import read_as
-
-DEFAULT_PLAYBOOK = "regional-failover"
 
 
 def load_playbook(name_or_path: str, *, folder: Path = Path()) -> Playbook:
@@ -42,7 +41,7 @@ def find_playbook(name_or_path: str, folder: Path = Path()) -> Path:
     raise UsageError(
         f"There is no playbook {shown(name_or_path)}: no {shown(name_or_path + '.yaml')} in this folder, and none of that name "
         f"ships with hamr{did_you_mean(name_or_path, shipped) or '.'} Shipped: {', '.join(shipped)}.",
-        next_steps=("hamr init",),
+        next_steps=(next_step.init(),),
     )
 
 

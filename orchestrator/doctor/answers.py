@@ -12,12 +12,13 @@ from orchestrator.errors import HamrError
 from orchestrator.journal.history import History
 from orchestrator.model.guard import ProbeReading, Unmeasured
 from orchestrator.model.journal import Holder
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.readiness import KeysSaid
 from orchestrator.model.reading import Hampered, Identity, Reading, Unreachable
 from orchestrator.model.run import Mode, Operator
-from orchestrator.model.situation import OpenRun, Situation
+from orchestrator.model.situation import OpenRun, Situation, Standing
 from orchestrator.model.status import Both, Role
 from orchestrator.situation.guard_kinds import depends_on
 
@@ -33,7 +34,7 @@ class KeyFound(Struct, frozen=True):
     reference: str
     problem: str = ""
     """Why it does not; "" where it does."""
-    next_steps: tuple[str, ...] = ()
+    next_steps: tuple[NextStep, ...] = ()
 
 
 class Mirrored(Struct, frozen=True):
@@ -91,6 +92,8 @@ class Answers(Struct, frozen=True):
     journal: JournalFound
     missing_programs: frozenset[str]
     """Those of the hooks' programs that are not on this machine, by their names."""
+    standing: Standing | None = None
+    """Where the pair stands, and what to type there; None where the journal cannot be read or believed."""
 
     @property
     def survivors(self) -> tuple[Role, ...]:
@@ -113,6 +116,11 @@ class Answers(Struct, frozen=True):
     def silent(self, role: Role) -> bool:
         """Whether nothing could be learned from an org: it did not answer, or trouble of this machine was in the way."""
         return isinstance(self.orgs.readings[role].sight, Unreachable | Hampered)
+
+    def keyless(self, blind: Role | None) -> bool:
+        """Whether an org was not asked for want of a key; with None, whether neither was."""
+        roles = tuple(Role) if blind is None else (blind,)
+        return all(self.orgs.readings[role].keyless for role in roles)
 
     def silence(self, role: Role) -> str:
         """That an org's silence is why something is not known. The same words everywhere: a page says them once."""

@@ -20,15 +20,17 @@ from orchestrator.journal import is_address
 from orchestrator.journal.history import event_of
 from orchestrator.model.events import MirrorFound
 from orchestrator.model.guard import ProbeReading
+from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.org import KeyReference, Org
 from orchestrator.model.plain import moment
 from orchestrator.model.protocols import Prober
-from orchestrator.model.readiness import Check, Group, Level, Readiness
+from orchestrator.model.readiness import Check, Group, Level, Readiness, worst_first
+from orchestrator.model.situation import Standing
 from orchestrator.model.status import Both, Role
 from orchestrator.operations.session import Session
-from orchestrator.operations.status import read_org
+from orchestrator.operations.status import read_org, standing_of
 from orchestrator.situation.guard_kinds import depends_on
-from orchestrator.system.keys import KEY_NAMES
+from orchestrator.system.keys import KEY_NAMES, together
 from orchestrator.system.programs import find_program
 
 from .answers import Answers, JournalFound, KeyFound, Mirrored, OrgAnswers
@@ -74,10 +76,33 @@ def _readiness(session: Session, orgs: OrgAnswers, journal: JournalFound) -> Rea
         program for transition in session.playbook.transitions for _, _, program in transition.programs()
     }
     missing = frozenset(name for name in programs if find_program(name, session.environ) is None)
-    answers = Answers(session.pair, session.playbook, session.operator, orgs, journal, missing)
+    known = journal.history
+    standing = None if known is None else standing_of(session, known, orgs.readings, orgs.identities)
+    answers = Answers(session.pair, session.playbook, session.operator, orgs, journal, missing, standing)
     round_trips = Both(*(round_trip(reading) for reading in orgs.readings))
     checks = all_checks(answers)
-    return Readiness(session.pair.name, orgs.at, session.playbook.name, checks, round_trips, orgs.seconds)
+    steps = next_steps(checks, standing)
+    return Readiness(
+        session.pair.name, orgs.at, session.playbook.name, checks, round_trips, orgs.seconds, steps
+    )
+
+
+_MOVES = frozenset({"plan", "run", "resume", "adopt", "unlock", "drill close"})
+"""Verbs that one look at the whole pair decides on (law 15), and not one check."""
+
+
+def next_steps(checks: Sequence[Check], standing: Standing | None) -> tuple[NextStep, ...]:
+    """What to type: first what mends keys, then what the pair itself calls for, then the rest; what is worst first."""
+    wanting = [check for check in worst_first(checks) if check.next_steps and not check.follows]
+    if standing is None:
+        return each_once(step for check in wanting for step in check.next_steps)
+    keys = [step for check in wanting if check.group is Group.KEYS for step in check.next_steps]
+    moves = standing.next_steps if any(check.group in _OF_THE_PAIR for check in wanting) else ()
+    others = [step for check in wanting for step in check.next_steps if step.verb not in _MOVES]
+    return each_once((*keys, *moves, *others))
+
+
+_OF_THE_PAIR = (Group.ORGS, Group.JOURNAL)
 
 
 def all_checks(answers: Answers) -> tuple[Check, ...]:
@@ -106,7 +131,8 @@ def _weighed(answers: Answers, check: Check) -> Check:
     if role is None:
         return check
     if check.planned is Level.UNKNOWN and answers.silent(role):
-        check = replace(check, sentence=answers.silence(role), next_steps=())
+        follows = answers.keyless(role)
+        check = replace(check, sentence=answers.silence(role), next_steps=(), follows=follows)
     return replace(check, emergency=check.planned if role in answers.survivors else None)
 
 
@@ -131,21 +157,27 @@ async def _keys(session: Session) -> tuple[KeyFound, ...]:
         for org in session.pair.orgs
         for which, reference in org.keys.items()
     )
-    return tuple(await asyncio.gather(*looking))
+    found = await asyncio.gather(*looking)
+    missing = [error for _, error in found if error is not None]
+    said = session.redactor.clean(together(missing).message) if missing else ""
+    return tuple(key if error is None else replace(key, problem=said) for key, error in found)
 
 
-async def _key(session: Session, org: Org, which: str, reference: KeyReference) -> KeyFound:
+async def _key(
+    session: Session, org: Org, which: str, reference: KeyReference
+) -> tuple[KeyFound, KeyUnavailable | None]:
+    """What was found, and why the key cannot be had, which is said of all that cannot at once."""
     name = KEY_NAMES[which]
     found = KeyFound(org.role, name, str(reference))
     try:
         async with asyncio.timeout(WITHIN):
             await session.keys.resolve(reference, org=str(org), which=which)
     except KeyUnavailable as error:
-        return replace(found, problem=session.redactor.clean(error.message), next_steps=error.next_steps)
+        return replace(found, next_steps=error.next_steps), error
     except TimeoutError:
         words = f"The {name} of {org} was not there within {WITHIN:g} seconds: {reference}."
-        return replace(found, problem=words)
-    return found
+        return replace(found, problem=words), None
+    return found, None
 
 
 async def _both(asked: Callable[[Role], Awaitable[T]]) -> Both[T]:

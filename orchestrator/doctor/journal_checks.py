@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from shlex import quote
 
 from orchestrator.errors import HamrError, JournalUnavailable
 from orchestrator.journal import VERIFY_NEWEST, is_address
 from orchestrator.journal.history import History
+from orchestrator.model import next_step
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.readiness import Check, Group, Level
-from orchestrator.model.words import close_command, counted, no_journal, span, unlock_command, utc
+from orchestrator.model.words import counted, doing, no_journal, span, utc
 
 from .answers import Answers, JournalFound
 
@@ -48,8 +49,8 @@ def _unusable(answers: Answers, problem: HamrError) -> Check:
         )
         return _left("journal", Level.CRITICAL, Level.WARNING, sentence, *problem.next_steps[:-1])
     sentence = f"{told}Nothing is sent on such a journal; a run with --journal NEW_FILE sees neither its locks nor its history."
-    elsewhere = f"hamr doctor {quote(answers.pair.name)} --journal NEW_FILE"
-    return _left("journal", Level.CRITICAL, Level.CRITICAL, sentence, "hamr audit verify", elsewhere)
+    elsewhere = next_step.doctor(answers.pair.name).with_options("--journal", "NEW_FILE")
+    return _left("journal", Level.CRITICAL, Level.CRITICAL, sentence, next_step.verify(), elsewhere)
 
 
 def _writable(answers: Answers) -> Check:
@@ -59,7 +60,7 @@ def _writable(answers: Answers) -> Check:
     sentence = (
         f"A run could not write {found.place}: {found.unwritable}. What cannot be journalled is not sent."
     )
-    elsewhere = f"hamr doctor {quote(answers.pair.name)} --journal NEW_FILE"
+    elsewhere = next_step.doctor(answers.pair.name).with_options("--journal", "NEW_FILE")
     return _left("writable", Level.CRITICAL, Level.CRITICAL, sentence, elsewhere)
 
 
@@ -74,22 +75,24 @@ def _holds(found: JournalFound, history: History) -> Check:
 
 
 def _lock(answers: Answers) -> Check:
-    holder, pair = answers.journal.holder, quote(answers.pair.name)
+    holder, pair = answers.journal.holder, answers.pair.name
     if holder is None:
         return _fine("lock", "Nobody holds the pair.")
-    silent, show = answers.orgs.at - holder.beat_at, f"hamr show {holder.run}"
+    silent, show = answers.orgs.at - holder.beat_at, next_step.show(holder.run)
     who = f"{holder} holds the pair for run {holder.run}, since {utc(holder.taken_at)}"
     if answers.journal.holder_dead:
         sentence = f"{who}; that process is gone. The next run or resume takes its lock over."
-        return _left("lock", Level.WARNING, Level.WARNING, sentence, f"hamr status {pair}")
+        return _left("lock", Level.WARNING, Level.WARNING, sentence, next_step.status(pair))
     if silent <= SILENT_FOR:
-        sentence = f"{who}: a run is under way now."
+        at_work = None if answers.standing is None else answers.standing.under_way
+        words = f"{holder} holds the pair" if at_work is None else f"{holder} is {doing(at_work)}"
+        sentence = f"A run is under way: {words}. Leave it."
         return _left("lock", Level.WARNING, Level.WARNING, sentence, show)
     sentence = (
         f"{who}, and gave no sign of life for {span(silent)}. Until it lets go, no run starts: "
         "ask them, then break the lock."
     )
-    unlock = unlock_command(answers.pair.name, holder)
+    unlock = next_step.unlock(answers.pair.name, holder.lock)
     return _left("lock", Level.CRITICAL, Level.CRITICAL, sentence, show, unlock)
 
 
@@ -102,7 +105,7 @@ def _cooling_down(answers: Answers, history: History) -> Check:
         f"The pair cools down for another {span(left)} after run {run.run}: until then a run asks first, "
         "and with --yes is refused."
     )
-    return _left("cooling down", Level.WARNING, Level.WARNING, sentence, f"hamr ack {run.run}")
+    return _left("cooling down", Level.WARNING, Level.WARNING, sentence, next_step.acknowledge(run.run))
 
 
 def _owed(answers: Answers, history: History) -> Check:
@@ -113,7 +116,7 @@ def _owed(answers: Answers, history: History) -> Check:
         f"{answers.pair[owed.role]} is owed {owed.status} since {utc(owed.since)} (emergency run {owed.run}). "
         "A planned run is refused until resume has told it."
     )
-    return _left("owed", Level.CRITICAL, Level.WARNING, sentence, f"hamr resume {quote(answers.pair.name)}")
+    return _left("owed", Level.CRITICAL, Level.WARNING, sentence, next_step.resume(answers.pair.name))
 
 
 def _unknown(answers: Answers, history: History) -> Check:
@@ -127,7 +130,7 @@ def _unknown(answers: Answers, history: History) -> Check:
         f"(attempt {attempt.number} of run {run}). A new run has to accept that by name."
     )
     return _left(
-        "unknown", Level.CRITICAL, Level.CRITICAL, sentence, f"hamr show {run}", f"hamr resume {run}"
+        "unknown", Level.CRITICAL, Level.CRITICAL, sentence, next_step.show(run), next_step.resume(run)
     )
 
 
@@ -139,7 +142,7 @@ def _open_run(answers: Answers, history: History) -> Check:
         f"Run {run.run} of {run.by} to {run.started.goal} was left open: resume finishes it, "
         "and a new run takes its place only by name."
     )
-    return _left("open run", Level.WARNING, Level.WARNING, sentence, f"hamr resume {run.run}")
+    return _left("open run", Level.WARNING, Level.WARNING, sentence, next_step.resume(run.run))
 
 
 def _hooks(history: History) -> Check:
@@ -148,7 +151,7 @@ def _hooks(history: History) -> Check:
         return _fine("hooks owed", "No hook is owed.")
     names = ", ".join(hook for _, hook in owed)
     sentence = f"What is done after a transition did not end well yet: {names}. Resume runs it."
-    return _left("hooks owed", Level.WARNING, None, sentence, f"hamr resume {owed[0][0]}")
+    return _left("hooks owed", Level.WARNING, None, sentence, next_step.resume(owed[0][0]))
 
 
 def _drills(answers: Answers, history: History) -> Check:
@@ -159,7 +162,7 @@ def _drills(answers: Answers, history: History) -> Check:
         f"Drill {drill.drill} of {drill.by}, begun {utc(drill.started_at)}, is open: other planned runs of "
         f"{answers.pair.name} are refused until it is closed. An emergency does not ask about drills."
     )
-    close = close_command(drill.drill)
+    close = next_step.close_drill(drill.drill)
     return _left("drills", Level.CRITICAL, Level.OK, sentence, close)
 
 
@@ -167,7 +170,7 @@ def _fine(name: str, sentence: str, brief: str = "") -> Check:
     return Check(Group.JOURNAL, name, Level.OK, Level.OK, sentence, brief=brief)
 
 
-def _left(name: str, planned: Level, emergency: Level | None, sentence: str, *steps: str) -> Check:
+def _left(name: str, planned: Level, emergency: Level | None, sentence: str, *steps: NextStep) -> Check:
     return Check(Group.JOURNAL, name, planned, emergency, sentence, next_steps=steps)
 
 

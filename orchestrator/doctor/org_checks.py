@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from shlex import quote
 from typing import assert_never
 
+from orchestrator.model import next_step
 from orchestrator.model.guard import Outcome
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Mirrors
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.readiness import Check, Group, Level, worst
@@ -99,7 +100,7 @@ def _whose(answers: Answers, role: Role) -> Check:
 
 
 def _of_keys(name: str, level: Level, sentence: str, role: Role) -> Check:
-    steps = () if level is Level.OK else ("hamr check",)
+    steps = () if level is Level.OK else (next_step.check(),)
     return Check(Group.KEYS, name, level, level, sentence, role, steps)
 
 
@@ -120,7 +121,7 @@ def _link(answers: Answers) -> Check:
     sentence = f"{verdict.reason[:1].upper()}{verdict.reason[1:]}."
     if verdict.blind is not None and answers.silent(verdict.blind):
         sentence = answers.silence(verdict.blind)
-    steps = () if level is Level.OK else ("hamr check", f"hamr status {quote(answers.pair.name)}")
+    steps = () if level is Level.OK else (next_step.check(), next_step.status(answers.pair.name))
     return Check(
         Group.ORGS,
         "link",
@@ -130,6 +131,7 @@ def _link(answers: Answers) -> Check:
         None,
         steps,
         "linked" if level is Level.OK else "",
+        follows=verdict.outcome is Outcome.UNKNOWN and answers.keyless(verdict.blind),
     )
 
 
@@ -154,8 +156,10 @@ def _phase(answers: Answers) -> Check:
         _emergency(answers, phase),
         sentence,
         None,
-        () if planned is Level.OK else (f"hamr status {quote(answers.pair.name)}", *phase.next_steps),
+        () if planned is Level.OK else (next_step.status(answers.pair.name), *phase.next_steps),
         phase.label if planned is Level.OK else "",
+        follows=phase.name is PhaseName.HAMPERED
+        and any(reading.keyless for reading in answers.orgs.readings),
     )
 
 
@@ -196,7 +200,14 @@ def _way(answers: Answers) -> Check:
         return Check(Group.ORGS, "emergency", None, Level.WARNING, sentence)
     found = [_way_of(answers, survivor) for survivor in answers.survivors]
     level = worst(level for level, _ in found)
-    return Check(Group.ORGS, "emergency", None, level, " ".join(sentence for _, sentence in found))
+    return Check(
+        Group.ORGS,
+        "emergency",
+        None,
+        level,
+        " ".join(sentence for _, sentence in found),
+        follows=all(answers.keyless(survivor) for survivor in answers.survivors),
+    )
 
 
 def _way_of(answers: Answers, survivor: Role) -> tuple[Level, str]:
@@ -240,7 +251,8 @@ def check_orgs(answers: Answers) -> Iterator[Check]:
 def _record(answers: Answers, role: Role) -> Check:
     org, reading = answers.pair[role], answers.orgs.readings[role]
     said, level = says(org, reading), Level.CRITICAL
-    steps: tuple[str, ...] = (f"hamr status {quote(answers.pair.name)}",)
+    follows = answers.keyless(role)
+    steps: tuple[NextStep, ...] = (next_step.status(answers.pair.name),)
     match reading.sight:
         case Present() | Absent():
             level, steps = Level.OK, ()
@@ -265,7 +277,7 @@ def _record(answers: Answers, role: Role) -> Check:
             sentence = f"{said}. Check its site or url in the inventory."
         case _ as never:
             assert_never(never)
-    return Check(Group.ORGS, "HAMR record", level, level, sentence, role, steps)
+    return Check(Group.ORGS, "HAMR record", level, level, sentence, role, steps, follows=follows)
 
 
 def _round_trip(answers: Answers, role: Role) -> Check:

@@ -10,8 +10,10 @@ from msgspec import Struct, field
 
 from orchestrator.errors import ExitCode, HamrError, Incomplete, Moved, Refused, UsageError
 from orchestrator.journal.history import DrillHistory, History, RunHistory
+from orchestrator.model import next_step
 from orchestrator.model.events import DrillClosed, Event, encode
 from orchestrator.model.journal import Entry
+from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store, Watcher
@@ -19,8 +21,8 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, Operator, RunRequest
 from orchestrator.model.situation import PhaseName, Standing
 from orchestrator.model.status import Role, Status
-from orchestrator.model.words import close_command, override_flag, utc
-from orchestrator.operations.active_run import RunControl
+from orchestrator.model.words import utc
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import refuse_held
 from orchestrator.operations.preflight import check_overrides
 from orchestrator.operations.run import adopt, resume, start
@@ -38,7 +40,10 @@ def refuse_undrillable(pair: Pair) -> None:
         raise Refused(
             f"pair {pair.name} is not for drills: its inventory does not say drill: true, and no flag changes that. "
             "Without a pair the drill runs on the built-in simulator",
-            next_steps=("hamr drill run", f"hamr plan {pair.name} --to ACTIVE"),
+            next_steps=(
+                NextStep("drill run", why="rehearse on the simulator"),
+                next_step.plan(pair.name, Status.ACTIVE),
+            ),
         )
 
 
@@ -123,7 +128,7 @@ class FailbackResult(Struct, frozen=True):
     phase: str
     why: str = ""
     """Why it is not at home, in words."""
-    next_steps: tuple[str, ...] = ()
+    next_steps: tuple[NextStep, ...] = ()
     results: tuple[RunResult, ...] = ()
     """The runs that it took, in order."""
     left_alone: bool = False
@@ -194,7 +199,7 @@ def _refuse_undrillable(session: Session, drill: DrillHistory) -> None:
         f"pair {name} would have to be brought home to {drill.started.home}, and its inventory does not say drill: true: "
         f"another inventory than that of drill {drill.drill}, or it was changed since. Where this is the pair that was "
         "drilled, put drill: true back until it is at home",
-        next_steps=(close_command(drill.drill), f"hamr status {name}"),
+        next_steps=(next_step.close_drill(drill.drill), next_step.status(name)),
     )
 
 
@@ -248,7 +253,7 @@ def _left_alone(
         f"run {stranger.run} of {stranger.by}@{stranger.host}, which is not of this drill, has moved the pair "
         "meanwhile: it is left where it stands"
     )
-    steps = (f"hamr status {session.pair.name}", f"hamr show {stranger.run}")
+    steps = (next_step.status(session.pair.name), next_step.show(stranger.run))
     return FailbackResult(False, standing.phase.label, why, steps, tuple(results), left_alone=True)
 
 
@@ -260,21 +265,21 @@ def _not_home(
     trouble: RunResult | HamrError | None,
 ) -> FailbackResult:
     """What stopped it last; a way home that a guard refused is open to whoever overrides that guard by name."""
-    again = close_command(drill.drill)
-    steps: tuple[str, ...]
+    again = next_step.close_drill(drill.drill)
+    steps: tuple[NextStep, ...]
     match trouble:
         case RunResult(ending=ending, refused_by=refused):
             unsaid = [f"{each.guard}: {each.reason}" for each in refused if each.reason not in ending.message]
             why, steps = "; ".join((ending.message, *unsaid)), ending.next_steps
-            flags = " ".join(override_flag(each.guard) for each in refused)
-            again += f" {flags}" if flags and not results[-1].resumable else ""
+            if not results[-1].resumable:
+                again = again.overriding(*(each.guard for each in refused))
         case HamrError():
             why, steps = trouble.message, trouble.next_steps
         case None:
             why, steps = standing.phase.sentence, standing.phase.next_steps
         case _ as never:
             assert_never(never)
-    every = tuple(dict.fromkeys((*steps, f"hamr status {session.pair.name}", again)))
+    every = each_once((*steps, next_step.status(session.pair.name), again))
     return FailbackResult(False, standing.phase.label, why, every, tuple(results))
 
 
@@ -293,15 +298,15 @@ def drill_named(histories: Mapping[str, History], name: str) -> DrillHistory:
     if found is None and name in histories:
         found = histories[name].open_drill
         if found is None:
-            raise UsageError(f"pair {name} has no open drill", next_steps=("hamr runs",))
+            raise UsageError(f"pair {name} has no open drill", next_steps=(next_step.runs(),))
     if found is None:
         still = [drill.drill for drill in drills.values() if drill.open]
         words = f" Open: {', '.join(still)}." if still else " None is open."
-        raise UsageError(f"the journal knows no drill {name[:60]!r}.{words}", next_steps=("hamr runs",))
+        raise UsageError(f"the journal knows no drill {name[:60]!r}.{words}", next_steps=(next_step.runs(),))
     if found.closed_at is not None:
         raise UsageError(
             f"drill {found.drill} was closed at {utc(found.closed_at)} already",
-            next_steps=(f"hamr show {found.drill}",),
+            next_steps=(next_step.show(found.drill),),
         )
     return found
 
@@ -361,7 +366,7 @@ def _refuse_other_orgs(session: Session, drill: DrillHistory) -> None:
         return
     raise Moved(
         f"drill {drill.drill} began on other orgs than the inventory now names for pair {session.pair.name}",
-        next_steps=(f"hamr show {drill.drill}", "hamr check"),
+        next_steps=(next_step.show(drill.drill), next_step.check()),
     )
 
 

@@ -16,13 +16,14 @@ from orchestrator.errors import (
     Refused,
 )
 from orchestrator.journal.history import History
+from orchestrator.model import next_step
 from orchestrator.model.events import DrillStarted
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import DrillResult, Expectation
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Status
-from orchestrator.model.words import close_command, utc
-from orchestrator.operations.active_run import RunControl
+from orchestrator.model.words import utc
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import take_lock
 from orchestrator.operations.session import Session
 from orchestrator.operations.status import read_status
@@ -88,19 +89,19 @@ def _refuse_unready(session: Session, history: History) -> None:
         raise Refused(
             f"pair {name} is in drill {held.drill} already, which {held.by}@{held.host} began at "
             f"{utc(held.started_at)} and nobody has closed yet",
-            next_steps=(close_command(held.drill), f"hamr status {name}"),
+            next_steps=(next_step.close_drill(held.drill), next_step.status(name)),
         )
     run = history.open_run
     if run is not None:
         raise Refused(
             f"pair {name} has an open run, {run.run}: a drill begins when nothing is left to do",
-            next_steps=(f"hamr resume {run.run}", f"hamr status {name}"),
+            next_steps=(next_step.resume(run.run), next_step.status(name)),
         )
     if history.owed is not None or history.unknown:
         what = "an org is owed its status" if history.owed is not None else "a write's outcome is unknown"
         raise Refused(
             f"on pair {name} {what}: a drill begins when nothing is left to do",
-            next_steps=(f"hamr status {name}",),
+            next_steps=(next_step.status(name),),
         )
 
 
@@ -150,7 +151,7 @@ class _Live(Struct):
             f"drill {self.opened.drill} of pair {name} has begun, and could not go on: {error.message}. It stays open until it "
             "is closed, which brings the pair home",
             sent=f"What was sent stands in the journal up to there: hamr show {self.opened.drill}",
-            next_steps=(f"hamr status {name}", close_command(self.opened.drill)),
+            next_steps=(next_step.status(name), next_step.close_drill(self.opened.drill)),
         )
 
     async def _leg(self, name: str, goal: Status) -> bool:
@@ -175,5 +176,7 @@ class _Live(Struct):
         """Home, unless a person has stopped the drill: then they decide, with `hamr drill close`."""
         opened = self.opened
         if opened.controls.asked:
-            return FailbackResult(False, "", "the drill was interrupted", (close_command(opened.drill),))
+            return FailbackResult(
+                False, "", "the drill was interrupted", (next_step.close_drill(opened.drill),)
+            )
         return await bring_home(opened, opened.session.history().drills[opened.drill])

@@ -24,13 +24,14 @@ from orchestrator.journal.history import events_of
 from orchestrator.model.events import DrillClosed, DrillStarted
 from orchestrator.model.guard import ALWAYS_ON, BEFORE_A_RUN
 from orchestrator.model.journal import Broken
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import DrillResult, Expectation
 from orchestrator.model.run import new_run_id
 from orchestrator.model.status import Role, Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.status import read_status
 from orchestrator.simulator import (
     AppliedLate,
@@ -217,7 +218,10 @@ def check_names(scenario: Scenario, playbook: Playbook) -> None:
         raise UsageError(
             f"scenario {scenario.name} is not written for playbook {playbook.name}: {'; '.join(unknown)}",
             next_steps=(
-                f"hamr drill run --scenario {scenario.name} --playbook {scenario.playbook or 'PLAYBOOK'}",
+                NextStep(
+                    "drill run",
+                    options=("--scenario", scenario.name, "--playbook", scenario.playbook or "PLAYBOOK"),
+                ),
             ),
         )
 

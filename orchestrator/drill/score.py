@@ -24,6 +24,7 @@ from orchestrator.model.events import (
     WaitEnded,
 )
 from orchestrator.model.hook import HookOutcome
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.result import DrillResult, Expectation, Leg, LessStrict, RunResult, Score
 from orchestrator.model.status import Status
@@ -195,7 +196,7 @@ class PlayedDrill(Struct):
         self.expectations.append(Expectation(wanted, failback.at_home, failback.found))
 
     def close(
-        self, notes: str, *, closes: bool = True, why_open: str = "", next_steps: tuple[str, ...] = ()
+        self, notes: str, *, closes: bool = True, why_open: str = "", next_steps: tuple[NextStep, ...] = ()
     ) -> DrillResult:
         """Journal the score and, where the pair is cleaned up, that the drill is closed, with the notes."""
         opened, score = self.opened, self._score()

@@ -9,6 +9,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from orchestrator.model.events import Event, Waiting
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.protocols import Clock, Observer, Prober, Programs, Prompter, World
@@ -32,7 +33,7 @@ def stopped(
     message: str,
     *,
     org: Role | None = None,
-    next_steps: tuple[str, ...] = (),
+    next_steps: tuple[NextStep, ...] = (),
     change: Change | None = None,
 ) -> Stopped:
     """A `Stopped` with its ending."""
@@ -85,7 +86,7 @@ class RunContext(Struct):
     open_run: OpenRun | None = None
     """The run that has not finished, if any: paying what was owed may close it."""
     known_runs: frozenset[str] = frozenset()
-    command: str = ""
+    command: NextStep = NextStep("")
     """What it was begun or taken up with: with overrides, it goes over guards by name."""
     old_is_true: bool = False
     """Whether a person said that an org was put back to an older record (`--override reverted=REASON`)."""

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from orchestrator.model import next_step
 from orchestrator.model.events import ChangeSeen, OwedSettled, PairAdopted
 from orchestrator.model.reading import Change
 from orchestrator.model.run import End, Ending
 from orchestrator.model.situation import Owed, Phase, PhaseName
 from orchestrator.model.status import Role, Status
-from orchestrator.situation import commands
 from orchestrator.situation.answered import NOTHING_TO_TELL
 from orchestrator.situation.compare import describe, older_than_ours
 from orchestrator.situation.link import Linked, LinkUnknown, NotLinked
@@ -81,7 +81,7 @@ class Delivery(Struct):
         pair, other = self.run.pair, truth.other
         link = self.reader.link()
         if not isinstance(link, Linked):
-            raise stopped(End.REFUSED, link.reason, org=link.role, next_steps=(commands.status(pair),))
+            raise stopped(End.REFUSED, link.reason, org=link.role, next_steps=(next_step.status(pair.name),))
         status = self._shown(truth)
         # What is read of an org that lags is no proof that it has nothing to be told.
         told = other not in self.run.state.reverted
@@ -139,7 +139,7 @@ class Delivery(Struct):
 
     def _ask_to_adopt(self, reason: str, org: Role, truth: Role) -> Stopped:
         pair = self.run.pair
-        steps = (commands.status(pair), commands.adopt(pair, truth))
+        steps = (next_step.status(pair.name), next_step.adopt(pair.name, truth))
         return stopped(End.MOVED, reason, org=org, next_steps=steps, change=Change.FOREIGN)
 
     def _shown(self, role: Role) -> Status | None:
@@ -152,12 +152,12 @@ class Delivery(Struct):
         unseen = self.reader.link(frozenset({owed.role.other}))
         if isinstance(unseen, LinkUnknown) and not isinstance(link, NotLinked):
             reason = f"{unseen.reason}; {pair[owed.role]} stays owed {owed.status}"
-            raise stopped(End.REFUSED, reason, org=unseen.role, next_steps=(commands.watch(pair),))
+            raise stopped(End.REFUSED, reason, org=unseen.role, next_steps=(next_step.watch(pair.name),))
         if isinstance(link, NotLinked):
-            raise stopped(End.REFUSED, link.reason, org=link.role, next_steps=(commands.status(pair),))
+            raise stopped(End.REFUSED, link.reason, org=link.role, next_steps=(next_step.status(pair.name),))
         raise stopped(
             End.OWING,
             f"{pair[owed.role]} can't be told yet: {link.reason}; it stays owed {self._shown(owed.role.other) or owed.status}",
             org=owed.role,
-            next_steps=(commands.resume(pair),),
+            next_steps=(next_step.resume(pair.name),),
         )

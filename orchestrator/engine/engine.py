@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
+from orchestrator.model import next_step
 from orchestrator.model.run import End, Ending
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Role, Status
@@ -104,7 +105,7 @@ class Engine:
             ending,
             end=End.OWING,
             message=f"{ending.message}; what comes after it is not all done: {names}",
-            next_steps=(f"hamr resume {self.run.state.run}",),
+            next_steps=(next_step.resume(self.run.state.run),),
         )
 
     async def deliver(self, owed: Owed) -> Ending:

@@ -7,24 +7,25 @@ from types import MappingProxyType
 
 from msgspec import Struct, field
 
+from orchestrator.model import next_step
 from orchestrator.model.events import (
     GuardOverridden,
     GuardsJudged,
     GuardWaived,
     TransitionRefused,
     WaitBegan,
+    WaitContinued,
     WaitEnded,
     Waiting,
 )
 from orchestrator.model.guard import IfUnknown, Outcome, Verdict
 from orchestrator.model.hook import Asks, Question
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import FRESH_WITHIN, SEND_WITHIN
 from orchestrator.model.status import Role
-from orchestrator.model.words import override_flag
-from orchestrator.situation import commands
 from orchestrator.situation.guard_kinds import transition_probes
 from orchestrator.situation.guards import judge, judge_transition
 
@@ -216,12 +217,14 @@ class GuardEvaluator(Struct):
                 next_steps=self.ways_over(decision.refused_by),
             )
 
-    def ways_over(self, verdicts: tuple[Verdict, ...]) -> tuple[str, ...]:
+    def ways_over(self, verdicts: tuple[Verdict, ...]) -> tuple[NextStep, ...]:
         """The commands for whoever was refused: look until it has passed, or go over it by name; () where nothing does."""
         if not all(verdict.overridable for verdict in verdicts):
             return ()
-        flags = (override_flag(verdict.guard) for verdict in verdicts)
-        return commands.watch(self.run.pair), " ".join((self.run.command, *flags))
+        again = next_step.resume(self.run.state.run) if self.run.state.intended else self.run.command
+        over = again.overriding(*(verdict.guard for verdict in verdicts))
+        watch = next_step.watch(self.run.pair.name).so_that("look until it has passed")
+        return watch, over.so_that("go over what refuses, by name")
 
     def refused_by(self) -> tuple[Verdict, ...]:
         """The verdicts that refused the last transition that was judged."""
@@ -239,14 +242,18 @@ class GuardEvaluator(Struct):
         began: float | None = None
         limit: float | None = None
         decision = self.decide(transition, await self.see(transition))
+        told = decision.refused_by
         try:
             while (limit := self._limit(decision, limit)) is not None:
                 now = clock.monotonic()
                 if began is None:
                     began = now
                     self.run.tell(
-                        WaitBegan(transition.name, tuple(v.guard for v in decision.refused_by), limit)
+                        WaitBegan(transition.name, tuple(v.guard for v in told), limit, verdicts=told)
                     )
+                elif decision.refused_by != told:
+                    told = decision.refused_by
+                    self.run.tell(WaitContinued(transition.name, told))
                 left = began + limit - now
                 if left <= SHORTEST_NAP:
                     break

@@ -9,7 +9,14 @@ from functools import partial
 
 from msgspec import Struct, field
 
-from orchestrator.model.events import ClockDistrusted, OrgGivenUp, ReadingsTaken, SituationRead
+from orchestrator.model.events import (
+    ClockDistrusted,
+    OrgAnswered,
+    OrgAsked,
+    OrgGivenUp,
+    ReadingsTaken,
+    SituationRead,
+)
 from orchestrator.model.guard import ProbeReading
 from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import Identity, Reading, Unreachable
@@ -106,7 +113,13 @@ class PairReader(Struct):
 
     async def _ask(self, role: Role, anew: bool, within: float | None) -> Reading:
         self.asked_at[role] = self.run.clock.monotonic()
-        return await self.run.world.read(role, within=within, anew=anew)
+        silence = self.run.playbook.timeouts.silence.total_seconds()
+        self.run.tell(OrgAsked(role, silence if within is None else within))
+        reading = await self.run.world.read(role, within=within, anew=anew)
+        if self.last is None:  # a run's first look was begun before it was wanted here
+            self.asked_at[role] = min(self.asked_at[role], reading.monotonic)
+        self.run.tell(OrgAnswered(reading))
+        return reading
 
     async def _identify_both(self) -> Both[Identity]:
         return Both(*await asyncio.gather(*(self._identify(role) for role in Role)))

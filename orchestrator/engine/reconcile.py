@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from orchestrator.model import next_step
 from orchestrator.model.events import ChangeSeen, Waiting, WriteUnknown
 from orchestrator.model.floor import floor_of
 from orchestrator.model.playbook import Transition
@@ -11,8 +12,6 @@ from orchestrator.model.reading import Change, HamrRecord, Reading
 from orchestrator.model.run import Attempt, End, Stamp
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Both, Role
-from orchestrator.model.words import override_flag
-from orchestrator.situation import commands
 
 from .check import IN_EFFECT, NOT_OURS, Checker
 from .context import RunContext, stopped
@@ -143,7 +142,7 @@ class Reconciler(Struct):
                 message=f"{old}, and it stays so: its reads lag, or it was put back (reverted). If it was put "
                 "back, --override reverted=REASON goes on from it",
                 org=role,
-                next_steps=(commands.watch(run.pair), f"{run.command} {override_flag('reverted')}"),
+                next_steps=(next_step.watch(run.pair.name), run.command.overriding("reverted")),
             )
         reason = f"{old}; it stays so, and the run goes on from it"
         run.tell(ChangeSeen(role, Change.REVERTED, reason, reading.record, newest, accepted=True))

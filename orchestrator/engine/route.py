@@ -5,8 +5,10 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
+from orchestrator.model import next_step
 from orchestrator.model.events import OwedSettled
 from orchestrator.model.guard import Probe
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.playbook import Transition
 from orchestrator.model.reading import Reading
 from orchestrator.model.run import End, Ending, Mode
@@ -142,7 +144,7 @@ class RouteRunner(Struct):
                 End.OWING,
                 f"{pair[role.other]} stands at {goal}; {pair[role]} was not reached and is owed {status}",
                 role,
-                (commands.resume(pair),),
+                (next_step.resume(pair.name),),
             )
         return Ending(End.DONE, f"pair {pair.name} stands at {goal}, on both orgs")
 
@@ -189,14 +191,14 @@ def survivor_of(run: RunContext, start: Status, goal: Status) -> Role:
             raise stopped(
                 End.REFUSED,
                 f"transition {transition} names no survivor in playbook {playbook.name}, so it is not for emergencies; it needs both orgs",
-                next_steps=(commands.watch(pair), commands.graph(playbook)),
+                next_steps=(next_step.watch(pair.name), commands.graph(playbook)),
             )
         survivors.add(transition.survivor)
     if len(survivors) != 1:
         raise stopped(
             End.REFUSED,
             f"the transitions from {start} to {goal} name different survivors, so neither org is enough for the whole way",
-            next_steps=(commands.watch(pair),),
+            next_steps=(next_step.watch(pair.name),),
         )
     return survivors.pop()
 
@@ -208,7 +210,7 @@ def _require_route(run: RunContext, start: Status, goal: Status) -> tuple[Transi
         raise stopped(
             End.REFUSED,
             f"playbook {playbook.name} has no way from {start}, where pair {pair.name} stands, to {goal}",
-            next_steps=(commands.status(pair), commands.graph(playbook)),
+            next_steps=(next_step.status(pair.name), commands.graph(playbook)),
         )
     return route
 
@@ -270,7 +272,7 @@ def _enter_midway(run: RunContext, transition: Transition, readings: Both[Readin
             f"pair {pair.name} is midway in transition {transition}, and playbook {playbook.name} has no transition that leads back to "
             f"{goal} without entering a status that was not reached yet",
             next_steps=(
-                *((commands.resume(pair),) if open_run is not None else ()),
+                *((next_step.resume(pair.name),) if open_run is not None else ()),
                 *_runs_on(run, transition, goal),
             ),
         )
@@ -278,11 +280,11 @@ def _enter_midway(run: RunContext, transition: Transition, readings: Both[Readin
     return Entry(transition.target, back, there)
 
 
-def _runs_on(run: RunContext, transition: Transition, refused: Status) -> tuple[str, ...]:
+def _runs_on(run: RunContext, transition: Transition, refused: Status) -> tuple[NextStep, ...]:
     """The commands that lead on from a half-made transition: to every stop beyond it but the one that was refused."""
     stops = (stop for stop in run.playbook.stops if stop is not refused)
     return tuple(
-        commands.run(run.pair, stop)
+        next_step.run(run.pair.name, stop)
         for stop in stops
         if run.playbook.route(transition.target, stop) is not None
     )

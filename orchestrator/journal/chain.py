@@ -16,6 +16,7 @@ from msgspec import Raw, Struct, field
 from msgspec.structs import asdict, astuple
 
 from orchestrator.errors import UsageError
+from orchestrator.model import next_step
 from orchestrator.model.journal import GENESIS, Broken, Head, Record, Verification, Verified
 from orchestrator.model.plain import JSON
 from orchestrator.model.protocols import Store
@@ -291,7 +292,7 @@ def parse_anchor(text: str) -> Head:
         raise UsageError(
             f"{text[:100]!r} is not a journal head: SEQ:HASH is wanted, a number and 64 hexadecimal digits"
             " as `hamr audit head` prints them.",
-            next_steps=["hamr audit head"],
+            next_steps=[next_step.head()],
         )
     return Head(int(found["seq"]), found["hash"])
 

@@ -10,11 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from orchestrator.errors import HamrError, JournalDamaged, JournalUnavailable
+from orchestrator.model import next_step
 
 from .address import Address
 
-ELSEWHERE = "--journal FILE  (another journal; the run then sees neither this one's lock nor its history)"
-VERIFY = "hamr audit verify"
+ELSEWHERE = next_step.shell(
+    "--journal FILE", "another journal; the run then sees neither this one's lock nor its history"
+)
+VERIFY = next_step.verify()
 
 _DAMAGE = "Nothing is sent on a journal that cannot be trusted."
 _UNAVAILABLE = {

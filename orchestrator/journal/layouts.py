@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from orchestrator.errors import JournalUnavailable
+from orchestrator.model import next_step
 
 from .address import Address
 from .failures import unavailable
@@ -47,14 +48,14 @@ def refuse_other_layouts(statements: Statements, address: Address) -> None:
     if found == 0:
         raise JournalUnavailable(
             f"The database of {address} holds no journal in its schema {address.schema}.",
-            next_steps=(f"hamr journal init '{address}'",),
+            next_steps=(next_step.lay_out(str(address)),),
         )
     if found > known:
         raise _newer(address, found)
     if found < known:
         raise JournalUnavailable(
             f"The journal {address} was laid out by an older hamr (its layout is version {found}, this one knows {known}).",
-            next_steps=(f"hamr journal init '{address}'",),
+            next_steps=(next_step.lay_out(str(address)),),
         )
 
 

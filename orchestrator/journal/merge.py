@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.errors import JournalDamaged, Locked, UsageError
+from orchestrator.model import next_step
 from orchestrator.model.events import JournalMerged, encode
 from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Record
 from orchestrator.model.plain import moment
@@ -55,7 +56,7 @@ def merge(store: JournalStore, other: JournalStore, operator: Operator, host: Ho
     if isinstance(found, Broken):
         raise JournalDamaged(
             f"{other.place} can't be merged: record {found.seq}: {found.reason}",
-            next_steps=(f"hamr audit verify --journal {other.place}",),
+            next_steps=(next_step.verify().with_options("--journal", other.place),),
         )
     if found.records == 0:
         raise UsageError(f"{other.place} holds no records: there is nothing to merge")
@@ -64,7 +65,7 @@ def merge(store: JournalStore, other: JournalStore, operator: Operator, host: Ho
         if holder is not None and not host.provably_dead(holder):
             raise Locked(
                 f"run {holder.run} of {holder} still holds pair {pair} in {other.place}: merge it when it has ended",
-                next_steps=(f"hamr show {holder.run} --journal {other.place}",),
+                next_steps=(next_step.show(holder.run).with_options("--journal", other.place),),
             )
     before = _merged_before(store, other)
     fresh = list(other.records(after=before))
@@ -103,7 +104,7 @@ def _want_chain(store: JournalStore, other: JournalStore, event: JournalMerged, 
         raise JournalDamaged(
             f"the chain of {other.place} could not be made again from what was brought into {store.place}: its head would "
             f"be {prev[:16]}…, not {event.head.hash[:16]}…",
-            next_steps=("hamr audit verify",),
+            next_steps=(next_step.verify(),),
         )
     store.append(noted)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from orchestrator.errors import UsageError
+from orchestrator.model import next_step
 
 from .address import SCHEMES, Address, parse_address
 from .failures import damaged, from_sqlite, from_system, primary_code, unavailable
@@ -49,7 +50,8 @@ def state_folder(environ: Mapping[str, str]) -> Path:
 
 
 def _path(text: str, source: str, environ: Mapping[str, str]) -> Path | Address:
-    advice = [f"{source}{' ' if source.startswith('--') else '='}~/.local/state/hamr/journal.db"]
+    line = f"{source}{' ' if source.startswith('--') else '='}~/.local/state/hamr/journal.db"
+    advice = [next_step.shell(line, "the usual place")]
     scheme, separator, _ = text.partition("://")
     if separator and scheme.lower() in SCHEMES:
         return parse_address(text, source)

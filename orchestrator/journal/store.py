@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -12,6 +13,7 @@ from typing import Any, Protocol, Self, TypeVar
 from msgspec.structs import asdict, astuple, replace
 
 from orchestrator.errors import JournalDamaged, Locked, UsageError
+from orchestrator.model import next_step
 from orchestrator.model.journal import (
     GENESIS,
     Broken,
@@ -31,7 +33,16 @@ from .chain import Link, Walk, canonical, fault_of, read_json, storable, storabl
 from .failures import UNWRITTEN, damaged
 from .opening import BUSY_SECONDS
 from .sqlite_file import SqliteFile
-from .tables import EACH_PAIR, RUNS_OF_A_PAIR, Statements, first_of_each_run, places, selection
+from .tables import (
+    EACH_PAIR,
+    IS_RUN,
+    RUN_BELOW,
+    RUNS_OF_A_PAIR,
+    Statements,
+    first_of_each_run,
+    places,
+    selection,
+)
 
 T = TypeVar("T")
 Work = Callable[[Statements], T]
@@ -131,7 +142,7 @@ class JournalStore:
             except ImportError as error:
                 raise UsageError(
                     f"The journal {place} is a team's, and the library for it is not installed: {error}.",
-                    next_steps=("pip install 'hamr-orchestrator[team]'",),
+                    next_steps=(next_step.shell("pip install 'hamr-orchestrator[team]'", "install it"),),
                 ) from error
             return cls(open_team(place, writes=create, patience=wait), now)
         return cls(SqliteFile.open(place, create=create, durable=durable, patience=wait, older=older), now)
@@ -195,13 +206,14 @@ class JournalStore:
         pair: str | None = None,
         kinds: Sequence[str] | None = None,
         after: int = 0,
+        before: int | None = None,
     ) -> Iterator[Record]:
         """Records in order, up to the newest one when the reading begins; see `Store.records`.
 
         Raises:
             JournalDamaged: a record cannot be read.
         """
-        newest = self.head().seq
+        newest = self.head().seq if before is None else min(self.head().seq, before - 1)
         if run is None and pair is None and kinds is None:
             yield from self._all(after, newest)
             return
@@ -215,12 +227,12 @@ class JournalStore:
     ) -> Iterator[Record]:
         """In order, the records of some kinds, and of each run the first one that has a kind of `begins`.
 
-        Whatever else the runs have recorded is not read.
+        Whatever else the runs have recorded is not read; nor, of one pair, anything of another.
 
         Args:
             kinds: of all runs.
             begins: kinds of which each run's first is wanted.
-            pair: of this pair only.
+            pair: of this pair only; of its runs, those that have a beginning.
 
         Raises:
             JournalDamaged: a record cannot be read.
@@ -228,7 +240,8 @@ class JournalStore:
         newest = self.head().seq
         found, values = selection(None, pair, kinds)
         numbers = {*self._numbers(f"{found} AND seq <= ?", (*values, newest))}
-        numbers |= {*self._numbers(first_of_each_run(begins), tuple(begins))}
+        of_pair = () if pair is None else (pair,)
+        numbers |= {*self._numbers(first_of_each_run(begins, of_pair), (*of_pair, *begins))}
         for record in self._numbered(array("q", sorted(numbers))):
             if pair in (None, record.pair) and record.seq <= newest:
                 yield record
@@ -274,6 +287,10 @@ class JournalStore:
         """The ids of a pair's runs and adoptions."""
         return frozenset(run for (run,) in self._rows(RUNS_OF_A_PAIR, (pair,)))
 
+    def ids(self, prefix: str, most: int) -> tuple[str, ...]:
+        """The ids of runs and drills that begin so, the last in their order first; see `Store.ids`."""
+        return self._read(lambda statements: _ids(statements, storable_text(prefix), most))
+
     def head(self) -> Head:
         """The newest record's number and hash; 0 and GENESIS where there is none."""
         return self._read(_last)
@@ -300,6 +317,23 @@ class JournalStore:
         if number and not before:
             return Broken(number, "it is missing", 0)
         return self._walked(Walk(number, before[0].hash if number else GENESIS, forms=False))
+
+    def first_broken(self, numbers: Sequence[int]) -> Broken | None:
+        """Which of these records does not hold, by its own hash or on the one before it; see `Store.first_broken`."""
+        for begin in range(0, len(numbers), _PAGE):
+            part = numbers[begin : begin + _PAGE]
+            wanted = sorted({*part, *(seq - 1 for seq in part)})
+            query = _SELECT.format(f"seq IN ({places(len(wanted))})")
+            near = {link.seq: link for link in self._page(query, (*wanted, len(wanted)))}
+            for seq in part:
+                missing = next((each for each in (seq - 1, seq) if each and each not in near), None)
+                if missing is not None:
+                    return Broken(missing, "it is missing", 0)
+                before = near[seq - 1].hash if seq > 1 else GENESIS
+                broken = Walk(seq - 1, before, forms=False).take(near[seq])
+                if broken is not None:
+                    return broken
+        return None
 
     def _walked(self, walk: Walk) -> Verification:
         """Go on from where the walk stands, to the end."""
@@ -411,6 +445,17 @@ def _first_missing(statements: Statements, kept: Sequence[Head]) -> int | None:
     return None
 
 
+def _ids(statements: Statements, prefix: str, most: int) -> tuple[str, ...]:
+    if statements.execute(IS_RUN, (prefix,)).fetchone():
+        return (prefix,)
+    found: list[str] = []
+    below = (prefix + chr(sys.maxunicode),)
+    while len(found) < most and (row := statements.execute(RUN_BELOW, (*below, prefix)).fetchone()):
+        found.append(row[0])
+        below = row
+    return tuple(found)
+
+
 def _want_lock(statements: Statements, pair: str, lock: str) -> None:
     present = tables.holder_of(statements, pair)
     if present is not None and present.lock == lock:
@@ -424,7 +469,7 @@ def _want_lock(statements: Statements, pair: str, lock: str) -> None:
     raise Locked(
         f"The lock {lock} on {pair} is no longer ours: {now_held}.",
         sent=UNWRITTEN,
-        next_steps=[f"hamr status {pair}"],
+        next_steps=[next_step.status(pair)],
     )
 
 

@@ -114,6 +114,22 @@ class ReadingsTaken(Struct, frozen=True):
     readings: Both[Reading | None]
 
 
+class OrgAsked(Struct, frozen=True):
+    """An org is asked for its record, and has not answered yet; for people, not journalled."""
+
+    kind: ClassVar[str] = ""
+    role: Role
+    seconds: float
+    """How long it has to answer."""
+
+
+class OrgAnswered(Struct, frozen=True):
+    """An org has answered, or its time is up, while the other one may still be waited for; for people, not journalled."""
+
+    kind: ClassVar[str] = ""
+    reading: Reading
+
+
 class MirrorFound(Struct, frozen=True):
     """Whether this pair mirrors, found out by waiting after the first confirmed write."""
 
@@ -242,6 +258,16 @@ class WaitBegan(Struct, frozen=True):
     guards: tuple[str, ...]
     seconds: float
     """For how long at most."""
+    verdicts: tuple[Verdict, ...] = ()
+    """What those guards say, each with its reason and the playbook's why; () in a journal of before they were kept."""
+
+
+class WaitContinued(Struct, frozen=True):
+    """The guards that are waited for say something else than before, and do not pass yet."""
+
+    kind: ClassVar[str] = "wait.continued"
+    transition: str
+    verdicts: tuple[Verdict, ...]
 
 
 class WaitEnded(Struct, frozen=True):
@@ -473,11 +499,14 @@ Event = (
     | RunAcknowledged
     | SituationRead
     | ReadingsTaken
+    | OrgAsked
+    | OrgAnswered
     | GuardsJudged
     | GuardOverridden
     | GuardWaived
     | ProbesRead
     | WaitBegan
+    | WaitContinued
     | WaitEnded
     | PersonAsked
     | PersonAnswered

@@ -9,11 +9,12 @@ from msgspec import Struct
 
 from .guard import Outcome, Verdict
 from .hook import Hook
+from .next_step import NextStep
 from .plain import EMPTY
 from .playbook import Timeouts
 from .reading import HamrRecord, Reading, Request
 from .run import Mode, Operator, RunRequest
-from .situation import Stranger
+from .situation import Stranger, UnderWay
 from .status import Both, Role, Status
 
 
@@ -61,6 +62,11 @@ class PlannedTransition(Struct, frozen=True):
     after: tuple[Hook, ...] = ()
     writes: tuple[PlannedWrite, ...] = ()
 
+    @property
+    def refusing(self) -> tuple[Verdict, ...]:
+        """The verdicts that would stop a run here."""
+        return tuple(verdict for verdict in self.verdicts if verdict.guard in self.refused_by)
+
 
 class Plan(Struct, frozen=True):
     """The transitions from the phase to a goal, with verdicts and exact requests."""
@@ -89,7 +95,7 @@ class Plan(Struct, frozen=True):
     """Whether the route leads to the goal at all."""
     before: tuple[Verdict, ...] = ()
     """What a run asks before its first transition: `unknown`, `cool_down`."""
-    next_steps: tuple[str, ...] = ()
+    next_steps: tuple[NextStep, ...] = ()
     timeouts: Timeouts = Timeouts()
     confirm_within: float = 60.0
     """Seconds until a write must be seen by a read."""
@@ -108,8 +114,12 @@ class Plan(Struct, frozen=True):
     """The journal's place, where nothing was ever written to it; "" where something was."""
     open_drill: str = ""
     """The drill that nobody has closed yet: a planned run is refused until then. "" where there is none."""
+    events_to: Role | None = None
+    """The org that a run would tell by events what it does; None where the pair wants none, or nothing would be done."""
     strangers: tuple[Stranger, ...] = ()
     """Who seems to be moving the pair without this journal's knowing."""
+    under_way: UnderWay | None = None
+    """The run that holds the pair just now: another one is refused. None where there is none."""
 
     @property
     def writes(self) -> tuple[PlannedWrite, ...]:
@@ -134,6 +144,12 @@ class Plan(Struct, frozen=True):
         """The guards that a run would be refused for, before its first transition or on the way, each once."""
         on_the_way = (guard for transition in self.transitions for guard in transition.refused_by)
         return tuple(dict.fromkeys([*self.refused_before, *on_the_way]))
+
+    @property
+    def refusing(self) -> tuple[Verdict, ...]:
+        """What a run would be refused for, in order: before its first transition, then by each transition's guards."""
+        before = (verdict for verdict in self.before if verdict.guard in self.refused_before)
+        return (*before, *(verdict for transition in self.transitions for verdict in transition.refusing))
 
     @property
     def stopping_hooks(self) -> tuple[str, ...]:

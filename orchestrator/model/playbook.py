@@ -86,6 +86,11 @@ class Timeouts(Struct, frozen=True):
     total: timedelta = timedelta(seconds=20)
     """For the whole exchange (20s)."""
 
+    @property
+    def silence(self) -> timedelta:
+        """How long an org that was asked may say nothing at all."""
+        return min(self.read, self.total)
+
 
 class Playbook(Struct, frozen=True):
     """The whole file, checked."""
@@ -146,6 +151,12 @@ class Playbook(Struct, frozen=True):
     def survivors_from(self, start: Status) -> frozenset[Role]:
         """The orgs that are enough for an emergency from a status to some stop."""
         return _enough(self.route(start, goal) or () for goal in self.stops)
+
+    @property
+    def helpless(self) -> bool:
+        """Whether it leads to ACTIVE, and no org alone is enough for that: there is no way out in an emergency."""
+        leads = any(transition.target is Status.ACTIVE for transition in self.transitions)
+        return leads and not self.survivors_towards(Status.ACTIVE)
 
     def server_moves(self, status: Status) -> frozenset[Status]:
         """A status, and all those to which the server goes on from it by itself."""

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from .next_step import NextStep
 from .status import Both, Role
 
 
@@ -66,10 +67,12 @@ class Check(Struct, frozen=True):
     """What was found; where it is not well, what that means."""
     role: Role | None = None
     """The org that it is about, where it is about one."""
-    next_steps: tuple[str, ...] = ()
+    next_steps: tuple[NextStep, ...] = ()
     """What to type to mend it, or to learn more."""
     brief: str = ""
     """A fact worth a word even where all is well: PASSIVE, 41 ms."""
+    follows: bool = False
+    """Not known for want of a key alone, which is a problem of its own: this is none beside it."""
 
     @property
     def worst(self) -> Level | None:
@@ -110,6 +113,8 @@ class Readiness(Struct, frozen=True):
     """Seconds in which each org answered, connecting included; None where it did not."""
     seconds: float
     """How long finding out took."""
+    next_steps: tuple[NextStep, ...] = ()
+    """What to type, the most useful first."""
 
     @property
     def planned(self) -> Level:

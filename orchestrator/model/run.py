@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
-from .plain import EMPTY
+from . import next_step
+from .next_step import NextStep
+from .plain import EMPTY, timestamp
 from .reading import Change, HamrRecord
 from .status import Role, Status
 
@@ -120,6 +122,27 @@ class RunRequest(Struct, frozen=True):
     since: datetime | None = None
     """When the incident began: what objectives are counted from; the run's own start where None."""
 
+    def as_step(self, verb: str, playbook: str = next_step.DEFAULT_PLAYBOOK, *more: str) -> NextStep:
+        """The command that asks for the same again.
+
+        The verb is run or plan; the playbook is named where it is not the default; `more` are words to add.
+        """
+        words: list[str] = []
+        if playbook != next_step.DEFAULT_PLAYBOOK:
+            words += ["--playbook", playbook]
+        if self.mode is Mode.EMERGENCY:
+            words.append("--emergency")
+        if self.reason or self.mode is Mode.EMERGENCY:
+            words += ["--reason", self.reason or next_step.ANY_REASON]
+        for guard, reason in self.overrides.items():
+            words += ["--override", f"{guard}={reason}"]
+        if self.ref:
+            words += ["--ref", self.ref]
+        if self.since is not None:
+            words += ["--since", timestamp(self.since)]
+        made = next_step.plan if verb == "plan" else next_step.run
+        return made(self.pair, self.goal).with_options(*words, *more)
+
 
 class Attempt(Struct, frozen=True):
     """One POST to one org, as intended."""
@@ -179,7 +202,7 @@ class Ending(Struct, frozen=True):
     end: End
     message: str
     org: Role | None = None
-    next_steps: tuple[str, ...] = ()
+    next_steps: tuple[NextStep, ...] = ()
     sent: str = ""
     """What was and was not sent."""
     change: Change | None = None

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from .guard import ProbeReading
+from .guard import ProbeReading, Verdict
 from .journal import Head, Holder
+from .next_step import NextStep
 from .org import Pair
 from .plain import EMPTY
 from .reading import Change, HamrRecord, Identity, Reading
@@ -55,6 +56,22 @@ class Owed(Struct, frozen=True):
     since: datetime
 
 
+class GuardWait(Struct, frozen=True):
+    """A run waits for guards of a transition to pass, as far as the journal knows."""
+
+    transition: str
+    guards: tuple[str, ...]
+    since: datetime
+    seconds: float
+    """For how long at most."""
+    verdicts: tuple[Verdict, ...] = ()
+    """What the guards said last, each with its reason and the playbook's why; () where the journal does not say."""
+
+    def left(self, now: datetime) -> float:
+        """Seconds until it gives up; 0 where that time is over."""
+        return max(0.0, self.seconds - (now - self.since).total_seconds())
+
+
 class OpenRun(Struct, frozen=True):
     """A run that has started and not finished, as far as the journal knows."""
 
@@ -73,8 +90,12 @@ class OpenRun(Struct, frozen=True):
     """Whether it left a write of which nobody knows whether it took effect."""
     asking: str = ""
     """What a person is being asked at its terminal just now, or ""; the pair's lock is not held meanwhile."""
+    waiting: GuardWait | None = None
+    """What it waits for just now, before a transition; None where it does not."""
     ended: bool = False
     """Whether its newest process said how it ended: then all that it left behind is in the journal."""
+    under_way: bool = False
+    """Whether somebody is at work on it just now: then nobody else takes it up."""
 
 
 class PhaseName(enum.Enum):
@@ -101,7 +122,7 @@ class Phase(Struct, frozen=True):
 
     name: PhaseName
     sentence: str
-    next_steps: tuple[str, ...]
+    next_steps: tuple[NextStep, ...]
     status: Status | None = None
     """AGREED, ABSENT: what both show. HALF_SEEN, BEHIND: what the living org shows. LAGGING: what was seen last."""
     transition: str | None = None
@@ -163,6 +184,31 @@ class Stranger(Struct, frozen=True):
     """How long ago, by the server's clock; None where the record does not tell."""
 
 
+class LeftByHand(Struct, frozen=True):
+    """What the newest run on a pair left to be done by hand, until somebody acknowledges that run or another one moves the pair."""
+
+    run: str
+    """What to acknowledge once it is done; "" while that run has not ended."""
+    hooks_failed: tuple[str, ...]
+    """`before` hooks that did not end well, of transitions that were made all the same: "transition/hook"."""
+    by_hand: tuple[str, ...]
+    """Manual hooks that nobody was asked about, in the playbook's words."""
+    remember: tuple[str, ...]
+    """What the playbook wants to be remembered while the pair stands at ACTIVE."""
+
+
+class UnderWay(Struct, frozen=True):
+    """A run that is under way, as far as its lock and the journal tell: whoever finds it leaves it alone."""
+
+    holder: Holder
+    goal: Status | None
+    """None for an adoption, and where the journal has no beginning of it."""
+    transition: str
+    """"" between transitions."""
+    last: str
+    """What it last did, as a record kind."""
+
+
 class Standing(Struct, frozen=True):
     """One look at a pair, and what the journal says of it."""
 
@@ -179,6 +225,8 @@ class Standing(Struct, frozen=True):
     """Who holds the pair's lock."""
     holder_dead: bool
     """Whether that process is provably gone."""
+    under_way: UnderWay | None
+    """What its holder is at; None where nobody holds the lock, or that process is gone."""
     cooling_down_after: str
     """The run after which the pair cools down, or ""."""
     cooling_down_for: float
@@ -195,8 +243,11 @@ class Standing(Struct, frozen=True):
     """Who seems to be moving the pair without this journal's knowing."""
     journal_left: str | None = None
     """The team's journal that could not be reached: what stands in it is not known here."""
+    left_by_hand: LeftByHand | None = None
     left_a_run: bool = False
     """Whether the holder died in the middle of its run: then no new run has the lock before that one was resumed, or the lock broken."""
+    next_steps: tuple[NextStep, ...] = ()
+    """What to type, from all of that: the first is the one to type."""
 
     @property
     def journal_exists(self) -> bool:

@@ -1,23 +1,40 @@
-"""How times, counts and authors are said to a person, and how a request is typed again."""
+"""How times, counts and authors are said to a person."""
 
 from __future__ import annotations
 
 import math
-import shlex
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from .guard import Verdict
-from .journal import Holder
-from .plain import timestamp
+from .journal import Holder, Whereabouts, Witness
 from .result import Score
-from .run import End, Mode, Objective, RunRequest, Stamp
-from .situation import Stranger
+from .run import End, Objective, Stamp
+from .situation import UnderWay
 from .status import Status
 
 MINUTE = 60.0
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+
+DOING = {
+    "run.started": "beginning",
+    "run.resumed": "beginning",
+    "lock.taken": "beginning",
+    "guard.judged": "judging guards",
+    "wait.began": "waiting for guards",
+    "person.asked": "waiting for an answer at its terminal",
+    "transition.intended": "about to write",
+    "hook.intended": "running a hook",
+    "write.intended": "writing",
+    "write.answered": "reading back",
+    "write.unknown": "reading back",
+    "write.confirmed": "reading back",
+    "write.throttled": "waiting, as it was told to",
+    "transition.made": "between two transitions",
+}
+"""What a run is at, by what it journalled last."""
 
 CLOCKS_DIFFER = 1.0
 """Seconds by which another machine's clock may be ahead before it is worth a word."""
@@ -72,12 +89,62 @@ def span(length: timedelta | float) -> str:
     return f"{whole // large:.0f} {name}" + (f" {minor:.0f} {rest}" if minor else "")
 
 
+def ago(length: timedelta | float) -> str:
+    """How long ago, a float being seconds: 5 min ago, just now."""
+    seconds = length.total_seconds() if isinstance(length, timedelta) else length
+    if seconds < 1:
+        return "just now"
+    return f"{span(float(math.floor(seconds)) if math.isfinite(seconds) else seconds)} ago"
+
+
 def age(at: datetime, now: datetime) -> str:
-    """How long ago: 5 min ago, just now; or that its clock is ahead of ours."""
+    """How long ago a time was: 5 min ago, just now; or that its clock is ahead of ours."""
     seconds = (now - at).total_seconds()
-    if seconds < -CLOCKS_DIFFER:
-        return f"{span(-seconds)} ahead of our clock"
-    return "just now" if seconds < 1 else f"{span(float(math.floor(seconds)))} ago"
+    return f"{span(-seconds)} ahead of our clock" if seconds < -CLOCKS_DIFFER else ago(seconds)
+
+
+def listed(names: Sequence[str], conjunction: str = "and") -> str:
+    """Names in words: a, b and c."""
+    if len(names) <= 1:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {conjunction} {names[-1]}"
+
+
+def one_reason(reasons: Iterable[str]) -> str:
+    """Why several keys cannot be had, as one clause: variables that are not set, and files that are missing, by name."""
+    alike: dict[tuple[str, str], dict[str, None]] = {}
+    for reason in reasons:
+        found = _OF_SEVERAL.fullmatch(reason)
+        kind, names, fault = found.groups() if found else ("", "", reason)
+        of_kind = alike.setdefault((kind, fault.replace("are ", "is ", 1) if kind else fault), {})
+        of_kind.update(dict.fromkeys(re.split(", | and ", names)))
+    return "; ".join(_of_all(kind, tuple(names), fault) for (kind, fault), names in alike.items())
+
+
+_OF_SEVERAL = re.compile(r"(environment variable|file)s? (.+?) ((?:is|are) not set|cannot be read \(.*\))")
+
+
+def _of_all(kind: str, names: Sequence[str], fault: str) -> str:
+    if len(names) == 1:
+        return " ".join(filter(None, (kind, names[0], fault)))
+    return f"{kind}s {listed(names)} {fault.replace('is ', 'are ', 1)}"
+
+
+def doing(run: UnderWay) -> str:
+    """What somebody is at who holds a pair: running this since …, to ACTIVE, transition declare, reading back."""
+    goal = "" if run.goal is None else f", to {run.goal}"
+    where = f", transition {run.transition}" if run.transition else ""
+    at = f", {DOING[run.last]}" if run.last in DOING else ""
+    since = f"since {utc(run.holder.taken_at)}"
+    return f"running this {since}{goal} (run {run.holder.run}){where}{at}"
+
+
+def leave_it(holder: Holder, where: Whereabouts, now: datetime, witness: Witness = Witness.NONE) -> str:
+    """What to do beside a holder that is not known to be gone."""
+    if where is Whereabouts.RUNS:
+        return "Leave it"
+    seen = "" if witness is Witness.NONE else f"; {witness.value}"
+    return f"Leave it, unless it is gone: {where.value}{seen}, and its last heartbeat was {age(holder.beat_at, now)}"
 
 
 def counted(number: int, noun: str) -> str:
@@ -122,88 +189,3 @@ def value_words(value: float | str | bool) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else f"{value:.10g}"
-
-
-DEFAULT_PLAYBOOK = "regional-failover"
-"""The playbook that a command takes when none is named."""
-
-ANY_REASON = "REASON"
-"""Stands where the person has to write a reason."""
-
-
-def override_flag(guard: str, reason: str = ANY_REASON) -> str:
-    """The flag that overrides a guard: --override settled=REASON."""
-    return f"--override {shlex.quote(f'{guard}={reason}')}"
-
-
-def request_command(
-    verb: str, request: RunRequest, playbook: str = DEFAULT_PLAYBOOK, more: Sequence[str] = ()
-) -> str:
-    """The command line that asks for the same again.
-
-    The verb is run or plan; the playbook is named where it is not the default; `more` are flags to add.
-    """
-    words = [f"hamr {verb} {shlex.quote(request.pair)} --to {request.goal}"]
-    if playbook != DEFAULT_PLAYBOOK:
-        words.append(f"--playbook {shlex.quote(playbook)}")
-    if request.mode is Mode.EMERGENCY:
-        words.append("--emergency")
-    if request.reason or request.mode is Mode.EMERGENCY:
-        words.append(f"--reason {shlex.quote(request.reason or ANY_REASON)}")
-    words += [override_flag(guard, reason) for guard, reason in request.overrides.items()]
-    if request.ref:
-        words.append(f"--ref {shlex.quote(request.ref)}")
-    if request.since is not None:
-        words.append(f"--since {timestamp(request.since)}")
-    return " ".join([*words, *more])
-
-
-def unlock_command(pair: str, holder: Holder) -> str:
-    """Break a lock, by its id and with a reason."""
-    return f"hamr unlock {shlex.quote(pair)} --lock-id {holder.lock} --reason TEXT"
-
-
-def close_command(drill: str) -> str:
-    """Close a drill that was left open."""
-    return f"hamr drill close {drill} --notes TEXT"
-
-
-def after_unlocking(steps: Sequence[str], pair: str, holder: Holder) -> tuple[str, ...]:
-    """What to type next where a holder died in the middle of its run: no new run has the lock before it is broken.
-
-    What takes the lock over by itself (resume, adopt, an emergency) stays as it is.
-    """
-    new = next((at for at, step in enumerate(steps) if _begins_anew(step)), len(steps))
-    unlock = (unlock_command(pair, holder),) if new < len(steps) else ()
-    return (*steps[:new], *unlock, *steps[new:])
-
-
-def _begins_anew(step: str) -> bool:
-    """Whether a command line begins a new run that is no emergency."""
-    return step.startswith("hamr run ") and " --emergency" not in step
-
-
-def after_asking(steps: Sequence[str], pair: str, found: Sequence[Stranger]) -> tuple[str, ...]:
-    """What to type next while somebody else may be at work: watch first, and go over them by name alone.
-
-    Where nobody is, the steps are left as they are.
-    """
-    if not found:
-        return tuple(steps)
-    others = _by_name("alone", steps, "hamr run ", "hamr resume ")
-    return tuple(dict.fromkeys((f"hamr status {shlex.quote(pair)} --watch", *others)))
-
-
-def after_unknown(steps: Sequence[str]) -> tuple[str, ...]:
-    """What to type next while nobody knows what became of a write: a new run has to accept that by name."""
-    return _by_name("unknown", steps, "hamr run ")
-
-
-def _by_name(guard: str, steps: Sequence[str], *verbs: str) -> tuple[str, ...]:
-    """The steps, those of these verbs with the flag that overrides a guard."""
-    return tuple(
-        f"{step} {override_flag(guard)}"
-        if step.startswith(verbs) and f"--override {guard}=" not in step
-        else step
-        for step in steps
-    )

@@ -166,6 +166,11 @@ def notice_of(event: Event, about: About) -> Notice | None:
             said = {verdict.guard: verdict for verdict in about.verdicts}
             reasons = [f"- {_reason(guard, said.get(guard))}" for guard in guards]
             words = "\n".join([f"Nothing of transition {name} was written. What stopped it:", *reasons])
+        case events.WaitBegan(transition=name, guards=guards, seconds=seconds, verdicts=verdicts):
+            title, alert = f"waits before transition {name}", Alert.WARNING
+            said = {verdict.guard: verdict for verdict in verdicts}
+            reasons = [f"- {_reason(guard, said.get(guard))}" for guard in guards]
+            words = "\n".join([f"It waits for this, for up to {span(seconds)} from now:", *reasons])
         case events.WriteOwed(role=role, status=status, reason=reason):
             title, alert = f"owes its {role} {status}", Alert.WARNING
             words = f"{pair[role]} was not told {status}: {reason}\nTell it later: hamr resume {pair.name}"

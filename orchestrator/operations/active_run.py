@@ -1,14 +1,11 @@
-"""A run that holds its pair: its lock, what records it, who is told of it, and how a person reaches it and is asked."""
+"""A run that holds its pair, with its engine; and how a person is asked on the way."""
 
 from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,56 +13,22 @@ from msgspec.structs import replace
 from orchestrator.engine.context import RunContext, RunServices
 from orchestrator.engine.engine import Engine
 from orchestrator.engine.evaluator import GuardPolicy
-from orchestrator.errors import ExitCode, Moved
+from orchestrator.errors import Moved
 from orchestrator.journal.history import GivenUp, History
-from orchestrator.model.events import RunStarted
+from orchestrator.model import next_step
 from orchestrator.model.guard import Verdict
 from orchestrator.model.hook import Question, Reply
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import CommandKey
-from orchestrator.model.protocols import Prober, Watcher, World
-from orchestrator.model.result import RunResult
-from orchestrator.model.run import Ending, RunRequest, new_mark
+from orchestrator.model.protocols import Prober, World
+from orchestrator.model.run import RunRequest, new_mark
 from orchestrator.model.status import Status
 from orchestrator.situation.state import RunState
 
+from .holding import RunControl
 from .locking import Lock, hold
 from .recorder import Recorder
 from .session import Session
-
-Asker = Callable[[Question], Awaitable[Reply | None]]
-"""Puts a question to whoever sits at the terminal; None where nobody answers."""
-
-
-class RunControl(Struct, eq=False):
-    """How a person reaches a run: signals set it, and tests do."""
-
-    engine: Engine | None = None
-    task: asyncio.Task[Ending] | None = None
-    asked: int = 0
-    code: ExitCode = ExitCode.INTERRUPTED
-    asker: Asker | None = None
-    """How the run asks a person; None where there is nobody to ask (--yes)."""
-    run: str = ""
-    """The id of the run that it reaches, once that holds its lock."""
-    on_result: Callable[[RunResult], None] | None = None
-    """Is told the result as soon as it is known: what is still being posted about the run may take a moment more."""
-
-    def reaches(self, engine: Engine, work: Coroutine[Any, Any, Ending]) -> asyncio.Task[Ending]:
-        """Begin the work of a run, so that whoever interrupts stops it."""
-        self.engine = engine
-        if self.asked:
-            engine.ask_to_stop("stopped before the first write, as asked")
-        self.task = asyncio.create_task(work)
-        return self.task
-
-    def interrupt(self, code: ExitCode) -> None:
-        """Once: stop before the next write. Twice: give up waiting; the write in flight is journalled as unknown."""
-        self.asked += 1
-        self.code = code
-        if self.engine is not None:
-            self.engine.ask_to_stop("stopped before the next write, as asked; it can be resumed")
-        if self.asked > 1 and self.task is not None:
-            self.task.cancel()
 
 
 class Begun(enum.Enum):
@@ -82,7 +45,7 @@ class Purpose(Struct, frozen=True):
     """What a run is for."""
 
     begun: Begun
-    command: str
+    command: NextStep
     """What a person began it with, or took it up with, as they may type it again."""
     request: RunRequest
     """What was asked for, with every override that binds from here on."""
@@ -94,7 +57,7 @@ class Purpose(Struct, frozen=True):
 
 @dataclass(eq=False, repr=False)
 class ActiveRun:
-    """A run that holds its lock; `active_run` makes it."""
+    """A run that holds its pair: what `hold_pair` gave, and once it is prepared, its engine."""
 
     session: Session
     run: str
@@ -120,9 +83,9 @@ class ActiveRun:
         return self.engine.run.state
 
     @property
-    def again(self) -> str:
+    def again(self) -> NextStep:
         """The command that goes on with it."""
-        return self.purpose.command if self.purpose.begun is Begun.ADOPTION else f"hamr resume {self.run}"
+        return self.purpose.command if self.purpose.begun is Begun.ADOPTION else next_step.resume(self.run)
 
     def prepare(self, purpose: Purpose, state: RunState, history: History) -> Engine:
         """The engine of the run, with what the journal says of its pair.
@@ -173,44 +136,6 @@ class ActiveRun:
         self.left_to_others = True
 
 
-@asynccontextmanager
-async def active_run(
-    session: Session,
-    run: str,
-    *,
-    take_over: bool,
-    wants_keys: bool,
-    watchers: Sequence[Watcher] = (),
-    controls: RunControl | None = None,
-    started: RunStarted | None = None,
-) -> AsyncIterator[ActiveRun]:
-    """Both orgs, the probes, whoever is told, and the pair's lock: until the block ends.
-
-    What was read of the journal before may not be true any more: somebody else may have held the lock until now. With
-    `take_over` the lock of a provably dead process changes hands; `wants_keys` stops it before the lock where a key
-    can't be had; `started` is how a run began that is taken up again.
-
-    Raises:
-        KeyUnavailable: a key that is wanted can't be had.
-        Locked: somebody else holds the pair.
-    """
-    controls = controls or RunControl()
-    async with (
-        session.world() as world,
-        session.prober() as prober,
-        session.notices(run, started) as notices,
-    ):
-        if wants_keys:
-            await world.require_keys()
-        lock = await hold(session, run, take_over=take_over)
-        try:
-            controls.run = run
-            recorder = Recorder(session, run, lock, (*watchers, notices))
-            yield ActiveRun(session, run, lock, recorder, controls, world, prober, session.clock.monotonic())
-        finally:
-            await session.calls(lock.release)
-
-
 class LockReleasingPrompter(Struct):
     """Asks in the middle of a run: the pair's lock is let go meanwhile, and taken again before anything else (law 12)."""
 
@@ -244,14 +169,14 @@ class LockReleasingPrompter(Struct):
             raise Moved(
                 f"{taken_up.by}@{taken_up.host} took run {run} up while it waited for an answer here; "
                 "what this process knows of it is old, so it leaves the run to them",
-                next_steps=(f"hamr show {run}", f"hamr status {session.pair.name}"),
+                next_steps=(next_step.show(run), next_step.status(session.pair.name)),
             )
         history = await session.calls(session.history)
         known = history.runs.get(run)
         if known is not None and known.superseded_by:
             raise Moved(
                 f"run {known.superseded_by} took the place of this run while it waited for an answer",
-                next_steps=(f"hamr show {known.superseded_by}", f"hamr status {session.pair.name}"),
+                next_steps=(next_step.show(known.superseded_by), next_step.status(session.pair.name)),
             )
         # Whoever began a run meanwhile, and waits for an answer in their turn: this one goes on first.
         active.recorder.will_supersede(history.open_beside(run))

@@ -6,12 +6,16 @@ import asyncio
 from contextlib import suppress
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.errors import HamrError, Locked, UsageError
 from orchestrator.journal.history import History
+from orchestrator.model import next_step
 from orchestrator.model.events import LockBroken, LockReleased, LockTaken, LockTakenOver, RunResumed
 from orchestrator.model.journal import Holder, Record, Whereabouts, Witness
-from orchestrator.model.words import unlock_command
+from orchestrator.model.situation import OpenRun, UnderWay
+from orchestrator.model.words import doing, leave_it, utc
+from orchestrator.situation.next_steps import at_work
 from orchestrator.system.log import logger
 
 from .session import Session
@@ -199,28 +203,43 @@ def left_a_run(history: History, holder: Holder) -> bool:
     return run is not None and run.open and run.finished is None
 
 
+def open_run_of(session: Session, history: History) -> OpenRun | None:
+    """The run that has not finished, and whether somebody is at work on it just now."""
+    run, at_work = history.as_open_run(), under_way(session, history)
+    if run is None or at_work is None or at_work.holder.run != run.run:
+        return run
+    return replace(run, under_way=True)
+
+
+def under_way(session: Session, history: History) -> UnderWay | None:
+    """What is at work on the pair just now, by its lock; None where nothing is."""
+    holder = session.store.holder(session.pair.name)
+    if holder is None or session.is_gone(holder):
+        return None
+    return _at_work(history, holder)
+
+
+def _at_work(history: History, holder: Holder) -> UnderWay:
+    run = history.runs.get(holder.run)
+    if run is None:
+        return UnderWay(holder, None, "", "")
+    return UnderWay(holder, None if run.started is None else run.started.goal, run.transition, run.last)
+
+
 def locked_by(session: Session, holder: Holder, *, dead: bool) -> Locked:
     """The refusal that names the holder of a lock."""
-    age = session.clock.now() - holder.taken_at
-    silent = session.clock.now() - holder.beat_at
-    run = session.history().runs.get(holder.run)
-    did = f"; it last did {run.last} at {run.last_at:%H:%M:%S} UTC" if run is not None and run.last_at else ""
+    name, now = session.pair.name, session.clock.now()
     where, witness = session.host.whereabouts(holder), session.store.witness(holder.lock)
-    witnessed = "" if witness is Witness.NONE or where in _KNOWN else f"; {witness.value}"
-    what = f"{where.value}{witnessed}"
-    if not dead:
-        what += f"; its last heartbeat was {silent.total_seconds():.0f} s ago"
-    name = session.pair.name
-    steps: tuple[str, ...] = (f"hamr show {holder.run}", f"hamr status {name} --watch")
+    what = where.value if witness is Witness.NONE or where in _KNOWN else f"{where.value}; {witness.value}"
     if dead:
-        steps = (f"hamr resume {holder.run}",)
-    elif where is not Whereabouts.RUNS:
-        # Nobody can ask from here whether that process lives; a person can.
-        steps = (*steps, unlock_command(name, holder))
+        words = f"which held it for run {holder.run} since {utc(holder.taken_at)}; {what}"
+    else:
+        words = (
+            f"who is {doing(_at_work(session.history(), holder))}. {leave_it(holder, where, now, witness)}"
+        )
     return Locked(
-        f"pair {session.pair.name} is locked by {holder}, run {holder.run}, for {age.total_seconds():.0f} s; "
-        f"{what}{did}",
-        next_steps=steps,
+        f"pair {name} is locked by {holder}, {words}",
+        next_steps=at_work(name, holder, Whereabouts.GONE if dead else where),
     )
 
 
@@ -232,7 +251,7 @@ def check_unlock(session: Session, lock: str) -> Holder:
         Locked: the holder is at work on this very machine.
     """
     name = session.pair.name
-    look = (f"hamr status {name}",)
+    look = (next_step.status(name),)
     holder = session.store.holder(name)
     if holder is None:
         raise UsageError(f"nobody holds pair {name}: there is no lock to break", next_steps=look)
@@ -245,7 +264,7 @@ def check_unlock(session: Session, lock: str) -> Holder:
         raise Locked(
             f"process {holder.pid} holds pair {name} for run {holder.run}, and it runs on this machine: "
             "its lock is not broken while it lives. Ctrl-C in its terminal stops it before its next write",
-            next_steps=(f"kill -INT {holder.pid}", *look),
+            next_steps=(next_step.shell(f"kill -INT {holder.pid}", "stop it before its next write"), *look),
         )
     return holder
 

@@ -28,12 +28,13 @@ from orchestrator.model.reading import Absent, Exchange, HamrRecord, Identity, P
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.model.words import request_command
 from orchestrator.situation import phase_of
 from orchestrator.situation.guard_kinds import depends_on, transition_probes
 from orchestrator.situation.guards import strangers
+from orchestrator.situation.next_steps import after_a_plan
 from orchestrator.situation.state import RunState
 
+from .locking import open_run_of, under_way
 from .preflight import judge_before
 from .session import Session, playbook_digest
 from .status import read_pair
@@ -168,7 +169,7 @@ async def _plan_from(
         clock,
         mirrors=pair.mirrors is Mirrors.YES,
     )
-    open_run = history.as_open_run()
+    open_run = open_run_of(session, history)
     forecast = _Forecast(pair, playbook, world, identities, state, history.owed)
     engine = Engine(
         RunContext(
@@ -184,7 +185,7 @@ async def _plan_from(
             owed=history.owed,
             open_run=open_run,
             known_runs=history.known_runs,
-            command=request_command("run", request, playbook.name),
+            command=request.as_step("run", playbook.name),
             old_is_true="reverted" in request.overrides,
         ),
         GuardPolicy(request.overrides, forecast=True),
@@ -200,7 +201,8 @@ async def _plan_from(
         goal=request.goal,
         floors=floors,
     )
-    return Plan(
+    transitions = _transitions(session, forecast, engine, GuardPolicy(request.overrides))
+    made = Plan(
         run=state.run,
         made_at=now,
         expires_at=now + PLAN_LASTS,
@@ -216,7 +218,7 @@ async def _plan_from(
         readings=readings,
         phase=phase.label,
         sentence=phase.sentence,
-        transitions=_transitions(session, forecast, engine, GuardPolicy(request.overrides)),
+        transitions=transitions,
         ending=ending.message,
         reachable=ending.end.reached,
         before=judge_before(history, playbook, session.clock, request),
@@ -232,8 +234,19 @@ async def _plan_from(
         unpaid=history.hooks_owed,
         unjournalled=history.unjournalled,
         open_drill=history.open_drill.drill if history.open_drill is not None else "",
+        events_to=_told_by_events(session, transitions, request.mode),
         strangers=() if assumed is not None else strangers(readings, history.known_runs, now),
+        under_way=None if assumed is not None else under_way(session, history),
     )
+    return replace(made, next_steps=after_a_plan(made))
+
+
+def _told_by_events(session: Session, transitions: tuple[PlannedTransition, ...], mode: Mode) -> Role | None:
+    """The org that takes over: the survivor, or the one that the last transition writes first, as `notices` addresses it."""
+    last = session.playbook.transition(transitions[-1].name) if transitions else None
+    if last is None or not session.pair.events:
+        return None
+    return last.survivor if mode is Mode.EMERGENCY else last.writes[0]
 
 
 def _transitions(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -10,20 +9,15 @@ from msgspec.structs import replace
 
 from orchestrator.errors import Refused, UsageError
 from orchestrator.journal.history import History
+from orchestrator.model import next_step
 from orchestrator.model.guard import ALWAYS_ON, BEFORE_A_RUN, NEVER_OVERRIDDEN, Outcome, Verdict
+from orchestrator.model.next_step import ANY_REASON, NextStep
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import Change
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Status
-from orchestrator.model.words import (
-    ANY_REASON,
-    close_command,
-    no_journal,
-    override_flag,
-    request_command,
-    span,
-)
+from orchestrator.model.words import no_journal, span, utc
 
 
 def check_request(request: RunRequest, playbook: Playbook) -> None:
@@ -38,7 +32,7 @@ def check_request(request: RunRequest, playbook: Playbook) -> None:
     if request.mode is Mode.EMERGENCY and not request.reason.strip():
         raise UsageError(
             "--emergency wants a reason: it is what the audit journal will say",
-            next_steps=(request_command("run", replace(request, reason="TEXT"), playbook.name),),
+            next_steps=(replace(request, reason="TEXT").as_step("run", playbook.name),),
         )
 
 
@@ -54,7 +48,9 @@ def require_reasons(reason: str, overrides: Mapping[str, str]) -> None:
         UsageError: a reason is the very word that stands for one.
     """
     if reason and not says_why(reason):
-        raise UsageError(f"--reason {reason} says nothing: it is what the audit journal will say")
+        raise UsageError(
+            f"--reason {reason} says nothing, and it is what the audit journal will say: write why instead of {reason}"
+        )
     for guard, why in overrides.items():
         if not says_why(why):
             raise UsageError(
@@ -113,15 +109,15 @@ def _no_stop(request: RunRequest, playbook: Playbook) -> UsageError:
     nearest = min(ahead, key=ahead.__getitem__)
     return UsageError(
         f"{words}; did you mean {nearest}? Its stops are: {stops}",
-        next_steps=(request_command("plan", replace(request, goal=nearest), playbook.name),),
+        next_steps=(replace(request, goal=nearest).as_step("plan", playbook.name),),
     )
 
 
 class _Judged(Struct, frozen=True):
-    """A verdict on what earlier runs left behind, and the command that clears it; "" where none does."""
+    """A verdict on what earlier runs left behind, and the command that clears it; None where none does."""
 
     verdict: Verdict
-    clearing: str = ""
+    clearing: NextStep | None = None
 
 
 def _judge(
@@ -145,11 +141,11 @@ def _judge_unknown(history: History, request: RunRequest) -> _Judged:
     run, attempt = history.unknown[0]
     finished = history.runs[run].finished
     if history.runs[run].started is None:  # it has no goal to resume; what it wrote is the other org's status
-        take_up = f"hamr adopt {shlex.quote(history.pair)} --truth {attempt.role.other} --reason TEXT"
+        take_up = next_step.adopt(history.pair, attempt.role.other)
     elif request.mode is Mode.EMERGENCY:
-        take_up = f"hamr resume {run} --emergency --reason {shlex.quote(request.reason or ANY_REASON)}"
+        take_up = next_step.resume(run).as_emergency(request.reason or ANY_REASON)
     else:
-        take_up = f"hamr resume {run}"
+        take_up = next_step.resume(run)
     # Where it stopped for somebody else's write, it would, taken up, stop for it again.
     clears = finished is None or finished.ending.change is not Change.FOREIGN
     return _Judged(
@@ -160,7 +156,7 @@ def _judge_unknown(history: History, request: RunRequest) -> _Judged:
             "effect, or still will",
             why=f"{take_up} reads it again; overriding accepts that it may turn up late.",
         ),
-        take_up if clears else "",
+        take_up.so_that("read it again, and go on with that run") if clears else None,
     )
 
 
@@ -171,10 +167,10 @@ def _judge_cool_down(history: History, playbook: Playbook, clock: Clock, mode: M
         reason = "no run has just finished" if playbook.cool_down else "not set"
         return _Judged(Verdict("cool_down", Outcome.PASS, reason))
     run, left = cooling
-    reason = f"run {run.run} finished at {run.finished_at:%H:%M:%S} UTC"
+    reason = f"run {run.run} finished at {utc(run.finished_at or clock.now())}"
     if mode is Mode.EMERGENCY:
         return _Judged(Verdict("cool_down", Outcome.PASS, f"{reason}; an emergency does not wait for that"))
-    clearing = f"hamr ack {run.run}"
+    clearing = next_step.acknowledge(run.run)
     return _Judged(
         Verdict(
             "cool_down",
@@ -219,12 +215,12 @@ def refuse_before(
     failed = [each for each in found if each.verdict.outcome is not Outcome.PASS]
     refused = [each for each in failed if each.verdict.guard not in request.overrides]
     if refused:
-        flags = [override_flag(each.verdict.guard) for each in refused]
+        over = request.as_step("run", playbook.name).overriding(*(each.verdict.guard for each in refused))
         raise Refused(
             "\n".join(f"{each.verdict.guard}: {each.verdict.reason}. {each.verdict.why}" for each in refused),
             next_steps=(
-                *(each.clearing for each in refused if each.clearing),
-                request_command("run", request, playbook.name, flags),
+                *(each.clearing for each in refused if each.clearing is not None),
+                over.so_that("go over it, by name"),
             ),
         )
     return tuple((each.verdict, request.overrides[each.verdict.guard]) for each in failed)
@@ -240,7 +236,7 @@ def refuse_owing(history: History, request: RunRequest) -> None:
         owed = history.owed
         raise Refused(
             f"the {owed.role} of pair {request.pair} is still owed {owed.status} from emergency run {owed.run}",
-            next_steps=(f"hamr resume {request.pair}", f"hamr status {request.pair}"),
+            next_steps=(next_step.resume(request.pair), next_step.status(request.pair)),
         )
 
 
@@ -257,14 +253,14 @@ def refuse_in_drill(history: History, request: RunRequest, drill: str) -> None:
     if held is None:
         raise Refused(
             f"drill {drill} is not open any more: somebody closed it, so nothing of it goes on",
-            next_steps=(f"hamr status {request.pair}", "hamr runs"),
+            next_steps=(next_step.status(request.pair), next_step.runs()),
         )
     if held.drill != drill:
         raise Refused(
             f"pair {request.pair} is in drill {held.drill}, which {held.by}@{held.host} began at "
-            f"{held.started_at:%Y-%m-%d %H:%M:%S} UTC and nobody has closed yet. Closing it brings the pair home to "
+            f"{utc(held.started_at)} and nobody has closed yet. Closing it brings the pair home to "
             f"{held.started.home}. In a real incident, --emergency does not ask about drills",
-            next_steps=(close_command(held.drill), f"hamr status {request.pair}"),
+            next_steps=(next_step.close_drill(held.drill), next_step.status(request.pair)),
         )
     others = history.outsiders(held)
     if others:
@@ -272,7 +268,7 @@ def refuse_in_drill(history: History, request: RunRequest, drill: str) -> None:
         raise Refused(
             f"run {run.run} of {run.by}@{run.host}, which is not of drill {drill}, has moved pair {request.pair} "
             "meanwhile: the drill goes no further",
-            next_steps=(f"hamr show {run.run}", close_command(drill)),
+            next_steps=(next_step.show(run.run), next_step.close_drill(drill)),
         )
 
 

@@ -9,12 +9,15 @@ from functools import partial
 from msgspec import Struct, field
 
 from orchestrator.errors import HamrError, JournalDamaged, JournalUnavailable, Locked
+from orchestrator.model import next_step
 from orchestrator.model.events import (
     INTENTS,
     ChangeSeen,
     Event,
     OrgGivenUp,
     RunSuperseded,
+    WaitBegan,
+    WaitContinued,
     WriteOwed,
     WriteUnknown,
 )
@@ -65,6 +68,8 @@ class Recorder(Struct):
     _entries: list[Entry] = field(default_factory=list)
     """The same records, as they would begin another journal."""
     _gathered: list[_Gathered] = field(default_factory=list)
+    _notes: list[Entry] = field(default_factory=list)
+    """What came of telling others: journalled along with whatever comes next, or when all is over."""
     _unanswered: list[_Gathered] = field(default_factory=list)
     """The fenced ones that were told since the last commit."""
 
@@ -86,6 +91,23 @@ class Recorder(Struct):
                 watcher.tell(event)
             except Exception:  # noqa: BLE001 - whoever only watches never stops a run (law 19)
                 self._say_failed(watcher, event)
+
+    async def note(self, event: Event) -> None:
+        """Take what came of telling somebody: no transaction of its own, which the next intent would have to wait for."""
+        self._notes.append(self.session.entry(self.run, event))
+        if not self.session.gathers:
+            self._write_notes()
+
+    async def close(self) -> None:
+        """Make durable what was noted since the run's end; whoever reads the journal misses no more than that."""
+        try:
+            await self.session.calls(self._write_notes)
+        except HamrError as error:
+            logger().warning("what became of an event could not be journalled", error=error.message)
+
+    def _write_notes(self) -> None:
+        if self._notes:
+            self._append((), holding=None)
 
     def _say_failed(self, watcher: Watcher, event: Event) -> None:
         """Log it, once for each watcher: one that fails at every event must not bury the rest."""
@@ -139,7 +161,7 @@ class Recorder(Struct):
             raise JournalDamaged(
                 f"the journal {self.session.store.place} does not hold record {missing} any more, which this run wrote "
                 "into it: an older copy of the file was put in its place, or it was moved, deleted or written over",
-                next_steps=("hamr audit verify", f"hamr status {self.session.pair.name}"),
+                next_steps=(next_step.verify(), next_step.status(self.session.pair.name)),
             )
 
     async def has_lost_its_beginning(self) -> bool:
@@ -164,6 +186,8 @@ class Recorder(Struct):
         """One transaction, of what no earlier call has had; runs where the store's calls do, one after the other."""
         batch = [told for told in due if told in self._gathered]
         fenced = [each for each in batch if each.fenced]
+        if not batch:
+            return
         try:
             self._append(batch, holding=self.lock.lock if fenced else None)
         except HamrError as error:
@@ -172,20 +196,21 @@ class Recorder(Struct):
                 self._gathered.remove(told)
             if isinstance(error, Locked):
                 rest = [each for each in batch if not each.fenced]
-                self._append(rest, holding=None)
+                if rest:
+                    self._append(rest, holding=None)
                 del self._gathered[: len(rest)]
             raise
         del self._gathered[: len(batch)]
 
     def _append(self, batch: Sequence[_Gathered], *, holding: str | None) -> None:
-        if not batch:
-            return
-        entries = [told.entry for told in batch]
+        notes = self._notes[:]
+        entries = [*(told.entry for told in batch), *notes]
         try:
             records = self.session.store.append_all(entries, holding=holding)
         except JournalUnavailable as error:
             self._move(error)
             records = self.session.store.append_all(entries, holding=holding)
+        del self._notes[: len(notes)]
         self._kept += [Head(record.seq, record.hash) for record in records]
         self._entries += entries
         for record in records:
@@ -210,7 +235,7 @@ def _is_pressing(event: Event) -> bool:
     match event:
         case ChangeSeen(change=change):
             return change in _GRAVE_CHANGES
-        case WriteUnknown() | WriteOwed() | OrgGivenUp():
+        case WriteUnknown() | WriteOwed() | OrgGivenUp() | WaitBegan() | WaitContinued():
             return True
         case _:
             return False

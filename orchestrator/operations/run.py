@@ -9,24 +9,23 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
+from msgspec.structs import astuple
+
 from orchestrator import __version__
-from orchestrator.engine.engine import Engine
 from orchestrator.errors import JournalUnavailable, Moved, Refused, UsageError
 from orchestrator.journal.history import History, RunHistory, events_of
+from orchestrator.model import next_step
 from orchestrator.model.events import GuardOverridden, RunAcknowledged, RunResumed, RunStarted
 from orchestrator.model.guard import Verdict
-from orchestrator.model.org import Pair
 from orchestrator.model.plan import Plan
 from orchestrator.model.protocols import Watcher
-from orchestrator.model.reading import Reading
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import End, Ending, Mode, RunRequest
-from orchestrator.model.situation import Owed
+from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.model.words import request_command
+from orchestrator.model.words import utc
 from orchestrator.situation.state import RunState, replay
 
-from .active_run import Begun, Purpose, RunControl, active_run
+from .holding import RunControl, hold_pair
 from .locking import refuse_held
 from .preflight import (
     check_adoption,
@@ -38,7 +37,6 @@ from .preflight import (
     require_reasons,
 )
 from .session import EMERGENCY_BUSY_SECONDS, Session, playbook_digest
-from .supervise import supervise
 
 
 async def start(
@@ -87,24 +85,28 @@ async def _start(
     await session.calls(lambda: refuse_held(session, take_over=emergency))
     await _enter(session, request, drill)
     run = plan.run if plan is not None else run or session.new_run()
-    async with active_run(
+    async with hold_pair(
         session, run, take_over=emergency, wants_keys=not emergency, watchers=watchers, controls=controls
-    ) as active:
+    ) as held:
         started_at = session.clock.now()
         history, overridden = await _enter(session, request, drill)
         if plan is not None:
             await session.calls(lambda: check_plan(session, plan))
-        active.recorder.will_supersede(history.open_beside(run))
-        active.recorder.tell(_started(session, request, plan, drill))
+        held.recorder.will_supersede(history.open_beside(run))
+        held.recorder.tell(_started(session, request, plan, drill))
         if session.moved is not None:
-            active.recorder.tell(session.moved)
+            held.recorder.tell(session.moved)
         for verdict, reason in overridden:
-            active.recorder.tell(GuardOverridden("", verdict, reason))
-        await active.recorder.commit()
-        command = request_command("run", request, session.playbook.name)
+            held.recorder.tell(GuardOverridden("", verdict, reason))
+        await held.recorder.commit()
+        from .active_run import ActiveRun, Begun, Purpose  # noqa: PLC0415 - the engine loads beside the first answers
+        from .supervise import drive, supervise  # noqa: PLC0415 - as above
+
+        active = ActiveRun(*astuple(held))
+        command = request.as_step("run", session.playbook.name)
         purpose = Purpose(Begun.HERE, command, request, request.goal, started_at, overridden)
         engine = active.prepare(purpose, RunState(run, mode=request.mode), history)
-        return await supervise(active, _drive(engine, request, plan))
+        return await supervise(active, drive(engine, request, plan))
 
 
 async def _enter(
@@ -142,27 +144,6 @@ def _started(session: Session, request: RunRequest, plan: Plan | None, drill: st
     )
 
 
-async def _drive(engine: Engine, request: RunRequest, plan: Plan | None) -> Ending:
-    if plan is not None:
-        moved = _moved_since(engine.run.pair, plan, await engine.reader.read_both("plan", once=False))
-        if moved is not None:
-            return Ending(End.MOVED, moved, next_steps=(request_command("plan", request, plan.playbook),))
-    return await engine.drive(request.goal)
-
-
-def _moved_since(pair: Pair, plan: Plan, readings: Both[Reading]) -> str | None:
-    """What changed in the orgs since a plan was made, or None."""
-    for role, now in readings.items():
-        planned, org = plan.readings[role], pair[role]
-        if planned.record is None or now.record is None:
-            if type(planned.sight) is not type(now.sight):
-                return f"{org} answered {type(planned.sight).__name__.lower()} when the plan was made, and {type(now.sight).__name__.lower()} now"
-            continue
-        if not now.record.same_version(planned.record):
-            return f"{org} was changed since the plan was made, by {now.record.modified_by}"
-    return None
-
-
 def check_plan(session: Session, plan: Plan) -> None:
     """Refuse a saved plan that no longer fits, as far as that can be told without reading the orgs.
 
@@ -171,18 +152,18 @@ def check_plan(session: Session, plan: Plan) -> None:
         Moved: it is spent, expired, or was made by another playbook or for other orgs.
         Refused: it leads nowhere.
     """
-    again = (request_command("plan", plan.request, plan.playbook, ["--out FILE"]),)
+    again = (plan.request.as_step("plan", plan.playbook, "--out", "FILE"),)
     if plan.assumed is not None:
         raise UsageError(
             "this plan assumed a status (--assume) and read nothing, so it can't be applied", next_steps=again
         )
     if plan.run in session.history().known_runs:
         raise Moved(
-            f"this plan is spent: run {plan.run} applied it", next_steps=(f"hamr show {plan.run}", *again)
+            f"this plan is spent: run {plan.run} applied it", next_steps=(next_step.show(plan.run), *again)
         )
     now = session.clock.now()
     if now > plan.expires_at:
-        raise Moved(f"this plan expired at {plan.expires_at:%Y-%m-%d %H:%M:%S} UTC", next_steps=again)
+        raise Moved(f"this plan expired at {utc(plan.expires_at)}", next_steps=again)
     if plan.playbook_sha256 != playbook_digest(session.playbook):
         raise Moved(f"this plan was made by another version of playbook {plan.playbook}", next_steps=again)
     urls = tuple(org.base_url for org in session.pair.orgs)
@@ -231,29 +212,31 @@ async def resume(
     if run is None and history.owed is None:
         raise UsageError(
             f"pair {session.pair.name} has no open run, and owes nothing",
-            next_steps=(f"hamr status {session.pair.name}",),
+            next_steps=(next_step.status(session.pair.name),),
         )
     identifier = run.run if run is not None else history.owed.run if history.owed is not None else ""
     state = await session.calls(partial(_recall, session, history, identifier))
     started = state.started
     if started is None:
-        raise UsageError(f"run {identifier} wrote no beginning into this journal", next_steps=("hamr runs",))
+        raise UsageError(
+            f"run {identifier} wrote no beginning into this journal", next_steps=(next_step.runs(),)
+        )
     if not session.pair.is_of(started.orgs):
         raise Moved(
             f"run {identifier} began on other orgs than the inventory now names for pair {session.pair.name}. Only "
             "those can be brought to its end: name them in the inventory again, under a pair of their own",
-            next_steps=(f"hamr status {session.pair.name}", f"hamr show {identifier}"),
+            next_steps=(next_step.status(session.pair.name), next_step.show(identifier)),
         )
     if mode is Mode.EMERGENCY and not reason.strip():
         raise UsageError(
             "--emergency wants a reason: it is what the audit journal will say",
-            next_steps=(f"hamr resume {identifier} --emergency --reason TEXT",),
+            next_steps=(next_step.resume(identifier).as_emergency(),),
         )
     merged = {**state.overrides, **overrides}
     check_overrides(merged, session.playbook)
     require_reasons(reason, overrides)
     request = RunRequest(session.pair.name, started.goal, going_on, reason, merged, since=started.since)
-    async with active_run(
+    async with hold_pair(
         session,
         identifier,
         take_over=True,
@@ -261,7 +244,7 @@ async def resume(
         watchers=watchers,
         controls=controls,
         started=started,
-    ) as active:
+    ) as held:
         # Whoever held the lock until now may have gone on with it: what was recalled before is old.
         history = await session.calls(session.history)
         state = await session.calls(partial(_recall, session, history, identifier))
@@ -270,18 +253,22 @@ async def resume(
         if not finishing and history.owed is None:
             raise Moved(
                 f"run {identifier} is not open any more: {_closed_by(run)}, while this was being asked",
-                next_steps=(f"hamr show {identifier}", f"hamr status {session.pair.name}"),
+                next_steps=(next_step.show(identifier), next_step.status(session.pair.name)),
             )
         if finishing:
-            active.recorder.will_supersede(history.open_beside(identifier))
+            held.recorder.will_supersede(history.open_beside(identifier))
         resumed = RunResumed(going_on, reason, dict(overrides))
-        active.recorder.tell(resumed)
-        await active.recorder.commit()
+        held.recorder.tell(resumed)
+        await held.recorder.commit()
         state.apply(resumed)
+        from .active_run import ActiveRun, Begun, Purpose  # noqa: PLC0415 - the engine loads beside the first answers
+        from .supervise import go_on, supervise  # noqa: PLC0415 - as above
+
+        active = ActiveRun(*astuple(held))
         goal = started.goal if finishing else None
-        purpose = Purpose(Begun.TAKEN_UP, f"hamr resume {identifier}", request, goal, run.started_at)
+        purpose = Purpose(Begun.TAKEN_UP, next_step.resume(identifier), request, goal, run.started_at)
         engine = active.prepare(purpose, state, history)
-        return await supervise(active, _go_on(engine, started.goal, history.owed, finishing=finishing))
+        return await supervise(active, go_on(engine, started.goal, history.owed, finishing=finishing))
 
 
 def _closed_by(run: RunHistory) -> str:
@@ -296,15 +283,6 @@ def _recall(session: Session, history: History, run: str) -> RunState:
     return replay(run, events, floors, mirrors=session.pair.mirrors.known)
 
 
-async def _go_on(engine: Engine, goal: Status, owed: Owed | None, *, finishing: bool) -> Ending:
-    """What is owed first, directly; then the rest of the route."""
-    if owed is not None and (engine.run.state.mode is Mode.PLANNED or not finishing):
-        ending = await engine.deliver(owed)
-        if ending.end is not End.DONE or not finishing:
-            return ending
-    return await engine.drive(goal)
-
-
 def acknowledge(session: Session, run: RunHistory, reason: str) -> None:
     """End the cooling down after a run.
 
@@ -312,7 +290,7 @@ def acknowledge(session: Session, run: RunHistory, reason: str) -> None:
         UsageError: the run has not finished.
     """
     if run.finished is None:
-        raise UsageError(f"run {run.run} has not finished", next_steps=(f"hamr resume {run.run}",))
+        raise UsageError(f"run {run.run} has not finished", next_steps=(next_step.resume(run.run),))
     session.append(run.run, RunAcknowledged(reason))
 
 
@@ -335,11 +313,15 @@ async def adopt(
     """
     check_adoption(overrides)
     run = session.new_run()
-    async with active_run(
+    async with hold_pair(
         session, run, take_over=True, wants_keys=True, watchers=watchers, controls=controls
-    ) as active:
+    ) as held:
         history = await session.calls(session.history)
-        command = f"hamr adopt {session.pair.name} --truth {truth} --reason TEXT"
+        from .active_run import ActiveRun, Begun, Purpose  # noqa: PLC0415 - the engine loads beside the first answers
+        from .supervise import supervise  # noqa: PLC0415 - as above
+
+        active = ActiveRun(*astuple(held))
+        command = next_step.adopt(session.pair.name, truth)
         request = RunRequest(session.pair.name, Status.UNSPECIFIED, reason=reason, overrides=overrides)
         engine = active.prepare(Purpose(Begun.ADOPTION, command, request), RunState(run), history)
         return await supervise(active, engine.adopt(truth, reason, overrides))

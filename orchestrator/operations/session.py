@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import InitVar, dataclass, field
 from datetime import timedelta
@@ -14,12 +14,13 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from orchestrator.datadog import HttpReader, HttpWorld
-from orchestrator.datadog.connections import Trust
+from orchestrator.datadog.connections import Trust, open_transports
 from orchestrator.datadog.transport import Transport
 from orchestrator.errors import JournalDamaged, JournalUnavailable
 from orchestrator.journal import VERIFY_NEWEST, JournalStore, ThisHost, ThreadCalls
 from orchestrator.journal.checkpoint import CHECKPOINT, DUE_AFTER, checkpoint_of, read_history
 from orchestrator.journal.history import History
+from orchestrator.model import next_step
 from orchestrator.model.events import Event, JournalMoved, RunStarted, encode
 from orchestrator.model.journal import Broken, Entry, Holder, Witness
 from orchestrator.model.org import Pair
@@ -66,6 +67,8 @@ class Session:
     """This machine's own journal, for an emergency that a team's can't hold up; None where no team's is used."""
     moved: JournalMoved | None = None
     """That the team's journal could not be reached, so that the refuge stands in its place."""
+    watcher: Watcher | None = None
+    """Is told who is asked and who answers while a pair is only looked at; a run has watchers of its own."""
     key_ring: InitVar[KeyRing | None] = None
     """Keys that were fetched before, for the same environment and redactor."""
     keys: KeyRing = field(init=False)
@@ -73,33 +76,42 @@ class Session:
     def __post_init__(self, key_ring: KeyRing | None) -> None:
         self.keys = key_ring or KeyRing(self.environ, self.redactor)
 
-    def reader(self, *, connect_within: timedelta | None = None) -> HttpReader:
+    def reader(
+        self, *, connect_within: timedelta | None = None, over: Both[Transport] | None = None
+    ) -> HttpReader:
         """A way to look at both orgs, which cannot send anything but a GET. Use it as a context manager.
 
-        `connect_within` tells a dead region from a slow one sooner than the playbook does.
+        `connect_within` tells a dead region from a slow one sooner than the playbook does; `over` are connections that
+        others use too, in the place of its own.
         """
         timeouts = self.playbook.timeouts
         if connect_within is not None:
             timeouts = replace(timeouts, connect=min(timeouts.connect, connect_within))
-        return self._connected(HttpReader, timeouts)
+        return self._connected(HttpReader, timeouts, over)
 
-    def world(self) -> HttpWorld:
-        """Both orgs, to be read and written. Use it as a context manager."""
-        return self._connected(HttpWorld, self.playbook.timeouts)
+    def connections(self) -> Both[Transport]:
+        """Connections to both orgs, for all that one run asks of them and tells them."""
+        return self.transports or open_transports(self.pair.orgs, trust=self.trust)
 
-    def _connected(self, kind: type[ReaderOrWorld], timeouts: Timeouts) -> ReaderOrWorld:
+    def world(self, over: Both[Transport] | None = None) -> HttpWorld:
+        """Both orgs, to be read and written, `over` these connections or its own. Use it as a context manager."""
+        return self._connected(HttpWorld, self.playbook.timeouts, over)
+
+    def _connected(
+        self, kind: type[ReaderOrWorld], timeouts: Timeouts, over: Both[Transport] | None = None
+    ) -> ReaderOrWorld:
         return kind(
             self.pair,
             timeouts=timeouts,
             keys=self.keys,
             redactor=self.redactor,
             clock=self.clock,
-            transports=self.transports,
+            transports=over or self.transports,
             trust=self.trust,
         )
 
-    def prober(self) -> AbstractAsyncContextManager[Prober]:
-        """A way to read the playbook's probes. Use it as a context manager."""
+    def prober(self, over: Both[Transport] | None = None) -> AbstractAsyncContextManager[Prober]:
+        """A way to read the playbook's probes, the orgs' `over` these connections. Use it as a context manager."""
         if not self.playbook.probes:
             from orchestrator.engine.predicted import RecordedProbes  # noqa: PLC0415 - a plan has it, a run seldom
 
@@ -113,7 +125,7 @@ class Session:
             redactor=self.redactor,
             clock=self.clock,
             environ=self.environ,
-            transports=self.transports,
+            transports=over or self.transports,
             trust=self.trust,
         )
 
@@ -123,8 +135,21 @@ class Session:
 
         return LocalPrograms(self.environ, self.redactor, self.clock, key_variables(self.pair))
 
-    def notices(self, run: str, started: RunStarted | None = None) -> AbstractAsyncContextManager[Watcher]:
-        """Who is told of a run, where the pair's `events` say so; `started` is how it began, where it is taken up again."""
+    def notices(
+        self,
+        run: str,
+        over: Both[Transport],
+        note: Callable[[Event], Awaitable[None]],
+        started: RunStarted | None = None,
+    ) -> AbstractAsyncContextManager[Watcher]:
+        """Who is told of a run, where the pair's `events` say so.
+
+        Args:
+            run: its id.
+            over: the connections to both orgs.
+            note: takes what came of each notice.
+            started: how it began, where it is taken up again.
+        """
         from orchestrator.notices import About, NoNotices, Notices, Poster  # noqa: PLC0415 - only a run tells anybody
 
         if not self.pair.events:
@@ -132,18 +157,16 @@ class Session:
         about = About(run, self.pair, self.playbook, self.operator, self.store.place)
         return Notices(
             about if started is None else about.after(started),
-            Poster(
-                self.pair, self.keys, self.redactor, self.clock, transports=self.transports, trust=self.trust
-            ),
+            Poster(self.pair, self.keys, self.redactor, self.clock, over),
             head=lambda: self.calls(self.store.head),
-            note=lambda event: self.calls(lambda: self.append(run, event)),
+            note=note,
         )
 
-    def history(self) -> History:
-        """What the journal says of this pair; a journal that was changed is not believed.
+    def verify(self) -> None:
+        """Verify the journal's newest records, once: one that was changed is not believed.
 
         Raises:
-            JournalDamaged: one of its newest records does not hold.
+            JournalDamaged: one of them does not hold.
         """
         if not self.verified:
             found = self.store.verify_newest(VERIFY_NEWEST)
@@ -151,9 +174,24 @@ class Session:
                 raise JournalDamaged(
                     f"the journal {self.store.place} was changed: record {found.seq}: {found.reason}. "
                     "What it says of this pair can't be trusted",
-                    next_steps=("hamr audit verify", f"hamr status {self.pair.name} --journal NEW_FILE"),
+                    next_steps=(
+                        next_step.verify(),
+                        next_step.status(self.pair.name).with_options(
+                            "--journal",
+                            "NEW_FILE",
+                            why="go on with another journal: it sees neither this one's lock nor its history",
+                        ),
+                    ),
                 )
             self.verified = True
+
+    def history(self) -> History:
+        """What the journal says of this pair, once it is verified.
+
+        Raises:
+            JournalDamaged: one of its newest records does not hold.
+        """
+        self.verify()
         history = read_history(self.store, self.pair)
         self.since_checkpoint = history.read
         return history

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from orchestrator.errors import JournalUnavailable, UsageError
+from orchestrator.model import next_step
 
 if TYPE_CHECKING:  # loaded when they are needed: a verb that reads the journal alone parses no YAML
     from orchestrator.journal import Address, JournalStore
@@ -45,10 +47,14 @@ class Prepared(Struct, frozen=True, eq=False):
     def __repr__(self) -> str:  # the environment may hold keys
         return f"Prepared({self.pair.name})"
 
-    def session(self, store: Store, redactor: Redactor) -> Session:
-        """Everything wired together, on an open journal."""
+    def session(self, store: Store, redactor: Redactor, *, beside: Session | None = None) -> Session:
+        """Everything wired together, on an open journal; `beside` has loaded what certificates are verified with."""
         from .session import Session
 
+        if beside is not None:
+            return Session(
+                self.pair, self.playbook, self.operator, store, self.environ, redactor, trust=beside.trust
+            )
         session = Session(self.pair, self.playbook, self.operator, store, self.environ, redactor)
         session.trust.load_beside(self.pair.orgs)
         return session
@@ -143,6 +149,25 @@ class Sources(Struct, frozen=True, eq=False):
 
         return default_place(self.journal, self.environ)
 
+    @property
+    def beside(self) -> Sources:
+        """The same, with the journal of drills on the simulator in the place of the journal that it lies beside.
+
+        Raises:
+            UsageError: that is no path.
+        """
+        from orchestrator.journal import Address, state_folder
+
+        place = self.place()
+        if isinstance(place, Address):  # nobody else is concerned
+            place = state_folder(self.environ) / "journal.db"
+        return replace(self, journal=str(place.with_name(f"{place.stem}-drills{place.suffix}")))
+
+    @property
+    def for_rehearsals(self) -> Sources:
+        """Where a drill on the simulator is journalled: in the journal that was named, else in that of its own."""
+        return self if self.journal is not None else self.beside
+
     def store(self, *, writes: bool, patience: float | None = None) -> JournalStore:
         """The journal, open; who only looks leaves no file behind. Close it, or use it as a context manager.
 
@@ -209,7 +234,7 @@ class Sources(Struct, frozen=True, eq=False):
             if not store.exists:
                 raise JournalUnavailable(
                     f"There is no journal at {store.place}: nothing was ever recorded there, or it was moved or deleted.",
-                    next_steps=("hamr audit verify --journal FILE",),
+                    next_steps=(next_step.verify().with_options("--journal", "FILE"),),
                 )
             yield store
 
@@ -235,7 +260,7 @@ def operator_named(text: str | None) -> Operator:
         raise UsageError(
             f"--operator {text[:100]!r}: NAME or NAME@HOST is wanted, of letters, digits, dots and hyphens "
             "(in NAME underscores too), since it goes into the records that are written.",
-            next_steps=("--operator alice@laptop",),
+            next_steps=(next_step.shell("--operator alice@laptop"),),
         )
     return Operator(name, host)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -11,18 +10,59 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from orchestrator.engine.engine import Engine
 from orchestrator.errors import ExitCode, HamrError, JournalDamaged, Moved
 from orchestrator.journal.history import event_of
+from orchestrator.model import next_step
 from orchestrator.model.events import Event, RunFinished, TransitionMade
 from orchestrator.model.journal import Head
+from orchestrator.model.next_step import each_once
+from orchestrator.model.org import Pair
 from orchestrator.model.plain import moment
+from orchestrator.model.plan import Plan
+from orchestrator.model.reading import Reading
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import End, Ending, Objective
-from orchestrator.model.status import Status
+from orchestrator.model.run import End, Ending, Mode, Objective, RunRequest
+from orchestrator.model.situation import Owed
+from orchestrator.model.status import Both, Status
+from orchestrator.model.words import author
 from orchestrator.system.log import bind, logger
 
 from .active_run import ActiveRun, Begun
-from .next_steps import can_be_taken_up, with_words
+from .endings import can_be_taken_up, with_words
+from .session import Session
+
+
+async def drive(engine: Engine, request: RunRequest, plan: Plan | None) -> Ending:
+    """Go to the goal; where a saved plan is applied, only as long as the orgs stand as they did."""
+    if plan is not None:
+        moved = _moved_since(engine.run.pair, plan, await engine.reader.read_both("plan", once=False))
+        if moved is not None:
+            return Ending(End.MOVED, moved, next_steps=(request.as_step("plan", plan.playbook),))
+    return await engine.drive(request.goal)
+
+
+def _moved_since(pair: Pair, plan: Plan, readings: Both[Reading]) -> str | None:
+    """What changed in the orgs since a plan was made, or None."""
+    for role, now in readings.items():
+        planned, org = plan.readings[role], pair[role]
+        if planned.record is None or now.record is None:
+            if type(planned.sight) is not type(now.sight):
+                return f"{org} answered {type(planned.sight).__name__.lower()} when the plan was made, and {type(now.sight).__name__.lower()} now"
+            continue
+        if not now.record.same_version(planned.record):
+            return f"{org} was changed since the plan was made, by {author(now.record.modified_by)}"
+    return None
+
+
+async def go_on(engine: Engine, goal: Status, owed: Owed | None, *, finishing: bool) -> Ending:
+    """What is owed first, directly; then the rest of the route."""
+    if owed is not None and (engine.run.state.mode is Mode.PLANNED or not finishing):
+        ending = await engine.deliver(owed)
+        if ending.end is not End.DONE or not finishing:
+            return ending
+    return await engine.drive(goal)
+
 
 HEARTBEAT_SECONDS = 5.0
 
@@ -132,11 +172,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         if await session.calls(active.lock.was_taken_over):
             active.leave_to_others()
     left = await session.calls(lambda: _left_owing(active, ending))
-    ending = with_words(active, _with_left_owing(ending, left))
-    if session.moved is not None:
-        merge = f"hamr journal merge {shlex.quote(session.store.place)}"
-        first = (merge,) if ending.end.reached else ()
-        ending = replace(ending, next_steps=tuple(dict.fromkeys((*first, *ending.next_steps, merge))))
+    ending = _with_merge(session, with_words(active, _with_left_owing(ending, left)))
     code = ExitCode[ending.end.name]
     if ending.end is End.INTERRUPTED:
         code = ExitCode.LOCKED if active.lock_lost else active.controls.code
@@ -151,6 +187,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
     refused = engine.evaluator.refused_by() if ending.end in _REFUSALS else ()
     if ending.end.reached:
         active.recorder.supersede()
+    outstanding = state.outstanding() if ending.end is End.UNKNOWN else None
     trouble = await _keep(active)
     objectives = await session.calls(lambda: _objectives(active, ending, now))
     if trouble is None and not active.lock.is_anothers:
@@ -159,8 +196,9 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
     if trouble is not None:
         logger().error("the end of the run could not be journalled", error=trouble.message)
         ending, code, resumable = await _unkept(active, ending, trouble, code=code, resumable=resumable)
+    ending = _with_merge(session, ending)  # it may have moved only now
     await session.calls(active.lock.release)
-    reached_active = ending.end.reached and purpose.goal is Status.ACTIVE
+    to_active = bool(steps) and ending.end.reached and purpose.goal is Status.ACTIVE
     return RunResult(
         run=active.run,
         pair=session.pair.name,
@@ -172,7 +210,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         seconds=seconds,
         head=Head(0, "") if code is ExitCode.JOURNAL_DAMAGED else await _head(active),
         objectives=objectives,
-        remember=session.playbook.remember if reached_active else (),
+        remember=session.playbook.remember if to_active else (),
         refused_by=refused,
         overridden=(
             *purpose.overridden_before,
@@ -188,10 +226,20 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         ),
         left_to_person=tuple(state.left_to_person),
         hooks_failed=state.hooks_failed(),
+        unknown=() if outstanding is None else (outstanding,),
         waited=state.waited,
         asked=state.asked,
         request=purpose.request if purpose.begun is Begun.HERE else None,
     )
+
+
+def _with_merge(session: Session, ending: Ending) -> Ending:
+    """Of an emergency that left the team's journal, others know nothing before its records are merged."""
+    if session.moved is None:
+        return ending
+    merge = next_step.merge(session.store.place)
+    first = (merge,) if ending.end.reached else ()
+    return replace(ending, next_steps=each_once((*first, *ending.next_steps, merge)))
 
 
 async def _keep(active: ActiveRun, *events: Event) -> HamrError | None:
@@ -236,7 +284,9 @@ async def _unkept(
     if active.state.intended and ending.end.reached:
         # The journal still shows an open run: to say "done" would leave that to be found out later.
         words = f"{ending.message}; but the end of this run could not be journalled: {trouble.message}"
-        ending = replace(ending, end=End.INCOMPLETE, message=words, next_steps=(f"hamr resume {active.run}",))
+        ending = replace(
+            ending, end=End.INCOMPLETE, message=words, next_steps=(next_step.resume(active.run),)
+        )
         return ending, ExitCode.INCOMPLETE, True
     return ending, code, resumable
 
@@ -276,7 +326,7 @@ def _with_left_owing(ending: Ending, left: dict[str, tuple[str, ...]]) -> Ending
         ending,
         end=End.OWING,
         message=f"{ending.message}; nothing was left to move, and hooks are still owed: {names}",
-        next_steps=tuple(f"hamr resume {run}" for run in left),
+        next_steps=tuple(next_step.resume(run) for run in left),
     )
 
 

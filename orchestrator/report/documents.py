@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from orchestrator.model.guard import Verdict
 from orchestrator.model.hook import Hook, Manual, Program
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import JSON, plain
 from orchestrator.model.plan import PlannedWrite
 from orchestrator.model.reading import HamrRecord, Present, Reading
@@ -98,7 +99,7 @@ def json_form(value: object) -> JSON:
             return plain(value)
 
 
-def noun_fact(noun: Struct) -> Mapping[str, object]:
+def noun_fact(noun: Struct) -> Mapping[str, object]:  # noqa: C901 - one case per noun
     """A noun by the keys of its fields, or in a form of its own."""
     match noun:
         case HamrRecord():
@@ -148,6 +149,8 @@ def noun_fact(noun: Struct) -> Mapping[str, object]:
                 "people_seconds": seconds(noun.people),
                 "own_seconds": seconds(noun.machine),
             }
+        case NextStep():
+            return {"command": noun.command, **fields_fact(noun)}
         case Stranger():
             return {
                 "org": noun.role,

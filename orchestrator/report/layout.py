@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import zip_longest
 
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.status import Role
 
 STYLES: frozenset[str] = frozenset(
@@ -79,6 +81,16 @@ def fit(columns: int) -> None:
 def page_width() -> int:
     """How many cells wide a page is."""
     return _columns.get()
+
+
+@contextmanager
+def within(columns: int) -> Iterator[None]:
+    """Make the pages of this block no wider than so many columns."""
+    before = _columns.set(min(_columns.get(), columns))
+    try:
+        yield
+    finally:
+        _columns.reset(before)
 
 
 LABEL = 14
@@ -221,19 +233,34 @@ def beside(label: str, columns: Sequence[Span], *, width: int, most: int = 3) ->
 
 
 def table(
-    header: Sequence[str], rows: Sequence[Sequence[Span]], limits: Sequence[int], *, indent: int = 0
+    header: Sequence[str],
+    rows: Sequence[Sequence[Span]],
+    limits: Sequence[int],
+    *,
+    indent: int = 0,
+    most: int = 3,
+    whole: int = 0,
 ) -> Page:
-    """Rows under a header, columns as wide as they need and at most their limit; longer texts are folded."""
+    """Rows under a header, columns as wide as they need and at most their limit; longer texts are folded.
+
+    A text has `most` lines at most: what is left of it then ends in an ellipsis. On a narrow page the widest columns give
+    way, but not the first `whole`: there stands what is to be copied.
+    """
     titled = [[Span(title, "heading") for title in header], *rows]
     widths = [
         min(limit, max(cells(row[number].text) for row in titled)) for number, limit in enumerate(limits)
     ]
-    while (beyond := indent + sum(widths) + GAP * (len(widths) - 1) - page_width()) > 0:
-        widest = widths.index(max(widths))
-        widths[widest] -= min(beyond, max(1, widths[widest] - sorted(widths)[-2]))
+    words = [
+        [word for row in titled for word in row[number].text.split(" ")] for number in range(len(limits))
+    ]
+    while indent + sum(widths) + GAP * (len(widths) - 1) > page_width():
+        # What folds at a space gives way first: an id that is cut in two cannot be copied.
+        folds = [number for number, width in enumerate(widths) if width > max(map(cells, words[number]))]
+        wide = folds if folds and most > 1 else range(whole, len(widths))
+        widths[max(wide, key=widths.__getitem__)] -= 1
     margin = line(" " * indent)
     return tuple(
-        (*margin, *spans) for row in titled for spans in _side_by_side([*zip(row, widths, strict=True)], 3)
+        (*margin, *spans) for row in titled for spans in _side_by_side([*zip(row, widths, strict=True)], most)
     )
 
 
@@ -268,9 +295,16 @@ def command(text: str) -> Line:
     return (Span("  "), Span(text, "command"))
 
 
-def next_commands(commands: Sequence[str]) -> Page:
-    """What to type next, most useful first; whole lines, to be copied. Nothing where there is nothing."""
-    return (*heading("Next"), *map(command, commands)) if commands else ()
+def next_commands(steps: Sequence[NextStep]) -> Page:
+    """What to type next, most useful first, each with what it is for; whole lines, to be copied. Nothing where there is nothing."""
+    if not steps:
+        return ()
+    return (*heading("Next"), *(spans for step in steps for spans in step_lines(step)))
+
+
+def step_lines(step: NextStep) -> Page:
+    """A command, and under it what it is for."""
+    return (command(step.command), *(paragraph(step.why, "dim", indent=6) if step.why else ()))
 
 
 def head_lines(head: object, verify: str = "") -> Page:
@@ -278,14 +312,17 @@ def head_lines(head: object, verify: str = "") -> Page:
     verify = verify or f"hamr audit verify --anchor {head}"
     return (
         *heading("Journal"),
-        copied("head", str(head)),
-        copied("verify", verify),
+        copied("head", str(head), width=8),
+        copied("verify", verify, width=8),
     )
 
 
-def copied(label: str, text: str) -> Line:
-    """A label, and a text that is there to be copied: it is never broken."""
-    return (Span("  " + padded(label, LABEL), "dim"), Span(text, "command"))
+def copied(label: str, text: str, *, width: int = LABEL) -> Line:
+    """A label, and a text that is there to be copied: it is never broken, and is moved to the left where it is too long."""
+    margin = "  " + padded(label, width)
+    if width == LABEL and cells(margin) + cells(text) > page_width():
+        margin = f"  {label}  "
+    return (Span(margin, "dim"), Span(text, "command"))
 
 
 LONGEST_NAME = 60

@@ -8,6 +8,8 @@ from functools import partial
 from typing import assert_never
 from urllib.parse import urlsplit
 
+from orchestrator.errors import ExitCode
+from orchestrator.model import next_step
 from orchestrator.model.journal import Holder
 from orchestrator.model.org import Org
 from orchestrator.model.plain import JSON
@@ -25,31 +27,23 @@ from orchestrator.model.reading import (
     Unreadable,
     Unrecognised,
 )
-from orchestrator.model.run import Attempt, Mode
-from orchestrator.model.situation import OpenRun, PhaseName, Standing, Stranger
+from orchestrator.model.run import Mode
+from orchestrator.model.situation import OpenRun, PhaseName, Standing, Stranger, UnderWay
 from orchestrator.model.status import Role
-from orchestrator.model.words import (
-    after_asking,
-    after_unknown,
-    after_unlocking,
-    age,
-    author,
-    close_command,
-    no_journal,
-    span,
-    utc,
-)
+from orchestrator.model.words import DOING, age, author, doing, no_journal, span, utc
 
 from .documents import document, fields_fact, noun_fact, seconds
 from .layout import (
     GAP,
     LABEL,
+    LONGEST_NAME,
     Line,
     Page,
     Span,
     beside,
     called,
     copied,
+    folded_line,
     labelled,
     line,
     next_commands,
@@ -57,11 +51,21 @@ from .layout import (
     paragraph,
     shortened,
 )
+from .to_do import Left, ToDo, left_to_do, to_do_lines
+from .verdicts import wait_lines
 
 
 def unjournalled_lines(place: str) -> Page:
     """That there is no journal here; nothing where there is one, and `place` is ""."""
     return labelled("journal says", f"nothing: {no_journal(place)}", "warn") if place else ()
+
+
+def under_way_lines(run: UnderWay | None) -> Page:
+    """Who is at work on the pair just now: leave them to it."""
+    if run is None:
+        return ()
+    who = shortened(f"{run.holder.operator} on {run.holder.host}", 60)
+    return labelled("under way", f"{who} is {doing(run)}; leave it", "bad")
 
 
 def strangers_lines(found: Sequence[Stranger], org: Callable[[Role], str]) -> Page:
@@ -86,64 +90,94 @@ _BAD_PHASES = frozenset(
 )
 
 
+def phase_style(phase: PhaseName) -> str:
+    """How a phase looks."""
+    return "good" if phase in _GOOD_PHASES else "bad" if phase in _BAD_PHASES else "warn"
+
+
+def status_code(standing: Standing) -> ExitCode:
+    """What a script learns from a look: the exit code."""
+    if outcome_unknown(standing):
+        return ExitCode.UNKNOWN
+    return ExitCode.OWING if standing.owed is not None or owes_hooks(standing) else ExitCode.DONE
+
+
+def outcome_unknown(standing: Standing) -> bool:
+    """Whether nobody knows what became of a write. One that a living run is waiting for right now is not unknown yet."""
+    at_work = standing.holder.run if standing.holder is not None and not standing.holder_dead else None
+    return any(run != at_work for run, _ in standing.unknown)
+
+
+def owes_hooks(standing: Standing) -> bool:
+    """Whether `after` hooks of its open run did not end well yet."""
+    return standing.open_run is not None and bool(standing.open_run.hooks_owed)
+
+
 def status_page(standing: Standing, playbook: Playbook) -> Page:
-    """One look at a pair, in at most 100 columns, and what to type next.
+    """One look at a pair, as wide as the page, and what to type next.
 
     The playbook says what the open run is in the middle of.
     """
-    return (*standing_page(standing, playbook), *next_commands(_next_steps(standing)))
+    return (*standing_page(standing, playbook), *next_commands(standing.next_steps))
 
 
 def standing_page(standing: Standing, playbook: Playbook) -> Page:
     """The same without what to type next: before a question, where that is settled."""
     phase = standing.phase
-    style = "good" if phase.name in _GOOD_PHASES else "bad" if phase.name in _BAD_PHASES else "warn"
     return (
         *_title(standing, playbook),
         line(),
         *_orgs(standing),
         line(),
-        *labelled("phase", phase.label, style),
+        *labelled("phase", phase.label, phase_style(phase.name)),
         *paragraph(shortened(phase.sentence, 1200), indent=2),
-        line(),
         *_journal(standing, playbook),
     )
 
 
-def _next_steps(standing: Standing) -> tuple[str, ...]:
-    """What to type, and nothing that would be refused: because of somebody else at work, a lock, or an open drill."""
-    name, holder = standing.pair.name, standing.holder
-    steps = after_unknown(standing.phase.next_steps) if standing.unknown else standing.phase.next_steps
-    steps = after_asking(steps, name, standing.strangers)
-    if standing.left_a_run and holder is not None:
-        steps = after_unlocking(steps, name, holder)
-    drill = standing.open_drill
-    if drill is None:
-        return steps
-    refused = ("hamr plan ", "hamr run ")
-    allowed = [step for step in steps if not step.startswith(refused) or " --emergency" in step]
-    return (close_command(drill.drill), *allowed)
-
-
 def _title(standing: Standing, playbook: Playbook) -> Page:
     pair = standing.pair
-    title = (Span("Pair ", "heading"), Span(shortened(pair.name, 60), "bold"), Span(f", {utc(standing.at)}"))
-    about = f"playbook {shortened(playbook.name, 50)}, mirrors {pair.mirrors.value}"
-    return (title, (Span(about, "dim"),))
+    about = f"; playbook {shortened(playbook.name, 50)}, mirrors {pair.mirrors.value}"
+    return folded_line(
+        (
+            Span("Pair ", "heading"),
+            Span(shortened(pair.name, 60), "bold"),
+            Span(f", {utc(standing.at)}"),
+            Span(about, "dim"),
+        ),
+        "",
+    )
 
 
 _ROWS = ("", "name", "site", "status", "because", "changed at", "changed by", "keys", "answered in")
 
+SIDE_BY_SIDE = 90
+"""Cells that a page has for both orgs side by side; on a narrower one they stand one below the other."""
+
 
 def _orgs(standing: Standing) -> Page:
+    columns = [_column(standing, role) for role in Role]
+    if page_width() < SIDE_BY_SIDE:
+        return (*_stacked(columns[0]), line(), *_stacked(columns[1]))
     page: list[Line] = []
     width = (page_width() - 2 - LABEL) // 2 - GAP
-    for label, *both in zip(_ROWS, *(_column(standing, role) for role in Role), strict=True):
+    for label, *both in zip(_ROWS, *columns, strict=True):
         if label == "because" and not any(span.text for span in both):
             continue
         most = REASON // width + 2 if label == "because" else 3
         page += beside(label, both, width=width, most=most)
     return tuple(page)
+
+
+def _stacked(column: tuple[Span, ...]) -> Page:
+    """One org in lines of its own: its name and site beside its role, its round trip beside its keys."""
+    role, name, site, *facts, keys, answered = column
+    title = f"{shortened(name.text, LONGEST_NAME)}, {shortened(site.text, 120)}"
+    page = [*labelled(role.text, title, "org")]
+    for label, fact in zip(_ROWS[3:-2], facts, strict=True):
+        page += labelled(label, shortened(fact.text), fact.style) if fact.text else ()
+    took = "" if answered.text == "-" else f"; answered in {answered.text}"
+    return (*page, *labelled("keys", f"{keys.text}{took}", keys.style))
 
 
 def _column(standing: Standing, role: Role) -> tuple[Span, ...]:
@@ -158,7 +192,7 @@ def _column(standing: Standing, role: Role) -> tuple[Span, ...]:
         Span(shortened(why_not, REASON), "warn"),
         Span(_changed_at(record, standing.at)),
         Span("-" if record is None else shortened(author(record.modified_by), 120)),
-        _keys(org, standing.identities[role], why_not),
+        _keys(org, standing.identities[role], reading),
         Span(_round_trip(reading)),
     )
 
@@ -200,10 +234,10 @@ def _changed_at(record: HamrRecord | None, now: datetime) -> str:
     return f"{utc(record.modified_at)}, {age(record.modified_at, now)}"
 
 
-def _keys(org: Org, identity: Identity, said: str) -> Span:
+def _keys(org: Org, identity: Identity, reading: Reading) -> Span:
     """Whose keys they are; a reason that was said already is not said again."""
     if identity.uuid is None:
-        if identity.reason and identity.reason == said:
+        if identity.reason and (identity.reason == reading.reason or reading.keyless):
             return Span("not told, for the same reason", "warn")
         reason = f": {identity.reason}" if identity.reason else ""
         return Span(shortened(f"not told{reason}", 120), "warn")
@@ -213,26 +247,21 @@ def _keys(org: Org, identity: Identity, said: str) -> Span:
 
 
 def _round_trip(reading: Reading) -> str:
-    exchange = reading.exchange
-    if exchange.http_status is None or isinstance(reading.sight, Hampered):
+    seconds = reading.exchange.seconds
+    if isinstance(reading.sight, Unreachable) and seconds >= 1:
+        return f"no answer in {span(seconds)}"
+    if reading.exchange.http_status is None or isinstance(reading.sight, Hampered):
         return "-"  # nobody answered, or not the org
-    return f"{exchange.seconds * 1000:.0f} ms"
+    return span(seconds)
 
 
 def _journal(standing: Standing, playbook: Playbook) -> Page:
     page: list[Line] = [
+        *under_way_lines(standing.under_way),
+        *_waits(standing),
         *strangers_lines(standing.strangers, partial(_org, standing)),
         *unjournalled_lines("" if standing.journal_exists else standing.journal),
     ]
-    if standing.owed is not None:
-        owed = standing.owed
-        page += labelled(
-            "owed",
-            f"{_org(standing, owed.role)} is owed {owed.status} since {utc(owed.since)} (emergency run {owed.run})",
-            "warn",
-        )
-    for run, attempt in standing.unknown:
-        page += labelled("unknown", _unknown(standing, run, attempt), "bad")
     for run, attempt in standing.given_up:
         words = (
             f"attempt {attempt.number} of run {run} ({attempt.status} to {_org(standing, attempt.role)}) was given up, "
@@ -242,13 +271,13 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
     for run in standing.elsewhere:
         words = f"run {run} is open on other orgs than the inventory names now: name those again to finish it"
         page += labelled("other orgs", words, "warn")
-    if standing.open_run is not None:
+    if standing.open_run is not None and not standing.open_run.under_way:
         page += labelled("open run", _open_run(standing.open_run, playbook), "warn")
     if standing.open_drill is not None:
         drill = standing.open_drill
         words = (
             f"{drill.drill}, to {drill.goal} and home to {drill.home}, begun {age(drill.started_at, standing.at)} by "
-            f"{shortened(drill.by, 60)}; until {close_command(drill.drill)}, other runs than an emergency's "
+            f"{shortened(drill.by, 60)}; until {next_step.close_drill(drill.drill)}, other runs than an emergency's "
             "are refused"
         )
         page += labelled("open drill", words, "warn")
@@ -258,25 +287,59 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
         left = span(standing.cooling_down_for)
         words = f"for another {left} after run {standing.cooling_down_after}; hamr ack {standing.cooling_down_after} ends it"
         page += labelled("cooling down", words, "warn")
-    if not page:
-        page += labelled("journal says", "nothing is owed or unknown, no run is open, nobody holds the lock")
+    # Where nobody has found anything, that is nothing only of a pair at rest, by a journal that can tell.
+    at_rest = not page and standing.phase.name is PhaseName.AGREED and standing.phase.status in playbook.stops
+    things = _left_to_do(standing)
     return (
+        *((line(),) if page else ()),
         *page,
-        *(labelled("not seen", standing.journal_left, "bad") if standing.journal_left else ()),
-        *labelled("journal", standing.journal),
-        copied("head", str(standing.head)),
+        *to_do_lines(things, well=at_rest),
+        *_by_hand(standing),
+        *(() if at_rest and not things else (line(),)),
+        *_head(standing),
+    )
+
+
+def _by_hand(standing: Standing) -> Page:
+    left = standing.left_by_hand
+    if left is None or not left.run:
+        return ()
+    return ((Span("  Done by hand? ", "dim"), Span(next_step.acknowledge(left.run).command, "command")),)
+
+
+def _head(standing: Standing) -> Page:
+    head = standing.head
+    left = labelled("not seen", standing.journal_left, "bad") if standing.journal_left else ()
+    if page_width() < SIDE_BY_SIDE:  # it would be cut in two; `hamr audit head` has it whole
+        short = f", head {head.seq}:{head.hash[:12]}…" if head.seq else ""
+        return (*left, *labelled("journal", f"{standing.journal}{short}"))
+    return (*left, *labelled("journal", standing.journal), copied("head", str(head)))
+
+
+def _left_to_do(standing: Standing) -> tuple[ToDo, ...]:
+    run, left, drill = standing.open_run, standing.left_by_hand, standing.open_drill
+    at_work = "" if standing.under_way is None else standing.under_way.holder.run
+    if run is not None and run.run == at_work:  # leave it: what it has not done yet is left to nobody
+        run = None
+    return left_to_do(
+        Left(
+            standing.pair.name,
+            {role: _org(standing, role) for role in Role},
+            unknown=[(name, attempt) for name, attempt in standing.unknown if name != at_work],
+            open_run="" if run is None else run.run,
+            ended=run is None or run.ended,
+            owed=[] if standing.owed is None else [standing.owed],
+            hooks_owed=[] if run is None else [(run.run, hook) for hook in run.hooks_owed],
+            hooks_failed=() if left is None else left.hooks_failed,
+            by_hand=() if left is None else left.by_hand,
+            remember=() if left is None else left.remember,
+            drill="" if drill is None else drill.drill,
+        )
     )
 
 
 def _org(standing: Standing, role: Role) -> str:
     return called(standing.pair[role].name, role)
-
-
-def _unknown(standing: Standing, run: str, attempt: Attempt) -> str:
-    return (
-        f"nobody knows whether {attempt.status} to {_org(standing, attempt.role)} took effect, or still will "
-        f"(attempt {attempt.number} of run {run})"
-    )
 
 
 def _open_run(run: OpenRun, playbook: Playbook) -> str:
@@ -287,6 +350,14 @@ def _open_run(run: OpenRun, playbook: Playbook) -> str:
     emergency = ", in emergency mode" if run.mode is Mode.EMERGENCY else ""
     asking = f"; it waits for an answer at its terminal: {shortened(run.asking)}" if run.asking else ""
     return f"{run.run}, to {run.goal}{where}{emergency}{asking}; hamr show {run.run} tells it"
+
+
+def _waits(standing: Standing) -> Page:
+    """The guards that the run waits for which is under way."""
+    run, at_work = standing.open_run, standing.under_way
+    if run is None or run.waiting is None or at_work is None or at_work.holder.run != run.run:
+        return ()
+    return wait_lines(run.waiting.guards, run.waiting.left(standing.at), run.waiting.verdicts)
 
 
 def _lock(holder: Holder, now: datetime, *, dead: bool) -> str:
@@ -310,7 +381,8 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             "phase_name": phase.name,
             "phase_status": phase.status,
             "sentence": phase.sentence,
-            "next": _next_steps(standing),
+            "next": standing.next_steps,
+            "left_to_do": _left_to_do(standing),
             "orgs": {role: _org_fact(standing, role) for role in Role},
             "mirrors": pair.mirrors,
             "owed": standing.owed,
@@ -320,6 +392,7 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             if standing.journal_exists
             else None,
             **fields_fact(standing, "open_run", "open_drill"),
+            "under_way": standing.under_way and _under_way_fact(standing.under_way),
             "lock": standing.holder and _lock_fact(standing.holder, dead=standing.holder_dead),
             "cooling_down": {
                 "after_run": standing.cooling_down_after,
@@ -345,6 +418,17 @@ def _org_fact(standing: Standing, role: Role) -> dict[str, object]:
         else identity.uuid.casefold() == org.uuid.casefold(),
         "keys_reason": identity.reason,
         "reading": standing.readings[role],
+    }
+
+
+def _under_way_fact(run: UnderWay) -> dict[str, object]:
+    return {
+        "run": run.holder.run,
+        "operator": run.holder.operator,
+        "host": run.holder.host,
+        "since": run.holder.taken_at,
+        **fields_fact(run, "goal", "transition", "last"),
+        "doing": DOING.get(run.last, ""),
     }
 
 

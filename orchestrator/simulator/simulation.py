@@ -13,6 +13,7 @@ from typing import Self
 
 from orchestrator.config.faults import ConnectionRefused, Fault
 from orchestrator.errors import PreparationError, UsageError
+from orchestrator.model import next_step
 from orchestrator.model.protocols import Clock
 from orchestrator.model.status import Role
 from orchestrator.system.clock import SystemClock
@@ -191,6 +192,17 @@ def inventory_text(sim: Simulation, *, keys: str = "sim-keys") -> str:
     return "\n".join(lines) + "\n"
 
 
+def inventory_place(folder: Path) -> Path:
+    """Where a simulated pair's inventory goes that nobody named: pairs.yaml, unless somebody's own is there."""
+    usual = folder / "pairs.yaml"
+    return folder / "sim-pairs.yaml" if usual.exists() and not _is_ours(usual) else usual
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_MARK)) == _MARK.encode()
+
+
 def write_inventory(sim: Simulation, path: Path) -> None:
     """Write the pairs.yaml and its key files (for the owner alone), in place of an earlier simulation's.
 
@@ -202,10 +214,10 @@ def write_inventory(sim: Simulation, path: Path) -> None:
     """
     folder = path.parent / f"{path.stem}-keys"
     try:
-        if path.exists() and not path.read_bytes().startswith(_MARK.encode()):
+        if path.exists() and not _is_ours(path):
             raise UsageError(
                 f"{path} is there already, and the simulator did not write it: it is left as it is.",
-                next_steps=(f"hamr simulate --inventory-out {path.with_name('sim-pairs.yaml')}",),
+                next_steps=(next_step.simulate("--inventory-out", str(path.with_name("sim-pairs.yaml"))),),
             )
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for role in Role:
@@ -216,7 +228,9 @@ def write_inventory(sim: Simulation, path: Path) -> None:
     except OSError as error:
         raise PreparationError(
             f"The simulated pair's inventory cannot be written to {path} ({error.strerror}: {error.filename}).",
-            next_steps=("hamr simulate --inventory-out FILE    # a place that can be written to",),
+            next_steps=(
+                next_step.simulate("--inventory-out", "FILE").so_that("a place that can be written to"),
+            ),
         ) from error
 
 

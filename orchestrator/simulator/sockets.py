@@ -24,6 +24,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from orchestrator.errors import UsageError
+from orchestrator.model import next_step
 from orchestrator.model.protocols import Clock
 from orchestrator.model.status import Role
 
@@ -332,5 +333,8 @@ def _unusable(port: int, label: str, error: Exception) -> UsageError:
     return UsageError(
         f"{reason}, so the simulated {label} region cannot listen there.",
         sent="No region was started.",
-        next_steps=(f"hamr simulate {flag} 0    # takes any free port", f"ss -ltnp 'sport = :{port}'"),
+        next_steps=(
+            next_step.simulate(flag, "0").so_that("take any free port"),
+            next_step.shell(f"ss -ltnp 'sport = :{port}'", "see who has it"),
+        ),
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from orchestrator.model import next_step
+from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.run import Attempt, Mode
@@ -13,7 +15,6 @@ from orchestrator.model.words import utc
 
 from . import commands
 from .commands import View
-from .wording import changed
 
 NOTHING_TO_TELL = frozenset({Status.ABSENT, Status.UNSPECIFIED})
 """Statuses that are never copied to the other org: one cannot be sent, the other says nothing."""
@@ -48,13 +49,13 @@ def _absent(view: View, doubts: tuple[str, ...]) -> Phase:
     goals = commands.goals_from(view, Status.ABSENT)
     if goals:
         advice = f"The playbook {view.playbook.name} can create them"
-        steps = [commands.plan(view.pair, goal) for goal in goals]
+        steps = [next_step.plan(view.pair.name, goal) for goal in goals]
     else:
         advice = f"The playbook {view.playbook.name} has no transition from ABSENT; the one that is called onboarding has"
         steps = [commands.onboard(view.pair)]
     if doubts:
         advice = f"Before anything can be created: {'; '.join(doubts)}"
-        steps = [commands.status(view.pair), *steps]
+        steps = [next_step.status(view.pair.name), *steps]
     if view.open_run is not None:
         steps = [commands.take_up(view), *steps]
     sentence = f"{view.both_say()}: the two orgs are not connected yet. {advice}."
@@ -62,11 +63,11 @@ def _absent(view: View, doubts: tuple[str, ...]) -> Phase:
 
 
 def _agreed(view: View, status: Status) -> Phase:
-    sentence = f"Both orgs show {status}: {_last_changed(view)}."
-    steps = [commands.plan(view.pair, goal) for goal in commands.goals_from(view, status)]
+    sentence = f"Both orgs show {status}."
+    steps = [next_step.plan(view.pair.name, goal) for goal in commands.goals_from(view, status)]
     if not steps:
         sentence += f" No transition of the playbook {view.playbook.name} leads on from {status}: there is nothing to run."
-        steps = [commands.watch(view.pair), commands.graph(view.playbook)]
+        steps = [next_step.watch(view.pair.name), commands.graph(view.playbook)]
     if view.set_back is not None:
         _, attempt = view.set_back
         sentence += f" That is a write of ours which had been given up and came late (attempt {attempt.number}: {attempt.status})."
@@ -79,12 +80,14 @@ def _agreed(view: View, status: Status) -> Phase:
         sentence += f" Run {view.open_run.run} to {view.open_run.goal} is open{_finished_by(view, status)}{_hooks(view)}."
         passed = view.owed is None and commands.out_of_reach(view, status)
         again = commands.close_at(view, status) if passed else (commands.take_up(view),)
-        steps = list(dict.fromkeys((*again, *steps)))
+        steps = list(each_once((*again, *steps)))
     return Phase(PhaseName.AGREED, sentence, tuple(steps), status=status)
 
 
 def _finished_by(view: View, status: Status | None = None) -> str:
     """What becomes of the open run, where both orgs agree on a status or stand midway (None)."""
+    if view.open_run is not None and view.open_run.under_way:
+        return ", and under way"
     if status is not None and view.owed is None and commands.out_of_reach(view, status):
         return f", and no transition leads there from {status}: a new run takes its place"
     if view.stopped_for in commands.STOPS_AGAIN:
@@ -98,11 +101,6 @@ def _hooks(view: View) -> str:
     owed = view.open_run.hooks_owed if view.open_run is not None else ()
     names = (each.partition("/") for each in owed)
     return "".join(f"; hook {hook} after transition {transition} is owed" for transition, _, hook in names)
-
-
-def _last_changed(view: View) -> str:
-    records = ((view.pair[role], view.readings[role].record) for role in Role)
-    return "; ".join(f"{org} was {changed(record)}" for org, record in records if record is not None)
 
 
 def _behind(view: View, owed: Owed) -> Phase:
@@ -121,24 +119,22 @@ def _settled_by(view: View) -> str:
 
 def _midway(view: View, half: HalfMade, doubts: tuple[str, ...]) -> Phase:
     transition, done = half.transition, half.done
-    onward = [commands.run(view.pair, goal) for goal in commands.goals_onward(view, transition)][:1]
-    back = [commands.plan(view.pair, goal) for goal in commands.goals_back(view, transition)][:1]
+    onward = [next_step.run(view.pair.name, goal) for goal in commands.goals_onward(view, transition)][:1]
+    back = [next_step.plan(view.pair.name, goal) for goal in commands.goals_back(view, transition)][:1]
     sentence = f"{view.both_say()}. Transition {transition} is half made: {view.pair[done]} was told, {view.pair[done.other]} was not."
     if not half.settled:
         sentence += " The times do not tell in which direction the pair was going: the goal you name decides."
     if doubts:
         sentence += f" Before anything can be written: {'; '.join(doubts)}."
-        onward = [commands.status(view.pair), *onward]
+        onward = [next_step.status(view.pair.name), *onward]
     if view.open_run is not None:
         sentence += f" Run {view.open_run.run} to {view.open_run.goal} is open{_finished_by(view)}."
         again = commands.take_up(view)
-        if again == commands.resume(view.pair) or view.open_run.goal in commands.goals_onward(
-            view, transition
-        ):
-            onward = list(dict.fromkeys((again, *onward)))
+        if again.verb == "resume" or view.open_run.goal in commands.goals_onward(view, transition):
+            onward = list(each_once((again, *onward)))
         else:
-            onward = [f"{step}{commands.accepting(view)}" for step in onward]
-    steps = (*onward, *back) or (commands.watch(view.pair), commands.graph(view.playbook))
+            onward = [commands.accepting(view, step) for step in onward]
+    steps = (*onward, *back) or (next_step.watch(view.pair.name), commands.graph(view.playbook))
     return Phase(PhaseName.MIDWAY, sentence, steps, transition=transition.name, role=done.other)
 
 
@@ -164,7 +160,9 @@ def _set_back(view: View, role: Role, attempt: Attempt) -> Phase:
         f"(attempt {attempt.number}: {attempt.status}): adopt tells it once more what {view.pair[role.other]} shows."
     )
     return Phase(
-        PhaseName.DIVERGED, sentence, (commands.adopt(view.pair, role.other), commands.watch(view.pair))
+        PhaseName.DIVERGED,
+        sentence,
+        (next_step.adopt(view.pair.name, role.other), next_step.watch(view.pair.name)),
     )
 
 
@@ -182,17 +180,17 @@ def _adoption(view: View) -> str:
     return "Find out who changed what and why; then say which org is right: adopt writes the other one, once."
 
 
-def _adoptions(view: View) -> tuple[str, ...]:
-    steps = [commands.adopt(view.pair, truth) for truth in _truths(view)]
+def _adoptions(view: View) -> tuple[NextStep, ...]:
+    steps = [next_step.adopt(view.pair.name, truth) for truth in _truths(view)]
     if not steps:
-        steps = [commands.watch(view.pair)]
+        steps = [next_step.watch(view.pair.name)]
     run = view.open_run
     if run is None:
         return tuple(steps)
     if run.mode is Mode.EMERGENCY and run.start is not None and not run.ended:
         # It began a transition, and died before it noted what it left untold: resume derives the debt from its writes.
-        return (commands.resume(view.pair), *steps, commands.show(run.run))
-    return (*steps, commands.show(run.run))
+        return (commands.resume(view), *steps, next_step.show(run.run))
+    return (*steps, next_step.show(run.run))
 
 
 class HalfMade(Struct, frozen=True):

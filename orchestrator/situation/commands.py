@@ -1,27 +1,24 @@
-"""The next commands of a phase: literal command lines, with the pair's name filled in, that lead somewhere."""
+"""What a phase leads on to: where a pair can go from there, and the commands that go."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection
 
 from msgspec import Struct
 
+from orchestrator.model import next_step
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.reading import Change, Reading
 from orchestrator.model.run import Attempt
 from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.model.words import override_flag
 
 from .wording import says
 
 STOPS_AGAIN = frozenset({Change.FOREIGN, Change.LATE})
 """What a run that stopped for it, and is resumed, stops for again."""
-
-CHECK = "hamr check"
-"""Everything that is wrong with the inventory and the playbooks."""
 
 
 class View(Struct, frozen=True):
@@ -60,52 +57,27 @@ class View(Struct, frozen=True):
         return "; ".join(says(self.pair[role], self.readings[role]) for role in Role)
 
 
-def status(pair: Pair) -> str:
-    """Look again, once."""
-    return f"hamr status {shlex.quote(pair.name)}"
-
-
-def watch(pair: Pair) -> str:
-    """Look again and again, until something changes."""
-    return f"{status(pair)} --watch"
-
-
-def doctor(pair: Pair) -> str:
-    """What is wrong here, and what to do about each."""
-    return f"hamr doctor {shlex.quote(pair.name)}"
-
-
-def plan(pair: Pair, goal: Status) -> str:
-    """See what would be sent."""
-    return f"hamr plan {shlex.quote(pair.name)} --to {goal}"
-
-
-def run(pair: Pair, goal: Status) -> str:
-    """Go there."""
-    return f"hamr run {shlex.quote(pair.name)} --to {goal}"
-
-
-def run_emergency(pair: Pair, goal: Status) -> str:
-    """Go there with the survivor alone."""
-    return f"{run(pair, goal)} --emergency --reason TEXT"
-
-
-def resume(pair: Pair) -> str:
-    """Take the open run up again, or deliver what is owed."""
-    return f"hamr resume {shlex.quote(pair.name)}"
-
-
-def take_up(view: View) -> str:
+def take_up(view: View) -> NextStep:
     """Go on with the open run: resume, or a new run in its place where it stopped for somebody else's write.
 
     Resumed, it would stop for that same write again: a new run starts from what is there now.
     """
-    run_ = view.open_run
-    if run_ is None or run_.stopped_for not in STOPS_AGAIN:
-        return resume(view.pair)
+    run, pair = view.open_run, view.pair.name
+    if run is None or run.stopped_for not in STOPS_AGAIN:
+        return resume(view)
     if view.owed is not None:
-        return adopt(view.pair, view.owed.role.other)
-    return f"{run(view.pair, run_.goal)}{accepting(view)}"
+        return next_step.adopt(pair, view.owed.role.other)
+    return accepting(view, next_step.run(pair, run.goal)).so_that(
+        f"go on to {run.goal} from what is there now"
+    )
+
+
+def resume(view: View) -> NextStep:
+    """Take the open run up again, or deliver what is owed."""
+    step, run, owed = next_step.resume(view.pair.name), view.open_run, view.owed
+    if owed is not None:
+        return step.so_that(f"tell the {owed.role} what it is owed: {owed.status}")
+    return step if run is None else step.so_that(f"go on with run {run.run} to {run.goal}")
 
 
 def out_of_reach(view: View, status: Status) -> bool:
@@ -113,40 +85,25 @@ def out_of_reach(view: View, status: Status) -> bool:
     return view.open_run is not None and view.playbook.route(status, view.open_run.goal) is None
 
 
-def close_at(view: View, status: Status) -> tuple[str, ...]:
+def close_at(view: View, status: Status) -> tuple[NextStep, ...]:
     """A new run that takes the open one's place where its goal is out of reach: to where the pair stands, else onward."""
     stops = (status,) if status in view.playbook.stops else goals_from(view, status)
-    return tuple(f"{run(view.pair, stop)}{accepting(view)}" for stop in stops[:1])
+    return tuple(accepting(view, next_step.run(view.pair.name, stop)) for stop in stops[:1])
 
 
-def accepting(view: View) -> str:
-    """The flag by which a new run accepts what the open one left unknown, with a blank before it; "" where it left nothing."""
-    return f" {override_flag('unknown')}" if view.open_run is not None and view.open_run.unknown else ""
+def accepting(view: View, step: NextStep) -> NextStep:
+    """A new run that accepts by name what the open one left unknown, where it did."""
+    return step.overriding("unknown") if view.open_run is not None and view.open_run.unknown else step
 
 
-def resume_emergency(pair: Pair) -> str:
-    """Take the open run up again, with the survivor alone."""
-    return f"{resume(pair)} --emergency --reason TEXT"
-
-
-def adopt(pair: Pair, truth: Role) -> str:
-    """Declare one org right: the other is written once."""
-    return f"hamr adopt {shlex.quote(pair.name)} --truth {truth} --reason TEXT"
-
-
-def show(run_id: str) -> str:
-    """What a run did, step by step."""
-    return f"hamr show {shlex.quote(run_id)}"
-
-
-def graph(playbook: Playbook) -> str:
-    """The transitions that there are."""
-    return f"hamr graph {shlex.quote(playbook.path or playbook.name)}"
-
-
-def onboard(pair: Pair) -> str:
+def onboard(pair: Pair) -> NextStep:
     """The shipped playbook that has a transition from ABSENT."""
-    return f"{plan(pair, Status.ONBOARDING)} --playbook onboarding"
+    return next_step.plan(pair.name, Status.ONBOARDING).with_options("--playbook", "onboarding")
+
+
+def graph(playbook: Playbook) -> NextStep:
+    """The transitions that there are."""
+    return next_step.graph(playbook.path or playbook.name)
 
 
 def goals_from(view: View, start: Status) -> tuple[Status, ...]:

@@ -33,10 +33,10 @@ from orchestrator.model.org import Org, Pair, datacenter_label
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.situation import Situation
 from orchestrator.model.status import Role
-from orchestrator.model.words import value_words
+from orchestrator.model.words import ago, span, value_words
 
 from .findings import Finding, every, fails, is_dispensable, is_seen, passes, unknown, unseen
-from .wording import author, printable, says, span
+from .wording import author, printable, says
 
 SKEW = timedelta(seconds=5)
 """How far a server's `modified_at` may lie ahead of its own `Date` without being worth a word: Date has whole seconds."""
@@ -83,7 +83,7 @@ def _quiet_half(wanted: timedelta, situation: Situation, role: Role) -> Finding:
     age = (reading.exchange.server_date or reading.at) - record.modified_at
     ahead = f" (its record is dated {span(-age)} ahead of its clock)" if -age > SKEW else ""
     age = max(age, timedelta(0))  # a change from the future happened just now, at the latest
-    said = f"{org} was changed {span(age)} ago by {who}{ahead}; quiet wants {span(wanted)}"
+    said = f"{org} was changed {ago(age)} by {who}{ahead}; quiet wants {span(wanted)}"
     return passes(said) if age >= wanted else fails(said)
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from orchestrator.model import next_step
 from orchestrator.model.floor import Floor, Floors, floor_of, under_floor
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
@@ -23,7 +24,6 @@ from orchestrator.model.reading import Change, Identity, Present, Reading, Unrea
 from orchestrator.model.run import Attempt
 from orchestrator.model.situation import OpenRun, Owed, Phase, PhaseName
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.model.words import override_flag
 
 from . import commands
 from .answered import phase_of_answers
@@ -102,7 +102,9 @@ def _mislinked(view: View, half: NotLinked) -> Phase:
         f"This is not the pair that the inventory describes: {half.reason}. Nothing is sent to it. "
         f"Correct the inventory or the keys, then look again. {view.both_say()}."
     )
-    return Phase(PhaseName.MISLINKED, sentence, (commands.CHECK, commands.status(view.pair)), role=half.role)
+    return Phase(
+        PhaseName.MISLINKED, sentence, (next_step.check(), next_step.status(view.pair.name)), role=half.role
+    )
 
 
 def _both_answered(view: View) -> bool:
@@ -117,7 +119,7 @@ def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Pha
         "Its reads lag, so look again; if it stays so, it was put back to an older record (reverted), and a run goes on "
         "from that only where you say so."
     )
-    steps, resume = [commands.watch(view.pair)], commands.resume(view.pair)
+    steps, resume = [next_step.watch(view.pair.name)], commands.resume(view)
     agreed = beneath.status if beneath is not None and beneath.name is PhaseName.AGREED else None
     if agreed is not None and view.owed is None and commands.out_of_reach(view, agreed):
         pass  # resumed, the open run would be refused
@@ -125,23 +127,23 @@ def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Pha
         pass  # the same, where what is shown is said to be true
     elif view.stopped_for in {Change.STALE, Change.REVERTED} or _began_nothing(view):
         # It has waited for this already, or has nothing under way that might yet show: what is left is to say what is true.
-        steps.append(f"{resume} {override_flag('reverted')}")
+        steps.append(resume.overriding("reverted"))
     elif view.owed is not None and view.stopped_for in commands.STOPS_AGAIN:
         # Resumed, it would stop for that same write again, whatever this org shows by then.
-        steps.append(f"{commands.adopt(view.pair, view.owed.role.other)} {override_flag('reverted')}")
+        steps.append(next_step.adopt(view.pair.name, view.owed.role.other).overriding("reverted"))
     elif view.owed is not None and not floor.ours:
         # A mirror that healed old over ours is put right with what is owed; over anybody else's, only where somebody says so.
-        steps.append(f"{resume} {override_flag('reverted')}")
+        steps.append(resume.overriding("reverted"))
     elif view.owed is not None or (
         view.open_run is not None and view.stopped_for not in commands.STOPS_AGAIN
     ):
         steps.insert(0, resume)
     match beneath:
         case Phase(name=PhaseName.DIVERGED | PhaseName.HALF_ABSENT):
-            steps.append(f"{commands.adopt(view.pair, role.other)} {override_flag('reverted')}")
+            steps.append(next_step.adopt(view.pair.name, role.other).overriding("reverted"))
         case Phase(name=PhaseName.AGREED | PhaseName.MIDWAY | PhaseName.ABSENT) as beneath:
             steps += [
-                f"{commands.run(view.pair, goal)} {override_flag('reverted')}{commands.accepting(view)}"
+                commands.accepting(view, next_step.run(view.pair.name, goal).overriding("reverted"))
                 for goal in _goals(view, beneath)[:1]
             ]
         case _:
@@ -170,4 +172,4 @@ def _unrecognised(view: View, role: Role) -> Phase:
         f"{view.both_say()}. A status that is not known is never acted on: "
         f"wait until {view.pair[role]} shows another, or use a version that knows it."
     )
-    return Phase(PhaseName.UNRECOGNISED, sentence, (commands.watch(view.pair),), role=role)
+    return Phase(PhaseName.UNRECOGNISED, sentence, (next_step.watch(view.pair.name),), role=role)

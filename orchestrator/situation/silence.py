@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from orchestrator.model import next_step
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.reading import Denied, Hampered, Trouble, Unreachable, Unreadable
 from orchestrator.model.situation import Phase, PhaseName
 from orchestrator.model.status import Role
@@ -18,9 +20,9 @@ class WayOn(Struct, frozen=True):
     """What can be done while an org is not seen."""
 
     sentence: str
-    urgent: tuple[str, ...]
+    urgent: tuple[NextStep, ...]
     """Commands that go on without the org that was not seen."""
-    patient: tuple[str, ...]
+    patient: tuple[NextStep, ...]
     """Commands that wait for it."""
 
 
@@ -55,7 +57,7 @@ def _named(view: View, roles: tuple[Role, ...]) -> str:
     return " and ".join(str(view.pair[role]) for role in roles)
 
 
-def _phase(name: PhaseName, roles: tuple[Role, ...], sentence: str, steps: tuple[str, ...]) -> Phase:
+def _phase(name: PhaseName, roles: tuple[Role, ...], sentence: str, steps: tuple[NextStep, ...]) -> Phase:
     return Phase(name, sentence.rstrip(), steps, role=roles[0] if len(roles) == 1 else None)
 
 
@@ -65,14 +67,14 @@ def _denied(view: View, denied: tuple[Role, ...], living: Role | None) -> Phase:
         f"{view.both_say()}. A key of {_named(view, denied)} is wrong, belongs to another site, or its owner lacks the "
         f"permission disaster_recovery_status_read: correct that, then look again. {way.sentence}"
     )
-    steps = (commands.CHECK, commands.status(view.pair), *way.urgent)
+    steps = (next_step.check(), next_step.status(view.pair.name), *way.urgent)
     return _phase(PhaseName.DENIED, denied, sentence, steps)
 
 
 def _unreadable(view: View, unreadable: tuple[Role, ...], living: Role | None) -> Phase:
     way = _way_on(view, living)
     where = f"Where {_named(view, unreadable)} stands is not known: look again, and check its site or url."
-    steps = (commands.watch(view.pair), commands.CHECK, *way.urgent)
+    steps = (next_step.watch(view.pair.name), next_step.check(), *way.urgent)
     return _phase(PhaseName.UNREADABLE, unreadable, f"{view.both_say()}. {where} {way.sentence}", steps)
 
 
@@ -85,15 +87,15 @@ def _hampered(view: View, hampered: tuple[Role, ...], living: Role | None) -> Ph
         f"{view.both_say()}. That is trouble of this machine or its network, and says nothing of "
         f"{_named(view, hampered)}, which may be well: {'; '.join(_remedies(view, hampered))}. Then look again."
     )
-    steps = (commands.status(view.pair), commands.doctor(view.pair), *_resumable(view))
+    steps = (next_step.status(view.pair.name), next_step.doctor(view.pair.name), *_resumable(view))
     sights = [view.readings[role].sight for role in hampered]
     if all(isinstance(sight, Hampered) and sight.trouble is Trouble.RESOLVER for sight in sights):
         steps = (*steps, *_way_on(view, living).urgent)
     return _phase(PhaseName.HAMPERED, hampered, sentence, steps)
 
 
-def _resumable(view: View) -> tuple[str, ...]:
-    return (commands.resume(view.pair),) if view.open_run is not None or view.owed is not None else ()
+def _resumable(view: View) -> tuple[NextStep, ...]:
+    return (commands.resume(view),) if view.open_run is not None or view.owed is not None else ()
 
 
 def _remedies(view: View, hampered: tuple[Role, ...]) -> tuple[str, ...]:
@@ -103,11 +105,7 @@ def _remedies(view: View, hampered: tuple[Role, ...]) -> tuple[str, ...]:
         sight = view.readings[role].sight
         if not isinstance(sight, Hampered):
             continue
-        remedy = printable(sight.remedy, LONGEST_REASON)
-        if sight.trouble is Trouble.KEYS:
-            references = dict.fromkeys((view.pair[role].api_key, view.pair[role].app_key))
-            remedy = f"its keys come from {', '.join(str(each) for each in references)}: {sight.remedy}"
-        said[remedy] = None
+        said[printable(sight.remedy, LONGEST_REASON)] = None
     return tuple(said)
 
 
@@ -138,7 +136,7 @@ def _dark(view: View, hampered: tuple[Role, ...]) -> Phase:
 
 
 def _way_on(view: View, living: Role | None) -> WayOn:
-    waiting = (commands.watch(view.pair), *_resumable(view))
+    waiting = (next_step.watch(view.pair.name), *_resumable(view))
     if living is None:
         return WayOn("", (), waiting)
     here, gone, status = view.pair[living], view.pair[living.other], view.status(living)
@@ -155,7 +153,7 @@ def _way_on(view: View, living: Role | None) -> WayOn:
         return WayOn(
             f"{debt}Run {view.open_run.run} to {view.open_run.goal} is open, "
             f"and can be finished as an emergency with {here} alone.",
-            (commands.resume_emergency(view.pair),),
+            (next_step.resume(view.pair.name).as_emergency(why=f"finish it with the {living} alone"),),
             waiting,
         )
     goals = commands.emergency_goals(view, living)
@@ -165,7 +163,10 @@ def _way_on(view: View, living: Role | None) -> WayOn:
         return WayOn(
             f"{debt}No transition leads on from {status} with {here} alone: wait for {gone}.", (), waiting
         )
-    urgent = tuple(commands.run_emergency(view.pair, goal) for goal in goals)
+    urgent = tuple(
+        next_step.run(view.pair.name, goal).as_emergency(why=f"go to {goal} with the {living} alone")
+        for goal in goals
+    )
     names = " or ".join(str(goal) for goal in goals)
     said = f"{debt}If it stays so, {here} alone can go on to {names} as an emergency."
     # Where something is owed already, the emergency has been: waiting comes first, more of it second.

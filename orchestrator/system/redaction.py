@@ -51,7 +51,9 @@ class Redactor:
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
-        self._known: tuple[str, ...] = ()
+        self._known: set[str] = set()
+        self._few: tuple[str, ...] | None = ()
+        """All forms, while they are few."""
         self._index = _Index(0, {})
         self._shortest = 0
         self.longest = 0
@@ -66,16 +68,17 @@ class Redactor:
             new = _forms(text).difference(self._known)
             if not new:
                 return
-            known = (*self._known, *new)
+            self._known |= new
             self.longest = max(self.longest, *map(len, new))
-            shortest = min(map(len, known))
+            shortest = min([*map(len, new), *([self._shortest] if self._shortest else [])])
             if self._index.size and self._index.size <= shortest:
                 self._index.take(new)
             else:
                 index = _Index(min(shortest, _LONGEST_BEGINNING), {})
-                index.take(known)
+                index.take(self._known)
                 self._index = index  # filled before anybody looks into it
-            self._known, self._shortest = known, shortest
+            self._few = tuple(self._known) if len(self._known) <= _FEW else None
+            self._shortest = shortest
 
     def clean(self, text: str) -> str:
         """The text with each known key replaced by "[redacted]"."""
@@ -83,8 +86,8 @@ class Redactor:
         size, forms = index.size, index.forms
         if not size or len(text) < self._shortest:
             return text
-        known = self._known
-        if len(known) <= _FEW and not any(form in text for form in known):
+        few = self._few
+        if few is not None and not any(form in text for form in few):
             return text
         # As quick with thousands of keys as with one, which no pattern of them all would be.
         places = [at for at in range(len(text) - size + 1) if text[at : at + size] in forms]

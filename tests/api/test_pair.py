@@ -34,6 +34,7 @@ from orchestrator.model.events import Event, WriteAnswered, WriteConfirmed, Writ
 from orchestrator.model.run import Ending
 from orchestrator.simulator import AnswerLost, ClientError, Fault, Slow
 from tests.report.scenes import PAIR, result
+from tests.steps import typed
 
 pytestmark = pytest.mark.anyio
 
@@ -136,7 +137,7 @@ async def test_a_run_that_stopped_midway_is_raised_and_resumed_with_its_own_play
     stopped = caught.value.result
     assert stopped is not None
     assert stopped.resumable
-    assert f"hamr resume {stopped.run}" in caught.value.next_steps
+    assert f"hamr resume {stopped.run}" in typed(caught.value.next_steps)
     other = orchestrator.open_pair(
         "sim",
         pairs=regions.pairs,

@@ -11,6 +11,7 @@ from orchestrator import (
     Both,
     Broken,
     Head,
+    NextStep,
     OpenPair,
     Plan,
     Record,
@@ -81,7 +82,7 @@ def failing(pair: OpenPair) -> RunResult | None:
     try:
         return pair.sync.run("ACTIVE")
     except orchestrator.Refused as refused:
-        assert_type(refused.next_steps, tuple[str, ...])
+        assert_type(refused.next_steps, tuple[NextStep, ...])
         return refused.result
     except orchestrator.HamrError as error:
         assert_type(error.exit_code, orchestrator.ExitCode)

@@ -6,7 +6,8 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from .figures import ENVIRONMENT, figure, hamr
 
 TIMES = (1, 10, 100)
 PAIRS = 100
+FEW_PAIRS = 10
 RECORDS = 2_000
 
 _PAIR = """\
@@ -39,6 +41,7 @@ def growth(folder: Path) -> None:
         f"status of one of {PAIRS} pairs",
         [("status", "pair-7", "--pairs", path, "--journal", nothing) for path in by_pairs],
     )
+    all_pairs(folder)
     _transitions(f"check of {PAIRS} pairs", [("check", path) for path in by_pairs])
     journals = [_journal(folder / f"grown{times}.db", times * RECORDS) for times in TIMES]
     busy = [_journal(folder / f"busy{times}.db", times * RECORDS, pairs=1) for times in TIMES]
@@ -56,6 +59,29 @@ def growth(folder: Path) -> None:
     ):
         words = " ".join(verb).replace(run, "RUN")
         _transitions(f"{words}, {RECORDS:,} records", [(*verb, "--journal", path) for path in journals])
+
+
+def all_pairs(folder: Path) -> None:
+    """`hamr status` of all pairs, each of whose answers takes a round trip."""
+    first = 0.0
+    for times in TIMES:
+        with _served(folder / f"all{times}.yaml", times * FEW_PAIRS) as inventory:
+            seconds, memory = _measured(("status", "--pairs", inventory, "--journal", str(folder / "no.db")))
+        first = first or seconds
+        figure(f"status of all {FEW_PAIRS} pairs, x{times}", f"{seconds:.2f} s, {memory} MB", seconds / first)
+
+
+@contextmanager
+def _served(path: Path, pairs: int) -> Iterator[str]:
+    """The inventory of so many pairs, while a process of their own answers for them."""
+    command = [sys.executable, "-m", "tests.many_pairs", str(pairs), str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            yield str(path)
+        finally:
+            process.terminate()
 
 
 def _inventory(path: Path, pairs: int) -> str:

@@ -13,6 +13,7 @@ from orchestrator.cli.failures import report_failure
 from orchestrator.cli.invocation import Invocation
 from orchestrator.errors import ExitCode, HamrError, Interrupted, Locked, PreparationError, UsageError
 from orchestrator.model.org import Secret
+from tests.steps import next_of, step
 
 
 @pytest.fixture(autouse=True)
@@ -44,11 +45,13 @@ def test_every_error_has_its_exit_code(error: BaseException, code: int) -> None:
 def test_with_json_the_error_is_a_document_on_stdout_and_words_on_stderr(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    report_failure(Invocation(json=True), Locked("pair payments is locked", next_steps=("hamr show RUN",)))
+    report_failure(
+        Invocation(json=True), Locked("pair payments is locked", next_steps=(step("hamr show RUN"),))
+    )
     written = capsys.readouterr()
     document = json.loads(written.out)
     assert (document["schema"], document["error"], document["exit_code"]) == ("hamr/error/1", "Locked", 5)
-    assert document["next"] == ["hamr show RUN"]
+    assert next_of(document) == ["hamr show RUN"]
     assert "pair payments is locked" in written.err
 
 

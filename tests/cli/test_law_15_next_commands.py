@@ -16,6 +16,8 @@ from orchestrator.model.status import Role, Status
 from orchestrator.operations.preflight import check_request, refuse_before
 from tests.doctor.scenes import PLAYBOOK as SCENE
 from tests.report.scenes import NOW, RUN
+from tests.steps import next_of as commands_of
+from tests.steps import typed
 
 from .lab import Lab
 from .test_law_20_no_journal import next_of
@@ -42,7 +44,7 @@ def left_unknown(*, adopted: bool = False) -> History:
 def steps_after(history: History, playbook: Playbook, request: RunRequest) -> tuple[str, ...]:
     with pytest.raises(Refused) as refused:
         refuse_before(history, playbook, Standstill(), request)  # type: ignore[arg-type]
-    return refused.value.next_steps
+    return typed(refused.value.next_steps)
 
 
 def test_law_15_an_emergency_after_an_unknown_is_taken_up_as_an_emergency() -> None:
@@ -67,7 +69,7 @@ def test_law_15_a_goal_that_is_no_stop_leads_to_one_with_all_flags() -> None:
         check_request(
             replace(ASKED, goal=Status.FAILOVER), replace(SCENE, stops=(Status.PASSIVE, Status.ACTIVE))
         )
-    (step,) = refused.value.next_steps
+    (step,) = typed(refused.value.next_steps)
     assert step.startswith("hamr plan payments --to ACTIVE ")
     assert "--emergency --reason 'it'\"'\"'s down'" in step
     assert step.endswith("--ref INC-1")
@@ -98,7 +100,7 @@ def test_law_15_a_sheet_without_requests_leads_to_one_with_some(lab: Lab) -> Non
 
 def test_law_15_an_emergency_without_a_reason_is_told_a_command_that_works(lab: Lab) -> None:
     words = ("plan", "sim", "--to", "ACTIVE", "--emergency", "--override", "settled=x", "--json")
-    (step,) = json.loads(lab.run(*words, code=2).stdout)["next"]
+    (step,) = commands_of(json.loads(lab.run(*words, code=2).stdout))
     assert "--override settled=x" in step
     assert (
         lab.run("resume", "--emergency", "--yes", code=2).stderr.count("hamr resume --emergency --reason")

@@ -10,9 +10,10 @@ import pytest
 from orchestrator.model.reading import Exchange, Present, Reading
 from orchestrator.model.situation import Stranger
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.model.words import after_asking
 from orchestrator.situation.guards import strangers
+from orchestrator.situation.next_steps import after_asking
 from tests.report.scenes import NOW, reading, record
+from tests.steps import step, typed
 
 from .lab import Lab
 from .terminal import Person
@@ -142,8 +143,8 @@ def test_law_20_a_stamp_is_young_by_the_servers_clock(
 
 def test_law_20_whoever_goes_over_a_stranger_does_it_by_name() -> None:
     found = (Stranger(S, "r", "alice@laptop", None),)
-    steps = ("hamr run 'a pair' --to ACTIVE", "hamr plan 'a pair' --to ACTIVE")
-    assert after_asking(steps, "a pair", found) == (
+    steps = (step("hamr run 'a pair' --to ACTIVE"), step("hamr plan 'a pair' --to ACTIVE"))
+    assert typed(after_asking(steps, "a pair", found)) == (
         "hamr status 'a pair' --watch",
         "hamr run 'a pair' --to ACTIVE --override alone=REASON",
         "hamr plan 'a pair' --to ACTIVE",

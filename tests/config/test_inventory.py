@@ -11,6 +11,7 @@ from orchestrator.config import find_inventory, load_inventory, pair_named, pars
 from orchestrator.errors import DocumentError, UsageError
 from orchestrator.model.org import CommandKey, EnvironmentKey, FileKey, Mirrors, Org, Wire
 from orchestrator.model.status import Role
+from tests.steps import typed
 
 from .texts import INVENTORY, said_of_inventory
 
@@ -335,7 +336,7 @@ def test_without_any_inventory_the_way_to_one_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         find_inventory(None, {}, tmp_path)
     assert "`hamr init` writes one to start from" in caught.value.message
-    assert caught.value.next_steps[0] == "hamr init"
+    assert typed(caught.value.next_steps)[0] == "hamr init"
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.keys import KeyRing
 from orchestrator.system.redaction import Redactor
+from tests.steps import typed
 
 from .orgs import KEYS, PRIMARY_UUID, SHORT, draft, pair_at
 
@@ -530,9 +531,8 @@ async def test_a_missing_key_is_told_and_nothing_is_sent(redactor: Redactor) -> 
         reading = await orgs.read(Role.PRIMARY)
         answer = await orgs.write(draft(Role.SECONDARY))
         identity = await orgs.identify(Role.SECONDARY)
-    said = "The application key of Payments (primary) cannot be used: environment variable P_APP is not set."
     assert reading.sight == Hampered(
-        said,
+        "environment variable P_APP is not set",
         "set what is missing or correct what is wrong with it (export VARIABLE=…, or put the file there)",
         Trouble.KEYS,
     )
@@ -549,10 +549,20 @@ async def test_missing_keys_are_named_all_at_once(redactor: Redactor) -> None:
         with pytest.raises(KeyUnavailable) as caught:
             await orgs.require_keys()
     assert caught.value.message == (
-        "The application key of Payments (primary) cannot be used: environment variable P_APP is not set.\n"
-        "The API key of Payments DR (secondary) cannot be used: environment variable S_API is not set."
+        "2 keys cannot be used: environment variables P_APP and S_API are not set."
     )
-    assert len(caught.value.next_steps) == 2
+    assert len(typed(caught.value.next_steps)) == 2
+
+
+async def test_an_environment_that_was_not_loaded_is_one_problem(redactor: Redactor) -> None:
+    async with world(never, KeyRing({}, redactor), redactor) as orgs:
+        reading = await orgs.read(Role.PRIMARY)
+        with pytest.raises(KeyUnavailable) as caught:
+            await orgs.require_keys()
+    assert reading.reason == "environment variables P_API and P_APP are not set"
+    assert caught.value.message == (
+        "4 keys cannot be used: environment variables P_API, P_APP, S_API and S_APP are not set."
+    )
 
 
 async def test_all_keys_there_is_quiet(keys: KeyRing, redactor: Redactor) -> None:

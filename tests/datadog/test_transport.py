@@ -21,6 +21,7 @@ from orchestrator.datadog.connections import (
 from orchestrator.datadog.transport import Exchanged, Transport, exchange
 from orchestrator.errors import PreparationError
 from orchestrator.model.playbook import Timeouts
+from tests.steps import typed
 
 from .orgs import SHORT, org_at, pair_at
 from .servers import http, raw_server
@@ -94,7 +95,7 @@ def test_certificates_that_cannot_be_loaded_are_named(monkeypatch: pytest.Monkey
     with pytest.raises(PreparationError) as caught:
         open_transport(org_at("https://api.datadoghq.com"), {})
     assert "SSL_CERT_FILE=/nowhere/corporate.pem: No such file or directory" in caught.value.message
-    assert caught.value.next_steps == ("unset SSL_CERT_FILE",)
+    assert typed(caught.value.next_steps) == ("unset SSL_CERT_FILE",)
 
 
 def test_a_proxy_that_cannot_be_used_is_named_without_its_password() -> None:

@@ -18,6 +18,7 @@ from orchestrator.report.doctor import doctor_json
 from orchestrator.report.documents import noun_fact
 from orchestrator.report.errors import error_json
 from orchestrator.report.journal import runs_json, show_json
+from orchestrator.report.pairs import pairs_json
 from orchestrator.report.plan import plan_json
 from orchestrator.report.run import result_json
 from orchestrator.report.run_report import report_json
@@ -41,6 +42,7 @@ def keys_of(schema: str) -> set[str]:
     "document",
     [
         status_json(standing()),
+        pairs_json({"payments": standing()}),
         plan_json(plan()),
         doctor_json([]),
         result_json(result()),

@@ -37,6 +37,7 @@ from orchestrator.model.run import Attempt, End, Ending, Mode
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Both, Status
 from tests.situation.scenes import NOW, RUN
+from tests.steps import typed
 
 from .scenes import CRITICAL, OK, PLAYBOOK, WARNING, P, S, answers, checks, verdicts
 
@@ -78,13 +79,13 @@ def held(by: Holder, *, dead: bool = False) -> JournalFound:
 )
 def test_who_holds_the_lock(found: JournalFound, level: Level, step: str) -> None:
     told = checks(answers(journal=found))["lock"]
-    assert (told.planned, told.emergency, told.next_steps[0]) == (level, level, step)
+    assert (told.planned, told.emergency, typed(told.next_steps)[0]) == (level, level, step)
     assert "bob on desk (process 42) holds the pair" in told.sentence
 
 
 def test_a_silent_holder_can_be_unlocked_by_a_command_that_names_its_lock() -> None:
     told = checks(answers(journal=held(holder(timedelta(minutes=20)))))["lock"]
-    assert told.next_steps[1] == "hamr unlock payments --lock-id 4c4c --reason TEXT"
+    assert typed(told.next_steps)[1] == "hamr unlock payments --lock-id 4c4c --reason TEXT"
 
 
 def test_a_run_that_is_under_way_was_not_left_open_and_its_write_in_flight_is_not_unknown() -> None:
@@ -102,9 +103,9 @@ def test_what_earlier_runs_left_behind() -> None:
         "unknown": (CRITICAL, CRITICAL),
         "open run": (WARNING, WARNING),
     }
-    assert told["owed"].next_steps == ("hamr resume payments",)
-    assert told["unknown"].next_steps == (f"hamr show {RUN}", f"hamr resume {RUN}")
-    assert told["open run"].next_steps == (f"hamr resume {RUN}",)
+    assert typed(told["owed"].next_steps) == ("hamr resume payments",)
+    assert typed(told["unknown"].next_steps) == (f"hamr show {RUN}", f"hamr resume {RUN}")
+    assert typed(told["open run"].next_steps) == (f"hamr resume {RUN}",)
     assert "Payments EU (secondary)" in told["unknown"].sentence
 
 
@@ -114,7 +115,7 @@ def test_a_pair_that_cools_down_asks_first() -> None:
         history=history(run(DONE, at=NOW - timedelta(minutes=4))),
     )
     assert verdicts(found) == {"cooling down": (WARNING, WARNING)}
-    assert checks(found)["cooling down"].next_steps == (f"hamr ack {RUN}",)
+    assert typed(checks(found)["cooling down"].next_steps) == (f"hamr ack {RUN}",)
     assert "another 6 min" in checks(found)["cooling down"].sentence
 
 
@@ -122,7 +123,7 @@ def test_an_open_drill_keeps_planned_runs_off_and_no_emergency() -> None:
     drill = DrillHistory("D1", "payments", "bob", "desk", NOW, DrillStarted(Status.ACTIVE, Status.PASSIVE))
     found = answers(history=history(drills={"D1": drill}))
     assert verdicts(found) == {"drills": (CRITICAL, OK)}
-    assert checks(found)["drills"].next_steps == ("hamr drill close D1 --notes TEXT",)
+    assert typed(checks(found)["drills"].next_steps) == ("hamr drill close D1 --notes TEXT",)
 
 
 def records(*events: Event) -> list[Record]:
@@ -192,7 +193,7 @@ def test_an_owed_hook_is_a_warning() -> None:
     owing.hooks_owed = [("declare", "dns")]
     found = JournalFound("/j", exists=True, history=history(owing))
     assert verdicts(answers(journal=found), "hooks owed") == {"hooks owed": (WARNING, None)}
-    assert checks(answers(journal=found))["hooks owed"].next_steps == (f"hamr resume {RUN}",)
+    assert typed(checks(answers(journal=found))["hooks owed"].next_steps) == (f"hamr resume {RUN}",)
 
 
 def test_a_journal_that_cannot_be_believed_is_critical_and_nothing_is_told_from_it() -> None:

@@ -30,6 +30,7 @@ from tests.situation.scenes import (
     record,
     shows,
 )
+from tests.steps import step, typed
 
 from .scenes import CRITICAL, OK, UNKNOWN, WARNING, P, S, answered, answers, checks, orgs, verdicts
 
@@ -40,7 +41,7 @@ def test_a_pair_that_is_ready_has_nothing_that_is_not_well() -> None:
 
 def test_a_missing_key_of_the_primary_stops_a_planned_run_and_no_emergency() -> None:
     found = orgs(keyless(P))
-    missing = KeyFound(P, "API key", "environment variable API", "it is not set", ("export API=…",))
+    missing = KeyFound(P, "API key", "environment variable API", "it is not set", (step("export API=…"),))
     found = replace(
         found,
         keys=(missing, *found.keys[1:]),
@@ -49,7 +50,7 @@ def test_a_missing_key_of_the_primary_stops_a_planned_run_and_no_emergency() -> 
     )
     told = checks(answers(found))
     assert (told["API key primary"].planned, told["API key primary"].emergency) == (CRITICAL, None)
-    assert told["API key primary"].next_steps == ("export API=…",)
+    assert typed(told["API key primary"].next_steps) == ("export API=…",)
     assert told["keys accepted primary"].sentence == (
         "Not known: nothing was asked of Payments (primary), for want of a key."
     )
@@ -149,8 +150,8 @@ def test_a_pair_that_diverged_is_critical_in_both_columns_and_says_how_to_go_on(
         "phase"
     ]
     assert (told.planned, told.emergency) == (CRITICAL, CRITICAL)
-    assert told.next_steps[0] == "hamr status payments"
-    assert "hamr adopt payments --truth primary --reason TEXT" in told.next_steps
+    assert typed(told.next_steps)[0] == "hamr status payments"
+    assert "hamr adopt payments --truth primary --reason TEXT" in typed(told.next_steps)
 
 
 def test_from_where_no_emergency_leads_on_that_is_a_warning() -> None:

@@ -26,12 +26,13 @@ from orchestrator.model.journal import Holder
 from orchestrator.model.playbook import Confirm
 from orchestrator.model.run import Mode, Operator, RunRequest
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.run import start
 from orchestrator.operations.status import read_status
 from orchestrator.simulator import Fault, ServerError
 from tests.e2e.pairs import Bench, quick_playbook, simulated
 from tests.report.happened import ATTEMPT, POST, STARTED
+from tests.steps import typed
 
 pytestmark = pytest.mark.anyio
 
@@ -97,7 +98,7 @@ async def test_while_it_is_open_status_says_so_and_other_runs_are_refused(tmp_pa
         assert (standing.open_drill.drill, standing.open_drill.home) == (name, Status.PASSIVE)
         with pytest.raises(Refused) as refusal:
             await start(bench.session, RunRequest("sim", Status.ACTIVE))
-        assert refusal.value.next_steps[0] == f"hamr drill close {name} --notes TEXT"
+        assert typed(refusal.value.next_steps)[0] == f"hamr drill close {name} --notes TEXT"
         assert bench.posts() == []
         with pytest.raises(Refused, match="is in drill 20260528-150000-abcd already"):
             await drill(bench.session, Status.ACTIVE)
@@ -144,7 +145,7 @@ async def test_closing_in_the_middle_of_a_transition_takes_the_way_back(tmp_path
         assert out.exit_code is not ExitCode.DONE
         with pytest.raises(Incomplete, match="stays open") as error:
             await close(bench.session, bench.session.history().drills[name], "too early")
-        assert f"hamr drill close {name} --notes TEXT" in error.value.next_steps
+        assert f"hamr drill close {name} --notes TEXT" in typed(error.value.next_steps)
         bench.sim.faults.clear()
         assert (await close(bench.session, bench.session.history().drills[name], "now")).at_home
         assert statuses(bench) == [2, 2]
@@ -207,7 +208,7 @@ async def test_an_interrupted_drill_stays_open_for_a_person_to_close(tmp_path: P
         assert result.exit_code is ExitCode.INTERRUPTED
         assert not result.closed
         assert result.score.expectations[-1].found == "the drill was interrupted"
-        assert result.next_steps == (f"hamr drill close {result.score.drill} --notes TEXT",)
+        assert typed(result.next_steps) == (f"hamr drill close {result.score.drill} --notes TEXT",)
         assert bench.session.history().open_drill is not None
         held = bench.session.history().drills[result.score.drill]
         assert (await close(bench.session, held, "now")).at_home
@@ -250,7 +251,10 @@ async def test_a_drill_whose_journal_is_full_never_says_that_nothing_was_intende
         monkeypatch.undo()
         held = bench.session.history().open_drill
         assert held is not None
-        assert error.value.next_steps == ("hamr status sim", f"hamr drill close {held.drill} --notes TEXT")
+        assert typed(error.value.next_steps) == (
+            "hamr status sim",
+            f"hamr drill close {held.drill} --notes TEXT",
+        )
         assert statuses(bench) == [3, 3]
 
 
@@ -306,7 +310,9 @@ async def test_a_way_home_that_a_guard_refuses_is_said_and_can_be_overridden_by_
         held = bench.session.history().drills[name]
         with pytest.raises(Incomplete, match="never") as error:
             await close(bench.session, held, "too early")
-        assert f"hamr drill close {name} --notes TEXT --override never=REASON" in error.value.next_steps
+        assert f"hamr drill close {name} --notes TEXT --override never=REASON" in typed(
+            error.value.next_steps
+        )
         assert statuses(bench) == [4, 4]
         with pytest.raises(UsageError, match="no guard of that name"):
             await close(bench.session, held, "mistyped", overrides={"nevr": "I looked"})

@@ -24,6 +24,7 @@ from orchestrator.operations.status import read_status
 from orchestrator.report.outcomes import not_passed
 from orchestrator.report.run_fold import report_of
 from orchestrator.simulator import AnswerLost, Fault, ServerError, Silence, SimulatorConfig, Throttle
+from tests.steps import typed
 
 from .pairs import quick_playbook, simulated
 
@@ -186,7 +187,7 @@ async def test_law_13_cooling_down_asks_by_name_and_ends_when_acknowledged(tmp_p
         await start(bench.session, TO_ACTIVE)
         with pytest.raises(Refused, match="cool_down") as refused:
             await start(bench.session, HOME)
-        assert refused.value.next_steps[0].startswith("hamr ack ")
+        assert typed(refused.value.next_steps)[0].startswith("hamr ack ")
         run = bench.session.history().runs[max(bench.session.history().runs)]
         acknowledge(bench.session, run, "drill is over")
         result = await start(bench.session, HOME)
@@ -233,7 +234,7 @@ async def test_law_13_what_clears_a_cooling_down_keeps_every_flag(tmp_path: Path
         )
         with pytest.raises(Refused) as refused:
             await start(bench.session, wanted)
-        assert refused.value.next_steps[1] == (
+        assert typed(refused.value.next_steps)[1] == (
             "hamr run sim --to PASSIVE --reason 'it'\"'\"'s over' --override 'settled=Bob'\"'\"'s typo' --ref 'INC 1' "
             "--since 2026-05-28T03:15:00.000000Z --override cool_down=REASON"
         )
@@ -302,7 +303,7 @@ async def test_an_unknown_write_has_to_be_accepted_by_name_and_resume_is_offered
         assert len(bench.posts()) == 2, "once, and once again after reading"
         with pytest.raises(Refused, match="unknown") as refused:
             await start(bench.session, TO_ACTIVE)
-        assert refused.value.next_steps == (
+        assert typed(refused.value.next_steps) == (
             f"hamr resume {lost.run}",
             "hamr run sim --to ACTIVE --override unknown=REASON",
         )

@@ -6,9 +6,11 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.errors import ExitCode, JournalUnavailable
 from orchestrator.model.events import (
@@ -17,21 +19,26 @@ from orchestrator.model.events import (
     MirrorFound,
     RunFinished,
     TransitionMade,
+    WaitBegan,
+    WaitContinued,
+    WaitEnded,
     WriteAnswered,
     WriteConfirmed,
     WriteIntended,
     WriteOwed,
 )
+from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.journal import Entry, Holder, Record
 from orchestrator.model.plain import moment
 from orchestrator.model.run import Mode, RunRequest, Stamp
 from orchestrator.model.status import Role, Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import hold
 from orchestrator.operations.recorder import Recorder
 from orchestrator.operations.run import resume, start
 from orchestrator.simulator import ClientError, Fault, Slow
 from tests.journal.conftest import file_of
+from tests.steps import typed
 
 from .pairs import simulated
 
@@ -212,6 +219,34 @@ async def test_law_06_what_others_must_know_is_journalled_at_once_and_the_rest_w
         assert kinds == ["lock.taken", "mirror.found", "write.owed"]
 
 
+async def test_law_06_others_see_at_once_what_a_run_waits_for_until_it_does_no_more(tmp_path: Path) -> None:
+    seen = Verdict("agents", Outcome.FAIL, "agents is 0, not above 0", "Switch the Agents.")
+    changed = replace(seen, reason="agents is 1, not above 5")
+    async with simulated(tmp_path) as bench:
+        session, run = bench.session, bench.session.new_run()
+        observer = Recorder(session, run, await hold(session, run, take_over=False))
+        for event, verdict in (
+            (WaitBegan("activate", ("agents",), 600.0, (seen,)), seen),
+            (WaitContinued("activate", (changed,)), changed),
+        ):
+            observer.tell(event)
+            assert observer.pressing.is_set(), "whoever beats the heart commits it"
+            await observer.commit()
+            wait = bench.session.history().runs[run].waiting
+            assert wait is not None
+            assert (wait.transition, wait.guards, wait.seconds, wait.verdicts) == (
+                "activate",
+                ("agents",),
+                600.0,
+                (verdict,),
+            )
+            assert wait.left(wait.since) == 600.0
+            assert wait.left(wait.since + timedelta(seconds=601)) == 0.0
+        observer.tell(WaitEnded("activate", passed=True, seconds=3.0))
+        await observer.commit()
+        assert bench.session.history().runs[run].waiting is None
+
+
 async def test_law_12_the_heart_beats_while_a_write_is_awaited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,7 +293,7 @@ async def test_law_09_an_emergency_waits_two_seconds_for_a_busy_journal_and_name
         with pytest.raises(JournalUnavailable, match="is busy") as caught:
             await start(bench.session, RunRequest("sim", Status.ACTIVE, Mode.EMERGENCY, "us1 is down"))
         assert 1.9 < time.monotonic() - began < 4.0
-        assert caught.value.next_steps[0].startswith("--journal FILE")
+        assert typed(caught.value.next_steps)[0].startswith("--journal FILE")
         other.close()
         assert bench.posts() == []
 
@@ -273,7 +308,7 @@ async def test_law_16_done_is_not_said_where_an_older_copy_was_put_in_the_journa
         assert result.exit_code is ExitCode.JOURNAL_DAMAGED, result.ending
         assert result.ending.end.value == "incomplete"
         assert "older copy of the file was put in its place" in result.ending.message
-        assert result.ending.next_steps[0] == "hamr audit verify"
+        assert typed(result.ending.next_steps)[0] == "hamr audit verify"
         kinds = [record.kind for record in bench.session.store.records(run=result.run)]
         assert RunFinished.kind not in kinds, "the copy does not say either that it was done"
 
@@ -296,7 +331,7 @@ async def test_law_16_a_run_whose_journal_is_gone_from_its_place_says_so_and_off
         assert result.exit_code is ExitCode.JOURNAL_DAMAGED, result.ending
         assert "in use; but the journal" in result.ending.message
         assert not result.resumable, "no journal holds how it began"
-        assert result.ending.next_steps == ("hamr status sim", "hamr audit verify")
+        assert typed(result.ending.next_steps) == ("hamr status sim", "hamr audit verify")
         assert result.head.seq == 0, "a head that is in no journal proves nothing"
 
 

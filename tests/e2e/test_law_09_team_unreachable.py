@@ -23,7 +23,7 @@ from orchestrator.model.events import Event, JournalMoved, TransitionMade
 from orchestrator.model.journal import Verified
 from orchestrator.model.run import Mode, Operator, RunRequest
 from orchestrator.model.status import Role, Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.run import resume, start
 from orchestrator.operations.session import Session
 from tests.bench.regions import regions
@@ -121,7 +121,7 @@ async def test_law_09_an_emergency_goes_on_where_the_server_is_gone_between_two_
         assert bench.posts().count("secondary 4 applied") == 1
         moved = [event for event in watcher.seen if isinstance(event, JournalMoved)]
         assert [event.left for event in moved] == [str(team)]
-        assert result.ending.next_steps[0] == f"hamr journal merge {tmp_path / 'emergency.db'}"
+        assert result.ending.next_steps[0].command == f"hamr journal merge {tmp_path / 'emergency.db'}"
         if how == "dies":
             server.start()
         else:

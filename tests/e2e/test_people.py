@@ -17,9 +17,10 @@ from orchestrator.model.org import Secret
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.run import End, RunRequest
 from orchestrator.model.status import Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import Lock, take_lock
 from orchestrator.operations.run import resume, start
+from tests.steps import typed
 
 from .pairs import quick_playbook, simulated
 
@@ -81,7 +82,7 @@ async def test_law_12_another_run_that_took_the_pair_meanwhile_stops_this_one(tm
         assert result.exit_code is ExitCode.INCOMPLETE
         assert "took the place of this run while it waited for an answer" in result.ending.message
         assert not result.resumable
-        assert not [step for step in result.ending.next_steps if "hamr resume" in step]
+        assert not [step for step in typed(result.ending.next_steps) if "hamr resume" in step]
         assert [post.split()[1] for post in bench.posts()] == ["3", "3", "2", "2"]
         other.store.close()
 
@@ -128,7 +129,7 @@ async def test_law_12_somebody_who_took_the_run_itself_up_meanwhile_is_left_to_f
         assert result.exit_code is ExitCode.INCOMPLETE
         assert f"took run {result.run} up while it waited for an answer here" in result.ending.message
         assert not result.resumable
-        assert result.ending.next_steps == (f"hamr show {result.run}", "hamr status sim")
+        assert typed(result.ending.next_steps) == (f"hamr show {result.run}", "hamr status sim")
         assert [post.split()[1] for post in bench.posts()] == ["3", "3", "4", "4"]
         run = bench.session.history().runs[result.run]
         assert run.finished is not None
@@ -245,7 +246,7 @@ async def test_hooks_that_are_owed_are_run_by_resume(tmp_path: Path) -> None:
         result = await start(bench.session, REQUEST)
         assert (result.exit_code, result.resumable) == (ExitCode.OWING, True)
         assert result.hooks_owed == ("activate/flip",)
-        assert result.ending.next_steps == (f"hamr resume {result.run}",)
+        assert typed(result.ending.next_steps) == (f"hamr resume {result.run}", f"hamr show {result.run}")
         history = bench.session.history()
         assert history.open_run is not None
         open_run = history.open_run.as_open_run()
@@ -300,7 +301,7 @@ async def test_a_run_that_finds_nothing_to_do_does_not_void_the_hooks_that_are_o
         assert again.exit_code is ExitCode.OWING
         assert f"hooks are still owed: activate/flip of run {first.run}" in again.ending.message
         assert again.hooks_owed == ("activate/flip",)
-        assert again.ending.next_steps == (f"hamr resume {first.run}",)
+        assert typed(again.ending.next_steps) == (f"hamr resume {first.run}", f"hamr show {again.run}")
         assert not again.resumable
         open_run = bench.session.history().open_run
         assert open_run is not None

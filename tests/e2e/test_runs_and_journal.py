@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.errors import ExitCode, JournalDamaged, JournalUnavailable, KeyUnavailable, Locked, Moved
+from orchestrator.journal.history import event_of
 from orchestrator.model.events import Event, RunFinished, TransitionIntended, WriteAnswered
 from orchestrator.model.hook import Hook, Program
 from orchestrator.model.journal import Entry, Record
@@ -18,11 +19,12 @@ from orchestrator.model.org import EnvironmentKey
 from orchestrator.model.playbook import Confirm
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.run import adopt, resume, start
 from orchestrator.operations.status import read_status
 from orchestrator.simulator import ClientError, Fault, ServerError, SimulatorConfig
+from tests.steps import typed
 
 from .pairs import Bench, quick_playbook, simulated
 
@@ -100,12 +102,15 @@ async def test_law_14_a_failed_step_says_what_was_sent_and_how_to_resume_go_back
         ending = record.data["ending"]
         assert isinstance(ending, dict)
         assert ending["sent"] == "1 write was sent and seen by reading back."
-        assert ending["next_steps"] == [
+        finished = event_of(record)
+        assert isinstance(finished, RunFinished)
+        assert typed(finished.ending.next_steps) == (
             f"hamr resume {run}",
             "hamr run sim --to PASSIVE",
             f"hamr resume {run} --emergency --reason TEXT",
             "hamr status sim",
-        ]
+            f"hamr show {run}",
+        )
 
 
 async def test_a_run_that_goes_takes_the_place_of_the_open_one(tmp_path: Path) -> None:
@@ -204,7 +209,7 @@ async def test_done_is_not_said_where_the_end_could_not_be_journalled(
         monkeypatch.undo()
         assert result.exit_code is ExitCode.INCOMPLETE
         assert "could not be journalled: the disk is full" in result.ending.message
-        assert result.ending.next_steps == (f"hamr resume {result.run}",)
+        assert typed(result.ending.next_steps) == (f"hamr resume {result.run}",)
         open_run = bench.session.history().open_run
         assert open_run is not None
         assert (await resume(bench.session, open_run)).exit_code is ExitCode.DONE
@@ -216,7 +221,7 @@ async def test_law_05_an_adoption_that_ended_unknown_is_remembered_and_made_anew
     async with simulated(tmp_path, config, faults=faults, playbook=SHORT) as bench:
         lost = await adopt(bench.session, Role.SECONDARY, "the secondary serves")
         assert lost.exit_code is ExitCode.UNKNOWN, lost.ending
-        assert lost.ending.next_steps[0] == "hamr adopt sim --truth secondary --reason TEXT"
+        assert typed(lost.ending.next_steps)[0] == "hamr adopt sim --truth secondary --reason TEXT"
         assert {run for run, _ in bench.session.history().unknown} == {lost.run}
         again = await adopt(bench.session, Role.SECONDARY, "the secondary serves")
         assert again.exit_code is ExitCode.DONE, again.ending

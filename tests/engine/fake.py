@@ -45,6 +45,7 @@ from orchestrator.model.run import Mode, Operator
 from orchestrator.model.situation import OpenRun, Owed, Phase
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.state import RunState, replay
+from tests.steps import step
 
 E = TypeVar("E")
 P, S = Role.PRIMARY, Role.SECONDARY
@@ -398,6 +399,7 @@ def bench(
         jitter=lambda: 0.5,
         owed=owed,
         open_run=open_run,
+        command=step("hamr run payments"),
     )
     engine = Engine(run, gate or GuardPolicy())
     return Bench(world, clock, notes, engine)

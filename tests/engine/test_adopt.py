@@ -9,6 +9,7 @@ from orchestrator.model.events import Event, OwedSettled, PairAdopted
 from orchestrator.model.reading import Absent
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
+from tests.steps import typed
 
 from .fake import DARK, RUN, START, Bench, P, S, bench, record, resumed, started
 
@@ -52,7 +53,7 @@ async def test_law_14_a_pair_that_is_midway_is_not_adopted_since_that_could_go_b
     ending = await b.engine.adopt(P, "back, please")
     assert ending.end is End.REFUSED
     assert b.world.posts() == []
-    assert ending.next_steps
+    assert typed(ending.next_steps)
 
 
 async def test_an_org_without_a_record_gets_the_others() -> None:

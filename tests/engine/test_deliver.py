@@ -15,6 +15,7 @@ from orchestrator.model.reading import Change, Draft, HamrRecord, Present
 from orchestrator.model.run import End, Ending, Mode
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Role, Status
+from tests.steps import typed
 
 from .fake import DARK, RUN, START, Bench, Died, P, S, bench, record, resumed, started
 
@@ -49,8 +50,8 @@ async def test_law_12_a_debt_of_a_run_that_wrote_nothing_is_bound_by_the_young_s
     ending = await deliver(b)
     assert ending.end is End.REFUSED
     assert "Payments (primary) was not told: alone fail: Payments EU (secondary)" in ending.message
-    assert ending.next_steps[0] == "hamr status payments --watch"
-    assert ending.next_steps[1].endswith(" --override alone=REASON")
+    assert typed(ending.next_steps)[0] == "hamr status payments --watch"
+    assert typed(ending.next_steps)[1].endswith(" --override alone=REASON")
     assert b.world.posts() == []
 
 
@@ -120,7 +121,7 @@ async def test_law_09_an_org_that_is_still_dark_stays_owed() -> None:
     b = back(dead)
     ending = await deliver(b)
     assert (ending.end, ending.org) == (End.OWING, P)
-    assert ending.next_steps == ("hamr resume payments",)
+    assert typed(ending.next_steps) == ("hamr resume payments",)
     assert b.engine.run.owed_now() is not None
     assert b.world.posts() == []
 
@@ -141,7 +142,7 @@ async def test_law_09_a_survivor_that_somebody_else_moved_stops_and_names_adopt(
     ending = await deliver(b)
     assert (ending.end, ending.org) == (End.MOVED, S)
     assert "bob@example.com" in ending.message
-    assert "hamr adopt payments --truth secondary --reason TEXT" in ending.next_steps
+    assert "hamr adopt payments --truth secondary --reason TEXT" in typed(ending.next_steps)
     assert b.world.posts() == []
 
 
@@ -171,7 +172,7 @@ async def test_law_03_what_somebody_did_to_the_dark_org_meanwhile_is_not_written
     assert ending.end is end
     assert b.world.posts() == []
     if end is End.MOVED:
-        assert "hamr adopt payments --truth secondary --reason TEXT" in ending.next_steps
+        assert "hamr adopt payments --truth secondary --reason TEXT" in typed(ending.next_steps)
 
 
 async def test_law_09_a_returned_org_of_another_pair_is_never_written() -> None:

@@ -11,6 +11,7 @@ from orchestrator.engine.evaluator import BINDING_ALWAYS, BINDING_MIDWAY, Decisi
 from orchestrator.model.events import GuardOverridden, GuardsJudged, TransitionRefused
 from orchestrator.model.guard import Guard, Outcome, Quiet, Reachable, Verdict
 from orchestrator.model.run import End, Mode
+from tests.steps import typed
 
 from .fake import PLAYBOOK, P, S, bench, record
 
@@ -120,7 +121,7 @@ async def test_law_10_a_run_that_is_refused_tells_every_verdict_and_sends_nothin
     assert refused.guards == ("alone", "settled")
     assert "alone fail: " in ending.message
     assert "settled fail: " in ending.message
-    assert ending.next_steps[-1].endswith(" --override alone=REASON --override settled=REASON")
+    assert typed(ending.next_steps)[-1].endswith(" --override alone=REASON --override settled=REASON")
     (judged,) = b.notes.of(GuardsJudged)
     assert [each.guard for each in judged.verdicts] == ["linked", "fresh", "alone", "settled", "both"]
     assert [each.guard for each in b.engine.evaluator.refused_by()] == ["alone", "settled"]

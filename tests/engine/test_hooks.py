@@ -19,6 +19,7 @@ from orchestrator.model.hook import Again, Asks, HookOutcome, InEmergency, Progr
 from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
+from tests.steps import typed
 
 from .beside import Beside, hooked, manual, program
 from .fake import Died, FakeWorld, P, S, bench, record, resumed
@@ -163,7 +164,7 @@ async def test_an_after_hook_that_fails_is_owed_and_resume_runs_it() -> None:
     ending = await b.engine.drive(Status.ACTIVE)
     assert ending.end is End.OWING
     assert "flip (after declare)" in ending.message
-    assert ending.next_steps == ("hamr resume 20261122-030000-test",)
+    assert typed(ending.next_steps) == ("hamr resume 20261122-030000-test",)
     assert b.engine.run.state.hooks_owed() == (("declare", "flip"),)
     again = resumed(b, playbook=playbook, around=beside.around)
     assert again.engine.run.state.hooks_owed() == (("declare", "flip"),)

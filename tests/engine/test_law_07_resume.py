@@ -26,6 +26,7 @@ from orchestrator.model.reading import Change, Draft, Present
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
 from orchestrator.situation.state import RunState
+from tests.steps import typed
 
 from .fake import (
     DARK,
@@ -440,7 +441,7 @@ async def test_law_03_a_write_of_ours_that_its_time_leaves_below_what_was_seen_i
     ending = await again.engine.drive(PASSIVE)
     assert (ending.end, ending.org, ending.change) == (End.MOVED, S, Change.STALE)
     assert "shows our status with a time older than before" in ending.message
-    assert "--override reverted=REASON" in ending.next_steps[-1]
+    assert "--override reverted=REASON" in typed(ending.next_steps)[-1]
     again = resumed(again, playbook=playbook)
     again.engine.run.old_is_true = True
     ending = await again.engine.drive(PASSIVE)
@@ -478,7 +479,7 @@ async def test_law_07_a_half_made_transition_is_not_finished_on_readings_that_ar
     ending = await again.engine.drive(ACTIVE)
     assert ending.end is End.INCOMPLETE
     assert [event.guards for event in again.notes.of(TransitionRefused)] == [("fresh",)]
-    assert ending.next_steps == (), "nothing overrides that"
+    assert typed(ending.next_steps) == (), "nothing overrides that"
     assert again.world.posts() == ["POST secondary FAILOVER"]
 
 

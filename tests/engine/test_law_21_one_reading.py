@@ -18,6 +18,7 @@ from orchestrator.model.status import Role, Status
 from orchestrator.operations.session import Session
 from orchestrator.operations.status import read_pair
 from orchestrator.situation.state import RunState
+from tests.steps import typed
 
 from .beside import Beside, guarded
 from .fake import (
@@ -179,7 +180,7 @@ async def test_law_03_a_new_run_is_not_done_by_readings_below_the_floor() -> Non
     ending = await b.engine.drive(PASSIVE)
     assert ending.end is End.REFUSED
     assert "its reads lag, or it was put back (reverted)" in ending.message
-    assert ending.next_steps[0] == "hamr status payments --watch"
+    assert typed(ending.next_steps)[0] == "hamr status payments --watch"
     assert b.world.posts() == []
 
 
@@ -224,7 +225,9 @@ async def test_law_21_a_look_that_waited_for_one_org_reads_the_other_anew() -> N
     b.world.records[S] = newer
     b.world.glitches[S] = [Present(old, PASSIVE) if old is not None else None]
     b.clock.on_sleep.append(lambda: b.world.records.update({P: late}))
-    session = cast("Session", SimpleNamespace(pair=b.engine.run.pair, playbook=PLAYBOOK, clock=b.clock))
+    session = cast(
+        "Session", SimpleNamespace(pair=b.engine.run.pair, playbook=PLAYBOOK, clock=b.clock, watcher=None)
+    )
     floors = {newer.org_uuid: Floor(newer)}
     readings, _ = await read_pair(session, cast("Reader", b.world), frozenset(Role), floors)
     assert (readings.primary.record, readings.secondary.record) == (late, newer)

@@ -15,6 +15,7 @@ from orchestrator.model.reading import Absent, Denied, Draft, HamrRecord, Sight,
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.situation.link import same_link
+from tests.steps import typed
 
 from .fake import Bench, Died, P, S, bench, pair, resumed, started
 
@@ -243,7 +244,7 @@ async def test_law_15_when_the_faults_are_over_resume_or_a_new_run_reaches_the_g
         end = await _live(b, story.goal, None)
         if end is End.REFUSED:
             phase = b.engine.reader.phase(story.goal)
-            truth = next((step for step in phase.next_steps if "--truth" in step), "")
+            truth = next((each for each in typed(phase.next_steps) if "--truth" in each), "")
             if truth:
                 adopting = bench(world=b.world, mirrors=story.mirrors)
                 await adopting.engine.adopt(S if "secondary" in truth else P, "both teams agree")

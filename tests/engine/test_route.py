@@ -16,6 +16,7 @@ from orchestrator.model.reading import Absent, Denied, Present, Sight, Unreadabl
 from orchestrator.model.run import End, Mode
 from orchestrator.model.situation import OpenRun, PhaseName
 from orchestrator.model.status import Both, Role, Status
+from tests.steps import typed
 
 from .fake import DARK, PLAYBOOK, START, Bench, P, S, bench, look, record, started
 
@@ -63,7 +64,7 @@ async def test_a_pair_without_records_is_refused_where_no_transition_begins_ther
     with pytest.raises(Stopped) as stop:
         await entry_of(standing(ABSENT, ABSENT), PASSIVE)
     assert stop.value.ending.end is End.REFUSED
-    assert stop.value.ending.next_steps
+    assert typed(stop.value.ending.next_steps)
 
 
 async def test_a_half_made_transition_is_entered_at_its_beginning_with_the_org_that_is_there() -> None:
@@ -98,7 +99,7 @@ async def test_law_14_going_back_without_such_a_transition_is_refused() -> None:
     with pytest.raises(Stopped) as stop:
         await entry_of(b, PASSIVE)
     assert "no transition that leads back" in stop.value.ending.message
-    assert "hamr run payments --to ACTIVE" in stop.value.ending.next_steps
+    assert "hamr run payments --to ACTIVE" in typed(stop.value.ending.next_steps)
 
 
 async def test_law_14_going_back_to_the_start_never_enters_a_status_that_was_not_reached() -> None:
@@ -158,7 +159,7 @@ async def test_law_15_a_pair_that_nothing_explains_is_refused_with_a_next_comman
     b = standing(primary, secondary)
     ending = await b.engine.drive(ACTIVE)
     assert ending.end is End.REFUSED
-    assert any("hamr adopt" in step for step in ending.next_steps)
+    assert any("hamr adopt" in step for step in typed(ending.next_steps))
     assert b.world.posts() == []
 
 
@@ -175,7 +176,7 @@ async def test_law_09_planned_mode_needs_both_orgs(role: Role, sight: Sight) -> 
     b.world.sights[role] = sight
     ending = await b.engine.drive(ACTIVE)
     assert ending.end is End.REFUSED
-    assert ending.next_steps
+    assert typed(ending.next_steps)
     assert b.world.posts() == []
 
 

@@ -9,6 +9,7 @@ leaves-in-time      no write leaves on a reading that was asked for more than fi
 late-is-named       an attempt that was given up and may still come is named: at the end, in status, by the next run (law 5)
 ours-is-ours        no record that this very run wrote is called somebody else's                              (law 3)
 next-accepted       no command that was read as the first thing to type is refused                           (law 15)
+leads-on            the first thing to type, typed each time, gets somewhere within three commands         (law 15)
 one-bad-answer      one failed reading is no verdict, and no reason to offer an emergency first               (law 21)
 emergency-goes-on   after a failover the other region dies: the way home by an emergency is not refused        (law 9)
 """
@@ -30,6 +31,7 @@ from orchestrator.model.run import End, Mode, Stamp
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Role, Status
 from orchestrator.simulator import Authors, ClientError, Closed, Redirect, Refused, Reset, Response, Throttle
+from tests.steps import typed
 
 from .incident import Played
 from .loop import EPOCH, Process
@@ -447,7 +449,7 @@ def _names(outcome: Outcome, attempt: _GivenUp) -> bool:
     if isinstance(outcome, Returned):
         words, own = repr(outcome.result), outcome.result.run == attempt.run
     elif isinstance(outcome, Raised):
-        words = f"{outcome.error.message} {outcome.error.next_steps}"
+        words = f"{outcome.error.message} {typed(outcome.error.next_steps)}"
     number = re.search(rf"attempt {attempt.number}\b", words, re.IGNORECASE)
     return attempt.stamp in words or (number is not None and (own or attempt.run in words))
 
@@ -456,23 +458,39 @@ def _names(outcome: Outcome, attempt: _GivenUp) -> bool:
 
 
 def next_accepted(played: Played) -> Iterator[str]:
-    for typed in played.typed:
-        began = played.tape.notes[typed.number]
-        if not typed.read or (
+    for command in played.typed:
+        began = played.tape.notes[command.number]
+        if not command.read or (
             isinstance(began, Happened) and began.what in ("restored", "repointed", "behind")
         ):
             continue  # nobody could know
-        if _moved_meanwhile(played, typed.number):
+        if _moved_meanwhile(played, command.number):
             continue  # a mirror brought something between the look and the command
-        match typed.outcome:
+        match command.outcome:
             case Returned(result=result) if result.exit_code is ExitCode.REFUSED:
-                yield f"{typed.line!r} was the first thing to type, and is refused: {result.ending.message}"
+                yield f"{command.line!r} was the first thing to type, and is refused: {result.ending.message}"
             case Raised(error=error) if error.message.startswith("cool_down: "):
                 pass  # at a terminal it is asked, in the one question
             case Raised(error=error) if error.message != DONE:
-                yield f"{typed.line!r} was the first thing to type, and is refused: {error.message}"
+                yield f"{command.line!r} was the first thing to type, and is refused: {error.message}"
             case _:
                 pass
+
+
+AT_MOST = 3
+"""Commands that lead on from any end."""
+
+
+def leads_on(played: Played) -> Iterator[str]:
+    """The first thing to type, typed again and again, gets somewhere within a few commands."""
+    stuck: list[str] = []
+    for command in played.typed:
+        good = isinstance(command.outcome, Returned) and command.outcome.result.exit_code in (0, 8)
+        acted = isinstance(command.outcome, Raised) and command.outcome.error.message == DONE
+        stuck = [] if good or acted or not command.read else [*stuck, command.line]
+        if len(stuck) >= AT_MOST:
+            yield f"{len(stuck)} commands led nowhere, each the first to type: {stuck}"
+            return
 
 
 def _moved_meanwhile(played: Played, number: int) -> bool:
@@ -528,7 +546,7 @@ def one_bad_answer(played: Played) -> Iterator[str]:  # noqa: C901 - what was as
         first = first_next(standing) if standing is not None else ""
         if isinstance(outcome, Returned):
             result = outcome.result
-            first = result.ending.next_steps[0] if result.ending.next_steps else ""
+            first = typed(result.ending.next_steps)[0] if typed(result.ending.next_steps) else ""
             needed = set(Role) if result.mode is Mode.PLANNED else _survivor(played, result.goal)
             if result.ending.end is End.REFUSED and once & needed:
                 yield f"{process.name}: refused after one failed reading: {result.ending.message}"
@@ -633,6 +651,7 @@ ATTACK_INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
     "late-is-named": late_is_named,
     "ours-is-ours": ours_is_ours,
     "next-accepted": next_accepted,
+    "leads-on": leads_on,
     "one-bad-answer": one_bad_answer,
     "emergency-goes-on": emergency_goes_on,
 }

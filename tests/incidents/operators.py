@@ -13,6 +13,7 @@ from orchestrator.model.status import Role, Status
 from orchestrator.operations.locking import break_lock
 from orchestrator.operations.run import acknowledge, adopt, resume, start
 from orchestrator.operations.status import read_status
+from tests.steps import typed
 
 from .draw import Life
 from .scene import PAIR, Machine, Outcome, Present, Raised, Returned, Scene
@@ -157,12 +158,12 @@ def next_command(standing: Standing, goal: Status, *, last: str, stuck: str) -> 
 
 def _offered(phase: Phase) -> list[str]:
     """The goals that `hamr status` names."""
-    words = [step.split() for step in phase.next_steps]
+    words = [line.split() for line in typed(phase.next_steps)]
     return [word[4] for word in words if word[:2] == ["hamr", "run"] or word[:2] == ["hamr", "plan"]]
 
 
 def _truth(phase: Phase) -> Role:
-    words = " ".join(phase.next_steps)
+    words = " ".join(typed(phase.next_steps))
     return Role.SECONDARY if "--truth secondary" in words or "--truth" not in words else Role.PRIMARY
 
 

@@ -25,7 +25,7 @@ from orchestrator.model.reading import Accepted, Change, Lost
 from orchestrator.model.run import Attempt, End, Mode
 from orchestrator.model.situation import Comparison, PhaseName
 from orchestrator.model.status import Role, Status
-from orchestrator.operations import active_run, run
+from orchestrator.operations import active_run, holding, run
 from orchestrator.operations.locking import Lock
 from orchestrator.operations.recorder import Recorder
 from orchestrator.simulator import AnswerLost, ConnectionReset, Fault, Silence
@@ -288,6 +288,7 @@ def _no_lock(patch: Patch) -> None:
     async def hold(session: Any, name: str, *, take_over: bool) -> Lock:
         return Lock(session, name, "nobody-asks")
 
+    patch.setattr(holding, "hold", hold)
     patch.setattr(active_run, "hold", hold)
     patch.setattr(Recorder, "_append", unfenced)
     patch.setattr(Lock, "beat", lambda _: True)

@@ -15,12 +15,13 @@ from orchestrator.engine import evaluator, reader, route
 from orchestrator.engine.context import stopped
 from orchestrator.engine.executor import TransitionExecutor
 from orchestrator.engine.reader import PairReader
-from orchestrator.errors import UsageError
+from orchestrator.errors import ExitCode, UsageError
 from orchestrator.journal import history
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Change, HamrRecord, Reading
-from orchestrator.model.run import Attempt, End, Mode
+from orchestrator.model.result import RunResult
+from orchestrator.model.run import Attempt, End, Ending, Mode
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Role, Status
 from orchestrator.operations import active_run, status
@@ -29,6 +30,8 @@ from orchestrator.situation import compare as situation_compare
 from orchestrator.situation import phase
 from orchestrator.situation import state as state_of_runs
 from orchestrator.situation.state import RunState
+from tests.report.scenes import result
+from tests.steps import step
 
 from . import typist
 from .attacks import Attacks, Lagging, Restored, SlowConnection, Stumble, Visits
@@ -249,6 +252,14 @@ def _what_was_offered_is_refused(patch: Patch) -> None:
     patch.setattr(typist, "resume", resume)
 
 
+def _what_was_offered_does_nothing(patch: Patch) -> None:
+    async def resume(*_: Any, **__: Any) -> RunResult:
+        ending = Ending(End.INCOMPLETE, "it stops as before", next_steps=(step("hamr resume sim"),))
+        return replace(result(), ending=ending, exit_code=ExitCode.INCOMPLETE, resumable=True)
+
+    patch.setattr(typist, "resume", resume)
+
+
 def _nothing_is_ever_late(patch: Patch) -> None:
     def hasty(playbook: Playbook, attacks: Attacks) -> Playbook:
         changes: dict[str, Any] = {"late": timedelta(0)}
@@ -308,6 +319,7 @@ BREAKAGES = (
     rule("late-is-named", "any may have come", _any_attempt_may_have_come, _late_and_cut_short),
     rule("ours-is-ours", "our own write is called foreign", _ours_is_foreign, plain),
     rule("next-accepted", "what was offered is refused", _what_was_offered_is_refused, _typed),
+    rule("leads-on", "what was offered does nothing", _what_was_offered_does_nothing, _typed),
     rule("one-bad-answer", "nobody looks again", _once_is_enough, _stumbles),
     rule("emergency-goes-on", "it waits for the other region", _emergencies_are_refused, _turned),
 )

@@ -19,6 +19,7 @@ from orchestrator.model.status import Role, Status
 from orchestrator.operations.locking import break_lock
 from orchestrator.operations.run import acknowledge, adopt, resume, start
 from orchestrator.report.status import status_json
+from tests.steps import typed
 
 from .draw import Life
 from .operators import closed, look
@@ -96,9 +97,9 @@ def steps_of(outcome: Outcome) -> tuple[str, ...]:
     """What the end of a command says to type."""
     match outcome:
         case Returned(result=result):
-            return tuple(str(step) for step in result.ending.next_steps)
+            return tuple(str(step) for step in typed(result.ending.next_steps))
         case Raised(error=error):
-            return tuple(str(step) for step in error.next_steps)
+            return tuple(str(step) for step in typed(error.next_steps))
         case _:
             return ()
 

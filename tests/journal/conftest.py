@@ -18,6 +18,7 @@ from orchestrator.model.journal import Entry, Holder
 from orchestrator.model.plain import JSON
 from orchestrator.model.protocols import Store
 from tests.postgres import Cluster, cluster
+from tests.steps import typed
 
 RUN = "20261122-031502-k3f9"
 STARTED = datetime(2026, 11, 22, 3, 15, 2, tzinfo=UTC)
@@ -84,5 +85,5 @@ def refusal(place: Path, *, create: bool = True, patience: float | None = None) 
     error = caught.value
     assert str(place) in error.message
     assert error.sent in ("Nothing was sent.", "Nothing is sent on a journal that cannot be trusted.")
-    assert any(step.startswith("--journal FILE") for step in error.next_steps)
+    assert any(step.startswith("--journal FILE") for step in typed(error.next_steps))
     return error

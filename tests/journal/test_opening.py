@@ -18,6 +18,7 @@ import pytest
 from orchestrator.errors import JournalUnavailable, UsageError
 from orchestrator.journal import JournalStore, default_place
 from orchestrator.model.journal import GENESIS, Head, Verified
+from tests.steps import typed
 
 from .conftest import entry, file_of, holder, journal_of, opened, refusal, ticking
 
@@ -355,7 +356,7 @@ def test_law_06_a_full_disk_leaves_the_record_unwritten_and_says_so(place: Path)
             fill()
         assert "is full" in caught.value.message
         assert caught.value.sent == "The record was not written, and nothing more is sent without it."
-        assert caught.value.next_steps[0].startswith("--journal FILE")
+        assert typed(caught.value.next_steps)[0].startswith("--journal FILE")
         assert store.verify() == Verified(head.seq, Head(head.seq, head.hash))
         file_of(store)._connection.execute("PRAGMA max_page_count = 100000")
         assert store.append(entry()).seq == head.seq + 1

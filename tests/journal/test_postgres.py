@@ -18,6 +18,7 @@ from orchestrator.journal.address import parse_address
 from orchestrator.journal.postgres import lay_out_team
 from orchestrator.model.journal import Verified, Witness
 from tests.postgres import Cluster
+from tests.steps import typed
 from tests.wire import Wire
 
 from .conftest import STARTED, entry, holder, opened
@@ -310,7 +311,7 @@ def test_a_layout_of_tomorrow_is_refused_by_name(team: Address, server: Cluster)
 def test_a_database_that_is_not_ours_is_left_alone(server: Cluster) -> None:
     url = server.new_database()
     place = parse_address(f"{url}&schema=public", "--journal")
-    assert refusal(place).next_steps == (f"hamr journal init '{place}'",)
+    assert typed(refusal(place).next_steps) == (f"hamr journal init '{place}'",)
     server.execute("CREATE TABLE records (theirs int)", database=database(place))
     with pytest.raises(JournalUnavailable, match="among tables of another program"):
         lay_out_team(place)
@@ -347,7 +348,7 @@ def test_a_server_that_takes_no_record_is_named(
     with opened(team) as store, pytest.raises(JournalUnavailable, match=words) as caught:
         store.append(entry())
     assert caught.value.sent == UNWRITTEN
-    assert caught.value.next_steps[0].startswith("--journal FILE")
+    assert typed(caught.value.next_steps)[0].startswith("--journal FILE")
 
 
 @pytest.mark.parametrize("address", ["postgresql://db/a?nonsense=1", "postgresql://db/a%zz"])

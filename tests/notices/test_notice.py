@@ -17,6 +17,7 @@ from orchestrator.model.events import (
     RunResumed,
     TransitionMade,
     TransitionRefused,
+    WaitBegan,
     WriteOwed,
     WriteUnknown,
 )
@@ -30,6 +31,7 @@ from orchestrator.notices import About, Notice, notice_of
 from orchestrator.notices.notice import Alert, body_of
 from orchestrator.system.redaction import Redactor
 from tests.report.happened import SAID
+from tests.steps import step
 
 from .facts import DARK, RUN, P, S, about, begun, read, shipped, shows, started
 
@@ -111,6 +113,21 @@ def test_a_refusal_names_every_guard_with_its_reason() -> None:
     )
 
 
+def test_a_wait_is_told_with_what_it_is_for_what_is_shown_and_for_how_long() -> None:
+    unseen = Verdict(
+        "agents", Outcome.FAIL, "agents is 0, not above 0", "Switch the Agents to the secondary."
+    )
+    notice = told(WaitBegan("activate", ("agents",), 600.0, (unseen,)), begun())
+    assert (notice.title, notice.alert) == (
+        "hamr: payments waits before transition activate",
+        Alert.WARNING,
+    )
+    assert notice.text.startswith(
+        "It waits for this, for up to 10 min from now:\n"
+        "- agents, fail: agents is 0, not above 0 (Switch the Agents to the secondary.)\n"
+    )
+
+
 def test_what_is_owed_is_told_with_the_command_that_settles_it() -> None:
     notice = told(WriteOwed(P, Status.ACTIVE, "no answer within 2 s"), begun(mode=Mode.EMERGENCY))
     assert notice.title == "hamr: payments owes its primary ACTIVE"
@@ -151,7 +168,11 @@ def test_every_end_is_told_in_its_own_words(end: End, words: str, alert: Alert) 
 
 def test_an_end_says_what_was_sent_where_the_pair_stands_and_what_to_type() -> None:
     ending = Ending(
-        End.INCOMPLETE, "transition activate was refused", None, ("hamr resume X",), "2 writes were sent."
+        End.INCOMPLETE,
+        "transition activate was refused",
+        None,
+        (step("hamr resume X"),),
+        "2 writes were sent.",
     )
     notice = told(RunFinished(ending, 6, "agreed(FAILOVER)", (), 6.2, resumable=True), begun())
     assert notice.text.startswith(
@@ -199,7 +220,16 @@ def test_a_drill_says_so_in_its_title_text_and_tags() -> None:
 def test_nothing_else_is_told() -> None:
     quiet = {type(event) for event, _ in SAID if notice_of(event, begun().after(event)) is None}
     loud = {type(event) for event, _ in SAID} - quiet
-    assert loud == {TransitionMade, TransitionRefused, RunFinished, WriteOwed, WriteUnknown, PairAdopted}
+    told_of = {
+        TransitionMade,
+        TransitionRefused,
+        WaitBegan,
+        RunFinished,
+        WriteOwed,
+        WriteUnknown,
+        PairAdopted,
+    }
+    assert loud == told_of
     assert quiet <= set(EVENT_TYPES)
 
 

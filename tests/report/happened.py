@@ -24,6 +24,8 @@ from orchestrator.model.events import (
     NameLearned,
     NoticeFailed,
     NoticeSent,
+    OrgAnswered,
+    OrgAsked,
     OrgGivenUp,
     OwedSettled,
     PairAdopted,
@@ -41,6 +43,7 @@ from orchestrator.model.events import (
     TransitionMade,
     TransitionRefused,
     WaitBegan,
+    WaitContinued,
     WaitEnded,
     Waiting,
     WriteAnswered,
@@ -50,7 +53,7 @@ from orchestrator.model.events import (
     WriteThrottled,
     WriteUnknown,
 )
-from orchestrator.model.guard import Measured, ProbeReading, Unmeasured
+from orchestrator.model.guard import Measured, Outcome, ProbeReading, Unmeasured, Verdict
 from orchestrator.model.hook import Asks, HookOutcome, Question, Reply, When
 from orchestrator.model.journal import Head
 from orchestrator.model.reading import (
@@ -128,6 +131,8 @@ SAID: tuple[tuple[Event, str], ...] = (
         ReadingsTaken(Both(reading(P), None)),
         "Read again: Payments (primary) PASSIVE; Payments EU (secondary) left out",
     ),
+    (OrgAsked(P, 10.0), "Payments (primary) is asked; it has 10 s to answer"),
+    (OrgAnswered(reading(P)), "Payments (primary) answers: PASSIVE"),
     (GuardsJudged("declare", (LINKED,)), "Transition declare: 1 guard passes"),
     (
         GuardsJudged("declare", (LINKED, UNSETTLED, UNSEEN)),
@@ -279,6 +284,10 @@ SAID: tuple[tuple[Event, str], ...] = (
     (
         WaitBegan("declare", ("seen", "calm"), 600.0),
         "Transition declare: waiting for seen, calm, for up to 10 min",
+    ),
+    (
+        WaitContinued("declare", (Verdict("calm", Outcome.FAIL, "errors is 3, not below 1"),)),
+        "Transition declare: still waiting for calm",
     ),
     (WaitEnded("declare", True, 90.0), "Transition declare: its guards pass after 1 min 30 s"),
     (WaitEnded("declare", False, 600.0), "Transition declare: stopped waiting after 10 min"),

@@ -38,6 +38,7 @@ from orchestrator.model.run import Attempt, End, Ending, Mode
 from orchestrator.model.status import Both, Status
 from orchestrator.report.run_fold import report_of
 from orchestrator.report.run_view import ReportView
+from tests.steps import step
 
 from .happened import STARTED
 from .journals import DRILL, Told, journal, post, score, seen
@@ -119,7 +120,7 @@ _EVENTS: Told = (
             ),
         ),
     ),
-    (0.75, WaitBegan(evil("transition"), (evil("waited guard"),), 10.0)),
+    (0.75, WaitBegan(evil("transition"), (evil("waited guard"),), 10.0, (_VERDICT,))),
     (1.0, GuardsJudged(evil("transition"), (_PASSED, _VERDICT))),
     (1.0, GuardOverridden(evil("transition"), _VERDICT, evil("why overridden"))),
     (1.0, TransitionIntended(evil("transition"), Status.PASSIVE, Status.FAILOVER)),
@@ -167,7 +168,7 @@ _EVENTS: Told = (
     (
         4.0,
         RunFinished(
-            Ending(End.OWING, evil("message"), P, (evil("next step"),), evil("sent")),
+            Ending(End.OWING, evil("message"), P, (step(evil("next step")),), evil("sent")),
             8,
             evil("phase"),
             (),

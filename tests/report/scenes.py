@@ -18,6 +18,8 @@ from orchestrator.model.run import End, Ending, Objective, Operator, RunRequest,
 from orchestrator.model.situation import Phase, PhaseName, Standing
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.report.layout import Page, plain_text
+from orchestrator.situation.next_steps import after_a_look, after_a_plan
+from tests.steps import step
 
 P, S = Role.PRIMARY, Role.SECONDARY
 NOW = datetime(2026, 5, 28, 16, 40, 0, tzinfo=UTC)
@@ -83,6 +85,13 @@ def reading(role: Role, sight: Sight | None = None, seconds: float = 0.052) -> R
     return Reading(role, sight, NOW - timedelta(seconds=3), 5000.0, Exchange(seconds, 200, NOW, "req-1"))
 
 
+def looked(of: Standing, *steps: str) -> Standing:
+    """With what to type next, as whoever looks at a pair does it; `steps` are the phase's own, where they are given."""
+    if steps:
+        of = replace(of, phase=replace(of.phase, next_steps=tuple(map(step, steps))))
+    return replace(of, next_steps=after_a_look(of))
+
+
 def standing() -> Standing:
     """Both orgs PASSIVE since yesterday, and nothing in the journal that matters."""
     return Standing(
@@ -93,7 +102,7 @@ def standing() -> Standing:
         phase=Phase(
             PhaseName.AGREED,
             "Both orgs show PASSIVE.",
-            ("hamr plan payments --to ACTIVE",),
+            (step("hamr plan payments --to ACTIVE"),),
             status=Status.PASSIVE,
         ),
         owed=None,
@@ -101,6 +110,7 @@ def standing() -> Standing:
         unknown=(),
         holder=None,
         holder_dead=False,
+        under_way=None,
         cooling_down_after="",
         cooling_down_for=0.0,
         journal="/home/alice/.local/state/hamr/journal.db",
@@ -162,6 +172,11 @@ def planned_transition(
     )
 
 
+def decided(of: Plan) -> Plan:
+    """With what to type next, as whoever makes a plan does it."""
+    return replace(of, next_steps=after_a_plan(of))
+
+
 def plan(*transitions: PlannedTransition) -> Plan:
     """To ACTIVE; without transitions given, declare and activate, with every guard passing."""
     transitions = transitions or (
@@ -199,7 +214,9 @@ def result(end: End = End.DONE, message: str = "pair payments stands at ACTIVE, 
         run=RUN,
         pair="payments",
         goal=Status.ACTIVE,
-        ending=Ending(end, message, sent="4 writes reached the orgs."),
+        ending=Ending(
+            end, message, next_steps=(step(f"hamr show {RUN}"),), sent="4 writes reached the orgs."
+        ),
         exit_code=ExitCode.DONE,
         phase="agreed(ACTIVE)",
         steps=(
@@ -221,7 +238,7 @@ def refused(*verdicts: Verdict) -> RunResult:
         ending=Ending(
             End.REFUSED,
             f"transition declare (PASSIVE → FAILOVER) was refused: {said}",
-            next_steps=("hamr status payments",),
+            next_steps=(step("hamr status payments"), step(f"hamr show {RUN}")),
             sent="Nothing was sent.",
         ),
         exit_code=ExitCode.REFUSED,

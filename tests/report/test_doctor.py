@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from orchestrator.doctor.examination import next_steps
 from orchestrator.errors import DocumentError, JournalUnavailable, Problem
 from orchestrator.model.readiness import Check, Group, Level, NagiosCode, Readiness, worst
 from orchestrator.model.status import Both, Role
@@ -18,6 +19,7 @@ from orchestrator.report.doctor import (
     first_line,
     nagios_line,
 )
+from tests.steps import next_of, step
 
 from .scenes import NOW, lines
 
@@ -30,12 +32,14 @@ def check(name: str, planned: Level | None, emergency: Level | None, **more: obj
 
 
 def readiness(*checks: Check, pair: str = "payments") -> Readiness:
-    return Readiness(pair, NOW, "regional-failover", checks, Both(0.0412, None), 0.31)
+    return Readiness(
+        pair, NOW, "regional-failover", checks, Both(0.0412, None), 0.31, next_steps(checks, None)
+    )
 
 
 READY = readiness(check("link", OK, OK, brief="linked"), check("record", OK, None, role=Role.PRIMARY))
 CLOCK = check("clock", WARNING, None, role=Role.PRIMARY, sentence="The clocks differ.")
-KEY = check("API key", CRITICAL, OK, role=Role.PRIMARY, group=Group.KEYS, next_steps=("export API=…",))
+KEY = check("API key", CRITICAL, OK, role=Role.PRIMARY, group=Group.KEYS, next_steps=(step("export API=…"),))
 
 
 @pytest.mark.parametrize(
@@ -90,7 +94,8 @@ def test_what_is_well_is_summed_up_and_what_is_not_is_said_in_full() -> None:
         doctor_page([readiness(KEY, check("link", OK, OK, brief="linked"), CLOCK)], everything=False)
     )
     assert page == [
-        "HAMR CRITICAL - payments: planned run CRITICAL, emergency OK (primary API key, primary clock)",
+        "HAMR CRITICAL - payments: planned run CRITICAL, emergency OK (primary API key,",
+        "primary clock)",
         "",
         "Pair payments, 2026-05-28 16:40:00 UTC, in 0.3 s",
         "",
@@ -129,6 +134,33 @@ def test_checks_that_say_the_very_same_are_said_once() -> None:
     ]
 
 
+def test_keys_that_are_missing_for_one_reason_are_one_problem_and_what_follows_is_none() -> None:
+    missing = [
+        replace(
+            KEY,
+            name=name,
+            role=role,
+            emergency=planned,
+            sentence="2 keys cannot be used: A and B are not set.",
+        )
+        for name, role, planned in (("API key", Role.PRIMARY, None), ("API key", Role.SECONDARY, CRITICAL))
+    ]
+    after = check("phase", CRITICAL, CRITICAL, follows=True, next_steps=(step("hamr status payments"),))
+    found = [readiness(*missing, after)]
+    assert first_line(found) == (
+        "HAMR CRITICAL - payments: planned run CRITICAL, emergency CRITICAL (2 keys)"
+    )
+    both = [*found, readiness(*missing, after, pair="orders")]
+    assert first_line(both) == (
+        "HAMR CRITICAL - payments, orders: planned run CRITICAL, emergency CRITICAL (2 keys)"
+    )
+    page = lines(doctor_page(found, everything=False))
+    assert page.count("      2 keys cannot be used: A and B are not set.") == 1
+    assert "      1 not known, for want of a key." in page
+    assert page[-2:] == ["Next", "  export API=…"]
+    assert "      What phase found." in lines(doctor_page(found, everything=True))
+
+
 def test_no_line_is_wider_than_the_page_and_nothing_from_outside_steers_the_terminal() -> None:
     wild = check("guard " + "x" * 90, CRITICAL, WARNING, sentence="\x1b[2J " + "word " * 120)
     page = lines(doctor_page([readiness(wild, pair="p\x1b[31m")], everything=True))[1:]
@@ -139,7 +171,7 @@ def test_no_line_is_wider_than_the_page_and_nothing_from_outside_steers_the_term
 def test_the_document_has_every_check() -> None:
     document = doctor_json([readiness(KEY)])
     assert document["level"] == "critical"
-    assert document["next"] == ["export API=…"]
+    assert next_of(document) == ["export API=…"]
     assert document["pairs"] == [
         {
             "pair": "payments",
@@ -157,7 +189,16 @@ def test_the_document_has_every_check() -> None:
                     "planned": "critical",
                     "emergency": "ok",
                     "sentence": "What API key found.",
-                    "next": ["export API=…"],
+                    "follows": False,
+                    "next": [
+                        {
+                            "command": "export API=…",
+                            "verb": "",
+                            "subject": "export API=…",
+                            "options": [],
+                            "why": "",
+                        }
+                    ],
                 }
             ],
         }
@@ -171,7 +212,7 @@ def test_what_could_not_be_looked_at_is_unknown_in_every_form() -> None:
         3,
         "DocumentError",
     )
-    page = lines(could_not_look_page(JournalUnavailable("It is gone.", next_steps=("hamr runs",))))
+    page = lines(could_not_look_page(JournalUnavailable("It is gone.", next_steps=(step("hamr runs"),))))
     assert page == [
         "The journal cannot be used.",
         "  It is gone.",

@@ -17,6 +17,7 @@ from orchestrator.errors import (
 )
 from orchestrator.report.errors import MEANINGS, TITLES, error_json, error_page, meaning
 from orchestrator.report.layout import STYLES, plain_text
+from tests.steps import step
 
 from .scenes import lines
 
@@ -24,7 +25,7 @@ from .scenes import lines
 def test_an_error_says_what_happened_what_was_sent_and_what_to_type() -> None:
     error = Locked(
         "pair payments is locked by bob on laptop2 (process 42)",
-        next_steps=("hamr show 20260528-163000-k3f9",),
+        next_steps=(step("hamr show 20260528-163000-k3f9"),),
     )
     assert lines(error_page(error)) == [
         "The pair is locked.",
@@ -69,20 +70,26 @@ def test_all_problems_of_a_file_are_shown_one_a_line() -> None:
         "  pairs.yaml:9:3: unknown key sight; did you mean site?",
     ]
     assert error_json(error)["problems"] == [
-        {"file": "pairs.yaml", "line": 2, "column": 1, "message": "schema"},
-        {"file": "pairs.yaml", "line": 9, "column": 3, "message": "unknown key sight; did you mean site?"},
+        {"file": "pairs.yaml", "line": 2, "column": 1, "message": "schema", "excerpt": ""},
+        {
+            "file": "pairs.yaml",
+            "line": 9,
+            "column": 3,
+            "message": "unknown key sight; did you mean site?",
+            "excerpt": "",
+        },
     ]
 
 
 def test_the_document_says_the_same() -> None:
-    error = Interrupted("terminated", code=ExitCode.TERMINATED, next_steps=("hamr resume X",))
+    error = Interrupted("terminated", code=ExitCode.TERMINATED, next_steps=(step("hamr resume X"),))
     assert error_json(error) == {
         "schema": "hamr/error/1",
         "error": "Interrupted",
         "message": "terminated",
         "org": None,
         "sent": "What was sent stands in the journal.",
-        "next": ["hamr resume X"],
+        "next": [{"command": "hamr resume X", "verb": "resume", "subject": "X", "options": [], "why": ""}],
         "exit_code": 143,
         "exit_meaning": "terminated",
         "problems": [],
@@ -110,7 +117,7 @@ def test_every_exit_code_has_its_meaning() -> None:
 
 @pytest.mark.parametrize("hostile", ["\x1b[2J\x1b[31m", "\x9b31m", "\x07\x08\r", "\u202egnp.exe"])
 def test_hostile_messages_are_escaped(hostile: str) -> None:
-    error = HamrError(f"it said {hostile}", org=hostile, sent=hostile, next_steps=(hostile,))
+    error = HamrError(f"it said {hostile}", org=hostile, sent=hostile, next_steps=(step(hostile),))
     page = error_page(error)
     text = plain_text(page)
     assert all(character == "\n" or character.isprintable() for character in text)

@@ -26,6 +26,7 @@ from orchestrator.report.layout import (
     shortened,
     table,
 )
+from tests.steps import step
 
 from .scenes import lines
 
@@ -128,7 +129,7 @@ def test_a_table_is_as_wide_as_it_needs_and_folds_what_is_longer() -> None:
 
 def test_commands_are_never_broken() -> None:
     command = "hamr run payments --to ACTIVE --override " + "x" * 100
-    assert lines(next_commands([command])) == ["", "Next", f"  {command}"]
+    assert lines(next_commands([step(command)])) == ["", "Next", f"  {command}"]
     assert next_commands([]) == ()
 
 
@@ -143,7 +144,10 @@ def test_pages_are_as_wide_as_the_terminal_and_never_wider_than_100() -> None:
             *table(("a", "b", "c"), rows, (60, 5, 50)),
         )
         assert max(cells(line_text(spans).rstrip()) for spans in page) in range(75, 81)
-        assert line_text(copied("head", "f" * 70)) == "  head          " + "f" * 70
+        assert line_text(copied("head", "f" * 64)) == "  head          " + "f" * 64
+        assert line_text(copied("head", "f" * 70)) == "  head  " + "f" * 70
+        _, first, *_ = table(("run", "what"), [[Span("20260528-163000-k3f9"), Span(long[:70])]], (20, 70))
+        assert line_text(first).startswith("20260528-163000-k3f9  word")
         fit(300)
         assert page_width() == 100
         fit(10)

@@ -8,13 +8,14 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from orchestrator.model.guard import Outcome, Verdict
-from orchestrator.model.plan import PlannedTransition
+from orchestrator.model.plan import Plan, PlannedTransition
 from orchestrator.model.reading import Request
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Both, Status
 from orchestrator.report.documents import to_json
-from orchestrator.report.layout import STYLES, plain_text
-from orchestrator.report.plan import plan_json, plan_page, preview_page
+from orchestrator.report.layout import STYLES, Page, plain_text
+from orchestrator.report.plan import full_plan_page, plan_json, plan_page, preview_page
+from tests.steps import next_of, step
 
 from .scenes import (
     ACTIVATE,
@@ -30,6 +31,7 @@ from .scenes import (
     YESTERDAY,
     P,
     S,
+    decided,
     lines,
     plan,
     planned_transition,
@@ -46,14 +48,20 @@ def one_transition(*verdicts: Verdict, refused_by: tuple[str, ...] = ()) -> Plan
     )
 
 
+def plan_page_of(of: Plan) -> Page:
+    """The page of a plan, once it was decided what to type next."""
+    return full_plan_page(decided(of))
+
+
 def after(shown: Sequence[str], title: str) -> list[str]:
-    """The lines of the page that follow one."""
-    return list(shown[list(shown).index(title) + 1 :])
+    """The lines of the page that follow one; of what to type next, those that are to be typed."""
+    found = list(shown[list(shown).index(title) + 1 :])
+    return [text for text in found if title != "Next" or not text.startswith("      ")]
 
 
 def test_a_plan_is_told_from_its_header_to_what_to_type_next() -> None:
-    assert lines(plan_page(plan(one_transition(LINKED, SETTLED)))) == [
-        "Plan for pair payments to ACTIVE",
+    assert lines(plan_page_of(plan(one_transition(LINKED, SETTLED)))) == [
+        "Plan for pair payments to ACTIVE, made 2026-05-28 16:40:00 UTC",
         "Nothing was sent.",
         "",
         "  goal          ACTIVE",
@@ -66,7 +74,7 @@ def test_a_plan_is_told_from_its_header_to_what_to_type_next() -> None:
         "  playbook      regional-failover (SHA-256 abcdef012345…)",
         "  operator      alice@laptop",
         "  time-outs     connect 3 s, read 10 s, 20 s in all; a write must be seen within 1 min",
-        "  run           20260528-163000-k3f9",
+        "  run           RUN below stands for the run's own id, which it gets when it begins",
         "",
         "Before the first transition",
         "    pass     unknown             no earlier write's outcome is unknown",
@@ -81,15 +89,14 @@ def test_a_plan_is_told_from_its_header_to_what_to_type_next() -> None:
         "       POST https://api.datadoghq.eu/api/v2/hamr",
         '       {"data":{"id":"7c9e6679-7425-40de-944b-e07fc1f90ae7","attributes":{"hamr_status":3}}}',
         "       if refused     the run stops as incomplete (exit 6), and the pair stands agreed(PASSIVE);",
-        "                      hamr resume 20260528-163000-k3f9 takes it up",
+        "                      hamr resume payments takes it up",
         "       if lost        read back for up to 1 min, every 1 s; if it is not there and nothing else",
         "                      moved, it is sent again, at most once; else the run ends as unknown (exit 7)",
-        "       if cut short   the pair stands midway(declare); hamr resume 20260528-163000-k3f9 takes it up",
+        "       if cut short   the pair stands midway(declare); hamr resume payments takes it up",
         "",
         "If nothing goes wrong",
         "  pair payments stands at ACTIVE, on both orgs",
         "  The objective for ACTIVE is 15 min.",
-        "  This plan can be applied until 2026-05-28 16:55:00 UTC.",
         "  1 request would be sent; none was.",
         "",
         "Remember afterwards",
@@ -97,25 +104,71 @@ def test_a_plan_is_told_from_its_header_to_what_to_type_next() -> None:
         "",
         "Next",
         "  hamr run payments --to ACTIVE",
-        "  hamr plan payments --to ACTIVE --out FILE && hamr apply FILE",
+        "      go to ACTIVE",
+        "  hamr plan payments --to ACTIVE --out FILE",
+        "      keep it: hamr apply FILE then does exactly this, or nothing",
     ]
 
 
-def test_the_last_two_lines_above_the_question_sum_up_what_a_yes_sends() -> None:
-    shown = plain_text(preview_page(plan())).splitlines()
-    assert "Next" not in shown
-    assert shown[-3:] == [
+def test_a_short_plan_fits_one_screen_and_names_all_that_would_be_sent() -> None:
+    assert lines(plan_page(decided(replace(plan(), events_to=S)))) == [
+        "Plan for pair payments to ACTIVE, made 2026-05-28 16:40:00 UTC",
+        "Nothing was sent. With --full, hamr plan shows every guard and request.",
         "",
-        "PASSIVE → ACTIVE, up to 4 writes: up to 2 to Payments (primary), 2 to Payments EU (secondary).",
-        "Guards: 3 of 3 pass; none refuses.",
+        "  stands        agreed(PASSIVE). Both orgs show PASSIVE.",
+        "  orgs          Payments (primary), Payments EU (secondary)",
+        "  route         PASSIVE → FAILOVER → ACTIVE, up to 4 writes, planned",
+        "",
+        "  declare       all 2 guards pass",
+        "                FAILOVER to the secondary, then the primary*",
+        "  activate      1 guard passes",
+        "                ACTIVE to the secondary, then the primary*",
+        "  *             only if this pair turns out not to mirror",
+        "  also sent     4 events to the secondary, which nothing waits for",
+        "  afterwards    1 thing to remember (--full)",
+        "  ends          pair payments stands at ACTIVE, on both orgs; objective 15 min",
+        "",
+        "Next",
+        "  hamr run payments --to ACTIVE",
+        "      go to ACTIVE",
+        "  hamr plan payments --to ACTIVE --out FILE",
+        "      keep it: hamr apply FILE then does exactly this, or nothing",
     ]
+
+
+def test_the_plan_above_the_question_says_the_same_but_what_to_type_next() -> None:
+    shown = lines(preview_page(decided(plan())))
+    assert shown[:-1] == lines(plan_page(decided(plan())))[: len(shown) - 1]
+    assert shown[-1] == f"  run           {RUN}"
+
+
+def test_a_plan_that_is_not_saved_shows_no_id_that_no_run_will_bear() -> None:
+    stamped = one_transition(replace(LINKED, reason=f"carries the stamp of run {RUN}"))
+    write_ = stamped.writes[0]
+    body = {"modified_by": f"alice+hamr-{RUN}-1@laptop"}
+    stamped = replace(stamped, writes=(replace(write_, request=replace(write_.request, body=body)),))
+    of = plan(stamped)
+    assert RUN not in plain_text(plan_page_of(of)) + plain_text(plan_page(decided(of)))
+    assert '{"modified_by":"alice+hamr-RUN-1@laptop"}' in plain_text(plan_page_of(of))
+    assert f"  run           {RUN}" in lines(full_plan_page(of, out="plan.json"))
+    assert f'{{"modified_by":"alice+hamr-{RUN}-1@laptop"}}' in plain_text(full_plan_page(of, out="plan.json"))
+
+
+def test_a_saved_plan_names_what_applies_it_unless_it_would_be_refused() -> None:
+    assert after(lines(plan_page(decided(plan()), out="my plan.json")), "Next") == [
+        "  hamr apply 'my plan.json'"
+    ]
+    assert next_of(plan_json(decided(plan()), out="plan.json")) == ["hamr apply plan.json"]
+    refused = decided(plan(planned_transition(DECLARE, LINKED, UNSETTLED, refused_by=("settled",))))
+    assert "hamr apply" not in plain_text(plan_page(refused, out="plan.json"))
+    assert after(lines(plan_page(refused, out="plan.json")), "Next")[0] == "  hamr status payments"
 
 
 def test_a_refused_first_transition_is_said_at_the_top_with_every_flag() -> None:
     refused = planned_transition(DECLARE, LINKED, UNSETTLED, UNSEEN, refused_by=("settled", "both_answer"))
-    shown = lines(plan_page(plan(refused)))
+    shown = lines(plan_page_of(plan(refused)))
     assert shown[:11] == [
-        "Plan for pair payments to ACTIVE",
+        "Plan for pair payments to ACTIVE, made 2026-05-28 16:40:00 UTC",
         "Nothing was sent.",
         "",
         "REFUSED: a run would stop before its first transition, declare, and send nothing.",
@@ -131,17 +184,15 @@ def test_a_refused_first_transition_is_said_at_the_top_with_every_flag() -> None
         "  hamr status payments",
         "  hamr run payments --to ACTIVE --override settled=REASON --override both_answer=REASON",
     ]
-    assert plan_json(plan(refused))["next"] == [
-        "hamr status payments",
-        "hamr run payments --to ACTIVE --override settled=REASON --override both_answer=REASON",
-    ]
     assert "If what refuses is overridden, and nothing goes wrong" in shown
     assert not any("can be applied" in text for text in shown)
 
 
 def test_what_can_not_be_overridden_says_so_and_offers_no_command_that_would() -> None:
     shown = lines(
-        plan_page(plan(planned_transition(DECLARE, MISLINKED, UNSETTLED, refused_by=("linked", "settled"))))
+        plan_page_of(
+            plan(planned_transition(DECLARE, MISLINKED, UNSETTLED, refused_by=("linked", "settled")))
+        )
     )
     assert shown[4:6] == [
         "  fail     linked              the primary's keys are another org's",
@@ -152,11 +203,11 @@ def test_what_can_not_be_overridden_says_so_and_offers_no_command_that_would() -
 
 def test_a_later_refusal_is_predicted_and_said_at_the_top_too() -> None:
     second = planned_transition(ACTIVATE, replace(UNSETTLED, predicted=True), refused_by=("settled",))
-    shown = lines(plan_page(plan(planned_transition(DECLARE, LINKED), second)))
-    assert shown[3] == (
+    shown = lines(plan_page_of(plan(planned_transition(DECLARE, LINKED), second)))
+    assert " ".join(shown[3:5]) == (
         "REFUSED ON THE WAY: as things are predicted, a run would stop before transition activate and stay there."
     )
-    assert shown[4:6] == [
+    assert shown[5:7] == [
         "  fail     settled             (predicted) Payments EU (secondary) was changed 2 min ago by",
         "                               bob@example.com",
     ]
@@ -166,7 +217,7 @@ def test_what_an_earlier_run_left_behind_refuses_before_the_first_transition() -
     unknown = Verdict(
         "unknown", Outcome.FAIL, "nobody knows about attempt 3", why="hamr resume X reads it again."
     )
-    shown = lines(plan_page(replace(plan(), before=(unknown,))))
+    shown = lines(plan_page_of(replace(plan(), before=(unknown,))))
     assert shown[3:7] == [
         "REFUSED: a run would not start, because of what an earlier one left behind.",
         "  fail     unknown             nobody knows about attempt 3",
@@ -186,7 +237,7 @@ def test_overridden_waived_and_not_binding_guards_are_marked() -> None:
     request = RunRequest(
         "payments", Status.ACTIVE, overrides={"settled": "Bob is with us", "linked": "just in case"}
     )
-    shown = lines(plan_page(replace(plan(transition), request=request)))
+    shown = lines(plan_page_of(replace(plan(transition), request=request)))
     assert "  override      settled: Bob is with us" in shown
     assert "  override      linked: just in case (not needed: it passes)" in shown
     guards = shown.index("  Guards")
@@ -199,7 +250,7 @@ def test_overridden_waived_and_not_binding_guards_are_marked() -> None:
     assert after(shown, "Next")[0] == (
         "  hamr run payments --to ACTIVE --override 'settled=Bob is with us' --override 'linked=just in case'"
     )
-    half_done = lines(plan_page(plan(replace(one_transition(LINKED, UNSETTLED), half_done=True))))
+    half_done = lines(plan_page_of(plan(replace(one_transition(LINKED, UNSETTLED), half_done=True))))
     assert (
         "  A write of this transition is in effect already: only linked, fresh and alone bind it."
         in half_done
@@ -212,7 +263,7 @@ def test_the_second_write_of_an_emergency_never_stops_it() -> None:
         "payments", Status.ACTIVE, Mode.EMERGENCY, "us1 is down", ref="INC-1", since=YESTERDAY
     )
     shown = lines(
-        plan_page(replace(plan(planned_transition(DECLARE, LINKED)), request=request, mode=Mode.EMERGENCY))
+        plan_page_of(replace(plan(planned_transition(DECLARE, LINKED)), request=request, mode=Mode.EMERGENCY))
     )
     assert "  mode          emergency: the survivor alone is enough" in shown
     assert "  reason        us1 is down" in shown
@@ -230,7 +281,7 @@ def test_the_second_write_of_an_emergency_never_stops_it() -> None:
 
 
 def test_a_second_write_that_is_refused_leaves_the_pair_where_the_first_put_it() -> None:
-    shown = lines(plan_page(plan(planned_transition(DECLARE, LINKED))))
+    shown = lines(plan_page_of(plan(planned_transition(DECLARE, LINKED))))
     assert (
         "       if refused     the run stops as incomplete (exit 6), and the pair stands midway(declare);"
         in shown
@@ -238,7 +289,7 @@ def test_a_second_write_that_is_refused_leaves_the_pair_where_the_first_put_it()
 
 
 def test_without_a_resend_a_lost_write_ends_as_unknown() -> None:
-    shown = lines(plan_page(replace(plan(one_transition(LINKED)), resend=0)))
+    shown = lines(plan_page_of(replace(plan(one_transition(LINKED)), resend=0)))
     at = next(number for number, text in enumerate(shown) if "if lost" in text)
     assert shown[at : at + 2] == [
         "       if lost        read back for up to 1 min, every 1 s; if it is not there and nothing else",
@@ -248,7 +299,7 @@ def test_without_a_resend_a_lost_write_ends_as_unknown() -> None:
 
 def test_a_pair_that_is_there_already_sends_nothing() -> None:
     there = replace(plan(), transitions=(), ending="pair payments stands at ACTIVE, on both orgs")
-    shown = lines(plan_page(there))
+    shown = lines(plan_page_of(there))
     assert after(shown, "If nothing goes wrong")[:3] == [
         "  pair payments stands at ACTIVE, on both orgs",
         "  The objective for ACTIVE is 15 min.",
@@ -263,15 +314,15 @@ def test_a_goal_without_a_way_is_said_at_the_top() -> None:
         transitions=(),
         reachable=False,
         ending="The pair is diverged.",
-        next_steps=("hamr adopt payments",),
+        next_steps=(step("hamr adopt payments"),),
     )
-    shown = lines(plan_page(nowhere))
+    shown = lines(plan_page_of(nowhere))
     assert shown[3:5] == ["NO WAY: a run would not get to ACTIVE.", "  The pair is diverged."]
     assert after(shown, "Next") == ["  hamr adopt payments", "  hamr status payments"]
 
 
 def test_an_assumed_plan_says_that_nothing_was_read() -> None:
-    shown = lines(plan_page(replace(plan(one_transition(LINKED)), assumed=Status.PASSIVE)))
+    shown = lines(plan_page_of(replace(plan(one_transition(LINKED)), assumed=Status.PASSIVE)))
     assert (
         "  read          nothing: both orgs were assumed to stand at PASSIVE, so this plan can't be applied"
         in shown
@@ -282,18 +333,18 @@ def test_an_assumed_plan_says_that_nothing_was_read() -> None:
 def test_a_transition_of_the_servers_own_is_waited_for() -> None:
     transition = replace(one_transition(LINKED), writes=(), waits_for_server=True)
     assert "  Nothing is sent: the server makes this move by itself, and the run waits for it." in lines(
-        plan_page(plan(transition))
+        plan_page_of(plan(transition))
     )
 
 
 def test_the_age_of_readings_is_counted_to_when_the_plan_was_made() -> None:
     old = replace(reading(P), at=NOW - timedelta(minutes=5))
-    shown = lines(plan_page(replace(plan(one_transition(LINKED)), readings=Both(old, reading(S)))))
+    shown = lines(plan_page_of(replace(plan(one_transition(LINKED)), readings=Both(old, reading(S)))))
     assert "  read          primary 5 min ago, secondary 3 s ago; made 2026-05-28 16:40:00 UTC" in shown
 
 
 def test_another_playbook_is_named_in_the_next_command() -> None:
-    shown = lines(plan_page(replace(plan(one_transition(LINKED)), playbook="onboarding")))
+    shown = lines(plan_page_of(replace(plan(one_transition(LINKED)), playbook="onboarding")))
     assert after(shown, "Next")[0] == "  hamr run payments --to ACTIVE --playbook onboarding"
 
 
@@ -302,14 +353,14 @@ def test_bodies_and_urls_are_never_broken_and_never_raw() -> None:
     request = Request("POST", "https://api.datadoghq.eu/api/v2/hamr", {"name": hostile})
     transition = one_transition(replace(LINKED, reason=hostile))
     transition = replace(transition, writes=(replace(transition.writes[0], request=request, org=hostile),))
-    text = plain_text(plan_page(replace(plan(transition), sentence=hostile, ending=hostile)))
+    text = plain_text(plan_page_of(replace(plan(transition), sentence=hostile, ending=hostile)))
     assert '       {"name":"\\u001b[2J\\n' + "x" * 300 + '"}\n' in text
     assert all(character == "\n" or character.isprintable() for character in text)
 
 
 def test_every_style_is_a_known_meaning() -> None:
     transition = planned_transition(DECLARE, LINKED, UNSETTLED, refused_by=("settled",))
-    assert {span.style for spans in plan_page(plan(transition)) for span in spans} <= STYLES
+    assert {span.style for spans in plan_page_of(plan(transition)) for span in spans} <= STYLES
 
 
 def test_the_document_carries_every_request_and_verdict() -> None:
@@ -403,24 +454,14 @@ def test_the_document_carries_every_request_and_verdict() -> None:
 
 
 def test_law_17_a_plan_shows_nothing_of_where_keys_are_found() -> None:
-    text = plain_text(plan_page(plan())) + to_json(plan_json(plan()))
+    text = plain_text(plan_page_of(plan())) + to_json(plan_json(plan()))
     assert CANARY not in text
 
 
-def test_a_plan_in_an_open_drill_leads_to_its_end() -> None:
-    drilled = replace(plan(), open_drill="20260528-150001-efgh")
-    assert lines(plan_page(drilled))[-2:] == [
-        "  hamr drill close 20260528-150001-efgh --notes TEXT",
-        "  hamr status payments",
-    ]
-    emergency = replace(drilled, mode=Mode.EMERGENCY)
-    assert not any("drill close" in each for each in lines(plan_page(emergency)))
-
-
-def test_what_the_question_does_not_know_stands_above_it() -> None:
+def test_a_plan_without_a_journal_says_so_above_the_question() -> None:
     page = " ".join(" ".join(lines(preview_page(replace(plan(), unjournalled="/j")))).split())
     assert (
-        "Beware: there is no journal here yet (/j): what is owed or unknown, and who holds the lock, is not known"
+        "nothing: there is no journal here yet (/j): what is owed or unknown, and who holds the lock, is not known"
         in page
     )
-    assert "Beware" not in " ".join(lines(preview_page(plan())))
+    assert "no journal" not in " ".join(lines(preview_page(plan())))

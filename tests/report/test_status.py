@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from contextvars import copy_context
 from datetime import timedelta
-from typing import cast
 
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.journal import Holder
+from orchestrator.model.journal import Head, Holder
 from orchestrator.model.reading import (
     Absent,
     Denied,
@@ -23,7 +22,16 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.run import Attempt, Mode
-from orchestrator.model.situation import OpenDrill, OpenRun, Owed, Standing
+from orchestrator.model.situation import (
+    LeftByHand,
+    OpenDrill,
+    OpenRun,
+    Owed,
+    Phase,
+    PhaseName,
+    Standing,
+    UnderWay,
+)
 from orchestrator.model.status import Both, Status
 from orchestrator.report.documents import to_json
 from orchestrator.report.layout import STYLES, Span, cells, fit, plain_text
@@ -41,20 +49,22 @@ from .scenes import (
     P,
     S,
     lines,
+    looked,
     reading,
     record,
     standing,
 )
 
+HOLDER = Holder("ab12", "payments", RUN, "bob", "laptop2", 42, "", NOW, NOW)
+
 
 def page(of: Standing) -> list[str]:
-    return lines(status_page(of, PLAYBOOK))
+    return lines(status_page(looked(of), PLAYBOOK))
 
 
 def test_a_quiet_pair_is_shown_side_by_side() -> None:
     assert page(standing()) == [
-        "Pair payments, 2026-05-28 16:40:00 UTC",
-        "playbook regional-failover, mirrors auto",
+        "Pair payments, 2026-05-28 16:40:00 UTC; playbook regional-failover, mirrors auto",
         "",
         "                primary                                   secondary",
         "  name          Payments                                  Payments EU",
@@ -68,7 +78,7 @@ def test_a_quiet_pair_is_shown_side_by_side() -> None:
         "  phase         agreed(PASSIVE)",
         "  Both orgs show PASSIVE.",
         "",
-        "  journal says  nothing is owed or unknown, no run is open, nobody holds the lock",
+        "Left to do: Nothing.",
         "  journal       /home/alice/.local/state/hamr/journal.db",
         f"  head          41:{HASH}",
         "",
@@ -97,7 +107,7 @@ def test_a_quiet_pair_is_shown_side_by_side() -> None:
 )
 def test_an_org_that_shows_no_status_says_why(sight: Sight, status: str, because: str | None) -> None:
     shown = page(replace(standing(), readings=Both(reading(P, sight), reading(S))))
-    assert shown[6].startswith(f"  status        {status}  ")
+    assert shown[5].startswith(f"  status        {status}  ")
     reasons = [text for text in shown if text.startswith("  because")]
     assert reasons == ([] if because is None else [f"  because       {because}"])
 
@@ -110,8 +120,8 @@ def test_a_key_that_cannot_be_had_is_no_denial_and_its_file_is_shown_to_the_end(
     keyless = reading(P, Hampered(why, "set what is missing", Trouble.KEYS))
     identities = Both(Identity(P, None, why), Identity(S, UUIDS.secondary))
     shown = page(replace(standing(), readings=Both(keyless, reading(S)), identities=identities))
-    assert shown[6].startswith("  status        not asked: a key cannot be had  ")
-    assert shown[7:12] == [
+    assert shown[5].startswith("  status        not asked: a key cannot be had  ")
+    assert shown[6:11] == [
         "  because       The application key of Payments",
         "                (primary) cannot be used: file",
         "                /etc/hamr/keys/of/this/very/long/path/pa",
@@ -156,10 +166,6 @@ def test_everything_that_the_journal_knows_is_told() -> None:
     )
     begin = shown.index("  Both orgs show PASSIVE.") + 2
     assert shown[begin : shown.index("Next") - 3] == [
-        "  owed          Payments (primary) is owed ACTIVE since 2026-05-27 09:30:00 UTC (emergency run",
-        "                20260528-163000-k3f9)",
-        "  unknown       nobody knows whether ACTIVE to Payments (primary) took effect, or still will",
-        "                (attempt 3 of run 20260528-163000-k3f9)",
         "  open run      20260528-163000-k3f9, to ACTIVE, in transition declare (PASSIVE → FAILOVER), in",
         "                emergency mode; hamr show 20260528-163000-k3f9 tells it",
         "  lock          held by bob on laptop2 (process 4242) for run 20260528-163000-k3f9, since 2026-05-28",
@@ -167,6 +173,15 @@ def test_everything_that_the_journal_knows_is_told() -> None:
         "                ab12cd34ef56)",
         "  cooling down  for another 4 min 50 s after run 20260528-163000-k3f9; hamr ack 20260528-163000-k3f9",
         "                ends it",
+        "",
+        "Left to do",
+        "  [ ] Find out whether ACTIVE to Payments (primary) took effect, or still will (attempt 3 of run",
+        "      20260528-163000-k3f9).",
+        "  [ ] See whether run 20260528-163000-k3f9 still goes on; if not, resume it: it stays open until",
+        "      then.",
+        "  [ ] Tell Payments (primary) ACTIVE, as soon as it can be reached: it is owed that since",
+        "      2026-05-27 09:30:00 UTC (run 20260528-163000-k3f9).",
+        "",
     ]
 
 
@@ -180,38 +195,6 @@ def test_a_dead_holder_is_called_gone() -> None:
     holder = Holder("ab12", "payments", RUN, "bob", "laptop2", 42, "", NOW, NOW)
     shown = " ".join(page(replace(standing(), holder=holder, holder_dead=True)))
     assert "that process is gone" in shown
-
-
-def test_law_15_a_lock_is_broken_before_a_new_run_where_its_holder_died_in_the_middle_of_one() -> None:
-    holder = Holder("ab12", "payments", RUN, "bob", "laptop2", 42, "", NOW, NOW)
-    unlock = "hamr unlock payments --lock-id ab12 --reason TEXT"
-    new, resume, alone = "hamr run payments --to ACTIVE", "hamr resume payments", "hamr run p --emergency"
-
-    def following(*steps: str, left_a_run: bool = True) -> object:
-        of = replace(standing(), holder=holder, holder_dead=True, left_a_run=left_a_run)
-        return status_json(replace(of, phase=replace(of.phase, next_steps=steps)))["next"]
-
-    def written(*steps: str) -> object:
-        return status_json(replace(standing(), phase=replace(standing().phase, next_steps=steps)))["next"]
-
-    assert following(new) == written(unlock, new)
-    assert following(resume, new) == written(resume, unlock, new)
-    assert following(resume, alone) == written(resume, alone)
-    assert following(new, left_a_run=False) == written(new)
-
-
-def test_law_05_a_new_run_accepts_by_name_what_nobody_knows() -> None:
-    attempt = Attempt(1, S, Status.PASSIVE, "alice+hamr-x-1@laptop", "")
-    steps = ("hamr run payments --to ACTIVE", "hamr resume payments")
-
-    def following(*unknown: tuple[str, Attempt]) -> list[str]:
-        of = replace(standing(), unknown=unknown)
-        document = status_json(replace(of, phase=replace(of.phase, next_steps=steps)))
-        return [str(step) for step in cast("list[object]", document["next"])]
-
-    known, asked = following(), following((RUN, attempt))
-    assert [" --override unknown=REASON" in step for step in known] == [False, False]
-    assert [" --override unknown=REASON" in step for step in asked] == [True, False]
 
 
 HOSTILE = "\x1b[2J\x1b[31m" + "x" * 5000 + "\n\x9bowned\u202e" + "東" * 300
@@ -239,35 +222,15 @@ def test_hostile_and_endless_texts_stay_in_their_columns() -> None:
 
 def test_an_open_drill_is_shown_with_the_command_that_closes_it() -> None:
     drill = OpenDrill("20260528-150000-abcd", YESTERDAY, "alice@laptop", Status.ACTIVE, Status.PASSIVE)
-    shown = plain_text(status_page(replace(standing(), open_drill=drill), PLAYBOOK))
+    shown = plain_text(status_page(looked(replace(standing(), open_drill=drill)), PLAYBOOK))
     assert "open drill    20260528-150000-abcd, to ACTIVE and home to PASSIVE, begun 1 d" in shown
     assert "hamr drill close 20260528-150000-abcd --notes TEXT" in shown
 
 
 def test_before_a_question_nothing_is_said_of_what_to_type_next() -> None:
-    whole = plain_text(status_page(standing(), PLAYBOOK))
-    assert (
-        whole
-        == plain_text(standing_page(standing(), PLAYBOOK)) + "\nNext\n  hamr plan payments --to ACTIVE\n"
-    )
-
-
-def test_in_an_open_drill_the_next_step_closes_it_and_none_would_be_refused_because_of_it() -> None:
-    drill = OpenDrill("20260528-150000-abcd", YESTERDAY, "alice@laptop", Status.ACTIVE, Status.PASSIVE)
-    steps = (
-        "hamr resume payments",
-        "hamr plan payments --to PASSIVE",
-        "hamr run payments --to ACTIVE",
-        "hamr run payments --to ACTIVE --emergency --reason TEXT",
-    )
-    before = standing()
-    of = replace(before, open_drill=drill, phase=replace(before.phase, next_steps=steps))
-    assert plain_text(status_page(of, PLAYBOOK)).splitlines()[-4:] == [
-        "Next",
-        "  hamr drill close 20260528-150000-abcd --notes TEXT",
-        "  hamr resume payments",
-        "  hamr run payments --to ACTIVE --emergency --reason TEXT",
-    ]
+    whole = plain_text(status_page(looked(standing()), PLAYBOOK))
+    said = plain_text(standing_page(standing(), PLAYBOOK))
+    assert whole == said + "\nNext\n  hamr plan payments --to ACTIVE\n"
 
 
 def test_the_document_has_its_schema_and_every_fact() -> None:
@@ -278,12 +241,13 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
         unknown=((RUN, attempt),),
         owed=Owed(P, Status.ACTIVE, RUN, YESTERDAY),
         open_run=OpenRun(RUN, Status.ACTIVE, None, ""),
-        holder=Holder("ab12", "payments", RUN, "bob", "laptop2", 42, "", NOW, NOW),
+        holder=HOLDER,
+        under_way=UnderWay(HOLDER, Status.ACTIVE, "declare", "write.answered"),
         cooling_down_after=RUN,
         cooling_down_for=290.0,
         open_drill=OpenDrill("20260528-150000-abcd", NOW, "alice@laptop", Status.ACTIVE, Status.PASSIVE),
     )
-    assert status_json(of) == {
+    assert status_json(looked(of)) == {
         "schema": "hamr/status/1",
         "pair": "payments",
         "at": "2026-05-28T16:40:00.000000Z",
@@ -291,7 +255,30 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
         "phase_name": "agreed",
         "phase_status": "PASSIVE",
         "sentence": "Both orgs show PASSIVE.",
-        "next": ["hamr drill close 20260528-150000-abcd --notes TEXT"],
+        "next": [
+            {
+                "command": "hamr status payments --watch",
+                "verb": "status",
+                "subject": "payments",
+                "options": ["--watch"],
+                "why": "bob is at work on it: leave it, and watch",
+            },
+            {
+                "command": f"hamr show {RUN}",
+                "verb": "show",
+                "subject": RUN,
+                "options": [],
+                "why": "read what that run did, step by step",
+            },
+        ],
+        "left_to_do": [
+            {
+                "text": "Tell Payments (primary) ACTIVE, as soon as it can be reached: it is owed that since "
+                f"2026-05-27 09:30:00 UTC (run {RUN}).",
+                "command": "hamr resume payments",
+            },
+            {"text": "Close the drill.", "command": "hamr drill close 20260528-150000-abcd --notes TEXT"},
+        ],
         "orgs": {
             "primary": {
                 "name": "Payments",
@@ -367,6 +354,8 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
             "mode": "planned",
             "hooks_owed": [],
             "asking": "",
+            "waiting": None,
+            "under_way": False,
         },
         "open_drill": {
             "drill": "20260528-150000-abcd",
@@ -374,6 +363,16 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
             "by": "alice@laptop",
             "goal": "ACTIVE",
             "home": "PASSIVE",
+        },
+        "under_way": {
+            "run": RUN,
+            "operator": "bob",
+            "host": "laptop2",
+            "since": "2026-05-28T16:40:00.000000Z",
+            "goal": "ACTIVE",
+            "transition": "declare",
+            "last": "write.answered",
+            "doing": "reading back",
         },
         "lock": {
             "id": "ab12",
@@ -431,12 +430,39 @@ def test_every_style_is_a_known_meaning() -> None:
     ]
 
 
-def test_in_80_columns_both_orgs_still_stand_side_by_side() -> None:
-    def narrow() -> str:
-        fit(80)
-        return plain_text(status_page(standing(), PLAYBOOK))
+def test_below_90_columns_the_orgs_stand_one_below_the_other() -> None:
+    def narrow() -> list[str]:
+        fit(89)
+        return page(standing())
 
-    shown = copy_context().run(narrow).splitlines()
-    head = next(each for each in shown if each.startswith("  head"))
-    assert all(cells(each) <= 80 for each in shown if each != head and "hamr " not in each)
-    assert any(each.split() == ["primary", "secondary"] for each in shown)
+    shown = copy_context().run(narrow)
+    assert shown[2:9] == [
+        "  primary       Payments, api.datadoghq.com (us1)",
+        "  status        PASSIVE",
+        "  changed at    2026-05-27 09:30:00 UTC, 1 d 7 h ago",
+        "  changed by    alice@example.com",
+        "  keys          this org's; answered in 52 ms",
+        "",
+        "  secondary     Payments EU, api.datadoghq.eu (eu1)",
+    ]
+
+
+def test_nothing_is_left_only_of_a_pair_at_rest_by_a_journal_that_can_tell() -> None:
+    quiet = standing()
+    assert "Left to do: Nothing." in page(quiet)
+    midway = replace(quiet, phase=replace(quiet.phase, status=Status.FAILOVER))
+    diverged = replace(quiet, phase=Phase(PhaseName.DIVERGED, "They differ.", ()))
+    for other in (midway, diverged, replace(quiet, head=Head(0, "")), replace(quiet, elsewhere=(RUN,))):
+        assert not any("Left to do" in text for text in page(other))
+
+
+def test_what_the_last_run_left_to_people_stays_until_it_is_acknowledged() -> None:
+    left = LeftByHand(RUN, ("declare/stop-sync",), ("Press the button.",), ("Traffic has not moved.",))
+    shown = page(replace(standing(), left_by_hand=left))
+    at = shown.index("Left to do")
+    assert shown[at + 1 : at + 5] == [
+        "  [ ] By hand: hook stop-sync of transition declare did not end well, and nothing runs it again.",
+        "  [ ] By hand: Press the button.",
+        "  [ ] Traffic has not moved.",
+        f"  Done by hand? hamr ack {RUN}",
+    ]

@@ -21,6 +21,7 @@ from orchestrator.simulator import (
     serve,
     write_inventory,
 )
+from tests.steps import typed
 
 pytestmark = pytest.mark.anyio
 
@@ -128,7 +129,7 @@ async def test_a_taken_port_is_named_and_nothing_stays_open(tmp_path: Path) -> N
             )
     assert caught.value.exit_code is ExitCode.USAGE
     assert f"Port {port} on 127.0.0.1 is already taken" in caught.value.message
-    assert caught.value.next_steps[0].startswith("hamr simulate --secondary-port 0")
+    assert typed(caught.value.next_steps)[0].startswith("hamr simulate --secondary-port 0")
     assert lines == []
     assert not (tmp_path / "pairs.yaml").exists()
 

@@ -26,6 +26,7 @@ from orchestrator.model.run import Mode
 from orchestrator.model.situation import OpenRun, Owed, Situation
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import judge_transition, phase_of
+from tests.steps import typed
 
 from .scenes import FAILOVER, NOW, ONBOARDING, PAIR, RUN, UUIDS, with_guards
 
@@ -152,4 +153,4 @@ def test_the_phase_never_raises_and_always_has_a_sentence(
     found = phase_of(PAIR, readings, identities, playbook, owed=owed, open_run=open_run, goal=goal)
     assert found.sentence.endswith(".")
     assert found.sentence.isprintable()
-    assert found.next_steps
+    assert typed(found.next_steps)

@@ -15,6 +15,7 @@ from orchestrator.model.run import Mode
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import phase_of
+from tests.steps import typed
 
 from .scenes import (
     FAILOVER,
@@ -106,12 +107,12 @@ def test_law_15_every_pair_of_readings_has_a_name_a_sentence_and_a_next_command(
             )
             cell = f"primary {one}, secondary {other}, {debt}, {run}, {goal}"
             assert found.sentence.endswith("."), cell
-            assert "Payments (primary)" in found.sentence, cell
-            assert "Payments EU (secondary)" in found.sentence, cell
-            assert found.next_steps, cell
-            assert len(set(found.next_steps)) == len(found.next_steps), cell
+            for org in ("Payments (primary)", "Payments EU (secondary)"):
+                assert org in found.sentence or found.sentence.startswith("Both orgs show "), cell
+            assert typed(found.next_steps), cell
+            assert len(set(typed(found.next_steps))) == len(typed(found.next_steps)), cell
             names.add(found.name)
-            commands.update(found.next_steps)
+            commands.update(typed(found.next_steps))
     without = set() if playbook.transitions else {PhaseName.MIDWAY}
     assert names == set(PhaseName) - without
     assert {command for command in commands if not leads_somewhere(command, playbook)} == set()

@@ -14,8 +14,10 @@ import pytest
 
 from orchestrator.errors import ExitCode, KeyUnavailable
 from orchestrator.model.org import CommandKey, EnvironmentKey, FileKey, KeyReference
+from orchestrator.model.words import one_reason
 from orchestrator.system.keys import KeyRing
 from orchestrator.system.redaction import Redactor
+from tests.steps import typed
 
 pytestmark = pytest.mark.anyio
 
@@ -104,7 +106,7 @@ async def test_an_unusable_key_is_refused_in_words_without_it(value: str | None,
         "Nothing was sent.",
         ExitCode.USAGE,
     )
-    assert error.next_steps == ("read -rs KEY && export KEY   # then paste the key and press Enter",)
+    assert typed(error.next_steps) == ("read -rs KEY && export KEY",)
     assert "canary" not in "".join(traceback.format_exception(error))
 
 
@@ -118,7 +120,7 @@ async def test_a_file_that_is_not_there_or_no_file_is_named(tmp_path: Path) -> N
     keys, _ = ring()
     missing = await refusal(FileKey(f"{tmp_path}/a key"), keys)
     assert missing.message.endswith(f"file {tmp_path}/a key cannot be read (No such file or directory).")
-    assert missing.next_steps == (f"ls -l '{tmp_path}/a key'",)
+    assert typed(missing.next_steps) == (f"ls -l '{tmp_path}/a key'",)
     os.mkfifo(tmp_path / "pipe")
     assert "is not a regular file" in (await refusal(FileKey(f"{tmp_path}/pipe"), keys)).message
     assert (await refusal(FileKey(str(tmp_path)), keys)).message.endswith(
@@ -300,3 +302,26 @@ async def test_law_17_a_key_ring_shows_nothing_of_itself() -> None:
     keys, redactor = ring({"KEY": CANARY})
     await keys.resolve(EnvironmentKey("KEY"), org="Payments", which="api")
     assert "canary" not in f"{keys!r} {keys} {redactor!r} {redactor}"
+
+
+@pytest.mark.parametrize(
+    ("reasons", "one"),
+    [
+        (["environment variable A is not set"], "environment variable A is not set"),
+        (
+            ["environment variables A and B are not set", "environment variable C is not set"],
+            "environment variables A, B and C are not set",
+        ),
+        (
+            ["file /k/a cannot be read (No such file)", "file /k/b cannot be read (No such file)"],
+            "files /k/a and /k/b cannot be read (No such file)",
+        ),
+        (
+            ["file /k/a cannot be read (Permission denied)", "file /k/b cannot be read (No such file)"],
+            "file /k/a cannot be read (Permission denied); file /k/b cannot be read (No such file)",
+        ),
+        (["command op is empty", "command op is empty"], "command op is empty"),
+    ],
+)
+def test_several_keys_that_cannot_be_had_for_one_reason_are_one_clause(reasons: list[str], one: str) -> None:
+    assert one_reason(reasons) == one

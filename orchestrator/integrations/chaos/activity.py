@@ -15,6 +15,7 @@ from orchestrator.api.arguments import Listener, require_flags
 from orchestrator.api.pair import OpenPair, open_from
 from orchestrator.errors import HamrError, Refused, UsageError
 from orchestrator.model.events import Event
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair
 from orchestrator.model.status import Role
 from orchestrator.operations.sources import Sources
@@ -82,7 +83,7 @@ def refuse_live(pair: Pair, *, live: bool) -> None:
     raise Refused(
         f"pair {pair.name} is a live one: its inventory does not say `drill: true`. An experiment acts without asking, "
         "so on a live pair the action has to say `live: true`",
-        next_steps=(f"hamr plan {pair.name} --to STATUS",),
+        next_steps=(NextStep("plan", pair.name, ("--to", "STATUS"), "see what it would send"),),
     )
 
 

@@ -1,0 +1,216 @@
+"""What to type next, as a value: a verb of hamr, what it is about, its options, and a few words on what it is for (law 15)."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from .status import Role, Status
+
+DEFAULT_PLAYBOOK = "regional-failover"
+"""The playbook that a command takes when none is named."""
+
+ANY_REASON = "REASON"
+"""Stands where the person has to write a reason."""
+
+TEXT = "TEXT"
+"""Stands where the person has to think."""
+
+
+class NextStep(Struct, frozen=True):
+    """One command that leads on; `str` of it is the line to type."""
+
+    verb: str
+    """Of hamr: run, drill close; "" where it is another program's."""
+    subject: str = ""
+    """The pair, run, drill or file that it is about; of another program, its whole line."""
+    options: tuple[str, ...] = ()
+    """Flags and their values, as words: --to, ACTIVE, --emergency."""
+    why: str = ""
+    """What it is for, in a few words."""
+
+    @property
+    def command(self) -> str:
+        """The line to type, quoted for a shell."""
+        if not self.verb:
+            return self.subject
+        subject = (self.subject,) if self.subject else ()
+        return " ".join(("hamr", self.verb, *map(shlex.quote, (*subject, *self.options))))
+
+    def __str__(self) -> str:
+        return self.command
+
+    @property
+    def is_emergency(self) -> bool:
+        """Whether it goes on with one org alone."""
+        return "--emergency" in self.options
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether it begins a new run that is no emergency."""
+        return self.verb == "run" and not self.is_emergency
+
+    def overrides(self, guard: str) -> bool:
+        """Whether it goes over that guard."""
+        return any(word.startswith(f"{guard}=") for word in self.options)
+
+    def overriding(self, *guards: str, reason: str = ANY_REASON) -> NextStep:
+        """The same, going over these guards by name; those that it goes over already once."""
+        words = [
+            word
+            for guard in guards
+            if not self.overrides(guard)
+            for word in ("--override", f"{guard}={reason}")
+        ]
+        return replace(self, options=(*self.options, *words))
+
+    def with_options(self, *words: str, why: str = "") -> NextStep:
+        """The same with more options, and with other words on what it is for, where there are some."""
+        return replace(self, options=(*self.options, *words), why=why or self.why)
+
+    def as_emergency(self, reason: str = TEXT, *, why: str = "") -> NextStep:
+        """The same as an emergency."""
+        return self.with_options("--emergency", "--reason", reason, why=why)
+
+    def so_that(self, why: str) -> NextStep:
+        """The same with other words on what it is for."""
+        return replace(self, why=why)
+
+
+def each_once(steps: Iterable[NextStep]) -> tuple[NextStep, ...]:
+    """The steps, a command that stands there twice where it stood first."""
+    found: dict[str, NextStep] = {}
+    for step in steps:
+        found.setdefault(step.command, step)
+    return tuple(found.values())
+
+
+def shell(line: str, why: str = "") -> NextStep:
+    """A line for a shell that is no command of hamr."""
+    return NextStep("", line, why=why)
+
+
+def status(pair: str) -> NextStep:
+    """Look again, once."""
+    return NextStep("status", pair, why="look at both orgs again")
+
+
+def watch(pair: str) -> NextStep:
+    """Look again and again."""
+    return NextStep("status", pair, ("--watch",), "look again until something changes")
+
+
+def doctor(pair: str) -> NextStep:
+    """What is wrong here, and what to do about each."""
+    return NextStep("doctor", pair, why="find out what is wrong here, and what to do about it")
+
+
+def plan(pair: str, goal: Status) -> NextStep:
+    """See what would be sent."""
+    return NextStep("plan", pair, ("--to", goal.name), f"see what a run to {goal} would send; sends nothing")
+
+
+def run(pair: str, goal: Status) -> NextStep:
+    """Go there."""
+    return NextStep("run", pair, ("--to", goal.name), f"go to {goal}")
+
+
+def resume(what: str) -> NextStep:
+    """Take the open run of a pair up again, or deliver what is owed; or a run, by its id."""
+    return NextStep("resume", what, why="go on with what was left open")
+
+
+def adopt(pair: str, truth: Role) -> NextStep:
+    """Declare one org right: the other is written once."""
+    why = f"declare the {truth} right: the {truth.other} is written what it shows, once"
+    return NextStep("adopt", pair, ("--truth", truth.value, "--reason", TEXT), why)
+
+
+def unlock(pair: str, lock: str) -> NextStep:
+    """Break a lock, by its id and with a reason."""
+    why = "break the lock, once you know that nobody is at work there"
+    return NextStep("unlock", pair, ("--lock-id", lock, "--reason", TEXT), why)
+
+
+def close_drill(drill: str) -> NextStep:
+    """Close a drill that was left open."""
+    return NextStep("drill close", drill, ("--notes", TEXT), "bring the pair home and close the drill")
+
+
+def play(scenario: str) -> NextStep:
+    """Play a scenario on the simulator."""
+    return NextStep("drill run", options=("--scenario", scenario), why="play it on the simulator")
+
+
+def acknowledge(run_id: str) -> NextStep:
+    """End a cooling down."""
+    return NextStep("ack", run_id, why="end the cooling down")
+
+
+def show(run_id: str) -> NextStep:
+    """What a run did, step by step."""
+    return NextStep("show", run_id, why="read what that run did, step by step")
+
+
+def report(run_id: str) -> NextStep:
+    """A run as a report."""
+    return NextStep("report", run_id, why="read its report")
+
+
+def runs() -> NextStep:
+    """All runs of the journal."""
+    return NextStep("runs", why="see which runs there are")
+
+
+def graph(playbook: str) -> NextStep:
+    """The transitions that there are."""
+    return NextStep("graph", playbook, why="see which transitions there are")
+
+
+def init() -> NextStep:
+    """An inventory and a playbook to start from."""
+    return NextStep("init", why="write an inventory and a playbook to start from")
+
+
+def check() -> NextStep:
+    """Everything that is wrong with the inventory and the playbooks."""
+    return NextStep("check", why="see what is wrong with the inventory and the playbook")
+
+
+def verify() -> NextStep:
+    """Whether the journal is whole."""
+    return NextStep("audit verify", why="see whether the journal is whole")
+
+
+def simulate(*options: str) -> NextStep:
+    """Two regions on loopback."""
+    return NextStep("simulate", options=options, why="start two regions on loopback")
+
+
+def apply(file: str) -> NextStep:
+    """A plan that was saved."""
+    return NextStep("apply", file, why="do exactly what this plan says, or nothing")
+
+
+def lay_out(journal: str) -> NextStep:
+    """The tables of a team's journal."""
+    return NextStep("journal init", journal, why="lay the journal out, or bring it up to this version")
+
+
+def merge(file: str) -> NextStep:
+    """An emergency's records into the team's journal."""
+    why = "once the team's journal can be reached: bring this run's records in"
+    return NextStep("journal merge", file, why=why)
+
+
+def head() -> NextStep:
+    """The journal's newest record."""
+    return NextStep("audit head", why="see the journal's newest record and its hash")
+
+
+def override_flag(guard: str, reason: str = ANY_REASON) -> str:
+    """The flag that overrides a guard: --override settled=REASON."""
+    return f"--override {shlex.quote(f'{guard}={reason}')}"

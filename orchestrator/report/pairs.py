@@ -1,0 +1,227 @@
+"""Where all pairs stand, a line each, as `hamr status` without a pair shows it.
+
+Those that need a person come first, since they must not be looked for among a thousand that do not; within both parts
+the inventory's order is kept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from orchestrator.errors import PRECEDENCE, ExitCode, HamrError
+from orchestrator.model.next_step import NextStep
+from orchestrator.model.plain import JSON
+from orchestrator.model.situation import PhaseName, Standing
+from orchestrator.model.words import counted, one_reason, span, utc
+
+from .documents import document
+from .errors import error_json, exit_fact
+from .layout import Page, Span, line, listed_under, paragraph, table, within
+from .status import (
+    outcome_unknown,
+    owes_hooks,
+    phase_style,
+    status_code,
+    status_json,
+    unjournalled_lines,
+)
+
+Looks = Mapping[str, Standing | HamrError]
+"""By pair, in the inventory's order: where it stands, or why that could not be told."""
+
+WIDTH = 80
+"""Cells of a line: this page is for narrow terminals, and mails from cron, too."""
+
+NOT_READ = "not read"
+
+_WHY_FIRST = "not agreed, or something is open, owed or locked"
+
+_HEADER = ("", "pair", "stands at", "for", "open or owed", "next")
+_LIMITS = (1, 40, 30, 12, 30, 40)
+_CHANGED = "*"
+
+
+class _Row(Struct, frozen=True):
+    """What is said of a pair on its line, without what every second changes."""
+
+    pair: str
+    stands_at: str
+    changed_at: datetime | None
+    """The newest change that either org's record tells of."""
+    marks: tuple[str, ...]
+    next: str
+    style: str
+    needs_person: bool
+
+
+def pairs_code(found: Looks) -> ExitCode:
+    """The exit code: the worst of any pair, in the order 9, 7, 8, any other of a pair that could not be read, 0."""
+    order = (*PRECEDENCE, *(code for code in ExitCode if code is not ExitCode.DONE), ExitCode.DONE)
+    return min(map(_code, found.values()), key=order.index)
+
+
+def _code(look: Standing | HamrError) -> ExitCode:
+    return look.exit_code if isinstance(look, HamrError) else status_code(look)
+
+
+def pairs_page(found: Looks, before: Looks | None = None) -> Page:
+    """A table of all pairs in at most 80 columns, how many stand where, and why some could not be read.
+
+    Where `before` is the look before this one, a star marks each line that says something else.
+    """
+    rows = _rows(found)
+    needing = sum(row.needs_person for row in rows)
+    unread = [f"{pair}: {look.message}" for pair, look in found.items() if isinstance(look, HamrError)]
+    unjournalled = {
+        look.journal for look in found.values() if isinstance(look, Standing) and not look.journal_exists
+    }
+    with within(WIDTH):
+        head, *lines = _table(rows, found, _changed(rows, before))
+        return (
+            line(", ".join([counted(len(rows), "pair"), *_time(found)]), "heading"),
+            line(),
+            head,
+            *lines,
+            line(),
+            *paragraph(", ".join(f"{number} {place}" for place, number in _counts(rows).items())),
+            *(paragraph(f"{needing} of {len(rows)} come first: {_WHY_FIRST}.", "warn") if needing else ()),
+            *unjournalled_lines("".join(unjournalled)),
+            *_keyless(found),
+            *listed_under("Not read", unread, longest=1200),
+        )
+
+
+def _keyless(found: Looks) -> Page:
+    """Why orgs were not asked, for want of keys: said once for all of them."""
+    readings = [
+        reading
+        for look in found.values()
+        if isinstance(look, Standing)
+        for reading in look.readings
+        if reading.keyless
+    ]
+    if not readings:
+        return ()
+    reason = one_reason(reading.reason or "" for reading in readings)
+    return paragraph(f"{counted(len(readings), 'org')} not asked: {reason}.", "bad")
+
+
+def changes_page(found: Looks, before: Looks) -> Page:
+    """The lines of those pairs of which something else is said than the look before, under the time; else nothing."""
+    rows = _rows(found)
+    changed = _changed(rows, before)
+    with within(WIDTH):
+        _, *lines = _table(rows, found, changed)
+    shown = [text for row, text in zip(rows, lines, strict=True) if row.pair in changed]
+    return (*map(line, _time(found)), *shown) if shown else ()
+
+
+def pairs_json(found: Looks) -> dict[str, JSON]:
+    """The same as a document: hamr/pairs/1."""
+    rows = _rows(found)
+    return {
+        **document(
+            "hamr/pairs/1",
+            {
+                **exit_fact(pairs_code(found)),
+                "counts": _counts(rows),
+                "need_person": [row.pair for row in rows if row.needs_person],
+            },
+        ),
+        "pairs": [
+            {**error_json(look), "pair": pair} if isinstance(look, HamrError) else status_json(look)
+            for pair, look in found.items()
+        ],
+    }
+
+
+def _rows(found: Looks) -> list[_Row]:
+    rows = [_row(pair, look) for pair, look in found.items()]
+    return sorted(rows, key=lambda row: not row.needs_person)
+
+
+def _row(pair: str, look: Standing | HamrError) -> _Row:
+    if isinstance(look, HamrError):
+        return _Row(pair, NOT_READ, None, (), _short(look.next_steps, pair), "bad", needs_person=True)
+    phase, marks = look.phase, tuple(_marks(look))
+    agreed = phase.name is PhaseName.AGREED
+    records = [reading.record for reading in look.readings]
+    times = [record.modified_at for record in records if record is not None and record.modified_at]
+    return _Row(
+        pair,
+        str(phase.status) if agreed else phase.label,
+        max(times, default=None),
+        marks or (() if look.journal_exists else ("not known",)),
+        _short(look.next_steps, pair),
+        phase_style(phase.name),
+        needs_person=not agreed or bool(marks),
+    )
+
+
+def _marks(standing: Standing) -> Iterable[str]:
+    """What keeps a pair from being at rest, what is worst first."""
+    if outcome_unknown(standing):
+        yield "unknown"
+    if standing.owed is not None:
+        yield f"{standing.owed.role} owed"
+    if owes_hooks(standing):
+        yield "hooks owed"
+    if standing.open_run is not None or standing.elsewhere:
+        yield "open"
+    if standing.open_drill is not None:
+        yield "drill"
+    if standing.strangers:
+        yield "stranger"
+    if standing.given_up:
+        yield "late write"
+    if standing.holder is not None:
+        yield "locked"
+
+
+def _short(steps: Sequence[NextStep], pair: str) -> str:
+    """The first command without what every line would repeat: plan --to ACTIVE."""
+    for step in steps:
+        about = () if step.subject == pair else (step.subject,)
+        return " ".join(filter(None, (step.verb, *about, *step.options)))
+    return "-"
+
+
+def _time(found: Looks) -> list[str]:
+    """When the last pair was read; nothing where none was."""
+    times = [look.at for look in found.values() if isinstance(look, Standing)]
+    return [utc(max(times))] if times else []
+
+
+def _counts(rows: Iterable[_Row]) -> dict[str, int]:
+    """How many stand where, most first."""
+    return dict(Counter(row.stands_at for row in rows).most_common())
+
+
+def _changed(rows: Iterable[_Row], before: Looks | None) -> set[str]:
+    said = {row.pair: row for row in rows}
+    return set() if before is None else {row.pair for row in _rows(before) if said[row.pair] != row}
+
+
+def _table(rows: Iterable[_Row], found: Looks, changed: set[str]) -> Page:
+    """A header, and a line for each row."""
+    return table(
+        _HEADER, [_cells(row, found[row.pair], row.pair in changed) for row in rows], _LIMITS, most=1
+    )
+
+
+def _cells(row: _Row, look: Standing | HamrError, changed: bool) -> tuple[Span, ...]:
+    since = "-"
+    if row.changed_at is not None and isinstance(look, Standing):
+        since = span(float(max(0, int((look.at - row.changed_at).total_seconds()))))
+    return (
+        Span(_CHANGED if changed else " ", "bold"),
+        Span(row.pair, "bold"),
+        Span(row.stands_at, row.style),
+        Span(since),
+        Span(", ".join(row.marks) or "-", "warn" if row.needs_person and row.marks else ""),
+        Span(row.next, "dim"),
+    )

@@ -1,0 +1,300 @@
+"""What to type next, made in one place from all that is known (law 15): the first is the one to type, none is known to be refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from orchestrator.model import next_step
+from orchestrator.model.guard import Verdict
+from orchestrator.model.journal import Holder, Whereabouts
+from orchestrator.model.next_step import NextStep, each_once
+from orchestrator.model.org import Pair
+from orchestrator.model.plan import Plan
+from orchestrator.model.playbook import Playbook, Transition
+from orchestrator.model.reading import Change, Reading, Unreachable
+from orchestrator.model.run import End, Ending, Mode
+from orchestrator.model.situation import Owed, Phase, PhaseName, Standing, Stranger, UnderWay
+from orchestrator.model.status import Both, Status
+
+from .state import RunState
+
+SILENT_FOR = timedelta(minutes=1)
+"""After so long without a heartbeat, a holder on another machine may be gone; a person has to find out."""
+
+
+def after_a_look(standing: Standing) -> tuple[NextStep, ...]:
+    """Where somebody looked at a pair."""
+    pair, holder = standing.pair.name, standing.holder
+    if standing.under_way is not None:
+        return _beside(standing.under_way, pair, standing.at)
+    steps, run = standing.phase.next_steps, standing.open_run
+    if run is not None and run.asking:
+        steps = (next_step.watch(pair).so_that("it waits for an answer at its own terminal"), *steps)
+    if standing.unknown:
+        steps = _by_name("unknown", steps, "run")
+    steps = after_asking(steps, pair, standing.strangers)
+    if standing.left_a_run and holder is not None:
+        steps = _after_unlocking(steps, pair, holder)
+    drill = standing.open_drill
+    if drill is None:
+        return steps
+    allowed = [step for step in steps if step.verb not in ("plan", "run") or step.is_emergency]
+    return (next_step.close_drill(drill.drill), *allowed)
+
+
+def _beside(run: UnderWay, pair: str, now: datetime) -> tuple[NextStep, ...]:
+    """Beside a run that is under way; one that is silent for long may be gone, and a person finds out."""
+    silent = now - run.holder.beat_at > SILENT_FOR
+    return at_work(pair, run.holder, Whereabouts.ELSEWHERE if silent else Whereabouts.RUNS)
+
+
+def at_work(pair: str, holder: Holder, where: Whereabouts) -> tuple[NextStep, ...]:
+    """Where somebody holds the pair's lock: leave them to it, unless they are gone."""
+    if where is Whereabouts.GONE:
+        return (next_step.resume(holder.run).so_that("its process is gone: go on with its run"),)
+    who = f"{holder.operator} is at work on it: leave it, and watch"
+    steps = (next_step.watch(pair).so_that(who), next_step.show(holder.run))
+    # Nobody can ask from here whether a process of another machine lives; a person can.
+    return steps if where is Whereabouts.RUNS else (*steps, next_step.unlock(pair, holder.lock))
+
+
+def after_asking(steps: Iterable[NextStep], pair: str, found: tuple[Stranger, ...]) -> tuple[NextStep, ...]:
+    """While somebody else may be at work: ask them and watch first, and go over them by name alone.
+
+    Where nobody is, the steps are left as they are.
+    """
+    if not found:
+        return tuple(steps)
+    watch = next_step.watch(pair).so_that(f"ask {found[0].who} first; this shows what they do")
+    return each_once((watch, *_by_name("alone", steps, "run", "resume")))
+
+
+def _after_unlocking(steps: tuple[NextStep, ...], pair: str, holder: Holder) -> tuple[NextStep, ...]:
+    """Where a holder died in the middle of its run, no new run has the lock before it is broken.
+
+    What takes the lock over by itself (resume, adopt, an emergency) stays as it is.
+    """
+    new = next((at for at, step in enumerate(steps) if step.begins_anew), len(steps))
+    unlock = (next_step.unlock(pair, holder.lock),) if new < len(steps) else ()
+    return (*steps[:new], *unlock, *steps[new:])
+
+
+def _by_name(guard: str, steps: Iterable[NextStep], *verbs: str) -> tuple[NextStep, ...]:
+    """The steps, those of these verbs going over a guard."""
+    return tuple(step.overriding(guard) if step.verb in verbs else step for step in steps)
+
+
+# -- a plan ----------------------------------------------------------------------------------------------------
+
+
+def after_a_plan(plan: Plan) -> tuple[NextStep, ...]:
+    """Where somebody saw what a run would do: what the engine said of its end is in the plan already."""
+    if plan.under_way is not None:
+        return _beside(plan.under_way, plan.request.pair, plan.made_at)
+    return after_asking(_after_a_plan(plan), plan.request.pair, plan.strangers)
+
+
+def _after_a_plan(plan: Plan) -> tuple[NextStep, ...]:
+    request, pair = plan.request, plan.request.pair
+    look = next_step.status(pair)
+    if not plan.reachable:
+        return each_once((*plan.next_steps, look))
+    if plan.assumed is not None:
+        return (look, request.as_step("plan", plan.playbook))
+    if plan.open_drill and plan.mode is Mode.PLANNED:
+        return (next_step.close_drill(plan.open_drill), look)
+    if plan.stopping_hooks:  # no flag goes over a program that is not there
+        return (next_step.doctor(pair), look)
+    refusing = plan.refusing
+    if refusing:
+        if not all(verdict.overridable for verdict in refusing):
+            return (look,)
+        over = request.as_step("run", plan.playbook).overriding(*(verdict.guard for verdict in refusing))
+        return (look, over.so_that("go over what refuses, by name"))
+    if not plan.transitions:
+        return each_once((*plan.next_steps, look))
+    saved = request.as_step("plan", plan.playbook, "--out", "FILE")
+    return (
+        request.as_step("run", plan.playbook),
+        saved.so_that("keep it: hamr apply FILE then does exactly this, or nothing"),
+    )
+
+
+# -- the end of a run ------------------------------------------------------------------------------------------
+
+
+class Ended(Struct, frozen=True):
+    """All that decides what to type after a run."""
+
+    ending: Ending
+    pair: Pair
+    playbook: Playbook
+    state: RunState
+    goal: Status | None
+    again: NextStep
+    """What goes on with it."""
+    readings: Both[Reading] | None
+    """The last look; None where there was none."""
+    phase: Phase | None
+    """Where the pair stands by it; None where that can't be told."""
+    owed: Owed | None
+    """What was owed when it began."""
+    owes: bool
+    """Whether anything is owed now."""
+    refused_by: tuple[Verdict, ...]
+    """The guards that refused it last."""
+    strangers: tuple[Stranger, ...]
+    left_to_others: bool
+    takes_up: bool
+    """Whether it stays open, and can be taken up again."""
+
+    def asks_nothing_of(self, guard: str) -> bool:
+        """Whether that guard did not refuse it."""
+        return all(verdict.guard != guard for verdict in self.refused_by)
+
+
+def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - one case per kind of end
+    """Resuming, going back, switching to emergency (law 14), or what the end itself calls for."""
+    ending, state, pair = ended.ending, ended.state, ended.pair.name
+    steps, again, look = ending.next_steps, ended.again, next_step.status(pair)
+    stopped = ending.end in (End.INCOMPLETE, End.UNKNOWN, End.MOVED, End.INTERRUPTED, End.REFUSED)
+    if state.intended and not ended.left_to_others and stopped:
+        match ending.change:
+            case _ if _out_of_reach(ended):
+                steps = (look, *steps, again)
+            case Change.STALE:
+                # One that has outwaited it says so first: resumed, it would stop for the same.
+                steps = (next_step.watch(pair), *steps, again, again.overriding("reverted"))
+            case Change.REVERTED:
+                steps = (again.overriding("reverted"), look, *steps)
+            case Change.MISLINKED:
+                steps = (next_step.check(), look, *steps)
+            case Change.FOREIGN | Change.LATE:
+                steps = (*steps, *_from_what_is_there(ended), look, *_ways_back(ended))
+            case _ if ending.end is End.REFUSED and steps and _both_answered(ended):
+                # For where the pair stands: resumed, it would be refused again until that is settled.
+                steps = (*steps, look, again, *_ways_back(ended))
+            case _ if not ended.asks_nothing_of("alone"):
+                # Somebody else is at work: until then, resuming would be refused again.
+                steps = (*steps, again, *_ways_back(ended))
+            case _:
+                over = _over_what_refuses(ended) if ending.end is End.INTERRUPTED else ()
+                onward = (again, *over, *_ways_back(ended)), _to_emergency(ended)
+                first, then = reversed(onward) if _fails_again(ended) else onward
+                steps = (*first, *then, look, *steps)
+    elif ending.end is End.OWING and not state.attempts:
+        steps = after_asking(steps, pair, ended.strangers)
+    elif ending.end is End.INTERRUPTED and ended.takes_up:
+        steps = (again, *_over_what_refuses(ended), look)
+    elif ending.end in (End.MOVED, End.REFUSED, End.INTERRUPTED) and not steps:
+        steps = (again, look) if ended.takes_up else (look,)
+    if ended.strangers and any(step.verb == "status" for step in steps[:1]):
+        steps = (*after_asking((), pair, ended.strangers), *steps)
+    return each_once((*steps, next_step.show(state.run)))
+
+
+def _over_what_refuses(ended: Ended) -> tuple[NextStep, ...]:
+    """Going over the guards that were waited for, by name; nothing where one of them can't be overridden."""
+    refused = ended.refused_by
+    if not refused or not all(verdict.overridable for verdict in refused):
+        return ()
+    guards = tuple(verdict.guard for verdict in refused)
+    return (ended.again.overriding(*guards).so_that(f"go over {' and '.join(guards)}, by name"),)
+
+
+def _out_of_reach(ended: Ended) -> bool:
+    """Whether both orgs show a status from which no transition leads to the goal: resumed from there, the run would be refused."""
+    goal = ended.goal
+    if ended.readings is None or goal is None or ended.owes:
+        return False
+    primary, secondary = (reading.status for reading in ended.readings)
+    return primary is not None and primary is secondary and ended.playbook.route(primary, goal) is None
+
+
+def _both_answered(ended: Ended) -> bool:
+    """Whether the last look showed both orgs: what was refused then is not for a look that failed."""
+    return ended.readings is not None and all(reading.status is not None for reading in ended.readings)
+
+
+def _from_what_is_there(ended: Ended) -> tuple[NextStep, ...]:
+    """After somebody else's write: resuming would stop for it again, and a new run starts from what is there now."""
+    pair, goal, phase, state = ended.pair.name, ended.goal, ended.phase, ended.state
+    if ended.readings is None or phase is None or goal is None:
+        return ()
+    if any(isinstance(reading.sight, Unreachable) for reading in ended.readings):
+        return ()  # the last look was one of many: what it did not see says nothing yet
+    onward = tuple(step for step in phase.next_steps if step.verb not in ("resume", "show"))
+    if ended.owed is not None:
+        adopt = next_step.adopt(pair, ended.owed.role.other)
+        onward = (adopt.overriding("reverted") if phase.name is PhaseName.LAGGING else adopt,)
+    elif (
+        phase.name is PhaseName.AGREED
+        and phase.status
+        and ended.playbook.route(phase.status, goal) is not None
+    ):
+        # At its goal, a run has nothing to do but close this one.
+        onward = (_anew(state, next_step.run(pair, goal)),)
+    elif phase.name is PhaseName.MIDWAY:
+        onward = tuple(
+            _anew(state, step) if step.verb == "run" and "--override" not in step.options else step
+            for step in onward
+        )
+    return (*after_asking((), pair, ended.strangers), *onward)
+
+
+def _anew(state: RunState, step: NextStep) -> NextStep:
+    """A new run in the place of this one: in its mode, and accepting what it left unknown."""
+    return _accepting(state, step.as_emergency() if state.dead else step)
+
+
+def _accepting(state: RunState, step: NextStep) -> NextStep:
+    left = state.unknown or state.outstanding() is not None or state.may_come_late()
+    return step.overriding("unknown") if left else step
+
+
+def _ways_back(ended: Ended) -> tuple[NextStep, ...]:
+    """Going back, where the playbook has a transition for it (law 14)."""
+    playbook, here = ended.playbook, _transition_here(ended)
+    if (
+        here is None
+        or playbook.between(here.target, here.source) is None
+        or here.source not in playbook.stops
+    ):
+        return ()
+    back = next_step.run(ended.pair.name, here.source).so_that(f"go back to {here.source}")
+    return (_accepting(ended.state, back),)
+
+
+def _to_emergency(ended: Ended) -> tuple[NextStep, ...]:
+    """Switching to emergency, where the transition that comes next names a survivor (law 14)."""
+    state, playbook, goal = ended.state, ended.playbook, ended.goal
+    coming = _transition_here(ended)
+    if state.transition is None and coming is not None and goal is not None:
+        coming = next(iter(playbook.route(coming.target, goal) or ()), None)
+    if state.mode is not Mode.PLANNED or coming is None or coming.survivor is None:
+        return ()
+    if ended.ending.end is End.INTERRUPTED and _both_answered(ended):
+        return ()  # a person stopped it, and neither org is dead
+    why = f"go on with the {coming.survivor} alone, where the other one stays dead"
+    return (next_step.resume(state.run).as_emergency(why=why),)
+
+
+def _fails_again(ended: Ended) -> bool:
+    """Whether an org that an emergency does without answers reads and fails write after write, resumed or not."""
+    state, here, org = ended.state, _transition_here(ended), ended.ending.org
+    survivor = None if here is None else here.survivor
+    if survivor is None or org is not survivor.other or not state.recalled:
+        return False
+    newest = [sent for sent in state.sent if sent.attempt.role is org][-2:]
+    return len(newest) > 1 and all(sent.lost and not sent.confirmed for sent in newest)
+
+
+def _transition_here(ended: Ended) -> Transition | None:
+    """The transition that is under way; between two transitions, the one that was made last."""
+    state, playbook = ended.state, ended.playbook
+    if state.transition is not None:
+        return playbook.transition(state.transition.transition)
+    return playbook.transition(state.steps[-1].transition) if state.steps else None

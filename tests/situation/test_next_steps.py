@@ -1,0 +1,159 @@
+"""What to type next, decided in one place (law 15)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from orchestrator.model.journal import Holder
+from orchestrator.model.next_step import each_once
+from orchestrator.model.run import Attempt, Mode
+from orchestrator.model.situation import OpenDrill, Stranger, UnderWay
+from orchestrator.model.status import Role, Status
+from orchestrator.situation.next_steps import after_a_plan
+from tests.report.scenes import (
+    ACTIVATE,
+    DECLARE,
+    LINKED,
+    MISLINKED,
+    NOW,
+    RUN,
+    UNSEEN,
+    UNSETTLED,
+    YESTERDAY,
+    looked,
+    plan,
+    planned_transition,
+    standing,
+)
+from tests.steps import step, typed
+
+HOLDER = Holder("ab12", "payments", RUN, "bob", "laptop2", 42, "", NOW, NOW)
+UNLOCK = "hamr unlock payments --lock-id ab12 --reason TEXT"
+WATCH, SHOW = "hamr status payments --watch", f"hamr show {RUN}"
+
+
+def at_work(holder: Holder = HOLDER) -> UnderWay:
+    return UnderWay(holder, Status.ACTIVE, "declare", "write.answered")
+
+
+def test_law_15_a_run_under_way_is_left_alone_and_watched() -> None:
+    of = looked(
+        replace(standing(), holder=HOLDER, under_way=at_work()),
+        "hamr resume payments",
+        "hamr run payments --to ACTIVE",
+    )
+    assert typed(of.next_steps) == (WATCH, SHOW)
+    assert of.next_steps[0].why == "bob is at work on it: leave it, and watch"
+
+
+def test_law_12_a_holder_that_is_silent_for_long_may_be_gone_and_a_person_has_to_find_out() -> None:
+    silent = replace(HOLDER, beat_at=NOW - timedelta(minutes=2))
+    assert typed(looked(replace(standing(), holder=silent, under_way=at_work(silent))).next_steps) == (
+        WATCH,
+        SHOW,
+        UNLOCK,
+    )
+
+
+@pytest.mark.parametrize(
+    ("phase", "left_a_run", "shown"),
+    [
+        (("hamr run payments --to ACTIVE",), True, (UNLOCK, "hamr run payments --to ACTIVE")),
+        (
+            ("hamr resume payments", "hamr run payments --to ACTIVE"),
+            True,
+            ("hamr resume payments", UNLOCK, "hamr run payments --to ACTIVE"),
+        ),
+        (
+            ("hamr run payments --to ACTIVE --emergency",),
+            True,
+            ("hamr run payments --to ACTIVE --emergency",),
+        ),
+        (("hamr run payments --to ACTIVE",), False, ("hamr run payments --to ACTIVE",)),
+    ],
+)
+def test_law_15_a_lock_is_broken_before_a_new_run_where_its_holder_died_in_the_middle_of_one(
+    phase: tuple[str, ...], left_a_run: bool, shown: tuple[str, ...]
+) -> None:
+    of = replace(standing(), holder=HOLDER, holder_dead=True, left_a_run=left_a_run)
+    assert typed(looked(of, *phase).next_steps) == shown
+
+
+def test_law_05_a_new_run_accepts_by_name_what_nobody_knows() -> None:
+    attempt = Attempt(1, Role.SECONDARY, Status.PASSIVE, "alice+hamr-x-1@laptop", "")
+    of = looked(
+        replace(standing(), unknown=((RUN, attempt),)),
+        "hamr run payments --to ACTIVE",
+        "hamr resume payments",
+    )
+    assert typed(of.next_steps) == (
+        "hamr run payments --to ACTIVE --override unknown=REASON",
+        "hamr resume payments",
+    )
+
+
+def test_a_plan_beside_a_run_that_is_under_way_watches_it() -> None:
+    assert typed(after_a_plan(replace(plan(), under_way=at_work()))) == (WATCH, SHOW)
+
+
+def test_law_12_somebody_who_seems_to_be_at_work_is_asked_first() -> None:
+    of = looked(
+        replace(standing(), strangers=(Stranger(Role.SECONDARY, "r", "carol@desk", 12.0),)),
+        "hamr run payments --to ACTIVE",
+    )
+    assert typed(of.next_steps) == (WATCH, "hamr run payments --to ACTIVE --override alone=REASON")
+    assert of.next_steps[0].why == "ask carol@desk first; this shows what they do"
+
+
+def test_in_an_open_drill_the_next_step_closes_it_and_none_would_be_refused_because_of_it() -> None:
+    drill = OpenDrill("20260528-150000-abcd", YESTERDAY, "alice@laptop", Status.ACTIVE, Status.PASSIVE)
+    of = looked(
+        replace(standing(), open_drill=drill),
+        "hamr resume payments",
+        "hamr plan payments --to PASSIVE",
+        "hamr run payments --to ACTIVE",
+        "hamr run payments --to ACTIVE --emergency --reason TEXT",
+    )
+    assert typed(of.next_steps) == (
+        "hamr drill close 20260528-150000-abcd --notes TEXT",
+        "hamr resume payments",
+        "hamr run payments --to ACTIVE --emergency --reason TEXT",
+    )
+
+
+def test_a_plan_that_is_refused_names_every_flag_that_goes_over_it_and_none_where_one_can_not_be() -> None:
+    refused = planned_transition(DECLARE, LINKED, UNSETTLED, UNSEEN, refused_by=("settled", "both_answer"))
+    run = "hamr run payments --to ACTIVE --override settled=REASON --override both_answer=REASON"
+    assert typed(after_a_plan(plan(refused))) == ("hamr status payments", run)
+    mislinked = planned_transition(DECLARE, MISLINKED, UNSETTLED, refused_by=("linked", "settled"))
+    assert typed(after_a_plan(plan(mislinked))) == ("hamr status payments",)
+
+
+def test_a_plan_says_what_it_is_for_and_how_to_keep_it() -> None:
+    steps = after_a_plan(plan(planned_transition(ACTIVATE, LINKED)))
+    assert typed(steps) == ("hamr run payments --to ACTIVE", "hamr plan payments --to ACTIVE --out FILE")
+    assert all(each.why for each in steps)
+
+
+def test_a_plan_while_somebody_else_is_at_work_watches_first() -> None:
+    found = (Stranger(Role.SECONDARY, "r", "carol@desk", 12.0),)
+    assert typed(after_a_plan(replace(plan(), strangers=found)))[0] == WATCH
+
+
+def test_a_plan_in_an_open_drill_closes_it_and_an_emergency_does_not_ask() -> None:
+    drilled = replace(plan(), open_drill="D1")
+    assert typed(after_a_plan(drilled))[0] == "hamr drill close D1 --notes TEXT"
+    assert not any(each.verb == "drill close" for each in after_a_plan(replace(drilled, mode=Mode.EMERGENCY)))
+
+
+def test_a_guard_is_gone_over_once() -> None:
+    once = step("hamr run 'a pair' --to ACTIVE --override alone=because").overriding("alone", "unknown")
+    assert once.command == "hamr run 'a pair' --to ACTIVE --override alone=because --override unknown=REASON"
+
+
+def test_a_command_that_is_named_twice_stands_where_it_stood_first() -> None:
+    again, other = step("hamr resume R").so_that("first"), step("hamr status payments")
+    assert each_once((again, other, step("hamr resume R"))) == (again, other)
