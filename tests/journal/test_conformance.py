@@ -101,6 +101,22 @@ def test_records_are_found_by_run_pair_and_kind(store: JournalStore) -> None:
     assert store.newest("payments", "run.finished") is None
 
 
+def test_ids_are_found_by_how_they_begin_the_last_first(store: JournalStore) -> None:
+    for run in ("20261122-a", "20261122-b", "20261123-\u20ac", ""):
+        store.append(entry(run=run))
+    assert store.ids("20261122", 9) == ("20261122-b", "20261122-a")
+    assert store.ids("", 2) == ("20261123-\u20ac", "20261122-b")
+    assert store.ids("20261122-a", 9) == ("20261122-a",)
+    assert store.ids("2027", 9) == ()
+    begins = ["transition.refused"]
+    assert [each.seq for each in store.outline([], begins=begins, pair="payments")] == []
+    assert [each.seq for each in store.records(after=1, before=4)] == [2, 3]
+    assert store.first_broken([2, 4]) is None
+    missing = store.first_broken([7])
+    assert missing is not None
+    assert missing.seq == 6
+
+
 def test_many_records_are_read_a_page_at_a_time(store: JournalStore) -> None:
     store.append_all([entry(number=number) for number in range(1201)])
     assert [record.data["number"] for record in store.records()] == [*range(1201)]
