@@ -100,6 +100,54 @@ def apply(invocation: Invocation, file: Path, yes: bool) -> ExitCode:
 
 
 @click.command()
+@click.argument("what", metavar="PLAN_FILE|RUN")
+@options.reason
+@click.option("--afterwards", is_flag=True, help="To an emergency that did not wait for it.")
+@options.yes
+@options.takes(*options.LOOKING)
+def approve(invocation: Invocation, what: str, reason: str, afterwards: bool, yes: bool) -> ExitCode:
+    """Agree to what somebody else's run or plan does.
+
+    For playbooks with a guard of kind approved. WHAT is the file of a plan, or a run that waits for it. The approval is
+    bound to exactly that: pair, orgs, start, goal, mode, transitions, playbook and overrides; it is void when any of it
+    changes. Whoever asked for it cannot give it. The orgs are not touched.
+    """
+    from datetime import UTC, datetime
+
+    from orchestrator.operations.approval import approve as agree
+    from orchestrator.operations.approval import asked_by_plan, asked_by_run
+    from orchestrator.operations.finding import run_named
+    from orchestrator.operations.preflight import require_reasons
+    from orchestrator.report.approval import approvable_page, approval_json
+    from orchestrator.report.layout import line
+
+    require_reasons(reason, {})
+    if not yes:
+        invocation.require_somebody()
+    if Path(what).is_file():
+        from .plan_files import read_plan
+
+        plan = read_plan(Path(what)).plan
+        asked = asked_by_plan(plan, datetime.now(UTC))
+    else:
+        with invocation.store(writes=False) as store:
+            run = run_named(store, what, next_step.approve).run
+            asked = asked_by_run(store, run, afterwards=afterwards)
+    page = approvable_page(asked.what, asked_by=f"{asked.by}@{asked.host}", reason=asked.reason)
+    with invocation.session(asked.what.pair, writes=True) as session:
+        if not yes:
+            invocation.console.aside.page(page)
+            invocation.console.confirm(asked.what.pair, "This says that you agree to exactly that.")
+        record = agree(session, asked, reason)
+    said = f"Run {asked.run} is approved by {record.by}@{record.host}: exactly as it stands above, and nothing else."
+    invocation.console.facts(
+        (*page, line(), line(said, "good")),
+        approval_json(asked.what, run=asked.run, by=record.by, reason=reason, afterwards=asked.afterwards),
+    )
+    return ExitCode.DONE
+
+
+@click.command()
 @click.argument("what", metavar="[RUN|PAIR]", required=False, shell_complete=completion.pairs_and_runs)
 @options.emergency
 @options.reason

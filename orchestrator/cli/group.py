@@ -32,6 +32,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Act": {
         "run": "Move a pair to a status.",
         "apply": "Run a saved plan, exactly.",
+        "approve": "Agree to what somebody else's run or plan does.",
         "resume": "Take up an open run again, or deliver what is owed.",
         "adopt": "Make a diverged pair agree, by the org that is right.",
         "unlock": "Break a pair's lock, by its id.",

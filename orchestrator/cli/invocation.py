@@ -31,7 +31,9 @@ _ALL = ("pairs", "playbook", "journal", "operator")
 REPEATED: Mapping[str, tuple[str, ...]] = {
     "check": ("pairs", "playbook"),
     "resume": ("pairs", "journal", "operator"),
-    **dict.fromkeys(("status", "plan", "doctor", "run", "apply", "adopt", "unlock", "ack", "drill"), _ALL),
+    **dict.fromkeys(
+        ("status", "plan", "doctor", "run", "apply", "adopt", "approve", "unlock", "ack", "drill"), _ALL
+    ),
     **dict.fromkeys(("runs", "show", "report", "audit"), ("journal",)),
     "journal": ("journal", "operator"),
 }

@@ -9,6 +9,7 @@ from functools import partial
 
 from msgspec import Struct, field
 
+from orchestrator.model.approval import Approval
 from orchestrator.model.events import (
     ClockDistrusted,
     OrgAnswered,
@@ -241,7 +242,9 @@ class PairReader(Struct):
         """Forget when the last look was: the next write reads everything again."""
         self.read_at = None
 
-    def situation(self, probes: Sequence[ProbeReading] = ()) -> Situation:
+    def situation(
+        self, probes: Sequence[ProbeReading] = (), approvals: tuple[Approval, ...] = ()
+    ) -> Situation:
         """What guards may look at: the last look, what the probes said, and the run's own facts."""
         run, (readings, identities) = self.run, self.seen
         return Situation(
@@ -258,6 +261,8 @@ class PairReader(Struct):
             earlier=run.state.seen_before(),
             predicted=any(reading.predicted for reading in readings),
             probes={reading.probe: reading for reading in probes},
+            operator=run.operator.name,
+            approvals=approvals,
         )
 
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from orchestrator.errors import JournalDamaged
 from orchestrator.model import next_step
 from orchestrator.model.events import (
+    ApprovalOwed,
     ChangeSeen,
     DrillClosed,
     DrillScored,
@@ -23,6 +24,7 @@ from orchestrator.model.events import (
     PersonAnswered,
     PersonAsked,
     RunAcknowledged,
+    RunApproved,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -84,6 +86,8 @@ KINDS: tuple[str, ...] = ENDS + tuple(
         HookEnded,
         PersonAsked,
         PersonAnswered,
+        ApprovalOwed,
+        RunApproved,
         WaitBegan,
         WaitContinued,
         WaitEnded,
@@ -139,6 +143,8 @@ class RunHistory(Struct):
     """What was left to a person for want of somebody to ask, in the playbook's words."""
     asking: str = ""
     """What a person was asked, where nothing of the run was journalled since."""
+    approval_owed: str = ""
+    """The guard by which other people's agreement is owed, since an emergency did without; "" where none is."""
     waiting: GuardWait | None = None
     """The guards that it waits for, where the journal does not say that this is over."""
     elsewhere: bool = False
@@ -319,6 +325,11 @@ class History(Struct):
         )
 
     @property
+    def approvals_owed(self) -> tuple[str, ...]:
+        """The emergencies to which other people still have to agree afterwards."""
+        return tuple(run.run for run in self.runs.values() if run.approval_owed and not run.elsewhere)
+
+    @property
     def unknown(self) -> tuple[tuple[str, Attempt], ...]:
         """(run, attempt) of every write whose outcome nobody knows, and nobody has accepted by name.
 
@@ -363,6 +374,8 @@ def fold(history: History, records: Iterable[Record]) -> None:
         history.since, history.upto = history.since or record.seq, record.seq
         history.read += 1
         at = moment(record.at)
+        if isinstance(event, RunApproved) and record.run not in history.runs:
+            continue  # of a plan that nobody has run yet
         if isinstance(event, DrillStarted | DrillScored | DrillClosed):
             # A drill is no run: it has legs that are, and each of those names it.
             _note_drill(history, record, event, at)
@@ -407,6 +420,10 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             run.finished, run.finished_at = None, None
         case PersonAsked(question=question):
             run.asking = question.text
+        case ApprovalOwed(guard=guard):
+            run.approval_owed = guard
+        case RunApproved(afterwards=True):
+            run.approval_owed = ""
         case PersonAnswered():
             run.asking = ""
         case WaitBegan(transition=transition, guards=guards, seconds=seconds, verdicts=verdicts):

@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
+from .approval import Approvable
 from .guard import ProbeReading, Verdict
 from .hook import HookOutcome, Question, Reply, When
 from .journal import Head
@@ -248,6 +249,33 @@ class ProbesRead(Struct, frozen=True):
     kind: ClassVar[str] = "probe.read"
     transition: str
     readings: tuple[ProbeReading, ...]
+
+
+class ApprovalAsked(Struct, frozen=True):
+    """A run wants other people's agreement to what it is about to do."""
+
+    kind: ClassVar[str] = "approval.asked"
+    guard: str
+    what: Approvable
+
+
+class ApprovalOwed(Struct, frozen=True):
+    """An emergency did without other people's agreement, which is owed to the record afterwards."""
+
+    kind: ClassVar[str] = "approval.owed"
+    guard: str
+    what: Approvable
+
+
+class RunApproved(Struct, frozen=True):
+    """Somebody agreed to exactly this; of an emergency that did without, afterwards."""
+
+    kind: ClassVar[str] = "run.approved"
+    what: Approvable
+    reason: str = ""
+    afterwards: bool = False
+    role: str = ""
+    """Who the journal's own server says that it was; "" where the journal is a file, and a name is a word."""
 
 
 class WaitBegan(Struct, frozen=True):
@@ -505,6 +533,9 @@ Event = (
     | GuardOverridden
     | GuardWaived
     | ProbesRead
+    | ApprovalAsked
+    | ApprovalOwed
+    | RunApproved
     | WaitBegan
     | WaitContinued
     | WaitEnded

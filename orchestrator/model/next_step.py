@@ -150,6 +150,12 @@ def acknowledge(run_id: str) -> NextStep:
     return NextStep("ack", run_id, why="end the cooling down")
 
 
+def approve(what: str, *, afterwards: bool = False) -> NextStep:
+    """Agree to what somebody else's run does, beforehand or afterwards; `what` is a run or the file of a plan."""
+    options = ("--afterwards", "--reason", TEXT) if afterwards else ("--reason", TEXT)
+    return NextStep("approve", what, options, "agree to exactly this; whoever asked for it cannot")
+
+
 def show(run_id: str) -> NextStep:
     """What a run did, step by step."""
     return NextStep("show", run_id, why="read what that run did, step by step")

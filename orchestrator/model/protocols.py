@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from .approval import Approval
 from .events import Event
 from .guard import Probe, ProbeReading
 from .hook import Program, ProgramEnded, Question, Reply
@@ -54,6 +55,13 @@ class Prober(Protocol):
 
         `within` is a deadline in seconds, where that is less than the probe's own.
         """
+
+
+class Approvals(Protocol):
+    """A way to learn who agreed to what a run is about to do."""
+
+    async def of(self, run: str, digest: str) -> tuple[Approval, ...]:
+        """Who agreed to exactly this, oldest first."""
 
 
 class Programs(Protocol):

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from .approval import Approval
 from .guard import ProbeReading, Verdict
 from .journal import Head, Holder
 from .next_step import NextStep
@@ -43,6 +44,10 @@ class Situation(Struct, frozen=True):
     """Made by a plan for a later transition; not read from the world."""
     probes: Mapping[str, ProbeReading] = EMPTY
     """What the probes of this transition's guards said, by name."""
+    operator: str = ""
+    """Who runs it, by name."""
+    approvals: tuple[Approval, ...] = ()
+    """Who agreed to exactly what this run is about to do."""
 
 
 class Owed(Struct, frozen=True):
@@ -237,6 +242,8 @@ class Standing(Struct, frozen=True):
     """The drill that uses the pair; None where there is none, or it was closed."""
     given_up: tuple[tuple[str, Attempt], ...] = ()
     """(run, attempt) of every write that was given up for a later one, and may still turn up."""
+    approvals_owed: tuple[str, ...] = ()
+    """Emergencies that did without other people's agreement, which is owed afterwards."""
     elsewhere: tuple[str, ...] = ()
     """Runs that are open on orgs which the inventory does not name any more."""
     strangers: tuple[Stranger, ...] = ()

@@ -25,6 +25,7 @@ from orchestrator.model.run import RunRequest, new_mark
 from orchestrator.model.status import Status
 from orchestrator.situation.state import RunState
 
+from .approval import JournalledApprovals
 from .holding import RunControl
 from .locking import Lock, hold
 from .recorder import Recorder
@@ -112,7 +113,12 @@ class ActiveRun:
                 self.world,
                 session.clock,
                 self.recorder,
-                RunServices(self.prober, session.programs(), LockReleasingPrompter(self)),
+                RunServices(
+                    self.prober,
+                    session.programs(),
+                    LockReleasingPrompter(self),
+                    JournalledApprovals(session),
+                ),
                 session.dice.random,
                 owed=history.owed,
                 open_run=history.as_open_run(),

@@ -14,7 +14,15 @@ from orchestrator import __version__
 from orchestrator.datadog.wire import request_of
 from orchestrator.engine.context import RunContext
 from orchestrator.engine.engine import Engine
-from orchestrator.engine.evaluator import BINDING_MIDWAY, Decision, GuardPolicy, Terms, may_ask, waits_for
+from orchestrator.engine.evaluator import (
+    BINDING_MIDWAY,
+    Decision,
+    GuardPolicy,
+    Terms,
+    may_ask,
+    spared_in_an_emergency,
+    waits_for,
+)
 from orchestrator.engine.predicted import PredictedClock, PredictedWorld, predicted_services
 from orchestrator.journal.history import History
 from orchestrator.model.events import Event, GuardsJudged, WriteConfirmed, WriteIntended
@@ -36,7 +44,7 @@ from orchestrator.situation.state import RunState
 
 from .locking import open_run_of, under_way
 from .preflight import judge_before
-from .session import Session, playbook_digest
+from .session import Session
 from .status import read_pair
 
 PLAN_LASTS = timedelta(minutes=15)
@@ -211,7 +219,7 @@ async def _plan_from(
         operator=session.operator,
         playbook=playbook.name,
         playbook_text=playbook.text,
-        playbook_sha256=playbook_digest(playbook),
+        playbook_sha256=playbook.digest,
         orgs=Both(pair.orgs.primary.name, pair.orgs.secondary.name),
         uuids=Both(pair.orgs.primary.uuid, pair.orgs.secondary.uuid),
         urls=Both(pair.orgs.primary.base_url, pair.orgs.secondary.base_url),
@@ -319,7 +327,7 @@ def _transition(
         judged.verdicts,
         Terms(
             None if judged.binding else BINDING_MIDWAY,
-            frozenset(transition.planned_only),
+            spared_in_an_emergency(transition, engine.run.playbook),
             engine.run.state.mode,
             engine.run.survivor,
         ),

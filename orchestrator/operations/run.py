@@ -36,7 +36,7 @@ from .preflight import (
     refuse_owing,
     require_reasons,
 )
-from .session import EMERGENCY_BUSY_SECONDS, Session, playbook_digest
+from .session import EMERGENCY_BUSY_SECONDS, Session
 
 
 async def start(
@@ -135,7 +135,7 @@ def _started(session: Session, request: RunRequest, plan: Plan | None, drill: st
         overrides=dict(request.overrides),
         playbook=session.playbook.name,
         playbook_text=session.playbook.text,
-        playbook_sha256=playbook_digest(session.playbook),
+        playbook_sha256=session.playbook.digest,
         orgs=Both(pair.orgs.primary.uuid, pair.orgs.secondary.uuid),
         urls=Both(pair.orgs.primary.base_url, pair.orgs.secondary.base_url),
         version=__version__,
@@ -164,7 +164,7 @@ def check_plan(session: Session, plan: Plan) -> None:
     now = session.clock.now()
     if now > plan.expires_at:
         raise Moved(f"this plan expired at {utc(plan.expires_at)}", next_steps=again)
-    if plan.playbook_sha256 != playbook_digest(session.playbook):
+    if plan.playbook_sha256 != session.playbook.digest:
         raise Moved(f"this plan was made by another version of playbook {plan.playbook}", next_steps=again)
     urls = tuple(org.base_url for org in session.pair.orgs)
     if not session.pair.is_of(plan.uuids) or urls != tuple(plan.urls):

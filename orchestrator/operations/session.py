@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -246,8 +245,3 @@ class Session:
     def append(self, run: str, event: Event) -> None:
         """Journal one event that needs no lock."""
         self.store.append(self.entry(run, event))
-
-
-def playbook_digest(playbook: Playbook) -> str:
-    """SHA-256 of the playbook's text, in hexadecimal."""
-    return hashlib.sha256(playbook.text.encode()).hexdigest()

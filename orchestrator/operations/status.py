@@ -153,6 +153,7 @@ def standing_of(
             for each in history.given_up
             if each.may_still_come(readings[each.attempt.role].exchange.server_date, session.playbook.late)
         ),
+        approvals_owed=history.approvals_owed,
         elsewhere=tuple(run.run for run in history.elsewhere),
         holder=holder,
         holder_dead=holder is not None and at_work is None,

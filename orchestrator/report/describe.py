@@ -24,7 +24,16 @@ from orchestrator.model.reading import (
 )
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.model.words import author, counted, expectations_held, span, utc, value_words, why_waived
+from orchestrator.model.words import (
+    author,
+    counted,
+    expectations_held,
+    move,
+    span,
+    utc,
+    value_words,
+    why_waived,
+)
 
 from .documents import compact
 from .layout import Line, Page, Span, line_text, paragraph, shortened
@@ -125,6 +134,15 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
         case events.WaitEnded(transition=name, passed=passed, seconds=seconds):
             how = "its guards pass" if passed else "stopped waiting"
             return (_text(f"Transition {name}: {how} after {span(seconds)}", "good" if passed else "bad"),)
+        case events.ApprovalAsked(guard=guard, what=what):
+            words = f"Guard {guard} wants other people to agree: {move(what.start, what.goal)}, digest {what.digest[:12]}…"
+            return (_text(words, "warn"),)
+        case events.ApprovalOwed(guard=guard):
+            words = f"Guard {guard} is owed afterwards: the emergency did not wait for other people to agree"
+            return (_text(words, "warn"),)
+        case events.RunApproved(reason=reason, afterwards=afterwards):
+            words = f": {reason}" if reason else ""
+            return (_text(f"Approved{' afterwards' if afterwards else ''}{words}", "good"),)
         case events.PersonAsked(question=question):
             return (Span("Asked: "), _text(question.text))
         case events.PersonAnswered(question=question, reply=reply, seconds=seconds):

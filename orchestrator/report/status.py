@@ -268,6 +268,9 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
             "and may still take effect"
         )
         page += labelled("may come late", words, "warn")
+    for run in standing.approvals_owed:
+        words = f"run {run} was an emergency without it: somebody else than whoever ran it has to agree afterwards"
+        page += labelled("approval owed", words, "warn")
     for run in standing.elsewhere:
         words = f"run {run} is open on other orgs than the inventory names now: name those again to finish it"
         page += labelled("other orgs", words, "warn")
@@ -281,7 +284,7 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
             "are refused"
         )
         page += labelled("open drill", words, "warn")
-    if standing.holder is not None:
+    if standing.holder is not None and (standing.under_way is None or standing.holder.is_silent(standing.at)):
         page += labelled("lock", _lock(standing.holder, standing.at, dead=standing.holder_dead), "warn")
     if standing.cooling_down_after:
         left = span(standing.cooling_down_for)
@@ -387,6 +390,7 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             "mirrors": pair.mirrors,
             "owed": standing.owed,
             "may_come_late": [{"run": name, **noun_fact(attempt)} for name, attempt in standing.given_up],
+            "approvals_owed": standing.approvals_owed,
             "open_on_other_orgs": standing.elsewhere,
             "unknown": [{"run": name, **noun_fact(attempt)} for name, attempt in standing.unknown]
             if standing.journal_exists

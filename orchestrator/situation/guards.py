@@ -10,6 +10,7 @@ from orchestrator.model.guard import (
     ALWAYS_ON,
     AllOf,
     AnyOf,
+    Approved,
     Compared,
     GuardKind,
     Located,
@@ -28,7 +29,7 @@ from orchestrator.model.status import Both, Role
 from orchestrator.model.words import ago, span
 
 from .findings import Finding, every, fails, is_seen, passes, reverse, some, unknown, unseen
-from .guard_kinds import compared, located, probes_of, quiet, reachable, window
+from .guard_kinds import approved, compared, located, probes_of, quiet, reachable, window
 from .link import BOTH_ROLES, Linked, LinkUnknown, NotLinked, judge_link
 from .wording import author
 
@@ -85,6 +86,8 @@ def _judge_kind(
             return window(kind, situation.at)
         case Compared():
             return compared(kind, playbook, situation)
+        case Approved():
+            return approved(kind, situation)
         case AllOf(guards=names):
             return every([_part(name, playbook, situation, within) for name in names])
         case AnyOf(guards=names):

@@ -308,26 +308,15 @@ def test_a_manual_hook_waits_for_the_person_and_then_goes_on(lab: Lab) -> None:
     assert "Hook button " in person.seen
 
 
-def test_ctrl_c_at_the_question_stops_the_run_with_nothing_written(lab: Lab) -> None:
-    (lab.folder / "quick.yaml").write_text(MANUAL)
-    with Person(lab, ("run", "sim", "--to", "ACTIVE", "--playbook", "quick.yaml")) as person:
-        person.wait_for("Type the pair's name")
-        person.type("sim\n")
-        person.wait_for("Type done when it is done, or no:")
-        person.type("\x03")
-        assert person.end() == 130
-    assert lab.writes() == 0
-    assert "hamr resume" in person.seen
-
-
-def test_the_end_of_the_input_at_the_question_stops_the_run_with_nothing_written(lab: Lab) -> None:
+@pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["Ctrl-C", "end of input"])
+def test_without_an_answer_the_question_stops_the_run_with_nothing_written(lab: Lab, key: str) -> None:
     """Nobody said that it was done: that is not the same as --yes."""
     (lab.folder / "quick.yaml").write_text(MANUAL)
     with Person(lab, ("run", "sim", "--to", "ACTIVE", "--playbook", "quick.yaml")) as person:
         person.wait_for("Type the pair's name")
         person.type("sim\n")
         person.wait_for("Type done when it is done, or no:")
-        person.type("\x04")
+        person.type(key)
         assert person.end() == 130
     assert lab.writes() == 0
     assert "hamr resume" in person.seen

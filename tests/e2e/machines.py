@@ -27,6 +27,32 @@ main()
 """What tells one machine's processes from another's is the boot that they run in."""
 
 
+HOLDING = """\
+schema: 1
+name: holding
+stops: [PASSIVE, ACTIVE]
+transitions:
+  - name: declare
+    from: PASSIVE
+    to: FAILOVER
+    before: [{name: hold, run: [sh, -c, "until [ -e go ]; do sleep 0.02; done"], again: safe}]
+  - {name: activate, from: FAILOVER, to: ACTIVE}
+  - {name: home, from: ACTIVE, to: PASSIVE}
+"""
+"""Its first transition begins with a hook that a test ends by making a file."""
+
+
+def read_until(process: subprocess.Popen[str], words: str) -> str:
+    """The output up to the first line with these words."""
+    seen = ""
+    assert process.stdout is not None
+    for line in process.stdout:
+        seen += line
+        if words in line:
+            return seen
+    raise AssertionError(f"never said {words!r}:\n{seen}")
+
+
 class Machine:
     """Where somebody types `hamr`."""
 

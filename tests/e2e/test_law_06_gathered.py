@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from orchestrator.errors import ExitCode, JournalUnavailable
 from orchestrator.model.events import (
     INTENTS,
-    Event,
     MirrorFound,
     RunFinished,
     TransitionMade,
@@ -28,7 +27,7 @@ from orchestrator.model.events import (
     WriteOwed,
 )
 from orchestrator.model.guard import Outcome, Verdict
-from orchestrator.model.journal import Entry, Holder, Record
+from orchestrator.model.journal import Holder
 from orchestrator.model.plain import moment
 from orchestrator.model.run import Mode, RunRequest, Stamp
 from orchestrator.model.status import Role, Status
@@ -40,24 +39,11 @@ from orchestrator.simulator import ClientError, Fault, Slow
 from tests.journal.conftest import file_of
 from tests.steps import typed
 
-from .pairs import simulated
+from .pairs import On, before_appending, full_disk, simulated
 
 pytestmark = pytest.mark.anyio
 
 TO_ACTIVE = RunRequest("sim", Status.ACTIVE)
-
-
-class On:
-    """Does something when the n-th event of a kind comes by."""
-
-    def __init__(self, wanted: type, act: Callable[[], None], number: int = 1) -> None:
-        self._wanted, self._act, self._left = wanted, act, number
-
-    def tell(self, event: Event) -> None:
-        if isinstance(event, self._wanted):
-            self._left -= 1
-            if self._left == 0:
-                self._act()
 
 
 def older_copy(place: Path) -> tuple[Callable[[], None], Callable[[], None]]:
@@ -108,16 +94,7 @@ async def test_law_09_a_slow_journal_does_not_hold_up_the_loop_of_an_emergency(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with simulated(tmp_path) as bench:
-        store = bench.session.store
-        append_all = type(store).append_all
-
-        def slowly(
-            self: object, entries: Sequence[Entry], *, holding: str | None = None
-        ) -> tuple[Record, ...]:
-            time.sleep(0.4)
-            return append_all(store, entries, holding=holding)
-
-        monkeypatch.setattr(type(store), "append_all", slowly)
+        before_appending(bench, monkeypatch, lambda: time.sleep(0.4))
         gaps = []
 
         async def tick() -> None:
@@ -139,15 +116,7 @@ async def test_law_06_an_intent_that_could_not_be_journalled_was_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with simulated(tmp_path) as bench:
-        store = bench.session.store
-        append_all = type(store).append_all
-
-        def full(self: object, entries: Sequence[Entry], *, holding: str | None = None) -> tuple[Record, ...]:
-            if any(entry.kind in INTENTS for entry in entries):
-                raise JournalUnavailable("the disk is full")
-            return append_all(store, entries, holding=holding)
-
-        monkeypatch.setattr(type(store), "append_all", full)
+        before_appending(bench, monkeypatch, full_disk, *INTENTS)
         with pytest.raises(JournalUnavailable, match="the disk is full"):
             await start(bench.session, TO_ACTIVE)
         assert bench.posts() == []
@@ -155,17 +124,10 @@ async def test_law_06_an_intent_that_could_not_be_journalled_was_none(
 
 async def test_law_06_what_happened_is_journalled_though_the_lock_is_lost(tmp_path: Path) -> None:
     async with simulated(tmp_path) as bench:
-        store = bench.session.store
-
-        def break_it() -> None:
-            holder = store.holder("sim")
-            assert holder is not None
-            store.release(holder.lock)
-
-        result = await start(bench.session, TO_ACTIVE, watchers=[On(WriteAnswered, break_it)])
+        result = await start(bench.session, TO_ACTIVE, watchers=[On(WriteAnswered, bench.break_lock)])
         assert result.exit_code is ExitCode.INCOMPLETE, result.ending
         assert "no longer ours" in result.ending.message
-        kinds = [record.kind for record in store.records(run=result.run)]
+        kinds = [record.kind for record in bench.session.store.records(run=result.run)]
         assert kinds.count("write.intended") == 1
         assert kinds.count("write.confirmed") == 1, (
             "it was told after the last intent, and the next one was refused"
@@ -177,20 +139,14 @@ async def test_law_06_an_interrupt_while_an_intent_is_journalled_leaves_no_unkno
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with simulated(tmp_path) as bench:
-        store, controls = bench.session.store, RunControl()
-        append_all = type(store).append_all
-        loop = asyncio.get_running_loop()
+        controls, loop = RunControl(), asyncio.get_running_loop()
 
-        def interrupted(
-            self: object, entries: Sequence[Entry], *, holding: str | None = None
-        ) -> tuple[Record, ...]:
-            if any(entry.kind == WriteIntended.kind for entry in entries):
-                for _ in range(2):
-                    loop.call_soon_threadsafe(controls.interrupt, ExitCode.INTERRUPTED)
-                time.sleep(0.1)
-            return append_all(store, entries, holding=holding)
+        def interrupt() -> None:
+            for _ in range(2):
+                loop.call_soon_threadsafe(controls.interrupt, ExitCode.INTERRUPTED)
+            time.sleep(0.1)
 
-        monkeypatch.setattr(type(store), "append_all", interrupted)
+        before_appending(bench, monkeypatch, interrupt, WriteIntended.kind)
         result = await start(bench.session, TO_ACTIVE, controls=controls)
         monkeypatch.undo()
         assert result.exit_code is ExitCode.INTERRUPTED, result.ending

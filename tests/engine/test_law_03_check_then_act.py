@@ -14,7 +14,7 @@ from orchestrator.model.reading import Change, Draft, Present, Unreachable
 from orchestrator.model.run import End
 from orchestrator.model.status import Role, Status
 
-from .fake import START, UUIDS, Bench, Died, P, S, bench, record, resumed, started
+from .fake import START, UUIDS, Bench, P, S, bench, dies, record, resumed
 
 pytestmark = pytest.mark.anyio
 
@@ -246,7 +246,6 @@ async def test_law_03_an_unproven_author_is_settled_after_the_very_last_write() 
 
 async def test_law_03_an_unproven_author_is_settled_where_nothing_is_left_to_write() -> None:
     b = bench(mirrors=Mirrors.YES)
-    b.notes.tell(started(ACTIVE))
     b.world.mirrored = True
     b.world.script[S] = ["lost"]
     b.notes.crash_at = lambda event: isinstance(event, WriteConfirmed) and event.change is Change.OURS
@@ -257,8 +256,7 @@ async def test_law_03_an_unproven_author_is_settled_where_nothing_is_left_to_wri
             b.world.mirror(S)
 
     b.world.after_write = instead
-    with pytest.raises(Died):
-        await b.engine.drive(ACTIVE)
+    await dies(b, ACTIVE)
     b.world.after_write = None
     ending = await resumed(b).engine.drive(ACTIVE)
     assert ending.end is End.MOVED, ending

@@ -199,7 +199,12 @@ def _sent_again_unread(patch: Patch) -> None:
 
 
 def _sent_again_and_again(patch: Patch) -> None:
-    patch.setattr(Writer, "_may_resend", lambda *_: None)
+    def once_more(
+        self: Writer, attempt: Any, flight: Any, resends: int, may: Any = Writer._may_resend
+    ) -> None:
+        may(self, attempt, flight, resends - 1)
+
+    patch.setattr(Writer, "_may_resend", once_more)
 
 
 def _intent_last(patch: Patch) -> None:
@@ -350,7 +355,7 @@ BREAKAGES = (
     ),
     Breakage(4, "accepted counts as done", _accepted_is_done, frozenset({"done-is-seen"}), _lagging),
     Breakage(5, "sent again without reading", _sent_again_unread, frozenset({"read-between"}), _lost_answers),
-    Breakage(5, "sent again without end", _sent_again_and_again, frozenset({"few-sends"}), _lost_answers),
+    Breakage(5, "sent again too often", _sent_again_and_again, frozenset({"few-sends"}), _lost_answers),
     Breakage(6, "the intent is journalled after the request", _intent_last, frozenset({"intent-first"})),
     Breakage(6, "any reading is fresh", _always_fresh, frozenset({"read-before"}), _suspended),
     Breakage(

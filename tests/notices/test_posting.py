@@ -141,8 +141,11 @@ async def test_a_silent_server_is_given_up_after_the_deadline() -> None:
         await asyncio.sleep(60)
         return False
 
-    async with raw_server(silence) as server, at(server.url, SHORT) as posting:
-        assert await posting.post(S, BODY) == Failed("no answer for 0.05 s")
+    silent = replace(
+        TIMEOUTS, connect=timedelta(seconds=20), read=timedelta(seconds=0.1), total=timedelta(seconds=20)
+    )
+    async with raw_server(silence) as server, at(server.url, silent) as posting:
+        assert await posting.post(S, BODY) == Failed("no answer for 0.1 s")
         assert len(server.requests) == 1
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from orchestrator.model.approval import Approvable
 from orchestrator.model.events import (
+    ApprovalAsked,
+    ApprovalOwed,
     ChangeSeen,
     ClockDistrusted,
     DrillClosed,
@@ -34,6 +37,7 @@ from orchestrator.model.events import (
     ProbesRead,
     ReadingsTaken,
     RunAcknowledged,
+    RunApproved,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -102,6 +106,15 @@ FINISHED = RunFinished(
     6.2,
 )
 
+APPROVABLE = Approvable(
+    "payments",
+    Both("550e8400-e29b-41d4-a716-446655440000", "7c9e6679-7425-40de-944b-e07fc1f90ae7"),
+    Status.PASSIVE,
+    Status.ACTIVE,
+    Mode.PLANNED,
+    ("declare", "activate"),
+    "ab" * 32,
+)
 QUESTION = Question(Asks.MANUAL, "button", "declare", "Before transition declare, by hand: Press the button.")
 SCORE = Score(
     RUN,
@@ -291,6 +304,15 @@ SAID: tuple[tuple[Event, str], ...] = (
     ),
     (WaitEnded("declare", True, 90.0), "Transition declare: its guards pass after 1 min 30 s"),
     (WaitEnded("declare", False, 600.0), "Transition declare: stopped waiting after 10 min"),
+    (
+        ApprovalAsked("two_people", APPROVABLE),
+        f"Guard two_people wants other people to agree: PASSIVE → ACTIVE, digest {APPROVABLE.digest[:12]}…",
+    ),
+    (
+        ApprovalOwed("two_people", APPROVABLE),
+        "Guard two_people is owed afterwards: the emergency did not wait for other people to agree",
+    ),
+    (RunApproved(APPROVABLE, "we talked"), "Approved: we talked"),
     (PersonAsked(QUESTION), "Asked: Before transition declare, by hand: Press the button."),
     (PersonAnswered(QUESTION, Reply(True, "pressed"), 42.0), "button: yes (pressed), after 42 s"),
     (PersonAnswered(QUESTION, Reply(False), 42.0), "button: no, after 42 s"),

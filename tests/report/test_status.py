@@ -263,13 +263,6 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
                 "options": ["--watch"],
                 "why": "bob is at work on it: leave it, and watch",
             },
-            {
-                "command": f"hamr show {RUN}",
-                "verb": "show",
-                "subject": RUN,
-                "options": [],
-                "why": "read what that run did, step by step",
-            },
         ],
         "left_to_do": [
             {
@@ -345,6 +338,7 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
             }
         ],
         "may_come_late": [],
+        "approvals_owed": [],
         "open_on_other_orgs": [],
         "open_run": {
             "run": RUN,
