@@ -343,7 +343,7 @@ class OpenPair:
             UsageError: there is nothing to resume, or the run belongs to another pair.
             HamrError: the journal cannot be read.
         """
-        with self._sources.store(writes=False) as store:
+        with self._sources.store_for(writes=False, emergency=True)[0] as store:
             found, playbook = to_resume(store, run or self.name, [self.pair])
         if found.pair != self.name:
             raise UsageError(

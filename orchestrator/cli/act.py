@@ -187,7 +187,8 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     named = overrides_from(overrides)
     require_reasons(reason, named)
     inventory = invocation.sources.inventory()
-    with invocation.store(writes=False, emergency=emergency) as store:
+    # What an emergency left open on this machine is found there; anything else is then refused where it would begin.
+    with invocation.store(writes=False, emergency=True) as store:
         found, began_with = to_resume(store, what, inventory.pairs)
     hastens = emergency or (found.run is not None and found.run.mode is Mode.EMERGENCY)
     playbook = began_with or invocation.load_playbook()

@@ -29,7 +29,7 @@ from orchestrator.operations.session import Session
 from tests.bench.regions import regions
 from tests.postgres import Cluster, cluster
 
-from .machines import Machine
+from .machines import Machine, read_until
 from .pairs import Bench, simulated
 
 pytestmark = pytest.mark.anyio
@@ -213,6 +213,13 @@ def test_law_09_an_emergency_goes_on_at_once_and_planned_runs_are_refused_by_nam
         code, text = alice.type("status", "sim")
         assert code == 0, text
         assert "canary-secret" not in said + text
+        typed = ("run", "sim", "--to", "PASSIVE", "--journal", url)
+        code, text = alice.type(*typed)
+        assert code == 2, text
+        assert "canary-secret" not in text, "what was typed is said again without the password"
+        code, text = alice.type(*typed, "--yes")
+        assert code == 1, text
+        assert "canary-secret" not in text
         shown = alice.json("status", "sim")
         assert (shown["journal"], shown["journal_left"]) == (str(file), str(parse_address(url, "--journal")))
         if how == "stopped":
@@ -225,6 +232,28 @@ def test_law_09_an_emergency_goes_on_at_once_and_planned_runs_are_refused_by_nam
             assert alice.type("audit", "verify")[0] == 0
             assert not file.exists()
             assert len(alice.local_journals) == 1, "set aside, not deleted"
+
+
+def test_law_07_an_emergency_that_was_killed_in_its_own_journal_is_taken_up_there(
+    tmp_path: Path, server: Cluster, team: Address
+) -> None:
+    server.end()
+    with regions(tmp_path) as served:
+        alice = Machine("alice", served, tmp_path, team.conninfo)
+        reason = ("--yes", "--emergency", "--reason", "us1 is down")
+        with alice.start("run", "sim", "--to", "ACTIVE", *reason) as process:
+            read_until(process, "is told FAILOVER (attempt 1)")
+            process.kill()
+            process.wait()
+        code, text = alice.type("resume", "--yes")
+        assert code in (0, 8), text
+        assert "journal merge" in text
+        server.start()
+        (file,) = alice.local_journals
+        code, text = alice.type("journal", "merge", str(file))
+        assert code == 0, text
+        assert [run["end"] for run in alice.json("runs")["runs"]] == ["done"]
+        assert alice.json("status", "sim")["phase"] == "agreed(ACTIVE)"
 
 
 async def test_law_09_what_an_emergency_owes_is_known_after_the_merge(
