@@ -211,6 +211,7 @@ class ProcessStore:
         self.records_written: list[Record] = []
         self.dead = False
         self.place = store.place
+        self.role = store.role
         self.first_missing = store.first_missing
         self.wait_at_most = store.wait_at_most
         self.records = store.records

@@ -105,6 +105,10 @@ class PostgresDatabase:
         """Take the witness back."""
         self._line.attended.discard(lock)
 
+    def role(self) -> str:
+        """The role of this session."""
+        return str(self.read(lambda statements: statements.execute("SELECT session_user").fetchall())[0][0])
+
     def witness(self, lock: str) -> Witness:
         """Whether the session of the process that holds a lock stands, and when that was heard of, by the server's clock."""
         row = self.read(

@@ -85,6 +85,10 @@ class SqliteFile:
     def leave(self, lock: str) -> None:
         """Nothing, as above."""
 
+    def role(self) -> str:
+        """None: whoever may write the file may call themselves as they like."""
+        return ""
+
     def witness(self, lock: str) -> Witness:  # noqa: ARG002 - a file has none for any
         """None, as above."""
         return Witness.NONE

@@ -94,6 +94,9 @@ class Database(Protocol):
     def witness(self, lock: str) -> Witness:
         """What the database itself can tell of the process that holds a lock."""
 
+    def role(self) -> str:
+        """Who the database itself says that we are; "" where it can't tell."""
+
     def close(self) -> None:
         """Let go of the tables."""
 
@@ -156,6 +159,10 @@ class JournalStore:
     def place(self) -> str:
         """The path of its file, or a team's address without a password."""
         return self._database.place
+
+    def role(self) -> str:
+        """Who the journal's own server says that we are, which nobody can make up; "" where the journal is a file."""
+        return self._database.role()
 
     @property
     def exists(self) -> bool:

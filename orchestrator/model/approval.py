@@ -42,3 +42,5 @@ class Approval(Struct, frozen=True):
     host: str
     at: datetime
     reason: str = ""
+    role: str = ""
+    """Who the journal's own server says that it was; "" where nothing vouches for the name."""

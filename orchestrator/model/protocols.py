@@ -160,6 +160,9 @@ class Store(Protocol):
     def place(self) -> str:
         """Where it is, in a person's words: a path."""
 
+    def role(self) -> str:
+        """Who the journal's own server says that we are, which nobody can make up; "" where the journal is a file."""
+
     def append(self, entry: Entry, *, holding: str | None = None) -> Record:
         """Append durably, and return the record; as `append_all` does it."""
 

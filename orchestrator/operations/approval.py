@@ -37,7 +37,7 @@ def approvals_of(store: Store, run: str, digest: str) -> tuple[Approval, ...]:
     for record in store.records(run=run, kinds=(RunApproved.kind,)):
         event = event_of(record)
         if isinstance(event, RunApproved) and not event.afterwards and event.what.digest == digest:
-            found.append(Approval(record.by, record.host, moment(record.at), event.reason))
+            found.append(Approval(record.by, record.host, moment(record.at), event.reason, event.role))
     return tuple(found)
 
 
@@ -130,5 +130,5 @@ def approve(session: Session, asked: Asked, reason: str) -> Record:
         raise Refused(
             f"{asked.by} asked for this, and another person has to agree to it: hamr runs here as {operator.name}"
         )
-    event = RunApproved(asked.what, reason, asked.afterwards)
+    event = RunApproved(asked.what, reason, asked.afterwards, session.store.role())
     return session.store.append(session.entry(asked.run, event))

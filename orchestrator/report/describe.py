@@ -140,9 +140,10 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
         case events.ApprovalOwed(guard=guard):
             words = f"Guard {guard} is owed afterwards: the emergency did not wait for other people to agree"
             return (_text(words, "warn"),)
-        case events.RunApproved(reason=reason, afterwards=afterwards):
-            words = f": {reason}" if reason else ""
-            return (_text(f"Approved{' afterwards' if afterwards else ''}{words}", "good"),)
+        case events.RunApproved(reason=reason, afterwards=afterwards, role=role):
+            words = f"Approved{' afterwards' if afterwards else ''}"
+            words += (f" as role {role}" if role else "") + (f": {reason}" if reason else "")
+            return (_text(words, "good"),)
         case events.PersonAsked(question=question):
             return (Span("Asked: "), _text(question.text))
         case events.PersonAnswered(question=question, reply=reply, seconds=seconds):

@@ -11,6 +11,7 @@ from datetime import date, datetime, time, timedelta
 from typing import assert_never
 from urllib.parse import urlsplit
 
+from orchestrator.model.approval import Approval
 from orchestrator.model.guard import (
     AllOf,
     AnyOf,
@@ -219,6 +220,10 @@ def probes_of(guards: Iterable[str], playbook: Playbook) -> tuple[str, ...]:
     )
 
 
+def _as_role(approval: Approval) -> str:
+    return f" (role {approval.role})" if approval.role else ""
+
+
 def approved(kind: Approved, situation: Situation) -> Finding:
     """Have so many people agreed to exactly this, none of them whoever runs it?"""
     asker = situation.operator.casefold()
@@ -229,7 +234,8 @@ def approved(kind: Approved, situation: Situation) -> Finding:
     }
     if len(counted) >= kind.by:
         names = ", ".join(
-            f"{each.operator}@{each.host} {span(situation.at - each.at)} ago" for each in counted.values()
+            f"{each.operator}@{each.host}{_as_role(each)} {span(situation.at - each.at)} ago"
+            for each in counted.values()
         )
         return passes(f"approved by {names}")
     wanted = "another person" if kind.by == 1 else f"{kind.by} other people"

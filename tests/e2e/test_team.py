@@ -134,3 +134,39 @@ def test_law_12_a_holder_that_was_stopped_is_fenced_when_it_wakes(
     records = bob.json("show", run["run"])["records"]
     assert [record["by"] for record in records if record["kind"] == "write.intended"] == ["bob"] * 4
     assert bob.type("audit", "verify")[0] == 0
+
+
+TWO_PEOPLE = """\
+schema: 1
+name: agreed
+stops: [PASSIVE, ACTIVE]
+guards: {two_people: {approved: {within: 30s}}}
+transitions:
+  - {name: declare, from: PASSIVE, to: FAILOVER, guards: [two_people]}
+  - {name: activate, from: FAILOVER, to: ACTIVE}
+  - {name: home, from: ACTIVE, to: PASSIVE}
+"""
+
+
+def test_a_run_on_one_machine_is_approved_on_another_and_the_server_says_by_whom(
+    alice: Machine, bob: Machine, server: Cluster, url: str
+) -> None:
+    for machine in (alice, bob):
+        (machine.home / "agreed.yaml").write_text(TWO_PEOPLE)
+    with alice.start("run", "sim", "--to", "ACTIVE", "--yes", "--playbook", "agreed.yaml") as process:
+        read_until(process, "waiting for two_people")
+        assert "hamr approve 2" in " ".join(bob.type("status", "sim", "--playbook", "agreed.yaml")[1].split())
+        run = bob.json("status", "sim", "--playbook", "agreed.yaml")["open_run"]["run"]
+        code, text = bob.type("approve", run, "--reason", "we talked", "--yes", "--playbook", "agreed.yaml")
+        assert code == 0, text
+        assert process.wait(20) == 0
+    (approval,) = [
+        record["data"] for record in bob.json("show", run)["records"] if record["kind"] == "run.approved"
+    ]
+    assert approval["role"] == url.split("//")[1].split("@")[0].split(":")[0]
+    forged = (
+        "INSERT INTO hamr.records SELECT seq + 1000, at, run, pair, kind, 'carol', host, prev, hash, "
+        "replace(data, '\"role\":\"', '\"role\":\"somebody_else_') FROM hamr.records WHERE kind = 'run.approved'"
+    )
+    with pytest.raises(Exception, match="signed by the role that makes it"):
+        server.execute(forged, database=database_of(url))

@@ -51,6 +51,9 @@ class Ledger:
     def place(self) -> str:
         return self._inner.place
 
+    def role(self) -> str:
+        return self._inner.role()
+
     def _begin(self) -> int:
         self._process.alive()
         self._dating()

@@ -26,6 +26,17 @@ END $$;
 CREATE TRIGGER records_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON records
     FOR EACH STATEMENT EXECUTE FUNCTION records_stay();
 
+-- An approval's role is what this server says, or none: it cannot be made up.
+CREATE FUNCTION approvals_are_signed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF coalesce(NEW.data::json ->> 'role', '') NOT IN ('', session_user::text) THEN
+        RAISE EXCEPTION 'an approval is signed by the role that makes it, which is %', session_user;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER approvals_are_signed BEFORE INSERT ON records
+    FOR EACH ROW WHEN (NEW.kind = 'run.approved') EXECUTE FUNCTION approvals_are_signed();
+
 -- A lock's id is new each time that it is taken, so it fences: an intent's own transaction asks for it.
 -- heard and witnessed tell, by this server's clock, when its holder was last heard of, and whether it had a session here.
 CREATE TABLE locks (
