@@ -47,7 +47,7 @@ def check_file(path: Path) -> Checked:
     try:
         match kind:
             case "inventory":
-                read_inventory(document, certificates=True)
+                read_inventory(document, here=True)
             case "playbook":
                 return Checked(kind, playbook=read_playbook(document, text))
             case "scenario":

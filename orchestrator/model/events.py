@@ -425,22 +425,26 @@ class DrillClosed(Struct, frozen=True):
 
 
 class NoticeSent(Struct, frozen=True):
-    """An event was posted to an org: an anchor of the journal outside this machine."""
+    """A notice was taken, by an org as an event or by a channel: an anchor of the journal outside this machine."""
 
     kind: ClassVar[str] = "notice.sent"
-    role: Role
+    role: Role | None
+    """The org that was told; None where a channel was."""
     title: str
     head: str
     """SEQ:HASH that it carries."""
+    channel: str = ""
+    """The channel's name; "" where an org was told."""
 
 
 class NoticeFailed(Struct, frozen=True):
-    """An event could not be posted; it stops nothing."""
+    """A notice could not be sent, or nobody knows whether it was taken; it stops nothing."""
 
     kind: ClassVar[str] = "notice.failed"
-    role: Role
+    role: Role | None
     title: str
     reason: str
+    channel: str = ""
 
 
 Event = (

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import InitVar, dataclass, field
 from datetime import timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
@@ -30,6 +30,10 @@ from orchestrator.model.status import Both
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.keys import KeyRing
 from orchestrator.system.redaction import Redactor
+
+if TYPE_CHECKING:
+    from orchestrator.notices import About
+    from orchestrator.notices.channels import AppriseChannel, WebhookChannel
 
 ReaderOrWorld = TypeVar("ReaderOrWorld", HttpReader, HttpWorld)
 
@@ -125,20 +129,39 @@ class Session:
         return LocalPrograms(self.environ, self.redactor, self.clock, key_variables(self.pair))
 
     def notices(self, run: str, started: RunStarted | None = None) -> AbstractAsyncContextManager[Watcher]:
-        """Who is told of a run, where the pair's `events` say so; `started` is how it began, where it is taken up again."""
-        from orchestrator.notices import About, NoNotices, Notices, Poster  # noqa: PLC0415 - only a run tells anybody
+        """Who is told of a run: the org, where the pair's `events` say so, and its channels.
 
-        if not self.pair.events:
-            return NoNotices()
-        about = About(run, self.pair, self.playbook, self.operator, self.store.place)
+        `started` is how it began, where it is taken up again.
+        """
+        from orchestrator.notices import Notices, Poster  # noqa: PLC0415 - only a run tells anybody
+
+        about = self.about(run)
+        poster = Poster(
+            self.pair, self.keys, self.redactor, self.clock, transports=self.transports, trust=self.trust
+        )
         return Notices(
             about if started is None else about.after(started),
-            Poster(
-                self.pair, self.keys, self.redactor, self.clock, transports=self.transports, trust=self.trust
-            ),
+            (*((poster,) if self.pair.events else ()), *self.channels()),
+            self.clock,
             head=lambda: self.calls(self.store.head),
             note=lambda event: self.calls(lambda: self.append(run, event)),
         )
+
+    def channels(self) -> tuple[WebhookChannel | AppriseChannel, ...]:
+        """The pair's ways to tell people."""
+        from orchestrator.notices import ChannelServices, open_channel  # noqa: PLC0415 - as above
+        from orchestrator.system.programs import key_variables  # noqa: PLC0415 - as above
+
+        services = ChannelServices(
+            self.keys, self.redactor, self.clock, self.environ, key_variables(self.pair), self.trust
+        )
+        return tuple(open_channel(channel, services) for channel in self.pair.tell)
+
+    def about(self, run: str = "") -> About:
+        """A run as its notices know it, before anything happened; without one, the pair alone."""
+        from orchestrator.notices import About  # noqa: PLC0415 - as above
+
+        return About(run, self.pair, self.playbook, self.operator, self.store.place)
 
     def verify(self) -> None:
         """Verify the journal's newest records, once: one that was changed is not believed.

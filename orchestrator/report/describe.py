@@ -189,10 +189,10 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
             return (Span("Waiting for "), _text(what), Span(for_up_to, "dim"))
         case events.WriteThrottled(role=role, seconds=seconds):
             return (Span(who(role), "org"), Span(f" asks us to wait {span(seconds)} (429); waiting", "warn"))
-        case events.NoticeSent(role=role, title=title, head=head):
-            return (_text(f"Told the {role} org: {title} (journal head {head[:20]}…)", "dim"),)
-        case events.NoticeFailed(role=role, title=title, reason=reason):
-            return (_text(f"Could not tell the {role} org ({title}): {reason}; it stops nothing", "warn"),)
+        case events.NoticeSent(title=title, head=head):
+            return (_text(f"Told {_told(event)}: {title} (journal head {head[:20]}…)", "dim"),)
+        case events.NoticeFailed(title=title, reason=reason):
+            return (_text(f"Could not tell {_told(event)} ({title}): {reason}; it stops nothing", "warn"),)
         case events.DrillStarted(goal=goal, home=home, scenario=scenario):
             named = f", scenario {scenario}" if scenario else ""
             return (Span("Drill", "bold"), _text(f": to {goal} and home to {home}{named}"))
@@ -203,6 +203,10 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
             return (Span("Drill closed", "bold"), _text(f": {notes}" if notes else ""))
         case _ as never:
             assert_never(never)
+
+
+def _told(event: events.NoticeSent | events.NoticeFailed) -> str:
+    return f"channel {event.channel}" if event.role is None else f"the {event.role} org"
 
 
 def reading_words(reading: Reading | None) -> Span:
