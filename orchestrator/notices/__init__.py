@@ -6,6 +6,16 @@
 
 from .channels import ChannelServices, open_channel
 from .notice import About, Notice, notice_of, trial_of
-from .posting import Notices, Poster
+from .posting import Channel, Notices, Poster
 
-__all__ = ["About", "ChannelServices", "Notice", "Notices", "Poster", "notice_of", "open_channel", "trial_of"]
+__all__ = [
+    "About",
+    "Channel",
+    "ChannelServices",
+    "Notice",
+    "Notices",
+    "Poster",
+    "notice_of",
+    "open_channel",
+    "trial_of",
+]

@@ -72,6 +72,9 @@ class Channel(Protocol):
     def wants(self, notice: Notice) -> bool:
         """Whether it is told of that."""
 
+    async def ready(self) -> Failed | None:
+        """Why it could not be told, as far as that is known without telling it anything."""
+
     async def deliver(self, notice: Notice, at: datetime, head: Head | None) -> Failed | None:
         """Send a notice of what happened then. None where it was taken; bounded, never raises for what the world does."""
 
@@ -108,6 +111,10 @@ class Poster:
     def wants(self, notice: Notice) -> bool:
         """Whether an org is told of that."""
         return notice.role is not None
+
+    async def ready(self) -> Failed | None:
+        """Nothing: whether its key is there, and right, is asked of the org itself."""
+        return None
 
     async def deliver(self, notice: Notice, at: datetime, head: Head | None) -> Failed | None:
         """Post a notice to its org."""

@@ -32,8 +32,7 @@ from orchestrator.system.keys import KeyRing
 from orchestrator.system.redaction import Redactor
 
 if TYPE_CHECKING:
-    from orchestrator.notices import About
-    from orchestrator.notices.channels import AppriseChannel, WebhookChannel
+    from orchestrator.notices import About, Channel
 
 ReaderOrWorld = TypeVar("ReaderOrWorld", HttpReader, HttpWorld)
 
@@ -147,7 +146,7 @@ class Session:
             note=lambda event: self.calls(lambda: self.append(run, event)),
         )
 
-    def channels(self) -> tuple[WebhookChannel | AppriseChannel, ...]:
+    def channels(self) -> tuple[Channel, ...]:
         """The pair's ways to tell people."""
         from orchestrator.notices import ChannelServices, open_channel  # noqa: PLC0415 - as above
         from orchestrator.system.programs import key_variables  # noqa: PLC0415 - as above

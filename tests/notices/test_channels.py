@@ -157,7 +157,11 @@ async def trickles(_: int, writer: asyncio.StreamWriter) -> bool:
 
 @pytest.mark.parametrize(
     ("answer", "words"),
-    [(silent, "no answer within 2 s"), (trickles, "no answer within 2 s"), (hangs_up, "the answer broke off")],
+    [
+        (silent, "no answer within 2 s"),
+        (trickles, "no answer within 2 s"),
+        (hangs_up, "the answer broke off"),
+    ],
 )
 async def test_a_receiver_that_does_not_answer_is_given_up_in_time(answer: Answering, words: str) -> None:
     async with receiver(answer) as there:
