@@ -28,7 +28,9 @@ _ALL = ("pairs", "playbook", "journal", "operator")
 REPEATED: Mapping[str, tuple[str, ...]] = {
     "check": ("pairs", "playbook"),
     "resume": ("pairs", "journal", "operator"),
-    **dict.fromkeys(("status", "plan", "doctor", "run", "apply", "adopt", "unlock", "ack", "drill"), _ALL),
+    **dict.fromkeys(
+        ("status", "plan", "doctor", "run", "apply", "adopt", "unlock", "cancel", "ack", "drill"), _ALL
+    ),
     **dict.fromkeys(("runs", "show", "report", "audit"), ("journal",)),
 }
 """Which of the options each verb takes; a test compares them with the verbs themselves."""

@@ -63,6 +63,25 @@ class RunSuperseded(Struct, frozen=True):
     by_run: str
 
 
+class RunScheduled(Struct, frozen=True):
+    """A run waits for its time, without the pair's lock; unless it is cancelled, it begins then."""
+
+    kind: ClassVar[str] = "run.scheduled"
+    goal: Status
+    start_at: datetime
+    expect: Status | None = None
+    """Where the pair has to stand by then; None where that was left open."""
+    reason: str = ""
+    ref: str = ""
+
+
+class RunCancelled(Struct, frozen=True):
+    """A run that waited for its time does not begin: somebody cancelled it, or it could not."""
+
+    kind: ClassVar[str] = "run.cancelled"
+    reason: str
+
+
 class RunFinished(Struct, frozen=True):
     """A run ended, one way or another; open ends (incomplete, unknown, interrupted, owing) can be resumed."""
 
@@ -451,6 +470,8 @@ Event = (
     RunStarted
     | RunResumed
     | RunSuperseded
+    | RunScheduled
+    | RunCancelled
     | RunFinished
     | RunAcknowledged
     | SituationRead

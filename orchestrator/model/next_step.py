@@ -145,6 +145,11 @@ def acknowledge(run_id: str) -> NextStep:
     return NextStep("ack", run_id, why="end the cooling down")
 
 
+def cancel(run_id: str) -> NextStep:
+    """Let a run that waits for its time not begin."""
+    return NextStep("cancel", run_id, why="let that run not begin")
+
+
 def show(run_id: str) -> NextStep:
     """What a run did, step by step."""
     return NextStep("show", run_id, why="read what that run did, step by step")

@@ -10,7 +10,7 @@ import enum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orchestrator.model import events
+from orchestrator.model import events, next_step
 from orchestrator.model.events import Event
 from orchestrator.model.guard import Verdict
 from orchestrator.model.next_step import NextStep
@@ -19,7 +19,7 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Reading
 from orchestrator.model.run import End, Mode, Operator
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.model.words import END_WORDS, counted, move, span
+from orchestrator.model.words import END_WORDS, counted, move, span, utc
 from orchestrator.report.describe import describe_event
 from orchestrator.report.layout import line_text
 
@@ -76,6 +76,8 @@ class About(Struct, frozen=True):
             case events.RunStarted(goal=goal, mode=mode, reason=reason, ref=ref, drill=drill):
                 begun = replace(self, goal=goal, mode=mode, reason=reason, ref=ref, drill=drill)
                 return _addressed(replace(begun, stands=None, looks=0))
+            case events.RunScheduled(goal=goal, reason=reason, ref=ref):
+                return replace(self, goal=goal, reason=reason, ref=ref)
             case events.RunResumed(mode=mode, reason=reason):
                 resumed = replace(self, mode=mode, reason=reason or self.reason, resumed=True)
                 return _addressed(replace(resumed, stands=None, looks=0))
@@ -166,12 +168,13 @@ def paragraphs(*texts: str) -> str:
     return "\n\n".join(filter(None, texts))
 
 
-def notice_of(event: Event, about: About) -> Notice | None:  # noqa: C901 - one case per event
+def notice_of(event: Event, about: About) -> Notice | None:  # noqa: C901, PLR0912 - one case per event
     """What is told of an event, or None where nothing is; `about` is the run after that event.
 
     A beginning is told with the first look at both orgs: only then it is known where the pair stands.
     """
     pair, occasion, posted = about.pair, None, about.org is not None
+    steps: tuple[NextStep, ...] = ()
     match event:
         case events.SituationRead() if about.goal is not None and about.looks == 1:
             title = f"{_way(about)} {'is taken up again' if about.resumed else 'begins'}"
@@ -180,6 +183,12 @@ def notice_of(event: Event, about: About) -> Notice | None:  # noqa: C901 - one 
         case events.PairAdopted(truth=truth, status=status):
             title, alert, occasion = f"is made to agree on {status}", Alert.WARNING, Occasion.BEGUN
             words = f"{pair[truth]} is right: {pair[truth.other]} is told {status} as well."
+        case events.RunScheduled(start_at=at):
+            title, alert, occasion = f"waits until {utc(at)}", Alert.INFO, Occasion.WAITING
+            words, steps = f"{_described(event, pair)}.", (next_step.cancel(about.run),)
+        case events.RunCancelled():
+            title, alert, occasion = "does not begin", Alert.WARNING, Occasion.STOPPED
+            words = f"{_described(event, pair)}\nNothing was sent."
         case events.WaitBegan(transition=name):
             title, alert, occasion = f"waits for the guards of {name}", Alert.INFO, Occasion.WAITING
             reasons = [
@@ -211,7 +220,7 @@ def notice_of(event: Event, about: About) -> Notice | None:  # noqa: C901 - one 
             return None
     if occasion is None and not posted:
         return None
-    return Notice(about, f"{_whose(about)} {title}", words, alert, occasion, posted)
+    return Notice(about, f"{_whose(about)} {title}", words, alert, occasion, posted, steps)
 
 
 def _ended(event: events.RunFinished, about: About) -> Notice:

@@ -14,11 +14,11 @@ from orchestrator.engine.engine import Engine
 from orchestrator.errors import Moved, Refused, UsageError
 from orchestrator.journal.history import History, RunHistory, events_of
 from orchestrator.model import next_step
-from orchestrator.model.events import GuardOverridden, RunAcknowledged, RunResumed, RunStarted
+from orchestrator.model.events import GuardOverridden, RunAcknowledged, RunCancelled, RunResumed, RunStarted
 from orchestrator.model.guard import Verdict
 from orchestrator.model.org import Pair
 from orchestrator.model.plan import Plan
-from orchestrator.model.protocols import Watcher
+from orchestrator.model.protocols import Store, Watcher
 from orchestrator.model.reading import Reading
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Mode, RunRequest
@@ -53,8 +53,9 @@ async def start(
 ) -> RunResult:
     """Run towards a goal: preflight, lock, read everything again, drive.
 
-    Where it applies a saved `plan`, the orgs must stand as they did. `run` is the id that a person was shown for it, or
-    "" for a new one; `drill` the open drill that it belongs to.
+    Where it applies a saved `plan`, the orgs must stand as they did; where the request expects a status, at that. `run` is
+    the id that a person was shown for it, or that waited for its time, or "" for a new one; `drill` the open drill that it
+    belongs to.
 
     Raises:
         HamrError: nothing was intended; the error says why.
@@ -79,10 +80,11 @@ async def start(
         for verdict, reason in overridden:
             active.recorder.tell(GuardOverridden("", verdict, reason))
         await active.recorder.commit()
+        cancelled = await session.calls(partial(cancelled_by, session.store, run))
         command = request.as_step("run", session.playbook.name)
         purpose = Purpose(Begun.HERE, command, request, request.goal, started_at, overridden)
         engine = active.prepare(purpose, RunState(run, mode=request.mode), history)
-        return await supervise(active, _drive(engine, request, plan))
+        return await supervise(active, _drive(engine, request, plan, cancelled))
 
 
 async def _enter(
@@ -120,12 +122,35 @@ def _started(session: Session, request: RunRequest, plan: Plan | None, drill: st
     )
 
 
-async def _drive(engine: Engine, request: RunRequest, plan: Plan | None) -> Ending:
+async def _drive(engine: Engine, request: RunRequest, plan: Plan | None, cancelled: str) -> Ending:
+    if cancelled:
+        return Ending(End.INTERRUPTED, cancelled)
+    if request.expect is not None:
+        readings = await engine.reader.read_both("expected", once=False)
+        other = _not_at(request.expect, engine.run.pair, readings)
+        if other is not None:
+            return Ending(End.MOVED, other, next_steps=(next_step.status(request.pair),))
     if plan is not None:
         moved = _moved_since(engine.run.pair, plan, await engine.reader.read_both("plan", once=False))
         if moved is not None:
             return Ending(End.MOVED, moved, next_steps=(request.as_step("plan", plan.playbook),))
     return await engine.drive(request.goal)
+
+
+def cancelled_by(store: Store, run: str) -> str:
+    """Who has cancelled a run that waited for its time, in words; "" where nobody has."""
+    for record in store.records(run=run, kinds=(RunCancelled.kind,)):
+        return f"cancelled by {record.by}@{record.host}: {record.data['reason'] or 'no reason was given'}"
+    return ""
+
+
+def _not_at(expected: Status, pair: Pair, readings: Both[Reading]) -> str | None:
+    """Which org does not stand at the status that was expected, or None."""
+    for role, now in readings.items():
+        if now.status is not expected:
+            shows = f"shows {now.status}" if now.status is not None else f"was not seen there: {now.reason}"
+            return f"the pair was expected at {expected}, and {pair[role]} {shows}"
+    return None
 
 
 def _moved_since(pair: Pair, plan: Plan, readings: Both[Reading]) -> str | None:

@@ -20,7 +20,7 @@ from orchestrator.journal import VERIFY_NEWEST, ThisHost, ThreadCalls
 from orchestrator.journal.checkpoint import CHECKPOINT, DUE_AFTER, checkpoint_of, read_history
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
-from orchestrator.model.events import Event, RunStarted, encode
+from orchestrator.model.events import Event, encode
 from orchestrator.model.journal import Broken, Entry
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Timeouts
@@ -127,10 +127,10 @@ class Session:
 
         return LocalPrograms(self.environ, self.redactor, self.clock, key_variables(self.pair))
 
-    def notices(self, run: str, started: RunStarted | None = None) -> AbstractAsyncContextManager[Watcher]:
+    def notices(self, run: str, before: Event | None = None) -> AbstractAsyncContextManager[Watcher]:
         """Who is told of a run: the org, where the pair's `events` say so, and its channels.
 
-        `started` is how it began, where it is taken up again.
+        `before` is how it began, where it is taken up again, or what it waited for.
         """
         from orchestrator.notices import Notices, Poster  # noqa: PLC0415 - only a run tells anybody
 
@@ -139,7 +139,7 @@ class Session:
             self.pair, self.keys, self.redactor, self.clock, transports=self.transports, trust=self.trust
         )
         return Notices(
-            about if started is None else about.after(started),
+            about if before is None else about.after(before),
             (*((poster,) if self.pair.events else ()), *self.channels()),
             self.clock,
             head=lambda: self.calls(self.store.head),

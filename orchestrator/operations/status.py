@@ -141,6 +141,7 @@ def standing_of(
         head=session.store.head(),
         open_drill=drill.as_open_drill() if drill is not None else None,
         strangers=strangers(readings, history.known_runs, session.clock.now()),
+        scheduled=history.waiting(session.clock.now()),
         left_a_run=holder is not None and at_work is None and left_a_run(history, holder),
     )
     return replace(standing, next_steps=after_a_look(standing))

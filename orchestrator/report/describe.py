@@ -91,6 +91,11 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
             return (Span(f"The run is taken up again{now}", "bold"),)
         case events.RunSuperseded(by_run=run):
             return (Span(f"Closed: run {run} took its place", "warn"),)
+        case events.RunScheduled(goal=goal, start_at=at, expect=expect):
+            expected = "" if expect is None else f", where the pair stands at {expect} then"
+            return (Span("To "), _status(goal), Span(f" at {utc(at)}{expected}"))
+        case events.RunCancelled(reason=reason):
+            return (_text(f"It does not begin: {reason}", "warn"),)
         case events.RunFinished(ending=ending, exit_code=code):
             ended = Span(f"Ended: {ending.end.value} (exit {code}). ", end_style(ending.end))
             return (ended, _text(ending.message))

@@ -26,7 +26,11 @@ SILENT_FOR = timedelta(minutes=1)
 
 
 def after_a_look(standing: Standing) -> tuple[NextStep, ...]:
-    """Where somebody looked at a pair."""
+    """Where somebody looked at a pair; a run that waits for its time may be cancelled in any case."""
+    return (*_after_a_look(standing), *(next_step.cancel(run.run) for run in standing.scheduled))
+
+
+def _after_a_look(standing: Standing) -> tuple[NextStep, ...]:
     pair, holder = standing.pair.name, standing.holder
     if standing.under_way is not None:
         return _beside(standing.under_way, pair, standing.at)
