@@ -105,6 +105,8 @@ class Problem(Struct, frozen=True):
     line: int
     column: int
     message: str
+    excerpt: str = ""
+    """That line of the file, where it may be shown."""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
@@ -122,7 +124,20 @@ class DocumentError(UsageError):
 
 
 class KeyUnavailable(UsageError):
-    """A key's reference (environment variable, file or command) does not lead to a usable key."""
+    """A key's reference (environment variable, file or command) does not lead to a usable key.
+
+    Args:
+        message: whose key, and why; of several keys one sentence.
+        reason: why alone, as a clause: "environment variable PAYMENTS_API_KEY is not set".
+        org: whose key, as a person names the org.
+        next_steps: as of any error.
+    """
+
+    def __init__(
+        self, message: str, *, reason: str = "", org: str | None = None, next_steps: Sequence[NextStep] = ()
+    ) -> None:
+        super().__init__(message, org=org, next_steps=next_steps)
+        self.reason = reason or message
 
 
 class PreparationError(HamrError):

@@ -26,8 +26,8 @@ from orchestrator.model.result import DrillResult, RunResult
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.situation import Standing
 from orchestrator.model.status import Status
-from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.finding import Resumable, all_histories, playbook_of_drill, to_resume
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.preflight import check_overrides, check_request
 from orchestrator.operations.run import apply, start

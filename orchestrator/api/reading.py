@@ -8,7 +8,7 @@ from orchestrator.journal import check_anchor, parse_anchor
 from orchestrator.model.journal import Head, Record, Verification
 from orchestrator.model.org import Inventory
 from orchestrator.model.playbook import Playbook
-from orchestrator.operations.finding import outlines, run_named, summaries
+from orchestrator.operations.finding import outlines, summaries, unknown_run
 from orchestrator.operations.sources import Sources
 from orchestrator.report.journal import RunSummary
 
@@ -88,7 +88,7 @@ class Journal:
         with self._sources.store(writes=False) as store:
             found = tuple(store.records(run=run, pair=pair, after=after))
             if run is not None and not found:
-                run_named({}, run, store)
+                raise unknown_run(store, run)
             return found
 
     def head(self) -> Head:

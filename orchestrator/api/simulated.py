@@ -209,7 +209,8 @@ async def rehearse(
         scenario: its file, or the name of one that ships with hamr; None: nothing goes wrong.
         playbook: what is rehearsed: a file or a name; None takes the scenario's own, then HAMR_PLAYBOOK, then the default.
         seed: draws what goes wrong; the same for the same number.
-        journal: the journal's file; None looks at HAMR_JOURNAL, then in ~/.local/state/hamr/journal.db.
+        journal: the journal's file; None takes one beside the usual journal, ~/.local/state/hamr/journal-drills.db or
+            beside what HAMR_JOURNAL names.
         operator: NAME@HOST; None looks at HAMR_OPERATOR, then at who is logged in.
         notes: what the journal keeps at the end.
         listener: is told what happens, step by step.
@@ -225,7 +226,7 @@ async def rehearse(
     sources = Sources(playbook=own, journal=as_text(journal), operator=operator)
     rehearsed, by = sources.load_playbook(), sources.named_operator()
     redactor = embed()
-    with sources.store(writes=True) as store:
+    with sources.for_rehearsals.store(writes=True) as store:
         return await play(
             DrillContext(store, by, sources.environ, redactor),
             played,

@@ -10,12 +10,12 @@ import click
 from orchestrator.errors import ExitCode
 from orchestrator.model import next_step
 
-from . import options
+from . import completion, options
 from .invocation import Invocation
 
 
 @click.command()
-@click.argument("pair")
+@options.pair
 @options.run_flags
 @options.at
 @options.expect
@@ -119,7 +119,55 @@ def apply(invocation: Invocation, file: Path, yes: bool) -> ExitCode:
 
 
 @click.command()
-@click.argument("what", metavar="[RUN|PAIR]", required=False)
+@click.argument("what", metavar="PLAN_FILE|RUN")
+@options.reason
+@click.option("--afterwards", is_flag=True, help="To an emergency that did not wait for it.")
+@options.yes
+@options.takes(*options.LOOKING)
+def approve(invocation: Invocation, what: str, reason: str, afterwards: bool, yes: bool) -> ExitCode:
+    """Agree to what somebody else's run or plan does.
+
+    For playbooks with a guard of kind approved. WHAT is the file of a plan, or a run that waits for it. The approval is
+    bound to exactly that: pair, orgs, start, goal, mode, transitions, playbook and overrides; it is void when any of it
+    changes. Whoever asked for it cannot give it. The orgs are not touched.
+    """
+    from datetime import UTC, datetime
+
+    from orchestrator.operations.approval import approve as agree
+    from orchestrator.operations.approval import asked_by_plan, asked_by_run
+    from orchestrator.operations.finding import run_named
+    from orchestrator.operations.preflight import require_reasons
+    from orchestrator.report.approval import approvable_page, approval_json
+    from orchestrator.report.layout import line
+
+    require_reasons(reason, {})
+    if not yes:
+        invocation.require_somebody()
+    if Path(what).is_file():
+        from .plan_files import read_plan
+
+        plan = read_plan(Path(what)).plan
+        asked = asked_by_plan(plan, datetime.now(UTC))
+    else:
+        with invocation.store(writes=False) as store:
+            run = run_named(store, what, next_step.approve).run
+            asked = asked_by_run(store, run, afterwards=afterwards)
+    page = approvable_page(asked.what, asked_by=f"{asked.by}@{asked.host}", reason=asked.reason)
+    with invocation.session(asked.what.pair, writes=True) as session:
+        if not yes:
+            invocation.console.aside.page(page)
+            invocation.console.confirm(asked.what.pair, "This says that you agree to exactly that.")
+        record = agree(session, asked, reason)
+    said = f"Run {asked.run} is approved by {record.by}@{record.host}: exactly as it stands above, and nothing else."
+    invocation.console.facts(
+        (*page, line(), line(said, "good")),
+        approval_json(asked.what, run=asked.run, by=record.by, reason=reason, afterwards=asked.afterwards),
+    )
+    return ExitCode.DONE
+
+
+@click.command()
+@click.argument("what", metavar="[RUN|PAIR]", required=False, shell_complete=completion.pairs_and_runs)
 @options.emergency
 @options.reason
 @options.override
@@ -135,8 +183,8 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
 ) -> ExitCode:
     """Take up an open run again, or deliver what is owed.
 
-    Without an argument it is the only open run of the journal; where there are several, they are listed. Anybody
-    can resume any run. It goes on with the playbook that the run began with, after reading both orgs: what they
+    Without an argument it is the only open run of the journal; where there are several, they are listed. RUN is an
+    id, the beginning of one, or last, the newest run. Anybody can resume any run. It goes on with the playbook that the run began with, after reading both orgs: what they
     show counts, and the journal says what was sent. Shows where the pair stands, and wants its name typed.
     """
     from orchestrator.errors import UsageError
@@ -183,6 +231,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
             show_status(invocation, session, needed=needed)
             invocation.console.confirm(found.pair, promise)
         command = RunCommand(invocation, asks=not yes)
+        before = () if found.run is None else session.store.records(run=found.run.run)
         return command.run(
             resume_run(
                 session,
@@ -190,14 +239,14 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
                 mode=Mode.EMERGENCY if emergency else None,
                 reason=reason,
                 overrides=named,
-                watchers=command.watchers(session.pair),
+                watchers=command.watchers(session.pair, before),
                 controls=command.controls,
             )
         )
 
 
 @click.command()
-@click.argument("pair")
+@options.pair
 @click.option(
     "--truth",
     type=click.Choice(["primary", "secondary"]),
@@ -246,7 +295,7 @@ def adopt(  # noqa: PLR0917 - click passes each flag by its name
 
 
 @click.command()
-@click.argument("pair")
+@options.pair
 @click.option("--lock-id", metavar="ID", required=True, help="The lock's id, as hamr status shows it.")
 @options.required_reason
 @options.yes
@@ -285,22 +334,22 @@ def unlock(invocation: Invocation, pair: str, lock_id: str, reason: str, yes: bo
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=completion.runs)
 @options.reason
 @options.takes(*options.LOOKING)
 def ack(invocation: Invocation, run: str, reason: str) -> ExitCode:
     """Take note of a finished run, which ends its cooling down.
 
-    Only a playbook with cool_down has any. The orgs are not touched.
+    Only a playbook with cool_down has any. What the run left to be done by hand is taken off hamr status, too. RUN is
+    an id, the beginning of one, or last, the newest run. The orgs are not touched.
     """
-    from orchestrator.journal.checkpoint import read_histories
     from orchestrator.operations.finding import run_named
     from orchestrator.operations.run import acknowledge
     from orchestrator.report.documents import document
     from orchestrator.report.layout import line
 
     with invocation.store(writes=False) as store:
-        found = run_named(read_histories(store), run, store)
+        found = run_named(store, run, next_step.acknowledge)
     with invocation.session(found.pair, writes=True) as session:
         acknowledge(session, found, reason)
     said = f"Run {found.run} of pair {found.pair} is acknowledged: it makes the pair cool down no longer."

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from orchestrator.config import load_playbook
 from orchestrator.config.scenario import Scenario
-from orchestrator.config.scenarios import load_scenario
+from orchestrator.config.scenarios import load_scenario, named_scenarios
 from orchestrator.drill import (
     DrillContext,
     FailbackResult,
+    Watching,
     check_routes,
     close,
     close_rehearsed,
@@ -23,14 +25,26 @@ from orchestrator.drill import (
 from orchestrator.errors import ExitCode, Interrupted, UsageError
 from orchestrator.journal.history import DrillHistory, History
 from orchestrator.model import next_step
+from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
 from orchestrator.model.result import DrillResult
 from orchestrator.model.status import Status
-from orchestrator.operations.finding import all_histories, playbook_of_drill
+from orchestrator.operations.finding import all_histories, id_of, playbook_of_drill
 from orchestrator.operations.locking import refuse_held
-from orchestrator.report.drill import closed_json, closed_page, drill_json, drill_page
+from orchestrator.operations.sources import Sources
+from orchestrator.report.drill import (
+    closed_json,
+    closed_page,
+    drill_json,
+    drill_page,
+    drills_json,
+    drills_page,
+    scenario_lines,
+    worst,
+)
 
 from .invocation import Invocation
+from .output_files import refuse_misplaced_files
 from .report_files import read_report, write_html, write_junit
 from .run_command import RunCommand
 from .signals import supervised
@@ -56,23 +70,83 @@ def on_simulator(
         scenario = load_scenario(name)
     else:
         raise UsageError("--to: a scenario says itself where it goes. Leave out --to, or --scenario.")
+    playbook = _playbook_for(invocation, scenario)
+    with invocation.store(writes=True, sources=invocation.sources.for_rehearsals) as store:
+        command = RunCommand(invocation)
+        result = _play(invocation, command, store, scenario, playbook, seed, notes, command.watchers)
+        return _show_result(invocation, store, result, **files)
+
+
+def _playbook_for(invocation: Invocation, scenario: Scenario) -> Playbook:
+    """The one that was named, else the scenario's own."""
     if invocation.playbook is None and scenario.playbook:
-        playbook = load_playbook(scenario.playbook)
-    else:
-        playbook = invocation.load_playbook()
-    command = RunCommand(invocation)
-    with invocation.store(writes=True) as store:
-        context = DrillContext(store, invocation.sources.named_operator(), os.environ, invocation.redactor)
-        work = rehearse(
-            context,
-            scenario,
-            playbook,
-            seed=seed,
-            notes=notes,
-            watching=command.watchers,
-            controls=command.controls,
-        )
-        return _show_result(invocation, store, command.supervise(work), **files)
+        return load_playbook(scenario.playbook)
+    return invocation.load_playbook()
+
+
+def _play(  # noqa: PLR0917 - what a rehearsal is made of
+    invocation: Invocation,
+    command: RunCommand,
+    store: Store,
+    scenario: Scenario,
+    playbook: Playbook,
+    seed: int | None,
+    notes: str,
+    watching: Watching,
+) -> DrillResult:
+    context = DrillContext(store, invocation.sources.named_operator(), os.environ, invocation.redactor)
+    work = rehearse(
+        context, scenario, playbook, seed=seed, notes=notes, watching=watching, controls=command.controls
+    )
+    return command.supervise(work)
+
+
+def on_all_scenarios(
+    invocation: Invocation, seed: int | None, notes: str, *, html: str | None, junit: str | None
+) -> ExitCode:
+    """Play every scenario that has a name here, one after another, and say in a line each what came of it.
+
+    One that cannot be played is said so, and the others are played all the same.
+
+    Raises:
+        Interrupted: somebody stopped it.
+        PreparationError: the journal could not be used, or a file not be written.
+    """
+    played: dict[str, DrillResult | UsageError] = {}
+    scenarios, console = named_scenarios(), invocation.console
+    pages = {name: None if html is None else _page_of(html, name) for name in scenarios}
+    for page in pages.values():
+        refuse_misplaced_files(page, junit)
+    with invocation.store(writes=True, sources=invocation.sources.for_rehearsals) as store:
+        journal = invocation.named(store)
+        views = []
+        for name, path in scenarios.items():
+            try:
+                scenario = load_scenario(str(path))
+                playbook = _playbook_for(invocation, scenario)
+                played[name] = result = _play(
+                    invocation, RunCommand(invocation), store, scenario, playbook, seed, notes, lambda _: ()
+                )
+            except UsageError as error:
+                played[name] = error
+            else:
+                if junit is not None or html is not None:
+                    views.append(read_report(store, result.score.drill, journal))
+                    write_html(invocation, views[-1], pages[name])
+                if result.exit_code not in (ExitCode.DONE, ExitCode.DRILL_MISSED):
+                    break  # somebody stopped it
+            console.aside.page(scenario_lines(name, played[name]))
+        write_junit(invocation, junit, *views)
+    code = worst(played)
+    invocation.outcome = code
+    console.facts(drills_page(played), drills_json(played, store.place))
+    return code
+
+
+def _page_of(file: str, scenario: str) -> str:
+    """The page of one of several scenarios: drill.html is drill-answer-lost.html."""
+    path = Path(file)
+    return str(path.with_name(f"{path.stem}-{scenario}{path.suffix}"))
 
 
 def on_live_pair(
@@ -122,10 +196,11 @@ def _show_result(
     pointed = {seq for each in score.expectations if not each.held for seq in each.records}
     first = min(pointed, default=0) - 1
     records = [record for record in store.records(after=first) if record.seq in pointed] if pointed else []
-    invocation.console.facts(drill_page(result, records), drill_json(result))
+    journal = invocation.named(store)
+    invocation.console.facts(drill_page(result, records, journal), drill_json(result, store.place))
     if junit is not None or html is not None:
-        view = read_report(store, score.drill, invocation.journal or "")
-        write_junit(invocation, view, junit)
+        view = read_report(store, score.drill, journal)
+        write_junit(invocation, junit, view)
         write_html(invocation, view, html)
     return result.exit_code
 
@@ -139,13 +214,11 @@ def close_drill(
         UsageError: there is no such drill.
         Incomplete: the pair can't be brought home.
     """
-    with invocation.store(writes=False) as store:
-        histories = all_histories(store)
-        found = drill_named(histories, what)
+    sources, histories, found = _drill_named(invocation, what)
     if found.started.simulated:
         words, phase = "Its regions were simulated, and are gone.", ""
         runs: tuple[str, ...] = ()
-        with invocation.store(writes=True) as store:
+        with invocation.store(writes=True, sources=sources) as store:
             operator = invocation.sources.named_operator()
             close_rehearsed(store, operator, found, invocation.redactor.clean(notes))
     else:
@@ -162,6 +235,19 @@ def close_drill(
         closed_json(found.drill, found.pair, phase=phase, words=words, notes=notes, runs=runs),
     )
     return ExitCode.DONE
+
+
+def _drill_named(invocation: Invocation, what: str) -> tuple[Sources, Mapping[str, History], DrillHistory]:
+    """The drill that is meant, and where it is journalled: as usual, else beside that, where those on the simulator are."""
+    known: dict[str, History] = {}
+    for sources in (invocation.sources, invocation.sources.beside):
+        with invocation.store(writes=False, sources=sources) as store:
+            histories = all_histories(store)
+            name = what if what in histories else id_of(store, what, next_step.close_drill)
+        if name is not None:
+            return sources, histories, drill_named(histories, name)
+        known |= histories
+    return invocation.sources, known, drill_named(known, what)
 
 
 def _close_live(

@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import click
@@ -17,10 +18,11 @@ from .invocation import Invocation
 SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Start": {
         "demo": "The whole cycle on the built-in simulator, one lost answer included.",
-        "init": "Write a commented inventory and playbooks to start from.",
+        "init": "Write an inventory and a playbook to start from, and their schemas for your editor.",
         "check": "Show everything that is wrong with inventory and playbooks, at once.",
         "graph": "Draw a playbook's state machine, as Mermaid.",
         "schema": "Print the JSON Schema of an inventory, a playbook or a scenario, for editors.",
+        "completion": "Print what lets a shell complete hamr's commands.",
     },
     "Look": {
         "status": "Show both orgs, where the pair stands, and what to type next.",
@@ -30,6 +32,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Act": {
         "run": "Move a pair to a status.",
         "apply": "Run a saved plan, exactly.",
+        "approve": "Agree to what somebody else's run or plan does.",
         "resume": "Take up an open run again, or deliver what is owed.",
         "adopt": "Make a diverged pair agree, by the org that is right.",
         "unlock": "Break a pair's lock, by its id.",
@@ -50,7 +53,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
 """The verbs, as `hamr --help` lists them, which so need not load a single one; each verb's own help begins the same."""
 
 _MODULES: Mapping[str, str] = {
-    verb: verb if title == "Practice" else title.lower()
+    verb: verb if title == "Practice" or verb == "init" else title.lower()
     for title, verbs in SECTIONS.items()
     for verb in verbs
 }
@@ -60,7 +63,7 @@ NAMES: tuple[str, ...] = tuple(_MODULES)
 """All verbs, in order."""
 
 COMPLETION = "_HAMR_COMPLETE"
-"""What a shell sets to ask for completions: eval "$(_HAMR_COMPLETE=bash_source hamr)"."""
+"""What a shell sets to ask for completions, by the script that `hamr completion SHELL` prints."""
 
 _EPILOG = (
     "Each command says more with --help. Exit codes, and every command with its options: docs/reference/."
@@ -130,7 +133,9 @@ class VerbGroup(click.Group):
         if instruction:  # a shell asks how a command line could go on
             from click.shell_completion import shell_complete
 
-            sys.exit(shell_complete(self, {}, name, COMPLETION, instruction))
+            with suppress(Exception):  # nobody who presses Tab wants to read of it
+                sys.exit(shell_complete(self, {}, name, COMPLETION, instruction))
+            sys.exit(1)
         invocation = Invocation(
             tuple(arguments), json="--json" in arguments, debug=bool(os.environ.get("HAMR_DEBUG"))
         )

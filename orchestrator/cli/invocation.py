@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:  # `hamr --help` makes an Invocation, and loads none of these
     from orchestrator.errors import ExitCode, HamrError
     from orchestrator.journal import SqliteStore
+    from orchestrator.model.next_step import NextStep
     from orchestrator.model.org import Pair
     from orchestrator.model.playbook import Playbook
+    from orchestrator.model.protocols import Store
     from orchestrator.operations.session import Session
     from orchestrator.operations.sources import Sources
     from orchestrator.system.log import Form
@@ -29,7 +31,8 @@ REPEATED: Mapping[str, tuple[str, ...]] = {
     "check": ("pairs", "playbook"),
     "resume": ("pairs", "journal", "operator"),
     **dict.fromkeys(
-        ("status", "plan", "doctor", "run", "apply", "adopt", "unlock", "cancel", "ack", "drill"), _ALL
+        ("status", "plan", "doctor", "run", "apply", "adopt", "approve", "unlock", "cancel", "ack", "drill"),
+        _ALL,
     ),
     **dict.fromkeys(("runs", "show", "report", "audit"), ("journal",)),
 }
@@ -178,21 +181,53 @@ class Invocation:
         return playbook
 
     @contextmanager
-    def store(self, *, writes: bool) -> Iterator[SqliteStore]:
-        """The journal, open; verbs that only look leave no file behind.
+    def store(self, *, writes: bool, sources: Sources | None = None) -> Iterator[SqliteStore]:
+        """The journal, or that of other sources, open; verbs that only look leave no file behind.
 
         Raises:
             JournalUnavailable: it cannot be opened.
             JournalDamaged: it is not a whole journal.
         """
         self.configure_log()
-        place = self.sources.place()
+        sources = sources or self.sources
         if writes and self.journal is not None:
             self.console.note(
-                f"The journal of this run is {place}: it sees the locks and the history that stand there, and no others."
+                f"The journal of this run is {sources.place()}: it sees the locks and the history that stand there, and no others."
             )
-        with self.sources.store(writes=writes) as store:
+        with sources.store(writes=writes) as store:
             yield store
+
+    @contextmanager
+    def store_with(self, run: str, step: Callable[[str], NextStep]) -> Iterator[tuple[SqliteStore, str]]:
+        """The journal that has a run or a drill, open for reading, and its id; else that of drills on the simulator.
+
+        Args:
+            run: its id, the beginning of one, or `last`.
+            step: what is to be typed with the whole id.
+
+        Raises:
+            UsageError: neither knows it, or several begin so.
+            JournalUnavailable: one cannot be opened.
+            JournalDamaged: one is not a whole journal.
+        """
+        from orchestrator.operations.finding import id_of, unknown_run
+
+        with self.store(writes=False) as store:
+            found = id_of(store, run, step)
+            if found is not None:
+                yield store, found
+                return
+            unknown = unknown_run(store, run)
+        with self.store(writes=False, sources=self.sources.beside) as store:
+            found = id_of(store, run, step)
+            if found is None:
+                raise unknown
+            yield store, found
+
+    def named(self, store: Store) -> str:
+        """The journal's file where a command has to name it, to find it; else ""."""
+        is_usual = self.journal is None and store.place == str(self.sources.place())
+        return "" if is_usual else store.place
 
     def existing_store(self) -> AbstractContextManager[SqliteStore]:
         """The journal, which has to be there; see `Sources.existing_store`."""

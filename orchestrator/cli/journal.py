@@ -2,86 +2,107 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.errors import ExitCode
 from orchestrator.model.plain import JSON
 
-from . import options
+from . import completion, options
 from .invocation import Invocation
+
+if TYPE_CHECKING:
+    from orchestrator.journal.history import History
 
 
 @click.command()
-@click.option("--pair", metavar="PAIR", help="Only the runs of this pair.")
+@click.option("--pair", metavar="PAIR", shell_complete=completion.pairs, help="Only the runs of this pair.")
+@click.option("--drills", is_flag=True, help="List the drills, too: live ones, and those on the simulator.")
 @options.takes(*options.READING)
-def runs(invocation: Invocation, pair: str | None) -> ExitCode:
+def runs(invocation: Invocation, pair: str | None, drills: bool) -> ExitCode:
     """List the runs in the journal.
 
-    The newest first; those that are open can be resumed. Drills that nobody has closed are pointed out below.
+    The newest first; those that are open can be resumed. Drills that nobody has closed are pointed out below. Runs on
+    the simulator are left out: hamr report DRILL has those of a drill.
     """
-    from orchestrator.operations.finding import outlines, summaries
+    from orchestrator.operations.finding import drills_of, outlines, summaries
     from orchestrator.report.journal import runs_json, runs_page
 
     with invocation.store(writes=False) as store:
         histories = outlines(store, pair)
-        rows = summaries(histories)
         unjournalled = "" if store.head().seq else store.place
-        drills = [
-            (name, drill.as_open_drill())
-            for name, history in histories.items()
-            for drill in history.drills.values()
-            if drill.open
-        ]
+    rehearsed: Mapping[str, History] = {}
+    if drills:
+        with invocation.store(writes=False, sources=invocation.sources.beside) as beside:
+            rehearsed = outlines(beside, pair)
+    found = drills_of((*histories.values(), *rehearsed.values()))
+    simulated = {each.drill for each in found if each.simulated}
+    rows = [run for run in summaries(histories) if run.drill not in simulated]
+    still_open = [
+        (history.pair, drill.as_open_drill())
+        for history in (*histories.values(), *rehearsed.values())
+        for drill in history.drills.values()
+        if drill.open and (drills or not drill.started.simulated)
+    ]
     if pair is not None and not rows and not unjournalled:
         invocation.console.note(f"The journal {store.place} has no run of pair {pair!r}.")
+    listed = found if drills else None
     invocation.console.facts(
-        runs_page(rows, drills, unjournalled=unjournalled),
-        runs_json(rows, drills, unjournalled=unjournalled),
+        runs_page(rows, still_open, listed, unjournalled=unjournalled),
+        runs_json(rows, still_open, listed, unjournalled=unjournalled),
     )
     return ExitCode.DONE
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=completion.runs_and_drills)
 @options.takes(*options.READING)
 def show(invocation: Invocation, run: str) -> ExitCode:
     """Show one run, step by step.
 
-    What it read, how the guards were judged, what it sent and what came back, from the journal.
+    What it read, how the guards were judged, what it sent and what came back, from the journal. RUN is the id of a
+    run or a drill, the beginning of one, or last.
     """
-    from orchestrator.operations.finding import run_named
+    from orchestrator.model import next_step
     from orchestrator.report.journal import show_json, show_page
 
-    with invocation.store(writes=False) as store:
-        records = list(store.records(run=run)) if run else []
-        if not records:
-            run_named({}, run, store)
+    with invocation.store_with(run, next_step.show) as (store, found):
+        records = list(store.records(run=found))
     invocation.console.facts(show_page(records), show_json(records))
     return ExitCode.DONE
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=completion.runs_and_drills)
 @click.option(
-    "--html", metavar="FILE", help="Write one self-contained page, to be opened in a browser; - for stdout."
+    "--html",
+    metavar="FILE",
+    shell_complete=completion.files,
+    help="Write one self-contained page, to be opened in a browser; - for stdout.",
 )
-@click.option("--junit", metavar="FILE", help="Write JUnit XML, one case for each check; - for stdout.")
+@click.option(
+    "--junit",
+    metavar="FILE",
+    shell_complete=completion.files,
+    help="Write JUnit XML, one case for each check; - for stdout.",
+)
 @click.option("--markdown", is_flag=True, help="Print Markdown, for a ticket.")
 @options.takes(*options.READING)
 def report(invocation: Invocation, run: str, html: str | None, junit: str | None, markdown: bool) -> ExitCode:
     """Show what a run or a drill did, and what is left to do.
 
     Made from the journal alone, for drills and real runs alike: whether it worked, how long it took, every guard,
-    request and answer, and how to verify it. RUN is the id of a run, or of a drill with all its runs. With --html or
-    --junit, nothing else is printed unless --markdown or --json asks for it. The journal's whole chain is verified:
-    where it does not hold, this says so on stderr, and ends with 9.
+    request and answer, and how to verify it. RUN is the id of a run, or of a drill with all its runs, or the
+    beginning of one; or last, the newest run. With --html or
+    --junit, nothing else is printed unless --markdown or --json asks for it. The records that it is made from are
+    verified, each by its own hash and that of the one before: where one does not hold, this says so on stderr, and
+    ends with 9. hamr audit verify verifies the whole journal.
     """
-    from msgspec.structs import replace
-
     from orchestrator.errors import UsageError
-    from orchestrator.model.journal import Verified
+    from orchestrator.model import next_step
     from orchestrator.report.markdown import markdown as as_markdown
     from orchestrator.report.run_report import report_json, report_page
 
@@ -101,20 +122,17 @@ def report(invocation: Invocation, run: str, html: str | None, junit: str | None
             f"{' and '.join(wanted)} would all print on stdout: choose one of them, and give the others a file."
         )
     refuse_misplaced_files(html, junit)
-    with invocation.store(writes=False) as store:
-        view = read_report(store, run, invocation.journal or "")
-        verified = store.verify()
-    broken = None if isinstance(verified, Verified) else verified
-    view = replace(view, broken=broken)
+    with invocation.store_with(run, next_step.report) as (store, found):
+        view = read_report(store, found, invocation.named(store))
     write_html(invocation, view, html)
-    write_junit(invocation, view, junit)
+    write_junit(invocation, junit, view)
     if markdown:
         console.out.text(as_markdown(view))
     elif console.json:
         console.document(report_json(view))
     elif html is None and junit is None:
         console.out.page(report_page(view))
-    if broken is None:
+    if view.broken is None:
         return ExitCode.DONE
     console.note(view.warning, "bad")
     return ExitCode.JOURNAL_DAMAGED

@@ -9,6 +9,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from . import completion
 from .invocation import Invocation
 
 Command = Callable[..., Any]
@@ -17,17 +18,20 @@ Decorator = Callable[[Command], Command]
 _SHARED: Mapping[str, Decorator] = {
     "pairs": click.option(
         "--pairs",
+        shell_complete=completion.files,
         metavar="FILE",
         help="The inventory. [env: HAMR_PAIRS; default: ./pairs.yaml]",
     ),
     "playbook": click.option(
         "--playbook",
+        shell_complete=completion.playbooks,
         metavar="PLAYBOOK",
         help="A playbook's file, or the name of one that ships with hamr. "
         "[env: HAMR_PLAYBOOK; default: regional-failover]",
     ),
     "journal": click.option(
         "--journal",
+        shell_complete=completion.files,
         metavar="FILE",
         help="The audit journal. [env: HAMR_JOURNAL; default: ~/.local/state/hamr/journal.db]",
     ),
@@ -91,10 +95,16 @@ def takes(*names: str) -> Decorator:
     return decorate
 
 
+pair = click.argument("pair", shell_complete=completion.pairs)
+
 yes = click.option("--yes", is_flag=True, help="Do not ask; for automation.")
 
 to = click.option(
-    "--to", required=True, metavar="STATUS", help="Where to: a stop of the playbook, such as ACTIVE."
+    "--to",
+    required=True,
+    metavar="STATUS",
+    shell_complete=completion.stops,
+    help="Where to: a stop of the playbook, such as ACTIVE.",
 )
 
 emergency = click.option(
@@ -111,6 +121,7 @@ override = click.option(
     "--override",
     "overrides",
     metavar="GUARD=REASON",
+    shell_complete=completion.overrides,
     multiple=True,
     help="Let this guard go, for this run alone. May be given several times.",
 )

@@ -18,7 +18,7 @@ from orchestrator.report.layout import line
 from orchestrator.report.plan import plan_json, plan_page, preview_page
 
 from .invocation import Invocation
-from .signals import supervised
+from .looking import showing_silence
 
 
 def agree_to_run(
@@ -39,7 +39,8 @@ def agree_to_run(
     cooling = cooling_question(history, session.playbook, session.clock, request)
     if cooling is not None:
         request = over_cool_down(request)
-    plan, console = supervised(make_plan(session, request)), invocation.console
+    console = invocation.console
+    plan = showing_silence(console, session, make_plan(session, request))
     if not plan.transitions and plan.reachable and not plan.refused:
         console.facts(plan_page(plan), plan_json(plan))
         return None
@@ -99,6 +100,6 @@ def show_status(
     from orchestrator.report.status import standing_page
 
     refuse_held(session, take_over=True)
-    standing = supervised(read_status(session, needed=needed))
+    standing = showing_silence(invocation.console, session, read_status(session, needed=needed))
     invocation.console.aside.page((*standing_page(standing, session.playbook), line()))
     return standing

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from orchestrator.config import parse_playbook
 from orchestrator.errors import DocumentError
-from orchestrator.model.events import DrillClosed, DrillScored, DrillStarted, OwedSettled, RunStarted
+from orchestrator.model.events import (
+    DrillClosed,
+    DrillScored,
+    DrillStarted,
+    OwedSettled,
+    RunStarted,
+    WriteOwed,
+)
 from orchestrator.model.journal import Record
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
-from orchestrator.operations.finding import run_named
 from orchestrator.report.run_fold import report_of
 from orchestrator.report.run_view import ReportView
 
@@ -21,30 +29,25 @@ _OF_A_DRILL = frozenset({DrillStarted.kind, DrillScored.kind, DrillClosed.kind})
 
 
 def read_report(store: Store, subject: str, journal: str) -> ReportView:
-    """What is reported of a run or a drill.
-
-    Raises:
-        UsageError: the journal knows neither.
-    """
+    """What is reported of a run or a drill that the journal has, and whether the records that say so hold."""
     records = _records(store, subject)
-    if not records:
-        run_named({}, subject, store)
-    return report_of(subject, records, store.head(), playbook_of=_playbook_of, journal=journal)
+    view = report_of(subject, records, store.head(), playbook_of=_playbook_of, journal=journal)
+    return replace(view, broken=store.first_broken([record.seq for record in records]))
 
 
 def _records(store: Store, subject: str) -> list[Record]:
-    """The subject's own records, those of a drill's runs, and what says whether a debt was settled since."""
-    found = {record.seq: record for record in (store.records(run=subject) if subject else ())}
-    if not found:
-        return []
-    pair = next(iter(found.values())).pair
-    is_drill = any(record.kind in _OF_A_DRILL for record in found.values())
-    kinds = (RunStarted.kind, OwedSettled.kind) if is_drill else (OwedSettled.kind,)
-    for record in store.records(pair=pair, kinds=kinds, after=min(found)):
-        found[record.seq] = record
-        if record.kind == RunStarted.kind and record.data.get("drill") == subject:
-            found |= {each.seq: each for each in store.records(run=record.run)}
-    return [found[seq] for seq in sorted(found)]
+    """The subject's own records, those of a drill's runs, and what says that a debt was settled since; no others."""
+    own = list(store.records(run=subject))
+    if any(record.kind in _OF_A_DRILL for record in own):
+        closed = next((record.seq for record in own if record.kind == DrillClosed.kind), None)
+        begun = store.records(pair=own[0].pair, kinds=(RunStarted.kind,), after=own[0].seq, before=closed)
+        for record in begun:
+            if record.data.get("drill") == subject:
+                own += store.records(run=record.run)
+    debts = [record.seq for record in own if record.kind == WriteOwed.kind]
+    if debts:
+        own += store.records(pair=own[0].pair, kinds=(OwedSettled.kind,), after=min(debts))
+    return [record for _, record in sorted({record.seq: record for record in own}.items())]
 
 
 def _playbook_of(started: RunStarted) -> Playbook | None:
@@ -63,12 +66,12 @@ def write_html(invocation: Invocation, view: ReportView, where: str | None) -> N
         _write(invocation, page(view), where, PAGE)
 
 
-def write_junit(invocation: Invocation, view: ReportView, where: str | None) -> None:
+def write_junit(invocation: Invocation, where: str | None, *views: ReportView) -> None:
     """As JUnit XML, to a file or to stdout; nothing where none is wanted."""
     if where is not None:
         from orchestrator.report.junit import junit
 
-        _write(invocation, junit(view), where, JUNIT)
+        _write(invocation, junit(*views), where, JUNIT)
 
 
 def _write(invocation: Invocation, text: str, where: str, kind: Kind) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.errors import ExitCode
 
 from .invocation import Invocation
+
+if TYPE_CHECKING:
+    from orchestrator.report.layout import Page
 
 _PORT = click.IntRange(0, 65535)
 
@@ -41,9 +48,9 @@ _PORT = click.IntRange(0, 65535)
 @click.option(
     "--inventory-out",
     type=click.Path(path_type=Path),
-    default=Path("sim-pairs.yaml"),
     metavar="FILE",
-    help="The inventory that is written, with its keys in a folder beside it. [default: sim-pairs.yaml]",
+    help="The inventory that is written, with its keys in a folder beside it. [default: pairs.yaml; sim-pairs.yaml "
+    "where somebody's own is there]",
 )
 @click.option(
     "--faults",
@@ -89,7 +96,7 @@ def simulate(  # noqa: PLR0917 - click passes each flag by its name
     wire: str,
     mirror: str,
     status: str,
-    inventory_out: Path,
+    inventory_out: Path | None,
     script: Path | None,
     seed: int | None,
     metrics: tuple[str, ...],
@@ -98,8 +105,9 @@ def simulate(  # noqa: PLR0917 - click passes each flag by its name
 ) -> ExitCode:
     """Serve two simulated regions on loopback ports.
 
-    Prints one line of JSON when both listen: their URLs, uuids and made-up keys, and the inventory that was written.
-    Serves until Ctrl-C or SIGTERM. In another terminal: hamr status sim --pairs sim-pairs.yaml
+    Says what to type in another terminal when both listen, and serves until Ctrl-C or SIGTERM. To a program that
+    reads its stdout it prints one line of JSON instead: the URLs, uuids and made-up keys of both orgs, and the inventory
+    that was written.
 
     For http probes, each URL also has /health and /api/v2/components.json, a status page.
     """
@@ -108,7 +116,7 @@ def simulate(  # noqa: PLR0917 - click passes each flag by its name
     from orchestrator.model.org import Wire
     from orchestrator.model.status import Both
     from orchestrator.operations.preflight import status_named
-    from orchestrator.simulator import SimulatorConfig, serve
+    from orchestrator.simulator import SimulatorConfig, inventory_place, serve
 
     from .signals import listening
     from .simulator_flags import faults_from, metrics_of, mirror_of, monitors_of, traffic_of
@@ -125,7 +133,15 @@ def simulate(  # noqa: PLR0917 - click passes each flag by its name
         monitors=monitors_of(monitors),
         ports=Both(primary_port, secondary_port),
     )
-    faults, inventory = faults_from(script, seed), inventory_out.absolute()
+    faults = faults_from(script, seed)
+    inventory = (inventory_place(Path()) if inventory_out is None else inventory_out).absolute()
+    console = invocation.console
+
+    def announce(ready: str) -> None:
+        if console.out.is_terminal:
+            console.out.page(_what_to_type(config.pair, inventory))
+        else:
+            console.out.text(f"{ready}\n")
 
     async def serve_until_stopped() -> None:
         stop = asyncio.Event()
@@ -133,10 +149,41 @@ def simulate(  # noqa: PLR0917 - click passes each flag by its name
             await serve(
                 config,
                 inventory_out=inventory,
-                announce=lambda ready: invocation.console.out.text(f"{ready}\n"),
+                announce=announce,
                 stop=stop,
                 faults=faults,
             )
 
     asyncio.run(serve_until_stopped())
     return ExitCode.DONE
+
+
+def _what_to_type(pair: str, inventory: Path) -> Page:
+    """That both listen, and what to type in another terminal.
+
+    The journal is a new one: these orgs begin anew, and a journal that saw others of the same names calls them outdated.
+    """
+    from msgspec.structs import replace
+
+    from orchestrator.model import next_step
+    from orchestrator.model.status import Status
+    from orchestrator.report.layout import next_commands, paragraph
+
+    folder = inventory.parent
+    usual = inventory.name == "pairs.yaml" and not os.environ.get("HAMR_PAIRS")
+    pairs = () if usual else ("--pairs", inventory.name)
+    look, go = next_step.status(pair), next_step.run(pair, Status.ACTIVE)
+    return (
+        *paragraph(
+            f"Two simulated regions listen until Ctrl-C. Pair {pair} stands in {inventory}, its made-up keys beside it. "
+            "In another terminal:"
+        ),
+        *next_commands(
+            (
+                *([] if folder == Path().absolute() else [next_step.shell(f"cd {quote(str(folder))}")]),
+                next_step.shell(f"export HAMR_JOURNAL={pair}-{datetime.now(UTC):%H%M%S}.db"),
+                replace(look, options=(*look.options, *pairs)),
+                replace(go, options=(*go.options, *pairs)),
+            )
+        ),
+    )

@@ -1,17 +1,15 @@
-"""`hamr demo | init | check | graph | schema`: verbs that need no pair yet."""
+"""`hamr demo | check | graph | schema | completion`: verbs that need no pair yet."""
 
 from __future__ import annotations
 
 import os
-import shlex
 from pathlib import Path
 
 import click
 
 from orchestrator.errors import ExitCode
-from orchestrator.model import next_step
-from orchestrator.model.next_step import NextStep
 
+from . import completion as shell
 from . import options
 from .invocation import Invocation
 
@@ -38,67 +36,7 @@ def demo(invocation: Invocation, folder: Path | None) -> ExitCode:
 
     place = Path(tempfile.mkdtemp(prefix="hamr-demo-")) if folder is None else folder.absolute()
     command, show = RunCommand(invocation), invocation.console.out.page
-    return command.supervise(
-        demonstrate(place, show, lambda pair: command.watchers(pair)[0], command.controls)
-    )
-
-
-@click.command()
-@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
-@options.takes("json")
-def init(invocation: Invocation, folder: Path) -> ExitCode:
-    """Write a commented inventory and playbooks to start from.
-
-    Into DIR, or the folder that you are in: pairs.yaml, and a copy of each playbook that ships with hamr, which then
-    goes before the original. A file that is there already is left as it is.
-    """
-    from orchestrator.config import shipped_playbooks, starter_inventory
-    from orchestrator.report.documents import document
-    from orchestrator.report.layout import Span, next_commands
-
-    texts = {"pairs.yaml": starter_inventory()}
-    texts |= {path.name: path.read_text("utf-8") for path in shipped_playbooks().values()}
-    written: list[str] = []
-    kept: list[str] = []
-    for name, text in texts.items():
-        (written if _write_new(folder, name, text) else kept).append(str(folder / name))
-    here = [] if folder == Path() else [next_step.shell(f"cd {shlex.quote(str(folder))}")]
-    page = (
-        *((Span("wrote  ", "good"), Span(file)) for file in written),
-        *((Span("kept   ", "warn"), Span(f"{file}, which was there already")) for file in kept),
-        *next_commands(
-            [*here, next_step.shell("$EDITOR pairs.yaml"), next_step.check(), next_step.status("payments")]
-        ),
-    )
-    invocation.console.facts(page, document("hamr/init/1", {"written": [*written], "kept": [*kept]}))
-    return ExitCode.DONE
-
-
-def _write_new(folder: Path, name: str, text: str) -> bool:
-    """Write a file that is not there yet; False where it is.
-
-    Raises:
-        UsageError: DIR is a file.
-        PreparationError: it cannot be written.
-    """
-    from orchestrator.errors import PreparationError, UsageError
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-    except FileExistsError:
-        if not folder.is_dir():
-            raise UsageError(f"{folder} is a file, and hamr init writes into a folder.") from None
-        return False
-    except OSError as error:
-        words = (error.strerror or str(error)).lower()
-        raise PreparationError(
-            f"{folder / name} cannot be written: {words}.",
-            next_steps=(NextStep("init", "DIR", why="write somewhere else"),),
-        ) from error
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    return True
+    return command.supervise(demonstrate(place, show, command.watchers, command.controls))
 
 
 @click.command()
@@ -108,12 +46,14 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
     """Show everything that is wrong with inventory and playbooks, at once.
 
     Without files, the inventory and the playbook that the other commands would use. No key is fetched, and nothing
-    is sent. Exits with 2 where something is wrong. A hook whose program is not on this machine is noted, and is not
-    wrong: it may be on the one that runs it.
+    is sent. Exits with 2 where something is wrong; so is a page that the playbook asks and a pair does not give. A
+    hook whose program is not on this machine is noted, and is not wrong: it may be on the one that runs it. So is a
+    playbook without a way out in an emergency.
     """
-    from orchestrator.config import check_file, find_inventory, find_playbook
+    from orchestrator.config import check_file, find_inventory, find_playbook, missing_pages
     from orchestrator.errors import Problem, UsageError
     from orchestrator.report.documents import document
+    from orchestrator.report.errors import problem_lines
     from orchestrator.report.layout import Line, Span, paragraph
 
     paths = list(dict.fromkeys(files))
@@ -131,6 +71,8 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
             problems.append(Problem(playbook, 0, 0, error.message))
     found = [(str(path), check_file(path)) for path in paths]
     problems += [problem for _, checked in found for problem in checked.problems]
+    problems += missing_pages(checked for _, checked in found)
+    wrong = {problem.file for problem in problems}
     programs = [
         (f"{file}: hook {transition.name}/{hook.name}", program)
         for file, checked in found
@@ -138,11 +80,16 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
         for transition in checked.playbook.transitions
         for _, hook, program in transition.programs()
     ]
-    notes: list[str] = []
+    notes = [
+        f"{file}: no transition on the way to ACTIVE names a survivor: while a region is dead, nothing can be done "
+        "with this playbook."
+        for file, checked in found
+        if checked.playbook is not None and checked.playbook.helpless
+    ]
     if programs:  # not wrong with a playbook, yet a run of it on this machine would go wrong
         from orchestrator.system.programs import find_program
 
-        notes = [
+        notes += [
             f"{hook}: {program} is not on this machine, or cannot be run: it would fail here."
             for hook, program in programs
             if find_program(program, os.environ) is None
@@ -150,12 +97,11 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
     page: list[Line] = [
         (Span("fine  ", "good"), Span(file), Span(f"  ({checked.kind or ''})", "dim"))
         for file, checked in found
-        if not checked.problems
+        if file not in wrong
     ]
     for note in notes:
         page += paragraph(f"note  {note}", "warn", hanging=6)
-    for problem in problems:
-        page += paragraph(str(problem), "bad", hanging=2)
+    page += problem_lines(problems)
     invocation.console.facts(
         tuple(page),
         document(
@@ -163,7 +109,7 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
             {
                 "fine": not problems,
                 "files": [
-                    {"file": file, "kind": checked.kind or "", "fine": not checked.problems}
+                    {"file": file, "kind": checked.kind or "", "fine": file not in wrong}
                     for file, checked in found
                 ],
                 "notes": [*notes],
@@ -178,7 +124,7 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
 
 
 @click.command()
-@click.argument("playbook", required=False)
+@click.argument("playbook", required=False, shell_complete=shell.playbooks)
 @options.takes("json")
 def graph(invocation: Invocation, playbook: str | None) -> ExitCode:
     """Draw a playbook's state machine, as Mermaid.
@@ -213,4 +159,21 @@ def schema(invocation: Invocation, kind: str) -> ExitCode:
 
     schemas = {"inventory": inventory_schema, "playbook": playbook_schema, "scenario": scenario_schema}
     invocation.console.out.text(to_json(schemas[kind]()))
+    return ExitCode.DONE
+
+
+@click.command()
+@click.argument("shell", metavar="SHELL", type=click.Choice(shell.SHELLS))
+@click.pass_obj
+def completion(invocation: Invocation, shell: str) -> ExitCode:
+    """Print what lets a shell complete hamr's commands.
+
+    SHELL is bash, zsh or fish. It completes verbs, options, pairs, statuses, runs, guards, playbooks and scenarios. It
+    writes nothing, asks no org and no key, and what cannot be read completes to nothing. In ~/.bashrc:
+    source <(hamr completion bash)
+    """
+    from .completion import script
+    from .group import COMPLETION, hamr
+
+    invocation.console.out.text(script(shell, hamr, COMPLETION))
     return ExitCode.DONE

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
 
 from orchestrator.errors import DocumentError, Problem
+from orchestrator.model.guard import Http
+from orchestrator.model.org import Inventory
 from orchestrator.model.playbook import Playbook
 
 from .compose import compose
-from .document import Document
+from .document import Document, Finding
 from .inventory import INVENTORY_NAME, read_inventory
 from .inventory_form import InventoryForm
 from .playbook import read_playbook
@@ -34,6 +37,10 @@ class Checked(Struct, frozen=True):
     """In the order of the file; () where nothing is wrong."""
     playbook: Playbook | None = None
     """Where it is one, and nothing is wrong with it."""
+    inventory: Inventory | None = None
+    """Likewise."""
+    document: Document | None = None
+    """An inventory's, for the places in it."""
 
 
 def check_file(path: Path) -> Checked:
@@ -47,7 +54,8 @@ def check_file(path: Path) -> Checked:
     try:
         match kind:
             case "inventory":
-                read_inventory(document, here=True)
+                inventory = read_inventory(document, here=True)
+                return Checked(kind, inventory=inventory, document=document)
             case "playbook":
                 return Checked(kind, playbook=read_playbook(document, text))
             case "scenario":
@@ -57,6 +65,32 @@ def check_file(path: Path) -> Checked:
     except DocumentError as error:
         return Checked(kind, error.problems)
     return Checked(kind)
+
+
+def missing_pages(checked: Iterable[Checked]) -> tuple[Problem, ...]:
+    """Pages that a playbook's probes ask by a name which pairs of the inventory beside it do not give.
+
+    One problem for each page, at the first pair that has none: the guards that go by it could not be judged.
+    """
+    found = tuple(checked)
+    wanted = {
+        probe.kind.page: f"probe {probe.name} of playbook {each.playbook.name}"
+        for each in found
+        if each.playbook is not None
+        for probe in each.playbook.probes.values()
+        if isinstance(probe.kind, Http) and probe.kind.page
+    }
+    problems: list[Problem] = []
+    for each in found:
+        if each.inventory is None or each.document is None:
+            continue
+        for page, who in wanted.items():
+            without = [pair.name for pair in each.inventory.pairs if page not in pair.pages]
+            if without:
+                others = f" (and {len(without) - 1} more)" if len(without) > 1 else ""
+                words = f"pair {without[0]}{others} has no page {page}, which {who} asks: write its address under pages"
+                problems += each.document.problems_with([Finding(("pairs", without[0]), words, at_key=True)])
+    return tuple(problems)
 
 
 def inventory_schema() -> Schema:

@@ -31,7 +31,8 @@ def compose(text: str, file: str) -> Document:
 
     Raises a DocumentError where it is none, with every problem that was seen up to where reading had to stop.
     """
-    return _Composer(file).document(text.removeprefix("\ufeff"))
+    text = text.removeprefix("\ufeff")
+    return _Composer(file, text).document(text)
 
 
 class _Anchored(Struct, frozen=True):
@@ -57,6 +58,7 @@ class _Open(Struct):
 
 class _Composer(Struct):
     file: str
+    text: str
     problems: list[Problem] = field(default_factory=list)
     anchors: dict[str, _Anchored | None] = field(default_factory=dict)
     """None for a list or mapping that is still open: an alias to it would be a circle."""
@@ -82,7 +84,7 @@ class _Composer(Struct):
             self._stop((0, 0), "the file holds nothing (or only comments)")
         if not isinstance(self.root.value, PlacedMapping):
             self._stop(self.root.place, "expected a mapping (name: value) at the top of the file")
-        return Document(self.file, self.root.value, self.root.place, tuple(self.problems))
+        return Document(self.file, self.root.value, self.root.place, tuple(self.problems), text=text)
 
     def _take(self, event: yaml.Event) -> None:
         at = _place_of(event.start_mark)
@@ -224,7 +226,9 @@ class _Composer(Struct):
         self._stop(at, f"not valid YAML: {said or 'it cannot be read'}{hint}")
 
     def _problem(self, at: Place, message: str) -> None:
-        self.problems.append(Problem(self.file, *at, message))
+        from .excerpt import excerpt  # noqa: PLC0415 - where nothing is wrong, nobody pays for it
+
+        self.problems.append(Problem(self.file, *at, message, excerpt(self.text, at)))
 
     def _stop(self, at: Place, message: str) -> NoReturn:
         self._problem(at, message)

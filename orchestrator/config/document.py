@@ -89,6 +89,8 @@ class Document(Struct, frozen=True):
     """What is wrong with the YAML itself, though it could be read: repeated keys, tags, merge keys."""
     spelled: dict[Steps, str] = field(default_factory=dict)
     """How a key is misspelt, by the way to it that ends with the right one; whoever reads the document notes it."""
+    text: str = ""
+    """As it was read."""
 
     def _as_spelled(self, steps: Steps) -> Steps:
         way: Steps = ()
@@ -111,6 +113,12 @@ class Document(Struct, frozen=True):
                 return of_key
         return of_key if at_key else of_value
 
+    def _problem(self, finding: Finding) -> Problem:
+        from .excerpt import excerpt  # noqa: PLC0415 - where nothing is wrong, nobody pays for it
+
+        place = self.place(finding.steps, at_key=finding.at_key)
+        return Problem(self.file, *place, finding.message, excerpt(self.text, place, finding.steps))
+
     def value(self, steps: Steps) -> JSON:
         """The value at the end of a way, or None where the way leads nowhere."""
         here: Any = self.data
@@ -124,10 +132,7 @@ class Document(Struct, frozen=True):
 
     def problems_with(self, findings: Iterable[Finding]) -> tuple[Problem, ...]:
         """All that is wrong with the text, findings included, each once, in the order of the file."""
-        placed = [
-            Problem(self.file, *self.place(finding.steps, at_key=finding.at_key), finding.message)
-            for finding in findings
-        ]
+        placed = [self._problem(finding) for finding in findings]
         every = dict.fromkeys([*self.problems, *placed])
         return tuple(sorted(every, key=lambda problem: (problem.line, problem.column)))
 

@@ -9,12 +9,13 @@ from typing import Any, get_args
 from msgspec import field
 
 from orchestrator.model.plain import JSON
+from orchestrator.model.words import listed
 
 from .compose import compose
 from .document import Document, Finding, Steps, bounded, mapping_in, parts
 from .faults import FROM_THE_START, KINDS, Fault, WorldFault, tags_of
 from .fields import SchemaVersion
-from .messages import listed, one_of, shown
+from .messages import one_of, shown
 from .schema import Form, Noun, keys_in, keys_of
 from .source import read_text
 from .validate import read_as

@@ -280,7 +280,7 @@ class ChannelForm(Form, frozen=True, kw_only=True):
     apprise: KeyForm | None = None
     """Where an address of Apprise's is found (Slack, Teams, PagerDuty, Opsgenie, mail, …); needs the extra [notify]."""
     on: Annotated[tuple[OccasionName, ...], AT_LEAST_ONE] | None = None
-    """What is told: begun, waiting, asked, stopped, unknown, owing, done, drill (the default: all of them)."""
+    """What is told: begun, waiting, asked, approval, stopped, unknown, owing, done, drill (the default: all of them)."""
 
 
 class PairForm(Form, frozen=True, kw_only=True):

@@ -72,6 +72,12 @@ def part_of(text: str, name: str) -> Part | None:
     return Part(f"{apart.text[: apart.begin]}{before}{body}{after}{apart.text[apart.end :]}", apart.variables)
 
 
+def names_in(text: str) -> tuple[str, ...] | None:
+    """The names of all pairs, or None where only the whole tells."""
+    apart = _taken_apart(text)
+    return None if apart is None else tuple(apart.ends)
+
+
 @lru_cache(maxsize=1)
 def _taken_apart(text: str) -> _Apart | None:
     """Where its pairs are, worked out once for a program that opens one after the other; None where it can't be told."""

@@ -8,6 +8,7 @@ from datetime import timedelta
 from itertools import islice, pairwise
 
 from orchestrator.model.plain import JSON
+from orchestrator.model.words import listed
 
 LONGEST_SHOWN = 60
 """Characters of a value that a message repeats."""
@@ -72,13 +73,6 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 def one_of(choices: Sequence[str]) -> str:
     """A choice in words: a, b or c."""
     return listed(choices, "or")
-
-
-def listed(names: Sequence[str], conjunction: str = "and") -> str:
-    """Names in words: a, b and c."""
-    if len(names) <= 1:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} {conjunction} {names[-1]}"
 
 
 _UNITS = {

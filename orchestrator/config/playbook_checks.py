@@ -13,10 +13,11 @@ from orchestrator.model.guard import ALWAYS_ON
 from orchestrator.model.hook import When
 from orchestrator.model.playbook import Confirm, Timeouts
 from orchestrator.model.status import Status
+from orchestrator.model.words import listed
 
 from .document import MOST_FINDINGS, Document, Finding, Steps, bounded, items, mapping_in, parts, repeated
 from .fields import MONITOR_STATES, choice_of
-from .messages import found, listed, meant, one_of, shown, written
+from .messages import found, meant, one_of, shown, written
 from .playbook_form import PROBE_KINDS, WEEKDAYS
 from .table_checks import is_whole, stops_of, table_findings
 

@@ -60,13 +60,19 @@ def find_scenario(name_or_path: str, folder: Path = Path()) -> Path:
         f"There is no scenario {shown(name_or_path)}: no {shown(name_or_path + '.yaml')} in this folder or its folder "
         f"scenarios, and none of that name ships with hamr{did_you_mean(name_or_path, shipped) or '.'} "
         f"Shipped: {', '.join(shipped)}.",
-        next_steps=(NextStep("drill run", options=("--help",), why="see which scenarios there are"),),
+        next_steps=(NextStep("drill list", why="see which scenarios there are"),),
     )
 
 
 def shipped_scenarios() -> Mapping[str, Path]:
     """The scenarios that come with hamr, by name: from the installed package, else from the checkout."""
     return shipped_files("scenarios/*.yaml")
+
+
+def named_scenarios(folder: Path = Path()) -> Mapping[str, Path]:
+    """The scenarios that have a name here: those that come with hamr, and those of the folder's own folder scenarios."""
+    own = {path.stem: path for path in sorted((folder / "scenarios").glob("*.yaml"))}
+    return dict(sorted({**shipped_scenarios(), **own}.items()))
 
 
 def parse_scenario(text: str, file: str) -> Scenario:

@@ -12,9 +12,9 @@ from typing import Any
 from msgspec import Struct
 
 from orchestrator.model.status import Role, Status
+from orchestrator.model.words import listed
 
 from .document import Finding, Steps, items, list_in, parts, repeated
-from .messages import listed
 
 
 class _Line(Struct, frozen=True):

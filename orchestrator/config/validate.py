@@ -10,9 +10,10 @@ from msgspec.inspect import BoolType, DictType, Metadata, StructType, Type, Unio
 
 from orchestrator.errors import DocumentError
 from orchestrator.model.plain import JSON
+from orchestrator.model.words import listed
 
 from .document import MOST_FINDINGS, Document, Finding, Steps, bounded, private
-from .messages import did_you_mean, found, listed, meant, one_of, shown
+from .messages import did_you_mean, found, meant, one_of, shown
 from .schema import Form, Key, OneOf, descriptions, keys_in, keys_of
 
 INLINE_KEY = (

@@ -33,7 +33,7 @@ from orchestrator.model.reading import (
     Trouble,
 )
 from orchestrator.model.status import Both, Role
-from orchestrator.system.keys import KeyRing
+from orchestrator.system.keys import KeyRing, together
 from orchestrator.system.redaction import Redactor
 
 from .answers import DENIALS, answer_of, identity_of, keys_said, may_pass, one_line, sight_of, trace_of
@@ -82,7 +82,7 @@ class OrgClient(Struct, frozen=True, eq=False):
         try:
             exchanged = await self.ask("GET", PATH, within=within, anew=anew)
         except KeyUnavailable as error:
-            hampered = Hampered(self.reason(error), _KEY_REMEDY, Trouble.KEYS)
+            hampered = Hampered(one_line(error.reason, self.redactor), _KEY_REMEDY, Trouble.KEYS)
             return Reading(role, hampered, self.clock.now(), asked)
         began = asked if exchanged.began is None else exchanged.began
         left = trace_of(exchanged, self.clock.monotonic() - began, self.redactor)
@@ -132,6 +132,9 @@ class OrgClient(Struct, frozen=True, eq=False):
             *(self.keys.resolve(reference, org=str(self.org), which=which) for _, reference, which in wanted),
             return_exceptions=True,
         )
+        missing = [key for key in found if isinstance(key, KeyUnavailable)]
+        if missing:
+            raise together(missing)
         headers: dict[str, str] = {}
         for (header, _, _), key in zip(wanted, found, strict=True):
             if isinstance(key, BaseException):
@@ -343,17 +346,20 @@ class _PairClient:
         Raises:
             KeyUnavailable: one or more cannot be used; names all of them.
         """
-        found = await asyncio.gather(*(client.fetch_keys() for client in self._orgs), return_exceptions=True)
-        missing = [problem for problem in found if isinstance(problem, KeyUnavailable)]
+        found = await asyncio.gather(
+            *(
+                client.keys.resolve(reference, org=str(client.org), which=which)
+                for client in self._orgs
+                for which, reference in client.org.keys.items()
+            ),
+            return_exceptions=True,
+        )
         for problem in found:
             if isinstance(problem, BaseException) and not isinstance(problem, KeyUnavailable):
                 raise problem
+        missing = [problem for problem in found if isinstance(problem, KeyUnavailable)]
         if missing:
-            raise KeyUnavailable(
-                "\n".join(problem.message for problem in missing),
-                org=missing[0].org if len(missing) == 1 else None,
-                next_steps=tuple(step for problem in missing for step in problem.next_steps),
-            )
+            raise together(missing)
 
     async def aclose(self) -> None:
         """Close all connections."""

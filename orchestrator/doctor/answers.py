@@ -129,6 +129,11 @@ class Answers(Struct, frozen=True):
         """Whether nothing could be learned from an org: it did not answer, or trouble of this machine was in the way."""
         return isinstance(self.orgs.readings[role].sight, Unreachable | Hampered)
 
+    def keyless(self, blind: Role | None) -> bool:
+        """Whether an org was not asked for want of a key; with None, whether neither was."""
+        roles = tuple(Role) if blind is None else (blind,)
+        return all(self.orgs.readings[role].keyless for role in roles)
+
     def silence(self, role: Role) -> str:
         """That an org's silence is why something is not known. The same words everywhere: a page says them once."""
         org, reading = self.pair[role], self.orgs.readings[role]

@@ -30,7 +30,7 @@ from orchestrator.notices import Channel, trial_of
 from orchestrator.operations.session import Session
 from orchestrator.operations.status import read_org, standing_of
 from orchestrator.situation.guard_kinds import depends_on
-from orchestrator.system.keys import KEY_NAMES
+from orchestrator.system.keys import KEY_NAMES, together
 from orchestrator.system.programs import find_program
 
 from .answers import Answers, ChannelFound, JournalFound, KeyFound, Mirrored, OrgAnswers
@@ -96,7 +96,7 @@ _MOVES = frozenset({"plan", "run", "resume", "adopt", "unlock", "drill close"})
 
 def next_steps(checks: Sequence[Check], standing: Standing | None) -> tuple[NextStep, ...]:
     """What to type: first what mends keys, then what the pair itself calls for, then the rest; what is worst first."""
-    wanting = [check for check in worst_first(checks) if check.next_steps]
+    wanting = [check for check in worst_first(checks) if check.next_steps and not check.follows]
     if standing is None:
         return each_once(step for check in wanting for step in check.next_steps)
     keys = [step for check in wanting if check.group is Group.KEYS for step in check.next_steps]
@@ -135,7 +135,8 @@ def _weighed(answers: Answers, check: Check) -> Check:
     if role is None:
         return check
     if check.planned is Level.UNKNOWN and answers.silent(role):
-        check = replace(check, sentence=answers.silence(role), next_steps=())
+        follows = answers.keyless(role)
+        check = replace(check, sentence=answers.silence(role), next_steps=(), follows=follows)
     return replace(check, emergency=check.planned if role in answers.survivors else None)
 
 
@@ -176,21 +177,27 @@ async def _keys(session: Session) -> tuple[KeyFound, ...]:
         for org in session.pair.orgs
         for which, reference in org.keys.items()
     )
-    return tuple(await asyncio.gather(*looking))
+    found = await asyncio.gather(*looking)
+    missing = [error for _, error in found if error is not None]
+    said = session.redactor.clean(together(missing).message) if missing else ""
+    return tuple(key if error is None else replace(key, problem=said) for key, error in found)
 
 
-async def _key(session: Session, org: Org, which: str, reference: KeyReference) -> KeyFound:
+async def _key(
+    session: Session, org: Org, which: str, reference: KeyReference
+) -> tuple[KeyFound, KeyUnavailable | None]:
+    """What was found, and why the key cannot be had, which is said of all that cannot at once."""
     name = KEY_NAMES[which]
     found = KeyFound(org.role, name, str(reference))
     try:
         async with asyncio.timeout(WITHIN):
             await session.keys.resolve(reference, org=str(org), which=which)
     except KeyUnavailable as error:
-        return replace(found, problem=session.redactor.clean(error.message), next_steps=error.next_steps)
+        return replace(found, next_steps=error.next_steps), error
     except TimeoutError:
         words = f"The {name} of {org} was not there within {WITHIN:g} seconds: {reference}."
-        return replace(found, problem=words)
-    return found
+        return replace(found, problem=words), None
+    return found, None
 
 
 async def _both(asked: Callable[[Role], Awaitable[T]]) -> Both[T]:

@@ -69,7 +69,8 @@ def _probe(answers: Answers, name: str) -> Check:
     # An emergency does without the other org, and waives what is blind for want of it.
     needed = any(role in asking and org in (None, role) for role in answers.survivors)
     emergency = level if needed else None
-    return Check(Group.GUARDS, f"probe {name}", level, emergency, sentence, brief=brief)
+    follows = level is Level.UNKNOWN and org is not None and answers.keyless(org)
+    return Check(Group.GUARDS, f"probe {name}", level, emergency, sentence, brief=brief, follows=follows)
 
 
 def _sight(answers: Answers, probe: str) -> Measured | Unmeasured:
@@ -97,7 +98,23 @@ def _guard(answers: Answers, name: str) -> Check:
     ]
     emergency = worst(column.level for column in emergencies)
     sentence = _sentence(answers, planned, emergencies, transitions)
-    return Check(Group.GUARDS, f"guard {name}", planned.level, emergency, sentence)
+    return Check(
+        Group.GUARDS,
+        f"guard {name}",
+        planned.level,
+        emergency,
+        sentence,
+        follows=_blind_for_want_of_keys(answers, planned.verdict),
+    )
+
+
+def _blind_for_want_of_keys(answers: Answers, verdict: Verdict) -> bool:
+    """Whether the orgs that were not asked for want of a key are all that keeps a guard from being judged."""
+    if verdict.outcome is not Outcome.UNKNOWN:
+        return False
+    return answers.keyless(verdict.blind) and not (
+        verdict.blind is None and probes_of((verdict.guard,), answers.playbook)
+    )
 
 
 def _planned(answers: Answers, name: str, transitions: Sequence[Transition]) -> _Column:

@@ -131,6 +131,7 @@ def _link(answers: Answers) -> Check:
         None,
         steps,
         "linked" if level is Level.OK else "",
+        follows=verdict.outcome is Outcome.UNKNOWN and answers.keyless(verdict.blind),
     )
 
 
@@ -157,6 +158,8 @@ def _phase(answers: Answers) -> Check:
         None,
         () if planned is Level.OK else (next_step.status(answers.pair.name), *phase.next_steps),
         phase.label if planned is Level.OK else "",
+        follows=phase.name is PhaseName.HAMPERED
+        and any(reading.keyless for reading in answers.orgs.readings),
     )
 
 
@@ -197,7 +200,14 @@ def _way(answers: Answers) -> Check:
         return Check(Group.ORGS, "emergency", None, Level.WARNING, sentence)
     found = [_way_of(answers, survivor) for survivor in answers.survivors]
     level = worst(level for level, _ in found)
-    return Check(Group.ORGS, "emergency", None, level, " ".join(sentence for _, sentence in found))
+    return Check(
+        Group.ORGS,
+        "emergency",
+        None,
+        level,
+        " ".join(sentence for _, sentence in found),
+        follows=all(answers.keyless(survivor) for survivor in answers.survivors),
+    )
 
 
 def _way_of(answers: Answers, survivor: Role) -> tuple[Level, str]:
@@ -241,6 +251,7 @@ def check_orgs(answers: Answers) -> Iterator[Check]:
 def _record(answers: Answers, role: Role) -> Check:
     org, reading = answers.pair[role], answers.orgs.readings[role]
     said, level = says(org, reading), Level.CRITICAL
+    follows = answers.keyless(role)
     steps: tuple[NextStep, ...] = (next_step.status(answers.pair.name),)
     match reading.sight:
         case Present() | Absent():
@@ -266,7 +277,7 @@ def _record(answers: Answers, role: Role) -> Check:
             sentence = f"{said}. Check its site or url in the inventory."
         case _ as never:
             assert_never(never)
-    return Check(Group.ORGS, "HAMR record", level, level, sentence, role, steps)
+    return Check(Group.ORGS, "HAMR record", level, level, sentence, role, steps, follows=follows)
 
 
 def _round_trip(answers: Answers, role: Role) -> Check:

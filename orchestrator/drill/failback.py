@@ -22,7 +22,7 @@ from orchestrator.model.run import Mode, Operator, RunRequest
 from orchestrator.model.situation import PhaseName, Standing
 from orchestrator.model.status import Role, Status
 from orchestrator.model.words import utc
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import refuse_held
 from orchestrator.operations.preflight import check_overrides
 from orchestrator.operations.run import adopt, resume, start

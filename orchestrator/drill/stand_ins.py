@@ -10,6 +10,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from orchestrator.config.scenario import At, Unknown
+from orchestrator.datadog.transport import Transport
 from orchestrator.engine.predicted import RecordedProbes
 from orchestrator.model.guard import (
     Compared,
@@ -26,7 +27,7 @@ from orchestrator.model.hook import Program, ProgramEnded
 from orchestrator.model.journal import Entry, Holder, Record, Whereabouts
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock, Prober, Programs, Store
-from orchestrator.model.status import Role
+from orchestrator.model.status import Both, Role
 from orchestrator.operations.session import Session
 from orchestrator.situation.guard_kinds import probes_of
 
@@ -140,14 +141,14 @@ class RehearsedSession(Session):
     """Whether the scenario scripts metrics or monitors of the regions."""
 
     @asynccontextmanager
-    async def _agreed(self) -> AsyncIterator[Prober]:
-        real = Session.prober(self) if self.scripted else nullcontext(RecordedProbes(self.clock))
+    async def _agreed(self, over: Both[Transport] | None) -> AsyncIterator[Prober]:
+        real = Session.prober(self, over) if self.scripted else nullcontext(RecordedProbes(self.clock))
         async with real as asked:
             yield StubProber(self.stubs, self.clock, asked, self.scripted)
 
-    def prober(self) -> AbstractAsyncContextManager[Prober]:
+    def prober(self, over: Both[Transport] | None = None) -> AbstractAsyncContextManager[Prober]:
         """Probes that say what was agreed."""
-        return self._agreed()
+        return self._agreed(over)
 
     def programs(self) -> Programs:
         """Programs that are not started."""
@@ -216,6 +217,8 @@ class ProcessStore:
         self.newest = store.newest
         self.pairs = store.pairs
         self.runs_of = store.runs_of
+        self.ids = store.ids
+        self.first_broken = store.first_broken
         self.head = store.head
         self.verify = store.verify
         self.verify_newest = store.verify_newest

@@ -9,7 +9,15 @@ from functools import partial
 
 from msgspec import Struct, field
 
-from orchestrator.model.events import ClockDistrusted, OrgGivenUp, ReadingsTaken, SituationRead
+from orchestrator.model.approval import Approval
+from orchestrator.model.events import (
+    ClockDistrusted,
+    OrgAnswered,
+    OrgAsked,
+    OrgGivenUp,
+    ReadingsTaken,
+    SituationRead,
+)
 from orchestrator.model.guard import ProbeReading
 from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import Identity, Reading, Unreachable
@@ -106,7 +114,13 @@ class PairReader(Struct):
 
     async def _ask(self, role: Role, anew: bool, within: float | None) -> Reading:
         self.asked_at[role] = self.run.clock.monotonic()
-        return await self.run.world.read(role, within=within, anew=anew)
+        silence = self.run.playbook.timeouts.silence.total_seconds()
+        self.run.tell(OrgAsked(role, silence if within is None else within))
+        reading = await self.run.world.read(role, within=within, anew=anew)
+        if self.last is None:  # a run's first look was begun before it was wanted here
+            self.asked_at[role] = min(self.asked_at[role], reading.monotonic)
+        self.run.tell(OrgAnswered(reading))
+        return reading
 
     async def _identify_both(self) -> Both[Identity]:
         return Both(*await asyncio.gather(*(self._identify(role) for role in Role)))
@@ -228,7 +242,9 @@ class PairReader(Struct):
         """Forget when the last look was: the next write reads everything again."""
         self.read_at = None
 
-    def situation(self, probes: Sequence[ProbeReading] = ()) -> Situation:
+    def situation(
+        self, probes: Sequence[ProbeReading] = (), approvals: tuple[Approval, ...] = ()
+    ) -> Situation:
         """What guards may look at: the last look, what the probes said, and the run's own facts."""
         run, (readings, identities) = self.run, self.seen
         return Situation(
@@ -245,6 +261,8 @@ class PairReader(Struct):
             earlier=run.state.seen_before(),
             predicted=any(reading.predicted for reading in readings),
             probes={reading.probe: reading for reading in probes},
+            operator=run.operator.name,
+            approvals=approvals,
         )
 
 

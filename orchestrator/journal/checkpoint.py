@@ -158,6 +158,7 @@ def _runs_kept(history: History, drills: Mapping[str, DrillHistory]) -> tuple[Ru
         or run.left_open
         or run.unknown
         or run.unseen
+        or run.approval_owed
         or run.run in asked
         or (since is not None and run.started_at >= since)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 import threading
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +24,7 @@ from .calls import turns_at
 from .chain import Link, Walk, canonical, fault_of, read_json, storable, storable_text
 from .failures import UNSENT, UNWRITTEN, damaged, from_sqlite, unavailable
 from .opening import BUSY_SECONDS, Opened, open_for_reading, open_for_writing, open_nothing
-from .tables import EACH_PAIR, RUNS_OF_A_PAIR, first_of_each_run, places, selection
+from .tables import EACH_PAIR, IS_RUN, RUN_BELOW, RUNS_OF_A_PAIR, first_of_each_run, places, selection
 
 _COLUMNS = ", ".join(Link.__struct_fields__)
 _INSERT = f"INSERT INTO records ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constant columns
@@ -153,13 +154,14 @@ class SqliteStore:
         pair: str | None = None,
         kinds: Sequence[str] | None = None,
         after: int = 0,
+        before: int | None = None,
     ) -> Iterator[Record]:
         """Records in order, up to the newest one when the reading begins; see `Store.records`.
 
         Raises:
             JournalDamaged: a record cannot be read.
         """
-        newest = self.head().seq
+        newest = self.head().seq if before is None else min(self.head().seq, before - 1)
         if run is None and pair is None and kinds is None:
             yield from self._all(after, newest)
             return
@@ -173,12 +175,12 @@ class SqliteStore:
     ) -> Iterator[Record]:
         """In order, the records of some kinds, and of each run the first one that has a kind of `begins`.
 
-        Whatever else the runs have recorded is not read.
+        Whatever else the runs have recorded is not read; nor, of one pair, anything of another.
 
         Args:
             kinds: of all runs.
             begins: kinds of which each run's first is wanted.
-            pair: of this pair only.
+            pair: of this pair only; of its runs, those that have a beginning.
 
         Raises:
             JournalDamaged: a record cannot be read.
@@ -186,7 +188,8 @@ class SqliteStore:
         newest = self.head().seq
         found, values = selection(None, pair, kinds)
         numbers = {*self._numbers(f"{found} AND seq <= ?", (*values, newest))}
-        numbers |= {*self._numbers(first_of_each_run(begins), tuple(begins))}
+        of_pair = () if pair is None else (pair,)
+        numbers |= {*self._numbers(first_of_each_run(begins, of_pair), (*of_pair, *begins))}
         for record in self._numbered(array("q", sorted(numbers))):
             if pair in (None, record.pair) and record.seq <= newest:
                 yield record
@@ -232,6 +235,19 @@ class SqliteStore:
         with self._reading() as connection:
             return frozenset(run for (run,) in connection.execute(RUNS_OF_A_PAIR, (pair,)))
 
+    def ids(self, prefix: str, most: int) -> tuple[str, ...]:
+        """The ids of runs and drills that begin so, the last in their order first; see `Store.ids`."""
+        prefix = storable_text(prefix)
+        found: list[str] = []
+        with self._reading() as connection:
+            if connection.execute(IS_RUN, (prefix,)).fetchone():
+                return (prefix,)
+            below = (prefix + chr(sys.maxunicode),)
+            while len(found) < most and (row := connection.execute(RUN_BELOW, (*below, prefix)).fetchone()):
+                found.append(row[0])
+                below = row
+        return tuple(found)
+
     def head(self) -> Head:
         """The newest record's number and hash; 0 and GENESIS where there is none."""
         with self._reading() as connection:
@@ -258,6 +274,23 @@ class SqliteStore:
         if number and not before:
             return Broken(number, "it is missing", 0)
         return self._walked(Walk(number, before[0].hash if number else GENESIS, forms=False))
+
+    def first_broken(self, numbers: Sequence[int]) -> Broken | None:
+        """Which of these records does not hold, by its own hash or on the one before it; see `Store.first_broken`."""
+        for begin in range(0, len(numbers), _PAGE):
+            part = numbers[begin : begin + _PAGE]
+            wanted = sorted({*part, *(seq - 1 for seq in part)})
+            query = _SELECT.format(f"seq IN ({places(len(wanted))})")
+            near = {link.seq: link for link in self._page(query, (*wanted, len(wanted)))}
+            for seq in part:
+                missing = next((each for each in (seq - 1, seq) if each and each not in near), None)
+                if missing is not None:
+                    return Broken(missing, "it is missing", 0)
+                before = near[seq - 1].hash if seq > 1 else GENESIS
+                broken = Walk(seq - 1, before, forms=False).take(near[seq])
+                if broken is not None:
+                    return broken
+        return None
 
     def _walked(self, walk: Walk) -> Verification:
         """Go on from where the walk stands, to the end."""

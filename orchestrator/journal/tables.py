@@ -82,6 +82,12 @@ _EACH_RUN = """WITH RECURSIVE each(name) AS (
 )"""
 
 
+IS_RUN = "SELECT 1 FROM records WHERE run = ? AND run > '' LIMIT 1"
+"""The query for whether that is a whole id."""
+
+RUN_BELOW = "SELECT run FROM records WHERE run < ? AND run >= ? AND run > '' ORDER BY run DESC LIMIT 1"
+"""The query for the next id below one, down to a prefix."""
+
 RUNS_OF_A_PAIR = f"SELECT DISTINCT run FROM records WHERE pair = ? AND {_BEGINNINGS}"  # noqa: S608 - constant kinds
 """The query for the ids of a pair's runs and adoptions, which its index tells."""
 
@@ -104,10 +110,16 @@ def selection(run: str | None, pair: str | None, kinds: Sequence[str] | None) ->
     return f"SELECT seq FROM records WHERE {' AND '.join(conditions)}", tuple(values)  # noqa: S608 - values are bound
 
 
-def first_of_each_run(kinds: Sequence[str]) -> str:
-    """The query for each run's first record that has one of so many kinds, which are its values."""
+def first_of_each_run(kinds: Sequence[str], pair: Sequence[str] = ()) -> str:
+    """The query for the first record of each run, or of each of a pair's, that has one of so many kinds.
+
+    Its values are the pair, where one is given, and the kinds.
+    """
+    each = f"WITH each(name) AS ({RUNS_OF_A_PAIR} AND run > '')" if pair else _EACH_RUN
     first = f"SELECT seq FROM records WHERE run = each.name AND kind IN ({places(len(kinds))})"  # noqa: S608 - values are bound
-    return f"{_EACH_RUN} SELECT found FROM (SELECT ({first} ORDER BY seq LIMIT 1) AS found FROM each) WHERE found > 0"  # noqa: S608 - as above
+    return (
+        f"{each} SELECT found FROM (SELECT ({first} ORDER BY seq LIMIT 1) AS found FROM each) WHERE found > 0"  # noqa: S608 - as above
+    )
 
 
 def places(count: int) -> str:

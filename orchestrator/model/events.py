@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
+from .approval import Approvable
 from .guard import ProbeReading, Verdict
 from .hook import HookOutcome, Question, Reply, When
 from .plain import EMPTY, JSON, plain, restore
@@ -130,6 +131,22 @@ class ReadingsTaken(Struct, frozen=True):
 
     kind: ClassVar[str] = ""
     readings: Both[Reading | None]
+
+
+class OrgAsked(Struct, frozen=True):
+    """An org is asked for its record, and has not answered yet; for people, not journalled."""
+
+    kind: ClassVar[str] = ""
+    role: Role
+    seconds: float
+    """How long it has to answer."""
+
+
+class OrgAnswered(Struct, frozen=True):
+    """An org has answered, or its time is up, while the other one may still be waited for; for people, not journalled."""
+
+    kind: ClassVar[str] = ""
+    reading: Reading
 
 
 class MirrorFound(Struct, frozen=True):
@@ -252,6 +269,33 @@ class ProbesRead(Struct, frozen=True):
     readings: tuple[ProbeReading, ...]
 
 
+class ApprovalAsked(Struct, frozen=True):
+    """A run wants other people's agreement to what it is about to do."""
+
+    kind: ClassVar[str] = "approval.asked"
+    guard: str
+    what: Approvable
+
+
+class ApprovalOwed(Struct, frozen=True):
+    """An emergency did without other people's agreement, which is owed to the record afterwards."""
+
+    kind: ClassVar[str] = "approval.owed"
+    guard: str
+    what: Approvable
+
+
+class RunApproved(Struct, frozen=True):
+    """Somebody agreed to exactly this; of an emergency that did without, afterwards."""
+
+    kind: ClassVar[str] = "run.approved"
+    what: Approvable
+    reason: str = ""
+    afterwards: bool = False
+    role: str = ""
+    """Who the journal's own server says that it was; "" where the journal is a file, and a name is a word."""
+
+
 class WaitBegan(Struct, frozen=True):
     """A transition's guards do not pass yet, and may be waited for."""
 
@@ -260,6 +304,16 @@ class WaitBegan(Struct, frozen=True):
     guards: tuple[str, ...]
     seconds: float
     """For how long at most."""
+    verdicts: tuple[Verdict, ...] = ()
+    """What those guards say, each with its reason and the playbook's why; () in a journal of before they were kept."""
+
+
+class WaitContinued(Struct, frozen=True):
+    """The guards that are waited for say something else than before, and do not pass yet."""
+
+    kind: ClassVar[str] = "wait.continued"
+    transition: str
+    verdicts: tuple[Verdict, ...]
 
 
 class WaitEnded(Struct, frozen=True):
@@ -476,11 +530,17 @@ Event = (
     | RunAcknowledged
     | SituationRead
     | ReadingsTaken
+    | OrgAsked
+    | OrgAnswered
     | GuardsJudged
     | GuardOverridden
     | GuardWaived
     | ProbesRead
+    | ApprovalAsked
+    | ApprovalOwed
+    | RunApproved
     | WaitBegan
+    | WaitContinued
     | WaitEnded
     | PersonAsked
     | PersonAnswered

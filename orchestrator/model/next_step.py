@@ -140,9 +140,20 @@ def close_drill(drill: str) -> NextStep:
     return NextStep("drill close", drill, ("--notes", TEXT), "bring the pair home and close the drill")
 
 
+def play(scenario: str) -> NextStep:
+    """Play a scenario on the simulator."""
+    return NextStep("drill run", options=("--scenario", scenario), why="play it on the simulator")
+
+
 def acknowledge(run_id: str) -> NextStep:
     """End a cooling down."""
     return NextStep("ack", run_id, why="end the cooling down")
+
+
+def approve(what: str, *, afterwards: bool = False) -> NextStep:
+    """Agree to what somebody else's run does, beforehand or afterwards; `what` is a run or the file of a plan."""
+    options = ("--afterwards", "--reason", TEXT) if afterwards else ("--reason", TEXT)
+    return NextStep("approve", what, options, "agree to exactly this; whoever asked for it cannot")
 
 
 def cancel(run_id: str) -> NextStep:

@@ -84,6 +84,8 @@ class Occasion(enum.Enum):
     """It waits for its guards, or for its time."""
     ASKED = "asked"
     """It asks a person, at its own terminal."""
+    APPROVAL = "approval"
+    """It wants somebody else's agreement, and waits for it."""
     STOPPED = "stopped"
     """It ended before its goal: refused, incomplete, interrupted, or for somebody else's write."""
     UNKNOWN = "unknown"

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from .approval import Approval
 from .events import Event
 from .guard import Probe, ProbeReading
 from .hook import Program, ProgramEnded, Question, Reply
-from .journal import Entry, Head, Holder, Record, Verification, Whereabouts
+from .journal import Broken, Entry, Head, Holder, Record, Verification, Whereabouts
 from .reading import Answer, Draft, Identity, Reading, Request
 from .status import Role
 
@@ -54,6 +55,13 @@ class Prober(Protocol):
 
         `within` is a deadline in seconds, where that is less than the probe's own.
         """
+
+
+class Approvals(Protocol):
+    """A way to learn who agreed to what a run is about to do."""
+
+    async def of(self, run: str, digest: str) -> tuple[Approval, ...]:
+        """Who agreed to exactly this, oldest first."""
 
 
 class Programs(Protocol):
@@ -179,8 +187,9 @@ class Store(Protocol):
         pair: str | None = None,
         kinds: Sequence[str] | None = None,
         after: int = 0,
+        before: int | None = None,
     ) -> Iterator[Record]:
-        """Records in order, filtered, after a sequence number; streamed, so memory does not grow with them."""
+        """Records in order, filtered, between two sequence numbers; streamed, so memory does not grow with them."""
 
     def newest(self, pair: str, kind: str) -> Record | None:
         """A pair's newest record of a kind, whose own hash holds.
@@ -194,6 +203,18 @@ class Store(Protocol):
 
     def runs_of(self, pair: str) -> frozenset[str]:
         """The ids of a pair's runs and adoptions, of all that may have written; they are not read for that."""
+
+    def ids(self, prefix: str, most: int) -> tuple[str, ...]:
+        """At most so many ids of runs and drills that begin so, the last in their order first; they sort by time.
+
+        The one that is named whole, where there is one. Their records are not read.
+        """
+
+    def first_broken(self, numbers: Sequence[int]) -> Broken | None:
+        """The first of these records that does not hold, by its own hash or on the one before it; None where all do.
+
+        No other records are read: what lies further off is for `verify`.
+        """
 
     def head(self) -> Head:
         """The newest record's number and hash; 0 and GENESIS where there is none."""

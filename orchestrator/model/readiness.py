@@ -72,6 +72,8 @@ class Check(Struct, frozen=True):
     """What to type to mend it, or to learn more."""
     brief: str = ""
     """A fact worth a word even where all is well: PASSIVE, 41 ms."""
+    follows: bool = False
+    """Not known for want of a key alone, which is a problem of its own: this is none beside it."""
 
     @property
     def worst(self) -> Level | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from .guard import Verdict
@@ -90,12 +92,45 @@ def span(length: timedelta | float) -> str:
     return f"{whole // large:.0f} {name}" + (f" {minor:.0f} {rest}" if minor else "")
 
 
+def ago(length: timedelta | float) -> str:
+    """How long ago, a float being seconds: 5 min ago, just now."""
+    seconds = length.total_seconds() if isinstance(length, timedelta) else length
+    if seconds < 1:
+        return "just now"
+    return f"{span(float(math.floor(seconds)) if math.isfinite(seconds) else seconds)} ago"
+
+
 def age(at: datetime, now: datetime) -> str:
-    """How long ago: 5 min ago, just now; or that its clock is ahead of ours."""
+    """How long ago a time was: 5 min ago, just now; or that its clock is ahead of ours."""
     seconds = (now - at).total_seconds()
-    if seconds < -CLOCKS_DIFFER:
-        return f"{span(-seconds)} ahead of our clock"
-    return "just now" if seconds < 1 else f"{span(float(math.floor(seconds)))} ago"
+    return f"{span(-seconds)} ahead of our clock" if seconds < -CLOCKS_DIFFER else ago(seconds)
+
+
+def listed(names: Sequence[str], conjunction: str = "and") -> str:
+    """Names in words: a, b and c."""
+    if len(names) <= 1:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {conjunction} {names[-1]}"
+
+
+def one_reason(reasons: Iterable[str]) -> str:
+    """Why several keys cannot be had, as one clause: variables that are not set, and files that are missing, by name."""
+    alike: dict[tuple[str, str], dict[str, None]] = {}
+    for reason in reasons:
+        found = _OF_SEVERAL.fullmatch(reason)
+        kind, names, fault = found.groups() if found else ("", "", reason)
+        of_kind = alike.setdefault((kind, fault.replace("are ", "is ", 1) if kind else fault), {})
+        of_kind.update(dict.fromkeys(re.split(", | and ", names)))
+    return "; ".join(_of_all(kind, tuple(names), fault) for (kind, fault), names in alike.items())
+
+
+_OF_SEVERAL = re.compile(r"(environment variable|file)s? (.+?) ((?:is|are) not set|cannot be read \(.*\))")
+
+
+def _of_all(kind: str, names: Sequence[str], fault: str) -> str:
+    if len(names) == 1:
+        return " ".join(filter(None, (kind, names[0], fault)))
+    return f"{kind}s {listed(names)} {fault.replace('is ', 'are ', 1)}"
 
 
 def doing(run: UnderWay) -> str:
@@ -103,7 +138,7 @@ def doing(run: UnderWay) -> str:
     goal = "" if run.goal is None else f", to {run.goal}"
     where = f", transition {run.transition}" if run.transition else ""
     at = f", {DOING[run.last]}" if run.last in DOING else ""
-    since = f"since {run.holder.taken_at:%H:%M:%S} UTC"
+    since = f"since {utc(run.holder.taken_at)}"
     return f"running this {since}{goal} (run {run.holder.run}){where}{at}"
 
 

@@ -4,18 +4,7 @@
 `channels` are the ways of the inventory's `tell`.
 """
 
-from .channels import ChannelServices, open_channel
 from .notice import About, Notice, notice_of, trial_of
 from .posting import Channel, Notices, Poster
 
-__all__ = [
-    "About",
-    "Channel",
-    "ChannelServices",
-    "Notice",
-    "Notices",
-    "Poster",
-    "notice_of",
-    "open_channel",
-    "trial_of",
-]
+__all__ = ["About", "Channel", "Notice", "Notices", "Poster", "notice_of", "trial_of"]

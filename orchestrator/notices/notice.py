@@ -189,12 +189,10 @@ def notice_of(event: Event, about: About) -> Notice | None:  # noqa: C901, PLR09
         case events.RunCancelled():
             title, alert, occasion = "does not begin", Alert.WARNING, Occasion.STOPPED
             words = f"{_described(event, pair)}\nNothing was sent."
-        case events.WaitBegan(transition=name):
-            title, alert, occasion = f"waits for the guards of {name}", Alert.INFO, Occasion.WAITING
-            reasons = [
-                f"- {_reason(each.guard, each)}" for each in about.verdicts if each.guard in event.guards
-            ]
-            words, posted = "\n".join((f"{_described(event, pair)}.", *reasons)), False
+        case events.ApprovalAsked():
+            title, alert, occasion = "wants somebody else's agreement", Alert.WARNING, Occasion.APPROVAL
+            words, posted = f"{_described(event, pair)}.", False
+            steps = (next_step.approve(about.run),)
         case events.PersonAsked():
             title, alert, occasion = f"waits for an answer at {about.operator}", Alert.WARNING, Occasion.ASKED
             words, posted = f"{_described(event, pair)}\nIt is asked at its own terminal.", False
@@ -207,6 +205,11 @@ def notice_of(event: Event, about: About) -> Notice | None:  # noqa: C901, PLR09
             said = {verdict.guard: verdict for verdict in about.verdicts}
             reasons = [f"- {_reason(guard, said.get(guard))}" for guard in guards]
             words = "\n".join([f"Nothing of transition {name} was written. What stopped it:", *reasons])
+        case events.WaitBegan(transition=name, guards=guards, seconds=seconds, verdicts=verdicts):
+            title, alert, occasion = f"waits before transition {name}", Alert.WARNING, Occasion.WAITING
+            said = {verdict.guard: verdict for verdict in verdicts}
+            reasons = [f"- {_reason(guard, said.get(guard))}" for guard in guards]
+            words = "\n".join([f"It waits for this, for up to {span(seconds)} from now:", *reasons])
         case events.WriteOwed(role=role, status=status, reason=reason):
             title, alert = f"owes its {role} {status}", Alert.WARNING
             words = f"{pair[role]} was not told {status}: {reason}\nTell it later: hamr resume {pair.name}"

@@ -17,12 +17,11 @@ from msgspec import Struct
 
 from orchestrator.datadog.answers import one_line, said_of
 from orchestrator.datadog.client import OrgClient
-from orchestrator.datadog.connections import Trust, open_transport
 from orchestrator.datadog.transport import Exchanged, Transport
 from orchestrator.errors import HamrError
 from orchestrator.model.events import Event, NoticeFailed, NoticeSent
 from orchestrator.model.journal import Head
-from orchestrator.model.org import Org, Pair
+from orchestrator.model.org import Pair
 from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.protocols import Clock
@@ -83,11 +82,7 @@ class Channel(Protocol):
 
 
 class Poster:
-    """Posts to a pair's orgs, over connections of its own, opened when an org is first told something.
-
-    `transports` stand in the place of the network, for tests; whoever gave them closes them. `trust` is what certificates
-    are verified with: a run has loaded them already.
-    """
+    """Posts to a pair's orgs, over connections that its run has, too; whoever gave them closes them."""
 
     name = ""
     patience = PATIENCE
@@ -98,15 +93,12 @@ class Poster:
         keys: KeyRing,
         redactor: Redactor,
         clock: Clock,
+        transports: Both[Transport],
         *,
-        transports: Both[Transport] | None = None,
         timeouts: Timeouts = TIMEOUTS,
-        trust: Trust | None = None,
     ) -> None:
         self.pair, self.redactor, self.clock = pair, redactor, clock
-        self._keys, self.timeouts = keys, timeouts
-        self._transports, self._trust = transports, trust or Trust()
-        self.opened: dict[Role, Transport] = {}
+        self._keys, self._transports, self.timeouts = keys, transports, timeouts
 
     def wants(self, notice: Notice) -> bool:
         """Whether an org is told of that."""
@@ -126,7 +118,7 @@ class Poster:
         org = self.pair[role]
         content = json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
         try:
-            transport = self._transport(org)
+            transport = self._transports[role]
             client = OrgClient(org, transport, self.timeouts, self._keys, self.redactor, self.clock)
             exchanged = await client.ask(
                 "POST",
@@ -135,7 +127,7 @@ class Poster:
                 app_key=False,
                 within=self.timeouts.total.total_seconds(),
             )
-        except HamrError as error:  # no key; or this machine's certificates or proxy cannot be used
+        except HamrError as error:  # no key
             return Failed(one_line(error.message, self.redactor))
         return self._failed(exchanged)
 
@@ -147,18 +139,8 @@ class Poster:
             return None
         return Failed(said_of(exchanged, self.redactor), no_such_place=status == HTTPStatus.NOT_FOUND)
 
-    def _transport(self, org: Org) -> Transport:
-        if self._transports is not None:
-            return self._transports[org.role]
-        if org.role not in self.opened:
-            self.opened[org.role] = open_transport(org, trust=self._trust)
-        return self.opened[org.role]
-
     async def aclose(self) -> None:
-        """Close the connections that were opened here."""
-        while self.opened:
-            _, transport = self.opened.popitem()
-            await transport.aclose()
+        """Nothing: the connections are its run's."""
 
 
 class Notices:

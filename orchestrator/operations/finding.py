@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
 from orchestrator.errors import UsageError
 from orchestrator.journal import SqliteStore
-from orchestrator.journal.history import ENDS, KINDS, DrillHistory, History, RunHistory, histories_of
+from orchestrator.journal.history import (
+    ENDS,
+    KINDS,
+    DrillHistory,
+    History,
+    RunHistory,
+    event_of,
+    histories_of,
+)
 from orchestrator.model import next_step
+from orchestrator.model.events import DrillStarted, PairAdopted, RunStarted
+from orchestrator.model.journal import Record
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair
+from orchestrator.model.plain import moment
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
 from orchestrator.model.run import RUN_PATTERN, Mode
-from orchestrator.report.journal import RunSummary
+from orchestrator.model.words import utc
+from orchestrator.report.journal import DrillSummary, RunSummary
 
 
 class Resumable(Struct, frozen=True):
@@ -29,6 +41,15 @@ class Resumable(Struct, frozen=True):
     words: str
 
 
+LAST = "last"
+"""What stands for the newest run of a journal, in the place of its id."""
+
+_LISTED = 8
+"""Of how many runs a beginning may be that are listed; there may be more."""
+
+_BEGINNINGS = (RunStarted.kind, PairAdopted.kind, DrillStarted.kind)
+
+
 def all_histories(store: Store) -> Mapping[str, History]:
     """Every pair's history, by name."""
     return histories_of(store.records(kinds=KINDS))
@@ -39,22 +60,78 @@ def outlines(store: SqliteStore, pair: str | None = None) -> Mapping[str, Histor
     return histories_of(store.outline(ENDS, begins=KINDS, pair=pair))
 
 
-def run_named(histories: Mapping[str, History], name: str, store: Store) -> RunHistory:
-    """The run of that id: of these histories, else of all that the journal holds.
+def id_of(store: Store, name: str, step: Callable[[str], NextStep]) -> str | None:
+    """The run or drill that a name means: its id, the beginning of one, or `last`; None where the journal has none.
+
+    Of other runs nothing is read. `step` is what is to be typed with the whole id.
 
     Raises:
-        UsageError: the journal knows none.
+        UsageError: several begin so.
     """
-    runs = {run.run: run for history in histories.values() for run in history.runs.values()}
-    if name not in runs:  # one that ended long ago, it may be
-        runs = {run.run: run for history in all_histories(store).values() for run in history.runs.values()}
-    if name in runs:
-        return runs[name]
-    close = difflib.get_close_matches(name, sorted(runs), 1)
-    hint = f" Did you mean {close[0]}?" if close else ""
+    if name == LAST:
+        return _newest(store)
+    found = store.ids(name, _LISTED + 1) if name else ()
+    if len(found) < 2:  # noqa: PLR2004 - one, or none
+        return found[0] if found else None
+    steps = [step(run).so_that(beginning_of(store, run)) for run in found[:_LISTED]]
+    more = [next_step.runs().so_that("see the others")] if len(found) > _LISTED else []
     raise UsageError(
+        f"{name[:60]!r} is the beginning of more than one id in {store.place}: say which one.",
+        next_steps=(*steps, *more),
+    )
+
+
+def _newest(store: Store) -> str | None:
+    """Ids sort by the second; of those within one, the journal knows which came last."""
+    newest = store.ids("", 1)
+    if not newest:
+        return None
+    together = store.ids(newest[0].rpartition("-")[0], _LISTED)
+    return max(together, key=lambda run: next(store.records(run=run)).seq)
+
+
+def beginning_of(store: Store, run: str) -> str:
+    """When a run or drill began, of which pair, and to where, in a few words."""
+    first = next(store.records(run=run, kinds=_BEGINNINGS), None) or next(store.records(run=run))
+    match event_of(first):
+        case RunStarted(goal=goal):
+            what = f"to {goal}"
+        case DrillStarted(goal=goal):
+            what = f"drill to {goal}"
+        case PairAdopted(status=status):
+            what = f"adopts {status}"
+        case _:
+            what = "without a beginning"
+    return f"{utc(moment(first.at))}, {first.pair[:60]}, {what}"
+
+
+def unknown_run(store: Store, name: str) -> UsageError:
+    """What to say where the journal has no run of that name."""
+    if name == LAST:
+        return UsageError(f"The journal {store.place} holds no run yet.", next_steps=(next_step.runs(),))
+    close = difflib.get_close_matches(name, store.ids("", 100), 1)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    return UsageError(
         f"The journal {store.place} knows no run {name[:60]!r}.{hint}", next_steps=(next_step.runs(),)
     )
+
+
+def run_named(store: Store, name: str, step: Callable[[str], NextStep]) -> RunHistory:
+    """That run, as far as its own records tell it; its name and `step` are as for `id_of`.
+
+    Raises:
+        UsageError: the journal knows none, or several begin so.
+    """
+    found = id_of(store, name, step)
+    runs = {} if found is None else _history_of(store.records(run=found, kinds=KINDS)).runs
+    if found not in runs:
+        raise unknown_run(store, name)
+    return runs[found]
+
+
+def _history_of(records: Iterable[Record]) -> History:
+    """Of records that are of one pair."""
+    return next(iter(histories_of(records).values()), History(""))
 
 
 def to_resume(store: Store, name: str | None, pairs: Sequence[Pair]) -> tuple[Resumable, Playbook | None]:
@@ -80,17 +157,18 @@ def to_resume(store: Store, name: str | None, pairs: Sequence[Pair]) -> tuple[Re
 
 
 def _to_resume(
-    histories: Mapping[str, History], name: str | None, pairs: Collection[str], store: Store
+    histories: dict[str, History], name: str | None, pairs: Collection[str], store: Store
 ) -> Resumable:
-    if name is not None and RUN_PATTERN.fullmatch(name):
-        if not any(name in history.runs for history in histories.values()):
-            histories = all_histories(store)  # one that ended long ago, it may be
-        return _by_run(histories, run_named(histories, name, store))
     if name is not None and name not in {*pairs, *histories}:
-        raise UsageError(
-            f"{name[:60]!r} is neither a run nor a pair. The inventory's pairs: {', '.join(pairs)}.",
-            next_steps=(next_step.runs(),),
-        )
+        run = id_of(store, name, next_step.resume)
+        if run is None and (name == LAST or RUN_PATTERN.fullmatch(name)):
+            raise unknown_run(store, name)
+        if run is None:
+            raise UsageError(
+                f"{name[:60]!r} is neither a run nor a pair. The inventory's pairs: {', '.join(pairs)}.",
+                next_steps=(next_step.runs(),),
+            )
+        return _by_run(histories, run, store)
     found = [
         resumable
         for history in histories.values()
@@ -159,7 +237,13 @@ def _open_in(history: History) -> Resumable | None:
     return None
 
 
-def _by_run(histories: Mapping[str, History], run: RunHistory) -> Resumable:
+def _by_run(histories: dict[str, History], name: str, store: Store) -> Resumable:
+    pair = next(store.records(run=name)).pair
+    if name not in histories[pair].runs:  # one that ended long ago, it may be
+        histories[pair] = _history_of(store.records(pair=pair, kinds=KINDS))
+    run = histories[pair].runs.get(name)
+    if run is None:
+        raise unknown_run(store, name)
     drill = rehearsal_of(histories[run.pair], run)
     if drill is not None:
         closing = (next_step.close_drill(drill.drill),) if drill.open else ()
@@ -222,4 +306,26 @@ def _summary(run: RunHistory, *, gone: bool) -> RunSummary:
         end="superseded" if run.superseded_by else "" if finished is None else finished.ending.end.value,
         exit_code=None if finished is None else finished.exit_code,
         open=run.open and not gone,
+        drill="" if started is None else started.drill,
     )
+
+
+def drills_of(histories: Iterable[History]) -> tuple[DrillSummary, ...]:
+    """Every drill of these histories, the newest first."""
+    found = [
+        DrillSummary(
+            drill.drill,
+            drill.pair,
+            drill.started.simulated,
+            drill.started.scenario,
+            drill.started.goal,
+            f"{drill.by}@{drill.host}",
+            drill.started_at,
+            drill.closed_at,
+            drill.passed,
+            tuple(drill.legs),
+        )
+        for history in histories
+        for drill in history.drills.values()
+    ]
+    return tuple(sorted(found, key=lambda drill: (drill.started_at, drill.drill), reverse=True))

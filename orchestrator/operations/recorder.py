@@ -16,6 +16,8 @@ from orchestrator.model.events import (
     Event,
     OrgGivenUp,
     RunSuperseded,
+    WaitBegan,
+    WaitContinued,
     WriteOwed,
     WriteUnknown,
 )
@@ -64,6 +66,8 @@ class Recorder(Struct):
     _kept: list[Head] = field(default_factory=list)
     """Number and hash of every record that this process journalled for the run."""
     _gathered: list[_Gathered] = field(default_factory=list)
+    _notes: list[Entry] = field(default_factory=list)
+    """What came of telling others: journalled along with whatever comes next, or when all is over."""
     _unanswered: list[_Gathered] = field(default_factory=list)
     """The fenced ones that were told since the last commit."""
 
@@ -82,6 +86,23 @@ class Recorder(Struct):
                 watcher.tell(event)
             except Exception:  # noqa: BLE001 - whoever only watches never stops a run (law 19)
                 self._say_failed(watcher, event)
+
+    async def note(self, event: Event) -> None:
+        """Take what came of telling somebody: no transaction of its own, which the next intent would have to wait for."""
+        self._notes.append(self.session.entry(self.run, event))
+        if not self.session.gathers:
+            self._write_notes()
+
+    async def close(self) -> None:
+        """Make durable what was noted since the run's end; whoever reads the journal misses no more than that."""
+        try:
+            await self.session.calls(self._write_notes)
+        except HamrError as error:
+            logger().warning("what became of an event could not be journalled", error=error.message)
+
+    def _write_notes(self) -> None:
+        if self._notes:
+            self._append((), holding=None)
 
     def _say_failed(self, watcher: Watcher, event: Event) -> None:
         """Log it, once for each watcher: one that fails at every event must not bury the rest."""
@@ -157,6 +178,8 @@ class Recorder(Struct):
         """One transaction, of what no earlier call has had; runs where the store's calls do, one after the other."""
         batch = [told for told in due if told in self._gathered]
         fenced = [each for each in batch if each.fenced]
+        if not batch:
+            return
         try:
             self._append(batch, holding=self.lock.lock if fenced else None)
         except HamrError as error:
@@ -165,15 +188,17 @@ class Recorder(Struct):
                 self._gathered.remove(told)
             if isinstance(error, Locked):
                 rest = [each for each in batch if not each.fenced]
-                self._append(rest, holding=None)
+                if rest:
+                    self._append(rest, holding=None)
                 del self._gathered[: len(rest)]
             raise
         del self._gathered[: len(batch)]
 
     def _append(self, batch: Sequence[_Gathered], *, holding: str | None) -> None:
-        if not batch:
-            return
-        records = self.session.store.append_all([told.entry for told in batch], holding=holding)
+        notes = self._notes[:]
+        entries = [*(told.entry for told in batch), *notes]
+        records = self.session.store.append_all(entries, holding=holding)
+        del self._notes[: len(notes)]
         self._kept += [Head(record.seq, record.hash) for record in records]
         for record in records:
             logger().debug(record.kind, seq=record.seq)
@@ -183,7 +208,7 @@ def _is_pressing(event: Event) -> bool:
     match event:
         case ChangeSeen(change=change):
             return change in _GRAVE_CHANGES
-        case WriteUnknown() | WriteOwed() | OrgGivenUp():
+        case WriteUnknown() | WriteOwed() | OrgGivenUp() | WaitBegan() | WaitContinued():
             return True
         case _:
             return False

@@ -21,7 +21,7 @@ from orchestrator.model.situation import START_WITHIN, Scheduled
 from orchestrator.model.words import utc
 from orchestrator.system.log import logger
 
-from .active_run import RunControl
+from .holding import RunControl
 from .preflight import check_request, require_reasons
 from .run import cancelled_by, start
 from .session import Session
@@ -96,7 +96,14 @@ async def _wait(session: Session, run: str, at: datetime, watchers: Sequence[Wat
 async def _say(session: Session, run: str, event: Event, before: Event | None = None) -> None:
     """Journal it, and tell people."""
     await session.calls(partial(session.append, run, event))
-    async with session.notices(run, before) as notices:
+    await _tell(session, run, event, before)
+
+
+async def _tell(session: Session, run: str, event: Event, before: Event | None) -> None:
+    async def note(came: Event) -> None:
+        await session.calls(partial(session.append, run, came))
+
+    async with session.notices(run, None, note, before) as notices:
         notices.tell(event)
 
 
@@ -105,8 +112,7 @@ async def _give_up(session: Session, run: str, scheduled: RunScheduled, reason: 
     try:
         event = RunCancelled(reason)
         if await session.calls(partial(cancelled_by, session.store, run)):
-            async with session.notices(run, scheduled) as notices:
-                notices.tell(event)
+            await _tell(session, run, event, scheduled)
         else:
             await _say(session, run, event, scheduled)
     except HamrError as error:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import InitVar, dataclass, field
 from datetime import timedelta
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec.structs import replace
 
 from orchestrator.datadog import HttpReader, HttpWorld
-from orchestrator.datadog.connections import SharedConnections, Trust
+from orchestrator.datadog.connections import Trust, open_transports
 from orchestrator.datadog.transport import Transport
 from orchestrator.errors import JournalDamaged
 from orchestrator.journal import VERIFY_NEWEST, ThisHost, ThreadCalls
@@ -65,6 +64,8 @@ class Session:
     """Whether the journal's newest records were found to hold."""
     since_checkpoint: int = 0
     """How many records the pair's history had beyond its last checkpoint, when it was read last."""
+    watcher: Watcher | None = None
+    """Is told who is asked and who answers while a pair is only looked at; a run has watchers of its own."""
     key_ring: InitVar[KeyRing | None] = None
     """Keys that were fetched before, for the same environment and redactor."""
     keys: KeyRing = field(init=False)
@@ -73,24 +74,28 @@ class Session:
         self.keys = key_ring or KeyRing(self.environ, self.redactor)
 
     def reader(
-        self, *, connect_within: timedelta | None = None, shared: SharedConnections | None = None
+        self, *, connect_within: timedelta | None = None, over: Both[Transport] | None = None
     ) -> HttpReader:
         """A way to look at both orgs, which cannot send anything but a GET. Use it as a context manager.
 
-        `connect_within` tells a dead region from a slow one sooner than the playbook does; `shared` are connections that
-        other pairs' readers use too, in the place of its own.
+        `connect_within` tells a dead region from a slow one sooner than the playbook does; `over` are connections that
+        others use too, in the place of its own.
         """
         timeouts = self.playbook.timeouts
         if connect_within is not None:
             timeouts = replace(timeouts, connect=min(timeouts.connect, connect_within))
-        return self._connected(HttpReader, timeouts, shared)
+        return self._connected(HttpReader, timeouts, over)
 
-    def world(self) -> HttpWorld:
-        """Both orgs, to be read and written. Use it as a context manager."""
-        return self._connected(HttpWorld, self.playbook.timeouts)
+    def connections(self) -> Both[Transport]:
+        """Connections to both orgs, for all that one run asks of them and tells them."""
+        return self.transports or open_transports(self.pair.orgs, trust=self.trust)
+
+    def world(self, over: Both[Transport] | None = None) -> HttpWorld:
+        """Both orgs, to be read and written, `over` these connections or its own. Use it as a context manager."""
+        return self._connected(HttpWorld, self.playbook.timeouts, over)
 
     def _connected(
-        self, kind: type[ReaderOrWorld], timeouts: Timeouts, shared: SharedConnections | None = None
+        self, kind: type[ReaderOrWorld], timeouts: Timeouts, over: Both[Transport] | None = None
     ) -> ReaderOrWorld:
         return kind(
             self.pair,
@@ -98,12 +103,12 @@ class Session:
             keys=self.keys,
             redactor=self.redactor,
             clock=self.clock,
-            transports=self.transports if shared is None else shared.to(self.pair.orgs),
+            transports=over or self.transports,
             trust=self.trust,
         )
 
-    def prober(self) -> AbstractAsyncContextManager[Prober]:
-        """A way to read the playbook's probes. Use it as a context manager."""
+    def prober(self, over: Both[Transport] | None = None) -> AbstractAsyncContextManager[Prober]:
+        """A way to read the playbook's probes, the orgs' `over` these connections. Use it as a context manager."""
         if not self.playbook.probes:
             from orchestrator.engine.predicted import RecordedProbes  # noqa: PLC0415 - a plan has it, a run seldom
 
@@ -117,7 +122,7 @@ class Session:
             redactor=self.redactor,
             clock=self.clock,
             environ=self.environ,
-            transports=self.transports,
+            transports=over or self.transports,
             trust=self.trust,
         )
 
@@ -127,33 +132,44 @@ class Session:
 
         return LocalPrograms(self.environ, self.redactor, self.clock, key_variables(self.pair))
 
-    def notices(self, run: str, before: Event | None = None) -> AbstractAsyncContextManager[Watcher]:
+    def notices(
+        self,
+        run: str,
+        over: Both[Transport] | None,
+        note: Callable[[Event], Awaitable[None]],
+        before: Event | None = None,
+    ) -> AbstractAsyncContextManager[Watcher]:
         """Who is told of a run: the org, where the pair's `events` say so, and its channels.
 
-        `before` is how it began, where it is taken up again, or what it waited for.
+        Args:
+            run: its id.
+            over: the connections to both orgs; None where neither is told.
+            note: takes what came of each notice.
+            before: how it began, where it is taken up again, or what it waited for.
         """
         from orchestrator.notices import Notices, Poster  # noqa: PLC0415 - only a run tells anybody
 
         about = self.about(run)
-        poster = Poster(
-            self.pair, self.keys, self.redactor, self.clock, transports=self.transports, trust=self.trust
-        )
+        orgs: tuple[Channel, ...] = ()
+        if over is not None and self.pair.events:
+            orgs = (Poster(self.pair, self.keys, self.redactor, self.clock, over),)
         return Notices(
             about if before is None else about.after(before),
-            (*((poster,) if self.pair.events else ()), *self.channels()),
+            (*orgs, *self.channels()),
             self.clock,
             head=lambda: self.calls(self.store.head),
-            note=lambda event: self.calls(lambda: self.append(run, event)),
+            note=note,
         )
 
     def channels(self) -> tuple[Channel, ...]:
         """The pair's ways to tell people."""
-        from orchestrator.notices import ChannelServices, open_channel  # noqa: PLC0415 - as above
+        if not self.pair.tell:
+            return ()
+        from orchestrator.notices.channels import ChannelServices, open_channel  # noqa: PLC0415 - who has none does not pay
         from orchestrator.system.programs import key_variables  # noqa: PLC0415 - as above
 
-        services = ChannelServices(
-            self.keys, self.redactor, self.clock, self.environ, key_variables(self.pair), self.trust
-        )
+        hidden = key_variables(self.pair)
+        services = ChannelServices(self.keys, self.redactor, self.clock, self.environ, hidden, self.trust)
         return tuple(open_channel(channel, services) for channel in self.pair.tell)
 
     def about(self, run: str = "") -> About:
@@ -227,8 +243,3 @@ class Session:
     def append(self, run: str, event: Event) -> None:
         """Journal one event that needs no lock."""
         self.store.append(self.entry(run, event))
-
-
-def playbook_digest(playbook: Playbook) -> str:
-    """SHA-256 of the playbook's text, in hexadecimal."""
-    return hashlib.sha256(playbook.text.encode()).hexdigest()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from orchestrator.errors import JournalUnavailable, UsageError
 from orchestrator.model import next_step
@@ -142,6 +143,21 @@ class Sources(Struct, frozen=True, eq=False):
         from orchestrator.journal import default_place
 
         return default_place(self.journal, self.environ)
+
+    @property
+    def beside(self) -> Sources:
+        """The same, with the journal of drills on the simulator in the place of the journal that it lies beside.
+
+        Raises:
+            UsageError: that is no path.
+        """
+        place = self.place()
+        return replace(self, journal=str(place.with_name(f"{place.stem}-drills{place.suffix}")))
+
+    @property
+    def for_rehearsals(self) -> Sources:
+        """Where a drill on the simulator is journalled: in the journal that was named, else in that of its own."""
+        return self if self.journal is not None else self.beside
 
     def store(self, *, writes: bool, patience: float | None = None) -> SqliteStore:
         """The journal, open; who only looks leaves no file behind. Close it, or use it as a context manager.

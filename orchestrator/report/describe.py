@@ -24,11 +24,20 @@ from orchestrator.model.reading import (
 )
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.model.words import author, counted, expectations_held, span, utc, value_words, why_waived
+from orchestrator.model.words import (
+    author,
+    counted,
+    expectations_held,
+    move,
+    span,
+    utc,
+    value_words,
+    why_waived,
+)
 
 from .documents import compact
 from .layout import Line, Page, Span, line_text, paragraph, shortened
-from .verdicts import verdict_lines
+from .verdicts import verdict_lines, waited_for_lines
 
 Who = Callable[[Role], str]
 """How an org is called: Payments (primary), or the primary where no name is known."""
@@ -105,6 +114,10 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
             return (Span(f"Read ({shortened(purpose, 40)}): "), *_both(readings, who))
         case events.ReadingsTaken(readings=readings):
             return (Span("Read again: "), *_both(readings, who))
+        case events.OrgAsked(role=role, seconds=seconds):
+            return (Span(who(role), "org"), Span(f" is asked; it has {span(seconds)} to answer", "dim"))
+        case events.OrgAnswered(reading=reading):
+            return (Span(who(reading.role), "org"), Span(" answers: "), reading_words(reading))
         case events.ProbesRead(readings=probes):
             return (Span("Probes: "), _text("; ".join(_probe(probe) for probe in probes)))
         case events.GuardsJudged():
@@ -120,9 +133,21 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
         case events.WaitBegan(transition=name, guards=guards, seconds=seconds):
             words = f"Transition {name}: waiting for {', '.join(guards)}, for up to {span(seconds)}"
             return (_text(words, "warn"),)
+        case events.WaitContinued(transition=name, verdicts=verdicts):
+            words = f"Transition {name}: still waiting for {', '.join(each.guard for each in verdicts)}"
+            return (_text(words, "warn"),)
         case events.WaitEnded(transition=name, passed=passed, seconds=seconds):
             how = "its guards pass" if passed else "stopped waiting"
             return (_text(f"Transition {name}: {how} after {span(seconds)}", "good" if passed else "bad"),)
+        case events.ApprovalAsked(guard=guard, what=what):
+            words = f"Guard {guard} wants other people to agree: {move(what.start, what.goal)}, digest {what.digest[:12]}…"
+            return (_text(words, "warn"),)
+        case events.ApprovalOwed(guard=guard):
+            words = f"Guard {guard} is owed afterwards: the emergency did not wait for other people to agree"
+            return (_text(words, "warn"),)
+        case events.RunApproved(reason=reason, afterwards=afterwards):
+            words = f": {reason}" if reason else ""
+            return (_text(f"Approved{' afterwards' if afterwards else ''}{words}", "good"),)
         case events.PersonAsked(question=question):
             return (Span("Asked: "), _text(question.text))
         case events.PersonAnswered(question=question, reply=reply, seconds=seconds):
@@ -312,6 +337,8 @@ def event_details(event: Event, *, indent: int) -> Page:
     match event:
         case events.GuardsJudged(verdicts=verdicts):
             return tuple(line for verdict in verdicts for line in verdict_lines(verdict, indent=indent))
+        case events.WaitBegan(verdicts=verdicts) | events.WaitContinued(verdicts=verdicts):
+            return waited_for_lines(verdicts, indent=indent)
         case events.WriteIntended(attempt=attempt, request=request):
             margin = Span(" " * indent)
             return (
@@ -385,7 +412,7 @@ def _record(record: HamrRecord) -> str:
 def _exchange(exchange: Exchange) -> list[str]:
     facts = [
         *([f"HTTP {exchange.http_status}"] if exchange.http_status is not None else []),
-        f"answered in {span(exchange.seconds)}",
+        f"{'no answer' if exchange.http_status is None else 'answered'} in {span(exchange.seconds)}",
         *([f"server's clock {utc(exchange.server_date)}"] if exchange.server_date is not None else []),
         *([f"request id {exchange.request_id}"] if exchange.request_id else []),
     ]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby, zip_longest
 
 from orchestrator.errors import HamrError
 from orchestrator.model.next_step import each_once
 from orchestrator.model.plain import JSON
 from orchestrator.model.readiness import Check, Group, Level, NagiosCode, Readiness, worst, worst_first
-from orchestrator.model.words import utc
+from orchestrator.model.words import counted, utc
 
 from .documents import document, fields_fact, seconds
 from .errors import error_json, told
@@ -61,7 +61,14 @@ def _worst(found: Sequence[Readiness]) -> Level:
 
 def first_line(found: Sequence[Readiness]) -> str:
     """Everything in one line, as Nagios shows it: HAMR OK - payments is ready."""
-    return f"HAMR {_worst(found).name} - {'; '.join(_in_short(readiness) for readiness in found)}"
+    alike: dict[str, list[str]] = {}
+    for readiness in found:
+        alike.setdefault(_in_short(readiness), []).append(shortened(readiness.pair, 60))
+    told = "; ".join(
+        f"{', '.join(pairs)}{short}" if short[0] == ":" else "; ".join(f"{pair}{short}" for pair in pairs)
+        for short, pairs in alike.items()
+    )
+    return f"HAMR {_worst(found).name} - {told}"
 
 
 def nagios_line(found: Sequence[Readiness]) -> str:
@@ -77,14 +84,18 @@ def nagios_line(found: Sequence[Readiness]) -> str:
 
 
 def _in_short(readiness: Readiness) -> str:
-    pair = shortened(readiness.pair, 60)
+    """Behind the pair's name: that it is ready, or after a colon what is wrong with it."""
     if readiness.level is Level.OK:
-        return f"{pair} is ready for a planned run and for an emergency"
-    troubles = [check for check in worst_first(readiness.checks) if not check.fine]
-    names = [_named(check) for check in troubles[:_NAMED]]
+        return " is ready for a planned run and for an emergency"
+    troubles = _alike(
+        check for check in worst_first(readiness.checks) if not check.fine and not check.follows
+    )
+    names = [_all_named(checks) for checks in troubles[:_NAMED]]
     if len(troubles) > _NAMED:
         names.append(f"{len(troubles) - _NAMED} more")
-    return f"{pair}: planned run {readiness.planned.name}, emergency {readiness.emergency.name} ({', '.join(names)})"
+    return (
+        f": planned run {readiness.planned.name}, emergency {readiness.emergency.name} ({', '.join(names)})"
+    )
 
 
 def _named(check: Check) -> str:
@@ -92,12 +103,31 @@ def _named(check: Check) -> str:
     return name if check.role is None else f"{check.role} {name}"
 
 
+def _alike(checks: Iterable[Check]) -> list[list[Check]]:
+    """Those that say the very same together: a problem that several checks found is one."""
+    found: dict[tuple[str, _Verdicts], list[Check]] = {}
+    for check in checks:
+        key = (
+            check.sentence,
+            (None, None) if check.group is Group.KEYS else (check.planned, check.emergency),
+        )
+        found.setdefault(key, []).append(check)
+    return list(found.values())
+
+
+def _all_named(checks: Sequence[Check]) -> str:
+    if len(checks) > 1 and checks[0].group is Group.KEYS:
+        return counted(len(checks), "key")
+    return ", ".join(_named(check) for check in checks)
+
+
 def doctor_page(found: Sequence[Readiness], *, everything: bool) -> Page:
     """One table for each pair: a column for a planned run, one for an emergency; what is wrong in full.
 
     With `everything`, what is well is said in full, too.
     """
-    page: list[Line] = [line(first_line(found), _STYLES[_worst(found)])]
+    style = _STYLES[_worst(found)]
+    page: list[Line] = [line(text, style) for text in fold(first_line(found), _WIDTH)]
     for readiness in found:
         page += [line(), *_pair(readiness, everything=everything)]
     return tuple(page)
@@ -126,16 +156,20 @@ def _group(group: Group, checks: Sequence[Check], *, everything: bool) -> Page:
     verdicts = worst(check.planned for check in checks), worst(check.emergency for check in checks)
     page = [*_row(group.value, verdicts, text, "heading")]
     shown = worst_first(check for check in checks if everything or not check.fine)
-    # Those that say the very same stand together: what cannot be known while an org is silent.
-    alike: dict[tuple[str, _Verdicts], list[str]] = {}
-    for check in shown:
-        alike.setdefault((check.sentence, (check.planned, check.emergency)), []).append(_named(check))
-    for (sentence, verdicts), names in alike.items():
-        page += _row(f"  {', '.join(names)}", verdicts)
-        page += [
-            (Span(" " * _INDENT), Span(text)) for text in fold(shortened(sentence, 1200), _WIDTH - _INDENT)
-        ]
+    following = 0 if everything else sum(check.follows for check in shown)
+    for found in _alike(check for check in shown if everything or not check.follows):
+        verdicts = worst(check.planned for check in found), worst(check.emergency for check in found)
+        page += _row(f"  {_all_named(found)}", verdicts)
+        page += _text(found[0].sentence)
+    if following:
+        page += _text(f"{following} not known, for want of a key.", "dim")
     return tuple(page)
+
+
+def _text(text: str, style: str = "") -> Page:
+    return tuple(
+        (Span(" " * _INDENT), Span(part, style)) for part in fold(shortened(text, 1200), _WIDTH - _INDENT)
+    )
 
 
 def _row(name: str, verdicts: _Verdicts, text: str = "", style: str = "") -> Page:
@@ -184,7 +218,7 @@ def _pair_fact(readiness: Readiness) -> dict[str, object]:
             {
                 "group": check.group.name.lower(),
                 "check": check.name,
-                **fields_fact(check, "role", "planned", "emergency", "sentence"),
+                **fields_fact(check, "role", "planned", "emergency", "sentence", "follows"),
                 "next": check.next_steps,
             }
             for check in readiness.checks

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
+from orchestrator.errors import ExitCode, HamrError
 from orchestrator.model import next_step
 from orchestrator.model.journal import Record
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import JSON
 from orchestrator.model.result import DrillResult, Expectation, Leg, Score, StepTime
-from orchestrator.model.words import expectations_held, span
+from orchestrator.model.words import counted, expectations_held, span
 
 from .describe import describe_event, event_of
 from .documents import document, fields_fact
@@ -34,11 +37,13 @@ _KILLED = 137
 """The exit code of a leg whose process was killed: 128 and SIGKILL's number."""
 
 
-def drill_page(result: DrillResult, records: Iterable[Record] = ()) -> Page:
+def drill_page(result: DrillResult, records: Iterable[Record] = (), journal: str = "") -> Page:
     """What a drill showed.
 
-    `records` are the journal's, at least those that a missed expectation points to.
+    `records` are the journal's, at least those that a missed expectation points to; `journal` is its file, where that
+    has to be named.
     """
+    verify = f"hamr audit verify --anchor {result.head}"
     score, told = result.score, {record.seq: record for record in records}
     less_strict = (f"{each.guard}: {each.why}" for each in score.less_strict)
     return (
@@ -50,7 +55,7 @@ def drill_page(result: DrillResult, records: Iterable[Record] = ()) -> Page:
         *listed_under("Not executed", score.not_executed, longest=600),
         *listed_under("Less strict than live", less_strict, longest=600),
         *_still_open(result),
-        *head_lines(result.head),
+        *head_lines(result.head, f"{verify} --journal {shlex.quote(journal)}" if journal else verify),
         *next_commands((*result.next_steps, next_step.report(score.drill))),
     )
 
@@ -135,8 +140,8 @@ def _still_open(result: DrillResult) -> Page:
     return (*heading("Still open"), *paragraph(words, "bad", indent=2))
 
 
-def drill_json(result: DrillResult) -> dict[str, JSON]:
-    """The same as a document: hamr/drill/1."""
+def drill_json(result: DrillResult, journal: str) -> dict[str, JSON]:
+    """The same as a document: hamr/drill/1. `journal` is the file that it stands in."""
     score = result.score
     return document(
         "hamr/drill/1",
@@ -147,6 +152,7 @@ def drill_json(result: DrillResult) -> dict[str, JSON]:
             **fields_fact(score, "legs", "expectations", "executed", "not_executed", "less_strict"),
             "next": (*result.next_steps, next_step.report(score.drill)),
             "head": result.head,
+            "journal": journal,
         },
     )
 
@@ -175,3 +181,88 @@ def closed_json(
             "next": [next_step.report(drill)],
         },
     )
+
+
+# -- several scenarios, one after another ----------------------------------------------------------------------
+
+Played = Mapping[str, DrillResult | HamrError]
+"""What came of each scenario, by name; an error of one that could not be played."""
+
+
+def scenario_lines(name: str, played: DrillResult | HamrError) -> Page:
+    """What came of one of several scenarios, in a line."""
+    if isinstance(played, HamrError):
+        said = Span(shortened(played.message, 200))
+        return folded_line((Span("FAILED  ", "bad"), Span(padded(f"{name}  ", 22)), said), "")
+    score = played.score
+    word, style = ("PASSED", "good") if score.passed else ("MISSED", "bad")
+    seconds = sum(leg.seconds for leg in score.legs)
+    held = padded(f"{sum(each.held for each in score.expectations)} of {len(score.expectations)} held", 14)
+    return (
+        (
+            Span(padded(word, 8), style),
+            Span(padded(f"{name}  ", 22)),
+            Span(f"{held}  {padded(span(seconds), 8)}  {score.drill}"),
+        ),
+    )
+
+
+def worst(played: Played) -> ExitCode:
+    """The exit code of all: an interruption's, else 11 where one missed, else that of one that could not be played."""
+    codes = [each.exit_code for each in played.values() if each.exit_code is not ExitCode.DONE]
+    stopped = [code for code in codes if code not in (ExitCode.DRILL_MISSED, ExitCode.USAGE)]
+    missed = [code for code in codes if code is ExitCode.DRILL_MISSED]
+    return next(iter([*stopped, *missed, *codes]), ExitCode.DONE)
+
+
+def drills_page(played: Played) -> Page:
+    """What came of all of them; each has had its line."""
+    passed = sum(each.exit_code is ExitCode.DONE for each in played.values())
+    style = "good" if passed == len(played) else "bad"
+    said = f"{passed} of {counted(len(played), 'scenario')} passed."
+    return (line(), line(said, style), *exit_lines(worst(played)), *next_commands(_to_look_at(played)))
+
+
+def _to_look_at(played: Played) -> tuple[NextStep, ...]:
+    return tuple(
+        next_step.play(name) if isinstance(each, HamrError) else next_step.report(each.score.drill)
+        for name, each in played.items()
+        if each.exit_code is not ExitCode.DONE
+    )
+
+
+def drills_json(played: Played, journal: str) -> dict[str, JSON]:
+    """The same as a document: hamr/drills/1. `journal` is the file that they stand in."""
+    code = worst(played)
+    return document(
+        "hamr/drills/1",
+        {
+            "passed": code is ExitCode.DONE,
+            **exit_fact(code),
+            "drills": [
+                drill_json(each, journal) for each in played.values() if isinstance(each, DrillResult)
+            ],
+            "failed": [
+                {"scenario": name, "message": each.message, **exit_fact(each.exit_code)}
+                for name, each in played.items()
+                if isinstance(each, HamrError)
+            ],
+            "next": _to_look_at(played),
+            "journal": journal,
+        },
+    )
+
+
+def scenarios_page(scenarios: Mapping[str, str]) -> Page:
+    """A line for each scenario: its name, and what it shows."""
+    rows = [(Span(name, "bold"), Span(shortened(summary))) for name, summary in scenarios.items()]
+    return (
+        *table(("scenario", "what it shows"), rows, (24, 74)),
+        *next_commands((next_step.play("SCENARIO"), next_step.play("all").so_that("play all of them"))),
+    )
+
+
+def scenarios_json(scenarios: Mapping[str, str]) -> dict[str, JSON]:
+    """The same as a document: hamr/scenarios/1."""
+    listed = [{"name": name, "summary": summary} for name, summary in scenarios.items()]
+    return document("hamr/scenarios/1", {"scenarios": listed})

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from types import MappingProxyType
 
-from orchestrator.errors import DocumentError, ExitCode, HamrError, Interrupted
+from orchestrator.errors import DocumentError, ExitCode, HamrError, Interrupted, Problem
 from orchestrator.model.plain import JSON
 
 from .documents import document
-from .layout import Page, labelled, line, next_commands, paragraph
+from .layout import Line, Page, Span, cells, cut, labelled, line, next_commands, page_width, paragraph
 
 MEANINGS: Mapping[ExitCode, str] = MappingProxyType(
     {
@@ -64,6 +65,31 @@ TITLES: dict[str, str] = {
 """What each error is called on the page, by its class."""
 
 
+def problem_lines(problems: Sequence[Problem], *, indent: int = 0) -> Page:
+    """What is wrong with files and where; below what is wrong at one place its line, where it may be shown, and a mark."""
+    page: list[Line] = []
+    for problem, following in zip_longest(problems, problems[1:]):
+        page += paragraph(str(problem), "bad", indent=indent, hanging=2)
+        if following is None or _place(following) != _place(problem):
+            page += _marked(problem, indent)
+    return tuple(page)
+
+
+def _place(problem: Problem) -> tuple[str, int, int]:
+    return problem.file, problem.line, problem.column
+
+
+def _marked(problem: Problem, indent: int) -> Page:
+    source = problem.excerpt.lstrip()
+    if not source:
+        return ()
+    room, margin = page_width() - indent - 4, " " * (indent + 4)
+    at = min(max(problem.column - 1 - len(problem.excerpt) + len(source), 0), len(source))
+    first = max(0, at - room + 8)
+    mark = " " * cells(source[first:at])
+    return (Span(margin), Span(cut(source[first:], room))), (Span(margin), Span(f"{mark}^", "bad"))
+
+
 def error_page(error: HamrError) -> Page:
     """What a person reads instead of a traceback."""
     org = () if error.org is None else labelled("org", error.org, "org")
@@ -72,9 +98,12 @@ def error_page(error: HamrError) -> Page:
 
 def told(error: HamrError, facts: Page) -> Page:
     """What happened, the facts of it, and what to type next."""
+    said = paragraph(error.message, indent=2, hanging=2)
+    if isinstance(error, DocumentError):
+        said = problem_lines(error.problems, indent=2)
     return (
         line(f"{TITLES.get(type(error).__name__, 'It failed')}.", "bad"),
-        *paragraph(error.message, indent=2, hanging=2),
+        *said,
         line(),
         *facts,
         *next_commands(error.next_steps),

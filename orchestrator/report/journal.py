@@ -39,6 +39,8 @@ class RunSummary(Struct, frozen=True):
     exit_code: int | None
     open: bool
     """Whether it can be resumed."""
+    drill: str = ""
+    """The drill that it belongs to."""
 
     @property
     def seconds(self) -> float | None:
@@ -46,29 +48,88 @@ class RunSummary(Struct, frozen=True):
         return None if self.finished_at is None else (self.finished_at - self.started_at).total_seconds()
 
 
-WIDTHS = (20, 12, 10, 9, 12, 11, 14)
+class DrillSummary(Struct, frozen=True):
+    """One drill, as the list of drills shows it."""
+
+    drill: str
+    pair: str
+    simulated: bool
+    scenario: str
+    """"" for one without a scenario."""
+    goal: Status
+    by: str
+    started_at: datetime
+    closed_at: datetime | None
+    """None while nobody has closed it."""
+    passed: bool | None
+    """None where it was not scored."""
+    runs: tuple[str, ...]
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None while it is open."""
+        return None if self.closed_at is None else (self.closed_at - self.started_at).total_seconds()
+
+    @property
+    def end(self) -> str:
+        """What came of it, in a word or two."""
+        if self.closed_at is None:
+            return "not closed"
+        return "not scored" if self.passed is None else "passed" if self.passed else "missed"
+
+
+WIDTHS = (20, 12, 10, 12, 12, 10, 12)
 """Cells that a column of the list may take; with the gaps between them they make 100."""
 
 
 def runs_page(
-    runs: Sequence[RunSummary], drills: Sequence[tuple[str, OpenDrill]] = (), *, unjournalled: str = ""
+    runs: Sequence[RunSummary],
+    open_drills: Sequence[tuple[str, OpenDrill]] = (),
+    drills: Sequence[DrillSummary] | None = None,
+    *,
+    unjournalled: str = "",
 ) -> Page:
-    """A line per run, in the order given; then what is open.
+    """A line per run, in the order given; then what is open, and a line per drill, where drills are asked for.
 
-    Of the drills, those that nobody has closed yet, each with its pair. `unjournalled` is the journal's place, where
-    nothing was ever written to it.
+    `open_drills` are those that nobody has closed yet, each with its pair. `unjournalled` is the journal's place,
+    where nothing was ever written to it.
     """
+    told: Page = ()
     if unjournalled:
-        return (*unjournalled_lines(unjournalled), line(), command("hamr status PAIR"))
-    if not runs and not drills:
-        return (line("This journal holds no runs."), line(), command("hamr status PAIR"))
-    return (*_runs(runs), *_open_drills(drills))
+        told = (*unjournalled_lines(unjournalled), line(), command("hamr status PAIR"))
+    elif not runs and not open_drills:
+        told = (line("This journal holds no runs."), line(), command("hamr status PAIR"))
+    else:
+        told = (*_runs(runs), *_open_drills(open_drills))
+    return told if drills is None else (*told, *_drills(drills))
+
+
+def _drills(drills: Sequence[DrillSummary]) -> Page:
+    if not drills:
+        return (*heading("Drills"), line("There are none."))
+    header = ("drill", "pair", "scenario", "started, UTC", "took", "end")
+    return (
+        *heading("Drills"),
+        *table(header, [_drill(each) for each in drills], (20, 14, 20, 12, 10, 10), whole=1),
+    )
+
+
+def _drill(drill: DrillSummary) -> tuple[Span, ...]:
+    return (
+        Span(drill.drill, "bold"),
+        Span(drill.pair),
+        Span((drill.scenario or "-") if drill.simulated else "live"),
+        Span(f"{drill.started_at:%m-%d %H:%M}"),
+        Span("-" if drill.seconds is None else span(drill.seconds)),
+        Span(drill.end, "good" if drill.end == "passed" else "warn"),
+    )
 
 
 def _runs(runs: Sequence[RunSummary]) -> Page:
     if not runs:
         return (line("This journal holds no runs."),)
-    page = table(("run", "pair", "goal", "mode", "by", "took", "end"), [_run(run) for run in runs], WIDTHS)
+    header = ("run", "pair", "goal", "started, UTC", "by", "took", "end")
+    page = table(header, [_run(run) for run in runs], WIDTHS, whole=1)
     commands = [command(next_step.resume(run.run).command) for run in runs if run.open]
     return (*page, *heading("Open, and can be resumed"), *commands) if commands else page
 
@@ -76,11 +137,16 @@ def _runs(runs: Sequence[RunSummary]) -> Page:
 def _run(run: RunSummary) -> tuple[Span, ...]:
     end = run.end or "not ended"
     style = "warn" if run.open else "good" if run.exit_code == 0 else "bad"
+    goal = "-" if run.goal is None else str(run.goal)
     return (
         Span(run.run, "bold"),
         Span(run.pair),
-        Span("-" if run.goal is None else str(run.goal), "status"),
-        Span(run.mode.value, "warn" if run.mode is Mode.EMERGENCY else ""),
+        Span(goal, "status")
+        if run.mode is Mode.PLANNED
+        else Span(
+            f"{goal} {run.mode.value}", "warn"
+        ),  # in two lines: the column is as wide as the longer word
+        Span(f"{run.started_at:%m-%d %H:%M}"),
         Span(f"{run.by}@{run.host}"),
         Span("-" if run.seconds is None else span(run.seconds)),
         Span(end if run.exit_code is None else f"{end} ({run.exit_code})", style),
@@ -99,7 +165,11 @@ def _open_drills(drills: Sequence[tuple[str, OpenDrill]]) -> Page:
 
 
 def runs_json(
-    runs: Sequence[RunSummary], drills: Sequence[tuple[str, OpenDrill]] = (), *, unjournalled: str = ""
+    runs: Sequence[RunSummary],
+    open_drills: Sequence[tuple[str, OpenDrill]] = (),
+    drills: Sequence[DrillSummary] | None = None,
+    *,
+    unjournalled: str = "",
 ) -> dict[str, JSON]:
     """The same as a document: hamr/runs/1."""
     return document(
@@ -109,10 +179,18 @@ def runs_json(
                 {
                     **fields_fact(run, "run", "pair", "goal", "mode", "by", "host"),
                     **fields_fact(run, "started_at", "finished_at", "seconds", "end", "exit_code", "open"),
+                    **fields_fact(run, "drill"),
                 }
                 for run in runs
             ],
-            "open_drills": [{"pair": pair, **noun_fact(drill)} for pair, drill in drills],
+            "open_drills": [{"pair": pair, **noun_fact(drill)} for pair, drill in open_drills],
+            "drills": [
+                {
+                    **fields_fact(drill, "drill", "pair", "simulated", "scenario", "goal", "by"),
+                    **fields_fact(drill, "started_at", "closed_at", "seconds", "passed", "end", "runs"),
+                }
+                for drill in drills or ()
+            ],
             "journal_exists": not unjournalled,
         },
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import groupby
 from xml.sax.saxutils import escape, quoteattr
 
 from orchestrator.model.plain import timestamp
+from orchestrator.model.words import counted
 
 from .layout import escaped
 from .outcomes import Check, checks_of
@@ -20,17 +22,19 @@ _UNSAFE = re.compile(
 """What XML 1.0 cannot hold in any form, and what it can hold and could turn what is read around: it is written out."""
 
 
-def junit(report: ReportView) -> str:
+def junit(*reports: ReportView) -> str:
     """The XML, with its declaration; failures carry what was found and the journal lines that show it."""
-    checks = checks_of(report)
-    seconds = (report.last - report.began).total_seconds()
+    checks = [check for report in reports for check in checks_of(report)]
+    seconds = sum((report.last - report.began).total_seconds() for report in reports)
+    title = summary_of(reports[0]).title if len(reports) == 1 else counted(len(reports), "drill")
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         "<!-- made by hamr -->",
-        f'<testsuites name={_attribute(summary_of(report).title)} {_counts(checks)} time="{seconds:.3f}">',
+        f'<testsuites name={_attribute(title)} {_counts(checks)} time="{seconds:.3f}">',
     ]
-    for group, grouped in groupby(checks, key=lambda check: check.group):
-        lines += _suite(report, group, tuple(grouped))
+    for report in reports:
+        for group, grouped in groupby(checks_of(report), key=lambda check: check.group):
+            lines += _suite(report, group, tuple(grouped))
     return "\n".join([*lines, "</testsuites>", ""])
 
 
@@ -52,7 +56,7 @@ def _suite(report: ReportView, group: str, checks: tuple[Check, ...]) -> list[st
     return [*lines, "  </testsuite>"]
 
 
-def _counts(checks: tuple[Check, ...]) -> str:
+def _counts(checks: Sequence[Check]) -> str:
     failed = sum(not check.held for check in checks)
     return f'tests="{len(checks)}" failures="{failed}" errors="0" skipped="0"'
 

@@ -239,18 +239,25 @@ def table(
     *,
     indent: int = 0,
     most: int = 3,
+    whole: int = 0,
 ) -> Page:
     """Rows under a header, columns as wide as they need and at most their limit; longer texts are folded.
 
-    A text has `most` lines at most: what is left of it then ends in an ellipsis.
+    A text has `most` lines at most: what is left of it then ends in an ellipsis. On a narrow page the widest columns give
+    way, but not the first `whole`: there stands what is to be copied.
     """
     titled = [[Span(title, "heading") for title in header], *rows]
     widths = [
         min(limit, max(cells(row[number].text) for row in titled)) for number, limit in enumerate(limits)
     ]
-    while (beyond := indent + sum(widths) + GAP * (len(widths) - 1) - page_width()) > 0:
-        widest = widths.index(max(widths))
-        widths[widest] -= min(beyond, max(1, widths[widest] - sorted(widths)[-2]))
+    words = [
+        [word for row in titled for word in row[number].text.split(" ")] for number in range(len(limits))
+    ]
+    while indent + sum(widths) + GAP * (len(widths) - 1) > page_width():
+        # What folds at a space gives way first: an id that is cut in two cannot be copied.
+        folds = [number for number, width in enumerate(widths) if width > max(map(cells, words[number]))]
+        wide = folds if folds and most > 1 else range(whole, len(widths))
+        widths[max(wide, key=widths.__getitem__)] -= 1
     margin = line(" " * indent)
     return tuple(
         (*margin, *spans) for row in titled for spans in _side_by_side([*zip(row, widths, strict=True)], most)
@@ -297,7 +304,7 @@ def next_commands(steps: Sequence[NextStep]) -> Page:
 
 def step_lines(step: NextStep) -> Page:
     """A command, and under it what it is for."""
-    return (command(step.command), *(paragraph(step.why, "dim", indent=6, hanging=6) if step.why else ()))
+    return (command(step.command), *(paragraph(step.why, "dim", indent=6) if step.why else ()))
 
 
 def head_lines(head: object, verify: str = "") -> Page:
@@ -305,14 +312,17 @@ def head_lines(head: object, verify: str = "") -> Page:
     verify = verify or f"hamr audit verify --anchor {head}"
     return (
         *heading("Journal"),
-        copied("head", str(head)),
-        copied("verify", verify),
+        copied("head", str(head), width=8),
+        copied("verify", verify, width=8),
     )
 
 
-def copied(label: str, text: str) -> Line:
-    """A label, and a text that is there to be copied: it is never broken."""
-    return (Span("  " + padded(label, LABEL), "dim"), Span(text, "command"))
+def copied(label: str, text: str, *, width: int = LABEL) -> Line:
+    """A label, and a text that is there to be copied: it is never broken, and is moved to the left where it is too long."""
+    margin = "  " + padded(label, width)
+    if width == LABEL and cells(margin) + cells(text) > page_width():
+        margin = f"  {label}  "
+    return (Span(margin, "dim"), Span(text, "command"))
 
 
 LONGEST_NAME = 60

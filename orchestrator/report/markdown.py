@@ -40,7 +40,8 @@ def markdown(report: ReportView) -> str:
     for run in report.runs[:3]:
         lines += _transitions(run)
     lines += _not_passed(report)
-    lines += ["", f"Journal head {code(str(report.head))}; to check it: {code(report.verify)}", ""]
+    lines += ["", f"Checked: {report.checked}."]
+    lines += [f"Journal head {code(str(report.head))}; to check it: {code(report.verify)}", ""]
     return "\n".join(lines)
 
 

@@ -145,11 +145,13 @@ class Check(Struct, frozen=True):
 def checks_of(report: ReportView) -> tuple[Check, ...]:
     """A drill's expectations; for a run, and for a drill that was not scored: every transition, the end, and the objectives.
 
-    Before them, where the journal's chain does not hold: that it does not.
+    Before them, where the records that it was made from do not hold: that they do not.
     """
     broken = report.broken
     chain = (
-        () if broken is None else (Check("journal", "its chain holds", False, report.warning, (broken.seq,)),)
+        ()
+        if broken is None
+        else (Check("journal", "its records hold", False, report.warning, (broken.seq,)),)
     )
     drill = report.drill
     if drill is None or drill.score is None:

@@ -16,7 +16,7 @@ from orchestrator.errors import PRECEDENCE, ExitCode, HamrError
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import JSON
 from orchestrator.model.situation import PhaseName, Standing
-from orchestrator.model.words import counted, span, utc
+from orchestrator.model.words import counted, one_reason, span, utc
 
 from .documents import document
 from .errors import error_json, exit_fact
@@ -90,8 +90,24 @@ def pairs_page(found: Looks, before: Looks | None = None) -> Page:
             *paragraph(", ".join(f"{number} {place}" for place, number in _counts(rows).items())),
             *(paragraph(f"{needing} of {len(rows)} come first: {_WHY_FIRST}.", "warn") if needing else ()),
             *unjournalled_lines("".join(unjournalled)),
+            *_keyless(found),
             *listed_under("Not read", unread, longest=1200),
         )
+
+
+def _keyless(found: Looks) -> Page:
+    """Why orgs were not asked, for want of keys: said once for all of them."""
+    readings = [
+        reading
+        for look in found.values()
+        if isinstance(look, Standing)
+        for reading in look.readings
+        if reading.keyless
+    ]
+    if not readings:
+        return ()
+    reason = one_reason(reading.reason or "" for reading in readings)
+    return paragraph(f"{counted(len(readings), 'org')} not asked: {reason}.", "bad")
 
 
 def changes_page(found: Looks, before: Looks) -> Page:

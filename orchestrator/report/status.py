@@ -28,7 +28,7 @@ from orchestrator.model.reading import (
     Unreadable,
     Unrecognised,
 )
-from orchestrator.model.run import Attempt, Mode
+from orchestrator.model.run import Mode
 from orchestrator.model.situation import OpenRun, PhaseName, Scheduled, Standing, Stranger, UnderWay
 from orchestrator.model.status import Role
 from orchestrator.model.words import DOING, age, author, doing, no_journal, span, utc
@@ -37,12 +37,14 @@ from .documents import document, fields_fact, noun_fact, seconds
 from .layout import (
     GAP,
     LABEL,
+    LONGEST_NAME,
     Line,
     Page,
     Span,
     beside,
     called,
     copied,
+    folded_line,
     labelled,
     line,
     next_commands,
@@ -50,6 +52,8 @@ from .layout import (
     paragraph,
     shortened,
 )
+from .to_do import Left, ToDo, left_to_do, to_do_lines
+from .verdicts import wait_lines
 
 
 def unjournalled_lines(place: str) -> Page:
@@ -111,7 +115,7 @@ def owes_hooks(standing: Standing) -> bool:
 
 
 def status_page(standing: Standing, playbook: Playbook) -> Page:
-    """One look at a pair, in at most 100 columns, and what to type next.
+    """One look at a pair, as wide as the page, and what to type next.
 
     The playbook says what the open run is in the middle of.
     """
@@ -128,30 +132,53 @@ def standing_page(standing: Standing, playbook: Playbook) -> Page:
         line(),
         *labelled("phase", phase.label, phase_style(phase.name)),
         *paragraph(shortened(phase.sentence, 1200), indent=2),
-        line(),
         *_journal(standing, playbook),
     )
 
 
 def _title(standing: Standing, playbook: Playbook) -> Page:
     pair = standing.pair
-    title = (Span("Pair ", "heading"), Span(shortened(pair.name, 60), "bold"), Span(f", {utc(standing.at)}"))
-    about = f"playbook {shortened(playbook.name, 50)}, mirrors {pair.mirrors.value}"
-    return (title, (Span(about, "dim"),))
+    about = f"; playbook {shortened(playbook.name, 50)}, mirrors {pair.mirrors.value}"
+    return folded_line(
+        (
+            Span("Pair ", "heading"),
+            Span(shortened(pair.name, 60), "bold"),
+            Span(f", {utc(standing.at)}"),
+            Span(about, "dim"),
+        ),
+        "",
+    )
 
 
 _ROWS = ("", "name", "site", "status", "because", "changed at", "changed by", "keys", "answered in")
 
+SIDE_BY_SIDE = 90
+"""Cells that a page has for both orgs side by side; on a narrower one they stand one below the other."""
+
 
 def _orgs(standing: Standing) -> Page:
+    columns = [_column(standing, role) for role in Role]
+    if page_width() < SIDE_BY_SIDE:
+        return (*_stacked(columns[0]), line(), *_stacked(columns[1]))
     page: list[Line] = []
     width = (page_width() - 2 - LABEL) // 2 - GAP
-    for label, *both in zip(_ROWS, *(_column(standing, role) for role in Role), strict=True):
+    for label, *both in zip(_ROWS, *columns, strict=True):
         if label == "because" and not any(span.text for span in both):
             continue
         most = REASON // width + 2 if label == "because" else 3
         page += beside(label, both, width=width, most=most)
     return tuple(page)
+
+
+def _stacked(column: tuple[Span, ...]) -> Page:
+    """One org in lines of its own: its name and site beside its role, its round trip beside its keys."""
+    role, name, site, *facts, keys, answered = column
+    title = f"{shortened(name.text, LONGEST_NAME)}, {shortened(site.text, 120)}"
+    page = [*labelled(role.text, title, "org")]
+    for label, fact in zip(_ROWS[3:-2], facts, strict=True):
+        page += labelled(label, shortened(fact.text), fact.style) if fact.text else ()
+    took = "" if answered.text == "-" else f"; answered in {answered.text}"
+    return (*page, *labelled("keys", f"{keys.text}{took}", keys.style))
 
 
 def _column(standing: Standing, role: Role) -> tuple[Span, ...]:
@@ -166,7 +193,7 @@ def _column(standing: Standing, role: Role) -> tuple[Span, ...]:
         Span(shortened(why_not, REASON), "warn"),
         Span(_changed_at(record, standing.at)),
         Span("-" if record is None else shortened(author(record.modified_by), 120)),
-        _keys(org, standing.identities[role], why_not),
+        _keys(org, standing.identities[role], reading),
         Span(_round_trip(reading)),
     )
 
@@ -208,10 +235,10 @@ def _changed_at(record: HamrRecord | None, now: datetime) -> str:
     return f"{utc(record.modified_at)}, {age(record.modified_at, now)}"
 
 
-def _keys(org: Org, identity: Identity, said: str) -> Span:
+def _keys(org: Org, identity: Identity, reading: Reading) -> Span:
     """Whose keys they are; a reason that was said already is not said again."""
     if identity.uuid is None:
-        if identity.reason and identity.reason == said:
+        if identity.reason and (identity.reason == reading.reason or reading.keyless):
             return Span("not told, for the same reason", "warn")
         reason = f": {identity.reason}" if identity.reason else ""
         return Span(shortened(f"not told{reason}", 120), "warn")
@@ -221,10 +248,12 @@ def _keys(org: Org, identity: Identity, said: str) -> Span:
 
 
 def _round_trip(reading: Reading) -> str:
-    exchange = reading.exchange
-    if exchange.http_status is None or isinstance(reading.sight, Hampered):
+    seconds = reading.exchange.seconds
+    if isinstance(reading.sight, Unreachable) and seconds >= 1:
+        return f"no answer in {span(seconds)}"
+    if reading.exchange.http_status is None or isinstance(reading.sight, Hampered):
         return "-"  # nobody answered, or not the org
-    return f"{exchange.seconds * 1000:.0f} ms"
+    return span(seconds)
 
 
 def _journal(standing: Standing, playbook: Playbook) -> Page:
@@ -233,24 +262,19 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
         *chain.from_iterable(
             labelled("scheduled", _scheduled(waits, standing.at), "warn") for waits in standing.scheduled
         ),
+        *_waits(standing),
         *strangers_lines(standing.strangers, partial(_org, standing)),
         *unjournalled_lines("" if standing.journal_exists else standing.journal),
     ]
-    if standing.owed is not None:
-        owed = standing.owed
-        page += labelled(
-            "owed",
-            f"{_org(standing, owed.role)} is owed {owed.status} since {utc(owed.since)} (emergency run {owed.run})",
-            "warn",
-        )
-    for run, attempt in standing.unknown:
-        page += labelled("unknown", _unknown(standing, run, attempt), "bad")
     for run, attempt in standing.given_up:
         words = (
             f"attempt {attempt.number} of run {run} ({attempt.status} to {_org(standing, attempt.role)}) was given up, "
             "and may still take effect"
         )
         page += labelled("may come late", words, "warn")
+    for run in standing.approvals_owed:
+        words = f"run {run} was an emergency without it: somebody else than whoever ran it has to agree afterwards"
+        page += labelled("approval owed", words, "warn")
     for run in standing.elsewhere:
         words = f"run {run} is open on other orgs than the inventory names now: name those again to finish it"
         page += labelled("other orgs", words, "warn")
@@ -270,24 +294,58 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
         left = span(standing.cooling_down_for)
         words = f"for another {left} after run {standing.cooling_down_after}; hamr ack {standing.cooling_down_after} ends it"
         page += labelled("cooling down", words, "warn")
-    if not page:
-        page += labelled("journal says", "nothing is owed or unknown, no run is open, nobody holds the lock")
+    # Where nobody has found anything, that is nothing only of a pair at rest, by a journal that can tell.
+    at_rest = not page and standing.phase.name is PhaseName.AGREED and standing.phase.status in playbook.stops
+    things = _left_to_do(standing)
     return (
+        *((line(),) if page else ()),
         *page,
-        *labelled("journal", standing.journal),
-        copied("head", str(standing.head)),
+        *to_do_lines(things, well=at_rest),
+        *_by_hand(standing),
+        *(() if at_rest and not things else (line(),)),
+        *_head(standing),
+    )
+
+
+def _by_hand(standing: Standing) -> Page:
+    left = standing.left_by_hand
+    if left is None or not left.run:
+        return ()
+    return ((Span("  Done by hand? ", "dim"), Span(next_step.acknowledge(left.run).command, "command")),)
+
+
+def _head(standing: Standing) -> Page:
+    head = standing.head
+    if page_width() < SIDE_BY_SIDE:  # it would be cut in two; `hamr audit head` has it whole
+        short = f", head {head.seq}:{head.hash[:12]}…" if head.seq else ""
+        return labelled("journal", f"{standing.journal}{short}")
+    return (*labelled("journal", standing.journal), copied("head", str(head)))
+
+
+def _left_to_do(standing: Standing) -> tuple[ToDo, ...]:
+    run, left, drill = standing.open_run, standing.left_by_hand, standing.open_drill
+    at_work = "" if standing.under_way is None else standing.under_way.holder.run
+    if run is not None and run.run == at_work:  # leave it: what it has not done yet is left to nobody
+        run = None
+    return left_to_do(
+        Left(
+            standing.pair.name,
+            {role: _org(standing, role) for role in Role},
+            unknown=[(name, attempt) for name, attempt in standing.unknown if name != at_work],
+            open_run="" if run is None else run.run,
+            ended=run is None or run.ended,
+            owed=[] if standing.owed is None else [standing.owed],
+            hooks_owed=[] if run is None else [(run.run, hook) for hook in run.hooks_owed],
+            hooks_failed=() if left is None else left.hooks_failed,
+            by_hand=() if left is None else left.by_hand,
+            remember=() if left is None else left.remember,
+            drill="" if drill is None else drill.drill,
+        )
     )
 
 
 def _org(standing: Standing, role: Role) -> str:
     return called(standing.pair[role].name, role)
-
-
-def _unknown(standing: Standing, run: str, attempt: Attempt) -> str:
-    return (
-        f"nobody knows whether {attempt.status} to {_org(standing, attempt.role)} took effect, or still will "
-        f"(attempt {attempt.number} of run {run})"
-    )
 
 
 def _open_run(run: OpenRun, playbook: Playbook) -> str:
@@ -298,6 +356,14 @@ def _open_run(run: OpenRun, playbook: Playbook) -> str:
     emergency = ", in emergency mode" if run.mode is Mode.EMERGENCY else ""
     asking = f"; it waits for an answer at its terminal: {shortened(run.asking)}" if run.asking else ""
     return f"{run.run}, to {run.goal}{where}{emergency}{asking}; hamr show {run.run} tells it"
+
+
+def _waits(standing: Standing) -> Page:
+    """The guards that the run waits for which is under way."""
+    run, at_work = standing.open_run, standing.under_way
+    if run is None or run.waiting is None or at_work is None or at_work.holder.run != run.run:
+        return ()
+    return wait_lines(run.waiting.guards, run.waiting.left(standing.at), run.waiting.verdicts)
 
 
 def _lock(holder: Holder, now: datetime, *, dead: bool) -> str:
@@ -331,10 +397,12 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             "phase_status": phase.status,
             "sentence": phase.sentence,
             "next": standing.next_steps,
+            "left_to_do": _left_to_do(standing),
             "orgs": {role: _org_fact(standing, role) for role in Role},
             "mirrors": pair.mirrors,
             "owed": standing.owed,
             "may_come_late": [{"run": name, **noun_fact(attempt)} for name, attempt in standing.given_up],
+            "approvals_owed": standing.approvals_owed,
             "open_on_other_orgs": standing.elsewhere,
             "unknown": [{"run": name, **noun_fact(attempt)} for name, attempt in standing.unknown]
             if standing.journal_exists

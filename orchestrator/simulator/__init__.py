@@ -39,7 +39,15 @@ from .config import Authors, RateLimit, SimulatedOrg, SimulatorConfig, Traffic, 
 from .core import Regions
 from .effects import Closed, Effect, LoggedRequest, Refused, Reset, Response, Silent, Truncated
 from .faults import Faults, random_faults
-from .simulation import ServedOrg, Simulation, inventory_text, print_ready, serve, write_inventory
+from .simulation import (
+    ServedOrg,
+    Simulation,
+    inventory_place,
+    inventory_text,
+    print_ready,
+    serve,
+    write_inventory,
+)
 from .wire import PostedEvent
 
 __all__ = [
@@ -87,6 +95,7 @@ __all__ = [
     "Truncated",
     "TruncatedBody",
     "WrongBody",
+    "inventory_place",
     "inventory_text",
     "metric_value",
     "print_ready",

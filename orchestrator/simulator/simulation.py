@@ -192,6 +192,17 @@ def inventory_text(sim: Simulation, *, keys: str = "sim-keys") -> str:
     return "\n".join(lines) + "\n"
 
 
+def inventory_place(folder: Path) -> Path:
+    """Where a simulated pair's inventory goes that nobody named: pairs.yaml, unless somebody's own is there."""
+    usual = folder / "pairs.yaml"
+    return folder / "sim-pairs.yaml" if usual.exists() and not _is_ours(usual) else usual
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_MARK)) == _MARK.encode()
+
+
 def write_inventory(sim: Simulation, path: Path) -> None:
     """Write the pairs.yaml and its key files (for the owner alone), in place of an earlier simulation's.
 
@@ -203,7 +214,7 @@ def write_inventory(sim: Simulation, path: Path) -> None:
     """
     folder = path.parent / f"{path.stem}-keys"
     try:
-        if path.exists() and not path.read_bytes().startswith(_MARK.encode()):
+        if path.exists() and not _is_ours(path):
             raise UsageError(
                 f"{path} is there already, and the simulator did not write it: it is left as it is.",
                 next_steps=(next_step.simulate("--inventory-out", str(path.with_name("sim-pairs.yaml"))),),

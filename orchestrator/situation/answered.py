@@ -15,7 +15,6 @@ from orchestrator.model.words import utc
 
 from . import commands
 from .commands import View
-from .wording import changed
 
 NOTHING_TO_TELL = frozenset({Status.ABSENT, Status.UNSPECIFIED})
 """Statuses that are never copied to the other org: one cannot be sent, the other says nothing."""
@@ -64,7 +63,7 @@ def _absent(view: View, doubts: tuple[str, ...]) -> Phase:
 
 
 def _agreed(view: View, status: Status) -> Phase:
-    sentence = f"Both orgs show {status}: {_last_changed(view)}."
+    sentence = f"Both orgs show {status}."
     steps = [next_step.plan(view.pair.name, goal) for goal in commands.goals_from(view, status)]
     if not steps:
         sentence += f" No transition of the playbook {view.playbook.name} leads on from {status}: there is nothing to run."
@@ -102,11 +101,6 @@ def _hooks(view: View) -> str:
     owed = view.open_run.hooks_owed if view.open_run is not None else ()
     names = (each.partition("/") for each in owed)
     return "".join(f"; hook {hook} after transition {transition} is owed" for transition, _, hook in names)
-
-
-def _last_changed(view: View) -> str:
-    records = ((view.pair[role], view.readings[role].record) for role in Role)
-    return "; ".join(f"{org} was {changed(record)}" for org, record in records if record is not None)
 
 
 def _behind(view: View, owed: Owed) -> Phase:

@@ -105,11 +105,7 @@ def _remedies(view: View, hampered: tuple[Role, ...]) -> tuple[str, ...]:
         sight = view.readings[role].sight
         if not isinstance(sight, Hampered):
             continue
-        remedy = printable(sight.remedy, LONGEST_REASON)
-        if sight.trouble is Trouble.KEYS:
-            references = dict.fromkeys((view.pair[role].api_key, view.pair[role].app_key))
-            remedy = f"its keys come from {', '.join(str(each) for each in references)}: {sight.remedy}"
-        said[remedy] = None
+        said[printable(sight.remedy, LONGEST_REASON)] = None
     return tuple(said)
 
 

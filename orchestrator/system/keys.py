@@ -11,13 +11,14 @@ import os
 import shlex
 import stat
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from orchestrator.errors import KeyUnavailable
 from orchestrator.model import next_step
-from orchestrator.model.next_step import NextStep
+from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.org import CommandKey, EnvironmentKey, FileKey, KeyReference, Secret
+from orchestrator.model.words import one_reason
 
 from .programs import Capture, NotStarted, run_to_end
 from .redaction import SHORTEST_SECRET, Redactor
@@ -39,6 +40,21 @@ KEY_NAMES: Mapping[str, str] = {"api": "API key", "app": "application key"}
 
 class _Unusable(Exception):
     """Why a reference leads to no key, as the end of a sentence, without the key."""
+
+
+def together(problems: Sequence[KeyUnavailable]) -> KeyUnavailable:
+    """Several keys that cannot be had as one problem: an environment that was not loaded is one, whatever it held."""
+    if len(problems) == 1:
+        return problems[0]
+    orgs = {problem.org for problem in problems}
+    org = problems[0].org if len(orgs) == 1 else None
+    reason = one_reason(problem.reason for problem in problems)
+    return KeyUnavailable(
+        f"{len(problems)} keys{f' of {org}' if org else ''} cannot be used: {reason}.",
+        reason=reason,
+        org=org,
+        next_steps=each_once(step for problem in problems for step in problem.next_steps),
+    )
 
 
 class KeyRing:
@@ -93,7 +109,10 @@ class KeyRing:
                 return known  # it was denied, but no other is to be had; it may be a right that is missing
             name = KEY_NAMES.get(which, which)
             raise KeyUnavailable(
-                f"The {name} of {org} cannot be used: {problem}.", org=org, next_steps=_next_steps(reference)
+                f"The {name} of {org} cannot be used: {problem}.",
+                reason=str(problem),
+                org=org,
+                next_steps=_next_steps(reference),
             ) from None
 
     def distrust(self, reference: KeyReference) -> None:

@@ -32,6 +32,16 @@ async def test_a_scenario_is_played_scored_and_journalled(tmp_path: Path) -> Non
     assert {transition.by for transition in orchestrator.open_journal(journal).runs()} == {"alice"}
 
 
+async def test_without_a_journal_it_stands_beside_the_usual_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAMR_JOURNAL", str(tmp_path / "journal.db"))
+    drill = await orchestrator.rehearse(operator="alice@laptop")
+    assert drill.score.passed
+    assert orchestrator.open_journal().runs() == ()
+    assert len(orchestrator.open_journal(tmp_path / "journal-drills.db").runs()) == 2
+
+
 async def test_a_scenario_that_misses_is_a_result_and_no_error(tmp_path: Path, playbook: Path) -> None:
     (tmp_path / "wrong.yaml").write_text(
         "schema: 1\nname: wrong\nsummary: Expects what does not happen.\n"

@@ -115,7 +115,7 @@ def test_without_a_pair_every_pair_is_looked_at_and_the_worst_wins(lab: Lab) -> 
         ("other", "critical"),
     ]
     assert lab.run("doctor", "sim", code=0).stdout.startswith("HAMR OK - sim")
-    assert lab.run("doctor", code=2).stdout.startswith(
+    assert " ".join(lab.run("doctor", code=2).stdout.split()).startswith(
         "HAMR CRITICAL - sim is ready for a planned run and for an emergency; other: planned run CRITICAL,"
     )
 
@@ -195,3 +195,28 @@ def test_no_key_is_shown(lab: Lab) -> None:
     for more in (("--verbose",), ("--json",), ("--nagios",)):
         shown = lab.run("doctor", "sim", *more, code=0)
         assert "simulated-primary-a" not in shown.stdout + shown.stderr
+
+
+def test_keys_that_are_not_there_are_one_problem_that_lists_them(lab: Lab) -> None:
+    for key in lab.folder.glob("pairs-keys/*"):
+        key.unlink()
+    result = lab.run("doctor", "sim", code=2)
+    assert result.stdout.splitlines()[0].endswith("emergency CRITICAL (4 keys)")
+    assert result.stdout.count("cannot be used") == 1
+    assert result.stdout.count("for want of a key") == 3
+    found = lab.json("doctor", "sim", code=2)["pairs"][0]["checks"]
+    assert [each["check"] for each in found if each["planned"] == "critical" and not each["follows"]] == [
+        "API key",
+        "application key",
+        "API key",
+        "application key",
+    ]
+
+
+def test_one_orgs_missing_keys_leave_the_problems_of_the_other(lab: Lab) -> None:
+    (lab.folder / "pairs-keys" / "primary-api-key").unlink()
+    lab.do(lambda: lab.sim.set_dark(S, True))
+    found = lab.json("doctor", "sim", code=2)["pairs"][0]["checks"]
+    told = {(each["check"], each["org"]): each["follows"] for each in found}
+    assert told["HAMR record", "primary"]
+    assert not told["HAMR record", "secondary"]

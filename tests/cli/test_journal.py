@@ -256,7 +256,7 @@ def test_what_a_changed_journal_tells_is_not_passed_off_as_proof(lab: Lab, run: 
     assert "chain is BROKEN at record 2" in " ".join(result.stderr.split())
     document = lab.json("report", run, code=9)
     assert "chain is BROKEN at record 2" in document["broken"]
-    assert document["checks"][0]["name"] == "its chain holds"
+    assert document["checks"][0]["name"] == "its records hold"
     assert document["checks"][0]["held"] is False
     files = (lab.folder / "page.html", lab.folder / "tests.xml")
     lab.run("report", run, "--html", str(files[0]), "--junit", str(files[1]), code=9)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import signal
 import socket
 import subprocess
@@ -18,6 +20,11 @@ from click.testing import CliRunner
 from orchestrator.cli.group import hamr
 from orchestrator.cli.simulator_flags import traffic_of
 from orchestrator.simulator import Traffic
+
+from .lab import Lab
+from .terminal import Person
+
+README = Path(__file__).parents[2] / "README.md"
 
 
 def simulate(folder: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -37,7 +44,7 @@ def test_it_says_where_it_is_and_serves_until_a_signal(tmp_path: Path, number: s
     ready = json.loads(serving.stdout.readline())
     assert set(ready) == {"primary", "secondary", "inventory"}
     assert set(ready["primary"]) == {"url", "org_uuid", "api_key", "app_key"}
-    assert ready["inventory"] == str(tmp_path / "sim-pairs.yaml")
+    assert ready["inventory"] == str(tmp_path / "pairs.yaml")
     org = ready["secondary"]
     request = urllib.request.Request(  # noqa: S310 - loopback
         f"{org['url']}/api/v2/hamr",
@@ -67,6 +74,64 @@ def test_a_port_that_is_taken_is_exit_2(tmp_path: Path) -> None:
     assert out == ""
     assert str(port) in err
     assert "Traceback" not in err
+
+
+def test_somebody_elses_pairs_yaml_is_not_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "pairs.yaml").write_text("mine\n")
+    serving = simulate(tmp_path)
+    assert serving.stdout is not None
+    assert json.loads(serving.stdout.readline())["inventory"] == str(tmp_path / "sim-pairs.yaml")
+    serving.send_signal(signal.SIGTERM)
+    serving.communicate(timeout=20)
+    assert (tmp_path / "pairs.yaml").read_text() == "mine\n"
+
+
+def test_a_person_is_told_what_to_type_and_it_works(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = lab.folder / "anew"
+    folder.mkdir()
+    with Person(lab, ("simulate", "--inventory-out", str(folder / "pairs.yaml"))) as person:
+        person.wait_for("hamr run sim --to ACTIVE")
+        assert '"api_key"' not in person.seen
+        typed = [
+            text.strip()
+            for text in re.sub(r"\x1b\[[0-9;]*m", "", person.seen).splitlines()
+            if text.startswith(("  cd ", "  export ", "  hamr "))
+        ]
+        assert typed[0] == f"cd {folder}"
+        assert typed[1].startswith("export HAMR_JOURNAL=sim-")
+        monkeypatch.chdir(folder)
+        journal = {"HAMR_JOURNAL": typed[1].partition("=")[2]}
+        assert "agreed(PASSIVE)" in lab.run(*typed[2].split()[1:], code=0, env=journal).stdout
+        lab.run(*typed[3].split()[1:], "--yes", code=0, env=journal)
+        person.type("\x03")
+        assert person.end() == 0
+
+
+def test_the_readme_copied_literally_moves_a_simulated_pair(tmp_path: Path) -> None:
+    section = re.sub(r"```.*?```", "", README.read_text("utf-8").split("\n## ")[1], flags=re.DOTALL)
+    first, second, third = re.findall(r"(?:^    .+\n)+", section, re.MULTILINE)
+    assert [line.strip() for line in first.splitlines()][-1] == "hamr simulate"
+    serving = simulate(tmp_path)
+    assert serving.stdout is not None
+    serving.stdout.readline()
+    script = "".join(
+        line.strip() + "\n" for line in (second + third).splitlines() if "activate" not in line
+    ).replace("hamr run sim", "hamr run sim --yes")
+    done = subprocess.run(
+        ["/bin/sh", "-ec", f'hamr() {{ "{sys.executable}" -m orchestrator "$@"; }}\n{script}'],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    serving.send_signal(signal.SIGTERM)
+    serving.communicate(timeout=20)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "pair sim stands at ACTIVE, on both orgs" in done.stdout
+    assert "pair sim stands at PASSIVE, on both orgs" in done.stdout
+    assert "The chain holds" in done.stdout
 
 
 def test_an_inventory_that_somebody_else_wrote_is_left_alone(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.config import load_inventory, load_pair
+from orchestrator.config import load_inventory, load_pair, pair_names
 from orchestrator.config.inventory import LARGE
 from orchestrator.config.inventory_part import part_of
 from orchestrator.errors import DocumentError, UsageError
@@ -47,6 +47,20 @@ def test_a_pair_alone_is_the_pair_that_the_whole_inventory_has(tmp_path: Path, n
     assert load_pair(path, name) == same
     assert {"P3_A", "P3_B"} <= same.all_keys
     assert "COMMENTED" not in same.all_keys
+    assert pair_names(path) == tuple(pair.name for pair in load_inventory(path).pairs)
+
+
+def test_the_names_of_a_large_inventory_are_told_without_reading_what_stands_under_them(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "pairs.yaml"
+    path.write_text(inventory(500).replace("uuid:", "uid:", 1))
+    assert pair_names(path)[:2] == ("pair-0", "pair-1")
+    path.write_text(inventory(500).replace("'", "&x '", 1))
+    assert len(pair_names(path)) == 500
+    path.write_text(inventory(1).replace("uuid:", "uid:", 1))
+    with pytest.raises(DocumentError):
+        pair_names(path)
 
 
 def test_its_problems_stand_where_they_stand_in_the_file_and_no_other_pair_s_are_in_the_way(

@@ -8,6 +8,8 @@ import json
 import zlib
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
 
 import httpx
 import pytest
@@ -44,7 +46,7 @@ from orchestrator.system.keys import KeyRing
 from orchestrator.system.redaction import Redactor
 from tests.steps import typed
 
-from .orgs import KEYS, PRIMARY_UUID, SHORT, draft, pair_at
+from .orgs import KEYS, PRIMARY_UUID, SHORT, WRITTEN, draft, pair_at
 
 pytestmark = pytest.mark.anyio
 
@@ -58,10 +60,13 @@ def never(request: httpx.Request) -> httpx.Response:
     raise AssertionError(f"nothing should have been sent to {request.url}")
 
 
-def world(
-    handler: Handler, keys: KeyRing, redactor: Redactor, *, secondary: Handler | None = None
-) -> HttpWorld:
-    return HttpWorld(
+A = TypeVar("A", HttpReader, HttpWorld)
+
+
+def on(
+    kind: type[A], handler: Handler, keys: KeyRing, redactor: Redactor, *, secondary: Handler | None = None
+) -> A:
+    return kind(
         PAIR,
         timeouts=SHORT,
         keys=keys,
@@ -71,17 +76,7 @@ def world(
     )
 
 
-def reader_on(
-    handler: Handler, keys: KeyRing, redactor: Redactor, *, secondary: Handler | None = None
-) -> HttpReader:
-    return HttpReader(
-        PAIR,
-        timeouts=SHORT,
-        keys=keys,
-        redactor=redactor,
-        clock=SystemClock(),
-        transports=Both(httpx.MockTransport(handler), httpx.MockTransport(secondary or handler)),
-    )
+world, reader_on = partial(on, HttpWorld), partial(on, HttpReader)
 
 
 async def read(handler: Handler, keys: KeyRing, redactor: Redactor) -> Reading:
@@ -144,20 +139,7 @@ async def test_a_post_carries_the_described_body_and_the_orgs_own_keys(
     assert described == Request(
         "POST",
         "https://api.us5.datadoghq.com/api/v2/hamr",
-        {
-            "data": {
-                "id": "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
-                "type": "hamr_org_connections",
-                "attributes": {
-                    "hamr_status": 3,
-                    "is_primary": False,
-                    "modified_by": "ana+hamr-20261122-031502-k3f9-1@laptop",
-                    "target_org_datacenter": "us1",
-                    "target_org_name": "Payments",
-                    "target_org_uuid": "550e8400-e29b-41d4-a716-446655440000",
-                },
-            }
-        },
+        WRITTEN,
     )
     assert (request.method, str(request.url)) == (described.method, described.url)
     assert json.loads(request.content) == described.body
@@ -531,9 +513,8 @@ async def test_a_missing_key_is_told_and_nothing_is_sent(redactor: Redactor) -> 
         reading = await orgs.read(Role.PRIMARY)
         answer = await orgs.write(draft(Role.SECONDARY))
         identity = await orgs.identify(Role.SECONDARY)
-    said = "The application key of Payments (primary) cannot be used: environment variable P_APP is not set."
     assert reading.sight == Hampered(
-        said,
+        "environment variable P_APP is not set",
         "set what is missing or correct what is wrong with it (export VARIABLE=…, or put the file there)",
         Trouble.KEYS,
     )
@@ -550,10 +531,20 @@ async def test_missing_keys_are_named_all_at_once(redactor: Redactor) -> None:
         with pytest.raises(KeyUnavailable) as caught:
             await orgs.require_keys()
     assert caught.value.message == (
-        "The application key of Payments (primary) cannot be used: environment variable P_APP is not set.\n"
-        "The API key of Payments DR (secondary) cannot be used: environment variable S_API is not set."
+        "2 keys cannot be used: environment variables P_APP and S_API are not set."
     )
     assert len(typed(caught.value.next_steps)) == 2
+
+
+async def test_an_environment_that_was_not_loaded_is_one_problem(redactor: Redactor) -> None:
+    async with world(never, KeyRing({}, redactor), redactor) as orgs:
+        reading = await orgs.read(Role.PRIMARY)
+        with pytest.raises(KeyUnavailable) as caught:
+            await orgs.require_keys()
+    assert reading.reason == "environment variables P_API and P_APP are not set"
+    assert caught.value.message == (
+        "4 keys cannot be used: environment variables P_API, P_APP, S_API and S_APP are not set."
+    )
 
 
 async def test_all_keys_there_is_quiet(keys: KeyRing, redactor: Redactor) -> None:

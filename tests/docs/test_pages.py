@@ -106,8 +106,10 @@ def test_every_make_target_that_is_named_exists() -> None:
     assert named <= targets
 
 
-def test_the_picture_in_the_readme_is_the_shipped_playbooks() -> None:
-    drawn = re.findall(r"^```mermaid\n(.*?)^```", PAGES["README.md"], re.DOTALL | re.MULTILINE)
+def test_the_picture_of_the_playbook_is_the_shipped_ones() -> None:
+    drawn = re.findall(
+        r"^```mermaid\n(.*?)^```", PAGES["docs/reference/playbook.md"], re.DOTALL | re.MULTILINE
+    )
     assert drawn == [mermaid(load_playbook(str(ROOT / "playbooks" / "regional-failover.yaml")))]
 
 

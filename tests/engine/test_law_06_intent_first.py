@@ -260,3 +260,22 @@ def test_a_first_record_is_made_from_the_inventory() -> None:
         target_datacenter="eu1",
         wire=Wire.SNAKE,
     )
+
+
+async def test_law_06_a_first_look_that_was_begun_before_the_engine_wanted_it_is_as_old_as_it_is() -> None:
+    b = bench()
+    read = b.world.read
+
+    async def earlier(role: Role, *, within: float | None = None, anew: bool = False) -> Reading:
+        reading = await read(role, within=within, anew=anew)
+        return replace(reading, monotonic=reading.monotonic - 5)
+
+    b.world.read = earlier  # type: ignore[method-assign]
+    asked: list[list[str]] = []
+    b.world.before_write = lambda _draft: asked.append(list(b.world.log))
+    await b.engine.drive(ACTIVE)
+    assert [each.split()[1] for each in asked[0] if each.startswith("GET")] == [
+        "primary",
+        "secondary",
+        "secondary",
+    ]

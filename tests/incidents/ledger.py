@@ -8,7 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from orchestrator.errors import JournalUnavailable
-from orchestrator.model.journal import Entry, Head, Holder, Record, Verification
+from orchestrator.model.journal import Broken, Entry, Head, Holder, Record, Verification
 from orchestrator.model.protocols import Store
 
 from .loop import EPOCH, Process, VirtualClock
@@ -92,9 +92,10 @@ class Ledger:
         pair: str | None = None,
         kinds: Sequence[str] | None = None,
         after: int = 0,
+        before: int | None = None,
     ) -> Iterator[Record]:
         self._process.alive()
-        return self._inner.records(run=run, pair=pair, kinds=kinds, after=after)
+        return self._inner.records(run=run, pair=pair, kinds=kinds, after=after, before=before)
 
     def newest(self, pair: str, kind: str) -> Record | None:
         self._process.alive()
@@ -107,6 +108,13 @@ class Ledger:
     def runs_of(self, pair: str) -> frozenset[str]:
         self._process.alive()
         return self._inner.runs_of(pair)
+
+    def ids(self, prefix: str, most: int) -> tuple[str, ...]:
+        self._process.alive()
+        return self._inner.ids(prefix, most)
+
+    def first_broken(self, numbers: Sequence[int]) -> Broken | None:
+        return self._inner.first_broken(numbers)
 
     def head(self) -> Head:
         self._process.alive()

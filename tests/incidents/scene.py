@@ -19,7 +19,7 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import Operator
 from orchestrator.model.situation import Standing
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.simulator import Regions, SimulatorConfig
 
 from .attacks import NONE, Attacks

@@ -14,9 +14,6 @@ from .incident import play
 from .invariants import check
 from .trace import trace
 
-CHUNK = 50
-CHUNKS = 2
-
 PINNED = {
     5: "the server's own move of one org is copied to the other, which was never seen at the status in between",
     11: "killed before it knew whether the pair mirrors, and its own second write is no echo of the first",
@@ -154,9 +151,8 @@ def story(incident: Incident) -> str:
     return f"seed {incident.seed}:\n{said}\n" + "\n".join(trace(played))
 
 
-@pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_every_invariant_holds_in_every_incident(chunk: int) -> None:
-    for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
+def test_every_invariant_holds_in_every_incident() -> None:
+    for seed in range(50):  # and in 2,500 more, which `make ci` plays beside the tests
         assert story(draw(seed)) == ""
 
 

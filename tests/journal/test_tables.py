@@ -7,6 +7,7 @@ import itertools
 import os
 import random
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -214,3 +215,62 @@ def test_a_lock_that_nobody_can_read_is_damage(store: SqliteStore, place: Path, 
         store.holder("payments")
     with pytest.raises(JournalDamaged, match="the lock on payments has no readable time"):
         store.append(entry(), holding="lock-a")
+
+
+def test_ids_are_found_by_how_they_begin_the_last_first(mixed: SqliteStore) -> None:
+    assert mixed.ids("", 9) == ("r4", "r3", "r2", "r1")
+    assert mixed.ids("r", 2) == ("r4", "r3")
+    assert mixed.ids("r2", 9) == ("r2",)
+    assert mixed.ids("q", 9) == mixed.ids("s", 9) == mixed.ids("\udc80", 9) == ()
+
+
+def test_an_id_that_is_the_beginning_of_another_is_itself(store: SqliteStore) -> None:
+    store.append_all([entry("run.started", run="r1"), entry("run.started", run="r10")])
+    assert store.ids("r1", 9) == ("r1",)
+
+
+def test_records_that_were_left_alone_hold(mixed: SqliteStore) -> None:
+    everything = range(1, 3 * _PAGE + 1)
+    assert mixed.first_broken(everything) is None
+    assert mixed.first_broken([1, 7, 3 * _PAGE]) is None
+    assert mixed.first_broken([]) is None
+
+
+def test_law_16_of_some_records_the_first_that_does_not_hold_is_found_and_no_other(
+    mixed: SqliteStore, place: Path
+) -> None:
+    with closing(sqlite3.connect(place)) as file, file:
+        file.execute("DROP TRIGGER records_are_not_changed")
+        file.execute("DROP TRIGGER records_are_not_deleted")
+        file.execute("UPDATE records SET by = 'mallory' WHERE seq = 700")
+        file.execute("DELETE FROM records WHERE seq = 900")
+    assert mixed.first_broken([*range(1, 700), *range(702, 900), 902]) is None
+    changed = mixed.first_broken([5, 700, 901])
+    assert changed is not None
+    assert changed.seq == 700
+    assert "it was changed after it was written" in changed.reason
+    for numbers in ([899, 901], [899, 900, 950]):
+        missing = mixed.first_broken(numbers)
+        assert missing is not None
+        assert (missing.seq, missing.reason) == (900, "it is missing")
+    assert mixed.first_broken([*range(1, _PAGE + 1), 900]) is not None
+
+
+def test_records_are_found_up_to_a_number(mixed: SqliteStore) -> None:
+    for pair in (None, "orders"):
+        everything = [record for record in mixed.records() if pair in (None, record.pair)]
+        assert list(mixed.records(pair=pair, after=100, before=900)) == [
+            record for record in everything if 100 < record.seq < 900
+        ]
+
+
+def test_an_outline_of_one_pair_reads_nothing_of_another(store: SqliteStore, place: Path) -> None:
+    store.append_all([entry("run.started", run="r1", pair="payments")])
+    store.append_all([entry("run.started", run="r2", pair="orders")])
+    with closing(sqlite3.connect(place)) as file, file:
+        file.execute("DROP TRIGGER records_are_not_changed")
+        file.execute("UPDATE records SET data = '[' WHERE run = 'r1'")
+    outlined = store.outline(("run.finished",), begins=("run.started",), pair="orders")
+    assert [record.run for record in outlined] == ["r2"]
+    with pytest.raises(JournalDamaged):
+        list(store.outline(("run.finished",), begins=("run.started",)))

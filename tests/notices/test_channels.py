@@ -20,8 +20,8 @@ from orchestrator.model.journal import Head
 from orchestrator.model.next_step import resume
 from orchestrator.model.org import Apprise, Channel, EnvironmentKey, Occasion, Secret
 from orchestrator.model.run import End, Ending
-from orchestrator.notices import ChannelServices, Notice, notice_of, open_channel, trial_of
-from orchestrator.notices.channels import secret_parts, wants
+from orchestrator.notices import Notice, notice_of, trial_of
+from orchestrator.notices.channels import ChannelServices, open_channel, secret_parts, wants
 from orchestrator.notices.posting import Failed
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.keys import KeyRing

@@ -9,13 +9,16 @@ from msgspec.structs import replace
 
 from orchestrator.model.events import (
     EVENT_TYPES,
+    ApprovalAsked,
     Event,
     GuardsJudged,
     OrgGivenUp,
     PairAdopted,
     PersonAsked,
+    RunCancelled,
     RunFinished,
     RunResumed,
+    RunScheduled,
     TransitionMade,
     TransitionRefused,
     WaitBegan,
@@ -112,6 +115,21 @@ def test_a_refusal_names_every_guard_with_its_reason() -> None:
     )
 
 
+def test_a_wait_is_told_with_what_it_is_for_what_is_shown_and_for_how_long() -> None:
+    unseen = Verdict(
+        "agents", Outcome.FAIL, "agents is 0, not above 0", "Switch the Agents to the secondary."
+    )
+    notice = told(WaitBegan("activate", ("agents",), 600.0, (unseen,)), begun())
+    assert (notice.title, notice.alert) == (
+        "hamr: payments waits before transition activate",
+        Alert.WARNING,
+    )
+    assert notice.text.startswith(
+        "It waits for this, for up to 10 min from now:\n"
+        "- agents, fail: agents is 0, not above 0 (Switch the Agents to the secondary.)\n"
+    )
+
+
 def test_what_is_owed_is_told_with_the_command_that_settles_it() -> None:
     notice = told(WriteOwed(P, Status.ACTIVE, "no answer within 2 s"), begun(mode=Mode.EMERGENCY))
     assert notice.title == "hamr: payments owes its primary ACTIVE"
@@ -195,18 +213,16 @@ def test_an_adoption_that_was_refused_is_told_to_no_org() -> None:
     assert (notice.role, notice.occasion) == (None, Occasion.STOPPED)
 
 
-WAITS = WaitBegan("declare", ("settled",), 600.0)
 ASKED = PersonAsked(Question(Asks.MANUAL, "integrations", "activate", "Press the button."))
 
 
-def test_waiting_is_told_to_people_with_what_it_waits_for() -> None:
-    before = begun().after(GuardsJudged("declare", (Verdict("settled", Outcome.FAIL, "changed 40 s ago"),)))
-    notice = told(WAITS, before)
-    assert (notice.role, notice.occasion) == (None, Occasion.WAITING)
-    assert notice.title == "hamr: payments waits for the guards of declare"
-    assert notice.words == (
-        "Transition declare: waiting for settled, for up to 10 min.\n- settled, fail: changed 40 s ago"
-    )
+def test_an_approval_is_asked_of_people_with_the_command_that_gives_it() -> None:
+    event = next(event for event, _ in SAID if isinstance(event, ApprovalAsked))
+    notice = told(event, begun())
+    assert (notice.role, notice.occasion) == (None, Occasion.APPROVAL)
+    assert notice.title == "hamr: payments wants somebody else's agreement"
+    assert notice.words.startswith("Guard ")
+    assert [str(step) for step in notice.next_steps] == [f"hamr approve {RUN} --reason TEXT"]
 
 
 def test_a_question_is_told_to_people_with_where_it_is_asked() -> None:
@@ -240,8 +256,8 @@ def test_a_drill_says_so_in_its_title_text_and_tags() -> None:
 def test_nothing_else_is_told() -> None:
     quiet = {type(event) for event, _ in SAID if notice_of(event, begun().after(event)) is None}
     loud = {type(event) for event, _ in SAID} - quiet
-    for_people = {WaitBegan, PersonAsked}
-    for_orgs = {TransitionMade, TransitionRefused, WriteOwed, WriteUnknown}
+    for_people = {PersonAsked, ApprovalAsked, RunScheduled, RunCancelled}
+    for_orgs = {WaitBegan, TransitionMade, TransitionRefused, WriteOwed, WriteUnknown}
     assert loud == {RunFinished, PairAdopted} | for_people | for_orgs
     assert quiet <= set(EVENT_TYPES)
 

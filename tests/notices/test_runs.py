@@ -14,7 +14,7 @@ from orchestrator.model.events import Event, NoticeFailed, NoticeSent, WriteInte
 from orchestrator.model.journal import Entry, Record, Verified
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Role, Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import take_lock
 from orchestrator.operations.run import adopt, resume, start
 from orchestrator.simulator import ClientError, Fault, Silence, Simulation

@@ -15,7 +15,7 @@ from orchestrator.model.events import Event, RunFinished
 from orchestrator.model.org import Channel, EnvironmentKey, Occasion, Webhook
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Role, Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.run import resume, start
 from orchestrator.simulator import Fault, Silence
 from orchestrator.system.keys import KeyRing

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from orchestrator.model.approval import Approvable
 from orchestrator.model.events import (
+    ApprovalAsked,
+    ApprovalOwed,
     ChangeSeen,
     ClockDistrusted,
     DrillClosed,
@@ -24,6 +27,8 @@ from orchestrator.model.events import (
     NameLearned,
     NoticeFailed,
     NoticeSent,
+    OrgAnswered,
+    OrgAsked,
     OrgGivenUp,
     OwedSettled,
     PairAdopted,
@@ -32,6 +37,7 @@ from orchestrator.model.events import (
     ProbesRead,
     ReadingsTaken,
     RunAcknowledged,
+    RunApproved,
     RunCancelled,
     RunFinished,
     RunResumed,
@@ -43,6 +49,7 @@ from orchestrator.model.events import (
     TransitionMade,
     TransitionRefused,
     WaitBegan,
+    WaitContinued,
     WaitEnded,
     Waiting,
     WriteAnswered,
@@ -52,7 +59,7 @@ from orchestrator.model.events import (
     WriteThrottled,
     WriteUnknown,
 )
-from orchestrator.model.guard import Measured, ProbeReading, Unmeasured
+from orchestrator.model.guard import Measured, Outcome, ProbeReading, Unmeasured, Verdict
 from orchestrator.model.hook import Asks, HookOutcome, Question, Reply, When
 from orchestrator.model.reading import (
     Accepted,
@@ -100,6 +107,15 @@ FINISHED = RunFinished(
     6.2,
 )
 
+APPROVABLE = Approvable(
+    "payments",
+    Both("550e8400-e29b-41d4-a716-446655440000", "7c9e6679-7425-40de-944b-e07fc1f90ae7"),
+    Status.PASSIVE,
+    Status.ACTIVE,
+    Mode.PLANNED,
+    ("declare", "activate"),
+    "ab" * 32,
+)
 QUESTION = Question(Asks.MANUAL, "button", "declare", "Before transition declare, by hand: Press the button.")
 SCORE = Score(
     RUN,
@@ -134,6 +150,8 @@ SAID: tuple[tuple[Event, str], ...] = (
         ReadingsTaken(Both(reading(P), None)),
         "Read again: Payments (primary) PASSIVE; Payments EU (secondary) left out",
     ),
+    (OrgAsked(P, 10.0), "Payments (primary) is asked; it has 10 s to answer"),
+    (OrgAnswered(reading(P)), "Payments (primary) answers: PASSIVE"),
     (GuardsJudged("declare", (LINKED,)), "Transition declare: 1 guard passes"),
     (
         GuardsJudged("declare", (LINKED, UNSETTLED, UNSEEN)),
@@ -278,8 +296,21 @@ SAID: tuple[tuple[Event, str], ...] = (
         WaitBegan("declare", ("seen", "calm"), 600.0),
         "Transition declare: waiting for seen, calm, for up to 10 min",
     ),
+    (
+        WaitContinued("declare", (Verdict("calm", Outcome.FAIL, "errors is 3, not below 1"),)),
+        "Transition declare: still waiting for calm",
+    ),
     (WaitEnded("declare", True, 90.0), "Transition declare: its guards pass after 1 min 30 s"),
     (WaitEnded("declare", False, 600.0), "Transition declare: stopped waiting after 10 min"),
+    (
+        ApprovalAsked("two_people", APPROVABLE),
+        f"Guard two_people wants other people to agree: PASSIVE → ACTIVE, digest {APPROVABLE.digest[:12]}…",
+    ),
+    (
+        ApprovalOwed("two_people", APPROVABLE),
+        "Guard two_people is owed afterwards: the emergency did not wait for other people to agree",
+    ),
+    (RunApproved(APPROVABLE, "we talked"), "Approved: we talked"),
     (PersonAsked(QUESTION), "Asked: Before transition declare, by hand: Press the button."),
     (PersonAnswered(QUESTION, Reply(True, "pressed"), 42.0), "button: yes (pressed), after 42 s"),
     (PersonAnswered(QUESTION, Reply(False), 42.0), "button: no, after 42 s"),

@@ -94,7 +94,8 @@ def test_what_is_well_is_summed_up_and_what_is_not_is_said_in_full() -> None:
         doctor_page([readiness(KEY, check("link", OK, OK, brief="linked"), CLOCK)], everything=False)
     )
     assert page == [
-        "HAMR CRITICAL - payments: planned run CRITICAL, emergency OK (primary API key, primary clock)",
+        "HAMR CRITICAL - payments: planned run CRITICAL, emergency OK (primary API key,",
+        "primary clock)",
         "",
         "Pair payments, 2026-05-28 16:40:00 UTC, in 0.3 s",
         "",
@@ -133,6 +134,33 @@ def test_checks_that_say_the_very_same_are_said_once() -> None:
     ]
 
 
+def test_keys_that_are_missing_for_one_reason_are_one_problem_and_what_follows_is_none() -> None:
+    missing = [
+        replace(
+            KEY,
+            name=name,
+            role=role,
+            emergency=planned,
+            sentence="2 keys cannot be used: A and B are not set.",
+        )
+        for name, role, planned in (("API key", Role.PRIMARY, None), ("API key", Role.SECONDARY, CRITICAL))
+    ]
+    after = check("phase", CRITICAL, CRITICAL, follows=True, next_steps=(step("hamr status payments"),))
+    found = [readiness(*missing, after)]
+    assert first_line(found) == (
+        "HAMR CRITICAL - payments: planned run CRITICAL, emergency CRITICAL (2 keys)"
+    )
+    both = [*found, readiness(*missing, after, pair="orders")]
+    assert first_line(both) == (
+        "HAMR CRITICAL - payments, orders: planned run CRITICAL, emergency CRITICAL (2 keys)"
+    )
+    page = lines(doctor_page(found, everything=False))
+    assert page.count("      2 keys cannot be used: A and B are not set.") == 1
+    assert "      1 not known, for want of a key." in page
+    assert page[-2:] == ["Next", "  export API=…"]
+    assert "      What phase found." in lines(doctor_page(found, everything=True))
+
+
 def test_no_line_is_wider_than_the_page_and_nothing_from_outside_steers_the_terminal() -> None:
     wild = check("guard " + "x" * 90, CRITICAL, WARNING, sentence="\x1b[2J " + "word " * 120)
     page = lines(doctor_page([readiness(wild, pair="p\x1b[31m")], everything=True))[1:]
@@ -161,6 +189,7 @@ def test_the_document_has_every_check() -> None:
                     "planned": "critical",
                     "emergency": "ok",
                     "sentence": "What API key found.",
+                    "follows": False,
                     "next": [
                         {
                             "command": "export API=…",

@@ -6,13 +6,23 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from orchestrator.errors import ExitCode
+from orchestrator.errors import ExitCode, UsageError
 from orchestrator.model.events import encode
 from orchestrator.model.journal import Head, Record
 from orchestrator.model.result import DrillResult, Expectation, Leg, LessStrict, Score, StepTime
 from orchestrator.model.run import Objective
 from orchestrator.model.status import Status
-from orchestrator.report.drill import closed_json, closed_page, drill_json, drill_page
+from orchestrator.report.drill import (
+    Played,
+    closed_json,
+    closed_page,
+    drill_json,
+    drill_page,
+    drills_json,
+    drills_page,
+    scenario_lines,
+    worst,
+)
 from orchestrator.report.layout import cells
 from tests.steps import step
 
@@ -86,8 +96,8 @@ def test_the_page_says_what_was_missed_last_and_shows_the_journal() -> None:
         "  - settled: overridden on the way out: Bob is with us",
         "",
         "Journal",
-        f"  head          72:{HASH}",
-        f"  verify        hamr audit verify --anchor 72:{HASH}",
+        f"  head    72:{HASH}",
+        f"  verify  hamr audit verify --anchor 72:{HASH}",
         "",
         "Next",
         "  hamr report 20260528-150000-abcd",
@@ -127,7 +137,7 @@ def test_nothing_from_outside_can_steer_a_terminal_or_break_the_page() -> None:
 
 
 def test_the_document_has_every_fact() -> None:
-    assert drill_json(RESULT) == {
+    assert drill_json(RESULT, "/journal.db") == {
         "schema": "hamr/drill/1",
         "drill": DRILL,
         "pair": "sim-abcd",
@@ -197,6 +207,7 @@ def test_the_document_has_every_fact() -> None:
             }
         ],
         "head": {"seq": 72, "hash": HASH},
+        "journal": "/journal.db",
     }
 
 
@@ -205,3 +216,54 @@ def test_a_closed_drill_says_how_its_pair_stands() -> None:
     assert lines(closed_page(DRILL, words))[0] == f"Drill {DRILL} is closed. {words}"
     document = closed_json(DRILL, "payments", phase="agreed(PASSIVE)", words=words, notes="done", runs=[RUN])
     assert (document["schema"], document["runs"]) == ("hamr/drill-close/1", [RUN])
+
+
+ERROR = UsageError("scenario mine is not written for playbook quick: there is no probe canary")
+STOPPED = replace(RESULT, exit_code=ExitCode.INTERRUPTED)
+PASSED = replace(RESULT, exit_code=ExitCode.DONE, score=replace(RESULT.score, expectations=()))
+
+
+def test_of_several_scenarios_each_has_its_line() -> None:
+    assert lines(scenario_lines("answer-lost", RESULT)) == [
+        f"MISSED  answer-lost           1 of 2 held     7.7 s     {DRILL}"
+    ]
+    (first, *_) = lines(scenario_lines("a-name-that-is-longer-than-its-column", PASSED))
+    assert first.startswith("PASSED  a-name-that-is-longer-than-its-column  0 of 0 held")
+    assert lines(scenario_lines("mine", ERROR)) == [
+        "FAILED  mine                  scenario mine is not written for playbook quick: there is no probe",
+        "canary",
+    ]
+
+
+def test_of_several_scenarios_the_worst_is_the_exit_code() -> None:
+    assert worst({}) is ExitCode.DONE
+    assert worst({"a": PASSED}) is ExitCode.DONE
+    assert worst({"a": PASSED, "b": ERROR}) is ExitCode.USAGE
+    assert worst({"a": ERROR, "b": RESULT, "c": PASSED}) is ExitCode.DRILL_MISSED
+    assert worst({"a": ERROR, "b": RESULT, "c": STOPPED}) is ExitCode.INTERRUPTED
+
+
+def test_of_several_scenarios_those_that_did_not_pass_come_with_their_commands() -> None:
+    played: Played = {"happy-way": PASSED, "mine": ERROR, "answer-lost": RESULT}
+    assert lines(drills_page(played)) == [
+        "",
+        "1 of 3 scenarios passed.",
+        "  exit code     11: a drill missed an expectation",
+        "",
+        "Next",
+        "  hamr drill run --scenario mine",
+        "      play it on the simulator",
+        f"  hamr report {DRILL}",
+        "      read its report",
+    ]
+    document = drills_json(played, "/journal.db")
+    assert [drill["drill"] for drill in document["drills"]] == [DRILL, DRILL]  # type: ignore[union-attr,call-overload,index]
+    assert document["failed"] == [
+        {
+            "scenario": "mine",
+            "message": ERROR.message,
+            "exit_code": 2,
+            "exit_meaning": "bad usage, or a bad file",
+        }
+    ]
+    assert (document["passed"], document["exit_code"], document["journal"]) == (False, 11, "/journal.db")

@@ -70,8 +70,14 @@ def test_all_problems_of_a_file_are_shown_one_a_line() -> None:
         "  pairs.yaml:9:3: unknown key sight; did you mean site?",
     ]
     assert error_json(error)["problems"] == [
-        {"file": "pairs.yaml", "line": 2, "column": 1, "message": "schema"},
-        {"file": "pairs.yaml", "line": 9, "column": 3, "message": "unknown key sight; did you mean site?"},
+        {"file": "pairs.yaml", "line": 2, "column": 1, "message": "schema", "excerpt": ""},
+        {
+            "file": "pairs.yaml",
+            "line": 9,
+            "column": 3,
+            "message": "unknown key sight; did you mean site?",
+            "excerpt": "",
+        },
     ]
 
 

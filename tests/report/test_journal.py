@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import copy_context
 from datetime import timedelta
 
 from msgspec.structs import replace
@@ -25,8 +26,8 @@ from orchestrator.model.reading import Accepted, Change, Exchange, Lost, Unreach
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import OpenDrill
 from orchestrator.model.status import Both, Status
-from orchestrator.report.journal import RunSummary, runs_json, runs_page, show_json, show_page
-from orchestrator.report.layout import STYLES, cells, plain_text
+from orchestrator.report.journal import DrillSummary, RunSummary, runs_json, runs_page, show_json, show_page
+from orchestrator.report.layout import STYLES, cells, fit, plain_text
 
 from .happened import ATTEMPT, FINISHED, POST, SAID, STAMP, STARTED
 from .scenes import HASH, LINKED, NOW, RUN, UNSETTLED, P, S, lines, reading, record
@@ -215,6 +216,7 @@ OPEN = RunSummary(
     "",
     None,
     True,
+    "20260528-150000-abcd",
 )
 ADOPTED = RunSummary(
     "20260528-180000-zzzz",
@@ -233,12 +235,13 @@ ADOPTED = RunSummary(
 
 def test_runs_are_listed_and_open_ones_come_with_their_command() -> None:
     assert lines(runs_page([DONE, OPEN, ADOPTED])) == [
-        "run                   pair          goal     mode       by            took        end",
-        "20260528-163000-k3f9  payments      ACTIVE   planned    alice@laptop  1 min 18 s  done (0)",
-        "20260528-170000-abcd  payments      PASSIVE  emergency  bob@laptop2   -           not ended",
-        "20260528-180000-zzzz  a-pair-with-  -        planned    carol@exampl  2 h         incomplete (6)",
-        "                      a-very-long-                      e.com@workst",
-        "                      name                              ation-17",
+        "run                   pair          goal        started, UTC  by            took        end",
+        "20260528-163000-k3f9  payments      ACTIVE      05-28 16:40   alice@laptop  1 min 18 s  done (0)",
+        "20260528-170000-abcd  payments      PASSIVE     05-28 16:40   bob@laptop2   -           not ended",
+        "                                    emergency",
+        "20260528-180000-zzzz  a-pair-with-  -           05-28 16:40   carol@exampl  2 h         incomplete",
+        "                      a-very-long-                            e.com@workst              (6)",
+        "                      name                                    ation-17",
         "",
         "Open, and can be resumed",
         "  hamr resume 20260528-170000-abcd",
@@ -251,6 +254,20 @@ def test_the_list_fits_whatever_the_names_are() -> None:
     text = plain_text(runs_page([endless]))
     assert max(cells(shown) for shown in text.splitlines()) <= 100
     assert all(character == "\n" or character.isprintable() for character in text)
+
+
+def test_on_a_narrow_page_the_ids_stay_whole() -> None:
+    def narrow() -> list[str]:
+        fit(80)
+        return lines(runs_page([DONE, ADOPTED], [], [REHEARSED]))
+
+    shown = copy_context().run(narrow)
+    assert max(map(cells, shown)) <= 80
+    assert [text.split()[0] for text in shown if text.startswith("2026")] == [
+        "20260528-163000-k3f9",
+        "20260528-180000-zzzz",
+        "20260528-150000-abcd",
+    ]
 
 
 def test_an_empty_journal_says_so() -> None:
@@ -274,6 +291,7 @@ def test_the_documents_of_runs() -> None:
                 "end": "done",
                 "exit_code": 0,
                 "open": False,
+                "drill": "",
             },
             {
                 "run": "20260528-170000-abcd",
@@ -288,11 +306,59 @@ def test_the_documents_of_runs() -> None:
                 "end": "",
                 "exit_code": None,
                 "open": True,
+                "drill": "20260528-150000-abcd",
             },
         ],
         "open_drills": [],
+        "drills": [],
         "journal_exists": True,
     }
+
+
+REHEARSED = DrillSummary(
+    "20260528-150000-abcd",
+    "sim-abcd",
+    True,
+    "somebody-else-writes",
+    Status.ACTIVE,
+    "alice@laptop",
+    NOW,
+    NOW + timedelta(seconds=78),
+    True,
+    (RUN,),
+)
+
+
+def test_drills_are_listed_where_they_are_asked_for() -> None:
+    left = replace(REHEARSED, pair="payments", simulated=False, scenario="", closed_at=None, passed=None)
+    assert lines(runs_page([], [], [REHEARSED, left])) == [
+        "This journal holds no runs.",
+        "",
+        "  hamr status PAIR",
+        "",
+        "Drills",
+        "drill                 pair      scenario              started, UTC  took        end",
+        "20260528-150000-abcd  sim-abcd  somebody-else-writes  05-28 16:40   1 min 18 s  passed",
+        "20260528-150000-abcd  payments  live                  05-28 16:40   -           not closed",
+    ]
+    assert lines(runs_page([], [], []))[-2:] == ["Drills", "There are none."]
+    assert runs_json([], [], [REHEARSED])["drills"] == [
+        {
+            "drill": "20260528-150000-abcd",
+            "pair": "sim-abcd",
+            "simulated": True,
+            "scenario": "somebody-else-writes",
+            "goal": "ACTIVE",
+            "by": "alice@laptop",
+            "started_at": "2026-05-28T16:40:00.000000Z",
+            "closed_at": "2026-05-28T16:41:18.000000Z",
+            "seconds": 78.0,
+            "passed": True,
+            "end": "passed",
+            "runs": [RUN],
+        }
+    ]
+    assert replace(REHEARSED, passed=False).end == "missed"
 
 
 def test_a_drill_that_nobody_closed_is_pointed_out_with_the_command_that_closes_it() -> None:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from orchestrator.errors import ExitCode, HamrError, JournalDamaged, JournalUnavailable, PreparationError
 from orchestrator.model import next_step
 from orchestrator.model.journal import GENESIS, Head, Holder
-from orchestrator.model.reading import Present, Unreachable
+from orchestrator.model.reading import Hampered, Present, Trouble, Unreachable
 from orchestrator.model.run import Attempt
 from orchestrator.model.situation import OpenDrill, OpenRun, Owed, Phase, PhaseName, Standing, Stranger
 from orchestrator.model.status import Both, Status
@@ -111,6 +111,16 @@ def test_all_pairs_are_a_line_each_and_those_that_need_a_person_come_first() -> 
 def test_the_page_of_the_reference_is_a_real_one() -> None:
     shown = pairs_page({pair: look for pair, look in FOUND.items() if not pair.startswith("billing")})
     assert f"```text\n{plain_text(shown)}```\n" in COMMANDS.read_text("utf-8")
+
+
+def test_keys_that_several_pairs_lack_are_said_once() -> None:
+    def without(*variables: str) -> Standing:
+        reason = f"environment variables {' and '.join(variables)} are not set"
+        sight = Hampered(reason, "set what is missing", Trouble.KEYS)
+        return replace(standing(), readings=Both(reading(P, sight), reading(S)))
+
+    page = lines(pairs_page({"a": called("a", without("A", "B")), "b": called("b", without("B", "C"))}))
+    assert page[-1] == "2 orgs not asked: environment variables A, B and C are not set."
 
 
 def test_where_none_needs_a_person_nothing_is_said_of_that() -> None:

@@ -150,8 +150,7 @@ def test_a_key_that_cannot_be_had_says_nothing_of_the_org_and_offers_no_emergenc
         PhaseName.HAMPERED,
         f"Payments (primary) was not asked ({why}); Payments EU (secondary) shows PASSIVE (changed 2026-05-27 "
         "09:30:00 UTC by alice@example.com). That is trouble of this machine or its network, and says nothing of "
-        "Payments (primary), which may be well: its keys come from environment variable API, environment variable "
-        "APP: set what is missing. Then look again.",
+        "Payments (primary), which may be well: set what is missing. Then look again.",
         tuple(map(step, ("hamr status payments", "hamr doctor payments"))),
         role=PRIMARY,
     )

@@ -14,6 +14,7 @@ import pytest
 
 from orchestrator.errors import ExitCode, KeyUnavailable
 from orchestrator.model.org import CommandKey, EnvironmentKey, FileKey, KeyReference
+from orchestrator.model.words import one_reason
 from orchestrator.system.keys import KeyRing
 from orchestrator.system.redaction import Redactor
 from tests.steps import typed
@@ -301,3 +302,26 @@ async def test_law_17_a_key_ring_shows_nothing_of_itself() -> None:
     keys, redactor = ring({"KEY": CANARY})
     await keys.resolve(EnvironmentKey("KEY"), org="Payments", which="api")
     assert "canary" not in f"{keys!r} {keys} {redactor!r} {redactor}"
+
+
+@pytest.mark.parametrize(
+    ("reasons", "one"),
+    [
+        (["environment variable A is not set"], "environment variable A is not set"),
+        (
+            ["environment variables A and B are not set", "environment variable C is not set"],
+            "environment variables A, B and C are not set",
+        ),
+        (
+            ["file /k/a cannot be read (No such file)", "file /k/b cannot be read (No such file)"],
+            "files /k/a and /k/b cannot be read (No such file)",
+        ),
+        (
+            ["file /k/a cannot be read (Permission denied)", "file /k/b cannot be read (No such file)"],
+            "file /k/a cannot be read (Permission denied); file /k/b cannot be read (No such file)",
+        ),
+        (["command op is empty", "command op is empty"], "command op is empty"),
+    ],
+)
+def test_several_keys_that_cannot_be_had_for_one_reason_are_one_clause(reasons: list[str], one: str) -> None:
+    assert one_reason(reasons) == one
