@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from orchestrator.errors import HamrError
 from orchestrator.journal import VERIFY_NEWEST
@@ -14,9 +13,6 @@ from orchestrator.model.readiness import Check, Group, Level
 from orchestrator.model.words import counted, doing, no_journal, span, utc
 
 from .answers import Answers, JournalFound
-
-SILENT_FOR = timedelta(minutes=1)
-"""A living holder's heartbeat is never so old: it beats every few seconds."""
 
 
 def check_journal(answers: Answers) -> Iterator[Check]:
@@ -78,7 +74,7 @@ def _lock(answers: Answers) -> Check:
     if answers.journal.holder_dead:
         sentence = f"{who}; that process is gone. The next run or resume takes its lock over."
         return _left("lock", Level.WARNING, Level.WARNING, sentence, next_step.status(pair))
-    if silent <= SILENT_FOR:
+    if not holder.is_silent(answers.orgs.at):
         at_work = None if answers.standing is None else answers.standing.under_way
         words = f"{holder} holds the pair" if at_work is None else f"{holder} is {doing(at_work)}"
         sentence = f"A run is under way: {words}. Leave it."

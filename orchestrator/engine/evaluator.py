@@ -133,6 +133,8 @@ class GuardEvaluator(Struct):
     policy: GuardPolicy
     decisions: list[tuple[Transition | None, Decision]] = field(default_factory=list)
     """What became of each transition's guards, in order; no transition where an org was to be told what the other one shows."""
+    awaited: tuple[Verdict, ...] = ()
+    """What it waits for, or waited for when a person stopped it."""
     accepted: dict[tuple[str, str], str] = field(default_factory=dict)
     """(transition, guard) that could not be judged, and a person's reason for going on all the same."""
 
@@ -290,9 +292,11 @@ class GuardEvaluator(Struct):
                 if left <= SHORTEST_NAP:
                     break
                 every = self.run.playbook.confirm.every.total_seconds()
+                self.awaited = decision.refused_by
                 await self._pause(decision, left, min(left, max(every, min(limit / POLLS, SLOWEST_POLL))))
                 self.probing.distrust_all()
                 decision = self.decide(transition, await self.see(transition, polling=True))
+            self.awaited = ()
         finally:
             if began is not None:
                 self.run.tell(WaitEnded(transition.name, decision.go, clock.monotonic() - began))

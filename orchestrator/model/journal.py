@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
@@ -56,6 +56,10 @@ class Head(Struct, frozen=True):
         return f"{self.seq}:{self.hash}"
 
 
+SILENT_FOR = timedelta(minutes=1)
+"""How long a heartbeat may be late before anybody wonders."""
+
+
 class Holder(Struct, frozen=True):
     """Who holds a pair's lock."""
 
@@ -75,6 +79,10 @@ class Holder(Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.operator} on {self.host} (process {self.pid})"
+
+    def is_silent(self, now: datetime) -> bool:
+        """Whether it gave no sign of life for so long that it may be gone; a person has to find out."""
+        return now - self.beat_at > SILENT_FOR
 
 
 class Whereabouts(enum.Enum):

@@ -288,7 +288,7 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
             "are refused"
         )
         page += labelled("open drill", words, "warn")
-    if standing.holder is not None:
+    if standing.holder is not None and (standing.under_way is None or standing.holder.is_silent(standing.at)):
         page += labelled("lock", _lock(standing.holder, standing.at, dead=standing.holder_dead), "warn")
     if standing.cooling_down_after:
         left = span(standing.cooling_down_for)

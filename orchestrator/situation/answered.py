@@ -9,7 +9,7 @@ from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.run import Attempt, Mode
-from orchestrator.model.situation import Owed, Phase, PhaseName
+from orchestrator.model.situation import OpenRun, Owed, Phase, PhaseName
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.words import utc
 
@@ -77,17 +77,20 @@ def _agreed(view: View, status: Status) -> Phase:
         )
         steps = [commands.take_up(view), *steps]
     if view.open_run is not None:
-        sentence += f" Run {view.open_run.run} to {view.open_run.goal} is open{_finished_by(view, status)}{_hooks(view)}."
+        sentence += _is_open(view.open_run, f"{_finished_by(view, status)}{_hooks(view)}")
         passed = view.owed is None and commands.out_of_reach(view, status)
         again = commands.close_at(view, status) if passed else (commands.take_up(view),)
         steps = list(each_once((*again, *steps)))
     return Phase(PhaseName.AGREED, sentence, tuple(steps), status=status)
 
 
+def _is_open(run: OpenRun, what_then: str) -> str:
+    """That a run is open; of one that is under way there is nothing to do, and who is at it stands elsewhere."""
+    return "" if run.under_way else f" Run {run.run} to {run.goal} is open{what_then}."
+
+
 def _finished_by(view: View, status: Status | None = None) -> str:
     """What becomes of the open run, where both orgs agree on a status or stand midway (None)."""
-    if view.open_run is not None and view.open_run.under_way:
-        return ", and under way"
     if status is not None and view.owed is None and commands.out_of_reach(view, status):
         return f", and no transition leads there from {status}: a new run takes its place"
     if view.stopped_for in commands.STOPS_AGAIN:
@@ -128,7 +131,7 @@ def _midway(view: View, half: HalfMade, doubts: tuple[str, ...]) -> Phase:
         sentence += f" Before anything can be written: {'; '.join(doubts)}."
         onward = [next_step.status(view.pair.name), *onward]
     if view.open_run is not None:
-        sentence += f" Run {view.open_run.run} to {view.open_run.goal} is open{_finished_by(view)}."
+        sentence += _is_open(view.open_run, _finished_by(view))
         again = commands.take_up(view)
         if again.verb == "resume" or view.open_run.goal in commands.goals_onward(view, transition):
             onward = list(each_once((again, *onward)))

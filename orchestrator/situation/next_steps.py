@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -21,21 +21,15 @@ from orchestrator.model.status import Both, Status
 
 from .state import RunState
 
-SILENT_FOR = timedelta(minutes=1)
-"""After so long without a heartbeat, a holder on another machine may be gone; a person has to find out."""
-
 
 def after_a_look(standing: Standing) -> tuple[NextStep, ...]:
-    """Where somebody looked at a pair; a run that waits for its time may be cancelled in any case."""
-    return (*_after_a_look(standing), *(next_step.cancel(run.run) for run in standing.scheduled))
-
-
-def _after_a_look(standing: Standing) -> tuple[NextStep, ...]:
+    """Where somebody looked at a pair."""
     pair, holder = standing.pair.name, standing.holder
     if standing.under_way is not None:
         return _beside(standing.under_way, pair, standing.at)
     steps, run = standing.phase.next_steps, standing.open_run
     steps = (*steps, *(next_step.approve(each, afterwards=True) for each in standing.approvals_owed))
+    steps = (*steps, *(next_step.cancel(each.run) for each in standing.scheduled))
     if run is not None and run.asking:
         steps = (next_step.watch(pair).so_that("it waits for an answer at its own terminal"), *steps)
     if standing.unknown:
@@ -52,7 +46,7 @@ def _after_a_look(standing: Standing) -> tuple[NextStep, ...]:
 
 def _beside(run: UnderWay, pair: str, now: datetime) -> tuple[NextStep, ...]:
     """Beside a run that is under way; one that is silent for long may be gone, and a person finds out."""
-    silent = now - run.holder.beat_at > SILENT_FOR
+    silent = run.holder.is_silent(now)
     return at_work(pair, run.holder, Whereabouts.ELSEWHERE if silent else Whereabouts.RUNS)
 
 
@@ -61,7 +55,7 @@ def at_work(pair: str, holder: Holder, where: Whereabouts) -> tuple[NextStep, ..
     if where is Whereabouts.GONE:
         return (next_step.resume(holder.run).so_that("its process is gone: go on with its run"),)
     who = f"{holder.operator} is at work on it: leave it, and watch"
-    steps = (next_step.watch(pair).so_that(who), next_step.show(holder.run))
+    steps = (next_step.watch(pair).so_that(who),)
     # Nobody can ask from here whether a process of another machine lives; a person can.
     return steps if where is Whereabouts.RUNS else (*steps, next_step.unlock(pair, holder.lock))
 

@@ -50,6 +50,7 @@ def ended_frame(rows: list[str]) -> list[str]:
 
 def test_a_run_is_redrawn_in_place_and_leaves_each_event_and_the_last_frame_once(lab: Lab) -> None:
     lab.fault(Fault(Slow(1.5), role=S, method="POST"))
+    lab.fault(Fault(Slow(0.2), role=P, method="POST"))  # so that no two events read the same
     with Person(lab, RUN) as person:
         assert person.end() == 0
     assert person.seen.count("so far") > 4
@@ -145,6 +146,10 @@ def test_ctrl_c_during_a_wait_is_answered_at_once_and_leaves_a_whole_screen(wait
     assert [row for row in rows if "so far" in row] == []
     assert waiting.statuses() == (Status.FAILOVER, Status.FAILOVER)
     assert waiting.json("status", "sim")["open_run"]["waiting"] is None
+    steps = [row.strip() for row in rows[rows.index("Next") :] if row.startswith("  hamr ")]
+    run = steps[0].removeprefix("hamr resume ")
+    assert steps[1] == f"hamr resume {run} --override arrived=REASON"
+    assert not [step for step in steps if "--emergency" in step], "both orgs answer"
 
 
 def test_law_19_a_terminal_that_takes_nothing_changes_no_run(waiting: Lab) -> None:

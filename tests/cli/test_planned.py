@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import time
@@ -9,6 +10,7 @@ import time
 from orchestrator.model.status import Role, Status
 
 from .lab import Lab
+from .terminal import Person
 
 AT = ("run", "sim", "--to", "ACTIVE", "--yes", "--expect", "PASSIVE", "--at")
 
@@ -34,6 +36,7 @@ def test_a_run_waits_visibly_begins_at_its_time_and_goes(lab: Lab) -> None:
     assert "waits until" in said
     assert "without the pair's lock. Ctrl-C here, or hamr cancel 2" in said
     assert result.stdout.count("Waiting for 2") == 1, "once, where nobody can see it pass"
+    assert re.search(r"^    0\.\d s  Run of pair sim to ACTIVE$", result.stdout, re.MULTILINE), result.stdout
     assert lab.statuses() == (Status.ACTIVE, Status.ACTIVE)
     (run,) = lab.json("runs")["runs"]
     assert run["end"] == "done"
@@ -93,3 +96,31 @@ def test_a_run_that_waits_for_nothing_is_not_cancelled(lab: Lab) -> None:
     run = lab.json("runs")["runs"][0]["run"]
     assert "has begun, and waits for no time any more" in lab.run("cancel", run, code=2).stderr
     assert "is none that waits for its time" in lab.run("cancel", "nosuch", code=2).stderr
+
+
+NIGHT = """\
+schema: 1
+name: night
+guards:
+  later: {window: {zone: UTC, freezes: [{from: 2020-01-01, until: 2099-12-31}]}}
+transitions:
+  - {name: declare, from: PASSIVE, to: FAILOVER, guards: [later]}
+  - {name: activate, from: FAILOVER, to: ACTIVE}
+  - {name: home, from: ACTIVE, to: PASSIVE}
+stops: [PASSIVE, ACTIVE]
+"""
+
+
+def test_a_person_may_ask_for_what_guards_refuse_now_and_agrees_to_where_the_pair_stands(lab: Lab) -> None:
+    (lab.folder / "quick.yaml").write_text(NIGHT)
+    with Person(lab, ("run", "sim", "--to", "ACTIVE", "--at", "2h")) as person:
+        person.wait_for("later would stop this run. All of it is judged anew then.")
+        person.wait_for("Type the pair's name")
+        person.type("sim\r")
+        person.wait_for("gives it up")
+        waiting(lab)
+        (scheduled,) = lab.json("status", "sim")["scheduled"]
+        assert scheduled["expect"] == "PASSIVE"
+        person.type("\x03")
+        assert person.end() == 130
+    assert lab.posts() == 0

@@ -274,20 +274,6 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
                 "options": ["--watch"],
                 "why": "bob is at work on it: leave it, and watch",
             },
-            {
-                "command": f"hamr show {RUN}",
-                "verb": "show",
-                "subject": RUN,
-                "options": [],
-                "why": "read what that run did, step by step",
-            },
-            {
-                "command": "hamr cancel 20260528-160000-abcd",
-                "verb": "cancel",
-                "subject": "20260528-160000-abcd",
-                "options": [],
-                "why": "let that run not begin",
-            },
         ],
         "left_to_do": [
             {
