@@ -228,6 +228,13 @@ def test_law_17_what_is_secret_in_an_address_is_known_apart_from_the_rest(
     assert redactor.clean("hooks.slack.com said no to services") == "hooks.slack.com said no to services"
 
 
+async def test_law_17_a_channel_that_was_looked_at_is_known_to_the_redactor_part_by_part() -> None:
+    redactor = Redactor()
+    way = open_channel(channel(), services(Receiver(url="https://hooks.example.com").environ, redactor))
+    assert await way.ready() is None
+    assert redactor.clean(f"POST {PATH}: 404 (secret {SECRET})") == "POST [redacted]: 404 (secret [redacted])"
+
+
 @pytest.mark.parametrize(
     ("on", "drill", "wanted"),
     [
