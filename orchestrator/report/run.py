@@ -19,6 +19,7 @@ from orchestrator.model.events import (
 )
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import JSON
+from orchestrator.model.reading import STOPS_AGAIN
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role
@@ -185,6 +186,7 @@ def _left_to_do(result: RunResult) -> tuple[ToDo, ...]:
             {role: the_role(role) for role in Role},
             unknown=[(result.run, attempt) for attempt in result.unknown],
             open_run=result.run if result.resumable else "",
+            overtaken=result.ending.next_steps if result.ending.change in STOPS_AGAIN else (),
             stopped_for=result.ending.next_steps[:1] if stopped else (),
             owed=[] if result.owed is None else [result.owed],
             hooks_owed=[(owing, hook) for hook in result.hooks_owed],

@@ -16,6 +16,7 @@ from orchestrator.model.org import Org
 from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import (
+    STOPS_AGAIN,
     Absent,
     Denied,
     Hampered,
@@ -334,6 +335,7 @@ def _left_to_do(standing: Standing) -> tuple[ToDo, ...]:
             unknown=[(name, attempt) for name, attempt in standing.unknown if name != at_work],
             open_run="" if run is None else run.run,
             ended=run is None or run.ended,
+            overtaken=standing.next_steps if run is not None and run.stopped_for in STOPS_AGAIN else (),
             owed=[] if standing.owed is None else [standing.owed],
             hooks_owed=[] if run is None else [(run.run, hook) for hook in run.hooks_owed],
             hooks_failed=() if left is None else left.hooks_failed,

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.model import next_step
+from orchestrator.model.reading import STOPS_AGAIN
 from orchestrator.model.run import End, Ending, Mode, Objective
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Role, Status
@@ -209,6 +210,7 @@ def _to_do(run: RunView) -> tuple[ToDo, ...]:
             unknown=[(run.run, write.attempt) for write in run.unknown],
             open_run=run.run if run.open else "",
             ended=run.finished is not None,
+            overtaken=steps if run.finished is not None and run.finished.ending.change in STOPS_AGAIN else (),
             stopped_for=steps or (next_step.status(run.pair),) if stopped else (),
             owed=[
                 Owed(debt.role, debt.status, run.run, debt.since)

@@ -39,6 +39,8 @@ class Left(Struct, frozen=True):
     """The run that can be taken up, or ""."""
     ended: bool = True
     """Whether its last process said how it ended; it may still go on, where not."""
+    overtaken: Sequence[NextStep] = ()
+    """What leads on where the open run stopped for somebody else's write, and would, taken up, stop for it again."""
     stopped_for: Sequence[NextStep] = ()
     """What leads on from a run that is over and did not get to its goal; the first is the one to type."""
     owed: Sequence[Owed] = ()
@@ -63,7 +65,10 @@ def left_to_do(left: Left) -> tuple[ToDo, ...]:
             f"(attempt {attempt.number} of run {run})."
         )
         things.append(ToDo(text, next_step.status(left.pair).command))
-    if left.open_run:
+    if left.open_run and left.overtaken:
+        text = f"Settle what somebody else wrote: run {left.open_run} stays open until then."
+        things.append(ToDo(text, left.overtaken[0].command))
+    elif left.open_run:
         text = "Take run {} up again" if left.ended else "See whether run {} still goes on; if not, resume it"
         things.append(
             ToDo(

@@ -8,6 +8,7 @@ from orchestrator.model import next_step
 from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Transition
+from orchestrator.model.reading import STOPS_AGAIN
 from orchestrator.model.run import Attempt, Mode
 from orchestrator.model.situation import OpenRun, Owed, Phase, PhaseName
 from orchestrator.model.status import Both, Role, Status
@@ -93,7 +94,7 @@ def _finished_by(view: View, status: Status | None = None) -> str:
     """What becomes of the open run, where both orgs agree on a status or stand midway (None)."""
     if status is not None and view.owed is None and commands.out_of_reach(view, status):
         return f", and no transition leads there from {status}: a new run takes its place"
-    if view.stopped_for in commands.STOPS_AGAIN:
+    if view.stopped_for in STOPS_AGAIN:
         place = "" if view.owed is not None else ": a new run takes its place"
         return f", and stopped for a write that was not its own{place}"
     return ": resume finishes it"
@@ -117,7 +118,7 @@ def _behind(view: View, owed: Owed) -> Phase:
 
 def _settled_by(view: View) -> str:
     """What settles a debt: see `commands.take_up`."""
-    return "adopt" if view.stopped_for in commands.STOPS_AGAIN else "resume"
+    return "adopt" if view.stopped_for in STOPS_AGAIN else "resume"
 
 
 def _midway(view: View, half: HalfMade, doubts: tuple[str, ...]) -> Phase:

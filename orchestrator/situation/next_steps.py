@@ -275,6 +275,8 @@ def _to_emergency(ended: Ended) -> tuple[NextStep, ...]:
         coming = next(iter(playbook.route(coming.target, goal) or ()), None)
     if state.mode is not Mode.PLANNED or coming is None or coming.survivor is None:
         return ()
+    if ended.ending.org is coming.survivor and _both_answered(ended):
+        return ()  # it is the survivor that fails: alone it would fail as well
     if ended.ending.end is End.INTERRUPTED and _both_answered(ended):
         return ()  # a person stopped it, and neither org is dead
     why = f"go on with the {coming.survivor} alone, where the other one stays dead"

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from orchestrator.model.journal import Head, Holder
 from orchestrator.model.reading import (
     Absent,
+    Change,
     Denied,
     Hampered,
     Identity,
@@ -479,3 +480,10 @@ def test_what_the_last_run_left_to_people_stays_until_it_is_acknowledged() -> No
         "  [ ] Traffic has not moved.",
         f"  Done by hand? hamr ack {RUN}",
     ]
+
+
+def test_a_run_that_stopped_for_somebody_elses_write_is_not_to_be_taken_up_again() -> None:
+    run = OpenRun(RUN, Status.ACTIVE, Status.PASSIVE, "declare", stopped_for=Change.FOREIGN, ended=True)
+    shown = " ".join(page(replace(standing(), open_run=run)))
+    assert f"[ ] Settle what somebody else wrote: run {RUN} stays open until then." in shown
+    assert "up again" not in shown
