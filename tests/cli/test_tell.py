@@ -14,7 +14,7 @@ import pytest
 
 from orchestrator.model.status import Role
 from orchestrator.simulator import Fault, Silence
-from tests.notices.receivers import PATH, SECRET, Answering, Receiver, receiver, silent
+from tests.notices.receivers import PATH, SECRET, TAKES, Answering, Receiver, receiver, silent
 
 from .lab import Lab
 
@@ -31,9 +31,9 @@ CHAT = """\
 
 
 @contextmanager
-def listening(lab: Lab, *answer: Answering) -> Iterator[Receiver]:
+def listening(lab: Lab, answer: Answering = TAKES) -> Iterator[Receiver]:
     """A receiver beside the lab's regions, to which its inventory's `tell` leads."""
-    there = receiver(*answer)
+    there = receiver(answer)
 
     def call(work: object) -> Receiver:
         return asyncio.run_coroutine_threadsafe(work, lab.loop).result(5)  # type: ignore[arg-type]

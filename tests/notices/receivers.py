@@ -73,8 +73,8 @@ TAKES = answering(http("204 No Content", b""))
 
 
 @asynccontextmanager
-async def receiver(answer: Answering = TAKES) -> AsyncIterator[Receiver]:
-    """One on a free loopback port."""
+async def receiver(answer: Answering = TAKES, certificate: str | None = None) -> AsyncIterator[Receiver]:
+    """One on a free loopback port; as `raw_server`."""
     found = Receiver()
 
     async def talk(request: bytes, writer: asyncio.StreamWriter) -> bool:
@@ -88,6 +88,6 @@ async def receiver(answer: Answering = TAKES) -> AsyncIterator[Receiver]:
         found.deliveries.append(Delivery(headers, json.loads(body)))
         return await answer(len(found.deliveries), writer)
 
-    async with raw_server(talk) as server:
+    async with raw_server(talk, certificate) as server:
         found.url = server.url
         yield found

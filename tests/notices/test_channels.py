@@ -26,7 +26,7 @@ from orchestrator.notices.posting import Failed
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.keys import KeyRing
 from orchestrator.system.redaction import Redactor
-from tests.datadog.servers import http, raw_server
+from tests.datadog.servers import CA, http, raw_server
 
 from .facts import AT, RUN, about, begun
 from .receivers import PATH, SECRET, Answering, Receiver, answering, channel, receiver, silent
@@ -171,6 +171,19 @@ async def test_a_receiver_that_does_not_answer_is_given_up_in_time(answer: Answe
         assert failed.reason.startswith(words)
         assert time.monotonic() - began < 5.0
         assert len(there.deliveries) == 2
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_certificates_are_verified_with_those_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch, trusted: bool
+) -> None:
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", CA)
+    async with receiver(certificate="server.pem") as there:
+        failed = await deliver(there)
+        assert (failed is None) is trusted
+        assert len(there.deliveries) == (1 if trusted else 0)
+        assert trusted or "certificate" in str(failed)
 
 
 async def test_the_id_is_another_for_another_notice() -> None:
