@@ -54,7 +54,8 @@ def run(
     require_reasons(request.reason, request.overrides)
     if not yes:
         invocation.require_somebody()
-    with invocation.session(pair, writes=True, playbook=playbook) as session:
+    emergency = request.mode is Mode.EMERGENCY
+    with invocation.session(pair, writes=True, playbook=playbook, emergency=emergency) as session:
         if not yes:
             from .preview import agree_to_run
 
@@ -64,7 +65,7 @@ def run(
             request, shown = plan.request, plan.run
             if begin is not None and request.expect is None:
                 request = replace(request, expect=plan.stood_at)
-        drill = session.history().open_drill if request.mode is Mode.EMERGENCY else None
+        drill = session.history().open_drill if emergency else None
         if drill is not None:
             words = f"Pair {pair} is in drill {drill.drill}: this emergency does not wait for it."
             close = (
@@ -96,6 +97,7 @@ def apply(invocation: Invocation, file: Path, yes: bool) -> ExitCode:
     edited, or where the playbook, the inventory's orgs or the orgs' records have changed since.
     """
     from orchestrator.config import load_playbook
+    from orchestrator.model.run import Mode
     from orchestrator.operations.run import apply as apply_plan
     from orchestrator.operations.run import check_plan
 
@@ -107,7 +109,10 @@ def apply(invocation: Invocation, file: Path, yes: bool) -> ExitCode:
     saved = read_plan(file)
     plan, source = saved.plan, invocation.playbook or saved.playbook
     playbook = invocation.name_playbook(load_playbook(source), source)
-    with invocation.session(plan.request.pair, writes=True, playbook=playbook) as session:
+    emergency = plan.request.mode is Mode.EMERGENCY
+    with invocation.session(
+        plan.request.pair, writes=True, playbook=playbook, emergency=emergency
+    ) as session:
         check_plan(session, plan)
         if not yes:
             from .preview import agree_to_apply
@@ -206,11 +211,13 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     named = overrides_from(overrides)
     require_reasons(reason, named)
     inventory = invocation.sources.inventory()
-    with invocation.store(writes=False) as store:
+    # What an emergency left open on this machine is found there; anything else is then refused where it would begin.
+    with invocation.store(writes=False, emergency=True) as store:
         found, began_with = to_resume(store, what, inventory.pairs)
+    hastens = emergency or (found.run is not None and found.run.mode is Mode.EMERGENCY)
     playbook = began_with or invocation.load_playbook()
     check_overrides(named, playbook)
-    with invocation.session(found.pair, writes=True, playbook=playbook) as session:
+    with invocation.session(found.pair, writes=True, playbook=playbook, emergency=hastens) as session:
         if not yes:
             from orchestrator.operations.status import BOTH_NEEDED
 

@@ -44,6 +44,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "show": "Show one run, step by step.",
         "report": "Show what a run or a drill did, and what is left to do.",
         "audit": "Verify the journal, export it, or print its head.",
+        "journal": "Lay out a team's journal, or merge an emergency's records into it.",
     },
     "Practice": {
         "drill": "Rehearse a failover, out and home again, with a score.",

@@ -53,7 +53,7 @@ def status(invocation: Invocation, pair: str | None, watch: str | None) -> ExitC
     if len(pairs) > 1:
         return _status_of_all(invocation, pairs, every)
     console = invocation.console
-    with invocation.session(pairs[0], writes=False) as session:
+    with invocation.session(pairs[0], writes=False, emergency=True) as session:
         frame = None
         if every is not None and console.out.redraws and not console.json:
             from .frames import PairFrame
@@ -62,8 +62,8 @@ def status(invocation: Invocation, pair: str | None, watch: str | None) -> ExitC
 
         async def look(again: Page) -> ExitCode:
             # Opened anew for each look: a journal that was not there yet may be there now.
-            with invocation.store(writes=False) as store:
-                session.store = store
+            with invocation.store(writes=False, emergency=True) as store:
+                session.store, session.moved = store, invocation.moved
                 standing = await read_status(session, settle=False)
                 if frame is not None:
                     frame.saw(standing, store)
@@ -90,7 +90,7 @@ def _status_of_all(invocation: Invocation, pairs: Sequence[Pair], every: float |
 
     console, playbook = invocation.console, invocation.load_playbook()
     prepared = [invocation.sources.prepare(pair, playbook) for pair in pairs]
-    with invocation.store(writes=False) as opened:
+    with invocation.store(writes=False, emergency=True) as opened:
         first = prepared[0].session(opened, invocation.redactor)
         others = (each.session(opened, invocation.redactor, beside=first) for each in prepared[1:])
         sessions = [first, *others]
@@ -103,9 +103,9 @@ def _status_of_all(invocation: Invocation, pairs: Sequence[Pair], every: float |
 
         async def look(again: Page) -> ExitCode:
             nonlocal before
-            with invocation.store(writes=False) as store:
+            with invocation.store(writes=False, emergency=True) as store:
                 for session in sessions:
-                    session.store = store
+                    session.store, session.moved = store, invocation.moved
                 found = await read_pairs(sessions, settle=False)
             if console.json:
                 console.fact_line(pairs_json(found))
@@ -239,7 +239,8 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
     assumed = None if assume is None else status_named(assume)
     playbook = invocation.load_playbook()
     check_request(request, playbook)
-    with invocation.session(pair, writes=False, playbook=playbook) as session:
+    emergency = request.mode is Mode.EMERGENCY
+    with invocation.session(pair, writes=False, playbook=playbook, emergency=emergency) as session:
         made = showing_silence(console, session, make_plan(session, request, assumed=assumed))
         sheet = curl_script(made, session.pair, playbook) if curl else ""
         if file is not None:
@@ -336,7 +337,7 @@ def doctor(invocation: Invocation, pair: str | None, verbose: bool, nagios: bool
     """
     from orchestrator.doctor import examine
     from orchestrator.errors import JournalDamaged, JournalUnavailable, UsageError
-    from orchestrator.journal import SqliteStore
+    from orchestrator.journal import JournalStore
     from orchestrator.report.doctor import doctor_code, doctor_json, doctor_page, nagios_line
     from orchestrator.system.clock import SystemClock
 
@@ -356,7 +357,7 @@ def doctor(invocation: Invocation, pair: str | None, verbose: bool, nagios: bool
             store = stack.enter_context(invocation.store(writes=False))
         except (JournalUnavailable, JournalDamaged) as error:  # the orgs are asked all the same
             unopened = error
-            store = stack.enter_context(SqliteStore.nothing(sources.place(), now=SystemClock().now))
+            store = stack.enter_context(JournalStore.nothing(sources.place(), now=SystemClock().now))
         sessions = [sources.prepare(each, playbook).session(store, invocation.redactor) for each in pairs]
         found = supervised(examine(sessions, unopened=unopened, tell=tell))
     if nagios and not console.json:

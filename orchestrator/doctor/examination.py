@@ -16,6 +16,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from orchestrator.errors import HamrError, KeyUnavailable
+from orchestrator.journal import is_address
 from orchestrator.journal.history import event_of
 from orchestrator.model.events import MirrorFound
 from orchestrator.model.guard import ProbeReading
@@ -231,8 +232,11 @@ def _look_at_journals(sessions: Sequence[Session], unopened: HamrError | None) -
 
 
 def _look_at(session: Session, unopened: HamrError | None) -> JournalFound:
-    pair, place = session.pair.name, Path(session.store.place)
-    found = JournalFound(session.store.place, place.exists(), unopened, unwritable(place))
+    pair, place = session.pair.name, session.store.place
+    if is_address(place):
+        found = JournalFound(place, unopened is None, unopened)
+    else:
+        found = JournalFound(place, Path(place).exists(), unopened, unwritable(Path(place)))
     if unopened is not None:
         return found
     mirrored: Mirrored | None = None
@@ -250,7 +254,7 @@ def _look_at(session: Session, unopened: HamrError | None) -> JournalFound:
         found,
         history=history,
         holder=holder,
-        holder_dead=holder is not None and session.host.provably_dead(holder),
+        holder_dead=holder is not None and session.is_gone(holder),
         mirrored=mirrored,
         records=records,
     )

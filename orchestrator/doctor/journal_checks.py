@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.errors import HamrError
-from orchestrator.journal import VERIFY_NEWEST
+from orchestrator.errors import HamrError, JournalUnavailable
+from orchestrator.journal import VERIFY_NEWEST, is_address
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
 from orchestrator.model.next_step import NextStep
@@ -20,7 +20,8 @@ def check_journal(answers: Answers) -> Iterator[Check]:
     found = answers.journal
     if found.problem is not None:
         yield _unusable(answers, found.problem)
-    yield _writable(answers)
+    if not is_address(found.place):
+        yield _writable(answers)
     if found.history is None:
         return
     yield _holds(found, found.history)
@@ -36,10 +37,14 @@ def check_journal(answers: Answers) -> Iterator[Check]:
 
 
 def _unusable(answers: Answers, problem: HamrError) -> Check:
-    sentence = (
-        f"{problem.message[:1].upper()}{problem.message[1:].rstrip('.')}. "
-        "Nothing is sent on such a journal; a run with --journal NEW_FILE sees neither its locks nor its history."
-    )
+    told = f"{problem.message[:1].upper()}{problem.message[1:].rstrip('.')}. "
+    if is_address(answers.journal.place) and isinstance(problem, JournalUnavailable):
+        sentence = (
+            f"{told}A planned run is refused; an emergency goes on in a journal on this machine, and is merged later: it "
+            "sees neither its locks nor its history."
+        )
+        return _left("journal", Level.CRITICAL, Level.WARNING, sentence, *problem.next_steps[:-1])
+    sentence = f"{told}Nothing is sent on such a journal; a run with --journal NEW_FILE sees neither its locks nor its history."
     elsewhere = next_step.doctor(answers.pair.name).with_options("--journal", "NEW_FILE")
     return _left("journal", Level.CRITICAL, Level.CRITICAL, sentence, next_step.verify(), elsewhere)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from orchestrator.config import load_inventory, load_playbook
 from orchestrator.errors import ExitCode, HamrError
-from orchestrator.journal import SqliteStore, host_name
+from orchestrator.journal import JournalStore, host_name
 from orchestrator.model.journal import Verified
 from orchestrator.model.run import Operator, RunRequest
 from orchestrator.model.status import Both, Role, Status
@@ -66,7 +66,7 @@ async def demonstrate(
         inventory = folder / "pairs.yaml"
         write_inventory(simulation, inventory)
         pair = load_inventory(inventory).pairs[0]
-        with SqliteStore.open(folder / "journal.db", now=clock.now) as store:
+        with JournalStore.open(folder / "journal.db", now=clock.now) as store:
             session = Session(
                 pair, load_playbook(PLAYBOOK), Operator("demo", host_name()), store, os.environ, Redactor()
             )
@@ -109,7 +109,7 @@ async def _go(
     return result.exit_code
 
 
-def _verify(store: SqliteStore, folder: Path, show: Callable[[Page], None]) -> ExitCode:
+def _verify(store: JournalStore, folder: Path, show: Callable[[Page], None]) -> ExitCode:
     found = store.verify()
     if not isinstance(found, Verified):
         raise HamrError(f"the demo's own journal does not verify: record {found.seq}: {found.reason}")

@@ -373,6 +373,6 @@ def _refuse_other_orgs(session: Session, drill: DrillHistory) -> None:
 def _refuse_held(session: Session, drill: DrillHistory) -> None:
     """Somebody at work on the pair goes first; a process that died in a run of this drill is in nobody's way."""
     holder = session.store.holder(session.pair.name)
-    if holder is not None and holder.run in drill.legs and session.host.provably_dead(holder):
+    if holder is not None and holder.run in drill.legs and session.is_gone(holder):
         return  # what it left is taken up on the way home
     refuse_held(session)

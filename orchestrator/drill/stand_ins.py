@@ -223,6 +223,7 @@ class ProcessStore:
         self.verify = store.verify
         self.verify_newest = store.verify_newest
         self.holder = store.holder
+        self.witness = store.witness
 
     def append(self, entry: Entry, *, holding: str | None = None) -> Record:
         """Append durably; then, where the moment has come, die or let something happen.

@@ -17,6 +17,7 @@ from msgspec import Struct
 from .approval import Approvable
 from .guard import ProbeReading, Verdict
 from .hook import HookOutcome, Question, Reply, When
+from .journal import Head
 from .plain import EMPTY, JSON, plain, restore
 from .reading import Answer, Change, HamrRecord, Identity, Reading, Request
 from .result import Score
@@ -520,6 +521,27 @@ class NoticeFailed(Struct, frozen=True):
     channel: str = ""
 
 
+class JournalMoved(Struct, frozen=True):
+    """A team's journal could not be reached: this emergency goes on with one on this machine, which is merged later."""
+
+    kind: ClassVar[str] = "journal.moved"
+    left: str
+    """The team's, without a password."""
+    reason: str
+
+
+class JournalMerged(Struct, frozen=True):
+    """The records of another journal were brought in: its chain can be made again from them, up to its head."""
+
+    kind: ClassVar[str] = "journal.merged"
+    head: Head
+    """The other journal's."""
+    after: int
+    """How many of its records had been brought in before."""
+    numbers: tuple[int, ...]
+    """Where the others stand here, in its order."""
+
+
 Event = (
     RunStarted
     | RunResumed
@@ -569,6 +591,8 @@ Event = (
     | LockTakenOver
     | LockReleased
     | LockBroken
+    | JournalMoved
+    | JournalMerged
     | PairAdopted
     | Waiting
     | WriteThrottled

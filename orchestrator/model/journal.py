@@ -95,6 +95,15 @@ class Whereabouts(enum.Enum):
     ELSEWHERE = "another machine or boot, which can't be looked into from here"
 
 
+class Witness(enum.Enum):
+    """What a journal itself can tell of the process that holds a lock, wherever that process is."""
+
+    NONE = "the journal is a file, and witnesses nothing"
+    HIDDEN = "the journal's server has not seen it (a pooler in between?), so a person has to tell whether it lives"
+    STANDS = "its connection to the journal stands, or was heard of a moment ago"
+    GONE = "its connection to the journal is gone, and its heartbeats have stopped"
+
+
 class Verified(Struct, frozen=True):
     """The chain holds, so many records, up to this head."""
 

@@ -206,6 +206,17 @@ def apply(file: str) -> NextStep:
     return NextStep("apply", file, why="do exactly what this plan says, or nothing")
 
 
+def lay_out(journal: str) -> NextStep:
+    """The tables of a team's journal."""
+    return NextStep("journal init", journal, why="lay the journal out, or bring it up to this version")
+
+
+def merge(file: str) -> NextStep:
+    """An emergency's records into the team's journal."""
+    why = "once the team's journal can be reached: bring this run's records in"
+    return NextStep("journal merge", file, why=why)
+
+
 def head() -> NextStep:
     """The journal's newest record."""
     return NextStep("audit head", why="see the journal's newest record and its hash")

@@ -10,7 +10,7 @@ from .approval import Approval
 from .events import Event
 from .guard import Probe, ProbeReading
 from .hook import Program, ProgramEnded, Question, Reply
-from .journal import Broken, Entry, Head, Holder, Record, Verification, Whereabouts
+from .journal import Broken, Entry, Head, Holder, Record, Verification, Whereabouts, Witness
 from .reading import Answer, Draft, Identity, Reading, Request
 from .status import Role
 
@@ -242,6 +242,12 @@ class Store(Protocol):
 
     def holder(self, pair: str) -> Holder | None:
         """Who holds a pair, or None."""
+
+    def witness(self, lock: str) -> Witness:
+        """What the store itself can tell of the process that holds a lock; where it is GONE, it may be taken over.
+
+        A fence stands behind it: where that process lives all the same, its next intent is refused.
+        """
 
     def close(self) -> None:
         """Close the store."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from .guard import Verdict
-from .journal import Holder, Whereabouts
+from .journal import Holder, Whereabouts, Witness
 from .result import Score
 from .run import End, Objective, Stamp
 from .situation import UnderWay
@@ -142,13 +142,12 @@ def doing(run: UnderWay) -> str:
     return f"running this {since}{goal} (run {run.holder.run}){where}{at}"
 
 
-def leave_it(holder: Holder, where: Whereabouts, now: datetime) -> str:
+def leave_it(holder: Holder, where: Whereabouts, now: datetime, witness: Witness = Witness.NONE) -> str:
     """What to do beside a holder that is not known to be gone."""
     if where is Whereabouts.RUNS:
         return "Leave it"
-    return (
-        f"Leave it, unless it is gone: {where.value}, and its last heartbeat was {age(holder.beat_at, now)}"
-    )
+    seen = "" if witness is Witness.NONE else f"; {witness.value}"
+    return f"Leave it, unless it is gone: {where.value}{seen}, and its last heartbeat was {age(holder.beat_at, now)}"
 
 
 def counted(number: int, noun: str) -> str:

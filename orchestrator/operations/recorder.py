@@ -8,7 +8,7 @@ from functools import partial
 
 from msgspec import Struct, field
 
-from orchestrator.errors import HamrError, JournalDamaged, Locked
+from orchestrator.errors import HamrError, JournalDamaged, JournalUnavailable, Locked
 from orchestrator.model import next_step
 from orchestrator.model.events import (
     INTENTS,
@@ -65,6 +65,8 @@ class Recorder(Struct):
     """Set by what others must see soon, whatever the run does next: whoever beats the heart commits it."""
     _kept: list[Head] = field(default_factory=list)
     """Number and hash of every record that this process journalled for the run."""
+    _entries: list[Entry] = field(default_factory=list)
+    """The same records, as they would begin another journal."""
     _gathered: list[_Gathered] = field(default_factory=list)
     _notes: list[Entry] = field(default_factory=list)
     """What came of telling others: journalled along with whatever comes next, or when all is over."""
@@ -81,6 +83,9 @@ class Recorder(Struct):
                 self.pressing.set()
             if not self.session.gathers and event.kind not in INTENTS:
                 self._write(self._gathered)
+        self._pass_on(event)
+
+    def _pass_on(self, event: Event) -> None:
         for watcher in self.watchers:
             try:
                 watcher.tell(event)
@@ -129,7 +134,10 @@ class Recorder(Struct):
         due = self._gathered[:]
         self.pressing.clear()
         if due:
+            moved = self.session.moved
             await self.session.calls(partial(self._write, due))
+            if self.session.moved is not moved and self.session.moved is not None:
+                self._pass_on(self.session.moved)
 
     def will_supersede(self, runs: Iterable[str]) -> None:
         """Name the runs that this one closes, in the place of those that were named before."""
@@ -197,11 +205,30 @@ class Recorder(Struct):
     def _append(self, batch: Sequence[_Gathered], *, holding: str | None) -> None:
         notes = self._notes[:]
         entries = [*(told.entry for told in batch), *notes]
-        records = self.session.store.append_all(entries, holding=holding)
+        try:
+            records = self.session.store.append_all(entries, holding=holding)
+        except JournalUnavailable as error:
+            self._move(error)
+            records = self.session.store.append_all(entries, holding=holding)
         del self._notes[: len(notes)]
         self._kept += [Head(record.seq, record.hash) for record in records]
+        self._entries += entries
         for record in records:
             logger().debug(record.kind, seq=record.seq)
+
+    def _move(self, why: JournalUnavailable) -> None:
+        """Go on in this machine's own journal, which begins with what this process journalled of the run: resume needs it.
+
+        Raises:
+            JournalUnavailable: `why`, where this is no emergency, or the journal is no team's.
+            Locked: somebody else of this machine holds the pair there.
+        """
+        session = self.session
+        session.move_journal(why)
+        assert session.moved is not None  # noqa: S101 - it has just moved
+        self.lock.take_along()
+        begins = (*self._entries, session.entry(self.run, session.moved))
+        self._kept[:] = [Head(record.seq, record.hash) for record in session.store.append_all(begins)]
 
 
 def _is_pressing(event: Event) -> bool:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from msgspec.structs import astuple
 
 from orchestrator import __version__
-from orchestrator.errors import Moved, Refused, UsageError
+from orchestrator.errors import JournalUnavailable, Moved, Refused, UsageError
 from orchestrator.journal.history import History, RunHistory, events_of
 from orchestrator.model import next_step
 from orchestrator.model.events import GuardOverridden, RunAcknowledged, RunCancelled, RunResumed, RunStarted
@@ -60,6 +60,26 @@ async def start(
     """
     check_request(request, session.playbook)
     require_reasons(request.reason, request.overrides)
+    begin = partial(
+        _start, session, request, watchers=watchers, controls=controls, plan=plan, run=run, drill=drill
+    )
+    try:
+        return await begin()
+    except JournalUnavailable as error:  # so nothing was intended yet
+        await session.calls(partial(session.move_journal, error))
+        return await begin()
+
+
+async def _start(
+    session: Session,
+    request: RunRequest,
+    *,
+    watchers: Sequence[Watcher],
+    controls: RunControl | None,
+    plan: Plan | None,
+    run: str,
+    drill: str,
+) -> RunResult:
     emergency = request.mode is Mode.EMERGENCY
     if emergency:
         session.store.wait_at_most(EMERGENCY_BUSY_SECONDS)
@@ -75,6 +95,8 @@ async def start(
             await session.calls(lambda: check_plan(session, plan))
         held.recorder.will_supersede(history.open_beside(run))
         held.recorder.tell(_started(session, request, plan, drill))
+        if session.moved is not None:
+            held.recorder.tell(session.moved)
         for verdict, reason in overridden:
             held.recorder.tell(GuardOverridden("", verdict, reason))
         await held.recorder.commit()

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import InitVar, dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
@@ -14,13 +15,13 @@ from msgspec.structs import replace
 from orchestrator.datadog import HttpReader, HttpWorld
 from orchestrator.datadog.connections import Trust, open_transports
 from orchestrator.datadog.transport import Transport
-from orchestrator.errors import JournalDamaged
-from orchestrator.journal import VERIFY_NEWEST, ThisHost, ThreadCalls
+from orchestrator.errors import JournalDamaged, JournalUnavailable
+from orchestrator.journal import VERIFY_NEWEST, JournalStore, ThisHost, ThreadCalls
 from orchestrator.journal.checkpoint import CHECKPOINT, DUE_AFTER, checkpoint_of, read_history
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
-from orchestrator.model.events import Event, encode
-from orchestrator.model.journal import Broken, Entry
+from orchestrator.model.events import Event, JournalMoved, encode
+from orchestrator.model.journal import Broken, Entry, Holder, Witness
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Timeouts
 from orchestrator.model.protocols import Clock, Host, Prober, Programs, Store, StoreCalls, Watcher
@@ -64,6 +65,10 @@ class Session:
     """Whether the journal's newest records were found to hold."""
     since_checkpoint: int = 0
     """How many records the pair's history had beyond its last checkpoint, when it was read last."""
+    refuge: Path | None = None
+    """This machine's own journal, for an emergency that a team's can't hold up; None where no team's is used."""
+    moved: JournalMoved | None = None
+    """That the team's journal could not be reached, so that the refuge stands in its place."""
     watcher: Watcher | None = None
     """Is told who is asked and who answers while a pair is only looked at; a run has watchers of its own."""
     key_ring: InitVar[KeyRing | None] = None
@@ -225,6 +230,25 @@ class Session:
             )
             self.store.append(entry, holding=lock)
             self.since_checkpoint = 0
+
+    def is_gone(self, holder: Holder) -> bool:
+        """Whether the process that holds a lock is gone: provably, on this machine, or as the journal itself has witnessed.
+
+        The witness is none for certain; that the lock is asked for again in every intent's own transaction is.
+        """
+        return self.host.provably_dead(holder) or self.store.witness(holder.lock) is Witness.GONE
+
+    def move_journal(self, why: JournalUnavailable) -> None:
+        """Go on in this machine's own journal: an emergency does not wait for a team's (law 9).
+
+        Raises:
+            JournalUnavailable: that one can't be written either; or there is none to go to.
+        """
+        if self.refuge is None or self.moved is not None:
+            raise why
+        here = JournalStore.open(self.refuge, now=self.clock.now, patience=EMERGENCY_BUSY_SECONDS)
+        self.moved = JournalMoved(self.store.place, why.message)
+        self.store, self.verified, self.since_checkpoint = here, False, 0
 
     def new_run(self) -> str:
         """An id for a new run."""

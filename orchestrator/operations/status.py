@@ -161,6 +161,7 @@ def standing_of(
         cooling_down_after=cooling[0].run if cooling is not None else "",
         cooling_down_for=cooling[1].total_seconds() if cooling is not None else 0.0,
         journal=session.store.place,
+        journal_left=None if session.moved is None else session.moved.left,
         head=session.store.head(),
         open_drill=drill.as_open_drill() if drill is not None else None,
         strangers=strangers(readings, history.known_runs, session.clock.now()),

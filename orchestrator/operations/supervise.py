@@ -16,6 +16,7 @@ from orchestrator.journal.history import event_of
 from orchestrator.model import next_step
 from orchestrator.model.events import Event, RunFinished, TransitionMade
 from orchestrator.model.journal import Head
+from orchestrator.model.next_step import each_once
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import moment
 from orchestrator.model.plan import Plan
@@ -29,6 +30,7 @@ from orchestrator.system.log import bind, logger
 
 from .active_run import ActiveRun, Begun
 from .endings import can_be_taken_up, with_words
+from .session import Session
 
 
 async def drive(engine: Engine, request: RunRequest, plan: Plan | None, cancelled: str = "") -> Ending:
@@ -186,8 +188,11 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
     session, state, engine, purpose = active.session, active.state, active.engine, active.purpose
     if active.lock_lost and ending.end is End.INTERRUPTED and state.intended:
         ending = replace(ending, end=End.INCOMPLETE)
+    with suppress(HamrError):  # journalling the end meets the same trouble
+        if await session.calls(active.lock.was_taken_over):
+            active.leave_to_others()
     left = await session.calls(lambda: _left_owing(active, ending))
-    ending = with_words(active, _with_left_owing(ending, left))
+    ending = _with_merge(session, with_words(active, _with_left_owing(ending, left)))
     code = ExitCode[ending.end.name]
     if ending.end is End.INTERRUPTED:
         code = ExitCode.LOCKED if active.lock_lost else active.controls.code
@@ -211,6 +216,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
     if trouble is not None:
         logger().error("the end of the run could not be journalled", error=trouble.message)
         ending, code, resumable = await _unkept(active, ending, trouble, code=code, resumable=resumable)
+    ending = _with_merge(session, ending)  # it may have moved only now
     await session.calls(active.lock.release)
     to_active = bool(steps) and ending.end.reached and purpose.goal is Status.ACTIVE
     return RunResult(
@@ -245,6 +251,15 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         asked=state.asked,
         request=purpose.request if purpose.begun is Begun.HERE else None,
     )
+
+
+def _with_merge(session: Session, ending: Ending) -> Ending:
+    """Of an emergency that left the team's journal, others know nothing before its records are merged."""
+    if session.moved is None:
+        return ending
+    merge = next_step.merge(session.store.place)
+    first = (merge,) if ending.end.reached else ()
+    return replace(ending, next_steps=each_once((*first, *ending.next_steps, merge)))
 
 
 async def _keep(active: ActiveRun, *events: Event) -> HamrError | None:
@@ -314,7 +329,8 @@ def _left_owing(active: ActiveRun, ending: Ending) -> dict[str, tuple[str, ...]]
     left = {
         run: tuple(f"{transition}/{hook}" for transition, hook in known.hooks_owed)
         for run in recorder.supersedes
-        if (known := runs[run]).hooks_owed
+        if (known := runs.get(run)) is not None  # in a journal that was moved to, it is not known
+        and known.hooks_owed
         and known.finished is not None
         and known.finished.ending.end is End.OWING
     }

@@ -211,6 +211,13 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
             return (Span("The lock is let go", "dim"),)
         case events.LockBroken(holder=holder, reason=reason):
             return (_text(f"The lock of {holder} was broken by hand, because: {reason}", "warn"),)
+        case events.JournalMoved(left=left, reason=reason):
+            words = f"The team's journal {left} is left, its lock and history are not seen"
+            return (Span(words, "bad"), _text(f": {reason}"))
+        case events.JournalMerged(head=head, numbers=numbers):
+            return (
+                _text(f"{len(numbers)} records of another journal, up to its head {head}, were brought in"),
+            )
         case events.PairAdopted(truth=truth, status=status, reason=reason):
             words = f"; it was declared right, because: {reason}"
             return (Span(who(truth), "org"), Span(" shows "), _status(status), _text(words))

@@ -40,6 +40,7 @@ PlaybookOf = Callable[[events.RunStarted], Playbook | None]
 _NOTABLE = (
     events.ChangeSeen,
     events.ClockDistrusted,
+    events.JournalMoved,
     events.LockBroken,
     events.LockTakenOver,
     events.NameLearned,

@@ -317,10 +317,11 @@ def _by_hand(standing: Standing) -> Page:
 
 def _head(standing: Standing) -> Page:
     head = standing.head
+    left = labelled("not seen", standing.journal_left, "bad") if standing.journal_left else ()
     if page_width() < SIDE_BY_SIDE:  # it would be cut in two; `hamr audit head` has it whole
         short = f", head {head.seq}:{head.hash[:12]}…" if head.seq else ""
-        return labelled("journal", f"{standing.journal}{short}")
-    return (*labelled("journal", standing.journal), copied("head", str(head)))
+        return (*left, *labelled("journal", f"{standing.journal}{short}"))
+    return (*left, *labelled("journal", standing.journal), copied("head", str(head)))
 
 
 def _left_to_do(standing: Standing) -> tuple[ToDo, ...]:
@@ -418,7 +419,7 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             }
             if standing.cooling_down_after
             else None,
-            **fields_fact(standing, "strangers", "journal", "journal_exists", "head"),
+            **fields_fact(standing, "strangers", "journal", "journal_exists", "journal_left", "head"),
         },
     )
 

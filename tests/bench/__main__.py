@@ -13,6 +13,7 @@ from .engine import doctor_seconds, plan_seconds, run_seconds, situation_seconds
 from .figures import ENVIRONMENT
 from .growth import growth
 from .journal import journal
+from .team import team
 
 
 def main() -> None:
@@ -28,6 +29,7 @@ def main() -> None:
         doctor_seconds(folder)
         drill_seconds(folder)
         journal(folder)
+        team(folder)
         growth(folder)
         against_a_script(folder)
         start_up(folder)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from orchestrator.config import load_inventory, load_playbook
 from orchestrator.errors import JournalUnavailable
-from orchestrator.journal import SqliteStore
+from orchestrator.journal import JournalStore
 from orchestrator.model.events import Event
 from orchestrator.model.journal import Entry, Record
 from orchestrator.model.org import Mirrors
@@ -62,7 +62,7 @@ class Bench(Struct):
     def other_session(self, name: str = "bob", journal: str = "journal.db") -> Session:
         """The same pair for another operator."""
         held = self.session
-        store = SqliteStore.open(self.folder / journal, now=lambda: datetime.now(UTC))
+        store = JournalStore.open(self.folder / journal, now=lambda: datetime.now(UTC))
         return Session(held.pair, held.playbook, Operator(name, "desk"), store, os.environ)
 
 
@@ -117,7 +117,7 @@ async def simulated(
     async with Simulation(config or SimulatorConfig(), faults=faults) as sim:
         write_inventory(sim, folder / "pairs.yaml")
         pair = replace(load_inventory(folder / "pairs.yaml").pairs[0], mirrors=mirrors)
-        with SqliteStore.open(folder / "journal.db", now=lambda: datetime.now(UTC)) as store:
+        with JournalStore.open(folder / "journal.db", now=lambda: datetime.now(UTC)) as store:
             session = Session(
                 pair, playbook or quick_playbook(), Operator("alice", "laptop"), store, os.environ
             )

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from orchestrator.errors import ExitCode, JournalUnavailable
 from orchestrator.model.events import (
     INTENTS,
+    LockTakenOver,
     MirrorFound,
     RunFinished,
     TransitionMade,
@@ -36,6 +37,7 @@ from orchestrator.operations.locking import hold
 from orchestrator.operations.recorder import Recorder
 from orchestrator.operations.run import resume, start
 from orchestrator.simulator import ClientError, Fault, Slow
+from tests.journal.conftest import file_of
 from tests.steps import typed
 
 from .pairs import On, before_appending, full_disk, simulated
@@ -66,7 +68,7 @@ async def test_law_06_a_run_commits_once_for_an_intent_and_not_once_for_a_record
             nonlocal commits
             commits += statement == "COMMIT"
 
-        store._connection.set_trace_callback(count)  # type: ignore[attr-defined]
+        file_of(store)._connection.set_trace_callback(count)
         result = await start(bench.session, TO_ACTIVE)
         assert result.exit_code is ExitCode.DONE, result.ending
         records = [
@@ -131,6 +133,26 @@ async def test_law_06_what_happened_is_journalled_though_the_lock_is_lost(tmp_pa
         assert kinds.count("write.confirmed") == 1, (
             "it was told after the last intent, and the next one was refused"
         )
+        assert len(bench.posts()) == 1
+
+
+async def test_law_12_whoever_was_taken_over_does_not_say_how_the_run_ended(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+
+        def taken_over() -> None:
+            other = bench.other_session()
+            held = other.store.holder("sim")
+            assert held is not None
+            assert other.store.replace_lock(held.lock, replace(held, lock="theirs"))
+            other.append(held.run, LockTakenOver("theirs", held.lock, str(held)))
+            other.store.close()
+
+        result = await start(bench.session, TO_ACTIVE, watchers=[On(WriteAnswered, taken_over)])
+        assert result.exit_code is ExitCode.INCOMPLETE, result.ending
+        assert not result.resumable, "that is for whoever took it over"
+        kinds = [record.kind for record in bench.session.store.records(run=result.run)]
+        assert kinds.count("write.confirmed") == 1, "what happened is journalled all the same"
+        assert "run.finished" not in kinds
         assert len(bench.posts()) == 1
 
 

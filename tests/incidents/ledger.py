@@ -8,7 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from orchestrator.errors import JournalUnavailable
-from orchestrator.model.journal import Broken, Entry, Head, Holder, Record, Verification
+from orchestrator.model.journal import Broken, Entry, Head, Holder, Record, Verification, Witness
 from orchestrator.model.protocols import Store
 
 from .loop import EPOCH, Process, VirtualClock
@@ -153,6 +153,10 @@ class Ledger:
     def holder(self, pair: str) -> Holder | None:
         self._process.alive()
         return self._inner.holder(pair)
+
+    def witness(self, lock: str) -> Witness:
+        self._process.alive()
+        return self._inner.witness(lock)
 
     def close(self) -> None:
         self._inner.close()

@@ -10,7 +10,7 @@ from random import Random
 from msgspec import Struct, field
 
 from orchestrator.errors import HamrError
-from orchestrator.journal import InlineCalls, SqliteStore
+from orchestrator.journal import InlineCalls, JournalStore
 from orchestrator.model.journal import Holder, Whereabouts
 from orchestrator.model.org import EnvironmentKey, Mirrors, Org, Pair, Wire
 from orchestrator.model.playbook import Playbook
@@ -87,7 +87,7 @@ class Machine(Struct, eq=False):
 
     name: str
     """Of its journal: two machines may share one."""
-    store: SqliteStore
+    store: JournalStore
     host: str = ""
     """Of the computer, where that is another name."""
     dated: Dated = field(default_factory=Dated)

@@ -17,7 +17,7 @@ from orchestrator.engine.evaluator import Decision, GuardPolicy
 from orchestrator.engine.executor import TransitionExecutor
 from orchestrator.engine.reader import PairReader
 from orchestrator.engine.writer import Writer
-from orchestrator.journal import history, sqlite_store
+from orchestrator.journal import history, store
 from orchestrator.model.events import WriteAnswered, WriteConfirmed, WriteIntended, WriteOwed
 from orchestrator.model.guard import Outcome
 from orchestrator.model.org import Mirrors
@@ -334,12 +334,12 @@ def _unknown_passes(patch: Patch) -> None:
 
 
 def _chain_is_loose(patch: Patch) -> None:
-    patch.setattr(sqlite_store.SqliteStore, "verify_newest", lambda *_: None)
+    patch.setattr(store.JournalStore, "verify_newest", lambda *_: None)
 
-    def link_for(entry: Any, *, after: Any, at: str, original: Any = sqlite_store._link_for) -> Any:
+    def link_for(entry: Any, *, after: Any, at: str, original: Any = store._link_for) -> Any:
         return replace(original(entry, after=after, at=at), prev="0" * 64)
 
-    patch.setattr(sqlite_store, "_link_for", link_for)
+    patch.setattr(store, "_link_for", link_for)
 
 
 BREAKAGES = (

@@ -19,6 +19,8 @@ from orchestrator.model.events import (
     GuardWaived,
     HookEnded,
     HookIntended,
+    JournalMerged,
+    JournalMoved,
     LockBroken,
     LockReleased,
     LockTaken,
@@ -61,6 +63,7 @@ from orchestrator.model.events import (
 )
 from orchestrator.model.guard import Measured, Outcome, ProbeReading, Unmeasured, Verdict
 from orchestrator.model.hook import Asks, HookOutcome, Question, Reply, When
+from orchestrator.model.journal import Head
 from orchestrator.model.reading import (
     Accepted,
     Change,
@@ -263,6 +266,14 @@ SAID: tuple[tuple[Event, str], ...] = (
         "The lock is taken over from bob on laptop (process 42), whose process is gone",
     ),
     (LockReleased("ab12"), "The lock is let go"),
+    (
+        JournalMoved("postgresql://db/ops", "It does not answer."),
+        "The team's journal postgresql://db/ops is left, its lock and history are not seen: It does not answer.",
+    ),
+    (
+        JournalMerged(Head(3, "ab" * 32), 0, (7, 8, 9)),
+        f"3 records of another journal, up to its head 3:{'ab' * 32}, were brought in",
+    ),
     (
         LockBroken("ab12", "bob on laptop", "he is on leave"),
         "The lock of bob on laptop was broken by hand, because: he is on leave",

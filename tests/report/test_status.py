@@ -187,6 +187,12 @@ def test_everything_that_the_journal_knows_is_told() -> None:
     ]
 
 
+def test_law_09_a_teams_journal_that_was_left_is_named() -> None:
+    of = replace(standing(), journal_left="postgresql://db/ops")
+    assert "  not seen      postgresql://db/ops" in page(of)
+    assert status_json(of)["journal_left"] == "postgresql://db/ops"
+
+
 def test_a_dead_holder_is_called_gone() -> None:
     holder = Holder("ab12", "payments", RUN, "bob", "laptop2", 42, "", NOW, NOW)
     shown = " ".join(page(replace(standing(), holder=holder, holder_dead=True)))
@@ -403,6 +409,7 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
         "strangers": [],
         "journal": "/home/alice/.local/state/hamr/journal.db",
         "journal_exists": True,
+        "journal_left": None,
         "head": {"seq": 41, "hash": HASH},
     }
 
