@@ -1,4 +1,4 @@
-"""`hamr run | apply | resume | adopt | unlock | ack`: what is written is shown first, and asked for by the pair's name."""
+"""`hamr run | apply | resume | adopt | unlock | ack | cancel`: what is written is shown first, and asked for by the pair's name."""
 
 from __future__ import annotations
 
@@ -17,25 +17,38 @@ from .invocation import Invocation
 @click.command()
 @options.pair
 @options.run_flags
+@options.at
+@options.expect
 @options.yes
 @options.takes(*options.LOOKING)
-def run(invocation: Invocation, pair: str, yes: bool, **flags: Any) -> ExitCode:
+def run(
+    invocation: Invocation, pair: str, yes: bool, at: str | None, expect: str | None, **flags: Any
+) -> ExitCode:
     """Move a pair to a status.
 
     Shows the plan and wants the pair's name typed; then takes the pair's lock, reads everything again, and goes transition
     by transition: guards, then a write to each org, each seen by a read before the next. Every step is in the journal
     before it is taken. Ctrl-C stops before the next write; hamr resume takes it up again.
+
+    With --at it waits after the question; Ctrl-C, or hamr cancel from elsewhere, ends that. What was shown as the pair's
+    status has to be so still, as with --expect.
     """
     from datetime import UTC, datetime
 
+    from msgspec.structs import replace
+
     from orchestrator.model.run import Mode
+    from orchestrator.model.words import utc
     from orchestrator.operations.preflight import check_request, require_reasons
     from orchestrator.operations.run import start
 
-    from .requests import request_from
+    from .requests import at_named, expected, request_from
     from .run_command import RunCommand
 
-    request = request_from(pair, now=datetime.now(UTC), **flags)
+    now = datetime.now(UTC)
+    wanted = expected(expect, emergency=flags["emergency"], at=at)
+    begin = None if at is None else at_named(at, now)
+    request = request_from(pair, now=now, expect=wanted, **flags)
     playbook, shown = invocation.load_playbook(), ""
     check_request(request, playbook)
     require_reasons(request.reason, request.overrides)
@@ -46,10 +59,12 @@ def run(invocation: Invocation, pair: str, yes: bool, **flags: Any) -> ExitCode:
         if not yes:
             from .preview import agree_to_run
 
-            plan = agree_to_run(invocation, session, request)
+            plan = agree_to_run(invocation, session, request, later=begin is not None)
             if plan is None:
                 return ExitCode.DONE
             request, shown = plan.request, plan.run
+            if begin is not None and request.expect is None:
+                request = replace(request, expect=plan.stood_at)
         drill = session.history().open_drill if emergency else None
         if drill is not None:
             words = f"Pair {pair} is in drill {drill.drill}: this emergency does not wait for it."
@@ -58,8 +73,17 @@ def run(invocation: Invocation, pair: str, yes: bool, **flags: Any) -> ExitCode:
             )
             invocation.console.note(f"{words} {close}", "warn")
         command = RunCommand(invocation, asks=not yes)
-        watchers = command.watchers(session.pair)
-        return command.run(start(session, request, watchers=watchers, controls=command.controls, run=shown))
+        watchers, controls = command.watchers(session.pair), command.controls
+        if begin is None:
+            return command.run(start(session, request, watchers=watchers, controls=controls, run=shown))
+        from orchestrator.operations.scheduled import start_at
+
+        shown = shown or session.new_run()
+        invocation.console.note(
+            f"Run {shown} waits until {utc(begin)}, without the pair's lock. Ctrl-C here, or "
+            f"{next_step.cancel(shown)}, gives it up."
+        )
+        return command.run(start_at(session, request, begin, watchers=watchers, controls=controls, run=shown))
 
 
 @click.command()
@@ -338,5 +362,32 @@ def ack(invocation: Invocation, run: str, reason: str) -> ExitCode:
     said = f"Run {found.run} of pair {found.pair} is acknowledged: it makes the pair cool down no longer."
     invocation.console.facts(
         (line(said),), document("hamr/ack/1", {"run": found.run, "pair": found.pair, "reason": reason})
+    )
+    return ExitCode.DONE
+
+
+@click.command()
+@click.argument("run")
+@options.reason
+@options.takes(*options.LOOKING)
+def cancel(invocation: Invocation, run: str, reason: str) -> ExitCode:
+    """Let a run that waits for its time not begin.
+
+    RUN is one of hamr run --at; hamr status names it. One that has begun is not cancelled (exit 4). The orgs are not
+    touched.
+    """
+    from orchestrator.journal.checkpoint import read_histories
+    from orchestrator.operations.scheduled import cancel as cancel_run
+    from orchestrator.operations.scheduled import scheduled_named
+    from orchestrator.report.documents import document
+    from orchestrator.report.layout import line
+
+    with invocation.store(writes=False) as store:
+        history, found = scheduled_named([*read_histories(store).values()], run)
+    with invocation.session(history.pair, writes=True) as session:
+        cancel_run(session, found.run, reason)
+    said = f"Run {found.run} of pair {history.pair}, by {found.by}, is cancelled: it does not begin."
+    invocation.console.facts(
+        (line(said),), document("hamr/cancel/1", {"run": found.run, "pair": history.pair, "reason": reason})
     )
     return ExitCode.DONE

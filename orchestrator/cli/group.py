@@ -36,6 +36,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "resume": "Take up an open run again, or deliver what is owed.",
         "adopt": "Make a diverged pair agree, by the org that is right.",
         "unlock": "Break a pair's lock, by its id.",
+        "cancel": "Let a run that waits for its time not begin.",
         "ack": "Take note of a finished run, which ends its cooling down.",
     },
     "Journal": {

@@ -32,7 +32,8 @@ REPEATED: Mapping[str, tuple[str, ...]] = {
     "check": ("pairs", "playbook"),
     "resume": ("pairs", "journal", "operator"),
     **dict.fromkeys(
-        ("status", "plan", "doctor", "run", "apply", "adopt", "approve", "unlock", "ack", "drill"), _ALL
+        ("status", "plan", "doctor", "run", "apply", "adopt", "approve", "unlock", "cancel", "ack", "drill"),
+        _ALL,
     ),
     **dict.fromkeys(("runs", "show", "report", "audit"), ("journal",)),
     "journal": ("journal", "operator"),

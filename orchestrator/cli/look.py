@@ -322,16 +322,21 @@ def _could_not_look(invocation: Invocation, error: HamrError) -> int:
     is_flag=True,
     help="Print one line, with the round-trip times behind a | as Nagios reads them.",
 )
+@click.option(
+    "--tell",
+    is_flag=True,
+    help="Send a test, marked as one, to everybody whom the inventory's tell names for PAIR.",
+)
 @options.takes(*options.LOOKING)
-def doctor(invocation: Invocation, pair: str | None, verbose: bool, nagios: bool) -> NagiosCode:
+def doctor(invocation: Invocation, pair: str | None, verbose: bool, nagios: bool, tell: bool) -> NagiosCode:
     """Find out whether a pair is ready, for a planned run and for an emergency.
 
     Without PAIR, every pair of the inventory. Safe at any time: sends nothing but GETs, runs no hook, writes nothing
-    anywhere and takes no lock. Command probes are run. Exits as Nagios plugins do: 0 OK, 1 WARNING, 2 CRITICAL,
+    anywhere and takes no lock. Command probes are run. With --tell, people are sent a test. Exits as Nagios plugins do: 0 OK, 1 WARNING, 2 CRITICAL,
     3 UNKNOWN, the worst verdict of either column; a command line or a file that cannot be right is UNKNOWN, too.
     """
     from orchestrator.doctor import examine
-    from orchestrator.errors import JournalDamaged, JournalUnavailable
+    from orchestrator.errors import JournalDamaged, JournalUnavailable, UsageError
     from orchestrator.journal import JournalStore
     from orchestrator.report.doctor import doctor_code, doctor_json, doctor_page, nagios_line
     from orchestrator.system.clock import SystemClock
@@ -339,6 +344,11 @@ def doctor(invocation: Invocation, pair: str | None, verbose: bool, nagios: bool
     from .signals import supervised
 
     sources, console = invocation.sources, invocation.console
+    if tell and pair is None:
+        raise UsageError(
+            "--tell sends people a test: name the pair that it is for.",
+            next_steps=(next_step.doctor("PAIR").with_options("--tell"),),
+        )
     pairs = sources.inventory().pairs if pair is None else (sources.pair(pair),)
     playbook = invocation.load_playbook()
     unopened: HamrError | None = None
@@ -349,7 +359,7 @@ def doctor(invocation: Invocation, pair: str | None, verbose: bool, nagios: bool
             unopened = error
             store = stack.enter_context(JournalStore.nothing(sources.place(), now=SystemClock().now))
         sessions = [sources.prepare(each, playbook).session(store, invocation.redactor) for each in pairs]
-        found = supervised(examine(sessions, unopened=unopened))
+        found = supervised(examine(sessions, unopened=unopened, tell=tell))
     if nagios and not console.json:
         console.out.text(nagios_line(found) + "\n")
     else:

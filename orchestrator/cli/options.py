@@ -147,6 +147,20 @@ since = click.option(
 )
 
 
+at = click.option(
+    "--at",
+    metavar="TIME",
+    help="Wait until then, without the pair's lock, and begin: HH:MM in UTC, a duration such as 2h, or "
+    "2026-11-22T03:15:00Z; at most 7 days. Not with --emergency.",
+)
+
+expect = click.option(
+    "--expect",
+    metavar="STATUS",
+    help="Refuse (exit 4) where the pair does not stand there when the run begins. Not with --emergency.",
+)
+
+
 def run_flags(command: Command) -> Command:
     """The flags that say what a run, or a plan of one, is to do."""
     for option in (since, ref, override, reason, emergency, to):

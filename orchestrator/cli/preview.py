@@ -21,8 +21,10 @@ from .invocation import Invocation
 from .looking import showing_silence
 
 
-def agree_to_run(invocation: Invocation, session: Session, request: RunRequest) -> Plan | None:
-    """Show what a run would do, and ask whether it is to.
+def agree_to_run(
+    invocation: Invocation, session: Session, request: RunRequest, *, later: bool = False
+) -> Plan | None:
+    """Show what a run would do, and ask whether it is to; one that is `later` may be refused by guards as things are now.
 
     Returns:
         The plan; its request goes over a cooling down that was agreed to. None where there is nothing to do.
@@ -42,7 +44,12 @@ def agree_to_run(invocation: Invocation, session: Session, request: RunRequest) 
     if not plan.transitions and plan.reachable and not plan.refused:
         console.facts(plan_page(plan), plan_json(plan))
         return None
-    if plan.refused:
+    if plan.refused and later and plan.reachable:
+        words = (
+            f"As things are now, {', '.join(plan.stops)} would stop this run. All of it is judged anew then."
+        )
+        console.note(words, "warn")
+    elif plan.refused:
         console.aside.page(plan_page(replace(plan, next_steps=())))
         why = f"{', '.join(plan.stops)} would stop it" if plan.stops else plan.ending
         raise Refused(

@@ -10,7 +10,15 @@ from collections.abc import Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.errors import ExitCode
-from orchestrator.model.events import Event, ReadingsTaken, WaitBegan, WaitContinued, WaitEnded, Waiting
+from orchestrator.model.events import (
+    Event,
+    ReadingsTaken,
+    RunStarted,
+    WaitBegan,
+    WaitContinued,
+    WaitEnded,
+    Waiting,
+)
 from orchestrator.model.hook import Asks, Question, Reply
 from orchestrator.model.journal import Record
 from orchestrator.model.org import Pair
@@ -135,9 +143,14 @@ class Progress:
         """What was last said to be waited for."""
         self._for_guards = False
         """Whether it waits for guards, of which each change is told as such."""
+        self._for_its_time = False
+        """Whether it has waited up to now: what it takes is counted from when it begins."""
 
     def tell(self, event: Event) -> None:
         """Print a line for an event that is worth one."""
+        if isinstance(event, RunStarted) and self._for_its_time:
+            self._began = time.monotonic()
+        self._for_its_time = isinstance(event, Waiting)
         if isinstance(event, WaitBegan | WaitEnded):
             self._for_guards = isinstance(event, WaitBegan)
         if isinstance(event, Waiting | WaitContinued) and self._stream.redraws:

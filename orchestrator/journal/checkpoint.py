@@ -18,7 +18,7 @@ from orchestrator.model.floor import Floor
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import JSON, plain, restore
 from orchestrator.model.protocols import Store
-from orchestrator.model.situation import Owed
+from orchestrator.model.situation import Owed, Scheduled
 
 from .history import KINDS, DrillHistory, History, RunHistory, events_of, fold
 
@@ -42,6 +42,7 @@ class _Checkpoint(Struct, frozen=True):
     runs: tuple[RunHistory, ...]
     """Without the text of their playbooks: their own records have that."""
     drills: tuple[DrillHistory, ...]
+    scheduled: tuple[Scheduled, ...]
     owed: Owed | None
     floors: dict[str, Floor]
 
@@ -101,6 +102,7 @@ def _from_checkpoint(store: Store, pair: str) -> History | None:
         pair,
         {run.run: run for run in kept.runs},
         {drill.drill: drill for drill in kept.drills},
+        scheduled={run.run: run for run in kept.scheduled},
         uncertain=[run for run in kept.runs if run.unknown],
         owed=kept.owed,
         floors=kept.floors,
@@ -122,6 +124,7 @@ def _kept_of(history: History) -> _Checkpoint:
         history.upto,
         tuple(map(_without_text, runs)),
         tuple(drill for name, drill in history.drills.items() if name in named),
+        tuple(history.scheduled.values()),
         history.owed,
         history.floors,
     )

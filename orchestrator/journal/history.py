@@ -25,8 +25,10 @@ from orchestrator.model.events import (
     PersonAsked,
     RunAcknowledged,
     RunApproved,
+    RunCancelled,
     RunFinished,
     RunResumed,
+    RunScheduled,
     RunStarted,
     RunSuperseded,
     SituationRead,
@@ -50,7 +52,7 @@ from orchestrator.model.org import Pair
 from orchestrator.model.plain import moment
 from orchestrator.model.reading import Change, NotSent, Rejected, Throttled
 from orchestrator.model.run import Attempt, Mode, the_one_that_came
-from orchestrator.model.situation import GuardWait, OpenDrill, OpenRun, Owed
+from orchestrator.model.situation import START_WITHIN, GuardWait, OpenDrill, OpenRun, Owed, Scheduled
 from orchestrator.model.status import Both, Status
 
 ENDS: tuple[str, ...] = tuple(
@@ -72,6 +74,8 @@ KINDS: tuple[str, ...] = ENDS + tuple(
     event.kind
     for event in (
         RunAcknowledged,
+        RunScheduled,
+        RunCancelled,
         TransitionIntended,
         TransitionMade,
         TransitionRefused,
@@ -223,6 +227,8 @@ class History(Struct):
     """By id, in order."""
     uncertain: list[RunHistory] = field(default_factory=list)
     """Runs that have had an unknown since one was last done."""
+    scheduled: dict[str, Scheduled] = field(default_factory=dict)
+    """Runs that wait for their time, by id; those that never began among them, once that is past."""
     owed: Owed | None = None
     floors: dict[str, Floor] = field(default_factory=dict)
     """The newest record seen of each org, by its uuid."""
@@ -342,6 +348,10 @@ class History(Struct):
             for attempt in run.unknown.values()
         )
 
+    def waiting(self, now: datetime) -> tuple[Scheduled, ...]:
+        """The runs that wait for their time, unless their processes are gone."""
+        return tuple(run for run in self.scheduled.values() if now <= run.start_at + START_WITHIN)
+
     def cooling_down(self, cool_down: timedelta | None, now: datetime) -> tuple[RunHistory, timedelta] | None:
         """The run after which the pair still cools down, and for how long, or None."""
         if cool_down is None:
@@ -380,6 +390,10 @@ def fold(history: History, records: Iterable[Record]) -> None:
             # A drill is no run: it has legs that are, and each of those names it.
             _note_drill(history, record, event, at)
             continue
+        if isinstance(event, RunScheduled | RunCancelled):
+            # No run yet: it begins when its time has come.
+            _note_scheduled(history, record, event)
+            continue
         run = history.runs.get(record.run)
         if run is None:
             run = RunHistory(record.run, record.pair, record.by, record.host, at, floors=dict(history.floors))
@@ -407,12 +421,21 @@ def _note_drill(
             known.closed_at, known.notes = at, notes
 
 
+def _note_scheduled(history: History, record: Record, event: RunScheduled | RunCancelled) -> None:
+    if isinstance(event, RunCancelled):
+        history.scheduled.pop(record.run, None)
+        return
+    by = f"{record.by}@{record.host}"
+    history.scheduled[record.run] = Scheduled(record.run, event.goal, event.start_at, by, event.expect)
+
+
 def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None:  # noqa: C901, PLR0912, PLR0915 - one case per event
     match event:
         case RunStarted():
             # Of thousands of runs by the same playbook, its text is in memory once.
             run.started = replace(event, playbook_text=sys.intern(event.playbook_text))
             run.mode, run.orgs = event.mode, event.orgs
+            history.scheduled.pop(run.run, None)
             if event.drill in history.drills:
                 history.drills[event.drill].legs.append(run.run)
         case RunResumed(mode=mode):

@@ -65,6 +65,25 @@ class RunSuperseded(Struct, frozen=True):
     by_run: str
 
 
+class RunScheduled(Struct, frozen=True):
+    """A run waits for its time, without the pair's lock; unless it is cancelled, it begins then."""
+
+    kind: ClassVar[str] = "run.scheduled"
+    goal: Status
+    start_at: datetime
+    expect: Status | None = None
+    """Where the pair has to stand by then; None where that was left open."""
+    reason: str = ""
+    ref: str = ""
+
+
+class RunCancelled(Struct, frozen=True):
+    """A run that waited for its time does not begin: somebody cancelled it, or it could not."""
+
+    kind: ClassVar[str] = "run.cancelled"
+    reason: str
+
+
 class RunFinished(Struct, frozen=True):
     """A run ended, one way or another; open ends (incomplete, unknown, interrupted, owing) can be resumed."""
 
@@ -480,22 +499,26 @@ class DrillClosed(Struct, frozen=True):
 
 
 class NoticeSent(Struct, frozen=True):
-    """An event was posted to an org: an anchor of the journal outside this machine."""
+    """A notice was taken, by an org as an event or by a channel: an anchor of the journal outside this machine."""
 
     kind: ClassVar[str] = "notice.sent"
-    role: Role
+    role: Role | None
+    """The org that was told; None where a channel was."""
     title: str
     head: str
     """SEQ:HASH that it carries."""
+    channel: str = ""
+    """The channel's name; "" where an org was told."""
 
 
 class NoticeFailed(Struct, frozen=True):
-    """An event could not be posted; it stops nothing."""
+    """A notice could not be sent, or nobody knows whether it was taken; it stops nothing."""
 
     kind: ClassVar[str] = "notice.failed"
-    role: Role
+    role: Role | None
     title: str
     reason: str
+    channel: str = ""
 
 
 class JournalMoved(Struct, frozen=True):
@@ -523,6 +546,8 @@ Event = (
     RunStarted
     | RunResumed
     | RunSuperseded
+    | RunScheduled
+    | RunCancelled
     | RunFinished
     | RunAcknowledged
     | SituationRead

@@ -156,6 +156,11 @@ def approve(what: str, *, afterwards: bool = False) -> NextStep:
     return NextStep("approve", what, options, "agree to exactly this; whoever asked for it cannot")
 
 
+def cancel(run_id: str) -> NextStep:
+    """Let a run that waits for its time not begin."""
+    return NextStep("cancel", run_id, why="let that run not begin")
+
+
 def show(run_id: str) -> NextStep:
     """What a run did, step by step."""
     return NextStep("show", run_id, why="read what that run did, step by step")

@@ -122,6 +122,12 @@ class Plan(Struct, frozen=True):
     """The run that holds the pair just now: another one is refused. None where there is none."""
 
     @property
+    def stood_at(self) -> Status | None:
+        """The status that both orgs showed; None where they did not show the same."""
+        primary, secondary = (reading.status for reading in self.readings)
+        return primary if primary is secondary else None
+
+    @property
     def writes(self) -> tuple[PlannedWrite, ...]:
         """All writes, in order."""
         return tuple(write for transition in self.transitions for write in transition.writes)

@@ -178,6 +178,22 @@ class OpenDrill(Struct, frozen=True):
     """Where the pair stood when it began, and is to stand when it is closed."""
 
 
+class Scheduled(Struct, frozen=True):
+    """A run that waits for its time, as far as the journal tells: its process may be gone."""
+
+    run: str
+    goal: Status
+    start_at: datetime
+    by: str
+    """Who asked for it, and on which machine."""
+    expect: Status | None = None
+    """Where the pair has to stand by then."""
+
+
+START_WITHIN = timedelta(minutes=1)
+"""How long after its time a run may still begin: one whose machine slept over it must not."""
+
+
 class Stranger(Struct, frozen=True):
     """Whose young stamp an org carries, of a run that this journal does not know."""
 
@@ -253,6 +269,8 @@ class Standing(Struct, frozen=True):
     left_by_hand: LeftByHand | None = None
     left_a_run: bool = False
     """Whether the holder died in the middle of its run: then no new run has the lock before that one was resumed, or the lock broken."""
+    scheduled: tuple[Scheduled, ...] = ()
+    """Runs that wait for their time."""
     next_steps: tuple[NextStep, ...] = ()
     """What to type, from all of that: the first is the one to type."""
 

@@ -52,6 +52,9 @@ END_WORDS = {
 """How a run ended, in a word or two."""
 
 
+NO_APPRISE = "Apprise is not installed here: pip install 'hamr-orchestrator[notify]'"
+
+
 def no_journal(place: str) -> str:
     """That nothing was ever journalled here: not the same as that nothing ever happened (law 20)."""
     return (

@@ -15,10 +15,10 @@ from orchestrator import __version__
 from orchestrator.errors import JournalUnavailable, Moved, Refused, UsageError
 from orchestrator.journal.history import History, RunHistory, events_of
 from orchestrator.model import next_step
-from orchestrator.model.events import GuardOverridden, RunAcknowledged, RunResumed, RunStarted
+from orchestrator.model.events import GuardOverridden, RunAcknowledged, RunCancelled, RunResumed, RunStarted
 from orchestrator.model.guard import Verdict
 from orchestrator.model.plan import Plan
-from orchestrator.model.protocols import Watcher
+from orchestrator.model.protocols import Store, Watcher
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Both, Role, Status
@@ -51,8 +51,9 @@ async def start(
 ) -> RunResult:
     """Run towards a goal: preflight, lock, read everything again, drive.
 
-    Where it applies a saved `plan`, the orgs must stand as they did. `run` is the id that a person was shown for it, or
-    "" for a new one; `drill` the open drill that it belongs to.
+    Where it applies a saved `plan`, the orgs must stand as they did; where the request expects a status, at that. `run` is
+    the id that a person was shown for it, or that waited for its time, or "" for a new one; `drill` the open drill that it
+    belongs to.
 
     Raises:
         HamrError: nothing was intended; the error says why.
@@ -99,6 +100,7 @@ async def _start(
         for verdict, reason in overridden:
             held.recorder.tell(GuardOverridden("", verdict, reason))
         await held.recorder.commit()
+        cancelled = await session.calls(partial(cancelled_by, session.store, run))
         from .active_run import ActiveRun, Begun, Purpose  # noqa: PLC0415 - the engine loads beside the first answers
         from .supervise import drive, supervise  # noqa: PLC0415 - as above
 
@@ -106,7 +108,7 @@ async def _start(
         command = request.as_step("run", session.playbook.name)
         purpose = Purpose(Begun.HERE, command, request, request.goal, started_at, overridden)
         engine = active.prepare(purpose, RunState(run, mode=request.mode), history)
-        return await supervise(active, drive(engine, request, plan))
+        return await supervise(active, drive(engine, request, plan, cancelled))
 
 
 async def _enter(
@@ -142,6 +144,13 @@ def _started(session: Session, request: RunRequest, plan: Plan | None, drill: st
         plan=plan.run if plan is not None else "",
         drill=drill,
     )
+
+
+def cancelled_by(store: Store, run: str) -> str:
+    """Who has cancelled a run that waited for its time, in words; "" where nobody has."""
+    for record in store.records(run=run, kinds=(RunCancelled.kind,)):
+        return f"cancelled by {record.by}@{record.host}: {record.data['reason'] or 'no reason was given'}"
+    return ""
 
 
 def check_plan(session: Session, plan: Plan) -> None:

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import InitVar, dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
@@ -20,7 +20,7 @@ from orchestrator.journal import VERIFY_NEWEST, JournalStore, ThisHost, ThreadCa
 from orchestrator.journal.checkpoint import CHECKPOINT, DUE_AFTER, checkpoint_of, read_history
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
-from orchestrator.model.events import Event, JournalMoved, RunStarted, encode
+from orchestrator.model.events import Event, JournalMoved, encode
 from orchestrator.model.journal import Broken, Entry, Holder, Witness
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Timeouts
@@ -30,6 +30,9 @@ from orchestrator.model.status import Both
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.keys import KeyRing
 from orchestrator.system.redaction import Redactor
+
+if TYPE_CHECKING:
+    from orchestrator.notices import About, Channel
 
 ReaderOrWorld = TypeVar("ReaderOrWorld", HttpReader, HttpWorld)
 
@@ -137,29 +140,48 @@ class Session:
     def notices(
         self,
         run: str,
-        over: Both[Transport],
+        over: Both[Transport] | None,
         note: Callable[[Event], Awaitable[None]],
-        started: RunStarted | None = None,
+        before: Event | None = None,
     ) -> AbstractAsyncContextManager[Watcher]:
-        """Who is told of a run, where the pair's `events` say so.
+        """Who is told of a run: the org, where the pair's `events` say so, and its channels.
 
         Args:
             run: its id.
-            over: the connections to both orgs.
+            over: the connections to both orgs; None where neither is told.
             note: takes what came of each notice.
-            started: how it began, where it is taken up again.
+            before: how it began, where it is taken up again, or what it waited for.
         """
-        from orchestrator.notices import About, NoNotices, Notices, Poster  # noqa: PLC0415 - only a run tells anybody
+        from orchestrator.notices import Notices, Poster  # noqa: PLC0415 - only a run tells anybody
 
-        if not self.pair.events:
-            return NoNotices()
-        about = About(run, self.pair, self.playbook, self.operator, self.store.place)
+        about = self.about(run)
+        orgs: tuple[Channel, ...] = ()
+        if over is not None and self.pair.events:
+            orgs = (Poster(self.pair, self.keys, self.redactor, self.clock, over),)
         return Notices(
-            about if started is None else about.after(started),
-            Poster(self.pair, self.keys, self.redactor, self.clock, over),
+            about if before is None else about.after(before),
+            (*orgs, *self.channels()),
+            self.clock,
             head=lambda: self.calls(self.store.head),
             note=note,
         )
+
+    def channels(self) -> tuple[Channel, ...]:
+        """The pair's ways to tell people."""
+        if not self.pair.tell:
+            return ()
+        from orchestrator.notices.channels import ChannelServices, open_channel  # noqa: PLC0415 - who has none does not pay
+        from orchestrator.system.programs import key_variables  # noqa: PLC0415 - as above
+
+        hidden = key_variables(self.pair)
+        services = ChannelServices(self.keys, self.redactor, self.clock, self.environ, hidden, self.trust)
+        return tuple(open_channel(channel, services) for channel in self.pair.tell)
+
+    def about(self, run: str = "") -> About:
+        """A run as its notices know it, before anything happened; without one, the pair alone."""
+        from orchestrator.notices import About  # noqa: PLC0415 - as above
+
+        return About(run, self.pair, self.playbook, self.operator, self.store.place)
 
     def verify(self) -> None:
         """Verify the journal's newest records, once: one that was changed is not believed.

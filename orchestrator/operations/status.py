@@ -165,6 +165,7 @@ def standing_of(
         head=session.store.head(),
         open_drill=drill.as_open_drill() if drill is not None else None,
         strangers=strangers(readings, history.known_runs, session.clock.now()),
+        scheduled=history.waiting(session.clock.now()),
         left_by_hand=_left_by_hand(history, session.playbook, phase),
         left_a_run=holder is not None and at_work is None and left_a_run(history, holder),
     )

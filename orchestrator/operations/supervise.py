@@ -33,13 +33,33 @@ from .endings import can_be_taken_up, with_words
 from .session import Session
 
 
-async def drive(engine: Engine, request: RunRequest, plan: Plan | None) -> Ending:
-    """Go to the goal; where a saved plan is applied, only as long as the orgs stand as they did."""
+async def drive(engine: Engine, request: RunRequest, plan: Plan | None, cancelled: str = "") -> Ending:
+    """Go to the goal; where a saved plan is applied, only as long as the orgs stand as they did.
+
+    Where a status is expected, only from there; and not at all where somebody has `cancelled` it, in words.
+    """
+    if cancelled:
+        return Ending(End.INTERRUPTED, cancelled)
+    if request.expect is not None:
+        other = _not_at(
+            request.expect, engine.run.pair, await engine.reader.read_both("expected", once=False)
+        )
+        if other is not None:
+            return Ending(End.MOVED, other, next_steps=(next_step.status(request.pair),))
     if plan is not None:
         moved = _moved_since(engine.run.pair, plan, await engine.reader.read_both("plan", once=False))
         if moved is not None:
             return Ending(End.MOVED, moved, next_steps=(request.as_step("plan", plan.playbook),))
     return await engine.drive(request.goal)
+
+
+def _not_at(expected: Status, pair: Pair, readings: Both[Reading]) -> str | None:
+    """Which org does not stand at the status that was expected, or None."""
+    for role, now in readings.items():
+        if now.status is not expected:
+            shows = f"shows {now.status}" if now.status is not None else f"was not seen there: {now.reason}"
+            return f"the pair was expected at {expected}, and {pair[role]} {shows}"
+    return None
 
 
 def _moved_since(pair: Pair, plan: Plan, readings: Both[Reading]) -> str | None:

@@ -100,6 +100,11 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
             return (Span(f"The run is taken up again{now}", "bold"),)
         case events.RunSuperseded(by_run=run):
             return (Span(f"Closed: run {run} took its place", "warn"),)
+        case events.RunScheduled(goal=goal, start_at=at, expect=expect):
+            expected = "" if expect is None else f", where the pair stands at {expect} then"
+            return (Span("To "), _status(goal), Span(f" at {utc(at)}{expected}"))
+        case events.RunCancelled(reason=reason):
+            return (_text(f"It does not begin: {reason}", "warn"),)
         case events.RunFinished(ending=ending, exit_code=code):
             ended = Span(f"Ended: {ending.end.value} (exit {code}). ", end_style(ending.end))
             return (ended, _text(ending.message))
@@ -222,10 +227,10 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
             return (Span("Waiting for "), _text(what), Span(for_up_to, "dim"))
         case events.WriteThrottled(role=role, seconds=seconds):
             return (Span(who(role), "org"), Span(f" asks us to wait {span(seconds)} (429); waiting", "warn"))
-        case events.NoticeSent(role=role, title=title, head=head):
-            return (_text(f"Told the {role} org: {title} (journal head {head[:20]}…)", "dim"),)
-        case events.NoticeFailed(role=role, title=title, reason=reason):
-            return (_text(f"Could not tell the {role} org ({title}): {reason}; it stops nothing", "warn"),)
+        case events.NoticeSent(title=title, head=head):
+            return (_text(f"Told {_told(event)}: {title} (journal head {head[:20]}…)", "dim"),)
+        case events.NoticeFailed(title=title, reason=reason):
+            return (_text(f"Could not tell {_told(event)} ({title}): {reason}; it stops nothing", "warn"),)
         case events.DrillStarted(goal=goal, home=home, scenario=scenario):
             named = f", scenario {scenario}" if scenario else ""
             return (Span("Drill", "bold"), _text(f": to {goal} and home to {home}{named}"))
@@ -236,6 +241,10 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
             return (Span("Drill closed", "bold"), _text(f": {notes}" if notes else ""))
         case _ as never:
             assert_never(never)
+
+
+def _told(event: events.NoticeSent | events.NoticeFailed) -> str:
+    return f"channel {event.channel}" if event.role is None else f"the {event.role} org"
 
 
 def reading_words(reading: Reading | None) -> Span:

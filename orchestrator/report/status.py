@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from typing import assert_never
 from urllib.parse import urlsplit
 
@@ -29,7 +30,7 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.run import Mode
-from orchestrator.model.situation import OpenRun, PhaseName, Standing, Stranger, UnderWay
+from orchestrator.model.situation import OpenRun, PhaseName, Scheduled, Standing, Stranger, UnderWay
 from orchestrator.model.status import Role
 from orchestrator.model.words import DOING, age, author, doing, no_journal, span, utc
 
@@ -259,6 +260,9 @@ def _round_trip(reading: Reading) -> str:
 def _journal(standing: Standing, playbook: Playbook) -> Page:
     page: list[Line] = [
         *under_way_lines(standing.under_way),
+        *chain.from_iterable(
+            labelled("scheduled", _scheduled(waits, standing.at), "warn") for waits in standing.scheduled
+        ),
         *_waits(standing),
         *strangers_lines(standing.strangers, partial(_org, standing)),
         *unjournalled_lines("" if standing.journal_exists else standing.journal),
@@ -374,6 +378,15 @@ def _lock(holder: Holder, now: datetime, *, dead: bool) -> str:
     )
 
 
+def _scheduled(run: Scheduled, now: datetime) -> str:
+    expected = "" if run.expect is None else f", where the pair stands at {run.expect} then"
+    left = span(max(0.0, (run.start_at - now).total_seconds()))
+    return (
+        f"run {run.run} of {shortened(run.by, 60)} goes to {run.goal} at {utc(run.start_at)} (in {left}){expected}, "
+        "unless its process is gone"
+    )
+
+
 def status_json(standing: Standing) -> dict[str, JSON]:
     """The same as a document: hamr/status/1."""
     pair, phase = standing.pair, standing.phase
@@ -397,7 +410,7 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             "unknown": [{"run": name, **noun_fact(attempt)} for name, attempt in standing.unknown]
             if standing.journal_exists
             else None,
-            **fields_fact(standing, "open_run", "open_drill"),
+            **fields_fact(standing, "open_run", "open_drill", "scheduled"),
             "under_way": standing.under_way and _under_way_fact(standing.under_way),
             "lock": standing.holder and _lock_fact(standing.holder, dead=standing.holder_dead),
             "cooling_down": {

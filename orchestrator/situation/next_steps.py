@@ -29,6 +29,7 @@ def after_a_look(standing: Standing) -> tuple[NextStep, ...]:
         return _beside(standing.under_way, pair, standing.at)
     steps, run = standing.phase.next_steps, standing.open_run
     steps = (*steps, *(next_step.approve(each, afterwards=True) for each in standing.approvals_owed))
+    steps = (*steps, *(next_step.cancel(each.run) for each in standing.scheduled))
     if run is not None and run.asking:
         steps = (next_step.watch(pair).so_that("it waits for an answer at its own terminal"), *steps)
     if standing.unknown:

@@ -14,6 +14,8 @@ from orchestrator.errors import DocumentError, Problem
 from orchestrator.model.plain import JSON
 from orchestrator.model.run import Attempt
 from orchestrator.model.status import Role, Status
+from orchestrator.notices import trial_of
+from orchestrator.notices.forms import notice_json
 from orchestrator.report.doctor import doctor_json
 from orchestrator.report.documents import noun_fact
 from orchestrator.report.errors import error_json
@@ -24,6 +26,7 @@ from orchestrator.report.run import result_json
 from orchestrator.report.run_report import report_json
 from orchestrator.report.status import status_json
 from orchestrator.system.redaction import Redactor
+from tests.notices.facts import AT, about
 from tests.report.journals import drill
 from tests.report.scenes import LINKED, plan, reading, record, result, standing
 
@@ -50,6 +53,7 @@ def keys_of(schema: str) -> set[str]:
         show_json([]),
         report_json(drill()),
         error_json(DocumentError([Problem("f.yaml", 1, 1, "wrong")])),
+        notice_json(trial_of(about()), "id", AT, None, Redactor()),
     ],
     ids=lambda document: str(document["schema"]),
 )

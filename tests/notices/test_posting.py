@@ -23,7 +23,7 @@ from orchestrator.model.org import CommandKey, EnvironmentKey, Pair
 from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.notices import NoNotices, Notices, Poster
+from orchestrator.notices import Notices, Poster
 from orchestrator.notices.posting import TIMEOUTS, Failed
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.keys import KeyRing
@@ -217,7 +217,7 @@ class Journal(Struct):
 
 def watching(poster: Poster, journal: Journal | None = None) -> Notices:
     journal = journal or Journal()
-    return Notices(begun(), poster, head=journal.head, note=journal.note)
+    return Notices(begun(), [poster], poster.clock, head=journal.head, note=journal.note)
 
 
 @pytest.fixture
@@ -259,7 +259,7 @@ async def test_a_failure_is_noted_and_the_next_event_is_posted_all_the_same(logg
         NoticeFailed(S, AT_FAILOVER, "HTTP 503: busy"),
         NoticeSent(S, AT_ACTIVE, f"41:{'ab' * 32}"),
     ]
-    assert "an event could not be posted to Datadog; the run goes on without it" in logged.getvalue()
+    assert "a notice could not be sent; the run goes on without it" in logged.getvalue()
     assert "HTTP 503: busy" in logged.getvalue()
 
 
@@ -316,7 +316,7 @@ async def test_beyond_the_bound_the_oldest_are_dropped_and_counted(logged: io.St
         poster.gate.set()
     assert poster.titles == [AT_ACTIVE, *[AT_FAILOVER] * 31, AT_ACTIVE]
     assert journal.noted[0] == NoticeFailed(
-        S, "4 older events", "dropped: more happened than could be posted meanwhile"
+        S, "4 older notices", "dropped: more happened than could be sent meanwhile"
     )
 
 
@@ -356,8 +356,3 @@ async def test_a_run_that_is_cancelled_on_its_way_or_in_its_end_leaves_nothing_b
         await asyncio.wait_for(running, 1.0)
     assert [type(event) for event in journal.noted] == [NoticeFailed]
     assert asyncio.all_tasks() == before, "no task is left behind"
-
-
-async def test_a_pair_without_events_tells_nobody() -> None:
-    async with NoNotices() as nobody:
-        nobody.tell(FAILOVER)

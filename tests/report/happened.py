@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from orchestrator.model.approval import Approvable
 from orchestrator.model.events import (
     ApprovalAsked,
@@ -38,8 +40,10 @@ from orchestrator.model.events import (
     ReadingsTaken,
     RunAcknowledged,
     RunApproved,
+    RunCancelled,
     RunFinished,
     RunResumed,
+    RunScheduled,
     RunStarted,
     RunSuperseded,
     SituationRead,
@@ -135,6 +139,11 @@ SAID: tuple[tuple[Event, str], ...] = (
     (RunResumed(Mode.EMERGENCY, "us1 is down"), "The run is taken up again, now in emergency mode"),
     (RunSuperseded("20260528-170000-abcd"), "Closed: run 20260528-170000-abcd took its place"),
     (FINISHED, "Ended: done (exit 0). pair payments stands at ACTIVE, on both orgs"),
+    (
+        RunScheduled(Status.ACTIVE, datetime(2026, 11, 22, 3, 0, tzinfo=UTC), Status.PASSIVE),
+        "To ACTIVE at 2026-11-22 03:00:00 UTC, where the pair stands at PASSIVE then",
+    ),
+    (RunCancelled("bob was asked to wait"), "It does not begin: bob was asked to wait"),
     (RunAcknowledged("seen"), "Acknowledged: its cooling down is over. seen"),
     (
         SituationRead("start", Both(reading(P), reading(S, Unreachable("timed out")))),

@@ -375,6 +375,7 @@ def test_the_document_carries_every_request_and_verdict() -> None:
         "overrides": {},
         "ref": "",
         "since": None,
+        "expect": None,
     }
     assert written["transitions"] == [
         {

@@ -30,6 +30,7 @@ from orchestrator.model.situation import (
     Owed,
     Phase,
     PhaseName,
+    Scheduled,
     Standing,
     UnderWay,
 )
@@ -228,6 +229,21 @@ def test_an_open_drill_is_shown_with_the_command_that_closes_it() -> None:
     assert "hamr drill close 20260528-150000-abcd --notes TEXT" in shown
 
 
+SCHEDULED = Scheduled(
+    "20260528-160000-abcd", Status.ACTIVE, NOW + timedelta(hours=6, minutes=20), "bob@desk", Status.PASSIVE
+)
+
+
+def test_a_run_that_waits_for_its_time_is_named_with_how_to_cancel_it() -> None:
+    shown = plain_text(status_page(looked(replace(standing(), scheduled=(SCHEDULED,))), PLAYBOOK))
+    words = " ".join(shown.split())
+    assert (
+        "run 20260528-160000-abcd of bob@desk goes to ACTIVE at 2026-05-28 23:00:00 UTC (in 6 h 20 min), where the "
+        "pair stands at PASSIVE then, unless its process is gone"
+    ) in words
+    assert "hamr cancel 20260528-160000-abcd" in shown
+
+
 def test_before_a_question_nothing_is_said_of_what_to_type_next() -> None:
     whole = plain_text(status_page(looked(standing()), PLAYBOOK))
     said = plain_text(standing_page(standing(), PLAYBOOK))
@@ -247,6 +263,7 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
         cooling_down_after=RUN,
         cooling_down_for=290.0,
         open_drill=OpenDrill("20260528-150000-abcd", NOW, "alice@laptop", Status.ACTIVE, Status.PASSIVE),
+        scheduled=(SCHEDULED,),
     )
     assert status_json(looked(of)) == {
         "schema": "hamr/status/1",
@@ -359,6 +376,15 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
             "goal": "ACTIVE",
             "home": "PASSIVE",
         },
+        "scheduled": [
+            {
+                "run": "20260528-160000-abcd",
+                "goal": "ACTIVE",
+                "start_at": "2026-05-28T23:00:00.000000Z",
+                "by": "bob@desk",
+                "expect": "PASSIVE",
+            }
+        ],
         "under_way": {
             "run": RUN,
             "operator": "bob",
