@@ -15,6 +15,7 @@ import os
 import shlex
 import shutil
 import sys
+import termios
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import IO, TYPE_CHECKING, TextIO
@@ -419,6 +420,7 @@ class Console:
         if promise:
             self.aside.page((line(promise, "bold"),))
         look = (next_step.status(pair),)
+        forget_typed()
         try:
             self.err.text(f"\nType the pair's name ({pair}) to go on: ")
             if self.err.closed:
@@ -447,6 +449,12 @@ def _hanging(spans: Line) -> int:
         return len(label.text)
     text = line_text(spans)
     return len(text) - len(text.lstrip()) + 2
+
+
+def forget_typed() -> None:
+    """What was typed before a question stands there answers something else."""
+    if sys.stdin.isatty():
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
 
 
 def can_ask() -> bool:

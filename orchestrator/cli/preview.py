@@ -51,9 +51,13 @@ def agree_to_run(
         console.note(words, "warn")
     elif plan.refused:
         console.aside.page(plan_page(replace(plan, next_steps=())))
-        why = f"{', '.join(plan.stops)} would stop it" if plan.stops else plan.ending
+        why = (
+            f"{', '.join(plan.stops)} would stop it"
+            if plan.stops
+            else f"there is no way to {request.goal} now"
+        )
         raise Refused(
-            f"This run would be refused, so nobody is asked: {why.rstrip('.')}. The plan above says more.",
+            f"This run would be refused, so nobody is asked: {why}. The plan above says why.",
             next_steps=plan.next_steps,
         )
     _ask(invocation, plan, cooling)

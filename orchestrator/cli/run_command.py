@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import termios
 import time
 from collections.abc import Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,10 +24,10 @@ from orchestrator.model.org import Pair
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
 from orchestrator.operations.holding import RunControl
-from orchestrator.report.layout import line
+from orchestrator.report.layout import line, paragraph
 from orchestrator.report.run import progress_page, result_json, result_page
 
-from .console import Console, Stream
+from .console import Console, Stream, forget_typed
 from .invocation import Invocation
 from .signals import supervised
 
@@ -185,9 +184,9 @@ class Terminal:
         The last two stop the run, too: nobody has answered then, and nobody may be there any more. That is no reason
         to write on.
         """
-        if sys.stdin.isatty():  # what was typed before the question stood there answers something else
-            termios.tcflush(sys.stdin, termios.TCIFLUSH)
-        self._console.err.text(f"\n{question.text}\nThe pair's lock is let go while this question stands.\n")
+        forget_typed()
+        text = f"{question.text} The pair's lock is let go while this question stands."
+        self._console.err.page((line(), *paragraph(text)))
         while True:
             self._console.err.text(_HOW[question.asks])
             if self._console.err.closed:  # nobody was asked, so nobody has answered

@@ -61,7 +61,7 @@ class NextStep(Struct, frozen=True):
         """The same, going over these guards by name; those that it goes over already once."""
         words = [
             word
-            for guard in guards
+            for guard in dict.fromkeys(guards)
             if not self.overrides(guard)
             for word in ("--override", f"{guard}={reason}")
         ]

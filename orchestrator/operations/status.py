@@ -166,7 +166,7 @@ def standing_of(
         open_drill=drill.as_open_drill() if drill is not None else None,
         strangers=strangers(readings, history.known_runs, session.clock.now()),
         scheduled=history.waiting(session.clock.now()),
-        left_by_hand=_left_by_hand(history, session.playbook, phase),
+        left_by_hand=left_by_hand(history, session.playbook, phase),
         left_a_run=holder is not None and at_work is None and left_a_run(history, holder),
     )
     return replace(standing, next_steps=after_a_look(standing))
@@ -208,7 +208,7 @@ async def read_pairs(sessions: Sequence[Session], *, settle: bool = True) -> dic
     return {session.pair.name: found[session.pair.name] for session in sessions}
 
 
-def _left_by_hand(history: History, playbook: Playbook, phase: Phase) -> LeftByHand | None:
+def left_by_hand(history: History, playbook: Playbook, phase: Phase) -> LeftByHand | None:
     """What the run that moved the pair last left to people; None where that is nothing, or was acknowledged."""
     run = history.last_moved
     if run is None:

@@ -31,6 +31,7 @@ from orchestrator.system.log import bind, logger
 from .active_run import ActiveRun, Begun
 from .endings import can_be_taken_up, with_words
 from .session import Session
+from .status import left_by_hand
 
 
 async def drive(engine: Engine, request: RunRequest, plan: Plan | None, cancelled: str = "") -> Ending:
@@ -219,6 +220,11 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
     ending = _with_merge(session, ending)  # it may have moved only now
     await session.calls(active.lock.release)
     to_active = bool(steps) and ending.end.reached and purpose.goal is Status.ACTIVE
+    remember = session.playbook.remember if to_active else ()
+    if (
+        not steps and ending.end.reached and engine.reader.last is not None
+    ):  # it moved nothing: an earlier run's stay
+        remember = await session.calls(lambda: _remembered(active))
     return RunResult(
         run=active.run,
         pair=session.pair.name,
@@ -230,7 +236,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         seconds=seconds,
         head=Head(0, "") if code is ExitCode.JOURNAL_DAMAGED else await _head(active),
         objectives=objectives,
-        remember=session.playbook.remember if to_active else (),
+        remember=remember,
         refused_by=refused,
         overridden=(
             *purpose.overridden_before,
@@ -251,6 +257,17 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         asked=state.asked,
         request=purpose.request if purpose.begun is Begun.HERE else None,
     )
+
+
+def _remembered(active: ActiveRun) -> tuple[str, ...]:
+    """What the run that moved the pair last left to people."""
+    session, reader = active.session, active.engine.reader
+    if reader.identities is None:
+        return ()
+    with suppress(HamrError):  # journalling the end met the same trouble
+        left = left_by_hand(session.history(), session.playbook, reader.phase(active.purpose.goal))
+        return () if left is None else left.remember
+    return ()
 
 
 def _with_merge(session: Session, ending: Ending) -> Ending:

@@ -74,7 +74,7 @@ def _in_short(plan: Plan) -> Page:
         *_condition(plan),
         *also_sent_lines(plan),
         *_afterwards(plan),
-        *labelled("ends", _ends(plan)),
+        *(labelled("ends", _ends(plan)) if plan.reachable else ()),
     )
 
 
@@ -105,7 +105,7 @@ def _title(plan: Plan) -> Page:
 def _stands(plan: Plan) -> str:
     if plan.assumed is not None:
         return assumed_words(plan.assumed)
-    return f"{plan.phase}. {shortened(plan.sentence, 1200)}"
+    return plan.phase if not plan.reachable else f"{plan.phase}. {shortened(plan.sentence, 1200)}"
 
 
 def _route(plan: Plan) -> str:

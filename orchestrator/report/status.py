@@ -318,6 +318,8 @@ def _by_hand(standing: Standing) -> Page:
 def _head(standing: Standing) -> Page:
     head = standing.head
     left = labelled("not seen", standing.journal_left, "bad") if standing.journal_left else ()
+    if not standing.journal_exists:
+        return left  # that there is none says where it would be
     if page_width() < SIDE_BY_SIDE:  # it would be cut in two; `hamr audit head` has it whole
         short = f", head {head.seq}:{head.hash[:12]}…" if head.seq else ""
         return (*left, *labelled("journal", f"{standing.journal}{short}"))
@@ -336,6 +338,7 @@ def _left_to_do(standing: Standing) -> tuple[ToDo, ...]:
             unknown=[(name, attempt) for name, attempt in standing.unknown if name != at_work],
             open_run="" if run is None else run.run,
             ended=run is None or run.ended,
+            asking=run is not None and bool(run.asking),
             overtaken=standing.next_steps if run is not None and run.stopped_for in STOPS_AGAIN else (),
             owed=[] if standing.owed is None else [standing.owed],
             hooks_owed=[] if run is None else [(run.run, hook) for hook in run.hooks_owed],

@@ -39,6 +39,8 @@ class Left(Struct, frozen=True):
     """The run that can be taken up, or ""."""
     ended: bool = True
     """Whether its last process said how it ended; it may still go on, where not."""
+    asking: bool = False
+    """Whether it waits for an answer at its own terminal."""
     overtaken: Sequence[NextStep] = ()
     """What leads on where the open run stopped for somebody else's write, and would, taken up, stop for it again."""
     stopped_for: Sequence[NextStep] = ()
@@ -68,6 +70,9 @@ def left_to_do(left: Left) -> tuple[ToDo, ...]:
     if left.open_run and left.overtaken:
         text = f"Settle what somebody else wrote: run {left.open_run} stays open until then."
         things.append(ToDo(text, left.overtaken[0].command))
+    elif left.open_run and left.asking:
+        text = f"Answer what run {left.open_run} asks at its own terminal; only if nobody is there, take it up here."
+        things.append(ToDo(text, next_step.resume(left.open_run).command))
     elif left.open_run:
         text = "Take run {} up again" if left.ended else "See whether run {} still goes on; if not, resume it"
         things.append(

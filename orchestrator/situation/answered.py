@@ -87,6 +87,8 @@ def _agreed(view: View, status: Status) -> Phase:
 
 def _is_open(run: OpenRun, what_then: str) -> str:
     """That a run is open; of one that is under way there is nothing to do, and who is at it stands elsewhere."""
+    if run.asking:
+        what_then = ", and waits for an answer at its own terminal"
     return "" if run.under_way else f" Run {run.run} to {run.goal} is open{what_then}."
 
 

@@ -182,7 +182,7 @@ def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - 
             case _:
                 over = _over_what_refuses(ended) if ending.end is End.INTERRUPTED else ()
                 onward = (again, *over, *_ways_back(ended)), _to_emergency(ended)
-                first, then = reversed(onward) if _fails_again(ended) else onward
+                first, then = reversed(onward) if _fails_again(ended) or _is_dead(ended) else onward
                 steps = (*first, *then, look, *steps)
     elif ending.end is End.OWING and not state.attempts:
         steps = after_asking(steps, pair, ended.strangers)
@@ -291,6 +291,16 @@ def _fails_again(ended: Ended) -> bool:
         return False
     newest = [sent for sent in state.sent if sent.attempt.role is org][-2:]
     return len(newest) > 1 and all(sent.lost and not sent.confirmed for sent in newest)
+
+
+def _is_dead(ended: Ended) -> bool:
+    """Whether the org that an emergency does without was read for long and never answered, while the survivor did."""
+    here = _transition_here(ended)
+    survivor = None if here is None else here.survivor
+    if survivor is None or ended.readings is None or ended.ending.end not in (End.INCOMPLETE, End.UNKNOWN):
+        return False
+    dead = isinstance(ended.readings[survivor.other].sight, Unreachable)
+    return dead and ended.readings[survivor].status is not None
 
 
 def _transition_here(ended: Ended) -> Transition | None:

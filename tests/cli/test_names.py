@@ -111,7 +111,8 @@ def test_resume_takes_the_beginning_of_an_id_and_the_last(lab: Lab) -> None:
     lab.fault(Fault(ServerError(500), method="POST", at=3, times=None))
     run = lab.json("run", "sim", "--to", "ACTIVE", "--yes", code=7)["run"]
     with Person(lab, ("resume", run[:-1])) as person:
-        person.wait_for(f"This takes up run {run}")
+        person.wait_for("Type the pair's name")
+        assert f"This takes up run {run}" in person.seen
         person.type("no\n")
         assert person.end() == 3
     lab.do(lab.sim.faults.clear)

@@ -163,7 +163,7 @@ def test_a_run_on_one_machine_is_approved_on_another_and_the_server_says_by_whom
     (approval,) = [
         record["data"] for record in bob.json("show", run)["records"] if record["kind"] == "run.approved"
     ]
-    assert approval["role"] == url.split("//")[1].split("@")[0].split(":")[0]
+    assert approval["role"] == url.split("//")[1].split("@", maxsplit=1)[0].split(":", maxsplit=1)[0]
     forged = (
         "INSERT INTO hamr.records SELECT seq + 1000, at, run, pair, kind, 'carol', host, prev, hash, "
         "replace(data, '\"role\":\"', '\"role\":\"somebody_else_') FROM hamr.records WHERE kind = 'run.approved'"
