@@ -30,7 +30,7 @@ from orchestrator.report.layout import Line, Page, fit, line
 from orchestrator.report.live import alike, looks_page, marked, run_page
 from orchestrator.report.run_fold import note_event, run_of
 from orchestrator.report.run_view import RunView
-from orchestrator.report.status import status_page
+from orchestrator.report.status import status_page, watched_page
 from orchestrator.system.log import logger
 
 from .console import Stream
@@ -198,32 +198,44 @@ class PairFrame:
     def saw(self, standing: Standing, store: Store) -> None:
         """A look; and the journal, which says how a run that is under way goes."""
         seen = (standing, _under_way(standing, store))
-        if self._seen is not None and self._page(*seen) != self._page(*self._seen, like=standing):
+        if self._changed(seen):
             self._before = self._seen
         self._seen = seen
         self.redraw()
 
+    def _changed(self, seen: tuple[Standing, RunView | None]) -> bool:
+        if self._seen is None:
+            return False
+        before = self._page(*self._seen, like=seen[0], whole=True)
+        return self._page(*seen, whole=True) != before
+
     def redraw(self) -> None:
         """Draw it."""
         fit(self._stream.columns)
-        self._stream.passing((_again(self._every), *self._silence.page(), line(), *self._marked()))
+        self._stream.passing((_again(self._every), *self._silence.page(), line(), *self._marked(whole=False)))
 
     def leave(self) -> None:
         """Let the last look stand, whole."""
         self._stream.end()
         fit(self._stream.columns)
-        self._stream.page(self._marked())
+        self._stream.page(self._marked(whole=True))
 
-    def _marked(self) -> Page:
+    def _marked(self, *, whole: bool) -> Page:
         if self._seen is None:
             return ()
-        page = self._page(*self._seen)
-        return page if self._before is None else marked(page, self._page(*self._before, like=self._seen[0]))
+        page = self._page(*self._seen, whole=whole)
+        if self._before is None:
+            return page
+        return marked(page, self._page(*self._before, like=self._seen[0], whole=whole))
 
-    def _page(self, standing: Standing, run: RunView | None, *, like: Standing | None = None) -> Page:
+    def _page(
+        self, standing: Standing, run: RunView | None, *, whole: bool, like: Standing | None = None
+    ) -> Page:
         shown = standing if like is None else alike(standing, like)
         live = () if run is None else run_page(run, standing.pair, _playbook_of(run), self._now())
-        return (*live, *((line(),) if live else ()), *status_page(shown, self._session.playbook))
+        playbook = self._session.playbook
+        page = status_page(shown, playbook) if whole else watched_page(shown, playbook, beside_run=bool(live))
+        return (*live, *((line(),) if live else ()), *page)
 
 
 def _again(every: float) -> Line:

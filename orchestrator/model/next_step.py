@@ -100,7 +100,7 @@ def status(pair: str) -> NextStep:
 
 def watch(pair: str) -> NextStep:
     """Look again and again."""
-    return NextStep("status", pair, ("--watch",), "look again until something changes")
+    return NextStep("status", pair, ("--watch",), "look again and again; Ctrl-C ends it")
 
 
 def doctor(pair: str) -> NextStep:

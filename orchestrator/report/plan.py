@@ -68,6 +68,7 @@ def _in_short(plan: Plan) -> Page:
         *labelled("stands", _stands(plan)),
         *labelled("orgs", ", ".join(called(plan.orgs[role], role) for role in Role), "org"),
         *labelled("route", _route(plan), "bold"),
+        *_not_needed(plan),
         *asked_lines(plan),
         *((line(),) if plan.transitions else ()),
         *(each for transition in plan.transitions for each in _transition(transition)),
@@ -100,6 +101,13 @@ def _title(plan: Plan) -> Page:
     return folded_line(
         (Span("Plan ", "heading"), Span(title, "bold"), Span(f", made {utc(plan.made_at)}")), ""
     )
+
+
+def _not_needed(plan: Plan) -> Page:
+    """That an emergency is asked for while both orgs answer."""
+    if plan.mode is not Mode.EMERGENCY or plan.assumed or any(r.status is None for r in plan.readings):
+        return ()
+    return labelled("beware", "both orgs answer: a planned run would do, and leave nothing owed", "warn")
 
 
 def _stands(plan: Plan) -> str:

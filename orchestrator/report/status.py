@@ -137,6 +137,33 @@ def standing_page(standing: Standing, playbook: Playbook) -> Page:
     )
 
 
+def watched_page(standing: Standing, playbook: Playbook, *, beside_run: bool) -> Page:
+    """What changes while a pair is watched, on few lines; `beside_run` where the run that is under way is drawn above it."""
+    orgs = ((standing.pair[role], standing.readings[role]) for role in Role)
+    steps = [
+        step for step in standing.next_steps if step != next_step.watch(standing.pair.name).so_that(step.why)
+    ]
+    return (
+        *_title(standing, playbook),
+        *chain.from_iterable(
+            labelled(
+                org.role.value, f"{_status(reading).text}; {_who_and_when(reading, standing.at)}", "status"
+            )
+            for org, reading in orgs
+        ),
+        *labelled("phase", standing.phase.label, phase_style(standing.phase.name)),
+        *_facts(standing, playbook, beside_run=beside_run),
+        *next_commands(steps),
+    )
+
+
+def _who_and_when(reading: Reading, now: datetime) -> str:
+    record = reading.record
+    if record is None:
+        return reading.reason or "no record"
+    return f"{_changed_at(record, now)}, by {author(record.modified_by)}"
+
+
 def _title(standing: Standing, playbook: Playbook) -> Page:
     pair = standing.pair
     about = f"; playbook {shortened(playbook.name, 50)}, mirrors {pair.mirrors.value}"
@@ -257,13 +284,14 @@ def _round_trip(reading: Reading) -> str:
     return span(seconds)
 
 
-def _journal(standing: Standing, playbook: Playbook) -> Page:
+def _facts(standing: Standing, playbook: Playbook, *, beside_run: bool = False) -> Page:
+    """What the journal says; beside a run that is drawn, not once more that it is under way."""
     page: list[Line] = [
-        *under_way_lines(standing.under_way),
+        *(() if beside_run else under_way_lines(standing.under_way)),
         *chain.from_iterable(
             labelled("scheduled", _scheduled(waits, standing.at), "warn") for waits in standing.scheduled
         ),
-        *_waits(standing),
+        *(() if beside_run else _waits(standing)),
         *strangers_lines(standing.strangers, partial(_org, standing)),
         *unjournalled_lines("" if standing.journal_exists else standing.journal),
     ]
@@ -295,6 +323,11 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
         left = span(standing.cooling_down_for)
         words = f"for another {left} after run {standing.cooling_down_after}; hamr ack {standing.cooling_down_after} ends it"
         page += labelled("cooling down", words, "warn")
+    return tuple(page)
+
+
+def _journal(standing: Standing, playbook: Playbook) -> Page:
+    page = _facts(standing, playbook)
     # Where nobody has found anything, that is nothing only of a pair at rest, by a journal that can tell.
     at_rest = not page and standing.phase.name is PhaseName.AGREED and standing.phase.status in playbook.stops
     things = _left_to_do(standing)

@@ -186,6 +186,8 @@ def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - 
                 steps = (*first, *then, look, *steps)
     elif ending.end is End.OWING and not state.attempts:
         steps = after_asking(steps, pair, ended.strangers)
+    elif ending.end is End.DONE and not ended.strangers:
+        steps = (*steps, *_onward(ended))
     elif ending.end is End.INTERRUPTED and ended.takes_up:
         steps = (again, *_over_what_refuses(ended), look)
     elif ending.end in (End.MOVED, End.REFUSED, End.INTERRUPTED) and not steps:
@@ -193,6 +195,14 @@ def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - 
     if ended.strangers and any(step.verb == "status" for step in steps[:1]):
         steps = (*after_asking((), pair, ended.strangers), *steps)
     return each_once((*steps, next_step.show(state.run)))
+
+
+def _onward(ended: Ended) -> tuple[NextStep, ...]:
+    """Where the pair can go from where it stands now, as a look at it says; not within a drill, which has a way of its own."""
+    phase, started = ended.phase, ended.state.started
+    if phase is None or phase.name is not PhaseName.AGREED or (started is not None and started.drill):
+        return ()
+    return tuple(step for step in phase.next_steps if step.verb == "plan")[:1]
 
 
 def _over_what_refuses(ended: Ended) -> tuple[NextStep, ...]:
