@@ -231,7 +231,14 @@ class PairReader(Struct):
         return role not in self.run.state.dead and self.run.clock.monotonic() > self.leave_by(role)
 
     async def read_again(self, role: Role) -> Both[Reading]:
-        """Read one org alone, right after a look that took too long for what it said of this one."""
+        """Read right after a look that took too long for what it said of this org.
+
+        Alone where it waited for the other one, whose answer has just come; both where it was the slow one itself, so that
+        what the other shows does not grow old meanwhile.
+        """
+        took = self.readings[role].exchange.seconds
+        if took > self.readings[role.other].exchange.seconds and role.other not in self.run.state.dead:
+            return await self.read_both("before write")
         readings = self.readings.with_(role, await self._read(role, once=True))
         self.last = readings
         seen: Both[Reading | None] = Both(None, None)
