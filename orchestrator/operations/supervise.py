@@ -134,6 +134,9 @@ async def _beat(active: ActiveRun) -> None:
         except HamrError as error:
             # The next intent meets the same trouble, and stops the run before anything is sent.
             logger().warning("a heartbeat could not be journalled", error=error.message)
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                return  # the error has come in the place of the cancellation: the run is over
             continue
         if not held:
             active.lose_lock()
