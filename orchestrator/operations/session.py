@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import InitVar, dataclass, field
 from datetime import timedelta
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
@@ -24,7 +24,7 @@ from orchestrator.model.events import Event, RunStarted, encode
 from orchestrator.model.journal import Broken, Entry
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Timeouts
-from orchestrator.model.protocols import Clock, Host, Prober, Programs, Store, StoreCalls, Watcher
+from orchestrator.model.protocols import Clock, Host, Prober, Programs, Store, StoreCalls, Watcher, World
 from orchestrator.model.run import Operator, new_run_id
 from orchestrator.model.status import Both
 from orchestrator.system.clock import SystemClock
@@ -32,6 +32,18 @@ from orchestrator.system.keys import KeyRing
 from orchestrator.system.redaction import Redactor
 
 ReaderOrWorld = TypeVar("ReaderOrWorld", HttpReader, HttpWorld)
+
+
+class KeyedWorld(World, Protocol):
+    """Both orgs, and the keys that they want."""
+
+    async def require_keys(self) -> None:
+        """Fetch all keys now.
+
+        Raises:
+            KeyUnavailable: one or more cannot be used; names all of them.
+        """
+
 
 EMERGENCY_BUSY_SECONDS = 2.0
 """How long an emergency waits for another process that writes to the journal, before it says so and names a way out."""
@@ -82,7 +94,7 @@ class Session:
             timeouts = replace(timeouts, connect=min(timeouts.connect, connect_within))
         return self._connected(HttpReader, timeouts, shared)
 
-    def world(self) -> HttpWorld:
+    def world(self) -> AbstractAsyncContextManager[KeyedWorld]:
         """Both orgs, to be read and written. Use it as a context manager."""
         return self._connected(HttpWorld, self.playbook.timeouts)
 

@@ -38,6 +38,8 @@ from orchestrator.model.journal import Record, Verified
 from orchestrator.model.reading import Change, HamrRecord
 from orchestrator.model.run import Mode, Stamp
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.proof.keyboard import closed
+from orchestrator.proof.virtual_time import Process
 from orchestrator.simulator import (
     AppliedLate,
     Authors,
@@ -54,8 +56,6 @@ from .attack_invariants import ATTACK_INVARIANTS, refused_though_taken
 from .attacks import Visits
 from .draw import NOBODY, Story
 from .incident import Played
-from .loop import Process
-from .operators import closed
 from .scene import Crashed, Returned
 from .tape import Answered, Appended, Asked, Happened
 from .witness import Writers, carried_back, records_in, seen_by_then, version

@@ -1,0 +1,4 @@
+"""Proof: the real engine through every combination of faults, in memory and in virtual time, and what must hold meanwhile.
+
+`virtual_time` is the clock and the processes of drawn incidents, too. `prove` proves a playbook; `laws` is what must hold.
+"""
