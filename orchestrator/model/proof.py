@@ -36,12 +36,18 @@ class Event(enum.Enum):
     FAILED = "failed"
     UNMEASURED = "could not be judged"
     PASSED_LATER = "passed only when its time was nearly up"
+    NEVER_PASSED = "failed, as often as it was asked"
     HOOK_FAILED = "ended badly"
+    HOOK_NEVER_ENDED_WELL = "ended badly, as often as it was run"
     HOOK_DIED = "the process died while it ran"
     SAID_NO = "was answered no"
     NOBODY_ANSWERED = "nobody answered"
     RAN_AGAIN = "somebody began a new run instead of what was said"
     WENT_BACK = "somebody went back instead of what was said"
+
+
+Script = tuple[tuple[int, int], ...]
+"""Of one command: (number of the point at which something may go otherwise, number of what did); all else went well."""
 
 
 class What(enum.Enum):
@@ -120,6 +126,8 @@ class Counterexample(Struct, frozen=True):
     broken: BrokenLaw
     faults: tuple[Event, ...]
     story: tuple[Moment, ...]
+    scripts: tuple[Script, ...] = ()
+    """Of each command, what went otherwise in it: `orchestrator.proof.replay` plays them again."""
 
 
 class Explored(Struct, frozen=True):

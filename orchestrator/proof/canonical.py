@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct, field
 
+from orchestrator.model.events import RunStarted
 from orchestrator.model.guard import Quiet
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.run import RUN_PATTERN
@@ -59,8 +60,13 @@ class Canon(Struct):
             case datetime():
                 self.times.add(value)
                 return f"<{value.isoformat()}>"
+            case RunStarted():
+                return ("RunStarted", value.goal.name, value.mode.name, self.form(value.overrides))
             case Struct():
-                return (type(value).__name__, *(self.form(getattr(value, name)) for name in value.__struct_fields__))
+                return (
+                    type(value).__name__,
+                    *(self.form(getattr(value, name)) for name in value.__struct_fields__),
+                )
             case Mapping():
                 return tuple((self.form(key), self.form(item)) for key, item in value.items())
             case set() | frozenset():

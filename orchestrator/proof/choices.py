@@ -7,12 +7,9 @@ from typing import TypeVar
 
 from msgspec import Struct, field
 
-from orchestrator.model.proof import Event
+from orchestrator.model.proof import Event, Script
 
 T = TypeVar("T")
-
-Script = tuple[tuple[int, int], ...]
-"""(number of the point, number of the option) of everything that goes otherwise; all else goes well."""
 
 
 class Chooser(Struct):

@@ -60,7 +60,9 @@ async def type_line(line: str, session: Session, controls: RunControl) -> RunRes
             if names not in ([], [pair]) and run is None:
                 raise UsageError(f"there is no run {names[0]}")
             run = run if run is not None and run.open else None
-            return await resume(session, run, mode=mode, reason=reason, overrides=overrides, controls=controls)
+            return await resume(
+                session, run, mode=mode, reason=reason, overrides=overrides, controls=controls
+            )
         case "adopt":
             truth = Role(flags["--truth"][0])
             return await adopt(session, truth, "both teams agree", overrides=overrides, controls=controls)

@@ -35,6 +35,11 @@ from .orgs import is_strangers
 if TYPE_CHECKING:
     from .life import Life, Outcome
 
+LOOKED_AT = frozenset(
+    {"guard.judged", "guard.waived", "guard.overridden", TransitionIntended.kind, WriteIntended.kind}
+)
+"""Record kinds whose plain form is looked at here."""
+
 ALWAYS_BINDING = frozenset({"linked", "fresh"})
 """Guards that stop even a transition that is half made."""
 
@@ -108,7 +113,9 @@ def before_write(life: Life, draft: Draft) -> None:
     stamp = Stamp.parse(draft.modified_by)
     run = "" if stamp is None else stamp.run
     intents = [record.data for record in scene.kept.records if record.kind == WriteIntended.kind]
-    attempt: Any = next((data["attempt"] for data in reversed(intents) if _stamp(data) == draft.modified_by), None)
+    attempt: Any = next(
+        (data["attempt"] for data in reversed(intents) if _stamp(data) == draft.modified_by), None
+    )
     if attempt is None:
         life.breaks(Law.INTENT_FIRST, f"{draft.status} was sent to the {role}, and no intent names it")
         return
@@ -151,7 +158,8 @@ def after_write(life: Life, draft: Draft, *, answered: bool) -> None:
     primary, secondary = (scene.orgs.status(role) for role in Role)
     if not is_explained(life.playbook, primary, secondary):
         life.breaks(
-            Law.PREFIX_NAMED, f"the primary shows {primary} and the secondary {secondary}, which no transition explains"
+            Law.PREFIX_NAMED,
+            f"the primary shows {primary} and the secondary {secondary}, which no transition explains",
         )
 
 
@@ -197,7 +205,8 @@ def _owing(life: Life, owed: Any, goal: Status | None) -> None:
     survivor = life.served.get(owed.role.other)
     if survivor is None or survivor.status != owed.status or (goal is not None and owed.status is not goal):
         life.breaks(
-            Law.OWED_EXACTLY, f"the {owed.role} is said to be owed {owed.status}, and the survivor was not read so"
+            Law.OWED_EXACTLY,
+            f"the {owed.role} is said to be owed {owed.status}, and the survivor was not read so",
         )
     life.scene.watch.owed = (owed.role, owed.status)
 
@@ -228,4 +237,6 @@ def _stamp(data: Mapping[str, Any]) -> str:
 
 
 def _older(one: HamrRecord, other: HamrRecord) -> bool:
-    return one.modified_at is not None and other.modified_at is not None and one.modified_at < other.modified_at
+    return (
+        one.modified_at is not None and other.modified_at is not None and one.modified_at < other.modified_at
+    )

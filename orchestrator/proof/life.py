@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from orchestrator.errors import HamrError
 from orchestrator.journal import InlineCalls
-from orchestrator.model.events import ProbesRead, SituationRead, TransitionIntended, WriteIntended
+from orchestrator.model.events import Event as Told
+from orchestrator.model.events import Remembered, TransitionIntended, WriteIntended
 from orchestrator.model.guard import Measured, Probe, ProbeReading, Unmeasured
-from orchestrator.model.hook import Program, ProgramEnded, Question, Reply
+from orchestrator.model.hook import Program, ProgramEnded, Question, Reply, When
 from orchestrator.model.journal import Entry, Holder, Whereabouts
-from orchestrator.model.org import Pair
+from orchestrator.model.plain import plain
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.proof import BrokenLaw, Event, Law, Moment, What
 from orchestrator.model.protocols import Prober, Programs
@@ -47,7 +46,7 @@ from orchestrator.model.run import Operator
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.session import KeyedWorld, Session
-from orchestrator.situation.guard_kinds import depends_on
+from orchestrator.situation.guard_kinds import depends_on, probes_of
 
 from . import laws
 from .choices import Chooser
@@ -61,6 +60,9 @@ ANSWER_SECONDS = 0.02
 
 LOOKS_THAT_FAIL = 2
 """Of several looks at an org in a row, between which nothing is written, so many can go wrong."""
+
+NEARLY = 0.9
+"""How much of the time that a guard may be waited for is gone when it passes later."""
 
 PATIENCE = 24 * 3600.0
 """Virtual seconds that a command may last."""
@@ -79,7 +81,7 @@ _WRITES = (
     Event.DIED_TAKEN,
     Event.DIED_LATE,
 )
-_GUARDS = (Event.FAILED, Event.UNMEASURED, Event.PASSED_LATER)
+_GUARDS = (Event.FAILED, Event.UNMEASURED, Event.NEVER_PASSED)
 _PEOPLE = (Event.SAID_NO, Event.NOBODY_ANSWERED)
 
 
@@ -128,6 +130,8 @@ class Life(Struct, eq=False):
     """The newest record that this process was shown of each org, counted from the first."""
     holds_back: dict[str, float] = field(default_factory=dict)
     """Probes that do not say what is wanted, until when."""
+    unmeasured: bool = False
+    """Whether probes that hold back have no data, rather than a bad answer."""
     wrote: bool = False
     run: str = ""
     controls: RunControl = field(default_factory=RunControl)
@@ -158,7 +162,9 @@ class Life(Struct, eq=False):
         """Add to the story."""
         self.moments.append(Moment(self.loop.time() - BEGINNING, what, **facts))
 
-    def choose(self, what: What, options: Sequence[tuple[Event, Any]], **facts: Any) -> tuple[Event, Any] | None:
+    def choose(
+        self, what: What, options: Sequence[tuple[Event, Any]], **facts: Any
+    ) -> tuple[Event, Any] | None:
         """What goes otherwise here; told where something does."""
         found = self.chooser.choose(options)
         if found is not None:
@@ -216,7 +222,9 @@ class Life(Struct, eq=False):
         if found is not None and found[0] in (Event.DARK, Event.DARK_LONG):
             self.scene.orgs.dark[role] = self.scene.number + (found[0] is Event.DARK_LONG)
         if self.is_dark(role):
-            await self.clock.sleep(within if within is not None else self.playbook.timeouts.read.total_seconds())
+            await self.clock.sleep(
+                within if within is not None else self.playbook.timeouts.read.total_seconds()
+            )
             self.alive()
             return Unreachable("no answer in time")
         match None if found is None else found[0]:
@@ -336,40 +344,54 @@ class Life(Struct, eq=False):
             self.alive()
             return Unmeasured("no answer in time")
         name, now = probe.name, self.loop.time()
-        if name not in self.holds_back and name not in self.scene.bad_guards:
-            found = self.choose(What.GUARD, [(event, None) for event in _GUARDS], subject=name)
+        if name not in self.holds_back and name not in self.scene.bad_probes:
+            wait = self._longest_wait(name)
+            events = _GUARDS if wait == 0 else (*_GUARDS, Event.PASSED_LATER)
+            found = self.choose(What.GUARD, [(event, None) for event in events], subject=name)
             self.holds_back[name] = now
             match None if found is None else found[0]:
                 case Event.FAILED | Event.UNMEASURED as event:
                     self.holds_back[name] = now + PATIENCE
                     self.unmeasured = event is Event.UNMEASURED
                 case Event.PASSED_LATER:
-                    self.holds_back[name] = now + self._longest_wait(name)
-        if name in self.scene.bad_guards or self.holds_back[name] > now:
-            return Unmeasured("no data", no_data=True) if self.unmeasured else Measured(_not(self.assumed[name]), good=False)
+                    self.holds_back[name] = now + wait
+                case Event.NEVER_PASSED:
+                    self.scene.bad_probes |= {name}
+        if name in self.scene.bad_probes or self.holds_back[name] > now:
+            return (
+                Unmeasured("no data", no_data=True)
+                if self.unmeasured
+                else Measured(_not(self.assumed[name]), good=False)
+            )
         return self.assumed[name]
-
-    unmeasured: bool = False
 
     def _longest_wait(self, probe: str) -> float:
         """Nearly as long as the guards over a probe may be waited for."""
-        waits = [guard.within.total_seconds() for guard in self.playbook.guards.values() if guard.within is not None]
-        return max(waits, default=0.0) * 0.9
+        guards = self.playbook.guards
+        waits = [
+            guard.within.total_seconds()
+            for guard in guards.values()
+            if guard.within is not None and probe in probes_of((guard.name,), self.playbook)
+        ]
+        return max(waits, default=0.0) * NEARLY
 
-    async def ran(self, hook: str, limit: float) -> ProgramEnded:
+    async def ran(self, hook: str, when: str, limit: float) -> ProgramEnded:
         """How a hook's program ends."""
         self.alive()
         await self.clock.sleep(min(1.0, limit))
         self.alive()
         if hook in self.scene.bad_hooks:
             return ProgramEnded(1, "", 1.0)
-        options = ((Event.HOOK_FAILED, None), (Event.HOOK_DIED, None))
+        options = [(Event.HOOK_FAILED, None), (Event.HOOK_DIED, None)]
+        if when == When.BEFORE.value:  # what comes after a transition is owed until it ends well
+            options.append((Event.HOOK_NEVER_ENDED_WELL, None))
         found = self.choose(What.HOOK, options, subject=hook)
         if found is None:
             return ProgramEnded(0, "", 1.0)
         if found[0] is Event.HOOK_DIED:
             self.die()
-        self.scene.bad_hooks |= {hook}
+        if found[0] is Event.HOOK_NEVER_ENDED_WELL:
+            self.scene.bad_hooks |= {hook}
         return ProgramEnded(1, "", 1.0)
 
     async def replied(self, question: Question) -> Reply | None:
@@ -451,7 +473,7 @@ class LivingPrograms(Struct):
 
     async def run(self, program: Program, about: Mapping[str, str]) -> ProgramEnded:
         """Run a hook's program."""
-        return await self.life.ran(about["HAMR_HOOK"], program.timeout.total_seconds())
+        return await self.life.ran(about["HAMR_HOOK"], about["HAMR_WHEN"], program.timeout.total_seconds())
 
 
 class LivingHost(Struct, frozen=True):
@@ -478,6 +500,13 @@ class LivingSession(Session):
     """A session whose orgs, probes and programs are those of a life."""
 
     life: Life | None = None
+
+    def entry(self, run: str, event: Told) -> Entry:
+        """An event as it goes into the journal: as it is, and in plain form where a law looks at it."""
+        looked_at = event.kind in laws.LOOKED_AT
+        data = Remembered(event, plain(event) if looked_at else {})  # type: ignore[arg-type] # a noun's plain form
+        operator = self.operator
+        return Entry(run, self.pair.name, event.kind, operator.name, operator.host, data, self.clock.now())
 
     def world(self) -> AbstractAsyncContextManager[KeyedWorld]:
         """Both orgs."""
@@ -518,6 +547,7 @@ def live(life: Life) -> Outcome:
     scene = life.scene
     scene.number += 1
     scene.since_fault += 1
+    scene.scripts = (*scene.scripts, life.chooser.script)
     life.tell(What.TYPED, subject=scene.step.command)
     life.controls.asker = life.replied
     outcome = _outcome(life, scene.step.command)

@@ -111,7 +111,9 @@ class Orgs(Struct):
 
     def take_strangers(self, role: Role, status: Status, now: float) -> None:
         """Somebody else writes."""
-        self._put(role, replace(self._blank(role, status), modified_by=STRANGER, modified_at=self._date(now)), now)
+        self._put(
+            role, replace(self._blank(role, status), modified_by=STRANGER, modified_at=self._date(now)), now
+        )
 
     def catch_up(self, now: float) -> tuple[Moment, ...]:
         """What was on its way until now is there; what of it came late is told."""
@@ -119,7 +121,8 @@ class Orgs(Struct):
         while due := sorted((each for each in self.coming if each.at <= now), key=lambda each: each.at):
             self.coming.remove(due[0])
             if due[0].is_copy:
-                self._show(due[0].role, due[0].record, due[0].at)
+                if _is_newer(due[0].record, self.record(due[0].role)):
+                    self._show(due[0].role, due[0].record, due[0].at)
                 continue
             record = replace(due[0].record, modified_at=self._date(due[0].at))
             told.append(
@@ -153,6 +156,13 @@ class Orgs(Struct):
 
     def _blank(self, role: Role, status: Status) -> HamrRecord:
         return first_record(self.pair, role, status)
+
+
+def _is_newer(record: HamrRecord, there: HamrRecord | None) -> bool:
+    """A mirror passes over a copy that is older than what is there already."""
+    if there is None or there.modified_at is None or record.modified_at is None:
+        return True
+    return record.modified_at > there.modified_at
 
 
 def first_record(pair: Pair, role: Role, status: Status) -> HamrRecord:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from orchestrator.model.next_step import NextStep
-from orchestrator.model.proof import Event, Moment, Route
+from orchestrator.model.proof import Event, Moment, Route, Script
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Role, Status
 
@@ -63,8 +63,10 @@ class Scene(Struct):
     story: tuple[Moment, ...] = ()
     bad_hooks: frozenset[str] = frozenset()
     """Hooks that end badly as often as they are run."""
-    bad_guards: frozenset[str] = frozenset()
+    bad_probes: frozenset[str] = frozenset()
     """Probes that never say what is wanted."""
+    scripts: tuple[Script, ...] = ()
+    """Of each command that was typed."""
 
     def copy(self) -> Scene:
         """The same, to go on from in another way."""
@@ -82,7 +84,8 @@ class Scene(Struct):
             self.faults,
             self.story,
             self.bad_hooks,
-            self.bad_guards,
+            self.bad_probes,
+            self.scripts,
         )
 
     @property

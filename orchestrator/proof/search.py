@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from collections.abc import Mapping
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from orchestrator.errors import ExitCode
 from orchestrator.journal.checkpoint import read_history
+from orchestrator.journal.history import RunHistory, events_of
 from orchestrator.model import next_step
 from orchestrator.model.guard import Http, Measured
 from orchestrator.model.next_step import NextStep
@@ -31,15 +31,17 @@ from orchestrator.model.proof import (
     Moment,
     Route,
     RouteProof,
+    Script,
     What,
 )
-from orchestrator.model.situation import PhaseName, Standing
-from orchestrator.model.status import Role, Status
+from orchestrator.model.situation import Standing
+from orchestrator.model.status import Status
 from orchestrator.operations.status import BOTH_NEEDED, read_pair, standing_of
 from orchestrator.situation.assumed import assumed_values
+from orchestrator.situation.state import RunState, replay
 
 from .canonical import Canon, ages_that_matter
-from .choices import Chooser, Script
+from .choices import Chooser
 from .keyboard import DONE, LOOKS, closed, verb_of
 from .life import Died, Life, LivingWorld, Outcome, Raised, Returned, live, session_of
 from .orgs import beginning, proven_pair
@@ -56,6 +58,9 @@ WAITING_SECONDS = 20.0
 """How long somebody waits who was told to look again."""
 
 LOOKS_IN_A_ROW = 6
+
+LOOKS_IN_THE_DARK = 3
+"""How often somebody looks at a region that is dark until it is back."""
 
 _DEPARTURES = (Event.RAN_AGAIN, Event.WENT_BACK)
 
@@ -111,19 +116,18 @@ class Search(Struct):
     def run(self) -> RouteProof:
         """Explore it, until nothing is left or the budget ends; with the fewest faults first."""
         began = time.monotonic()
-        self.waiting[0].append((_State(self._first(), self.faults), ()))
+        self.waiting[0].append((_State(self.first(), self.faults), ()))
         for level in self.waiting:
             while level and time.monotonic() < self.ends_at:
                 self._go_on(*level.popleft())
             if self.found:
                 break
         left = 0 if self.found else sum(map(len, self.waiting))
-        explored = replace(
-            self.explored, states=len(self.seen), left=left, seconds=time.monotonic() - began
-        )
+        explored = replace(self.explored, states=len(self.seen), left=left, seconds=time.monotonic() - began)
         return RouteProof(self.route, explored, tuple(self.found.values()))
 
-    def _first(self) -> Scene:
+    def first(self) -> Scene:
+        """Where the route begins."""
         pages = tuple(
             probe.kind.page for probe in self.playbook.probes.values() if isinstance(probe.kind, Http)
         )
@@ -138,28 +142,33 @@ class Search(Struct):
 
     def _go_on(self, state: _State, script: Script) -> None:
         """Run one command by one script, and put what follows from it in the line."""
-        scene = state.scene.copy()
         chooser = Chooser(script, state.faults_left - len(script))
-        life = self._life(scene, chooser)
-        outcome = live(life)
+        scene = state.scene.copy()
+        follows = self.follow(scene, chooser)
         self.explored = replace(self.explored, interleavings=self.explored.interleavings + 1)
-        if life.broken:
-            self._note(scene, life.broken[0])
-            return
-        follows = _Following(self, scene, chooser, outcome).decide()
         for branch in chooser.branches():
             self.waiting[self.faults - state.faults_left + len(branch)].append((state, branch))
-        if follows is None:
-            return
         if isinstance(follows, BrokenLaw):
             self._note(scene, follows)
-            return
-        left = self.faults - len(scene.faults)
-        if self._is_new(self._digest(scene), left, scene.since_fault):
-            self.waiting[len(scene.faults)].append((_State(scene, left), ()))
+        elif follows is not None:
+            left = self.faults - len(scene.faults)
+            if self._is_new(self._digest(scene), left, scene.since_fault):
+                self.waiting[len(scene.faults)].append((_State(scene, left), ()))
+
+    def follow(self, scene: Scene, chooser: Chooser) -> Scene | BrokenLaw | None:
+        """Run what a scene has next, in place: the same scene with what is typed then, or the law that broke.
+
+        None where the story is over, and all is well.
+        """
+        life = self._life(scene, chooser)
+        outcome = live(life)
+        return life.broken[0] if life.broken else _Following(self, scene, chooser, outcome).decide()
 
     def _note(self, scene: Scene, broken: BrokenLaw) -> None:
-        self.found.setdefault(broken.law, Counterexample(self.route, broken, scene.faults, scene.story))
+        story = Counterexample(self.route, broken, scene.faults, scene.story, scene.scripts)
+        known = self.found.get(broken.law)
+        if known is None or (len(story.faults), len(story.story)) < (len(known.faults), len(known.story)):
+            self.found[broken.law] = story
 
     # -- states that are the same ----------------------------------------------------------------------------------
 
@@ -204,8 +213,13 @@ class Search(Struct):
             history.owed,
             history.floors,
             history.cooling_down(self.playbook.cool_down, clock.now()) is not None,
-            [] if open_run is None else [_kept_of(record) for record in scene.kept.records if record.run == open_run.run],
+            None if open_run is None else self._recalled(scene, open_run),
         )
+
+    def _recalled(self, scene: Scene, run: RunHistory) -> RunState:
+        """What a resume would know of the open run."""
+        events = (event for event, _ in events_of(each for each in scene.kept.records if each.run == run.run))
+        return replay(run.run, events, run.floors, mirrors=scene.orgs.pair.mirrors.known)
 
     def _around(self, scene: Scene) -> tuple[object, ...]:
         """What is not the program's."""
@@ -215,7 +229,7 @@ class Search(Struct):
             [(round(each.at - scene.time), each.role, each.record, each.is_copy) for each in orgs.coming],
             {role: until - scene.number for role, until in orgs.dark.items()},
             scene.bad_hooks,
-            scene.bad_guards,
+            scene.bad_probes,
             scene.meddled,
             scene.went_dark,
             scene.came_late,
@@ -254,17 +268,6 @@ class Search(Struct):
         return Life(scene, self.playbook, self.assumed, chooser, loop, VirtualClock(loop), self._met)
 
 
-def _kept_of(record: object) -> object:
-    """Of a record of the open run, what a resume rebuilds its state from."""
-    kind, data = getattr(record, "kind", ""), getattr(record, "data", {})
-    if kind in _FORGOTTEN:
-        return kind
-    return (kind, data)
-
-
-_FORGOTTEN = frozenset({"lock.taken", "lock.released", "lock.taken_over", "guard.judged", "probe.read"})
-
-
 def _at(moment: float) -> VirtualLoop:
     loop = VirtualLoop()
     loop.virtual = moment
@@ -299,6 +302,8 @@ class _Following(Struct):
             if looks == LOOKS_IN_A_ROW:
                 return BrokenLaw(Law.LEADS_ON, f"hamr status says to look again, {looks} times in a row")
             scene.time += WAITING_SECONDS if looks else READING_SECONDS
+            if looks == LOOKS_IN_THE_DARK:  # a region comes back to those who wait
+                scene.orgs.dark.clear()
             standing = self._look()
             looks += 1
             if self._is_over(standing):
@@ -307,11 +312,13 @@ class _Following(Struct):
             steps = tuple(step for step in standing.next_steps if step.verb)
             if looks > 1:  # somebody who has looked, and is told to look, takes the next one
                 steps = tuple(step for step in steps if step.verb not in LOOKS) or steps
-            if not steps or steps[0].verb == "plan":
+            if not steps or all(step.verb in (*LOOKS, "plan") for step in steps) and steps[0].verb == "plan":
                 line = next_step.run(scene.orgs.pair.name, scene.goal).command
         if scene.since_fault >= COMMANDS:
             where = "" if standing is None else f"; it stands at {standing.phase.label}"
-            return BrokenLaw(Law.LEADS_ON, f"{COMMANDS} commands after the last fault, there is more to type{where}")
+            return BrokenLaw(
+                Law.LEADS_ON, f"{COMMANDS} commands after the last fault, there is more to type{where}"
+            )
         scene.time += READING_SECONDS
         self._type(line, label)
         return scene
@@ -337,7 +344,7 @@ class _Following(Struct):
 
     def _pick(self, steps: tuple[NextStep, ...], label: str) -> str:
         """The first; one that was typed before, and after which things stand as they did, is passed over."""
-        acting = [step.command for step in steps if step.verb not in LOOKS]
+        acting = [step.command for step in steps if step.verb not in (*LOOKS, "plan")]
         fresh = [line for line in acting if (line, label) not in self.scene.tried]
         return (fresh or acting)[0]
 
@@ -356,10 +363,13 @@ class _Following(Struct):
                 scene.step = found[1]
                 scene.goal = scene.route.start if found[0] is Event.WENT_BACK else scene.route.goal
                 return
+        if (
+            line,
+            label,
+        ) in scene.tried:  # all was tried: what is left is to wait for what only time can change
+            scene.time += self.search.ages[-1]
         scene.tried = (*scene.tried, (line, label))
-        verb, _, rest = line.removeprefix("hamr ").partition(" ")
-        scene.step = NextStep("", line) if not verb else replace(next_step.shell(line), subject=line)
-        del rest
+        scene.step = next_step.shell(line)
 
     def _look(self) -> Standing:
         """Hamr status, by somebody whom nothing happens to."""
@@ -380,8 +390,6 @@ class _Following(Struct):
     def _is_over(self, standing: Standing) -> bool:
         """Whether the pair is at peace where somebody wanted it, at home, or wherever somebody else has put it."""
         scene = self.scene
-        if self.scene.orgs.coming and any(not each.is_copy for each in scene.orgs.coming):
-            return False if not closed(standing, scene.goal) else True
         places = {scene.goal, scene.route.goal, scene.route.start}
         if scene.meddled:
             places |= set(self.search.playbook.stops)
@@ -393,9 +401,15 @@ def prove_route(playbook: Playbook, route: Route, faults: int, seconds: float) -
     return Search(playbook, route, faults, time.monotonic() + seconds).run()
 
 
-def lines_of(story: tuple[Moment, ...]) -> Iterator[Moment]:
-    """A story without what went as it should, but for commands, writes and ends."""
-    yield from story
-
-
-__all__ = ["COMMANDS", "PhaseName", "Role", "Search", "prove_route", "routes_of", "timedelta"]
+def replay_story(playbook: Playbook, route: Route, scripts: tuple[Script, ...]) -> BrokenLaw | None:
+    """Play one story again, without looking for others; the law that breaks in it, or None."""
+    search = Search(playbook, route, 0, 0.0)
+    scene: Scene | None = search.first()
+    remaining = list(scripts)
+    while scene is not None:
+        chooser = Chooser(remaining.pop(0) if remaining else ())
+        follows = search.follow(scene, chooser)
+        if isinstance(follows, BrokenLaw):
+            return follows
+        scene = follows
+    return None
