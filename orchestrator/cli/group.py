@@ -44,6 +44,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "audit": "Verify the journal, export it, or print its head.",
     },
     "Practice": {
+        "prove": "Prove a playbook: the real engine, through every combination of faults, in memory.",
         "drill": "Rehearse a failover, out and home again, with a score.",
         "simulate": "Serve two simulated regions on loopback ports.",
     },

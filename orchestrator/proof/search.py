@@ -233,7 +233,9 @@ class Search(Struct):
             scene.meddled,
             scene.went_dark,
             scene.came_late,
-            list(scene.watch.warned.values()),
+            scene.watch.warned,
+            scene.watch.bases,
+            scene.watch.unanswered,
             scene.watch.owed,
         )
 
