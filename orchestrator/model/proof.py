@@ -97,7 +97,7 @@ class Law(enum.Enum):
     GUARDS_BIND = "guards-bind"
     CLEAN_HANDS = "clean-hands"
     LEADS_ON = "leads-on"
-    EMERGENCY_FINISHES = "emergency-finishes"
+    REACHES = "reaches"
     IN_TIME = "in-time"
 
 

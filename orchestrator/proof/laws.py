@@ -12,8 +12,9 @@ survivor-not-dragged   what is owed is told to the org that is owed, as the surv
 guards-bind            no transition is begun while a guard did not pass, unless waived or overridden      (laws 8, 10)
 clean-hands            a command that says that nothing was sent has sent nothing                          (law 5)
 leads-on               from every end the commands that are named lead to the goal or home                 (laws 14, 15)
-emergency-finishes     where nothing else goes wrong, the survivor alone is enough for an emergency        (law 9)
-in-time                where nothing goes wrong but waits, the playbook's objectives are met
+reaches                where nothing goes wrong, the first command reaches its goal; an emergency's with the
+                       survivor alone                                                                      (law 9)
+in-time                where nothing goes wrong but waits, the playbook's objectives are met; for the way home, too
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ from orchestrator.errors import ExitCode
 from orchestrator.model.events import SituationRead, TransitionIntended, WriteIntended
 from orchestrator.model.journal import Entry, Record
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.proof import Event, Law
+from orchestrator.model.proof import BrokenLaw, Event, Law
 from orchestrator.model.reading import Draft, HamrRecord
 from orchestrator.model.run import Stamp
 from orchestrator.model.status import Role, Status
+from orchestrator.model.words import span
 
 from .orgs import is_strangers
 
@@ -183,7 +185,7 @@ def at_the_end(life: Life, outcome: Outcome) -> None:
                 _done(life, result.goal)
             if code is ExitCode.OWING:
                 _owing(life, result.owed, result.goal)
-            _emergency(life, code, result.ending.message)
+            _reaches(life, code, result.ending.message)
             _in_time(life, result.objectives)
         case _:
             pass
@@ -211,12 +213,10 @@ def _owing(life: Life, owed: Any, goal: Status | None) -> None:
     life.scene.watch.owed = (owed.role, owed.status)
 
 
-def _emergency(life: Life, code: ExitCode, message: str) -> None:
+def _reaches(life: Life, code: ExitCode, message: str) -> None:
     scene = life.scene
-    if scene.route.emergency is None or scene.number > 1 or scene.faults:
-        return
-    if code not in (ExitCode.DONE, ExitCode.OWING):
-        life.breaks(Law.EMERGENCY_FINISHES, message)
+    if scene.number == 1 and not scene.faults and code not in (ExitCode.DONE, ExitCode.OWING):
+        life.breaks(Law.REACHES, f"with nothing going wrong, it ends with {int(code)}: {message}")
 
 
 def _in_time(life: Life, objectives: Sequence[Any]) -> None:
@@ -227,9 +227,21 @@ def _in_time(life: Life, objectives: Sequence[Any]) -> None:
         if not objective.met:
             life.breaks(
                 Law.IN_TIME,
-                f"{objective.status} is to be reached in {objective.wanted}, and took {objective.took} with nothing "
-                "but waits that the playbook allows",
+                f"{objective.status} is to be reached in {span(objective.wanted)}, and took {span(objective.took)} with "
+                "nothing but waits that the playbook allows",
             )
+
+
+def home_in_time(playbook: Playbook, home: Status, seconds: float) -> BrokenLaw | None:
+    """How long it took home, right after a run that went well, with nothing but waits."""
+    wanted = playbook.objectives.get(home)
+    if wanted is None or seconds <= wanted.total_seconds():
+        return None
+    return BrokenLaw(
+        Law.IN_TIME,
+        f"{home} is to be reached in {span(wanted)}; right after a run that went well the way home is held up for "
+        f"{span(seconds)}",
+    )
 
 
 def _stamp(data: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Mapping
+from datetime import timedelta
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -19,7 +20,7 @@ from orchestrator.errors import ExitCode
 from orchestrator.journal.checkpoint import read_history
 from orchestrator.journal.history import RunHistory, events_of
 from orchestrator.model import next_step
-from orchestrator.model.guard import Http, Measured
+from orchestrator.model.guard import Http, Measured, Outcome, Window
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.proof import (
@@ -38,15 +39,18 @@ from orchestrator.model.situation import Standing
 from orchestrator.model.status import Status
 from orchestrator.operations.status import BOTH_NEEDED, read_pair, standing_of
 from orchestrator.situation.assumed import assumed_values
+from orchestrator.situation.guard_kinds import window
 from orchestrator.situation.state import RunState, replay
 
+from . import laws
 from .canonical import Canon, ages_that_matter
 from .choices import Chooser
 from .keyboard import DONE, LOOKS, closed, verb_of
-from .life import Died, Life, LivingWorld, Outcome, Raised, Returned, live, session_of
+from .life import Died, Life, LivingWorld, Raised, Returned, live, session_of
+from .life import Outcome as LifeEnd
 from .orgs import beginning, proven_pair
 from .scene import Scene
-from .virtual_time import BEGINNING, VirtualClock, VirtualLoop, run_to_the_end
+from .virtual_time import BEGINNING, EPOCH, VirtualClock, VirtualLoop, run_to_the_end
 
 COMMANDS = 8
 """How many commands may be needed at most after the last fault."""
@@ -56,6 +60,8 @@ READING_SECONDS = 5.0
 
 WAITING_SECONDS = 20.0
 """How long somebody waits who was told to look again."""
+
+TRIES_HOME = 3
 
 LOOKS_IN_A_ROW = 6
 
@@ -138,7 +144,7 @@ class Search(Struct):
         if route.emergency is not None:
             step = step.as_emergency()
             orgs.dark[route.emergency.other] = 1
-        return Scene(route, orgs, step, route.goal)
+        return Scene(route, orgs, step, route.goal, time=BEGINNING + opens(self.playbook))
 
     def _go_on(self, state: _State, script: Script) -> None:
         """Run one command by one script, and put what follows from it in the line."""
@@ -162,7 +168,26 @@ class Search(Struct):
         """
         life = self._life(scene, chooser)
         outcome = live(life)
-        return life.broken[0] if life.broken else _Following(self, scene, chooser, outcome).decide()
+        if life.broken:
+            return life.broken[0]
+        follows = _Following(self, scene, chooser, outcome).decide()
+        if follows is None and scene.number == 1 and not scene.faults:
+            return self._and_home(scene)
+        return follows
+
+    def _and_home(self, scene: Scene) -> BrokenLaw | None:
+        """Straight home, after a run that went well: tried until nothing but time stands in the way no more."""
+        home, pair = scene.route.start, scene.orgs.pair.name
+        if home not in self.playbook.objectives or not self.playbook.route(scene.route.goal, home):
+            return None
+        began, scene.step = scene.time, next_step.run(pair, home)
+        for _ in range(TRIES_HOME):
+            outcome = live(self._life(scene, Chooser()))
+            _Following(self, scene, Chooser(), outcome).said()
+            if isinstance(outcome, Returned) and outcome.result.ending.end.reached:
+                break
+            scene.time += self.ages[-1]
+        return laws.home_in_time(self.playbook, home, scene.time - began)
 
     def _note(self, scene: Scene, broken: BrokenLaw) -> None:
         story = Counterexample(self.route, broken, scene.faults, scene.story, scene.scripts)
@@ -270,6 +295,16 @@ class Search(Struct):
         return Life(scene, self.playbook, self.assumed, chooser, loop, VirtualClock(loop), self._met)
 
 
+def opens(playbook: Playbook) -> float:
+    """Seconds after EPOCH at which all windows of a playbook are open, for the first time; 0 where they never are."""
+    windows = [guard.kind for guard in playbook.guards.values() if isinstance(guard.kind, Window)]
+    for hours in range(24 * 366):
+        at = EPOCH + timedelta(hours=hours)
+        if all(window(each, at).outcome is Outcome.PASS for each in windows):
+            return hours * 3600.0
+    return 0.0
+
+
 def _at(moment: float) -> VirtualLoop:
     loop = VirtualLoop()
     loop.virtual = moment
@@ -288,13 +323,13 @@ class _Following(Struct):
     search: Search
     scene: Scene
     chooser: Chooser
-    outcome: Outcome
+    outcome: LifeEnd
 
     def decide(self) -> Scene | BrokenLaw | None:
         """The scene with the next step; None where there is nothing left to do; or the law that broke."""
         scene = self.scene
         line, label = "", ""
-        steps = self._said()
+        steps = self.said()
         looks = 0
         standing: Standing | None = None
         while not line:
@@ -318,6 +353,8 @@ class _Following(Struct):
                 line = next_step.run(scene.orgs.pair.name, scene.goal).command
         if scene.since_fault >= COMMANDS:
             where = "" if standing is None else f"; it stands at {standing.phase.label}"
+            if isinstance(self.outcome, Returned):
+                where = f"; the pair stands at {self.outcome.result.phase}"
             return BrokenLaw(
                 Law.LEADS_ON, f"{COMMANDS} commands after the last fault, there is more to type{where}"
             )
@@ -325,7 +362,7 @@ class _Following(Struct):
         self._type(line, label)
         return scene
 
-    def _said(self) -> tuple[NextStep, ...]:
+    def said(self) -> tuple[NextStep, ...]:
         """What the end of the command says to type; nothing where it went well, or nobody was there to say it."""
         match self.outcome:
             case Returned(result=result) if result.exit_code not in (ExitCode.DONE, ExitCode.OWING):

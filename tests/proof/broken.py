@@ -1,6 +1,8 @@
-"""Playbooks that `hamr check` finds fine, and that are wrong all the same: each by the law that a proof finds it break."""
+"""Playbooks that `hamr check` finds fine, and that are wrong all the same: each with the law that a proof finds it break."""
 
 from __future__ import annotations
+
+from msgspec import Struct
 
 HEAD = """\
 schema: 1
@@ -18,7 +20,9 @@ transitions:
   - {name: settle, from: RECOVERY, to: PASSIVE}
 """
 
-FULL = "sum:datadog.agent.running{*}"
+QUERY = "sum:datadog.agent.running{*}"
+AGENTS = f'  agents: {{metric: {{org: secondary, query: "{QUERY}"}}}}\n'
+IN_PRIMARY = f'  agents_in_primary: {{metric: {{org: primary, query: "{QUERY}"}}}}\n'
 
 
 def playbook(name: str, middle: str = "", transitions: str = WELL) -> str:
@@ -26,111 +30,111 @@ def playbook(name: str, middle: str = "", transitions: str = WELL) -> str:
     return HEAD.format(name=name) + middle + transitions
 
 
-def with_line(transition: str, more: str) -> str:
+def with_more(transition: str, more: str, transitions: str = WELL) -> str:
     """The transitions, one of them with more to it."""
-    before, found, after = WELL.partition(f"name: {transition},")
-    return f"{before}{found} {more},{after}"
+    return transitions.replace(f"name: {transition},", f"name: {transition}, {more},")
 
 
-GOOD = playbook("good")
+PLANNED_ONLY = WELL.replace(", survivor: secondary", "")
+ONE_WAY = PLANNED_ONLY.replace("  - {name: abort, from: FAILOVER, to: PASSIVE}\n", "")
 
-PROBE = f"""\
-probes:
-  agents: {{metric: {{org: secondary, query: "{FULL}"}}}}
-  agents_in_primary: {{metric: {{org: primary, query: "{FULL}"}}}}
-  dead_page: {{http: {{url: "http://primary.example/health"}}}}
-"""
 
-BROKEN: dict[str, tuple[str, str, int]] = {
-    # name: (text, the law, faults to find it)
-    "half-a-survivor": (
+class Broken(Struct, frozen=True):
+    """One playbook, and what is to be found."""
+
+    text: str
+    law: str
+    faults: int
+    says: str
+    """Words of its story, or of why."""
+
+
+BROKEN = {
+    "guards-that-contradict": Broken(
         playbook(
-            "half-a-survivor",
-            transitions=WELL.replace("to: ACTIVE, survivor: secondary", "to: ACTIVE"),
+            "guards-that-contradict",
+            f"probes:\n{AGENTS}guards:\n  some: {{probe: {{name: agents, above: 0}}}}\n"
+            "  none: {probe: {name: agents, below: 0}}\n",
+            with_more("declare", "guards: [some, none]"),
         ),
-        "emergency-finishes",
+        "reaches",
         0,
+        "transition declare (PASSIVE → FAILOVER) was refused",
     ),
-    "two-survivors": (
+    "windows-that-never-meet": Broken(
         playbook(
-            "two-survivors",
-            transitions=WELL.replace("to: ACTIVE, survivor: secondary", "to: ACTIVE, survivor: primary"),
+            "windows-that-never-meet",
+            "guards:\n  by_day: {window: {zone: UTC, from: '09:00', until: '17:00'}}\n"
+            "  by_night: {window: {zone: UTC, from: '22:00', until: '05:00'}}\n",
+            with_more("recover", "guards: [by_day, by_night]"),
         ),
-        "emergency-finishes",
+        "reaches",
         0,
+        "by_day",
     ),
-    "judged-by-the-dead": (
-        playbook(
-            "judged-by-the-dead",
-            PROBE
-            + "guards:\n  well: {probe: {name: agents, above: 0}}\n"
-            + "  quiet_there: {probe: {name: agents_in_primary, below: 1}}\n"
-            + "  either: {any: [well, quiet_there]}\n  neither: {not: either}\n",
-            with_line("declare", "guards: [neither]"),
-        ),
-        "leads-on",
-        0,
-    ),
-    "slower-than-its-objective": (
+    "slower-than-its-objective": Broken(
         playbook(
             "slower-than-its-objective",
-            PROBE
-            + "objectives: {ACTIVE: 15m}\n"
-            + "guards:\n  telemetry: {probe: {name: agents, above: 0}, within: 30m}\n",
-            with_line("activate", "guards: [telemetry]"),
+            f"objectives: {{ACTIVE: 15m}}\nprobes:\n{AGENTS}"
+            "guards:\n  telemetry: {probe: {name: agents, above: 0}, within: 30m}\n",
+            with_more("activate", "guards: [telemetry]"),
         ),
         "in-time",
         1,
+        "ACTIVE is to be reached in 15 min",
     ),
-    "two-waits-in-a-row": (
+    "two-waits-in-a-row": Broken(
         playbook(
             "two-waits-in-a-row",
-            PROBE
-            + "objectives: {ACTIVE: 15m}\n"
-            + "guards:\n  one: {probe: {name: agents, above: 0}, within: 10m}\n"
-            + "  two: {probe: {name: agents_in_primary, above: 0}, within: 10m}\n",
-            with_line("declare", "guards: [two]").replace(
-                "name: activate,", "name: activate, guards: [one],"
-            ),
+            f"objectives: {{ACTIVE: 15m}}\nprobes:\n{AGENTS}{IN_PRIMARY}"
+            "guards:\n  one: {probe: {name: agents, above: 0}, within: 10m}\n"
+            "  two: {probe: {name: agents_in_primary, above: 0}, within: 10m}\n",
+            with_more("declare", "guards: [two]", with_more("activate", "guards: [one]", PLANNED_ONLY)),
         ),
         "in-time",
         2,
+        "passed only when its time was nearly up",
     ),
-    "no-way-back": (
+    "patient-with-the-dead": Broken(
+        playbook("patient-with-the-dead", "objectives: {ACTIVE: 5s}\nemergency: {deadline: 10s}\n"),
+        "in-time",
+        0,
+        "ACTIVE is to be reached in 5 s",
+    ),
+    "cool-down-on-the-way-home": Broken(
+        playbook("cool-down-on-the-way-home", "cool_down: 5h\nobjectives: {PASSIVE: 4h}\n"),
+        "in-time",
+        0,
+        "the way home is held up",
+    ),
+    "quiet-on-the-way-home": Broken(
         playbook(
-            "no-way-back",
-            "",
-            with_line("activate", "before: [{name: flip, run: [./flip], again: safe}]").replace(
-                "  - {name: abort, from: FAILOVER, to: PASSIVE}\n", ""
-            ),
+            "quiet-on-the-way-home",
+            "objectives: {PASSIVE: 1h}\nguards: {settled: {quiet: {for: 2h}}}\n",
+            with_more("recover", "guards: [settled]"),
         ),
-        "leads-on",
-        1,
+        "in-time",
+        0,
+        "the way home is held up",
     ),
-    "hook-that-stops-the-way-home": (
+    "hook-that-stops-the-way-home": Broken(
         playbook(
             "hook-that-stops-the-way-home",
-            "",
-            with_line("settle", "before: [{name: resync, run: [./resync], again: safe}]"),
+            transitions=with_more("settle", "before: [{name: resync, run: [./resync], again: safe}]"),
         ),
         "leads-on",
         1,
+        "hook resync ended badly, as often as it was run",
     ),
-    "deadline-longer-than-its-objective": (
+    "stop-that-cannot-be-left": Broken(
         playbook(
-            "deadline-longer-than-its-objective", "objectives: {ACTIVE: 20s}\nemergency: {deadline: 10s}\n"
+            "stop-that-cannot-be-left",
+            transitions=with_more("activate", "before: [{name: flip, run: [./flip], again: safe}]", ONE_WAY),
         ),
-        "in-time",
-        0,
-    ),
-    "slow-hook-before-its-objective": (
-        playbook("slow-mirror", "objectives: {ACTIVE: 100ms}\n"),
-        "in-time",
-        0,
-    ),
-    "cool-down-longer-than-the-way-home-may-take": (
-        playbook("cool-down", "cool_down: 5h\nobjectives: {PASSIVE: 4h}\n"),
-        "in-time",
-        0,
+        "leads-on",
+        1,
+        "hook flip ended badly, as often as it was run",
     ),
 }
+
+GOOD = playbook("good")
