@@ -50,6 +50,7 @@ from .life import Died, Life, LivingWorld, Raised, Returned, live, session_of
 from .life import Outcome as LifeEnd
 from .orgs import beginning, proven_pair
 from .scene import Scene
+from .store import MemoryStore
 from .virtual_time import BEGINNING, EPOCH, VirtualClock, VirtualLoop, run_to_the_end
 
 COMMANDS = 8
@@ -206,10 +207,9 @@ class Search(Struct):
         return True
 
     def _digest(self, scene: Scene) -> bytes:
-        clock = VirtualClock(_at(scene.time))
-        canon = Canon(clock.now(), self.ages)
-        life = self._life(scene, Chooser())
-        history = read_history(session_of(life).store, scene.orgs.pair)
+        now = EPOCH + timedelta(seconds=scene.time - BEGINNING)
+        canon = Canon(now, self.ages)
+        history = read_history(MemoryStore(scene.kept, lambda: now), scene.orgs.pair)
         open_run = history.open_run
         return canon.digest(
             "between",
@@ -237,7 +237,7 @@ class Search(Struct):
             ],
             history.owed,
             history.floors,
-            history.cooling_down(self.playbook.cool_down, clock.now()) is not None,
+            history.cooling_down(self.playbook.cool_down, now) is not None,
             None if open_run is None else self._recalled(scene, open_run),
         )
 

@@ -29,9 +29,9 @@ class MemoryStore(Struct, eq=False):
 
     kept: Kept
     now: Callable[[], datetime]
-    alive: Callable[[], None]
+    alive: Callable[[], None] = lambda: None
     """Raises where the process is dead: then nothing that it does has an effect."""
-    around_commit: Callable[[Sequence[Entry], Callable[[], None]], None]
+    around_commit: Callable[[Sequence[Entry], Callable[[], None]], None] = lambda _, commit: commit()
     """Makes the commit that it is given, or does not: the process may die before or after it."""
 
     place: str = "memory"

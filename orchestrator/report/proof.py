@@ -23,8 +23,8 @@ _CUT = 110
 def proof_code(proof: Proof) -> ExitCode:
     """0 it holds, 11 a law broke, 10 the budget ended before the end."""
     if proof.counterexamples:
-        return ExitCode.DRILL_MISSED
-    return ExitCode.DONE if proof.holds else ExitCode.PLAN_HAS_CHANGES
+        return ExitCode.LAW_BROKEN
+    return ExitCode.DONE if proof.holds else ExitCode.NOT_PROVEN
 
 
 def proof_page(proof: Proof) -> Page:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from orchestrator.model.status import Status
+
 HEAD = """\
 schema: 1
 name: {name}
@@ -47,6 +49,8 @@ class Broken(Struct, frozen=True):
     faults: int
     says: str
     """Words of its story, or of why."""
+    to: tuple[Status, ...] = ()
+    """Only the ways there are looked at."""
 
 
 BROKEN = {
@@ -94,6 +98,7 @@ BROKEN = {
         "in-time",
         2,
         "passed only when its time was nearly up",
+        (Status.ACTIVE,),
     ),
     "patient-with-the-dead": Broken(
         playbook("patient-with-the-dead", "objectives: {ACTIVE: 5s}\nemergency: {deadline: 10s}\n"),

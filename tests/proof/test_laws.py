@@ -11,7 +11,9 @@ from orchestrator.config import parse_playbook
 from orchestrator.engine import check, evaluator
 from orchestrator.model.proof import Law
 from orchestrator.model.reading import Change
+from orchestrator.model.run import End, Ending
 from orchestrator.model.situation import Comparison
+from orchestrator.model.status import Status
 from orchestrator.operations import locking
 from orchestrator.proof import chosen_routes, prove
 from orchestrator.situation import next_steps
@@ -46,13 +48,14 @@ def guards_waved_through(patch: Patch) -> None:
     patch.setattr(evaluator.GuardPolicy, "decide", lambda *_: evaluator.Decision())
 
 
-def nothing_confirmed(patch: Patch) -> None:
-    """A 2xx is taken for done: nothing is read back."""
+def done_unseen(patch: Patch) -> None:
+    """A run looks once, and says that it is done."""
 
-    async def at_once(*_: Any) -> check.Seen:
-        return check.Seen.YES
+    async def at_once(self: Any, goal: Status) -> Ending:
+        await self.reader.read_both("start")
+        return Ending(End.DONE, f"pair pair stands at {goal}")
 
-    patch.setattr(check.WriteConfirmation, "wait_for", at_once)
+    patch.setattr("orchestrator.engine.route.RouteRunner.run_to", at_once)
 
 
 def lock_unheld(patch: Patch) -> None:
@@ -92,7 +95,7 @@ WITH_GUARD = playbook(
         (never_foreign, GOOD, Law.NEVER_OVER_A_STRANGER),
         (intent_unkept, GOOD, Law.INTENT_FIRST),
         (guards_waved_through, WITH_GUARD, Law.GUARDS_BIND),
-        (nothing_confirmed, GOOD, Law.DONE_IS_SEEN),
+        (done_unseen, GOOD, Law.DONE_IS_SEEN),
         (lock_unheld, GOOD, Law.REACHES),
         (no_way_on, GOOD, Law.LEADS_ON),
     ],
