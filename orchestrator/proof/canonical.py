@@ -29,6 +29,10 @@ def ages_that_matter(playbook: Playbook) -> tuple[float, ...]:
     return tuple(sorted({span.total_seconds() for span in spans}))
 
 
+SHORTEST_NAME = 12
+"""Letters of a lock's id: no text that is shorter names a run, a stamp or a lock."""
+
+
 class Canon(Struct):
     """Makes states comparable: names are numbered as they turn up, times are ordered and told by their age."""
 
@@ -46,7 +50,7 @@ class Canon(Struct):
             text = text.replace(f"<{moment.isoformat()}>", f"<{rank}>")
         return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
-    def form(self, value: object) -> object:
+    def form(self, value: object) -> object:  # noqa: C901 - a case for each kind of value
         """A value with its names and times replaced, as tuples all the way down."""
         match value:
             case str():
@@ -77,7 +81,7 @@ class Canon(Struct):
                 return type(value).__name__
 
     def _text(self, text: str) -> str:
-        if len(text) < 12 or ("-" not in text and not text[:1].isdigit() and not text.isalnum()):
+        if len(text) < SHORTEST_NAME or ("-" not in text and not text[:1].isdigit() and not text.isalnum()):
             return text
         text = _STAMP.sub(lambda found: f"hamr-{self._name(found[1])}-{self._name(found[0])}", text)
         text = _RUN.sub(lambda found: self._name(found[0]), text)

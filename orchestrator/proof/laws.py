@@ -95,7 +95,7 @@ def before_commit(life: Life, entries: Sequence[Entry]) -> None:
     intends = [entry for entry in entries if entry.kind == TransitionIntended.kind]
     if intends:
         run = intends[0].run
-        told = [*life.scene.kept.records, *entries]
+        told: list[Entry | Record] = [*life.scene.kept.records, *entries]
         for why in guards_bind(each for each in told if each.run == run):
             life.breaks(Law.GUARDS_BIND, why)
 

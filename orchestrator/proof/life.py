@@ -271,11 +271,11 @@ class Life(Struct, eq=False):
         if found is None:
             self.tell(What.WROTE, **facts)
         answer = await self._fate(draft, None if found is None else found[0])
-        laws.after_write(self, draft, answered=isinstance(answer, Accepted))
+        laws.after_write(self, draft, answered=isinstance(answer, Accepted) and answer.record is not None)
         self._stranger_may_write(draft)
         return answer
 
-    async def _fate(self, draft: Draft, event: Event | None) -> Answer:
+    async def _fate(self, draft: Draft, event: Event | None) -> Answer:  # noqa: C901 - a case for each
         orgs, now, within = self.scene.orgs, self.loop.time(), self.playbook.confirm.within.total_seconds()
         match event:
             case Event.TAKEN_UNANSWERED:

@@ -43,7 +43,7 @@ def proven_pair(pages: tuple[str, ...], route: Route) -> Pair:
         Both(org(Role.PRIMARY, "Primary", "1", "us1"), org(Role.SECONDARY, "Secondary", "2", "eu1")),
         Mirrors.YES if route.mirrors else Mirrors.NO,
         events=False,
-        pages={page: "http://outside.example" for page in pages},
+        pages=dict.fromkeys(pages, "http://outside.example"),
     )
 
 

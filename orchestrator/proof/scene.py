@@ -26,7 +26,7 @@ class Watch(Struct):
     refusing: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     """The guards that did not pass when they were asked last, by run and transition."""
     unanswered: dict[str, frozenset[Status]] = field(default_factory=dict)
-    """What each run has sent without being answered 2xx."""
+    """What each run has sent without being told by which name an org keeps it: that may be there under any."""
     owed: tuple[Role, Status] | None = None
 
     def copy(self) -> Watch:

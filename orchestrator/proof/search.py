@@ -21,7 +21,7 @@ from orchestrator.journal.checkpoint import read_history
 from orchestrator.journal.history import RunHistory, events_of
 from orchestrator.model import next_step
 from orchestrator.model.guard import Http, Measured, Outcome, Window
-from orchestrator.model.next_step import NextStep
+from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.proof import (
     BrokenLaw,
@@ -167,7 +167,7 @@ class Search(Struct):
 
         None where the story is over, and all is well.
         """
-        life = self._life(scene, chooser)
+        life = self.life_of(scene, chooser)
         outcome = live(life)
         if life.broken:
             return life.broken[0]
@@ -183,7 +183,7 @@ class Search(Struct):
             return None
         began, scene.step = scene.time, next_step.run(pair, home)
         for _ in range(TRIES_HOME):
-            outcome = live(self._life(scene, Chooser()))
+            outcome = live(self.life_of(scene, Chooser()))
             _Following(self, scene, Chooser(), outcome).said()
             if isinstance(outcome, Returned) and outcome.result.ending.end.reached:
                 break
@@ -290,7 +290,8 @@ class Search(Struct):
         if not self._is_new(digest, chooser.faults_left, life.scene.since_fault):
             chooser.open = False
 
-    def _life(self, scene: Scene, chooser: Chooser) -> Life:
+    def life_of(self, scene: Scene, chooser: Chooser) -> Life:
+        """A process on a scene."""
         loop = _at(scene.time)
         return Life(scene, self.playbook, self.assumed, chooser, loop, VirtualClock(loop), self._met)
 
@@ -329,7 +330,7 @@ class _Following(Struct):
         """The scene with the next step; None where there is nothing left to do; or the law that broke."""
         scene = self.scene
         line, label = "", ""
-        steps = self.said()
+        steps = said = self.said()
         looks = 0
         standing: Standing | None = None
         while not line:
@@ -349,7 +350,10 @@ class _Following(Struct):
             steps = tuple(step for step in standing.next_steps if step.verb)
             if looks > 1:  # somebody who has looked, and is told to look, takes the next one
                 steps = tuple(step for step in steps if step.verb not in LOOKS) or steps
-            if not steps or all(step.verb in (*LOOKS, "plan") for step in steps) and steps[0].verb == "plan":
+            steps = each_once((*steps, *(step for step in said if step.verb not in LOOKS)))
+            if all(step.verb in (*LOOKS, "plan") for step in steps) and not (
+                steps and steps[0].verb in LOOKS
+            ):
                 line = next_step.run(scene.orgs.pair.name, scene.goal).command
         if scene.since_fault >= COMMANDS:
             where = "" if standing is None else f"; it stands at {standing.phase.label}"
@@ -413,7 +417,7 @@ class _Following(Struct):
     def _look(self) -> Standing:
         """Hamr status, by somebody whom nothing happens to."""
         scene = self.scene
-        life = self.search._life(scene, Chooser())
+        life = self.search.life_of(scene, Chooser())
         session = session_of(life)
 
         async def look() -> Standing:

@@ -76,6 +76,7 @@ class MemoryStore(Struct, eq=False):
         """None: nobody puts an older copy in its place."""
         del kept
         self.alive()
+        return None
 
     def wait_at_most(self, seconds: float) -> None:
         """Nobody else writes at the same moment."""
@@ -120,6 +121,7 @@ class MemoryStore(Struct, eq=False):
     def first_broken(self, numbers: Sequence[int]) -> Broken | None:
         """None: there are no hashes to break."""
         del numbers
+        return None
 
     def head(self) -> Head:
         """The newest record."""

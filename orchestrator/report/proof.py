@@ -132,7 +132,7 @@ def shortened(story: Sequence[Moment]) -> Iterator[Moment | int]:
         yield each
 
 
-def moment_words(moment: Moment) -> str:  # noqa: PLR0912 - a case for each kind
+def moment_words(moment: Moment) -> str:  # noqa: C901, PLR0912 - a case for each kind
     """One line of a story."""
     role, status, event = moment.role, moment.status, moment.event
     otherwise = "" if event is None else event.value

@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.config import parse_playbook
 from orchestrator.engine import check, evaluator
+from orchestrator.model import next_step
 from orchestrator.model.proof import Law
 from orchestrator.model.reading import Change
 from orchestrator.model.run import End, Ending
@@ -16,7 +17,7 @@ from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Status
 from orchestrator.operations import locking
 from orchestrator.proof import chosen_routes, prove
-from orchestrator.situation import next_steps
+from orchestrator.situation.compare import compare
 
 from .broken import AGENTS, GOOD, playbook, with_more
 
@@ -25,10 +26,9 @@ Patch = pytest.MonkeyPatch
 
 def never_foreign(patch: Patch) -> None:
     """Somebody else's write counts as what was there."""
-    honest = check.compare
 
     def blind(*arguments: Any) -> Comparison:
-        found = honest(*arguments)
+        found = compare(*arguments)
         return Comparison(Change.SAME) if found.change is Change.FOREIGN else found
 
     patch.setattr(check, "compare", blind)
@@ -74,11 +74,11 @@ def no_way_on(patch: Patch) -> None:
     """After a run that stopped, the only step is to look."""
     patch.setattr(
         "orchestrator.operations.endings.after_a_run",
-        lambda ended: (next_steps.next_step.status(ended.pair.name),),
+        lambda ended: (next_step.status(ended.pair.name),),
     )
     patch.setattr(
         "orchestrator.operations.status.after_a_look",
-        lambda look: (next_steps.next_step.status(look.pair.name),),
+        lambda look: (next_step.status(look.pair.name),),
     )
 
 
