@@ -43,7 +43,10 @@ from .invocation import Invocation
     metavar="FILE",
     help="Write the certificate, or what broke, as JSON.",
 )
-@options.takes("pairs", "json")
+@click.option(
+    "--record", is_flag=True, help="Keep the certificate in the journal of --pair: hamr doctor says so."
+)
+@options.takes("pairs", "journal", "operator", "json")
 def prove(  # noqa: PLR0917 - click passes each flag by its name
     invocation: Invocation,
     playbook: str | None,
@@ -52,13 +55,15 @@ def prove(  # noqa: PLR0917 - click passes each flag by its name
     goals: tuple[str, ...],
     budget: str,
     out: Path | None,
+    record: bool,
 ) -> ExitCode:
     """Prove a playbook: the real engine, through every combination of faults, in memory.
 
     PLAYBOOK is a file, or the name of one that ships with hamr (regional-failover). Asks no org and no key, runs no
-    hook, and writes nothing but FILE. Exits with 0 where every law held in everything, with 11 where one broke (the
+    hook, and writes nothing but FILE and, with --record, one record of the journal. Exits with 0 where every law held in everything, with 11 where one broke (the
     shortest story is told), and with 10 where the budget ended before the end.
     """
+    from orchestrator.errors import UsageError
     from orchestrator.model.org import Mirrors
     from orchestrator.model.proof import RouteProof
     from orchestrator.operations.preflight import status_named
@@ -72,6 +77,8 @@ def prove(  # noqa: PLR0917 - click passes each flag by its name
     from .output_files import PROOF, refuse_misplaced, written_whole
 
     console = invocation.console
+    if record and pair is None:
+        raise UsageError("--record keeps the certificate with a pair: name it with --pair NAME.")
     if out is not None:
         refuse_misplaced(out, PROOF)
     invocation.playbook = playbook
@@ -94,6 +101,9 @@ def prove(  # noqa: PLR0917 - click passes each flag by its name
     if out is not None:
         with written_whole(out, PROOF) as file:
             file.write(to_json(proof_json(proof)).encode())
+    if record and pair is not None and proof.holds:
+        with invocation.session(pair, writes=True, playbook=found) as session:
+            session.append("", proof.certificate)
     console.facts(proof_page(proof), proof_json(proof))
     return proof_code(proof)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from orchestrator import __version__
 from orchestrator.errors import HamrError
 from orchestrator.journal import VERIFY_NEWEST
 from orchestrator.journal.history import History
@@ -12,6 +13,7 @@ from orchestrator.model import next_step
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.readiness import Check, Group, Level
 from orchestrator.model.words import counted, doing, no_journal, span, utc
+from orchestrator.operations.session import playbook_digest
 
 from .answers import Answers, JournalFound
 
@@ -181,6 +183,7 @@ def check_here(answers: Answers) -> Iterator[Check]:
     loaded = f"Playbook {playbook.name} loads, with {transitions}{where}."
     yield Check(Group.HERE, "playbook", Level.OK, Level.OK, loaded, brief=playbook.name)
     yield _objectives(answers)
+    yield from _proof(answers)
     if operator.name == NOBODY:
         sentence = (
             "This machine does not tell who you are: the journal and the records would say unknown. "
@@ -190,6 +193,25 @@ def check_here(answers: Answers) -> Iterator[Check]:
         return
     sentence = f"Records and journal would name {operator}."
     yield Check(Group.HERE, "operator", Level.OK, Level.OK, sentence, brief=str(operator))
+
+
+def _proof(answers: Answers) -> Iterator[Check]:
+    """What a certificate in the journal says of this very playbook; nothing where it was never proven."""
+    proven, at, playbook = answers.journal.proven, answers.journal.proven_at, answers.playbook
+    if proven is None or at is None:
+        return
+    upto = f"proven to {counted(proven.faults, 'fault')} on {at:%Y-%m-%d}"
+    if (proven.playbook_sha256, proven.version) == (playbook_digest(playbook), __version__):
+        sentence = f"Playbook {playbook.name} is {upto}, on {counted(proven.routes, 'route')}."
+        yield Check(Group.HERE, "proof", Level.OK, Level.OK, sentence, brief=upto)
+        return
+    what = f"Playbook {proven.playbook} was {upto}"
+    changed = "hamr" if proven.playbook_sha256 == playbook_digest(playbook) else "the playbook"
+    again = NextStep(
+        "prove", playbook.name, ("--pair", answers.pair.name, "--record"), "prove it as it is now"
+    )
+    sentence = f"{what}; {changed} was changed since."
+    yield Check(Group.HERE, "proof", Level.WARNING, Level.WARNING, sentence, next_steps=(again,))
 
 
 def _objectives(answers: Answers) -> Check:

@@ -443,6 +443,21 @@ class NoticeFailed(Struct, frozen=True):
     reason: str
 
 
+class PlaybookProven(Struct, frozen=True):
+    """A playbook was proven for this pair, before any incident: a certificate, bound to its text and to the bounds."""
+
+    kind: ClassVar[str] = "playbook.proven"
+    playbook: str
+    playbook_sha256: str
+    version: str
+    """Of the program."""
+    faults: int
+    """How many things went wrong at most in one story."""
+    routes: int
+    interleavings: int
+    states: int
+
+
 Event = (
     RunStarted
     | RunResumed
@@ -485,6 +500,7 @@ Event = (
     | LockReleased
     | LockBroken
     | PairAdopted
+    | PlaybookProven
     | Waiting
     | WriteThrottled
 )

@@ -6,6 +6,7 @@ import enum
 
 from msgspec import Struct
 
+from .events import PlaybookProven
 from .status import Role, Status
 
 
@@ -184,6 +185,20 @@ class Proof(Struct, frozen=True):
         for each in self.routes:
             total = total.plus(each.explored)
         return total
+
+    @property
+    def certificate(self) -> PlaybookProven:
+        """What the journal keeps of it, where it holds."""
+        explored = self.explored
+        return PlaybookProven(
+            self.playbook,
+            self.sha256,
+            self.version,
+            self.faults,
+            len(self.routes),
+            explored.interleavings,
+            explored.states,
+        )
 
     @property
     def counterexamples(self) -> tuple[Counterexample, ...]:

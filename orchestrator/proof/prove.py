@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -16,6 +15,7 @@ from orchestrator.errors import UsageError
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.proof import Proof, Route, RouteProof
 from orchestrator.model.status import Status
+from orchestrator.operations.session import playbook_digest
 
 from .search import COMMANDS, prove_route, routes_of
 
@@ -86,7 +86,7 @@ def prove(
         told(found)
     return Proof(
         playbook.name,
-        hashlib.sha256(playbook.text.encode()).hexdigest(),
+        playbook_digest(playbook),
         __version__,
         faults,
         COMMANDS,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from orchestrator.cli.group import hamr
 from tests.proof.broken import BROKEN, GOOD
+
+from .lab import Lab
 
 
 def run(*args: str, code: int) -> Result:
@@ -62,3 +65,25 @@ def test_a_file_of_another_kind_is_left_as_it_is(good: Path) -> None:
 def test_a_goal_that_no_way_leads_to_is_refused() -> None:
     done = run("regional-failover", "--to", "ONBOARDING", code=2)
     assert "has no way to ONBOARDING" in done.stderr
+
+
+def test_a_certificate_is_kept_with_a_pair_and_doctor_says_what_changed_since(lab: Lab) -> None:
+    book = lab.folder / "good.yaml"
+    book.write_text(GOOD, "utf-8")
+    lab.run("prove", "good.yaml", "--faults", "0", "--pair", "sim", "--record", code=0)
+    proven = _row(lab.json("doctor", "sim", "--playbook", "good.yaml", code=1))
+    assert proven["planned"] == "ok"
+    assert "is proven to 0 faults on" in proven["sentence"]
+    book.write_text(GOOD + "# one line more\n", "utf-8")
+    changed = _row(lab.json("doctor", "sim", "--playbook", "good.yaml", code=1))
+    assert changed["planned"] == "warning"
+    assert changed["sentence"].endswith("; the playbook was changed since.")
+
+
+def _row(document: Any) -> Any:
+    (row,) = [check for check in document["pairs"][0]["checks"] if check["name"] == "proof"]
+    return row
+
+
+def test_a_certificate_wants_a_pair_to_be_kept_with(good: Path) -> None:
+    assert "--pair NAME" in run(str(good), "--record", code=2).stderr
