@@ -63,6 +63,8 @@ def prove(  # noqa: PLR0917 - click passes each flag by its name
     hook, and writes nothing but FILE and, with --record, one record of the journal. Exits with 0 where every law held in everything, with 11 where one broke (the
     shortest story is told), and with 10 where the budget ended before the end.
     """
+    from msgspec.structs import replace
+
     from orchestrator.errors import UsageError
     from orchestrator.model.org import Mirrors
     from orchestrator.model.proof import RouteProof
@@ -98,6 +100,7 @@ def prove(  # noqa: PLR0917 - click passes each flag by its name
     workers = min(os.cpu_count() or 1, len(routes))
     proof = prove_all(found, routes, faults=faults, seconds=seconds, workers=workers, told=told)
     console.err.end()
+    proof = replace(proof, file=playbook or proof.file)
     if out is not None:
         with written_whole(out, PROOF) as file:
             file.write(to_json(proof_json(proof)).encode())

@@ -208,7 +208,10 @@ def _proof(answers: Answers) -> Iterator[Check]:
     what = f"Playbook {proven.playbook} was {upto}"
     changed = "hamr" if proven.playbook_sha256 == playbook_digest(playbook) else "the playbook"
     again = NextStep(
-        "prove", playbook.name, ("--pair", answers.pair.name, "--record"), "prove it as it is now"
+        "prove",
+        playbook.path or playbook.name,
+        ("--pair", answers.pair.name, "--record"),
+        "prove it as it is now",
     )
     sentence = f"{what}; {changed} was changed since."
     yield Check(Group.HERE, "proof", Level.WARNING, Level.WARNING, sentence, next_steps=(again,))

@@ -177,6 +177,8 @@ class Proof(Struct, frozen=True):
     """How many commands may be needed at most after the last fault."""
     routes: tuple[RouteProof, ...]
     seconds: float
+    file: str = ""
+    """What names the playbook on a command line."""
 
     @property
     def explored(self) -> Explored:

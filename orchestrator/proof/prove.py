@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 
 from msgspec import Struct
 
@@ -92,6 +92,7 @@ def prove(
         COMMANDS,
         tuple(done[route] for route in routes),
         time.monotonic() - began,
+        playbook.path or playbook.name,
     )
 
 
@@ -112,21 +113,14 @@ def _all(jobs: Sequence[_Job], workers: int) -> Iterator[RouteProof]:
     if workers <= 1:
         yield from map(_work, jobs)
         return
-    with _pool(workers) as pool:
-        for future in as_completed([pool.submit(_work, job) for job in jobs]):
-            yield future.result()
+    # Whatever ends the block, an interrupt too, ends the processes.
+    with multiprocessing.Pool(workers, _leave_signals) as pool:
+        yield from pool.imap_unordered(_work, jobs)
 
 
-@contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """A pool that nobody waits for, once the block ends otherwise than well."""
-    pool = ProcessPoolExecutor(workers)
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
+def _leave_signals() -> None:
+    """Ctrl-C is for the process that waits: it ends this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _work(job: _Job) -> RouteProof:

@@ -65,16 +65,14 @@ def next_after(proof: Proof) -> tuple[NextStep, ...]:
     if proof.counterexamples:
         return (
             NextStep(
-                "prove", proof.playbook, ("--faults", str(proof.faults)), "prove it again, once it is mended"
+                "prove", proof.file, ("--faults", str(proof.faults)), "prove it again, once it is mended"
             ),
         )
     if proof.holds:
         return ()
     return (
-        NextStep(
-            "prove", proof.playbook, ("--faults", str(proof.faults), "--budget", "1h"), "give it more time"
-        ),
-        NextStep("prove", proof.playbook, ("--faults", "1"), "or prove less of it to its end"),
+        NextStep("prove", proof.file, ("--faults", str(proof.faults), "--budget", "1h"), "give it more time"),
+        NextStep("prove", proof.file, ("--faults", "1"), "or prove less of it to its end"),
     )
 
 

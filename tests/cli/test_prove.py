@@ -81,7 +81,7 @@ def test_a_certificate_is_kept_with_a_pair_and_doctor_says_what_changed_since(la
 
 
 def _row(document: Any) -> Any:
-    (row,) = [check for check in document["pairs"][0]["checks"] if check["name"] == "proof"]
+    (row,) = [check for check in document["pairs"][0]["checks"] if check["check"] == "proof"]
     return row
 
 
